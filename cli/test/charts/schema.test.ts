@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest'
+import { deploy, generated, render } from './helm.ts'
+
+describe('charts/shop-service refuses, and says where,', () => {
+  const slot = generated('order', 'green').slot
+  it.each([
+    ['an unknown key', { replcas: 3 }, "additional properties 'replcas' not allowed"],
+    ['no replicas', { replicas: 0 }, "at '/replicas': minimum: got 0, want 1"],
+    ['a wrong type', { replicas: 'two' }, "at '/replicas': got string, want integer"],
+    ['a colour', { color: 'red' }, "at '/color': value must be one of 'blue', 'green'"],
+    [
+      'a tag',
+      { slot: { ...slot, image: 'shop/order:latest' } },
+      "at '/slot/image': 'shop/order:latest' does not match",
+    ],
+    [
+      'a number as setting',
+      { config: { RETRIES: 3 } },
+      "at '/config/RETRIES': got number, want string",
+    ],
+    [
+      'a lower-case setting',
+      { config: { retries: '3' } },
+      "at '/config': additional properties 'retries' not allowed",
+    ],
+    [
+      'a setting of the chart',
+      { config: { PORT: '1' } },
+      'config.PORT: the chart sets this variable itself',
+    ],
+    [
+      'half an edge',
+      { edge: { nodePort: 30080 } },
+      "at '/edge': properties 'previewNodePort' required, if 'nodePort' exists",
+    ],
+    [
+      'an edge port out of range',
+      { edge: { nodePort: 80, previewNodePort: 30081 } },
+      "at '/edge/nodePort': minimum: got 80",
+    ],
+    ['nothing where a map belongs', { edge: null }, "missing property 'edge'"],
+    [
+      'a bad quantity',
+      { resources: { requests: { memory: '64 MB' } } },
+      "at '/resources/requests/memory': '64 MB' does not match",
+    ],
+    ['no slot', { slot: null }, "at '/slot': got null, want object"],
+  ])('%s', async (_, values, message) => {
+    await expect(
+      deploy('order', 'green', { values: { ...generated('order', 'green'), ...values } }),
+    ).rejects.toThrow(message)
+  })
+})
+
+describe('charts/postgres and charts/rabbitmq refuse, and say where,', () => {
+  it.each([
+    ['postgres', { databases: [] }, "at '/databases': minItems: got 0, want 1"],
+    ['postgres', { databases: ['Order'] }, "at '/databases/0': 'Order' does not match pattern"],
+    ['postgres', { storage: 'big' }, "at '/storage': 'big' does not match pattern"],
+    ['postgres', { password: 'x' }, "additional properties 'password' not allowed"],
+    [
+      'rabbitmq',
+      { services: { order: 'stock.reserved.v1' } },
+      "at '/services/order': got string, want array",
+    ],
+    [
+      'rabbitmq',
+      { services: { order: ['a..b'] } },
+      "at '/services/order/0': 'a..b' does not match pattern",
+    ],
+    ['rabbitmq', { queues: {} }, "additional properties 'queues' not allowed"],
+  ] as const)('%s %j', async (chart, values, message) => {
+    await expect(
+      render({ chart, release: chart, files: [`${chart}.yaml`], values }),
+    ).rejects.toThrow(message)
+  })
+})
