@@ -1,0 +1,48 @@
+// The CloudEvents 1.0 envelope, in its JSON format, that every event travels in.
+import { z } from 'zod'
+
+/** The topic exchange that carries all events; the routing key is the event's type. */
+export const exchange = 'shop.events'
+
+export const envelope = z.object({
+  specversion: z.literal('1.0'),
+  /** UUIDv7: unique for ever, so consumers recognise a repeated delivery by it. */
+  id: z.uuid(),
+  /** The service that says so, as `/order`. */
+  source: z.string().min(1),
+  /** Name and version, as `order.placed.v1`. */
+  type: z.string().min(1),
+  /** The id of what the event is about. */
+  subject: z.string().min(1),
+  time: z.iso.datetime(),
+  datacontenttype: z.literal('application/json'),
+  /** W3C trace context (CloudEvents' distributed tracing extension). */
+  traceparent: z.string().min(1),
+  data: z.unknown(),
+})
+
+/** An event as it travels; `data` still unchecked unless a contract has parsed it. */
+export type Envelope<Data = unknown> = Omit<z.infer<typeof envelope>, 'data'> & { data: Data }
+
+/** The promise about one event type, which its producer and consumers share. */
+export interface Contract<Data> {
+  readonly type: string
+  readonly data: z.ZodType<Data>
+}
+
+/** An event that a service wants to tell, before it gets its envelope. */
+export interface Draft {
+  readonly type: string
+  readonly subject: string
+  readonly data: unknown
+}
+
+/** Makes a contract. Within a version, only optional fields may be added to `data`. */
+export function contract<Data>(type: string, data: z.ZodType<Data>): Contract<Data> {
+  return { type, data }
+}
+
+/** Makes an event of a contract; the compiler checks that the data keep it. */
+export function draft<Data>(of: Contract<Data>, subject: string, data: Data): Draft {
+  return { type: of.type, subject, data }
+}

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest'
+import * as contracts from '../contracts.ts'
+import { draft, envelope } from '../envelope.ts'
+
+const orderId = '01a20a70-45d6-79f6-be69-623cdf650bbc'
+const customer = { email: 'ada@example.com' }
+const amount = { value: 1200, currency: 'EUR' }
+const payment = { token: 'tok_ok' }
+
+/** One example per event. Removing a field of these, or requiring another, breaks the other colour. */
+const examples: Record<keyof typeof contracts, unknown> = {
+  orderPlaced: { orderId, items: [{ sku: 'mug', quantity: 1 }], customer, payment },
+  stockReserved: { orderId, amount, payment },
+  stockRejected: { orderId, reason: 'unknown-sku', sku: 'nope' },
+  paymentCaptured: { orderId, paymentId: orderId, amount },
+  paymentDeclined: { orderId, paymentId: orderId, reason: 'card-declined' },
+  orderConfirmed: { orderId, customer },
+  orderRejected: { orderId, customer, reason: 'unknown-sku' },
+  orderCancelled: { orderId, customer, reason: 'card-declined' },
+}
+
+describe('contracts', () => {
+  it.each(Object.entries(contracts))('%s accepts what version 1 says', (name, contract) => {
+    const example = examples[name as keyof typeof contracts]
+    expect(contract.data.parse(example)).toEqual(example)
+    expect(contract.type).toMatch(/^[a-z]+\.[a-z]+\.v1$/)
+  })
+
+  it.each(Object.entries(contracts))(
+    '%s ignores a field that a later version adds',
+    (name, one) => {
+      const example = examples[name as keyof typeof contracts] as object
+      expect(one.data.parse({ ...example, later: true })).toEqual(example)
+    },
+  )
+})
+
+describe('envelope', () => {
+  const event = {
+    specversion: '1.0',
+    id: orderId,
+    source: '/order',
+    time: '2026-11-23T22:04:19.866Z',
+    datacontenttype: 'application/json',
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    ...draft(contracts.orderConfirmed, orderId, { orderId, customer }),
+  }
+
+  it('is CloudEvents 1.0', () => {
+    expect(envelope.parse(event)).toEqual(event)
+  })
+
+  it.each([
+    ['another version', { specversion: '0.3' }],
+    ['an id that is none', { id: 'one' }],
+    ['no type', { type: '' }],
+    ['a time that is none', { time: 'yesterday' }],
+  ])('refuses %s', (_name, change) => {
+    expect(envelope.safeParse({ ...event, ...change }).success).toBe(false)
+  })
+})

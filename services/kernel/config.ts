@@ -1,0 +1,48 @@
+// Configuration comes from the environment alone and is checked once, before anything starts.
+import { z } from 'zod'
+
+const port = z.coerce.number().int().min(0).max(65_535)
+
+const common = z.object({
+  SERVICE_NAME: z.string().min(1),
+  SLOT_COLOR: z.enum(['blue', 'green']),
+  SLOT_REVISION: z.string().min(1),
+  SLOT_VERSION: z.string().min(1),
+  POD_NAME: z.string().min(1),
+  POD_NAMESPACE: z.string().min(1),
+  STABLE_SERVICE: z.string().min(1),
+  PORT: port.default(8080),
+  MANAGEMENT_PORT: port.default(9090),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  AMQP_URL: z.url({ protocol: /^amqps?$/ }),
+  KUBERNETES_SERVICE_HOST: z.string().min(1),
+  KUBERNETES_SERVICE_PORT: port.default(443),
+  /** Where the pod's token and the API server's CA are mounted. */
+  SERVICE_ACCOUNT_DIR: z.string().default('/var/run/secrets/kubernetes.io/serviceaccount'),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+})
+
+export type CommonConfig = z.infer<typeof common>
+
+/**
+ * Reads the common settings and a service's own ones.
+ * `problems` is one line that names every wrong variable and never quotes a value.
+ */
+export function readConfig<Shape extends z.ZodRawShape>(
+  own: z.ZodObject<Shape>,
+  env: NodeJS.ProcessEnv,
+):
+  | { ok: true; config: CommonConfig & z.infer<z.ZodObject<Shape>> }
+  | { ok: false; problems: string } {
+  const commonResult = common.safeParse(env)
+  const ownResult = own.safeParse(env)
+  if (commonResult.success && ownResult.success) {
+    return { ok: true, config: { ...commonResult.data, ...ownResult.data } }
+  }
+  const issues = [commonResult, ownResult].flatMap((result) => result.error?.issues ?? [])
+  const problems = issues.map((issue) => {
+    const name = issue.path.join('.')
+    return env[name] === undefined ? `${name} is not set` : `${name}: ${issue.message}`
+  })
+  return { ok: false, problems: problems.join('; ') }
+}

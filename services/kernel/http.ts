@@ -1,0 +1,130 @@
+// The public HTTP server: identity headers, problem documents, OpenAPI, and the way out of a slot.
+import { STATUS_CODES } from 'node:http'
+import swagger from '@fastify/swagger'
+import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
+import {
+  hasZodFastifySchemaValidationErrors,
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { continueTrace, type Identity, type Logger, type Metrics } from './telemetry.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The span of this request, to be handed on to what follows from it. */
+    traceparent: string
+  }
+}
+
+export type HttpServer = ReturnType<typeof createHttp>
+
+export interface HttpDeps {
+  identity: Identity
+  logger: Logger
+  metrics: Metrics
+  /** False makes every answer end its connection, so that keep-alive clients come back elsewhere. */
+  keepAlive: () => boolean
+}
+
+/** RFC 9457; what a schema in `response` names for its errors. */
+export const problemDocument = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().optional(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ description: 'application/problem+json (RFC 9457)' })
+
+type Problem = Omit<z.infer<typeof problemDocument>, 'type' | 'title'>
+
+export function createHttp(deps: HttpDeps) {
+  const app = Fastify({
+    // Requests are counted and timed by metrics; a line for each would cost more than the answer.
+    loggerInstance: deps.logger.child({}, { level: 'warn' }),
+    // Requests that arrive while the server closes are answered like all others.
+    return503OnClosing: false,
+    bodyLimit: 256 * 1024,
+  })
+    .setValidatorCompiler(validatorCompiler)
+    .setSerializerCompiler(serializerCompiler)
+    .withTypeProvider<ZodTypeProvider>()
+
+  app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: deps.identity.service, version: deps.identity.version },
+    },
+    transform: jsonSchemaTransform,
+  })
+
+  app.decorateRequest('traceparent', '')
+  app.addHook('onRequest', async (request) => {
+    const incoming = request.headers.traceparent
+    request.traceparent = continueTrace(typeof incoming === 'string' ? incoming : undefined)
+  })
+  app.addHook('onSend', async (_request, reply) => {
+    reply.headers({
+      'x-shop-color': deps.identity.color,
+      'x-shop-version': deps.identity.version,
+      'x-shop-plane': 'live',
+    })
+    if (!deps.keepAlive()) reply.header('connection', 'close')
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    deps.metrics.httpSeconds.observe(
+      {
+        method: request.method,
+        route: request.routeOptions.url ?? 'none',
+        status: reply.statusCode,
+      },
+      reply.elapsedTime / 1_000,
+    )
+  })
+
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(reply, { status: 404, detail: `${request.method} ${request.url} is not here` }),
+  )
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const problem = problemOf(error)
+    if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
+    if (problem.status === 503) reply.header('retry-after', '1')
+    return sendProblem(reply, problem)
+  })
+
+  app.after(() => {
+    app.get('/healthz', { schema: { hide: true } }, async () => ({ status: 'ok' }))
+    app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  })
+  return app
+}
+
+/** Answers with a problem document. */
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  const { status, ...rest } = problem
+  const body = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, ...rest }
+  return reply.code(status).type('application/problem+json').send(JSON.stringify(body))
+}
+
+function problemOf(error: FastifyError): Problem {
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    return {
+      status: 400,
+      detail: `invalid ${error.validationContext ?? 'request'}`,
+      errors: error.validation.map((issue) => ({
+        path: issue.instancePath || '/',
+        message: issue.message ?? 'invalid',
+      })),
+    }
+  }
+  const status = error.statusCode ?? 500
+  if (status === 503) return { status, detail: 'something we need does not answer; try again' }
+  // What went wrong inside is for the log, not for strangers.
+  return status < 500 ? { status, detail: error.message } : { status }
+}
+
+export type { FastifyRequest }

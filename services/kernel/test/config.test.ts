@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { readConfig } from '../config.ts'
+
+const env = {
+  SERVICE_NAME: 'order',
+  SLOT_COLOR: 'blue',
+  SLOT_REVISION: '5f2a9c01aa',
+  SLOT_VERSION: '1a2b3c4d5e6f',
+  POD_NAME: 'order-blue-0',
+  POD_NAMESPACE: 'shop',
+  STABLE_SERVICE: 'order',
+  DATABASE_URL: 'postgresql://order:hunter2@postgres:5432/order',
+  AMQP_URL: 'amqp://order:hunter2@rabbitmq:5672',
+  KUBERNETES_SERVICE_HOST: '10.96.0.1',
+}
+const own = z.object({ SMTP_URL: z.url() })
+
+describe('readConfig', () => {
+  it('reads common and own settings, with defaults', () => {
+    const read = readConfig(own, { ...env, SMTP_URL: 'smtp://mail:25' })
+    expect(read).toMatchObject({
+      ok: true,
+      config: { SMTP_URL: 'smtp://mail:25', PORT: 8080, MANAGEMENT_PORT: 9090 },
+    })
+  })
+
+  it('names all that is wrong, in one line and without any value', () => {
+    const { SLOT_VERSION: _, ...rest } = env
+    const read = readConfig(own, { ...rest, SLOT_COLOR: 'red', AMQP_URL: 'http://x:hunter2@y' })
+    expect(read.ok).toBe(false)
+    const problems = read.ok ? '' : read.problems
+    expect(problems).toContain('SLOT_VERSION is not set; ')
+    expect(problems).toContain('SMTP_URL is not set')
+    expect(problems).toContain('SLOT_COLOR: ')
+    expect(problems).toContain('AMQP_URL: ')
+    expect(problems).not.toContain('hunter2')
+    expect(problems).not.toContain('\n')
+  })
+})

@@ -1,0 +1,99 @@
+import type { AddressInfo } from 'node:net'
+import { pino } from 'pino'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { createHttp, type HttpServer } from '../http.ts'
+import { createMetrics, type Identity } from '../telemetry.ts'
+
+const identity: Identity = {
+  service: 'order',
+  color: 'green',
+  version: '1a2b3c4d5e6f',
+  revision: '5f2a9c01aa',
+  pod: 'order-green-0',
+}
+let keepAlive: boolean
+let app: HttpServer
+
+beforeEach(() => {
+  keepAlive = true
+  app = createHttp({
+    identity,
+    logger: pino({}, { write: () => {} }),
+    metrics: createMetrics(identity),
+    keepAlive: () => keepAlive,
+  })
+  app.after(() => {
+    app.post('/things', { schema: { body: z.object({ size: z.int() }) } }, async (request) => ({
+      size: request.body.size,
+      trace: request.traceparent,
+    }))
+    app.get('/broken', async () => {
+      throw new Error('password=hunter2')
+    })
+  })
+})
+
+afterEach(() => app.close())
+
+describe('createHttp', () => {
+  it('tells on each answer which slot gave it', async () => {
+    for (const url of ['/healthz', '/nowhere', '/broken']) {
+      const { headers } = await app.inject(url)
+      expect(headers).toMatchObject({
+        'x-shop-color': 'green',
+        'x-shop-version': '1a2b3c4d5e6f',
+        'x-shop-plane': 'live',
+      })
+    }
+  })
+
+  it.each([
+    ['an unknown path', { url: '/nowhere' }, 404],
+    ['an unknown method', { method: 'DELETE', url: '/things', headers: {} }, 404],
+    ['a body that is not JSON', { method: 'POST', url: '/things', body: '{' }, 400],
+    ['a body of another shape', { method: 'POST', url: '/things', body: '{"size":"big"}' }, 400],
+    ['no body', { method: 'POST', url: '/things', body: '' }, 400],
+    ['too large a body', { method: 'POST', url: '/things', body: 'x'.repeat(300_000) }, 413],
+    ['a bug', { url: '/broken' }, 500],
+  ] as const)('answers %s with a problem document', async (_name, request, status) => {
+    const headers = { 'content-type': 'application/json' }
+    const response = await app.inject({ headers, ...request })
+    expect(response.statusCode).toBe(status)
+    expect(response.headers['content-type']).toContain('application/problem+json')
+    expect(response.json()).toMatchObject({ type: 'about:blank', status })
+    expect(response.body).not.toContain('hunter2')
+  })
+
+  it('says which field is wrong', async () => {
+    const response = await app.inject({ method: 'POST', url: '/things', body: { size: 1.5 } })
+    expect(response.json().errors).toEqual([{ path: '/size', message: expect.any(String) }])
+  })
+
+  it('continues an incoming trace and begins one otherwise', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const post = { method: 'POST', url: '/things', body: { size: 1 } } as const
+    const continued = (await app.inject({ ...post, headers: { traceparent } })).json().trace
+    expect(continued).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/)
+    expect(continued).not.toBe(traceparent)
+    const begun = (await app.inject({ ...post, headers: { traceparent: 'no' } })).json().trace
+    expect(begun).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
+  })
+
+  it('describes itself by OpenAPI', async () => {
+    const { openapi, paths } = (await app.inject('/openapi.json')).json()
+    expect(openapi).toBe('3.1.0')
+    expect(Object.keys(paths)).toEqual(['/things', '/broken'])
+  })
+
+  it('answers a standby request on a kept connection and then closes it', async () => {
+    await app.listen({ host: '127.0.0.1', port: 0 })
+    const { port } = app.server.address() as AddressInfo
+    const get = () => fetch(`http://127.0.0.1:${port}/healthz`)
+    expect((await get()).headers.get('connection')).toBe('keep-alive')
+    keepAlive = false
+    const last = await get()
+    expect(last.status).toBe(200)
+    expect(last.headers.get('connection')).toBe('close')
+  })
+})

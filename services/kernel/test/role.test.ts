@@ -1,0 +1,143 @@
+import { setTimeout } from 'node:timers/promises'
+import { pino } from 'pino'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type Follower, followService, type Role } from '../role.ts'
+import { type FakeKubernetes, startFakeKubernetes } from './fake-kubernetes.ts'
+
+const mine = { 'shopctl.dev/color': 'green', 'shopctl.dev/revision': '5f2a9c01aa' }
+const other = { 'shopctl.dev/color': 'blue', 'shopctl.dev/revision': '5f2a9c01aa' }
+const older = { 'shopctl.dev/color': 'green', 'shopctl.dev/revision': '0000000000' }
+
+let kubernetes: FakeKubernetes
+let follower: Follower
+let changes: Role[]
+
+beforeEach(async () => {
+  kubernetes = await startFakeKubernetes('order')
+})
+
+afterEach(async () => {
+  follower.close()
+  await kubernetes.close()
+})
+
+function follow(): void {
+  changes = []
+  follower = followService({
+    api: {
+      host: '127.0.0.1',
+      port: kubernetes.port,
+      serviceAccountDir: kubernetes.serviceAccountDir,
+    },
+    namespace: 'test',
+    service: 'order',
+    slot: { color: 'green', revision: '5f2a9c01aa' },
+    logger: pino({ level: 'silent' }),
+    now: () => new Date(),
+    onChange: (role) => changes.push(role),
+  })
+}
+
+/** Waits for the role and returns how long that took, in milliseconds. */
+async function until(role: Role, timeout = 5_000): Promise<number> {
+  const start = performance.now()
+  await vi.waitFor(() => expect(follower.role()).toBe(role), { timeout, interval: 2 })
+  return performance.now() - start
+}
+
+/** Until the watch stands, a change is noticed by the next GET only. */
+async function followAndWatch(): Promise<void> {
+  follow()
+  await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(1))
+  await vi.waitFor(() => expect(follower.role()).not.toBe('unknown'))
+}
+
+describe('followService', { timeout: 15_000 }, () => {
+  it.each([
+    ['its colour and revision', mine, 'live'],
+    ['the other colour', other, 'standby'],
+    ['another revision of its colour', older, 'standby'],
+    ['nothing', null, 'standby'],
+  ] as const)('given a Service that selects %s', async (_name, selector, role) => {
+    kubernetes.select(selector)
+    follow()
+    expect(follower.role()).toBe('unknown')
+    await until(role)
+  })
+
+  it('is standby while there is no Service, and live as soon as one names it', async () => {
+    await followAndWatch()
+    expect(follower.role()).toBe('standby')
+    kubernetes.select(mine)
+    expect(await until('live')).toBeLessThan(500)
+    kubernetes.remove()
+    expect(await until('standby')).toBeLessThan(500)
+    expect(changes).toEqual(['standby', 'live', 'standby'])
+  })
+
+  it('follows the watch at once', async () => {
+    kubernetes.select(other)
+    await followAndWatch()
+    kubernetes.select(mine)
+    expect(await until('live')).toBeLessThan(500)
+    kubernetes.select(null)
+    expect(await until('standby')).toBeLessThan(500)
+  })
+
+  it('notices by a GET what a half-open watch does not tell, and watches anew', async () => {
+    kubernetes.select(other)
+    await followAndWatch()
+    kubernetes.muteWatches(true)
+    kubernetes.select(mine)
+    expect(await until('live')).toBeLessThan(3_000)
+    kubernetes.muteWatches(false)
+    // The muted watch was given up; a new one works.
+    await setTimeout(1_500)
+    kubernetes.select(other)
+    expect(await until('standby')).toBeLessThan(500)
+  })
+
+  it('begins a new watch after 410 Gone', async () => {
+    kubernetes.select(other)
+    await followAndWatch()
+    kubernetes.expireWatches()
+    await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(0), { interval: 1 })
+    await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(1), { timeout: 3_000 })
+    kubernetes.select(mine)
+    expect(await until('live')).toBeLessThan(500)
+  })
+
+  it('reads the token again when it was rotated', async () => {
+    kubernetes.select(other)
+    await followAndWatch()
+    kubernetes.rotateToken('second')
+    kubernetes.expireWatches()
+    await setTimeout(500)
+    kubernetes.select(mine)
+    await until('live')
+  })
+
+  it('keeps its role while the API server does not answer', async () => {
+    kubernetes.select(mine)
+    await followAndWatch()
+    kubernetes.setDown(true)
+    await setTimeout(2_500)
+    expect(follower.role()).toBe('live')
+    kubernetes.select(other)
+    await setTimeout(2_500)
+    expect(follower.role()).toBe('live')
+    kubernetes.setDown(false)
+    await until('standby')
+    expect(changes).toEqual(['live', 'standby'])
+  })
+
+  it('stays unknown as long as nobody has ever answered', async () => {
+    kubernetes.select(mine)
+    kubernetes.setDown(true)
+    follow()
+    await setTimeout(500)
+    expect(follower.role()).toBe('unknown')
+    kubernetes.setDown(false)
+    await until('live')
+  })
+})
