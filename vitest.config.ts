@@ -1,9 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
-// unit: pure code and fakes, seconds. real: the real cluster, broker and database, one file after another.
+const patience = { testTimeout: 60_000, hookTimeout: 300_000 }
+
 export default defineConfig({
   test: {
     projects: [
+      // Pure code, fakes and rendered charts: seconds.
       {
         test: {
           name: 'unit',
@@ -11,13 +13,22 @@ export default defineConfig({
           exclude: ['cli/test/real/**', '**/node_modules/**'],
         },
       },
+      // The services' parts against a real database and broker.
       {
         test: {
+          ...patience,
+          name: 'services',
+          include: ['services/test/**/*.test.ts'],
+          globalSetup: 'services/test/global-setup.ts',
+        },
+      },
+      // The whole on the real cluster, one file after another.
+      {
+        test: {
+          ...patience,
           name: 'real',
-          include: ['cli/test/real/**/*.test.ts', 'services/test/**/*.test.ts'],
+          include: ['cli/test/real/**/*.test.ts'],
           fileParallelism: false,
-          testTimeout: 300_000,
-          hookTimeout: 600_000,
         },
       },
     ],

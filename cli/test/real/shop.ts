@@ -1,0 +1,170 @@
+// What the tests on the real cluster share: shopctl and kubectl as a user runs them, in environment `test`,
+// and copies of the tree that a test may change.
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createShell, type Finished } from '../../src/adapters/shell.ts'
+
+const shell = createShell()
+export const root = join(import.meta.dirname, '..', '..', '..')
+export const edgeUrl = 'http://127.0.0.1:31080'
+export const namespace = 'shop-test'
+
+interface RunOptions {
+  cwd?: string
+  env?: Record<string, string>
+  signal?: AbortSignal
+}
+
+/** Runs `shopctl … --env test`; never throws on an exit code. */
+export const shopctl = (
+  args: readonly string[],
+  { cwd = root, env, signal }: RunOptions = {},
+): Promise<Finished> =>
+  shell.run({
+    program: process.execPath,
+    args: [join(root, 'cli/bin/shopctl.js'), ...args, '--env', 'test'],
+    cwd,
+    ...(env && { env }),
+    ...(signal && { signal }),
+  })
+
+/** The same, for a command that must succeed. */
+export const shopctlOk = async (
+  args: readonly string[],
+  options?: RunOptions,
+): Promise<Finished> => {
+  const finished = await shopctl(args, options)
+  if (finished.exitCode !== 0) {
+    throw new Error(
+      `shopctl ${args.join(' ')} → ${finished.exitCode}\n${finished.stdout}\n${finished.stderr}`,
+    )
+  }
+  return finished
+}
+
+export const shopctlJson = async <T>(args: readonly string[], options?: RunOptions): Promise<T> =>
+  JSON.parse((await shopctlOk([...args, '--json'], options)).stdout) as T
+
+export interface Slot {
+  digest: string
+  version: string
+  revision: string
+  replicas: number
+  ready: number
+  smoked: boolean
+  consumers: number
+  inFlight: number
+}
+
+export interface Status {
+  release: string | null
+  operation: null | { id: string; verb: string; step: string; next: string }
+  lock: null | { holder: string; reason: string; since: string }
+  services: Record<
+    string,
+    { active: 'blue' | 'green' | null; slots: Record<'blue' | 'green', Slot | null> }
+  >
+}
+
+export const status = (): Promise<Status> => shopctlJson<Status>(['status'])
+
+export const other = (color: string | null | undefined): 'blue' | 'green' =>
+  color === 'blue' ? 'green' : 'blue'
+
+let environment: Promise<Record<string, string>> | undefined
+
+/** KUBECONFIG, PATH, DOCKER_HOST and DOCKER_CONFIG as `eval "$(shopctl platform env)"` would set them. */
+export const platformEnv = (): Promise<Record<string, string>> => {
+  environment ??= shell
+    .check({
+      program: 'sh',
+      args: [
+        '-c',
+        `eval "$('${process.execPath}' '${root}/cli/bin/shopctl.js' platform env)" && env -0`,
+      ],
+    })
+    .then((text) =>
+      Object.fromEntries(
+        text
+          .split('\0')
+          .filter((entry) => /^(KUBECONFIG|PATH|DOCKER_HOST|DOCKER_CONFIG)=/.test(entry))
+          .map((entry) => [
+            entry.slice(0, entry.indexOf('=')),
+            entry.slice(entry.indexOf('=') + 1),
+          ]),
+      ),
+    )
+  return environment
+}
+
+export const kubectl = async (...args: string[]): Promise<Finished> =>
+  shell.run({
+    program: 'sh',
+    args: ['-c', 'exec kubectl "$@"', 'kubectl', '-n', namespace, ...args],
+    env: await platformEnv(),
+  })
+
+export const kubectlOk = async (...args: string[]): Promise<string> => {
+  const { exitCode, stdout, stderr } = await kubectl(...args)
+  if (exitCode !== 0) throw new Error(`kubectl ${args.join(' ')} → ${exitCode}\n${stderr}`)
+  return stdout
+}
+
+/** An environment with nothing in it: the namespace of an earlier run is deleted first. */
+export const freshEnvironment = async (): Promise<void> => {
+  await kubectlOk('delete', 'namespace', namespace, '--ignore-not-found', '--timeout=120s')
+}
+
+/** Makes sure that all four services are live, whichever test ran before. */
+export const ensureLive = async (): Promise<void> => {
+  const { services } = await status()
+  if (Object.values(services).every(({ active }) => active !== null)) return
+  await shopctlOk(['release'])
+}
+
+export interface Tree {
+  dir: string
+  /** Replaces text in a file of the copy; the text must be there. */
+  edit(file: string, from: string | RegExp, to: string): Promise<void>
+  append(file: string, text: string): Promise<void>
+  remove(): Promise<void>
+}
+
+/** A copy of the tracked and new files of this tree, with its node_modules, and a git history of its own. */
+export const copyTree = async (): Promise<Tree> => {
+  const dir = await mkdtemp(join(tmpdir(), 'shop-tree-'))
+  const files = await shell.check({
+    program: 'git',
+    args: ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'],
+    cwd: root,
+  })
+  for (const file of files.split('\0').filter(Boolean)) {
+    await cp(join(root, file), join(dir, file)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error // deleted in the work tree, not yet committed
+    })
+  }
+  await symlink(join(root, 'node_modules'), join(dir, 'node_modules'))
+  const git = (...args: string[]): Promise<string> =>
+    shell.check({
+      program: 'git',
+      args: ['-c', 'user.name=test', '-c', 'user.email=test@example.com', ...args],
+      cwd: dir,
+    })
+  await git('init', '--quiet')
+  await git('add', '--all')
+  await git('commit', '--quiet', '--message', 'A copy for a test')
+  return {
+    dir,
+    async edit(file, from, to) {
+      const source = await readFile(join(dir, file), 'utf8')
+      const edited = source.replace(from, to)
+      if (edited === source) throw new Error(`${file} does not have ${from}`)
+      await writeFile(join(dir, file), edited)
+    },
+    async append(file, text) {
+      await writeFile(join(dir, file), `${await readFile(join(dir, file), 'utf8')}${text}`)
+    },
+    remove: () => rm(dir, { recursive: true, force: true }),
+  }
+}

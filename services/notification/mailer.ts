@@ -1,0 +1,27 @@
+// Mail leaves by SMTP, over a few connections that stay open.
+import { createTransport } from 'nodemailer'
+import type { Mail } from './domain.ts'
+
+export interface Mailer {
+  /** Resolves when the mail server has taken the mail. */
+  send(mail: Mail): Promise<void>
+  close(): void
+}
+
+export function createMailer(smtpUrl: string, from: string): Mailer {
+  const transport = createTransport({
+    url: smtpUrl,
+    pool: true,
+    maxConnections: 4,
+    maxMessages: Number.POSITIVE_INFINITY,
+    connectionTimeout: 3_000,
+    greetingTimeout: 3_000,
+    socketTimeout: 10_000,
+  })
+  return {
+    async send(mail) {
+      await transport.sendMail({ from, ...mail })
+    },
+    close: () => transport.close(),
+  }
+}

@@ -1,0 +1,61 @@
+// The notifications table.
+import type { Queries, Transaction } from '@shop/kernel/database'
+import type { Outcome } from './domain.ts'
+
+export interface NotificationView {
+  orderId: string
+  outcome: Outcome
+  messageId: string
+  attempts: number
+  sentAt: Date | null
+}
+
+/** Counts an attempt to send; false when the mail is known to be sent already. */
+export async function beginAttempt(
+  db: Queries,
+  orderId: string,
+  outcome: Outcome,
+  messageId: string,
+): Promise<boolean> {
+  const rows = await db.query(
+    `INSERT INTO notifications AS known (order_id, outcome, message_id) VALUES ($1, $2, $3)
+     ON CONFLICT (order_id, outcome) DO UPDATE SET attempts = known.attempts + 1
+       WHERE known.sent_at IS NULL
+     RETURNING order_id`,
+    [orderId, outcome, messageId],
+  )
+  return rows.length === 1
+}
+
+export async function markSent(tx: Transaction, orderId: string, outcome: Outcome): Promise<void> {
+  await tx.query(
+    `UPDATE notifications SET sent_at = coalesce(sent_at, now())
+     WHERE order_id = $1 AND outcome = $2`,
+    [orderId, outcome],
+  )
+}
+
+export async function findNotifications(db: Queries, orderId: string): Promise<NotificationView[]> {
+  return db.query<NotificationView>(
+    `SELECT order_id AS "orderId", outcome, message_id AS "messageId", attempts, sent_at AS "sentAt"
+     FROM notifications WHERE order_id = $1 ORDER BY created_at`,
+    [orderId],
+  )
+}
+
+/** Counts for the audit; `repeats` are attempts beyond the first. */
+export async function accounting(db: Queries) {
+  const [notifications] = await db.query(
+    `SELECT count(*) FILTER (WHERE sent_at IS NOT NULL)::int AS sent,
+       count(*) FILTER (WHERE sent_at IS NULL)::int AS unsent,
+       coalesce(sum(attempts - 1), 0)::int AS repeats,
+       count(*) FILTER (WHERE outcome = 'confirmed')::int AS confirmed,
+       count(*) FILTER (WHERE outcome = 'rejected')::int AS rejected,
+       count(*) FILTER (WHERE outcome = 'cancelled')::int AS cancelled
+     FROM notifications`,
+  )
+  const [outbox] = await db.query<{ waiting: number }>(
+    'SELECT count(*)::int AS waiting FROM outbox',
+  )
+  return { notifications, outbox: outbox?.waiting ?? 0 }
+}

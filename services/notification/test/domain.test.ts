@@ -1,0 +1,19 @@
+import { describe, expect, it } from 'vitest'
+import { compose } from '../domain.ts'
+
+const orderId = '01a20a70-45d6-79f6-be69-623cdf650bbc'
+
+describe('compose', () => {
+  it.each(['confirmed', 'rejected', 'cancelled'] as const)('writes about %s orders', (outcome) => {
+    const mail = compose(orderId, outcome, 'ada@example.com')
+    expect(mail.to).toBe('ada@example.com')
+    expect(mail.subject).toBe(`Your order ${orderId} is ${outcome}`)
+    expect(mail.text).toContain(orderId)
+    expect(mail.messageId).toBe(`<${orderId}.${outcome}@shop.example>`)
+  })
+
+  it('says the same to a repetition, so that it can be recognised', () => {
+    const again = () => compose(orderId, 'confirmed', 'ada@example.com')
+    expect(again()).toEqual(again())
+  })
+})

@@ -1,0 +1,40 @@
+// What the order service does about the events of the others.
+import {
+  paymentCaptured,
+  paymentDeclined,
+  stockRejected,
+  stockReserved,
+} from '@shop/events/contracts'
+import type { Contract, Draft } from '@shop/events/envelope'
+import type { Transaction } from '@shop/kernel/database'
+import { on, type Subscription } from '@shop/kernel/inbox'
+import { decide, type News } from './domain.ts'
+import { lockOrder, type Slot, saveDecision } from './store.ts'
+
+export function subscriptions(slot: Slot): Subscription[] {
+  async function settle(tx: Transaction, orderId: string, news: News): Promise<Draft[]> {
+    const order = await lockOrder(tx, orderId)
+    // Our own transaction wrote it before the first event left, so this is somebody else's message.
+    if (!order) throw new Error(`order ${orderId} is unknown`)
+    const decision = decide(order, news)
+    if (!decision) return []
+    await saveDecision(tx, orderId, decision, slot)
+    return decision.events
+  }
+
+  function onNews<Data extends { orderId: string }>(
+    contract: Contract<Data>,
+    newsOf: (data: Data) => News,
+  ): Subscription {
+    return on(contract, {
+      handle: (tx, { data }) => settle(tx, data.orderId, newsOf(data)),
+    })
+  }
+
+  return [
+    onNews(stockReserved, () => ({ kind: 'stock-reserved' })),
+    onNews(stockRejected, ({ reason }) => ({ kind: 'stock-rejected', reason })),
+    onNews(paymentCaptured, () => ({ kind: 'payment-captured' })),
+    onNews(paymentDeclined, ({ reason }) => ({ kind: 'payment-declined', reason })),
+  ]
+}

@@ -1,0 +1,127 @@
+// The public API of the shop: place an order, and look how it goes.
+import { createHash } from 'node:crypto'
+import type { Database } from '@shop/kernel/database'
+import { type HttpServer, problemDocument, sendProblem } from '@shop/kernel/http'
+import type { Outbox } from '@shop/kernel/outbox'
+import { z } from 'zod'
+import { place } from './domain.ts'
+import { findByKey, findOrder, insertOrder, type Slot } from './store.ts'
+
+/** Text that JSON, SQL and a mail header all carry unharmed. */
+const text = z
+  .string()
+  .max(255)
+  .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'must be plain text, not empty')
+
+/** Unknown fields are tolerated, and count when a repeated request is compared. */
+const placement = z.looseObject({
+  items: z
+    .array(z.looseObject({ sku: text, quantity: z.int().min(1).max(1_000_000_000) }))
+    .min(1)
+    .max(100),
+  customer: z.looseObject({ email: z.email().max(254) }),
+  payment: z.looseObject({ token: text }),
+})
+
+const slot = z.object({ color: z.string(), version: z.string() })
+
+const order = z.object({
+  id: z.uuid(),
+  status: z.enum(['placed', 'reserved', 'confirmed', 'rejected', 'cancelled']),
+  reason: z.string().nullable(),
+  items: z.array(z.object({ sku: z.string(), quantity: z.int() })),
+  customer: z.object({ email: z.string() }),
+  placedAt: z.iso.datetime(),
+  placedBy: slot,
+  settledAt: z.iso.datetime().nullable(),
+  settledBy: slot.nullable(),
+})
+
+export interface RouteDeps {
+  database: Database
+  outbox: Outbox
+  newId: () => string
+  slot: Slot
+}
+
+export function routes(app: HttpServer, deps: RouteDeps): void {
+  app.post(
+    '/orders',
+    {
+      schema: {
+        summary: 'Place an order',
+        description: 'The same Idempotency-Key and body get the same answer, byte for byte.',
+        headers: z.looseObject({ 'idempotency-key': text }),
+        body: placement,
+        response: {
+          202: z.object({ id: z.uuid(), status: z.literal('placed') }),
+          400: problemDocument,
+          409: problemDocument,
+        },
+      },
+    },
+    async (request, reply) => {
+      const idempotencyKey = request.headers['idempotency-key']
+      const requestHash = hash(request.body)
+      const id = deps.newId()
+      const { items, customer, payment } = request.body
+      const placed = {
+        id,
+        items: items.map(({ sku, quantity }) => ({ sku, quantity })),
+        customer: { email: customer.email },
+        placedBy: deps.slot,
+        idempotencyKey,
+        requestHash,
+        response: JSON.stringify({ id, status: 'placed' }),
+      }
+      const isNew = await deps.outbox.transaction(request.traceparent, async (tx) => {
+        const inserted = await insertOrder(tx, placed)
+        const event = place(id, { ...placed, payment: { token: payment.token } })
+        return { result: inserted, events: inserted ? [event] : [] }
+      })
+      const first = isNew ? placed : await findByKey(deps.database, idempotencyKey)
+      if (first?.requestHash !== requestHash) {
+        return sendProblem(reply, {
+          status: 409,
+          detail: 'this Idempotency-Key was used with another body',
+        })
+      }
+      // Text goes out as it is; the type of this route's answer does not know that.
+      return reply
+        .code(202)
+        .type('application/json')
+        .send(first.response as never)
+    },
+  )
+
+  app.get(
+    '/orders/:id',
+    {
+      schema: {
+        summary: 'Look at an order',
+        params: z.object({ id: z.string() }),
+        response: { 200: order, 404: problemDocument },
+      },
+    },
+    async (request, reply) => {
+      const id = z.uuid().safeParse(request.params.id)
+      const found = id.success ? await findOrder(deps.database, id.data) : null
+      if (!found) return sendProblem(reply, { status: 404, detail: 'there is no such order' })
+      return {
+        ...found,
+        placedAt: found.placedAt.toISOString(),
+        settledAt: found.settledAt?.toISOString() ?? null,
+      }
+    },
+  )
+}
+
+/** The same for bodies that mean the same, whatever the order of their keys. */
+function hash(body: unknown): string {
+  const canonical = JSON.stringify(body, (_key, value) =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  )
+  return createHash('sha256').update(canonical).digest('hex')
+}

@@ -1,0 +1,80 @@
+// The payments table.
+import type { Queries, Transaction } from '@shop/kernel/database'
+import type { Payment, PaymentStatus, Settlement } from './domain.ts'
+import type { Money } from './provider.ts'
+
+export interface PaymentView {
+  id: string
+  orderId: string
+  status: PaymentStatus
+  amount: Money | null
+  reason: string | null
+}
+
+const columns = `id, order_id AS "orderId", status, reason,
+  CASE WHEN amount IS NOT NULL THEN jsonb_build_object('value', amount, 'currency', currency) END AS amount`
+
+/** Stores a payment unless the order has one, and returns the one it has. */
+export async function insertPayment(db: Queries, payment: Payment): Promise<Payment> {
+  const [inserted] = await db.query<Payment>(
+    `INSERT INTO payments (order_id, id, status, amount, currency) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (order_id) DO NOTHING RETURNING ${columns}`,
+    [
+      payment.orderId,
+      payment.id,
+      payment.status,
+      payment.amount?.value ?? null,
+      payment.amount?.currency ?? null,
+    ],
+  )
+  const stored = inserted ?? (await findPayment(db, payment.orderId))
+  if (!stored) throw new Error(`the payment of order ${payment.orderId} vanished`)
+  return stored
+}
+
+export async function findPayment(db: Queries, orderId: string): Promise<PaymentView | null> {
+  const [row] = await db.query<PaymentView>(`SELECT ${columns} FROM payments WHERE order_id = $1`, [
+    orderId,
+  ])
+  return row ?? null
+}
+
+export async function lockPayment(tx: Transaction, orderId: string): Promise<Payment | null> {
+  const [row] = await tx.query<Payment>(
+    `SELECT ${columns} FROM payments WHERE order_id = $1 FOR UPDATE`,
+    [orderId],
+  )
+  return row ?? null
+}
+
+export async function saveSettlement(
+  tx: Transaction,
+  orderId: string,
+  { status, reason }: Omit<Settlement, 'events'>,
+): Promise<void> {
+  await tx.query(
+    'UPDATE payments SET status = $2, reason = $3, settled_at = now() WHERE order_id = $1',
+    [orderId, status, reason],
+  )
+}
+
+/** Counts for the audit; `chargedTwice` are orders that the provider captured more than once. */
+export async function accounting(db: Queries) {
+  const [payments] = await db.query(
+    `SELECT count(*) FILTER (WHERE status = 'intended')::int AS intended,
+       count(*) FILTER (WHERE status = 'captured')::int AS captured,
+       count(*) FILTER (WHERE status = 'declined')::int AS declined,
+       count(*) FILTER (WHERE status = 'cancelled')::int AS cancelled
+     FROM payments`,
+  )
+  const [provider] = await db.query(
+    `SELECT count(*) FILTER (WHERE outcome = 'captured')::int AS captures,
+       count(*) FILTER (WHERE outcome = 'voided')::int AS voids,
+       coalesce(sum(requests - 1), 0)::int AS "repeatedRequests"
+     FROM sandbox_charges`,
+  )
+  const [outbox] = await db.query<{ waiting: number }>(
+    'SELECT count(*)::int AS waiting FROM outbox',
+  )
+  return { payments, provider, outbox: outbox?.waiting ?? 0 }
+}

@@ -1,0 +1,47 @@
+// A Postgres and a RabbitMQ for the tests of the services alone, from the shop's own charts, removed afterwards.
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { createShell } from '../../cli/src/adapters/shell.ts'
+import { platformEnv, root } from '../../cli/test/real/shop.ts'
+
+const namespace = 'shop-parts'
+const users = ['admin', 'cookie', 'order', 'inventory', 'payment', 'notification']
+const shell = createShell()
+
+const tool = async (program: 'helm' | 'kubectl', args: string[], input?: string): Promise<string> =>
+  shell.check({
+    program: 'sh',
+    args: ['-c', `exec ${program} "$@"`, program, '--namespace', namespace, ...args],
+    env: await platformEnv(),
+    ...(input !== undefined && { input }),
+  })
+
+const removeNamespace = (): Promise<string> =>
+  tool('kubectl', ['delete', 'namespace', namespace, '--ignore-not-found', '--timeout=120s'])
+
+const install = async (name: string, passwords: Record<string, string>): Promise<string> => {
+  const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData: passwords }
+  await tool('kubectl', ['create', '--filename=-'], JSON.stringify(secret))
+  const values = join(root, `charts/values/${name}.yaml`)
+  const chart = join(root, 'charts', name)
+  await tool('helm', ['install', name, chart, '--values', values, '--wait', '--timeout=180s'])
+  return tool('kubectl', ['get', 'service', name, '--output=jsonpath={.spec.clusterIP}'])
+}
+
+export const setup = async (): Promise<void> => {
+  await removeNamespace()
+  await tool('kubectl', ['create', 'namespace', namespace])
+  const passwords = Object.fromEntries(
+    users.map((user) => [user, randomBytes(16).toString('hex')] as const),
+  )
+  const [postgres, rabbitmq] = await Promise.all([
+    install('postgres', passwords),
+    install('rabbitmq', passwords),
+  ])
+  process.env.SHOP_TEST_DATABASE_URL = `postgresql://postgres:${passwords.admin}@${postgres}:5432/order`
+  process.env.SHOP_TEST_AMQP_URL = `amqp://admin:${passwords.admin}@${rabbitmq}:5672`
+}
+
+export const teardown = async (): Promise<void> => {
+  await removeNamespace()
+}

@@ -1,0 +1,194 @@
+// Real Postgres and RabbitMQ for tests: each test gets a schema, an exchange and queues of its own.
+import { randomUUID, randomUUIDv7 } from 'node:crypto'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type Contract, draft, type Envelope } from '@shop/events/envelope'
+import { type Bus, createBus } from '@shop/kernel/bus'
+import { createDatabase, type Database } from '@shop/kernel/database'
+import { migrate, readMigrations } from '@shop/kernel/migrate'
+import { createOutbox, type Outbox } from '@shop/kernel/outbox'
+import { createRelay, type Relay } from '@shop/kernel/relay'
+import { createMetrics, type Identity } from '@shop/kernel/telemetry'
+import { Client } from 'pg'
+import { pino } from 'pino'
+import { Connection } from 'rabbitmq-client'
+import { onTestFinished } from 'vitest'
+
+export const identity: Identity = {
+  service: 'test',
+  color: 'blue',
+  version: 'v1',
+  revision: 'r1',
+  pod: 'test-0',
+}
+export const logger = pino({}, { write: () => {} })
+export const newId = () => randomUUIDv7()
+export const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
+export function setting(name: string): string {
+  const value = process.env[name]
+  if (!value) throw new Error(`${name} is not set: these tests need the real thing`)
+  return value
+}
+
+/** Creates a schema, dropped after the test, and returns a URL whose search path is that schema. */
+export async function createSchema(): Promise<string> {
+  const base = setting('SHOP_TEST_DATABASE_URL')
+  const schema = `test_${randomUUID().replaceAll('-', '')}`
+  await execute(base, `CREATE SCHEMA ${schema}`)
+  onTestFinished(() => execute(base, `DROP SCHEMA ${schema} CASCADE`))
+  const url = new URL(base)
+  url.searchParams.set('options', `-c search_path=${schema}`)
+  return url.href
+}
+
+async function execute(url: string, sql: string): Promise<void> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  await client.query(sql)
+  await client.end()
+}
+
+/** A service's own tables in a schema of its own. */
+export async function createServiceDatabase(service: string): Promise<Database> {
+  const url = await createSchema()
+  await migrate(url, await readMigrations(new URL(`../${service}/migrations/`, import.meta.url)))
+  return openDatabase(url)
+}
+
+/** An event of a contract as it would arrive. */
+export function arrived<Data>(of: Contract<Data>, subject: string, data: Data): Envelope {
+  return {
+    specversion: '1.0',
+    id: newId(),
+    source: '/test',
+    time: new Date().toISOString(),
+    datacontenttype: 'application/json',
+    traceparent: trace,
+    ...draft(of, subject, data),
+  }
+}
+
+export function openDatabase(url: string): Database {
+  const database = createDatabase({ url, name: 'test', logger })
+  onTestFinished(() => database.close())
+  return database
+}
+
+export interface Topology {
+  exchange: string
+  /** Declares a quorum queue for these event types, removed after the test. */
+  queue(...types: string[]): Promise<string>
+  /** Sends events, each to the queues that are bound to its type. */
+  publish(events: Envelope[]): Promise<void>
+  /** Takes what is in a queue. */
+  drain(queue: string): Promise<{ messageId: string | undefined; body: string }[]>
+}
+
+/** An exchange of its own, removed after the test. */
+export async function createTopology(): Promise<Topology> {
+  const connection = new Connection(setting('SHOP_TEST_AMQP_URL'))
+  connection.on('error', () => {})
+  const exchange = `test.${randomUUID()}`
+  const queues: string[] = []
+  await connection.exchangeDeclare({ exchange, type: 'topic', durable: true })
+  onTestFinished(async () => {
+    for (const queue of queues) await connection.queueDelete({ queue })
+    await connection.exchangeDelete({ exchange })
+    await connection.close()
+  })
+  return {
+    exchange,
+    async queue(...types) {
+      const queue = `test.${randomUUID()}`
+      queues.push(queue)
+      await connection.queueDeclare({
+        queue,
+        durable: true,
+        arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': -1 },
+      })
+      for (const routingKey of types) await connection.queueBind({ queue, exchange, routingKey })
+      return queue
+    },
+    async publish(events) {
+      const publisher = connection.createPublisher({ confirm: true })
+      await Promise.all(
+        events.map((event) =>
+          publisher.send({ exchange, routingKey: event.type, messageId: event.id }, event),
+        ),
+      )
+      await publisher.close()
+    },
+    async drain(queue) {
+      const all = []
+      for (;;) {
+        const message = await connection.basicGet({ queue, noAck: true })
+        if (!message) return all
+        all.push({ messageId: message.messageId, body: String(message.body) })
+      }
+    },
+  }
+}
+
+export function openBus(exchange: string, url = setting('SHOP_TEST_AMQP_URL')): Bus {
+  const bus = createBus({ url, name: 'test', exchange, logger })
+  onTestFinished(() => bus.close())
+  return bus
+}
+
+export function openRelay(database: Database, bus: Bus, pod = 'test-0'): Relay {
+  const metrics = createMetrics(identity)
+  const relay = createRelay({ database, bus, logger, metrics, pod })
+  onTestFinished(() => relay.close())
+  return relay
+}
+
+export function openOutbox(database: Database, onCommitted = () => {}): Outbox {
+  return createOutbox({ database, source: '/test', now: () => new Date(), newId, onCommitted })
+}
+
+export interface Proxy {
+  /** The broker's URL through this proxy. */
+  url: string
+  /** Resets all connections and refuses new ones until `restore`. */
+  cut(): void
+  restore(): void
+}
+
+/** Stands between a client and the broker, and can take it away. */
+export async function createBrokerProxy(): Promise<Proxy> {
+  const target = new URL(setting('SHOP_TEST_AMQP_URL'))
+  const sockets = new Set<Socket>()
+  let open = true
+  const server = createServer((client) => {
+    if (!open) return void client.destroy()
+    const upstream = connect(Number(target.port || 5672), target.hostname)
+    for (const [socket, peer] of [[client, upstream] as const, [upstream, client] as const]) {
+      sockets.add(socket)
+      socket.pipe(peer)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        sockets.delete(socket)
+        peer.destroy()
+      })
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const cut = () => {
+    open = false
+    for (const socket of sockets) socket.resetAndDestroy()
+  }
+  onTestFinished(() => {
+    cut()
+    server.close()
+  })
+  const url = new URL(target)
+  url.hostname = '127.0.0.1'
+  url.port = String((server.address() as AddressInfo).port)
+  return {
+    url: url.href,
+    cut,
+    restore() {
+      open = true
+    },
+  }
+}

@@ -1,0 +1,54 @@
+import { type Migration, migrate, missingMigrations } from '@shop/kernel/migrate'
+import { describe, expect, it } from 'vitest'
+import { createSchema, openDatabase } from './infrastructure.ts'
+
+const one: Migration = { name: '0001_a.sql', checksum: 'a', sql: 'CREATE TABLE a (x int)' }
+const two: Migration = { name: '0002_b.sql', checksum: 'b', sql: 'ALTER TABLE a ADD COLUMN y int' }
+
+describe('migrate', () => {
+  it('applies in order what is missing, and nothing twice', async () => {
+    const url = await createSchema()
+    expect(await migrate(url, [one])).toEqual([one.name])
+    expect(await migrate(url, [one, two])).toEqual([two.name])
+    expect(await migrate(url, [one, two])).toEqual([])
+  })
+
+  it('lets only one of several Jobs work', async () => {
+    const url = await createSchema()
+    const applied = await Promise.all([1, 2, 3, 4].map(() => migrate(url, [one, two])))
+    expect(applied.flat()).toEqual([one.name, two.name])
+  })
+
+  it('refuses a file that was changed after it had been applied', async () => {
+    const url = await createSchema()
+    await migrate(url, [one])
+    await expect(migrate(url, [{ ...one, checksum: 'other' }, two])).rejects.toThrow(
+      '0001_a.sql changed after it was applied',
+    )
+    expect(await missingMigrations(openDatabase(url), [one, two])).toEqual([two.name])
+  })
+
+  it('refuses a file that takes something away, before it applies anything', async () => {
+    const url = await createSchema()
+    const narrowing = { ...two, sql: 'ALTER TABLE a DROP COLUMN x' }
+    await expect(migrate(url, [one, narrowing])).rejects.toThrow('0002_b.sql takes something away')
+    expect(await missingMigrations(openDatabase(url), [one])).toEqual([one.name])
+  })
+
+  it('leaves nothing of a file that fails', async () => {
+    const url = await createSchema()
+    const broken = { ...two, sql: 'CREATE TABLE b (x int); SELECT nonsense' }
+    await expect(migrate(url, [one, broken])).rejects.toThrow('0002_b.sql: column "nonsense"')
+    const database = openDatabase(url)
+    expect(await missingMigrations(database, [one, two])).toEqual([two.name])
+    const [b] = await database.query<{ gone: boolean }>(`SELECT to_regclass('b') IS NULL AS gone`)
+    expect(b?.gone).toBe(true)
+  })
+
+  it('lets an older colour migrate after a newer one', async () => {
+    const url = await createSchema()
+    await migrate(url, [one, two])
+    expect(await migrate(url, [one])).toEqual([])
+    expect(await missingMigrations(openDatabase(url), [one])).toEqual([])
+  })
+})

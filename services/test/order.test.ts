@@ -1,0 +1,127 @@
+import { stockReserved } from '@shop/events/contracts'
+import type { Database } from '@shop/kernel/database'
+import { createHttp, type HttpServer } from '@shop/kernel/http'
+import { createMetrics } from '@shop/kernel/telemetry'
+import { subscriptions } from '@shop/order/handlers'
+import { routes } from '@shop/order/routes'
+import { beforeEach, describe, expect, it } from 'vitest'
+import {
+  arrived,
+  createServiceDatabase,
+  identity,
+  logger,
+  newId,
+  openOutbox,
+} from './infrastructure.ts'
+
+const body = {
+  items: [{ sku: 'mug', quantity: 2 }],
+  customer: { email: 'ada@example.com' },
+  payment: { token: 'tok_ok' },
+}
+const slot = { color: 'blue', version: 'v1' }
+
+let database: Database
+let app: HttpServer
+
+beforeEach(async () => {
+  database = await createServiceDatabase('order')
+  const metrics = createMetrics(identity)
+  app = createHttp({ identity, logger, metrics, keepAlive: () => true })
+  app.after(() => routes(app, { database, outbox: openOutbox(database), newId, slot }))
+})
+
+const place = (key: string, payload: unknown) =>
+  app.inject({
+    method: 'POST',
+    url: '/orders',
+    headers: { 'idempotency-key': key, 'content-type': 'application/json' },
+    body: typeof payload === 'string' ? payload : JSON.stringify(payload),
+  })
+
+const outbox = () => database.query<{ event: { data: unknown } }>('SELECT event FROM outbox')
+
+describe('POST /orders', () => {
+  it('places the order and tells the inventory, in one transaction', async () => {
+    const response = await place('one', body)
+    expect(response.statusCode).toBe(202)
+    const { id } = response.json()
+    expect(response.body).toBe(`{"id":"${id}","status":"placed"}`)
+    const [row] = await outbox()
+    expect(row?.event.data).toEqual({ orderId: id, ...body })
+    const order = (await app.inject(`/orders/${id}`)).json()
+    expect(order).toMatchObject({ id, status: 'placed', items: body.items, placedBy: slot })
+    expect(JSON.stringify(order)).not.toContain('tok_ok')
+  })
+
+  it('answers a repetition byte for byte, also when many come at once', async () => {
+    const answers = await Promise.all(Array.from({ length: 12 }, () => place('same', body)))
+    expect(new Set(answers.map((one) => `${one.statusCode} ${one.body}`)).size).toBe(1)
+    const { customer, items, payment } = body
+    const reordered = await place('same', { payment, customer, items })
+    expect(reordered.body).toBe(answers[0]?.body)
+    expect(await outbox()).toHaveLength(1)
+  })
+
+  it('refuses another body under the same key', async () => {
+    await place('same', body)
+    for (const other of [
+      { ...body, items: [{ sku: 'mug', quantity: 3 }] },
+      { ...body, note: 'gift wrap' },
+    ]) {
+      const response = await place('same', other)
+      expect(response.statusCode).toBe(409)
+      expect(response.headers['content-type']).toContain('application/problem+json')
+    }
+    expect(await outbox()).toHaveLength(1)
+  })
+
+  it.each([
+    ['no items', { ...body, items: [] }],
+    ['a quantity of nothing', { ...body, items: [{ sku: 'mug', quantity: 0 }] }],
+    ['half a piece', { ...body, items: [{ sku: 'mug', quantity: 0.5 }] }],
+    ['a quantity beyond all measure', { ...body, items: [{ sku: 'mug', quantity: 1e12 }] }],
+    ['a SKU that SQL cannot hold', { ...body, items: [{ sku: 'm\u0000g', quantity: 1 }] }],
+    ['a SKU that JSON in SQL cannot hold', { ...body, items: [{ sku: '\ud800', quantity: 1 }] }],
+    ['an address that is none', { ...body, customer: { email: 'ada' } }],
+    ['two addresses in one', { ...body, customer: { email: 'a@example.com\r\nbcc: b@c.de' } }],
+    ['no token', { ...body, payment: {} }],
+    ['null', null],
+    ['a list', []],
+    ['broken JSON', '{"items":'],
+  ])('refuses %s', async (_name, payload) => {
+    const response = await place('bad', payload)
+    expect(response.statusCode).toBe(400)
+    expect(response.headers['content-type']).toContain('application/problem+json')
+    expect(await outbox()).toHaveLength(0)
+  })
+
+  it('refuses a missing key', async () => {
+    const response = await app.inject({ method: 'POST', url: '/orders', body })
+    expect(response.statusCode).toBe(400)
+    expect(response.json().errors[0].path).toBe('/idempotency-key')
+  })
+})
+
+describe('GET /orders/{id}', () => {
+  it.each([newId(), 'nonsense', '%00'])('knows no %s', async (id) => {
+    const response = await app.inject(`/orders/${id}`)
+    expect(response.statusCode).toBe(404)
+    expect(response.headers['content-type']).toContain('application/problem+json')
+  })
+
+  it('shows what became of the order, and which slot decided it', async () => {
+    const { id } = (await place('one', body)).json()
+    const payment = body.payment
+    const event = arrived(stockReserved, id, {
+      orderId: id,
+      amount: { value: 2400, currency: 'EUR' },
+      payment,
+    })
+    const green = { color: 'green', version: 'v2' }
+    const handler = subscriptions(green).find(({ type }) => type === stockReserved.type)
+    await handler?.receive(event, { consumer: 'order', outbox: openOutbox(database) })
+    const order = (await app.inject(`/orders/${id}`)).json()
+    expect(order).toMatchObject({ status: 'reserved', settledAt: null, settledBy: null })
+  })
+})
