@@ -1,0 +1,75 @@
+// Runs other programs; the only importer of execa. Callers hand over an argument vector, never a command line.
+import { createInterface } from 'node:readline'
+import { execa } from 'execa'
+import { failed, interrupted, refused } from '../errors.ts'
+
+export interface Command {
+  program: string
+  args: readonly string[]
+  cwd?: string
+  /** Added to the inherited environment. Secrets travel here or in `input`, never in `args`. */
+  env?: Readonly<Record<string, string>>
+  /** Text for standard input. */
+  input?: string
+  signal?: AbortSignal
+  timeoutMs?: number
+}
+
+export interface Finished {
+  exitCode: number
+  stdout: string
+  stderr: string
+  /** Both, in the order in which they were written. */
+  output: string
+}
+
+export interface Shell {
+  /** Runs to the end and hands back whatever exit code came. Throws if the program cannot be started or is interrupted. */
+  run(command: Command, onLine?: (line: string) => void): Promise<Finished>
+  /** Runs to the end and throws `failed` with the last lines of stderr on any exit code but 0. */
+  check(command: Command, onLine?: (line: string) => void): Promise<string>
+}
+
+export const createShell = (): Shell => {
+  const run: Shell['run'] = async (command, onLine) => {
+    const { program, args, input, cwd, env, signal, timeoutMs } = command
+    const subprocess = execa(program, args, {
+      reject: false,
+      all: true,
+      ...(input === undefined ? { stdin: 'ignore' } : { input }),
+      ...(cwd !== undefined && { cwd }),
+      ...(env !== undefined && { env }),
+      ...(signal !== undefined && { cancelSignal: signal }),
+      ...(timeoutMs !== undefined && { timeout: timeoutMs }),
+    })
+    if (onLine && subprocess.all) createInterface({ input: subprocess.all }).on('line', onLine)
+    const result = await subprocess
+    if (result.isCanceled) throw interrupted()
+    if (result.exitCode === undefined && !result.isTerminated && !result.timedOut) {
+      throw refused({
+        code: 'program-missing',
+        message: `${program} could not be started: ${result.originalMessage ?? result.shortMessage}`,
+        hint: `Install ${program}, or put it on the PATH.`,
+        cause: result,
+      })
+    }
+    return {
+      exitCode: result.exitCode ?? 130,
+      stdout: String(result.stdout ?? ''),
+      stderr: String(result.stderr ?? ''),
+      output: String(result.all ?? ''),
+    }
+  }
+  return {
+    run,
+    async check(command, onLine) {
+      const { exitCode, stdout, stderr } = await run(command, onLine)
+      if (exitCode === 0) return stdout
+      const last = (stderr.trim() || stdout.trim()).split('\n').slice(-12).join('\n')
+      throw failed({
+        code: 'program-failed',
+        message: `${command.program} ${command.args[0] ?? ''} ended with exit code ${exitCode}:\n${last}`,
+      })
+    },
+  }
+}

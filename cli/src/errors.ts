@@ -1,0 +1,47 @@
+// The one family of expected errors. Anything else that reaches main.ts is a bug of ours.
+
+export type ErrorKind = 'refused' | 'failed' | 'interrupted'
+
+export interface ErrorDetail {
+  /** Stable identifier for scripts, kebab-case: `lock-held`, `slot-not-ready`. */
+  code: string
+  /** One line that says what is wrong. */
+  message: string
+  /** One line that says what to do about it. */
+  hint?: string
+  cause?: unknown
+}
+
+export class ShopctlError extends Error {
+  readonly kind: ErrorKind
+  readonly code: string
+  readonly hint: string | undefined
+
+  constructor(kind: ErrorKind, detail: ErrorDetail) {
+    super(detail.message, { cause: detail.cause })
+    this.name = 'ShopctlError'
+    this.kind = kind
+    this.code = detail.code
+    this.hint = detail.hint
+  }
+
+  /** Process exit status: 1 failed, 2 refused or bad input, 130 interrupted. */
+  get exitCode(): 1 | 2 | 130 {
+    if (this.kind === 'refused') return 2
+    return this.kind === 'interrupted' ? 130 : 1
+  }
+}
+
+/** Nothing was changed: bad input, or a state in which the wish makes no sense. Exit 2. */
+export const refused = (detail: ErrorDetail): ShopctlError => new ShopctlError('refused', detail)
+
+/** Something was tried and did not work. Exit 1. */
+export const failed = (detail: ErrorDetail): ShopctlError => new ShopctlError('failed', detail)
+
+/** Someone pressed Ctrl-C or sent SIGTERM. Exit 130. */
+export const interrupted = (hint?: string): ShopctlError =>
+  new ShopctlError('interrupted', {
+    code: 'interrupted',
+    message: 'Interrupted.',
+    ...(hint !== undefined && { hint }),
+  })

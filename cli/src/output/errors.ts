@@ -1,0 +1,32 @@
+// How an error is told: what, then what to do; a stack only on request.
+import { ShopctlError } from '../errors.ts'
+
+export interface Told {
+  exitCode: number
+  /** For stderr. */
+  text: string
+  /** For stdout with --json. */
+  document: { version: 1; error: { code: string; message: string; hint: string | null } }
+}
+
+export const tell = (error: unknown, { verbose }: { verbose: boolean }): Told => {
+  const expected = error instanceof ShopctlError
+  const code = expected ? error.code : 'bug'
+  const message = expected
+    ? error.message
+    : `shopctl has a bug: ${error instanceof Error ? error.message : String(error)}`
+  const hint = expected
+    ? (error.hint ?? null)
+    : 'Please report it to the maintainers (see "bugs" in package.json), with what the command prints with --verbose.'
+  const stack = verbose && error instanceof Error ? `\n${stackOf(error)}` : ''
+  return {
+    exitCode: expected ? error.exitCode : 1,
+    text: `✗ ${message}${hint ? `\n  ${hint}` : ''}${stack}`,
+    document: { version: 1, error: { code, message, hint } },
+  }
+}
+
+const stackOf = (error: Error): string =>
+  error.cause instanceof Error
+    ? `${error.stack}\ncaused by ${stackOf(error.cause)}`
+    : (error.stack ?? '')

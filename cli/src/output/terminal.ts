@@ -1,0 +1,44 @@
+// Prints results on stdout: text for people, one JSON document for programs.
+import { createInterface } from 'node:readline/promises'
+import { stripVTControlCharacters } from 'node:util'
+
+export interface Output {
+  print(text: string): void
+  /** Writes `{ version: 1, … }`. */
+  json(document: unknown): void
+}
+
+export const createOutput = (stream: NodeJS.WritableStream = process.stdout): Output => ({
+  print: (text) => void stream.write(`${text}\n`),
+  json: (document) => void stream.write(`${JSON.stringify(document)}\n`),
+})
+
+/** Columns as wide as their widest cell, two blanks between them; the first row is the heading. */
+export const table = (rows: readonly (readonly string[])[]): string => {
+  const widths: number[] = []
+  for (const row of rows) {
+    row.forEach((cell, column) => {
+      widths[column] = Math.max(widths[column] ?? 0, widthOf(cell))
+    })
+  }
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+const widthOf = (cell: string): number => stripVTControlCharacters(cell).length
+
+/** Asks at the terminal; no answer means no. */
+export const confirm = async (question: string): Promise<boolean> => {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim())
+  } finally {
+    terminal.close()
+  }
+}

@@ -1,0 +1,40 @@
+// A Docker engine of our own, for building images: own socket, data folder and bridge; it shares containerd.
+import { join } from 'node:path'
+import { cgroupRoot } from '../cgroups.ts'
+import { type Component, enginePath, json, type Machine } from '../component.ts'
+import { network, registry } from '../layout.ts'
+import { answers } from '../probe.ts'
+
+export const docker = ({ layout, debian }: Machine): Component => {
+  const file = join(layout.config, 'docker.json')
+  const pidfile = join(layout.run, 'docker.pid')
+  return {
+    name: 'docker',
+    // It refuses to start while any process has the number in it.
+    leftovers: [pidfile],
+    files: {
+      [file]: json({
+        hosts: [layout.dockerHost],
+        'data-root': join(layout.home, 'docker'),
+        'exec-root': join(layout.run, 'docker'),
+        pidfile,
+        containerd: layout.containerdSocket,
+        bridge: network.buildBridge,
+        'cgroup-parent': join(cgroupRoot, 'docker'),
+        // With its own rules it would set the FORWARD chain to DROP and cut the pods off from each other.
+        iptables: false,
+        ip6tables: false,
+        'ip-masq': false,
+        'userland-proxy': false,
+        'registry-mirrors': [`http://${registry}`],
+        runtimes: { shopctl: { path: join(debian, 'usr/sbin/runc') } },
+        'default-runtime': 'shopctl',
+        'log-level': 'warn',
+      }),
+    },
+    program: join(debian, 'usr/sbin/dockerd'),
+    args: ['--config-file', file],
+    env: enginePath(debian),
+    ready: () => answers('http://docker/_ping', { socketPath: layout.dockerSocket }),
+  }
+}

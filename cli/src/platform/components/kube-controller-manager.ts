@@ -1,0 +1,36 @@
+// The controllers: Deployments, StatefulSets, Jobs, EndpointSlices and the rest.
+import { join } from 'node:path'
+import type { Component, Machine } from '../component.ts'
+import { network } from '../layout.ts'
+import { answers } from '../probe.ts'
+
+export const kubeControllerManager = ({ layout, kubernetes }: Machine): Component => {
+  const kubeconfig = join(layout.pki, 'controller-manager.conf')
+  return {
+    name: 'kube-controller-manager',
+    program: kubernetes,
+    args: [
+      'kube-controller-manager',
+      `--bind-address=${network.host}`,
+      `--kubeconfig=${kubeconfig}`,
+      `--authentication-kubeconfig=${kubeconfig}`,
+      `--authorization-kubeconfig=${kubeconfig}`,
+      `--client-ca-file=${join(layout.pki, 'ca.crt')}`,
+      `--requestheader-client-ca-file=${join(layout.pki, 'front-proxy-ca.crt')}`,
+      `--root-ca-file=${join(layout.pki, 'ca.crt')}`,
+      `--cluster-signing-cert-file=${join(layout.pki, 'ca.crt')}`,
+      `--cluster-signing-key-file=${join(layout.pki, 'ca.key')}`,
+      `--service-account-private-key-file=${join(layout.pki, 'sa.key')}`,
+      '--use-service-account-credentials',
+      `--flex-volume-plugin-dir=${join(layout.home, 'kubelet/volume-plugins')}`,
+      '--controllers=*,bootstrapsigner,tokencleaner',
+      // One node needs no election; waiting for the lease of an earlier life would cost 15 s.
+      '--leader-elect=false',
+      // A release creates dozens of objects at once.
+      '--kube-api-qps=200',
+      '--kube-api-burst=400',
+      '--profiling=false',
+    ],
+    ready: () => answers(`https://${network.host}:10257/healthz`),
+  }
+}

@@ -1,0 +1,128 @@
+// Programs from Debian's packages: some unpacked into the store, a few installed on the machine.
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Shell } from '../adapters/shell.ts'
+import type { Check } from './component.ts'
+import type { Item } from './store.ts'
+
+export const debianMirror = 'http://deb.debian.org/debian'
+const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
+
+/** Package → suite. Unpacked, not installed: no service is started, nobody else's engine is touched. */
+type Selection = Readonly<Record<string, 'bookworm' | 'trixie'>>
+
+// Go programs that need no more than Debian 12's C library; trixie's runc would need a newer one.
+const engines: Selection = {
+  containerd: 'trixie',
+  'containernetworking-plugins': 'trixie',
+  'docker-buildx': 'trixie',
+  'docker-cli': 'trixie',
+  'docker-registry': 'trixie',
+  'docker.io': 'trixie',
+  runc: 'bookworm',
+}
+
+const goToolchain: Selection = { 'golang-1.24-go': 'trixie', 'golang-1.24-src': 'trixie' }
+
+/** apt with lists, cache and sources of its own in `folder`; the machine's stay as they are. */
+export const aptOptions = (folder: string): string[] =>
+  [
+    `Dir::Etc::SourceList=${folder}/sources.list`,
+    'Dir::Etc::SourceParts=/dev/null',
+    'Dir::Etc::Preferences=/dev/null',
+    'Dir::Etc::PreferencesParts=/dev/null',
+    `Dir::State::Lists=${folder}/lists`,
+    `Dir::Cache=${folder}/cache`,
+    'Acquire::Languages=none',
+    'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false',
+    'Acquire::Retries=3',
+    'APT::Sandbox::User=root',
+  ].flatMap((option) => ['-o', option])
+
+const unpacked = (shell: Shell, name: string, selection: Selection): Item => ({
+  name,
+  inputs: [JSON.stringify(selection)],
+  async build(folder, say) {
+    const apt = `${folder}.apt`
+    await rm(apt, { recursive: true, force: true })
+    await mkdir(join(apt, 'lists/partial'), { recursive: true })
+    await mkdir(join(apt, 'cache/archives/partial'), { recursive: true })
+    const sources = [...new Set(Object.values(selection))].map(
+      (suite) => `deb [signed-by=${keyring}] ${debianMirror} ${suite} main\n`,
+    )
+    await writeFile(join(apt, 'sources.list'), sources.join(''))
+    say('reading package lists')
+    await shell.check({ program: 'apt-get', args: [...aptOptions(apt), 'update'] })
+    say('downloading')
+    const wanted = Object.entries(selection).map(([program, suite]) => `${program}/${suite}`)
+    await shell.check({
+      program: 'apt-get',
+      args: [...aptOptions(apt), 'download', ...wanted],
+      cwd: apt,
+    })
+    say('unpacking')
+    for (const file of await readdir(apt)) {
+      if (!file.endsWith('.deb')) continue
+      await shell.check({ program: 'dpkg-deb', args: ['--extract', join(apt, file), folder] })
+    }
+    await rm(apt, { recursive: true })
+  },
+})
+
+/** containerd, runc, CNI plugins, the Docker engine with its client, the registry. */
+export const enginesItem = (shell: Shell): Item => unpacked(shell, 'debian', engines)
+
+/** Go, for machines that have none: GOROOT is `usr/lib/go-1.24` in it. */
+export const goItem = (shell: Shell): Item => unpacked(shell, 'go', goToolchain)
+
+// File that shows that a package is installed → package.
+const hostPackages: Readonly<Record<string, string>> = {
+  '/usr/sbin/iptables': 'iptables',
+  '/usr/bin/mmdebstrap': 'mmdebstrap',
+  '/usr/bin/unzip': 'unzip',
+  '/sbin/ip': 'iproute2',
+  [keyring]: 'debian-archive-keyring',
+}
+
+/** Packages that the platform needs and the machine lacks. */
+export const missingPackages = (exists: (path: string) => boolean = existsSync): string[] =>
+  Object.entries(hostPackages)
+    .filter(([file]) => !exists(file))
+    .map(([, name]) => name)
+
+/** Installs them from the machine's own sources; none of them starts a service. */
+export const installPackages = async (shell: Shell, packages: readonly string[]): Promise<void> => {
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  const install = {
+    program: 'apt-get',
+    args: [
+      '-o',
+      'DPkg::Lock::Timeout=300',
+      'install',
+      '-y',
+      '--no-install-recommends',
+      ...packages,
+    ],
+    env,
+  }
+  const { exitCode } = await shell.run(install)
+  if (exitCode === 0) return
+  // On a fresh machine the package lists are missing or too old.
+  await shell.check({ program: 'apt-get', args: ['update'], env })
+  await shell.check(install)
+}
+
+/** Fetches a small file as apt would, proxies included. `scratch` is a folder to leave it in. */
+export const mirrorCheck = (scratch: string): Check => ({
+  registry: `Debian's mirror ${debianMirror}`,
+  command: {
+    program: '/usr/lib/apt/apt-helper',
+    args: [
+      '-oAPT::Sandbox::User=root',
+      'download-file',
+      `${debianMirror}/dists/trixie/InRelease`,
+      join(scratch, 'InRelease'),
+    ],
+  },
+})

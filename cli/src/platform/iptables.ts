@@ -1,0 +1,103 @@
+// Our own packet filter rules, and the removal of those that the cluster's parts leave behind.
+import type { Shell } from '../adapters/shell.ts'
+import { network } from './layout.ts'
+
+const programs = ['iptables', 'ip6tables'] as const
+
+// Chains of kube-proxy and the kubelet, of CNI plugins, and ours.
+const ours = /^(KUBE-|CNI-|SHOPCTL-)/
+
+/** The script for `iptables-restore --noflush` that lets pods and build containers talk, and reach the outside. */
+export const rulesScript = (): string =>
+  [
+    '*filter',
+    ':SHOPCTL-FORWARD - [0:0]',
+    `-A SHOPCTL-FORWARD -s ${network.all} -j ACCEPT`,
+    `-A SHOPCTL-FORWARD -d ${network.all} -j ACCEPT`,
+    'COMMIT',
+    '*nat',
+    ':SHOPCTL-POSTROUTING - [0:0]',
+    `-A SHOPCTL-POSTROUTING -s ${network.pods} ! -d ${network.all} -j MASQUERADE`,
+    `-A SHOPCTL-POSTROUTING -s ${network.builds} ! -d ${network.all} -j MASQUERADE`,
+    'COMMIT',
+    '',
+  ].join('\n')
+
+const jumps = [
+  { table: 'filter', rule: ['FORWARD', '-j', 'SHOPCTL-FORWARD'] },
+  { table: 'nat', rule: ['POSTROUTING', '-j', 'SHOPCTL-POSTROUTING'] },
+] as const
+
+export const addRules = async (shell: Shell): Promise<void> => {
+  await shell.check({
+    program: 'iptables-restore',
+    args: ['--noflush', '-w'],
+    input: rulesScript(),
+  })
+  for (const { table, rule } of jumps) {
+    const { exitCode } = await shell.run({
+      program: 'iptables',
+      args: ['-w', '-t', table, '-C', ...rule],
+    })
+    if (exitCode !== 0)
+      await shell.check({ program: 'iptables', args: ['-w', '-t', table, '-A', ...rule] })
+  }
+}
+
+/** How many chains and rules of ours a dump of `iptables-save` holds. */
+export const countRules = (dump: string): number =>
+  dump.split('\n').filter((line) => isOurChain(line) || isOurRule(line)).length
+
+const isOurChain = (line: string): boolean => line.startsWith(':') && ours.test(line.slice(1))
+
+const isOurRule = (line: string): boolean => {
+  const words = line.split(' ')
+  if (words[0] !== '-A') return false
+  const target = words[words.findIndex((word) => word === '-j' || word === '-g') + 1] ?? ''
+  return ours.test(words[1] ?? '') || ours.test(target)
+}
+
+/**
+ * From a dump of `iptables-save`, the script for `iptables-restore --noflush` that removes our chains and the rules
+ * of other chains that jump to them. Empty when there is nothing to remove.
+ */
+export const removalScript = (dump: string): string => {
+  const script: string[] = []
+  for (const table of dump.split(/^(?=\*)/m).filter((part) => part.startsWith('*'))) {
+    const lines = table.split('\n')
+    const chains = lines.filter(isOurChain).map((line) => line.slice(1).split(' ')[0] ?? '')
+    const outside = lines.filter((line) => isOurRule(line) && !ours.test(line.split(' ')[1] ?? ''))
+    if (chains.length === 0) continue
+    script.push(
+      lines[0] ?? '',
+      // Naming a chain empties it; after that, none refers to another.
+      ...chains.map((chain) => `:${chain} - [0:0]`),
+      ...outside.map((rule) => rule.replace('-A', '-D')),
+      ...chains.map((chain) => `-X ${chain}`),
+      'COMMIT',
+    )
+  }
+  return script.length === 0 ? '' : `${script.join('\n')}\n`
+}
+
+const save = async (shell: Shell, program: string): Promise<string> => {
+  const { exitCode, stdout } = await shell
+    .run({ program: `${program}-save`, args: [] })
+    .catch(() => missing)
+  return exitCode === 0 ? stdout : ''
+}
+const missing = { exitCode: 127, stdout: '' }
+
+/** Chains and rules of ours in the kernel, IPv4 and IPv6. */
+export const countOurRules = async (shell: Shell): Promise<number> => {
+  const dumps = await Promise.all(programs.map((program) => save(shell, program)))
+  return dumps.reduce((sum, dump) => sum + countRules(dump), 0)
+}
+
+export const removeRules = async (shell: Shell): Promise<void> => {
+  for (const program of programs) {
+    const script = removalScript(await save(shell, program))
+    if (script === '') continue
+    await shell.check({ program: `${program}-restore`, args: ['--noflush', '-w'], input: script })
+  }
+}

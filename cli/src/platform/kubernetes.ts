@@ -1,0 +1,115 @@
+// Builds the cluster's program and the pause program out of their Go modules.
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { Shell } from '../adapters/shell.ts'
+import type { Check } from './component.ts'
+import { goItem } from './debian.ts'
+import { embeddedFolder, kubernetesVersion, type Layout } from './layout.ts'
+import { contentsOf, type Item, store } from './store.ts'
+
+const oldestGo = [1, 24] as const
+
+/** Whether `go version go1.26.8 linux/amd64` or `go1.24` can build it. */
+export const isNewEnough = (version: string): boolean => {
+  const [, major = '0', minor = '0'] = /go(\d+)\.(\d+)/.exec(version) ?? []
+  return (
+    Number(major) > oldestGo[0] || (Number(major) === oldestGo[0] && Number(minor) >= oldestGo[1])
+  )
+}
+
+/** A Go of this machine that is new enough, or null. */
+export const findGo = async (shell: Shell): Promise<string | null> => {
+  for (const go of ['go', '/usr/local/go/bin/go']) {
+    const found = await shell.run({ program: go, args: ['version'] }).catch(() => null)
+    if (found?.exitCode === 0 && isNewEnough(found.stdout)) return go
+  }
+  return null
+}
+
+const linkerFlags = (): string => {
+  const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(kubernetesVersion) ?? []
+  const values = {
+    'k8s.io/component-base/version.gitVersion': kubernetesVersion,
+    'k8s.io/component-base/version.gitMajor': major,
+    'k8s.io/component-base/version.gitMinor': minor,
+    'k8s.io/component-base/version.gitTreeState': 'clean',
+    'k8s.io/client-go/pkg/version.gitVersion': kubernetesVersion,
+  }
+  return ['-s', '-w', ...Object.entries(values).map(([name, value]) => `-X ${name}=${value}`)].join(
+    ' ',
+  )
+}
+
+/** Arguments of `go`: `-v` names each package when it is compiled, which is all the progress there is. */
+export const buildArguments = (output: string, source: string): string[] => [
+  'build',
+  '-v',
+  '-trimpath',
+  '-buildvcs=false',
+  // Nobody debugs it here, and the compiler saves an eighth of its time.
+  '-gcflags=all=-dwarf=false',
+  `-ldflags=${linkerFlags()}`,
+  `-o=${output}`,
+  source,
+]
+
+// Caches of our own: `down --purge` removes them, and the user's stay as they are; proxies are the user's.
+const goEnvironment = (layout: Layout): Record<string, string> => ({
+  CGO_ENABLED: '0',
+  GOFLAGS: '',
+  GOWORK: 'off',
+  GOTOOLCHAIN: 'local',
+  GOENV:
+    process.env.GOENV ?? join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'go/env'),
+  GOPATH: join(layout.cache, 'go'),
+  GOCACHE: join(layout.cache, 'go/build'),
+  GOTMPDIR: layout.temporary,
+  // Go counts its runs there.
+  XDG_CONFIG_HOME: join(layout.temporary, 'config'),
+})
+
+/** How many packages a build from nothing compiles, for the share that is shown. */
+const packages = 2_800
+
+export const kubernetesItem = async (shell: Shell, layout: Layout): Promise<Item> => {
+  const source = join(embeddedFolder(), 'kubernetes')
+  return {
+    name: 'kubernetes',
+    inputs: [...(await contentsOf(source)), ...buildArguments('', '')],
+    async build(folder, say) {
+      const go =
+        (await findGo(shell)) ??
+        join(await store(layout, goItem(shell), say), 'usr/lib/go-1.24/bin/go')
+      const env = goEnvironment(layout)
+      let compiled = 0
+      const onLine = (line: string): void => {
+        const downloading = line.startsWith('go: downloading ')
+        if (!downloading) compiled += 1
+        say(downloading ? line.slice(4) : `compiled ${compiled} of about ${packages} packages`)
+      }
+      const build = (program: string, path: string): Promise<string> =>
+        shell.check(
+          { program: go, args: buildArguments(join(folder, program), path), cwd: source, env },
+          onLine,
+        )
+      await build('pause', './pause')
+      await build('kubernetes', '.')
+    },
+  }
+}
+
+/** The cluster's program in the item's folder; its first argument says which part it becomes. */
+export const kubernetesProgram = (folder: string): string => join(folder, 'kubernetes')
+
+export const pauseProgram = (folder: string): string => join(folder, 'pause')
+
+/** Asks the proxies that Go is configured for. */
+export const goCheck = (go: string, scratch: string): Check => ({
+  registry: 'the Go module proxy',
+  command: {
+    program: go,
+    args: ['list', '-m', `k8s.io/kubernetes@${kubernetesVersion}`],
+    cwd: scratch,
+    env: { GOFLAGS: '-modcacherw', GOWORK: 'off', GOTOOLCHAIN: 'local', GOMODCACHE: scratch },
+  },
+})

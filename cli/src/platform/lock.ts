@@ -1,0 +1,38 @@
+// Keeps two starts or stops of the platform from running at once.
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { refused } from '../errors.ts'
+import { type Identity, identify, isSame } from './daemons.ts'
+import type { Layout } from './layout.ts'
+
+/** Runs alone, or throws `refused`. A lock whose holder has died, or from before a reboot, is taken over. */
+export const alone = async <T>(layout: Layout, run: () => Promise<T>): Promise<T> => {
+  const file = join(layout.home, 'lock.json')
+  await mkdir(dirname(file), { recursive: true })
+  const take = async (): Promise<boolean> => {
+    const me = JSON.stringify(await identify(process.pid))
+    return writeFile(file, me, { flag: 'wx' }).then(
+      () => true,
+      () => false,
+    )
+  }
+  if (!(await take())) {
+    const holder: Identity | null = JSON.parse(
+      (await readFile(file, 'utf8').catch(() => 'null')) || 'null',
+    )
+    if (holder && isSame(holder, await identify(holder.pid))) {
+      throw refused({
+        code: 'platform-busy',
+        message: `Another shopctl (pid ${holder.pid}) is starting or stopping the platform.`,
+        hint: 'Wait until it has ended, then run it again.',
+      })
+    }
+    await rm(file, { force: true })
+    await take()
+  }
+  try {
+    return await run()
+  } finally {
+    await rm(file, { force: true })
+  }
+}

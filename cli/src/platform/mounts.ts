@@ -1,0 +1,64 @@
+// What is mounted where, read from the kernel's own table.
+import { readFile, rm } from 'node:fs/promises'
+import type { Shell } from '../adapters/shell.ts'
+import { failed } from '../errors.ts'
+
+export interface Mount {
+  target: string
+  type: string
+  /** Options of the file system itself: for a cgroup v1 hierarchy, its controllers. */
+  options: readonly string[]
+}
+
+// The kernel writes blanks, tabs, newlines and backslashes of a path as octal numbers.
+const unescapePath = (path: string): string =>
+  path.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  )
+
+/** Parses /proc/PID/mountinfo, in the order of mounting. */
+export const parseMountinfo = (text: string): Mount[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [place = '', filesystem = ''] = line.split(' - ')
+      const [type = '', , options = ''] = filesystem.split(' ')
+      return { target: unescapePath(place.split(' ')[4] ?? ''), type, options: options.split(',') }
+    })
+
+export const listMounts = async (): Promise<Mount[]> =>
+  parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'))
+
+/** Mount points at or below one of the folders, the latest first, which is the order to unmount in. */
+export const mountsBelow = (mounts: readonly Mount[], folders: readonly string[]): string[] =>
+  mounts
+    .map((mount) => mount.target)
+    .filter((target) =>
+      folders.some((folder) => target === folder || target.startsWith(`${folder}/`)),
+    )
+    .reverse()
+
+/** Unmounts everything at or below the folders. */
+export const unmountBelow = async (shell: Shell, folders: readonly string[]): Promise<void> => {
+  for (const target of mountsBelow(await listMounts(), folders)) {
+    const { exitCode } = await shell.run({ program: 'umount', args: [target] })
+    // Busy: something dying still has it open. Lazily it goes when that ends.
+    if (exitCode !== 0) await shell.run({ program: 'umount', args: ['--lazy', target] })
+  }
+}
+
+/** Removes a folder with everything in it, after unmounting what is mounted there. */
+export const removeFolder = async (shell: Shell, folder: string): Promise<void> => {
+  await unmountBelow(shell, [folder])
+  const [mounted] = mountsBelow(await listMounts(), [folder])
+  // It may be the machine's own /dev, or somebody's data.
+  if (mounted !== undefined) {
+    throw failed({
+      code: 'still-mounted',
+      message: `${mounted} cannot be unmounted, so ${folder} was not removed.`,
+      hint: `Unmount it by hand: umount ${mounted}`,
+    })
+  }
+  await rm(folder, { recursive: true, force: true })
+}

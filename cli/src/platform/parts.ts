@@ -1,0 +1,72 @@
+// The daemons of the platform in the order in which they start: each group needs those before it.
+import { join } from 'node:path'
+import type { Shell } from '../adapters/shell.ts'
+import type { Component, Machine } from './component.ts'
+import { containerd } from './components/containerd.ts'
+import { coredns } from './components/coredns.ts'
+import { docker } from './components/docker.ts'
+import { etcd } from './components/etcd.ts'
+import { kubeApiserver } from './components/kube-apiserver.ts'
+import { kubeControllerManager } from './components/kube-controller-manager.ts'
+import { kubeProxy } from './components/kube-proxy.ts'
+import { kubeScheduler } from './components/kube-scheduler.ts'
+import { kubelet } from './components/kubelet.ts'
+import { mailSink } from './components/mail-sink.ts'
+import { provisioner } from './components/provisioner.ts'
+import { registry } from './components/registry.ts'
+import { enginesItem } from './debian.ts'
+import { missingImages } from './images.ts'
+import { kubernetesItem } from './kubernetes.ts'
+import type { Layout } from './layout.ts'
+import { clientsItem } from './npm.ts'
+import { type Item, isStored, storedAt } from './store.ts'
+
+/** What must be in the store. */
+export interface Items {
+  engines: Item
+  kubernetes: Item
+  clients: Item
+}
+
+export const itemsOf = async (shell: Shell, layout: Layout): Promise<Items> => ({
+  engines: enginesItem(shell),
+  kubernetes: await kubernetesItem(shell, layout),
+  clients: clientsItem(shell, layout),
+})
+
+/** Whether nothing must be built or fetched before a start. */
+export const isBuilt = (layout: Layout, items: Items): boolean =>
+  Object.values(items).every((item) => isStored(layout, item)) && missingImages(layout).length === 0
+
+export const machineOf = (layout: Layout, items: Items): Machine => ({
+  layout,
+  kubernetes: join(storedAt(layout, items.kubernetes), 'kubernetes'),
+  debian: storedAt(layout, items.engines),
+})
+
+/** They run images and build them; Kubernetes is not needed for that. */
+export const engineGroups = (machine: Machine): Component[][] => [
+  [containerd(machine), registry(machine)],
+  [docker(machine)],
+]
+
+export const clusterGroups = (machine: Machine): Component[][] => [
+  [etcd(machine)],
+  [kubeApiserver(machine)],
+  [
+    kubeControllerManager(machine),
+    kubeScheduler(machine),
+    kubelet(machine),
+    kubeProxy(machine),
+    coredns(machine),
+    provisioner(machine),
+    mailSink(machine),
+  ],
+]
+
+export const allGroups = (machine: Machine): Component[][] => [
+  ...engineGroups(machine),
+  ...clusterGroups(machine),
+]
+
+export const allComponents = (machine: Machine): Component[] => allGroups(machine).flat()

@@ -1,0 +1,146 @@
+// The embedded platform: a single-node Kubernetes with a registry and a Docker engine, as daemons of this machine.
+import { join } from 'node:path'
+import type { Shell } from '../adapters/shell.ts'
+import { refused } from '../errors.ts'
+import type { Progress } from '../output/progress.ts'
+import { createDaemons, logOf } from './daemons.ts'
+import { type DownReport, takeDown } from './down.ts'
+import { edgeUrl, layoutOf, previewUrl, registry } from './layout.ts'
+import { alone } from './lock.ts'
+import { allComponents, itemsOf, machineOf } from './parts.ts'
+import { checkMachine, preflight } from './preflight.ts'
+import { bringUp, type Deps, isUp } from './up.ts'
+
+/** All null when the platform, or a part of it, does not run. */
+export interface PlatformStatus {
+  version: 1
+  running: boolean
+  /** Path of the administrator's kubeconfig. */
+  kubeconfig: string | null
+  /** `host:port`. */
+  registry: string | null
+  /** Without trailing slash. */
+  edgeUrl: string | null
+  previewUrl: string | null
+  components: { name: string; running: boolean; pid: number | null }[]
+}
+
+/** Paths of programs that belong to the platform, and what the Docker client is told by its environment. */
+export interface PlatformTools {
+  helm: string
+  kubectl: string
+  docker: string
+  /** DOCKER_HOST. */
+  dockerHost: string
+  /** DOCKER_CONFIG: makes the client find buildx. */
+  dockerConfig: string
+}
+
+export interface Platform {
+  /** Safe to repeat; throws `refused` before anything is changed, `failed` when a part does not start. */
+  up(): Promise<PlatformStatus>
+  status(): Promise<PlatformStatus>
+  /** Keeps data and what was built, unless `purge`. */
+  down(options: { purge: boolean }): Promise<DownReport>
+  /** Variables for a shell that uses the platform; throws `refused` when it does not run. */
+  env(): Promise<Record<string, string>>
+  /** Prints the last lines of one component's log, or of all; goes on until interrupted when `follow`. */
+  logs(component: string | undefined, options: { follow: boolean; tail: number }): Promise<void>
+  tools(): Promise<PlatformTools>
+}
+
+export interface PlatformDeps {
+  shell: Shell
+  progress: Progress
+  /** A clock in milliseconds. */
+  now: () => number
+  /** shopctl's folder below the user's cache directory. */
+  cacheDir: string
+}
+
+export const createPlatform = ({ shell, progress, now, cacheDir }: PlatformDeps): Platform => {
+  const layout = layoutOf(cacheDir)
+  const daemons = createDaemons(layout, now)
+  const deps: Deps = { shell, progress, now, layout, daemons }
+  const loadItems = () => itemsOf(shell, layout)
+
+  const status = async (): Promise<PlatformStatus> => {
+    const names = allComponents(machineOf(layout, await loadItems())).map(({ name }) => name)
+    const pids = await Promise.all(names.map((name) => daemons.pidOf(name)))
+    const running = pids.every((pid) => pid !== null)
+    return {
+      version: 1,
+      running,
+      kubeconfig: running ? layout.kubeconfig : null,
+      registry: running ? registry : null,
+      edgeUrl: running ? edgeUrl : null,
+      previewUrl: running ? previewUrl : null,
+      components: names.map((name, index) => {
+        const pid = pids[index] ?? null
+        return { name, running: pid !== null, pid }
+      }),
+    }
+  }
+
+  return {
+    status,
+
+    async up() {
+      const items = await loadItems()
+      if (!(await isUp(deps, items))) {
+        await preflight(deps, items)
+        await alone(layout, () => bringUp(deps, items))
+      }
+      return status()
+    },
+
+    async down({ purge }) {
+      await checkMachine(layout)
+      const items = await loadItems()
+      return alone(layout, () => takeDown(deps, items, purge))
+    },
+
+    async env() {
+      if (!(await status()).running) throw notRunning()
+      const path = process.env.PATH ?? ''
+      const known = path.split(':').includes(layout.bin)
+      return {
+        KUBECONFIG: layout.kubeconfig,
+        PATH: known ? path : `${layout.bin}:${path}`,
+        DOCKER_HOST: layout.dockerHost,
+        DOCKER_CONFIG: layout.dockerConfig,
+      }
+    },
+
+    async logs(component, { follow, tail }) {
+      const names = allComponents(machineOf(layout, await loadItems())).map(({ name }) => name)
+      if (component !== undefined && !names.includes(component)) {
+        throw refused({
+          code: 'unknown-component',
+          message: `There is no component "${component}".`,
+          hint: `Name one of ${names.join(', ')}.`,
+        })
+      }
+      const files = (component === undefined ? names : [component]).map((name) =>
+        logOf(layout, name),
+      )
+      const args = [`--lines=${tail}`, ...(follow ? ['--follow=name', '--retry'] : []), ...files]
+      await shell.run({ program: 'tail', args }, (line) => process.stdout.write(`${line}\n`))
+    },
+
+    tools: async () => ({
+      helm: join(layout.bin, 'helm'),
+      kubectl: join(layout.bin, 'kubectl'),
+      docker: join(layout.bin, 'docker'),
+      dockerHost: layout.dockerHost,
+      dockerConfig: layout.dockerConfig,
+    }),
+  }
+}
+
+const notRunning = () =>
+  refused({
+    code: 'platform-stopped',
+    message: 'The platform does not run.',
+    hint: 'Start it with: shopctl platform up',
+  })

@@ -1,0 +1,249 @@
+// Reasons not to start the platform, each found before anything is changed.
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, statfs } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { type ErrorDetail, refused } from '../errors.ts'
+import { listMembers } from './cgroups.ts'
+import type { Check } from './component.ts'
+import { mirrorCheck, missingPackages } from './debian.ts'
+import { missingImages } from './images.ts'
+import { findGo, goCheck } from './kubernetes.ts'
+import { edgeUrl, type Layout, network, previewUrl, registry } from './layout.ts'
+import { otherPlatform } from './leftovers.ts'
+import { npmCheck } from './npm.ts'
+import { type Items, isBuilt } from './parts.ts'
+import { conflicts, type Endpoint, listListeners, type Owner, ownerOf } from './sockets.ts'
+import { type Item, isStored } from './store.ts'
+import type { Deps } from './up.ts'
+
+const GiB = 1024 ** 3
+// To build everything; once it is built, the kubelet wants 1 GiB free, and images of the shop need room.
+const diskToBuild = 10 * GiB
+const diskToRun = 2 * GiB
+const memoryToRun = 4 * GiB
+
+export interface Facts {
+  platform: string
+  architecture: string
+  uid: number
+  /** Cache directory of another platform that runs on this machine. */
+  otherPlatform: string | null
+  /** Bytes free for the cache directory. */
+  freeDisk: number
+  neededDisk: number
+  /** Bytes of memory that programs can still have. */
+  freeMemory: number
+  neededMemory: number
+  cacheFolder: string
+  hasApt: boolean
+  hasCgroups: boolean
+  /** Of ports that the platform needs: where, and who has it. */
+  busyPorts: readonly { address: string; port: number; owner: Owner | null }[]
+  /** Package registries that are needed and do not answer, and what their client said. */
+  unreachable: readonly { registry: string; reason: string }[]
+}
+
+const inGiB = (bytes: number): string => `${(bytes / GiB).toFixed(1)} GiB`
+
+/** Addresses, cgroups and sockets are the machine's: there is one platform, whoever's. */
+const reasonAgainstOther = (otherPlatform: string | null): ErrorDetail | null =>
+  otherPlatform === null
+    ? null
+    : {
+        code: 'other-platform',
+        message: `Another platform runs on this machine, with its files in ${otherPlatform}.`,
+        hint: `Use it, or stop it first, with XDG_CACHE_HOME=${dirname(otherPlatform)}.`,
+      }
+
+const otherCluster =
+  'Name a cluster that you have in shopctl.yaml: environments.<name>.cluster.context.'
+
+/** Why this user on this machine can neither start nor stop a platform, or null. */
+export const reasonAgainstMachine = ({
+  platform,
+  architecture,
+  uid,
+}: Pick<Facts, 'platform' | 'architecture' | 'uid'>): ErrorDetail | null => {
+  if (platform !== 'linux') {
+    return {
+      code: 'not-linux',
+      message: `The embedded platform runs on Linux only; this is ${platform}.`,
+      hint: otherCluster,
+    }
+  }
+  if (architecture !== 'x64') {
+    return {
+      code: 'architecture',
+      message: `The embedded platform runs on x86-64 only; this is ${architecture}.`,
+      hint: otherCluster,
+    }
+  }
+  if (uid !== 0) {
+    return {
+      code: 'not-root',
+      message: 'Running a Kubernetes node needs root.',
+      hint: 'Run it again with: sudo --preserve-env=PATH,HOME',
+    }
+  }
+  return null
+}
+
+/** The first reason not to start, or null. */
+export const reasonAgainst = (facts: Facts): ErrorDetail | null => {
+  const early = reasonAgainstMachine(facts) ?? reasonAgainstOther(facts.otherPlatform)
+  if (early) return early
+  if (!facts.hasApt) {
+    return {
+      code: 'not-debian',
+      message:
+        'The embedded platform takes its programs from Debian packages, and there is no apt-get here.',
+      hint: 'Use Debian 12 or later, or a relative of it.',
+    }
+  }
+  if (!facts.hasCgroups) {
+    return {
+      code: 'no-cgroups',
+      message: 'No cgroup file system is mounted, and pods cannot run without one.',
+      hint: 'Mount it below /sys/fs/cgroup, as systemd does.',
+    }
+  }
+  if (facts.freeDisk < facts.neededDisk) {
+    return {
+      code: 'disk-space',
+      message: `${facts.cacheFolder} has ${inGiB(facts.freeDisk)} of free disk; ${inGiB(facts.neededDisk)} are needed.`,
+      hint: 'Make room, or set XDG_CACHE_HOME to a folder on a larger disk.',
+    }
+  }
+  if (facts.freeMemory < facts.neededMemory) {
+    return {
+      code: 'memory',
+      message: `${inGiB(facts.freeMemory)} of memory are free; ${inGiB(facts.neededMemory)} are needed.`,
+      hint: 'Stop something large, or use a machine with more memory.',
+    }
+  }
+  const [busy] = facts.busyPorts
+  if (busy) {
+    const where = busy.address === '*' ? 'every address' : busy.address
+    return {
+      code: 'port-busy',
+      message: `Port ${busy.port} is taken on ${where} by ${busy.owner ? `${busy.owner.name} (pid ${busy.owner.pid})` : 'a process that cannot be seen from here'}.`,
+      hint: 'Stop that process, or make it listen elsewhere.',
+    }
+  }
+  const [away] = facts.unreachable
+  if (away) {
+    return {
+      code: 'registry-unreachable',
+      message: `${away.registry} is out of reach, and parts of the platform must still be fetched: ${away.reason}`,
+      hint: 'Check the network and the proxy settings, then run it again.',
+    }
+  }
+  return null
+}
+
+/** Every port that the platform listens at, and the NodePorts of the shop. */
+const endpoints = (): Endpoint[] => {
+  const at = (address: string, ports: readonly number[]): Endpoint[] =>
+    ports.map((port) => ({ address, port }))
+  const ports = (urls: readonly string[]): number[] => urls.map((url) => Number(new URL(url).port))
+  return [
+    ...at(network.host, [53, 1025, 2379, 2380, 2381, 6443, 8025, 8080, 8181]),
+    ...at(network.host, [10248, 10249, 10250, 10256, 10257, 10259]),
+    ...at('127.0.0.1', ports([`http://${registry}`, edgeUrl, previewUrl])),
+  ]
+}
+
+const freeDiskAt = async (folder: string): Promise<number> => {
+  let existing = folder
+  while (!existsSync(existing)) existing = dirname(existing)
+  const { bavail, bsize } = await statfs(existing)
+  return bavail * bsize
+}
+
+/** Bytes of `MemAvailable` in /proc/meminfo. */
+export const availableMemory = (meminfo: string): number =>
+  Number(/^MemAvailable:\s+(\d+) kB/m.exec(meminfo)?.[1] ?? 0) * 1024
+
+const neededChecks = async (
+  { shell, layout }: Deps,
+  items: Items,
+  scratch: string,
+): Promise<Check[]> => {
+  const images = missingImages(layout)
+  const lacks = (item: Item): boolean => !isStored(layout, item)
+  const debian = lacks(items.engines) || images.length > 0 || missingPackages().length > 0
+  const npm = lacks(items.clients) || images.some(({ node }) => node)
+  // Without a Go of its own the machine gets Debian's, and that is not there to ask with.
+  const go = lacks(items.kubernetes) ? await findGo(shell) : null
+  return [
+    ...(debian ? [mirrorCheck(scratch)] : []),
+    ...(npm ? [npmCheck(scratch)] : []),
+    ...(go ? [goCheck(go, scratch)] : []),
+  ]
+}
+
+const checkRegistries = async (deps: Deps, items: Items): Promise<Facts['unreachable']> => {
+  const scratch = await mkdtemp(join(tmpdir(), 'shopctl-'))
+  const checks = await neededChecks(deps, items, scratch)
+  const answers = await Promise.all(
+    checks.map(async ({ registry: name, command }) => {
+      const { exitCode, output } = await deps.shell.run({ ...command, timeoutMs: 20_000 })
+      const reason = output.trim().split('\n').at(-1) || 'no answer within 20 s'
+      return exitCode === 0 ? [] : [{ registry: name, reason }]
+    }),
+  )
+  await rm(scratch, { recursive: true })
+  return answers.flat()
+}
+
+/** Throws `refused` when the platform cannot be started here. Ports that its own daemons hold are not busy. */
+export const preflight = async (deps: Deps, items: Items): Promise<void> => {
+  const local = await localFacts(deps.layout, items)
+  const reason =
+    reasonAgainst(local) ??
+    reasonAgainst({ ...local, unreachable: await checkRegistries(deps, items) })
+  if (reason) throw refused(reason)
+}
+
+const busyPorts = async (): Promise<Facts['busyPorts']> => {
+  const own = await listMembers().catch((): number[] => [])
+  const taken = conflicts(endpoints(), await listListeners())
+  const found = await Promise.all(
+    taken.map(async (listener) => ({ ...listener, owner: await ownerOf(listener.inode) })),
+  )
+  return found.filter(({ owner }) => owner === null || !own.includes(owner.pid))
+}
+
+/** Throws `refused` where there can be no platform of ours to stop. */
+export const checkMachine = async (layout: Layout): Promise<void> => {
+  const reason =
+    reasonAgainstMachine(machineFacts()) ?? reasonAgainstOther(await otherPlatform(layout))
+  if (reason) throw refused(reason)
+}
+
+const machineFacts = (): Pick<Facts, 'platform' | 'architecture' | 'uid'> => ({
+  platform: process.platform,
+  architecture: process.arch,
+  uid: process.getuid?.() ?? -1,
+})
+
+const localFacts = async (layout: Layout, items: Items): Promise<Facts> => {
+  const runsInPart = (await listMembers().catch((): number[] => [])).length > 0
+
+  return {
+    ...machineFacts(),
+    otherPlatform: await otherPlatform(layout),
+    freeDisk: await freeDiskAt(layout.cache),
+    neededDisk: isBuilt(layout, items) ? diskToRun : diskToBuild,
+    freeMemory: availableMemory(await readFile('/proc/meminfo', 'utf8').catch(() => '')),
+    // What runs of it has its share already.
+    neededMemory: runsInPart ? 0 : memoryToRun,
+    cacheFolder: layout.cache,
+    hasApt: existsSync('/usr/bin/apt-get'),
+    hasCgroups:
+      existsSync('/sys/fs/cgroup/cgroup.controllers') || existsSync('/sys/fs/cgroup/memory'),
+    busyPorts: await busyPorts(),
+    unreachable: [],
+  }
+}

@@ -1,0 +1,41 @@
+// Asks a daemon whether it is ready.
+import { request as plainRequest, type RequestOptions } from 'node:http'
+import { request as tlsRequest } from 'node:https'
+import { connect } from 'node:net'
+
+const timeoutMs = 2_000
+
+/** True when the URL answers 2xx. The daemons' own serving certificates are not checked: only readiness is asked. */
+export const answers = (url: string, options: RequestOptions = {}): Promise<boolean> =>
+  new Promise((resolve) => {
+    const send = url.startsWith('https:') ? tlsRequest : plainRequest
+    const request = send(
+      url,
+      {
+        ...options,
+        timeout: timeoutMs,
+        ...(url.startsWith('https:') && { rejectUnauthorized: false }),
+      },
+      (response) => {
+        response.resume()
+        const status = response.statusCode ?? 0
+        resolve(status >= 200 && status < 300)
+      },
+    )
+    request.on('timeout', () => request.destroy())
+    request.on('error', () => resolve(false))
+    request.end()
+  })
+
+/** True when a Unix socket takes connections. */
+export const listens = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ path, timeout: timeoutMs })
+    const settle = (listening: boolean) => {
+      socket.destroy()
+      resolve(listening)
+    }
+    socket.on('connect', () => settle(true))
+    socket.on('timeout', () => settle(false))
+    socket.on('error', () => settle(false))
+  })

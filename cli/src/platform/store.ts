@@ -1,0 +1,55 @@
+// Things that are built or fetched once: each in a folder named by the hash of what it is made of.
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Layout } from './layout.ts'
+
+/** The first 12 hexadecimal digits of a SHA-256 over the parts. */
+export const hashOf = (parts: readonly string[]): string => {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(`${part.length}:`).update(part)
+  return hash.digest('hex').slice(0, 12)
+}
+
+/** Names and contents of all files below a folder, for a hash. */
+export const contentsOf = async (folder: string): Promise<string[]> => {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')))
+  return files.flatMap((file, index) => [file.slice(folder.length), texts[index] ?? ''])
+}
+
+/** A thing of the store: what it is called, what it is made of, how it is made. */
+export interface Item {
+  name: string
+  /** Whatever a change of should make it anew. */
+  inputs: readonly string[]
+  /** Fills an empty folder. `say` tells how far it is. */
+  build(folder: string, say: (detail: string) => void): Promise<void>
+}
+
+export const storedAt = (layout: Layout, item: Item): string =>
+  join(layout.store, `${item.name}-${hashOf(item.inputs)}`)
+
+export const isStored = (layout: Layout, item: Item): boolean => existsSync(storedAt(layout, item))
+
+/** Makes the item unless it is there. A folder in the store is whole: it is built elsewhere and then renamed. */
+export const store = async (
+  layout: Layout,
+  item: Item,
+  say: (detail: string) => void,
+): Promise<string> => {
+  const folder = storedAt(layout, item)
+  if (existsSync(folder)) return folder
+  const unfinished = join(layout.temporary, `${item.name}-${process.pid}`)
+  await rm(unfinished, { recursive: true, force: true })
+  await mkdir(unfinished, { recursive: true })
+  await item.build(unfinished, say)
+  await mkdir(layout.store, { recursive: true })
+  await rename(unfinished, folder)
+  return folder
+}

@@ -1,0 +1,191 @@
+// Brings the platform up: builds what is missing, starts what does not run, waits until it is ready.
+import { mkdir, readFile, rm, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Shell } from '../adapters/shell.ts'
+import { failed } from '../errors.ts'
+import type { Progress } from '../output/progress.ts'
+import { asBuilder, createCgroups, killMembers } from './cgroups.ts'
+import { createCluster } from './cluster.ts'
+import type { Component, Machine } from './component.ts'
+import { type Daemons, logOf } from './daemons.ts'
+import { installPackages, missingPackages } from './debian.ts'
+import { adjustMachine } from './earlier.ts'
+import { makeImage, makePauseImage, missingImages } from './images.ts'
+import { pauseProgram } from './kubernetes.ts'
+import type { Layout } from './layout.ts'
+import { claimMachine, clearLeftovers } from './leftovers.ts'
+import { removeFolder } from './mounts.ts'
+import { setUpNetwork } from './network.ts'
+import {
+  allComponents,
+  clusterGroups,
+  engineGroups,
+  type Items,
+  isBuilt,
+  machineOf,
+} from './parts.ts'
+import { createPki } from './pki.ts'
+import { type Job, sideBySide } from './side-by-side.ts'
+import { store, storedAt } from './store.ts'
+
+export interface Deps {
+  shell: Shell
+  progress: Progress
+  now: () => number
+  layout: Layout
+  daemons: Daemons
+}
+
+const patienceMs = 60_000
+const graceMs = 10_000
+
+/** Whether nothing is left to do: all is built, runs as it should, and says that it is ready. */
+export const isUp = async ({ layout, daemons }: Deps, items: Items): Promise<boolean> => {
+  if (!isBuilt(layout, items)) return false
+  const checks = allComponents(machineOf(layout, items)).map(
+    async (component) => (await daemons.isCurrent(component)) && (await component.ready()),
+  )
+  return (await Promise.all(checks)).every(Boolean)
+}
+
+const awaitReady = async ({ daemons, layout, now }: Deps, component: Component): Promise<void> => {
+  const deadline = now() + patienceMs
+  while (!(await component.ready())) {
+    const alive = (await daemons.pidOf(component.name)) !== null
+    if (alive && now() < deadline) {
+      await sleep(50)
+      continue
+    }
+    const log = await readFile(logOf(layout, component.name), 'utf8').catch(() => '')
+    const last = log.trimEnd().split('\n').slice(-5).join('\n')
+    throw failed({
+      code: 'component-not-ready',
+      message: `${component.name} ${alive ? `was not ready after ${patienceMs / 1000} s` : 'ended at once'}:\n${last}`,
+      hint: `See the whole of it with: shopctl platform logs ${component.name}`,
+    })
+  }
+}
+
+const startGroups = async (
+  deps: Deps,
+  groups: readonly Component[][],
+  say: (detail: string) => void,
+): Promise<void> => {
+  for (const group of groups) {
+    say(group.map(({ name }) => name).join(', '))
+    for (const component of group) {
+      if (await deps.daemons.isCurrent(component)) continue
+      await deps.daemons.stop(component.name, graceMs)
+      await deps.daemons.start(component)
+    }
+    await Promise.all(group.map((component) => awaitReady(deps, component)))
+  }
+}
+
+/** Addresses, cgroups and folders; safe to repeat. */
+const prepareMachine = async ({ shell, layout }: Deps): Promise<void> => {
+  const folders = [
+    layout.home,
+    layout.logs,
+    layout.pids,
+    layout.temporary,
+    layout.run,
+    join(layout.home, 'volumes'),
+  ]
+  for (const folder of folders) await mkdir(folder, { recursive: true, mode: 0o711 })
+  await claimMachine(layout)
+  await adjustMachine(layout)
+  await setUpNetwork(shell)
+  await createCgroups()
+}
+
+// The engines come first, since the base images are made with them while Go compiles.
+const build = async (deps: Deps, items: Items): Promise<void> => {
+  const { shell, layout, progress } = deps
+  const machine = machineOf(layout, items)
+  const images: Job = async (say) => {
+    await store(layout, items.engines, say)
+    await startGroups(deps, engineGroups(machine), say)
+    const docker = join(machine.debian, 'usr/bin/docker')
+    for (const image of missingImages(layout)) {
+      say(`${image.repository.replace('library/', '')}:${image.tag}`)
+      await makeImage({ shell, layout, docker }, image)
+    }
+  }
+  await sideBySide(progress, 'Building Kubernetes and the base images (once)', {
+    Kubernetes: async (say) => void (await store(layout, items.kubernetes, say)),
+    'helm and kubectl': async (say) => void (await store(layout, items.clients, say)),
+    images,
+  })
+}
+
+const link = async (path: string, target: string): Promise<void> => {
+  await mkdir(dirname(path), { recursive: true })
+  await rm(path, { force: true })
+  await symlink(target, path)
+}
+
+/** The folder of the PATH that `env` prints, and where the docker client looks for buildx. */
+const linkPrograms = async (layout: Layout, items: Items): Promise<void> => {
+  const clients = storedAt(layout, items.clients)
+  const { debian } = machineOf(layout, items)
+  await link(join(layout.bin, 'helm'), join(clients, 'helm/helm'))
+  await link(join(layout.bin, 'kubectl'), join(clients, 'kubectl/kubectl'))
+  await link(join(layout.bin, 'docker'), join(debian, 'usr/bin/docker'))
+  await link(
+    join(layout.dockerConfig, 'cli-plugins/docker-buildx'),
+    join(debian, 'usr/libexec/docker/cli-plugins/docker-buildx'),
+  )
+}
+
+/** Ends the pods that containerd remembers of an earlier life, before a kubelet counts on them. */
+export const stopPods = ({ shell, layout }: Deps, machine: Machine): Promise<string> =>
+  shell.check({
+    program: machine.kubernetes,
+    args: ['stop-pods', `--endpoint=unix://${layout.containerdSocket}`, '--grace=20s'],
+  })
+
+const startCluster = async (deps: Deps, items: Items, afresh: boolean): Promise<void> => {
+  const { shell, layout, progress, now } = deps
+  const machine = machineOf(layout, items)
+  const cluster = createCluster({ shell, layout, now, kubectl: join(layout.bin, 'kubectl') })
+  await progress.step('Starting Kubernetes', async (say) => {
+    await startGroups(deps, engineGroups(machine), say)
+    const docker = join(machine.debian, 'usr/bin/docker')
+    await makePauseImage(
+      { shell, layout, docker },
+      pauseProgram(storedAt(layout, items.kubernetes)),
+    )
+    if (afresh) await stopPods(deps, machine)
+    await createPki(shell, machine)
+    const since = Math.floor(now() / 1000)
+    await startGroups(deps, clusterGroups(machine), say)
+    await cluster.applyManifests()
+    if (!afresh) return
+    say('waiting for the node')
+    await cluster.awaitNode(since)
+    say('waiting for pods of the earlier run')
+    await cluster.awaitPods(since)
+  })
+}
+
+/** Everything there is to do when `isUp` says no. Preflight is past, and nobody else is at it. */
+export const bringUp = async (deps: Deps, items: Items): Promise<void> => {
+  const { shell, layout, progress, daemons } = deps
+  const packages = missingPackages()
+  if (packages.length > 0) {
+    await progress.step(`Installing Debian packages: ${packages.join(', ')}`, () =>
+      installPackages(shell, packages),
+    )
+  }
+  // Without its containerd, what still runs is the wreck of an earlier life: begin from nothing.
+  const afresh = (await daemons.pidOf('containerd')) === null
+  if (afresh) await clearLeftovers(shell, layout)
+  await killMembers('builders')
+  await removeFolder(shell, layout.temporary)
+  await prepareMachine(deps)
+  if (!isBuilt(layout, items)) await asBuilder(() => build(deps, items))
+  await linkPrograms(layout, items)
+  await startCluster(deps, items, afresh)
+}

@@ -1,0 +1,37 @@
+// What the API server still says of an earlier life is not taken for the present one.
+import { expect, it } from 'vitest'
+import { isNodeReady, outdatedPods } from '../../src/platform/cluster.ts'
+
+const at = (seconds: number): string => new Date(seconds * 1000).toISOString()
+
+it.each([
+  ['ready, and said so since the start', 'True', 100, true],
+  ['ready, as an earlier kubelet said', 'True', 99, false],
+  ['not ready', 'False', 101, false],
+])('a node that is %s', (_, status, heartbeat, ready) => {
+  const conditions = [{ type: 'Ready', status, lastHeartbeatTime: at(heartbeat) }]
+  expect(isNodeReady({ status: { conditions } }, 100)).toBe(ready)
+})
+
+it('a node that does not exist yet is not ready', () => {
+  expect(isNodeReady({}, 100)).toBe(false)
+})
+
+const pod = (name: string, phase: string, ready: string, startedAt: number) => ({
+  metadata: { namespace: 'shop', name },
+  status: {
+    phase,
+    conditions: [{ type: 'Ready', status: ready }],
+    containerStatuses: [{ state: { running: { startedAt: at(startedAt) } } }],
+  },
+})
+
+it('finds pods that are called ready with containers of an earlier life', () => {
+  const pods = [
+    pod('fresh', 'Running', 'True', 101),
+    pod('outdated', 'Running', 'True', 50),
+    pod('known-to-be-away', 'Running', 'False', 50),
+    pod('finished', 'Succeeded', 'True', 50),
+  ]
+  expect(outdatedPods(pods, 100).map(({ metadata }) => metadata.name)).toEqual(['outdated'])
+})

@@ -1,0 +1,133 @@
+// The kernel's tables as they are printed, read into what is asked of them.
+import { describe, expect, it } from 'vitest'
+import { hierarchies, pathIn, trackingHierarchy } from '../../src/platform/cgroups.ts'
+import { isSame, startTimeOf } from '../../src/platform/daemons.ts'
+import { ours } from '../../src/platform/leftovers.ts'
+import { mountsBelow, parseMountinfo } from '../../src/platform/mounts.ts'
+import { ownLinks } from '../../src/platform/network.ts'
+import { conflicts, parseListeners } from '../../src/platform/sockets.ts'
+
+describe('mounts', () => {
+  const mountinfo = [
+    '22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw,discard',
+    '32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu',
+    '39 31 0:36 / /sys/fs/cgroup/pids rw,relatime shared:7 master:2 - cgroup cgroup rw,pids',
+    '40 31 0:37 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw',
+    '90 22 0:50 / /run/shopctl/a rw - tmpfs tmpfs rw',
+    '91 90 0:51 / /run/shopctl/a/b\\040c rw - tmpfs tmpfs rw',
+    '92 22 0:52 / /run/shopctl-of-someone-else rw - tmpfs tmpfs rw',
+    '',
+  ].join('\n')
+  const mounts = parseMountinfo(mountinfo)
+
+  it('finds those below a folder, the innermost first, and no neighbour', () => {
+    expect(mountsBelow(mounts, ['/run/shopctl'])).toEqual(['/run/shopctl/a/b c', '/run/shopctl/a'])
+  })
+
+  it('finds the cgroup hierarchies, and tracks by the pids controller', () => {
+    expect(hierarchies(mounts)).toEqual([
+      '/sys/fs/cgroup/cpu',
+      '/sys/fs/cgroup/pids',
+      '/sys/fs/cgroup/unified',
+    ])
+    expect(trackingHierarchy(mounts)).toBe('/sys/fs/cgroup/pids')
+  })
+
+  it('tracks by the one hierarchy where there is only cgroup v2', () => {
+    const unified = parseMountinfo('32 31 0:29 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw')
+    expect(trackingHierarchy(unified)).toBe('/sys/fs/cgroup')
+  })
+})
+
+it.each([
+  ['5:pids:/user.slice\n3:cpu,cpuacct:/a\n0::/init.scope\n', '/user.slice'],
+  ['4:memory,pids:/b\n', '/b'],
+  ['0::/system.slice/ssh\n', '/system.slice/ssh'],
+  ['', '/'],
+])('finds the cgroup of a process in %j', (text, path) => {
+  expect(pathIn(text)).toBe(path)
+})
+
+describe('processes', () => {
+  const stat = (name: string, state: string): string =>
+    `42 (${name}) ${state} 1 42 42 0 -1 4194304 102 0 0 0 0 0 0 0 20 0 1 0 276788 3133440 382`
+
+  it.each([
+    ['etcd', 'S', '276788'],
+    ['a) R (b', 'R', '276788'],
+    ['gone', 'Z', null],
+  ])('reads when (%s) began in state %s', (name, state, started) => {
+    expect(startTimeOf(stat(name, state))).toBe(started)
+  })
+
+  it('has no start for a process that is not there', () => {
+    expect(startTimeOf('')).toBeNull()
+  })
+
+  const known = { pid: 42, started: '100', boot: 'x' }
+  it.each([
+    ['the same', { pid: 42, started: '100', boot: 'x' }, true],
+    ['a later process with its number', { pid: 42, started: '101', boot: 'x' }, false],
+    ['a process of another boot', { pid: 42, started: '100', boot: 'y' }, false],
+    ['nobody', null, false],
+  ])('recognises %s', (_, other, same) => {
+    expect(isSame(known, other)).toBe(same)
+  })
+})
+
+describe('listeners', () => {
+  const head = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n'
+  const row = (local: string, state: string, inode: string): string =>
+    `   0: ${local} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000 0 0 ${inode} 1 0 100\n`
+  const table = [
+    head,
+    row('0100007F:1388', '0A', '11'),
+    row('0100F50A:192B', '01', '12'),
+    row('00000000:0035', '0A', '13'),
+    row('0000000000000000FFFF00000100F50A:09EB', '0A', '14'),
+    row('00000000000000000000000001000000:192B', '0A', '15'),
+  ].join('')
+  const listeners = parseListeners(table)
+
+  it('reads addresses and ports of sockets that listen', () => {
+    expect(listeners).toEqual([
+      { address: '127.0.0.1', port: 5000, inode: '11' },
+      { address: '*', port: 53, inode: '13' },
+      { address: '10.245.0.1', port: 2539, inode: '14' },
+    ])
+  })
+
+  it.each([
+    ['127.0.0.1', 5000, '11'],
+    ['10.245.0.1', 53, '13'],
+    ['10.245.0.1', 5000, undefined],
+    ['10.245.0.1', 6443, undefined],
+  ])('says whether %s:%i is taken', (address, port, inode) => {
+    expect(conflicts([{ address, port }], listeners)[0]?.inode).toBe(inode)
+  })
+})
+
+describe('interfaces, addresses and routes', () => {
+  it('takes our bridges and what is plugged into them, and nothing else', () => {
+    const links = [
+      { ifname: 'lo' },
+      { ifname: 'docker0' },
+      { ifname: 'shopctl-pods' },
+      { ifname: 'veth1', master: 'shopctl-pods' },
+      { ifname: 'veth2', master: 'docker0' },
+    ]
+    expect(ownLinks(links)).toEqual(['shopctl-pods', 'veth1'])
+  })
+
+  it('takes addresses and routes of our networks only', () => {
+    const addresses = [
+      '1: lo    inet 127.0.0.1/8 scope host lo',
+      '1: lo    inet 10.245.0.1/32 scope global lo',
+      '2: eth0  inet 10.24.5.1/24 brd 10.24.5.255 scope global eth0',
+    ].join('\n')
+    expect(ours(addresses)).toEqual(['1: lo    inet 10.245.0.1/32 scope global lo'])
+    expect(ours('default via 192.0.2.1 dev eth0\n10.245.16.0/20 dev lo scope link\n')).toEqual([
+      '10.245.16.0/20 dev lo scope link',
+    ])
+  })
+})

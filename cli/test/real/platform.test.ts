@@ -1,0 +1,126 @@
+// The platform that runs is left alone by a second `up`, and mended by it after a crash.
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, expect, it } from 'vitest'
+import { createShell, type Finished } from '../../src/adapters/shell.ts'
+import { listMembers } from '../../src/platform/cgroups.ts'
+import type { PlatformStatus } from '../../src/platform/platform.ts'
+import { kubectl, kubectlOk, root } from './shop.ts'
+
+const shell = createShell()
+
+const platform = (args: readonly string[], env: Record<string, string> = {}): Promise<Finished> =>
+  shell.run({
+    program: process.execPath,
+    args: [join(root, 'cli/bin/shopctl.js'), 'platform', ...args],
+    env,
+  })
+
+const status = async (): Promise<PlatformStatus> =>
+  JSON.parse((await platform(['status', '--json'])).stdout)
+
+const pidsOf = ({ components }: PlatformStatus): Record<string, number | null> =>
+  Object.fromEntries(components.map(({ name, pid }) => [name, pid]))
+
+const up = async (): Promise<PlatformStatus> => {
+  const { exitCode, stdout, stderr } = await platform(['up', '--json'])
+  expect(exitCode, stderr).toBe(0)
+  return JSON.parse(stdout)
+}
+
+beforeAll(up)
+
+it('says where everything is', async () => {
+  expect(await status()).toMatchObject({
+    version: 1,
+    running: true,
+    kubeconfig: expect.stringMatching(/^\/.*\.conf$/),
+    registry: '127.0.0.1:5000',
+    edgeUrl: 'http://127.0.0.1:30080',
+    previewUrl: 'http://127.0.0.1:30081',
+  })
+})
+
+it('is up again at once, with the same processes', async () => {
+  const before = pidsOf(await status())
+  const started = performance.now()
+  const after = pidsOf(await up())
+  expect(performance.now() - started).toBeLessThan(2_000)
+  expect(after).toEqual(before)
+})
+
+it('starts the one part that was killed, and no other', async () => {
+  const before = pidsOf(await status())
+  const victim = before['kube-apiserver']
+  if (!victim) throw new Error('no API server')
+  process.kill(victim, 'SIGKILL')
+  expect((await status()).running).toBe(false)
+  const after = pidsOf(await up())
+  expect(after).toEqual({ ...before, 'kube-apiserver': expect.any(Number) })
+  expect(after['kube-apiserver']).not.toBe(victim)
+  await kubectlOk('get', 'nodes')
+})
+
+it('comes back with its data after everything was killed, and kills nobody else', async () => {
+  const name = 'platform-test'
+  await kubectl('delete', 'configmap', name, '--namespace=default', '--ignore-not-found')
+  await kubectlOk('create', 'configmap', name, '--namespace=default', '--from-literal=a=b')
+  for (const pid of await listMembers()) process.kill(pid, 'SIGKILL')
+  await up()
+  const kept = await kubectlOk(
+    'get',
+    'configmap',
+    name,
+    '--namespace=default',
+    '--output=jsonpath={.data.a}',
+  )
+  expect(kept).toBe('b')
+  await kubectlOk('delete', 'configmap', name, '--namespace=default')
+  const pod = [
+    'run',
+    name,
+    '--namespace=default',
+    '--image=node:24-bookworm-slim',
+    '--restart=Never',
+  ]
+  await kubectl('delete', 'pod', name, '--namespace=default', '--ignore-not-found', '--now')
+  const printed = await kubectlOk(
+    ...[...pod, '--rm', '--attach', '--quiet', '--command', '--', 'node', '-p', '6 * 7'],
+  )
+  expect(printed.trim()).toBe('42')
+})
+
+it('refuses a user who is not root, and changes nothing', async () => {
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups']
+  const command = [process.execPath, join(root, 'cli/bin/shopctl.js'), 'platform', 'down']
+  const { exitCode, stderr } = await shell.run({
+    program: 'setpriv',
+    args: [...nobody, ...command],
+    env: { HOME: '/nonexistent', XDG_CACHE_HOME: '' },
+  })
+  expect(stderr).toMatch(/needs root/)
+  expect(exitCode).toBe(2)
+  expect((await status()).running).toBe(true)
+})
+
+it('refuses a second platform beside the one that runs', async () => {
+  const cache = await mkdtemp(join(tmpdir(), 'shopctl-cache-'))
+  for (const verb of ['up', 'down']) {
+    const { exitCode, stderr } = await platform([verb], { XDG_CACHE_HOME: cache })
+    expect(stderr).toMatch(/Another platform runs on this machine, with its files in \//)
+    expect(exitCode).toBe(2)
+  }
+  expect(await readdir(cache)).toEqual([])
+  await rm(cache, { recursive: true })
+  expect((await status()).running).toBe(true)
+})
+
+it('names the components when a log of another is asked for', async () => {
+  const { exitCode, stderr } = await platform(['logs', 'kubelett'])
+  expect(exitCode).toBe(2)
+  expect(stderr).toMatch(/no component "kubelett"[\s\S]*containerd, registry/)
+  expect(
+    (await platform(['logs', 'kubelet', '--tail', '3'])).stdout.trim().split('\n').length,
+  ).toBe(3)
+})
