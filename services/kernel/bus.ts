@@ -120,7 +120,7 @@ function consume(
     if (stopping.signal.aborted) return ConsumerStatus.REQUEUE
     inFlight += 1
     try {
-      await handle(message.body)
+      await handle(bytesOf(message.body))
       return ConsumerStatus.ACK
     } catch (error) {
       logger.error({ err: error, messageId: message.messageId }, 'handler failed; giving it back')
@@ -145,6 +145,12 @@ function consume(
       await consumer.close()
     },
   }
+}
+
+/** The client has parsed already what came as text or plain JSON. */
+function bytesOf(body: unknown): Buffer {
+  if (Buffer.isBuffer(body)) return body
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
 }
 
 async function settledWithin(work: Promise<unknown>[], ms: number): Promise<void> {

@@ -1,6 +1,7 @@
 // Composition of a service from its parts, its start, and its graceful end.
 import { randomUUIDv7 } from 'node:crypto'
 import { once } from 'node:events'
+import { Server } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { exchange } from '@shop/events/envelope'
 import type { z } from 'zod'
@@ -49,6 +50,7 @@ const migrationPollMs = 250
 const endpointsConvergeMs = 2_000
 /** After that, keep-alive clients have been told to leave, or are idle. */
 const connectionsLeaveMs = 3_000
+const lastRequestMs = 1_000
 const flushMs = 2_000
 /** Below the pod's grace period, so that we end by ourselves. */
 const shutdownLimitMs = 25_000
@@ -206,9 +208,16 @@ async function waitForMigrations(
 /** Goes on answering, with `Connection: close`, until clients have gone or had time to go. */
 async function drain(http: HttpServer): Promise<void> {
   await setTimeout(endpointsConvergeMs)
-  const deadline = performance.now() + connectionsLeaveMs
-  while (performance.now() < deadline && (await openConnections(http)) > 0) await setTimeout(50)
+  await withoutConnections(http, connectionsLeaveMs)
+  // Only stops listening: http's own close would also reset a connection whose request is on its way.
+  Server.prototype.close.call(http.server)
+  await withoutConnections(http, lastRequestMs)
   await http.close()
+}
+
+async function withoutConnections(http: HttpServer, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  while (performance.now() < deadline && (await openConnections(http)) > 0) await setTimeout(20)
 }
 
 function openConnections(http: HttpServer): Promise<number> {

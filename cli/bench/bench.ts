@@ -1,0 +1,165 @@
+// `npm run bench`: the README's figures, measured in one run on the running platform, in environment `test`.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { KubeConfig, type V1Pod, Watch } from '@kubernetes/client-node'
+import { createShell } from '../src/adapters/shell.ts'
+import {
+  copyTree,
+  freshEnvironment,
+  namespace,
+  platformEnv,
+  root,
+  shopctlOk,
+  status,
+} from '../test/real/shop.ts'
+
+const shell = createShell()
+const rows: [what: string, measured: string, reach: string][] = []
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
+
+const timed = async (run: () => Promise<unknown>): Promise<number> => {
+  const started = performance.now()
+  await run()
+  return performance.now() - started
+}
+
+/** Runs `run` `times` times and gives the median of its milliseconds. */
+const median = async (times: number, run: () => Promise<unknown>): Promise<number> => {
+  const samples: number[] = []
+  for (let n = 0; n < times; n++) samples.push(await timed(run))
+  return samples.sort((a, b) => a - b)[Math.floor(times / 2)] ?? Number.NaN
+}
+
+const report = (what: string, measured: string, reach: string): void => {
+  rows.push([what, measured, reach])
+  console.log(`${what}: ${measured} (${reach})`)
+}
+
+const node = (...args: string[]): Promise<string> =>
+  shell.check({ program: process.execPath, args, cwd: root })
+const launcher = join(root, 'cli/bin/shopctl.js')
+
+/** Bytes of memory in use on this machine, page cache aside. */
+const memoryInUse = (): number => {
+  const info = readFileSync('/proc/meminfo', 'utf8')
+  const kib = (field: string): number =>
+    Number(new RegExp(`^${field}: +(\\d+)`, 'm').exec(info)?.[1])
+  return (kib('MemTotal') - kib('MemAvailable')) * 1024
+}
+
+const isReady = (pod: V1Pod): boolean =>
+  pod.status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false
+
+/** Milliseconds from a new pod's creation to Ready, as a watch sees them, for the pods that appear during `run`. */
+const watchPods = async (run: () => Promise<void>): Promise<{ pods: number[]; jobs: number[] }> => {
+  const config = new KubeConfig()
+  config.loadFromFile((await platformEnv()).KUBECONFIG ?? '')
+  const added = new Map<string, number>()
+  const pods = new Map<string, number>()
+  const jobs = new Map<string, number>()
+  let started = false
+  const watch = await new Watch(config).watch(
+    `/api/v1/namespaces/${namespace}/pods`,
+    {},
+    (type: string, pod: V1Pod) => {
+      const name = pod.metadata?.name ?? ''
+      const now = performance.now()
+      if (type === 'ADDED' && started) added.set(name, now)
+      const since = added.get(name)
+      if (since === undefined) return
+      if (isReady(pod) && !pods.has(name)) pods.set(name, now - since)
+      if (pod.status?.phase === 'Succeeded' && !jobs.has(name)) jobs.set(name, now - since)
+    },
+    () => {},
+  )
+  await new Promise((resolve) => setTimeout(resolve, 1_000)) // the pods that were there before
+  started = true
+  await run()
+  watch.abort()
+  return {
+    pods: [...pods].filter(([name]) => !jobs.has(name)).map(([, ms]) => ms),
+    jobs: [...jobs.values()],
+  }
+}
+
+const bare = await median(9, () => node('-e', '0'))
+const help = await median(9, () => node(launcher, '--help'))
+report(
+  '`shopctl --help`, cold',
+  `${help.toFixed(0)} ms, ${(help / bare).toFixed(1)} × a bare node`,
+  '≤ 200 ms',
+)
+
+const free = await (async () => {
+  await node(launcher, 'platform', 'down')
+  return memoryInUse()
+})()
+report(
+  '`platform up` when built',
+  seconds(await timed(() => node(launcher, 'platform', 'up'))),
+  '≤ 30 s',
+)
+report(
+  '`platform up` when up',
+  seconds(await timed(() => node(launcher, 'platform', 'up'))),
+  'safe to repeat',
+)
+
+await freshEnvironment()
+report('first `release` of four services', seconds(await timed(() => shopctlOk(['release']))), '')
+
+report('`build`, nothing changed', seconds(await median(3, () => shopctlOk(['build']))), '≤ 2 s')
+
+const tree = await copyTree()
+try {
+  const options = { cwd: tree.dir }
+  await shopctlOk(['build'], options)
+  await tree.edit(
+    'services/order/routes.ts',
+    "summary: 'Place an order'",
+    "summary: 'Place an order, bench'",
+  )
+  const changed = await timed(async () => {
+    await shopctlOk(['build'], options)
+    await shopctlOk(['push'], options)
+  })
+  report('`build` + `push` after one line changed in one service', seconds(changed), '≤ 8 s')
+
+  for (const name of Object.keys((await status()).services)) {
+    await tree.append(`services/${name}/main.ts`, '\n// bench\n')
+  }
+  await shopctlOk(['build'], options)
+  await shopctlOk(['push'], options)
+  let deploy = 0
+  const { pods, jobs } = await watchPods(async () => {
+    deploy = await timed(() => shopctlOk(['deploy'], options))
+  })
+  const slowest = Math.max(...pods) + Math.max(0, ...jobs)
+  report('slowest of eight pods to Ready', seconds(Math.max(...pods)), '≤ 4 s')
+  report(
+    '`deploy` of four services over the slowest pod (and Job)',
+    `${(deploy / slowest).toFixed(2)} × (${seconds(deploy)} / ${seconds(slowest)})`,
+    '≤ 1.5 ×',
+  )
+  report(
+    'memory of everything, both colors',
+    `${((memoryInUse() - free) / 2 ** 30).toFixed(2)} GiB`,
+    '≤ 4 GiB',
+  )
+  await shopctlOk(['smoke'], options)
+  report(
+    '`switch` of four services',
+    seconds(await timed(() => shopctlOk(['switch'], options))),
+    '',
+  )
+  report(
+    '`rollback` of four services',
+    seconds(await timed(() => shopctlOk(['rollback'], options))),
+    '',
+  )
+} finally {
+  await tree.remove()
+}
+
+console.log('\n| What | Measured | Reach |\n|---|---|---|')
+for (const row of rows) console.log(`| ${row.join(' | ')} |`)

@@ -1,0 +1,17 @@
+// The time, and waiting for it to pass.
+import { setTimeout } from 'node:timers/promises'
+import { interrupted } from '../errors.ts'
+import type { Clock } from '../release/ports.ts'
+
+export const createClock = (): Clock => ({
+  now: () => new Date(),
+  monotonic: () => performance.now(),
+  async sleep(ms, signal) {
+    try {
+      await setTimeout(ms, undefined, signal && { signal })
+    } catch (error) {
+      if (signal?.aborted) throw interrupted()
+      throw error
+    }
+  },
+})

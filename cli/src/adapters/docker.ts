@@ -1,0 +1,80 @@
+// Builds and pushes images with the docker CLI and BuildKit.
+import { failed } from '../errors.ts'
+import type { ImageBuilder } from '../release/ports.ts'
+import type { Shell } from './shell.ts'
+
+export const inspectCommand = (reference: string): string[] => [
+  'image',
+  'inspect',
+  '--format',
+  '{{ index .Config.Labels "dev.shopctl.inputs" }}',
+  reference,
+]
+
+/** Without provenance: an image is one manifest, and its digest names what runs. */
+export const buildCommand = (image: Parameters<ImageBuilder['build']>[0]): string[] => [
+  'build',
+  '--progress',
+  'plain',
+  '--provenance',
+  'false',
+  ...image.tags.flatMap((tag) => ['--tag', tag]),
+  ...Object.entries(image.labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
+  image.context,
+]
+
+export const pushCommand = (reference: string): string[] => ['push', '--quiet', reference]
+
+/** The part of BuildKit's output that says which step failed and why: it stands between lines of dashes at the end. */
+export const failingStep = (output: string): string => {
+  const lines = output.trimEnd().split('\n')
+  const first = lines.findIndex((line) => /^-{4,}$/.test(line.trim()))
+  const part = first < 0 ? lines : lines.slice(first + 1)
+  return part
+    .filter((line) => !/^-{4,}$/.test(line.trim()))
+    .slice(-20)
+    .join('\n')
+}
+
+export interface DockerOptions {
+  program: string
+  /** Added to the environment: DOCKER_HOST, DOCKER_CONFIG. */
+  env: Readonly<Record<string, string>>
+  root: string
+  signal: AbortSignal
+}
+
+export const createDocker = (shell: Shell, options: DockerOptions): ImageBuilder => {
+  const docker = (args: readonly string[]): ReturnType<Shell['run']> =>
+    shell.run({
+      program: options.program,
+      args,
+      cwd: options.root,
+      env: { ...options.env, DOCKER_BUILDKIT: '1' },
+      signal: options.signal,
+    })
+  return {
+    async inputsOf(reference) {
+      const { exitCode, stdout } = await docker(inspectCommand(reference))
+      return exitCode === 0 ? stdout.trim() || null : null
+    },
+    async build(image) {
+      const { exitCode, output } = await docker(buildCommand(image))
+      if (exitCode === 0) return
+      throw failed({
+        code: 'build-failed',
+        message: `docker build ${image.context} failed:\n${failingStep(output)}`,
+        hint: `Mend ${image.context}/Dockerfile or what it copies, then run the command again.`,
+      })
+    },
+    async push(reference) {
+      const { exitCode, stderr } = await docker(pushCommand(reference))
+      if (exitCode === 0) return
+      throw failed({
+        code: 'push-failed',
+        message: `docker push ${reference} failed:\n${stderr.trim().split('\n').slice(-3).join('\n')}`,
+        hint: 'See that the registry runs and lets you write.',
+      })
+    },
+  }
+}

@@ -1,0 +1,134 @@
+// Reads Kubernetes objects as the release sees them; pure. Labels and names are those that charts/shop-service makes.
+import type {
+  V1ContainerStatus,
+  V1Deployment,
+  V1EndpointSlice,
+  V1Job,
+  V1Pod,
+  V1Service,
+} from '@kubernetes/client-node'
+import type { PodState, Rollout } from '../../release/ports.ts'
+import type { Color, Pointer, Slot, Target } from '../../release/state.ts'
+
+export const labels = {
+  service: 'app.kubernetes.io/name',
+  color: 'shopctl.dev/color',
+  revision: 'shopctl.dev/revision',
+  version: 'shopctl.dev/version',
+  digest: 'shopctl.dev/digest',
+} as const
+
+const isColor = (text: string | undefined): text is Color => text === 'blue' || text === 'green'
+
+export const slotName = (service: string, color: Color): string => `${service}-${color}`
+
+export const serviceName = (service: string, which: 'stable' | 'preview'): string =>
+  which === 'stable' ? service : `${service}-preview`
+
+export const selectorOf = (service: string, target: Target): Record<string, string> => ({
+  [labels.service]: service,
+  [labels.color]: target.color,
+  [labels.revision]: target.revision,
+})
+
+/** Label selector for the query of a list or watch. */
+export const queryOf = (selector: Readonly<Record<string, string>>): string =>
+  `labelSelector=${encodeURIComponent(
+    Object.entries(selector)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(','),
+  )}`
+
+/** null for a Deployment that is no slot. */
+export const slotOf = (deployment: V1Deployment): Slot | null => {
+  const { labels: marks = {}, annotations = {}, generation = 0 } = deployment.metadata ?? {}
+  const color = marks[labels.color]
+  const revision = marks[labels.revision]
+  if (!isColor(color) || revision === undefined) return null
+  const { status } = deployment
+  const replicas = deployment.spec?.replicas ?? 1
+  // Until the controller has seen this generation, and while pods of the last one are ready too, its count is not ours.
+  const current = (status?.observedGeneration ?? 0) >= generation
+  const updated = status?.updatedReplicas ?? 0
+  const old = (status?.replicas ?? 0) - updated
+  const ready = current ? Math.max(0, Math.min(updated, (status?.readyReplicas ?? 0) - old)) : 0
+  return {
+    color,
+    revision,
+    replicas,
+    ready,
+    digest: annotations[labels.digest] ?? '',
+    version: annotations[labels.version] ?? '',
+  }
+}
+
+/** A Service without selector, or one that somebody else wrote, names no slot. */
+export const pointerOf = (service: V1Service): Pointer => {
+  const selector = service.spec?.selector ?? {}
+  const color = selector[labels.color]
+  const revision = selector[labels.revision]
+  return {
+    target: isColor(color) && revision !== undefined ? { color, revision } : null,
+    resourceVersion: service.metadata?.resourceVersion ?? '',
+  }
+}
+
+const containerOf = ({
+  name,
+  restartCount,
+  state,
+  lastState,
+}: V1ContainerStatus): PodState['containers'][number] => {
+  const ended = state?.terminated ?? lastState?.terminated
+  return {
+    name,
+    restarts: restartCount,
+    waiting: state?.waiting
+      ? { reason: state.waiting.reason ?? '', message: state.waiting.message ?? '' }
+      : null,
+    ended: ended ? { exitCode: ended.exitCode, reason: ended.reason ?? '' } : null,
+  }
+}
+
+export const podOf = (pod: V1Pod): PodState => ({
+  name: pod.metadata?.name ?? '',
+  ready:
+    pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ??
+    false,
+  containers: [
+    ...(pod.status?.initContainerStatuses ?? []),
+    ...(pod.status?.containerStatuses ?? []),
+  ].map(containerOf),
+})
+
+export const isGoing = (pod: V1Pod): boolean => pod.metadata?.deletionTimestamp !== undefined
+
+const hasCondition = (job: V1Job, wanted: string): boolean =>
+  job.status?.conditions?.some(({ type, status }) => type === wanted && status === 'True') ?? false
+
+export const hasFailed = (job: V1Job): boolean => hasCondition(job, 'Failed')
+
+export const rolloutOf = (
+  deployments: readonly V1Deployment[],
+  pods: readonly V1Pod[],
+  jobs: readonly V1Job[],
+  jobPods: readonly V1Pod[],
+): Rollout => ({
+  slot: deployments[0] ? slotOf(deployments[0]) : null,
+  pods: pods.filter((pod) => !isGoing(pod)).map(podOf),
+  job: jobs[0]
+    ? {
+        succeeded: hasCondition(jobs[0], 'Complete'),
+        failed: hasFailed(jobs[0]),
+        pods: jobPods.map(podOf),
+      }
+    : null,
+})
+
+/** Names of the pods that get traffic. */
+export const readyEndpoints = (slices: readonly V1EndpointSlice[]): string[] =>
+  slices.flatMap((slice) =>
+    (slice.endpoints ?? [])
+      .filter(({ conditions }) => conditions?.ready !== false)
+      .map(({ targetRef, addresses }) => targetRef?.name ?? addresses[0] ?? ''),
+  )

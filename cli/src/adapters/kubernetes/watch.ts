@@ -1,0 +1,100 @@
+// Lists and watches a kind of object, and asks at every change whether what was waited for is there.
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { interrupted } from '../../errors.ts'
+import type { WaitOptions } from '../../release/ports.ts'
+import type { KubernetesApi } from './api.ts'
+
+export interface KubernetesObject {
+  metadata?: { name?: string; resourceVersion?: string }
+}
+
+interface List {
+  metadata?: { resourceVersion?: string }
+  items: KubernetesObject[]
+}
+
+const retryMs = 200
+/** The API server ends a watch after this time, and it is begun anew: one that hangs is found out. */
+const watchSeconds = 60
+
+/** `path` is a collection, with its selectors as query. `seen` gets every object there is, at every change. */
+const follow = async (
+  api: KubernetesApi,
+  path: string,
+  seen: (objects: Map<string, KubernetesObject>) => void,
+  signal: AbortSignal,
+): Promise<void> => {
+  const joined = path.includes('?') ? '&' : '?'
+  while (!signal.aborted) {
+    try {
+      const list = await api.get<List>(path)
+      const objects = new Map((list?.items ?? []).map((item) => [item.metadata?.name ?? '', item]))
+      seen(objects)
+      const from = list?.metadata?.resourceVersion ?? ''
+      const query = `watch=1&allowWatchBookmarks=true&timeoutSeconds=${watchSeconds}&resourceVersion=${from}`
+      const response = await api.open({
+        method: 'GET',
+        path: `${path}${joined}${query}`,
+        timeoutMs: null,
+        signal,
+      })
+      for await (const line of createInterface({
+        input: response,
+        crlfDelay: Number.POSITIVE_INFINITY,
+      })) {
+        const { type, object } = JSON.parse(line) as { type: string; object: KubernetesObject }
+        if (type === 'ERROR') break
+        if (type === 'BOOKMARK') continue
+        const name = object.metadata?.name ?? ''
+        if (type === 'DELETED') objects.delete(name)
+        else objects.set(name, object)
+        seen(objects)
+      }
+    } catch {
+      // The API server may be away for a moment; whoever waits has a time limit of his own.
+      if (signal.aborted) return
+      await sleep(retryMs)
+    }
+  }
+}
+
+/** Calls `judge` with the objects of all `paths` at every change, until it answers or the time is up: null. */
+export const awaitObjects = async <T>(
+  api: KubernetesApi,
+  paths: readonly string[],
+  judge: (collections: KubernetesObject[][]) => T | null,
+  { timeoutMs, signal }: WaitOptions,
+): Promise<T | null> => {
+  if (signal.aborted) throw interrupted()
+  const done = new AbortController()
+  const collections: (Map<string, KubernetesObject> | null)[] = paths.map(() => null)
+  const verdict = new Promise<T | null>((resolve, reject) => {
+    const timer = setTimeout(() => resolve(null), Math.max(0, timeoutMs))
+    const stop = (): void => reject(interrupted())
+    signal.addEventListener('abort', stop, { once: true })
+    done.signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', stop)
+    })
+    paths.forEach((path, index) => {
+      const seen = (objects: Map<string, KubernetesObject>): void => {
+        collections[index] = objects
+        const known = collections.flatMap((each) => (each ? [[...each.values()]] : []))
+        if (known.length < paths.length) return
+        try {
+          const answer = judge(known)
+          if (answer !== null) resolve(answer)
+        } catch (error) {
+          reject(error)
+        }
+      }
+      void follow(api, path, seen, done.signal)
+    })
+  })
+  try {
+    return await verdict
+  } finally {
+    done.abort()
+  }
+}

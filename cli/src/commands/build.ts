@@ -1,0 +1,31 @@
+// shopctl build
+import type { Context } from '../context.ts'
+import { type Built, build } from '../release/build.ts'
+import { describeImages } from '../release/images.ts'
+
+export const buildImages = async (context: Context): Promise<Built[]> => {
+  const { config, source, registry, programs, progress, services } = context
+  const images = await describeImages(source, config, await context.registryAddress(), services)
+  return build({ builder: await context.builder(), registry, programs, progress }, config, images)
+}
+
+const found = { built: 'built', engine: 'built before', registry: 'in the registry' }
+
+export const buildCommand = async (context: Context): Promise<void> => {
+  const built = await buildImages(context)
+  if (context.json) {
+    return context.output.json({
+      version: 1,
+      images: built.map(({ image, from }) => ({
+        name: image.service,
+        reference: `${image.repository}:${image.version}`,
+        inputs: image.inputs,
+        from,
+      })),
+    })
+  }
+  for (const { image, from } of built) {
+    context.output.print(`${image.repository}:${image.version}`)
+    if (from !== 'built') context.progress.note(`${image.service}: unchanged, ${found[from]}`)
+  }
+}

@@ -1,0 +1,79 @@
+// shopctl deploy
+import type { Context } from '../context.ts'
+import { refused } from '../errors.ts'
+import { table } from '../output/terminal.ts'
+import { type Deployed, deploy } from '../release/deploy.ts'
+import { desire } from '../release/desire.ts'
+import { layFoundations } from '../release/foundations.ts'
+import { withLock } from '../release/lock.ts'
+import { planDeploy } from '../release/plan.ts'
+import type { Color } from '../release/state.ts'
+
+export interface DeployInput {
+  color: Color | null
+  timeoutMs: number
+}
+
+/** Under the lock, which the caller holds. */
+export const deploySlots = async (
+  context: Context,
+  { color, timeoutMs }: DeployInput,
+  signal: AbortSignal,
+): Promise<Deployed[]> => {
+  const { config, env, environment, services, source, registry, progress } = context
+  const [cluster, helm, address] = await Promise.all([
+    context.cluster(),
+    context.helm(),
+    context.registryAddress(),
+  ])
+  const [desired, state] = await Promise.all([
+    desire({ source, registry }, config, { env, registry: address, services }),
+    cluster.read(),
+  ])
+  const plan = planDeploy(state, { wanted: desired.wanted, color })
+  if (plan.kind === 'refusal') throw refused(plan)
+  await layFoundations({ cluster, helm, source, progress }, environment, state.records)
+  return deploy({ cluster, helm, progress, signal }, state, plan, desired.recipes, { timeoutMs })
+}
+
+export const deployCommand = async (context: Context, input: DeployInput): Promise<void> => {
+  const { env, output, services, signal } = context
+  const cluster = await context.cluster()
+  await cluster.ensureNamespace()
+  const deployed = await withLock(cluster, `deploy of ${services.join(', ')}`, signal, (signal) =>
+    deploySlots(context, input, signal),
+  )
+  if (context.json) {
+    return output.json({
+      version: 1,
+      env,
+      services: deployed.map(({ service, color, version, revision, action }) => ({
+        name: service,
+        color,
+        version,
+        revision,
+        action,
+      })),
+    })
+  }
+  output.print(deployTable(deployed))
+}
+
+const outcomes: Record<Deployed['action'], string> = {
+  live: 'serves already',
+  ready: 'stood by already',
+  upgrade: 'ready',
+}
+
+export const deployTable = (deployed: readonly Deployed[]): string =>
+  table([
+    ['SERVICE', 'SLOT', 'VERSION', 'REVISION', 'STANDBY', 'TOOK'],
+    ...deployed.map(({ service, color, version, revision, action, tookMs }) => [
+      service,
+      color,
+      version,
+      revision,
+      outcomes[action],
+      action === 'upgrade' ? `${(tookMs / 1000).toFixed(1)} s` : '-',
+    ]),
+  ])

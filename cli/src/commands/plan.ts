@@ -1,0 +1,41 @@
+// shopctl plan: what deploy would do, and what a switch after it would change
+import type { Context } from '../context.ts'
+import { refused } from '../errors.ts'
+import { table } from '../output/terminal.ts'
+import { desire } from '../release/desire.ts'
+import { type DeployStep, planDeploy } from '../release/plan.ts'
+import { type Color, liveSlot } from '../release/state.ts'
+
+const actions: Record<DeployStep['action'], string> = {
+  live: 'serves already',
+  ready: 'stands by already',
+  upgrade: 'deploy',
+}
+
+export const planCommand = async (
+  context: Context,
+  { color }: { color: Color | null },
+): Promise<void> => {
+  const { config, env, services, source, registry, output } = context
+  const [cluster, address] = await Promise.all([context.cluster(), context.registryAddress()])
+  const [desired, state] = await Promise.all([
+    desire({ source, registry }, config, { env, registry: address, services }),
+    cluster.read(),
+  ])
+  const plan = planDeploy(state, { wanted: desired.wanted, color })
+  if (plan.kind === 'refusal') throw refused(plan)
+  const rows = plan.steps.map(({ service, action, color, wanted, replaces }) => {
+    const now = state.services[service]
+    const live = now ? liveSlot(now) : null
+    return { name: service, action, color, wanted, replaces, live }
+  })
+  if (context.json) return output.json({ version: 1, env, services: rows })
+  const cells = rows.map(({ name, action, color, wanted, live }) => [
+    name,
+    actions[action],
+    color,
+    wanted.version,
+    live ? `${live.color} ${live.version}` : '-',
+  ])
+  output.print(table([['SERVICE', 'ACTION', 'SLOT', 'VERSION', 'LIVE NOW'], ...cells]))
+}

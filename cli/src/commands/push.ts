@@ -1,0 +1,27 @@
+// shopctl push
+import type { Context } from '../context.ts'
+import { describeImages } from '../release/images.ts'
+import { type Pushed, push } from '../release/push.ts'
+
+export const pushImages = async (context: Context): Promise<Pushed[]> => {
+  const { config, source, registry, progress, services } = context
+  const images = await describeImages(source, config, await context.registryAddress(), services)
+  return push({ builder: await context.builder(), registry, progress }, images)
+}
+
+export const pushCommand = async (context: Context): Promise<void> => {
+  const pushed = await pushImages(context)
+  if (context.json) {
+    return context.output.json({
+      version: 1,
+      images: pushed.map(({ image, digest, sent }) => ({
+        name: image.service,
+        reference: `${image.repository}@${digest}`,
+        digest,
+        tag: image.version,
+        sent,
+      })),
+    })
+  }
+  for (const { image, digest } of pushed) context.output.print(`${image.repository}@${digest}`)
+}

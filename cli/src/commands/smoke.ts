@@ -1,0 +1,52 @@
+// shopctl smoke
+import type { Context } from '../context.ts'
+import { table } from '../output/terminal.ts'
+import { withLock } from '../release/lock.ts'
+import { type Smoked, smoke } from '../release/smoke.ts'
+
+/** Under the lock, which the caller holds. */
+export const smokeSlots = async (context: Context, signal: AbortSignal): Promise<Smoked> => {
+  const { config, chosen, environment, programs, progress, clock } = context
+  const [cluster, traffic] = await Promise.all([context.cluster(), context.traffic()])
+  const scripts = Object.fromEntries(
+    Object.entries(config.services).map(([name, { smoke }]) => [name, smoke]),
+  )
+  return smoke({ cluster, traffic, programs, progress, clock, signal }, await cluster.read(), {
+    services: chosen,
+    namespace: environment.namespace,
+    scripts,
+  })
+}
+
+export const smokeCommand = async (context: Context): Promise<void> => {
+  const { env, output, services, signal } = context
+  const reason = `smoke test of ${services.join(', ')}`
+  const smoked = await withLock(await context.cluster(), reason, signal, (signal) =>
+    smokeSlots(context, signal),
+  )
+  if (context.json) {
+    return output.json({
+      version: 1,
+      env,
+      services: smoked.services.map(({ name, color, version, revision }) => ({
+        name,
+        color,
+        version,
+        revision,
+      })),
+      combination: smoked.combination,
+    })
+  }
+  output.print(
+    table([
+      ['SERVICE', 'SLOT', 'VERSION', 'SMOKE', 'TOOK'],
+      ...smoked.services.map(({ name, color, version, tookMs }) => [
+        name,
+        color,
+        version,
+        'passed',
+        `${(tookMs / 1000).toFixed(1)} s`,
+      ]),
+    ]),
+  )
+}

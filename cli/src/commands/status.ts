@@ -1,0 +1,40 @@
+// shopctl status
+import chalk from 'chalk'
+import type { Context } from '../context.ts'
+import { table } from '../output/terminal.ts'
+import { colors } from '../release/state.ts'
+import { readStatus, type ServiceStatus, type SlotStatus, type Status } from '../release/status.ts'
+
+export const statusCommand = async (context: Context): Promise<void> => {
+  const status = await readStatus(await context.cluster(), context.env, context.chosen)
+  if (context.json) context.output.json({ version: 1, ...status })
+  else context.output.print(statusText(status))
+}
+
+export const statusText = ({ env, release, operation, lock, services }: Status): string => {
+  const lines = [`${env}  ${release ?? 'no release yet'}`]
+  if (operation)
+    lines.push(`${operation.verb} ${operation.id} ${operation.step}: ${operation.next}`)
+  if (lock) lines.push(`locked by ${lock.holder} since ${lock.since}: ${lock.reason}`)
+  const rows = Object.entries(services).flatMap(([name, service]) => slotRows(name, service))
+  const heading = ['SERVICE', 'SLOT', 'VERSION', 'REVISION', 'READY', 'SMOKE', 'CONSUME']
+  return [...lines, '', table([heading, ...rows])].join('\n')
+}
+
+const slotRows = (name: string, { active, slots }: ServiceStatus): string[][] => {
+  const rows = colors.flatMap((color) => {
+    const slot = slots[color]
+    return slot ? [slotRow(color, slot, color === active)] : []
+  })
+  if (rows.length === 0) return [[name, '-', 'not deployed']]
+  return rows.map((row, index) => [index === 0 ? name : '', ...row])
+}
+
+const slotRow = (color: string, slot: SlotStatus, live: boolean): string[] => [
+  live ? chalk.green(`● ${color}`) : `  ${color}`,
+  slot.version,
+  slot.revision,
+  `${slot.ready}/${slot.replicas}`,
+  slot.smoked ? 'passed' : '-',
+  String(slot.consumers),
+]

@@ -1,0 +1,112 @@
+// shopctl switch
+import type { Context } from '../context.ts'
+import { refused } from '../errors.ts'
+import { confirm, table } from '../output/terminal.ts'
+import { withLock } from '../release/lock.ts'
+import { type Moved, move } from '../release/move.ts'
+import { type MovePlan, planSwitch, type Refusal } from '../release/plan.ts'
+import type { Color, EnvironmentState, Move } from '../release/state.ts'
+
+export interface MoveInput {
+  reason: string | null
+  timeoutMs: number
+  /** Needs no confirmation in a protected environment. */
+  yes: boolean
+}
+
+export interface SwitchInput extends MoveInput {
+  color: Color | null
+  skipSmoke: boolean
+}
+
+/** Under the lock, which the caller holds. */
+export const carryOutMove = async (
+  context: Context,
+  planned: (state: EnvironmentState) => MovePlan | Refusal,
+  { reason, timeoutMs }: MoveInput,
+  signal: AbortSignal,
+): Promise<Moved> => {
+  const cluster = await context.cluster()
+  const state = await cluster.read()
+  const plan = planned(state)
+  if (plan.kind === 'refusal') throw refused(plan)
+  const { progress, clock, user } = context
+  return move({ cluster, progress, clock, signal }, state, plan, { by: user, reason, timeoutMs })
+}
+
+/** Before the lock is taken: nobody should wait for somebody's answer. */
+export const askIfProtected = async (
+  context: Context,
+  verb: string,
+  yes: boolean,
+): Promise<void> => {
+  const { environment, env, services } = context
+  if (!environment.protected || yes) return
+  if (process.stdin.isTTY && (await confirm(`${verb} ${services.join(', ')} in ${env}?`))) return
+  throw refused({
+    code: 'not-confirmed',
+    message: `${env} is protected, and the ${verb} was not confirmed.`,
+    hint: `Answer y at a terminal, or run \`shopctl ${verb} --env ${env} --yes\`.`,
+  })
+}
+
+export const switchSlots = (
+  context: Context,
+  input: SwitchInput,
+  signal: AbortSignal,
+): Promise<Moved> =>
+  carryOutMove(
+    context,
+    (state) =>
+      planSwitch(state, {
+        services: context.chosen,
+        color: input.color,
+        skipSmoke: input.skipSmoke,
+      }),
+    input,
+    signal,
+  )
+
+export const switchCommand = async (context: Context, input: SwitchInput): Promise<void> => {
+  await askIfProtected(context, 'switch', input.yes)
+  const reason = input.reason ?? `switch of ${context.services.join(', ')}`
+  const moved = await withLock(await context.cluster(), reason, context.signal, (signal) =>
+    switchSlots(context, input, signal),
+  )
+  printMove(context, moved)
+}
+
+export const moveDocument = ({
+  release,
+  services,
+}: {
+  release: string | null
+  services: readonly Move[]
+}): object => ({
+  version: 1,
+  release,
+  services: services.map(({ name, from, to }) => ({
+    name,
+    from: from?.color ?? null,
+    to: to?.color ?? null,
+    epoch: null,
+  })),
+  probe: null,
+})
+
+export const printMove = ({ json, output }: Context, moved: Moved): void => {
+  if (json) {
+    output.json(moveDocument(moved))
+    return
+  }
+  const rows = moved.services.map(({ name, from, to, endpointsMs, consumersMs }) => [
+    name,
+    from ? `${from.color} ${from.version}` : '-',
+    to ? `${to.color} ${to.version}` : '-',
+    `${endpointsMs} ms`,
+    `${consumersMs} ms`,
+  ])
+  output.print(moved.release)
+  if (rows.length > 0)
+    output.print(table([['SERVICE', 'FROM', 'TO', 'ENDPOINTS', 'CONSUMERS'], ...rows]))
+}

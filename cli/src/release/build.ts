@@ -1,0 +1,52 @@
+// build: makes the images side by side, and none that the registry or the local engine has already.
+import type { Config } from '../config/schema.ts'
+import { failed } from '../errors.ts'
+import { type Image, labelsOf, requireService } from './images.ts'
+import { lastLines } from './last-lines.ts'
+import type { ImageBuilder, Programs, Progress, Registry } from './ports.ts'
+import { settleAll } from './settle.ts'
+
+export interface Built {
+  image: Image
+  /** Where the image was found, or `built` when it had to be made. */
+  from: 'registry' | 'engine' | 'built'
+}
+
+export interface BuildPorts {
+  builder: ImageBuilder
+  registry: Registry
+  programs: Programs
+  progress: Progress
+}
+
+export const build = (
+  ports: BuildPorts,
+  config: Config,
+  images: readonly Image[],
+): Promise<Built[]> => settleAll(images.map((image) => buildOne(ports, config, image)))
+
+const buildOne = async (ports: BuildPorts, config: Config, image: Image): Promise<Built> => {
+  const { builder, registry, programs, progress } = ports
+  const reference = `${image.repository}:${image.inputsTag}`
+  if (await registry.digest(image.repository, image.inputsTag)) return { image, from: 'registry' }
+  if ((await builder.inputsOf(reference)) === image.inputs) return { image, from: 'engine' }
+  const { context, prepare } = requireService(config, image.service).build
+  await progress.step(`build ${image.service} ${image.version}`, async () => {
+    if (prepare) {
+      const { exitCode, output } = await programs.run(prepare)
+      if (exitCode !== 0) {
+        throw failed({
+          code: 'prepare-failed',
+          message: `${prepare.join(' ')} ended with exit code ${exitCode}:\n${lastLines(output, 20)}`,
+          hint: `Mend it, or \`services.${image.service}.build.prepare\` in shopctl.yaml.`,
+        })
+      }
+    }
+    await builder.build({
+      context,
+      tags: [`${image.repository}:${image.version}`, reference],
+      labels: labelsOf(image),
+    })
+  })
+  return { image, from: 'built' }
+}

@@ -1,0 +1,159 @@
+// deploy: writes the wanted revision to the standby slots and waits until they are ready; the live ones stay as they are.
+import { failed } from '../errors.ts'
+import { lastLines } from './last-lines.ts'
+import type { DeployPlan, DeployStep } from './plan.ts'
+import type { Cluster, Helm, HelmRelease, Progress } from './ports.ts'
+import { judgeRollout, type RolloutProblem } from './rollout.ts'
+import { settleAll } from './settle.ts'
+import type { Color, EnvironmentState } from './state.ts'
+import { sameTarget } from './state.ts'
+
+export interface DeployPorts {
+  cluster: Cluster
+  helm: Helm
+  progress: Progress
+  signal: AbortSignal
+}
+
+/** What the chart needs to know of a service, the plan aside. */
+export interface Recipe {
+  chart: string
+  valuesFiles: string[]
+  /** `host:port/shop/order`, without tag. */
+  repository: string
+  migrations: string
+}
+
+export interface Deployed {
+  service: string
+  color: Color
+  revision: string
+  version: string
+  action: DeployStep['action']
+  /** Milliseconds until the slot was ready. */
+  tookMs: number
+}
+
+/** Name of a service's migration Job, as the chart makes it. */
+export const migrationJob = (service: string, migrations: string): string =>
+  `${service}-migrate-${migrations}`
+
+export const helmRelease = (step: DeployStep, recipe: Recipe): HelmRelease => ({
+  name: step.service,
+  chart: recipe.chart,
+  valuesFiles: recipe.valuesFiles,
+  values: {
+    service: step.service,
+    color: step.color,
+    slot: {
+      image: `${recipe.repository}@${step.wanted.digest}`,
+      version: step.wanted.version,
+      revision: step.wanted.revision,
+      migrations: recipe.migrations,
+    },
+  },
+})
+
+export const deploy = async (
+  ports: DeployPorts,
+  state: EnvironmentState,
+  plan: DeployPlan,
+  recipes: Readonly<Record<string, Recipe>>,
+  options: { timeoutMs: number },
+): Promise<Deployed[]> => {
+  const upgrades = plan.steps.filter(({ action }) => action === 'upgrade')
+  const mended = await ports.cluster.clearPendingReleases(upgrades.map(({ service }) => service))
+  for (const name of mended)
+    ports.progress.note(`mended the Helm release ${name}, which was left half-way`)
+  return settleAll(
+    plan.steps.map(async (step) => {
+      const started = performance.now()
+      const recipe = recipes[step.service]
+      if (step.action === 'upgrade' && recipe) {
+        await ports.progress.step(
+          `deploy ${step.service} ${step.color} ${step.wanted.version}`,
+          () => upgrade(ports, state, step, recipe, options.timeoutMs),
+        )
+      } else await pointPreview(ports, state, step)
+      const { service, color, wanted, action } = step
+      const { revision, version } = wanted
+      return {
+        service,
+        color,
+        revision,
+        version,
+        action,
+        tookMs: Math.round(performance.now() - started),
+      }
+    }),
+  )
+}
+
+const upgrade = async (
+  ports: DeployPorts,
+  state: EnvironmentState,
+  step: DeployStep,
+  recipe: Recipe,
+  timeoutMs: number,
+): Promise<void> => {
+  const { cluster, helm, signal } = ports
+  const { service, color, wanted } = step
+  const job = migrationJob(service, recipe.migrations)
+  await cluster.clearFailedJob(job)
+  await helm.upgrade(helmRelease(step, recipe))
+  await pointPreview(ports, state, step)
+  const target = { service, color, revision: wanted.revision, job }
+  const verdict = await cluster.awaitRollout(target, judgeRollout, { timeoutMs, signal })
+  if (verdict?.kind === 'ready') return
+  throw verdict ? await broken(cluster, step, verdict) : await late(cluster, step, timeoutMs)
+}
+
+/** Makes the slot the candidate: from now on smoke and switch mean it. */
+const pointPreview = async (
+  { cluster }: DeployPorts,
+  state: EnvironmentState,
+  step: DeployStep,
+): Promise<void> => {
+  // The first deploy makes the Service, so the state read before may not have it.
+  const pointer =
+    state.services[step.service]?.preview ?? (await cluster.pointer(step.service, 'preview'))
+  if (!pointer || sameTarget(pointer.target, step.preview)) return
+  await cluster.point(step.service, 'preview', step.preview, pointer.resourceVersion)
+}
+
+const untouched = 'What serves was not touched.'
+
+const broken = async (
+  cluster: Cluster,
+  step: DeployStep,
+  problem: RolloutProblem,
+): Promise<Error> => {
+  const { pod, container, what, exitCode, restarted } = problem
+  const lines =
+    exitCode === null
+      ? ''
+      : await cluster.logs(pod, container, { lines: 15, previous: restarted }).catch(() => '')
+  return failed({
+    code: 'slot-broken',
+    message: `${step.service} ${step.color}: ${what}${lines ? `\n${lastLines(lines, 15)}` : ''}`,
+    hint: `${untouched} Mend the service and run \`shopctl deploy\` again.`,
+  })
+}
+
+const late = async (cluster: Cluster, step: DeployStep, timeoutMs: number): Promise<Error> => {
+  const target = { color: step.color, revision: step.wanted.revision }
+  const pods = await cluster.pods(step.service, target)
+  const reasons = await Promise.all(
+    pods
+      .slice(0, 2)
+      .map(async (pod) => `${pod}: ${await cluster.readiness(pod).catch(() => 'no answer')}`),
+  )
+  return failed({
+    code: 'slot-not-ready',
+    message: [
+      `${step.service} ${step.color} was not ready after ${timeoutMs / 1000} s.`,
+      ...reasons,
+    ].join('\n'),
+    hint: `${untouched} Look into the pods, then run \`shopctl deploy\` again.`,
+  })
+}

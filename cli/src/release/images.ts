@@ -1,0 +1,94 @@
+// What image a service's work tree stands for: its inputs' hash, and the names that follow from it.
+import { createHash } from 'node:crypto'
+import type { Config } from '../config/schema.ts'
+import type { Source } from './ports.ts'
+
+export interface Image {
+  service: string
+  /** `host:port/shop/order`, without tag. */
+  repository: string
+  /** Tag for people: the commit, plus a hash of the inputs when they differ from it. */
+  version: string
+  commit: string
+  /** Hash over everything the image is made of. */
+  inputs: string
+  /** Tag under which an image with these inputs is found again, whatever the commit. */
+  inputsTag: string
+  /** Hash over the migrations; names the migration Job. */
+  migrations: string
+}
+
+const sha256 = (): ReturnType<typeof createHash> => createHash('sha256')
+
+/** Tests are no part of an image, and what is built from the inputs is none of them. */
+const belongs = (file: string, paths: readonly string[]): boolean =>
+  paths.some((path) => file === path || file.startsWith(`${path}/`)) &&
+  !file.split('/').some((part) => part === 'test' || part === 'dist')
+
+/** Hash over names and contents, as they are in the work tree now. */
+export const hashFiles = async (source: Source, files: readonly string[]): Promise<string> => {
+  const hash = sha256()
+  const contents = await Promise.all(files.map((file) => source.read(file)))
+  files.forEach((file, index) => {
+    const content = contents[index] ?? Buffer.alloc(0)
+    hash.update(`${file}\0${content.length}\0`).update(content)
+  })
+  return hash.digest('hex')
+}
+
+export const repositoryOf = (registry: string, system: string, service: string): string =>
+  `${registry}/${system}/${service}`
+
+/** The images of `services` for the tree as it stands. */
+export const describeImages = async (
+  source: Source,
+  config: Config,
+  registry: string,
+  services: readonly string[],
+): Promise<Image[]> => {
+  const builds = services.map((service) => ({
+    service,
+    build: requireService(config, service).build,
+  }))
+  const paths = [
+    ...new Set(builds.flatMap(({ build }) => [...build.inputs, build.migrations ?? []].flat())),
+  ]
+  const [commit, files, changed] = await Promise.all([
+    source.commit(),
+    source.files(paths),
+    source.changed(paths),
+  ])
+  return Promise.all(
+    builds.map(async ({ service, build }) => {
+      const mine = (file: string): boolean => belongs(file, build.inputs)
+      const migrations = files.filter(
+        (file) => build.migrations && belongs(file, [build.migrations]),
+      )
+      const inputs = await hashFiles(source, files.filter(mine))
+      const dirty = commit === null || changed.some(mine)
+      return {
+        service,
+        repository: repositoryOf(registry, config.name, service),
+        version: `${commit?.slice(0, 12) ?? 'uncommitted'}${dirty ? `-${inputs.slice(0, 8)}` : ''}`,
+        commit: commit ?? 'uncommitted',
+        inputs,
+        inputsTag: `inputs-${inputs.slice(0, 32)}`,
+        migrations: (await hashFiles(source, migrations)).slice(0, 10),
+      }
+    }),
+  )
+}
+
+export const requireService = (config: Config, name: string): Config['services'][string] => {
+  const service = config.services[name]
+  if (!service) throw new Error(`service ${name} was not checked against the configuration`)
+  return service
+}
+
+/** Labels that an image carries, OCI's where there is one. */
+export const labelsOf = (image: Image): Record<string, string> => ({
+  'org.opencontainers.image.version': image.version,
+  'org.opencontainers.image.revision': image.commit,
+  'dev.shopctl.inputs': image.inputs,
+  'dev.shopctl.migrations': image.migrations,
+})

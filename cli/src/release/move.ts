@@ -1,0 +1,237 @@
+// Moves live traffic and consumers of several services at once and proves it; switch and rollback are both this.
+import { failed } from '../errors.ts'
+import type { MovePlan } from './plan.ts'
+import type { Clock, Cluster, Progress } from './ports.ts'
+import { settleAll } from './settle.ts'
+import {
+  type EnvironmentState,
+  type Move,
+  type MoveVerb,
+  type Operation,
+  type Records,
+  type Release,
+  type Side,
+  sameTarget,
+  type Target,
+  targetOf,
+} from './state.ts'
+import { awaitOutgoing, awaitTakeover, type Takeover } from './takeover.ts'
+
+export interface MovePorts {
+  cluster: Cluster
+  progress: Progress
+  clock: Clock
+  signal: AbortSignal
+}
+
+export interface MoveOptions {
+  by: string
+  reason: string | null
+  /** How long a new slot may take to take over. */
+  timeoutMs: number
+}
+
+/** What was seen of one service's move, in milliseconds after the write of its Service. */
+export interface Proof extends Move {
+  endpointsMs: number
+  consumersMs: number
+}
+
+export interface Moved {
+  release: string
+  services: Proof[]
+}
+
+const keptReleases = 100
+
+/** Throws when a new slot did not take over; a switch has then put every Service back. */
+export const move = async (
+  ports: MovePorts,
+  state: EnvironmentState,
+  plan: MovePlan,
+  options: MoveOptions,
+): Promise<Moved> => {
+  if (plan.moves.length === 0) return closeInterrupted(ports, state)
+  const operation = await recordIntent(ports, plan, options)
+  const written = await pointAll(ports, state, operation)
+  try {
+    if (written.problem) throw written.problem
+    const proofs = await observe(ports, plan, options.timeoutMs)
+    await pointPreviews(ports, operation.services)
+    await close(ports, operation, 'done')
+    return { release: operation.id, services: proofs }
+  } catch (problem) {
+    if (plan.kind === 'rollback') throw problem
+    await putBack(ports, operation, written.versions, problem)
+    throw problem
+  }
+}
+
+const recordIntent = async (
+  { cluster, clock }: MovePorts,
+  plan: MovePlan,
+  { by, reason }: MoveOptions,
+): Promise<Operation> => {
+  const at = clock.now().toISOString()
+  const intend = (records: Records): Operation => ({
+    id: `r-${records.counter + 1}`,
+    verb: plan.kind,
+    at,
+    by,
+    reason,
+    services: plan.moves,
+  })
+  const records = await cluster.updateRecords((now) => ({
+    ...now,
+    counter: now.counter + 1,
+    history: now.operation ? closed(now.history, now.operation) : now.history,
+    operation: intend(now),
+  }))
+  if (!records.operation) throw new Error('the intent was written and is not there')
+  return records.operation
+}
+
+/** How an interrupted operation enters the history once a rollback has dealt with it. */
+const closed = (history: readonly Release[], operation: Operation): Release[] =>
+  bounded([
+    ...history,
+    { ...operation, outcome: operation.verb === 'rollback' ? 'done' : 'undone' },
+  ])
+
+const bounded = (history: Release[]): Release[] => history.slice(-keptReleases)
+
+const closeInterrupted = async (
+  { cluster }: MovePorts,
+  state: EnvironmentState,
+): Promise<Moved> => {
+  await cluster.updateRecords((now) => ({
+    ...now,
+    history: now.operation ? closed(now.history, now.operation) : now.history,
+    operation: null,
+  }))
+  return { release: state.records.operation?.id ?? '', services: [] }
+}
+
+interface Written {
+  /** resourceVersion after our write, by service. */
+  versions: Map<string, string>
+  problem: unknown
+}
+
+const pointAll = async (
+  { cluster }: MovePorts,
+  state: EnvironmentState,
+  operation: Operation,
+): Promise<Written> => {
+  const written: Written = { versions: new Map(), problem: null }
+  await Promise.all(
+    operation.services.map(async ({ name, to }) => {
+      const resourceVersion = state.services[name]?.stable?.resourceVersion ?? ''
+      try {
+        written.versions.set(
+          name,
+          await cluster.point(name, 'stable', asTarget(to), resourceVersion),
+        )
+      } catch (problem) {
+        written.problem = problem
+      }
+    }),
+  )
+  return written
+}
+
+const asTarget = (side: Side | null): Target | null => side && targetOf(side)
+
+const observe = (
+  { progress, ...ports }: MovePorts,
+  { kind, moves }: MovePlan,
+  timeoutMs: number,
+): Promise<Proof[]> => {
+  const from = ports.clock.monotonic()
+  return progress.step(`${moves.map(({ name }) => name).join(', ')}: take over`, async () => {
+    const takeovers = await settleAll(
+      moves.map(({ name, to }) => awaitTakeover(ports, name, asTarget(to), { from, timeoutMs })),
+    )
+    const late = takeovers.filter((each) => each.late !== null)
+    if (late.length > 0) throw notTaken(late, kind)
+    const silent = await Promise.all(
+      moves.map(({ name, from }) => awaitOutgoing(ports, name, asTarget(from))),
+    )
+    for (const line of silent.flat()) progress.warn(line)
+    return moves.map((each, index) => ({
+      ...each,
+      endpointsMs: takeovers[index]?.endpointsMs ?? 0,
+      consumersMs: takeovers[index]?.consumersMs ?? 0,
+    }))
+  })
+}
+
+const notTaken = (late: readonly Takeover[], kind: MoveVerb): Error =>
+  failed({
+    code: 'not-taken-over',
+    message: late.map(({ late }) => late).join('\n'),
+    hint:
+      kind === 'switch'
+        ? 'What served before serves again. See the logs of these pods.'
+        : 'Their Services lead to them all the same. See `shopctl status`, then run `shopctl rollback` again.',
+  })
+
+const pointPreviews = async ({ cluster }: MovePorts, moves: readonly Move[]): Promise<void> => {
+  await settleAll(
+    moves.map(async ({ name, to }) => {
+      const pointer = await cluster.pointer(name, 'preview')
+      if (pointer && to) await cluster.point(name, 'preview', asTarget(to), pointer.resourceVersion)
+    }),
+  )
+}
+
+const close = async (
+  { cluster }: MovePorts,
+  operation: Operation,
+  outcome: Release['outcome'],
+): Promise<void> => {
+  await cluster.updateRecords((now) => ({
+    ...now,
+    operation: null,
+    history: bounded([...now.history, { ...operation, outcome }]),
+  }))
+}
+
+/** Puts every Service back that was written; if that fails too, the intent stays and `rollback` finishes it. */
+const putBack = async (
+  ports: MovePorts,
+  operation: Operation,
+  versions: ReadonlyMap<string, string>,
+  problem: unknown,
+): Promise<void> => {
+  const { cluster, progress } = ports
+  try {
+    await progress.step('put back what was switched', async () => {
+      await settleAll(
+        operation.services.map(async ({ name, from, to }) => {
+          const version =
+            versions.get(name) ?? (await versionIfWritten(cluster, name, asTarget(to)))
+          if (version) await cluster.point(name, 'stable', asTarget(from), version)
+        }),
+      )
+      await close(ports, operation, 'undone')
+    })
+  } catch (cause) {
+    throw failed({
+      code: 'not-put-back',
+      message: `${operation.id} failed, and the Services could not be put back: ${cause instanceof Error ? cause.message : cause}`,
+      hint: 'Run `shopctl rollback`: it finishes what was begun.',
+      cause: problem,
+    })
+  }
+}
+
+/** A write whose answer was lost may have been carried out. */
+const versionIfWritten = async (
+  cluster: Cluster,
+  name: string,
+  to: Target | null,
+): Promise<string | null> => {
+  const pointer = await cluster.pointer(name, 'stable')
+  return pointer && sameTarget(pointer.target, to) ? pointer.resourceVersion : null
+}

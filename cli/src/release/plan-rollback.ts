@@ -1,0 +1,178 @@
+// Where a rollback leads: back over the last switch, to a named release, or out of an interrupted one; pure.
+import { chosenServices, type MovePlan, notReady, type Refusal, refuse } from './plan.ts'
+import {
+  type EnvironmentState,
+  isReady,
+  liveSlot,
+  type Move,
+  type Operation,
+  type Release,
+  type ServiceState,
+  type Side,
+  sameTarget,
+  sideOf,
+} from './state.ts'
+
+/** Reverses the last switch, or with `to` goes back to what served after that release. */
+export const planRollback = (
+  state: EnvironmentState,
+  intent: { services: readonly string[] | null; to: string | null },
+): MovePlan | Refusal => {
+  if (state.records.operation)
+    return finishInterrupted(state, state.records.operation, intent.services)
+  const targets = intent.to
+    ? targetsAfter(state, intent.to, intent.services)
+    : targetsBefore(state, intent.services)
+  if ('kind' in targets) return targets
+  const moves: Move[] = []
+  for (const { name, side, release } of targets.services) {
+    const service = state.services[name]
+    if (!service) continue
+    const live = liveSlot(service)
+    if (live && sameTarget(live, side)) continue
+    const refusal = checkTarget(name, service, side, release)
+    if (refusal) return refusal
+    moves.push({ name, from: live ? sideOf(live) : null, to: side })
+  }
+  if (moves.length === 0) {
+    return refuse(
+      'nothing-to-roll-back',
+      `${intent.to} serves already.`,
+      'Nothing needs to be done.',
+    )
+  }
+  return { kind: 'rollback', moves, finishes: null }
+}
+
+const finishInterrupted = (
+  state: EnvironmentState,
+  operation: Operation,
+  chosen: readonly string[] | null,
+): MovePlan | Refusal => {
+  const names = operation.services.map(({ name }) => name)
+  if (chosen && !names.every((name) => chosen.includes(name))) {
+    return refuse(
+      'interrupted-operation',
+      `The ${operation.verb} ${operation.id} was interrupted and concerns ${names.join(', ')}.`,
+      'Run `shopctl rollback` without --service: it finishes all of them.',
+    )
+  }
+  const moves: Move[] = []
+  for (const { name, from, to } of operation.services) {
+    const service = state.services[name]
+    if (!service) continue
+    // A rollback never undoes itself: an interrupted one goes on to where it was going.
+    const goal = operation.verb === 'rollback' ? to : from
+    const live = liveSlot(service)
+    if (sameTarget(live, goal)) continue
+    const refusal = goal && checkTarget(name, service, goal, operation.id)
+    if (refusal) return refusal
+    moves.push({ name, from: live ? sideOf(live) : null, to: goal })
+  }
+  return { kind: 'rollback', moves, finishes: operation.id }
+}
+
+const forwardHint =
+  '`shopctl switch --service …` goes forward again, `shopctl rollback --to <release>` to an earlier one that stands.'
+
+interface RollbackTarget {
+  name: string
+  side: Side
+  /** The release that brought this slot, as far as the records reach back. */
+  release: string
+}
+
+const doneReleases = (state: EnvironmentState): Release[] =>
+  state.records.history.filter(({ outcome }) => outcome === 'done')
+
+const targetsBefore = (
+  state: EnvironmentState,
+  chosen: readonly string[] | null,
+): { services: RollbackTarget[] } | Refusal => {
+  const done = doneReleases(state)
+  const lastOf = (name: string): Release | undefined =>
+    done.findLast(({ services }) => services.some((move) => move.name === name))
+  const lastSwitch = done.findLast(({ verb }) => verb === 'switch')
+  const names =
+    chosen ??
+    lastSwitch?.services.map(({ name }) => name).filter((name) => lastOf(name) === lastSwitch) ??
+    []
+  if (names.length === 0) {
+    return lastSwitch
+      ? refuse('already-rolled-back', `${lastSwitch.id} was rolled back already.`, forwardHint)
+      : refuse(
+          'nothing-to-roll-back',
+          'There is nothing to roll back to: nothing was switched yet.',
+          '`shopctl status` shows what serves.',
+        )
+  }
+  const services: RollbackTarget[] = []
+  for (const name of names) {
+    const last = lastOf(name)
+    const move = last?.services.find((move) => move.name === name)
+    if (last?.verb === 'rollback') {
+      return refuse(
+        'already-rolled-back',
+        `${name} was rolled back already, by ${last.id}.`,
+        forwardHint,
+      )
+    }
+    if (!last || !move?.from) {
+      return refuse(
+        'nothing-to-roll-back',
+        `There is nothing to roll back to: ${name} had no slot in service before${last ? ` ${last.id}` : ''}.`,
+        'Release a mended version instead.',
+      )
+    }
+    services.push({ name, side: move.from, release: bringer(done, name, move.from) ?? last.id })
+  }
+  return { services }
+}
+
+const bringer = (done: Release[], name: string, side: Side): string | undefined =>
+  done.findLast(({ services }) =>
+    services.some((move) => move.name === name && sameTarget(move.to, side)),
+  )?.id
+
+const targetsAfter = (
+  state: EnvironmentState,
+  id: string,
+  chosen: readonly string[] | null,
+): { services: RollbackTarget[] } | Refusal => {
+  const done = doneReleases(state)
+  const index = done.findIndex((release) => release.id === id)
+  if (index < 0) {
+    const known = done.map((release) => release.id).slice(-5)
+    return refuse(
+      'unknown-release',
+      `There is no release ${id} to go back to.`,
+      known.length > 0 ? `The latest are ${known.join(', ')}.` : 'Nothing was switched yet.',
+    )
+  }
+  const services: RollbackTarget[] = []
+  for (const [name] of chosenServices(state, chosen)) {
+    const side = done
+      .slice(0, index + 1)
+      .flatMap((release) => release.services)
+      .findLast((move) => move.name === name)?.to
+    if (side) services.push({ name, side, release: id })
+  }
+  return { services }
+}
+
+const checkTarget = (
+  name: string,
+  service: ServiceState,
+  side: Side,
+  release: string,
+): Refusal | null => {
+  const slot = service.slots[side.color]
+  if (!slot || slot.revision !== side.revision) {
+    return refuse(
+      'slot-gone',
+      `${name} ${side.color} with ${side.version} is gone: ${slot ? `${slot.version} was deployed over it` : 'it was cleaned up'}.`,
+      `\`rollback --to ${release}\` needs its slot as well: check out ${side.version} and run \`shopctl release\`.`,
+    )
+  }
+  return isReady(slot) ? null : notReady(name, slot)
+}

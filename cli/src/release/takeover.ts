@@ -1,0 +1,90 @@
+// Watches a slot take over from another: the Service's endpoints, then the consumers of its pods.
+import type { Clock, Cluster, Role } from './ports.ts'
+import type { Target } from './state.ts'
+
+export interface TakeoverPorts {
+  cluster: Cluster
+  clock: Clock
+  signal: AbortSignal
+}
+
+export interface Takeover {
+  endpointsMs: number
+  consumersMs: number
+  /** What is missing when the time is up, null when it took over. */
+  late: string | null
+}
+
+const pollMs = 40
+const outgoingMs = 5_000
+
+/** `to` null: nothing is to serve, only the endpoints have to go. `from` is a time of `clock.monotonic()`. */
+export const awaitTakeover = async (
+  { cluster, clock, signal }: TakeoverPorts,
+  name: string,
+  to: Target | null,
+  { from, timeoutMs }: { from: number; timeoutMs: number },
+): Promise<Takeover> => {
+  const elapsed = (): number => Math.round(clock.monotonic() - from)
+  const pods = to ? await cluster.pods(name, to) : []
+  const only = await cluster.awaitEndpoints(
+    name,
+    (ready) =>
+      ready.every((pod) => pods.includes(pod)) && (ready.length > 0 || !to) ? true : null,
+    { timeoutMs: timeoutMs - elapsed(), signal },
+  )
+  const endpointsMs = elapsed()
+  const who = `${name} ${to?.color ?? ''}`.trim()
+  if (!only)
+    return {
+      endpointsMs,
+      consumersMs: 0,
+      late: `${who}: its Service does not lead to it alone after ${timeoutMs / 1000} s`,
+    }
+  const done = new Set<string>()
+  for (;;) {
+    // Asked anew each time: a pod may have been replaced.
+    const waiting = (to ? await cluster.pods(name, to) : []).filter((pod) => !done.has(pod))
+    const reports = await Promise.all(waiting.map((pod) => cluster.role(pod)))
+    const missing = waiting.filter((_, index) => !hasTakenOver(reports[index] ?? null))
+    for (const pod of waiting) if (!missing.includes(pod)) done.add(pod)
+    if (missing.length === 0) return { endpointsMs, consumersMs: elapsed(), late: null }
+    if (elapsed() > timeoutMs) {
+      const says = describe(reports[waiting.indexOf(missing[0] ?? '')] ?? null)
+      const late = `${who}: ${missing.join(', ')} did not start to consume within ${timeoutMs / 1000} s (${says})`
+      return { endpointsMs, consumersMs: elapsed(), late }
+    }
+    await clock.sleep(pollMs, signal)
+  }
+}
+
+const hasTakenOver = (report: Role | null): boolean =>
+  report !== null && report.role === 'live' && report.consuming
+
+const describe = (report: Role | null): string =>
+  report ? `it says: ${report.role}, ${report.consumers} consumers` : 'it does not answer'
+
+/** Lines for those pods of the outgoing slot that still hold something, or say nothing: warnings, no failure. */
+export const awaitOutgoing = async (
+  { cluster, clock, signal }: TakeoverPorts,
+  name: string,
+  from: Target | null,
+): Promise<string[]> => {
+  if (!from) return []
+  const started = clock.monotonic()
+  let pods = await cluster.pods(name, from)
+  for (;;) {
+    const reports = await Promise.all(pods.map((pod) => cluster.role(pod)))
+    const lines = pods.flatMap((pod, index) => {
+      const report = reports[index] ?? null
+      if (!report) return [`${pod} of the outgoing slot does not answer`]
+      if (report.role === 'standby' && !report.consuming && report.inFlight === 0) return []
+      return [
+        `${pod} of the outgoing slot is ${report.role} with ${report.consumers} consumers and ${report.inFlight} in flight`,
+      ]
+    })
+    if (lines.length === 0 || clock.monotonic() - started > outgoingMs) return lines
+    await clock.sleep(pollMs, signal)
+    pods = await cluster.pods(name, from)
+  }
+}

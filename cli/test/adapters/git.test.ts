@@ -1,0 +1,63 @@
+// Against a real git in a folder of its own.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { createGitSource } from '../../src/adapters/git.ts'
+import { createShell } from '../../src/adapters/shell.ts'
+
+const shell = createShell()
+let root = ''
+const git = (...args: string[]) =>
+  shell.check({
+    program: 'git',
+    args: ['-c', 'user.name=a', '-c', 'user.email=a@b', ...args],
+    cwd: root,
+  })
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'source-'))
+  await git('init', '--quiet')
+  await mkdir(join(root, 'shop', 'order'), { recursive: true })
+  for (const file of ['shop/order/a.ts', 'shop/order/b.ts', 'shop/order/with blank.ts'])
+    await writeFile(join(root, file), file)
+  await writeFile(join(root, '.gitignore'), 'dist/\n')
+})
+afterEach(() => rm(root, { recursive: true }))
+
+const source = (folder = 'shop') => createGitSource(shell, join(root, folder))
+
+it('has no commit before the first one', async () => {
+  expect(await source().commit()).toBeNull()
+  expect(await source().changed(['order'])).toEqual([
+    'order/a.ts',
+    'order/b.ts',
+    'order/with blank.ts',
+  ])
+})
+
+it('lists files relative to its folder: tracked and new ones, not ignored and not deleted ones', async () => {
+  await git('add', '--all')
+  await git('commit', '--quiet', '--message', 'first')
+  await rm(join(root, 'shop/order/a.ts'))
+  await writeFile(join(root, 'shop/order/new.ts'), 'new')
+  await mkdir(join(root, 'shop/order/dist'))
+  await writeFile(join(root, 'shop/order/dist/out.js'), 'out')
+  expect(await source().commit()).toMatch(/^[0-9a-f]{40}$/)
+  expect(await source().files(['order'])).toEqual([
+    'order/b.ts',
+    'order/new.ts',
+    'order/with blank.ts',
+  ])
+  expect((await source().changed(['order'])).sort()).toEqual(['order/a.ts', 'order/new.ts'])
+  expect(String(await source().read('order/new.ts'))).toBe('new')
+})
+
+it('refuses a folder that is no repository', async () => {
+  const elsewhere = await mkdtemp(join(tmpdir(), 'bare-'))
+  await expect(createGitSource(shell, elsewhere).commit()).rejects.toMatchObject({
+    code: 'no-git',
+    exitCode: 2,
+  })
+  await rm(elsewhere, { recursive: true })
+})

@@ -1,0 +1,99 @@
+// The launcher and the command line, as a user meets them; nothing here needs a cluster.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createShell } from '../../src/adapters/shell.ts'
+import { configText } from '../fakes/config.ts'
+
+// Each starts a process of its own, on a machine that may be busy.
+vi.setConfig({ testTimeout: 20_000 })
+
+const root = join(import.meta.dirname, '..', '..', '..')
+const shell = createShell()
+const shopctlIn = (cwd: string, args: string[]) =>
+  shell.run({ program: process.execPath, args: [join(root, 'cli/bin/shopctl.js'), ...args], cwd })
+const shopctl = (...args: string[]) => shopctlIn(root, args)
+
+describe('bad input is exit 2, with what would have been right', () => {
+  const cases: [string, string[], RegExp][] = [
+    ['a command', ['depoy'], /'depoy'\n.*Did you mean deploy\?.*release/],
+    ['no command', [], /No command.*\n.*Commands: build/],
+    ['an option', ['deploy', '--colour', 'blue'], /'--colour'\n.*--color/],
+    ['a colour', ['deploy', '--color', 'red'], /'red'.*blue, green/],
+    ['a service', ['deploy', '--service', 'order,ordr'], /"ordr"[\s\S]*order, inventory/],
+    ['an environment', ['status', '--env', 'prod'], /"prod"[\s\S]*local, test/],
+    ['a time', ['switch', '--timeout', 'soon'], /'soon'[\s\S]*seconds/],
+    ['a skipped test without a reason', ['switch', '--skip-smoke'], /--reason/],
+    ['a word too many', ['status', 'order'], /too many arguments/],
+  ]
+  it.each(cases)('%s', async (_, args, expected) => {
+    const { exitCode, stdout, stderr } = await shopctl(...args)
+    expect(stderr).toMatch(expected)
+    expect(stderr).not.toMatch(/\n\s+at /)
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
+  })
+
+  it('as one JSON document on request', async () => {
+    const { exitCode, stdout } = await shopctl('status', '--env', 'prod', '--json')
+    const error = {
+      code: 'unknown-environment',
+      message: expect.stringContaining('prod'),
+      hint: expect.any(String),
+    }
+    expect(JSON.parse(stdout)).toEqual({ version: 1, error })
+    expect(exitCode).toBe(2)
+  })
+})
+
+it('helps, with every command in 80 columns', async () => {
+  const { exitCode, stdout } = await shopctl('--help')
+  expect(exitCode).toBe(0)
+  for (const verb of [
+    'build',
+    'push',
+    'plan',
+    'deploy',
+    'smoke',
+    'switch',
+    'rollback',
+    'cleanup',
+    'status',
+    'release',
+    'platform',
+  ]) {
+    expect(stdout).toMatch(new RegExp(`^  ${verb} `, 'm'))
+  }
+  expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+})
+
+it('says its version', async () => {
+  expect((await shopctl('--version')).stdout).toMatch(/^\d+\.\d+\.\d+$/)
+})
+
+describe('elsewhere', () => {
+  let folder = ''
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'elsewhere-'))
+  })
+  afterEach(() => rm(folder, { recursive: true }))
+
+  it('without a shopctl.yaml says where it looked', async () => {
+    const { exitCode, stderr } = await shopctlIn(folder, ['status'])
+    expect(stderr).toContain(`no shopctl.yaml in ${folder} or above`)
+    expect(exitCode).toBe(2)
+  })
+
+  it.each(['switch', 'rollback', 'release'])(
+    '%s of a protected environment asks, or needs --yes where nobody can answer',
+    async (verb) => {
+      const text = configText.replace('namespace: shop', 'namespace: shop\n    protected: true')
+      await writeFile(join(folder, 'shopctl.yaml'), text)
+      const { exitCode, stderr } = await shopctlIn(folder, [verb])
+      expect(stderr).toMatch(
+        new RegExp(`local is protected[\\s\\S]*shopctl ${verb} --env local --yes`),
+      )
+      expect(exitCode).toBe(2)
+    },
+  )
+})

@@ -1,0 +1,107 @@
+// A small system of two services, as shopctl.yaml would describe it.
+import { parseConfig } from '../../src/config/parse.ts'
+import type { Config } from '../../src/config/schema.ts'
+import type { ImageBuilder, Registry, Source } from '../../src/release/ports.ts'
+
+const serviceText = (name: string): string => `
+  ${name}:
+    chart: charts/app
+    values: charts/values/${name}.yaml
+    build:
+      context: ${name}
+      prepare: [make, ${name}]
+      inputs: [${name}, kernel]
+      migrations: ${name}/migrations
+    smoke: ${name}/smoke.ts`
+
+export const configText = `name: shop
+services:${serviceText('order')}${serviceText('payment')}
+environments:
+  local:
+    cluster: embedded
+    namespace: shop
+    secrets:
+      postgres: { admin: random, order: random }
+      order: { url: "postgresql://order:\${postgres.order}@postgres/order" }
+    dependencies:
+      - { name: postgres, chart: charts/postgres, values: [charts/values/postgres.yaml] }
+`
+
+export const aConfig = (): Config => parseConfig(configText, 'shopctl.yaml')
+
+export interface Tree extends Source {
+  contents: Record<string, string>
+  dirty: Set<string>
+  head: string | null
+}
+
+export const createTree = (): Tree => {
+  const tree: Tree = {
+    contents: {
+      'charts/app/Chart.yaml': 'name: app',
+      'charts/postgres/Chart.yaml': 'name: postgres',
+      'charts/values/order.yaml': 'replicas: 2\nconfig: { LEVEL: info }',
+      'charts/values/payment.yaml': 'replicas: 2',
+      'charts/values/postgres.yaml': '{}',
+      'kernel/bus.ts': 'bus',
+      'order/main.ts': 'order',
+      'order/Dockerfile': 'FROM node',
+      'order/migrations/1.sql': 'create table a',
+      'order/test/main.test.ts': 'test',
+      'payment/main.ts': 'payment',
+      'payment/migrations/1.sql': 'create table b',
+    },
+    dirty: new Set(),
+    head: '1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d',
+    commit: async () => tree.head,
+    files: async (paths) =>
+      Object.keys(tree.contents)
+        .filter((file) => paths.some((path) => file === path || file.startsWith(`${path}/`)))
+        .sort(),
+    changed: async (paths) =>
+      [...tree.dirty].filter((file) =>
+        paths.some((path) => file === path || file.startsWith(`${path}/`)),
+      ),
+    read: async (file) => Buffer.from(tree.contents[file] ?? ''),
+  }
+  return tree
+}
+
+export interface FakeEngine {
+  builder: ImageBuilder
+  registry: Registry
+  /** Tags by `repository:tag`, digests as values. */
+  tags: Map<string, string>
+  built: string[]
+  pushed: string[]
+}
+
+/** A local engine and a registry; a digest is made from the labels of an image. */
+export const createEngine = (): FakeEngine => {
+  const local = new Map<string, Readonly<Record<string, string>>>()
+  const tags = new Map<string, string>()
+  const built: string[] = []
+  const pushed: string[] = []
+  return {
+    tags,
+    built,
+    pushed,
+    builder: {
+      inputsOf: async (reference) => local.get(reference)?.['dev.shopctl.inputs'] ?? null,
+      async build({ context, tags: names, labels }) {
+        built.push(context)
+        for (const name of names) local.set(name, labels)
+      },
+      async push(reference) {
+        pushed.push(reference)
+        tags.set(reference, `sha256:${local.get(reference)?.['dev.shopctl.inputs']?.slice(0, 12)}`)
+      },
+    },
+    registry: {
+      digest: async (repository, tag) => tags.get(`${repository}:${tag}`) ?? null,
+      async tag(repository, digest, tag) {
+        tags.set(`${repository}:${tag}`, digest)
+      },
+    },
+  }
+}

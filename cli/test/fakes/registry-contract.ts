@@ -1,0 +1,25 @@
+// What every registry does, the one in memory and the real ones.
+import { expect, it } from 'vitest'
+import type { Registry } from '../../src/release/ports.ts'
+
+export interface RegistryUnderTest {
+  registry: Registry
+  /** A repository that holds one image, under the tag `there`. */
+  repository: string
+}
+
+export const registryContract = (make: () => Promise<RegistryUnderTest>): void => {
+  it('knows the digest of a tag, and tags it does not have', async () => {
+    const { registry, repository } = await make()
+    expect(await registry.digest(repository, 'there')).toMatch(/^sha256:/)
+    expect(await registry.digest(repository, 'not-there')).toBeNull()
+    expect(await registry.digest(`${repository}-not-there`, 'there')).toBeNull()
+  })
+
+  it('gives an image another tag with the same digest', async () => {
+    const { registry, repository } = await make()
+    const digest = await registry.digest(repository, 'there')
+    await registry.tag(repository, digest ?? '', 'again')
+    expect(await registry.digest(repository, 'again')).toBe(digest)
+  })
+}

@@ -1,0 +1,260 @@
+// An environment in memory: slots, Services, records, lock, Secrets and Helm, as far as a release needs them.
+import { failed } from '../../src/errors.ts'
+import type {
+  Clock,
+  Cluster,
+  Helm,
+  HelmRelease,
+  Programs,
+  Progress,
+  Rollout,
+  Traffic,
+} from '../../src/release/ports.ts'
+import {
+  type Color,
+  type EnvironmentState,
+  noRecords,
+  type Records,
+  type ServiceState,
+  type Slot,
+  sameTarget,
+  type Target,
+} from '../../src/release/state.ts'
+
+export interface World {
+  cluster: Cluster
+  helm: Helm
+  programs: Programs
+  traffic: Traffic
+  state: EnvironmentState
+  /** Everything that was changed, in order. */
+  log: string[]
+  upgrades: HelmRelease[]
+  secrets: Record<string, Record<string, string>>
+  scripts: { file: string; env: Readonly<Record<string, string>> }[]
+  faults: Faults
+}
+
+export interface Faults {
+  /** Services whose pods become this instead of ready. */
+  rollout: Record<string, Pick<Rollout, 'pods' | 'job'>>
+  /** Services whose new slots never start to consume. */
+  deaf: Set<string>
+  /** Services whose outgoing pods do not answer. */
+  silent: Set<string>
+  /** Services whose stable Service cannot be written. */
+  unwritable: Set<string>
+  /** Scripts that fail, by file. */
+  smoke: Set<string>
+  pending: Set<string>
+}
+
+const conflict = (what: string): Error =>
+  failed({ code: 'conflict', message: `${what} was changed meanwhile` })
+
+export const emptyService = (): ServiceState => ({
+  slots: { blue: null, green: null },
+  stable: null,
+  preview: null,
+})
+
+export const aSlot = (color: Color, revision: string, over: Partial<Slot> = {}): Slot => ({
+  color,
+  revision,
+  version: `v-${revision}`,
+  digest: `sha256:${revision}`,
+  replicas: 2,
+  ready: 2,
+  ...over,
+})
+
+export const createWorld = (
+  services: readonly string[],
+  initial: Record<string, ServiceState> = {},
+): World => {
+  let version = 1
+  const next = (): string => String(++version)
+  const state: EnvironmentState = {
+    services: Object.fromEntries(services.map((name) => [name, initial[name] ?? emptyService()])),
+    records: structuredClone(noRecords),
+  }
+  const log: string[] = []
+  const upgrades: HelmRelease[] = []
+  const secrets: World['secrets'] = {}
+  const scripts: World['scripts'] = []
+  const faults: Faults = {
+    rollout: {},
+    deaf: new Set(),
+    silent: new Set(),
+    unwritable: new Set(),
+    smoke: new Set(),
+    pending: new Set(),
+  }
+  const sets: Record<string, { ready: number; replicas: number }> = {}
+  let holder: { holder: string; reason: string; since: string } | null = null
+
+  const serviceOf = (name: string): ServiceState => {
+    const service = state.services[name]
+    if (!service) throw new Error(`no service ${name} in this world`)
+    return service
+  }
+  const podsOf = (name: string, target: Target | null): string[] => {
+    const slot = target && serviceOf(name).slots[target.color]
+    if (!slot || slot.revision !== target.revision) return []
+    return Array.from(
+      { length: slot.replicas },
+      (_, index) => `${name}-${slot.color}-${slot.revision}-${index}`,
+    )
+  }
+  const cluster: Cluster = {
+    read: async () => structuredClone(state),
+    async pointer(name, which) {
+      return structuredClone(serviceOf(name)[which])
+    },
+    async point(name, which, to, resourceVersion) {
+      const pointer = serviceOf(name)[which]
+      if (which === 'stable' && faults.unwritable.has(name)) throw conflict(name)
+      if (!pointer || pointer.resourceVersion !== resourceVersion) throw conflict(name)
+      serviceOf(name)[which] = { target: to, resourceVersion: next() }
+      log.push(`point ${name} ${which} ${to ? `${to.color} ${to.revision}` : 'nowhere'}`)
+      return String(version)
+    },
+    async deleteSlot(name, color) {
+      serviceOf(name).slots[color] = null
+      log.push(`delete ${name} ${color}`)
+    },
+    async updateRecords(change) {
+      state.records = change(structuredClone(state.records))
+      return structuredClone(state.records)
+    },
+    async awaitRollout({ service, color, revision }, judge) {
+      const slot = serviceOf(service).slots[color]
+      const fault = faults.rollout[service]
+      if (fault) return judge({ slot, ...fault })
+      if (slot?.revision === revision) slot.ready = slot.replicas
+      return judge({ slot, pods: [], job: null })
+    },
+    async awaitEndpoints(service, judge) {
+      const preview = service.endsWith('-preview')
+      const name = preview ? service.slice(0, -'-preview'.length) : service
+      return judge(podsOf(name, serviceOf(name)[preview ? 'preview' : 'stable']?.target ?? null))
+    },
+    async pods(name, target) {
+      return podsOf(name, target)
+    },
+    async role(pod) {
+      const name = services.find((name) => pod.startsWith(`${name}-`)) ?? ''
+      const slots = Object.values(serviceOf(name).slots)
+      if (!slots.some((slot) => podsOf(name, slot).includes(pod))) return null
+      const target = serviceOf(name).stable?.target ?? null
+      const live = podsOf(name, target).includes(pod)
+      if (!live && faults.silent.has(name)) return null
+      const consuming = live && !faults.deaf.has(name)
+      return {
+        role: live ? 'live' : 'standby',
+        consuming,
+        consumers: consuming ? 1 : 0,
+        inFlight: 0,
+      }
+    },
+    readiness: async () => '{"ready":false,"broker":false}',
+    logs: async () => 'Error: cannot find module\nbye',
+    async clearFailedJob() {},
+    lockHolder: async () => holder,
+    async acquire(reason) {
+      if (holder) return holder
+      holder = { holder: 'me@here 1', reason, since: '2026-01-01T00:00:00Z' }
+      return {
+        lost: new AbortController().signal,
+        async release() {
+          holder = null
+        },
+      }
+    },
+    async ensureNamespace() {},
+    readSecret: async (name) => secrets[name] ?? null,
+    async addToSecret(name, entries) {
+      secrets[name] = { ...entries, ...secrets[name] }
+    },
+    async clearPendingReleases(names) {
+      const found = names.filter((name) => faults.pending.has(name))
+      for (const name of found) faults.pending.delete(name)
+      return found
+    },
+    statefulSet: async (name) => sets[name] ?? null,
+    awaitStatefulSet: async (name) => (sets[name]?.ready ?? 0) > 0,
+  }
+  const helm: Helm = {
+    async upgrade(release) {
+      upgrades.push(release)
+      const slot = release.values?.slot as
+        | { image: string; version: string; revision: string }
+        | undefined
+      if (!slot) {
+        sets[release.name] = { ready: 1, replicas: 1 }
+        return
+      }
+      const color = release.values?.color as Color
+      const service = serviceOf(release.name)
+      service.stable ??= { target: null, resourceVersion: next() }
+      service.preview ??= { target: null, resourceVersion: next() }
+      const { version, revision, image } = slot
+      service.slots[color] = {
+        color,
+        version,
+        revision,
+        digest: image.split('@')[1] ?? '',
+        replicas: 2,
+        ready: 0,
+      }
+      log.push(`upgrade ${release.name} ${color} ${revision}`)
+    },
+  }
+  const programs: Programs = {
+    run: async () => ({ exitCode: 0, output: '' }),
+    async script(file, env) {
+      scripts.push({ file, env })
+      return faults.smoke.has(file)
+        ? { exitCode: 1, output: 'expected 200, got 503' }
+        : { exitCode: 0, output: '' }
+    },
+  }
+  const traffic: Traffic = {
+    open: async () => ({ url: 'http://127.0.0.1:1', close: async () => {} }),
+  }
+  return { cluster, helm, programs, traffic, state, log, upgrades, secrets, scripts, faults }
+}
+
+/** Never really sleeps; the time passes as fast as it is asked for. */
+export const createFakeClock = (): Clock => {
+  let passed = 0
+  return {
+    now: () => new Date('2026-01-01T12:00:00Z'),
+    monotonic: () => passed,
+    async sleep(ms) {
+      passed += ms
+    },
+  }
+}
+
+export const createFakeProgress = (): Progress & { lines: string[] } => {
+  const lines: string[] = []
+  return {
+    lines,
+    step: async (title, run) => {
+      lines.push(title)
+      return run(() => {})
+    },
+    note: (line) => void lines.push(line),
+    warn: (line) => void lines.push(`! ${line}`),
+  }
+}
+
+/** Whether the Service of `name` selects this colour and revision. */
+export const serves = (world: World, name: string, target: Target): boolean =>
+  sameTarget(world.state.services[name]?.stable?.target, target)
+
+export const recordsOf = (over: Partial<Records>): Records => ({
+  ...structuredClone(noRecords),
+  ...over,
+})

@@ -1,0 +1,55 @@
+// The registry and docker adapters against the platform's own.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createDocker } from '../../src/adapters/docker.ts'
+import { createRegistry } from '../../src/adapters/registry.ts'
+import { createShell } from '../../src/adapters/shell.ts'
+import type { ImageBuilder } from '../../src/release/ports.ts'
+import { registryContract } from '../fakes/registry-contract.ts'
+import { platformEnv } from './shop.ts'
+
+const repository = '127.0.0.1:5000/adapters/image'
+const signal = new AbortController().signal
+let context = ''
+let docker: ImageBuilder
+
+const build = async (dockerfile: string, tag: string): Promise<void> => {
+  await writeFile(join(context, 'Dockerfile'), dockerfile)
+  await docker.build({
+    context,
+    tags: [`${repository}:${tag}`],
+    labels: { 'dev.shopctl.inputs': tag },
+  })
+}
+
+beforeAll(async () => {
+  context = await mkdtemp(join(tmpdir(), 'image-'))
+  docker = createDocker(createShell(), {
+    program: 'docker',
+    env: await platformEnv(),
+    root: context,
+    signal,
+  })
+  await build('FROM scratch\nCOPY Dockerfile /\n', 'there')
+  await docker.push(`${repository}:there`)
+})
+afterAll(() => rm(context, { recursive: true }))
+
+describe('the registry of the platform', () => {
+  registryContract(async () => ({ registry: createRegistry(), repository }))
+})
+
+it('docker knows what an image was made of, and images it does not have', async () => {
+  expect(await docker.inputsOf(`${repository}:there`)).toBe('there')
+  expect(await docker.inputsOf(`${repository}:not-there`)).toBeNull()
+})
+
+it('a build that fails shows its step', async () => {
+  const failing = build('FROM node:24-bookworm-slim\nRUN echo about-to-fail && exit 41\n', 'broken')
+  await expect(failing).rejects.toMatchObject({
+    code: 'build-failed',
+    message: expect.stringMatching(/about-to-fail[\s\S]*exit code: 41/),
+  })
+})

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest'
+import type { ContainerState, Rollout } from '../../src/release/ports.ts'
+import { judgeRollout } from '../../src/release/rollout.ts'
+import { aSlot } from '../fakes/world.ts'
+
+const container = (over: Partial<ContainerState>): ContainerState => ({
+  name: 'order',
+  restarts: 0,
+  waiting: null,
+  ended: null,
+  ...over,
+})
+const rollout = (over: Partial<Rollout>, ...containers: ContainerState[]): Rollout => ({
+  slot: aSlot('green', 'b'),
+  pods: [{ name: 'order-1', ready: true, containers }],
+  job: null,
+  ...over,
+})
+const waiting = (reason: string): ContainerState =>
+  container({ waiting: { reason, message: 'why' } })
+const running = { succeeded: false, failed: false, pods: [] }
+const done = { succeeded: true, failed: false, pods: [] }
+
+describe('a rollout', () => {
+  const cases: [string, Rollout, string | null][] = [
+    ['is ready with all its pods', rollout({}), 'ready'],
+    ['is ready after its migrations', rollout({ job: done }), 'ready'],
+    ['is on its way without its migrations', rollout({ job: running }), null],
+    [
+      'is on its way with some of its pods',
+      rollout({ slot: aSlot('green', 'b', { ready: 1 }) }),
+      null,
+    ],
+    ['is on its way before the Deployment is there', rollout({ slot: null }), null],
+    [
+      'is on its way while containers are made',
+      rollout({ slot: null }, waiting('ContainerCreating')),
+      null,
+    ],
+    ['is broken without its image', rollout({}, waiting('ImagePullBackOff')), 'broken'],
+    ['is broken without its Secret', rollout({}, waiting('CreateContainerConfigError')), 'broken'],
+    ['is broken when it ends again and again', rollout({}, waiting('CrashLoopBackOff')), 'broken'],
+    [
+      'may end for want of its tables',
+      rollout({ job: running }, waiting('CrashLoopBackOff')),
+      null,
+    ],
+    [
+      'is broken when its migration failed',
+      rollout({ job: { ...running, failed: true } }),
+      'broken',
+    ],
+  ]
+  it.each(cases)('%s', (_, now, expected) => {
+    expect(judgeRollout(now)?.kind ?? null).toBe(expected)
+  })
+
+  it('tells how often and with which code a container ended', () => {
+    const crashed = container({
+      restarts: 2,
+      waiting: { reason: 'CrashLoopBackOff', message: '' },
+      ended: { exitCode: 37, reason: 'Error' },
+    })
+    expect(judgeRollout(rollout({}, crashed))).toMatchObject({
+      exitCode: 37,
+      what: expect.stringContaining('exit code 37, 3 times'),
+    })
+  })
+})

@@ -1,0 +1,84 @@
+// `npm test`: lint, types, unit tests, then the tests on the real cluster. Ends with `N passed, N failed`;
+// a skipped test counts as failed.
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const filters = process.argv.slice(2)
+const scratch = mkdtempSync(join(tmpdir(), 'shopctl-test-'))
+const tally = { passed: 0, failed: 0 }
+
+/** Runs an argument vector with this terminal; resolves to its exit code. */
+const run = (argv: readonly string[], env: Record<string, string> = {}): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const [program = '', ...args] = argv
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...env },
+    })
+    child.on('error', reject)
+    child.on('exit', (code) => resolve(code ?? 1))
+  })
+
+const check = async (title: string, argv: readonly string[]): Promise<boolean> => {
+  const started = Date.now()
+  console.log(`\n== ${title}`)
+  const passed = (await run(argv)) === 0
+  tally[passed ? 'passed' : 'failed'] += 1
+  console.log(`${passed ? '✓' : '✗'} ${title} ${((Date.now() - started) / 1000).toFixed(1)} s`)
+  return passed
+}
+
+interface VitestReport {
+  numTotalTests: number
+  numPassedTests: number
+  testResults: { status: string; assertionResults: unknown[] }[]
+}
+
+const vitest = async (project: 'unit' | 'services' | 'real'): Promise<void> => {
+  console.log(`\n== ${project} tests`)
+  const file = join(scratch, `${project}.json`)
+  const exitCode = await run(
+    [
+      'vitest',
+      'run',
+      '--project',
+      project,
+      '--reporter=verbose',
+      '--reporter=json',
+      `--outputFile.json=${file}`,
+      ...filters,
+    ],
+    { NO_COLOR: '1' },
+  )
+  try {
+    const report = JSON.parse(readFileSync(file, 'utf8')) as VitestReport
+    // A file that breaks before its first test has no assertions to count, yet it is a failure.
+    const broken = report.testResults.filter(
+      (f) => f.status === 'failed' && f.assertionResults.length === 0,
+    ).length
+    const failed = report.numTotalTests - report.numPassedTests + broken
+    tally.passed += report.numPassedTests
+    tally.failed += failed === 0 && exitCode !== 0 ? 1 : failed
+  } catch {
+    tally.failed += 1
+  }
+}
+
+try {
+  if (filters.length === 0) {
+    await check('biome: format, lint, import directions', ['biome', 'check', '.'])
+    await check('tsc: types', ['tsc', '--noEmit'])
+  }
+  // Before the unit tests: some render charts with the platform's helm.
+  if (await check('shopctl platform up', ['node', 'cli/bin/shopctl.js', 'platform', 'up'])) {
+    await vitest('unit')
+    await vitest('services')
+    await vitest('real')
+  }
+} finally {
+  rmSync(scratch, { recursive: true, force: true })
+}
+console.log(`\n${tally.passed} passed, ${tally.failed} failed`)
+process.exitCode = tally.failed === 0 ? 0 : 1

@@ -1,0 +1,171 @@
+// `npm run demo`: version 1 on a real cluster, then version 2 of one service released under load, back, and forward again.
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { $, chalk, fs } from 'zx'
+import { type Exchange, type Order, type Shoppers, settle, startShoppers } from './shoppers.ts'
+
+const root = process.cwd()
+const launcher = join(root, 'cli/bin/shopctl.js')
+
+interface Status {
+  services: Record<
+    string,
+    { active: string | null; slots: Record<string, { version: string } | null> }
+  >
+}
+
+/** Runs shopctl as a user would, in `cwd`, showing all that it prints. */
+const shopctl = async (cwd: string, ...args: string[]): Promise<void> => {
+  console.log(chalk.bold(`\n$ shopctl ${args.join(' ')}`))
+  await $({ cwd, stdio: 'inherit' })`node ${launcher} ${args}`
+}
+
+const ask = async <T>(...args: string[]): Promise<T> =>
+  JSON.parse((await $({ cwd: root, quiet: true })`node ${launcher} ${args} --json`).stdout) as T
+
+const live = async (service: string): Promise<string> => {
+  const { services } = await ask<Status>('status')
+  const color = services[service]?.active
+  const version = color ? services[service]?.slots[color]?.version : undefined
+  return color ? `${color} (${version})` : 'nothing'
+}
+
+/** A copy of the tree as it stands, uncommitted work included, in which a change harms nobody. */
+const copyTree = async (): Promise<string> => {
+  const copy = await mkdtemp(join(tmpdir(), 'shop-version-2-'))
+  await $({ quiet: true })`git clone --quiet --local ${root} ${copy}`
+  const changed = await $({
+    cwd: root,
+    quiet: true,
+  })`git ls-files --modified --others --exclude-standard`
+  for (const file of changed.lines()) {
+    const [from, to] = [join(root, file), join(copy, file)]
+    if (!(await fs.pathExists(from))) await rm(to, { force: true })
+    else {
+      await fs.ensureDir(dirname(to))
+      await cp(from, to)
+    }
+  }
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
+  return copy
+}
+
+/** The change that makes version 2, as `GET /openapi.json` shows it. */
+const changeOrder = async (copy: string): Promise<void> => {
+  const file = join(copy, 'services/order/routes.ts')
+  const source = await readFile(file, 'utf8')
+  const edited = source.replace("summary: 'Place an order", `$& (${new Date().toISOString()})`)
+  if (edited === source)
+    throw new Error(`${file} does not have what the demo changes; mend the demo`)
+  await writeFile(file, edited)
+}
+
+const table = (rows: readonly (readonly (string | number)[])[]): void => {
+  const widths =
+    rows[0]?.map((_, column) => Math.max(...rows.map((row) => String(row[column]).length))) ?? []
+  for (const row of rows) {
+    console.log(
+      `  ${row.map((cell, column) => String(cell).padEnd(widths[column] ?? 0)).join('   ')}`,
+    )
+  }
+}
+
+const failedExchange = (exchange: Exchange): boolean =>
+  exchange.status === 0 || exchange.status >= 400
+
+const showExchanges = (title: string, exchanges: readonly Exchange[]): void => {
+  console.log(chalk.bold(`\n${title}`))
+  const seen = Map.groupBy(exchanges, ({ color, version }) => `${color} ${version}`)
+  table([
+    ['color', 'version', 'requests', 'failures'],
+    ...[...seen].map(([slot, list]) => [
+      ...slot.split(' '),
+      list.length,
+      list.filter(failedExchange).length,
+    ]),
+  ])
+  for (const { method, error, status } of exchanges.filter(failedExchange).slice(0, 5)) {
+    console.log(chalk.red(`  ${method} failed: ${error ?? status}`))
+  }
+}
+
+const showOrders = (orders: readonly Order[], placed: number): void => {
+  const confirmed = orders.filter(({ status }) => status === 'confirmed')
+  const byVersion = Map.groupBy(confirmed, ({ settledBy }) => settledBy?.version ?? 'unknown')
+  console.log(chalk.bold('\nOrders'))
+  table([
+    ['placed', placed],
+    ['confirmed', confirmed.length],
+    ...[...byVersion].map(([version, list]) => [`  by version ${version}`, list.length]),
+    [
+      'open or lost',
+      placed - orders.filter(({ status }) => status !== 'placed' && status !== 'reserved').length,
+    ],
+  ])
+}
+
+const main = async (): Promise<void> => {
+  const started = Date.now()
+  await shopctl(root, 'platform', 'up')
+  const { edgeUrl } = await ask<{ edgeUrl: string }>('platform', 'status')
+
+  console.log(
+    chalk.bold.cyan('\n1. Version 1: build, push, deploy to the idle color, smoke, switch'),
+  )
+  await shopctl(root, 'release')
+  const before = await live('order')
+
+  console.log(
+    chalk.bold.cyan('\n2. Version 2 of the order service, released while customers keep ordering'),
+  )
+  const copy = await copyTree()
+  let shoppers: Shoppers | undefined
+  try {
+    await changeOrder(copy)
+    shoppers = startShoppers(edgeUrl)
+    await shopctl(copy, 'release', '--service', 'order')
+    const after = await live('order')
+    const upToSwitch = shoppers.exchanges.length
+    console.log(`\n  order: ${before} → ${after}`)
+    showExchanges('What the customers saw', shoppers.exchanges.slice(0, upToSwitch))
+
+    console.log(chalk.bold.cyan('\n3. Back, and forward again, customers still ordering'))
+    await shopctl(copy, 'rollback')
+    await shopctl(copy, 'switch', '--service', 'order')
+    await shoppers.stop()
+    showExchanges('What the customers saw in all', shoppers.exchanges)
+    const orders = await settle(edgeUrl, shoppers.placed)
+    showOrders(orders, shoppers.placed.length)
+    const unhappy = shoppers.exchanges.filter(failedExchange).length
+    const lost =
+      shoppers.placed.length - orders.filter(({ status }) => status === 'confirmed').length
+    if (unhappy > 0 || lost > 0)
+      throw new Error(`${unhappy} requests failed, ${lost} orders were not confirmed`)
+
+    console.log(chalk.bold.cyan('\n4. Clean up the old slot'))
+    await shopctl(copy, 'cleanup')
+    await shopctl(root, 'status')
+  } finally {
+    await shoppers?.stop()
+    await rm(copy, { recursive: true, force: true })
+  }
+
+  console.log(`
+${chalk.green('✓')} Done in ${Math.round((Date.now() - started) / 1000)} s. The platform is still running, with the orders in it. Try next:
+
+  npx shopctl status
+  curl ${edgeUrl}/openapi.json
+  eval "$(npx shopctl platform env)" && kubectl get pods -n shop
+  npx shopctl release            # after a change of your own
+  npx shopctl platform down      # stop; data are kept. --purge deletes them
+`)
+}
+
+main().catch((error: unknown) => {
+  // What shopctl had to say it has said itself, on this very terminal.
+  const said = error instanceof Error && 'exitCode' in error
+  if (!said) console.error(chalk.red(`\n${error instanceof Error ? error.message : String(error)}`))
+  console.error('\nThe demo stopped. Run it again: it goes on from what is there.')
+  process.exit(said ? Number(error.exitCode) || 1 : 1)
+})

@@ -1,0 +1,226 @@
+// The notification service as real processes of both colours: it tells nobody by events, so that
+// this test may share a broker with a running shop.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { Agent, get } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { orderConfirmed } from '@shop/events/contracts'
+import { migrate, readMigrations } from '@shop/kernel/migrate'
+import { type FakeKubernetes, startFakeKubernetes } from '@shop/kernel/test/fake-kubernetes'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { arrived, createSchema, createTopology, newId, setting } from './infrastructure.ts'
+import { startMailServer } from './mail-server.ts'
+
+type Color = 'blue' | 'green'
+
+interface Pod {
+  process: ChildProcess
+  port: number
+  /** A path of the management port, parsed. */
+  manage(path: string): Promise<Record<string, unknown>>
+}
+
+const folder = new URL('../notification/', import.meta.url)
+let nextPort = 21_000 + (process.pid % 4_000)
+
+async function createSlots() {
+  const [url, topology, mail] = await Promise.all([
+    createSchema(),
+    createTopology(),
+    startMailServer(),
+  ])
+  const queue = await topology.queue(orderConfirmed.type)
+  const kubernetes = await startFakeKubernetes('notification')
+  onTestFinished(() => kubernetes.close())
+
+  function start(color: Color): Pod {
+    const [port, managementPort] = [nextPort++, nextPort++]
+    const child = spawn(process.execPath, [fileURLToPath(new URL('main.ts', folder))], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: {
+        SERVICE_NAME: queue,
+        SLOT_COLOR: color,
+        SLOT_REVISION: `revision-of-${color}`,
+        SLOT_VERSION: `version-of-${color}`,
+        POD_NAME: `notification-${color}-0`,
+        POD_NAMESPACE: 'test',
+        STABLE_SERVICE: 'notification',
+        PORT: String(port),
+        MANAGEMENT_PORT: String(managementPort),
+        DATABASE_URL: url,
+        AMQP_URL: setting('SHOP_TEST_AMQP_URL'),
+        KUBERNETES_SERVICE_HOST: '127.0.0.1',
+        KUBERNETES_SERVICE_PORT: String(kubernetes.port),
+        SERVICE_ACCOUNT_DIR: kubernetes.serviceAccountDir,
+        SMTP_URL: mail.url,
+      },
+    })
+    onTestFinished(async () => {
+      if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit')
+    })
+    return {
+      process: child,
+      port,
+      manage: async (path) =>
+        (await fetch(`http://127.0.0.1:${managementPort}${path}`)).json() as never,
+    }
+  }
+
+  return {
+    start,
+    mail,
+    publish: (count: number) => {
+      const ids = Array.from({ length: count }, newId)
+      const customer = { email: 'ada@example.com' }
+      return topology.publish(
+        ids.map((id) => arrived(orderConfirmed, id, { orderId: id, customer })),
+      )
+    },
+    migrate: async () => migrate(url, await readMigrations(new URL('migrations/', folder))),
+    select: (color: Color) => select(kubernetes, color),
+  }
+}
+
+function select(kubernetes: FakeKubernetes, color: Color): void {
+  kubernetes.select({
+    'shopctl.dev/color': color,
+    'shopctl.dev/revision': `revision-of-${color}`,
+  })
+}
+
+const eventually = (check: () => Promise<void> | void, timeout = 20_000) =>
+  vi.waitFor(check, { timeout, interval: 20 })
+
+const untilReady = (pod: Pod) =>
+  eventually(async () => expect(await pod.manage('/readyz')).toMatchObject({ ready: true }))
+
+const untilConsuming = (pod: Pod, consuming: boolean) =>
+  eventually(async () => expect(await pod.manage('/role')).toMatchObject({ consuming }))
+
+const messageIds = (mails: string[]) => mails.map((one) => /^Message-ID: (.*)$/m.exec(one)?.[1])
+
+describe('a service as a process', () => {
+  it('waits for its migrations instead of crashing', async () => {
+    const slots = await createSlots()
+    slots.select('blue')
+    const pod = slots.start('blue')
+    await eventually(async () =>
+      expect(await pod.manage('/readyz')).toMatchObject({ ready: false, migrations: false }),
+    )
+    expect(await pod.manage('/livez')).toEqual({ live: true })
+    await slots.migrate()
+    await untilReady(pod)
+    await untilConsuming(pod, true)
+  })
+
+  it('switches consumers with the Service, back and forth, and has each effect once', async () => {
+    const slots = await createSlots()
+    await slots.migrate()
+    slots.select('blue')
+    const [blue, green] = [slots.start('blue'), slots.start('green')]
+    await Promise.all([untilReady(blue), untilReady(green), untilConsuming(blue, true)])
+    expect(await green.manage('/role')).toMatchObject({ role: 'standby', consumers: 0 })
+
+    for (const [color, live, standby] of [
+      ['green', green, blue],
+      ['blue', blue, green],
+      ['green', green, blue],
+    ] as const) {
+      await slots.publish(200)
+      slots.select(color)
+      await Promise.all([untilConsuming(live, true), untilConsuming(standby, false)])
+      await eventually(async () =>
+        expect(await standby.manage('/role')).toMatchObject({ role: 'standby', inFlight: 0 }),
+      )
+    }
+    await eventually(() => expect(slots.mail.mails).toHaveLength(600), 60_000)
+    expect(new Set(messageIds(slots.mail.mails)).size).toBe(600)
+    expect(await green.manage('/accounting')).toMatchObject({
+      notifications: { sent: 600, unsent: 0, repeats: 0 },
+    })
+  })
+
+  it('tells keep-alive clients to leave when it is no longer live, and answers them all', async () => {
+    const slots = await createSlots()
+    await slots.migrate()
+    slots.select('blue')
+    const pod = slots.start('blue')
+    await untilReady(pod)
+    await untilConsuming(pod, true)
+
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const ask = () =>
+      new Promise<{ status: number | undefined; connection: string | undefined }>(
+        (resolve, reject) => {
+          get({ port: pod.port, path: '/healthz', agent }, (response) => {
+            const { connection } = response.headers
+            response.resume().on('end', () => resolve({ status: response.statusCode, connection }))
+          }).on('error', reject)
+        },
+      )
+    expect(await ask()).toEqual({ status: 200, connection: 'keep-alive' })
+    slots.select('green')
+    await untilConsuming(pod, false)
+    expect(await ask()).toEqual({ status: 200, connection: 'close' })
+    expect(await ask()).toEqual({ status: 200, connection: 'close' })
+
+    // SIGTERM: it goes on answering for a while, then refuses new connections, but resets none.
+    const exit = once(pod.process, 'exit')
+    pod.process.kill('SIGTERM')
+    const end: string[] = []
+    while (end.length === 0) {
+      await ask().catch((error: NodeJS.ErrnoException) => end.push(error.code ?? error.message))
+      await setTimeout(5)
+    }
+    expect(end).toEqual(['ECONNREFUSED'])
+    expect(await exit).toEqual([0, null])
+    agent.destroy()
+  })
+
+  it('finishes what it holds on SIGTERM, and leaves the rest to the next pod', async () => {
+    const slots = await createSlots()
+    await slots.migrate()
+    slots.select('blue')
+    await slots.publish(400)
+    const first = slots.start('blue')
+    await eventually(() => expect(slots.mail.mails.length).toBeGreaterThan(20))
+    const exit = once(first.process, 'exit')
+    first.process.kill('SIGTERM')
+    expect(await exit).toEqual([0, null])
+    const next = slots.start('blue')
+    await eventually(() => expect(slots.mail.mails.length).toBeGreaterThanOrEqual(400), 60_000)
+    await eventually(async () =>
+      expect(await next.manage('/accounting')).toMatchObject({
+        notifications: { sent: 400, unsent: 0, repeats: 0 },
+      }),
+    )
+  })
+
+  it('loses nothing when it is killed, and ends at once on a second signal', async () => {
+    const slots = await createSlots()
+    await slots.migrate()
+    slots.select('blue')
+    await slots.publish(200)
+    const first = slots.start('blue')
+    await eventually(() => expect(slots.mail.mails.length).toBeGreaterThan(20))
+    first.process.kill('SIGKILL')
+    const next = slots.start('blue')
+    await eventually(
+      async () =>
+        expect(await next.manage('/accounting').catch(() => null)).toMatchObject({
+          notifications: { sent: 200, unsent: 0 },
+        }),
+      60_000,
+    )
+    expect(new Set(messageIds(slots.mail.mails)).size).toBe(200)
+
+    const exit = once(next.process, 'exit')
+    next.process.kill('SIGTERM')
+    await eventually(async () =>
+      expect(await next.manage('/readyz')).toMatchObject({ reason: 'ending' }),
+    )
+    next.process.kill('SIGTERM')
+    expect(await exit).toEqual([1, null])
+  })
+})
