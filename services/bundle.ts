@@ -27,7 +27,6 @@ await build({
   // Names stay, so that stack traces can be read.
   minifySyntax: true,
   minifyWhitespace: true,
-  keepNames: false,
   legalComments: 'none',
   // Most dependencies are CommonJS and ask for Node's modules by require.
   banner: {

@@ -1,7 +1,7 @@
 // The public HTTP server: identity headers, problem documents, OpenAPI, and the way out of a slot.
 import { STATUS_CODES } from 'node:http'
 import swagger from '@fastify/swagger'
-import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, { type FastifyError, type FastifyReply } from 'fastify'
 import {
   hasZodFastifySchemaValidationErrors,
   jsonSchemaTransform,
@@ -126,5 +126,3 @@ function problemOf(error: FastifyError): Problem {
   // What went wrong inside is for the log, not for strangers.
   return status < 500 ? { status, detail: error.message } : { status }
 }
-
-export type { FastifyRequest }

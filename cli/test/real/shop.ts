@@ -16,14 +16,17 @@ interface RunOptions {
   signal?: AbortSignal
 }
 
-/** Runs `shopctl … --env test`; never throws on an exit code. */
+const inTest = (args: readonly string[]): string[] =>
+  args.includes('--env') ? [] : ['--env', 'test']
+
+/** Runs `shopctl … --env test`, unless `args` names another; never throws on an exit code. */
 export const shopctl = (
   args: readonly string[],
   { cwd = root, env, signal }: RunOptions = {},
 ): Promise<Finished> =>
   shell.run({
     program: process.execPath,
-    args: [join(root, 'cli/bin/shopctl.js'), ...args, '--env', 'test'],
+    args: [join(root, 'cli/bin/shopctl.js'), ...args, ...inTest(args)],
     cwd,
     ...(env && { env }),
     ...(signal && { signal }),
