@@ -6,7 +6,9 @@ import { createShell } from '../src/adapters/shell.ts'
 import {
   copyTree,
   freshEnvironment,
+  kubectlOk,
   namespace,
+  other,
   platformEnv,
   root,
   shopctlOk,
@@ -130,6 +132,8 @@ try {
   }
   await shopctlOk(['build'], options)
   await shopctlOk(['push'], options)
+  const { active } = (await status()).services.payment ?? {}
+  const standbyPayment = `app.kubernetes.io/name=payment,shopctl.dev/color=${other(active)}`
   let deploy = 0
   const { pods, jobs } = await watchPods(async () => {
     deploy = await timed(() => shopctlOk(['deploy'], options))
@@ -141,6 +145,14 @@ try {
     `${(deploy / slowest).toFixed(2)} × (${seconds(deploy)} / ${seconds(slowest)})`,
     '≤ 1.5 ×',
   )
+  const alone = await watchPods(async () => {
+    const [pod = ''] = (await kubectlOk('get', 'pods', '-o', 'name', '-l', standbyPayment)).split(
+      '\n',
+    )
+    await kubectlOk('delete', pod)
+    await kubectlOk('rollout', 'status', 'deployment', '-l', standbyPayment)
+  })
+  report('a pod alone to Ready', seconds(Math.max(...alone.pods)), '≤ 1 s')
   report(
     'memory of everything, both colors',
     `${((memoryInUse() - free) / 2 ** 30).toFixed(2)} GiB`,

@@ -17,7 +17,7 @@ export const tell = (error: unknown, { verbose }: { verbose: boolean }): Told =>
     : `shopctl has a bug: ${error instanceof Error ? error.message : String(error)}`
   const hint = expected
     ? (error.hint ?? null)
-    : 'Please report it to the maintainers (see "bugs" in package.json), with what the command prints with --verbose.'
+    : 'Run it again with --verbose, and give what it prints to the maintainers.'
   const stack = verbose && error instanceof Error ? `\n${stackOf(error)}` : ''
   return {
     exitCode: expected ? error.exitCode : 1,

@@ -50,9 +50,13 @@ export const engineGroups = (machine: Machine): Component[][] => [
   [docker(machine)],
 ]
 
-export const clusterGroups = (machine: Machine): Component[][] => [
+export const controlGroups = (machine: Machine): Component[][] => [
   [etcd(machine)],
   [kubeApiserver(machine)],
+]
+
+/** They need rights that a new cluster does not give yet. */
+export const clusterGroups = (machine: Machine): Component[][] => [
   [
     kubeControllerManager(machine),
     kubeScheduler(machine),
@@ -66,6 +70,7 @@ export const clusterGroups = (machine: Machine): Component[][] => [
 
 export const allGroups = (machine: Machine): Component[][] => [
   ...engineGroups(machine),
+  ...controlGroups(machine),
   ...clusterGroups(machine),
 ]
 

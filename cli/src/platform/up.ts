@@ -20,6 +20,7 @@ import { setUpNetwork } from './network.ts'
 import {
   allComponents,
   clusterGroups,
+  controlGroups,
   engineGroups,
   type Items,
   isBuilt,
@@ -160,8 +161,9 @@ const startCluster = async (deps: Deps, items: Items, afresh: boolean): Promise<
     if (afresh) await stopPods(deps, machine)
     await createPki(shell, machine)
     const since = Math.floor(now() / 1000)
-    await startGroups(deps, clusterGroups(machine), say)
+    await startGroups(deps, controlGroups(machine), say)
     await cluster.applyManifests()
+    await startGroups(deps, clusterGroups(machine), say)
     if (!afresh) return
     say('waiting for the node')
     await cluster.awaitNode(since)

@@ -1,8 +1,8 @@
 // `down` leaves the machine as it was before `up`, `down --purge` the disk as well; what refuses to start changes nothing.
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -86,6 +86,21 @@ it('has nothing to say of a stopped platform but nulls', async () => {
   expect(exitCode).toBe(0)
   const none = { kubeconfig: null, registry: null, edgeUrl: null, previewUrl: null }
   expect(JSON.parse(stdout)).toMatchObject({ version: 1, running: false, ...none })
+})
+
+it('starts a cluster in which there is nothing yet', async () => {
+  const etcd = join(
+    process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'),
+    'shopctl/platform/etcd',
+  )
+  await rename(etcd, `${etcd}.kept`)
+  try {
+    await up()
+    await platform(['down'])
+  } finally {
+    await rm(etcd, { recursive: true, force: true })
+    await rename(`${etcd}.kept`, etcd)
+  }
 })
 
 describe('with a cache directory of its own', () => {
