@@ -38,6 +38,17 @@ export const refused = (detail: ErrorDetail): ShopctlError => new ShopctlError('
 /** Something was tried and did not work. Exit 1. */
 export const failed = (detail: ErrorDetail): ShopctlError => new ShopctlError('failed', detail)
 
+/** Once something was changed, what would have been a refusal is a failure. */
+export const afterChange = (error: unknown): unknown =>
+  error instanceof ShopctlError && error.kind === 'refused'
+    ? failed({
+        code: error.code,
+        message: error.message,
+        ...(error.hint !== undefined && { hint: error.hint }),
+        cause: error,
+      })
+    : error
+
 /** Someone pressed Ctrl-C or sent SIGTERM. Exit 130. */
 export const interrupted = (hint?: string): ShopctlError =>
   new ShopctlError('interrupted', {

@@ -21,10 +21,13 @@ const interrupt = (): void => {
   interruptedAt ??= now
   controller.abort()
 }
-process.on('SIGINT', interrupt)
-process.on('SIGTERM', interrupt)
-// Whoever reads may stop early, as `head` does.
-process.stdout.on('error', () => process.exit(0))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, interrupt)
+let exitCode: number | null = null
+// Whoever reads may stop early, as `head` does; that is no failure, and hides none. What a command prints it prints
+// at its end, so that a moment later it is known what it came to.
+process.stdout.on('error', () => setImmediate(() => process.exit(exitCode ?? 0)))
+// A terminal that is gone must not keep a release from letting go of what it holds.
+process.stderr.on('error', () => {})
 
 const run = async (): Promise<number> => {
   try {
@@ -58,6 +61,7 @@ const badUsage = (error: CommanderError): Error => {
   return refused({ code: 'bad-usage', message, hint })
 }
 
-const exitCode = await run()
+const outcome = await run()
+exitCode = outcome
 // Open connections must not hold a finished command back.
-process.stdout.write('', () => process.exit(exitCode))
+process.stdout.write('', () => process.exit(outcome))

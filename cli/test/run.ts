@@ -49,6 +49,7 @@ const vitest = async (project: 'unit' | 'services' | 'real'): Promise<void> => {
       '--reporter=json',
       `--outputFile.json=${file}`,
       ...filters,
+      ...(filters.length > 0 ? ['--passWithNoTests'] : []),
     ],
     { NO_COLOR: '1' },
   )

@@ -36,7 +36,7 @@ export interface BusDeps {
   logger: Logger
 }
 
-/** As many at once as the database pool has connections. */
+/** One less than the database pool has connections, so that the pod stays able to say that it is ready. */
 const concurrency = 4
 /** A little more than are handled at once, so that nobody waits for the network. */
 const prefetchCount = 8

@@ -19,8 +19,8 @@ export interface Database extends Queries {
   close(): Promise<void>
 }
 
-/** All pods of both slots share the server's 100 connections. */
-const poolSize = 4
+/** One for each handler that may run at once, and one that stays free for readiness; pods share the server's 200. */
+const poolSize = 5
 const reconnectMs = 1_000
 
 export function createDatabase(deps: { url: string; name: string; logger: Logger }): Database {

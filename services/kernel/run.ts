@@ -119,10 +119,10 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
   async function readiness(): Promise<Answer> {
     if (ending) return { status: 503, body: { ready: false, reason: 'ending' } }
     await database.query('SELECT 1')
-    // Who serves goes on taking orders while the broker is away: the outbox keeps the events.
-    const brokerNeeded = !(wasReady && isLive())
+    // Only a start needs the broker: later the outbox keeps the events, and while the broker is away a live pod has to
+    // go on taking orders, and a standby has to stay good enough for a rollback.
     const checks = { database: true, migrations: migrated, broker: bus.connected() }
-    const ready = migrated && (checks.broker || !brokerNeeded)
+    const ready = migrated && (checks.broker || wasReady)
     wasReady ||= ready
     return { status: ready ? 200 : 503, body: { ready, ...checks } }
   }

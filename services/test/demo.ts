@@ -1,14 +1,25 @@
 // `npm run demo`: version 1 on a real cluster, then version 2 of one service released under load, back, and forward again.
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { $, chalk, fs } from 'zx'
 import { type Exchange, type Order, type Shoppers, settle, startShoppers } from './shoppers.ts'
 
 const root = process.cwd()
 const launcher = join(root, 'cli/bin/shopctl.js')
 
+// A terminal sends Ctrl-C to shopctl as well, which ends by itself, and so do we after it; a second one ends us at once.
+let interrupted = false
+const interrupt = (): void => {
+  if (interrupted) process.exit(130)
+  interrupted = true
+}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt)
+
 interface Status {
+  operation: object | null
+  lock: object | null
   services: Record<
     string,
     { active: string | null; slots: Record<string, { version: string } | null> }
@@ -17,6 +28,7 @@ interface Status {
 
 /** Runs shopctl as a user would, in `cwd`, showing all that it prints. */
 const shopctl = async (cwd: string, ...args: string[]): Promise<void> => {
+  if (interrupted) throw new Error('Interrupted.')
   console.log(chalk.bold(`\n$ shopctl ${args.join(' ')}`))
   await $({ cwd, stdio: 'inherit' })`node ${launcher} ${args}`
 }
@@ -31,9 +43,16 @@ const live = async (service: string): Promise<string> => {
   return color ? `${color} (${version})` : 'nothing'
 }
 
+/** What a run that was killed may have left: its lock runs out by itself, its switch is ended by a rollback. */
+const repair = async (): Promise<void> => {
+  for (let n = 0; n < 60 && (await ask<Status>('status')).lock; n++) await sleep(500)
+  if ((await ask<Status>('status')).operation) await shopctl(root, 'rollback')
+}
+
 /** A copy of the tree as it stands, uncommitted work included, in which a change harms nobody. */
 const copyTree = async (): Promise<string> => {
-  const copy = await mkdtemp(join(tmpdir(), 'shop-version-2-'))
+  const copy = join(tmpdir(), 'shop-version-2')
+  await rm(copy, { recursive: true, force: true })
   await $({ quiet: true })`git clone --quiet --local ${root} ${copy}`
   const changed = await $({
     cwd: root,
@@ -108,6 +127,7 @@ const showOrders = (orders: readonly Order[], placed: number): void => {
 const main = async (): Promise<void> => {
   const started = Date.now()
   await shopctl(root, 'platform', 'up')
+  await repair()
   const { edgeUrl } = await ask<{ edgeUrl: string }>('platform', 'status')
 
   console.log(

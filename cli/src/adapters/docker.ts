@@ -1,5 +1,5 @@
 // Builds and pushes images with the docker CLI and BuildKit.
-import { failed } from '../errors.ts'
+import { failed, refused } from '../errors.ts'
 import type { ImageBuilder } from '../release/ports.ts'
 import type { Shell } from './shell.ts'
 
@@ -36,6 +36,12 @@ export const failingStep = (output: string): string => {
     .join('\n')
 }
 
+/** Whether docker found no engine to talk to; a step of a build that says the same has its number before it. */
+const isDown = (stderr: string): boolean =>
+  /^(error: )?(cannot connect to the docker daemon|error during connect|failed to connect to the docker api)/im.test(
+    stderr,
+  )
+
 export interface DockerOptions {
   program: string
   /** Added to the environment: DOCKER_HOST, DOCKER_CONFIG. */
@@ -45,14 +51,27 @@ export interface DockerOptions {
 }
 
 export const createDocker = (shell: Shell, options: DockerOptions): ImageBuilder => {
-  const docker = (args: readonly string[]): ReturnType<Shell['run']> =>
-    shell.run({
+  let reached = false
+  const docker = async (args: readonly string[]): ReturnType<Shell['run']> => {
+    const finished = await shell.run({
       program: options.program,
       args,
       cwd: options.root,
       env: { ...options.env, DOCKER_BUILDKIT: '1' },
       signal: options.signal,
     })
+    if (finished.exitCode === 0 || !isDown(finished.stderr)) {
+      reached = true
+      return finished
+    }
+    // Before the first answer nothing can have been built or pushed.
+    const make = reached ? failed : refused
+    throw make({
+      code: 'engine-unreachable',
+      message: `The Docker engine cannot be reached: ${finished.stderr.trim().split('\n').at(-1)}`,
+      hint: 'See that it runs (`docker info`, `shopctl platform status`), then run the command again.',
+    })
+  }
   return {
     async inputsOf(reference) {
       const { exitCode, stdout } = await docker(inspectCommand(reference))

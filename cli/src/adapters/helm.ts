@@ -29,7 +29,8 @@ export const upgradeCommand = (
   ...release.valuesFiles.flatMap((file) => ['--values', file]),
   ...(release.values ? ['--values', '-'] : []),
   '--reset-values',
-  // Someone may have scaled a standby slot by hand; what is live is out of reach here anyway.
+  // Someone may have scaled a standby slot by hand. The other slot goes in as the chart's lookup found it: what
+  // somebody changes of it between that lookup and helm's write, say its replicas, is set back.
   '--server-side=true',
   '--force-conflicts',
   '--history-max',

@@ -20,6 +20,7 @@ export const locate = (repository: string): { base: string; name: string } => {
 }
 
 export const createRegistry = (request: typeof fetch = fetch): Registry => {
+  let reached = false
   const ask = async (
     repository: string,
     path: string,
@@ -31,13 +32,16 @@ export const createRegistry = (request: typeof fetch = fetch): Registry => {
     try {
       response = await request(url, { ...init, signal: AbortSignal.timeout(timeoutMs) })
     } catch (cause) {
-      throw refused({
+      // Before the first answer nothing can have been pushed.
+      const make = reached ? failed : refused
+      throw make({
         code: 'registry-unreachable',
         message: `The registry at ${base} cannot be reached: ${reason(cause)}.`,
         hint: 'See that it runs (`shopctl platform status`) and that its address in shopctl.yaml is right.',
         cause,
       })
     }
+    reached = true
     if (response.ok || response.status === 404) return response
     const { status } = response
     throw failed({

@@ -44,7 +44,8 @@ export const createShell = (): Shell => {
     })
     if (onLine && subprocess.all) createInterface({ input: subprocess.all }).on('line', onLine)
     const result = await subprocess
-    if (result.isCanceled) throw interrupted()
+    // A terminal sends Ctrl-C to the program as well, which may end of it before we are told.
+    if (result.isCanceled || result.signal === 'SIGINT') throw interrupted()
     if (result.exitCode === undefined && !result.isTerminated && !result.timedOut) {
       throw refused({
         code: 'program-missing',

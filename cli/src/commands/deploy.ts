@@ -26,13 +26,14 @@ export const deploySlots = async (
     context.helm(),
     context.registryAddress(),
   ])
-  const [desired, state] = await Promise.all([
+  const [desired, state, unfinished] = await Promise.all([
     desire({ source, registry }, config, { env, registry: address, services }),
     cluster.read(),
+    cluster.unfinishedReleases(services),
   ])
-  const plan = planDeploy(state, { wanted: desired.wanted, color })
+  const plan = planDeploy(state, { wanted: desired.wanted, color, unfinished })
   if (plan.kind === 'refusal') throw refused(plan)
-  await layFoundations({ cluster, helm, source, progress }, environment, state.records)
+  await layFoundations({ cluster, helm, source, progress, signal }, environment, state.records)
   return deploy({ cluster, helm, progress, signal }, state, plan, desired.recipes, { timeoutMs })
 }
 

@@ -18,11 +18,12 @@ export const planCommand = async (
 ): Promise<void> => {
   const { config, env, services, source, registry, output } = context
   const [cluster, address] = await Promise.all([context.cluster(), context.registryAddress()])
-  const [desired, state] = await Promise.all([
+  const [desired, state, unfinished] = await Promise.all([
     desire({ source, registry }, config, { env, registry: address, services }),
     cluster.read(),
+    cluster.unfinishedReleases(services),
   ])
-  const plan = planDeploy(state, { wanted: desired.wanted, color })
+  const plan = planDeploy(state, { wanted: desired.wanted, color, unfinished })
   if (plan.kind === 'refusal') throw refused(plan)
   const rows = plan.steps.map(({ service, action, color, wanted, replaces }) => {
     const now = state.services[service]

@@ -30,7 +30,7 @@ export const releaseCommand = async (context: Context, input: ReleaseInput): Pro
   printMove(context, moved)
   if (moved.services.some(({ from }) => from)) {
     context.progress.note(
-      'The slots that served before stand by: `shopctl rollback` goes back, `shopctl cleanup` removes them.',
+      'What served before stands by: `shopctl rollback` goes back to it,\n`shopctl cleanup` removes it.',
     )
   }
 }

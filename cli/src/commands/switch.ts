@@ -31,6 +31,7 @@ export const carryOutMove = async (
   const plan = planned(state)
   if (plan.kind === 'refusal') throw refused(plan)
   const { progress, clock, user } = context
+  for (const line of plan.stays ?? []) progress.warn(line)
   return move({ cluster, progress, clock, signal }, state, plan, { by: user, reason, timeoutMs })
 }
 
@@ -107,6 +108,5 @@ export const printMove = ({ json, output }: Context, moved: Moved): void => {
     `${consumersMs} ms`,
   ])
   output.print(moved.release)
-  if (rows.length > 0)
-    output.print(table([['SERVICE', 'FROM', 'TO', 'ENDPOINTS', 'CONSUMERS'], ...rows]))
+  if (rows.length > 0) output.print(table([['SERVICE', 'FROM', 'TO', 'HTTP', 'EVENTS'], ...rows]))
 }

@@ -17,7 +17,7 @@ export const tell = (error: unknown, { verbose }: { verbose: boolean }): Told =>
     : `shopctl has a bug: ${error instanceof Error ? error.message : String(error)}`
   const hint = expected
     ? (error.hint ?? null)
-    : 'Run it again with --verbose, and give what it prints to the maintainers.'
+    : 'Run it again with --verbose, and report what it prints to the maintainers.'
   const stack = verbose && error instanceof Error ? `\n${stackOf(error)}` : ''
   return {
     exitCode: expected ? error.exitCode : 1,

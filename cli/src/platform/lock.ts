@@ -5,6 +5,13 @@ import { refused } from '../errors.ts'
 import { type Identity, identify, isSame } from './daemons.ts'
 import type { Layout } from './layout.ts'
 
+const busy = (who: string): Error =>
+  refused({
+    code: 'platform-busy',
+    message: `Another shopctl (${who}) is starting or stopping the platform.`,
+    hint: 'Wait until it has ended, then run it again.',
+  })
+
 /** Runs alone, or throws `refused`. A lock whose holder has died, or from before a reboot, is taken over. */
 export const alone = async <T>(layout: Layout, run: () => Promise<T>): Promise<T> => {
   const file = join(layout.home, 'lock.json')
@@ -21,14 +28,11 @@ export const alone = async <T>(layout: Layout, run: () => Promise<T>): Promise<T
       (await readFile(file, 'utf8').catch(() => 'null')) || 'null',
     )
     if (holder && isSame(holder, await identify(holder.pid))) {
-      throw refused({
-        code: 'platform-busy',
-        message: `Another shopctl (pid ${holder.pid}) is starting or stopping the platform.`,
-        hint: 'Wait until it has ended, then run it again.',
-      })
+      throw busy(`pid ${holder.pid}`)
     }
     await rm(file, { force: true })
-    await take()
+    // Someone else may have found the same dead lock.
+    if (!(await take())) throw busy('another process')
   }
   try {
     return await run()

@@ -3,7 +3,7 @@
 import type { CleanupPlan } from './plan.ts'
 import type { Cluster, Progress } from './ports.ts'
 import { settleAll } from './settle.ts'
-import type { EnvironmentState } from './state.ts'
+import { type EnvironmentState, targetOf } from './state.ts'
 
 export interface CleanupPorts {
   cluster: Cluster
@@ -25,7 +25,7 @@ export const cleanup = async (
   await settleAll(
     plan.deletions.map(({ service, slot }) =>
       progress.step(`remove ${service} ${slot.color} ${slot.version}`, () =>
-        cluster.deleteSlot(service, slot.color),
+        cluster.deleteSlot(service, targetOf(slot)),
       ),
     ),
   )

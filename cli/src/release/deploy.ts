@@ -1,11 +1,11 @@
 // deploy: writes the wanted revision to the standby slots and waits until they are ready; the live ones stay as they are.
-import { failed } from '../errors.ts'
+import { afterChange, failed, interrupted } from '../errors.ts'
 import { lastLines } from './last-lines.ts'
 import type { DeployPlan, DeployStep } from './plan.ts'
 import type { Cluster, Helm, HelmRelease, Progress } from './ports.ts'
 import { judgeRollout, type RolloutProblem } from './rollout.ts'
 import { settleAll } from './settle.ts'
-import type { Color, EnvironmentState } from './state.ts'
+import type { Color, EnvironmentState, Pointer } from './state.ts'
 import { sameTarget } from './state.ts'
 
 export interface DeployPorts {
@@ -72,9 +72,9 @@ export const deploy = async (
       if (step.action === 'upgrade' && recipe) {
         await ports.progress.step(
           `deploy ${step.service} ${step.color} ${step.wanted.version}`,
-          () => upgrade(ports, state, step, recipe, options.timeoutMs),
+          () => upgrade(ports, step, recipe, options.timeoutMs),
         )
-      } else await pointPreview(ports, state, step)
+      } else await pointPreview(ports.cluster, step, state.services[step.service]?.preview ?? null)
       const { service, color, wanted, action } = step
       const { revision, version } = wanted
       return {
@@ -91,7 +91,6 @@ export const deploy = async (
 
 const upgrade = async (
   ports: DeployPorts,
-  state: EnvironmentState,
   step: DeployStep,
   recipe: Recipe,
   timeoutMs: number,
@@ -99,9 +98,16 @@ const upgrade = async (
   const { cluster, helm, signal } = ports
   const { service, color, wanted } = step
   const job = migrationJob(service, recipe.migrations)
-  await cluster.clearFailedJob(job)
+  await cluster.clearFailedJob(job, signal)
+  // Who lost the lock, or was frozen while it ran out, must not write any more.
+  if (signal.aborted) throw interrupted()
   await helm.upgrade(helmRelease(step, recipe))
-  await pointPreview(ports, state, step)
+  try {
+    // Helm may have made the Service, or changed it.
+    await pointPreview(cluster, step, await cluster.pointer(service, 'preview'))
+  } catch (error) {
+    throw afterChange(error)
+  }
   const target = { service, color, revision: wanted.revision, job }
   const verdict = await cluster.awaitRollout(target, judgeRollout, { timeoutMs, signal })
   if (verdict?.kind === 'ready') return
@@ -110,13 +116,10 @@ const upgrade = async (
 
 /** Makes the slot the candidate: from now on smoke and switch mean it. */
 const pointPreview = async (
-  { cluster }: DeployPorts,
-  state: EnvironmentState,
+  cluster: Cluster,
   step: DeployStep,
+  pointer: Pointer | null,
 ): Promise<void> => {
-  // The first deploy makes the Service, so the state read before may not have it.
-  const pointer =
-    state.services[step.service]?.preview ?? (await cluster.pointer(step.service, 'preview'))
   if (!pointer || sameTarget(pointer.target, step.preview)) return
   await cluster.point(step.service, 'preview', step.preview, pointer.resourceVersion)
 }

@@ -13,6 +13,7 @@ export interface FoundationPorts {
   helm: Helm
   source: Source
   progress: Progress
+  signal: AbortSignal
 }
 
 export const layFoundations = async (
@@ -75,17 +76,18 @@ const makeSecrets = async (cluster: Cluster, wanted: Secrets): Promise<void> => 
 }
 
 const ensureDependency = async (
-  { cluster, helm, source, progress }: FoundationPorts,
+  ports: FoundationPorts,
   { name, chart, values }: EnvironmentConfig['dependencies'][number],
   records: Records,
 ): Promise<void> => {
+  const { cluster, helm, source, progress } = ports
   const [chartHash, valuesHash] = await Promise.all([
     hashChart(source, chart),
     hashFiles(source, await source.files(values)),
   ])
   const hash = canonical([chartHash, valuesHash])
   const stands = await cluster.statefulSet(name)
-  if (records.dependencies[name] === hash && stands) return awaitRunning(cluster, progress, name)
+  if (records.dependencies[name] === hash && stands) return awaitRunning(ports, name)
   await progress.step(`install ${name}`, async () => {
     await cluster.clearPendingReleases([name])
     await helm.upgrade({ name, chart, valuesFiles: values, wait: true })
@@ -97,14 +99,19 @@ const ensureDependency = async (
 }
 
 /** Without it every pod would only run into the deploy's time limit. */
-const awaitRunning = async (cluster: Cluster, progress: Progress, name: string): Promise<void> => {
+const awaitRunning = async (
+  { cluster, progress, signal }: FoundationPorts,
+  name: string,
+): Promise<void> => {
   const ready = async (): Promise<boolean> => ((await cluster.statefulSet(name))?.ready ?? 0) > 0
   if (await ready()) return
   const wanted = (await cluster.statefulSet(name))?.replicas ?? 0
   // It may just be starting, with the machine; scaled to nothing it never will.
   if (
     wanted > 0 &&
-    (await progress.step(`wait for ${name}`, () => cluster.awaitStatefulSet(name, startMs)))
+    (await progress.step(`wait for ${name}`, () =>
+      cluster.awaitStatefulSet(name, { timeoutMs: startMs, signal }),
+    ))
   )
     return
   throw refused({

@@ -69,7 +69,7 @@ export const describeImages = async (
       return {
         service,
         repository: repositoryOf(registry, config.name, service),
-        version: `${commit?.slice(0, 12) ?? 'uncommitted'}${dirty ? `-${inputs.slice(0, 8)}` : ''}`,
+        version: `${commit?.slice(0, 8) ?? 'uncommitted'}${dirty ? `-${inputs.slice(0, 8)}` : ''}`,
         commit: commit ?? 'uncommitted',
         inputs,
         inputsTag: `inputs-${inputs.slice(0, 32)}`,

@@ -23,7 +23,8 @@ export const withLock = async <T>(
     if (!held.lost.aborted) throw error
     throw failed({
       code: 'lock-lost',
-      message: 'Someone else took the lock: this command did not renew it in time.',
+      message:
+        'The lock is lost: this command did not renew it in time, and someone else may hold it.',
       hint: 'See `shopctl status`, then run the command again.',
       cause: error,
     })

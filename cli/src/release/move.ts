@@ -1,5 +1,5 @@
 // Moves live traffic and consumers of several services at once and proves it; switch and rollback are both this.
-import { failed } from '../errors.ts'
+import { failed, interrupted } from '../errors.ts'
 import type { MovePlan } from './plan.ts'
 import type { Clock, Cluster, Progress } from './ports.ts'
 import { settleAll } from './settle.ts'
@@ -53,19 +53,43 @@ export const move = async (
 ): Promise<Moved> => {
   if (plan.moves.length === 0) return closeInterrupted(ports, state)
   const operation = await recordIntent(ports, plan, options)
-  const written = await pointAll(ports, state, operation)
+  const services = await takeOver(ports, state, plan, operation, options.timeoutMs)
+  // From here on the new slots serve: nothing that goes wrong takes traffic away from them.
+  const { progress } = ports
+  for (const line of await outgoing(ports, operation.services)) progress.warn(line)
+  await pointPreviews(ports, operation.services).catch((problem) =>
+    progress.warn(`a preview Service still leads to another slot: ${said(problem)}`),
+  )
+  await closeDone(ports, operation)
+  return { release: operation.id, services }
+}
+
+const takeOver = async (
+  ports: MovePorts,
+  state: EnvironmentState,
+  plan: MovePlan,
+  operation: Operation,
+  timeoutMs: number,
+): Promise<Proof[]> => {
+  const versions = new Map<string, string>()
   try {
-    if (written.problem) throw written.problem
-    const proofs = await observe(ports, plan, options.timeoutMs)
-    await pointPreviews(ports, operation.services)
-    await close(ports, operation, 'done')
-    return { release: operation.id, services: proofs }
+    await checkSignal(ports)
+    await pointAll(ports, state, operation, versions)
+    return await observe(ports, plan, timeoutMs)
   } catch (problem) {
-    if (plan.kind === 'rollback') throw problem
-    await putBack(ports, operation, written.versions, problem)
+    if (plan.kind === 'switch') await putBack(ports, operation, versions, problem)
     throw problem
   }
 }
+
+/** Lets the timers run first: after a freeze it is one of them that finds the lock lost. */
+const checkSignal = async ({ clock, signal }: MovePorts): Promise<void> => {
+  await clock.sleep(0, signal)
+  if (signal.aborted) throw interrupted()
+}
+
+const said = (problem: unknown): string =>
+  problem instanceof Error ? problem.message : String(problem)
 
 const recordIntent = async (
   { cluster, clock }: MovePorts,
@@ -112,32 +136,19 @@ const closeInterrupted = async (
   return { release: state.records.operation?.id ?? '', services: [] }
 }
 
-interface Written {
-  /** resourceVersion after our write, by service. */
-  versions: Map<string, string>
-  problem: unknown
-}
-
+/** Notes in `versions` the resourceVersion after each write, by service. */
 const pointAll = async (
   { cluster }: MovePorts,
   state: EnvironmentState,
   operation: Operation,
-): Promise<Written> => {
-  const written: Written = { versions: new Map(), problem: null }
-  await Promise.all(
+  versions: Map<string, string>,
+): Promise<void> => {
+  await settleAll(
     operation.services.map(async ({ name, to }) => {
       const resourceVersion = state.services[name]?.stable?.resourceVersion ?? ''
-      try {
-        written.versions.set(
-          name,
-          await cluster.point(name, 'stable', asTarget(to), resourceVersion),
-        )
-      } catch (problem) {
-        written.problem = problem
-      }
+      versions.set(name, await cluster.point(name, 'stable', asTarget(to), resourceVersion))
     }),
   )
-  return written
 }
 
 const asTarget = (side: Side | null): Target | null => side && targetOf(side)
@@ -154,16 +165,23 @@ const observe = (
     )
     const late = takeovers.filter((each) => each.late !== null)
     if (late.length > 0) throw notTaken(late, kind)
-    const silent = await Promise.all(
-      moves.map(({ name, from }) => awaitOutgoing(ports, name, asTarget(from))),
-    )
-    for (const line of silent.flat()) progress.warn(line)
     return moves.map((each, index) => ({
       ...each,
       endpointsMs: takeovers[index]?.endpointsMs ?? 0,
       consumersMs: takeovers[index]?.consumersMs ?? 0,
     }))
   })
+}
+
+const outgoing = async (ports: MovePorts, moves: readonly Move[]): Promise<string[]> => {
+  const lines = await Promise.all(
+    moves.map(({ name, from }) =>
+      awaitOutgoing(ports, name, asTarget(from)).catch((problem) => [
+        `${name}: the outgoing slot could not be watched: ${said(problem)}`,
+      ]),
+    ),
+  )
+  return lines.flat()
 }
 
 const notTaken = (late: readonly Takeover[], kind: MoveVerb): Error =>
@@ -190,11 +208,29 @@ const close = async (
   operation: Operation,
   outcome: Release['outcome'],
 ): Promise<void> => {
-  await cluster.updateRecords((now) => ({
-    ...now,
-    operation: null,
-    history: bounded([...now.history, { ...operation, outcome }]),
-  }))
+  await cluster.updateRecords((now) => {
+    // Closed already: by us, with the answer lost, or by the rollback of somebody else.
+    if (now.operation?.id !== operation.id) return now
+    const others = now.history.filter(({ id }) => id !== operation.id)
+    return { ...now, operation: null, history: bounded([...others, { ...operation, outcome }]) }
+  })
+}
+
+const closeDone = async (ports: MovePorts, operation: Operation): Promise<void> => {
+  const again = (): Promise<void> => close(ports, operation, 'done')
+  try {
+    await again().catch(again)
+  } catch (cause) {
+    throw failed({
+      code: 'not-recorded',
+      message: `The slots of ${operation.id} took over, but that could not be recorded: ${said(cause)}`,
+      hint:
+        operation.verb === 'switch'
+          ? 'They serve. See `shopctl status`: if it shows an interrupted switch, `shopctl rollback` goes back.'
+          : 'They serve. Run `shopctl rollback` again if `shopctl status` shows an interrupted one.',
+      cause,
+    })
+  }
 }
 
 /** Puts every Service back that was written; if that fails too, the intent stays and `rollback` finishes it. */
@@ -206,6 +242,8 @@ const putBack = async (
 ): Promise<void> => {
   const { cluster, progress } = ports
   try {
+    // Somebody else dealt with it while this process was frozen: nothing here is ours any more.
+    if ((await cluster.read()).records.operation?.id !== operation.id) return
     await progress.step('put back what was switched', async () => {
       await settleAll(
         operation.services.map(async ({ name, from, to }) => {
@@ -219,7 +257,7 @@ const putBack = async (
   } catch (cause) {
     throw failed({
       code: 'not-put-back',
-      message: `${operation.id} failed, and the Services could not be put back: ${cause instanceof Error ? cause.message : cause}`,
+      message: `${operation.id} failed, and the Services could not be put back: ${said(cause)}`,
       hint: 'Run `shopctl rollback`: it finishes what was begun.',
       cause: problem,
     })

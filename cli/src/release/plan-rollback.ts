@@ -37,7 +37,7 @@ export const planRollback = (
   if (moves.length === 0) {
     return refuse(
       'nothing-to-roll-back',
-      `${intent.to} serves already.`,
+      `${intent.to ?? 'What served before the last switch'} serves already.`,
       'Nothing needs to be done.',
     )
   }
@@ -58,6 +58,7 @@ const finishInterrupted = (
     )
   }
   const moves: Move[] = []
+  const stays: string[] = []
   for (const { name, from, to } of operation.services) {
     const service = state.services[name]
     if (!service) continue
@@ -65,11 +66,22 @@ const finishInterrupted = (
     const goal = operation.verb === 'rollback' ? to : from
     const live = liveSlot(service)
     if (sameTarget(live, goal)) continue
+    if (goal && isGone(service, goal)) {
+      // To insist on it would leave no way out: as long as the operation is open, nothing else is allowed.
+      const serves = live ? `keeps serving from ${live.color} (${live.version})` : 'serves nothing'
+      stays.push(`${name} ${serves}: ${goal.color} with ${goal.version} is gone`)
+      continue
+    }
     const refusal = goal && checkTarget(name, service, goal, operation.id)
     if (refusal) return refusal
     moves.push({ name, from: live ? sideOf(live) : null, to: goal })
   }
-  return { kind: 'rollback', moves, finishes: operation.id }
+  return {
+    kind: 'rollback',
+    moves,
+    finishes: operation.id,
+    ...(stays.length > 0 && { stays }),
+  }
 }
 
 const forwardHint =
@@ -160,6 +172,9 @@ const targetsAfter = (
   return { services }
 }
 
+const isGone = (service: ServiceState, side: Side): boolean =>
+  service.slots[side.color]?.revision !== side.revision
+
 const checkTarget = (
   name: string,
   service: ServiceState,
@@ -167,7 +182,7 @@ const checkTarget = (
   release: string,
 ): Refusal | null => {
   const slot = service.slots[side.color]
-  if (!slot || slot.revision !== side.revision) {
+  if (!slot || isGone(service, side)) {
     return refuse(
       'slot-gone',
       `${name} ${side.color} with ${side.version} is gone: ${slot ? `${slot.version} was deployed over it` : 'it was cleaned up'}.`,

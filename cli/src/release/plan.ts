@@ -2,7 +2,6 @@
 import {
   type Color,
   candidate,
-  colors,
   type EnvironmentState,
   isReady,
   liveColor,
@@ -11,12 +10,12 @@ import {
   type MoveVerb,
   type NamedSlot,
   otherColor,
+  rolledBackFrom,
   type ServiceState,
   type Slot,
   sameTarget,
   sideOf,
   standbyColor,
-  standbySlot,
   type Target,
   targetOf,
   wasSmoked,
@@ -47,7 +46,7 @@ export interface Wanted {
 
 export interface DeployStep {
   service: string
-  /** live: serves already; ready: stands by already; upgrade: the slot has to be written. */
+  /** live: serves already; ready: stands by already; upgrade: the slot, or what Helm left undone, has to be written. */
   action: 'live' | 'ready' | 'upgrade'
   color: Color
   wanted: Wanted
@@ -67,6 +66,8 @@ export interface MovePlan {
   moves: Move[]
   /** The interrupted switch or rollback that this plan brings to its end. */
   finishes: string | null
+  /** Lines about services of it that stay where they are. */
+  stays?: string[]
 }
 
 export interface CleanupPlan {
@@ -94,7 +95,12 @@ export const chosenServices = (
 /** `color` is a check as much as a choice: a service where it is live is refused. */
 export const planDeploy = (
   state: EnvironmentState,
-  intent: { wanted: Readonly<Record<string, Wanted>>; color: Color | null },
+  intent: {
+    wanted: Readonly<Record<string, Wanted>>
+    color: Color | null
+    /** Services whose last Helm upgrade did not come to its end. */
+    unfinished: readonly string[]
+  },
 ): DeployPlan | Refusal => {
   const interrupted = interruptedRefusal(state)
   if (interrupted) return interrupted
@@ -112,7 +118,10 @@ export const planDeploy = (
         `Use --color ${otherColor(intent.color)}, or leave --color out to take each service's standby.`,
       )
     }
-    steps.push(deployStep(service, now, wanted, intent.color ?? standbyColor(now)))
+    const step = deployStep(service, now, wanted, intent.color ?? standbyColor(now))
+    // The slot may stand though what guards it, made last, does not.
+    const undone = step.action === 'ready' && intent.unfinished.includes(service)
+    steps.push(undone ? { ...step, action: 'upgrade' } : step)
   }
   return { kind: 'deploy', steps }
 }
@@ -155,7 +164,7 @@ export const chooseDeployed = (
   return checked(slots)
 }
 
-/** Without names those just deployed; a service that is named may also go to the slot that is kept. */
+/** Without names those just deployed; a service that is named may also go forward again after a rollback. */
 const chooseForSwitch = (
   state: EnvironmentState,
   chosen: readonly string[] | null,
@@ -163,7 +172,7 @@ const chooseForSwitch = (
   if (!chosen) return chooseDeployed(state, null)
   const slots: NamedSlot[] = []
   for (const [name, service] of chosenServices(state, chosen)) {
-    const slot = standbySlot(service)
+    const slot = candidate(service) ?? rolledBackFrom(state, name)
     if (!slot) return noCandidate(name, service)
     slots.push({ name, slot })
   }
@@ -182,7 +191,7 @@ const checked = (slots: NamedSlot[]): Chosen | Refusal => {
   return refuse(
     'nothing-deployed',
     'No service has a newly deployed slot on standby.',
-    'Run `shopctl deploy` first, or name with --service what is to go to the slot that is kept.',
+    'Run `shopctl deploy` first, or after a rollback name with --service what is to go forward again.',
   )
 }
 
@@ -262,10 +271,15 @@ export const planCleanup = (
     const live = liveSlot(now)
     // Without a live slot what stands there is the first deploy: not a remainder.
     if (!live) continue
-    for (const color of colors) {
-      const slot = now.slots[color]
-      if (slot && color !== live.color) plan.deletions.push({ service, slot })
+    const slot = now.slots[otherColor(live.color)]
+    if (slot && !isReady(live)) {
+      return refuse(
+        'live-not-ready',
+        `${service} serves from ${live.color}, which is not ready: ${live.ready} of ${live.replicas} pods; ${slot.color} may be its way back.`,
+        `Wait until it is ready or run \`shopctl rollback\`, then clean up.`,
+      )
     }
+    if (slot) plan.deletions.push({ service, slot })
     if (!sameTarget(now.preview?.target, live)) {
       plan.previews.push({ service, target: targetOf(live) })
     }

@@ -59,7 +59,8 @@ export interface Slots {
   ): Promise<string>
   /** The Service as it is now. */
   pointer(service: string, which: 'stable' | 'preview'): Promise<Pointer | null>
-  deleteSlot(service: string, color: Color): Promise<void>
+  /** Fails with a conflict when the slot is another revision by now. */
+  deleteSlot(service: string, slot: Target): Promise<void>
 }
 
 export interface ContainerState {
@@ -124,7 +125,7 @@ export interface Workloads {
     options: { lines: number; previous: boolean },
   ): Promise<string>
   /** Deletes the Job if it failed, so that the chart makes it anew. */
-  clearFailedJob(name: string): Promise<void>
+  clearFailedJob(name: string, signal: AbortSignal): Promise<void>
 }
 
 export interface Store {
@@ -139,7 +140,7 @@ export interface LockHolder {
 }
 
 export interface Held {
-  /** Aborts when someone else took the lock, say after this process was frozen. */
+  /** Aborts when someone else took the lock or may have, say after this process was frozen. */
   lost: AbortSignal
   release(): Promise<void>
 }
@@ -156,12 +157,14 @@ export interface Foundations {
   readSecret(name: string): Promise<Record<string, string> | null>
   /** Adds keys; existing ones stay. */
   addToSecret(name: string, entries: Readonly<Record<string, string>>): Promise<void>
+  /** Those whose last Helm upgrade was killed or failed. */
+  unfinishedReleases(names: readonly string[]): Promise<string[]>
   /** Removes Helm's note of an upgrade that was killed half-way; Helm refuses any other upgrade until then. */
   clearPendingReleases(names: readonly string[]): Promise<string[]>
   /** Ready and wanted pods of a StatefulSet, null when there is none of that name. */
   statefulSet(name: string): Promise<{ ready: number; replicas: number } | null>
   /** Whether a pod of it became ready within the time. */
-  awaitStatefulSet(name: string, timeoutMs: number): Promise<boolean>
+  awaitStatefulSet(name: string, options: WaitOptions): Promise<boolean>
 }
 
 export type Cluster = Slots & Workloads & Store & Lock & Foundations

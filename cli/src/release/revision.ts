@@ -38,7 +38,7 @@ export const canonical = (value: unknown): string => {
 export const revisionOf = (parts: { digest: string; values: Values; chart: string }): string =>
   createHash('sha256').update(canonical(parts)).digest('hex').slice(0, 10)
 
-/** The values files of a service in an environment that exist, the stronger ones last. */
+/** The values files of a service, the stronger ones last; the one of the environment may be missing. */
 export const valuesFiles = async (
   source: Source,
   config: Config,
@@ -47,9 +47,15 @@ export const valuesFiles = async (
 ): Promise<string[]> => {
   const { values } = requireService(config, service)
   const special = join(dirname(values), environment, values.slice(dirname(values).length + 1))
-  return source
-    .files([values, special])
-    .then((found) => [values, special].filter((file) => found.includes(file)))
+  const found = await source.files([values, special])
+  if (!found.includes(values)) {
+    throw refused({
+      code: 'no-values',
+      message: `shopctl.yaml: services.${service}.values: there is no file ${values}.`,
+      hint: 'Mend the path, or write the file; one that git ignores does not count.',
+    })
+  }
+  return [values, special].filter((file) => found.includes(file))
 }
 
 export const readValues = async (source: Source, files: readonly string[]): Promise<Values> => {

@@ -4,7 +4,16 @@ import { lastLines } from './last-lines.ts'
 import { chooseDeployed } from './plan.ts'
 import type { Clock, Cluster, Programs, Progress, Traffic } from './ports.ts'
 import { settleAll } from './settle.ts'
-import { type Combination, combinationOf, type EnvironmentState, type Slot } from './state.ts'
+import {
+  type Combination,
+  combinationOf,
+  type EnvironmentState,
+  type Records,
+  type Slot,
+  sameCombination,
+  targetOf,
+} from './state.ts'
+import { awaitOnly } from './takeover.ts'
 
 export interface SmokePorts {
   cluster: Cluster
@@ -35,6 +44,10 @@ export const smoke = async (
 ): Promise<Smoked> => {
   const found = chooseDeployed(state, intent.services)
   if (found.kind === 'refusal') throw refused(found)
+  const combination = combinationOf(state, found.slots)
+  const names = found.slots.map(({ name }) => name)
+  // What counts is the last run: from here on an earlier pass stands for nothing.
+  await ports.cluster.updateRecords((records) => revoked(records, combination, names))
   const services = await settleAll(
     found.slots.map(({ name, slot }) =>
       ports.progress.step(`smoke ${name} ${slot.color} ${slot.version}`, () =>
@@ -42,8 +55,6 @@ export const smoke = async (
       ),
     ),
   )
-  const names = services.map(({ name }) => name)
-  const combination = combinationOf(state, found.slots)
   const result = { at: ports.clock.now().toISOString(), services: names, combination }
   await ports.cluster.updateRecords((records) => ({
     ...records,
@@ -52,6 +63,19 @@ export const smoke = async (
   return { services, combination }
 }
 
+const revoked = (
+  records: Records,
+  combination: Combination,
+  names: readonly string[],
+): Records => ({
+  ...records,
+  smoked: records.smoked.flatMap((result) => {
+    if (!sameCombination(result.combination, combination)) return [result]
+    const services = result.services.filter((name) => !names.includes(name))
+    return services.length > 0 ? [{ ...result, services }] : []
+  }),
+})
+
 const smokeOne = async (
   ports: SmokePorts,
   name: string,
@@ -59,10 +83,10 @@ const smokeOne = async (
   namespace: string,
   script: string,
 ): Promise<Smoked['services'][number]> => {
-  const { cluster, traffic, programs, signal } = ports
+  const { traffic, programs, signal } = ports
   const started = performance.now()
   const preview = `${name}-preview`
-  await awaitPreview(cluster, name, slot, signal)
+  await awaitPreview(ports, name, slot)
   const way = await traffic.open(preview)
   try {
     const { exitCode, output } = await programs.script(script, {
@@ -89,17 +113,12 @@ const smokeOne = async (
 }
 
 /** A Service follows its selector only after a moment; until then the test would meet the old slot. */
-const awaitPreview = async (
-  cluster: Cluster,
-  name: string,
-  slot: Slot,
-  signal: AbortSignal,
-): Promise<void> => {
-  const pods = await cluster.pods(name, slot)
-  const there = await cluster.awaitEndpoints(
+const awaitPreview = async (ports: SmokePorts, name: string, slot: Slot): Promise<void> => {
+  const there = await awaitOnly(
+    ports,
     `${name}-preview`,
-    (ready) => (ready.length > 0 && ready.every((pod) => pods.includes(pod)) ? true : null),
-    { timeoutMs: endpointsTimeoutMs, signal },
+    () => ports.cluster.pods(name, targetOf(slot)),
+    { from: ports.clock.monotonic(), timeoutMs: endpointsTimeoutMs, empty: false },
   )
   if (there) return
   throw failed({

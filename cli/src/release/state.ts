@@ -154,8 +154,23 @@ export const candidate = (service: ServiceState): Slot | null => {
 }
 
 /** What a switch would make live: the slot beside the live one, or on the first release the deployed one. */
-export const standbySlot = (service: ServiceState): Slot | null =>
-  service.slots[standbyColor(service)]
+const standbySlot = (service: ServiceState): Slot | null => service.slots[standbyColor(service)]
+
+/** The standby slot, if the last thing that happened to the service was a rollback away from it. */
+export const rolledBackFrom = (
+  { services, records }: EnvironmentState,
+  name: string,
+): Slot | null => {
+  const moveOf = ({ services }: Release): Move | undefined =>
+    services.find((move) => move.name === name)
+  const last = records.history.findLast(
+    (release) => release.outcome === 'done' && moveOf(release) !== undefined,
+  )
+  if (last?.verb !== 'rollback') return null
+  const service = services[name]
+  const slot = service ? standbySlot(service) : null
+  return slot && sameTarget(slot, moveOf(last)?.from) ? slot : null
+}
 
 /** What would serve together if these slots went live and the other services stayed as they are. */
 export const combinationOf = (
@@ -170,7 +185,7 @@ export const combinationOf = (
   return combination
 }
 
-const sameCombination = (a: Combination, b: Combination): boolean => {
+export const sameCombination = (a: Combination, b: Combination): boolean => {
   const names = Object.keys(a)
   return (
     names.length === Object.keys(b).length &&

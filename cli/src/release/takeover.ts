@@ -17,22 +17,41 @@ export interface Takeover {
 
 const pollMs = 40
 const outgoingMs = 5_000
+const listAgainMs = 500
+
+/** Whether the Service leads to these pods alone within the time. They are listed anew: one may be replaced meanwhile. */
+export const awaitOnly = async (
+  { cluster, clock, signal }: TakeoverPorts,
+  service: string,
+  list: () => Promise<string[]>,
+  { from, timeoutMs, empty }: { from: number; timeoutMs: number; empty: boolean },
+): Promise<boolean> => {
+  for (;;) {
+    const pods = await list()
+    const left = timeoutMs - (clock.monotonic() - from)
+    const only = await cluster.awaitEndpoints(
+      service,
+      (ready) =>
+        ready.every((pod) => pods.includes(pod)) && (ready.length > 0 || empty) ? true : null,
+      { timeoutMs: Math.min(left, listAgainMs), signal },
+    )
+    if (only) return true
+    if (clock.monotonic() - from >= timeoutMs) return false
+    await clock.sleep(pollMs, signal)
+  }
+}
 
 /** `to` null: nothing is to serve, only the endpoints have to go. `from` is a time of `clock.monotonic()`. */
 export const awaitTakeover = async (
-  { cluster, clock, signal }: TakeoverPorts,
+  ports: TakeoverPorts,
   name: string,
   to: Target | null,
   { from, timeoutMs }: { from: number; timeoutMs: number },
 ): Promise<Takeover> => {
+  const { cluster, clock, signal } = ports
   const elapsed = (): number => Math.round(clock.monotonic() - from)
-  const pods = to ? await cluster.pods(name, to) : []
-  const only = await cluster.awaitEndpoints(
-    name,
-    (ready) =>
-      ready.every((pod) => pods.includes(pod)) && (ready.length > 0 || !to) ? true : null,
-    { timeoutMs: timeoutMs - elapsed(), signal },
-  )
+  const list = async (): Promise<string[]> => (to ? cluster.pods(name, to) : [])
+  const only = await awaitOnly(ports, name, list, { from, timeoutMs, empty: !to })
   const endpointsMs = elapsed()
   const who = `${name} ${to?.color ?? ''}`.trim()
   if (!only)
@@ -44,7 +63,7 @@ export const awaitTakeover = async (
   const done = new Set<string>()
   for (;;) {
     // Asked anew each time: a pod may have been replaced.
-    const waiting = (to ? await cluster.pods(name, to) : []).filter((pod) => !done.has(pod))
+    const waiting = (await list()).filter((pod) => !done.has(pod))
     const reports = await Promise.all(waiting.map((pod) => cluster.role(pod)))
     const missing = waiting.filter((_, index) => !hasTakenOver(reports[index] ?? null))
     for (const pod of waiting) if (!missing.includes(pod)) done.add(pod)

@@ -71,3 +71,18 @@ it('says which registry is out of reach, and how it was addressed', async () => 
     message: expect.stringContaining('http://127.0.0.1:1'),
   })
 })
+
+it('that falls silent in the middle of a command is a failure: something may have been pushed', async () => {
+  let up = true
+  const request: typeof fetch = async () => {
+    if (up) return new Response(null, { status: 404 })
+    throw new Error('gone')
+  }
+  const registry = createRegistry(request)
+  expect(await registry.digest('127.0.0.1:1/shop/order', 'a')).toBeNull()
+  up = false
+  await expect(registry.digest('127.0.0.1:1/shop/order', 'a')).rejects.toMatchObject({
+    code: 'registry-unreachable',
+    exitCode: 1,
+  })
+})

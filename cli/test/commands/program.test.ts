@@ -46,6 +46,21 @@ describe('bad input is exit 2, with what would have been right', () => {
   })
 })
 
+it('keeps its exit code when nobody reads what it prints', async () => {
+  const line = `{ sleep 0.2; "$0" "$@"; echo $? >&2; } | true`
+  const command = [process.execPath, join(root, 'cli/bin/shopctl.js')]
+  const exitCodeOf = async (...args: string[]): Promise<string | undefined> => {
+    const { stderr } = await shell.run({
+      program: 'bash',
+      args: ['-c', line, ...command, ...args],
+      cwd: root,
+    })
+    return stderr.trim().split('\n').at(-1)
+  }
+  expect(await exitCodeOf('status', '--env', 'prod', '--json')).toBe('2')
+  expect(await exitCodeOf('--help')).toBe('0')
+})
+
 it('helps, with every command in 80 columns', async () => {
   const { exitCode, stdout } = await shopctl('--help')
   expect(exitCode).toBe(0)

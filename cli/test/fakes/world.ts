@@ -119,7 +119,9 @@ export const createWorld = (
       log.push(`point ${name} ${which} ${to ? `${to.color} ${to.revision}` : 'nowhere'}`)
       return String(version)
     },
-    async deleteSlot(name, color) {
+    async deleteSlot(name, { color, revision }) {
+      const slot = serviceOf(name).slots[color]
+      if (slot && slot.revision !== revision) throw conflict(`${name} ${color}`)
       serviceOf(name).slots[color] = null
       log.push(`delete ${name} ${color}`)
     },
@@ -176,6 +178,7 @@ export const createWorld = (
     async addToSecret(name, entries) {
       secrets[name] = { ...entries, ...secrets[name] }
     },
+    unfinishedReleases: async (names) => names.filter((name) => faults.pending.has(name)),
     async clearPendingReleases(names) {
       const found = names.filter((name) => faults.pending.has(name))
       for (const name of found) faults.pending.delete(name)

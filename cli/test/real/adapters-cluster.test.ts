@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { V1Lease } from '@kubernetes/client-node'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { connect, type KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
 import { createCluster } from '../../src/adapters/kubernetes/cluster.ts'
@@ -12,14 +13,14 @@ import { platformEnv } from './shop.ts'
 
 const namespace = 'shop-adapters'
 const core = `/api/v1/namespaces/${namespace}`
+const lease = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/shopctl`
 let api: KubernetesApi
 
-const clusterOf = (holder: string, now: () => number = Date.now): Cluster =>
-  createCluster(api, { namespace, services: ['order'], holder, now })
+const clusterOf = (holder: string): Cluster =>
+  createCluster(api, { namespace, services: ['order'], holder, now: Date.now })
 
 /** Deletes what an earlier test left, and makes the two Services anew. */
 const emptied = async (): Promise<Cluster> => {
-  const lease = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/shopctl`
   for (const path of [
     `${core}/configmaps/shopctl-records`,
     `${core}/secrets/order`,
@@ -51,17 +52,27 @@ describe('on a real cluster', () => {
   describe('the lock', () => {
     beforeEach(emptied)
 
+    /** As if its holder had stopped to renew it 20 s ago. */
+    const age = async (): Promise<void> => {
+      const found = await api.get<V1Lease>(lease)
+      const renewTime = new Date(Date.now() - 20_000).toISOString().replace('Z', '000Z')
+      await api.send('PUT', lease, { ...found, spec: { ...found?.spec, renewTime } })
+    }
+
     it('of a holder that was killed ends after 15 s', async () => {
-      const dead = await clusterOf('dead@there 7', () => Date.now() - 16_000).acquire('deploy')
+      const dead = await clusterOf('dead@there 7').acquire('deploy')
       expect(dead).toHaveProperty('release')
+      await age()
       expect(await clusterOf('me@here 1').lockHolder()).toBeNull()
       const mine = await clusterOf('me@here 1').acquire('switch')
       expect(mine).toHaveProperty('release')
-      if ('release' in mine) await mine.release()
+      for (const each of [dead, mine]) if ('release' in each) await each.release()
+      expect(await clusterOf('me@here 1').lockHolder()).toBeNull()
     })
 
     it('is lost, and known to be, when somebody else took it meanwhile', async () => {
-      const frozen = await clusterOf('frozen@there 7', () => Date.now() - 16_000).acquire('deploy')
+      const frozen = await clusterOf('frozen@there 7').acquire('deploy')
+      await age()
       const mine = await clusterOf('me@here 1').acquire('switch')
       if (!('lost' in frozen) || !('lost' in mine)) throw new Error('both were to get it')
       const lost = new Promise((resolve) => frozen.lost.addEventListener('abort', resolve))

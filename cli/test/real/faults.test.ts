@@ -1,61 +1,23 @@
 // Things that break in the middle: what serves goes on serving, and the next command mends the rest.
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { settle, startShoppers } from '../../../services/test/shoppers.ts'
 import {
+  colors,
   copyTree,
   edgeUrl,
   ensureLive,
-  kubectlOk,
   other,
-  platformEnv,
-  root,
-  type Status,
   shopctl,
   shopctlOk,
+  startShopctl,
   status,
   type Tree,
+  until,
 } from './shop.ts'
-
-const colors = ({ services }: Status): Record<string, string | null> =>
-  Object.fromEntries(Object.entries(services).map(([name, { active }]) => [name, active]))
-
-/** Starts `shopctl … --env test` without waiting for its end. */
-const startShopctl = (args: readonly string[], cwd: string) => {
-  const child = spawn(
-    process.execPath,
-    [join(root, 'cli/bin/shopctl.js'), ...args, '--env', 'test'],
-    {
-      cwd,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true, // a process group of its own, so that a test can kill helm with it or leave helm alive
-    },
-  )
-  let stderr = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString()
-  })
-  child.stdout.resume()
-  return { child, stderr: () => stderr, ended: once(child, 'exit') }
-}
-
-const until = async (
-  what: string,
-  condition: () => Promise<boolean> | boolean,
-  timeoutMs = 60_000,
-): Promise<void> => {
-  const deadline = Date.now() + timeoutMs
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`)
-    await sleep(50)
-  }
-}
 
 describe('faults', { timeout: 240_000 }, () => {
   let tree: Tree
@@ -173,45 +135,6 @@ describe('faults', { timeout: 240_000 }, () => {
     await shopctlOk(['deploy', '--service', 'payment'], { cwd: tree.dir })
   })
 
-  test('the cluster out of reach: says which and how it was addressed', async () => {
-    const dir = await mkdtemp(join(tmpdir(), 'kubeconfig-'))
-    await tree.edit(
-      'shopctl.yaml',
-      /(\n {2}test:\n(?: {4}.*\n)*? {4}cluster: )embedded/,
-      '$1{ context: gone, registry: 127.0.0.1:5000 }',
-    )
-    await writeFile(
-      join(dir, 'config'),
-      `apiVersion: v1
-kind: Config
-clusters: [{ name: gone, cluster: { server: "https://127.0.0.1:1" } }]
-users: [{ name: gone, user: {} }]
-contexts: [{ name: gone, context: { cluster: gone, user: gone } }]
-`,
-    )
-    const { exitCode, stderr } = await shopctl(['status'], {
-      cwd: tree.dir,
-      env: { KUBECONFIG: join(dir, 'config') },
-    })
-    await rm(dir, { recursive: true })
-    expect(stderr).toContain('https://127.0.0.1:1')
-    expect(exitCode).toBe(2)
-  })
-
-  test('the registry out of reach: says which', async () => {
-    await tree.edit(
-      'shopctl.yaml',
-      /(\n {2}test:\n(?: {4}.*\n)*? {4}cluster: )embedded/,
-      '$1{ context: embedded, registry: 127.0.0.1:1 }',
-    )
-    const { exitCode, stderr } = await shopctl(['push', '--service', 'payment'], {
-      cwd: tree.dir,
-      env: await platformEnv(),
-    })
-    expect(stderr).toContain('127.0.0.1:1')
-    expect(exitCode).toBe(2)
-  })
-
   test('a full disk during a build: says so, and works once there is room', async () => {
     const folder = join(tree.dir, 'services/payment')
     const sh = promisify(execFile)
@@ -230,62 +153,5 @@ contexts: [{ name: gone, context: { cluster: gone, user: gone } }]
       await sh('umount', [folder])
     }
     await shopctlOk(['build', '--service', 'payment'], { cwd: tree.dir })
-  })
-
-  test.each(['rabbitmq', 'postgres'])(
-    '%s killed under load: every order that was accepted comes to its end',
-    async (name) => {
-      const shoppers = startShoppers(edgeUrl, { clients: 4, pauseMs: 100 })
-      await sleep(1_000)
-      await kubectlOk('delete', 'pod', `${name}-0`, '--grace-period=0', '--force')
-      await kubectlOk(
-        'wait',
-        '--for=jsonpath={.status.readyReplicas}=1',
-        `statefulset/${name}`,
-        '--timeout=90s',
-      )
-      await until('orders are accepted again', async () => {
-        const last = shoppers.exchanges.at(-1)
-        return last?.status === 202 || last?.status === 200
-      })
-      await sleep(1_000)
-      await shoppers.stop()
-      const orders = await settle(edgeUrl, shoppers.placed, 60_000)
-      expect(orders.filter(({ status: end }) => end === 'confirmed')).toHaveLength(
-        shoppers.placed.length,
-      )
-    },
-  )
-
-  test('a database that is down: a deploy says so and leaves what serves alone', async () => {
-    await tree.append('services/payment/main.ts', `\n// ${Date.now()}\n`)
-    await kubectlOk('scale', 'statefulset/postgres', '--replicas=0')
-    await kubectlOk('wait', '--for=delete', 'pod/postgres-0', '--timeout=60s')
-    try {
-      const { exitCode, stderr } = await shopctl(
-        ['release', '--service', 'payment', '--timeout', '20s'],
-        { cwd: tree.dir },
-      )
-      expect(stderr).toMatch(/postgres|database/i)
-      expect(exitCode).not.toBe(0)
-    } finally {
-      await kubectlOk('scale', 'statefulset/postgres', '--replicas=1')
-      await kubectlOk(
-        'wait',
-        '--for=jsonpath={.status.readyReplicas}=1',
-        'statefulset/postgres',
-        '--timeout=90s',
-      )
-    }
-    expect(colors(await status())).toEqual(before)
-    await kubectlOk(
-      'wait',
-      '--for=condition=available',
-      'deployment',
-      '-l',
-      'app.kubernetes.io/part-of=shop',
-      '--timeout=90s',
-    )
-    await shopctlOk(['release', '--service', 'payment'], { cwd: tree.dir })
   })
 })

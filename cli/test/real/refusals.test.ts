@@ -42,7 +42,6 @@ describe('refusals', { timeout: 120_000 }, () => {
     ['an unknown colour', ['deploy', '--color', 'red'], /red[\s\S]*blue[\s\S]*green/],
     ['an unknown flag', ['deploy', '--colour', 'green'], /--colour[\s\S]*--color/],
     ['an unknown command', ['dploy'], /dploy[\s\S]*deploy/],
-    ['a slot that does not exist', ['switch', '--color', 'nope'], /nope/],
   ])('%s', async (_, args, message) => {
     const { exitCode, stdout, stderr } = await shopctl(args)
     expect(stderr).toMatch(message)

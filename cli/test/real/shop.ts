@@ -1,8 +1,11 @@
 // What the tests on the real cluster share: shopctl and kubectl as a user runs them, in environment `test`,
 // and copies of the tree that a test may change.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createShell, type Finished } from '../../src/adapters/shell.ts'
 
 const shell = createShell()
@@ -169,5 +172,44 @@ export const copyTree = async (): Promise<Tree> => {
       await writeFile(join(dir, file), `${await readFile(join(dir, file), 'utf8')}${text}`)
     },
     remove: () => rm(dir, { recursive: true, force: true }),
+  }
+}
+
+export const colors = ({ services }: Status): Record<string, string | null> =>
+  Object.fromEntries(Object.entries(services).map(([name, { active }]) => [name, active]))
+
+/** Starts `shopctl … --env test` without waiting for its end. */
+export const startShopctl = (
+  args: readonly string[],
+  cwd: string,
+  env: Record<string, string> = {},
+) => {
+  const child = spawn(
+    process.execPath,
+    [join(root, 'cli/bin/shopctl.js'), ...args, '--env', 'test'],
+    {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true, // a process group of its own, so that a test can kill helm with it or leave helm alive
+    },
+  )
+  let stderr = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString()
+  })
+  child.stdout.resume()
+  return { child, stderr: () => stderr, ended: once(child, 'exit') }
+}
+
+export const until = async (
+  what: string,
+  condition: () => Promise<boolean> | boolean,
+  timeoutMs = 60_000,
+): Promise<void> => {
+  const deadline = Date.now() + timeoutMs
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`)
+    await sleep(50)
   }
 }

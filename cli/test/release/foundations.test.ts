@@ -37,7 +37,8 @@ describe('secrets', () => {
 describe('dependencies', () => {
   const lay = async (world: ReturnType<typeof createWorld>, tree = createTree()) => {
     const { cluster, helm, state } = world
-    const ports = { cluster, helm, source: tree, progress: createFakeProgress() }
+    const { signal } = new AbortController()
+    const ports = { cluster, helm, source: tree, progress: createFakeProgress(), signal }
     const environment = aConfig().environments.local
     if (!environment) throw new Error('no environment')
     await layFoundations(ports, environment, state.records)

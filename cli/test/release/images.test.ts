@@ -28,14 +28,11 @@ const portsOf = (engine: FakeEngine, exitCode = 0) => ({
 describe('an image', () => {
   it('is named after the commit, and after its inputs as well when they differ from it', async () => {
     const tree = createTree()
-    expect((await images(tree)).map(({ version }) => version)).toEqual([
-      '1a2b3c4d5e6f',
-      '1a2b3c4d5e6f',
-    ])
+    expect((await images(tree)).map(({ version }) => version)).toEqual(['1a2b3c4d', '1a2b3c4d'])
     tree.dirty.add('order/main.ts')
     const [order, payment] = await images(tree)
-    expect(order?.version).toBe(`1a2b3c4d5e6f-${order?.inputs.slice(0, 8)}`)
-    expect(payment?.version).toBe('1a2b3c4d5e6f')
+    expect(order?.version).toBe(`1a2b3c4d-${order?.inputs.slice(0, 8)}`)
+    expect(payment?.version).toBe('1a2b3c4d')
   })
 
   it('changes with its inputs, not with tests and not with other services', async () => {
@@ -72,7 +69,7 @@ describe('build and push', () => {
     tree.head = 'ffffffffffffffffffffffffffffffffffffffff'
     const [after] = await push(portsOf(engine), await images(tree))
     expect(after).toMatchObject({ sent: false, digest: before?.digest })
-    expect(engine.tags.get('127.0.0.1:5000/shop/order:ffffffffffff')).toBe(before?.digest)
+    expect(engine.tags.get('127.0.0.1:5000/shop/order:ffffffff')).toBe(before?.digest)
     expect(engine.pushed).toHaveLength(2)
   })
 
@@ -80,7 +77,7 @@ describe('build and push', () => {
     const tree = createTree()
     const engine = createEngine()
     await build(portsOf(engine), config, await images(tree))
-    engine.tags.set('127.0.0.1:5000/shop/order:1a2b3c4d5e6f', 'sha256:another')
+    engine.tags.set('127.0.0.1:5000/shop/order:1a2b3c4d', 'sha256:another')
     await expect(push(portsOf(engine), await images(tree))).rejects.toMatchObject({
       code: 'tag-taken',
       exitCode: 2,
@@ -128,6 +125,15 @@ describe('a revision', () => {
     expect(configured.payment).toEqual(wanted.payment)
     tree.contents['charts/app/Chart.yaml'] = 'name: app\nversion: 2'
     expect((await revisions(tree)).wanted.payment?.revision).not.toBe(wanted.payment?.revision)
+  })
+
+  it('needs the values file that shopctl.yaml names', async () => {
+    const tree = createTree()
+    delete tree.contents['charts/values/order.yaml']
+    await expect(revisions(tree)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(/services\.order\.values.*charts\/values\/order\.yaml/),
+    })
   })
 
   it('takes the values of the environment over the general ones', async () => {

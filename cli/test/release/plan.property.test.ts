@@ -118,6 +118,7 @@ const step = (before: EnvironmentState, intent: Intent): EnvironmentState => {
       const plan = planDeploy(before, {
         wanted: Object.fromEntries(intent.services.map((name) => [name, wanted])),
         color: intent.color,
+        unfinished: [],
       })
       if (plan.kind === 'refusal') break
       for (const { service: name, action, color, preview } of plan.steps) {

@@ -119,7 +119,11 @@ describe('deploy', () => {
     ['never to the slot that serves', waiting(), 'c', 'blue', 'slot-is-live'],
   ]
   it.each(cases)('%s', (_, now, revision, color, expected) => {
-    const plan = planDeploy(state({ order: now }), { wanted: { order: wanted(revision) }, color })
+    const plan = planDeploy(state({ order: now }), {
+      wanted: { order: wanted(revision) },
+      color,
+      unfinished: [],
+    })
     const said =
       plan.kind === 'refusal'
         ? plan.code
@@ -131,6 +135,7 @@ describe('deploy', () => {
     const plan = planDeploy(state({ order: waiting(), payment: switched() }), {
       wanted: { order: wanted('c'), payment: wanted('c') },
       color: null,
+      unfinished: [],
     })
     expect(plan).toMatchObject({ steps: [{ color: 'green' }, { color: 'blue' }] })
   })
@@ -139,13 +144,26 @@ describe('deploy', () => {
     const plan = planDeploy(state({ order: waiting() }), {
       wanted: { order: wanted('a') },
       color: null,
+      unfinished: [],
     })
     expect(plan).toMatchObject({ steps: [{ action: 'live', preview: blue }] })
   })
 
+  it('writes a slot again that stands while the Helm release is unfinished, and none that serves', () => {
+    const actionOf = (revision: string, unfinished: string[]) =>
+      planDeploy(state({ order: waiting() }), {
+        wanted: { order: wanted(revision) },
+        color: null,
+        unfinished,
+      })
+    expect(actionOf('b', ['order'])).toMatchObject({ steps: [{ action: 'upgrade' }] })
+    expect(actionOf('b', ['payment'])).toMatchObject({ steps: [{ action: 'ready' }] })
+    expect(actionOf('a', ['order'])).toMatchObject({ steps: [{ action: 'live' }] })
+  })
+
   it('waits for an interrupted switch to be finished', () => {
     const now = state({ order: waiting() }, { operation: operation('switch', ['order']) })
-    expect(planDeploy(now, { wanted: {}, color: null })).toMatchObject({
+    expect(planDeploy(now, { wanted: {}, color: null, unfinished: [] })).toMatchObject({
       code: 'interrupted-operation',
     })
   })
@@ -154,6 +172,12 @@ describe('deploy', () => {
 describe('switch', () => {
   const ready = smoked({ order: 'b', payment: 'a' }, ['order'])
   const two = { order: waiting(), payment: service({ blue: aSlot('blue', 'a') }, blue, blue) }
+  const rolledBack = [
+    release('r-1', 'switch', ['order']),
+    release('r-2', 'rollback', ['order'], {
+      services: [{ name: 'order', from: greenSide, to: blueSide }],
+    }),
+  ]
   const refusalOf = (plan: MovePlan | Refusal): string =>
     plan.kind === 'refusal' ? plan.code : 'planned'
 
@@ -195,16 +219,50 @@ describe('switch', () => {
     ['not when nothing was deployed', { order: switched() }, {}, null, 'nothing-deployed'],
     ['not to a slot that does not exist', two, { smoked: [ready] }, ['payment'], 'slot-missing'],
     [
-      'back to a slot that is kept only by name, and not untested',
+      'not back to the slot that served before, however often it is asked',
       { order: switched() },
-      {},
+      {
+        history: [release('r-1', 'switch', ['order'])],
+        smoked: [smoked({ order: 'a' }, ['order'])],
+      },
       ['order'],
-      'not-smoked',
+      'slot-not-new',
     ],
     [
       'forward again to a slot that was rolled back, by name',
       { order: service(both, blue, blue) },
-      { smoked: [smoked({ order: 'b' }, ['order'])] },
+      { history: rolledBack, smoked: [smoked({ order: 'b' }, ['order'])] },
+      ['order'],
+      'planned',
+    ],
+    [
+      'forward again not untested',
+      { order: service(both, blue, blue) },
+      { history: rolledBack },
+      ['order'],
+      'not-smoked',
+    ],
+    [
+      'forward again not without a name',
+      { order: service(both, blue, blue) },
+      { history: rolledBack, smoked: [smoked({ order: 'b' }, ['order'])] },
+      null,
+      'nothing-deployed',
+    ],
+    [
+      'forward again only to what was rolled back',
+      { order: service({ ...both, green: aSlot('green', 'z') }, blue, blue) },
+      { history: rolledBack, smoked: [smoked({ order: 'z' }, ['order'])] },
+      ['order'],
+      'slot-not-new',
+    ],
+    [
+      'forward again though a later attempt was undone',
+      { order: service(both, blue, blue) },
+      {
+        history: [...rolledBack, release('r-3', 'switch', ['order'], { outcome: 'undone' })],
+        smoked: [smoked({ order: 'b' }, ['order'])],
+      },
       ['order'],
       'planned',
     ],
@@ -363,6 +421,29 @@ describe('rollback', () => {
     expect(said(plan(services, records, over))).toBe(expected)
   })
 
+  it('leaves a service of an interrupted switch where it is when there is no slot to put it back to', () => {
+    const alone = service({ green: aSlot('green', 'b') }, green, green)
+    const records = { operation: operation('switch', ['order', 'payment']) }
+    expect(plan({ order: alone, payment: switched() }, records)).toMatchObject({
+      kind: 'rollback',
+      moves: [{ name: 'payment', to: blueSide }],
+      finishes: 'r-2',
+      stays: [expect.stringMatching(/order keeps serving from green.*blue with v-a is gone/)],
+    })
+    expect(plan({ order: alone, payment: alone }, records)).toMatchObject({ moves: [] })
+  })
+
+  it('waits for a slot of an interrupted switch that is there and not ready', () => {
+    const unready = service({ ...both, blue: aSlot('blue', 'a', { ready: 1 }) }, green, green)
+    const records = { operation: operation('switch', ['order']) }
+    expect(plan({ order: unready }, records)).toMatchObject({ code: 'slot-not-ready' })
+  })
+
+  it('says so when what it would go back to serves already', () => {
+    const result = plan({ order: waiting() }, { history: [release('r-1', 'switch', ['order'])] })
+    expect(result).toMatchObject({ message: expect.stringMatching(/^What served before.*already/) })
+  })
+
   it('says after a cleanup how to come back, naming rollback --to', () => {
     const gone = { order: service({ green: aSlot('green', 'b') }, green, green) }
     const first = release('r-1', 'switch', ['order'], {
@@ -383,6 +464,13 @@ describe('cleanup', () => {
       deletions: [{ service: 'order', slot: both.green }],
       previews: [{ service: 'order', target: blue }],
     })
+  })
+
+  it('keeps the way back while what serves is not ready', () => {
+    const broken = { ...both, green: aSlot('green', 'b', { ready: 1 }) }
+    const now = { order: service(broken, green, green) }
+    expect(planCleanup(state(now), { services: null })).toMatchObject({ code: 'live-not-ready' })
+    expect(planCleanup(state(now), { services: [] })).toMatchObject({ kind: 'cleanup' })
   })
 
   it('leaves a first deploy alone', () => {

@@ -52,7 +52,7 @@ const deployAll = async (world: World, revision: string, services = names) => {
   )
   const recipes = Object.fromEntries(services.map((name) => [name, recipe]))
   const state = await world.cluster.read()
-  const plan = planned(planDeploy(state, { wanted, color: null }))
+  const plan = planned(planDeploy(state, { wanted, color: null, unfinished: [] }))
   return deploy(portsOf(world), state, plan, recipes, { timeoutMs: 100 })
 }
 

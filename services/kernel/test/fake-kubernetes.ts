@@ -56,6 +56,8 @@ export async function startFakeKubernetes(service: string): Promise<FakeKubernet
       response.writeHead(200).flushHeaders()
       watches.add(response)
       response.on('close', () => watches.delete(response))
+      // The client may have been killed.
+      response.on('error', () => {})
       if (object && !muted) response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`)
     } else if (object && url.pathname === `/api/v1/namespaces/test/services/${service}`) {
       response.end(JSON.stringify(object))

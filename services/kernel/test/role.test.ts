@@ -48,8 +48,8 @@ async function until(role: Role, timeout = 5_000): Promise<number> {
 /** Until the watch stands, a change is noticed by the next GET only. */
 async function followAndWatch(): Promise<void> {
   follow()
-  await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(1))
-  await vi.waitFor(() => expect(follower.role()).not.toBe('unknown'))
+  await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(1), { timeout: 5_000 })
+  await vi.waitFor(() => expect(follower.role()).not.toBe('unknown'), { timeout: 5_000 })
 }
 
 describe('followService', { timeout: 15_000 }, () => {

@@ -3,11 +3,9 @@
 import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
 import { text } from 'node:stream/consumers'
-import { failed, interrupted, refused, type ShopctlError } from '../../errors.ts'
+import { afterChange, failed, interrupted, refused, type ShopctlError } from '../../errors.ts'
 
 export interface KubernetesApi {
-  /** URL of the API server, for messages. */
-  address: string
   /** null when it answers 404. */
   get<T>(path: string): Promise<T | null>
   send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body: unknown): Promise<T>
@@ -84,6 +82,7 @@ const withoutUndefined = <T extends object>(object: T): T =>
 const createApi = (server: string, credentials: RequestOptions): KubernetesApi => {
   const base = new URL(server)
   let reached = false
+  let changed = false
   const unreachable = (why: string, cause?: unknown): ShopctlError => {
     // Before the first answer nothing can have been changed.
     const make = reached ? failed : refused
@@ -152,9 +151,14 @@ const createApi = (server: string, credentials: RequestOptions): KubernetesApi =
     })
     const answer = await text(response)
     const status = response.statusCode ?? 0
-    if (status < 300) return JSON.parse(answer) as T
+    if (status < 300) {
+      // The lock is let go again: it changes nothing.
+      changed ||= method !== 'GET' && !path.startsWith('/apis/coordination.k8s.io/')
+      return JSON.parse(answer) as T
+    }
     if (status === 404 && method === 'GET') return null
-    throw answerOf(status, method, path, answer)
+    const error = answerOf(status, method, path, answer)
+    throw changed ? afterChange(error) : error
   }
   const must = async <T>(
     method: string,
@@ -167,7 +171,6 @@ const createApi = (server: string, credentials: RequestOptions): KubernetesApi =
     return answer
   }
   return {
-    address: server,
     open,
     get: (path) => ask('GET', path),
     send: must,
@@ -188,6 +191,14 @@ const answerOf = (status: number, method: string, path: string, content: string)
       code: 'not-allowed',
       message: `The cluster does not let you ${method} ${path.split('?')[0]}: ${message}`,
       hint: 'Use an account that may, or ask for the permission.',
+    })
+  }
+  const missing = status === 404 && /^namespaces "(.+)" not found$/.exec(message)?.[1]
+  if (missing) {
+    return refused({
+      code: 'nothing-deployed',
+      message: `Nothing is deployed yet: the cluster has no namespace ${missing}.`,
+      hint: 'Run `shopctl deploy` first.',
     })
   }
   return failed({

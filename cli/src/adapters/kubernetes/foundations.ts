@@ -9,6 +9,17 @@ const readyAndWanted = (set: V1StatefulSet): { ready: number; replicas: number }
   replicas: set.spec?.replicas ?? 1,
 })
 
+/** Names of the releases whose latest revision is not `deployed`; Helm keeps a Secret per revision. */
+export const unfinished = (secrets: readonly V1Secret[]): string[] => {
+  const latest = new Map<string, { version: number; status: string }>()
+  for (const { metadata } of secrets) {
+    const { name = '', version = '0', status = '' } = metadata?.labels ?? {}
+    if (Number(version) > (latest.get(name)?.version ?? 0))
+      latest.set(name, { version: Number(version), status })
+  }
+  return [...latest].flatMap(([name, { status }]) => (status === 'deployed' ? [] : [name]))
+}
+
 export const createFoundations = (api: KubernetesApi, namespace: string): Foundations => {
   const core = `/api/v1/namespaces/${namespace}`
   const secrets = `${core}/secrets`
@@ -46,6 +57,11 @@ export const createFoundations = (api: KubernetesApi, namespace: string): Founda
       if (found) await api.send('PUT', `${secrets}/${name}`, object)
       else await api.send('POST', secrets, object)
     },
+    async unfinishedReleases(names) {
+      const past = encodeURIComponent('owner=helm,status!=superseded')
+      const list = await api.get<V1SecretList>(`${secrets}?labelSelector=${past}`)
+      return unfinished(list?.items ?? []).filter((name) => names.includes(name))
+    },
     async clearPendingReleases(names) {
       if (names.length === 0) return []
       const pending = 'owner=helm,status in (pending-install,pending-upgrade,pending-rollback)'
@@ -64,12 +80,11 @@ export const createFoundations = (api: KubernetesApi, namespace: string): Founda
       const found = await api.get<V1StatefulSet>(`${statefulSets}/${name}`)
       return found && readyAndWanted(found)
     },
-    async awaitStatefulSet(name, timeoutMs) {
+    async awaitStatefulSet(name, options) {
       const path = `${statefulSets}?fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`
       const judge = ([found = []]: unknown[][]): true | null =>
         (found as V1StatefulSet[]).some((set) => readyAndWanted(set).ready > 0) ? true : null
-      const signal = AbortSignal.timeout(timeoutMs + 1_000)
-      return (await awaitObjects(api, [path], judge, { timeoutMs, signal })) !== null
+      return (await awaitObjects(api, [path], judge, options)) !== null
     },
   }
 }

@@ -1,11 +1,12 @@
 // The lock of an environment: a Lease that its holder renews; one that was killed loses it after 15 s.
 import type { V1Lease } from '@kubernetes/client-node'
-import type { Lock, LockHolder } from '../../release/ports.ts'
+import type { Held, Lock, LockHolder } from '../../release/ports.ts'
 import { isConflict, type KubernetesApi } from './api.ts'
 
 const leaseName = 'shopctl'
 const leaseSeconds = 15
 const renewMs = 4_000
+const checkMs = 250
 const reasonKey = 'shopctl.dev/reason'
 
 const holderOf = (lease: V1Lease | null, now: number): LockHolder | null => {
@@ -19,6 +20,9 @@ const holderOf = (lease: V1Lease | null, now: number): LockHolder | null => {
   }
 }
 
+const microTime = (at: number): string => new Date(at).toISOString().replace('Z', '000Z')
+
+/** `now` is this machine's clock, in milliseconds. */
 export const createLock = (
   api: KubernetesApi,
   namespace: string,
@@ -26,10 +30,21 @@ export const createLock = (
 ): Lock => {
   const collection = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`
   const path = `${collection}/${leaseName}`
-  const microTime = (): string => new Date(now()).toISOString().replace('Z', '000Z')
   const read = (): Promise<V1Lease | null> => api.get<V1Lease>(path)
 
-  const write = (found: V1Lease | null, reason: string, acquireTime: string): Promise<V1Lease> => {
+  /** Those who share a lock have to share a clock: the API server's, in whole seconds. */
+  const serverTime = async (): Promise<number> => {
+    const response = await api.open({ method: 'GET', path })
+    response.resume()
+    const time = Date.parse(response.headers.date ?? '')
+    return Number.isNaN(time) ? now() : time
+  }
+
+  const write = (
+    found: V1Lease | null,
+    reason: string,
+    { acquired, renewed }: { acquired: string; renewed: string },
+  ): Promise<V1Lease> => {
     const lease = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
@@ -42,37 +57,63 @@ export const createLock = (
       spec: {
         holderIdentity: holder,
         leaseDurationSeconds: leaseSeconds,
-        acquireTime,
-        renewTime: microTime(),
+        acquireTime: acquired,
+        renewTime: renewed,
       },
     }
     return found ? api.send('PUT', path, lease) : api.send('POST', collection, lease)
   }
 
-  const keep = (
-    taken: V1Lease,
-    reason: string,
-  ): { lost: AbortSignal; release(): Promise<void> } => {
+  /** Gives the milliseconds since. The monotonic clock stands still while a laptop sleeps, the other one may be set. */
+  const startTimer = (): (() => number) => {
+    const [monotonic, wall] = [performance.now(), now()]
+    return () => Math.max(performance.now() - monotonic, now() - wall)
+  }
+
+  const keep = (taken: V1Lease, reason: string, sinceTaken: () => number): Held => {
     const lost = new AbortController()
-    const acquireTime = String(taken.spec?.acquireTime)
+    const acquired = String(taken.spec?.acquireTime)
     let lease = taken
-    let turn: Promise<void> = Promise.resolve()
+    let sinceRenewed = sinceTaken
+    let turn: Promise<void> | null = null
+    const isOurs = ({ spec }: V1Lease): boolean =>
+      spec?.holderIdentity === holder && String(spec.acquireTime) === acquired
     const renew = async (): Promise<void> => {
+      const since = startTimer()
       try {
-        lease = await write(lease, reason, acquireTime)
+        lease = await write(lease, reason, { acquired, renewed: microTime(await serverTime()) })
+        sinceRenewed = since
       } catch (error) {
-        // An API server that is away for a moment leaves the lease as it is; a conflict means that it is gone.
-        if (isConflict(error)) lost.abort()
+        // An API server that is away for a moment leaves the lease as it is.
+        if (isConflict(error)) await afterConflict()
       }
     }
-    const timer = setInterval(() => {
-      turn = turn.then(renew)
+    const afterConflict = async (): Promise<void> => {
+      try {
+        const found = await read()
+        // Ours under another version: a renewal was carried out, and its answer was lost.
+        if (found && isOurs(found)) lease = found
+        else lost.abort()
+      } catch {
+        // Not known yet: the next renewal asks again.
+      }
+    }
+    const renewal = setInterval(() => {
+      turn ??= renew().finally(() => {
+        turn = null
+      })
     }, renewMs)
-    timer.unref()
+    // Whoever was frozen for so long may have been replaced, whatever the next renewal says.
+    const check = setInterval(() => {
+      if (sinceRenewed() > leaseSeconds * 1000) lost.abort()
+    }, checkMs)
+    renewal.unref()
+    check.unref()
     return {
       lost: lost.signal,
       async release() {
-        clearInterval(timer)
+        clearInterval(renewal)
+        clearInterval(check)
         await turn
         const { uid, resourceVersion } = lease.metadata ?? {}
         // If this fails, the lease ends by itself: not worth covering up what the command came to.
@@ -81,16 +122,21 @@ export const createLock = (
     }
   }
   return {
-    lockHolder: async () => holderOf(await read(), now()),
+    async lockHolder() {
+      const [found, at] = await Promise.all([read(), serverTime()])
+      return holderOf(found, at)
+    },
     async acquire(reason) {
-      const found = await read()
-      const other = holderOf(found, now())
+      const since = startTimer()
+      const [found, at] = await Promise.all([read(), serverTime()])
+      const other = holderOf(found, at)
       if (other) return other
+      const time = microTime(at)
       try {
-        return keep(await write(found, reason, microTime()), reason)
+        return keep(await write(found, reason, { acquired: time, renewed: time }), reason, since)
       } catch (error) {
         // Two asked at the same moment, and the other one was first.
-        const winner = isConflict(error) ? holderOf(await read(), now()) : null
+        const winner = isConflict(error) ? holderOf(await read(), await serverTime()) : null
         if (winner) return winner
         throw error
       }

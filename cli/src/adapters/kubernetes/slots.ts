@@ -6,6 +6,7 @@ import type {
   V1Service,
   V1ServiceList,
 } from '@kubernetes/client-node'
+import { failed } from '../../errors.ts'
 import type { Slots, Store } from '../../release/ports.ts'
 import {
   type EnvironmentState,
@@ -61,10 +62,17 @@ export const createSlots = (
       })
       return written.metadata?.resourceVersion ?? ''
     },
-    async deleteSlot(service, color) {
+    async deleteSlot(service, { color, revision }) {
       const path = `${deployments}/${slotName(service, color)}`
       const found = await api.get<V1Deployment>(path)
       if (!found) return
+      if (found.metadata?.labels?.[labels.revision] !== revision) {
+        throw failed({
+          code: 'conflict',
+          message: `${service} ${color} was deployed anew meanwhile.`,
+          hint: 'See `shopctl status` and run the command again.',
+        })
+      }
       const { uid, resourceVersion } = found.metadata ?? {}
       await api.send('DELETE', path, {
         kind: 'DeleteOptions',

@@ -96,13 +96,12 @@ export const createWorkloads = (api: KubernetesApi, namespace: string): Workload
       const content = await text(response)
       return response.statusCode === 200 ? content.trimEnd() : ''
     },
-    async clearFailedJob(name) {
+    async clearFailedJob(name, signal) {
       const job = await api.get<V1Job>(`${jobs}/${name}`)
       if (!job || !hasFailed(job)) return
       // In the foreground, so that the name is free again when the chart looks.
       await api.send('DELETE', `${jobs}/${name}`, { propagationPolicy: 'Foreground' })
       const gone = ([found = []]: unknown[][]): true | null => (found.length === 0 ? true : null)
-      const signal = AbortSignal.timeout(15_000)
       await awaitObjects(api, [`${jobs}?${named(name)}`], gone, { timeoutMs: 14_000, signal })
     },
   }

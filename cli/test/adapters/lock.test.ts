@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createLock } from '../../src/adapters/kubernetes/lock.ts'
+import type { Held } from '../../src/release/ports.ts'
+import { createFakeApi, type FakeApi } from '../fakes/kubernetes-api.ts'
+
+const path = '/apis/coordination.k8s.io/v1/namespaces/shop/leases/shopctl'
+let api: FakeApi
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: Date.parse('2026-01-01T12:00:00Z') })
+  api = createFakeApi(Date.now)
+})
+afterEach(() => vi.useRealTimers())
+
+/** The lock as a machine sees it whose clock is wrong by `skewMs`. */
+const lockOf = (holder: string, skewMs = 0) =>
+  createLock(api, 'shop', { holder, now: () => Date.now() + skewMs })
+
+const take = async (holder: string, skewMs = 0): Promise<Held> => {
+  const held = await lockOf(holder, skewMs).acquire('deploy')
+  if (!('release' in held)) throw new Error(`${held.holder} has it`)
+  return held
+}
+
+/** The lease of a holder that was killed just now. */
+const leaveBehind = async (): Promise<void> => {
+  const held = await take('dead@there 7')
+  const lease = api.objects.get(path)
+  await held.release()
+  if (lease) api.objects.set(path, lease)
+}
+
+describe('a lock', () => {
+  const skews = [-3_600_000, -16_000, 0, 16_000, 3_600_000]
+  it.each(skews)('is held for a machine whose clock is %i ms off', async (skew) => {
+    await take('me@here 1')
+    await vi.advanceTimersByTimeAsync(14_000)
+    const other = lockOf('you@there 2', skew)
+    expect(await other.acquire('switch')).toMatchObject({ holder: 'me@here 1' })
+    expect(await other.lockHolder()).toMatchObject({ holder: 'me@here 1' })
+  })
+
+  it.each(skews)('that a machine %i ms off holds is seen to be held', async (skew) => {
+    const held = await take('me@here 1', skew)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(await lockOf('you@there 2').lockHolder()).toMatchObject({ holder: 'me@here 1' })
+    expect(held.lost.aborted).toBe(false)
+  })
+
+  it('of a holder that was killed ends after 15 s, and no sooner', async () => {
+    await leaveBehind()
+    vi.setSystemTime(Date.now() + 15_000)
+    expect(await lockOf('you@there 2').acquire('switch')).toMatchObject({ holder: 'dead@there 7' })
+    vi.setSystemTime(Date.now() + 1_000)
+    expect(await lockOf('you@there 2').acquire('switch')).toHaveProperty('release')
+  })
+
+  it('stays ours when the answer to a renewal was lost', async () => {
+    const held = await take('me@here 1')
+    api.faults.loseAnswers = 1
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(held.lost.aborted).toBe(false)
+    await held.release()
+    expect(api.objects.has(path)).toBe(false)
+  })
+
+  it('is lost when somebody else took it', async () => {
+    const held = await take('me@here 1')
+    const lease = api.objects.get(path)
+    const spec = { holderIdentity: 'you@there 2', renewTime: new Date().toISOString() }
+    api.objects.set(path, { ...lease, ...{ spec }, metadata: { resourceVersion: 'theirs' } })
+    await vi.advanceTimersByTimeAsync(4_000)
+    expect(held.lost.aborted).toBe(true)
+    await held.release()
+    expect(api.objects.has(path)).toBe(true)
+  })
+
+  it('is lost when it could not be renewed for 15 s, and not when the API server is away for a moment', async () => {
+    const held = await take('me@here 1')
+    api.faults.away = true
+    await vi.advanceTimersByTimeAsync(11_000)
+    api.faults.away = false
+    await vi.advanceTimersByTimeAsync(6_000)
+    api.faults.away = true
+    expect(held.lost.aborted).toBe(false)
+    await vi.advanceTimersByTimeAsync(16_000)
+    expect(held.lost.aborted).toBe(true)
+  })
+
+  it('is lost to a laptop that slept, whose monotonic clock stood still', async () => {
+    const held = await take('me@here 1')
+    vi.setSystemTime(Date.now() + 16_000)
+    await vi.advanceTimersByTimeAsync(250)
+    expect(held.lost.aborted).toBe(true)
+  })
+})

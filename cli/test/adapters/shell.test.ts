@@ -1,0 +1,33 @@
+// The shell against real programs.
+import { describe, expect, it } from 'vitest'
+import { createShell } from '../../src/adapters/shell.ts'
+
+const shell = createShell()
+const sh = (script: string) => ({ program: 'sh', args: ['-c', script] })
+
+describe('shell', () => {
+  it('hands back output and exit code', async () => {
+    expect(await shell.run(sh('echo out; echo err >&2; exit 3'))).toMatchObject({
+      exitCode: 3,
+      stdout: 'out',
+      stderr: 'err',
+    })
+  })
+
+  it('fails with the last lines of stderr when a check fails', async () => {
+    const failing = shell.check(sh('seq 100 >&2; exit 1'))
+    await expect(failing).rejects.toMatchObject({ kind: 'failed', code: 'program-failed' })
+    await expect(failing).rejects.toThrow(/\n100$/)
+    await expect(failing).rejects.not.toThrow(/\n88\n/)
+  })
+
+  it('takes a program that ended of Ctrl-C for an interruption, not for a failure', async () => {
+    await expect(shell.check(sh('kill -INT $$'))).rejects.toMatchObject({ kind: 'interrupted' })
+  })
+
+  it('says which program is missing', async () => {
+    const missing = shell.run({ program: 'no-such-program', args: [] })
+    await expect(missing).rejects.toThrow(/no-such-program/)
+    await expect(missing).rejects.toMatchObject({ kind: 'refused', code: 'program-missing' })
+  })
+})

@@ -1,0 +1,83 @@
+// An API server in memory: objects by path under optimistic locking, with a clock of its own.
+import type { IncomingMessage } from 'node:http'
+import { PassThrough } from 'node:stream'
+import type { KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
+import { failed } from '../../src/errors.ts'
+
+interface Stored {
+  metadata?: { name?: string; uid?: string; resourceVersion?: string }
+}
+
+export interface FakeApi extends KubernetesApi {
+  objects: Map<string, Stored>
+  /** Methods and paths of what was changed. */
+  changes: string[]
+  faults: {
+    /** So many writes are carried out, and their answers never arrive. */
+    loseAnswers: number
+    /** Nothing gets through. */
+    away: boolean
+  }
+}
+
+const conflict = (path: string): Error => failed({ code: 'conflict', message: `${path}: conflict` })
+const unreachable = (): Error => failed({ code: 'cluster-unreachable', message: 'no answer' })
+
+/** `time` is the server's clock, in milliseconds. */
+export const createFakeApi = (time: () => number): FakeApi => {
+  let version = 0
+  const objects = new Map<string, Stored>()
+  const changes: string[] = []
+  const faults = { loseAnswers: 0, away: false }
+  const reach = (): void => {
+    if (faults.away) throw unreachable()
+  }
+  const write = (method: string, path: string, body: Stored & { preconditions?: object }) => {
+    const target = method === 'POST' ? `${path}/${body.metadata?.name}` : path
+    const found = objects.get(target)
+    const expected =
+      method === 'DELETE'
+        ? (body.preconditions as Stored['metadata'])?.resourceVersion
+        : body.metadata?.resourceVersion
+    const fits = method === 'POST' ? !found : found?.metadata?.resourceVersion === expected
+    if (!fits) throw conflict(target)
+    changes.push(`${method} ${target}`)
+    if (method === 'DELETE') {
+      objects.delete(target)
+      return {}
+    }
+    version += 1
+    const metadata = { ...body.metadata, resourceVersion: String(version) }
+    objects.set(target, structuredClone({ ...body, metadata }))
+    return { ...body, metadata }
+  }
+  return {
+    objects,
+    changes,
+    faults,
+    async get<T>(path: string) {
+      reach()
+      return (structuredClone(objects.get(path)) ?? null) as T | null
+    },
+    async send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body: unknown) {
+      reach()
+      const answer = write(method, path, body as Stored)
+      if (faults.loseAnswers > 0) {
+        faults.loseAnswers -= 1
+        throw unreachable()
+      }
+      return answer as T
+    },
+    async apply() {
+      throw new Error('no server-side apply here')
+    },
+    async open() {
+      reach()
+      const headers = { date: new Date(time()).toUTCString() }
+      return Object.assign(new PassThrough(), {
+        headers,
+        statusCode: 200,
+      }) as unknown as IncomingMessage
+    },
+  }
+}

@@ -1,0 +1,242 @@
+// The database, the broker, the registry or the cluster goes away, at the start and in the middle: what serves stays.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { settle, startShoppers } from '../../../services/test/shoppers.ts'
+import {
+  colors,
+  copyTree,
+  edgeUrl,
+  ensureLive,
+  kubectlOk,
+  other,
+  platformEnv,
+  shopctl,
+  shopctlOk,
+  startShopctl,
+  status,
+  type Tree,
+  until,
+} from './shop.ts'
+
+/** A way on loopback to a port of the platform, which can be cut; `refuse` ends a connection by its first bytes. */
+const openWay = async (host: string, port: number, refuse = (_: string): boolean => false) => {
+  const sockets = new Set<Socket>()
+  const server = createServer((client) => {
+    const upstream = connect(port, host)
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        client.destroy()
+        upstream.destroy()
+        sockets.delete(socket)
+      })
+    }
+    client.on('data', (chunk) => {
+      if (refuse(chunk.toString('latin1'))) client.destroy()
+      else upstream.write(chunk)
+    })
+    upstream.pipe(client)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    cut(): void {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+/** Makes environment `test` of a copy one that names a context and a registry of its own. */
+const reachBy = (tree: Tree, context: string, registry: string): Promise<void> =>
+  tree.edit(
+    'shopctl.yaml',
+    /(\n {2}test:\n(?: {4}.*\n)*? {4}cluster: )embedded/,
+    `$1{ context: ${context}, registry: ${registry} }`,
+  )
+
+/** A new payment service that takes its time to start, so that a test can act before it is ready. */
+const slowPayment = async (tree: Tree): Promise<void> => {
+  const file = join(tree.dir, 'services/payment/main.ts')
+  const pause = `await new Promise((resolve) => setTimeout(resolve, 6_000)) // ${Date.now()}\n`
+  await writeFile(file, `${pause}${await readFile(file, 'utf8')}`)
+  await shopctlOk(['build', '--service', 'payment'], { cwd: tree.dir })
+  await shopctlOk(['push', '--service', 'payment'], { cwd: tree.dir })
+}
+
+const stop = async (name: string): Promise<void> => {
+  await kubectlOk('scale', `statefulset/${name}`, '--replicas=0')
+  await kubectlOk('wait', '--for=delete', `pod/${name}-0`, '--timeout=60s')
+}
+
+const start = async (name: string): Promise<void> => {
+  await kubectlOk('scale', `statefulset/${name}`, '--replicas=1')
+  const ready = '--for=jsonpath={.status.readyReplicas}=1'
+  await kubectlOk('wait', ready, `statefulset/${name}`, '--timeout=90s')
+  const deployments = ['deployment', '-l', 'app.kubernetes.io/part-of=shop']
+  await kubectlOk('wait', '--for=condition=available', ...deployments, '--timeout=90s')
+}
+
+describe('outages', { timeout: 240_000 }, () => {
+  let tree: Tree
+  let before: Record<string, string | null>
+  beforeAll(ensureLive)
+  beforeEach(async () => {
+    tree = await copyTree()
+    before = colors(await status())
+  })
+  afterEach(async () => {
+    await tree.remove()
+    expect((await fetch(`${edgeUrl}/healthz`)).status).toBe(200)
+  })
+
+  test('the cluster out of reach: says which and how it was addressed', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'kubeconfig-'))
+    await reachBy(tree, 'gone', '127.0.0.1:5000')
+    await writeFile(
+      join(dir, 'config'),
+      `apiVersion: v1
+kind: Config
+clusters: [{ name: gone, cluster: { server: "https://127.0.0.1:1" } }]
+users: [{ name: gone, user: {} }]
+contexts: [{ name: gone, context: { cluster: gone, user: gone } }]
+`,
+    )
+    const { exitCode, stderr } = await shopctl(['status'], {
+      cwd: tree.dir,
+      env: { KUBECONFIG: join(dir, 'config') },
+    })
+    await rm(dir, { recursive: true })
+    expect(stderr).toContain('https://127.0.0.1:1')
+    expect(exitCode).toBe(2)
+  })
+
+  test('the registry out of reach: says which', async () => {
+    await reachBy(tree, 'embedded', '127.0.0.1:1')
+    const { exitCode, stderr } = await shopctl(['push', '--service', 'payment'], {
+      cwd: tree.dir,
+      env: await platformEnv(),
+    })
+    expect(stderr).toContain('127.0.0.1:1')
+    expect(exitCode).toBe(2)
+  })
+
+  test.each(['rabbitmq', 'postgres'])(
+    '%s killed under load: every order that was accepted comes to its end',
+    async (name) => {
+      const shoppers = startShoppers(edgeUrl, { clients: 4, pauseMs: 100 })
+      await sleep(1_000)
+      await kubectlOk('delete', 'pod', `${name}-0`, '--grace-period=0', '--force')
+      await kubectlOk(
+        'wait',
+        '--for=jsonpath={.status.readyReplicas}=1',
+        `statefulset/${name}`,
+        '--timeout=90s',
+      )
+      await until('orders are accepted again', async () => {
+        const last = shoppers.exchanges.at(-1)
+        return last?.status === 202 || last?.status === 200
+      })
+      await sleep(1_000)
+      await shoppers.stop()
+      const orders = await settle(edgeUrl, shoppers.placed, 60_000)
+      expect(orders.filter(({ status: end }) => end === 'confirmed')).toHaveLength(
+        shoppers.placed.length,
+      )
+    },
+  )
+
+  test.each([
+    ['postgres', /postgres|database/i],
+    ['rabbitmq', /rabbitmq|broker/i],
+  ])('%s down when a deploy starts: refused, and what serves stays', async (name, says) => {
+    await slowPayment(tree)
+    await stop(name)
+    try {
+      const { exitCode, stderr } = await shopctl(['deploy', '--service', 'payment'], {
+        cwd: tree.dir,
+      })
+      expect(stderr).toMatch(says)
+      expect(exitCode).toBe(2)
+    } finally {
+      await start(name)
+    }
+    expect(colors(await status())).toEqual(before)
+  })
+
+  test.each([
+    ['postgres', /postgres|database/i],
+    ['rabbitmq', /rabbitmq|broker/i],
+  ])(
+    '%s going down in the middle of a deploy: says what is missing, the next one works',
+    async (name, says) => {
+      await slowPayment(tree)
+      const run = startShopctl(['deploy', '--service', 'payment', '--timeout', '25s'], tree.dir)
+      const color = other(before.payment)
+      await until('new pods are started', async () => {
+        const selector = `app.kubernetes.io/name=payment,shopctl.dev/color=${color}`
+        const pods = await kubectlOk('get', 'pods', '-l', selector, '-o', 'name')
+        return run.child.exitCode !== null || pods !== ''
+      })
+      await stop(name)
+      try {
+        const [code] = await run.ended
+        expect(run.stderr()).toMatch(says)
+        expect(code).toBe(1)
+        expect(colors(await status())).toEqual(before)
+      } finally {
+        await start(name)
+      }
+      await shopctlOk(['deploy', '--service', 'payment'], { cwd: tree.dir })
+    },
+  )
+
+  test('the cluster lost in the middle of a deploy: says so, and the next one works', async () => {
+    await slowPayment(tree)
+    const tools = await platformEnv()
+    const way = await openWay('10.245.0.1', 6443)
+    const file = join(tree.dir, 'kubeconfig')
+    const config = parse(await readFile(String(tools.KUBECONFIG), 'utf8'))
+    const server = `https://127.0.0.1:${way.port}`
+    Object.assign(config.clusters[0].cluster, { server, 'tls-server-name': 'kubernetes' })
+    await writeFile(file, stringify(config))
+    await reachBy(tree, config['current-context'], '127.0.0.1:5000')
+    const run = startShopctl(['deploy', '--service', 'payment'], tree.dir, {
+      ...tools,
+      KUBECONFIG: file,
+    })
+    await until('it holds the lock', async () => {
+      return run.child.exitCode !== null || (await status()).lock !== null
+    })
+    await sleep(2_000)
+    way.cut()
+    const [code] = await run.ended
+    expect(run.stderr()).toContain(server)
+    expect(code).toBe(1)
+    expect(colors(await status())).toEqual(before)
+    await until('its lock runs out', async () => (await status()).lock === null)
+    await tree.edit('shopctl.yaml', /cluster: \{ context.*/, 'cluster: embedded')
+    await shopctlOk(['deploy', '--service', 'payment'], { cwd: tree.dir })
+  })
+
+  test('the registry lost in the middle of a push: says which, and the next one works', async () => {
+    await tree.append('services/payment/main.ts', `\n// ${Date.now()}\n`)
+    const way = await openWay('127.0.0.1', 5000, (head) => /^(POST|PATCH|PUT) /.test(head))
+    await reachBy(tree, 'embedded', `127.0.0.1:${way.port}`)
+    const options = { cwd: tree.dir, env: await platformEnv() }
+    await shopctlOk(['build', '--service', 'payment'], options)
+    const { exitCode, stderr } = await shopctl(['push', '--service', 'payment'], options)
+    way.cut()
+    expect(stderr).toContain(`127.0.0.1:${way.port}`)
+    expect(exitCode).toBe(1)
+    await tree.edit('shopctl.yaml', /cluster: \{ context.*/, 'cluster: embedded')
+    await shopctlOk(['build', '--service', 'payment'], { cwd: tree.dir })
+    await shopctlOk(['push', '--service', 'payment'], { cwd: tree.dir })
+  })
+})
