@@ -46,6 +46,8 @@ export interface Definition<Shape extends z.ZodRawShape> {
 }
 
 const migrationPollMs = 250
+/** Less than the kubelet waits for an answer, so that the answer says what is missing. */
+const databaseAnswersMs = 1_500
 /** Until kube-proxy everywhere has heard that this pod is ending, requests keep coming. */
 const endpointsConvergeMs = 2_000
 /** After that, keep-alive clients have been told to leave, or are idle. */
@@ -118,11 +120,17 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
 
   async function readiness(): Promise<Answer> {
     if (ending) return { status: 503, body: { ready: false, reason: 'ending' } }
-    await database.query('SELECT 1')
+    const answers = await Promise.race([
+      database.query('SELECT 1').then(
+        () => true,
+        () => false,
+      ),
+      setTimeout(databaseAnswersMs, false, { ref: false }),
+    ])
     // Only a start needs the broker: later the outbox keeps the events, and while the broker is away a live pod has to
     // go on taking orders, and a standby has to stay good enough for a rollback.
-    const checks = { database: true, migrations: migrated, broker: bus.connected() }
-    const ready = migrated && (checks.broker || wasReady)
+    const checks = { database: answers, migrations: migrated, broker: bus.connected() }
+    const ready = answers && migrated && (checks.broker || wasReady)
     wasReady ||= ready
     return { status: ready ? 200 : 503, body: { ready, ...checks } }
   }

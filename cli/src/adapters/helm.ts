@@ -33,6 +33,8 @@ export const upgradeCommand = (
   // somebody changes of it between that lookup and helm's write, say its replicas, is set back.
   '--server-side=true',
   '--force-conflicts',
+  // The API server validates what it is given; helm's own reading of the schema takes most of its time.
+  '--disable-openapi-validation',
   '--history-max',
   '5',
   ...(release.wait ? ['--wait', '--timeout', '3m'] : []),
