@@ -68,7 +68,7 @@ describe('helm', () => {
       { namespace: 'shop', context: null },
     )
     expect(args.join(' ')).toBe(
-      'upgrade --install order charts/app --namespace shop --values a.yaml --values b.yaml --values - --reset-values --server-side=true --force-conflicts --history-max 5',
+      'upgrade --install order charts/app --namespace shop --values a.yaml --values b.yaml --values - --reset-values --server-side=true --force-conflicts --disable-openapi-validation --history-max 5',
     )
   })
 

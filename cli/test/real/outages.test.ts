@@ -177,12 +177,13 @@ contexts: [{ name: gone, context: { cluster: gone, user: gone } }]
     '%s going down in the middle of a deploy: says what is missing, the next one works',
     async (name, says) => {
       await slowPayment(tree)
+      const selector = `app.kubernetes.io/name=payment,shopctl.dev/color=${other(before.payment)}`
+      const pods = async (): Promise<string[]> =>
+        (await kubectlOk('get', 'pods', '-l', selector, '-o', 'name')).split('\n').filter(Boolean)
+      const earlier = await pods()
       const run = startShopctl(['deploy', '--service', 'payment', '--timeout', '25s'], tree.dir)
-      const color = other(before.payment)
       await until('new pods are started', async () => {
-        const selector = `app.kubernetes.io/name=payment,shopctl.dev/color=${color}`
-        const pods = await kubectlOk('get', 'pods', '-l', selector, '-o', 'name')
-        return run.child.exitCode !== null || pods !== ''
+        return run.child.exitCode !== null || (await pods()).some((pod) => !earlier.includes(pod))
       })
       await stop(name)
       try {

@@ -24,6 +24,8 @@ import { awaitObjects } from './watch.ts'
 const managementPort = 9090
 /** A pod that does not answer in this time is silent. */
 const answerMs = 1_000
+/** Whether it is ready, a pod may first have to find out. */
+const readinessMs = 3_000
 
 const named = (name: string): string =>
   `fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`
@@ -35,11 +37,11 @@ export const createWorkloads = (api: KubernetesApi, namespace: string): Workload
   const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
   const slices = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`
 
-  const ask = async (pod: string, path: string): Promise<string> => {
+  const ask = async (pod: string, path: string, timeoutMs = answerMs): Promise<string> => {
     const response = await api.open({
       method: 'GET',
       path: `${pods}/${pod}:${managementPort}/proxy${path}`,
-      timeoutMs: answerMs,
+      timeoutMs,
     })
     return text(response)
   }
@@ -89,7 +91,7 @@ export const createWorkloads = (api: KubernetesApi, namespace: string): Workload
         return null
       }
     },
-    readiness: async (pod) => (await ask(pod, '/readyz')).trim().slice(0, 300),
+    readiness: async (pod) => (await ask(pod, '/readyz', readinessMs)).trim().slice(0, 300),
     async logs(pod, container, { lines, previous }) {
       const query = `container=${container}&tailLines=${lines}&previous=${previous}`
       const response = await api.open({ method: 'GET', path: `${pods}/${pod}/log?${query}` })
