@@ -36,7 +36,7 @@ export interface BusDeps {
   logger: Logger
 }
 
-/** One less than the database pool has connections, so that the pod stays able to say that it is ready. */
+/** One less than the database pool has connections: handlers alone cannot use it up. */
 const concurrency = 4
 /** A little more than are handled at once, so that nobody waits for the network. */
 const prefetchCount = 8

@@ -19,7 +19,7 @@ export interface Database extends Queries {
   close(): Promise<void>
 }
 
-/** One for each handler that may run at once, and one that stays free for readiness; pods share the server's 200. */
+/** Handlers take four at most; HTTP, relay and readiness share what is free. All pods share the server's 200. */
 const poolSize = 5
 const reconnectMs = 1_000
 

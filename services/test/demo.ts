@@ -146,9 +146,8 @@ const main = async (): Promise<void> => {
     shoppers = startShoppers(edgeUrl)
     await shopctl(copy, 'release', '--service', 'order')
     const after = await live('order')
-    const upToSwitch = shoppers.exchanges.length
     console.log(`\n  order: ${before} → ${after}`)
-    showExchanges('What the customers saw', shoppers.exchanges.slice(0, upToSwitch))
+    showExchanges('What the customers saw', shoppers.exchanges)
 
     console.log(chalk.bold.cyan('\n3. Back, and forward again, customers still ordering'))
     await shopctl(copy, 'rollback')

@@ -1,5 +1,6 @@
 // Moves live traffic and consumers of several services at once and proves it; switch and rollback are both this.
 import { failed, interrupted } from '../errors.ts'
+import { close, closed, recordIntent } from './operation.ts'
 import type { MovePlan } from './plan.ts'
 import type { Clock, Cluster, Progress } from './ports.ts'
 import { settleAll } from './settle.ts'
@@ -8,8 +9,6 @@ import {
   type Move,
   type MoveVerb,
   type Operation,
-  type Records,
-  type Release,
   type Side,
   sameTarget,
   type Target,
@@ -42,8 +41,6 @@ export interface Moved {
   services: Proof[]
 }
 
-const keptReleases = 100
-
 /** Throws when a new slot did not take over; a switch has then put every Service back. */
 export const move = async (
   ports: MovePorts,
@@ -51,15 +48,21 @@ export const move = async (
   plan: MovePlan,
   options: MoveOptions,
 ): Promise<Moved> => {
+  await checkSignal(ports)
   if (plan.moves.length === 0) return closeInterrupted(ports, state)
-  const operation = await recordIntent(ports, plan, options)
+  const operation = await recordIntent(ports, state, plan, options)
   const services = await takeOver(ports, state, plan, operation, options.timeoutMs)
   // From here on the new slots serve: nothing that goes wrong takes traffic away from them.
   const { progress } = ports
   for (const line of await outgoing(ports, operation.services)) progress.warn(line)
-  await pointPreviews(ports, operation.services).catch((problem) =>
-    progress.warn(`a preview Service still leads to another slot: ${said(problem)}`),
-  )
+  await checkOurs(ports, operation)
+  try {
+    await pointPreviews(ports, operation.services)
+  } catch (problem) {
+    // After a rollback the preview Service still offers the bad slot to the next switch: not done until it is moved.
+    if (operation.verb === 'rollback') throw previewNotMoved(problem)
+    progress.warn(`a preview Service still leads to another slot: ${said(problem)}`)
+  }
   await closeDone(ports, operation)
   return { release: operation.id, services }
 }
@@ -71,9 +74,10 @@ const takeOver = async (
   operation: Operation,
   timeoutMs: number,
 ): Promise<Proof[]> => {
-  const versions = new Map<string, string>()
+  let versions: Map<string, string> | null = null
   try {
     await checkSignal(ports)
+    versions = new Map()
     await pointAll(ports, state, operation, versions)
     return await observe(ports, plan, timeoutMs)
   } catch (problem) {
@@ -88,52 +92,37 @@ const checkSignal = async ({ clock, signal }: MovePorts): Promise<void> => {
   if (signal.aborted) throw interrupted()
 }
 
+/** While this process was frozen, somebody may have taken the lock and gone on from here. */
+const checkOurs = async ({ cluster }: MovePorts, operation: Operation): Promise<void> => {
+  if ((await cluster.read()).records.operation?.id === operation.id) return
+  throw failed({
+    code: 'overtaken',
+    message: `The slots of ${operation.id} took over, but somebody else has ended it since.`,
+    hint: 'See `shopctl status` for what serves now.',
+  })
+}
+
+const previewNotMoved = (cause: unknown): Error =>
+  failed({
+    code: 'preview-not-moved',
+    message: `The earlier slots serve, but a preview Service still leads to another one: ${said(cause)}`,
+    hint: 'Run `shopctl rollback` again: it finishes this one.',
+    cause,
+  })
+
 const said = (problem: unknown): string =>
   problem instanceof Error ? problem.message : String(problem)
 
-const recordIntent = async (
-  { cluster, clock }: MovePorts,
-  plan: MovePlan,
-  { by, reason }: MoveOptions,
-): Promise<Operation> => {
-  const at = clock.now().toISOString()
-  const intend = (records: Records): Operation => ({
-    id: `r-${records.counter + 1}`,
-    verb: plan.kind,
-    at,
-    by,
-    reason,
-    services: plan.moves,
-  })
-  const records = await cluster.updateRecords((now) => ({
-    ...now,
-    counter: now.counter + 1,
-    history: now.operation ? closed(now.history, now.operation) : now.history,
-    operation: intend(now),
-  }))
-  if (!records.operation) throw new Error('the intent was written and is not there')
-  return records.operation
-}
-
-/** How an interrupted operation enters the history once a rollback has dealt with it. */
-const closed = (history: readonly Release[], operation: Operation): Release[] =>
-  bounded([
-    ...history,
-    { ...operation, outcome: operation.verb === 'rollback' ? 'done' : 'undone' },
-  ])
-
-const bounded = (history: Release[]): Release[] => history.slice(-keptReleases)
-
-const closeInterrupted = async (
-  { cluster }: MovePorts,
-  state: EnvironmentState,
-): Promise<Moved> => {
+const closeInterrupted = async (ports: MovePorts, state: EnvironmentState): Promise<Moved> => {
+  const { cluster } = ports
+  const { operation } = state.records
+  if (operation?.verb === 'rollback') await pointPreviews(ports, operation.services)
   await cluster.updateRecords((now) => ({
     ...now,
     history: now.operation ? closed(now.history, now.operation) : now.history,
     operation: null,
   }))
-  return { release: state.records.operation?.id ?? '', services: [] }
+  return { release: operation?.id ?? '', services: [] }
 }
 
 /** Notes in `versions` the resourceVersion after each write, by service. */
@@ -203,19 +192,6 @@ const pointPreviews = async ({ cluster }: MovePorts, moves: readonly Move[]): Pr
   )
 }
 
-const close = async (
-  { cluster }: MovePorts,
-  operation: Operation,
-  outcome: Release['outcome'],
-): Promise<void> => {
-  await cluster.updateRecords((now) => {
-    // Closed already: by us, with the answer lost, or by the rollback of somebody else.
-    if (now.operation?.id !== operation.id) return now
-    const others = now.history.filter(({ id }) => id !== operation.id)
-    return { ...now, operation: null, history: bounded([...others, { ...operation, outcome }]) }
-  })
-}
-
 const closeDone = async (ports: MovePorts, operation: Operation): Promise<void> => {
   const again = (): Promise<void> => close(ports, operation, 'done')
   try {
@@ -233,17 +209,18 @@ const closeDone = async (ports: MovePorts, operation: Operation): Promise<void> 
   }
 }
 
-/** Puts every Service back that was written; if that fails too, the intent stays and `rollback` finishes it. */
+/** Puts every Service back that was written, none when `versions` is null; if that fails too, the intent stays and `rollback` finishes it. */
 const putBack = async (
   ports: MovePorts,
   operation: Operation,
-  versions: ReadonlyMap<string, string>,
+  versions: ReadonlyMap<string, string> | null,
   problem: unknown,
 ): Promise<void> => {
   const { cluster, progress } = ports
   try {
     // Somebody else dealt with it while this process was frozen: nothing here is ours any more.
     if ((await cluster.read()).records.operation?.id !== operation.id) return
+    if (!versions) return await close(ports, operation, 'undone')
     await progress.step('put back what was switched', async () => {
       await settleAll(
         operation.services.map(async ({ name, from, to }) => {

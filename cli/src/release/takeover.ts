@@ -17,7 +17,7 @@ export interface Takeover {
 
 const pollMs = 40
 const outgoingMs = 5_000
-const listAgainMs = 500
+const listAgainMs = 2_000
 
 /** Whether the Service leads to these pods alone within the time. They are listed anew: one may be replaced meanwhile. */
 export const awaitOnly = async (
@@ -26,8 +26,9 @@ export const awaitOnly = async (
   list: () => Promise<string[]>,
   { from, timeoutMs, empty }: { from: number; timeoutMs: number; empty: boolean },
 ): Promise<boolean> => {
+  const listed = patiently(list, signal)
   for (;;) {
-    const pods = await list()
+    const pods = await listed()
     const left = timeoutMs - (clock.monotonic() - from)
     const only = await cluster.awaitEndpoints(
       service,
@@ -41,6 +42,19 @@ export const awaitOnly = async (
   }
 }
 
+/** A list that fails once is the list of before: a slot is given its time whatever one request says. */
+const patiently = (list: () => Promise<string[]>, signal: AbortSignal): typeof list => {
+  let last: string[] = []
+  return async () => {
+    try {
+      last = await list()
+    } catch (problem) {
+      if (signal.aborted) throw problem
+    }
+    return last
+  }
+}
+
 /** `to` null: nothing is to serve, only the endpoints have to go. `from` is a time of `clock.monotonic()`. */
 export const awaitTakeover = async (
   ports: TakeoverPorts,
@@ -50,7 +64,7 @@ export const awaitTakeover = async (
 ): Promise<Takeover> => {
   const { cluster, clock, signal } = ports
   const elapsed = (): number => Math.round(clock.monotonic() - from)
-  const list = async (): Promise<string[]> => (to ? cluster.pods(name, to) : [])
+  const list = patiently(async () => (to ? cluster.pods(name, to) : []), signal)
   const only = await awaitOnly(ports, name, list, { from, timeoutMs, empty: !to })
   const endpointsMs = elapsed()
   const who = `${name} ${to?.color ?? ''}`.trim()
@@ -67,10 +81,11 @@ export const awaitTakeover = async (
     const reports = await Promise.all(waiting.map((pod) => cluster.role(pod)))
     const missing = waiting.filter((_, index) => !hasTakenOver(reports[index] ?? null))
     for (const pod of waiting) if (!missing.includes(pod)) done.add(pod)
-    if (missing.length === 0) return { endpointsMs, consumersMs: elapsed(), late: null }
+    if (missing.length === 0 && (done.size > 0 || !to))
+      return { endpointsMs, consumersMs: elapsed(), late: null }
     if (elapsed() > timeoutMs) {
       const says = describe(reports[waiting.indexOf(missing[0] ?? '')] ?? null)
-      const late = `${who}: ${missing.join(', ')} did not start to consume within ${timeoutMs / 1000} s (${says})`
+      const late = `${who}: ${missing.join(', ') || 'its pods'} did not start to consume within ${timeoutMs / 1000} s (${says})`
       return { endpointsMs, consumersMs: elapsed(), late }
     }
     await clock.sleep(pollMs, signal)
