@@ -3,11 +3,30 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Shell } from '../adapters/shell.ts'
+import { refused } from '../errors.ts'
 import type { Check } from './component.ts'
 import type { Item } from './store.ts'
 
-export const debianMirror = 'http://deb.debian.org/debian'
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
+
+/** The first archive of Debian itself among lines of `apt-get indextargets`; security updates are another one. */
+export const mirrorAmong = (targets: string): string | null =>
+  targets
+    .split('\n')
+    .map((uri) => uri.trim().replace(/\/$/, ''))
+    .find((uri) => uri.endsWith('/debian')) ?? null
+
+/** Debian's mirror as the machine's own sources name it. */
+export const debianMirror = async (shell: Shell): Promise<string> => {
+  const args = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages']
+  const mirror = mirrorAmong(await shell.check({ program: 'apt-get', args }))
+  if (mirror) return mirror
+  throw refused({
+    code: 'no-debian-mirror',
+    message: "No archive of Debian is among this machine's package sources.",
+    hint: 'Add one to /etc/apt/sources.list; its address ends in /debian.',
+  })
+}
 
 /** Package → suite. Unpacked, not installed: no service is started, nobody else's engine is touched. */
 type Selection = Readonly<Record<string, 'bookworm' | 'trixie'>>
@@ -48,8 +67,9 @@ const unpacked = (shell: Shell, name: string, selection: Selection): Item => ({
     await rm(apt, { recursive: true, force: true })
     await mkdir(join(apt, 'lists/partial'), { recursive: true })
     await mkdir(join(apt, 'cache/archives/partial'), { recursive: true })
+    const mirror = await debianMirror(shell)
     const sources = [...new Set(Object.values(selection))].map(
-      (suite) => `deb [signed-by=${keyring}] ${debianMirror} ${suite} main\n`,
+      (suite) => `deb [signed-by=${keyring}] ${mirror} ${suite} main\n`,
     )
     await writeFile(join(apt, 'sources.list'), sources.join(''))
     say('reading package lists')
@@ -113,15 +133,15 @@ export const installPackages = async (shell: Shell, packages: readonly string[])
   await shell.check(install)
 }
 
-/** Fetches a small file as apt would, proxies included. `scratch` is a folder to leave it in. */
-export const mirrorCheck = (scratch: string): Check => ({
-  registry: `Debian's mirror ${debianMirror}`,
+/** Fetches a small file from `mirror` as apt would, proxies included. `scratch` is a folder to leave it in. */
+export const mirrorCheck = (mirror: string, scratch: string): Check => ({
+  registry: `Debian's mirror ${mirror}`,
   command: {
     program: '/usr/lib/apt/apt-helper',
     args: [
       '-oAPT::Sandbox::User=root',
       'download-file',
-      `${debianMirror}/dists/trixie/InRelease`,
+      `${mirror}/dists/trixie/InRelease`,
       join(scratch, 'InRelease'),
     ],
   },

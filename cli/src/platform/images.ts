@@ -77,6 +77,7 @@ export const bootstrapArguments = (
   image: BaseImage,
   nodeFolder: string,
   output: string,
+  mirror: string,
 ): string[] => [
   '--mode=root',
   '--variant=minbase',
@@ -92,11 +93,11 @@ export const bootstrapArguments = (
   ...image.options,
   image.suite,
   output,
-  debianMirror,
+  mirror,
 ]
 
 const fingerprint = (image: BaseImage): string =>
-  hashOf([JSON.stringify(image), ...bootstrapArguments(image, '', '')])
+  hashOf([JSON.stringify(image), ...bootstrapArguments(image, '', '', '')])
 
 // Read from the registry's folder: the answer is wanted before the registry runs.
 const tagExists = (layout: Layout, repository: string, tag: string): boolean =>
@@ -152,7 +153,7 @@ export const makeImage = async (tools: ImageTools, image: BaseImage): Promise<vo
   const archive = join(folder, 'image.tar')
   await shell.check({
     program: 'mmdebstrap',
-    args: bootstrapArguments(image, node, archive),
+    args: bootstrapArguments(image, node, archive, await debianMirror(shell)),
     // Where it bootstraps: an interrupted run is found and cleared there.
     env: { TMPDIR: folder },
   })

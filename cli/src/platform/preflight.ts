@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { type ErrorDetail, refused } from '../errors.ts'
 import { listMembers } from './cgroups.ts'
 import type { Check } from './component.ts'
-import { mirrorCheck, missingPackages } from './debian.ts'
+import { debianMirror, mirrorCheck, missingPackages } from './debian.ts'
 import { missingImages } from './images.ts'
 import { findGo, goCheck } from './kubernetes.ts'
 import { edgeUrl, type Layout, network, previewUrl, registry } from './layout.ts'
@@ -177,7 +177,7 @@ const neededChecks = async (
   // Without a Go of its own the machine gets Debian's, and that is not there to ask with.
   const go = lacks(items.kubernetes) ? await findGo(shell) : null
   return [
-    ...(debian ? [mirrorCheck(scratch)] : []),
+    ...(debian ? [mirrorCheck(await debianMirror(shell), scratch)] : []),
     ...(npm ? [npmCheck(scratch)] : []),
     ...(go ? [goCheck(go, scratch)] : []),
   ]

@@ -1,7 +1,7 @@
 // The argument vectors of other programs, and what the command prints.
 import { expect, it } from 'vitest'
 import { describeDown, describeStatus, exportLines } from '../../src/commands/platform.ts'
-import { aptOptions, missingPackages } from '../../src/platform/debian.ts'
+import { aptOptions, mirrorAmong, missingPackages } from '../../src/platform/debian.ts'
 import { baseImages, bootstrapArguments } from '../../src/platform/images.ts'
 import { buildArguments, isNewEnough } from '../../src/platform/kubernetes.ts'
 import { setUpCommands } from '../../src/platform/network.ts'
@@ -36,9 +36,9 @@ it('installs only packages whose files are missing', () => {
 })
 
 it.each(baseImages)('bootstraps $repository from $suite with its user', (image) => {
-  const args = bootstrapArguments(image, '/node', '/out.tar')
+  const args = bootstrapArguments(image, '/node', '/out.tar', 'http://mirror/debian')
   const { name, id } = image.user
-  expect(args.slice(-3)).toEqual([image.suite, '/out.tar', 'http://deb.debian.org/debian'])
+  expect(args.slice(-3)).toEqual([image.suite, '/out.tar', 'http://mirror/debian'])
   expect(args).toContain(`--include=${image.packages.join(',')}`)
   expect(args.find((arg) => arg.includes(`${name}:x:${id}:${id}:`))).toBeDefined()
 })
@@ -93,4 +93,13 @@ it('shows the machine before and after, and what is kept', () => {
   expect(text).toMatch(/processes +61 +0/)
   expect(text).toMatch(/network interfaces +2 +0/)
   expect(text).toMatch(/Kept:\n {2}\/cache/)
+})
+
+it.each([
+  ['http://a/debian-security/\nhttp://b/debian/\nhttp://c/debian/', 'http://b/debian'],
+  ['http://a/debian', 'http://a/debian'],
+  ['http://a/debian-security/\nhttp://packages.example/apt/', null],
+  ['', null],
+])('finds the mirror of Debian among %j', (targets, mirror) => {
+  expect(mirrorAmong(targets)).toBe(mirror)
 })

@@ -13,7 +13,7 @@ const fine: Facts = {
   neededDisk: 10 * GiB,
   freeMemory: 4 * GiB,
   neededMemory: 4 * GiB,
-  cacheFolder: '/root/.cache/shopctl',
+  cacheFolder: '/home/ada/.cache/shopctl',
   hasApt: true,
   hasCgroups: true,
   busyPorts: [],
@@ -33,7 +33,7 @@ it.each<[Partial<Facts>, string, RegExp]>([
   [{ otherPlatform: '/home/a/.cache/shopctl' }, 'other-platform', /\/home\/a\/\.cache\/shopctl/],
   [{ hasApt: false }, 'not-debian', /apt-get/],
   [{ hasCgroups: false }, 'no-cgroups', /cgroup/],
-  [{ freeDisk: 10 * GiB - 1 }, 'disk-space', /\/root\/\.cache\/shopctl has 10\.0 GiB/],
+  [{ freeDisk: 10 * GiB - 1 }, 'disk-space', /\/home\/ada\/.cache\/shopctl has 10\.0 GiB/],
   [{ freeMemory: 3.5 * GiB }, 'memory', /3\.5 GiB .* 4\.0 GiB are needed/],
   [
     { busyPorts: [{ address: '127.0.0.1', port: 5000, owner: nginx }] },
