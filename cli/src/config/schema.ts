@@ -76,5 +76,4 @@ export const configSchema = z.strictObject({
 })
 
 export type Config = z.infer<typeof configSchema>
-export type ServiceConfig = z.infer<typeof service>
 export type EnvironmentConfig = z.infer<typeof environment>

@@ -1,5 +1,4 @@
 // The daemons of the platform in the order in which they start: each group needs those before it.
-import { join } from 'node:path'
 import type { Shell } from '../adapters/shell.ts'
 import type { Component, Machine } from './component.ts'
 import { containerd } from './components/containerd.ts'
@@ -16,7 +15,7 @@ import { provisioner } from './components/provisioner.ts'
 import { registry } from './components/registry.ts'
 import { enginesItem } from './debian.ts'
 import { missingImages } from './images.ts'
-import { kubernetesItem } from './kubernetes.ts'
+import { kubernetesItem, kubernetesProgram } from './kubernetes.ts'
 import type { Layout } from './layout.ts'
 import { clientsItem } from './npm.ts'
 import { type Item, isStored, storedAt } from './store.ts'
@@ -40,7 +39,7 @@ export const isBuilt = (layout: Layout, items: Items): boolean =>
 
 export const machineOf = (layout: Layout, items: Items): Machine => ({
   layout,
-  kubernetes: join(storedAt(layout, items.kubernetes), 'kubernetes'),
+  kubernetes: kubernetesProgram(storedAt(layout, items.kubernetes)),
   debian: storedAt(layout, items.engines),
 })
 
