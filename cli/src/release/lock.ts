@@ -1,5 +1,5 @@
 // One change at a time per environment: whoever changes something holds its lock.
-import { failed, refused } from '../errors.ts'
+import { failed, refused, ShopctlError } from '../errors.ts'
 import type { Lock } from './ports.ts'
 
 /** Runs `change` under the lock; it has to stop when the signal it gets aborts. */
@@ -21,10 +21,11 @@ export const withLock = async <T>(
     return await change(AbortSignal.any([signal, held.lost]))
   } catch (error) {
     if (!held.lost.aborted) throw error
+    const { reason } = held.lost
+    const why = reason instanceof ShopctlError ? ` ${reason.message}` : ''
     throw failed({
       code: 'lock-lost',
-      message:
-        'The lock is lost: this command did not renew it in time, and someone else may hold it.',
+      message: `The lock is lost: this command did not renew it in time, and someone else may hold it.${why}`,
       hint: 'See `shopctl status`, then run the command again.',
       cause: error,
     })

@@ -140,7 +140,10 @@ export interface LockHolder {
 }
 
 export interface Held {
-  /** Aborts when someone else took the lock or may have, say after this process was frozen. */
+  /**
+   * Aborts when someone else took the lock or may have, say after this process was frozen; its reason is the error of
+   * the last renewal that failed.
+   */
   lost: AbortSignal
   release(): Promise<void>
 }

@@ -85,6 +85,7 @@ describe('a lock', () => {
     expect(held.lost.aborted).toBe(false)
     await vi.advanceTimersByTimeAsync(16_000)
     expect(held.lost.aborted).toBe(true)
+    expect(held.lost.reason).toMatchObject({ code: 'cluster-unreachable' })
   })
 
   it('is lost to a laptop that slept, whose monotonic clock stood still', async () => {

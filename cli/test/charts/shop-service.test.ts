@@ -240,7 +240,17 @@ describe('the other slot', () => {
           spec ? [[`order-${other}`, spec]] : [],
         )
       }),
-      { numRuns: 25 },
+      // A plain `.` is text to one YAML reader and a number to another.
+      {
+        numRuns: 25,
+        examples: [
+          [
+            'blue',
+            { replicas: 1, config: {}, terminationGracePeriodSeconds: 1 },
+            { replicas: 0, minReadySeconds: 0, template: { image: '.', env: [] } },
+          ],
+        ],
+      },
     )
   })
 })

@@ -76,6 +76,7 @@ export const createLock = (
     let lease = taken
     let sinceRenewed = sinceTaken
     let turn: Promise<void> | null = null
+    let renewalError: unknown
     const isOurs = ({ spec }: V1Lease): boolean =>
       spec?.holderIdentity === holder && String(spec.acquireTime) === acquired
     const renew = async (): Promise<void> => {
@@ -83,7 +84,9 @@ export const createLock = (
       try {
         lease = await write(lease, reason, { acquired, renewed: microTime(await serverTime()) })
         sinceRenewed = since
+        renewalError = undefined
       } catch (error) {
+        renewalError = error
         // An API server that is away for a moment leaves the lease as it is.
         if (isConflict(error)) await afterConflict()
       }
@@ -93,7 +96,7 @@ export const createLock = (
         const found = await read()
         // Ours under another version: a renewal was carried out, and its answer was lost.
         if (found && isOurs(found)) lease = found
-        else lost.abort()
+        else lost.abort(renewalError)
       } catch {
         // Not known yet: the next renewal asks again.
       }
@@ -105,7 +108,7 @@ export const createLock = (
     }, renewMs)
     // Whoever was frozen for so long may have been replaced, whatever the next renewal says.
     const check = setInterval(() => {
-      if (sinceRenewed() > leaseSeconds * 1000) lost.abort()
+      if (sinceRenewed() > leaseSeconds * 1000) lost.abort(renewalError)
     }, checkMs)
     renewal.unref()
     check.unref()
