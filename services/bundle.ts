@@ -1,29 +1,22 @@
 // Bundles a service into services/<name>/dist, which is all that its image adds to Node.
 import { cp, rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
-
-const name = process.argv[2]
-if (!name || !/^[a-z][a-z-]*$/.test(name)) {
-  process.stderr.write('usage: node services/bundle.ts <service>\n')
-  process.exit(2)
-}
+import { type BuildOptions, build } from 'esbuild'
 
 const here = new URL('./', import.meta.url)
-const service = new URL(`${name}/`, here)
-const dist = new URL('dist/', service)
 
-await rm(dist, { recursive: true, force: true })
-await build({
+export const bundling = (service: string): BuildOptions => ({
   entryPoints: {
-    main: fileURLToPath(new URL('main.ts', service)),
+    main: fileURLToPath(new URL(`${service}/main.ts`, here)),
     migrate: fileURLToPath(new URL('kernel/migrate-job.ts', here)),
   },
-  outdir: fileURLToPath(dist),
+  outdir: fileURLToPath(new URL(`${service}/dist/`, here)),
   bundle: true,
   platform: 'node',
   target: 'node24',
   format: 'esm',
+  // The places where tests kill the process are not there.
+  define: { 'process.env.SHOP_FAULT': 'undefined' },
   // Names stay, so that stack traces can be read.
   minifySyntax: true,
   minifyWhitespace: true,
@@ -36,4 +29,15 @@ await build({
   external: ['pg-native'],
   logLevel: 'warning',
 })
-await cp(new URL('migrations/', service), new URL('migrations/', dist), { recursive: true })
+
+if (import.meta.main) {
+  const name = process.argv[2]
+  if (!name || !/^[a-z][a-z-]*$/.test(name)) {
+    process.stderr.write('usage: node services/bundle.ts <service>\n')
+    process.exit(2)
+  }
+  const dist = new URL(`${name}/dist/`, here)
+  await rm(dist, { recursive: true, force: true })
+  await build(bundling(name))
+  await cp(new URL(`${name}/migrations/`, here), new URL('migrations/', dist), { recursive: true })
+}

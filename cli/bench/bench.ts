@@ -1,10 +1,12 @@
 // `npm run bench`: the README's figures, measured in one run on the running platform, in environment `test`.
+// `npm run bench -- events` measures the event backbone alone.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { KubeConfig, type V1Pod, Watch } from '@kubernetes/client-node'
 import { createShell } from '../src/adapters/shell.ts'
 import {
   copyTree,
+  ensureLive,
   freshEnvironment,
   kubectlOk,
   namespace,
@@ -14,6 +16,7 @@ import {
   shopctlOk,
   status,
 } from '../test/real/shop.ts'
+import { benchEvents } from './events.ts'
 
 const shell = createShell()
 const rows: [what: string, measured: string, reach: string][] = []
@@ -84,93 +87,107 @@ const watchPods = async (run: () => Promise<void>): Promise<{ pods: number[]; jo
   }
 }
 
-const bare = await median(9, () => node('-e', '0'))
-const help = await median(9, () => node(launcher, '--help'))
-report(
-  '`shopctl --help`, cold',
-  `${help.toFixed(0)} ms, ${(help / bare).toFixed(1)} × a bare node`,
-  '≤ 200 ms',
-)
-
-const free = await (async () => {
-  await node(launcher, 'platform', 'down')
-  return memoryInUse()
-})()
-report(
-  '`platform up` when built',
-  seconds(await timed(() => node(launcher, 'platform', 'up'))),
-  '≤ 30 s',
-)
-report(
-  '`platform up` when up',
-  seconds(await timed(() => node(launcher, 'platform', 'up'))),
-  'safe to repeat',
-)
-
-await freshEnvironment()
-report('first `release` of four services', seconds(await timed(() => shopctlOk(['release']))), '')
-
-report('`build`, nothing changed', seconds(await median(3, () => shopctlOk(['build']))), '≤ 2 s')
-
-const tree = await copyTree()
-try {
-  const options = { cwd: tree.dir }
-  await shopctlOk(['build'], options)
-  await tree.edit(
-    'services/order/routes.ts',
-    "summary: 'Place an order'",
-    "summary: 'Place an order, bench'",
+const benchReleases = async (): Promise<void> => {
+  const bare = await median(9, () => node('-e', '0'))
+  const help = await median(9, () => node(launcher, '--help'))
+  report(
+    '`shopctl --help`, cold',
+    `${help.toFixed(0)} ms, ${(help / bare).toFixed(1)} × a bare node`,
+    '≤ 200 ms',
   )
-  const changed = await timed(async () => {
+
+  const free = await (async () => {
+    await node(launcher, 'platform', 'down')
+    return memoryInUse()
+  })()
+  report(
+    '`platform up` when built',
+    seconds(await timed(() => node(launcher, 'platform', 'up'))),
+    '≤ 30 s',
+  )
+  report(
+    '`platform up` when up',
+    seconds(await timed(() => node(launcher, 'platform', 'up'))),
+    'safe to repeat',
+  )
+
+  await freshEnvironment()
+  report('first `release` of four services', seconds(await timed(() => shopctlOk(['release']))), '')
+
+  report('`build`, nothing changed', seconds(await median(3, () => shopctlOk(['build']))), '≤ 2 s')
+
+  const tree = await copyTree()
+  try {
+    const options = { cwd: tree.dir }
+    await shopctlOk(['build'], options)
+    await tree.edit(
+      'services/order/routes.ts',
+      "summary: 'Place an order'",
+      "summary: 'Place an order, bench'",
+    )
+    const changed = await timed(async () => {
+      await shopctlOk(['build'], options)
+      await shopctlOk(['push'], options)
+    })
+    report('`build` + `push` after one line changed in one service', seconds(changed), '≤ 8 s')
+
+    for (const name of Object.keys((await status()).services)) {
+      await tree.append(`services/${name}/main.ts`, '\n// bench\n')
+    }
     await shopctlOk(['build'], options)
     await shopctlOk(['push'], options)
-  })
-  report('`build` + `push` after one line changed in one service', seconds(changed), '≤ 8 s')
-
-  for (const name of Object.keys((await status()).services)) {
-    await tree.append(`services/${name}/main.ts`, '\n// bench\n')
-  }
-  await shopctlOk(['build'], options)
-  await shopctlOk(['push'], options)
-  const { active } = (await status()).services.payment ?? {}
-  const standbyPayment = `app.kubernetes.io/name=payment,shopctl.dev/color=${other(active)}`
-  let deploy = 0
-  const { pods, jobs } = await watchPods(async () => {
-    deploy = await timed(() => shopctlOk(['deploy'], options))
-  })
-  const slowest = Math.max(...pods) + Math.max(0, ...jobs)
-  report('slowest of eight pods to Ready', seconds(Math.max(...pods)), '≤ 4 s')
-  report(
-    '`deploy` of four services over the slowest pod (and Job)',
-    `${(deploy / slowest).toFixed(2)} × (${seconds(deploy)} / ${seconds(slowest)})`,
-    '≤ 1.5 ×',
-  )
-  const alone = await watchPods(async () => {
-    const [pod = ''] = (await kubectlOk('get', 'pods', '-o', 'name', '-l', standbyPayment)).split(
-      '\n',
+    const { active } = (await status()).services.payment ?? {}
+    const standbyPayment = `app.kubernetes.io/name=payment,shopctl.dev/color=${other(active)}`
+    let deploy = 0
+    const { pods, jobs } = await watchPods(async () => {
+      deploy = await timed(() => shopctlOk(['deploy'], options))
+    })
+    const slowest = Math.max(...pods) + Math.max(0, ...jobs)
+    report('slowest of eight pods to Ready', seconds(Math.max(...pods)), '≤ 4 s')
+    report(
+      '`deploy` of four services over the slowest pod (and Job)',
+      `${(deploy / slowest).toFixed(2)} × (${seconds(deploy)} / ${seconds(slowest)})`,
+      '≤ 1.5 ×',
     )
-    await kubectlOk('delete', pod)
-    await kubectlOk('rollout', 'status', 'deployment', '-l', standbyPayment)
-  })
-  report('a pod alone to Ready', seconds(Math.max(...alone.pods)), '≤ 1 s')
-  report(
-    'memory of everything, both colors',
-    `${((memoryInUse() - free) / 2 ** 30).toFixed(2)} GiB`,
-    '≤ 4 GiB',
-  )
-  await shopctlOk(['smoke'], options)
-  report(
-    '`switch` of four services',
-    seconds(await timed(() => shopctlOk(['switch'], options))),
-    '',
-  )
-  report(
-    '`rollback` of four services',
-    seconds(await timed(() => shopctlOk(['rollback'], options))),
-    '',
-  )
-} finally {
-  await tree.remove()
+    const alone = await watchPods(async () => {
+      const [pod = ''] = (await kubectlOk('get', 'pods', '-o', 'name', '-l', standbyPayment)).split(
+        '\n',
+      )
+      await kubectlOk('delete', pod)
+      await kubectlOk('rollout', 'status', 'deployment', '-l', standbyPayment)
+    })
+    report('a pod alone to Ready', seconds(Math.max(...alone.pods)), '≤ 1 s')
+    report(
+      'memory of everything, both colors',
+      `${((memoryInUse() - free) / 2 ** 30).toFixed(2)} GiB`,
+      '≤ 4 GiB',
+    )
+    await shopctlOk(['smoke'], options)
+    report(
+      '`switch` of four services',
+      seconds(await timed(() => shopctlOk(['switch'], options))),
+      '',
+    )
+    report(
+      '`rollback` of four services',
+      seconds(await timed(() => shopctlOk(['rollback'], options))),
+      '',
+    )
+  } finally {
+    await tree.remove()
+  }
+}
+
+const parts = process.argv.slice(2)
+if (parts.length === 0) await benchReleases()
+if (parts.length === 0 || parts.includes('events')) {
+  await ensureLive()
+  const tree = await copyTree()
+  try {
+    await benchEvents(tree, report)
+  } finally {
+    await tree.remove()
+  }
 }
 
 console.log('\n| What | Measured | Reach |\n|---|---|---|')

@@ -8,6 +8,7 @@ import { createGitSource } from './adapters/git.ts'
 import type { KubernetesApi } from './adapters/kubernetes/api.ts'
 import { createPrograms } from './adapters/programs.ts'
 import { createRegistry } from './adapters/registry.ts'
+import { createScratch } from './adapters/scratch.ts'
 import { createShell } from './adapters/shell.ts'
 import { checkServices, configFile, environmentOf, parseConfig } from './config/parse.ts'
 import type { Config, EnvironmentConfig } from './config/schema.ts'
@@ -16,6 +17,7 @@ import { createProgress } from './output/progress.ts'
 import { createOutput, type Output } from './output/terminal.ts'
 import type { Platform } from './platform/platform.ts'
 import type {
+  Broker,
   Clock,
   Cluster,
   Helm,
@@ -23,6 +25,7 @@ import type {
   Programs,
   Progress,
   Registry,
+  Scratch,
   Source,
   Traffic,
 } from './release/ports.ts'
@@ -52,6 +55,7 @@ export interface Context {
   clock: Clock
   source: Source
   programs: Programs
+  scratch: Scratch
   registry: Registry
   /** `host:port` or `host/path`. */
   registryAddress(): Promise<string>
@@ -59,6 +63,8 @@ export interface Context {
   helm(): Promise<Helm>
   cluster(): Promise<Cluster>
   traffic(): Promise<Traffic>
+  /** null: the environment names none. */
+  broker(): Promise<Broker | null>
 }
 
 /** How to reach the parts of an environment. */
@@ -109,6 +115,7 @@ export const createContext = (options: GlobalOptions): Context => {
     clock,
     source: createGitSource(shell, root),
     programs: createPrograms(shell, { root, signal }),
+    scratch: createScratch(),
     registry: createRegistry(),
     registryAddress: async () => (await access()).registry,
     builder: once(async () => {
@@ -130,6 +137,11 @@ export const createContext = (options: GlobalOptions): Context => {
     traffic: once(async () => {
       const { createTraffic } = await import('./adapters/kubernetes/traffic.ts')
       return createTraffic(await api(), namespace)
+    }),
+    broker: once(async () => {
+      if (!environment.broker) return null
+      const { createBroker } = await import('./adapters/kubernetes/broker.ts')
+      return createBroker(await api(), namespace, environment.broker)
     }),
   }
 }

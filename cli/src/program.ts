@@ -2,6 +2,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { MoveInput } from './commands/switch.ts'
 import type { Context } from './context.ts'
+import type { Wish } from './release/messages.ts'
+import { type Plane, planes } from './release/ports.ts'
 import { type Color, colors } from './release/state.ts'
 
 interface CommonFlags {
@@ -92,18 +94,19 @@ export const createProgram = (signal: AbortSignal, version: string): Command => 
       signal,
     })
   }
-  const verb = (name: string, description: string): Command =>
-    program
+  const whole = (name: string, description: string, parent = program): Command =>
+    parent
       .command(name)
       .description(description)
       .option('--env <name>', 'environment of shopctl.yaml', 'local')
-      .option(
-        '--service <names>',
-        'only these services: repeat it, or separate them by commas',
-        list,
-      )
       .option('--json', 'one JSON document on stdout')
       .option('--verbose', 'stacks of errors')
+  const verb = (name: string, description: string, parent = program): Command =>
+    whole(name, description, parent).option(
+      '--service <names>',
+      'only these services: repeat it, or separate them by commas',
+      list,
+    )
   const moving = (command: Command): Command =>
     command
       .option('--reason <text>', 'why, for the records')
@@ -185,5 +188,55 @@ export const createProgram = (signal: AbortSignal, version: string): Command => 
         })
       },
     )
+  whole('audit', 'whether every order, payment and event is accounted for')
+    .addOption(
+      new Option('--plane <plane>', 'whose books').choices([...planes]).default('live' as Plane),
+    )
+    .addOption(
+      new Option('--wait <seconds>', 'first wait until nothing is under way').argParser(seconds),
+    )
+    .action(async (flags: { plane: Plane; wait?: number }, command) => {
+      const { auditCommand } = await import('./commands/audit.ts')
+      const waitMs = flags.wait === undefined ? null : flags.wait * 1000
+      await auditCommand(await contextOf(command), { plane: flags.plane, waitMs })
+    })
+  addMessages(program, verb, contextOf)
   return program
+}
+
+const addMessages = (
+  program: Command,
+  verb: (name: string, description: string, parent: Command) => Command,
+  contextOf: (command: Command) => Promise<Context>,
+): void => {
+  const messages = program
+    .command('messages')
+    .description('events that got stuck: list, show, replay, discard')
+  verb('list', 'those that are parked, tried again, or that nobody takes', messages).action(
+    async (_, command) => {
+      const { listCommand } = await import('./commands/messages.ts')
+      await listCommand(await contextOf(command))
+    },
+  )
+  verb('show', 'one of them, with its event', messages)
+    .argument('<id>', 'as `messages list` shows it')
+    .option('--reveal', 'payment tokens and e-mail addresses too')
+    .action(async (id: string, flags: { reveal?: true }, command) => {
+      const { showCommand } = await import('./commands/messages.ts')
+      await showCommand(await contextOf(command), { id, reveal: flags.reveal === true })
+    })
+  const wishes = {
+    replay: 'send parked ones to their service once more',
+    discard: 'give parked ones up, for good',
+  } as const
+  for (const [wish, description] of Object.entries(wishes) as [Wish, string][])
+    verb(wish, description, messages)
+      .argument('[ids...]', 'as `messages list` shows them')
+      .option('--all', 'all that are parked')
+      .action(async (ids: string[], flags: { all?: true }, command) => {
+        if (flags.all ? ids.length > 0 : ids.length === 0)
+          command.error('error: either ids or --all have to be given')
+        const { wishCommand } = await import('./commands/messages.ts')
+        await wishCommand(await contextOf(command), { wish, ids: flags.all ? null : ids })
+      })
 }

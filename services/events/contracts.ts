@@ -25,6 +25,12 @@ export const stockRejected = contract(
   z.object({ orderId, reason: z.enum(['unknown-sku', 'insufficient-stock']), sku: z.string() }),
 )
 
+/**
+ * inventory → order: is it still wanted? The order is the arbiter: it cancels what is open, and tells
+ * the outcome of what has ended again.
+ */
+export const reservationExpired = contract('reservation.expired.v1', z.object({ orderId }))
+
 /** payment → order: the money is there. */
 export const paymentCaptured = contract(
   'payment.captured.v1',
@@ -37,7 +43,7 @@ export const paymentDeclined = contract(
   z.object({ orderId, paymentId: z.uuid(), reason: z.string() }),
 )
 
-/** order → notification: done. */
+/** order → inventory, notification: done, and what was set aside is sold. */
 export const orderConfirmed = contract('order.confirmed.v1', z.object({ orderId, customer }))
 
 /** order → notification: the stock did not suffice. */

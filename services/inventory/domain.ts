@@ -1,4 +1,4 @@
-// Whether the stock suffices for an order, and what goes back when it is called off; pure.
+// Whether the stock suffices for an order, and what becomes of it when the order ends; pure.
 export interface Line {
   sku: string
   quantity: number
@@ -12,7 +12,8 @@ export interface Stock {
   currency: string
 }
 
-export type ReservationStatus = 'reserved' | 'rejected' | 'released'
+/** All but `reserved` are terminal. */
+export type ReservationStatus = 'reserved' | 'rejected' | 'released' | 'sold'
 
 export type Reserved =
   | { kind: 'reserved'; amount: { value: number; currency: string } }
@@ -44,10 +45,12 @@ export function reserve(lines: Line[], stock: Stock[]): Reserved {
   return { kind: 'reserved', amount: { value, currency } }
 }
 
-/** A cancellation may overtake the order it is about: `null` is an order not yet seen. */
-export function release(
-  status: ReservationStatus | null,
-): 'give-back' | 'never-reserve' | 'nothing' {
-  if (status === null) return 'never-reserve'
+/** What a cancelled order does to its reservation. What was never taken, or is sold, stays. */
+export function release(status: ReservationStatus): 'give-back' | 'nothing' {
   return status === 'reserved' ? 'give-back' : 'nothing'
+}
+
+/** What a confirmed order does to its reservation. */
+export function sell(status: ReservationStatus): 'sell' | 'nothing' {
+  return status === 'reserved' ? 'sell' : 'nothing'
 }

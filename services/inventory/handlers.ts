@@ -1,17 +1,32 @@
-// What the inventory does about placed and cancelled orders.
-import { orderCancelled, orderPlaced, stockRejected, stockReserved } from '@shop/events/contracts'
-import { draft } from '@shop/events/envelope'
+// What the inventory does about placed, confirmed and cancelled orders, and about time.
+import {
+  orderCancelled,
+  orderConfirmed,
+  orderPlaced,
+  reservationExpired,
+  stockRejected,
+  stockReserved,
+} from '@shop/events/contracts'
+import { type Draft, draft } from '@shop/events/envelope'
+import type { Transaction } from '@shop/kernel/database'
 import { on, type Subscription } from '@shop/kernel/inbox'
-import { merge, release, reserve } from './domain.ts'
-import { insertReservation, lockReservation, lockStock, markReleased, moveStock } from './store.ts'
+import { type Line, merge, release, reserve, sell } from './domain.ts'
+import {
+  insertReservation,
+  lockReservation,
+  lockStock,
+  markExpired,
+  markReleased,
+  markSold,
+  moveStock,
+} from './store.ts'
 
 export function subscriptions(): Subscription[] {
   return [
     on(orderPlaced, {
       async handle(tx, { data: { orderId, items, payment } }) {
         const lines = merge(items)
-        const skus = lines.map(({ sku }) => sku)
-        const outcome = reserve(lines, await lockStock(tx, skus))
+        const outcome = reserve(lines, await lockStock(tx, skusOf(lines)))
         // A cancellation was faster: the order gets nothing and nobody waits for an answer.
         if (!(await insertReservation(tx, orderId, outcome.kind, lines))) return []
         if (outcome.kind === 'rejected') {
@@ -23,12 +38,23 @@ export function subscriptions(): Subscription[] {
       },
     }),
 
-    on(orderCancelled, {
+    on(orderConfirmed, {
       async handle(tx, { data: { orderId } }) {
         const reservation = await lockReservation(tx, orderId)
-        const action = release(reservation?.status ?? null)
-        if (action === 'never-reserve') await insertReservation(tx, orderId, 'rejected', [])
-        if (action === 'give-back' && reservation) {
+        // It follows from our own reservation, so the message is somebody else's, or our data are lost.
+        if (!reservation) throw new Error(`order ${orderId} was confirmed without a reservation`)
+        if (sell(reservation.status) === 'sell') await markSold(tx, orderId)
+        return []
+      },
+    }),
+
+    on(orderCancelled, {
+      async handle(tx, { data: { orderId } }) {
+        // Faster than the order itself: the row keeps a later reservation away.
+        if (await insertReservation(tx, orderId, 'rejected', [])) return []
+        const reservation = await lockReservation(tx, orderId)
+        if (reservation && release(reservation.status) === 'give-back') {
+          await lockStock(tx, skusOf(reservation.lines))
           await moveStock(tx, reservation.lines, 1)
           await markReleased(tx, orderId)
         }
@@ -36,4 +62,21 @@ export function subscriptions(): Subscription[] {
       },
     }),
   ]
+}
+
+/** As many as a short transaction can tell; the rest has its turn at the next tick. */
+const expiriesAtOnce = 100
+
+/**
+ * Asks for each reservation whose time is over, once, whether its order is still wanted. The stock
+ * comes back with the order's cancellation and not before, so a confirmed order never loses it.
+ */
+export async function expire(tx: Transaction, ttlSeconds: number): Promise<Draft[]> {
+  const orderIds = await markExpired(tx, ttlSeconds, expiriesAtOnce)
+  return orderIds.map((orderId) => draft(reservationExpired, orderId, { orderId }))
+}
+
+/** Sorted as the lines are, so that all transactions lock the stock in the same order. */
+function skusOf(lines: Line[]): string[] {
+  return lines.map(({ sku }) => sku)
 }

@@ -1,14 +1,19 @@
-// A small window on the stock.
+// A small window on the stock and what is set aside of it.
 import type { Database } from '@shop/kernel/database'
 import { type HttpServer, problemDocument, sendProblem } from '@shop/kernel/http'
 import { z } from 'zod'
-import { findStock } from './store.ts'
+import { findReservation, findStock } from './store.ts'
 
 const stock = z.object({
   sku: z.string(),
   available: z.int(),
   price: z.int().meta({ description: 'Minor units of the currency, per piece.' }),
   currency: z.string(),
+})
+
+const reservation = z.object({
+  orderId: z.uuid(),
+  status: z.enum(['reserved', 'rejected', 'released', 'sold']),
 })
 
 export function routes(app: HttpServer, { database }: { database: Database }): void {
@@ -24,6 +29,21 @@ export function routes(app: HttpServer, { database }: { database: Database }): v
     async (request, reply) => {
       const found = await findStock(database, request.params.sku)
       return found ?? sendProblem(reply, { status: 404, detail: 'there is no such SKU' })
+    },
+  )
+
+  app.get(
+    '/reservations',
+    {
+      schema: {
+        summary: 'Look at the reservations of an order',
+        querystring: z.object({ order: z.uuid() }),
+        response: { 200: z.array(reservation), 400: problemDocument },
+      },
+    },
+    async (request) => {
+      const found = await findReservation(database, request.query.order)
+      return found ? [found] : []
     },
   )
 }

@@ -55,38 +55,88 @@ export async function markReleased(tx: Transaction, orderId: string): Promise<vo
   )
 }
 
+export async function markSold(tx: Transaction, orderId: string): Promise<void> {
+  await tx.query(`UPDATE reservations SET status = 'sold', sold_at = now() WHERE order_id = $1`, [
+    orderId,
+  ])
+}
+
+/** Marks reservations older than `ttlSeconds` as expired, oldest first, and returns their orders. */
+export async function markExpired(
+  tx: Transaction,
+  ttlSeconds: number,
+  limit: number,
+): Promise<string[]> {
+  const rows = await tx.query<{ orderId: string }>(
+    `UPDATE reservations SET expired_at = now()
+     WHERE order_id IN (
+       SELECT order_id FROM reservations
+       WHERE status = 'reserved' AND expired_at IS NULL
+         AND decided_at <= now() - make_interval(secs => $1)
+       ORDER BY decided_at LIMIT $2 FOR UPDATE SKIP LOCKED
+     )
+     RETURNING order_id AS "orderId"`,
+    [ttlSeconds, limit],
+  )
+  return rows.map(({ orderId }) => orderId)
+}
+
+export async function findReservation(
+  db: Queries,
+  orderId: string,
+): Promise<{ orderId: string; status: ReservationStatus } | null> {
+  const [row] = await db.query<{ orderId: string; status: ReservationStatus }>(
+    'SELECT order_id AS "orderId", status FROM reservations WHERE order_id = $1',
+    [orderId],
+  )
+  return row ?? null
+}
+
 export async function findStock(db: Queries, sku: string): Promise<Stock | null> {
   const [row] = await db.query<Stock>(`SELECT ${columns} FROM stock WHERE sku = $1`, [sku])
   return row ?? null
 }
 
-/** Pieces by SKU and in all, from two sources that must agree: the stock and the reservations. */
-export async function accounting(db: Queries) {
-  const bySku = await db.query<
-    Record<'initial' | 'available' | 'reserved' | 'released', number> & {
-      sku: string
-    }
-  >(
+export interface StockAccount {
+  sku: string
+  initial: number
+  available: number
+  /** Held for open orders now. */
+  reserved: number
+  sold: number
+  /** Given back so far. */
+  released: number
+}
+
+/** Pieces by SKU, from two sources that must agree: the stock and the reservations. */
+export async function accounting(db: Queries): Promise<{ stock: StockAccount[] }> {
+  const stock = await db.query<StockAccount>(
     `WITH moved AS (
-       SELECT line ->> 'sku' AS sku,
-         sum((line ->> 'quantity')::bigint) AS reserved,
-         sum((line ->> 'quantity')::bigint) FILTER (WHERE status = 'released') AS released
+       SELECT line ->> 'sku' AS sku, status, sum((line ->> 'quantity')::bigint)::float8 AS pieces
        FROM reservations, jsonb_array_elements(lines) AS line
-       WHERE status IN ('reserved', 'released')
-       GROUP BY 1
+       WHERE status <> 'rejected'
+       GROUP BY 1, 2
      )
      SELECT sku, initial::float8 AS initial, available::float8 AS available,
-       coalesce(reserved, 0)::float8 AS reserved, coalesce(released, 0)::float8 AS released
-     FROM stock LEFT JOIN moved USING (sku) ORDER BY sku`,
+       coalesce(sum(pieces) FILTER (WHERE status = 'reserved'), 0) AS reserved,
+       coalesce(sum(pieces) FILTER (WHERE status = 'sold'), 0) AS sold,
+       coalesce(sum(pieces) FILTER (WHERE status = 'released'), 0) AS released
+     FROM stock LEFT JOIN moved USING (sku)
+     GROUP BY stock.sku ORDER BY stock.sku`,
   )
-  const [reservations] = await db.query(
-    `SELECT count(*) FILTER (WHERE status = 'reserved')::int AS reserved,
-       count(*) FILTER (WHERE status = 'released')::int AS released,
-       count(*) FILTER (WHERE status = 'rejected')::int AS rejected
-     FROM reservations`,
+  return { stock }
+}
+
+/** Those after `after` (null: from the first), by order id. */
+export async function orders(
+  db: Queries,
+  after: string | null,
+  limit: number,
+): Promise<{ orderId: string; status: ReservationStatus }[]> {
+  return db.query(
+    `SELECT order_id AS "orderId", status FROM reservations
+     WHERE order_id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
+     ORDER BY order_id LIMIT $2`,
+    [after, limit],
   )
-  const [outbox] = await db.query<{ waiting: number }>(
-    'SELECT count(*)::int AS waiting FROM outbox',
-  )
-  return { stock: bySku, reservations, outbox: outbox?.waiting ?? 0 }
 }

@@ -1,30 +1,62 @@
 // RabbitMQ: confirmed publishing and one consumer per queue; the topology is declared elsewhere.
 import { setImmediate, setTimeout } from 'node:timers/promises'
-import { type AsyncMessage, Connection, ConsumerStatus } from 'rabbitmq-client'
+import {
+  AMQPConnectionError,
+  type AMQPError,
+  type AsyncMessage,
+  type Channel,
+  Connection,
+  ConsumerStatus,
+} from 'rabbitmq-client'
+import { faultPoint } from './faults.ts'
 import type { Logger } from './telemetry.ts'
 
 export interface Outgoing {
+  /** Of the event, so that consumers recognise a repetition. */
   id: string
-  /** Also the routing key. */
   type: string
+  routingKey: string
+  /** How often its handling has failed before. */
+  attempt: number
   body: string
+}
+
+/** What is in neither list was not settled before the connection was lost: it may have arrived. */
+export interface Publication {
+  confirmed: Outgoing[]
+  /** Returned as unroutable, rejected by a queue, or not confirmed in time. */
+  refused: { message: Outgoing; reason: string }[]
+}
+
+export interface Delivery {
+  body: Buffer
+  /** How often its handling has failed before, as its sender says. */
+  attempt: number
+  /** How often the broker has delivered it before without an outcome. */
+  returns: number
+  /** Why and in which queue it died, when this is a queue of dead letters. */
+  death: { reason: string; queue: string } | null
 }
 
 export interface Consumption {
   /** True while the broker delivers to this pod. */
   active(): boolean
-  /** How many messages are being handled right now. */
+  /** How many deliveries are not settled. */
   inFlight(): number
-  /** No new messages; resolves when those in hand are handled. The rest goes back to the queue. */
+  /** No new messages; resolves when those in hand are settled. The rest goes back to the queue. */
   stop(): Promise<void>
 }
 
+/** Says whether to acknowledge (true) or to give back; must not throw. `stopping`: let go soon. */
+export type Receiver = (delivery: Delivery, stopping: AbortSignal) => Promise<boolean>
+
 export interface Bus {
   connected(): boolean
-  /** Publishes side by side; returns the reason of each message that the broker did not take. */
-  publish(messages: Outgoing[]): Promise<Map<string, string>>
-  /** Acknowledges when `handle` resolves; gives the message back a little later when it throws. */
-  consume(queue: string, handle: (body: Buffer) => Promise<void>): Consumption
+  /** Publishes side by side; throws when there is no connection. */
+  publish(messages: Outgoing[]): Promise<Publication>
+  consume(queue: string, receive: Receiver): Consumption
+  /** How many messages are ready in a queue. */
+  depth(queue: string): Promise<number>
   close(): Promise<void>
 }
 
@@ -36,12 +68,14 @@ export interface BusDeps {
   logger: Logger
 }
 
-/** One less than the database pool has connections: handlers alone cannot use it up. */
+/**
+ * One less than the database pool has connections: handlers alone cannot use it up. As many are
+ * fetched as are handled, so that no delivery waits unseen in the client library.
+ */
 const concurrency = 4
-/** A little more than are handled at once, so that nobody waits for the network. */
-const prefetchCount = 8
-const confirmTimeoutMs = 3_000
-const redeliverAfterMs = 1_000
+const acquireTimeoutMs = 2_000
+/** Together with the above less than the database lets a transaction idle, for the relay waits in one. */
+const confirmTimeoutMs = 2_500
 
 export function createBus(deps: BusDeps): Bus {
   const connection = new Connection({
@@ -49,55 +83,21 @@ export function createBus(deps: BusDeps): Bus {
     connectionName: deps.name,
     heartbeat: 5,
     connectionTimeout: 3_000,
-    acquireTimeout: 2_000,
+    acquireTimeout: acquireTimeoutMs,
     retryLow: 100,
     retryHigh: 2_000,
+    // With Nagle's algorithm a small frame waits up to 40 ms for the acknowledgement of the one before it.
+    noDelay: true,
   })
   connection.on('error', (error) => deps.logger.warn({ err: error }, 'broker connection lost'))
   connection.on('connection', () => deps.logger.info('broker connected'))
-
-  const publisher = connection.createPublisher({ confirm: true })
-  const returned = new Map<string, string>()
-  publisher.on('basic.return', (message) => {
-    returned.set(String(message.messageId), `returned: ${message.replyText}`)
-  })
-
-  async function publishOne(message: Outgoing): Promise<void> {
-    const envelope = {
-      exchange: deps.exchange,
-      routingKey: message.type,
-      messageId: message.id,
-      type: message.type,
-      contentType: 'application/cloudevents+json',
-      durable: true,
-      mandatory: true,
-    }
-    await publisher.send(envelope, Buffer.from(message.body))
-  }
+  const publisher = createPublisher(connection, deps.exchange)
 
   return {
     connected: () => connection.ready,
-
-    async publish(messages) {
-      const failures = new Map(messages.map((message) => [message.id, 'no confirm in time']))
-      const attempts = messages.map((message) =>
-        publishOne(message).then(
-          () => failures.delete(message.id),
-          (error: Error) => failures.set(message.id, error.message),
-        ),
-      )
-      await settledWithin(attempts, confirmTimeoutMs)
-      // The client hands a returned message over one turn after the confirm that follows it.
-      await setImmediate()
-      for (const { id } of messages) {
-        const reason = returned.get(id)
-        if (reason !== undefined) failures.set(id, reason)
-        returned.delete(id)
-      }
-      return new Map(failures)
-    },
-
-    consume: (queue, handle) => consume(connection, deps.logger, queue, handle),
+    publish: publisher.publish,
+    consume: (queue, receive) => consume(connection, deps.logger, queue, receive),
+    depth: async (queue) => (await connection.queueDeclare({ queue, passive: true })).messageCount,
     close: async () => {
       // Fails when it was about to reconnect, which is no longer of interest.
       await publisher.close().catch(() => {})
@@ -106,11 +106,88 @@ export function createBus(deps: BusDeps): Bus {
   }
 }
 
+function createPublisher(connection: Connection, exchange: string) {
+  const returned = new Map<string, string>()
+  let channel: Channel | undefined
+  let opening: Promise<Channel> | undefined
+
+  async function open(): Promise<Channel> {
+    const opened = await connection.acquire()
+    opened.on('basic.return', (message) => {
+      returned.set(String(message.messageId), `returned: ${message.replyText}`)
+    })
+    await opened.confirmSelect()
+    channel = opened
+    return opened
+  }
+
+  async function current(): Promise<Channel> {
+    if (channel?.active) return channel
+    opening ??= open().finally(() => {
+      opening = undefined
+    })
+    return opening
+  }
+
+  async function publish(messages: Outgoing[]): Promise<Publication> {
+    const open = await current()
+    const unsettled = new Set(messages)
+    const refusals = new Map<Outgoing, string>()
+    const confirms = messages.map((message) => {
+      returned.delete(message.id)
+      return open.basicPublish(envelopeOf(message, exchange), Buffer.from(message.body)).then(
+        () => void unsettled.delete(message),
+        (error: unknown) => {
+          unsettled.delete(message)
+          refusals.set(message, refusalOf(error))
+        },
+      )
+    })
+    // One turn later they are on their way, and the broker cannot have answered yet.
+    void setImmediate().then(() => faultPoint('relay.published'))
+    await settledWithin(confirms, confirmTimeoutMs)
+    // The client hands a returned message over one turn after the confirm that follows it.
+    await setImmediate()
+    for (const message of messages) {
+      const reason = returned.get(message.id) ?? (unsettled.has(message) && 'no confirm in time')
+      if (reason) refusals.set(message, reason)
+      returned.delete(message.id)
+    }
+    return {
+      confirmed: messages.filter((message) => !refusals.has(message)),
+      refused: [...refusals]
+        .filter(([, reason]) => reason !== '')
+        .map(([message, reason]) => ({ message, reason })),
+    }
+  }
+
+  return { publish, close: async () => channel?.close() }
+}
+
+function envelopeOf(message: Outgoing, exchange: string) {
+  return {
+    exchange,
+    routingKey: message.routingKey,
+    messageId: message.id,
+    type: message.type,
+    contentType: 'application/cloudevents+json',
+    headers: { 'x-attempt': message.attempt },
+    durable: true,
+    mandatory: true,
+  }
+}
+
+/** Empty when the channel went away under the message, which says nothing about the message. */
+function refusalOf(error: unknown): string {
+  const { code, message } = error as AMQPError
+  return error instanceof AMQPConnectionError || code === 'CH_CLOSE' ? '' : message
+}
+
 function consume(
   connection: Connection,
   logger: Logger,
   queue: string,
-  handle: (body: Buffer) => Promise<void>,
+  receive: Receiver,
 ): Consumption {
   let inFlight = 0
   const stopping = new AbortController()
@@ -120,31 +197,41 @@ function consume(
     if (stopping.signal.aborted) return ConsumerStatus.REQUEUE
     inFlight += 1
     try {
-      await handle(bytesOf(message.body))
-      return ConsumerStatus.ACK
-    } catch (error) {
-      logger.error({ err: error, messageId: message.messageId }, 'handler failed; giving it back')
-      await setTimeout(redeliverAfterMs, undefined, { signal: stopping.signal }).catch(() => {})
-      return ConsumerStatus.REQUEUE
+      const done = await receive(deliveryOf(message), stopping.signal)
+      return done ? ConsumerStatus.ACK : ConsumerStatus.REQUEUE
     } finally {
       inFlight -= 1
     }
   }
 
   const consumer = connection.createConsumer(
-    { queue, queueOptions: { passive: true }, qos: { prefetchCount }, concurrency },
+    { queue, queueOptions: { passive: true }, qos: { prefetchCount: concurrency }, concurrency },
     deliver,
   )
   consumer.on('error', (error) => logger.warn({ err: error, queue }, 'consumer'))
 
   return {
     active: () => consumer.consumerTag !== '',
-    inFlight: () => inFlight,
+    inFlight: () => inFlight + consumer.stats.prefetched,
     async stop() {
       stopping.abort()
       await consumer.close()
     },
   }
+}
+
+function deliveryOf({ body, headers = {} }: AsyncMessage): Delivery {
+  const [death] = Array.isArray(headers['x-death']) ? headers['x-death'] : []
+  return {
+    body: bytesOf(body),
+    attempt: countOf(headers['x-attempt']),
+    returns: countOf(headers['x-delivery-count']),
+    death: death ? { reason: String(death.reason), queue: String(death.queue) } : null,
+  }
+}
+
+function countOf(header: unknown): number {
+  return Number.isSafeInteger(header) && Number(header) > 0 ? Number(header) : 0
 }
 
 /** The client has parsed already what came as text or plain JSON. */

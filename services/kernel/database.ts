@@ -1,5 +1,5 @@
 // Postgres: a small pool, transactions, and LISTEN on a connection of its own.
-import { Client, type ClientConfig, Pool, type PoolClient } from 'pg'
+import { Client, type ClientConfig, Pool, type PoolClient, type QueryResult } from 'pg'
 import type { Logger } from './telemetry.ts'
 
 /** Runs one statement and returns its rows. Statements are prepared once per connection. */
@@ -10,20 +10,39 @@ export interface Queries {
 /** Queries that stand or fall together; only valid inside the callback that received it. */
 export type Transaction = Queries & { readonly transaction: true }
 
+/** Statements that go to the server together with BEGIN, in one round trip. */
+export interface Opening {
+  /** Separated by semicolons, without parameters. Each sees what was committed before it began. */
+  sql: string
+  /** Gets the rows of each statement; throws where the transaction must not go on. */
+  admit(rows: Record<string, unknown>[][]): void
+}
+
 export interface Database extends Queries {
   /** Commits what `work` did, or rolls it back and throws what `work` threw. READ COMMITTED. */
-  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
+  transaction<T>(work: (tx: Transaction) => Promise<T>, opening?: Opening): Promise<T>
   /** Calls `heard` with the payload of each notification; reconnects until closed. */
   listen(channel: string, heard: (payload: string) => void): { close(): Promise<void> }
   /** Waits until all connections are back, then closes them. */
   close(): Promise<void>
 }
 
-/** Handlers take four at most; HTTP, relay and readiness share what is free. All pods share the server's 200. */
-const poolSize = 5
+export interface DatabaseDeps {
+  url: string
+  /** Shown in the server's list of connections. */
+  name: string
+  logger: Logger
+  pool?: {
+    max: number
+    /** As many stay open when nothing happens. */
+    min?: number
+  }
+}
+
+const idleMs = 10_000
 const reconnectMs = 1_000
 
-export function createDatabase(deps: { url: string; name: string; logger: Logger }): Database {
+export function createDatabase(deps: DatabaseDeps): Database {
   const settings: ClientConfig = {
     connectionString: deps.url,
     application_name: deps.name,
@@ -34,7 +53,8 @@ export function createDatabase(deps: { url: string; name: string; logger: Logger
     query_timeout: 6_000,
     idle_in_transaction_session_timeout: 5_000,
   }
-  const pool = new Pool({ ...settings, max: poolSize, idleTimeoutMillis: 30_000 })
+  const { max, min = 0 } = deps.pool ?? { max: 5 }
+  const pool = new Pool({ ...settings, max, min, idleTimeoutMillis: idleMs })
   // A connection that breaks while it is in use emits an error too; the query's rejection tells us.
   pool.on('connect', (client) => client.on('error', () => {}))
   pool.on('error', (error) => deps.logger.warn({ err: error }, 'idle database connection lost'))
@@ -62,11 +82,11 @@ export function createDatabase(deps: { url: string; name: string; logger: Logger
       }
     },
 
-    async transaction(work) {
+    async transaction(work, opening) {
       const client = await connect()
       let broken: Error | undefined
       try {
-        await client.query('BEGIN')
+        await begin(client, opening)
         const result = await work({ ...queriesOf(client), transaction: true })
         const { command } = await client.query('COMMIT')
         // Postgres answers COMMIT with ROLLBACK when a statement failed and nobody noticed.
@@ -85,6 +105,14 @@ export function createDatabase(deps: { url: string; name: string; logger: Logger
     listen: (channel, heard) => listen(settings, deps.logger, channel, heard),
     close: () => pool.end(),
   }
+}
+
+async function begin(client: PoolClient, opening?: Opening): Promise<void> {
+  if (!opening) return void (await client.query('BEGIN'))
+  // For several statements in one text, the client returns one result each.
+  const results: unknown = await client.query(`BEGIN; ${opening.sql}`)
+  const [, ...opened] = results as QueryResult<Record<string, unknown>>[]
+  opening.admit(opened.map(({ rows }) => rows))
 }
 
 const statementNames = new Map<string, string>()

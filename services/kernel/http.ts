@@ -1,5 +1,7 @@
 // The public HTTP server: identity headers, problem documents, OpenAPI, and the way out of a slot.
 import { STATUS_CODES } from 'node:http'
+import { Server } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyError, type FastifyReply } from 'fastify'
 import {
@@ -23,6 +25,7 @@ export type HttpServer = ReturnType<typeof createHttp>
 
 export interface HttpDeps {
   identity: Identity
+  plane: string
   logger: Logger
   metrics: Metrics
   /** False makes every answer end its connection, so that keep-alive clients come back elsewhere. */
@@ -71,7 +74,7 @@ export function createHttp(deps: HttpDeps) {
     reply.headers({
       'x-shop-color': deps.identity.color,
       'x-shop-version': deps.identity.version,
-      'x-shop-plane': 'live',
+      'x-shop-plane': deps.plane,
     })
     if (!deps.keepAlive()) reply.header('connection', 'close')
   })
@@ -125,4 +128,31 @@ function problemOf(error: FastifyError): Problem {
   if (status === 503) return { status, detail: 'something we need does not answer; try again' }
   // What went wrong inside is for the log, not for strangers.
   return status < 500 ? { status, detail: error.message } : { status }
+}
+
+/** Until kube-proxy everywhere has heard that this pod is ending, requests keep coming. */
+const endpointsConvergeMs = 2_000
+/** After that, keep-alive clients have been told to leave, or are idle. */
+const connectionsLeaveMs = 3_000
+const lastRequestMs = 1_000
+
+/** Goes on answering, with `Connection: close`, until clients have gone or had time to go. */
+export async function drainHttp(http: HttpServer): Promise<void> {
+  await setTimeout(endpointsConvergeMs)
+  await withoutConnections(http, connectionsLeaveMs)
+  // Only stops listening: http's own close would also reset a connection whose request is on its way.
+  Server.prototype.close.call(http.server)
+  await withoutConnections(http, lastRequestMs)
+  await http.close()
+}
+
+async function withoutConnections(http: HttpServer, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  while (performance.now() < deadline && (await openConnections(http)) > 0) await setTimeout(20)
+}
+
+function openConnections(http: HttpServer): Promise<number> {
+  return new Promise((resolve, reject) => {
+    http.server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
+  })
 }

@@ -1,6 +1,7 @@
 // Each event has its effect once: the inbox row, the effects and the events that follow commit together.
 import type { Contract, Draft, Envelope } from '@shop/events/envelope'
 import type { Transaction } from './database.ts'
+import type { Fence } from './gate.ts'
 import type { Outbox } from './outbox.ts'
 import { continueTrace } from './telemetry.ts'
 
@@ -9,6 +10,7 @@ export type Outcome = 'handled' | 'duplicate'
 /** What a service does about one type of event. */
 export interface Subscription {
   readonly type: string
+  /** Throws Unreadable when the data are not what the type promises. */
   receive(event: Envelope, inbox: InboxDeps): Promise<Outcome>
 }
 
@@ -16,14 +18,21 @@ export interface InboxDeps {
   /** Deliveries are remembered per consumer and event id. */
   consumer: string
   outbox: Outbox
+  fence: Fence
+}
+
+/** A message that will never be understood, however often it is delivered. */
+export class Unreadable extends Error {
+  override readonly name = 'Unreadable'
 }
 
 export interface Behaviour<Data, Prepared> {
   /**
    * Talks to the outside world before the transaction begins, and may run more than once per
-   * event: it has to leave a trace of its own that makes a repetition harmless.
+   * event: it has to leave a trace of its own that makes a repetition harmless. What it writes
+   * goes through `fence`, a short transaction that only the slot behind the gate can commit.
    */
-  prepare?: (event: Envelope<Data>) => Promise<Prepared>
+  prepare?: (event: Envelope<Data>, fence: Fence['transaction']) => Promise<Prepared>
   /** Has the effects, by `tx` alone, and returns the events that follow from them. */
   handle: (tx: Transaction, event: Envelope<Data>, prepared: Prepared) => Promise<Draft[]>
 }
@@ -34,23 +43,48 @@ export function on<Data, Prepared = undefined>(
 ): Subscription {
   return {
     type: contract.type,
-    async receive(raw, { consumer, outbox }) {
-      const event = { ...raw, data: contract.data.parse(raw.data) }
-      const prepared = (await behaviour.prepare?.(event)) as Prepared
-      return outbox.transaction<Outcome>(continueTrace(event.traceparent), async (tx) => {
-        if (!(await isFirst(tx, consumer, event.id))) return { result: 'duplicate', events: [] }
-        return { result: 'handled', events: await behaviour.handle(tx, event, prepared) }
-      })
+    async receive(raw, { consumer, outbox, fence }) {
+      const event = { ...raw, data: readData(contract, raw.data) }
+      const prepared = (await behaviour.prepare?.(event, (work) =>
+        fence.transaction(work),
+      )) as Prepared
+      return outbox.transaction<Outcome>(
+        continueTrace(event.traceparent),
+        async (tx) => {
+          const first = await isFirst(tx, consumer, event, fence)
+          if (!first) return { result: 'duplicate', events: [] }
+          return { result: 'handled', events: await behaviour.handle(tx, event, prepared) }
+        },
+        fence,
+      )
     },
   }
 }
 
-/** A concurrent delivery of the same event waits here until the other transaction has ended. */
-async function isFirst(tx: Transaction, consumer: string, messageId: string): Promise<boolean> {
-  const rows = await tx.query(
-    `INSERT INTO inbox (consumer, message_id) VALUES ($1, $2)
-     ON CONFLICT DO NOTHING RETURNING message_id`,
-    [consumer, messageId],
+function readData<Data>(contract: Contract<Data>, data: unknown): Data {
+  const read = contract.data.safeParse(data)
+  if (read.success) return read.data
+  const problems = read.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  throw new Unreadable(`not a ${contract.type}: ${problems.join('; ')}`)
+}
+
+/**
+ * A concurrent delivery of the same event waits here until the other transaction has ended. Once
+ * it was handled, earlier failures are of no interest.
+ */
+async function isFirst(
+  tx: Transaction,
+  consumer: string,
+  { id, type }: Envelope,
+  { color, revision, epoch }: Fence,
+): Promise<boolean> {
+  const [row] = await tx.query<{ first: boolean }>(
+    `WITH settled AS (DELETE FROM parked WHERE message_id = $2)
+     INSERT INTO inbox AS known (consumer, message_id, type, color, revision, epoch)
+     VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT (consumer, message_id) DO UPDATE SET repeats = known.repeats + 1
+     RETURNING repeats = 0 AS first`,
+    [consumer, id, type, color, revision, epoch],
   )
-  return rows.length === 1
+  return row?.first ?? false
 }

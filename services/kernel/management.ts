@@ -1,29 +1,81 @@
 // Port 9090: what the cluster, Prometheus and shopctl ask a pod; never reachable from outside.
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, STATUS_CODES } from 'node:http'
 
-/** A path's answer: a status and either JSON data or ready text. */
-export type Answer = { status: number; body: unknown } | { status: number; text: string }
+export interface ManagementRequest {
+  /** What stood in the place of each `:name` of the route, decoded. */
+  params: Record<string, string>
+  query: URLSearchParams
+}
 
-export type ManagementRoutes = Record<string, () => Answer | Promise<Answer>>
+/** A status and either JSON data or ready text; `type` where it is not the usual one of the two. */
+export type Answer = { status: number; type?: string } & ({ body: unknown } | { text: string })
 
-/** Serves each route for GET; a route that throws answers 503 with the reason. */
+export type ManagementHandler = (request: ManagementRequest) => Answer | Promise<Answer>
+
+/** By method and path, as `POST /messages/:id/replay`. */
+export type ManagementRoutes = Record<string, ManagementHandler>
+
+/** An error as RFC 9457 has it. */
+export function problem(status: number, detail: string): Answer {
+  const body = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail }
+  return { status, type: 'application/problem+json', body }
+}
+
+/** Serves the routes; one that throws answers 503 with the reason. */
 export function createManagement(routes: ManagementRoutes): Server {
+  const table = Object.entries(routes).map(([route, handler]) => {
+    const [method = '', path = ''] = route.split(' ')
+    return { method, path: path.split('/'), handler }
+  })
+
+  async function answer(method: string, target: string): Promise<Answer> {
+    const url = URL.parse(target, 'http://pod')
+    const segments = url && segmentsOf(url.pathname)
+    if (!segments) return problem(400, 'the path cannot be read')
+    const matching = table.flatMap((route) => {
+      const params = match(route.path, segments)
+      return params ? [{ ...route, params }] : []
+    })
+    const chosen = matching.find((route) => route.method === method)
+    if (!chosen) {
+      return matching.length > 0
+        ? problem(405, `${method} does not go here`)
+        : problem(404, `${url.pathname} is not here`)
+    }
+    try {
+      return await chosen.handler({ params: chosen.params, query: url.searchParams })
+    } catch (error) {
+      return problem(503, error instanceof Error ? error.message : String(error))
+    }
+  }
+
   return createServer(async (request, response) => {
-    const path = (request.url ?? '/').split('?')[0] ?? '/'
-    const answer = await answerOf(Object.hasOwn(routes, path) ? routes[path] : undefined)
+    request.resume()
+    const reply = await answer(request.method ?? 'GET', request.url ?? '/')
+    if (reply.status === 204) return void response.writeHead(204).end()
     const [type, payload] =
-      'text' in answer
-        ? ['text/plain; version=0.0.4; charset=utf-8', answer.text]
-        : ['application/json; charset=utf-8', JSON.stringify(answer.body)]
-    response.writeHead(answer.status, { 'content-type': type }).end(payload)
+      'text' in reply
+        ? ['text/plain; version=0.0.4; charset=utf-8', reply.text]
+        : ['application/json; charset=utf-8', JSON.stringify(reply.body)]
+    response.writeHead(reply.status, { 'content-type': reply.type ?? type }).end(payload)
   })
 }
 
-async function answerOf(route: ManagementRoutes[string] | undefined): Promise<Answer> {
-  if (!route) return { status: 404, body: { error: 'not found' } }
+function segmentsOf(path: string): string[] | null {
   try {
-    return await route()
-  } catch (error) {
-    return { status: 503, body: { error: error instanceof Error ? error.message : String(error) } }
+    return path.split('/').map(decodeURIComponent)
+  } catch {
+    return null
   }
+}
+
+function match(route: string[], path: string[]): Record<string, string> | null {
+  if (route.length !== path.length) return null
+  const params: Record<string, string> = {}
+  for (const [index, part] of route.entries()) {
+    const given = path[index] ?? ''
+    if (part.startsWith(':') && given !== '') params[part.slice(1)] = given
+    else if (part !== given) return null
+  }
+  return params
 }

@@ -1,9 +1,10 @@
-// What the migration Job runs: `node migrate.js`, with the SQL files in `migrations/` beside it.
+// What the migration Job runs: `node migrate.js`, with the SQL files in `migrations/` beside it. The preview plane's
+// database goes first: what fails there has not touched the live one.
 import { setTimeout } from 'node:timers/promises'
 import { migrate, readMigrations } from './migrate.ts'
 
-const url = process.env.DATABASE_URL
-if (!url) {
+const { DATABASE_URL: live, PREVIEW_DATABASE_URL: preview } = process.env
+if (!live) {
   process.stderr.write('bad configuration: DATABASE_URL is not set\n')
   process.exit(1)
 }
@@ -14,17 +15,23 @@ const patienceMs = 60_000
 const transient = /^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|57P0)/
 
 const migrations = await readMigrations(new URL('./migrations/', import.meta.url))
-for (;;) {
-  try {
-    const applied = await migrate(url, migrations)
-    process.stdout.write(`applied: ${applied.join(', ') || 'nothing, all was there'}\n`)
-    break
-  } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException
-    if (!transient.test(code) || performance.now() > patienceMs) {
-      process.stderr.write(`migration failed: ${message}\n`)
-      process.exit(1)
+
+async function apply(plane: string, url: string): Promise<void> {
+  for (;;) {
+    try {
+      const applied = await migrate(url, migrations)
+      process.stdout.write(`${plane}: applied ${applied.join(', ') || 'nothing, all was there'}\n`)
+      return
+    } catch (error) {
+      const { code = '', message } = error as NodeJS.ErrnoException
+      if (!transient.test(code) || performance.now() > patienceMs) {
+        process.stderr.write(`${plane}: migration failed: ${message}\n`)
+        process.exit(1)
+      }
+      await setTimeout(500)
     }
-    await setTimeout(500)
   }
 }
+
+if (preview) await apply('preview', preview)
+await apply('live', live)

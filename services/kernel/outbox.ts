@@ -1,16 +1,40 @@
 // Events leave in the transaction that makes them true: they are rows first, messages later.
 import type { Draft, Envelope } from '@shop/events/envelope'
 import type { Database, Transaction } from './database.ts'
+import { faultPoint } from './faults.ts'
+
+/** The database's own transactions, or those behind a gate. */
+export interface Transactions {
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
+}
+
+/** An event that exists already, on its way to one service alone. */
+export interface Resent {
+  type: string
+  /** The whole event as JSON. */
+  json: string
+  /** The service. */
+  to: string
+  /** How often its handling has failed there. */
+  attempt: number
+  delayMs: number
+}
 
 export interface Outbox {
   /**
    * Runs `work` in a transaction and stores the events it returns in the same transaction.
-   * `traceparent` is the trace that the events belong to.
+   * `traceparent` is the trace that the events belong to. `within`: whose transactions; the
+   * database's when left out.
    */
   transaction<T>(
     traceparent: string,
     work: (tx: Transaction) => Promise<{ result: T; events: Draft[] }>,
+    within?: Transactions,
   ): Promise<T>
+  /** Stores an event once more, under the same id; to be followed by `wake` after the commit. */
+  resend(tx: Transaction, event: Resent): Promise<void>
+  /** Says that there is something to publish, `delayMs` from now. */
+  wake(delayMs?: number): void
 }
 
 export interface OutboxDeps {
@@ -20,25 +44,41 @@ export interface OutboxDeps {
   now: () => Date
   /** Makes UUIDv7s. */
   newId: () => string
-  /** Called after each commit that left events behind. */
-  onCommitted: () => void
+  /** Called after each commit that left events behind, with the time until they are due. */
+  onCommitted: (delayMs?: number) => void
 }
 
 export function createOutbox(deps: OutboxDeps): Outbox {
   return {
-    async transaction(traceparent, work) {
+    async transaction(traceparent, work, within = deps.database) {
       let count = 0
-      const result = await deps.database.transaction(async (tx) => {
+      const result = await within.transaction(async (tx) => {
         const outcome = await work(tx)
         count = outcome.events.length
         if (count > 0) await append(tx, outcome.events.map(toEnvelope(deps, traceparent)))
+        faultPoint('write.before-commit')
         return outcome.result
       })
+      faultPoint('write.after-commit')
       if (count > 0) deps.onCommitted()
       return result
     },
+
+    // A row of its own, for the relay may still hold that of the copy before.
+    async resend(tx, { type, json, to, attempt, delayMs }) {
+      await tx.query(
+        `INSERT INTO outbox (id, type, event, routing_key, attempt, not_before)
+         VALUES ($1, $2, $3, $4, $5, now() + $6 * interval '1 millisecond')`,
+        [deps.newId(), type, json, retryKey(to), attempt, Math.round(delayMs)],
+      )
+    },
+
+    wake: (delayMs) => deps.onCommitted(delayMs),
   }
 }
+
+/** The routing key that is bound to the queue of this service alone. */
+export const retryKey = (service: string): string => `retry.${service}`
 
 function toEnvelope(deps: OutboxDeps, traceparent: string): (draft: Draft) => Envelope {
   return (draft) => ({

@@ -1,36 +1,57 @@
-// A pod is live if and only if the stable Service selects its colour and its revision.
+// A pod is live if and only if the Service it follows selects its colour and its revision.
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Logger } from './telemetry.ts'
 
-/** `unknown` until the first answer of the API server; treated as standby. */
+/** `unknown` until the first answer of the API server. */
 export type Role = 'live' | 'standby' | 'unknown'
+
+/** What a Service selects, and what a pod belongs to. */
+export interface Slot {
+  color: string
+  revision: string
+}
+
+export const isSame = (
+  one: { color: string | null; revision: string | null } | null,
+  other: Slot,
+): boolean => one?.color === other.color && one.revision === other.revision
 
 export interface Follower {
   role(): Role
   /** When the role last changed. */
   since(): Date
+  /** Asks the API server now, and follows its answer; null when the Service names no slot. */
+  read(): Promise<Slot | null>
   close(): void
 }
 
 export interface FollowerDeps {
-  api: { host: string; port: number; serviceAccountDir: string }
+  api: KubernetesApi
   namespace: string
   service: string
-  slot: { color: string; revision: string }
+  slot: Slot
   logger: Logger
   now: () => Date
   onChange: (role: Role) => void
+}
+
+/** As much of the API server's API as it takes to follow a Service. */
+export interface KubernetesApi {
+  /** Resolves with the head of the answer; `signal` ends the rest as well. */
+  get(path: string, signal: AbortSignal): Promise<IncomingMessage>
+  close(): void
 }
 
 const getEveryMs = 2_000
 const getTimeoutMs = 1_500
 const rewatchAfterMs = 200
 const afterFailureMs = 1_000
+const watchAnswersMs = 3_000
 /** The server ends a watch after this time; the client no later than a little after it. */
 const watchSeconds = 240
 
@@ -38,54 +59,74 @@ const serviceObject = z.object({
   metadata: z.object({ resourceVersion: z.string() }),
   spec: z.object({ selector: z.record(z.string(), z.string()).optional() }),
 })
+type ServiceObject = z.infer<typeof serviceObject>
 const watchEvent = z.object({ type: z.string(), object: z.unknown() })
+
+interface Watch {
+  stop: AbortController
+  /** Its number in the order of what is learned; none before it stands. */
+  began: number | null
+  /** Of the object that it told last. */
+  version: string | undefined
+  /** Of an object that a GET has told since: events of older ones are late. */
+  floor: number
+}
+
+const newWatch = (): Watch => ({
+  stop: new AbortController(),
+  began: null,
+  version: undefined,
+  // Each watch for itself: an API server with a restored etcd counts on from further back.
+  floor: 0,
+})
 
 /**
  * Follows a Service by a watch, which is fast, and by a GET every two seconds, which notices
  * when the watch has gone silent. While the API server does not answer, the role stays.
  */
 export function followService(deps: FollowerDeps): Follower {
-  const api = createApi(deps.api)
   const path = `/api/v1/namespaces/${deps.namespace}/services`
   let role: Role = 'unknown'
   let since = deps.now()
   let closed = false
-  /** The newest version seen, so that a late watch event cannot undo what a GET has told. */
-  let newest = 0
-  /** Counts watch events, so that a GET that was overtaken by one is not believed. */
-  let watchEvents = 0
-  let watching: { destroy(): void } | undefined
+  let watch = newWatch()
+  /** Numbers what is learned, a GET by its start and a watch event by its arrival. */
+  let count = 0
+  /** What the role was last decided by. */
+  let decidedBy = 0
 
-  function decide(next: Role): boolean {
-    if (closed || next === role) return false
+  function decide(number: number, object: ServiceObject | null): void {
+    decidedBy = number
+    const next = isSame(slotOf(object), deps.slot) ? 'live' : 'standby'
+    if (closed || next === role) return
     role = next
     since = deps.now()
     deps.logger.info({ role }, 'role')
     deps.onChange(role)
-    return true
   }
 
-  /** A Service that is absent, or selects nothing, makes nobody live. */
-  function roleBy(object: z.infer<typeof serviceObject> | null): Role {
-    const selector = object?.spec.selector
-    const mine =
-      selector?.['shopctl.dev/color'] === deps.slot.color &&
-      selector['shopctl.dev/revision'] === deps.slot.revision
-    return mine ? 'live' : 'standby'
-  }
-
-  async function get(): Promise<void> {
-    const before = watchEvents
-    const response = await api.get(`${path}/${deps.service}`, getTimeoutMs)
-    const body = await text(response)
-    if (response.statusCode !== 200 && response.statusCode !== 404) {
-      throw new Error(`the API server answered ${response.statusCode}`)
-    }
-    const object = response.statusCode === 404 ? null : serviceObject.parse(JSON.parse(body))
-    if (watchEvents !== before) return
-    newest = object ? Number(object.metadata.resourceVersion) : newest
+  async function read(): Promise<Slot | null> {
+    const number = ++count
+    const object = await get()
+    // Something that began later has been heard already.
+    if (number < decidedBy) return slotOf(object)
+    const version = object?.metadata.resourceVersion
     // A change that the watch did not tell: it is late or half-open, so begin a new one.
-    if (decide(roleBy(object))) watching?.destroy()
+    if (watch.began !== null && watch.began < number && watch.version !== version) {
+      watch.stop.abort()
+    }
+    watch.floor = Number(version ?? 0)
+    decide(number, object)
+    return slotOf(object)
+  }
+
+  async function get(): Promise<ServiceObject | null> {
+    const signal = AbortSignal.timeout(getTimeoutMs)
+    const response = await deps.api.get(`${path}/${deps.service}`, signal)
+    const body = await text(response)
+    if (response.statusCode === 404) return null
+    if (response.statusCode === 200) return serviceObject.parse(JSON.parse(body))
+    throw new Error(`the API server answered ${response.statusCode}`)
   }
 
   function onWatchEvent(line: string): void {
@@ -93,26 +134,36 @@ export function followService(deps: FollowerDeps): Follower {
     if (type === 'ERROR') throw new Error(`watch: ${JSON.stringify(object)}`)
     if (type === 'BOOKMARK') return
     const service = serviceObject.parse(object)
-    const version = Number(service.metadata.resourceVersion)
-    if (version < newest) return
-    newest = version
-    watchEvents += 1
-    decide(roleBy(type === 'DELETED' ? null : service))
+    const deleted = type === 'DELETED'
+    watch.version = deleted ? undefined : service.metadata.resourceVersion
+    if (Number(service.metadata.resourceVersion) < watch.floor) return
+    decide(++count, deleted ? null : service)
   }
 
   /** Without a resourceVersion a watch begins with the present state, so it cannot be too old. */
-  async function watch(): Promise<void> {
+  async function follow(): Promise<void> {
+    watch = newWatch()
+    const { stop } = watch
     const query = `watch=true&fieldSelector=metadata.name%3D${deps.service}&timeoutSeconds=${watchSeconds}`
-    const response = await api.get(`${path}?${query}`, (watchSeconds + 10) * 1_000)
-    watching = response
-    if (response.statusCode !== 200) {
-      response.resume()
-      throw new Error(`the API server answered ${response.statusCode} to the watch`)
+    let limit = setTimeout(() => stop.abort(), watchAnswersMs)
+    try {
+      const response = await deps.api.get(`${path}?${query}`, stop.signal)
+      if (response.statusCode !== 200) {
+        response.resume()
+        throw new Error(`the API server answered ${response.statusCode} to the watch`)
+      }
+      watch.began = ++count
+      clearTimeout(limit)
+      limit = setTimeout(() => stop.abort(), (watchSeconds + 10) * 1_000)
+      for await (const line of lines(response)) onWatchEvent(line)
+    } catch (error) {
+      if (!stop.signal.aborted) throw error
+    } finally {
+      clearTimeout(limit)
     }
-    for await (const line of lines(response)) onWatchEvent(line)
   }
 
-  async function repeat(work: () => Promise<void>, everyMs: number): Promise<void> {
+  async function repeat(work: () => Promise<unknown>, everyMs: number): Promise<void> {
     let failing = false
     while (!closed) {
       try {
@@ -123,38 +174,44 @@ export function followService(deps: FollowerDeps): Follower {
           deps.logger.warn({ err: error }, 'cannot follow the Service; trying on')
         failing = true
       }
-      await setTimeout(failing ? afterFailureMs : everyMs)
+      await sleep(failing ? afterFailureMs : everyMs)
     }
   }
 
-  void repeat(get, getEveryMs)
-  void repeat(watch, rewatchAfterMs)
+  void repeat(read, getEveryMs)
+  void repeat(follow, rewatchAfterMs)
 
   return {
     role: () => role,
     since: () => since,
+    read,
     close() {
       closed = true
-      watching?.destroy()
-      api.close()
+      watch.stop.abort()
     },
   }
 }
 
-interface Api {
-  /** Resolves with the head of the answer; the whole answer must end within `timeoutMs`. */
-  get(path: string, timeoutMs: number): Promise<IncomingMessage>
-  close(): void
+/** A Service that is absent, or selects no slot, makes nobody live. */
+function slotOf(object: ServiceObject | null): Slot | null {
+  const color = object?.spec.selector?.['shopctl.dev/color']
+  const revision = object?.spec.selector?.['shopctl.dev/revision']
+  return color && revision ? { color, revision } : null
 }
 
-function createApi({ host, port, serviceAccountDir }: FollowerDeps['api']): Api {
+export function connectKubernetes(deps: {
+  host: string
+  port: number
+  /** Where the pod's token and the API server's CA are mounted. */
+  serviceAccountDir: string
+}): KubernetesApi {
+  const { host, port, serviceAccountDir } = deps
   const agent = new Agent({ ca: readFileSync(`${serviceAccountDir}/ca.crt`), keepAlive: true })
   return {
-    async get(path, timeoutMs) {
+    async get(path, signal) {
       // The kubelet rotates the token, so it is read each time.
       const token = (await readFile(`${serviceAccountDir}/token`, 'utf8')).trim()
       const headers = { authorization: `Bearer ${token}`, accept: 'application/json' }
-      const signal = AbortSignal.timeout(timeoutMs)
       return new Promise((resolve, reject) => {
         request({ host, port, path, agent, headers, signal }, resolve).on('error', reject).end()
       })

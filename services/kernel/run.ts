@@ -1,40 +1,25 @@
 // Composition of a service from its parts, its start, and its graceful end.
 import { randomUUIDv7 } from 'node:crypto'
 import { once } from 'node:events'
-import { Server } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import { exchange } from '@shop/events/envelope'
-import type { z } from 'zod'
-import { createBus } from './bus.ts'
+import { z } from 'zod'
 import { type CommonConfig, readConfig } from './config.ts'
-import { createConsumer } from './consumer.ts'
-import { createDatabase, type Database } from './database.ts'
-import { createHttp, type HttpServer } from './http.ts'
-import type { Subscription } from './inbox.ts'
-import { type Answer, createManagement } from './management.ts'
-import { type Migration, missingMigrations, readMigrations } from './migrate.ts'
-import { createOutbox, type Outbox } from './outbox.ts'
-import { createRelay } from './relay.ts'
-import { followService } from './role.ts'
-import { createLogger, createMetrics, type Identity, type Logger } from './telemetry.ts'
+import {
+  type Answer,
+  createManagement,
+  type ManagementHandler,
+  type ManagementRequest,
+  problem,
+} from './management.ts'
+import { readMigrations } from './migrate.ts'
+import { createPlane, type Parts, type Plane, type PlaneKernel, type PlaneName } from './plane.ts'
+import { connectKubernetes } from './role.ts'
+import { createLogger, createMetrics, type Identity } from './telemetry.ts'
 
-/** What the kernel gives to a service. */
-export interface Kernel<Config> {
+/** What the kernel gives to a service, for one plane. */
+export interface Kernel<Config> extends PlaneKernel {
   config: CommonConfig & Config
   identity: Identity
-  database: Database
-  outbox: Outbox
-  logger: Logger
-  newId: () => string
-}
-
-/** What a service gives to the kernel. */
-export interface Parts {
-  routes(app: HttpServer): void
-  subscriptions: Subscription[]
-  /** Counts of the service's own tables, for the audit. */
-  accounting(): Promise<unknown>
-  close?(): Promise<void> | void
 }
 
 export interface Definition<Shape extends z.ZodRawShape> {
@@ -42,18 +27,12 @@ export interface Definition<Shape extends z.ZodRawShape> {
   config: z.ZodObject<Shape>
   /** The folder of SQL files beside the program. */
   migrations: URL
+  /** Called once for each plane. */
   compose(kernel: Kernel<z.infer<z.ZodObject<Shape>>>): Parts
 }
 
-const migrationPollMs = 250
 /** Less than the kubelet waits for an answer, so that the answer says what is missing. */
-const databaseAnswersMs = 1_500
-/** Until kube-proxy everywhere has heard that this pod is ending, requests keep coming. */
-const endpointsConvergeMs = 2_000
-/** After that, keep-alive clients have been told to leave, or are idle. */
-const connectionsLeaveMs = 3_000
-const lastRequestMs = 1_000
-const flushMs = 2_000
+const checksAnswerMs = 1_500
 /** Below the pod's grace period, so that we end by ourselves. */
 const shutdownLimitMs = 25_000
 
@@ -74,86 +53,53 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
   }
   const logger = createLogger(identity, config.LOG_LEVEL)
   const metrics = createMetrics(identity)
-  const now = () => new Date()
-  const newId = () => randomUUIDv7()
-  const migrations = await readMigrations(definition.migrations)
-
-  const database = createDatabase({ url: config.DATABASE_URL, name: identity.pod, logger })
-  const bus = createBus({ url: config.AMQP_URL, name: identity.pod, exchange, logger })
-  const relay = createRelay({ database, bus, logger, metrics, pod: identity.pod })
-  const source = `/${identity.service}`
-  const outbox = createOutbox({ database, source, now, newId, onCommitted: relay.wake })
-  const parts = definition.compose({ config, identity, database, outbox, logger, newId })
-  const consumer = createConsumer({
-    bus,
-    queue: identity.service,
-    subscriptions: parts.subscriptions,
-    inbox: { consumer: identity.service, outbox },
-    logger,
-    metrics,
+  const api = connectKubernetes({
+    host: config.KUBERNETES_SERVICE_HOST,
+    port: config.KUBERNETES_SERVICE_PORT,
+    serviceAccountDir: config.SERVICE_ACCOUNT_DIR,
   })
-
-  let migrated = false
-  let ending = false
-  let wasReady = false
-  const isLive = () => follower.role() === 'live'
-  const follow = () => {
-    metrics.live.set(isLive() ? 1 : 0)
-    consumer.set(isLive() && migrated && !ending)
-  }
-  const follower = followService({
-    api: {
-      host: config.KUBERNETES_SERVICE_HOST,
-      port: config.KUBERNETES_SERVICE_PORT,
-      serviceAccountDir: config.SERVICE_ACCOUNT_DIR,
-    },
+  const common = {
+    identity,
+    logger,
+    api,
     namespace: config.POD_NAMESPACE,
-    service: config.STABLE_SERVICE,
-    slot: { color: identity.color, revision: identity.revision },
-    logger,
-    now,
-    onChange: follow,
-  })
-
-  const http = createHttp({ identity, logger, metrics, keepAlive: () => isLive() && !ending })
-  http.after(() => parts.routes(http))
-
-  async function readiness(): Promise<Answer> {
-    if (ending) return { status: 503, body: { ready: false, reason: 'ending' } }
-    const answers = await Promise.race([
-      database.query('SELECT 1').then(
-        () => true,
-        () => false,
-      ),
-      setTimeout(databaseAnswersMs, false, { ref: false }),
-    ])
-    // Only a start needs the broker: later the outbox keeps the events, and while the broker is away a live pod has to
-    // go on taking orders, and a standby has to stay good enough for a rollback.
-    const checks = { database: answers, migrations: migrated, broker: bus.connected() }
-    const ready = answers && migrated && (checks.broker || wasReady)
-    wasReady ||= ready
-    return { status: ready ? 200 : 503, body: { ready, ...checks } }
+    migrations: await readMigrations(definition.migrations),
+    now: () => new Date(),
+    newId: () => randomUUIDv7(),
+    compose: (kernel: PlaneKernel) => definition.compose({ ...kernel, config, identity }),
+  }
+  const planes = {
+    live: createPlane({
+      ...common,
+      plane: 'live',
+      metrics: metrics.of('live'),
+      service: config.STABLE_SERVICE,
+      databaseUrl: config.DATABASE_URL,
+      amqpUrl: config.AMQP_URL,
+      port: config.PORT,
+    }),
+    preview: createPlane({
+      ...common,
+      plane: 'preview',
+      metrics: metrics.of('preview'),
+      service: config.PREVIEW_SERVICE,
+      databaseUrl: config.PREVIEW_DATABASE_URL,
+      amqpUrl: config.PREVIEW_AMQP_URL,
+      port: config.PREVIEW_PORT,
+    }),
   }
 
+  let ending = false
   const management = createManagement({
-    '/livez': () => ({ status: 200, body: { live: true } }),
-    '/readyz': readiness,
-    '/role': () => ({
-      status: 200,
-      body: {
-        service: identity.service,
-        color: identity.color,
-        revision: identity.revision,
-        version: identity.version,
-        role: follower.role(),
-        consuming: consumer.active(),
-        consumers: consumer.active() ? 1 : 0,
-        inFlight: consumer.inFlight(),
-        since: follower.since().toISOString(),
-      },
-    }),
-    '/metrics': async () => ({ status: 200, text: await metrics.registry.metrics() }),
-    '/accounting': async () => ({ status: 200, body: await parts.accounting() }),
+    'GET /livez': () => ({ status: 200, body: { live: true } }),
+    'GET /readyz': createReadiness(planes, () => ending),
+    'GET /role': async () => {
+      const { pod: _, ...slot } = identity
+      const [live, preview] = await Promise.all([planes.live.report(), planes.preview.report()])
+      return { status: 200, body: { ...slot, ...live, preview } }
+    },
+    'GET /metrics': async () => ({ status: 200, text: await metrics.registry.metrics() }),
+    ...accountRoutes(planes),
   })
 
   async function shutdown(signal: string): Promise<void> {
@@ -163,13 +109,8 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
       logger.error('could not end in time')
       process.exit(1)
     })
-    await Promise.all([consumer.close(), drain(http)])
-    follower.close()
-    await relay.flush(flushMs)
-    await relay.close()
-    await parts.close?.()
-    await bus.close()
-    await database.close()
+    await Promise.all(Object.values(planes).map((plane) => plane.close()))
+    api.close()
     management.close()
     logger.info('ended')
     process.exit(0)
@@ -187,49 +128,68 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
 
   management.listen(config.MANAGEMENT_PORT, '0.0.0.0')
   await once(management, 'listening')
-  await http.listen({ host: '0.0.0.0', port: config.PORT })
-  await waitForMigrations(database, migrations, logger)
-  migrated = true
-  follow()
+  await Promise.all(Object.values(planes).map((plane) => plane.start()))
   logger.info({ startedMs: Math.round(performance.now()) }, 'started')
 }
 
-/** The Job may come later than the pod, and the database later than both. */
-async function waitForMigrations(
-  database: Database,
-  expected: Migration[],
-  logger: Logger,
-): Promise<void> {
-  let told = ''
-  for (;;) {
-    const waiting = await missingMigrations(database, expected).then(
-      (missing) => (missing.length === 0 ? '' : `migrations: ${missing.join(', ')}`),
-      (error: Error) => `the database: ${error.message}`,
-    )
-    if (waiting === '') return
-    if (waiting !== told) logger.info(`waiting for ${waiting}`)
-    told = waiting
-    await setTimeout(migrationPollMs)
+type Planes = Record<PlaneName, Plane>
+
+/**
+ * A start needs all that the live plane consists of, and the preview plane's tables. Later only the live database
+ * counts: while the broker is away the outbox keeps the events, a live pod has to go on taking orders, and a standby
+ * has to stay good enough for a rollback; and nothing about the preview plane may take a live pod away.
+ */
+function createReadiness(planes: Planes, ending: () => boolean): ManagementHandler {
+  let wasReady = false
+  let previewStarted = false
+  return async () => {
+    if (ending()) return { status: 503, body: { ready: false, reason: 'ending' } }
+    const nothing = { database: false, migrations: false, broker: false }
+    const late = () => setTimeout(checksAnswerMs, nothing, { ref: false })
+    const live = await Promise.race([planes.live.checks(), late()])
+    if (!previewStarted) {
+      const preview = await Promise.race([planes.preview.checks(), late()])
+      previewStarted = preview.migrations
+    }
+    const started = live.migrations && live.broker && previewStarted
+    const ready = live.database && (wasReady || started)
+    wasReady ||= ready
+    return { status: ready ? 200 : 503, body: { ready, ...live, preview: previewStarted } }
   }
 }
 
-/** Goes on answering, with `Connection: close`, until clients have gone or had time to go. */
-async function drain(http: HttpServer): Promise<void> {
-  await setTimeout(endpointsConvergeMs)
-  await withoutConnections(http, connectionsLeaveMs)
-  // Only stops listening: http's own close would also reset a connection whose request is on its way.
-  Server.prototype.close.call(http.server)
-  await withoutConnections(http, lastRequestMs)
-  await http.close()
-}
+const page = z.object({
+  after: z.uuid().nullable(),
+  limit: z.coerce.number().int().min(1).max(10_000),
+})
 
-async function withoutConnections(http: HttpServer, timeoutMs: number): Promise<void> {
-  const deadline = performance.now() + timeoutMs
-  while (performance.now() < deadline && (await openConnections(http)) > 0) await setTimeout(20)
-}
-
-function openConnections(http: HttpServer): Promise<number> {
-  return new Promise((resolve, reject) => {
-    http.server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
-  })
+/** What an audit and a person with a stuck message ask for; of the live plane unless told otherwise. */
+function accountRoutes(planes: Planes): Record<string, ManagementHandler> {
+  type Of = (plane: Plane, request: ManagementRequest) => Answer | Promise<Answer>
+  const on =
+    (answer: Of): ManagementHandler =>
+    (request) => {
+      const name = request.query.get('plane') ?? 'live'
+      if (name !== 'live' && name !== 'preview') {
+        return problem(400, 'plane is either live or preview')
+      }
+      return answer(planes[name], request)
+    }
+  return {
+    'GET /accounting': on(async (plane) => ({ status: 200, body: await plane.accounting() })),
+    'GET /accounting/orders': on(async (plane, { query }) => {
+      const asked = page.safeParse({
+        after: query.get('after'),
+        limit: query.get('limit') ?? 5_000,
+      })
+      if (!asked.success) return problem(400, 'after is an id, and limit a number up to 10000')
+      const orders = await plane.orders(asked.data.after, asked.data.limit)
+      const text = orders.map((order) => `${JSON.stringify(order)}\n`).join('')
+      return { status: 200, type: 'application/x-ndjson', text }
+    }),
+    'GET /messages': on((plane, request) => plane.messages.list(request)),
+    'GET /messages/:id': on((plane, request) => plane.messages.show(request)),
+    'POST /messages/:id/replay': on((plane, request) => plane.messages.replay(request)),
+    'POST /messages/:id/discard': on((plane, request) => plane.messages.discard(request)),
+  }
 }

@@ -35,46 +35,67 @@ export function createLogger(
   return pino(options, out)
 }
 
-export type Metrics = ReturnType<typeof createMetrics>
+/** What is counted and timed in one plane. */
+export interface Metrics {
+  httpSeconds: {
+    observe(labels: { method: string; route: string; status: number }, seconds: number): void
+  }
+  handlerSeconds: {
+    startTimer(labels: { type: string }): (labels: { outcome: string }) => void
+  }
+  published: { inc(labels: { outcome: string }, count: number): void }
+  live: { set(value: 0 | 1): void }
+}
 
-export function createMetrics(identity: Identity) {
+const buckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+
+/** One registry for the process; what it returns are the live plane's own metrics, `of` those of another one. */
+export function createMetrics(
+  identity: Identity,
+): Metrics & { registry: Registry; of: (plane: string) => Metrics } {
   const registry = new Registry()
-  registry.setDefaultLabels({
-    service: identity.service,
-    color: identity.color,
-    version: identity.version,
-  })
+  const { service, color, version } = identity
+  registry.setDefaultLabels({ service, color, version })
   // The default of 10 ms wakes an idle process a hundred times a second.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 })
   const registers = [registry]
-  return {
-    registry,
-    httpSeconds: new Histogram({
-      name: 'http_request_duration_seconds',
-      help: 'Time from the request to the end of its answer.',
-      labelNames: ['method', 'route', 'status'] as const,
-      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
-      registers,
-    }),
-    handlerSeconds: new Histogram({
-      name: 'event_handler_duration_seconds',
-      help: 'Time from the delivery of an event to its acknowledgement.',
-      labelNames: ['type', 'outcome'] as const,
-      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
-      registers,
-    }),
-    published: new Counter({
-      name: 'events_published_total',
-      help: 'Events from the outbox that the broker has confirmed, or has not.',
-      labelNames: ['outcome'] as const,
-      registers,
-    }),
-    live: new Gauge({
-      name: 'slot_live',
-      help: '1 while the stable Service names the slot of this pod.',
-      registers,
-    }),
-  }
+  const httpSeconds = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time from the request to the end of its answer.',
+    labelNames: ['plane', 'method', 'route', 'status'] as const,
+    buckets,
+    registers,
+  })
+  const handlerSeconds = new Histogram({
+    name: 'event_handler_duration_seconds',
+    help: 'Time from the delivery of an event to its acknowledgement.',
+    labelNames: ['plane', 'type', 'outcome'] as const,
+    buckets,
+    registers,
+  })
+  const published = new Counter({
+    name: 'events_published_total',
+    help: 'Events from the outbox that the broker has confirmed, or has not.',
+    labelNames: ['plane', 'outcome'] as const,
+    registers,
+  })
+  const live = new Gauge({
+    name: 'slot_live',
+    help: "1 while the plane's Service names the slot of this pod.",
+    labelNames: ['plane'] as const,
+    registers,
+  })
+  const of = (plane: string): Metrics => ({
+    httpSeconds: {
+      observe: (labels, seconds) => httpSeconds.observe({ plane, ...labels }, seconds),
+    },
+    handlerSeconds: {
+      startTimer: (labels) => handlerSeconds.startTimer({ plane, ...labels }),
+    },
+    published: { inc: (labels, count) => published.inc({ plane, ...labels }, count) },
+    live: { set: (value) => live.set({ plane }, value) },
+  })
+  return { registry, of, ...of('live') }
 }
 
 const traceparent = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/

@@ -1,5 +1,6 @@
 // What customers read about the outcome of their order; pure.
-export type Outcome = 'confirmed' | 'rejected' | 'cancelled'
+export const outcomes = ['confirmed', 'rejected', 'cancelled'] as const
+export type Outcome = (typeof outcomes)[number]
 
 export interface Mail {
   to: string
@@ -14,12 +15,22 @@ const sentences: Record<Outcome, string> = {
   rejected: 'We are sorry: what you ordered is not in stock. You were not charged.',
   cancelled: 'We are sorry: the payment was declined, so we cancelled your order.',
 }
+const expired =
+  'We are sorry: your order took too long, so we cancelled it. If you were charged, the money is on its way back.'
 
-export function compose(orderId: string, outcome: Outcome, to: string): Mail {
+/** `reason` is why the order was rejected or cancelled. */
+export function compose(
+  orderId: string,
+  outcome: Outcome,
+  to: string,
+  reason: string | null,
+): Mail {
+  const sentence =
+    outcome === 'cancelled' && reason === 'reservation-expired' ? expired : sentences[outcome]
   return {
     to,
     subject: `Your order ${orderId} is ${outcome}`,
-    text: `${sentences[outcome]}\n\nOrder: ${orderId}\n`,
+    text: `${sentence}\n\nOrder: ${orderId}\n`,
     messageId: messageIdOf(orderId, outcome),
   }
 }

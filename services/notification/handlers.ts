@@ -1,26 +1,25 @@
 // One mail per outcome of an order.
 import { orderCancelled, orderConfirmed, orderRejected } from '@shop/events/contracts'
 import type { Contract } from '@shop/events/envelope'
-import type { Database } from '@shop/kernel/database'
 import { on, type Subscription } from '@shop/kernel/inbox'
 import { compose, type Outcome } from './domain.ts'
 import type { Mailer } from './mailer.ts'
 import { beginAttempt, markSent } from './store.ts'
 
-export interface HandlerDeps {
-  database: Database
-  mailer: Mailer
+interface Told {
+  orderId: string
+  customer: { email: string }
+  reason?: string
 }
 
-export function subscriptions({ database, mailer }: HandlerDeps): Subscription[] {
-  function onOutcome<Data extends { orderId: string; customer: { email: string } }>(
-    contract: Contract<Data>,
-    outcome: Outcome,
-  ): Subscription {
+export function subscriptions({ mailer }: { mailer: Mailer }): Subscription[] {
+  function onOutcome<Data extends Told>(contract: Contract<Data>, outcome: Outcome): Subscription {
     return on(contract, {
-      async prepare({ data: { orderId, customer } }): Promise<void> {
-        const mail = compose(orderId, outcome, customer.email)
-        if (await beginAttempt(database, orderId, outcome, mail.messageId)) await mailer.send(mail)
+      // The attempt is committed before the mail leaves, so a mail that leaves twice is counted twice.
+      async prepare({ data: { orderId, customer, reason } }, fence): Promise<void> {
+        const mail = compose(orderId, outcome, customer.email, reason ?? null)
+        const isDue = await fence((tx) => beginAttempt(tx, orderId, outcome, mail.messageId))
+        if (isDue) await mailer.send(mail)
       },
       async handle(tx, { data: { orderId } }) {
         await markSent(tx, orderId, outcome)

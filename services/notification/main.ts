@@ -2,9 +2,10 @@
 import { run } from '@shop/kernel/run'
 import { z } from 'zod'
 import { subscriptions } from './handlers.ts'
+import { createMailSink } from './mail-sink.ts'
 import { createMailer } from './mailer.ts'
 import { routes } from './routes.ts'
-import { accounting } from './store.ts'
+import { accounting, orders } from './store.ts'
 
 await run({
   config: z.object({
@@ -12,12 +13,16 @@ await run({
     MAIL_FROM: z.string().default('Shop <orders@shop.example>'),
   }),
   migrations: new URL('./migrations/', import.meta.url),
-  compose({ config, database }) {
-    const mailer = createMailer(config.SMTP_URL, config.MAIL_FROM)
+  compose({ config, database, plane }) {
+    const mailer =
+      plane === 'live'
+        ? createMailer(config.SMTP_URL, config.MAIL_FROM)
+        : createMailSink(database, config.MAIL_FROM)
     return {
-      routes: (app) => routes(app, { database }),
-      subscriptions: subscriptions({ database, mailer }),
+      routes: (app) => routes(app, { database, plane }),
+      subscriptions: subscriptions({ mailer }),
       accounting: () => accounting(database),
+      orders: (after, limit) => orders(database, after, limit),
       close: () => mailer.close(),
     }
   },

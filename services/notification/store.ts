@@ -43,9 +43,9 @@ export async function findNotifications(db: Queries, orderId: string): Promise<N
   )
 }
 
-/** Counts for the audit; `repeats` are attempts beyond the first. */
-export async function accounting(db: Queries) {
-  const [notifications] = await db.query(
+/** Notifications sent and not sent, by outcome; `repeats` are attempts beyond the first. */
+export async function accounting(db: Queries): Promise<Record<string, number>> {
+  const [counts] = await db.query<Record<string, number>>(
     `SELECT count(*) FILTER (WHERE sent_at IS NOT NULL)::int AS sent,
        count(*) FILTER (WHERE sent_at IS NULL)::int AS unsent,
        coalesce(sum(attempts - 1), 0)::int AS repeats,
@@ -54,8 +54,24 @@ export async function accounting(db: Queries) {
        count(*) FILTER (WHERE outcome = 'cancelled')::int AS cancelled
      FROM notifications`,
   )
-  const [outbox] = await db.query<{ waiting: number }>(
-    'SELECT count(*)::int AS waiting FROM outbox',
+  return { ...counts }
+}
+
+/** One line per outcome of the `limit` orders after `after` (null: from the first), by order id. */
+export async function orders(
+  db: Queries,
+  after: string | null,
+  limit: number,
+): Promise<{ orderId: string; outcome: Outcome; sent: boolean; repeats: number }[]> {
+  return db.query(
+    `SELECT order_id AS "orderId", outcome, sent_at IS NOT NULL AS sent, attempts - 1 AS repeats
+     FROM notifications
+     WHERE order_id IN (
+       SELECT DISTINCT order_id FROM notifications
+       WHERE order_id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
+       ORDER BY order_id LIMIT $2
+     )
+     ORDER BY order_id, outcome`,
+    [after, limit],
   )
-  return { notifications, outbox: outbox?.waiting ?? 0 }
 }

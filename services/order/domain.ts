@@ -24,6 +24,7 @@ export interface Placement {
 export interface Order {
   id: string
   status: Status
+  reason: string | null
   customer: Customer
 }
 
@@ -33,6 +34,7 @@ export type News =
   | { kind: 'stock-rejected'; reason: string }
   | { kind: 'payment-captured' }
   | { kind: 'payment-declined'; reason: string }
+  | { kind: 'reservation-expired' }
 
 export interface Decision {
   status: Status
@@ -49,32 +51,41 @@ export function place(id: string, { items, customer, payment }: Placement): Draf
  * Terminal states stay. `null` means that the news changes nothing.
  */
 export function decide(order: Order, news: News): Decision | null {
-  const open = order.status === 'placed' || order.status === 'reserved'
-  if (!open) return null
-  const { id: orderId, customer } = order
+  if (isSettled(order.status)) return null
   switch (news.kind) {
     case 'stock-reserved':
-      if (order.status === 'reserved') return null
-      return { status: 'reserved', reason: null, events: [] }
+      return order.status === 'reserved' ? null : { status: 'reserved', reason: null, events: [] }
     case 'stock-rejected':
-      return {
-        status: 'rejected',
-        reason: news.reason,
-        events: [draft(orderRejected, orderId, { orderId, customer, reason: news.reason })],
-      }
+      return end(order, 'rejected', news.reason)
     case 'payment-captured':
-      return {
-        status: 'confirmed',
-        reason: null,
-        events: [draft(orderConfirmed, orderId, { orderId, customer })],
-      }
+      return end(order, 'confirmed', null)
     case 'payment-declined':
-      return {
-        status: 'cancelled',
-        reason: news.reason,
-        events: [draft(orderCancelled, orderId, { orderId, customer, reason: news.reason })],
-      }
+      return end(order, 'cancelled', news.reason)
+    case 'reservation-expired':
+      return end(order, 'cancelled', 'reservation-expired')
   }
+}
+
+/**
+ * What a settled order tells again to an inventory that asks, because it has not heard of the end: the
+ * order is older than its listening, or the message was lost by hand. To all others it is no news.
+ */
+export function remind(order: Order): Draft[] {
+  const { status, reason } = order
+  if (status === 'confirmed' || status === 'cancelled') return [outcomeOf(order, status, reason)]
+  return []
+}
+
+type Ending = 'confirmed' | 'rejected' | 'cancelled'
+
+function end(order: Order, status: Ending, reason: string | null): Decision {
+  return { status, reason, events: [outcomeOf(order, status, reason)] }
+}
+
+function outcomeOf({ id: orderId, customer }: Order, status: Ending, reason: string | null): Draft {
+  if (status === 'confirmed') return draft(orderConfirmed, orderId, { orderId, customer })
+  const contract = status === 'rejected' ? orderRejected : orderCancelled
+  return draft(contract, orderId, { orderId, customer, reason: reason ?? 'unknown' })
 }
 
 /** True for a state that no news can change. */

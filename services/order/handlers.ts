@@ -2,13 +2,14 @@
 import {
   paymentCaptured,
   paymentDeclined,
+  reservationExpired,
   stockRejected,
   stockReserved,
 } from '@shop/events/contracts'
 import type { Contract, Draft } from '@shop/events/envelope'
 import type { Transaction } from '@shop/kernel/database'
 import { on, type Subscription } from '@shop/kernel/inbox'
-import { decide, type News } from './domain.ts'
+import { decide, isSettled, type News, remind } from './domain.ts'
 import { lockOrder, type Slot, saveDecision } from './store.ts'
 
 export function subscriptions(slot: Slot): Subscription[] {
@@ -16,6 +17,7 @@ export function subscriptions(slot: Slot): Subscription[] {
     const order = await lockOrder(tx, orderId)
     // Our own transaction wrote it before the first event left, so this is somebody else's message.
     if (!order) throw new Error(`order ${orderId} is unknown`)
+    if (news.kind === 'reservation-expired' && isSettled(order.status)) return remind(order)
     const decision = decide(order, news)
     if (!decision) return []
     await saveDecision(tx, orderId, decision, slot)
@@ -36,5 +38,6 @@ export function subscriptions(slot: Slot): Subscription[] {
     onNews(stockRejected, ({ reason }) => ({ kind: 'stock-rejected', reason })),
     onNews(paymentCaptured, () => ({ kind: 'payment-captured' })),
     onNews(paymentDeclined, ({ reason }) => ({ kind: 'payment-declined', reason })),
+    onNews(reservationExpired, () => ({ kind: 'reservation-expired' })),
   ]
 }

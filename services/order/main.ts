@@ -3,7 +3,7 @@ import { run } from '@shop/kernel/run'
 import { z } from 'zod'
 import { subscriptions } from './handlers.ts'
 import { routes } from './routes.ts'
-import { accounting } from './store.ts'
+import { accounting, orders } from './store.ts'
 
 await run({
   config: z.object({}),
@@ -14,6 +14,7 @@ await run({
       routes: (app) => routes(app, { database, outbox, newId, slot }),
       subscriptions: subscriptions(slot),
       accounting: () => accounting(database),
+      orders: (after, limit) => orders(database, after, limit),
     }
   },
 })

@@ -23,7 +23,11 @@ const placement = z.looseObject({
   payment: z.looseObject({ token: text }),
 })
 
-const slot = z.object({ color: z.string(), version: z.string() })
+const slot = z.object({
+  color: z.string(),
+  version: z.string(),
+  epoch: z.int().nullable().meta({ description: "The gate's, or null when older than the gate." }),
+})
 
 const order = z.object({
   id: z.uuid(),

@@ -15,6 +15,9 @@ export interface Slot {
   version: string
 }
 
+/** A slot, and the epoch of the gate at that moment; null for what is older than the gate. */
+export type SlotInEpoch = Slot & { epoch: number | null }
+
 export interface NewOrder {
   id: string
   items: Item[]
@@ -32,17 +35,17 @@ export interface OrderView {
   items: Item[]
   customer: Customer
   placedAt: Date
-  placedBy: Slot
+  placedBy: SlotInEpoch
   settledAt: Date | null
-  settledBy: Slot | null
+  settledBy: SlotInEpoch | null
 }
 
 /** Stores the order; false when its idempotency key is taken already. */
 export async function insertOrder(tx: Transaction, order: NewOrder): Promise<boolean> {
   const rows = await tx.query(
     `INSERT INTO orders
-       (id, status, items, customer, placed_by, idempotency_key, request_hash, response)
-     VALUES ($1, 'placed', $2, $3, $4, $5, $6, $7)
+       (id, status, items, customer, placed_by, idempotency_key, request_hash, response, placed_epoch)
+     VALUES ($1, 'placed', $2, $3, $4, $5, $6, $7, (SELECT epoch FROM release_gate))
      ON CONFLICT (idempotency_key) DO NOTHING RETURNING id`,
     [
       order.id,
@@ -71,8 +74,9 @@ export async function findByKey(
 
 export async function findOrder(db: Queries, id: string): Promise<OrderView | null> {
   const [row] = await db.query<OrderView>(
-    `SELECT id, status, reason, items, customer, placed_at AS "placedAt", placed_by AS "placedBy",
-       settled_at AS "settledAt", settled_by AS "settledBy"
+    `SELECT id, status, reason, items, customer, placed_at AS "placedAt", settled_at AS "settledAt",
+       placed_by || jsonb_build_object('epoch', placed_epoch) AS "placedBy",
+       settled_by || jsonb_build_object('epoch', settled_epoch) AS "settledBy"
      FROM orders WHERE id = $1`,
     [id],
   )
@@ -82,7 +86,7 @@ export async function findOrder(db: Queries, id: string): Promise<OrderView | nu
 /** Reads an order and keeps others from deciding about it until the transaction ends. */
 export async function lockOrder(tx: Transaction, id: string): Promise<Order | null> {
   const [row] = await tx.query<Order>(
-    'SELECT id, status, customer FROM orders WHERE id = $1 FOR UPDATE',
+    'SELECT id, status, reason, customer FROM orders WHERE id = $1 FOR UPDATE',
     [id],
   )
   return row ?? null
@@ -96,15 +100,16 @@ export async function saveDecision(
 ): Promise<void> {
   await tx.query(
     `UPDATE orders SET status = $2, reason = $3,
-       settled_at = CASE WHEN $4 THEN now() END, settled_by = CASE WHEN $4 THEN $5::jsonb END
+       settled_at = CASE WHEN $4 THEN now() END, settled_by = CASE WHEN $4 THEN $5::jsonb END,
+       settled_epoch = CASE WHEN $4 THEN (SELECT epoch FROM release_gate) END
      WHERE id = $1`,
     [id, decision.status, decision.reason, isSettled(decision.status), JSON.stringify(by)],
   )
 }
 
-/** Counts for the audit, and which version confirmed how many. */
-export async function accounting(db: Queries) {
-  const [orders] = await db.query(
+/** How many orders were accepted, and how they ended. */
+export async function accounting(db: Queries): Promise<Record<string, number>> {
+  const [orders] = await db.query<Record<string, number>>(
     `SELECT count(*)::int AS accepted,
        count(*) FILTER (WHERE status = 'confirmed')::int AS confirmed,
        count(*) FILTER (WHERE status = 'rejected')::int AS rejected,
@@ -112,12 +117,19 @@ export async function accounting(db: Queries) {
        count(*) FILTER (WHERE status IN ('placed', 'reserved'))::int AS open
      FROM orders`,
   )
-  const confirmedBy = await db.query(
-    `SELECT settled_by ->> 'color' AS color, settled_by ->> 'version' AS version, count(*)::int AS orders
-     FROM orders WHERE status = 'confirmed' GROUP BY 1, 2 ORDER BY 1, 2`,
+  return { ...orders }
+}
+
+/** Those after `after` (null: from the first), by id. */
+export async function orders(
+  db: Queries,
+  after: string | null,
+  limit: number,
+): Promise<{ orderId: string; status: Status }[]> {
+  return db.query(
+    `SELECT id AS "orderId", status FROM orders
+     WHERE id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
+     ORDER BY id LIMIT $2`,
+    [after, limit],
   )
-  const [outbox] = await db.query<{ waiting: number }>(
-    'SELECT count(*)::int AS waiting FROM outbox',
-  )
-  return { orders, confirmedBy, outbox: outbox?.waiting ?? 0 }
 }

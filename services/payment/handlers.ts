@@ -1,26 +1,29 @@
 // What the payment service does when stock is reserved and when an order is called off.
 import { orderCancelled, stockReserved } from '@shop/events/contracts'
-import type { Database } from '@shop/kernel/database'
+import { faultPoint } from '@shop/kernel/faults'
 import { on, type Subscription } from '@shop/kernel/inbox'
-import { mustVoid, settle } from './domain.ts'
+import { giveUp, settle, type Undone, undo } from './domain.ts'
 import type { ChargeOutcome, PaymentProvider } from './provider.ts'
 import { insertPayment, lockPayment, saveSettlement } from './store.ts'
 
 export interface HandlerDeps {
-  database: Database
   provider: PaymentProvider
   newId: () => string
 }
 
-export function subscriptions({ database, provider, newId }: HandlerDeps): Subscription[] {
+export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] {
   return [
     on(stockReserved, {
       // The intent is committed before the provider is asked, so a crash in between leaves its key.
-      async prepare({ data: { orderId, amount, payment } }): Promise<ChargeOutcome | null> {
+      async prepare({ data: { orderId, amount, payment } }, fence): Promise<ChargeOutcome | null> {
         const intent = { id: newId(), orderId, status: 'intended' as const, amount }
-        const stored = await insertPayment(database, intent)
-        if (stored.status !== 'intended') return null
-        return provider.capture({ idempotencyKey: stored.id, token: payment.token, amount })
+        const { id: idempotencyKey, status } = await fence((tx) => insertPayment(tx, intent))
+        if (status !== 'intended') return null
+        faultPoint('payment.intended')
+        const { token } = payment
+        const outcome = await provider.capture({ idempotencyKey, orderId, token, amount })
+        faultPoint('payment.captured')
+        return outcome
       },
       async handle(tx, { data: { orderId } }, outcome) {
         const payment = outcome && (await lockPayment(tx, orderId))
@@ -32,17 +35,20 @@ export function subscriptions({ database, provider, newId }: HandlerDeps): Subsc
     }),
 
     on(orderCancelled, {
-      async prepare({ data: { orderId } }): Promise<void> {
+      async prepare({ data: { orderId } }, fence): Promise<Undone | null> {
         // An order cancelled before its stock was reserved: the row keeps a later capture away.
         const tombstone = { id: newId(), orderId, status: 'cancelled' as const, amount: null }
-        const stored = await insertPayment(database, tombstone)
-        if (mustVoid(stored)) await provider.cancel(stored.id)
+        const { id, status } = await fence((tx) => insertPayment(tx, tombstone))
+        const way = undo(status)
+        if (way === 'nothing') return null
+        if (way === 'cancel' && (await provider.cancel(id)).kind === 'cancelled') return 'cancelled'
+        await provider.refund(id)
+        return 'refunded'
       },
-      async handle(tx, { data: { orderId } }) {
-        const payment = await lockPayment(tx, orderId)
-        if (payment && mustVoid(payment)) {
-          await saveSettlement(tx, orderId, { status: 'cancelled', reason: 'order-cancelled' })
-        }
+      async handle(tx, { data: { orderId } }, undone) {
+        const payment = undone && (await lockPayment(tx, orderId))
+        const settlement = payment && giveUp(payment, undone)
+        if (settlement) await saveSettlement(tx, orderId, settlement)
         return []
       },
     }),

@@ -2,17 +2,25 @@
 import type { Database } from '@shop/kernel/database'
 import { type HttpServer, problemDocument } from '@shop/kernel/http'
 import { z } from 'zod'
+import type { PaymentProvider } from './provider.ts'
 import { findPayment } from './store.ts'
 
 const payment = z.object({
   id: z.uuid(),
   orderId: z.uuid(),
-  status: z.enum(['intended', 'captured', 'declined', 'cancelled']),
+  status: z.enum(['intended', 'captured', 'declined', 'cancelled', 'refunded']),
   amount: z.object({ value: z.int(), currency: z.string() }).nullable(),
   reason: z.string().nullable(),
+  captures: z.int().meta({ description: 'How often the provider took money for the order.' }),
+  refunds: z.int().meta({ description: 'How often the provider gave it back.' }),
 })
 
-export function routes(app: HttpServer, { database }: { database: Database }): void {
+export interface RouteDeps {
+  database: Database
+  provider: PaymentProvider
+}
+
+export function routes(app: HttpServer, { database, provider }: RouteDeps): void {
   app.get(
     '/payments',
     {
@@ -24,7 +32,10 @@ export function routes(app: HttpServer, { database }: { database: Database }): v
     },
     async (request) => {
       const found = await findPayment(database, request.query.order)
-      return found ? [found] : []
+      if (!found) return []
+      const { captures = 0, refunds = 0 } =
+        (await provider.statements([found])).get(found.orderId) ?? {}
+      return [{ ...found, captures, refunds }]
     },
   )
 }

@@ -1,31 +1,74 @@
 // A provider without money: decides by the token, and remembers as a real one would.
 import type { Queries } from '@shop/kernel/database'
-import type { PaymentProvider } from './provider.ts'
+import type { PaymentProvider, Statement } from './provider.ts'
+
+type Outcome = 'captured' | 'declined' | 'voided' | 'refunded'
+
+const sums = `count(*) FILTER (WHERE outcome IN ('captured', 'refunded'))::int AS captures,
+  count(*) FILTER (WHERE outcome = 'refunded')::int AS refunds`
 
 /** Its memory is a table of its own, written outside of the service's transactions. */
 export function createSandbox(memory: Queries): PaymentProvider {
   return {
-    async capture({ idempotencyKey, token, amount }) {
+    async capture({ idempotencyKey, orderId, token, amount }) {
       const wanted = token === 'tok_declined' ? 'declined' : 'captured'
-      const [charge] = await memory.query<{ outcome: string }>(
-        `INSERT INTO sandbox_charges AS known (idempotency_key, outcome, amount, currency)
-         VALUES ($1, $2, $3, $4)
+      const [charge] = await memory.query<{ outcome: Outcome }>(
+        `INSERT INTO sandbox_charges AS known (idempotency_key, outcome, amount, currency, order_id)
+         VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (idempotency_key) DO UPDATE SET requests = known.requests + 1
          RETURNING outcome`,
-        [idempotencyKey, wanted, amount.value, amount.currency],
+        [idempotencyKey, wanted, amount.value, amount.currency, orderId],
       )
-      if (charge?.outcome === 'captured') return { kind: 'captured' }
-      return { kind: 'declined', reason: charge?.outcome === 'voided' ? 'voided' : 'card-declined' }
+      switch (charge?.outcome) {
+        case 'captured':
+        case 'refunded':
+          return { kind: 'captured' }
+        case 'voided':
+          return { kind: 'cancelled' }
+        default:
+          return { kind: 'declined', reason: 'card-declined' }
+      }
     },
 
     async cancel(idempotencyKey) {
-      await memory.query(
+      const [charge] = await memory.query<{ outcome: Outcome }>(
         `INSERT INTO sandbox_charges AS known (idempotency_key, outcome, amount, currency)
          VALUES ($1, 'voided', 0, '')
-         ON CONFLICT (idempotency_key) DO UPDATE SET
-           outcome = CASE WHEN known.outcome = 'captured' THEN 'voided' ELSE known.outcome END`,
+         ON CONFLICT (idempotency_key) DO UPDATE SET outcome = known.outcome
+         RETURNING outcome`,
         [idempotencyKey],
       )
+      const taken = charge?.outcome === 'captured' || charge?.outcome === 'refunded'
+      return { kind: taken ? 'captured' : 'cancelled' }
+    },
+
+    async refund(idempotencyKey) {
+      const given = await memory.query(
+        `UPDATE sandbox_charges
+         SET outcome = CASE WHEN outcome = 'captured' THEN 'refunded' ELSE outcome END
+         WHERE idempotency_key = $1 AND outcome <> 'declined'
+         RETURNING idempotency_key`,
+        [idempotencyKey],
+      )
+      if (given.length === 0) throw new Error(`nothing was captured under ${idempotencyKey}`)
+    },
+
+    async statements(payments) {
+      // Another key of the same order counts as well: a second capture must show.
+      const rows = await memory.query<Statement & { orderId: string }>(
+        `SELECT asked.order_id AS "orderId", ${sums}
+         FROM unnest($1::uuid[], $2::uuid[]) AS asked (order_id, key)
+         JOIN sandbox_charges AS charge
+           ON charge.order_id = asked.order_id OR charge.idempotency_key = asked.key
+         GROUP BY asked.order_id`,
+        [payments.map(({ orderId }) => orderId), payments.map(({ id }) => id)],
+      )
+      return new Map(rows.map(({ orderId, ...statement }) => [orderId, statement]))
+    },
+
+    async totals() {
+      const [all] = await memory.query<Statement>(`SELECT ${sums} FROM sandbox_charges`)
+      return all ?? { captures: 0, refunds: 0 }
     },
   }
 }

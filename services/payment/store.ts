@@ -58,23 +58,30 @@ export async function saveSettlement(
   )
 }
 
-/** Counts for the audit; `chargedTwice` are orders that the provider captured more than once. */
-export async function accounting(db: Queries) {
-  const [payments] = await db.query(
+/** How many payments there are in each status. */
+export async function countPayments(db: Queries): Promise<Record<PaymentStatus, number>> {
+  const [counts] = await db.query<Record<PaymentStatus, number>>(
     `SELECT count(*) FILTER (WHERE status = 'intended')::int AS intended,
        count(*) FILTER (WHERE status = 'captured')::int AS captured,
        count(*) FILTER (WHERE status = 'declined')::int AS declined,
-       count(*) FILTER (WHERE status = 'cancelled')::int AS cancelled
+       count(*) FILTER (WHERE status = 'cancelled')::int AS cancelled,
+       count(*) FILTER (WHERE status = 'refunded')::int AS refunded
      FROM payments`,
   )
-  const [provider] = await db.query(
-    `SELECT count(*) FILTER (WHERE outcome = 'captured')::int AS captures,
-       count(*) FILTER (WHERE outcome = 'voided')::int AS voids,
-       coalesce(sum(requests - 1), 0)::int AS "repeatedRequests"
-     FROM sandbox_charges`,
+  if (!counts) throw new Error('an aggregate without a row')
+  return counts
+}
+
+/** Those after `after` (null: from the first), by order id. */
+export async function listPayments(
+  db: Queries,
+  after: string | null,
+  limit: number,
+): Promise<{ id: string; orderId: string; status: PaymentStatus }[]> {
+  return db.query(
+    `SELECT id, order_id AS "orderId", status FROM payments
+     WHERE order_id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
+     ORDER BY order_id LIMIT $2`,
+    [after, limit],
   )
-  const [outbox] = await db.query<{ waiting: number }>(
-    'SELECT count(*)::int AS waiting FROM outbox',
-  )
-  return { payments, provider, outbox: outbox?.waiting ?? 0 }
 }

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { createShell } from '../../cli/src/adapters/shell.ts'
 import { platformEnv, root } from '../../cli/test/real/shop.ts'
 
-const namespace = 'shop-parts'
-const users = ['admin', 'cookie', 'order', 'inventory', 'payment', 'notification']
+// Several runs side by side need a namespace each.
+const namespace = process.env.SHOP_PARTS_NAMESPACE ?? 'shop-parts'
+const services = ['order', 'inventory', 'payment', 'notification']
+const users = ['admin', 'cookie', ...services, ...services.map((service) => `${service}_preview`)]
 const shell = createShell()
 
 const tool = async (program: 'helm' | 'kubectl', args: string[], input?: string): Promise<string> =>
@@ -40,6 +42,7 @@ export const setup = async (): Promise<void> => {
   ])
   process.env.SHOP_TEST_DATABASE_URL = `postgresql://postgres:${passwords.admin}@${postgres}:5432/order`
   process.env.SHOP_TEST_AMQP_URL = `amqp://admin:${passwords.admin}@${rabbitmq}:5672`
+  process.env.SHOP_TEST_PREVIEW_AMQP_URL = `${process.env.SHOP_TEST_AMQP_URL}/preview`
 }
 
 export const teardown = async (): Promise<void> => {

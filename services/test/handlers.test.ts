@@ -2,35 +2,25 @@ import {
   orderCancelled,
   orderConfirmed,
   orderPlaced,
-  paymentCaptured,
-  stockReserved,
+  reservationExpired,
 } from '@shop/events/contracts'
 import type { Envelope } from '@shop/events/envelope'
 import * as inventory from '@shop/inventory/handlers'
-import { accounting as stockAccounting } from '@shop/inventory/store'
-import type { Database } from '@shop/kernel/database'
-import type { Subscription } from '@shop/kernel/inbox'
+import * as stock from '@shop/inventory/store'
 import * as notification from '@shop/notification/handlers'
+import { createMailSink, findKeptMails } from '@shop/notification/mail-sink'
 import { createMailer } from '@shop/notification/mailer'
-import * as payment from '@shop/payment/handlers'
-import { createSandbox } from '@shop/payment/sandbox'
-import { accounting as paymentAccounting } from '@shop/payment/store'
+import * as notifications from '@shop/notification/store'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { arrived, createServiceDatabase, newId, openOutbox } from './infrastructure.ts'
+import { deliverTo } from './deliver.ts'
+import { arrived, createServiceDatabase, newId } from './infrastructure.ts'
 import { startMailServer } from './mail-server.ts'
 
 const customer = { email: 'ada@example.com' }
-const amount = { value: 1200, currency: 'EUR' }
-
-/** Delivers events to a service and tells which types it answers with. */
-function deliverTo(database: Database, subscriptions: Subscription[]) {
-  return async (event: Envelope): Promise<string[]> => {
-    const subscription = subscriptions.find(({ type }) => type === event.type)
-    await subscription?.receive(event, { consumer: 'test', outbox: openOutbox(database) })
-    const told = await database.query<{ type: string }>('DELETE FROM outbox RETURNING type')
-    return told.map(({ type }) => type)
-  }
-}
+const cancelled = (orderId: string) =>
+  arrived(orderCancelled, orderId, { orderId, customer, reason: 'reservation-expired' })
+const confirmed = (orderId: string) => arrived(orderConfirmed, orderId, { orderId, customer })
+const typesOf = (events: Envelope[]) => events.map(({ type }) => type)
 
 describe('inventory', () => {
   const placed = (orderId: string, sku: string, quantity: number) =>
@@ -40,136 +30,118 @@ describe('inventory', () => {
       customer,
       payment: { token: 'tok_ok' },
     })
-  const cancelled = (orderId: string) =>
-    arrived(orderCancelled, orderId, { orderId, customer, reason: 'card-declined' })
 
   async function open() {
     const database = await createServiceDatabase('inventory')
-    const available = async (sku: string) =>
-      (await stockAccounting(database)).stock.find((one) => one.sku === sku)?.available
-    return { deliver: deliverTo(database, inventory.subscriptions()), available }
+    const account = async (sku: string) => {
+      const found = (await stock.accounting(database)).stock.find((one) => one.sku === sku)
+      if (!found) throw new Error(`no ${sku}`)
+      expect(found.available + found.reserved + found.sold).toBe(found.initial)
+      return found
+    }
+    return {
+      database,
+      account,
+      deliver: deliverTo(database, inventory.subscriptions()),
+      statusOf: async (orderId: string) =>
+        (await stock.findReservation(database, orderId))?.status ?? null,
+      expire: (ttlSeconds: number) =>
+        database.transaction((tx) => inventory.expire(tx, ttlSeconds)),
+    }
   }
 
   it('has the stock that was promised', async () => {
-    const { available } = await open()
-    expect(await Promise.all(['mug', 'tee', 'cap', 'rare'].map(available))).toEqual([
-      1_000_000, 1_000_000, 1_000_000, 10,
-    ])
+    const { account } = await open()
+    const all = await Promise.all(['mug', 'tee', 'cap', 'rare'].map(account))
+    expect(all.map(({ available }) => available)).toEqual([1_000_000, 1_000_000, 1_000_000, 10])
   })
 
   it('never sells more than there is, however many ask at once', async () => {
-    const { deliver, available } = await open()
+    const { deliver, account } = await open()
     const answers = await Promise.all(
       Array.from({ length: 8 }, () => deliver(placed(newId(), 'rare', 3))),
     )
-    const told = answers.flat()
+    const told = typesOf(answers.flat())
     expect(told.filter((type) => type === 'stock.reserved.v1')).toHaveLength(3)
     expect(told.filter((type) => type === 'stock.rejected.v1')).toHaveLength(5)
-    expect(await available('rare')).toBe(1)
+    expect(await account('rare')).toMatchObject({ available: 1, reserved: 9 })
   })
 
   it('takes back once what a cancelled order had', async () => {
-    const { deliver, available } = await open()
+    const { deliver, account } = await open()
     const orderId = newId()
     await deliver(placed(orderId, 'mug', 5))
-    expect(await available('mug')).toBe(999_995)
+    expect(await account('mug')).toMatchObject({ available: 999_995, reserved: 5 })
+    await Promise.all([deliver(cancelled(orderId)), deliver(cancelled(orderId))])
+    expect(await account('mug')).toMatchObject({ available: 1_000_000, reserved: 0, released: 5 })
+  })
+
+  it('sells what a confirmed order had, and a late cancellation does not bring it back', async () => {
+    const { deliver, account, statusOf } = await open()
+    const orderId = newId()
+    await deliver(placed(orderId, 'mug', 5))
+    await deliver(confirmed(orderId))
+    await deliver(confirmed(orderId))
     await deliver(cancelled(orderId))
-    await deliver(cancelled(orderId))
-    expect(await available('mug')).toBe(1_000_000)
+    expect(await statusOf(orderId)).toBe('sold')
+    expect(await account('mug')).toMatchObject({ available: 999_995, reserved: 0, sold: 5 })
+  })
+
+  it('keeps the message of a confirmed order that it never saw', async () => {
+    const { deliver } = await open()
+    await expect(deliver(confirmed(newId()))).rejects.toThrow('without a reservation')
   })
 
   it('reserves nothing for an order whose cancellation was faster', async () => {
-    const { deliver, available } = await open()
+    const { deliver, account, statusOf } = await open()
     const orderId = newId()
     await deliver(cancelled(orderId))
     expect(await deliver(placed(orderId, 'mug', 5))).toEqual([])
-    expect(await available('mug')).toBe(1_000_000)
-  })
-})
-
-describe('payment', () => {
-  const reserved = (orderId: string, token: string) =>
-    arrived(stockReserved, orderId, { orderId, amount, payment: { token } })
-  const cancelled = (orderId: string) =>
-    arrived(orderCancelled, orderId, { orderId, customer, reason: 'card-declined' })
-
-  async function open() {
-    const database = await createServiceDatabase('payment')
-    const provider = createSandbox(database)
-    return {
-      database,
-      provider,
-      deliver: deliverTo(database, payment.subscriptions({ database, provider, newId })),
-    }
-  }
-
-  it('captures or declines by what the provider says', async () => {
-    const { deliver } = await open()
-    expect(await deliver(reserved(newId(), 'tok_ok'))).toEqual(['payment.captured.v1'])
-    expect(await deliver(reserved(newId(), 'tok_declined'))).toEqual(['payment.declined.v1'])
+    expect(await statusOf(orderId)).toBe('rejected')
+    expect(await account('mug')).toMatchObject({ available: 1_000_000, reserved: 0 })
   })
 
-  it('charges once, however often and concurrently it is asked', async () => {
+  it('asks once for each reservation whose time is over, and gives back nothing by itself', async () => {
+    const { deliver, account, expire } = await open()
+    const [open1, open2, sold, released] = [newId(), newId(), newId(), newId()]
+    for (const orderId of [open1, open2, sold, released]) await deliver(placed(orderId, 'tee', 1))
+    await deliver(confirmed(sold))
+    await deliver(cancelled(released))
+    expect(await expire(900)).toEqual([])
+    const asked = await Promise.all([expire(0), expire(0)])
+    expect(
+      asked
+        .flat()
+        .map(({ subject }) => subject)
+        .sort(),
+    ).toEqual([open1, open2].sort())
+    expect(asked.flat()[0]?.type).toBe(reservationExpired.type)
+    expect(await expire(0)).toEqual([])
+    expect(await account('tee')).toMatchObject({ reserved: 2, sold: 1, released: 1 })
+    await deliver(cancelled(open1))
+    await deliver(confirmed(open2))
+    expect(await account('tee')).toMatchObject({ reserved: 0, sold: 2, released: 2 })
+  })
+
+  it('lists what it knows of orders, page by page', async () => {
     const { database, deliver } = await open()
-    const orderId = newId()
-    const event = reserved(orderId, 'tok_ok')
-    const again = reserved(orderId, 'tok_ok')
-    const told = await Promise.all([event, event, again, event, again].map(deliver))
-    expect(told.flat()).toEqual([paymentCaptured.type])
-    expect(await paymentAccounting(database)).toMatchObject({
-      payments: { captured: 1, intended: 0 },
-      provider: { captures: 1 },
-    })
-  })
-
-  it('asks again with the same key when it failed between the provider and the commit', async () => {
-    const { database, provider } = await open()
-    let fail = true
-    const flaky = {
-      ...provider,
-      async capture(charge: Parameters<typeof provider.capture>[0]) {
-        const outcome = await provider.capture(charge)
-        if (fail) throw new Error('crashed after the money was taken')
-        return outcome
-      },
-    }
-    const deliver = deliverTo(database, payment.subscriptions({ database, provider: flaky, newId }))
-    const event = reserved(newId(), 'tok_ok')
-    await expect(deliver(event)).rejects.toThrow('crashed')
-    fail = false
-    expect(await deliver(event)).toEqual([paymentCaptured.type])
-    expect(await paymentAccounting(database)).toMatchObject({
-      payments: { captured: 1 },
-      provider: { captures: 1, repeatedRequests: 1 },
-    })
-  })
-
-  it('gives back the money of a cancelled order, and takes none afterwards', async () => {
-    const { database, deliver } = await open()
-    const [first, second, third] = [newId(), newId(), newId()]
-    await deliver(reserved(first, 'tok_ok'))
-    await deliver(cancelled(first))
-    await deliver(cancelled(second))
-    expect(await deliver(reserved(second, 'tok_ok'))).toEqual([])
-    await deliver(reserved(third, 'tok_declined'))
-    await deliver(cancelled(third))
-    expect(await paymentAccounting(database)).toMatchObject({
-      payments: { captured: 0, cancelled: 2, declined: 1 },
-      provider: { captures: 0, voids: 1 },
-    })
+    const ids = [newId(), newId(), newId()].sort()
+    await Promise.all(ids.map((orderId) => deliver(placed(orderId, 'nope', 1))))
+    const first = await stock.orders(database, null, 2)
+    expect(first).toEqual(ids.slice(0, 2).map((orderId) => ({ orderId, status: 'rejected' })))
+    expect(await stock.orders(database, ids[1] ?? '', 2)).toHaveLength(1)
+    expect(await stock.orders(database, ids[2] ?? '', 2)).toEqual([])
   })
 })
 
 describe('notification', () => {
-  const confirmed = (orderId: string) => arrived(orderConfirmed, orderId, { orderId, customer })
-
   async function open() {
     const server = await startMailServer()
     const mailer = createMailer(server.url, 'Shop <orders@shop.example>')
     onTestFinished(() => mailer.close())
     const database = await createServiceDatabase('notification')
-    const deliver = deliverTo(database, notification.subscriptions({ database, mailer }))
-    return { ...server, deliver }
+    const deliver = deliverTo(database, notification.subscriptions({ mailer }))
+    return { ...server, database, deliver }
   }
 
   it('sends one mail, with an id that is the same for each repetition', async () => {
@@ -184,13 +156,46 @@ describe('notification', () => {
     expect(mails[0]).toContain(`Message-ID: <${orderId}.confirmed@shop.example>`)
   })
 
-  it('sends it later when the mail server refuses at first', async () => {
-    const { mails, refuse, deliver } = await open()
+  it('sends it later when the mail server refuses at first, and counts the repetition', async () => {
+    const { mails, refuse, database, deliver } = await open()
     const event = confirmed(newId())
     refuse(true)
     await expect(deliver(event)).rejects.toThrow('mailbox full')
+    expect(await notifications.accounting(database)).toMatchObject({ sent: 0, unsent: 1 })
     refuse(false)
     await deliver(event)
     expect(mails).toHaveLength(1)
+    expect(await notifications.accounting(database)).toMatchObject({ sent: 1, repeats: 1 })
+  })
+
+  it('lists one line per outcome, and never half of an order', async () => {
+    const { database, deliver } = await open()
+    const [first = '', second = ''] = [newId(), newId()].sort()
+    for (const event of [confirmed(first), cancelled(first), cancelled(second)]) {
+      await deliver(event)
+    }
+    const line = { sent: true, repeats: 0 }
+    expect(await notifications.orders(database, null, 1)).toEqual([
+      { orderId: first, outcome: 'cancelled', ...line },
+      { orderId: first, outcome: 'confirmed', ...line },
+    ])
+    expect(await notifications.orders(database, first, 1)).toEqual([
+      { orderId: second, outcome: 'cancelled', ...line },
+    ])
+  })
+
+  it('keeps the mail of the preview plane in its sink', async () => {
+    const database = await createServiceDatabase('notification')
+    const mailer = createMailSink(database, 'Shop <orders@shop.example>')
+    const deliver = deliverTo(database, notification.subscriptions({ mailer }))
+    const orderId = newId()
+    await deliver(confirmed(orderId))
+    await deliver(confirmed(orderId))
+    const messageId = `<${orderId}.confirmed@shop.example>`
+    const [kept, ...more] = await findKeptMails(database, [messageId])
+    expect(more).toEqual([])
+    expect(kept).toMatchObject({ messageId, to: customer.email })
+    expect(kept?.message).toContain(`Message-ID: ${messageId}`)
+    expect(kept?.message).toContain('To: ada@example.com')
   })
 })

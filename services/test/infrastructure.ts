@@ -4,8 +4,9 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type Contract, draft, type Envelope } from '@shop/events/envelope'
 import { type Bus, createBus } from '@shop/kernel/bus'
 import { createDatabase, type Database } from '@shop/kernel/database'
+import { type Fence, GateClosed } from '@shop/kernel/gate'
 import { migrate, readMigrations } from '@shop/kernel/migrate'
-import { createOutbox, type Outbox } from '@shop/kernel/outbox'
+import { createOutbox, type Outbox, retryKey } from '@shop/kernel/outbox'
 import { createRelay, type Relay } from '@shop/kernel/relay'
 import { createMetrics, type Identity } from '@shop/kernel/telemetry'
 import { Client } from 'pg'
@@ -74,41 +75,83 @@ export function openDatabase(url: string): Database {
   return database
 }
 
-export interface Topology {
-  exchange: string
-  /** Declares a quorum queue for these event types, removed after the test. */
-  queue(...types: string[]): Promise<string>
-  /** Sends events, each to the queues that are bound to its type. */
-  publish(events: Envelope[]): Promise<void>
-  /** Takes what is in a queue. */
-  drain(queue: string): Promise<{ messageId: string | undefined; body: string }[]>
+export interface Message {
+  messageId: string | undefined
+  attempt: number
+  body: string
 }
 
-/** An exchange of its own, removed after the test. */
-export async function createTopology(): Promise<Topology> {
-  const connection = new Connection(setting('SHOP_TEST_AMQP_URL'))
+export interface Topology {
+  exchange: string
+  /** Declares a service's queues, bound to these event types and its retries; removed after the test. */
+  queue(...types: string[]): Promise<string>
+  /** The same under a given name. */
+  declare(queue: string, ...types: string[]): Promise<void>
+  bind(queue: string, type: string): Promise<void>
+  unbind(queue: string, type: string): Promise<void>
+  /** Sends events, each to the queues that are bound to its type. */
+  publish(events: Envelope[]): Promise<void>
+  /** Sends anything, anywhere: by default straight into the queue named by `routingKey`. */
+  send(envelope: Sending, body: Buffer | string): Promise<void>
+  /** Takes what is in a queue. */
+  drain(queue: string): Promise<Message[]>
+}
+
+export type Sending = {
+  exchange?: string
+  routingKey: string
+  headers?: Record<string, unknown>
+  messageId?: string
+  /** Milliseconds until it is dead. */
+  expiration?: string
+  contentType?: string
+}
+
+/** An exchange of its own, or a given one in another virtual host, removed after the test. */
+export async function createTopology(
+  url = setting('SHOP_TEST_AMQP_URL'),
+  exchange = `test.${randomUUID()}`,
+): Promise<Topology> {
+  const connection = new Connection(url)
   connection.on('error', () => {})
-  const exchange = `test.${randomUUID()}`
+  const graveyard = `${exchange}.dead`
   const queues: string[] = []
-  await connection.exchangeDeclare({ exchange, type: 'topic', durable: true })
+  for (const one of [exchange, graveyard]) {
+    await connection.exchangeDeclare({ exchange: one, type: 'topic', durable: true })
+  }
   onTestFinished(async () => {
     for (const queue of queues) await connection.queueDelete({ queue })
-    await connection.exchangeDelete({ exchange })
+    for (const one of [exchange, graveyard]) await connection.exchangeDelete({ exchange: one })
     await connection.close()
   })
-  return {
+
+  async function declareQuorum(queue: string, settings: Record<string, unknown>): Promise<void> {
+    queues.push(queue)
+    const quorum = { 'x-queue-type': 'quorum' as const, 'x-delivery-limit': -1 }
+    await connection.queueDeclare({ queue, durable: true, arguments: { ...quorum, ...settings } })
+  }
+
+  const topology: Topology = {
     exchange,
     async queue(...types) {
       const queue = `test.${randomUUID()}`
-      queues.push(queue)
-      await connection.queueDeclare({
-        queue,
-        durable: true,
-        arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': -1 },
-      })
-      for (const routingKey of types) await connection.queueBind({ queue, exchange, routingKey })
+      await topology.declare(queue, ...types)
       return queue
     },
+    async declare(queue, ...types) {
+      const dead = `${queue}.dead`
+      await declareQuorum(queue, {
+        'x-dead-letter-exchange': graveyard,
+        'x-dead-letter-routing-key': queue,
+        'x-dead-letter-strategy': 'at-least-once',
+        'x-overflow': 'reject-publish',
+      })
+      await declareQuorum(dead, {})
+      await connection.queueBind({ queue: dead, exchange: graveyard, routingKey: queue })
+      for (const type of [...types, retryKey(queue)]) await topology.bind(queue, type)
+    },
+    bind: (queue, routingKey) => connection.queueBind({ queue, exchange, routingKey }),
+    unbind: (queue, routingKey) => connection.queueUnbind({ queue, exchange, routingKey }),
     async publish(events) {
       const publisher = connection.createPublisher({ confirm: true })
       await Promise.all(
@@ -118,13 +161,42 @@ export async function createTopology(): Promise<Topology> {
       )
       await publisher.close()
     },
+    async send(envelope, body) {
+      const publisher = connection.createPublisher({ confirm: true })
+      await publisher.send({ durable: true, mandatory: true, ...envelope }, Buffer.from(body))
+      await publisher.close()
+    },
     async drain(queue) {
       const all = []
       for (;;) {
         const message = await connection.basicGet({ queue, noAck: true })
         if (!message) return all
-        all.push({ messageId: message.messageId, body: String(message.body) })
+        const { messageId, headers, body } = message
+        all.push({ messageId, attempt: Number(headers?.['x-attempt'] ?? 0), body: String(body) })
       }
+    },
+  }
+  return topology
+}
+
+/** A gate that only the test closes. */
+export function openFence(
+  database: Database,
+  { epoch = 1, color = identity.color, revision = identity.revision } = {},
+): Fence & { close(): void } {
+  let open = true
+  return {
+    epoch,
+    color,
+    revision,
+    async transaction(work) {
+      return database.transaction((tx) => {
+        if (!open) throw new GateClosed('closed by the test')
+        return work(tx)
+      })
+    },
+    close() {
+      open = false
     },
   }
 }
@@ -142,7 +214,10 @@ export function openRelay(database: Database, bus: Bus, pod = 'test-0'): Relay {
   return relay
 }
 
-export function openOutbox(database: Database, onCommitted = () => {}): Outbox {
+export function openOutbox(
+  database: Database,
+  onCommitted: (delayMs?: number) => void = () => {},
+): Outbox {
   return createOutbox({ database, source: '/test', now: () => new Date(), newId, onCommitted })
 }
 

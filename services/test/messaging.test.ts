@@ -1,67 +1,35 @@
-import { contract, type Draft, draft, envelope } from '@shop/events/envelope'
-import type { Bus } from '@shop/kernel/bus'
-import { type Consumer, createConsumer } from '@shop/kernel/consumer'
-import type { Database, Transaction } from '@shop/kernel/database'
-import { on, type Subscription } from '@shop/kernel/inbox'
-import { createMetrics } from '@shop/kernel/telemetry'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { contract, draft, envelope } from '@shop/events/envelope'
+import { GateClosed } from '@shop/kernel/gate'
+import { on } from '@shop/kernel/inbox'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import {
   arrived,
   createBrokerProxy,
-  createServiceDatabase,
   createTopology,
-  identity,
-  logger,
   newId,
   openBus,
+  openFence,
   openOutbox,
   openRelay,
   trace,
 } from './infrastructure.ts'
+import {
+  counting,
+  createStore,
+  createThings,
+  done,
+  effects,
+  eventually,
+  insertEffect,
+  numbers,
+  openConsumer,
+  tell,
+  thingDone,
+  waiting,
+} from './things.ts'
 
-const thingDone = contract('thing.done.v1', z.object({ n: z.int() }))
 const thingLost = contract('thing.lost.v1', z.object({ n: z.int() }))
-
-const done = (n: number) => draft(thingDone, newId(), { n })
-const numbers = (count: number) => Array.from({ length: count }, (_, n) => n)
-
-async function createStore(): Promise<Database> {
-  const database = await createServiceDatabase('order')
-  await database.query('CREATE TABLE effects (n int)')
-  return database
-}
-
-const waiting = async (database: Database) =>
-  (await database.query('SELECT type, attempts FROM outbox')) as {
-    type: string
-    attempts: number
-  }[]
-
-const effects = async (database: Database) =>
-  (await database.query<{ n: number }>('SELECT n FROM effects ORDER BY n')).map(({ n }) => n)
-
-const insertEffect = (tx: Transaction, n: number) =>
-  tx.query('INSERT INTO effects VALUES ($1)', [n])
-
-const tell = (database: Database, events: Draft[]) =>
-  openOutbox(database).transaction(trace, async () => ({ result: null, events }))
-
-function openConsumer(queue: string, bus: Bus, database: Database, one: Subscription): Consumer {
-  const consumer = createConsumer({
-    bus,
-    queue,
-    subscriptions: [one],
-    inbox: { consumer: 'test', outbox: openOutbox(database) },
-    logger,
-    metrics: createMetrics(identity),
-  })
-  onTestFinished(() => consumer.close())
-  return consumer
-}
-
-const eventually = (check: () => Promise<void> | void) =>
-  vi.waitFor(check, { timeout: 15_000, interval: 20 })
 
 describe('the outbox and its relay', () => {
   it('publish what was committed, in the envelope, and forget it', async () => {
@@ -154,6 +122,7 @@ describe('the inbox', () => {
   it('gives each event its effect once, however often and concurrently it arrives', async () => {
     const database = await createStore()
     const outbox = openOutbox(database)
+    const fence = openFence(database, { epoch: 7, color: 'green', revision: 'r2' })
     const subscription = on(thingDone, {
       async handle(tx, { data: { n } }) {
         await insertEffect(tx, n)
@@ -161,76 +130,99 @@ describe('the inbox', () => {
       },
     })
     const event = arrived(thingDone, newId(), { n: 1 })
-    const receive = () => subscription.receive(event, { consumer: 'test', outbox })
+    const receive = () => subscription.receive(event, { consumer: 'test', outbox, fence })
     const outcomes = await Promise.all(numbers(6).map(receive))
     expect(outcomes.filter((outcome) => outcome === 'handled')).toHaveLength(1)
     expect(await receive()).toBe('duplicate')
     expect(await effects(database)).toEqual([1])
     expect(await waiting(database)).toHaveLength(1)
+    const rows = await database.query(
+      'SELECT type, color, revision, epoch::int, repeats FROM inbox',
+    )
+    expect(rows).toEqual([
+      { type: thingDone.type, color: 'green', revision: 'r2', epoch: 7, repeats: 6 },
+    ])
     // Another consumer of the same database is not concerned.
-    expect(await subscription.receive(event, { consumer: 'other', outbox })).toBe('handled')
+    expect(await subscription.receive(event, { consumer: 'other', outbox, fence })).toBe('handled')
+  })
+
+  it('commits nothing behind a closed gate, neither in prepare nor in handle', async () => {
+    const database = await createStore()
+    const outbox = openOutbox(database)
+    const fence = openFence(database)
+    const prepared: string[] = []
+    const preparing = on(thingDone, {
+      async prepare({ data: { n } }, within) {
+        prepared.push('asked')
+        await within((tx) => insertEffect(tx, n))
+        prepared.push('written')
+      },
+      handle: async () => [],
+    })
+    const event = arrived(thingDone, newId(), { n: 1 })
+    fence.close()
+    for (const subscription of [preparing, counting()]) {
+      const receiving = subscription.receive(event, { consumer: 'test', outbox, fence })
+      await expect(receiving).rejects.toThrow(GateClosed)
+    }
+    expect(prepared).toEqual(['asked'])
+    expect(await effects(database)).toEqual([])
+    expect(await database.query('SELECT 1 FROM inbox')).toEqual([])
   })
 })
 
 describe('the consumer', () => {
-  it('gives a message back when its handler fails, and has the effect once it works', async () => {
-    const [database, topology] = await Promise.all([createStore(), createTopology()])
-    const queue = await topology.queue(thingDone.type)
+  it('tries again later when a handler fails, and has the effect once it works', async () => {
+    const things = await createThings()
     let attempts = 0
-    const consumer = openConsumer(
-      queue,
-      openBus(topology.exchange),
-      database,
-      on(thingDone, {
-        async handle(tx, { data: { n } }) {
-          await insertEffect(tx, n)
-          attempts += 1
-          if (attempts < 3) throw new Error('not yet')
-          return []
-        },
-      }),
-    )
-    consumer.set(true)
-    await tell(database, [done(7)])
-    openRelay(database, openBus(topology.exchange))
-    await eventually(async () => expect(await effects(database)).toEqual([7]))
+    const flaky = on(thingDone, {
+      async handle(tx, { data: { n } }) {
+        await insertEffect(tx, n)
+        attempts += 1
+        if (attempts < 3) throw new Error('not yet')
+        return []
+      },
+    })
+    const consumer = openConsumer(things, flaky)
+    consumer.set(openFence(things.database))
+    await tell(things.database, [done(7)])
+    await eventually(async () => expect(await effects(things.database)).toEqual([7]))
     expect(attempts).toBe(3)
+    await eventually(async () => expect(await waiting(things.database)).toEqual([]))
+    expect(await things.database.query('SELECT * FROM parked')).toEqual([])
     await consumer.close()
-    expect(await topology.drain(queue)).toEqual([])
+    expect(await things.topology.drain(things.queue)).toEqual([])
   })
 
   it('starts at once, finishes what it holds when it stops, and leaves the rest to others', async () => {
-    const [database, topology] = await Promise.all([createStore(), createTopology()])
-    const queue = await topology.queue(thingDone.type)
+    const things = await createThings()
+    const { database } = things
     await tell(database, numbers(40).map(done))
-    openRelay(database, openBus(topology.exchange))
+    openRelay(database, openBus(things.topology.exchange))
     await eventually(async () => expect(await waiting(database)).toEqual([]))
 
     const handledBy: Record<string, number[]> = { old: [], new: [] }
     const open = (name: string, ms: number) =>
       openConsumer(
-        queue,
-        openBus(topology.exchange),
-        database,
-        on(thingDone, {
-          async handle(tx, { data: { n } }) {
-            await new Promise((resolve) => setTimeout(resolve, ms))
-            await insertEffect(tx, n)
-            handledBy[name]?.push(n)
-            return []
-          },
+        things,
+        counting(async (n) => {
+          await new Promise((resolve) => setTimeout(resolve, ms))
+          handledBy[name]?.push(n)
         }),
       )
     const [first, second] = [open('old', 300), open('new', 1)]
     const start = performance.now()
-    first.set(true)
+    first.set(openFence(database))
+    expect(first.epoch()).toBe(1)
     await eventually(() => expect(first.inFlight()).toBe(4))
     expect(performance.now() - start).toBeLessThan(1_000)
 
     // Live to standby, while the other one takes over.
     const closing = first.close()
-    second.set(true)
+    second.set(openFence(database, { epoch: 2, color: 'green' }))
     expect(first.active()).toBe(false)
+    expect(first.epoch()).toBe(null)
+    expect(first.inFlight()).toBe(4)
     await closing
     expect(first.inFlight()).toBe(0)
     expect(handledBy.old).toHaveLength(4)
@@ -238,27 +230,55 @@ describe('the consumer', () => {
     expect(handledBy.new).toHaveLength(36)
   })
 
-  it('goes on after the broker was away, without losing or repeating an effect', async () => {
-    const [database, topology, proxy] = await Promise.all([
-      createStore(),
-      createTopology(),
-      createBrokerProxy(),
-    ])
-    const queue = await topology.queue(thingDone.type)
+  it('gives everything back at once when the gate is closed, and stops by itself', async () => {
+    const things = await createThings()
+    const { database } = things
+    await tell(database, numbers(30).map(done))
+    let closed = 0
+    const old = openConsumer(things, counting(), { onGateClosed: () => (closed += 1) })
+    const fence = openFence(database)
+    fence.close()
+    old.set(fence)
+    await eventually(() => expect(closed).toBeGreaterThan(0))
+    expect(old.epoch()).toBe(null)
+    await eventually(() => expect(old.inFlight()).toBe(0))
+    // The same fence again changes nothing: what closed once stays closed.
+    old.set(fence)
+    expect(old.active()).toBe(false)
+    const returned = closed
+
+    const next = openConsumer(things, counting())
+    next.set(openFence(database, { epoch: 2 }))
+    await eventually(async () => expect(await effects(database)).toEqual(numbers(30)))
+    expect(closed).toBe(returned)
+    expect(closed).toBeLessThanOrEqual(4)
+    expect(await database.query('SELECT * FROM parked')).toEqual([])
+  })
+
+  it('goes on under another epoch without losing or repeating an effect', async () => {
+    const things = await createThings()
+    const { database } = things
     await tell(database, numbers(200).map(done))
-    openRelay(database, openBus(topology.exchange))
-    const consumer = openConsumer(
-      queue,
-      openBus(topology.exchange, proxy.url),
-      database,
-      on(thingDone, {
-        async handle(tx, { data: { n } }) {
-          await insertEffect(tx, n)
-          return []
-        },
-      }),
-    )
-    consumer.set(true)
+    const consumer = openConsumer(things, counting())
+    for (const epoch of [1, 2, 3, 4]) {
+      const fence = openFence(database, { epoch })
+      consumer.set(fence)
+      expect(consumer.epoch()).toBe(epoch)
+      await eventually(async () =>
+        expect((await effects(database)).length).toBeGreaterThanOrEqual(epoch * 30),
+      )
+      fence.close()
+    }
+    consumer.set(openFence(database, { epoch: 5 }))
+    await eventually(async () => expect(await effects(database)).toEqual(numbers(200)))
+  })
+
+  it('goes on after the broker was away, without losing or repeating an effect', async () => {
+    const [things, proxy] = await Promise.all([createThings(), createBrokerProxy()])
+    const { database, topology } = things
+    await tell(database, numbers(200).map(done))
+    const bus = openBus(topology.exchange, proxy.url)
+    openConsumer(things, counting(), { bus }).set(openFence(database))
     for (const enough of [20, 60, 100]) {
       await eventually(async () =>
         expect((await effects(database)).length).toBeGreaterThanOrEqual(enough),
@@ -267,5 +287,34 @@ describe('the consumer', () => {
       proxy.restore()
     }
     await eventually(async () => expect(await effects(database)).toEqual(numbers(200)))
+  })
+
+  it('holds what it has while the database is away, and counts it as no failure', async () => {
+    const things = await createThings()
+    const { database } = things
+    let away = true
+    const fence = openFence(database)
+    const flaky = {
+      ...fence,
+      transaction: ((work) =>
+        away
+          ? Promise.reject(Object.assign(new Error('refused'), { statusCode: 503 }))
+          : fence.transaction(work)) as typeof fence.transaction,
+    }
+    const consumer = openConsumer(things, counting())
+    consumer.set(flaky)
+    await tell(database, numbers(10).map(done))
+    await eventually(() => expect(consumer.inFlight()).toBe(4))
+    // On the way out it gives back what it holds, at once.
+    const start = performance.now()
+    consumer.set(null)
+    await eventually(() => expect(consumer.inFlight()).toBe(0))
+    expect(performance.now() - start).toBeLessThan(400)
+
+    consumer.set({ ...flaky, epoch: 2 })
+    await eventually(() => expect(consumer.inFlight()).toBe(4))
+    away = false
+    await eventually(async () => expect(await effects(database)).toEqual(numbers(10)))
+    expect(await database.query('SELECT * FROM parked')).toEqual([])
   })
 })

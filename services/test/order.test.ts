@@ -1,10 +1,19 @@
-import { stockReserved } from '@shop/events/contracts'
+import {
+  orderCancelled,
+  orderConfirmed,
+  paymentCaptured,
+  reservationExpired,
+  stockReserved,
+} from '@shop/events/contracts'
+import type { Envelope } from '@shop/events/envelope'
 import type { Database } from '@shop/kernel/database'
 import { createHttp, type HttpServer } from '@shop/kernel/http'
 import { createMetrics } from '@shop/kernel/telemetry'
 import { subscriptions } from '@shop/order/handlers'
 import { routes } from '@shop/order/routes'
+import { accounting, orders } from '@shop/order/store'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { deliverTo, takeOutbox } from './deliver.ts'
 import {
   arrived,
   createServiceDatabase,
@@ -20,15 +29,18 @@ const body = {
   payment: { token: 'tok_ok' },
 }
 const slot = { color: 'blue', version: 'v1' }
+const green = { color: 'green', version: 'v2' }
 
 let database: Database
 let app: HttpServer
+let deliver: (event: Envelope) => Promise<Envelope[]>
 
 beforeEach(async () => {
   database = await createServiceDatabase('order')
   const metrics = createMetrics(identity)
-  app = createHttp({ identity, logger, metrics, keepAlive: () => true })
+  app = createHttp({ identity, plane: 'live', logger, metrics, keepAlive: () => true })
   app.after(() => routes(app, { database, outbox: openOutbox(database), newId, slot }))
+  deliver = deliverTo(database, subscriptions(green))
 })
 
 const place = (key: string, payload: unknown) =>
@@ -38,6 +50,8 @@ const place = (key: string, payload: unknown) =>
     headers: { 'idempotency-key': key, 'content-type': 'application/json' },
     body: typeof payload === 'string' ? payload : JSON.stringify(payload),
   })
+
+const read = async (id: string) => (await app.inject(`/orders/${id}`)).json()
 
 const outbox = () => database.query<{ event: { data: unknown } }>('SELECT event FROM outbox')
 
@@ -49,7 +63,7 @@ describe('POST /orders', () => {
     expect(response.body).toBe(`{"id":"${id}","status":"placed"}`)
     const [row] = await outbox()
     expect(row?.event.data).toEqual({ orderId: id, ...body })
-    const order = (await app.inject(`/orders/${id}`)).json()
+    const order = await read(id)
     expect(order).toMatchObject({ id, status: 'placed', items: body.items, placedBy: slot })
     expect(JSON.stringify(order)).not.toContain('tok_ok')
   })
@@ -110,18 +124,74 @@ describe('GET /orders/{id}', () => {
     expect(response.headers['content-type']).toContain('application/problem+json')
   })
 
-  it('shows what became of the order, and which slot decided it', async () => {
+  it('shows what became of the order, and which slot decided it in which epoch', async () => {
+    await database.query('UPDATE release_gate SET epoch = 7')
     const { id } = (await place('one', body)).json()
+    await database.query('UPDATE release_gate SET epoch = 8')
     const payment = body.payment
-    const event = arrived(stockReserved, id, {
-      orderId: id,
-      amount: { value: 2400, currency: 'EUR' },
-      payment,
+    const amount = { value: 2400, currency: 'EUR' }
+    await deliver(arrived(stockReserved, id, { orderId: id, amount, payment }))
+    const placedBy = { ...slot, epoch: 7 }
+    expect(await read(id)).toMatchObject({
+      status: 'reserved',
+      placedBy,
+      settledAt: null,
+      settledBy: null,
     })
-    const green = { color: 'green', version: 'v2' }
-    const handler = subscriptions(green).find(({ type }) => type === stockReserved.type)
-    await handler?.receive(event, { consumer: 'order', outbox: openOutbox(database) })
-    const order = (await app.inject(`/orders/${id}`)).json()
-    expect(order).toMatchObject({ status: 'reserved', settledAt: null, settledBy: null })
+    await deliver(arrived(paymentCaptured, id, { orderId: id, paymentId: newId(), amount }))
+    expect(await read(id)).toMatchObject({
+      status: 'confirmed',
+      placedBy,
+      settledBy: { ...green, epoch: 8 },
+    })
+  })
+})
+
+describe('reservation.expired', () => {
+  const expired = (id: string) => arrived(reservationExpired, id, { orderId: id })
+  const { customer } = body
+
+  it('cancels an open order, and a late capture does not bring it back', async () => {
+    const { id } = (await place('one', body)).json()
+    await takeOutbox(database)
+    const [told, ...more] = await deliver(expired(id))
+    expect(more).toEqual([])
+    expect(told).toMatchObject({
+      type: orderCancelled.type,
+      data: { orderId: id, customer, reason: 'reservation-expired' },
+    })
+    const amount = { value: 2400, currency: 'EUR' }
+    const late = arrived(paymentCaptured, id, { orderId: id, paymentId: newId(), amount })
+    expect(await deliver(late)).toEqual([])
+    expect(await read(id)).toMatchObject({ status: 'cancelled', reason: 'reservation-expired' })
+    expect(await accounting(database)).toMatchObject({ accepted: 1, cancelled: 1, open: 0 })
+  })
+
+  it('is answered with the outcome of an order that has ended, and changes nothing', async () => {
+    const { id } = (await place('one', body)).json()
+    await takeOutbox(database)
+    const amount = { value: 2400, currency: 'EUR' }
+    await deliver(arrived(paymentCaptured, id, { orderId: id, paymentId: newId(), amount }))
+    const before = await read(id)
+    const told = await deliver(expired(id))
+    expect(told.map(({ type, data }) => ({ type, data }))).toEqual([
+      { type: orderConfirmed.type, data: { orderId: id, customer } },
+    ])
+    expect(await read(id)).toEqual(before)
+  })
+
+  it('is not about an order that nobody placed', async () => {
+    await expect(deliver(expired(newId()))).rejects.toThrow('unknown')
+  })
+})
+
+describe('what the audit asks', () => {
+  it('lists the orders, page by page', async () => {
+    const placed = await Promise.all(['a', 'b', 'c'].map((key) => place(key, body)))
+    const ids = placed.map((one) => one.json().id as string).sort()
+    const line = (orderId: string) => ({ orderId, status: 'placed' })
+    expect(await orders(database, null, 2)).toEqual(ids.slice(0, 2).map(line))
+    expect(await orders(database, ids[1] ?? '', 2)).toEqual(ids.slice(2).map(line))
+    expect(await accounting(database)).toMatchObject({ accepted: 3, open: 3 })
   })
 })

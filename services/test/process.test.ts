@@ -25,13 +25,16 @@ const folder = new URL('../notification/', import.meta.url)
 let nextPort = 21_000 + (process.pid % 4_000)
 
 async function createSlots() {
-  const [url, topology, mail] = await Promise.all([
+  const [url, previewUrl, topology, mail] = await Promise.all([
+    createSchema(),
     createSchema(),
     createTopology(),
     startMailServer(),
   ])
-  const queue = await topology.queue(orderConfirmed.type)
-  const kubernetes = await startFakeKubernetes('notification')
+  const queue = `test.${newId()}`
+  await topology.declare(queue, orderConfirmed.type)
+  // The exchange has its name in the program: only the queue is this test's own.
+  const kubernetes = await startFakeKubernetes('notification', 'notification-preview')
   onTestFinished(() => kubernetes.close())
 
   function start(color: Color): Pod {
@@ -46,10 +49,14 @@ async function createSlots() {
         POD_NAME: `notification-${color}-0`,
         POD_NAMESPACE: 'test',
         STABLE_SERVICE: 'notification',
+        PREVIEW_SERVICE: 'notification-preview',
         PORT: String(port),
+        PREVIEW_PORT: '0',
         MANAGEMENT_PORT: String(managementPort),
         DATABASE_URL: url,
         AMQP_URL: setting('SHOP_TEST_AMQP_URL'),
+        PREVIEW_DATABASE_URL: previewUrl,
+        PREVIEW_AMQP_URL: setting('SHOP_TEST_PREVIEW_AMQP_URL'),
         KUBERNETES_SERVICE_HOST: '127.0.0.1',
         KUBERNETES_SERVICE_PORT: String(kubernetes.port),
         SERVICE_ACCOUNT_DIR: kubernetes.serviceAccountDir,
@@ -77,7 +84,10 @@ async function createSlots() {
         ids.map((id) => arrived(orderConfirmed, id, { orderId: id, customer })),
       )
     },
-    migrate: async () => migrate(url, await readMigrations(new URL('migrations/', folder))),
+    migrate: async () => {
+      const migrations = await readMigrations(new URL('migrations/', folder))
+      await Promise.all([url, previewUrl].map((each) => migrate(each, migrations)))
+    },
     select: (color: Color) => select(kubernetes, color),
   }
 }
@@ -134,11 +144,19 @@ describe('a service as a process', () => {
         expect(await standby.manage('/role')).toMatchObject({ role: 'standby', inFlight: 0 }),
       )
     }
-    await eventually(() => expect(slots.mail.mails).toHaveLength(600), 60_000)
+    await eventually(
+      async () =>
+        expect(await green.manage('/accounting')).toMatchObject({
+          queued: 0,
+          own: { sent: 600, unsent: 0 },
+        }),
+      60_000,
+    )
+    // A mail that was on its way when the gate moved is sent again, under the same id, and counted.
+    const { own } = (await green.manage('/accounting')) as { own: { repeats: number } }
     expect(new Set(messageIds(slots.mail.mails)).size).toBe(600)
-    expect(await green.manage('/accounting')).toMatchObject({
-      notifications: { sent: 600, unsent: 0, repeats: 0 },
-    })
+    expect(slots.mail.mails.length).toBeLessThanOrEqual(600 + own.repeats)
+    expect(own.repeats).toBeLessThan(3 * 4)
   })
 
   it('tells keep-alive clients to leave when it is no longer live, and answers them all', async () => {
@@ -192,7 +210,7 @@ describe('a service as a process', () => {
     await eventually(() => expect(slots.mail.mails.length).toBeGreaterThanOrEqual(400), 60_000)
     await eventually(async () =>
       expect(await next.manage('/accounting')).toMatchObject({
-        notifications: { sent: 400, unsent: 0, repeats: 0 },
+        own: { sent: 400, unsent: 0, repeats: 0 },
       }),
     )
   })
@@ -209,7 +227,7 @@ describe('a service as a process', () => {
     await eventually(
       async () =>
         expect(await next.manage('/accounting').catch(() => null)).toMatchObject({
-          notifications: { sent: 200, unsent: 0 },
+          own: { sent: 200, unsent: 0 },
         }),
       60_000,
     )

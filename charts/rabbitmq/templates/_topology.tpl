@@ -1,28 +1,55 @@
-{{/* The declared services as a RabbitMQ definitions file; users come from the Secret, see files/prepare.sh. */}}
+{{/*
+All that the broker has to have, as a RabbitMQ definitions file without passwords. Entries look as the broker's own
+GET /api/definitions shows them, so that the two can be compared.
+*/}}
 {{- define "topology" -}}
 {{- $exchange := .Values.exchange }}
-{{- $permissions := list (dict "vhost" "/" "user" "admin" "configure" ".*" "write" ".*" "read" ".*") }}
+{{- $dead := .Values.deadLetterExchange }}
+{{- $vhosts := list }}
+{{- $users := list (dict "name" "admin" "tags" (list "administrator")) }}
+{{- $permissions := list }}
+{{- $exchanges := list }}
 {{- $queues := list }}
 {{- $bindings := list }}
-{{- range $service, $keys := .Values.services }}
-{{- /* Declares nothing, publishes to the exchange, consumes its own queue. */}}
-{{- $permissions = append $permissions (dict "vhost" "/" "user" $service "configure" "^$" "write" (printf "^%s$" (regexQuoteMeta $exchange)) "read" (printf "^%s$" (regexQuoteMeta $service))) }}
-{{- $queues = append $queues (dict "vhost" "/" "name" $service "durable" true "auto_delete" false "arguments" (dict "x-queue-type" "quorum")) }}
-{{- range $keys }}
-{{- $bindings = append $bindings (dict "vhost" "/" "source" $exchange "destination" $service "destination_type" "queue" "routing_key" . "arguments" dict) }}
-{{- end }}
+{{- $policies := list }}
+{{- range $vhost := .Values.vhosts }}
+{{- $vhosts = append $vhosts (dict "name" $vhost.name) }}
+{{- $permissions = append $permissions (dict "vhost" $vhost.name "user" "admin" "configure" ".*" "write" ".*" "read" ".*") }}
+{{- range list $exchange $dead }}
+{{- $exchanges = append $exchanges (dict "vhost" $vhost.name "name" . "type" "topic" "durable" true "auto_delete" false "internal" false "arguments" dict) }}
 {{- end }}
 {{- /*
-A policy, because an argument of a queue can never be changed. No limit: the broker would drop a message after 20
-requeues, and an outage of a database or a few switches are reason enough for that many.
+Policies, because an argument of a queue can never be changed. No delivery limit: by default the broker drops a message
+that was given back 20 times, and an outage of a database or a few switches are reason enough for that many.
 */}}
-{{- $policy := dict "vhost" "/" "name" "deliver-until-acknowledged" "pattern" ".*" "apply-to" "quorum_queues" "priority" 0 "definition" (dict "delivery-limit" -1) }}
+{{- $policies = append $policies (dict "vhost" $vhost.name "name" "dead" "pattern" "\\.dead$" "apply-to" "quorum_queues" "priority" 0 "definition" (dict "delivery-limit" -1)) }}
+{{- range $service, $types := $.Values.services }}
+{{- $user := printf "%s%s" $service $vhost.userSuffix }}
+{{- $deadQueue := printf "%s.dead" $service }}
+{{- $users = append $users (dict "name" $user "tags" list) }}
+{{- /* Declares nothing, publishes to the one exchange, consumes its own two queues. */}}
+{{- $read := printf "^(%s|%s)$" (regexQuoteMeta $service) (regexQuoteMeta $deadQueue) }}
+{{- $permissions = append $permissions (dict "vhost" $vhost.name "user" $user "configure" "^$" "write" (printf "^%s$" (regexQuoteMeta $exchange)) "read" $read) }}
+{{- range list $service $deadQueue }}
+{{- $queues = append $queues (dict "vhost" $vhost.name "name" . "durable" true "auto_delete" false "arguments" (dict "x-queue-type" "quorum")) }}
+{{- end }}
+{{- /* A service's retries come back by a routing key of its own. */}}
+{{- range append $types (printf "retry.%s" $service) }}
+{{- $bindings = append $bindings (dict "vhost" $vhost.name "source" $exchange "destination" $service "destination_type" "queue" "routing_key" . "arguments" dict) }}
+{{- end }}
+{{- $bindings = append $bindings (dict "vhost" $vhost.name "source" $dead "destination" $deadQueue "destination_type" "queue" "routing_key" $service "arguments" dict) }}
+{{- /* At least once: a rejected message leaves its queue only when the other one has it; the broker asks for reject-publish then. */}}
+{{- $definition := dict "delivery-limit" -1 "dead-letter-exchange" $dead "dead-letter-routing-key" $service "dead-letter-strategy" "at-least-once" "overflow" "reject-publish" }}
+{{- $policies = append $policies (dict "vhost" $vhost.name "name" $service "pattern" (printf "^%s$" (regexQuoteMeta $service)) "apply-to" "quorum_queues" "priority" 0 "definition" $definition) }}
+{{- end }}
+{{- end }}
 {{- dict
-  "vhosts" (list (dict "name" "/"))
+  "vhosts" $vhosts
+  "users" $users
   "permissions" $permissions
-  "exchanges" (list (dict "vhost" "/" "name" $exchange "type" "topic" "durable" true "auto_delete" false "internal" false "arguments" dict))
+  "exchanges" $exchanges
   "queues" $queues
   "bindings" $bindings
-  "policies" (list $policy)
+  "policies" $policies
   | mustToPrettyJson }}
 {{- end }}

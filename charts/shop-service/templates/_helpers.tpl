@@ -30,7 +30,10 @@ capabilities: { drop: [ALL] }
   emptyDir: { medium: Memory, sizeLimit: 16Mi }
 {{- end }}
 
-{{- define "databaseUrl" -}}
-- name: DATABASE_URL
-  valueFrom: { secretKeyRef: { name: {{ .Values.secretName | default .Values.service }}, key: database-url } }
+{{/* Variables taken from the service's Secret: `from` maps their names to its keys. */}}
+{{- define "secretEnv" -}}
+{{- range $name, $key := .from }}
+- name: {{ $name }}
+  valueFrom: { secretKeyRef: { name: {{ $.root.Values.secretName | default $.root.Values.service }}, key: {{ $key }} } }
+{{- end }}
 {{- end }}

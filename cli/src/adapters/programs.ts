@@ -1,4 +1,7 @@
 // Runs the project's own programs and zx scripts, from its root.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { refused } from '../errors.ts'
 import type { Programs } from '../release/ports.ts'
 import type { Shell } from './shell.ts'
 
@@ -18,7 +21,14 @@ export const createPrograms = (
     const resolved = program === 'node' ? process.execPath : program
     return shell.run({ program: resolved, args, cwd: options.root, signal: options.signal })
   },
-  script(file, env) {
+  async script(file, env) {
+    if (!existsSync(join(options.root, file))) {
+      throw refused({
+        code: 'script-missing',
+        message: `There is no script ${file}, which shopctl.yaml names.`,
+        hint: 'Mend the path there, or write the script.',
+      })
+    }
     const args = scriptCommand(file)
     return shell.run({
       program: process.execPath,

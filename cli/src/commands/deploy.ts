@@ -21,9 +21,10 @@ export const deploySlots = async (
   signal: AbortSignal,
 ): Promise<Deployed[]> => {
   const { config, env, environment, services, source, registry, progress } = context
-  const [cluster, helm, address] = await Promise.all([
+  const [cluster, helm, broker, address] = await Promise.all([
     context.cluster(),
     context.helm(),
+    context.broker(),
     context.registryAddress(),
   ])
   const [desired, state, unfinished] = await Promise.all([
@@ -33,7 +34,8 @@ export const deploySlots = async (
   ])
   const plan = planDeploy(state, { wanted: desired.wanted, color, unfinished })
   if (plan.kind === 'refusal') throw refused(plan)
-  await layFoundations({ cluster, helm, source, progress, signal }, environment, state.records)
+  const foundations = { cluster, helm, broker, source, progress, signal }
+  await layFoundations(foundations, environment, state.records)
   return deploy({ cluster, helm, progress, signal }, state, plan, desired.recipes, { timeoutMs })
 }
 

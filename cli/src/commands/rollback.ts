@@ -2,6 +2,8 @@
 import type { Context } from '../context.ts'
 import { withLock } from '../release/lock.ts'
 import { planRollback } from '../release/plan-rollback.ts'
+import type { Broker } from '../release/ports.ts'
+import { checkBroker } from '../release/topology.ts'
 import { askIfProtected, carryOutMove, type MoveInput, printMove } from './switch.ts'
 
 export interface RollbackInput extends MoveInput {
@@ -13,8 +15,22 @@ export const rollbackCommand = async (context: Context, input: RollbackInput): P
   await askIfProtected(context, 'rollback', input.yes)
   const intent = { services: context.chosen, to: input.to }
   const reason = input.reason ?? 'rollback'
+  // A way back always works, whatever the broker says; what it says is told when the way is gone.
+  const looked = context.broker().then((broker) => broker && warnOfBroker(broker))
+  looked.catch(() => {})
   const moved = await withLock(await context.cluster(), reason, context.signal, (signal) =>
     carryOutMove(context, (state) => planRollback(state, intent), input, signal),
   )
   printMove(context, moved)
+  const warning = await looked.catch(() => null)
+  if (warning) context.progress.warn(warning)
+}
+
+const warnOfBroker = async (broker: Broker): Promise<string | null> => {
+  try {
+    await checkBroker(broker)
+    return null
+  } catch (problem) {
+    return problem instanceof Error ? problem.message : String(problem)
+  }
 }

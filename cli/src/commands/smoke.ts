@@ -15,6 +15,7 @@ export const smokeSlots = async (context: Context, signal: AbortSignal): Promise
     services: chosen,
     namespace: environment.namespace,
     scripts,
+    whole: config.smoke ?? null,
   })
 }
 

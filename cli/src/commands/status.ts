@@ -21,20 +21,26 @@ export const statusText = ({ env, release, operation, lock, services }: Status):
   return [...lines, '', table([heading, ...rows])].join('\n')
 }
 
-const slotRows = (name: string, { active, slots }: ServiceStatus): string[][] => {
+const slotRows = (name: string, { active, epoch, slots }: ServiceStatus): string[][] => {
   const rows = colors.flatMap((color) => {
     const slot = slots[color]
-    return slot ? [slotRow(color, slot, color === active)] : []
+    return slot ? [slotRow(color, slot, color === active ? { epoch } : null)] : []
   })
   if (rows.length === 0) return [[name, '-', 'not deployed']]
   return rows.map((row, index) => [index === 0 ? name : '', ...row])
 }
 
-const slotRow = (color: string, slot: SlotStatus, live: boolean): string[] => [
+/** `live` null: another slot serves. */
+const slotRow = (
+  color: string,
+  slot: SlotStatus,
+  live: { epoch: number | null } | null,
+): string[] => [
   live ? chalk.green(`● ${color}`) : `  ${color}`,
   slot.version,
   slot.revision,
   `${slot.ready}/${slot.replicas}`,
   slot.smoked ? 'passed' : '-',
-  String(slot.consumers),
+  // A column of its own would not fit into 80.
+  live?.epoch ? `${slot.consumers} epoch ${live.epoch}` : String(slot.consumers),
 ]

@@ -3,9 +3,10 @@ import type { Context } from '../context.ts'
 import { refused } from '../errors.ts'
 import { confirm, table } from '../output/terminal.ts'
 import { withLock } from '../release/lock.ts'
-import { type Moved, move } from '../release/move.ts'
+import { type Moved, move, type Proof } from '../release/move.ts'
 import { type MovePlan, planSwitch, type Refusal } from '../release/plan.ts'
-import type { Color, EnvironmentState, Move } from '../release/state.ts'
+import type { Color, EnvironmentState } from '../release/state.ts'
+import { checkBroker } from '../release/topology.ts'
 
 export interface MoveInput {
   reason: string | null
@@ -19,15 +20,16 @@ export interface SwitchInput extends MoveInput {
   skipSmoke: boolean
 }
 
-/** Under the lock, which the caller holds. */
+/** Under the lock, which the caller holds. `preflight` runs beside what is read, and may refuse. */
 export const carryOutMove = async (
   context: Context,
   planned: (state: EnvironmentState) => MovePlan | Refusal,
   { reason, timeoutMs }: MoveInput,
   signal: AbortSignal,
+  preflight: () => Promise<void> = async () => {},
 ): Promise<Moved> => {
   const cluster = await context.cluster()
-  const state = await cluster.read()
+  const [state] = await Promise.all([cluster.read(), preflight()])
   const plan = planned(state)
   if (plan.kind === 'refusal') throw refused(plan)
   const { progress, clock, user } = context
@@ -66,6 +68,10 @@ export const switchSlots = (
       }),
     input,
     signal,
+    async () => {
+      const broker = await context.broker()
+      if (broker) await checkBroker(broker)
+    },
   )
 
 export const switchCommand = async (context: Context, input: SwitchInput): Promise<void> => {
@@ -82,15 +88,15 @@ export const moveDocument = ({
   services,
 }: {
   release: string | null
-  services: readonly Move[]
+  services: readonly Pick<Proof, 'name' | 'from' | 'to' | 'epoch'>[]
 }): object => ({
   version: 1,
   release,
-  services: services.map(({ name, from, to }) => ({
+  services: services.map(({ name, from, to, epoch }) => ({
     name,
     from: from?.color ?? null,
     to: to?.color ?? null,
-    epoch: null,
+    epoch,
   })),
   probe: null,
 })

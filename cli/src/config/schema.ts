@@ -43,7 +43,7 @@ const dependency = z.strictObject({
 /** `random`, or a text with `${secret.key}` for the value of another one. */
 const secretValue = z.string().min(1)
 
-const environment = z.strictObject({
+const environmentFields = z.strictObject({
   cluster: z.union(
     [
       z.literal('embedded'),
@@ -62,14 +62,26 @@ const environment = z.strictObject({
   /** Made once, when missing; values that exist are never changed. */
   secrets: z.record(name, z.record(z.string().min(1), secretValue)).default({}),
   dependencies: z.array(dependency).default([]),
+  /** The dependency that is the message broker; its ConfigMap `<name>-topology` says what it has to have. */
+  broker: name.optional(),
 })
+
+const environment = environmentFields.refine(
+  ({ broker, dependencies }) => !broker || dependencies.some(({ name }) => name === broker),
+  { path: ['broker'], error: 'expected the name of one of the dependencies' },
+)
 
 export const configSchema = z.strictObject({
   /** Of the system as a whole: the path of its images in the registry. */
   name,
+  /** From upstream to downstream: the audit reads their books in this order. */
   services: z
     .record(name, service)
     .refine((map) => Object.keys(map).length > 0, 'expected at least one service'),
+  /** A zx script that goes through the whole system on the preview plane, after the services' own. */
+  smoke: path.optional(),
+  /** A zx script that sums up what the services know of their work, for `shopctl audit`. */
+  audit: path.optional(),
   environments: z
     .record(name, environment)
     .refine((map) => Object.keys(map).length > 0, 'expected at least one environment'),

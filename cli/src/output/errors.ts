@@ -6,7 +6,7 @@ export interface Told {
   /** For stderr. */
   text: string
   /** For stdout with --json. */
-  document: { version: 1; error: { code: string; message: string; hint: string | null } }
+  document: object
 }
 
 export const tell = (error: unknown, { verbose }: { verbose: boolean }): Told => {
@@ -22,7 +22,7 @@ export const tell = (error: unknown, { verbose }: { verbose: boolean }): Told =>
   return {
     exitCode: expected ? error.exitCode : 1,
     text: `✗ ${message}${hint ? `\n  ${hint}` : ''}${stack}`,
-    document: { version: 1, error: { code, message, hint } },
+    document: (expected && error.document) || { version: 1, error: { code, message, hint } },
   }
 }
 

@@ -33,6 +33,10 @@ export const table = (rows: readonly (readonly string[])[]): string => {
 
 const widthOf = (cell: string): number => stripVTControlCharacters(cell).length
 
+/** No longer than this; what is cut off shows. */
+export const fitted = (text: string, width: number): string =>
+  text.length > width ? `${text.slice(0, width - 1)}…` : text
+
 /** Asks at the terminal; no answer means no. */
 export const confirm = async (question: string): Promise<boolean> => {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })

@@ -3,14 +3,17 @@ import { randomBytes } from 'node:crypto'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import { refused } from '../errors.ts'
 import { hashFiles } from './images.ts'
-import type { Cluster, Helm, Progress, Source } from './ports.ts'
+import type { Broker, Cluster, Helm, Progress, Source } from './ports.ts'
 import { canonical, hashChart } from './revision.ts'
 import { settleAll } from './settle.ts'
 import type { Records } from './state.ts'
+import { compareBroker, firstOf } from './topology.ts'
 
 export interface FoundationPorts {
   cluster: Cluster
   helm: Helm
+  /** null: the environment names none. */
+  broker: Broker | null
   source: Source
   progress: Progress
   signal: AbortSignal
@@ -22,11 +25,20 @@ export const layFoundations = async (
   records: Records,
 ): Promise<void> => {
   await makeSecrets(ports.cluster, environment.secrets)
-  await settleAll(environment.dependencies.map((each) => ensureDependency(ports, each, records)))
+  const { broker, dependencies } = environment
+  await settleAll(
+    dependencies.map(async (each) => {
+      const installed = await ensureDependency(ports, each, records)
+      // What was installed just now has declared its topology.
+      if (!installed && each.name === broker) await mendBroker(ports, each)
+    }),
+  )
 }
 
 /** How long a dependency may take to start that was installed before. */
 const startMs = 30_000
+
+type Dependency = EnvironmentConfig['dependencies'][number]
 
 type Secrets = Record<string, Record<string, string>>
 
@@ -75,27 +87,48 @@ const makeSecrets = async (cluster: Cluster, wanted: Secrets): Promise<void> => 
   await Promise.all(Object.entries(missing).map(([name, data]) => cluster.addToSecret(name, data)))
 }
 
+/** Whether it was installed or upgraded. */
 const ensureDependency = async (
   ports: FoundationPorts,
-  { name, chart, values }: EnvironmentConfig['dependencies'][number],
+  dependency: Dependency,
   records: Records,
-): Promise<void> => {
-  const { cluster, helm, source, progress } = ports
+): Promise<boolean> => {
+  const { name, chart, values } = dependency
+  const { cluster, source, progress } = ports
   const [chartHash, valuesHash] = await Promise.all([
     hashChart(source, chart),
     hashFiles(source, await source.files(values)),
   ])
   const hash = canonical([chartHash, valuesHash])
   const stands = await cluster.statefulSet(name)
-  if (records.dependencies[name] === hash && stands) return awaitRunning(ports, name)
-  await progress.step(`install ${name}`, async () => {
-    await cluster.clearPendingReleases([name])
-    await helm.upgrade({ name, chart, valuesFiles: values, wait: true })
-  })
+  if (records.dependencies[name] === hash && stands) {
+    await awaitRunning(ports, name)
+    return false
+  }
+  await progress.step(`install ${name}`, () => install(ports, dependency))
   await cluster.updateRecords((now) => ({
     ...now,
     dependencies: { ...now.dependencies, [name]: hash },
   }))
+  return true
+}
+
+const install = async (
+  { cluster, helm }: FoundationPorts,
+  { name, chart, values }: Dependency,
+): Promise<void> => {
+  await cluster.clearPendingReleases([name])
+  await helm.upgrade({ name, chart, valuesFiles: values, wait: true })
+}
+
+/** The chart's own Job declares the topology with every upgrade, and fails if the broker does not take it. */
+const mendBroker = async (ports: FoundationPorts, dependency: Dependency): Promise<void> => {
+  const { broker, progress } = ports
+  if (!broker) return
+  const differences = await compareBroker(broker)
+  if (differences.length === 0) return
+  progress.note(`${dependency.name} is not what its chart declares: ${firstOf(differences)}`)
+  await progress.step(`mend ${dependency.name}`, () => install(ports, dependency))
 }
 
 /** Without it every pod would only run into the deploy's time limit. */

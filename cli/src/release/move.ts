@@ -34,6 +34,8 @@ export interface MoveOptions {
 export interface Proof extends Move {
   endpointsMs: number
   consumersMs: number
+  /** Of the gate that the new slot opened; null: nothing consumes. */
+  epoch: number | null
 }
 
 export interface Moved {
@@ -158,6 +160,7 @@ const observe = (
       ...each,
       endpointsMs: takeovers[index]?.endpointsMs ?? 0,
       consumersMs: takeovers[index]?.consumersMs ?? 0,
+      epoch: takeovers[index]?.epoch ?? null,
     }))
   })
 }

@@ -150,31 +150,19 @@ const deployStep = (
   }
 }
 
-/** The slots that a smoke test is about: deployed, and not live yet. */
-export const chooseDeployed = (
+/**
+ * The slots that a smoke test and a switch are about. Without names those deployed and not live yet; a service that is
+ * named may also go forward again after a rollback.
+ */
+export const chooseStandby = (
   state: EnvironmentState,
   chosen: readonly string[] | null,
 ): Chosen | Refusal => {
   const slots: NamedSlot[] = []
   for (const [name, service] of chosenServices(state, chosen)) {
-    const slot = candidate(service)
+    const slot = candidate(service) ?? (chosen && rolledBackFrom(state, name))
     if (slot) slots.push({ name, slot })
     else if (chosen) return noCandidate(name, service)
-  }
-  return checked(slots)
-}
-
-/** Without names those just deployed; a service that is named may also go forward again after a rollback. */
-const chooseForSwitch = (
-  state: EnvironmentState,
-  chosen: readonly string[] | null,
-): Chosen | Refusal => {
-  if (!chosen) return chooseDeployed(state, null)
-  const slots: NamedSlot[] = []
-  for (const [name, service] of chosenServices(state, chosen)) {
-    const slot = candidate(service) ?? rolledBackFrom(state, name)
-    if (!slot) return noCandidate(name, service)
-    slots.push({ name, slot })
   }
   return checked(slots)
 }
@@ -230,7 +218,7 @@ export interface SwitchIntent {
 export const planSwitch = (state: EnvironmentState, intent: SwitchIntent): MovePlan | Refusal => {
   const interrupted = interruptedRefusal(state)
   if (interrupted) return interrupted
-  const found = chooseForSwitch(state, intent.services)
+  const found = chooseStandby(state, intent.services)
   if (found.kind === 'refusal') return found
   const { slots } = found
   const elsewhere = slots.find(({ slot }) => intent.color !== null && slot.color !== intent.color)

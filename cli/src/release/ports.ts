@@ -85,12 +85,26 @@ export interface Rollout {
   job: { succeeded: boolean; failed: boolean; pods: PodState[] } | null
 }
 
-/** What a pod says of itself on its management port. */
-export interface Role {
+export const planes = ['live', 'preview'] as const
+export type Plane = (typeof planes)[number]
+
+/** What a pod says of one of its planes. */
+export interface PlaneRole {
   role: 'live' | 'standby' | 'unknown'
+  /** Of its open consumer; null: it consumes nothing. */
+  epoch: number | null
+  /** Only while the gate in its database names its slot, and the broker delivers. */
   consuming: boolean
   consumers: number
   inFlight: number
+}
+
+/** What a pod says of itself on its management port; of its live plane, `preview` aside. */
+export interface Role extends PlaneRole {
+  /** As it was read last; null: it could not be read yet. */
+  gate: { epoch: number; color: string | null; revision: string | null } | null
+  /** null: a version without preview plane. */
+  preview: PlaneRole | null
 }
 
 export interface WaitOptions {
@@ -170,7 +184,35 @@ export interface Foundations {
   awaitStatefulSet(name: string, options: WaitOptions): Promise<boolean>
 }
 
-export type Cluster = Slots & Workloads & Store & Lock & Foundations
+export interface PodAnswer {
+  status: number
+  body: string
+}
+
+/** What services tell of their work, and do about it, on the management port of their pods. */
+export interface Management {
+  /** null: no answer. `path` with its query. */
+  ask(
+    pod: string,
+    method: 'GET' | 'POST',
+    path: string,
+    signal: AbortSignal,
+  ): Promise<PodAnswer | null>
+  /** The lines of a long answer as they come. Throws when the pod does not give it, or not to its end. */
+  lines(pod: string, path: string, signal: AbortSignal): AsyncIterable<string>
+}
+
+export type Cluster = Slots & Workloads & Store & Lock & Foundations & Management
+
+/** What a broker has to have or has, as RabbitMQ's definitions put it: entries by kind. */
+export type Topology = Record<string, Record<string, unknown>[]>
+
+export interface Broker {
+  /** Refused when nothing says what it has to have. */
+  declared(): Promise<Topology>
+  /** What it has. Refused when it cannot be reached. */
+  found(): Promise<Topology>
+}
 
 /** Opens a way from this machine to a Service of the environment. */
 export interface Traffic {
@@ -186,8 +228,20 @@ export interface Programs {
 
 export interface ProgramResult {
   exitCode: number
+  stdout: string
   /** What it wrote to stdout and stderr, in order. */
   output: string
+}
+
+/** A folder for what a script is to read. */
+export interface Folder {
+  path: string
+  write(name: string, parts: AsyncIterable<string>): Promise<void>
+}
+
+export interface Scratch {
+  /** Gives a folder that only this user can read, and deletes it afterwards. */
+  folder<T>(use: (folder: Folder) => Promise<T>): Promise<T>
 }
 
 export interface Clock {

@@ -1,19 +1,20 @@
-// smoke: tests the slots that wait for a switch through the preview Service, and notes for which combination it passed.
+// smoke: tests the slots that wait for a switch, each alone and the whole system with them, and notes for which
+// combination that passed.
 import { failed, interrupted, refused } from '../errors.ts'
 import { lastLines } from './last-lines.ts'
-import { chooseDeployed } from './plan.ts'
+import { chooseStandby } from './plan.ts'
 import type { Clock, Cluster, Programs, Progress, Traffic } from './ports.ts'
+import { withPreview } from './preview.ts'
 import { settleAll } from './settle.ts'
 import {
   type Combination,
   combinationOf,
   type EnvironmentState,
+  type NamedSlot,
   type Records,
-  type Slot,
   sameCombination,
-  targetOf,
+  together,
 } from './state.ts'
-import { awaitOnly } from './takeover.ts'
 
 export interface SmokePorts {
   cluster: Cluster
@@ -29,31 +30,37 @@ export interface Smoked {
   combination: Combination
 }
 
-const endpointsTimeoutMs = 10_000
+export interface SmokeIntent {
+  services: readonly string[] | null
+  namespace: string
+  /** Paths of the smoke tests, by service. */
+  scripts: Readonly<Record<string, string>>
+  /** Path of the one for the system as a whole, null: there is none. */
+  whole: string | null
+}
+
 const keptResults = 30
 
-/** `scripts` are paths of the smoke tests, by service. */
 export const smoke = async (
   ports: SmokePorts,
   state: EnvironmentState,
-  intent: {
-    services: readonly string[] | null
-    namespace: string
-    scripts: Readonly<Record<string, string>>
-  },
+  intent: SmokeIntent,
 ): Promise<Smoked> => {
-  const found = chooseDeployed(state, intent.services)
+  const found = chooseStandby(state, intent.services)
   if (found.kind === 'refusal') throw refused(found)
   const combination = combinationOf(state, found.slots)
+  const slots = together(state, found.slots)
   const names = found.slots.map(({ name }) => name)
   // What counts is the last run: from here on an earlier pass stands for nothing.
   await ports.cluster.updateRecords((records) => revoked(records, combination, names))
-  const services = await settleAll(
-    found.slots.map(({ name, slot }) =>
-      ports.progress.step(`smoke ${name} ${slot.color} ${slot.version}`, () =>
-        smokeOne(ports, name, slot, intent.namespace, intent.scripts[name] ?? ''),
-      ),
-    ),
+  const services = await withPreview(ports, state, slots, () =>
+    withWays(ports, slots, async (urls) => {
+      const tested = await settleAll(
+        found.slots.map((each) => smokeOne(ports, each, urls[each.name] ?? '', intent)),
+      )
+      await smokeWhole(ports, state, intent, urls)
+      return tested
+    }),
   )
   const result = { at: ports.clock.now().toISOString(), services: names, combination }
   await ports.cluster.updateRecords((records) => ({
@@ -76,54 +83,77 @@ const revoked = (
   }),
 })
 
+/** Opens ways to the preview Services of all of them, and closes them afterwards. */
+const withWays = async <T>(
+  { traffic }: SmokePorts,
+  slots: readonly NamedSlot[],
+  test: (urls: Record<string, string>) => Promise<T>,
+): Promise<T> => {
+  const ways = await settleAll(
+    slots.map(async ({ name }) => ({ name, way: await traffic.open(`${name}-preview`) })),
+  )
+  try {
+    return await test(Object.fromEntries(ways.map(({ name, way }) => [name, way.url])))
+  } finally {
+    await Promise.all(ways.map(({ way }) => way.close()))
+  }
+}
+
 const smokeOne = async (
   ports: SmokePorts,
-  name: string,
-  slot: Slot,
-  namespace: string,
-  script: string,
+  { name, slot }: NamedSlot,
+  url: string,
+  { namespace, scripts }: SmokeIntent,
 ): Promise<Smoked['services'][number]> => {
-  const { traffic, programs, signal } = ports
   const started = performance.now()
-  const preview = `${name}-preview`
-  await awaitPreview(ports, name, slot)
-  const way = await traffic.open(preview)
-  try {
-    const { exitCode, output } = await programs.script(script, {
-      SHOPCTL_SERVICE: name,
-      SHOPCTL_COLOR: slot.color,
-      SHOPCTL_VERSION: slot.version,
-      SHOPCTL_REVISION: slot.revision,
-      SHOPCTL_PREVIEW_URL: way.url,
-      SHOPCTL_NAMESPACE: namespace,
-    })
-    if (signal.aborted) throw interrupted()
-    if (exitCode !== 0) {
-      throw failed({
-        code: 'smoke-failed',
-        message: `The smoke test of ${name} ${slot.color} (${script}) ended with exit code ${exitCode}:\n${lastLines(output, 15)}`,
-        hint: 'What serves was not touched. Mend the service or its test, then deploy and smoke again.',
-      })
-    }
-  } finally {
-    await way.close()
-  }
   const { color, version, revision } = slot
+  const file = scripts[name] ?? ''
+  await ports.progress.step(`smoke ${name} ${color} ${version}`, () =>
+    run(ports, `The smoke test of ${name} ${color}`, file, {
+      SHOPCTL_SERVICE: name,
+      SHOPCTL_COLOR: color,
+      SHOPCTL_VERSION: version,
+      SHOPCTL_REVISION: revision,
+      SHOPCTL_PREVIEW_URL: url,
+      SHOPCTL_NAMESPACE: namespace,
+    }),
+  )
   return { name, color, version, revision, tookMs: Math.round(performance.now() - started) }
 }
 
-/** A Service follows its selector only after a moment; until then the test would meet the old slot. */
-const awaitPreview = async (ports: SmokePorts, name: string, slot: Slot): Promise<void> => {
-  const there = await awaitOnly(
-    ports,
-    `${name}-preview`,
-    () => ports.cluster.pods(name, targetOf(slot)),
-    { from: ports.clock.monotonic(), timeoutMs: endpointsTimeoutMs, empty: false },
+const smokeWhole = async (
+  ports: SmokePorts,
+  state: EnvironmentState,
+  { whole, namespace }: SmokeIntent,
+  urls: Readonly<Record<string, string>>,
+): Promise<void> => {
+  if (whole === null) return
+  const missing = Object.keys(state.services).filter((name) => urls[name] === undefined)
+  if (missing.length > 0) {
+    // Refusing would keep a system from being brought up, or extended, one service after another.
+    const line = `${whole} was not run: ${missing.join(', ')} has no slot that serves, nor one that is tested`
+    return ports.progress.warn(line)
+  }
+  await ports.progress.step('smoke all services together', () =>
+    run(ports, 'The smoke test of all services together', whole, {
+      SHOPCTL_PREVIEW_URLS: JSON.stringify(urls),
+      SHOPCTL_NAMESPACE: namespace,
+    }),
   )
-  if (there) return
+}
+
+const run = async (
+  { programs, signal }: SmokePorts,
+  what: string,
+  file: string,
+  env: Readonly<Record<string, string>>,
+): Promise<void> => {
+  const { exitCode, output } = await programs.script(file, env)
+  if (signal.aborted) throw interrupted()
+  if (exitCode === 0) return
   throw failed({
-    code: 'preview-not-there',
-    message: `The Service ${name}-preview does not lead to ${name} ${slot.color} after ${endpointsTimeoutMs / 1000} s.`,
-    hint: 'Run `shopctl status`; if the slot is ready there, try again.',
+    code: 'smoke-failed',
+    message: `${what} (${file}) ended with exit code ${exitCode}:\n${lastLines(output, 15)}`,
+    hint: 'What serves was not touched. Mend the service or its test, then deploy and smoke again.',
   })
 }

@@ -172,18 +172,20 @@ export const rolledBackFrom = (
   return slot && sameTarget(slot, moveOf(last)?.from) ? slot : null
 }
 
-/** What would serve together if these slots went live and the other services stayed as they are. */
-export const combinationOf = (
-  state: EnvironmentState,
-  chosen: readonly NamedSlot[],
-): Combination => {
-  const combination: Combination = {}
-  for (const [name, service] of Object.entries(state.services)) {
+/** The slots that would serve together if these went live and the other services stayed as they are. */
+export const together = (state: EnvironmentState, chosen: readonly NamedSlot[]): NamedSlot[] =>
+  Object.entries(state.services).flatMap(([name, service]) => {
     const slot = chosen.find((each) => each.name === name)?.slot ?? liveSlot(service)
-    if (slot) combination[name] = { revision: slot.revision, digest: slot.digest }
-  }
-  return combination
-}
+    return slot ? [{ name, slot }] : []
+  })
+
+export const combinationOf = (state: EnvironmentState, chosen: readonly NamedSlot[]): Combination =>
+  Object.fromEntries(
+    together(state, chosen).map(({ name, slot: { revision, digest } }) => [
+      name,
+      { revision, digest },
+    ]),
+  )
 
 export const sameCombination = (a: Combination, b: Combination): boolean => {
   const names = Object.keys(a)

@@ -9,6 +9,7 @@ import {
   type Slot,
   targetOf,
 } from './state.ts'
+import { latestEpoch } from './takeover.ts'
 
 export interface SlotStatus {
   digest: string
@@ -25,6 +26,7 @@ export interface SlotStatus {
 
 export interface ServiceStatus {
   active: Color | null
+  /** The one that the live slot consumes in; null: it does not consume. */
   epoch: number | null
   slots: Record<Color, SlotStatus | null>
 }
@@ -68,24 +70,28 @@ const serviceStatus = async (
   name: string,
 ): Promise<ServiceStatus> => {
   const service = state.services[name]
+  const active = service ? liveColor(service) : null
   const slots: ServiceStatus['slots'] = { blue: null, green: null }
+  let epoch: number | null = null
   await Promise.all(
     colors.map(async (color) => {
       const slot = service?.slots[color]
-      if (slot) slots[color] = await slotStatus(cluster, state, name, slot)
+      if (!slot) return
+      const pods = await cluster.pods(name, targetOf(slot))
+      const reports = await Promise.all(pods.map((pod) => cluster.role(pod)))
+      slots[color] = slotStatus(state, name, slot, reports)
+      if (color === active) epoch = latestEpoch(reports.map((report) => report?.epoch ?? null))
     }),
   )
-  return { active: service ? liveColor(service) : null, epoch: null, slots }
+  return { active, epoch, slots }
 }
 
-const slotStatus = async (
-  cluster: Cluster,
+const slotStatus = (
   state: EnvironmentState,
   name: string,
   slot: Slot,
-): Promise<SlotStatus> => {
-  const pods = await cluster.pods(name, targetOf(slot))
-  const reports = await Promise.all(pods.map((pod) => cluster.role(pod)))
+  reports: readonly (Role | null)[],
+): SlotStatus => {
   const sum = (value: (role: Role) => number): number =>
     reports.reduce((total, report) => total + (report ? value(report) : 0), 0)
   const { digest, version, revision, replicas, ready } = slot

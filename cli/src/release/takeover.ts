@@ -11,6 +11,8 @@ export interface TakeoverPorts {
 export interface Takeover {
   endpointsMs: number
   consumersMs: number
+  /** The one that its consumers opened the gate with; null: nothing consumes. */
+  epoch: number | null
   /** What is missing when the time is up, null when it took over. */
   late: string | null
 }
@@ -72,31 +74,47 @@ export const awaitTakeover = async (
     return {
       endpointsMs,
       consumersMs: 0,
+      epoch: null,
       late: `${who}: its Service does not lead to it alone after ${timeoutMs / 1000} s`,
     }
   const done = new Set<string>()
+  let epoch: number | null = null
   for (;;) {
     // Asked anew each time: a pod may have been replaced.
     const waiting = (await list()).filter((pod) => !done.has(pod))
     const reports = await Promise.all(waiting.map((pod) => cluster.role(pod)))
     const missing = waiting.filter((_, index) => !hasTakenOver(reports[index] ?? null))
     for (const pod of waiting) if (!missing.includes(pod)) done.add(pod)
+    epoch = latestEpoch([epoch, ...reports.map((report) => report?.epoch ?? null)])
     if (missing.length === 0 && (done.size > 0 || !to))
-      return { endpointsMs, consumersMs: elapsed(), late: null }
+      return { endpointsMs, consumersMs: elapsed(), epoch, late: null }
     if (elapsed() > timeoutMs) {
       const says = describe(reports[waiting.indexOf(missing[0] ?? '')] ?? null)
       const late = `${who}: ${missing.join(', ') || 'its pods'} did not start to consume within ${timeoutMs / 1000} s (${says})`
-      return { endpointsMs, consumersMs: elapsed(), late }
+      return { endpointsMs, consumersMs: elapsed(), epoch: null, late }
     }
     await clock.sleep(pollMs, signal)
   }
 }
 
+/** Live is what the Service says; a pod consumes only when the gate in its database names its slot too. */
 const hasTakenOver = (report: Role | null): boolean =>
   report !== null && report.role === 'live' && report.consuming
 
-const describe = (report: Role | null): string =>
-  report ? `it says: ${report.role}, ${report.consumers} consumers` : 'it does not answer'
+/** Pods of a service may lag behind each other for a moment. */
+export const latestEpoch = (epochs: readonly (number | null)[]): number | null => {
+  const known = epochs.filter((epoch) => epoch !== null)
+  return known.length > 0 ? Math.max(...known) : null
+}
+
+const describe = (report: Role | null): string => {
+  if (!report) return 'it does not answer'
+  const { gate } = report
+  const opened = gate
+    ? `its gate ${gate.color ? `names ${gate.color} ${gate.revision}` : 'was never opened'}, epoch ${gate.epoch}`
+    : 'it could not read its gate'
+  return `it says: ${report.role}, ${report.consumers} consumers; ${opened}`
+}
 
 /** Lines for those pods of the outgoing slot that still hold something, or say nothing: warnings, no failure. */
 export const awaitOutgoing = async (

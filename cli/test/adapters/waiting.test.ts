@@ -1,5 +1,6 @@
 // Waits that Ctrl-C ends, and what Helm's own records say.
 import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { expect, it } from 'vitest'
 import type { KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
 import { createFoundations, unfinished } from '../../src/adapters/kubernetes/foundations.ts'
@@ -11,6 +12,7 @@ const apiWith = (objects: { items: object[] } & object): KubernetesApi => ({
   send: async <T>() => ({}) as T,
   apply: async <T>() => ({}) as T,
   open: () => new Promise<IncomingMessage>(() => {}),
+  forward: () => new Promise<Duplex>(() => {}),
 })
 
 const failedJob = { status: { conditions: [{ type: 'Failed', status: 'True' }] } }

@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { pick, type RenderInput, render } from './helm.ts'
+import { type KubernetesObject, pick, type RenderInput, render } from './helm.ts'
 
 const install = (chart: 'postgres' | 'rabbitmq', more: Partial<RenderInput> = {}) =>
   render({ chart, release: chart, files: [`${chart}.yaml`], ...more })
-
-const topology = async (more: Partial<RenderInput> = {}) => {
-  const { data } = pick(await install('rabbitmq', more), 'ConfigMap', 'rabbitmq')
-  return JSON.parse((data as Record<string, string>)['topology.json'] ?? '')
-}
 
 describe.each(['postgres', 'rabbitmq'] as const)('%s', (chart) => {
   it('keeps its data in a volume and gets its passwords from a Secret, by reference', async () => {
@@ -40,59 +35,106 @@ describe.each(['postgres', 'rabbitmq'] as const)('%s', (chart) => {
     expect(mounts(template.spec.initContainers)).toContain('passwords')
     expect(mounts(template.spec.containers)).not.toContain('passwords')
   })
-
-  it('restarts for a changed declaration', async () => {
-    const annotation = async (values: unknown) => {
-      const { template } = pick(await install(chart, { values }), 'StatefulSet', chart).spec as {
-        template: unknown
-      }
-      return JSON.stringify(template)
-    }
-    const changed = { postgres: { databases: ['order'] }, rabbitmq: { exchange: 'other.events' } }
-    expect(await annotation({})).toBe(await annotation({}))
-    expect(await annotation(changed[chart])).not.toBe(await annotation({}))
-  })
 })
 
-describe('the topology of RabbitMQ', () => {
-  it('is one durable topic exchange and a quorum queue for each service', async () => {
-    const { exchanges, queues } = await topology()
-    expect(exchanges).toEqual([
-      expect.objectContaining({ name: 'shop.events', type: 'topic', durable: true }),
-    ])
-    expect(queues).toEqual(
-      ['inventory', 'notification', 'order', 'payment'].map((name) =>
-        expect.objectContaining({ name, durable: true, arguments: { 'x-queue-type': 'quorum' } }),
-      ),
+const template = async (chart: 'postgres' | 'rabbitmq', values: unknown) =>
+  JSON.stringify(
+    (pick(await install(chart, { values }), 'StatefulSet', chart).spec as { template: unknown })
+      .template,
+  )
+
+it('postgres restarts for another database, to make it', async () => {
+  expect(await template('postgres', {})).toBe(await template('postgres', {}))
+  expect(await template('postgres', { databases: ['order'] })).not.toBe(
+    await template('postgres', {}),
+  )
+})
+
+it('rabbitmq does not restart for another topology', async () => {
+  const values = { exchange: 'other.events', services: { billing: ['order.confirmed.v1'] } }
+  expect(await template('rabbitmq', values)).toBe(await template('rabbitmq', {}))
+})
+
+it('postgres has a database for each plane of each service', async () => {
+  const names = ['order', 'inventory', 'payment', 'notification']
+  const value = [...names, ...names.map((name) => `${name}_preview`)].join(' ')
+  expect(await template('postgres', {})).toContain(JSON.stringify({ name: 'DATABASES', value }))
+})
+
+describe('rabbitmq with 3 nodes', () => {
+  const three = (cluster: RenderInput['cluster'] = []) =>
+    install('rabbitmq', { values: { nodes: 3 }, cluster })
+  const standing = (replicas: number, podManagementPolicy: string): KubernetesObject => ({
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: {
+      name: 'rabbitmq',
+      labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+      annotations: {
+        'meta.helm.sh/release-name': 'rabbitmq',
+        'meta.helm.sh/release-namespace': 'shop',
+      },
+    },
+    spec: { replicas, podManagementPolicy },
+  })
+
+  it('starts them together, each with the names of all', async () => {
+    const rendering = await three()
+    expect(pick(rendering, 'StatefulSet', 'rabbitmq').spec).toMatchObject({
+      replicas: 3,
+      podManagementPolicy: 'Parallel',
+    })
+    const { data } = pick(rendering, 'ConfigMap', 'rabbitmq') as unknown as {
+      data: Record<string, string>
+    }
+    for (const index of [0, 1, 2]) {
+      const node = `rabbit@rabbitmq-${index}.rabbitmq-nodes.shop.svc.cluster.local`
+      expect(data['cluster.conf']).toContain(`classic_config.nodes.${index + 1} = ${node}\n`)
+    }
+    expect(data['cluster.conf']).toContain('cluster_partition_handling = pause_minority\n')
+  })
+
+  it('lets one go at a time, and prefers a machine for each', async () => {
+    const rendering = await three()
+    expect(pick(rendering, 'PodDisruptionBudget', 'rabbitmq').spec).toMatchObject({
+      maxUnavailable: 1,
+    })
+    expect(pick(rendering, 'StatefulSet', 'rabbitmq').spec).toMatchObject({
+      template: {
+        spec: {
+          affinity: {
+            podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100 }] },
+          },
+        },
+      },
+    })
+  })
+
+  it('knows nothing of a cluster when there is one', async () => {
+    const rendering = await install('rabbitmq')
+    expect(pick(rendering, 'ConfigMap', 'rabbitmq').data).not.toHaveProperty('cluster.conf')
+    expect(rendering.objects.map((object) => object.kind)).not.toContain('PodDisruptionBudget')
+    expect(await template('rabbitmq', {})).not.toContain('affinity')
+  })
+
+  it('grows out of one, unless that starts its nodes one after another', async () => {
+    const rendering = await three([standing(1, 'Parallel')])
+    expect(pick(rendering, 'StatefulSet', 'rabbitmq').spec).toMatchObject({ replicas: 3 })
+    await expect(three([standing(1, 'OrderedReady')])).rejects.toThrow(
+      'kubectl delete statefulset rabbitmq --cascade=orphan',
     )
   })
 
-  it.each([
-    ['inventory', ['order.placed.v1', 'order.cancelled.v1']],
-    ['payment', ['stock.reserved.v1', 'order.cancelled.v1']],
-    [
-      'order',
-      ['stock.reserved.v1', 'stock.rejected.v1', 'payment.captured.v1', 'payment.declined.v1'],
-    ],
-    ['notification', ['order.confirmed.v1', 'order.cancelled.v1', 'order.rejected.v1']],
-  ])('routes to %s what it consumes', async (queue, keys) => {
-    const { bindings } = (await topology()) as {
-      bindings: { source: string; destination: string; routing_key: string }[]
-    }
-    const own = bindings.filter((binding) => binding.destination === queue)
-    expect(own.map((binding) => binding.routing_key)).toEqual(keys)
-    expect(new Set(own.map((binding) => binding.source))).toEqual(new Set(['shop.events']))
+  it('leaves one of an earlier version as it was made', async () => {
+    const rendering = await install('rabbitmq', { cluster: [standing(1, 'OrderedReady')] })
+    expect(pick(rendering, 'StatefulSet', 'rabbitmq').spec).toMatchObject({
+      podManagementPolicy: 'OrderedReady',
+    })
   })
 
-  it('lets a service publish to the exchange, read its own queue and declare nothing', async () => {
-    const { permissions } = await topology()
-    expect(permissions).toContainEqual({
-      vhost: '/',
-      user: 'payment',
-      configure: '^$',
-      write: '^shop\\.events$',
-      read: '^payment$',
-    })
-    expect(permissions).toHaveLength(5)
+  it('does not shrink', async () => {
+    await expect(install('rabbitmq', { cluster: [standing(3, 'Parallel')] })).rejects.toThrow(
+      'nodes: a cluster does not shrink by a value',
+    )
   })
 })

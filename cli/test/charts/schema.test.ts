@@ -29,6 +29,11 @@ describe('charts/shop-service refuses, and says where,', () => {
       'config.PORT: the chart sets this variable itself',
     ],
     [
+      'a setting of the preview plane',
+      { config: { PREVIEW_DATABASE_URL: 'postgresql://postgres/order' } },
+      'config.PREVIEW_DATABASE_URL: the chart sets this variable itself',
+    ],
+    [
       'half an edge',
       { edge: { nodePort: 30080 } },
       "at '/edge': properties 'previewNodePort' required, if 'nodePort' exists",
@@ -69,6 +74,8 @@ describe('charts/postgres and charts/rabbitmq refuse, and say where,', () => {
       "at '/services/order/0': 'a..b' does not match pattern",
     ],
     ['rabbitmq', { queues: {} }, "additional properties 'queues' not allowed"],
+    ['rabbitmq', { nodes: 2 }, "at '/nodes': value must be one of 1, 3"],
+    ['rabbitmq', { vhosts: [{ name: '/' }] }, "at '/vhosts/0': missing property 'userSuffix'"],
   ] as const)('%s %j', async (chart, values, message) => {
     await expect(
       render({ chart, release: chart, files: [`${chart}.yaml`], values }),

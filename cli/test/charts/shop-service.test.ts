@@ -12,6 +12,12 @@ const names = (rendering: Rendering) =>
 const deployments = (rendering: Rendering) =>
   rendering.objects.filter((o) => o.kind === 'Deployment')
 
+/** A variable that the container gets from the service's Secret. */
+const secret = (service: string, name: string, key: string) => ({
+  name,
+  valueFrom: { secretKeyRef: { name: service, key } },
+})
+
 /** How helm marks what belongs to a release; it takes over nothing else. */
 const owned = {
   labels: { 'app.kubernetes.io/managed-by': 'Helm' },
@@ -104,15 +110,12 @@ describe('a deploy', () => {
                 { name: 'STABLE_SERVICE', value: 'notification' },
                 { name: 'PREVIEW_SERVICE', value: 'notification-preview' },
                 { name: 'PORT', value: '8080' },
+                { name: 'PREVIEW_PORT', value: '8081' },
                 { name: 'MANAGEMENT_PORT', value: '9090' },
-                {
-                  name: 'DATABASE_URL',
-                  valueFrom: { secretKeyRef: { name: 'notification', key: 'database-url' } },
-                },
-                {
-                  name: 'AMQP_URL',
-                  valueFrom: { secretKeyRef: { name: 'notification', key: 'amqp-url' } },
-                },
+                secret('notification', 'AMQP_URL', 'amqp-url'),
+                secret('notification', 'DATABASE_URL', 'database-url'),
+                secret('notification', 'PREVIEW_AMQP_URL', 'preview-amqp-url'),
+                secret('notification', 'PREVIEW_DATABASE_URL', 'preview-database-url'),
                 { name: 'SMTP_URL', value: 'smtp://10.245.0.1:1025' },
               ],
             },
@@ -159,30 +162,43 @@ describe('a deploy', () => {
 })
 
 describe('the Services', () => {
-  it.each(['order', 'order-preview'])(
-    '%s has no selector, so that helm never moves it',
-    async (name) => {
-      const service = pick(await deploy('order', 'green'), 'Service', name)
-      expect(service.spec).toEqual({
-        type: 'ClusterIP',
-        ports: [{ name: 'http', port: 80, targetPort: 'http' }],
+  it.each([
+    ['order', 'http'],
+    ['order-preview', 'preview'],
+  ])('%s has no selector, so that helm never moves it', async (name, targetPort) => {
+    const service = pick(await deploy('order', 'green'), 'Service', name)
+    expect(service.spec).toEqual({
+      type: 'ClusterIP',
+      ports: [{ name: 'http', port: 80, targetPort }],
+    })
+  })
+
+  it('reach ports of their own, so that a request says by its way which plane it is for', async () => {
+    const slot = pick(await deploy('order', 'green'), 'Deployment', 'order-green')
+    const ports = [
+      { name: 'http', containerPort: 8080 },
+      { name: 'preview', containerPort: 8081 },
+      { name: 'management', containerPort: 9090 },
+    ]
+    expect(slot.spec).toMatchObject({ template: { spec: { containers: [{ ports }] } } })
+  })
+
+  it.each([
+    ['local', 'order', 'http', 30080],
+    ['local', 'order-preview', 'preview', 30081],
+    ['test', 'order', 'http', 31080],
+    ['test', 'order-preview', 'preview', 31081],
+  ])(
+    'in %s %s is at the edge: its port %s on %i',
+    async (environment, name, targetPort, nodePort) => {
+      const files = ['order.yaml', `${environment}/order.yaml`]
+      const rendering = await deploy('order', 'green', { files })
+      expect(pick(rendering, 'Service', name).spec).toEqual({
+        type: 'NodePort',
+        ports: [{ name: 'http', port: 80, targetPort, nodePort }],
       })
     },
   )
-
-  it.each([
-    ['local', 'order', 30080],
-    ['local', 'order-preview', 30081],
-    ['test', 'order', 31080],
-    ['test', 'order-preview', 31081],
-  ])('in %s %s is at the edge on port %i', async (environment, name, nodePort) => {
-    const files = ['order.yaml', `${environment}/order.yaml`]
-    const rendering = await deploy('order', 'green', { files })
-    expect(pick(rendering, 'Service', name).spec).toEqual({
-      type: 'NodePort',
-      ports: [{ name: 'http', port: 80, targetPort: 'http', nodePort }],
-    })
-  })
 
   it('are all that a pod may read', async () => {
     const role = pick(await deploy('order', 'green'), 'Role', 'order')
@@ -280,7 +296,7 @@ describe('the migration Job', () => {
     expect(job.spec).toEqual({ backoffLimit: 6, template })
   })
 
-  it('gets the database and no more', async () => {
+  it('gets the databases of both planes and no more', async () => {
     const job = pick(await deploy('order', 'green'), 'Job', 'order-migrate-9d8c7b6a5f')
     expect(job.spec).toMatchObject({
       backoffLimit: 2,
@@ -293,10 +309,8 @@ describe('the migration Job', () => {
               command: ['node', 'migrate.js'],
               env: [
                 { name: 'SERVICE_NAME', value: 'order' },
-                {
-                  name: 'DATABASE_URL',
-                  valueFrom: { secretKeyRef: { name: 'order', key: 'database-url' } },
-                },
+                secret('order', 'DATABASE_URL', 'database-url'),
+                secret('order', 'PREVIEW_DATABASE_URL', 'preview-database-url'),
               ],
             },
           ],

@@ -25,6 +25,15 @@ describe('bad input is exit 2, with what would have been right', () => {
     ['an environment', ['status', '--env', 'prod'], /"prod"[\s\S]*local, test/],
     ['a time', ['switch', '--timeout', 'soon'], /'soon'[\s\S]*seconds/],
     ['a skipped test without a reason', ['switch', '--skip-smoke'], /--reason/],
+    ['a time in the past', ['audit', '--wait', '-1'], /'-1'[\s\S]*seconds above 0/],
+    ['a plane', ['audit', '--plane', 'test'], /'test'.*live, preview/],
+    ['one service of a whole', ['audit', '--service', 'order'], /'--service'/],
+    ['no subcommand', ['messages'], /No command.*\n.*list, show, replay, discard/],
+    ['a subcommand', ['messages', 'lst'], /'lst'\n.*list/],
+    ['no id', ['messages', 'show'], /argument 'id'/],
+    ['neither ids nor all', ['messages', 'replay'], /either ids or --all/],
+    ['ids and all', ['messages', 'discard', 'x', '--all'], /either ids or --all/],
+    ['a service of messages', ['messages', 'list', '--service', 'ordr'], /"ordr"[\s\S]*order/],
     ['a word too many', ['status', 'order'], /too many arguments/],
   ]
   it.each(cases)('%s', async (_, args, expected) => {
@@ -74,6 +83,8 @@ it('helps, with every command in 80 columns', async () => {
     'rollback',
     'cleanup',
     'status',
+    'audit',
+    'messages',
     'release',
     'platform',
   ]) {
@@ -96,6 +107,13 @@ describe('elsewhere', () => {
   it('without a shopctl.yaml says where it looked', async () => {
     const { exitCode, stderr } = await shopctlIn(folder, ['status'])
     expect(stderr).toContain(`no shopctl.yaml in ${folder} or above`)
+    expect(exitCode).toBe(2)
+  })
+
+  it('an audit without a script says what to write', async () => {
+    await writeFile(join(folder, 'shopctl.yaml'), configText)
+    const { exitCode, stderr } = await shopctlIn(folder, ['audit'])
+    expect(stderr).toMatch(/names no script[\s\S]*`audit:`/)
     expect(exitCode).toBe(2)
   })
 

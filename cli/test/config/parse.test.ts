@@ -59,10 +59,34 @@ describe('shopctl.yaml', () => {
       'cluster: kind',
       ':23:5: environments.local.cluster: expected `embedded`',
     ],
+    [
+      'a broker that is no dependency',
+      'namespace: shop',
+      'namespace: shop\n    broker: rabbit',
+      ':25:5: environments.local.broker: expected the name of one of the dependencies',
+    ],
+    [
+      'a script outside of the project',
+      'name: shop\n',
+      'name: shop\naudit: /etc/audit.ts\n',
+      ':2:1: audit: expected a path relative to shopctl.yaml',
+    ],
     ['text that is no YAML', 'name: shop', 'name: [shop', ':2:1: '],
   ]
   it.each(cases)('with %s: says where and what was expected', (_, from, to, expected) => {
     expect(mistake(configText.replace(from, to))).toContain(`shopctl.yaml${expected}`)
+  })
+
+  it('may name a broker, and scripts for the whole', () => {
+    const text = configText
+      .replace('namespace: shop', 'namespace: shop\n    broker: postgres')
+      .replace('name: shop\n', 'name: shop\nsmoke: smoke.ts\naudit: audit.ts\n')
+    expect(parseConfig(text, 'shopctl.yaml')).toMatchObject({
+      smoke: 'smoke.ts',
+      audit: 'audit.ts',
+      environments: { local: { broker: 'postgres' } },
+    })
+    expect(aConfig()).not.toHaveProperty('smoke')
   })
 
   it('lists several mistakes at once', () => {

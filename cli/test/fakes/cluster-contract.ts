@@ -84,6 +84,7 @@ export const clusterContract = (make: () => Promise<Cluster>): void => {
     const cluster = await make()
     expect(await cluster.pods('order', green)).toEqual([])
     expect(await cluster.role('order-green-b-9')).toBeNull()
+    expect(await cluster.ask('order-green-b-9', 'GET', '/accounting', signal)).toBeNull()
     expect(await cluster.statefulSet('postgres')).toBeNull()
     expect(
       await cluster.awaitEndpoints('order', (ready) => ready.length, { timeoutMs: 3_000, signal }),

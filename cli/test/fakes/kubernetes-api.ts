@@ -71,6 +71,9 @@ export const createFakeApi = (time: () => number): FakeApi => {
     async apply() {
       throw new Error('no server-side apply here')
     },
+    async forward() {
+      throw new Error('no pods here')
+    },
     async open() {
       reach()
       const headers = { date: new Date(time()).toUTCString() }

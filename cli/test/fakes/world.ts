@@ -5,9 +5,11 @@ import type {
   Cluster,
   Helm,
   HelmRelease,
+  PlaneRole,
   Programs,
   Progress,
   Rollout,
+  Scratch,
   Traffic,
 } from '../../src/release/ports.ts'
 import {
@@ -20,6 +22,8 @@ import {
   sameTarget,
   type Target,
 } from '../../src/release/state.ts'
+import { answer, type Books, emptyBooks } from './books.ts'
+import { createFakeBroker, type FakeBroker } from './topology.ts'
 
 export interface World {
   cluster: Cluster
@@ -32,6 +36,14 @@ export interface World {
   upgrades: HelmRelease[]
   secrets: Record<string, Record<string, string>>
   scripts: { file: string; env: Readonly<Record<string, string>> }[]
+  scratch: Scratch
+  /** What was written into the last scratch folder. */
+  files: Record<string, string>
+  /** What the pods of a service answer on their management port. */
+  books: Record<string, Books>
+  /** What a script writes to stdout, by file. */
+  outputs: Record<string, string>
+  broker: FakeBroker
   faults: Faults
 }
 
@@ -40,6 +52,10 @@ export interface Faults {
   rollout: Record<string, Pick<Rollout, 'pods' | 'job'>>
   /** Services whose new slots never start to consume. */
   deaf: Set<string>
+  /** Services whose slots never take over the preview plane. */
+  previewDeaf: Set<string>
+  /** Services whose live pods answer nothing. */
+  mute: Set<string>
   /** Services whose outgoing pods do not answer. */
   silent: Set<string>
   /** Services whose stable Service cannot be written. */
@@ -85,19 +101,27 @@ export const createWorld = (
   const faults: Faults = {
     rollout: {},
     deaf: new Set(),
+    previewDeaf: new Set(),
+    mute: new Set(),
     silent: new Set(),
     unwritable: new Set(),
     smoke: new Set(),
     pending: new Set(),
   }
+  const files: World['files'] = {}
+  const outputs: World['outputs'] = {}
+  const books: World['books'] = Object.fromEntries(services.map((name) => [name, emptyBooks()]))
+  const epochs: Record<string, number> = {}
   const sets: Record<string, { ready: number; replicas: number }> = {}
   let holder: { holder: string; reason: string; since: string } | null = null
 
+  const broker = createFakeBroker()
   const serviceOf = (name: string): ServiceState => {
     const service = state.services[name]
     if (!service) throw new Error(`no service ${name} in this world`)
     return service
   }
+  const nameOf = (pod: string): string => services.find((name) => pod.startsWith(`${name}-`)) ?? ''
   const podsOf = (name: string, target: Target | null): string[] => {
     const slot = target && serviceOf(name).slots[target.color]
     if (!slot || slot.revision !== target.revision) return []
@@ -116,6 +140,7 @@ export const createWorld = (
       if (which === 'stable' && faults.unwritable.has(name)) throw conflict(name)
       if (!pointer || pointer.resourceVersion !== resourceVersion) throw conflict(name)
       serviceOf(name)[which] = { target: to, resourceVersion: next() }
+      if (which === 'stable') epochs[name] = (epochs[name] ?? 0) + 1
       log.push(`point ${name} ${which} ${to ? `${to.color} ${to.revision}` : 'nowhere'}`)
       return String(version)
     },
@@ -145,19 +170,34 @@ export const createWorld = (
       return podsOf(name, target)
     },
     async role(pod) {
-      const name = services.find((name) => pod.startsWith(`${name}-`)) ?? ''
-      const slots = Object.values(serviceOf(name).slots)
-      if (!slots.some((slot) => podsOf(name, slot).includes(pod))) return null
-      const target = serviceOf(name).stable?.target ?? null
+      const name = nameOf(pod)
+      const { slots, stable, preview } = serviceOf(name)
+      if (!Object.values(slots).some((slot) => podsOf(name, slot).includes(pod))) return null
+      const target = stable?.target ?? null
       const live = podsOf(name, target).includes(pod)
-      if (!live && faults.silent.has(name)) return null
-      const consuming = live && !faults.deaf.has(name)
+      if (faults.mute.has(name) || (!live && faults.silent.has(name))) return null
+      const epoch = epochs[name] ?? 0
+      const previewed = podsOf(name, preview?.target ?? null).includes(pod)
       return {
-        role: live ? 'live' : 'standby',
-        consuming,
-        consumers: consuming ? 1 : 0,
-        inFlight: 0,
+        ...planeRole(live, live && !faults.deaf.has(name), epoch),
+        gate: faults.deaf.has(name)
+          ? null
+          : { epoch, color: target?.color ?? null, revision: target?.revision ?? null },
+        preview: planeRole(previewed, previewed && !faults.previewDeaf.has(name), 1),
       }
+    },
+    async ask(pod, method, path) {
+      const name = nameOf(pod)
+      if (!(await cluster.role(pod))) return null
+      return answer(books[name] ?? emptyBooks(), method, path)
+    },
+    async *lines(pod, path) {
+      const { searchParams } = new URL(path, 'http://pod')
+      const after = searchParams.get('after') ?? ''
+      const { orders } = books[nameOf(pod)] ?? emptyBooks()
+      const page = orders.filter(({ orderId }) => orderId > after)
+      for (const order of page.slice(0, Number(searchParams.get('limit'))))
+        yield JSON.stringify(order)
     },
     readiness: async () => '{"ready":false,"broker":false}',
     logs: async () => 'Error: cannot find module\nbye',
@@ -195,6 +235,7 @@ export const createWorld = (
         | undefined
       if (!slot) {
         sets[release.name] = { ready: 1, replicas: 1 }
+        broker.upgrade()
         return
       }
       const color = release.values?.color as Color
@@ -214,19 +255,54 @@ export const createWorld = (
     },
   }
   const programs: Programs = {
-    run: async () => ({ exitCode: 0, output: '' }),
+    run: async () => ({ exitCode: 0, stdout: '', output: '' }),
     async script(file, env) {
       scripts.push({ file, env })
+      const stdout = outputs[file] ?? ''
       return faults.smoke.has(file)
-        ? { exitCode: 1, output: 'expected 200, got 503' }
-        : { exitCode: 0, output: '' }
+        ? { exitCode: 1, stdout, output: 'expected 200, got 503' }
+        : { exitCode: 0, stdout, output: stdout }
     },
   }
   const traffic: Traffic = {
-    open: async () => ({ url: 'http://127.0.0.1:1', close: async () => {} }),
+    open: async (service) => ({ url: `http://127.0.0.1:1/${service}`, close: async () => {} }),
   }
-  return { cluster, helm, programs, traffic, state, log, upgrades, secrets, scripts, faults }
+  const scratch: Scratch = {
+    folder: (use) =>
+      use({
+        path: '/scratch',
+        async write(name, parts) {
+          files[name] = ''
+          for await (const part of parts) files[name] += part
+        },
+      }),
+  }
+  return {
+    cluster,
+    helm,
+    programs,
+    traffic,
+    scratch,
+    broker,
+    state,
+    log,
+    upgrades,
+    secrets,
+    scripts,
+    files,
+    books,
+    outputs,
+    faults,
+  }
 }
+
+const planeRole = (named: boolean, consuming: boolean, epoch: number): PlaneRole => ({
+  role: named ? 'live' : 'standby',
+  epoch: consuming ? epoch : null,
+  consuming,
+  consumers: consuming ? 1 : 0,
+  inFlight: 0,
+})
 
 /** Never really sleeps; the time passes as fast as it is asked for. */
 export const createFakeClock = (): Clock => {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { failed, refused } from '../../src/errors.ts'
 import { tell } from '../../src/output/errors.ts'
 import { createProgress } from '../../src/output/progress.ts'
-import { createOutput, table } from '../../src/output/terminal.ts'
+import { createOutput, fitted, table } from '../../src/output/terminal.ts'
 
 const written = async (write: (stream: PassThrough) => unknown): Promise<string> => {
   const stream = new PassThrough()
@@ -21,6 +21,10 @@ it('a table is aligned, colours aside', () => {
       ['order', '\u001b[32mgreen\u001b[39m', '1'],
     ]),
   ).toBe('SERVICE  SLOT   X\norder    \u001b[32mgreen\u001b[39m  1')
+})
+
+it('a text is cut to a width, and shows that it was', () => {
+  expect([fitted('abc', 3), fitted('abcd', 3)]).toEqual(['abc', 'ab…'])
 })
 
 it('JSON is one document in one line', async () => {
@@ -43,6 +47,15 @@ describe('an error', () => {
     expect(tell(failed({ code: 'x', message: 'No.' }), { verbose: false })).toMatchObject({
       exitCode: 1,
       text: '✗ No.',
+    })
+  })
+
+  it('that is a result has a document of its own', () => {
+    const document = { version: 1, balanced: false }
+    expect(tell(failed({ code: 'x', message: 'No.', document }), { verbose: false })).toEqual({
+      exitCode: 1,
+      text: '✗ No.',
+      document,
     })
   })
 

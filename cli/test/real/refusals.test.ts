@@ -69,6 +69,21 @@ describe('refusals', { timeout: 120_000 }, () => {
     expect(exitCode).toBe(2)
   })
 
+  test.each(['show', 'replay', 'discard'])('messages %s of an unknown id', async (verb) => {
+    const id = '00000000-0000-7000-8000-000000000000'
+    const { exitCode, stdout, stderr } = await shopctl(['messages', verb, id])
+    expect(stderr).toMatch(/No message 0000[\s\S]*messages list/)
+    expect(stdout).toBe('')
+    expect(exitCode).toBe(2)
+  })
+
+  test('a script that shopctl.yaml names and that is not there', async () => {
+    await tree.edit('shopctl.yaml', /^audit: .*$/m, 'audit: services/test/no-audit.ts')
+    const { exitCode, stderr } = await shopctl(['audit'], { cwd: tree.dir })
+    expect(stderr).toContain('no script services/test/no-audit.ts')
+    expect(exitCode).toBe(2)
+  })
+
   test('deploying to the colour that serves', async () => {
     await tree.append('services/payment/main.ts', '\n// changed\n')
     const { active } = (await status()).services.payment ?? {}

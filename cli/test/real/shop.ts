@@ -69,7 +69,11 @@ export interface Status {
   lock: null | { holder: string; reason: string; since: string }
   services: Record<
     string,
-    { active: 'blue' | 'green' | null; slots: Record<'blue' | 'green', Slot | null> }
+    {
+      active: 'blue' | 'green' | null
+      epoch: number | null
+      slots: Record<'blue' | 'green', Slot | null>
+    }
   >
 }
 

@@ -36,12 +36,13 @@ describe('secrets', () => {
 
 describe('dependencies', () => {
   const lay = async (world: ReturnType<typeof createWorld>, tree = createTree()) => {
-    const { cluster, helm, state } = world
+    const { cluster, helm, broker, state } = world
     const { signal } = new AbortController()
-    const ports = { cluster, helm, source: tree, progress: createFakeProgress(), signal }
+    const ports = { cluster, helm, broker, source: tree, progress: createFakeProgress(), signal }
     const environment = aConfig().environments.local
     if (!environment) throw new Error('no environment')
-    await layFoundations(ports, environment, state.records)
+    await layFoundations(ports, { ...environment, broker: 'postgres' }, state.records)
+    return ports.progress.lines
   }
 
   it('are installed once, and again when chart or values changed', async () => {
@@ -54,6 +55,18 @@ describe('dependencies', () => {
     await lay(world, tree)
     expect(world.upgrades).toHaveLength(2)
     expect(world.upgrades[1]).toMatchObject({ chart: 'charts/postgres', wait: true })
+  })
+
+  it('of which one is the broker are mended where somebody changed it by hand', async () => {
+    const world = createWorld(['order'])
+    await lay(world)
+    world.broker.has.bindings = []
+    const lines = await lay(world)
+    expect(lines).toContain('mend postgres')
+    expect(lines.join('\n')).toContain('binding events → order by stock.reserved.v1 in vhost /')
+    expect(world.upgrades).toHaveLength(2)
+    await lay(world)
+    expect(world.upgrades).toHaveLength(2)
   })
 
   it('that are down are named', async () => {

@@ -18,9 +18,10 @@ const portsOf = (engine: FakeEngine, exitCode = 0) => ({
   programs: {
     run: async () => ({
       exitCode,
+      stdout: '',
       output: 'no such module\n    at Object.<anonymous> (/x/bundle.ts:1:1)',
     }),
-    script: async () => ({ exitCode: 0, output: '' }),
+    script: async () => ({ exitCode: 0, stdout: '', output: '' }),
   },
   progress: createFakeProgress(),
 })

@@ -172,7 +172,7 @@ describe('a pod that is replaced while its slot takes over', () => {
     const world = readyToSwitch()
     const ports = portsOf(world, replaced(world, 'order-preview'))
     const scripts = { order: 'order/smoke.ts' }
-    const intent = { services: ['order'], namespace: 'shop', scripts }
+    const intent = { services: ['order'], namespace: 'shop', scripts, whole: null }
     expect(await smoke(ports, await world.cluster.read(), intent)).toMatchObject({
       services: [{ name: 'order' }],
     })
@@ -184,7 +184,12 @@ describe('a smoke test that fails', () => {
     const world = readyToSwitch()
     const scripts = { order: 'order/smoke.ts', payment: 'payment/smoke.ts' }
     const run = async (services: string[] | null) =>
-      smoke(portsOf(world), await world.cluster.read(), { services, namespace: 'shop', scripts })
+      smoke(portsOf(world), await world.cluster.read(), {
+        services,
+        namespace: 'shop',
+        scripts,
+        whole: null,
+      })
     const passed = (chosen: string[]): boolean =>
       wasSmoked(
         world.state,

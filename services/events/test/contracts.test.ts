@@ -12,6 +12,7 @@ const examples: Record<keyof typeof contracts, unknown> = {
   orderPlaced: { orderId, items: [{ sku: 'mug', quantity: 1 }], customer, payment },
   stockReserved: { orderId, amount, payment },
   stockRejected: { orderId, reason: 'unknown-sku', sku: 'nope' },
+  reservationExpired: { orderId },
   paymentCaptured: { orderId, paymentId: orderId, amount },
   paymentDeclined: { orderId, paymentId: orderId, reason: 'card-declined' },
   orderConfirmed: { orderId, customer },

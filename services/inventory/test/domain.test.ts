@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Line, merge, release, reserve } from '../domain.ts'
+import { type Line, merge, release, reserve, sell } from '../domain.ts'
 
 const stock = [
   { sku: 'mug', available: 5, price: 1200, currency: 'EUR' },
@@ -68,8 +68,19 @@ describe('release', () => {
     ['reserved', 'give-back'],
     ['released', 'nothing'],
     ['rejected', 'nothing'],
-    [null, 'never-reserve'],
+    ['sold', 'nothing'],
   ] as const)('given %s, then %s', (status, action) => {
     expect(release(status)).toBe(action)
+  })
+})
+
+describe('sell', () => {
+  it.each([
+    ['reserved', 'sell'],
+    ['released', 'nothing'],
+    ['rejected', 'nothing'],
+    ['sold', 'nothing'],
+  ] as const)('given %s, then %s', (status, action) => {
+    expect(sell(status)).toBe(action)
   })
 })

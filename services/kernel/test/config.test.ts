@@ -10,8 +10,11 @@ const env = {
   POD_NAME: 'order-blue-0',
   POD_NAMESPACE: 'shop',
   STABLE_SERVICE: 'order',
+  PREVIEW_SERVICE: 'order-preview',
   DATABASE_URL: 'postgresql://order:hunter2@postgres:5432/order',
   AMQP_URL: 'amqp://order:hunter2@rabbitmq:5672',
+  PREVIEW_DATABASE_URL: 'postgresql://order_preview:hunter2@postgres:5432/order_preview',
+  PREVIEW_AMQP_URL: 'amqp://order_preview:hunter2@rabbitmq:5672/preview',
   KUBERNETES_SERVICE_HOST: '10.96.0.1',
 }
 const own = z.object({ SMTP_URL: z.url() })
@@ -21,7 +24,7 @@ describe('readConfig', () => {
     const read = readConfig(own, { ...env, SMTP_URL: 'smtp://mail:25' })
     expect(read).toMatchObject({
       ok: true,
-      config: { SMTP_URL: 'smtp://mail:25', PORT: 8080, MANAGEMENT_PORT: 9090 },
+      config: { SMTP_URL: 'smtp://mail:25', PORT: 8080, PREVIEW_PORT: 8081, MANAGEMENT_PORT: 9090 },
     })
   })
 

@@ -1,4 +1,4 @@
-// An API server of one Service over real HTTPS: GET, watch, tokens, and ways to misbehave.
+// An API server of some Services over real HTTPS: GET, watch, tokens, and ways to misbehave.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -11,23 +11,32 @@ export interface FakeKubernetes {
   port: number
   /** Holds `ca.crt` and `token`, as a pod's mount does. */
   serviceAccountDir: string
-  /** Creates or changes the Service; `null` selector leaves it without one. */
-  select(selector: Record<string, string> | null): void
-  /** Deletes the Service. */
+  /** Creates or changes a Service, the first one unless named; `null` leaves it without selector. */
+  select(selector: Record<string, string> | null, service?: string): void
+  /** Deletes the first Service. */
   remove(): void
   /** From now on only this token is accepted, and it is the one in the mount. */
   rotateToken(token: string): void
   /** Watches stay open but tell nothing any more. */
   muteWatches(muted: boolean): void
+  /** Requests for watches are taken and never answered. */
+  stallWatches(stalled: boolean): void
+  /** As after a restore of etcd: watches are cut, and versions count on from this one. */
+  restore(version: number): void
   /** Sends each watch a 410, as after a compaction, and ends it. */
   expireWatches(): void
   /** Every request is answered with 503, and watches are cut, until it is up again. */
   setDown(down: boolean): void
   watchCount(): number
+  /** How many GETs were answered. */
+  getCount(): number
   close(): Promise<void>
 }
 
-export async function startFakeKubernetes(service: string): Promise<FakeKubernetes> {
+export async function startFakeKubernetes(
+  first: string,
+  ...others: string[]
+): Promise<FakeKubernetes> {
   const dir = mkdtempSync(join(tmpdir(), 'fake-kubernetes-'))
   const file = (name: string) => join(dir, name)
   const subject = ['-subj', '/CN=kubernetes', '-addext', 'subjectAltName=IP:127.0.0.1']
@@ -37,33 +46,47 @@ export async function startFakeKubernetes(service: string): Promise<FakeKubernet
 
   let token = 'first'
   let version = 1
-  let object: object | null = null
   let muted = false
+  let stalled = false
   let down = false
-  const watches = new Set<ServerResponse>()
+  let gets = 0
+  const objects = new Map<string, object>()
+  const watches = new Map<ServerResponse, string>()
+  const paths = new Map(
+    [first, ...others].map((name) => [`/api/v1/namespaces/test/services/${name}`, name]),
+  )
   writeFileSync(file('token'), token)
 
-  function tell(type: string, what: object): void {
+  function tell(service: string, type: string, object: object): void {
     if (muted) return
-    for (const watch of watches) watch.write(`${JSON.stringify({ type, object: what })}\n`)
+    for (const [watch, watched] of watches) {
+      if (watched === service) watch.write(`${JSON.stringify({ type, object })}\n`)
+    }
+  }
+
+  function startWatch(service: string, response: ServerResponse): void {
+    if (stalled) return
+    response.writeHead(200).flushHeaders()
+    watches.set(response, service)
+    response.on('close', () => watches.delete(response))
+    // The client may have been killed.
+    response.on('error', () => {})
+    const object = objects.get(service)
+    if (object && !muted) response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`)
+  }
+
+  function get(object: object | undefined, response: ServerResponse): void {
+    gets += 1
+    response.writeHead(object ? 200 : 404).end(JSON.stringify(object ?? {}))
   }
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', 'https://kubernetes')
     const status = down ? 503 : request.headers.authorization === `Bearer ${token}` ? 200 : 401
     if (status !== 200) return void response.writeHead(status).end('{}')
-    if (url.searchParams.get('watch') === 'true') {
-      response.writeHead(200).flushHeaders()
-      watches.add(response)
-      response.on('close', () => watches.delete(response))
-      // The client may have been killed.
-      response.on('error', () => {})
-      if (object && !muted) response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`)
-    } else if (object && url.pathname === `/api/v1/namespaces/test/services/${service}`) {
-      response.end(JSON.stringify(object))
-    } else {
-      response.writeHead(404).end('{}')
-    }
+    const selected = url.searchParams.get('fieldSelector')?.replace('metadata.name=', '')
+    if (url.searchParams.get('watch') === 'true') startWatch(selected ?? first, response)
+    else get(objects.get(paths.get(url.pathname) ?? ''), response)
   }
 
   const server = createServer({
@@ -76,16 +99,17 @@ export async function startFakeKubernetes(service: string): Promise<FakeKubernet
   return {
     port: (server.address() as AddressInfo).port,
     serviceAccountDir: dir,
-    select(selector) {
-      const type = object ? 'MODIFIED' : 'ADDED'
+    select(selector, service = first) {
+      const type = objects.has(service) ? 'MODIFIED' : 'ADDED'
       const metadata = { name: service, resourceVersion: String(++version) }
-      object = { metadata, spec: selector ? { selector } : {} }
-      tell(type, object)
+      const object = { metadata, spec: selector ? { selector } : {} }
+      objects.set(service, object)
+      tell(service, type, object)
     },
     remove() {
-      const metadata = { name: service, resourceVersion: String(++version) }
-      object = null
-      tell('DELETED', { metadata, spec: {} })
+      const metadata = { name: first, resourceVersion: String(++version) }
+      objects.delete(first)
+      tell(first, 'DELETED', { metadata, spec: {} })
     },
     rotateToken(next) {
       token = next
@@ -94,15 +118,25 @@ export async function startFakeKubernetes(service: string): Promise<FakeKubernet
     muteWatches(next) {
       muted = next
     },
+    stallWatches(next) {
+      stalled = next
+    },
+    restore(next) {
+      version = next
+      for (const watch of watches.keys()) watch.destroy()
+    },
     expireWatches() {
-      tell('ERROR', { kind: 'Status', code: 410, reason: 'Expired' })
-      for (const watch of watches) watch.end()
+      for (const watch of watches.keys()) {
+        const object = { kind: 'Status', code: 410, reason: 'Expired' }
+        watch.end(`${JSON.stringify({ type: 'ERROR', object })}\n`)
+      }
     },
     setDown(next) {
       down = next
-      if (down) for (const watch of watches) watch.destroy()
+      if (down) for (const watch of watches.keys()) watch.destroy()
     },
     watchCount: () => watches.size,
+    getCount: () => gets,
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

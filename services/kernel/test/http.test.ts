@@ -19,6 +19,7 @@ beforeEach(() => {
   keepAlive = true
   app = createHttp({
     identity,
+    plane: 'live',
     logger: pino({}, { write: () => {} }),
     metrics: createMetrics(identity),
     keepAlive: () => keepAlive,

@@ -2,18 +2,22 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createManagement } from '../management.ts'
+import { createManagement, problem } from '../management.ts'
 
 let server: Server
 let url: string
 
 beforeEach(async () => {
   server = createManagement({
-    '/livez': () => ({ status: 200, body: { live: true } }),
-    '/metrics': async () => ({ status: 200, text: 'up 1\n' }),
-    '/readyz': async () => {
+    'GET /livez': () => ({ status: 200, body: { live: true } }),
+    'GET /metrics': async () => ({ status: 200, text: 'up 1\n' }),
+    'GET /readyz': async () => {
       throw new Error('the database does not answer')
     },
+    'GET /things': ({ query }) => ({ status: 200, body: { plane: query.get('plane') } }),
+    'GET /things/:id': ({ params }) =>
+      params.id === 'none' ? problem(404, 'no such thing') : { status: 200, body: params },
+    'POST /things/:id/turn': () => ({ status: 204, body: null }),
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -25,15 +29,29 @@ afterEach(() => {
 
 describe('createManagement', () => {
   it.each([
-    ['/livez', 200, '{"live":true}'],
-    ['/livez?verbose', 200, '{"live":true}'],
-    ['/metrics', 200, 'up 1\n'],
-    ['/readyz', 503, '{"error":"the database does not answer"}'],
-    ['/nowhere', 404, '{"error":"not found"}'],
-    ['/toString', 404, '{"error":"not found"}'],
-  ])('GET %s answers %i', async (path, status, body) => {
-    const response = await fetch(`${url}${path}`)
+    ['GET', '/livez', 200, '{"live":true}'],
+    ['GET', '/livez?verbose', 200, '{"live":true}'],
+    ['GET', '/metrics', 200, 'up 1\n'],
+    ['GET', '/things?plane=preview', 200, '{"plane":"preview"}'],
+    ['GET', '/things/a%2Fb', 200, '{"id":"a/b"}'],
+    ['POST', '/things/7/turn', 204, ''],
+  ])('%s %s answers %i', async (method, path, status, body) => {
+    const response = await fetch(`${url}${path}`, { method })
     expect(response.status).toBe(status)
     expect(await response.text()).toBe(body)
+  })
+
+  it.each([
+    ['GET', '/readyz', 503, 'the database does not answer'],
+    ['GET', '/nowhere', 404, '/nowhere is not here'],
+    ['GET', '/toString', 404, '/toString is not here'],
+    ['GET', '/things/', 404, '/things/ is not here'],
+    ['GET', '/things/none', 404, 'no such thing'],
+    ['GET', '/things/7/turn', 405, 'GET does not go here'],
+    ['POST', '/things/%zz/turn', 400, 'the path cannot be read'],
+  ])('%s %s answers %i with a problem document', async (method, path, status, detail) => {
+    const response = await fetch(`${url}${path}`, { method })
+    expect(response.headers.get('content-type')).toBe('application/problem+json')
+    expect(await response.json()).toMatchObject({ type: 'about:blank', status, detail })
   })
 })

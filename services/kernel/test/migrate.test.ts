@@ -35,9 +35,9 @@ describe('the migrations of the services', () => {
     expect(migrations.filter(({ sql }) => narrows(sql))).toEqual([])
   })
 
-  it('begin with the same tables for the kernel', async () => {
+  it.each(['0001_messaging.sql', '0003_gate.sql'])('have the same %s', async (name) => {
     const files = await Promise.all(
-      services.map((service) => readFile(new URL('0001_messaging.sql', folderOf(service)), 'utf8')),
+      services.map((service) => readFile(new URL(name, folderOf(service)), 'utf8')),
     )
     expect(new Set(files).size).toBe(1)
   })

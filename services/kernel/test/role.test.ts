@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type Follower, followService, type Role } from '../role.ts'
+import { connectKubernetes, type Follower, followService, type Role } from '../role.ts'
 import { type FakeKubernetes, startFakeKubernetes } from './fake-kubernetes.ts'
 
 const mine = { 'shopctl.dev/color': 'green', 'shopctl.dev/revision': '5f2a9c01aa' }
@@ -24,11 +24,11 @@ afterEach(async () => {
 function follow(): void {
   changes = []
   follower = followService({
-    api: {
+    api: connectKubernetes({
       host: '127.0.0.1',
       port: kubernetes.port,
       serviceAccountDir: kubernetes.serviceAccountDir,
-    },
+    }),
     namespace: 'test',
     service: 'order',
     slot: { color: 'green', revision: '5f2a9c01aa' },
@@ -95,6 +95,81 @@ describe('followService', { timeout: 15_000 }, () => {
     await setTimeout(1_500)
     kubernetes.select(other)
     expect(await until('standby')).toBeLessThan(500)
+  })
+
+  it('gives a half-open watch up as soon as a GET shows what it does not tell', async () => {
+    kubernetes.select(other)
+    await followAndWatch()
+    kubernetes.muteWatches(true)
+    // Changes that leave the role as it is.
+    kubernetes.select(older)
+    await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(0), { timeout: 4_000, interval: 1 })
+    kubernetes.muteWatches(false)
+    await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(1), { timeout: 2_000 })
+    kubernetes.select(mine)
+    expect(await until('live')).toBeLessThan(500)
+    expect(changes).toEqual(['standby', 'live'])
+  })
+
+  it('does not give up a watch that works', async () => {
+    kubernetes.select(other)
+    await followAndWatch()
+    const open = kubernetes.getCount()
+    for (const selector of [mine, older, null, mine]) {
+      kubernetes.select(selector)
+      await setTimeout(1_100)
+      expect(kubernetes.watchCount()).toBe(1)
+    }
+    expect(kubernetes.getCount()).toBeLessThanOrEqual(open + 3)
+  })
+
+  it('watches anew when a watch is taken and never answered', async () => {
+    kubernetes.stallWatches(true)
+    kubernetes.select(other)
+    follow()
+    await until('standby')
+    kubernetes.select(mine)
+    expect(await until('live')).toBeLessThan(3_000)
+    kubernetes.stallWatches(false)
+    await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(1), { timeout: 5_000 })
+    kubernetes.select(other)
+    expect(await until('standby')).toBeLessThan(500)
+  })
+
+  it('believes an API server whose versions count from further back', async () => {
+    for (let n = 0; n < 20; n++) kubernetes.select(other)
+    await followAndWatch()
+    kubernetes.restore(3)
+    kubernetes.select(mine)
+    expect(await until('live')).toBeLessThan(3_000)
+    await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(1), { timeout: 5_000 })
+    kubernetes.select(other)
+    expect(await until('standby')).toBeLessThan(500)
+    kubernetes.select(mine)
+    expect(await until('live')).toBeLessThan(500)
+  })
+
+  it('follows a Service that is deleted and made again', async () => {
+    kubernetes.select(mine)
+    await followAndWatch()
+    kubernetes.remove()
+    await until('standby')
+    kubernetes.select(mine)
+    expect(await until('live')).toBeLessThan(500)
+    expect(kubernetes.watchCount()).toBe(1)
+  })
+
+  it('reads on demand, and follows what it has read', async () => {
+    kubernetes.select(mine)
+    await followAndWatch()
+    kubernetes.muteWatches(true)
+    kubernetes.select(other)
+    expect(await follower.read()).toEqual({ color: 'blue', revision: '5f2a9c01aa' })
+    expect(follower.role()).toBe('standby')
+    kubernetes.select(null)
+    expect(await follower.read()).toBeNull()
+    kubernetes.setDown(true)
+    await expect(follower.read()).rejects.toThrow('503')
   })
 
   it('begins a new watch after 410 Gone', async () => {

@@ -1,15 +1,31 @@
 import { describe, expect, it } from 'vitest'
-import { createLogger } from '../telemetry.ts'
+import { createLogger, createMetrics } from '../telemetry.ts'
+
+const identity = { service: 'order', color: 'blue', version: 'v', revision: 'r', pod: 'p' }
 
 describe('createLogger', () => {
   it('says who speaks and never writes credentials or personal data', () => {
     let written = ''
-    const identity = { service: 'order', color: 'blue', version: 'v', revision: 'r', pod: 'p' }
     const logger = createLogger(identity, 'info', { write: (line) => (written += line) })
     logger.info({ data: { customer: { email: 'hidden' }, payment: { token: 'hidden' } } }, 'event')
     logger.info({ headers: { authorization: 'hidden' }, password: 'hidden', url: 'hidden' }, 'call')
     expect(written.match(/"service":"order","color":"blue"/g)).toHaveLength(2)
     expect(written).toContain('[redacted]')
     expect(written).not.toContain('hidden')
+  })
+})
+
+describe('createMetrics', () => {
+  it('tells the planes apart in one document', async () => {
+    const metrics = createMetrics(identity)
+    metrics.published.inc({ outcome: 'confirmed' }, 2)
+    metrics.of('preview').published.inc({ outcome: 'confirmed' }, 1)
+    metrics.of('preview').handlerSeconds.startTimer({ type: 'a' })({ outcome: 'handled' })
+    const text = await metrics.registry.metrics()
+    const slot = 'service="order",color="blue",version="v"'
+    expect(text).toContain(`events_published_total{plane="live",outcome="confirmed",${slot}} 2`)
+    expect(text).toContain(`events_published_total{plane="preview",outcome="confirmed",${slot}} 1`)
+    expect(text).toMatch(/event_handler_duration_seconds_count\{.*plane="preview",type="a".*\} 1/)
+    expect(text.match(/# TYPE events_published_total/g)).toHaveLength(1)
   })
 })

@@ -5,7 +5,7 @@ const orderId = '01a20a70-45d6-79f6-be69-623cdf650bbc'
 
 describe('compose', () => {
   it.each(['confirmed', 'rejected', 'cancelled'] as const)('writes about %s orders', (outcome) => {
-    const mail = compose(orderId, outcome, 'ada@example.com')
+    const mail = compose(orderId, outcome, 'ada@example.com', null)
     expect(mail.to).toBe('ada@example.com')
     expect(mail.subject).toBe(`Your order ${orderId} is ${outcome}`)
     expect(mail.text).toContain(orderId)
@@ -13,7 +13,14 @@ describe('compose', () => {
   })
 
   it('says the same to a repetition, so that it can be recognised', () => {
-    const again = () => compose(orderId, 'confirmed', 'ada@example.com')
+    const again = () => compose(orderId, 'confirmed', 'ada@example.com', null)
     expect(again()).toEqual(again())
+  })
+
+  it.each([
+    ['card-declined', 'the payment was declined'],
+    ['reservation-expired', 'took too long'],
+  ])('says why it was cancelled: %s', (reason, sentence) => {
+    expect(compose(orderId, 'cancelled', 'ada@example.com', reason).text).toContain(sentence)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { mustVoid, type PaymentStatus, settle } from '../domain.ts'
+import { giveUp, type PaymentStatus, settle, type Undone, undo } from '../domain.ts'
 
 const payment = {
   id: '01a20a70-45d6-79f6-be69-623cdf650bbc',
@@ -34,18 +34,51 @@ describe('settle', () => {
     })
   })
 
-  it.each(['captured', 'declined', 'cancelled'] as const)('given %s, then it stays', (status) => {
-    expect(settle({ ...payment, status }, { kind: 'captured' })).toBeNull()
+  it('given an intent, when it was cancelled at the provider, then it ends and nobody is told', () => {
+    expect(settle({ ...payment, status: 'intended' }, { kind: 'cancelled' })).toEqual({
+      status: 'cancelled',
+      reason: 'order-cancelled',
+      events: [],
+    })
+  })
+
+  it.each(['captured', 'declined', 'cancelled', 'refunded'] as const)(
+    'given %s, then a late answer changes nothing',
+    (status) => {
+      expect(settle({ ...payment, status }, { kind: 'captured' })).toBeNull()
+      expect(settle({ ...payment, status }, { kind: 'declined', reason: 'any' })).toBeNull()
+    },
+  )
+})
+
+describe('undo', () => {
+  it.each<[PaymentStatus, ReturnType<typeof undo>]>([
+    ['intended', 'cancel'],
+    ['captured', 'refund'],
+    ['declined', 'nothing'],
+    ['cancelled', 'nothing'],
+    ['refunded', 'nothing'],
+  ])('given %s, then %s', (status, expected) => {
+    expect(undo(status)).toBe(expected)
   })
 })
 
-describe('mustVoid', () => {
-  it.each<[PaymentStatus, boolean]>([
-    ['intended', true],
-    ['captured', true],
-    ['declined', false],
-    ['cancelled', false],
-  ])('given %s, then %s', (status, expected) => {
-    expect(mustVoid({ ...payment, status })).toBe(expected)
+describe('giveUp', () => {
+  it.each<[PaymentStatus, Undone, PaymentStatus | null]>([
+    ['intended', 'cancelled', 'cancelled'],
+    // The provider had captured it, and the answer had not reached us.
+    ['intended', 'refunded', 'refunded'],
+    ['captured', 'refunded', 'refunded'],
+    ['declined', 'cancelled', null],
+    ['cancelled', 'cancelled', null],
+    ['refunded', 'refunded', null],
+  ])('given %s, when %s, then %s', (status, undone, expected) => {
+    const settlement = giveUp({ ...payment, status }, undone)
+    expect(settlement?.status ?? null).toBe(expected)
+    expect(settlement?.events ?? []).toEqual([])
+  })
+
+  it('refuses to forget money that the provider has', () => {
+    expect(() => giveUp({ ...payment, status: 'captured' }, 'cancelled')).toThrow('was captured')
   })
 })

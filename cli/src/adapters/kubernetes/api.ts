@@ -2,8 +2,10 @@
 
 import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
+import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { afterChange, failed, interrupted, refused, type ShopctlError } from '../../errors.ts'
+import { forward, type PodPort } from './forward.ts'
 
 export interface KubernetesApi {
   /** null when it answers 404. */
@@ -13,6 +15,8 @@ export interface KubernetesApi {
   apply<T>(path: string, object: unknown): Promise<T>
   /** Any request, answered as it comes. `timeoutMs` is for the first byte; null waits for ever. */
   open(options: OpenOptions): Promise<IncomingMessage>
+  /** A connection to a port of a pod; whoever opens it destroys it. */
+  forward(to: PodPort): Promise<Duplex>
 }
 
 export interface OpenOptions {
@@ -73,13 +77,16 @@ export const connect = async (choice: KubeconfigChoice): Promise<KubernetesApi> 
   const agent = cluster?.proxyUrl
     ? credentials.agent
     : new Agent({ keepAlive: true, ...withoutUndefined(tls) })
-  return createApi(server, { ...credentials, agent })
+  return {
+    ...createApi(server, { ...credentials, agent }),
+    forward: (to) => forward(kubeconfig, to),
+  }
 }
 
 const withoutUndefined = <T extends object>(object: T): T =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T
 
-const createApi = (server: string, credentials: RequestOptions): KubernetesApi => {
+const createApi = (server: string, credentials: RequestOptions): Omit<KubernetesApi, 'forward'> => {
   const base = new URL(server)
   let reached = false
   let changed = false

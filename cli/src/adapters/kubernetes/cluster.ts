@@ -3,6 +3,7 @@ import type { Cluster } from '../../release/ports.ts'
 import type { KubernetesApi } from './api.ts'
 import { createFoundations } from './foundations.ts'
 import { createLock } from './lock.ts'
+import { createManagement } from './management.ts'
 import { createSlots } from './slots.ts'
 import { createWorkloads } from './workloads.ts'
 
@@ -20,4 +21,5 @@ export const createCluster = (api: KubernetesApi, options: ClusterOptions): Clus
   ...createWorkloads(api, options.namespace),
   ...createFoundations(api, options.namespace),
   ...createLock(api, options.namespace, options),
+  ...createManagement(api, options.namespace),
 })

@@ -7,7 +7,7 @@ import type {
   V1Pod,
   V1Service,
 } from '@kubernetes/client-node'
-import type { PodState, Rollout } from '../../release/ports.ts'
+import type { PlaneRole, PodState, Role, Rollout } from '../../release/ports.ts'
 import type { Color, Pointer, Slot, Target } from '../../release/state.ts'
 
 export const labels = {
@@ -38,6 +38,12 @@ export const queryOf = (selector: Readonly<Record<string, string>>): string =>
       .map(([key, value]) => `${key}=${value}`)
       .join(','),
   )}`
+
+const managementPort = 9090
+
+/** Of a pod's management port, through the API server's proxy; `path` begins with a slash. */
+export const managementPath = (namespace: string, pod: string, path: string): string =>
+  `/api/v1/namespaces/${namespace}/pods/${pod}:${managementPort}/proxy${path}`
 
 /** null for a Deployment that is no slot. */
 export const slotOf = (deployment: V1Deployment): Slot | null => {
@@ -102,6 +108,19 @@ export const podOf = (pod: V1Pod): PodState => ({
 })
 
 export const isGoing = (pod: V1Pod): boolean => pod.metadata?.deletionTimestamp !== undefined
+
+/** What `/role` answered; null when that is no such report. Versions before the gate leave some of it out. */
+export const roleOf = (report: Partial<Role> | null): Role | null => {
+  const live = planeRoleOf(report)
+  if (!report || !live) return null
+  return { ...live, gate: report.gate ?? null, preview: planeRoleOf(report.preview ?? null) }
+}
+
+const planeRoleOf = (report: Partial<PlaneRole> | null): PlaneRole | null => {
+  if (typeof report?.role !== 'string') return null
+  const { role, epoch = null, consuming = false, consumers = 0, inFlight = 0 } = report
+  return { role, epoch, consuming, consumers, inFlight }
+}
 
 const hasCondition = (job: V1Job, wanted: string): boolean =>
   job.status?.conditions?.some(({ type, status }) => type === wanted && status === 'True') ?? false

@@ -13,15 +13,16 @@ import type { KubernetesApi } from './api.ts'
 import {
   hasFailed,
   isGoing,
+  managementPath,
   queryOf,
   readyEndpoints,
+  roleOf,
   rolloutOf,
   selectorOf,
   slotName,
 } from './objects.ts'
 import { awaitObjects } from './watch.ts'
 
-const managementPort = 9090
 /** A pod that does not answer in this time is silent. */
 const answerMs = 1_000
 /** Whether it is ready, a pod may first have to find out. */
@@ -40,7 +41,7 @@ export const createWorkloads = (api: KubernetesApi, namespace: string): Workload
   const ask = async (pod: string, path: string, timeoutMs = answerMs): Promise<string> => {
     const response = await api.open({
       method: 'GET',
-      path: `${pods}/${pod}:${managementPort}/proxy${path}`,
+      path: managementPath(namespace, pod, path),
       timeoutMs,
     })
     return text(response)
@@ -85,8 +86,7 @@ export const createWorkloads = (api: KubernetesApi, namespace: string): Workload
     },
     async role(pod) {
       try {
-        const report = JSON.parse(await ask(pod, '/role')) as Role
-        return typeof report.role === 'string' ? report : null
+        return roleOf(JSON.parse(await ask(pod, '/role')) as Partial<Role> | null)
       } catch {
         return null
       }

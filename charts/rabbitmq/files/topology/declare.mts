@@ -1,0 +1,174 @@
+// Makes the broker what topology.json declares, through its HTTP API. Runs after each install and upgrade of the
+// release and may run at any time: what is right already stays as it is.
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+type Entry = Record<string, unknown>
+type Kind = 'vhosts' | 'users' | 'permissions' | 'exchanges' | 'queues' | 'bindings' | 'policies'
+/** RabbitMQ's definitions file. */
+type Topology = Record<Kind, Entry[]>
+
+/** What tells the entries of a kind apart. */
+const keys: Record<Kind, string[]> = {
+  vhosts: ['name'],
+  users: ['name'],
+  permissions: ['vhost', 'user'],
+  exchanges: ['vhost', 'name'],
+  queues: ['vhost', 'name'],
+  bindings: ['vhost', 'source', 'destination_type', 'destination', 'routing_key', 'arguments'],
+  policies: ['vhost', 'name'],
+}
+const kinds = Object.keys(keys) as Kind[]
+
+const broker = process.env.BROKER ?? 'http://rabbitmq:15672'
+const nodes = Number(process.env.NODES ?? 1)
+const secret = '/run/secrets/rabbitmq'
+const deadline = Date.now() + 150_000
+
+const password = async (user: string): Promise<string> => {
+  const text = await readFile(`${secret}/${user}`, 'utf8').catch(() => '')
+  if (text === '') throw new Error(`Secret rabbitmq: there is no password ${user}`)
+  return text
+}
+
+/** The same text for the same content, whatever the order of its keys. */
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_, inner: unknown) =>
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
+const identity = (kind: Kind, entry: Entry): string =>
+  canonical(keys[kind].map((key) => entry[key] ?? null))
+/** The broker adds fields of its own to what was declared. */
+const fits = (declared: Entry, found: Entry): boolean =>
+  Object.keys(declared).every((key) => canonical(declared[key]) === canonical(found[key]))
+
+/** Declared entries that the broker does not have, or has otherwise. */
+const lacking = (kind: Kind, declared: Topology, found: Topology): Entry[] => {
+  const standing = new Map(found[kind].map((entry) => [identity(kind, entry), entry]))
+  return declared[kind].filter((entry) => {
+    const match = standing.get(identity(kind, entry))
+    return !match || !fits(entry, match)
+  })
+}
+
+/** Entries that nobody declared where the declaration is meant to be the whole. */
+const surplus = (kind: Kind, declared: Topology, found: Topology): Entry[] => {
+  const wanted = new Set(declared[kind].map((entry) => identity(kind, entry)))
+  const exchanges = new Set(declared.exchanges.map(({ vhost, name }) => canonical([vhost, name])))
+  const vhosts = new Set(declared.vhosts.map(({ name }) => name))
+  return found[kind].filter(
+    (entry) =>
+      vhosts.has(entry.vhost) &&
+      (kind !== 'bindings' || exchanges.has(canonical([entry.vhost, entry.source]))) &&
+      !wanted.has(identity(kind, entry)),
+  )
+}
+
+const path = (...parts: unknown[]): string =>
+  `/api/${parts.map((part) => encodeURIComponent(String(part))).join('/')}`
+
+/** Asks again while the broker starts; any other refusal is final. */
+const request = async <T,>(method: string, route: string, body?: unknown): Promise<T> => {
+  const authorization = `Basic ${Buffer.from(`admin:${await password('admin')}`).toString('base64')}`
+  for (;;) {
+    let trouble: string
+    try {
+      const response = await fetch(`${broker}${route}`, {
+        method,
+        headers: { authorization, 'content-type': 'application/json' },
+        signal: AbortSignal.timeout(30_000),
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      })
+      const text = await response.text()
+      if (response.ok) return (text === '' ? null : JSON.parse(text)) as T
+      trouble = `${method} ${route} → ${response.status} ${text.slice(0, 500)}`
+      if (response.status === 401) trouble += ' (the server takes its password when it starts)'
+      if (response.status < 500) throw new RangeError(trouble)
+    } catch (error) {
+      if (error instanceof RangeError) throw error
+      trouble = `${method} ${route}: ${(error as Error).cause ?? error}`
+    }
+    if (Date.now() > deadline) throw new Error(trouble)
+    await sleep(300)
+  }
+}
+
+const definitions = (): Promise<Topology> => request('GET', '/api/definitions')
+
+const running = async (): Promise<string[]> => {
+  for (;;) {
+    const found = await request<{ name: string; running: boolean }[]>('GET', '/api/nodes')
+    const names = found.filter((node) => node.running).map(({ name }) => name)
+    if (names.length >= nodes) return names
+    if (Date.now() > deadline) throw new Error(`only ${names.length} of ${nodes} nodes run`)
+    await sleep(500)
+  }
+}
+
+const remove = async (kind: Kind, entry: Entry): Promise<void> => {
+  const { vhost } = entry
+  if (kind === 'policies') return request('DELETE', path('policies', vhost, entry.name))
+  if (kind === 'permissions') return request('DELETE', path('permissions', vhost, entry.user))
+  const type = entry.destination_type === 'queue' ? 'q' : 'e'
+  const between = ['bindings', vhost, 'e', entry.source, type, entry.destination]
+  // A binding with arguments has a name that only the broker knows.
+  const all = await request<Entry[]>('GET', path(...between))
+  const same = all.filter((each) => identity('bindings', each) === identity('bindings', entry))
+  for (const { properties_key } of same) {
+    await request('DELETE', path(...between, properties_key))
+  }
+}
+
+/** A queue that is older than a node has no member on it. */
+const growQueues = async (declared: Topology): Promise<void> => {
+  const wanted = new Set(declared.queues.map((queue) => identity('queues', queue)))
+  for (let grown = false; ; grown = true) {
+    const queues = await request<(Entry & { members: string[] })[]>('GET', '/api/queues')
+    const small = queues.filter(
+      (queue) => wanted.has(identity('queues', queue)) && queue.members.length < nodes,
+    )
+    // Leaders stay where they were, which is all on one node.
+    if (small.length === 0) return grown ? request('POST', '/api/rebalance/queues') : undefined
+    if (Date.now() > deadline)
+      throw new Error(`fewer than ${nodes} members: ${small.length} queues`)
+    const vhosts = new Set(small.map(({ vhost }) => vhost))
+    for (const node of await running()) {
+      for (const vhost of vhosts) {
+        const where = { vhost_pattern: `^${vhost}$`, queue_pattern: '.*', strategy: 'all' }
+        await request('POST', path('queues', 'quorum', 'replicas', 'on', node, 'grow'), where)
+      }
+    }
+  }
+}
+
+const declared = JSON.parse(
+  await readFile(new URL('topology.json', import.meta.url), 'utf8'),
+) as Topology
+await running()
+const before = await definitions()
+const users = await Promise.all(
+  declared.users.map(async (user) => ({ ...user, password: await password(String(user.name)) })),
+)
+await request('POST', '/api/definitions', { ...declared, users })
+for (const kind of ['bindings', 'permissions', 'policies'] as const) {
+  for (const entry of surplus(kind, declared, before)) {
+    await remove(kind, entry)
+    console.log(`removed from ${kind}: ${canonical(entry)}`)
+  }
+}
+if (nodes > 1) await growQueues(declared)
+
+const after = await definitions()
+const wrong = kinds.flatMap((kind) =>
+  lacking(kind, declared, after).map((entry) => `${kind}: ${canonical(entry)}`),
+)
+if (wrong.length > 0) {
+  // Of what exists, the broker changes neither type nor arguments.
+  throw new Error(`the broker has these otherwise:\n${wrong.join('\n')}`)
+}
+for (const kind of kinds) {
+  const added = lacking(kind, declared, before).length
+  console.log(`${kind}: ${declared[kind].length}, ${added} of them added or changed`)
+}

@@ -1,0 +1,180 @@
+// The figures of the event backbone: latency, sustained orders as such and as a share of a floor, handover, idle cost.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { measureFloor } from '../../services/test/floor.ts'
+import { startLoad } from '../../services/test/load/drive.ts'
+import { describe, isExact, type LoadReport } from '../../services/test/load/report.ts'
+import { psql } from '../test/real/database.ts'
+import { edgeUrl, kubectlOk, namespace, shopctlOk, status, type Tree } from '../test/real/shop.ts'
+
+export type Report = (what: string, measured: string, reach: string) => void
+
+const services = ['order', 'inventory', 'payment', 'notification']
+/** A tenth of the requests repeat an earlier one. */
+const requestsPerOrder = 1.1
+const ms = (value: number): string => `${Math.round(value)} ms`
+
+/** Runs a load to its end; throws when an order was lost or ended otherwise than it must. */
+const run = async (rate: number, seconds: number): Promise<LoadReport> => {
+  const report = await startLoad({ url: edgeUrl, rate, seconds, seed: 1, patienceMs: 60_000 }).ended
+  if (!isExact(report)) throw new Error(describe(report).join('\n'))
+  return report
+}
+
+const steps = [40, 60, 80, 100, 120, 140, 160, 180, 200]
+const stepSeconds = 15
+
+/** While orders are confirmed within a second, and requests answered, the backlog does not grow. */
+const isSustained = ({ failures, answers, confirmed }: LoadReport): boolean =>
+  failures === 0 && answers.p95Ms < 1_000 && confirmed.p95Ms < 1_000
+
+/** The most orders a second at which the backlog does not grow, in steps. */
+const findSustained = async (): Promise<number> => {
+  let sustained = 0
+  for (const orders of steps) {
+    const report = await run(orders * requestsPerOrder, stepSeconds)
+    if (!isSustained(report)) break
+    sustained = report.accepted / stepSeconds
+  }
+  return sustained
+}
+
+const secret = async (name: string): Promise<string> =>
+  Buffer.from(
+    await kubectlOk('get', 'secret', name, '--output=jsonpath={.data.admin}'),
+    'base64',
+  ).toString()
+
+const address = (name: string): Promise<string> =>
+  kubectlOk('get', 'service', name, '--output=jsonpath={.spec.clusterIP}')
+
+/** Four handlers in each live pod. */
+const concurrencyOf = async (): Promise<number> => {
+  const live = Object.values((await status()).services).map(
+    ({ active, slots }) => (active && slots[active]?.replicas) || 0,
+  )
+  return 4 * live.reduce((sum, replicas) => sum + replicas, 0)
+}
+
+const floor = async (): Promise<number> => {
+  const [postgres, rabbitmq] = await Promise.all([address('postgres'), address('rabbitmq')])
+  const { ordersPerSecond } = await measureFloor({
+    databaseUrl: `postgresql://postgres:${await secret('postgres')}@${postgres}:5432/postgres`,
+    amqpUrl: `amqp://admin:${await secret('rabbitmq')}@${rabbitmq}:5672`,
+    concurrency: await concurrencyOf(),
+    seconds: 10,
+  })
+  return ordersPerSecond
+}
+
+/** Milliseconds between the last message of an epoch and the first of the next, for epochs after `epoch`. */
+const handovers = async (service: string, epoch: number): Promise<number[]> => {
+  const printed = await psql(
+    service,
+    `SELECT 1000 * extract(epoch FROM first - lag(last) OVER (ORDER BY epoch)) FROM (
+       SELECT epoch, min(handled_at) AS first, max(handled_at) AS last
+       FROM inbox WHERE epoch >= ${epoch} GROUP BY epoch
+     ) AS epochs ORDER BY epoch OFFSET 1`,
+  )
+  return printed.split('\n').filter(Boolean).map(Number)
+}
+
+const moves = ['switch', 'rollback', 'switch', 'rollback', 'switch', 'rollback']
+
+/** Switches forth and back while more orders come than are worked off; returns all handovers, shortest first. */
+const moveWithBacklog = async (tree: Tree, rate: number): Promise<number[]> => {
+  const before = (await status()).services as Record<string, { epoch?: number | null }>
+  const load = startLoad({ url: edgeUrl, rate, seconds: 120, patienceMs: 120_000 })
+  let report: LoadReport
+  try {
+    await sleep(4_000)
+    for (const verb of moves) {
+      await shopctlOk([verb], { cwd: tree.dir })
+      await sleep(3_000)
+    }
+  } finally {
+    report = await load.stop()
+  }
+  if (!isExact(report)) throw new Error(describe(report).join('\n'))
+  const gaps = await Promise.all(
+    services.map((service) => handovers(service, before[service]?.epoch ?? 0)),
+  )
+  return gaps.flat().sort((a, b) => a - b)
+}
+
+interface Cost {
+  bytes: number
+  cpuSeconds: number
+}
+
+const costOf = async (pod: string): Promise<Cost> => {
+  const path = `/api/v1/namespaces/${namespace}/pods/${pod}:9090/proxy/metrics`
+  const metrics = await kubectlOk('get', '--raw', path)
+  const value = (name: string): number =>
+    Number(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'm').exec(metrics)?.[1])
+  return {
+    bytes: value('process_resident_memory_bytes'),
+    cpuSeconds: value('process_cpu_seconds_total'),
+  }
+}
+
+const idleSeconds = 20
+
+/** The most that one of the services' pods takes when nothing happens. */
+const idleCost = async (): Promise<{ mebibytes: number; cpuPercent: number }> => {
+  await sleep(10_000)
+  const selector = `app.kubernetes.io/name in (${services.join(',')})`
+  const args = ['--selector', selector, '--field-selector=status.phase=Running']
+  const names = await kubectlOk(
+    'get',
+    'pods',
+    ...args,
+    '--output=jsonpath={.items[*].metadata.name}',
+  )
+  const pods = names.split(' ').filter(Boolean)
+  const before = await Promise.all(pods.map(costOf))
+  await sleep(idleSeconds * 1000)
+  const after = await Promise.all(pods.map(costOf))
+  const used = after.map(({ cpuSeconds }, n) => cpuSeconds - (before[n]?.cpuSeconds ?? 0))
+  return {
+    mebibytes: Math.max(...after.map(({ bytes }) => bytes)) / 2 ** 20,
+    cpuPercent: (100 * Math.max(...used)) / idleSeconds,
+  }
+}
+
+/** Expects all four services live in environment `test`; `tree` may be changed and is released. */
+export const benchEvents = async (tree: Tree, report: Report): Promise<void> => {
+  for (const name of services) await tree.append(`services/${name}/main.ts`, '\n// bench, events\n')
+  await shopctlOk(['release'], { cwd: tree.dir })
+
+  const { mebibytes, cpuPercent } = await idleCost()
+  report(
+    'idle cost of a service pod, the most of any',
+    `${mebibytes.toFixed(0)} MiB, ${cpuPercent.toFixed(1)} % of a core`,
+    '≤ 105 MiB, ≤ 1 %',
+  )
+
+  await run(30, 5) // what is compiled and connected at the first use
+  const { confirmed } = await run(30 * requestsPerOrder, 30)
+  report(
+    'placed → confirmed at 30 orders/s',
+    `p50 ${ms(confirmed.p50Ms)}, p99 ${ms(confirmed.p99Ms)}`,
+    'p50 ≤ 80 ms, p99 ≤ 500 ms',
+  )
+
+  const sustained = await findSustained()
+  report('sustained orders', `${sustained.toFixed(0)} /s`, '≥ 60 /s')
+  const bare = await floor()
+  report(
+    'the same as a share of a bare script’s',
+    `${(sustained / bare).toFixed(2)} of ${bare.toFixed(0)} /s`,
+    '≥ 0.25',
+  )
+
+  const gaps = await moveWithBacklog(tree, Math.min(400, sustained * 1.5))
+  const p95 = gaps[Math.ceil(gaps.length * 0.95) - 1] ?? Number.NaN
+  report(
+    `handover of a queue with a backlog, ${gaps.length} of them`,
+    `p95 ${ms(p95)}, worst ${ms(gaps.at(-1) ?? Number.NaN)}`,
+    'p95 ≤ 250 ms, worst ≤ 1 s',
+  )
+}

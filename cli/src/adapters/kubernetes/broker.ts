@@ -1,0 +1,108 @@
+// RabbitMQ: what its chart declares, and what its management API says that it has.
+import { request } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import type { V1ConfigMap, V1PodList, V1Secret, V1StatefulSet } from '@kubernetes/client-node'
+import { refused } from '../../errors.ts'
+import type { Broker, Topology } from '../../release/ports.ts'
+import type { KubernetesApi } from './api.ts'
+import { isGoing, podOf, queryOf } from './objects.ts'
+
+const managementPort = 15_672
+const admin = 'admin'
+/** For all of it; a switch waits for the answer. */
+const answerMs = 3_000
+
+/** `name` is that of the StatefulSet, of the Secret with the passwords, and the first part of the ConfigMap's. */
+export const createBroker = (api: KubernetesApi, namespace: string, name: string): Broker => {
+  const core = `/api/v1/namespaces/${namespace}`
+  const unreachable = (why: string, cause?: unknown): Error =>
+    refused({
+      code: 'broker-unreachable',
+      message: `The broker ${name} cannot be asked for its topology (management API, port ${managementPort}): ${why}.`,
+      hint: `Look at it with \`kubectl -n ${namespace} describe statefulset ${name}\`, then run the command again.`,
+      cause,
+    })
+
+  const readyPod = async (): Promise<string> => {
+    const set = await api.get<V1StatefulSet>(
+      `/apis/apps/v1/namespaces/${namespace}/statefulsets/${name}`,
+    )
+    if (!set) throw unreachable(`there is no StatefulSet ${name}`)
+    const selector = queryOf(set.spec?.selector.matchLabels ?? {})
+    const pods = (await api.get<V1PodList>(`${core}/pods?${selector}`))?.items ?? []
+    const ready = pods.filter((pod) => !isGoing(pod) && podOf(pod).ready)
+    if (!ready[0]) throw unreachable(`none of its ${pods.length} pods is ready`)
+    return ready[0].metadata?.name ?? ''
+  }
+  const password = async (): Promise<string> => {
+    const secret = await api.get<V1Secret>(`${core}/secrets/${name}`)
+    const found = secret?.data?.[admin]
+    if (found === undefined) throw unreachable(`the Secret ${name} has no password ${admin}`)
+    return Buffer.from(found, 'base64').toString()
+  }
+  return {
+    async declared() {
+      const map = await api.get<V1ConfigMap>(`${core}/configmaps/${name}-topology`)
+      const declaration = map?.data?.['topology.json']
+      if (declaration !== undefined) return JSON.parse(declaration) as Topology
+      throw refused({
+        code: 'broker-undeclared',
+        message: `Nothing says what the broker ${name} has to have: there is no ConfigMap ${name}-topology with a topology.json.`,
+        hint: 'Run `shopctl deploy`: it brings the broker up to date first.',
+      })
+    },
+    async found() {
+      const [pod, secret] = await Promise.all([readyPod(), password()])
+      const done = new AbortController()
+      const late = new Promise<never>((_, reject) => {
+        const timer = setTimeout(
+          () => reject(unreachable(`no answer within ${answerMs / 1000} s`)),
+          answerMs,
+        )
+        done.signal.addEventListener('abort', () => clearTimeout(timer))
+      })
+      const asked = api
+        .forward({ namespace, pod, port: managementPort })
+        .then((connection) => definitions(connection, secret, done.signal))
+        .catch((cause) => {
+          throw unreachable(cause instanceof Error ? cause.message : String(cause), cause)
+        })
+      try {
+        return await Promise.race([asked, late])
+      } finally {
+        done.abort()
+      }
+    },
+  }
+}
+
+/** The API server's proxy takes the credentials off a request; a connection of our own does not. */
+const definitions = async (
+  connection: Duplex,
+  password: string,
+  signal: AbortSignal,
+): Promise<Topology> => {
+  signal.addEventListener('abort', () => connection.destroy())
+  const authorization = `Basic ${Buffer.from(`${admin}:${password}`).toString('base64')}`
+  const answer = await new Promise<{ status: number; body: string }>((resolve, reject) => {
+    request({
+      createConnection: () => connection,
+      host: 'broker',
+      path: '/api/definitions',
+      headers: { authorization, connection: 'close' },
+    })
+      .on('error', reject)
+      .on('response', (response) => {
+        const status = response.statusCode ?? 0
+        text(response).then((body) => resolve({ status, body }), reject)
+      })
+      .end()
+  })
+  if (answer.status === 401)
+    throw new Error(
+      `it does not take the password ${admin} of the Secret; it reads it at its start`,
+    )
+  if (answer.status !== 200) throw new Error(`it answered ${answer.status}`)
+  return JSON.parse(answer.body) as Topology
+}

@@ -1,0 +1,90 @@
+// Asks pods on their management port, through the API server's proxy.
+import type { IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { failed, interrupted, refused } from '../../errors.ts'
+import type { Management } from '../../release/ports.ts'
+import type { KubernetesApi } from './api.ts'
+import { managementPath } from './objects.ts'
+
+/** Sums over whole tables take their time. */
+const answerMs = 10_000
+
+export const createManagement = (api: KubernetesApi, namespace: string): Management => {
+  const open = (
+    method: string,
+    pod: string,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> =>
+    api.open({
+      method,
+      path: managementPath(namespace, pod, path),
+      timeoutMs: answerMs,
+      signal,
+    })
+  return {
+    async ask(pod, method, path, signal) {
+      try {
+        const response = await open(method, pod, path, signal)
+        const body = await text(response)
+        const status = response.statusCode ?? 0
+        if (status < 400 || !isClusters(body)) return { status, body }
+      } catch (error) {
+        if (signal.aborted) throw interrupted()
+        // Whether the cluster or the pod was silent cannot be told apart here.
+        if (!isSilence(error)) throw error
+        return null
+      }
+      return null
+    },
+    async *lines(pod, path, signal) {
+      const response = await open('GET', pod, path, signal)
+      const status = response.statusCode ?? 0
+      if (status !== 200) {
+        const said = (await text(response)).slice(0, 300)
+        throw unread(pod, path, `${status} ${said}`)
+      }
+      response.setEncoding('utf8')
+      response.setTimeout(answerMs, () => response.destroy(new Error('it stopped half-way')))
+      let rest = ''
+      try {
+        for await (const chunk of response) {
+          const found = `${rest}${chunk}`.split('\n')
+          rest = found.pop() ?? ''
+          for (const line of found) if (line.trim() !== '') yield line
+        }
+      } catch (cause) {
+        if (signal.aborted) throw interrupted()
+        throw unread(pod, path, cause instanceof Error ? cause.message : String(cause))
+      }
+      if (rest.trim() !== '') yield rest
+    },
+  }
+}
+
+const isSilence = (error: unknown): boolean =>
+  error instanceof Error && (!('code' in error) || error.code !== 'not-allowed')
+
+/** Whether the API server answers in place of the pod, which it could not reach. */
+const isClusters = (body: string): boolean => {
+  let status: { kind?: string; code?: number; message?: string } | null
+  try {
+    status = JSON.parse(body)
+  } catch {
+    return false
+  }
+  if (status?.kind !== 'Status') return false
+  if (status.code !== 401 && status.code !== 403) return true
+  throw refused({
+    code: 'not-allowed',
+    message: `The cluster does not let you ask pods: ${status.message}`,
+    hint: 'Use an account that may get and create pods/proxy, or ask for the permission.',
+  })
+}
+
+const unread = (pod: string, path: string, why: string): Error =>
+  failed({
+    code: 'not-answered',
+    message: `${pod} did not answer GET ${path.split('?')[0]} to its end: ${why}`,
+    hint: 'See its logs, or run the command again.',
+  })

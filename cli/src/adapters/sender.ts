@@ -1,0 +1,241 @@
+// An open-loop HTTP sender: requests leave by a schedule that was fixed before the first one, whether answers come or not.
+import { createHistogram } from 'node:perf_hooks'
+import { setTimeout } from 'node:timers/promises'
+import { Client } from 'undici'
+import { refused } from '../errors.ts'
+
+/** One request, as the caller wants it sent. */
+export interface Call {
+  method: 'GET' | 'POST'
+  /** Begins with `/`. */
+  path: string
+  headers?: Record<string, string>
+  body?: string
+}
+
+/** What became of one request. Times are milliseconds since the epoch, from a clock that never jumps. */
+export interface Exchange {
+  /** When the schedule wanted it sent, and when it was. */
+  intendedAt: number
+  sentAt: number
+  /** From `intendedAt` to the end of the answer: a request that had to wait for its turn waited because of the system. */
+  latencyMs: number
+  /** 0: no answer came, and `error` says why. */
+  status: number
+  color: string | null
+  version: string | null
+  error: string | null
+}
+
+export interface Summary {
+  requests: number
+  failures: number
+  p50Ms: number
+  p99Ms: number
+  maxMs: number
+}
+
+export interface SenderOptions<C extends Call> {
+  /** Scheme, host and port; loopback only, unless `remote` says that another host is meant. */
+  url: string
+  remote?: boolean
+  /** Requests per second, evenly spaced. */
+  rate: number
+  /** How long the schedule runs. Then answers are awaited, and what could not leave `timeoutMs` later has failed. */
+  seconds: number
+  /** At most so many requests in all. */
+  count?: number
+  /** Asked when a request is due. */
+  next: () => C
+  /** Called once per request, in the order of their ends; `text` is the answer's body, empty when none came. */
+  onExchange?: (exchange: Exchange, call: C, text: string) => void
+  /** By default: no answer, or a status of 400 and more. */
+  isFailure?: (exchange: Exchange, call: C) => boolean
+  /** Keep-alive connections that are used in turn; more are opened while all are busy. */
+  connections?: number
+  /** Share of the requests that open a connection of their own, and close it. */
+  newConnections?: number
+  /** At most so many requests wait for an answer at once; those that are due wait their turn. */
+  maxOpen?: number
+  /** For the connection, and again for the answer. */
+  timeoutMs?: number
+}
+
+export interface Sender {
+  /** Resolves when the schedule has ended and each request has its answer or its failure. */
+  ended: Promise<Summary>
+  /** Ends the schedule now; what is open is still awaited. */
+  stop(): Promise<Summary>
+}
+
+/** Latencies in an HDR histogram of microseconds with three significant digits. */
+export const createLatencies = () => {
+  const highest = 3_600_000_000
+  const histogram = createHistogram({ lowest: 1, highest, figures: 3 })
+  const ms = (micros: number): number => Math.round(micros / 10) / 100
+  return {
+    record: (latencyMs: number): void =>
+      histogram.record(Math.min(highest, Math.max(1, Math.round(latencyMs * 1000)))),
+    count: (): number => histogram.count,
+    /** In milliseconds; 0 when nothing was recorded. */
+    percentile: (percent: number): number =>
+      histogram.count === 0 ? 0 : ms(histogram.percentile(percent)),
+    max: (): number => (histogram.count === 0 ? 0 : ms(histogram.max)),
+  }
+}
+
+const isLoopback = (hostname: string): boolean =>
+  /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
+
+const bad = (message: string, hint: string) => refused({ code: 'bad-load', message, hint })
+
+/** The origin of a URL that may be sent to; else a refusal. */
+export const originOf = (url: string, { remote = false } = {}): string => {
+  const target = URL.parse(url)
+  if (target?.protocol !== 'http:' && target?.protocol !== 'https:')
+    throw bad(`${url} is no HTTP URL.`, 'Give one like http://127.0.0.1:30080.')
+  if (!remote && !isLoopback(target.hostname))
+    throw bad(
+      `${target.hostname} is not this machine.`,
+      'Requests are sent to loopback only: 127.0.0.1, localhost or [::1].',
+    )
+  return target.origin
+}
+
+const reason = (error: unknown): string => {
+  const { message, code } = error as Partial<NodeJS.ErrnoException>
+  return message || code || String(error)
+}
+
+const now = (): number => performance.timeOrigin + performance.now()
+
+/** The connections: those that are kept are lent out in turn, so that all of them see traffic. */
+const createConnections = (origin: string, kept: number, timeoutMs: number) => {
+  const open = (): Client =>
+    new Client(origin, {
+      connectTimeout: timeoutMs,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+    })
+  const all = new Set<Client>()
+  const add = (): Client => {
+    const client = open()
+    all.add(client)
+    return client
+  }
+  const idle = Array.from({ length: kept }, add)
+  return {
+    async kept<T>(use: (client: Client) => Promise<T>): Promise<T> {
+      const client = idle.shift() ?? add()
+      try {
+        return await use(client)
+      } finally {
+        idle.push(client)
+      }
+    },
+    async fresh<T>(use: (client: Client) => Promise<T>): Promise<T> {
+      const client = open()
+      try {
+        return await use(client)
+      } finally {
+        await client.destroy()
+      }
+    },
+    close: () => Promise.all([...all].map((client) => client.close())),
+  }
+}
+
+/** Starts at once. Throws a refusal when the options make no sense. */
+export const startSender = <C extends Call>(options: SenderOptions<C>): Sender => {
+  const { rate, seconds, connections = 8, newConnections = 0.1 } = options
+  const { maxOpen = 256, timeoutMs = 10_000 } = options
+  const origin = originOf(options.url, options)
+  if (!(rate > 0 && seconds > 0 && Number.isFinite(rate * seconds)))
+    throw bad('Rate and seconds must be more than 0.', 'Give both as plain numbers.')
+  const isFailure =
+    options.isFailure ?? (({ status }: Exchange): boolean => status === 0 || status >= 400)
+  const total = Math.min(options.count ?? Number.POSITIVE_INFINITY, Math.round(rate * seconds))
+  const pool = createConnections(origin, Math.min(connections, maxOpen), timeoutMs)
+  const latencies = createLatencies()
+  const open = new Set<Promise<void>>()
+  const stopping = new AbortController()
+  let failures = 0
+
+  const finish = (exchange: Exchange, call: C, text: string): void => {
+    latencies.record(exchange.latencyMs)
+    if (isFailure(exchange, call)) failures += 1
+    options.onExchange?.(exchange, call, text)
+  }
+
+  const exchange = async (client: Client, call: C, reset: boolean) => {
+    try {
+      const { method, path, headers = {}, body = null } = call
+      const answer = await client.request({ method, path, headers, body, reset })
+      const header = (name: string): string | null => answer.headers[name]?.toString() ?? null
+      const seen = { color: header('x-shop-color'), version: header('x-shop-version') }
+      const text = await answer.body.text()
+      return { status: answer.statusCode, ...seen, error: null, text }
+    } catch (error) {
+      return { status: 0, color: null, version: null, error: reason(error), text: '' }
+    }
+  }
+
+  const send = async (n: number, intendedAt: number): Promise<void> => {
+    const call = options.next()
+    const sentAt = now()
+    // Evenly spread: the nth request is one of them when the count of them, so far, grows by it.
+    const isNew = Math.floor((n + 1) * newConnections) > Math.floor(n * newConnections)
+    const lend = isNew ? pool.fresh : pool.kept
+    const { text, ...answer } = await lend((client) => exchange(client, call, isNew))
+    finish({ intendedAt, sentAt, latencyMs: now() - intendedAt, ...answer }, call, text)
+  }
+
+  const failUnsent = (intendedAt: number): void => {
+    const error = 'not sent in time: too many requests were open'
+    const nobody = { status: 0, color: null, version: null, error }
+    const sentAt = now()
+    finish({ intendedAt, sentAt, latencyMs: sentAt - intendedAt, ...nobody }, options.next(), '')
+  }
+
+  /** Timers know whole milliseconds only and may be early; ends at once when the sender is stopped. */
+  const sleepUntil = async (at: number): Promise<void> => {
+    const { signal } = stopping
+    for (let ms = at - now(); ms > 0 && !signal.aborted; ms = at - now())
+      await setTimeout(Math.ceil(ms), undefined, { signal }).catch(() => {})
+  }
+
+  const run = async (): Promise<Summary> => {
+    const startedAt = now()
+    const lastCall = startedAt + seconds * 1000 + timeoutMs
+    for (let n = 0; n < total; n++) {
+      const intendedAt = startedAt + (n * 1000) / rate
+      await sleepUntil(intendedAt)
+      while (open.size >= maxOpen && now() < lastCall) await Promise.race(open)
+      if (stopping.signal.aborted) break
+      if (now() >= lastCall) {
+        failUnsent(intendedAt)
+        continue
+      }
+      const sending: Promise<void> = send(n, intendedAt).finally(() => open.delete(sending))
+      open.add(sending)
+    }
+    await Promise.all(open)
+    await pool.close()
+    return {
+      requests: latencies.count(),
+      failures,
+      p50Ms: latencies.percentile(50),
+      p99Ms: latencies.percentile(99),
+      maxMs: latencies.max(),
+    }
+  }
+
+  const ended = run()
+  return {
+    ended,
+    stop() {
+      stopping.abort()
+      return ended
+    },
+  }
+}

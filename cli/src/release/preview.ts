@@ -1,0 +1,134 @@
+// Makes the preview plane exactly the combination that is to be tested, for as long as the test runs.
+import { failed } from '../errors.ts'
+import type { Clock, Cluster, PlaneRole } from './ports.ts'
+import { settleAll } from './settle.ts'
+import {
+  colors,
+  type EnvironmentState,
+  type NamedSlot,
+  type ServiceState,
+  sameTarget,
+  type Target,
+  targetOf,
+} from './state.ts'
+import { awaitOnly, type TakeoverPorts } from './takeover.ts'
+
+export interface PreviewPorts extends TakeoverPorts {
+  cluster: Cluster
+  clock: Clock
+}
+
+const takeoverMs = 15_000
+const pollMs = 40
+
+/**
+ * Points every preview Service to its slot of the combination, waits until these slots and no others consume the preview
+ * plane, runs `test`, and points back what it moved: who waits for a switch of his own waits on.
+ */
+export const withPreview = async <T>(
+  ports: PreviewPorts,
+  state: EnvironmentState,
+  combination: readonly NamedSlot[],
+  test: () => Promise<T>,
+): Promise<T> => {
+  const moved: NamedSlot[] = []
+  try {
+    await settleAll(
+      combination.map(async (each) => {
+        if (await pointPreview(ports.cluster, each.name, targetOf(each.slot))) moved.push(each)
+      }),
+    )
+    await settleAll(combination.map((each) => awaitPreview(ports, state, each)))
+    return await test()
+  } finally {
+    await settleAll(moved.map(({ name, slot }) => pointBack(ports.cluster, state, name, slot)))
+  }
+}
+
+/** Whether it had to be moved. */
+const pointPreview = async (cluster: Cluster, name: string, to: Target): Promise<boolean> => {
+  const pointer = await cluster.pointer(name, 'preview')
+  if (!pointer || sameTarget(pointer.target, to)) return false
+  await cluster.point(name, 'preview', to, pointer.resourceVersion)
+  return true
+}
+
+const pointBack = async (
+  cluster: Cluster,
+  state: EnvironmentState,
+  name: string,
+  from: Target,
+): Promise<void> => {
+  const service = state.services[name]
+  const before = service?.preview?.target
+  if (!before || !stands(service, before)) return
+  const pointer = await cluster.pointer(name, 'preview')
+  // Somebody who holds the lock by now has moved it on.
+  if (!pointer || !sameTarget(pointer.target, from)) return
+  await cluster.point(name, 'preview', before, pointer.resourceVersion)
+}
+
+const stands = (service: ServiceState, target: Target): boolean =>
+  service.slots[target.color]?.revision === target.revision
+
+/** First the Service's endpoints, then the consumers: until both are there the test would meet another combination. */
+const awaitPreview = async (
+  ports: PreviewPorts,
+  state: EnvironmentState,
+  { name, slot }: NamedSlot,
+): Promise<void> => {
+  const { cluster, clock, signal } = ports
+  const from = clock.monotonic()
+  const list = (): Promise<string[]> => cluster.pods(name, targetOf(slot))
+  const who = `${name} ${slot.color}`
+  const options = { from, timeoutMs: takeoverMs, empty: false }
+  if (!(await awaitOnly(ports, `${name}-preview`, list, options))) {
+    throw failed({
+      code: 'preview-not-there',
+      message: `The Service ${name}-preview does not lead to ${who} after ${takeoverMs / 1000} s.`,
+      hint: 'Run `shopctl status`; if the slot is ready there, try again.',
+    })
+  }
+  for (;;) {
+    const problem = await inTheWay(cluster, state, name, slot)
+    if (problem === null) return
+    if (clock.monotonic() - from > takeoverMs) {
+      throw failed({
+        code: 'preview-not-taken-over',
+        message: `${who} did not take over the preview plane within ${takeoverMs / 1000} s: ${problem}.`,
+        hint: 'What serves was not touched. See the logs of this pod, then smoke again.',
+      })
+    }
+    await clock.sleep(pollMs, signal)
+  }
+}
+
+/** null: these pods consume the preview plane of their service, and no others do. */
+const inTheWay = async (
+  cluster: Cluster,
+  state: EnvironmentState,
+  name: string,
+  slot: Target,
+): Promise<string | null> => {
+  const others = colors.flatMap((color) => {
+    const other = state.services[name]?.slots[color]
+    return other && !sameTarget(other, slot) ? [targetOf(other)] : []
+  })
+  const [mine, ...theirs] = await Promise.all(
+    [targetOf(slot), ...others].map(async (target) => {
+      const pods = await cluster.pods(name, target)
+      return Promise.all(
+        pods.map(async (pod) => ({ pod, report: (await cluster.role(pod))?.preview ?? null })),
+      )
+    }),
+  )
+  const idle = (mine ?? []).find(({ report }) => report?.role !== 'live' || !report.consuming)
+  if (idle) return `${idle.pod} ${describe(idle.report)}`
+  const busy = theirs.flat().find(({ report }) => report?.consuming)
+  return busy ? `${busy.pod}, of another slot, still consumes it` : null
+}
+
+const describe = (report: PlaneRole | null): string =>
+  report
+    ? `says of its preview plane: ${report.role}, ${report.consumers} consumers`
+    : 'says nothing of a preview plane'

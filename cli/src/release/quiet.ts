@@ -1,0 +1,84 @@
+// Waits until the services have come to rest: nothing waits, nothing is under way, and the books stay as they are.
+import { failed, ShopctlError } from '../errors.ts'
+import { type AccountingPorts, type Books, readBooks, serving } from './accounting.ts'
+import type { Clock, Plane } from './ports.ts'
+import { canonical } from './revision.ts'
+
+export interface QuietPorts extends AccountingPorts {
+  clock: Clock
+}
+
+const pollMs = 400
+/** Once quiet, so many further looks have to show the same: what moves between two queues is in neither. */
+const furtherLooks = 2
+/** By then the broker has missed the heartbeats of a silent pod, and given to others what it held. */
+const silenceMs = 15_000
+
+/** Lines about what is not at rest yet. */
+export const unrestOf = ({ service, account }: Books): string[] => {
+  const { outbox, queued, dead, retrying, inFlight } = account
+  const counts = { 'in its outbox': outbox.waiting, queued, dead, retrying, 'in flight': inFlight }
+  const moving = Object.entries(counts).filter(([, number]) => number > 0)
+  if (moving.length === 0) return []
+  return [`${service}: ${moving.map(([what, number]) => `${number} ${what}`).join(', ')}`]
+}
+
+export const awaitQuiet = async (
+  ports: QuietPorts,
+  { plane, timeoutMs }: { plane: Plane; timeoutMs: number },
+  say: (unrest: string) => void,
+): Promise<void> => {
+  const { clock, signal } = ports
+  const started = clock.monotonic()
+  const silentSince = new Map<string, number>()
+  let before: string | null = null
+  let looks = 0
+  for (;;) {
+    const { unrest, books } = await look(ports, plane, silentSince)
+    looks = unrest.length === 0 && books === before ? looks + 1 : 0
+    if (looks >= furtherLooks) return
+    before = unrest.length === 0 ? books : null
+    const what = unrest.join('; ') || 'the books still change'
+    say(what)
+    if (clock.monotonic() - started > timeoutMs) {
+      throw failed({
+        code: 'not-quiet',
+        message: `The services did not come to rest within ${timeoutMs / 1000} s: ${what}.`,
+        hint: 'Wait longer, or run `shopctl audit` without --wait to see what it comes to now.',
+      })
+    }
+    await clock.sleep(pollMs, signal)
+  }
+}
+
+/** A look that fails is unrest: a pod, the broker or a database may just be starting again. */
+const look = async (
+  ports: QuietPorts,
+  plane: Plane,
+  silentSince: Map<string, number>,
+): Promise<{ unrest: string[]; books: string }> => {
+  try {
+    const state = await ports.cluster.read()
+    const names = serving(state, Object.keys(state.services))
+    const books = await Promise.all(names.map((name) => readBooks(ports, state, name, plane)))
+    const silent = noteSilence(ports.clock, silentSince, books)
+    const unrest = [...books.flatMap(unrestOf), ...silent.map((pod) => `${pod} does not answer`)]
+    return { unrest, books: canonical(books.map(({ account }) => account)) }
+  } catch (problem) {
+    if (!(problem instanceof ShopctlError) || problem.kind !== 'failed') throw problem
+    return { unrest: [problem.message], books: '' }
+  }
+}
+
+/** Those of the silent pods that may still hold something. */
+const noteSilence = (
+  clock: Clock,
+  since: Map<string, number>,
+  books: readonly Books[],
+): string[] => {
+  const now = clock.monotonic()
+  const silent = books.flatMap((each) => each.silent)
+  for (const pod of since.keys()) if (!silent.includes(pod)) since.delete(pod)
+  for (const pod of silent) if (!since.has(pod)) since.set(pod, now)
+  return silent.filter((pod) => now - (since.get(pod) ?? now) < silenceMs)
+}

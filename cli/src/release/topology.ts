@@ -1,0 +1,102 @@
+// Compares what a broker has with what it has to have; pure but for `compareBroker`.
+import { refused } from '../errors.ts'
+import { type Refusal, refuse } from './plan.ts'
+import type { Broker, Topology } from './ports.ts'
+import { canonical } from './revision.ts'
+
+type Entry = Record<string, unknown>
+
+interface Kind {
+  /** The fields that tell its entries apart. */
+  keys: readonly string[]
+  name(entry: Entry): string
+  /** Whether what nobody declared is a difference: it gives somebody messages or rights that he should not have. */
+  closed?: true
+}
+
+const within = ({ vhost }: Entry): string => ` in vhost ${vhost}`
+
+const kinds: Record<string, Kind> = {
+  vhosts: { keys: ['name'], name: ({ name }) => `vhost ${name}` },
+  users: { keys: ['name'], name: ({ name }) => `user ${name}` },
+  exchanges: { keys: ['vhost', 'name'], name: (entry) => `exchange ${entry.name}${within(entry)}` },
+  queues: { keys: ['vhost', 'name'], name: (entry) => `queue ${entry.name}${within(entry)}` },
+  bindings: {
+    keys: ['vhost', 'source', 'destination_type', 'destination', 'routing_key', 'arguments'],
+    name: (entry) =>
+      `binding ${entry.source} → ${entry.destination} by ${entry.routing_key}${within(entry)}`,
+    closed: true,
+  },
+  policies: {
+    keys: ['vhost', 'name'],
+    name: (entry) => `policy ${entry.name}${within(entry)}`,
+    closed: true,
+  },
+  permissions: {
+    keys: ['vhost', 'user'],
+    name: (entry) => `permission of ${entry.user}${within(entry)}`,
+    closed: true,
+  },
+}
+
+const identity = ({ keys }: Kind, entry: Entry): string =>
+  canonical(keys.map((key) => entry[key] ?? null))
+
+/** The broker shows fields besides those that were declared. */
+const isAsDeclared = (declared: Entry, found: Entry): boolean =>
+  Object.keys(declared).every((key) => canonical(declared[key]) === canonical(found[key]))
+
+/** One line per difference, what is missing first. Other vhosts and other exchanges are none of ours. */
+export const compareTopology = (declared: Topology, found: Topology): string[] => {
+  const missing: string[] = []
+  const otherwise: string[] = []
+  const extra: string[] = []
+  for (const [kind, rules] of Object.entries(kinds)) {
+    const standing = new Map((found[kind] ?? []).map((entry) => [identity(rules, entry), entry]))
+    const wanted = new Set<string>()
+    for (const entry of declared[kind] ?? []) {
+      const id = identity(rules, entry)
+      wanted.add(id)
+      const match = standing.get(id)
+      if (!match) missing.push(`${rules.name(entry)} is missing`)
+      else if (!isAsDeclared(entry, match))
+        otherwise.push(`${rules.name(entry)} is not as declared`)
+    }
+    if (!rules.closed) continue
+    for (const [id, entry] of standing)
+      if (!wanted.has(id) && isOurs(declared, kind, entry))
+        extra.push(`${rules.name(entry)} is there, but not declared`)
+  }
+  return [...missing, ...otherwise, ...extra]
+}
+
+const isOurs = (declared: Topology, kind: string, { vhost, source }: Entry): boolean =>
+  kind === 'bindings'
+    ? (declared.exchanges ?? []).some((each) => each.vhost === vhost && each.name === source)
+    : (declared.vhosts ?? []).some(({ name }) => name === vhost)
+
+export const compareBroker = async (broker: Broker): Promise<string[]> => {
+  const [declared, found] = await Promise.all([broker.declared(), broker.found()])
+  return compareTopology(declared, found)
+}
+
+const named = 3
+
+/** What is shown of a list of differences. */
+export const firstOf = (differences: readonly string[]): string => {
+  const more = differences.length - named
+  return `${differences.slice(0, named).join('; ')}${more > 0 ? `; and ${more} more` : ''}`
+}
+
+const otherTopology = (differences: readonly string[]): Refusal =>
+  refuse(
+    'broker-differs',
+    `The broker is not what its chart declares: ${firstOf(differences)}.`,
+    'Run `shopctl deploy`: it puts this right before anything else.',
+  )
+
+/** Before a switch: consumers must not take over where events do not arrive. */
+export const checkBroker = async (broker: Broker): Promise<void> => {
+  const differences = await compareBroker(broker)
+  if (differences.length > 0) throw refused(otherTopology(differences))
+}

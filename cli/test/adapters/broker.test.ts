@@ -1,0 +1,108 @@
+// The broker's management API over a connection of its own, which here leads to a plain HTTP server.
+import { createServer, type Server } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
+import { createBroker } from '../../src/adapters/kubernetes/broker.ts'
+import { smallTopology } from '../fakes/topology.ts'
+
+const core = '/api/v1/namespaces/shop'
+const secret = 's3cr3t'
+
+let server: Server
+let objects: Record<string, unknown>
+
+const set = (path: string, object: unknown): void => {
+  objects[path] = object
+}
+
+const api: Pick<KubernetesApi, 'get' | 'forward'> = {
+  get: async <T>(path: string) => (objects[path.split('?')[0] ?? ''] ?? null) as T | null,
+  async forward({ pod, port }) {
+    if (objects.refuse) throw new Error('dial tcp4 127.0.0.1:15672: connect: connection refused')
+    expect([pod, port]).toEqual(['rabbitmq-0', 15672])
+    return connect((server.address() as AddressInfo).port, '127.0.0.1')
+  },
+}
+
+beforeAll(async () => {
+  const wanted = `Basic ${Buffer.from(`admin:${secret}`).toString('base64')}`
+  server = createServer((request, response) => {
+    if (request.headers.authorization !== wanted) return void response.writeHead(401).end('{}')
+    response.end(JSON.stringify(request.url === '/api/definitions' ? smallTopology : {}))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+})
+afterAll(() => void server.close())
+beforeEach(() => {
+  objects = {
+    [`${core}/configmaps/rabbitmq-topology`]: {
+      data: { 'topology.json': JSON.stringify(smallTopology) },
+    },
+    [`${core}/secrets/rabbitmq`]: { data: { admin: Buffer.from(secret).toString('base64') } },
+    '/apis/apps/v1/namespaces/shop/statefulsets/rabbitmq': {
+      spec: { selector: { matchLabels: { 'app.kubernetes.io/name': 'rabbitmq' } } },
+    },
+    [`${core}/pods`]: {
+      items: [
+        { metadata: { name: 'rabbitmq-1' }, status: {} },
+        {
+          metadata: { name: 'rabbitmq-0' },
+          status: { conditions: [{ type: 'Ready', status: 'True' }] },
+        },
+      ],
+    },
+  }
+})
+
+const broker = () => createBroker(api as KubernetesApi, 'shop', 'rabbitmq')
+
+it('gives what is declared and what is there', async () => {
+  expect(await broker().declared()).toEqual(smallTopology)
+  expect(await broker().found()).toEqual(smallTopology)
+})
+
+describe('is refused, naming it,', () => {
+  const troubles: [string, () => void, RegExp][] = [
+    [
+      'without a StatefulSet',
+      () => void delete objects['/apis/apps/v1/namespaces/shop/statefulsets/rabbitmq'],
+      /no StatefulSet rabbitmq/,
+    ],
+    [
+      'without a ready pod',
+      () => set(`${core}/pods`, { items: [{ metadata: { name: 'rabbitmq-0' } }] }),
+      /none of its 1 pods is ready/,
+    ],
+    [
+      'without a password',
+      () => set(`${core}/secrets/rabbitmq`, { data: {} }),
+      /no password admin/,
+    ],
+    [
+      'with a wrong password',
+      () => set(`${core}/secrets/rabbitmq`, { data: { admin: 'eA==' } }),
+      /does not take the password/,
+    ],
+    ['when nothing answers', () => set('refuse', true), /connection refused/],
+  ]
+  it.each(troubles)('%s', async (_, cause, expected) => {
+    cause()
+    const failing = broker().found()
+    await expect(failing).rejects.toMatchObject({
+      code: 'broker-unreachable',
+      exitCode: 2,
+      message: expect.stringMatching(expected),
+    })
+    await expect(failing).rejects.not.toThrow(secret)
+  })
+
+  it('without a declaration', async () => {
+    objects = {}
+    await expect(broker().declared()).rejects.toMatchObject({
+      code: 'broker-undeclared',
+      exitCode: 2,
+      hint: expect.stringContaining('shopctl deploy'),
+    })
+  })
+})

@@ -1,0 +1,103 @@
+// The management port through a proxy as the API server's, which is here a plain HTTP server.
+import { createServer, request, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
+import { createManagement } from '../../src/adapters/kubernetes/management.ts'
+import type { Management } from '../../src/release/ports.ts'
+import { answer, type Books, emptyBooks } from '../fakes/books.ts'
+import { managementContract } from '../fakes/management-contract.ts'
+import { aSlot, createWorld } from '../fakes/world.ts'
+
+const someBooks = (): Books => ({
+  ...emptyBooks(),
+  orders: ['1', '2', '3'].map((orderId) => ({ orderId })),
+  messages: [{ id: 'parked-1', state: 'parked' }],
+})
+
+describe('in memory', () => {
+  managementContract(async () => {
+    const target = { color: 'blue', revision: 'a' } as const
+    const order = {
+      slots: { blue: aSlot('blue', 'a'), green: null },
+      stable: { target, resourceVersion: '1' },
+      preview: null,
+    }
+    const world = createWorld(['order'], { order })
+    world.books.order = someBooks()
+    return { management: world.cluster, pod: 'order-blue-a-0', gone: 'order-blue-a-9' }
+  })
+})
+
+const prefix = /^\/api\/v1\/namespaces\/shop\/pods\/([^:]+):9090\/proxy(\/.*)$/
+const { signal } = new AbortController()
+
+describe('through a proxy', () => {
+  let server: Server
+  let books: Books
+  let management: Management
+
+  beforeAll(async () => {
+    server = createServer((incoming, response) => {
+      const [, pod = '', path = ''] = prefix.exec(incoming.url ?? '') ?? []
+      const status = (code: number, message: string): void =>
+        void response
+          .writeHead(code, { 'content-type': 'application/json' })
+          .end(JSON.stringify({ kind: 'Status', apiVersion: 'v1', code, message }))
+      if (pod === 'gone') return status(503, 'error trying to reach service')
+      if (pod === 'forbidden') return status(403, 'pods "x" is forbidden')
+      const { pathname, searchParams } = new URL(path, 'http://pod')
+      if (pod === 'broken' && pathname === '/accounting/orders') {
+        response.write('{"orderId":"1"}\n{"order')
+        setTimeout(() => response.destroy(), 20)
+        return
+      }
+      if (pathname === '/accounting/orders') {
+        const after = searchParams.get('after') ?? ''
+        const page = books.orders.filter(({ orderId }) => orderId > after)
+        for (const order of page.slice(0, Number(searchParams.get('limit'))))
+          response.write(`${JSON.stringify(order)}\n`)
+        return void response.end()
+      }
+      const { status: code, body } = answer(books, incoming.method ?? '', path)
+      response.writeHead(code).end(body)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const open: KubernetesApi['open'] = ({ method, path, signal }) =>
+      new Promise((resolve, reject) => {
+        request({ host: '127.0.0.1', port, method, path, ...(signal && { signal }) })
+          .on('response', resolve)
+          .on('error', reject)
+          .end()
+      })
+    management = createManagement({ open } as KubernetesApi, 'shop')
+  })
+  beforeEach(() => {
+    books = someBooks()
+  })
+  afterAll(() => void server.close())
+
+  managementContract(async () => ({ management, pod: 'order-1', gone: 'gone' }))
+
+  it('refuses when it is the cluster that does not let one ask', async () => {
+    await expect(management.ask('forbidden', 'GET', '/messages', signal)).rejects.toMatchObject({
+      code: 'not-allowed',
+      exitCode: 2,
+    })
+  })
+
+  it('fails when an answer stops half-way', async () => {
+    const read = async (): Promise<void> => {
+      for await (const _ of management.lines('broken', '/accounting/orders', signal));
+    }
+    await expect(read()).rejects.toMatchObject({ code: 'not-answered' })
+  })
+
+  it('fails when a pod has no such answer', async () => {
+    const read = async (): Promise<void> => {
+      for await (const _ of management.lines('order-1', '/unknown', signal));
+    }
+    await expect(read()).rejects.toThrow(/order-1 did not answer GET \/unknown.*404/)
+  })
+})

@@ -1,0 +1,47 @@
+// Folders for scripts, and scripts that are not there.
+import { existsSync } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { createPrograms } from '../../src/adapters/programs.ts'
+import { createScratch } from '../../src/adapters/scratch.ts'
+import { createShell } from '../../src/adapters/shell.ts'
+
+async function* parts(...texts: string[]): AsyncGenerator<string> {
+  yield* texts
+}
+
+it('a scratch folder is for this user alone, and gone afterwards', async () => {
+  const path = await createScratch().folder(async (folder) => {
+    await folder.write('a.txt', parts('one\n', 'two\n'))
+    expect(await readFile(join(folder.path, 'a.txt'), 'utf8')).toBe('one\ntwo\n')
+    expect((await stat(folder.path)).mode & 0o077).toBe(0)
+    return folder.path
+  })
+  expect(existsSync(path)).toBe(false)
+})
+
+it('a scratch folder is gone when its use fails', async () => {
+  let path = ''
+  const failing = createScratch().folder(async (folder) => {
+    path = folder.path
+    await folder.write('a.txt', broken())
+  })
+  await expect(failing).rejects.toThrow('no more')
+  expect(existsSync(path)).toBe(false)
+})
+
+async function* broken(): AsyncGenerator<string> {
+  yield 'one\n'
+  throw new Error('no more')
+}
+
+it('a script that does not exist is refused by name', async () => {
+  const { signal } = new AbortController()
+  const programs = createPrograms(createShell(), { root: import.meta.dirname, signal })
+  await expect(programs.script('audit.ts', {})).rejects.toMatchObject({
+    code: 'script-missing',
+    exitCode: 2,
+    message: expect.stringContaining('audit.ts'),
+  })
+})

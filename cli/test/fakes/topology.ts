@@ -1,0 +1,71 @@
+// What a small broker has to have, with the fields that RabbitMQ's definitions have.
+import type { Broker, Topology } from '../../src/release/ports.ts'
+
+const binding = (source: string, destination: string, routing_key: string) => ({
+  vhost: '/',
+  source,
+  destination,
+  destination_type: 'queue',
+  routing_key,
+  arguments: {},
+})
+
+export const smallTopology: Topology = {
+  vhosts: [{ name: '/' }],
+  users: [{ name: 'order', tags: [] }],
+  permissions: [{ vhost: '/', user: 'order', configure: '^$', write: '^events$', read: '^order$' }],
+  exchanges: [
+    {
+      vhost: '/',
+      name: 'events',
+      type: 'topic',
+      durable: true,
+      auto_delete: false,
+      internal: false,
+      arguments: {},
+    },
+  ],
+  queues: [
+    {
+      vhost: '/',
+      name: 'order',
+      durable: true,
+      auto_delete: false,
+      arguments: { 'x-queue-type': 'quorum' },
+    },
+  ],
+  bindings: [
+    binding('events', 'order', 'stock.reserved.v1'),
+    binding('events', 'order', 'retry.order'),
+  ],
+  policies: [
+    {
+      vhost: '/',
+      name: 'order',
+      pattern: '^order$',
+      'apply-to': 'quorum_queues',
+      priority: 0,
+      definition: { 'delivery-limit': -1, overflow: 'reject-publish' },
+    },
+  ],
+}
+
+export interface FakeBroker extends Broker {
+  wants: Topology
+  has: Topology
+  upgrade(): void
+}
+
+/** A broker that has what it wants, until a test changes that; an upgrade of its chart puts it right. */
+export const createFakeBroker = (): FakeBroker => {
+  const broker: FakeBroker = {
+    wants: structuredClone(smallTopology),
+    has: structuredClone(smallTopology),
+    upgrade() {
+      broker.has = structuredClone(broker.wants)
+    },
+    declared: async () => broker.wants,
+    found: async () => broker.has,
+  }
+  return broker
+}

@@ -1,0 +1,71 @@
+// Faults for tests on the embedded platform, whose pods are processes of this machine: only pods of the test's own
+// namespace are ever touched, each found by its uid.
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { kubectlOk } from './shop.ts'
+
+interface PodObject {
+  metadata: { name: string; uid: string }
+}
+
+/** Names and uids of the pods that a label selector finds. */
+export const podsOf = async (selector: string): Promise<{ name: string; uid: string }[]> => {
+  const list = await kubectlOk('get', 'pods', '--selector', selector, '--output=json')
+  return (JSON.parse(list) as { items: PodObject[] }).items.map(({ metadata }) => metadata)
+}
+
+export const slotSelector = (service: string, color: string | null): string =>
+  `app.kubernetes.io/name=${service},shopctl.dev/color=${color}`
+
+/** Pids of a pod's containers; what holds its network namespace is left out. */
+const processesOf = async (uid: string): Promise<number[]> => {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const [cgroup, name] = await Promise.all(
+        ['cgroup', 'comm'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')),
+      )
+      return cgroup?.includes(`pod${uid}/`) && name?.trim() !== 'pause' ? [Number(pid)] : []
+    }),
+  )
+  return found.flat()
+}
+
+/** SIGKILL to everything in these pods; returns how many processes it met. */
+export const killPods = async (selector: string): Promise<number> => {
+  const pods = await podsOf(selector)
+  const pids = (await Promise.all(pods.map(({ uid }) => processesOf(uid)))).flat()
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
+  return pids.length
+}
+
+/** The file that freezes a container, and what to write, for either version of cgroups. */
+const freezerOf = async (pid: number): Promise<{ file: string; on: string; off: string }> => {
+  const lines = (await readFile(`/proc/${pid}/cgroup`, 'utf8')).split('\n')
+  const v1 = lines.find((line) => line.split(':')[1] === 'freezer')
+  if (v1) {
+    const folder = join('/sys/fs/cgroup/freezer', v1.split(':')[2] ?? '')
+    return { file: join(folder, 'freezer.state'), on: 'FROZEN', off: 'THAWED' }
+  }
+  const folder = join('/sys/fs/cgroup', lines[0]?.split(':')[2] ?? '')
+  return { file: join(folder, 'cgroup.freeze'), on: '1', off: '0' }
+}
+
+/** Stops every process of these pods where it stands, unseen by itself, until the returned function is called. */
+export const freezePods = async (selector: string): Promise<() => Promise<void>> => {
+  const pods = await podsOf(selector)
+  const pids = (await Promise.all(pods.map(({ uid }) => processesOf(uid)))).flat()
+  if (pids.length === 0) throw new Error(`no process in the pods of ${selector}`)
+  const freezers = await Promise.all(pids.map(freezerOf))
+  const unique = [...new Map(freezers.map((freezer) => [freezer.file, freezer])).values()]
+  await Promise.all(unique.map(({ file, on }) => writeFile(file, on)))
+  return async () => {
+    await Promise.all(unique.map(({ file, off }) => writeFile(file, off)))
+  }
+}

@@ -1,0 +1,114 @@
+// A pod that stands still in the middle of a handler holds nobody up, and commits nothing when it goes on.
+import { spawn } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { freezePods, slotSelector } from './chaos.ts'
+import { psql, startPsql } from './database.ts'
+import {
+  copyTree,
+  ensureLive,
+  namespace,
+  other,
+  platformEnv,
+  type Status,
+  shopctlJson,
+  shopctlOk,
+  status,
+  type Tree,
+  until,
+} from './shop.ts'
+import { underLoad } from './under-load.ts'
+
+interface Moved {
+  services: { name: string; from: string | null; to: string | null; epoch: number }[]
+}
+
+let tree: Tree
+let before: Status
+
+beforeAll(async () => {
+  await ensureLive()
+  tree = await copyTree()
+  before = await status()
+}, 300_000)
+
+afterAll(() => tree?.remove())
+
+const release = async (change: string): Promise<Moved> => {
+  await tree.append('services/inventory/main.ts', `\n// ${change}\n`)
+  for (const verb of ['build', 'push', 'deploy', 'smoke'])
+    await shopctlOk([verb, '--service', 'inventory'], { cwd: tree.dir })
+  return shopctlJson<Moved>(['switch', '--service', 'inventory'], { cwd: tree.dir })
+}
+
+/** When the stable Service of the inventory begins to select this colour, as a watch tells it. */
+const whenSelected = async (color: string): Promise<{ at: Promise<number>; end(): void }> => {
+  const watch = spawn(
+    'kubectl',
+    [
+      ...['-n', namespace, 'get', 'service', 'inventory', '--watch'],
+      ...['--output', 'jsonpath={.spec.selector.shopctl\\.dev/color}{"\\n"}'],
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...(await platformEnv()) } },
+  )
+  const { promise, resolve } = Promise.withResolvers<number>()
+  watch.stdout.setEncoding('utf8').on('data', (text: string) => {
+    if (text.includes(color)) resolve(Date.now())
+  })
+  return { at: promise, end: () => watch.kill() }
+}
+
+const firstHandledIn = async (epoch: number): Promise<number> =>
+  Number(
+    await psql(
+      'inventory',
+      `SELECT (extract(epoch FROM min(handled_at)) * 1000)::bigint FROM inbox WHERE epoch = ${epoch}`,
+    ),
+  )
+
+const handlersOf = (color: string, epoch: number): Promise<string> =>
+  psql('inventory', `SELECT count(*) FROM inbox WHERE color = '${color}' AND epoch = ${epoch}`)
+
+test('frozen in a handler, switched away from, replaced twice, and thawed', async () => {
+  const live = before.services.inventory?.active ?? 'blue'
+  const epoch = Number((await status()).services.inventory?.epoch)
+  await underLoad({ rate: 10 }, async () => {
+    await tree.append('services/inventory/main.ts', '\n// frozen: one\n')
+    for (const verb of ['build', 'push', 'deploy', 'smoke'])
+      await shopctlOk([verb, '--service', 'inventory'], { cwd: tree.dir })
+    // The stock is locked, so handlers stand in the middle of their transactions; then their process stands too.
+    const locked = await startPsql('inventory', 'BEGIN; LOCK TABLE stock IN EXCLUSIVE MODE;')
+    await until(
+      'a handler waits for the stock',
+      async () =>
+        (await psql(
+          'inventory',
+          `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'stock'::regclass`,
+        )) !== '0',
+    )
+    const thaw = await freezePods(slotSelector('inventory', live))
+    try {
+      await locked.end('ROLLBACK;')
+      const selected = await whenSelected(other(live))
+      const moved = await shopctlJson<Moved>(['switch', '--service', 'inventory'], {
+        cwd: tree.dir,
+      })
+      expect(moved.services).toMatchObject([{ name: 'inventory', from: live, to: other(live) }])
+      const selectedAt = await selected.at
+      selected.end()
+      await sleep(2_000)
+      const stoodStillMs = (await firstHandledIn(epoch + 1)) - selectedAt
+      expect(stoodStillMs).toBeGreaterThan(0)
+      expect(stoodStillMs).toBeLessThanOrEqual(1_000)
+      const mark = await handlersOf(live, epoch)
+      // The frozen pods' own colour is released anew and switched to, while they still stand there.
+      const again = await release('frozen: two')
+      expect(again.services).toMatchObject([{ name: 'inventory', from: other(live), to: live }])
+      await thaw()
+      await sleep(5_000)
+      expect(await handlersOf(live, epoch), 'handled by the thawed pods').toBe(mark)
+    } finally {
+      await thaw()
+    }
+  })
+}, 420_000)

@@ -1,0 +1,154 @@
+// What waits for a switch is tried out on a plane of its own, and consumes nothing of the live one.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { manage } from './broker.ts'
+import { psql } from './database.ts'
+import {
+  copyTree,
+  ensureLive,
+  kubectlOk,
+  other,
+  type Status,
+  shopctlOk,
+  status,
+  type Tree,
+} from './shop.ts'
+import { underLoad } from './under-load.ts'
+
+const services = ['order', 'inventory', 'payment', 'notification']
+const mails = 'http://10.245.0.1:8025/messages'
+
+let tree: Tree
+
+beforeAll(async () => {
+  await ensureLive()
+  tree = await copyTree()
+}, 300_000)
+
+afterAll(() => tree?.remove())
+
+/** Rows of every table, messages ever published to each queue, and mails: all that a live order would change. */
+const liveThings = async (): Promise<Record<string, unknown>> => {
+  const tables = await Promise.all(
+    services.map(async (service) => {
+      const names = await psql(
+        service,
+        `SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'`,
+      )
+      const sums = names
+        .split(' ')
+        .map(
+          (name) =>
+            `(SELECT md5(coalesce(string_agg(t::text, ',' ORDER BY t::text), '')) FROM ${name} AS t)`,
+        )
+      return [service, await psql(service, `SELECT concat_ws(' ', ${sums.join(', ')})`)] as const
+    }),
+  )
+  const queues = (await manage('GET', '/queues/%2F')) as { name: string; messages?: number }[]
+  const mailbox = (await (await fetch(mails)).json()) as unknown[]
+  return {
+    tables: Object.fromEntries(tables),
+    queues: queues.map(({ name, messages }) => [name, messages ?? 0]).sort(),
+    mails: mailbox.length,
+  }
+}
+
+const previewOrders = async (): Promise<number> =>
+  Number(await psql('order_preview', `SELECT count(*) FROM orders WHERE status = 'confirmed'`))
+
+describe('a smoke order', () => {
+  test.each([
+    ['all four services', services],
+    ['payment alone', ['payment']],
+  ])(
+    'through the standby of %s is complete, and changes nothing that is live',
+    async (_, some) => {
+      for (const service of some)
+        await tree.append(`services/${service}/main.ts`, `\n// planes: ${some.length}\n`)
+      const chosen = some.flatMap((service) => ['--service', service])
+      for (const verb of ['build', 'push', 'deploy'])
+        await shopctlOk([verb, ...chosen], { cwd: tree.dir })
+      const [before, ordersBefore] = [await liveThings(), await previewOrders()]
+      await shopctlOk(['smoke', ...chosen], { cwd: tree.dir })
+      await sleep(2_000)
+      expect(await liveThings()).toEqual(before)
+      expect(await previewOrders()).toBeGreaterThan(ordersBefore)
+      const { services: now } = await status()
+      for (const service of some) {
+        const { active = null, slots } = now[service] ?? {}
+        expect(slots?.[other(active)]).toMatchObject({ smoked: true, consumers: 0 })
+      }
+    },
+    240_000,
+  )
+})
+
+test('standby pods never consume a live queue, from before deploy until switch', async () => {
+  const before: Status = await status()
+  const standby = services.map((service) => `${service}-${other(before.services[service]?.active)}`)
+  const { seen, samples } = await watchConsumers(standby, async () => {
+    await underLoad({ rate: 10 }, async () => {
+      for (const service of services)
+        await tree.append(`services/${service}/main.ts`, '\n// planes: watched\n')
+      for (const verb of ['build', 'push', 'deploy', 'smoke'])
+        await shopctlOk([verb], { cwd: tree.dir })
+    })
+  })
+  expect(samples).toBeGreaterThan(25)
+  expect(seen).toEqual([])
+  await shopctlOk(['switch'], { cwd: tree.dir })
+}, 300_000)
+
+interface ConsumerObject {
+  queue: { name: string; vhost: string }
+  channel_details: { connection_name?: string; peer_host?: string }
+}
+
+/** Asks the broker itself five times a second which connections consume live queues. */
+const watchConsumers = async (
+  standby: readonly string[],
+  body: () => Promise<void>,
+): Promise<{ seen: string[]; samples: number }> => {
+  const seen = new Set<string>()
+  let samples = 0
+  let watching = true
+  const watch = async (): Promise<void> => {
+    while (watching) {
+      const started = Date.now()
+      const [consumers, addresses] = await Promise.all([
+        manage('GET', '/consumers/%2F') as Promise<ConsumerObject[]>,
+        standbyAddresses(standby),
+      ])
+      for (const { queue, channel_details } of consumers) {
+        const pod = addresses.get(channel_details.peer_host ?? '')
+        if (pod) seen.add(`${pod} on ${queue.name}`)
+      }
+      samples += 1
+      await sleep(Math.max(0, 200 - (Date.now() - started)))
+    }
+  }
+  const watched = watch()
+  try {
+    await body()
+  } finally {
+    watching = false
+    await watched
+  }
+  return { seen: [...seen], samples }
+}
+
+/** Pods of the standby slots by their address. */
+const standbyAddresses = async (standby: readonly string[]): Promise<Map<string, string>> => {
+  const list = await kubectlOk(
+    ...[
+      'get',
+      'pods',
+      '--output=jsonpath={range .items[*]}{.status.podIP} {.metadata.name}{"\\n"}{end}',
+    ],
+  )
+  const pairs = list
+    .split('\n')
+    .map((line) => line.split(' ') as [string, string])
+    .filter(([, name]) => standby.some((slot) => name?.startsWith(`${slot}-`)))
+  return new Map(pairs)
+}

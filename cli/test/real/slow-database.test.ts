@@ -1,0 +1,115 @@
+// A database without free connections, and one that answers slowly: orders wait, and none is lost.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Client } from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { psql } from './database.ts'
+import { ensureLive, kubectl, kubectlOk, until } from './shop.ts'
+import { underLoad } from './under-load.ts'
+
+const faults = { rate: 10, allowFailures: true }
+
+beforeAll(ensureLive, 300_000)
+
+const endConnections = (): Promise<string> =>
+  psql(
+    'postgres',
+    `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename <> 'postgres'`,
+  )
+
+test('all connections of the database in use for five seconds', async () => {
+  const url = new URL(
+    Buffer.from(
+      await kubectlOk('get', 'secret', 'order', '--output=jsonpath={.data.database-url}'),
+      'base64',
+    ).toString(),
+  )
+  url.hostname = await kubectlOk(
+    'get',
+    'service',
+    'postgres',
+    '--output=jsonpath={.spec.clusterIP}',
+  )
+  const most = Number(await psql('postgres', 'SHOW max_connections'))
+  const clients: Client[] = []
+  const takeOne = async (): Promise<boolean> => {
+    const client = new Client({ connectionString: url.href, connectionTimeoutMillis: 3_000 })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      clients.push(client)
+      return true
+    } catch {
+      await client.end().catch(() => {})
+      return false
+    }
+  }
+  await underLoad(faults, async () => {
+    try {
+      await endConnections()
+      let free = true
+      while (free && clients.length < most) {
+        const taken = await Promise.all(Array.from({ length: 20 }, takeOne))
+        free = taken.some(Boolean)
+      }
+      expect(free, 'a connection was still free').toBe(false)
+      await sleep(5_000)
+    } finally {
+      await Promise.all(clients.map((client) => client.end().catch(() => {})))
+    }
+    await sleep(3_000)
+  })
+}, 240_000)
+
+const proxy = 'postgres-proxy'
+/** Holds each thing that a client says for 200 ms before it goes on to the server. */
+const program = `
+const { connect, createServer } = require('node:net')
+const { Transform } = require('node:stream')
+createServer((client) => {
+  const server = connect(5432, process.env.TARGET)
+  const slow = new Transform({
+    transform(chunk, _encoding, done) { setTimeout(() => done(null, chunk), 200) },
+  })
+  for (const one of [client, server, slow]) one.on('error', () => { client.destroy(); server.destroy() })
+  client.pipe(slow).pipe(server)
+  server.pipe(client)
+}).listen(5432)
+`
+
+const lead = (name: string): Promise<string> =>
+  kubectlOk(
+    ...['patch', 'service', 'postgres', '--type=merge'],
+    `--patch=${JSON.stringify({ spec: { selector: { 'app.kubernetes.io/name': name } } })}`,
+  )
+
+afterAll(async () => {
+  await kubectl('delete', 'pod', proxy, '--ignore-not-found', '--now')
+})
+
+test('each statement takes 200 ms longer for five seconds', async () => {
+  const target = await kubectlOk('get', 'pod', 'postgres-0', '--output=jsonpath={.status.podIP}')
+  await kubectl('delete', 'pod', proxy, '--ignore-not-found', '--now')
+  await kubectlOk(
+    ...['run', proxy, '--image=node:24-bookworm-slim', '--restart=Never', '--port=5432'],
+    ...[`--labels=app.kubernetes.io/name=${proxy}`, `--env=TARGET=${target}`],
+    ...['--command', '--', 'node', '--eval', program],
+  )
+  await kubectlOk('wait', `pod/${proxy}`, '--for=condition=Ready', '--timeout=60s')
+  await underLoad(faults, async () => {
+    try {
+      await lead(proxy)
+      await sleep(1_000)
+      await endConnections()
+      await sleep(5_000)
+    } finally {
+      await lead('postgres')
+    }
+    await sleep(500)
+    await kubectlOk('delete', 'pod', proxy, '--now')
+    await until(
+      'nobody is slow any more',
+      async () => (await kubectl('get', 'pod', proxy)).exitCode !== 0,
+    )
+    await sleep(2_000)
+  })
+}, 240_000)

@@ -1,0 +1,81 @@
+// The kernel's part of the audit, and the inbox rows that are only a sum any more.
+import type { Draft } from '@shop/events/envelope'
+import type { Bus } from './bus.ts'
+import type { Queries, Transaction } from './database.ts'
+
+export interface Accounting {
+  gate: { epoch: number; color: string | null; revision: string | null } | null
+  outbox: { waiting: number; failing: number }
+  /** Messages that are ready in the service's own queue. */
+  queued: number
+  /** Messages that are ready in the queue of its dead letters. */
+  dead: number
+  retrying: number
+  parked: number
+  duplicatesRefused: number
+  /** The colour is null for what was handled before there was a gate. */
+  byEpoch: { epoch: number; color: string | null; revision: string | null; handled: number }[]
+}
+
+/** Throws when the database or the broker does not answer. */
+export async function kernelAccounting(
+  deps: { database: Queries; bus: Pick<Bus, 'depth'> },
+  queue: string,
+): Promise<Accounting> {
+  const [queued, dead, [sums]] = await Promise.all([
+    deps.bus.depth(queue),
+    deps.bus.depth(deadLettersOf(queue)),
+    deps.database.query<Omit<Accounting, 'queued' | 'dead'>>(summary),
+  ])
+  if (!sums) throw new Error('the sums are missing')
+  return { ...sums, queued, dead }
+}
+
+export const deadLettersOf = (queue: string): string => `${queue}.dead`
+
+/** One statement, so that all of it is of the same moment. */
+const summary = `
+  WITH handlings AS (
+    SELECT epoch, color, revision, sum(handled) AS handled, sum(repeats) AS repeats FROM (
+      SELECT epoch, color, revision, count(*) AS handled, sum(repeats) AS repeats
+      FROM inbox GROUP BY epoch, color, revision
+      UNION ALL SELECT epoch, color, revision, handled, repeats FROM inbox_history
+    ) AS both_parts GROUP BY epoch, color, revision
+  )
+  SELECT
+    (SELECT json_build_object('epoch', epoch, 'color', color, 'revision', revision)
+     FROM release_gate) AS gate,
+    (SELECT json_build_object('waiting', count(*), 'failing', count(*) FILTER (WHERE attempts > 0))
+     FROM outbox) AS outbox,
+    (SELECT count(*)::int FROM parked WHERE state = 'retrying') AS retrying,
+    (SELECT count(*)::int FROM parked WHERE state = 'parked') AS parked,
+    (SELECT coalesce(sum(repeats), 0)::int FROM handlings) AS "duplicatesRefused",
+    (SELECT coalesce(json_agg(json_build_object('epoch', coalesce(epoch, 0), 'color', color,
+       'revision', revision, 'handled', handled) ORDER BY epoch NULLS FIRST, color), '[]')
+     FROM handlings) AS "byEpoch"`
+
+const keepDays = 7
+const batchSize = 10_000
+
+/** Work by the clock: rows that no repetition will ask for any more become a sum. */
+export const inboxPruning = {
+  name: 'inbox-pruning',
+  everyMs: 30_000,
+  async run(tx: Transaction): Promise<Draft[]> {
+    await tx.query(
+      `WITH gone AS (
+         DELETE FROM inbox WHERE (consumer, message_id) IN (
+           SELECT consumer, message_id FROM inbox
+           WHERE handled_at < now() - make_interval(days => $1) ORDER BY handled_at LIMIT $2
+         ) RETURNING epoch, color, revision, repeats
+       )
+       INSERT INTO inbox_history AS known (epoch, color, revision, handled, repeats)
+       SELECT epoch, color, revision, count(*), sum(repeats) FROM gone
+       GROUP BY epoch, color, revision
+       ON CONFLICT (epoch, color, revision) DO UPDATE SET
+         handled = known.handled + EXCLUDED.handled, repeats = known.repeats + EXCLUDED.repeats`,
+      [keepDays, batchSize],
+    )
+    return []
+  },
+}

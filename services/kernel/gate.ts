@@ -1,0 +1,264 @@
+// The fence in Postgres: what a slot does on its events is committed only while the gate names it.
+import { setTimeout } from 'node:timers/promises'
+import type { Database, Queries, Transaction } from './database.ts'
+import { isSame, type Role, type Slot } from './role.ts'
+import type { Logger } from './telemetry.ts'
+
+/** The gate is another's: give the message back and stop. */
+export class GateClosed extends Error {
+  override readonly name = 'GateClosed'
+}
+
+/** Transactions that commit only while the gate still names the slot and epoch that it was opened with. */
+export interface Fence {
+  readonly epoch: number
+  readonly color: string
+  readonly revision: string
+  /** Throws GateClosed, before `work` runs, when the gate is another's. READ COMMITTED. */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
+}
+
+/** Whose transactions may commit; nobody's before the first epoch. */
+export interface Gate {
+  epoch: number
+  color: string | null
+  revision: string | null
+}
+
+/** Held shared by each fenced transaction, and alone by who moves the gate: one lock per gate. */
+const lockClass = 7_316
+const lock = `${lockClass}, 'release_gate'::regclass::oid::integer`
+const lockTimeoutMs = 500
+const lockAttempts = 4
+/** More than a GET of the Service may take; a pod that was frozen while it moved the gate is cut off then. */
+const movingTimeoutMs = 2_500
+const gateQuery = 'SELECT epoch, color, revision FROM release_gate'
+
+const gateOf = (row: Record<string, unknown> | undefined): Gate => {
+  if (!row) throw new Error('release_gate has no row')
+  return {
+    epoch: Number(row.epoch),
+    color: row.color as string | null,
+    revision: row.revision as string | null,
+  }
+}
+
+export async function readGate(database: Queries): Promise<Gate> {
+  const [row] = await database.query<Record<string, unknown>>(gateQuery)
+  return gateOf(row)
+}
+
+export function createFence(database: Database, { color, revision }: Slot, epoch: number): Fence {
+  const opening = {
+    // In this order: what was committed while the lock was waited for must be seen.
+    sql: `SELECT pg_advisory_xact_lock_shared(${lock}); ${gateQuery}`,
+    admit([, rows]: Record<string, unknown>[][]) {
+      const gate = gateOf(rows?.[0])
+      if (gate.epoch !== epoch || !isSame(gate, { color, revision })) {
+        throw new GateClosed(`epoch ${epoch} is over: ${gate.epoch} is ${gate.color}'s`)
+      }
+    },
+  }
+  return {
+    epoch,
+    color,
+    revision,
+    transaction: (work) => database.transaction(work, opening),
+  }
+}
+
+/**
+ * Makes the gate what the Service is, in a new epoch where that is a change, and returns it.
+ * The Service is read under the lock, so the order of gates is the order of the Service. Who
+ * holds the lock for too long is frozen: its connection is ended, and it cannot commit any more.
+ */
+export async function moveGate(
+  database: Database,
+  readService: () => Promise<Slot | null>,
+): Promise<Gate> {
+  for (let attempt = 1; ; attempt++) {
+    const [before] = await database.query<{ at: string }>('SELECT clock_timestamp()::text AS at')
+    try {
+      return await moveUnderLock(database, readService)
+    } catch (error) {
+      if ((error as { code?: string }).code !== lockNotAvailable || attempt === lockAttempts) {
+        throw error
+      }
+      await endHolders(database, before?.at)
+    }
+  }
+}
+
+const lockNotAvailable = '55P03'
+
+async function moveUnderLock(
+  database: Database,
+  readService: () => Promise<Slot | null>,
+): Promise<Gate> {
+  let gate: Gate | undefined
+  const move = async (tx: Transaction): Promise<Gate> => {
+    const slot = await readService()
+    const rows = slot
+      ? await tx.query<Record<string, unknown>>(
+          `UPDATE release_gate
+           SET epoch = epoch + 1, color = $1, revision = $2, opened_at = clock_timestamp()
+           WHERE color IS DISTINCT FROM $1 OR revision IS DISTINCT FROM $2
+           RETURNING epoch, color, revision`,
+          [slot.color, slot.revision],
+        )
+      : []
+    return rows.length > 0 ? gateOf(rows[0]) : (gate as Gate)
+  }
+  return database.transaction(move, {
+    sql: [
+      `SET LOCAL lock_timeout = ${lockTimeoutMs}`,
+      `SET LOCAL idle_in_transaction_session_timeout = ${movingTimeoutMs}`,
+      `SELECT pg_advisory_xact_lock(${lock})`,
+      gateQuery,
+    ].join('; '),
+    admit: (results) => {
+      gate = gateOf(results[3]?.[0])
+    },
+  })
+}
+
+/** Only those who were there first: who came later was kept waiting by us. */
+async function endHolders(database: Database, before: string | undefined): Promise<void> {
+  await database.query(
+    `SELECT pg_terminate_backend(held.pid)
+     FROM pg_locks AS held LEFT JOIN pg_stat_activity AS holder USING (pid)
+     WHERE held.locktype = 'advisory' AND held.granted AND held.mode = 'ShareLock'
+       AND held.classid = ${lockClass} AND held.objid = 'release_gate'::regclass::oid
+       AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND held.pid <> pg_backend_pid()
+       AND coalesce(holder.xact_start < $1::timestamptz, true)`,
+    [before],
+  )
+}
+
+export interface Gatekeeper {
+  /**
+   * Live: opens the gate, trying for as long as it takes. Unknown: takes it when it names this
+   * slot already. Standby: lets go.
+   */
+  follow(role: Role): void
+  /** To be called when a fence has refused: it is let go, unless it was an earlier one. */
+  refused(): void
+  /** The gate as it is now, or as it was read last when the database takes its time. Never fails. */
+  look(): Promise<Gate | null>
+  fence(): Fence | null
+}
+
+export interface GatekeeperDeps {
+  database: Database
+  /** Where reading and moving the gate does not have to wait for handlers. */
+  control: Database
+  slot: Slot
+  /** The slot that the Service names now. */
+  readService: () => Promise<Slot | null>
+  logger: Logger
+  onChange: (fence: Fence | null) => void
+}
+
+/** Whoever watches a switch asks many times a second. */
+const lookEveryMs = 100
+const lookTimeoutMs = 300
+/** Time for the outgoing handlers to end what they do in the outside world: what they have begun is done again. */
+const graceMs = 25
+const firstRetryMs = 100
+const lastRetryMs = 1_000
+
+/** Keeps a fence for as long as the Service and the gate name this slot. */
+export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
+  let role: Role = 'standby'
+  let fence: Fence | null = null
+  let last: Gate | null = null
+  let readings = 0
+  let lastLook = Number.NEGATIVE_INFINITY
+  let seeking = false
+  let wake = () => {}
+  /** Whether there is a reason to think that the role is out of date. */
+  let doubtful = false
+
+  function note(gate: Gate): void {
+    readings += 1
+    last = gate
+    if (role === 'standby' || !isSame(gate, deps.slot)) drop()
+    else if (fence?.epoch !== gate.epoch) {
+      fence = createFence(deps.database, deps.slot, gate.epoch)
+      deps.logger.info({ epoch: gate.epoch }, 'the gate is ours')
+      deps.onChange(fence)
+    }
+  }
+
+  function drop(): void {
+    if (!fence) return
+    deps.logger.info({ epoch: fence.epoch }, 'the gate is no longer ours')
+    fence = null
+    doubtful = true
+    deps.onChange(null)
+    void seek()
+  }
+
+  async function check(): Promise<void> {
+    const before = readings
+    const gate = await readGate(deps.control)
+    // The gate may have been read or moved meanwhile, and this answer be the older one.
+    if (readings === before) note(gate)
+  }
+
+  async function look(): Promise<Gate | null> {
+    if (performance.now() - lastLook > lookEveryMs) {
+      lastLook = performance.now()
+      const late = setTimeout(lookTimeoutMs, undefined, { ref: false })
+      await Promise.race([check().catch(() => {}), late])
+    }
+    return last
+  }
+
+  async function attempt(): Promise<void> {
+    await check()
+    if (fence || role !== 'live') return
+    // Whoever holds the lock stops all handlers: only for an API server that is known to answer.
+    if (doubtful && !isSame(await deps.readService(), deps.slot)) return
+    if (!doubtful && last?.color) await setTimeout(graceMs)
+    doubtful = true
+    note(await moveGate(deps.control, deps.readService))
+  }
+
+  async function seek(): Promise<void> {
+    if (seeking) return
+    seeking = true
+    let failing = false
+    for (let waitMs = firstRetryMs; role !== 'standby' && !fence; ) {
+      const changed = Promise.withResolvers<void>()
+      wake = changed.resolve
+      try {
+        await attempt()
+        failing = false
+      } catch (error) {
+        if (!failing) deps.logger.warn({ err: error }, 'cannot open the gate; trying on')
+        failing = true
+      }
+      if (fence) break
+      await Promise.race([setTimeout(waitMs, undefined, { ref: false }), changed.promise])
+      waitMs = Math.min(waitMs * 2, lastRetryMs)
+    }
+    seeking = false
+  }
+
+  return {
+    follow(next) {
+      if (next === role) return
+      role = next
+      doubtful = false
+      if (role === 'standby') drop()
+      wake()
+      void seek()
+    },
+    // Who cannot see that it is still ours has to begin anew, for the consumer has stopped.
+    refused: () => void check().catch(drop),
+    look,
+    fence: () => fence,
+  }
+}

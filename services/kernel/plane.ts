@@ -1,0 +1,225 @@
+// A plane: a database, a broker's virtual host, an HTTP port and a Service to follow. Each pod has two, of the same
+// code: what comes in through the preview plane stays in it.
+import { setTimeout } from 'node:timers/promises'
+import { exchange } from '@shop/events/envelope'
+import { inboxPruning, kernelAccounting } from './accounting.ts'
+import { createBus } from './bus.ts'
+import { type ClockworkItem, startClockwork } from './clockwork.ts'
+import { createConsumer } from './consumer.ts'
+import { createDatabase, type Database } from './database.ts'
+import { createGatekeeper } from './gate.ts'
+import { createHttp, drainHttp, type HttpServer } from './http.ts'
+import type { Subscription } from './inbox.ts'
+import { createMessages } from './messages.ts'
+import { type Migration, missingMigrations } from './migrate.ts'
+import { createOutbox, type Outbox } from './outbox.ts'
+import { createRelay } from './relay.ts'
+import { followService, type KubernetesApi } from './role.ts'
+import type { Identity, Logger, Metrics } from './telemetry.ts'
+
+export type PlaneName = 'live' | 'preview'
+
+/** What a service gives to the kernel, for one plane. */
+export interface Parts {
+  routes(app: HttpServer): void
+  subscriptions: Subscription[]
+  clockwork?: ClockworkItem[]
+  /** Sums of the service's own tables, for the audit. */
+  accounting(): Promise<Record<string, unknown>>
+  /** What the service knows of at most `limit` orders after this one, ascending by their ids. */
+  orders(
+    after: string | null,
+    limit: number,
+  ): Promise<{ orderId: string; [field: string]: unknown }[]>
+  close?(): Promise<void> | void
+}
+
+export interface PlaneKernel {
+  plane: PlaneName
+  database: Database
+  outbox: Outbox
+  logger: Logger
+  newId: () => string
+}
+
+export interface PlaneDeps {
+  plane: PlaneName
+  identity: Identity
+  logger: Logger
+  metrics: Metrics
+  api: KubernetesApi
+  namespace: string
+  /** The Service whose selector says which slot this plane belongs to. */
+  service: string
+  databaseUrl: string
+  amqpUrl: string
+  port: number
+  migrations: Migration[]
+  now: () => Date
+  newId: () => string
+  compose(kernel: PlaneKernel): Parts
+}
+
+export type Plane = ReturnType<typeof createPlane>
+
+/**
+ * Connections to Postgres. Nobody waits for a second one while holding a first, so whoever waits gets one.
+ * Live: 4 handlers, 1 relay and 2 for HTTP; 2 for readiness and the gate; 1 to LISTEN: 10 per pod at most. Those that
+ * are kept when nothing happens let a pod go on when the server has no more to give.
+ * Preview: 3 and 1, which is 4 at most and mostly none.
+ * 4 services with 2 slots of 2 pods, and one pod more of each service while a slot is rolled out: 20 × 14 = 280, below
+ * the server's 300 less those that it keeps for its superuser.
+ */
+const sizes = {
+  live: { pool: { max: 7, min: 2 }, control: { max: 2, min: 1 }, relay: {} },
+  preview: { pool: { max: 3 }, control: { max: 1 }, relay: { pollMs: 5_000, notifies: false } },
+}
+const migrationPollMs = 250
+const flushMs = 2_000
+
+export function createPlane(deps: PlaneDeps) {
+  const { plane, identity, metrics, now, newId } = deps
+  const { pool, control: controlPool, relay: relayOptions } = sizes[plane]
+  const logger = deps.logger.child({ plane })
+  const name = plane === 'live' ? identity.pod : `${identity.pod} ${plane}`
+  const database = createDatabase({ url: deps.databaseUrl, name, logger, pool })
+  // Apart from the others, so that busy handlers can neither hold up the gate nor make the pod look unready.
+  const control = createDatabase({ url: deps.databaseUrl, name, logger, pool: controlPool })
+  const bus = createBus({ url: deps.amqpUrl, name, exchange, logger })
+  const relay = createRelay({ database, bus, logger, metrics, pod: identity.pod, ...relayOptions })
+  const source = `/${identity.service}`
+  const outbox = createOutbox({ database, source, now, newId, onCommitted: relay.wake })
+  const parts = deps.compose({ plane, database, outbox, logger, newId })
+  const messages = createMessages({ database, outbox, service: identity.service })
+
+  let migrated = false
+  let ending = false
+
+  const onGateClosed = (): void => gatekeeper.refused()
+  const consumer = createConsumer({
+    bus,
+    queue: identity.service,
+    subscriptions: parts.subscriptions,
+    consumer: identity.service,
+    outbox,
+    logger,
+    metrics,
+    onGateClosed,
+  })
+  const follow = (): void => {
+    metrics.live.set(follower.role() === 'live' ? 1 : 0)
+    if (migrated) gatekeeper.follow(ending ? 'standby' : follower.role())
+  }
+  const follower = followService({
+    api: deps.api,
+    namespace: deps.namespace,
+    service: deps.service,
+    slot: identity,
+    logger,
+    now,
+    onChange: follow,
+  })
+  const gatekeeper = createGatekeeper({
+    database,
+    control,
+    slot: identity,
+    readService: follower.read,
+    logger,
+    onChange: (fence) => consumer.set(fence),
+  })
+  const clockwork = startClockwork({
+    items: [inboxPruning, ...(parts.clockwork ?? [])],
+    outbox,
+    fence: gatekeeper.fence,
+    logger,
+    onGateClosed,
+  })
+
+  const role = () => (gatekeeper.fence() ? 'live' : follower.role())
+  const http = createHttp({
+    identity,
+    plane,
+    logger,
+    metrics,
+    keepAlive: () => role() === 'live' && !ending,
+  })
+  http.after(() => parts.routes(http))
+
+  return {
+    messages,
+
+    /** Listens, and takes part in the plane once its migrations are there. */
+    async start(): Promise<void> {
+      await http.listen({ host: '0.0.0.0', port: deps.port })
+      await waitForMigrations(control, deps.migrations, logger)
+      migrated = true
+      follow()
+    },
+
+    checks: async () => ({
+      database: await control.query('SELECT 1').then(
+        () => true,
+        () => false,
+      ),
+      migrations: migrated,
+      broker: bus.connected(),
+    }),
+
+    async report() {
+      // First, for a consumer whose gate is another's by now does not count.
+      const gate = await gatekeeper.look()
+      const consuming = gatekeeper.fence() !== null && consumer.active()
+      return {
+        role: role(),
+        epoch: consumer.epoch(),
+        consuming,
+        consumers: consuming ? 1 : 0,
+        inFlight: consumer.inFlight(),
+        since: follower.since().toISOString(),
+        gate,
+      }
+    },
+
+    async accounting(): Promise<Record<string, unknown>> {
+      const [kernel, own] = await Promise.all([
+        kernelAccounting({ database, bus }, identity.service),
+        parts.accounting(),
+      ])
+      return { plane, service: identity.service, ...kernel, own }
+    },
+
+    orders: parts.orders,
+
+    /** Finishes what it holds, sends what is in the outbox, and closes. */
+    async close(): Promise<void> {
+      ending = true
+      if (migrated) follow()
+      await Promise.all([consumer.close(), clockwork.close(), drainHttp(http)])
+      follower.close()
+      await relay.flush(flushMs)
+      await relay.close()
+      await parts.close?.()
+      await bus.close()
+      await Promise.all([database.close(), control.close()])
+    },
+  }
+}
+
+/** The Job may come later than the pod, and the database later than both. */
+async function waitForMigrations(
+  database: Database,
+  expected: Migration[],
+  logger: Logger,
+): Promise<void> {
+  let told = ''
+  for (;;) {
+    const waiting = await missingMigrations(database, expected).then(
+      (missing) => (missing.length === 0 ? '' : `migrations: ${missing.join(', ')}`),
+      (error: Error) => `the database: ${error.message}`,
+    )
+    if (waiting === '') return
+    if (waiting !== told) logger.info(`waiting for ${waiting}`)
+    told = waiting
+    await setTimeout(migrationPollMs)
+  }
+}

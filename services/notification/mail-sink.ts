@@ -1,0 +1,36 @@
+// The preview plane's mail: composed like any other, kept in a table, sent to nobody.
+import type { Queries } from '@shop/kernel/database'
+import { createTransport } from 'nodemailer'
+import type { Mailer } from './mailer.ts'
+
+export interface KeptMail {
+  messageId: string
+  to: string
+  /** The whole mail with its headers. */
+  message: string
+  keptAt: Date
+}
+
+export function createMailSink(db: Queries, from: string): Mailer {
+  const transport = createTransport({ streamTransport: true, buffer: true })
+  return {
+    async send(mail) {
+      const { message } = await transport.sendMail({ from, ...mail })
+      await db.query('INSERT INTO mail_sink (message_id, recipient, message) VALUES ($1, $2, $3)', [
+        mail.messageId,
+        mail.to,
+        String(message),
+      ])
+    },
+    close: () => transport.close(),
+  }
+}
+
+/** Mails with one of these ids, oldest first. */
+export async function findKeptMails(db: Queries, messageIds: string[]): Promise<KeptMail[]> {
+  return db.query<KeptMail>(
+    `SELECT message_id AS "messageId", recipient AS "to", message, kept_at AS "keptAt"
+     FROM mail_sink WHERE message_id = ANY($1::text[]) ORDER BY position`,
+    [messageIds],
+  )
+}

@@ -1,0 +1,135 @@
+// What must hold for each order, whatever happened to pods, broker and databases; pure.
+export const services = ['order', 'inventory', 'payment', 'notification'] as const
+export type Service = (typeof services)[number]
+
+/** What the four services say about one order, in their own words. */
+export interface Facts {
+  order: { status: string } | null
+  inventory: { status: string } | null
+  /** `captures` and `refunds` are the provider's. */
+  payment: { status: string; captures: number; refunds: number } | null
+  notifications: { outcome: string; sent: boolean }[]
+}
+
+/**
+ * What makes a finding harmless: nothing at all; that the order moved while the services were being read; that
+ * messages wait for a service, which then still has to act; or that messages wait anywhere.
+ */
+export type Excuse = 'nothing' | 'moving' | 'anywhere' | Service
+
+export interface Finding {
+  rule: string
+  excuse: Excuse
+}
+
+export const rules = {
+  unknownOrder: 'unknown to the order service',
+  unknownState: 'in a state that nobody knows',
+  stuck: 'open, and nothing waits for it',
+  capturedTwice: 'captured more than once',
+  refundedTwice: 'refunded more often than captured',
+  paperCapture: 'captured by the books, not by the provider',
+  notCaptured: 'confirmed without a capture',
+  confirmedRefunded: 'confirmed, and refunded',
+  stockLost: 'confirmed, and its stock was given away',
+  notSold: 'confirmed, and its stock is not sold',
+  soldOpen: 'sold before it was confirmed',
+  moneyKept: 'cancelled, and the money was kept',
+  stockKept: 'cancelled, and the stock was kept',
+  moneyTaken: 'rejected, and money was taken',
+  stockTaken: 'rejected, and stock was taken',
+  notNotified: 'not notified of its outcome',
+  wrongNotification: 'notified of another outcome',
+} as const
+
+const outcomes = ['confirmed', 'rejected', 'cancelled']
+
+const finding = (excuse: Excuse, rule: string): Finding => ({ rule, excuse })
+
+/** The service whose turn it is with an open order. */
+const turn = ({ inventory, payment }: Facts): Service => {
+  if (!inventory) return 'inventory'
+  if (inventory.status !== 'reserved') return 'order'
+  return !payment || payment.status === 'intended' ? 'payment' : 'order'
+}
+
+const judgeOpen = (facts: Facts): Finding[] => [
+  finding(turn(facts), rules.stuck),
+  ...(facts.inventory?.status === 'sold' ? [finding('anywhere', rules.soldOpen)] : []),
+  ...(facts.notifications.length > 0 ? [finding('anywhere', rules.wrongNotification)] : []),
+]
+
+const judgeConfirmed = ({ inventory, payment }: Facts): Finding[] => [
+  ...(payment && payment.refunds > 0
+    ? [finding('nothing', rules.confirmedRefunded)]
+    : payment?.captures
+      ? []
+      : [finding('moving', rules.notCaptured)]),
+  ...(inventory === null ? [finding('moving', rules.stockLost)] : []),
+  ...(inventory?.status === 'reserved' ? [finding('inventory', rules.notSold)] : []),
+  ...(inventory && !['reserved', 'sold'].includes(inventory.status)
+    ? [finding('nothing', rules.stockLost)]
+    : []),
+]
+
+const judgeCancelled = ({ inventory, payment }: Facts): Finding[] => [
+  ...(payment && (payment.captures > payment.refunds || payment.status === 'intended')
+    ? [finding('payment', rules.moneyKept)]
+    : []),
+  ...(inventory?.status === 'reserved' ? [finding('inventory', rules.stockKept)] : []),
+  ...(inventory?.status === 'sold' ? [finding('nothing', rules.stockKept)] : []),
+]
+
+const judgeRejected = ({ inventory, payment }: Facts): Finding[] => [
+  ...(payment && payment.captures > 0 ? [finding('nothing', rules.moneyTaken)] : []),
+  ...(inventory && ['reserved', 'sold'].includes(inventory.status)
+    ? [finding('nothing', rules.stockTaken)]
+    : []),
+]
+
+const judgeNotifications = (status: string, { notifications }: Facts): Finding[] => [
+  ...(notifications.some(({ outcome }) => outcome !== status)
+    ? [finding('nothing', rules.wrongNotification)]
+    : []),
+  ...(notifications.some(({ outcome, sent }) => outcome === status && sent)
+    ? []
+    : [finding('notification', rules.notNotified)]),
+]
+
+const judgeMoney = ({ payment }: Facts): Finding[] =>
+  payment
+    ? [
+        ...(payment.captures > 1 ? [finding('nothing', rules.capturedTwice)] : []),
+        ...(payment.refunds > payment.captures ? [finding('nothing', rules.refundedTwice)] : []),
+        ...(payment.status === 'captured' && payment.captures === 0
+          ? [finding('nothing', rules.paperCapture)]
+          : []),
+      ]
+    : []
+
+const judgeState = (status: string, facts: Facts): Finding[] => {
+  switch (status) {
+    case 'placed':
+    case 'reserved':
+      return judgeOpen(facts)
+    case 'confirmed':
+      return judgeConfirmed(facts)
+    case 'cancelled':
+      return judgeCancelled(facts)
+    case 'rejected':
+      return judgeRejected(facts)
+    default:
+      return [finding('nothing', rules.unknownState)]
+  }
+}
+
+/** All that is not as it must be, each with what would excuse it. */
+export const judge = (facts: Facts): Finding[] => {
+  const { order } = facts
+  if (!order) return [finding('moving', rules.unknownOrder), ...judgeMoney(facts)]
+  return [
+    ...judgeMoney(facts),
+    ...judgeState(order.status, facts),
+    ...(outcomes.includes(order.status) ? judgeNotifications(order.status, facts) : []),
+  ]
+}

@@ -1,0 +1,165 @@
+import { randomUUIDv7 } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import type { Group, Line } from './merge.ts'
+import { rules, type Service } from './rules.ts'
+import { type Accounts, readAccounts, sumUp } from './sum.ts'
+
+/** Long after the orders of these tests were placed. */
+const began = Date.now() + 60_000
+
+const account = (own: object, changes: object = {}) => ({
+  outbox: { waiting: 0, failing: 0 },
+  queued: 0,
+  dead: 0,
+  retrying: 0,
+  parked: 0,
+  duplicatesRefused: 0,
+  byEpoch: [{ epoch: 1, color: 'blue', revision: 'r1', handled: 3 }],
+  own,
+  ...changes,
+})
+
+const mug = { sku: 'mug', initial: 10, available: 7, reserved: 1, sold: 2, released: 4 }
+const orders = { accepted: 4, confirmed: 2, rejected: 0, cancelled: 1, open: 1 }
+
+const accounts = (changes: Partial<Record<Service, object>> = {}, own: object = {}): Accounts =>
+  readAccounts({
+    order: account({ ...orders, ...own }, changes.order),
+    inventory: account({ stock: [mug] }, changes.inventory),
+    payment: account({ captures: 2, refunds: 0 }, changes.payment),
+    notification: account({ sent: 3, repeats: 1 }, changes.notification),
+  })
+
+async function* groups(...all: Group<Service>[]): AsyncGenerator<Group<Service>, void> {
+  yield* all
+}
+
+const group = (lines: Partial<Record<Service, Omit<Line, 'orderId'>[]>>): Group<Service> => {
+  const orderId = randomUUIDv7()
+  const of = (service: Service): Line[] => (lines[service] ?? []).map((l) => ({ orderId, ...l }))
+  return {
+    orderId,
+    lines: {
+      order: of('order'),
+      inventory: of('inventory'),
+      payment: of('payment'),
+      notification: of('notification'),
+    },
+  }
+}
+
+/** Confirmed, and nobody was told. */
+const silent = () =>
+  group({
+    order: [{ status: 'confirmed' }],
+    inventory: [{ status: 'sold' }],
+    payment: [{ status: 'captured', captures: 1, refunds: 0 }],
+  })
+
+describe('sumUp', () => {
+  it('adds up what the services say', async () => {
+    const sum = await sumUp(
+      accounts({ payment: { parked: 2, duplicatesRefused: 5 } }),
+      groups(),
+      began,
+    )
+    expect(sum).toMatchObject({
+      balanced: true,
+      orders,
+      captures: 2,
+      refunds: 0,
+      notifications: 3,
+      notificationRepeats: 1,
+      stock: { initial: 10, reserved: 1, released: 4, sold: 2, available: 7 },
+      outbox: 0,
+      queued: 0,
+      parked: 2,
+      duplicatesRefused: 5,
+      violations: [],
+    })
+    expect(sum.byEpoch).toContainEqual({
+      service: 'payment',
+      epoch: 1,
+      color: 'blue',
+      revision: 'r1',
+      handled: 3,
+    })
+  })
+
+  it('names the orders of a violation, the first hundred of them', async () => {
+    const all = Array.from({ length: 150 }, silent)
+    const { balanced, violations } = await sumUp(accounts(), groups(...all), began)
+    expect(balanced).toBe(false)
+    expect(violations).toEqual([
+      { rule: rules.notNotified, count: 150, orders: all.slice(0, 100).map((one) => one.orderId) },
+    ])
+  })
+
+  it('finds orders that do not add up', async () => {
+    const { violations } = await sumUp(accounts({}, { accepted: 5 }), groups(), began)
+    expect(violations.map(({ rule }) => rule)).toEqual([
+      'accepted orders are not confirmed, rejected, cancelled or open',
+    ])
+  })
+
+  it('finds stock that came from nowhere', async () => {
+    const wrong = account({ stock: [{ ...mug, available: 8 }] })
+    const { violations } = await sumUp(accounts({ inventory: wrong }), groups(), began)
+    expect(violations.map(({ rule }) => rule)).toEqual([
+      'stock of mug is not available, reserved or sold',
+    ])
+  })
+})
+
+describe('what excuses a finding', () => {
+  const violated = async (of: Accounts, group: Group<Service>, since = began): Promise<string[]> =>
+    (await sumUp(of, groups(group), since)).violations.map(({ rule }) => rule)
+
+  it.each<[string, Partial<Record<Service, object>>]>([
+    ['an event in any outbox', { payment: { outbox: { waiting: 1, failing: 0 } } }],
+    ['a message in its queue', { notification: { queued: 1 } }],
+    ['a dead letter', { notification: { dead: 1 } }],
+    ['a retry', { notification: { retrying: 1 } }],
+    ['a message at hand', { notification: { inFlight: 1 } }],
+    ['a parked message', { notification: { parked: 1 } }],
+  ])('%s, of the service whose turn it is', async (_, changes) => {
+    expect(await violated(accounts(changes), silent())).toEqual([])
+  })
+
+  it('but not messages that wait for another service', async () => {
+    const busy = accounts({ inventory: { queued: 9, retrying: 9, parked: 9 } })
+    expect(await violated(busy, silent())).toEqual([rules.notNotified])
+  })
+
+  it('a parked message explains one order only', async () => {
+    const parked = accounts({ notification: { parked: 1 } })
+    const { violations } = await sumUp(parked, groups(silent(), silent()), began)
+    expect(violations[0]?.count).toBe(2)
+  })
+
+  it('an order that was placed or settled while the services were read', async () => {
+    expect(await violated(accounts(), silent(), Date.now())).toEqual([])
+    const settled = silent()
+    settled.lines.order[0] = {
+      ...(settled.lines.order[0] as Line),
+      settledAt: new Date(began + 5).toISOString(),
+    }
+    expect(await violated(accounts(), settled)).toEqual([])
+  })
+
+  it('but nothing excuses a second capture', async () => {
+    const twice = silent()
+    twice.lines.payment[0] = { ...(twice.lines.payment[0] as Line), captures: 2 }
+    const busy = accounts({ notification: { queued: 9 }, payment: { queued: 9, parked: 9 } })
+    expect(await violated(busy, twice, Date.now())).toEqual([rules.capturedTwice])
+  })
+})
+
+describe('readAccounts', () => {
+  it('says what is missing, and where', () => {
+    const { order, inventory, payment } = accounts()
+    expect(() => readAccounts({ order, inventory, payment, notification: {} })).toThrow(
+      /notification\.outbox/,
+    )
+  })
+})

@@ -1,0 +1,210 @@
+// The sum of what the services account for, and where it does not add up.
+import { z } from 'zod'
+import type { Group, Line } from './merge.ts'
+import { type Excuse, type Facts, judge, type Service, services } from './rules.ts'
+
+const count = z.int().nonnegative()
+
+/** What each service says at `GET /accounting`, as far as it is read here. */
+const account = z.looseObject({
+  outbox: z.looseObject({ waiting: count }),
+  queued: count,
+  dead: count,
+  retrying: count,
+  parked: count,
+  duplicatesRefused: count,
+  /** Only there when whoever collected it has asked the pods as well. */
+  inFlight: count.default(0),
+  byEpoch: z.array(
+    z.looseObject({
+      epoch: z.int().nullable(),
+      color: z.string().nullable(),
+      revision: z.string().nullable().default(null),
+      handled: count,
+    }),
+  ),
+})
+
+const stock = z.looseObject({
+  sku: z.string(),
+  initial: z.int(),
+  available: z.int(),
+  reserved: z.int(),
+  sold: z.int(),
+  released: z.int(),
+})
+
+const own = {
+  order: z.looseObject({
+    accepted: count,
+    confirmed: count,
+    rejected: count,
+    cancelled: count,
+    open: count,
+  }),
+  inventory: z.looseObject({ stock: z.array(stock) }),
+  payment: z.looseObject({ captures: count, refunds: count }),
+  notification: z.looseObject({ sent: count, repeats: count }),
+}
+
+const accountsSchema = z.object({
+  order: account.extend({ own: own.order }),
+  inventory: account.extend({ own: own.inventory }),
+  payment: account.extend({ own: own.payment }),
+  notification: account.extend({ own: own.notification }),
+})
+
+export type Accounts = z.infer<typeof accountsSchema>
+
+/** Checks what the services said; throws what is missing, and where. */
+export const readAccounts = (documents: Record<Service, unknown>): Accounts => {
+  const read = accountsSchema.safeParse(documents)
+  if (!read.success) throw new Error(z.prettifyError(read.error))
+  return read.data
+}
+
+export interface Violation {
+  rule: string
+  /** How many orders, and the first of their ids. */
+  count: number
+  orders: string[]
+}
+
+const idsShown = 100
+/** An order that moved so shortly before the reading may have a message on its way that nobody counts. */
+const freshMs = 2_000
+
+/** When an order was placed, by its UUIDv7. */
+const placedAt = (orderId: string): number =>
+  Number.parseInt(orderId.replace('-', '').slice(0, 12), 16)
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '')
+const number = (value: unknown): number => (typeof value === 'number' ? value : 0)
+
+const factsOf = ({ lines }: Group<Service>): Facts => {
+  const [order] = lines.order
+  const [inventory] = lines.inventory
+  const [payment] = lines.payment
+  return {
+    order: order ? { status: text(order.status) } : null,
+    inventory: inventory ? { status: text(inventory.status) } : null,
+    payment: payment
+      ? {
+          status: text(payment.status),
+          captures: number(payment.captures),
+          refunds: number(payment.refunds),
+        }
+      : null,
+    notifications: lines.notification.map(({ outcome, sent }) => ({
+      outcome: text(outcome),
+      sent: sent === true,
+    })),
+  }
+}
+
+/** Whether the order moved since shortly before `began`; the order service may say when it was settled. */
+const isFresh = (orderId: string, order: Line | undefined, began: number): boolean =>
+  placedAt(orderId) >= began - freshMs || Date.parse(text(order?.settledAt)) >= began - freshMs
+
+/** Whether messages that wait explain what was found about so many orders. */
+const excuses = (accounts: Accounts): ((excuse: Excuse, orders: number) => boolean) => {
+  const outbox = services.reduce((sum, name) => sum + accounts[name].outbox.waiting, 0)
+  const before = (name: Service): number => {
+    const { queued, dead, retrying, inFlight } = accounts[name]
+    return queued + dead + retrying + inFlight
+  }
+  const anywhere = outbox + services.reduce((sum, name) => sum + before(name), 0)
+  return (excuse, orders) => {
+    if (excuse === 'nothing' || excuse === 'moving') return false
+    if (excuse === 'anywhere') return anywhere > 0
+    // One parked message explains one order at most.
+    return outbox + before(excuse) > 0 || orders <= accounts[excuse].parked
+  }
+}
+
+/** Reads all orders once, and keeps only what it has to tell about them. `began`: before the services were asked. */
+const findViolations = async (
+  accounts: Accounts,
+  groups: AsyncIterable<Group<Service>>,
+  began: number,
+): Promise<Violation[]> => {
+  const found = new Map<string, Violation & { excuse: Excuse }>()
+  for await (const group of groups) {
+    const fresh = isFresh(group.orderId, group.lines.order[0], began)
+    for (const { rule, excuse } of judge(factsOf(group))) {
+      if (fresh && excuse !== 'nothing') continue
+      const key = `${rule} ${excuse}`
+      const violation = found.get(key) ?? { rule, count: 0, orders: [], excuse }
+      violation.count += 1
+      if (violation.orders.length < idsShown) violation.orders.push(group.orderId)
+      found.set(key, violation)
+    }
+  }
+  const isExcused = excuses(accounts)
+  return [...found.values()]
+    .filter(({ excuse, count }) => !isExcused(excuse, count))
+    .map(({ rule, count, orders }) => ({ rule, count, orders }))
+}
+
+const findWrongSums = ({ order, inventory }: Accounts): Violation[] => {
+  const { accepted, confirmed, rejected, cancelled, open } = order.own
+  const wrong = (rule: string): Violation => ({ rule, count: 0, orders: [] })
+  return [
+    ...(accepted === confirmed + rejected + cancelled + open
+      ? []
+      : [wrong('accepted orders are not confirmed, rejected, cancelled or open')]),
+    ...inventory.own.stock
+      .filter(
+        ({ initial, available, reserved, sold }) =>
+          available < 0 || initial !== available + reserved + sold,
+      )
+      .map(({ sku }) => wrong(`stock of ${sku} is not available, reserved or sold`)),
+  ]
+}
+
+/** The document of `shopctl audit --json`, less its version. */
+export const sumUp = async (
+  accounts: Accounts,
+  groups: AsyncIterable<Group<Service>>,
+  began: number,
+) => {
+  const violations = [
+    ...findWrongSums(accounts),
+    ...(await findViolations(accounts, groups, began)),
+  ]
+  const { accepted, confirmed, rejected, cancelled, open } = accounts.order.own
+  const total = (of: (account: Accounts[Service]) => number): number =>
+    services.reduce((sum, name) => sum + of(accounts[name]), 0)
+  const pieces = (of: 'initial' | 'reserved' | 'released' | 'sold' | 'available'): number =>
+    accounts.inventory.own.stock.reduce((sum, one) => sum + one[of], 0)
+  return {
+    balanced: violations.length === 0,
+    orders: { accepted, confirmed, rejected, cancelled, open },
+    captures: accounts.payment.own.captures,
+    refunds: accounts.payment.own.refunds,
+    notifications: accounts.notification.own.sent,
+    notificationRepeats: accounts.notification.own.repeats,
+    stock: {
+      initial: pieces('initial'),
+      reserved: pieces('reserved'),
+      released: pieces('released'),
+      sold: pieces('sold'),
+      available: pieces('available'),
+    },
+    outbox: total(({ outbox }) => outbox.waiting),
+    queued: total(({ queued, dead }) => queued + dead),
+    retrying: total(({ retrying }) => retrying),
+    parked: total(({ parked }) => parked),
+    duplicatesRefused: total(({ duplicatesRefused }) => duplicatesRefused),
+    byEpoch: services.flatMap((service) =>
+      accounts[service].byEpoch.map(({ epoch, color, revision, handled }) => ({
+        service,
+        epoch,
+        color,
+        revision,
+        handled,
+      })),
+    ),
+    violations,
+  }
+}

@@ -1,0 +1,69 @@
+// A service as small as can be in a process of its own, for crash.test.ts to kill: it does one thing, and counts it.
+import { randomUUIDv7 } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
+import { contract, draft } from '@shop/events/envelope'
+import { createBus } from '@shop/kernel/bus'
+import { createConsumer } from '@shop/kernel/consumer'
+import { createDatabase } from '@shop/kernel/database'
+import { on } from '@shop/kernel/inbox'
+import { createOutbox } from '@shop/kernel/outbox'
+import { createRelay } from '@shop/kernel/relay'
+import { continueTrace, createLogger, createMetrics } from '@shop/kernel/telemetry'
+import { z } from 'zod'
+
+const env = z
+  .object({
+    DATABASE_URL: z.string(),
+    AMQP_URL: z.string(),
+    EXCHANGE: z.string(),
+    QUEUE: z.string(),
+  })
+  .parse(process.env)
+const thingDone = contract('thing.done.v1', z.object({ n: z.int() }))
+
+const pod = `crash-${process.pid}`
+const identity = { service: env.QUEUE, color: 'blue', version: 'v1', revision: 'r1', pod }
+const logger = createLogger(identity, 'warn')
+const metrics = createMetrics(identity)
+const database = createDatabase({ url: env.DATABASE_URL, name: pod, logger })
+const bus = createBus({ url: env.AMQP_URL, name: pod, exchange: env.EXCHANGE, logger })
+const relay = createRelay({ database, bus, logger, metrics, pod })
+const outbox = createOutbox({
+  database,
+  source: '/test',
+  now: () => new Date(),
+  newId: () => randomUUIDv7(),
+  onCommitted: relay.wake,
+})
+const counting = on(thingDone, {
+  async handle(tx, { data: { n } }) {
+    await tx.query('INSERT INTO effects VALUES ($1)', [n])
+    return []
+  },
+})
+const consumer = createConsumer({
+  bus,
+  queue: env.QUEUE,
+  subscriptions: [counting],
+  consumer: env.QUEUE,
+  outbox,
+  logger,
+  metrics,
+  onGateClosed: () => {},
+})
+const { transaction } = database
+consumer.set({
+  epoch: 1,
+  color: 'blue',
+  revision: 'r1',
+  transaction: (work) => transaction(work),
+})
+while (!bus.connected() || !consumer.active()) await setTimeout(10)
+
+// As a client that asks again with the same key, since it has not heard from us.
+await outbox.transaction(continueTrace(undefined), async (tx) => {
+  const first = await tx.query(
+    `INSERT INTO wishes (key) VALUES ('the only one') ON CONFLICT DO NOTHING RETURNING key`,
+  )
+  return { result: null, events: first.map(() => draft(thingDone, 'the-thing', { n: 1 })) }
+})

@@ -1,0 +1,339 @@
+// The gate on a real Postgres: whose transactions commit, in which order, and what cannot stop it.
+import { setTimeout } from 'node:timers/promises'
+import type { Database, Transaction } from '@shop/kernel/database'
+import {
+  createFence,
+  createGatekeeper,
+  type Fence,
+  type Gatekeeper,
+  moveGate,
+  readGate,
+} from '@shop/kernel/gate'
+import { migrate, readMigrations } from '@shop/kernel/migrate'
+import type { Slot } from '@shop/kernel/role'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createSchema, logger, openDatabase } from './infrastructure.ts'
+
+const blue: Slot = { color: 'blue', revision: 'b1' }
+const green: Slot = { color: 'green', revision: 'g1' }
+
+const migrations = await readMigrations(new URL('../order/migrations/', import.meta.url))
+
+/** A database with a gate, a table for effects, and a Service that names a slot. */
+async function createScene() {
+  const url = await createSchema()
+  const connect = () => openDatabase(url)
+  const database = connect()
+  await migrate(url, migrations)
+  await database.query('CREATE TABLE effects (epoch int, n serial)')
+  let named: Slot | null = null
+  let read = async () => named
+
+  function startPod(slot: Slot) {
+    const [own, control] = [connect(), connect()]
+    const fences: (number | null)[] = []
+    const keeper: Gatekeeper = createGatekeeper({
+      database: own,
+      control,
+      slot,
+      readService: () => read(),
+      logger,
+      onChange: (fence) => fences.push(fence?.epoch ?? null),
+    })
+    onTestFinished(() => keeper.follow('standby'))
+    return { keeper, fences }
+  }
+
+  return {
+    database,
+    connect,
+    startPod,
+    readService: () => read(),
+    select: (slot: Slot | null) => {
+      named = slot
+    },
+    setApi: (next: () => Promise<Slot | null>) => {
+      read = next
+    },
+    gate: () => readGate(database),
+    effects: async () =>
+      (await database.query<{ epoch: number }>('SELECT epoch FROM effects ORDER BY n')).map(
+        ({ epoch }) => epoch,
+      ),
+  }
+}
+
+const effect = (fence: Fence, work: (tx: Transaction) => Promise<void> = async () => {}) =>
+  fence.transaction(async (tx) => {
+    await tx.query('INSERT INTO effects VALUES ($1)', [fence.epoch])
+    await work(tx)
+  })
+
+const untilFence = (keeper: Gatekeeper): Promise<Fence> =>
+  vi.waitFor(
+    () => {
+      const fence = keeper.fence()
+      if (!fence) throw new Error('no fence')
+      return fence
+    },
+    { timeout: 10_000, interval: 5 },
+  )
+
+/** Begins an effect and then stands still for as long as a frozen process would; never rejects. */
+async function freeze(fence: Fence): Promise<{ outcome: Promise<unknown>; thaw: () => void }> {
+  const [begun, thawed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const outcome = effect(fence, async () => {
+    begun.resolve()
+    await thawed.promise
+  }).catch((error: Error) => error)
+  onTestFinished(() => thawed.resolve())
+  await begun.promise
+  return { outcome, thaw: thawed.resolve }
+}
+
+const lockedAlone = (database: Database, work: (tx: Transaction) => Promise<void>) =>
+  database.transaction(async (tx) => {
+    await tx.query("SELECT pg_advisory_xact_lock(7316, 'release_gate'::regclass::oid::integer)")
+    await work(tx)
+  })
+
+const untilWaitedFor = (database: Database) =>
+  vi.waitFor(
+    async () => {
+      const waiting = await database.query(
+        `SELECT FROM pg_locks WHERE classid = 7316 AND objid = 'release_gate'::regclass::oid
+           AND NOT granted`,
+      )
+      expect(waiting).toHaveLength(1)
+    },
+    { timeout: 5_000, interval: 5 },
+  )
+
+describe('a fence', () => {
+  it('sees what was committed while it waited for the lock', async () => {
+    const { database, connect, effects } = await createScene()
+    const set = (tx: Transaction, epoch: number) =>
+      tx.query("UPDATE release_gate SET epoch = $1, color = 'blue', revision = 'b1'", [epoch])
+    await database.transaction((tx) => set(tx, 1))
+    const [first, second] = [1, 2].map((epoch) => createFence(connect(), blue, epoch)) as [
+      Fence,
+      Fence,
+    ]
+    await effect(first)
+    let waiting: Promise<unknown>[] = []
+    await lockedAlone(database, async (tx) => {
+      waiting = [first, second].map((fence) => effect(fence).catch((error: Error) => error))
+      await setTimeout(100)
+      await set(tx, 2)
+    })
+    expect(await waiting[0]).toMatchObject({ name: 'GateClosed' })
+    expect(await waiting[1]).toBeUndefined()
+    expect(await effects()).toEqual([1, 2])
+  })
+
+  it('refuses an epoch that is over, also when its slot has come back', async () => {
+    const { database, connect, select, readService, effects } = await createScene()
+    const fences: Fence[] = []
+    for (const slot of [blue, green, blue]) {
+      select(slot)
+      const { epoch } = await moveGate(database, readService)
+      fences.push(createFence(connect(), slot, epoch))
+    }
+    const [first, second, third] = fences as [Fence, Fence, Fence]
+    const work = vi.fn()
+    await expect(first.transaction(work)).rejects.toMatchObject({ name: 'GateClosed' })
+    await expect(second.transaction(work)).rejects.toMatchObject({ name: 'GateClosed' })
+    expect(work).not.toHaveBeenCalled()
+    await effect(third)
+    expect(await effects()).toEqual([3])
+  })
+
+  it('does not keep its connection from others after a refusal', async () => {
+    const { database, select, readService } = await createScene()
+    select(blue)
+    await moveGate(database, readService)
+    const fence = createFence(database, green, 1)
+    for (let n = 0; n < 20; n++) {
+      await expect(fence.transaction(async () => {})).rejects.toMatchObject({ name: 'GateClosed' })
+    }
+    expect(await database.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
+  })
+})
+
+describe('the gate', () => {
+  it('is what the Service is, with one epoch per change', async () => {
+    const { startPod, select, gate } = await createScene()
+    const pods = { blue: startPod(blue), green: startPod(green) }
+    select(blue)
+    pods.blue.keeper.follow('live')
+    pods.green.keeper.follow('standby')
+    expect((await untilFence(pods.blue.keeper)).epoch).toBe(1)
+    select(green)
+    pods.green.keeper.follow('live')
+    expect((await untilFence(pods.green.keeper)).epoch).toBe(2)
+    // The other one has not heard of it yet: what it does is refused, and it lets go.
+    await expect(effect(pods.blue.keeper.fence() as Fence)).rejects.toThrow('epoch 1 is over')
+    await pods.blue.keeper.look()
+    expect(pods.blue.keeper.fence()).toBeNull()
+    pods.blue.keeper.follow('standby')
+    expect(await gate()).toEqual({ epoch: 2, ...green })
+    expect([pods.blue.fences, pods.green.fences]).toEqual([[1, null], [2]])
+  })
+
+  it('has no commit of an old epoch after one of a new epoch', async () => {
+    const { startPod, select, effects } = await createScene()
+    const pods = [startPod(blue), startPod(green)].map((pod, index) => ({ ...pod, index }))
+    let ended = false
+    const working = pods.map(async ({ keeper }) => {
+      while (!ended) {
+        const fence = keeper.fence()
+        if (fence) await effect(fence).catch(() => keeper.refused())
+        else await setTimeout(1)
+      }
+    })
+    for (let turn = 0; turn < 10; turn++) {
+      const [next, other] = turn % 2 === 0 ? pods : [...pods].reverse()
+      select(turn % 2 === 0 ? blue : green)
+      next?.keeper.follow('live')
+      // The other one hears of it late, or first hears again of what is no more.
+      const late = setTimeout(turn * 5).then(() => other?.keeper.follow('standby'))
+      await vi.waitFor(() => expect(next?.keeper.fence()?.epoch).toBe(turn + 1), {
+        timeout: 5_000,
+        interval: 2,
+      })
+      await Promise.all([late, setTimeout(30)])
+    }
+    ended = true
+    await Promise.all(working)
+    const epochs = await effects()
+    expect(epochs).toEqual(epochs.toSorted((one, other) => one - other))
+    expect(new Set(epochs).size).toBe(10)
+  })
+
+  it('is not moved by a pod that was told of its turn too late', async () => {
+    const { startPod, select, gate } = await createScene()
+    const [one, other] = [startPod(blue), startPod(green)]
+    select(green)
+    other.keeper.follow('live')
+    await untilFence(other.keeper)
+    one.keeper.follow('live')
+    await setTimeout(500)
+    expect(one.keeper.fence()).toBeNull()
+    expect(await gate()).toEqual({ epoch: 1, ...green })
+    // Until it is its turn indeed, of which it need not be told again.
+    select(blue)
+    expect((await untilFence(one.keeper)).epoch).toBe(2)
+  })
+
+  it('begins one epoch when all pods of a slot want it at once', async () => {
+    const { startPod, select, gate } = await createScene()
+    select(blue)
+    const pods = Array.from({ length: 5 }, () => startPod(blue))
+    for (const { keeper } of pods) keeper.follow('live')
+    const fences = await Promise.all(pods.map(({ keeper }) => untilFence(keeper)))
+    expect(fences.map(({ epoch }) => epoch)).toEqual([1, 1, 1, 1, 1])
+    expect(await gate()).toEqual({ epoch: 1, ...blue })
+  })
+
+  it('stays as it is while the Service names nobody', async () => {
+    const { database, select, readService, gate } = await createScene()
+    select(blue)
+    await moveGate(database, readService)
+    select(null)
+    expect(await moveGate(database, readService)).toEqual({ epoch: 1, ...blue })
+    expect(await gate()).toEqual({ epoch: 1, ...blue })
+  })
+
+  it('passes on within a second when its holder is frozen, who then commits nothing', async () => {
+    const { database, startPod, select, effects } = await createScene()
+    const [one, other] = [startPod(blue), startPod(green)]
+    select(blue)
+    one.keeper.follow('live')
+    const old = await untilFence(one.keeper)
+    const frozen = await Promise.all([freeze(old), freeze(old), freeze(old)])
+    select(green)
+    const start = performance.now()
+    other.keeper.follow('live')
+    // Who comes while the lock is waited for is not to blame, and is not cut off.
+    await untilWaitedFor(database)
+    await effect(old)
+    await effect(await untilFence(other.keeper))
+    expect(performance.now() - start).toBeLessThan(1_000)
+    for (const { thaw } of frozen) thaw()
+    expect(await Promise.all(frozen.map(({ outcome }) => outcome))).toEqual(
+      frozen.map(() => expect.any(Error)),
+    )
+    expect(await effects()).toEqual([1, 2])
+  })
+
+  it('passes on when a pod froze in the middle of moving it', async () => {
+    const { database, startPod, select, gate } = await createScene()
+    const frozen = moveGate(database, async () => {
+      await setTimeout(6_000)
+      return blue
+    }).catch((error: Error) => error)
+    await setTimeout(50)
+    select(green)
+    const { keeper } = startPod(green)
+    keeper.follow('live')
+    expect((await untilFence(keeper)).epoch).toBe(1)
+    expect(await frozen).toBeInstanceOf(Error)
+    expect(await gate()).toEqual({ epoch: 1, ...green })
+  })
+
+  it('is taken over by a pod that starts without the API server', async () => {
+    const { database, startPod, select, readService, setApi } = await createScene()
+    select(blue)
+    await moveGate(database, readService)
+    setApi(() => Promise.reject(new Error('the API server does not answer')))
+    const [one, other] = [startPod(blue), startPod(green)]
+    one.keeper.follow('unknown')
+    other.keeper.follow('unknown')
+    expect((await untilFence(one.keeper)).epoch).toBe(1)
+    expect(other.keeper.fence()).toBeNull()
+    // Others can reach it, and tell by the gate.
+    await moveGate(database, async () => green)
+    expect((await untilFence(other.keeper)).epoch).toBe(2)
+    await expect(effect(one.keeper.fence() as Fence)).rejects.toThrow('epoch 1 is over')
+    await one.keeper.look()
+    await setTimeout(300)
+    expect(one.keeper.fence()).toBeNull()
+  })
+
+  it('is left in peace by a pod that has lost the API server', async () => {
+    const { database, startPod, select, readService, setApi, gate } = await createScene()
+    const { keeper, fences } = startPod(blue)
+    select(blue)
+    keeper.follow('live')
+    const old = await untilFence(keeper)
+    select(green)
+    const { epoch } = await moveGate(database, readService)
+    setApi(async () => {
+      await setTimeout(1_500)
+      throw new Error('the API server does not answer')
+    })
+    await expect(effect(old)).rejects.toMatchObject({ name: 'GateClosed' })
+    await keeper.look()
+    const fence = createFence(database, green, epoch)
+    for (let n = 0; n < 20; n++) {
+      const start = performance.now()
+      await effect(fence)
+      expect(performance.now() - start).toBeLessThan(200)
+      await setTimeout(100)
+    }
+    expect(fences).toEqual([1, null])
+    expect(await gate()).toEqual({ epoch: 2, ...green })
+  })
+
+  it('is opened as soon as the database can, however long that takes', async () => {
+    const { database, startPod, select } = await createScene()
+    await database.query('ALTER TABLE release_gate RENAME TO away')
+    const { keeper } = startPod(blue)
+    select(blue)
+    keeper.follow('live')
+    await setTimeout(1_000)
+    expect(keeper.fence()).toBeNull()
+    await database.query('ALTER TABLE away RENAME TO release_gate')
+    expect((await untilFence(keeper)).epoch).toBe(1)
+  })
+})

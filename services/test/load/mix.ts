@@ -1,0 +1,95 @@
+// What customers do, drawn from a seed: the same seed gives the same sequence of orders.
+export type Outcome = 'confirmed' | 'rejected' | 'cancelled'
+
+/** An order that a customer asks for, under one idempotency key. */
+export interface Placement {
+  key: string
+  body: string
+  expected: Outcome
+}
+
+export type Kind = 'order' | 'repeat' | 'conflict'
+
+/** The next request: a new order, the same request again, or another body under a key that was used. */
+export interface Step {
+  kind: Kind
+  placement: Placement
+  /** What is sent: `placement.body`, unless it is a conflict. */
+  body: string
+}
+
+/** Earlier placements that may be repeated, newest last. */
+export interface Earlier {
+  /** Also those without an answer so far. */
+  sent: readonly Placement[]
+  /** Those that were answered 202: their key is taken for certain. */
+  accepted: readonly Placement[]
+}
+
+interface Line {
+  sku: string
+  quantity: number
+}
+
+/** Numbers from 0 up to 1 from a seed (mulberry32). */
+export const createRandom = (seed: number): (() => number) => {
+  let state = seed | 0
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Shares of a hundred requests; what is left over are orders of one line that confirm. */
+const shares = { conflict: 2, repeat: 6, declined: 7, unknown: 6, lines: 14 }
+const skus = ['mug', 'tee', 'cap'] as const
+/** A repetition comes soon after what it repeats. */
+const memory = 40
+
+/** `run` makes the keys unique, so that a sequence can be repeated in the same shop. */
+export const createMix = ({ seed, run }: { seed: number; run: string }) => {
+  const random = createRandom(seed)
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
+  const line = (): Line => ({ sku: pick(skus), quantity: random() < 0.8 ? 1 : 2 })
+  let count = 0
+
+  const place = (expected: Outcome, items: Line[], token = 'tok_ok'): Step => {
+    count += 1
+    const customer = { email: `load-${count}@example.com` }
+    const body = JSON.stringify({ items, customer, payment: { token } })
+    const placement = { key: `load-${seed}-${run}-${count}`, body, expected }
+    return { kind: 'order', placement, body }
+  }
+
+  const conflict = (placement: Placement): Step => {
+    const { items, ...rest } = JSON.parse(placement.body) as { items: Line[] }
+    const other = [...items, { sku: 'cap', quantity: 3 }]
+    return { kind: 'conflict', placement, body: JSON.stringify({ items: other, ...rest }) }
+  }
+
+  return {
+    next({ sent, accepted }: Earlier): Step {
+      // All numbers of a step are drawn, used or not: what the shop answers must not change the sequence.
+      const [draw, which, lines] = [random() * 100, random(), [line(), line(), line()]]
+      const [first] = lines as [Line, Line, Line]
+      const recent = (list: readonly Placement[]): Placement | undefined =>
+        list.at(-1 - Math.floor(which * Math.min(memory, list.length)))
+      let limit = shares.conflict
+      const known = recent(accepted)
+      if (draw < limit && known) return conflict(known)
+      limit += shares.repeat
+      const earlier = recent(sent)
+      if (draw < limit && earlier) return { kind: 'repeat', placement: earlier, body: earlier.body }
+      limit += shares.declined
+      if (draw < limit) return place('cancelled', [first], 'tok_declined')
+      limit += shares.unknown
+      // One line in stock and one that nobody knows: all of it is rejected.
+      if (draw < limit) return place('rejected', [first, { sku: 'no-such-sku', quantity: 1 }])
+      limit += shares.lines
+      if (draw < limit) return place('confirmed', lines)
+      return place('confirmed', [first])
+    },
+  }
+}

@@ -1,0 +1,149 @@
+// Whatever order messages arrive in, however often, and whatever fails: an order ends in one way everywhere.
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createShop, type Delivery, type Look, type Shop } from './shop.ts'
+
+/** One moment: some of what is pending is delivered at the same time. */
+interface Moment {
+  /** Which ones, as positions in the pile. */
+  picks: number[]
+  /** The broker keeps a copy of each, to be delivered once more. */
+  again: boolean
+  /** The reservations' time is over. */
+  expire: boolean
+  /** The provider's and the mail server's answers get lost. */
+  lost: boolean
+}
+
+const moment: fc.Arbitrary<Moment> = fc.record({
+  picks: fc.array(fc.nat(20), { minLength: 1, maxLength: 3 }),
+  again: fc.boolean(),
+  expire: fc.nat(5).map((one) => one === 0),
+  lost: fc.nat(3).map((one) => one === 0),
+})
+const story = fc.record({
+  sku: fc.constantFrom('mug', 'mug', 'mug', 'nope'),
+  token: fc.constantFrom('tok_ok', 'tok_ok', 'tok_declined'),
+  moments: fc.array(moment, { maxLength: 20 }),
+})
+
+/** Enough for all stories: a message that never ends is a mistake. */
+const mostDeliveries = 200
+
+/** How an order that ended in this way may look elsewhere. */
+const consistent: Record<string, (look: Look) => boolean> = {
+  confirmed: ({ reservation, payment }) => reservation === 'sold' && is(payment, 'captured', 1, 0),
+  rejected: ({ reservation, payment }) => reservation === 'rejected' && payment === null,
+  cancelled: ({ reservation, payment }) =>
+    reservation === 'released' &&
+    (is(payment, 'declined', 0, 0) ||
+      is(payment, 'cancelled', 0, 0) ||
+      is(payment, 'refunded', 1, 1)),
+}
+
+const is = (payment: Look['payment'], status: string, captures: number, refunds: number) =>
+  payment?.status === status && payment.captures === captures && payment.refunds === refunds
+
+async function drain(shop: Shop): Promise<void> {
+  for (let n = 0; shop.pending.length > 0; n++) {
+    expect(n).toBeLessThan(mostDeliveries)
+    await shop.deliver(shop.pending.shift() as Delivery)
+  }
+}
+
+describe('events of one order that overtake each other', () => {
+  it('end in the same way everywhere', async () => {
+    let lost = false
+    const answer = <T>(result: T): T => {
+      if (lost) throw new Error('the answer was lost')
+      return result
+    }
+    const shop = await createShop({
+      provider: (sandbox) => ({
+        ...sandbox,
+        capture: async (charge) => answer(await sandbox.capture(charge)),
+        cancel: async (key) => answer(await sandbox.cancel(key)),
+        refund: async (key) => answer(await sandbox.refund(key)),
+      }),
+      mailer: (sink) => ({ ...sink, send: async (mail) => answer(await sink.send(mail)) }),
+    })
+
+    async function live({ picks, again, expire, lost: next }: Moment): Promise<void> {
+      lost = next
+      const { pending } = shop
+      const chosen = picks.flatMap((pick) => pending.splice(pick % (pending.length || 1), 1))
+      const outcomes = await Promise.allSettled(chosen.map(shop.deliver))
+      // What failed is delivered again, as is what the broker repeats.
+      pending.push(...chosen.filter((_, n) => again || outcomes[n]?.status === 'rejected'))
+      lost = false
+      if (expire) await shop.expire()
+    }
+
+    const endings = new Set<string>()
+    await fc.assert(
+      fc.asyncProperty(story, async ({ sku, token, moments }) => {
+        const orderId = await shop.place({
+          items: [{ sku, quantity: 3 }],
+          customer: { email: 'ada@example.com' },
+          payment: { token },
+        })
+        for (const one of moments) await live(one)
+        await shop.collect()
+        await drain(shop)
+
+        const look = await shop.look(orderId)
+        endings.add(`${look.order} ${look.payment?.status}`)
+        expect(look, JSON.stringify(look)).toSatisfy(
+          (one: Look) => consistent[one.order]?.(one) ?? false,
+        )
+        const [told, ...more] = look.notifications
+        expect(more).toEqual([])
+        expect(told).toMatchObject({ outcome: look.order, sent: true })
+        expect(look.mails).toBe(1 + (told?.repeats ?? 0))
+        for (const { initial, available, reserved, sold } of await shop.stock()) {
+          expect(available + sold).toBe(initial)
+          expect(reserved).toBe(0)
+        }
+      }),
+      { numRuns: 120 },
+    )
+    // Otherwise the stories are too tame to show anything.
+    expect([...endings]).toEqual(
+      expect.arrayContaining([
+        'confirmed captured',
+        'cancelled declined',
+        'cancelled refunded',
+        'rejected undefined',
+      ]),
+    )
+  }, 120_000)
+})
+
+describe('an end of an order that the inventory never heard of', () => {
+  it.each([
+    ['tok_ok', 'confirmed', 'sold'],
+    ['tok_declined', 'cancelled', 'released'],
+  ])('given %s, is told again when the reservation expires', async (token, ending, expected) => {
+    const shop = await createShop()
+    const orderId = await shop.place({
+      items: [{ sku: 'mug', quantity: 1 }],
+      customer: { email: 'ada@example.com' },
+      payment: { token },
+    })
+    // As from a version before it listened, or with its binding removed by hand.
+    const isLost = ({ to, event }: Delivery) =>
+      to === 'inventory' && event.type === `order.${ending}.v1`
+    for (let one = shop.pending.shift(); one; one = shop.pending.shift()) {
+      if (!isLost(one)) await shop.deliver(one)
+    }
+    expect(await shop.look(orderId)).toMatchObject({ order: ending, reservation: 'reserved' })
+
+    await shop.expire()
+    await drain(shop)
+    const look = await shop.look(orderId)
+    expect(look).toMatchObject({ order: ending, reservation: expected, mails: 1 })
+    expect(look.notifications).toEqual([{ outcome: ending, sent: true, repeats: 0 }])
+    await shop.expire()
+    expect(shop.pending).toEqual([])
+  })
+})

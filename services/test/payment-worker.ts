@@ -1,0 +1,27 @@
+// The payment service's handlers in a process of their own, for payment.test.ts to have killed: one event, from stdin.
+import { randomUUIDv7 } from 'node:crypto'
+import { text } from 'node:stream/consumers'
+import type { Envelope } from '@shop/events/envelope'
+import { createDatabase } from '@shop/kernel/database'
+import { createOutbox } from '@shop/kernel/outbox'
+import { createLogger } from '@shop/kernel/telemetry'
+import { subscriptions } from '@shop/payment/handlers'
+import { createSandbox } from '@shop/payment/sandbox'
+
+const newId = () => randomUUIDv7()
+const slot = { color: 'blue', revision: 'r1' }
+const logger = createLogger({ service: 'payment', version: 'v1', pod: 'worker', ...slot }, 'warn')
+const database = createDatabase({ url: process.env.DATABASE_URL ?? '', name: 'worker', logger })
+const now = () => new Date()
+const outbox = createOutbox({ database, source: '/test', now, newId, onCommitted: () => {} })
+const fence = {
+  ...slot,
+  epoch: 1,
+  transaction: database.transaction,
+}
+
+const event = JSON.parse(await text(process.stdin)) as Envelope
+const handlers = subscriptions({ provider: createSandbox(database), newId })
+const handler = handlers.find(({ type }) => type === event.type)
+await handler?.receive(event, { consumer: 'test', outbox, fence })
+await database.close()

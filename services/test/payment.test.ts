@@ -1,0 +1,201 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { orderCancelled, paymentCaptured, stockReserved } from '@shop/events/contracts'
+import type { Envelope } from '@shop/events/envelope'
+import type { Database } from '@shop/kernel/database'
+import * as books from '@shop/payment/accounting'
+import * as payment from '@shop/payment/handlers'
+import type { PaymentProvider } from '@shop/payment/provider'
+import { createSandbox } from '@shop/payment/sandbox'
+import { describe, expect, it } from 'vitest'
+import { deliverTo } from './deliver.ts'
+import { arrived, createServiceDatabase, newId, setting } from './infrastructure.ts'
+
+const customer = { email: 'ada@example.com' }
+const amount = { value: 1200, currency: 'EUR' }
+const cancelled = (orderId: string) =>
+  arrived(orderCancelled, orderId, { orderId, customer, reason: 'reservation-expired' })
+const typesOf = (events: Envelope[]) => events.map(({ type }) => type)
+
+const reserved = (orderId: string, token: string) =>
+  arrived(stockReserved, orderId, { orderId, amount, payment: { token } })
+
+async function open(disturb: (sandbox: PaymentProvider) => PaymentProvider = (one) => one) {
+  const database = await createServiceDatabase('payment')
+  const provider = disturb(createSandbox(database))
+  return {
+    database,
+    provider,
+    deliver: deliverTo(database, payment.subscriptions({ provider, newId })),
+    account: () => books.accounting({ database, provider }),
+    orders: (after: string | null = null, limit = 10) =>
+      books.orders({ database, provider }, after, limit),
+  }
+}
+
+describe('payment', () => {
+  it('captures or declines by what the provider says', async () => {
+    const { deliver } = await open()
+    expect(typesOf(await deliver(reserved(newId(), 'tok_ok')))).toEqual(['payment.captured.v1'])
+    expect(typesOf(await deliver(reserved(newId(), 'tok_declined')))).toEqual([
+      'payment.declined.v1',
+    ])
+  })
+
+  it('charges once, however often and concurrently it is asked', async () => {
+    const { account, deliver, orders } = await open()
+    const orderId = newId()
+    const event = reserved(orderId, 'tok_ok')
+    const again = reserved(orderId, 'tok_ok')
+    const told = await Promise.all([event, event, again, event, again].map(deliver))
+    expect(typesOf(told.flat())).toEqual([paymentCaptured.type])
+    expect(await account()).toMatchObject({ captured: 1, intended: 0, captures: 1, refunds: 0 })
+    expect(await orders()).toEqual([{ orderId, status: 'captured', captures: 1, refunds: 0 }])
+  })
+
+  it('asks again with the same key when it failed between the provider and the commit', async () => {
+    let fail = true
+    const { account, database, deliver } = await open((sandbox) => ({
+      ...sandbox,
+      async capture(charge) {
+        const outcome = await sandbox.capture(charge)
+        if (fail) throw new Error('crashed after the money was taken')
+        return outcome
+      },
+    }))
+    const event = reserved(newId(), 'tok_ok')
+    await expect(deliver(event)).rejects.toThrow('crashed')
+    expect(await account()).toMatchObject({ intended: 1, captured: 0, captures: 1 })
+    fail = false
+    expect(typesOf(await deliver(event))).toEqual([paymentCaptured.type])
+    expect(await account()).toMatchObject({ intended: 0, captured: 1, captures: 1 })
+    expect(await database.query('SELECT requests FROM sandbox_charges')).toEqual([{ requests: 2 }])
+  })
+
+  it('gives back the money of a cancelled order, and takes none afterwards', async () => {
+    const { account, deliver } = await open()
+    const [first, second, third] = [newId(), newId(), newId()]
+    await deliver(reserved(first, 'tok_ok'))
+    await Promise.all([deliver(cancelled(first)), deliver(cancelled(first))])
+    await deliver(cancelled(first))
+    await deliver(cancelled(second))
+    expect(await deliver(reserved(second, 'tok_ok'))).toEqual([])
+    await deliver(reserved(third, 'tok_declined'))
+    await deliver(cancelled(third))
+    expect(await account()).toEqual({
+      intended: 0,
+      captured: 0,
+      declined: 1,
+      cancelled: 1,
+      refunded: 1,
+      captures: 1,
+      refunds: 1,
+    })
+  })
+
+  it.each([
+    ['the money was taken before', 'answer', { status: 'refunded', captures: 1, refunds: 1 }],
+    ['the request was still on its way', 'request', { status: 'cancelled', captures: 0 }],
+  ] as const)('refunds or prevents a late capture when %s', async (_name, slow, expected) => {
+    const reached = Promise.withResolvers<void>()
+    const goOn = Promise.withResolvers<void>()
+    const { deliver, orders } = await open((sandbox) => ({
+      ...sandbox,
+      async capture(charge) {
+        const early = slow === 'answer' ? await sandbox.capture(charge) : null
+        reached.resolve()
+        await goOn.promise
+        return early ?? sandbox.capture(charge)
+      },
+    }))
+    const orderId = newId()
+    const capturing = deliver(reserved(orderId, 'tok_ok'))
+    await reached.promise
+    await deliver(cancelled(orderId))
+    goOn.resolve()
+    expect(await capturing).toEqual([])
+    expect(await orders()).toMatchObject([{ orderId, ...expected }])
+  })
+
+  it('repeats the refund when it failed before the commit', async () => {
+    let fail = true
+    const { deliver, orders } = await open((sandbox) => ({
+      ...sandbox,
+      async refund(key) {
+        await sandbox.refund(key)
+        if (fail) throw new Error('crashed after the refund')
+      },
+    }))
+    const orderId = newId()
+    await deliver(reserved(orderId, 'tok_ok'))
+    await expect(deliver(cancelled(orderId))).rejects.toThrow('crashed')
+    fail = false
+    await deliver(cancelled(orderId))
+    expect(await orders()).toEqual([{ orderId, status: 'refunded', captures: 1, refunds: 1 }])
+  })
+
+  it('shows a second capture of one order under another key', async () => {
+    const { deliver, orders, provider } = await open()
+    const orderId = newId()
+    await deliver(reserved(orderId, 'tok_ok'))
+    await provider.capture({ idempotencyKey: newId(), orderId, token: 'tok_ok', amount })
+    expect(await orders()).toMatchObject([{ orderId, captures: 2 }])
+  })
+
+  it('lists what it knows of orders, page by page', async () => {
+    const { deliver, orders } = await open()
+    const ids = [newId(), newId(), newId()].sort()
+    await Promise.all(ids.map((orderId) => deliver(reserved(orderId, 'tok_ok'))))
+    expect((await orders(null, 2)).map(({ orderId }) => orderId)).toEqual(ids.slice(0, 2))
+    expect((await orders(ids[1], 2)).map(({ orderId }) => orderId)).toEqual(ids.slice(2))
+  })
+})
+
+describe('a payment whose process is killed', () => {
+  const worker = fileURLToPath(new URL('payment-worker.ts', import.meta.url))
+
+  /** Handles an event in a process of its own, killed at `fault`; resolves to the signal, or null. */
+  async function handleIn(database: Database, event: Envelope, fault: string) {
+    const [row] = await database.query<{ schema: string }>('SELECT current_schema() AS schema')
+    const url = new URL(setting('SHOP_TEST_DATABASE_URL'))
+    url.searchParams.set('options', `-c search_path=${row?.schema}`)
+    const env = { ...process.env, DATABASE_URL: url.href, SHOP_FAULT: fault }
+    const child = spawn(process.execPath, [worker], { env, stdio: ['pipe', 'inherit', 'inherit'] })
+    child.stdin.end(JSON.stringify(event))
+    const [code, signal] = await once(child, 'exit')
+    return signal ?? code
+  }
+
+  it.each([
+    ['payment.intended', 0],
+    ['payment.captured', 1],
+  ])(
+    'at %s leaves an intent, and settles once when the message comes again',
+    async (fault, captures) => {
+      const { account, database, deliver } = await open()
+      const event = reserved(newId(), 'tok_ok')
+      expect(await handleIn(database, event, fault)).toBe('SIGKILL')
+      expect(await account()).toMatchObject({ intended: 1, captured: 0, captures })
+      expect(typesOf(await deliver(event))).toEqual([paymentCaptured.type])
+      expect(await deliver(event)).toEqual([])
+      expect(await account()).toMatchObject({ intended: 0, captured: 1, captures: 1 })
+    },
+  )
+
+  it.each([
+    ['payment.intended', { cancelled: 1, captures: 0, refunds: 0 }],
+    ['payment.captured', { refunded: 1, captures: 1, refunds: 1 }],
+  ])(
+    'at %s is given up at the provider when the order is cancelled first',
+    async (fault, expected) => {
+      const { account, database, deliver } = await open()
+      const orderId = newId()
+      const event = reserved(orderId, 'tok_ok')
+      expect(await handleIn(database, event, fault)).toBe('SIGKILL')
+      await deliver(cancelled(orderId))
+      expect(await deliver(event)).toEqual([])
+      expect(await account()).toMatchObject({ intended: 0, captured: 0, ...expected })
+    },
+  )
+})

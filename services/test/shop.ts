@@ -1,0 +1,158 @@
+// The four services on real databases, in one process, with a pile of messages where the broker would be.
+import type { Envelope } from '@shop/events/envelope'
+import * as inventory from '@shop/inventory/handlers'
+import * as stock from '@shop/inventory/store'
+import type { Database } from '@shop/kernel/database'
+import type { Subscription } from '@shop/kernel/inbox'
+import * as notification from '@shop/notification/handlers'
+import { createMailSink, findKeptMails } from '@shop/notification/mail-sink'
+import type { Mailer } from '@shop/notification/mailer'
+import * as notifications from '@shop/notification/store'
+import { place } from '@shop/order/domain'
+import * as order from '@shop/order/handlers'
+import * as orders from '@shop/order/store'
+import * as books from '@shop/payment/accounting'
+import * as payment from '@shop/payment/handlers'
+import type { PaymentProvider } from '@shop/payment/provider'
+import { createSandbox } from '@shop/payment/sandbox'
+import { deliverTo, takeOutbox } from './deliver.ts'
+import { createServiceDatabase, newId, openOutbox, trace } from './infrastructure.ts'
+
+export type ServiceName = 'order' | 'inventory' | 'payment' | 'notification'
+
+/** A copy of an event on its way to one service. */
+export interface Delivery {
+  to: ServiceName
+  event: Envelope
+}
+
+export type Placement = Parameters<typeof place>[1]
+
+export const slot = { color: 'blue', version: 'v1' }
+
+export interface Shop {
+  databases: Record<ServiceName, Database>
+  provider: PaymentProvider
+  /** What is on its way. Deliver from here in any order, and as often as you like. */
+  pending: Delivery[]
+  place(placement: Placement): Promise<string>
+  /** Has the delivery handled; what the service tells is pending then. Throws what the handler threw. */
+  deliver(delivery: Delivery): Promise<void>
+  /** Puts on their way what services have told by other means. */
+  collect(): Promise<void>
+  /** The end of all reservations' time. */
+  expire(): Promise<void>
+  /** Where an order stands in each service. */
+  look(orderId: string): Promise<Look>
+  stock(): Promise<stock.StockAccount[]>
+}
+
+export interface Look {
+  order: string
+  reservation: string | null
+  payment: { status: string; captures: number; refunds: number } | null
+  notifications: { outcome: string; sent: boolean; repeats: number }[]
+  mails: number
+}
+
+/** What stands between the services and the outside world. */
+export interface Disturbances {
+  provider?: (sandbox: PaymentProvider) => PaymentProvider
+  mailer?: (sink: Mailer) => Mailer
+}
+
+export async function createShop(disturb: Disturbances = {}): Promise<Shop> {
+  const databases = {
+    order: await createServiceDatabase('order'),
+    inventory: await createServiceDatabase('inventory'),
+    payment: await createServiceDatabase('payment'),
+    notification: await createServiceDatabase('notification'),
+  }
+  const names = Object.keys(databases) as ServiceName[]
+  const sandbox = createSandbox(databases.payment)
+  const provider = disturb.provider?.(sandbox) ?? sandbox
+  const sink = createMailSink(databases.notification, 'Shop <orders@shop.example>')
+  const mailer = disturb.mailer?.(sink) ?? sink
+  const subscriptions: Record<ServiceName, Subscription[]> = {
+    order: order.subscriptions(slot),
+    inventory: inventory.subscriptions(),
+    payment: payment.subscriptions({ provider, newId }),
+    notification: notification.subscriptions({ mailer }),
+  }
+  const deliverers = Object.fromEntries(
+    names.map((name) => [name, deliverTo(databases[name], subscriptions[name])] as const),
+  )
+  const pending: Delivery[] = []
+
+  function publish(events: Envelope[]): void {
+    for (const event of events) {
+      for (const to of names) {
+        if (subscriptions[to].some(({ type }) => type === event.type)) pending.push({ to, event })
+      }
+    }
+  }
+
+  const write = (name: ServiceName) => openOutbox(databases[name])
+  const collect = async () => {
+    for (const name of names) publish(await takeOutbox(databases[name]))
+  }
+
+  return {
+    databases,
+    provider,
+    pending,
+    collect,
+    async place(placement) {
+      const id = newId()
+      const { items, customer } = placement
+      const stored = { id, items, customer, placedBy: slot, requestHash: '', response: '' }
+      await write('order').transaction(trace, async (tx) => {
+        await orders.insertOrder(tx, { ...stored, idempotencyKey: id })
+        return { result: undefined, events: [place(id, placement)] }
+      })
+      await collect()
+      return id
+    },
+    async deliver({ to, event }) {
+      publish((await deliverers[to]?.(event)) ?? [])
+    },
+    async expire() {
+      await write('inventory').transaction(trace, async (tx) => ({
+        result: undefined,
+        events: await inventory.expire(tx, 0),
+      }))
+      await collect()
+    },
+    look: (orderId) => look(databases, provider, orderId),
+    stock: async () => (await stock.accounting(databases.inventory)).stock,
+  }
+}
+
+async function look(
+  databases: Record<ServiceName, Database>,
+  provider: PaymentProvider,
+  orderId: string,
+): Promise<Look> {
+  const of = ({ orderId: one }: { orderId: string }) => one === orderId
+  const account = { database: databases.payment, provider }
+  const before = predecessorOf(orderId)
+  const paid = (await books.orders(account, before, 1)).find(of)
+  const told = (await notifications.orders(databases.notification, before, 1)).filter(of)
+  const messageIds = told.map(({ outcome }) => `<${orderId}.${outcome}@shop.example>`)
+  const found = await orders.findOrder(databases.order, orderId)
+  const reservation = await stock.findReservation(databases.inventory, orderId)
+  return {
+    order: found?.status ?? 'unknown',
+    reservation: reservation?.status ?? null,
+    payment: paid ? { status: paid.status, captures: paid.captures, refunds: paid.refunds } : null,
+    notifications: told.map(({ outcome, sent, repeats }) => ({ outcome, sent, repeats })),
+    mails: (await findKeptMails(databases.notification, messageIds)).length,
+  }
+}
+
+/** The greatest UUID that is smaller, so that a page after it begins with this one. */
+function predecessorOf(uuid: string): string {
+  const number = BigInt(`0x${uuid.replaceAll('-', '')}`) - 1n
+  const hex = number.toString(16).padStart(32, '0')
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}

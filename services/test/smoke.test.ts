@@ -1,0 +1,114 @@
+import { execFile } from 'node:child_process'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import * as inventory from '@shop/inventory/routes'
+import { createHttp, type HttpServer } from '@shop/kernel/http'
+import { createMetrics } from '@shop/kernel/telemetry'
+import * as notification from '@shop/notification/routes'
+import * as order from '@shop/order/routes'
+import * as payment from '@shop/payment/routes'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { identity, logger, newId, openOutbox } from './infrastructure.ts'
+import { createShop, type ServiceName, type Shop, slot } from './shop.ts'
+
+const script = fileURLToPath(new URL('smoke.ts', import.meta.url))
+const run = promisify(execFile)
+
+/** Runs the script as shopctl would, and tells how it ended. */
+async function smoke(urls: Record<string, string>): Promise<{ code: number; output: string }> {
+  const env = { ...process.env, SHOPCTL_PREVIEW_URLS: JSON.stringify(urls) }
+  try {
+    const { stdout } = await run(process.execPath, [script], { env })
+    return { code: 0, output: stdout }
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
+    return { code, output: stdout + stderr }
+  }
+}
+
+/** The shop's preview plane over HTTP, on loopback. */
+async function serve(shop: Shop, plane: 'live' | 'preview' = 'preview') {
+  const { databases, provider } = shop
+  const outbox = openOutbox(databases.order)
+  const routes: Record<ServiceName, (app: HttpServer) => void> = {
+    order: (app) => order.routes(app, { database: databases.order, outbox, newId, slot }),
+    inventory: (app) => inventory.routes(app, { database: databases.inventory }),
+    payment: (app) => payment.routes(app, { database: databases.payment, provider }),
+    notification: (app) =>
+      notification.routes(app, { database: databases.notification, plane: 'preview' }),
+  }
+  const urls: Record<string, string> = {}
+  for (const [name, add] of Object.entries(routes)) {
+    const metrics = createMetrics(identity)
+    const app = createHttp({ identity, plane, logger, metrics, keepAlive: () => true })
+    app.after(() => add(app))
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    onTestFinished(() => app.close())
+    urls[name] = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
+  }
+  return urls
+}
+
+/** Delivers what is pending until the test is over. */
+function keepDelivering(shop: Shop): void {
+  let open = true
+  async function loop(): Promise<void> {
+    while (open) {
+      await shop.collect()
+      for (const delivery of shop.pending.splice(0)) {
+        await shop.deliver(delivery).catch(() => shop.pending.push(delivery))
+      }
+      await sleep(20)
+    }
+  }
+  const ended = loop()
+  onTestFinished(() => {
+    open = false
+    return ended
+  })
+}
+
+describe('the smoke test of the whole shop', () => {
+  it('passes when all works, and leaves nothing open', async () => {
+    const shop = await createShop()
+    keepDelivering(shop)
+    const { code, output } = await smoke(await serve(shop))
+    expect(output.split('\n').filter((line) => !line.includes('answers'))).toEqual([
+      'ok: a paid order is confirmed, in all services alike',
+      'ok: a declined order is cancelled, in all services alike',
+      'ok: an order of something unknown is rejected, in all services alike',
+      '',
+    ])
+    expect(code).toBe(0)
+    expect((await shop.stock()).map(({ reserved }) => reserved)).toEqual([0, 0, 0, 0])
+  })
+
+  it('fails in bounded time, and says which service did not do its part', async () => {
+    const shop = await createShop({
+      mailer: (sink) => ({ ...sink, send: async () => {} }),
+    })
+    keepDelivering(shop)
+    const { code, output } = await smoke(await serve(shop))
+    expect(code).toBe(1)
+    expect(output).toMatch(
+      /failed: a paid order \(\S+\): notification should say \[\{"to":"smoke-.*; after 10 s: \[\]/,
+    )
+  })
+
+  it('places nothing where another plane answers', async () => {
+    const shop = await createShop()
+    const { code, output } = await smoke(await serve(shop, 'live'))
+    expect(code).toBe(1)
+    expect(output).toContain('order/healthz was answered by the plane live, not by preview')
+    expect(await shop.databases.order.query('SELECT id FROM orders')).toEqual([])
+  })
+
+  it('says who does not answer', async () => {
+    const urls = { ...(await serve(await createShop())), payment: 'http://127.0.0.1:65533' }
+    const { code, output } = await smoke(urls)
+    expect(code).toBe(1)
+    expect(output).toMatch(/failed: payment does not answer; after 10 s: /)
+  })
+})

@@ -1,0 +1,94 @@
+// A service as small as can be, for tests of the messaging: it counts the things that are done.
+import { contract, type Draft, draft } from '@shop/events/envelope'
+import type { Bus } from '@shop/kernel/bus'
+import { type Consumer, type ConsumerDeps, createConsumer } from '@shop/kernel/consumer'
+import type { Database, Transaction } from '@shop/kernel/database'
+import { on, type Subscription } from '@shop/kernel/inbox'
+import { createMetrics } from '@shop/kernel/telemetry'
+import { onTestFinished, vi } from 'vitest'
+import { z } from 'zod'
+import {
+  createServiceDatabase,
+  createTopology,
+  identity,
+  logger,
+  newId,
+  openBus,
+  openOutbox,
+  openRelay,
+  type Topology,
+  trace,
+} from './infrastructure.ts'
+
+export const thingDone = contract('thing.done.v1', z.object({ n: z.int() }))
+
+export const done = (n: number): Draft => draft(thingDone, newId(), { n })
+export const numbers = (count: number) => Array.from({ length: count }, (_, n) => n)
+
+export async function createStore(): Promise<Database> {
+  const database = await createServiceDatabase('order')
+  await database.query('CREATE TABLE effects (n int)')
+  return database
+}
+
+export async function effects(database: Database): Promise<number[]> {
+  const rows = await database.query<{ n: number }>('SELECT n FROM effects ORDER BY n')
+  return rows.map(({ n }) => n)
+}
+
+export const insertEffect = (tx: Transaction, n: number) =>
+  tx.query('INSERT INTO effects VALUES ($1)', [n])
+
+/** Has its effect, after `first` has had its say. */
+export const counting = (first: (n: number) => Promise<void> | void = () => {}): Subscription =>
+  on(thingDone, {
+    async handle(tx, { data: { n } }) {
+      await first(n)
+      await insertEffect(tx, n)
+      return []
+    },
+  })
+
+export const waiting = async (database: Database) =>
+  database.query<{ type: string; attempts: number }>('SELECT type, attempts FROM outbox')
+
+export const tell = (database: Database, events: Draft[]) =>
+  openOutbox(database).transaction(trace, async () => ({ result: null, events }))
+
+/** A database, an exchange, and a queue of a service that gets things done. */
+export async function createThings(): Promise<{
+  database: Database
+  topology: Topology
+  queue: string
+}> {
+  const [database, topology] = await Promise.all([createStore(), createTopology()])
+  return { database, topology, queue: await topology.queue(thingDone.type) }
+}
+
+/** With a relay of its own, which sends the retries; these come quickly. */
+export function openConsumer(
+  things: { database: Database; topology: Topology; queue: string },
+  subscription: Subscription,
+  options: { bus?: Bus } & Partial<Pick<ConsumerDeps, 'onGateClosed' | 'retryBaseMs'>> = {},
+): Consumer {
+  const { database, topology, queue } = things
+  const { bus = openBus(topology.exchange), ...others } = options
+  const relay = openRelay(database, openBus(topology.exchange))
+  const consumer = createConsumer({
+    bus,
+    queue,
+    subscriptions: [subscription],
+    consumer: queue,
+    outbox: openOutbox(database, relay.wake),
+    logger,
+    metrics: createMetrics(identity),
+    onGateClosed: () => {},
+    retryBaseMs: 2,
+    ...others,
+  })
+  onTestFinished(() => consumer.close())
+  return consumer
+}
+
+export const eventually = (check: () => Promise<void> | void) =>
+  vi.waitFor(check, { timeout: 20_000, interval: 20 })
