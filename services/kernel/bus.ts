@@ -69,7 +69,7 @@ export interface BusDeps {
 }
 
 /**
- * One less than the database pool has connections: handlers alone cannot use it up. As many are
+ * Fewer than the database pool has connections: handlers alone cannot use it up. As many are
  * fetched as are handled, so that no delivery waits unseen in the client library.
  */
 const concurrency = 4

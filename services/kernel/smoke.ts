@@ -30,7 +30,9 @@ export async function startSmoke(): Promise<Smoke> {
       const response = await request('/healthz')
       await response.body?.cancel()
       const seen = `${response.headers.get('x-shop-color')} ${response.headers.get('x-shop-version')}`
+      const plane = response.headers.get('x-shop-plane')
       if (response.status !== 200) return `/healthz answered ${response.status}`
+      if (plane !== 'preview') return `the preview plane expected, got ${plane}`
       return seen === `${color} ${version}` ? null : `${color} ${version} expected, got ${seen}`
     } catch (error) {
       const { message, cause } = error as Error

@@ -29,8 +29,8 @@ async function createScene() {
   let named: Slot | null = null
   let read = async () => named
 
-  function startPod(slot: Slot) {
-    const [own, control] = [connect(), connect()]
+  function startPod(slot: Slot, control = connect()) {
+    const own = connect()
     const fences: (number | null)[] = []
     const keeper: Gatekeeper = createGatekeeper({
       database: own,
@@ -197,11 +197,8 @@ describe('the gate', () => {
       next?.keeper.follow('live')
       // The other one hears of it late, or first hears again of what is no more.
       const late = setTimeout(turn * 5).then(() => other?.keeper.follow('standby'))
-      await vi.waitFor(() => expect(next?.keeper.fence()?.epoch).toBe(turn + 1), {
-        timeout: 5_000,
-        interval: 2,
-      })
-      await Promise.all([late, setTimeout(30)])
+      const begun = async () => expect(await effects()).toContain(turn + 1)
+      await Promise.all([late, vi.waitFor(begun, { timeout: 5_000, interval: 10 })])
     }
     ended = true
     await Promise.all(working)
@@ -323,6 +320,31 @@ describe('the gate', () => {
     }
     expect(fences).toEqual([1, null])
     expect(await gate()).toEqual({ epoch: 2, ...green })
+  })
+
+  it('is read again after a refusal, also when that fails at first', async () => {
+    const { database, startPod, select, readService, connect } = await createScene()
+    const control = connect()
+    let away = false
+    const { keeper, fences } = startPod(blue, {
+      ...control,
+      query: (text, values) =>
+        away ? Promise.reject(new Error('away')) : control.query(text, values),
+    })
+    for (const slot of [blue, green, blue]) {
+      select(slot)
+      await moveGate(database, readService)
+      if (fences.length > 0) continue
+      keeper.follow('live')
+      await untilFence(keeper)
+    }
+    away = true
+    keeper.refused()
+    await setTimeout(200)
+    expect(keeper.fence()).toBeNull()
+    away = false
+    expect((await untilFence(keeper)).epoch).toBe(3)
+    expect(fences).toEqual([1, null, 3])
   })
 
   it('is opened as soon as the database can, however long that takes', async () => {

@@ -9,7 +9,14 @@ import { orderConfirmed } from '@shop/events/contracts'
 import { migrate, readMigrations } from '@shop/kernel/migrate'
 import { type FakeKubernetes, startFakeKubernetes } from '@shop/kernel/test/fake-kubernetes'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { arrived, createSchema, createTopology, newId, setting } from './infrastructure.ts'
+import {
+  arrived,
+  createSchema,
+  createTopology,
+  newId,
+  openDatabase,
+  setting,
+} from './infrastructure.ts'
 import { startMailServer } from './mail-server.ts'
 
 type Color = 'blue' | 'green'
@@ -17,6 +24,7 @@ type Color = 'blue' | 'green'
 interface Pod {
   process: ChildProcess
   port: number
+  previewPort: number
   /** A path of the management port, parsed. */
   manage(path: string): Promise<Record<string, unknown>>
 }
@@ -38,7 +46,7 @@ async function createSlots() {
   onTestFinished(() => kubernetes.close())
 
   function start(color: Color): Pod {
-    const [port, managementPort] = [nextPort++, nextPort++]
+    const [port, previewPort, managementPort] = [nextPort++, nextPort++, nextPort++]
     const child = spawn(process.execPath, [fileURLToPath(new URL('main.ts', folder))], {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: {
@@ -51,7 +59,7 @@ async function createSlots() {
         STABLE_SERVICE: 'notification',
         PREVIEW_SERVICE: 'notification-preview',
         PORT: String(port),
-        PREVIEW_PORT: '0',
+        PREVIEW_PORT: String(previewPort),
         MANAGEMENT_PORT: String(managementPort),
         DATABASE_URL: url,
         AMQP_URL: setting('SHOP_TEST_AMQP_URL'),
@@ -69,6 +77,7 @@ async function createSlots() {
     return {
       process: child,
       port,
+      previewPort,
       manage: async (path) =>
         (await fetch(`http://127.0.0.1:${managementPort}${path}`)).json() as never,
     }
@@ -77,6 +86,8 @@ async function createSlots() {
   return {
     start,
     mail,
+    kubernetes,
+    previewUrl,
     publish: (count: number) => {
       const ids = Array.from({ length: count }, newId)
       const customer = { email: 'ada@example.com' }
@@ -88,15 +99,13 @@ async function createSlots() {
       const migrations = await readMigrations(new URL('migrations/', folder))
       await Promise.all([url, previewUrl].map((each) => migrate(each, migrations)))
     },
-    select: (color: Color) => select(kubernetes, color),
+    select: (color: Color, service?: string) => select(kubernetes, color, service),
   }
 }
 
-function select(kubernetes: FakeKubernetes, color: Color): void {
-  kubernetes.select({
-    'shopctl.dev/color': color,
-    'shopctl.dev/revision': `revision-of-${color}`,
-  })
+function select(kubernetes: FakeKubernetes, color: Color, service?: string): void {
+  const revision = `revision-of-${color}`
+  kubernetes.select({ 'shopctl.dev/color': color, 'shopctl.dev/revision': revision }, service)
 }
 
 const eventually = (check: () => Promise<void> | void, timeout = 20_000) =>
@@ -240,5 +249,71 @@ describe('a service as a process', () => {
     )
     next.process.kill('SIGTERM')
     expect(await exit).toEqual([1, null])
+  })
+
+  it('takes its role from the gate when it starts without the API server', async () => {
+    const slots = await createSlots()
+    await slots.migrate()
+    slots.select('blue')
+    const first = slots.start('blue')
+    await untilConsuming(first, true)
+    first.process.kill('SIGKILL')
+
+    slots.kubernetes.setDown(true)
+    const [blue, green] = [slots.start('blue'), slots.start('green')]
+    await Promise.all([untilReady(blue), untilReady(green), untilConsuming(blue, true)])
+    const gate = { epoch: 1, color: 'blue', revision: 'revision-of-blue' }
+    expect(await blue.manage('/role')).toMatchObject({ role: 'live', epoch: 1, gate })
+    expect(await green.manage('/role')).toMatchObject({ role: 'unknown', consumers: 0, gate })
+    await slots.publish(10)
+    await eventually(() => expect(slots.mail.mails).toHaveLength(10))
+
+    // It comes back, and the Service has moved meanwhile.
+    slots.select('green')
+    slots.kubernetes.setDown(false)
+    await Promise.all([untilConsuming(blue, false), untilConsuming(green, true)])
+    const next = { epoch: 2, color: 'green', revision: 'revision-of-green' }
+    expect(await green.manage('/role')).toMatchObject({ role: 'live', epoch: 2, gate: next })
+  })
+
+  it('serves two planes, and the preview plane harms nobody when it has trouble', async () => {
+    const slots = await createSlots()
+    await slots.migrate()
+    slots.select('blue')
+    slots.select('green', 'notification-preview')
+    const [blue, green] = [slots.start('blue'), slots.start('green')]
+    await Promise.all([untilReady(blue), untilReady(green), untilConsuming(blue, true)])
+    const plane = async (port: number) => {
+      const { headers } = await fetch(`http://127.0.0.1:${port}/healthz`)
+      return [headers.get('x-shop-plane'), headers.get('connection')]
+    }
+    expect(await plane(blue.port)).toEqual(['live', 'keep-alive'])
+    expect(await plane(blue.previewPort)).toEqual(['preview', 'close'])
+    expect(await plane(green.port)).toEqual(['live', 'close'])
+    await eventually(async () =>
+      expect(await green.manage('/role')).toMatchObject({
+        role: 'standby',
+        gate: { epoch: 1, color: 'blue' },
+        preview: { role: 'live', gate: { epoch: 1, color: 'green' } },
+      }),
+    )
+    expect(await plane(green.previewPort)).toEqual(['preview', 'keep-alive'])
+
+    const preview = openDatabase(slots.previewUrl)
+    await preview.query('ALTER TABLE release_gate RENAME TO away')
+    await preview.query('ALTER TABLE outbox RENAME TO outbox_away')
+    for (const pod of [blue, green]) {
+      expect(await pod.manage('/readyz')).toMatchObject({ ready: true })
+    }
+    await slots.publish(5)
+    await eventually(() => expect(slots.mail.mails).toHaveLength(5))
+    expect(await blue.manage('/accounting?plane=live')).toMatchObject({
+      plane: 'live',
+      byEpoch: [{ epoch: 1, color: 'blue', handled: 5 }],
+    })
+    expect(await blue.manage('/accounting?plane=other')).toMatchObject({ status: 400 })
+    expect(await blue.manage('/accounting?plane=preview')).toMatchObject({ status: 503 })
+    expect(await blue.manage('/accounting/orders?after=1')).toMatchObject({ status: 400 })
+    expect(await blue.manage('/accounting/orders?limit=0')).toMatchObject({ status: 400 })
   })
 })

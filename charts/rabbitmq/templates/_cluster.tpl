@@ -8,8 +8,6 @@ cluster_formation.classic_config.nodes.{{ add1 $index }} = {{ include "node" (di
 {{- end }}
 # Without a majority a node refuses its clients, who then find one of the others.
 cluster_partition_handling = pause_minority
-# Seconds until a node that vanished without a word counts as down.
-net_ticktime = 15
 {{- end }}
 {{- end }}
 

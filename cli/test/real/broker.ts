@@ -1,7 +1,9 @@
 // The broker of environment `test`, as its administrator: what a test does to it by hand.
-import { setTimeout as sleep } from 'node:timers/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { Connection } from 'rabbitmq-client'
-import { kubectlOk } from './shop.ts'
+import { kubectlOk, namespace, platformEnv } from './shop.ts'
 
 const address = (): Promise<string> =>
   kubectlOk('get', 'service', 'rabbitmq', '--output=jsonpath={.spec.clusterIP}')
@@ -43,6 +45,47 @@ export const manage = async (method: 'GET' | 'DELETE', path: string): Promise<un
     headers: { authorization: `Basic ${credentials}` },
   })
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status}`)
-  await sleep(0)
   return response.status === 204 ? null : response.json()
+}
+
+/** Runs in the broker itself: five lines a second, each with `<queue>:<address of the consumer's pod>` of all consumers. */
+const listConsumers = `
+  Look = fun(C) ->
+    {resource, _, queue, Queue} = proplists:get_value(queue_name, C),
+    [{connection, Pid}] = rabbit_channel:info(proplists:get_value(channel_pid, C), [connection]),
+    [{name, Name}] = rabbit_reader:info(Pid, [name]),
+    [Queue, $:, hd(binary:split(Name, <<":">>))]
+  end,
+  Loop = fun Loop(0) -> done; Loop(Left) ->
+    Seen = lists:flatmap(fun(C) -> try [Look(C)] catch _:_ -> [] end end, rabbit_amqqueue:consumers_all(<<"/">>)),
+    io:format("~s~n", [lists:join($ , [iolist_to_binary(One) || One <- Seen])]),
+    timer:sleep(200),
+    Loop(Left - 1)
+  end,
+  Loop(1500).`
+
+/** Who consumes the live queues while `body` runs: every `<queue>:<pod address>` seen, in how many samples. */
+export const watchConsumers = async (
+  body: () => Promise<void>,
+): Promise<{ seen: Set<string>; samples: number }> => {
+  const args = ['-n', namespace, 'exec', 'rabbitmq-0', '--container=rabbitmq', '--']
+  const look = ['rabbitmqctl', 'eval', '--timeout', '600', listConsumers]
+  const child = spawn('kubectl', [...args, ...look], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...(await platformEnv()) },
+  })
+  const seen = new Set<string>()
+  let samples = 0
+  const lines = createInterface({ input: child.stdout })
+  lines.on('line', (line) => {
+    samples += 1
+    for (const one of line.split(' ').filter(Boolean)) seen.add(one)
+  })
+  try {
+    await once(lines, 'line')
+    await body()
+  } finally {
+    child.kill()
+  }
+  return { seen, samples }
 }

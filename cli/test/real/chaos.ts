@@ -66,6 +66,12 @@ export const freezePods = async (selector: string): Promise<() => Promise<void>>
   const unique = [...new Map(freezers.map((freezer) => [freezer.file, freezer])).values()]
   await Promise.all(unique.map(({ file, on }) => writeFile(file, on)))
   return async () => {
-    await Promise.all(unique.map(({ file, off }) => writeFile(file, off)))
+    await Promise.all(
+      unique.map(({ file, off }) =>
+        writeFile(file, off).catch((error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOENT') throw error // ended since
+        }),
+      ),
+    )
   }
 }

@@ -1,7 +1,7 @@
 // What waits for a switch is tried out on a plane of its own, and consumes nothing of the live one.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { manage } from './broker.ts'
+import { manage, watchConsumers } from './broker.ts'
 import { psql } from './database.ts'
 import {
   copyTree,
@@ -44,11 +44,14 @@ const liveThings = async (): Promise<Record<string, unknown>> => {
       return [service, await psql(service, `SELECT concat_ws(' ', ${sums.join(', ')})`)] as const
     }),
   )
-  const queues = (await manage('GET', '/queues/%2F')) as { name: string; messages?: number }[]
+  const queues = (await manage(
+    'GET',
+    '/queues/%2F?disable_stats=true&enable_queue_totals=true',
+  )) as { name: string; messages: number }[]
   const mailbox = (await (await fetch(mails)).json()) as unknown[]
   return {
     tables: Object.fromEntries(tables),
-    queues: queues.map(({ name, messages }) => [name, messages ?? 0]).sort(),
+    queues: queues.map(({ name, messages }) => [name, messages]).sort(),
     mails: mailbox.length,
   }
 }
@@ -85,70 +88,39 @@ describe('a smoke order', () => {
 
 test('standby pods never consume a live queue, from before deploy until switch', async () => {
   const before: Status = await status()
-  const standby = services.map((service) => `${service}-${other(before.services[service]?.active)}`)
-  const { seen, samples } = await watchConsumers(standby, async () => {
+  const slots = services.map((name) => `${name}-${other(before.services[name]?.active)}-`)
+  const standby = new Map<string, string>()
+  const started = Date.now()
+  const { seen, samples } = await watchConsumers(async () => {
     await underLoad({ rate: 10 }, async () => {
       for (const service of services)
         await tree.append(`services/${service}/main.ts`, '\n// planes: watched\n')
-      for (const verb of ['build', 'push', 'deploy', 'smoke'])
+      for (const verb of ['build', 'push', 'deploy', 'smoke']) {
         await shopctlOk([verb], { cwd: tree.dir })
+        for (const [address, pod] of await addresses()) {
+          if (slots.some((slot) => pod.startsWith(slot))) standby.set(address, pod)
+        }
+      }
     })
   })
-  expect(samples).toBeGreaterThan(25)
-  expect(seen).toEqual([])
+  expect(samples).toBeGreaterThan((4 * (Date.now() - started)) / 1_000)
+  expect(standby.size).toBeGreaterThanOrEqual(2 * services.length)
+  const consumers = [...seen].map((one) => one.split(':') as [string, string])
+  expect(new Set(consumers.map(([queue]) => queue))).toEqual(
+    new Set(services.flatMap((service) => [service, `${service}.dead`])),
+  )
+  expect(consumers.filter(([, address]) => standby.has(address))).toEqual([])
   await shopctlOk(['switch'], { cwd: tree.dir })
 }, 300_000)
 
-interface ConsumerObject {
-  queue: { name: string; vhost: string }
-  channel_details: { connection_name?: string; peer_host?: string }
-}
-
-/** Asks the broker itself five times a second which connections consume live queues. */
-const watchConsumers = async (
-  standby: readonly string[],
-  body: () => Promise<void>,
-): Promise<{ seen: string[]; samples: number }> => {
-  const seen = new Set<string>()
-  let samples = 0
-  let watching = true
-  const watch = async (): Promise<void> => {
-    while (watching) {
-      const started = Date.now()
-      const [consumers, addresses] = await Promise.all([
-        manage('GET', '/consumers/%2F') as Promise<ConsumerObject[]>,
-        standbyAddresses(standby),
-      ])
-      for (const { queue, channel_details } of consumers) {
-        const pod = addresses.get(channel_details.peer_host ?? '')
-        if (pod) seen.add(`${pod} on ${queue.name}`)
-      }
-      samples += 1
-      await sleep(Math.max(0, 200 - (Date.now() - started)))
-    }
-  }
-  const watched = watch()
-  try {
-    await body()
-  } finally {
-    watching = false
-    await watched
-  }
-  return { seen: [...seen], samples }
-}
-
-/** Pods of the standby slots by their address. */
-const standbyAddresses = async (standby: readonly string[]): Promise<Map<string, string>> => {
-  const list = await kubectlOk(
-    ...[
-      'get',
-      'pods',
-      '--output=jsonpath={range .items[*]}{.status.podIP} {.metadata.name}{"\\n"}{end}',
-    ],
+/** Names of all pods by their address. */
+const addresses = async (): Promise<Map<string, string>> => {
+  const columns = '{range .items[*]}{.status.podIP} {.metadata.name}{"\\n"}{end}'
+  const list = await kubectlOk('get', 'pods', `--output=jsonpath=${columns}`)
+  return new Map(
+    list
+      .split('\n')
+      .filter((line) => !line.startsWith(' ') && line !== '')
+      .map((line) => line.split(' ') as [string, string]),
   )
-  const pairs = list
-    .split('\n')
-    .map((line) => line.split(' ') as [string, string])
-    .filter(([, name]) => standby.some((slot) => name?.startsWith(`${slot}-`)))
-  return new Map(pairs)
 }

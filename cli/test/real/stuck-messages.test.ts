@@ -118,6 +118,8 @@ test('the same message a hundred times has its effect once', async () => {
 }, 240_000)
 
 test('a binding deleted by hand: events wait, a switch is refused, a deploy puts it back', async () => {
+  await shopctlOk(['build'])
+  await shopctlOk(['push'])
   await underLoad({ rate: 10 }, async () => {
     await manage('DELETE', '/bindings/%2F/e/shop.events/q/inventory/order.placed.v1')
     await until('an event comes back', async () =>

@@ -1,105 +1,112 @@
 import { setTimeout } from 'node:timers/promises'
 import { pino } from 'pino'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, type TestContext, vi } from 'vitest'
 import { connectKubernetes, type Follower, followService, type Role } from '../role.ts'
-import { type FakeKubernetes, startFakeKubernetes } from './fake-kubernetes.ts'
+import { startFakeKubernetes } from './fake-kubernetes.ts'
 
 const mine = { 'shopctl.dev/color': 'green', 'shopctl.dev/revision': '5f2a9c01aa' }
 const other = { 'shopctl.dev/color': 'blue', 'shopctl.dev/revision': '5f2a9c01aa' }
 const older = { 'shopctl.dev/color': 'green', 'shopctl.dev/revision': '0000000000' }
 
-let kubernetes: FakeKubernetes
-let follower: Follower
-let changes: Role[]
-
-beforeEach(async () => {
-  kubernetes = await startFakeKubernetes('order')
-})
-
-afterEach(async () => {
-  follower.close()
-  await kubernetes.close()
-})
-
-function follow(): void {
-  changes = []
-  follower = followService({
-    api: connectKubernetes({
-      host: '127.0.0.1',
-      port: kubernetes.port,
-      serviceAccountDir: kubernetes.serviceAccountDir,
-    }),
-    namespace: 'test',
-    service: 'order',
-    slot: { color: 'green', revision: '5f2a9c01aa' },
-    logger: pino({ level: 'silent' }),
-    now: () => new Date(),
-    onChange: (role) => changes.push(role),
+/** An API server of its own, and a follower once the test wants one. */
+async function createScene({ onTestFinished }: TestContext) {
+  const kubernetes = await startFakeKubernetes('order')
+  const api = connectKubernetes({
+    host: '127.0.0.1',
+    port: kubernetes.port,
+    serviceAccountDir: kubernetes.serviceAccountDir,
   })
+  const changes: Role[] = []
+  let follower: Follower | undefined
+  onTestFinished(async () => {
+    follower?.close()
+    api.close()
+    await kubernetes.close()
+  })
+
+  function follow(): Follower {
+    follower = followService({
+      api,
+      namespace: 'test',
+      service: 'order',
+      slot: { color: 'green', revision: '5f2a9c01aa' },
+      logger: pino({ level: 'silent' }),
+      now: () => new Date(),
+      onChange: (role) => changes.push(role),
+    })
+    return follower
+  }
+
+  /** Until the watch stands, a change is noticed by the next GET only. */
+  async function followAndWatch(): Promise<Follower> {
+    const started = follow()
+    await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(1), { timeout: 5_000 })
+    await vi.waitFor(() => expect(started.role()).not.toBe('unknown'), { timeout: 5_000 })
+    return started
+  }
+  return { kubernetes, changes, follow, followAndWatch }
 }
 
 /** Waits for the role and returns how long that took, in milliseconds. */
-async function until(role: Role, timeout = 5_000): Promise<number> {
+async function until(follower: Follower, role: Role, timeout = 5_000): Promise<number> {
   const start = performance.now()
   await vi.waitFor(() => expect(follower.role()).toBe(role), { timeout, interval: 2 })
   return performance.now() - start
 }
 
-/** Until the watch stands, a change is noticed by the next GET only. */
-async function followAndWatch(): Promise<void> {
-  follow()
-  await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(1), { timeout: 5_000 })
-  await vi.waitFor(() => expect(follower.role()).not.toBe('unknown'), { timeout: 5_000 })
-}
-
-describe('followService', { timeout: 15_000 }, () => {
-  it.each([
+describe.concurrent('followService', { timeout: 15_000 }, () => {
+  it.for([
     ['its colour and revision', mine, 'live'],
     ['the other colour', other, 'standby'],
     ['another revision of its colour', older, 'standby'],
     ['nothing', null, 'standby'],
-  ] as const)('given a Service that selects %s', async (_name, selector, role) => {
+  ] as const)('given a Service that selects %s', async ([_name, selector, role], context) => {
+    const { kubernetes, follow } = await createScene(context)
     kubernetes.select(selector)
-    follow()
+    const follower = follow()
     expect(follower.role()).toBe('unknown')
-    await until(role)
+    await until(follower, role)
   })
 
-  it('is standby while there is no Service, and live as soon as one names it', async () => {
-    await followAndWatch()
+  it('is standby while there is no Service, and live as soon as one names it', async (context) => {
+    const { kubernetes, changes, followAndWatch } = await createScene(context)
+    const follower = await followAndWatch()
     expect(follower.role()).toBe('standby')
     kubernetes.select(mine)
-    expect(await until('live')).toBeLessThan(500)
+    expect(await until(follower, 'live')).toBeLessThan(500)
     kubernetes.remove()
-    expect(await until('standby')).toBeLessThan(500)
+    expect(await until(follower, 'standby')).toBeLessThan(500)
     expect(changes).toEqual(['standby', 'live', 'standby'])
   })
 
-  it('follows the watch at once', async () => {
+  it('follows the watch at once', async (context) => {
+    const { kubernetes, followAndWatch } = await createScene(context)
     kubernetes.select(other)
-    await followAndWatch()
+    const follower = await followAndWatch()
     kubernetes.select(mine)
-    expect(await until('live')).toBeLessThan(500)
+    expect(await until(follower, 'live')).toBeLessThan(500)
     kubernetes.select(null)
-    expect(await until('standby')).toBeLessThan(500)
+    expect(await until(follower, 'standby')).toBeLessThan(500)
   })
 
-  it('notices by a GET what a half-open watch does not tell, and watches anew', async () => {
+  it('notices by a GET what a half-open watch does not tell, and watches anew', async (context) => {
+    const { kubernetes, followAndWatch } = await createScene(context)
     kubernetes.select(other)
-    await followAndWatch()
+    const follower = await followAndWatch()
     kubernetes.muteWatches(true)
     kubernetes.select(mine)
-    expect(await until('live')).toBeLessThan(3_000)
+    expect(await until(follower, 'live')).toBeLessThan(3_000)
     kubernetes.muteWatches(false)
     // The muted watch was given up; a new one works.
     await setTimeout(1_500)
     kubernetes.select(other)
-    expect(await until('standby')).toBeLessThan(500)
+    expect(await until(follower, 'standby')).toBeLessThan(500)
   })
 
-  it('gives a half-open watch up as soon as a GET shows what it does not tell', async () => {
+  it('gives a half-open watch up as soon as a GET shows what it does not tell', async (context) => {
+    const { kubernetes, changes, followAndWatch } = await createScene(context)
     kubernetes.select(other)
-    await followAndWatch()
+    const follower = await followAndWatch()
     kubernetes.muteWatches(true)
     // Changes that leave the role as it is.
     kubernetes.select(older)
@@ -107,11 +114,12 @@ describe('followService', { timeout: 15_000 }, () => {
     kubernetes.muteWatches(false)
     await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(1), { timeout: 2_000 })
     kubernetes.select(mine)
-    expect(await until('live')).toBeLessThan(500)
+    expect(await until(follower, 'live')).toBeLessThan(500)
     expect(changes).toEqual(['standby', 'live'])
   })
 
-  it('does not give up a watch that works', async () => {
+  it('does not give up a watch that works', async (context) => {
+    const { kubernetes, followAndWatch } = await createScene(context)
     kubernetes.select(other)
     await followAndWatch()
     const open = kubernetes.getCount()
@@ -123,45 +131,49 @@ describe('followService', { timeout: 15_000 }, () => {
     expect(kubernetes.getCount()).toBeLessThanOrEqual(open + 3)
   })
 
-  it('watches anew when a watch is taken and never answered', async () => {
+  it('watches anew when a watch is taken and never answered', async (context) => {
+    const { kubernetes, follow } = await createScene(context)
     kubernetes.stallWatches(true)
     kubernetes.select(other)
-    follow()
-    await until('standby')
+    const follower = follow()
+    await until(follower, 'standby')
     kubernetes.select(mine)
-    expect(await until('live')).toBeLessThan(3_000)
+    expect(await until(follower, 'live')).toBeLessThan(3_000)
     kubernetes.stallWatches(false)
     await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(1), { timeout: 5_000 })
     kubernetes.select(other)
-    expect(await until('standby')).toBeLessThan(500)
+    expect(await until(follower, 'standby')).toBeLessThan(500)
   })
 
-  it('believes an API server whose versions count from further back', async () => {
+  it('believes an API server whose versions count from further back', async (context) => {
+    const { kubernetes, followAndWatch } = await createScene(context)
     for (let n = 0; n < 20; n++) kubernetes.select(other)
-    await followAndWatch()
+    const follower = await followAndWatch()
     kubernetes.restore(3)
     kubernetes.select(mine)
-    expect(await until('live')).toBeLessThan(3_000)
+    expect(await until(follower, 'live')).toBeLessThan(3_000)
     await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(1), { timeout: 5_000 })
     kubernetes.select(other)
-    expect(await until('standby')).toBeLessThan(500)
+    expect(await until(follower, 'standby')).toBeLessThan(500)
     kubernetes.select(mine)
-    expect(await until('live')).toBeLessThan(500)
+    expect(await until(follower, 'live')).toBeLessThan(500)
   })
 
-  it('follows a Service that is deleted and made again', async () => {
+  it('follows a Service that is deleted and made again', async (context) => {
+    const { kubernetes, followAndWatch } = await createScene(context)
     kubernetes.select(mine)
-    await followAndWatch()
+    const follower = await followAndWatch()
     kubernetes.remove()
-    await until('standby')
+    await until(follower, 'standby')
     kubernetes.select(mine)
-    expect(await until('live')).toBeLessThan(500)
+    expect(await until(follower, 'live')).toBeLessThan(500)
     expect(kubernetes.watchCount()).toBe(1)
   })
 
-  it('reads on demand, and follows what it has read', async () => {
+  it('reads on demand, and follows what it has read', async (context) => {
+    const { kubernetes, followAndWatch } = await createScene(context)
     kubernetes.select(mine)
-    await followAndWatch()
+    const follower = await followAndWatch()
     kubernetes.muteWatches(true)
     kubernetes.select(other)
     expect(await follower.read()).toEqual({ color: 'blue', revision: '5f2a9c01aa' })
@@ -172,29 +184,32 @@ describe('followService', { timeout: 15_000 }, () => {
     await expect(follower.read()).rejects.toThrow('503')
   })
 
-  it('begins a new watch after 410 Gone', async () => {
+  it('begins a new watch after 410 Gone', async (context) => {
+    const { kubernetes, followAndWatch } = await createScene(context)
     kubernetes.select(other)
-    await followAndWatch()
+    const follower = await followAndWatch()
     kubernetes.expireWatches()
     await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(0), { interval: 1 })
     await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(1), { timeout: 3_000 })
     kubernetes.select(mine)
-    expect(await until('live')).toBeLessThan(500)
+    expect(await until(follower, 'live')).toBeLessThan(500)
   })
 
-  it('reads the token again when it was rotated', async () => {
+  it('reads the token again when it was rotated', async (context) => {
+    const { kubernetes, followAndWatch } = await createScene(context)
     kubernetes.select(other)
-    await followAndWatch()
+    const follower = await followAndWatch()
     kubernetes.rotateToken('second')
     kubernetes.expireWatches()
     await setTimeout(500)
     kubernetes.select(mine)
-    await until('live')
+    await until(follower, 'live')
   })
 
-  it('keeps its role while the API server does not answer', async () => {
+  it('keeps its role while the API server does not answer', async (context) => {
+    const { kubernetes, changes, followAndWatch } = await createScene(context)
     kubernetes.select(mine)
-    await followAndWatch()
+    const follower = await followAndWatch()
     kubernetes.setDown(true)
     await setTimeout(2_500)
     expect(follower.role()).toBe('live')
@@ -202,17 +217,18 @@ describe('followService', { timeout: 15_000 }, () => {
     await setTimeout(2_500)
     expect(follower.role()).toBe('live')
     kubernetes.setDown(false)
-    await until('standby')
+    await until(follower, 'standby')
     expect(changes).toEqual(['live', 'standby'])
   })
 
-  it('stays unknown as long as nobody has ever answered', async () => {
+  it('stays unknown as long as nobody has ever answered', async (context) => {
+    const { kubernetes, follow } = await createScene(context)
     kubernetes.select(mine)
     kubernetes.setDown(true)
-    follow()
+    const follower = follow()
     await setTimeout(500)
     expect(follower.role()).toBe('unknown')
     kubernetes.setDown(false)
-    await until('live')
+    await until(follower, 'live')
   })
 })
