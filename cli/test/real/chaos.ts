@@ -6,12 +6,22 @@ import { kubectlOk } from './shop.ts'
 
 interface PodObject {
   metadata: { name: string; uid: string }
+  status: { containerStatuses?: { ready: boolean; restartCount: number }[] }
 }
 
-/** Names and uids of the pods that a label selector finds. */
-export const podsOf = async (selector: string): Promise<{ name: string; uid: string }[]> => {
+interface Pod {
+  name: string
+  uid: string
+  ready: boolean
+  restarts: number
+}
+
+const podsOf = async (selector: string): Promise<Pod[]> => {
   const list = await kubectlOk('get', 'pods', '--selector', selector, '--output=json')
-  return (JSON.parse(list) as { items: PodObject[] }).items.map(({ metadata }) => metadata)
+  return (JSON.parse(list) as { items: PodObject[] }).items.map(({ metadata, status }) => {
+    const { ready = false, restartCount = 0 } = status.containerStatuses?.[0] ?? {}
+    return { name: metadata.name, uid: metadata.uid, ready, restarts: restartCount }
+  })
 }
 
 export const slotSelector = (service: string, color: string | null): string =>
@@ -31,8 +41,11 @@ const processesOf = async (uid: string): Promise<number[]> => {
   return found.flat()
 }
 
-/** SIGKILL to everything in these pods; returns how many processes it met. */
-export const killPods = async (selector: string): Promise<number> => {
+/**
+ * SIGKILL to everything in these pods. Resolves to a question: whether all of them have been started again since and
+ * are ready. For a moment after the kill the API server still calls them ready.
+ */
+export const killPods = async (selector: string): Promise<() => Promise<boolean>> => {
   const pods = await podsOf(selector)
   const pids = (await Promise.all(pods.map(({ uid }) => processesOf(uid)))).flat()
   for (const pid of pids) {
@@ -42,7 +55,14 @@ export const killPods = async (selector: string): Promise<number> => {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
     }
   }
-  return pids.length
+  if (pids.length === 0) throw new Error(`no process in the pods of ${selector}`)
+  return async () => {
+    const now = new Map((await podsOf(selector)).map((pod) => [pod.name, pod]))
+    return pods.every(({ name, restarts }) => {
+      const pod = now.get(name)
+      return pod?.ready && pod.restarts > restarts
+    })
+  }
 }
 
 /** The file that freezes a container, and what to write, for either version of cgroups. */
