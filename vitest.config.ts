@@ -13,7 +13,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['cli/test/**/*.test.ts', 'services/*/test/**/*.test.ts', ...pure],
-          exclude: ['cli/test/real/**', '**/node_modules/**'],
+          exclude: ['cli/test/{real,soak}/**', '**/node_modules/**'],
         },
       },
       // The services' parts against a real database and broker.
@@ -32,6 +32,15 @@ export default defineConfig({
           ...patience,
           name: 'real',
           include: ['cli/test/real/**/*.test.ts'],
+          fileParallelism: false,
+        },
+      },
+      // What takes too long for every day, on the real cluster too: `npm run soak`.
+      {
+        test: {
+          ...patience,
+          name: 'soak',
+          include: ['cli/test/soak/**/*.test.ts'],
           fileParallelism: false,
         },
       },

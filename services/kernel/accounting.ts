@@ -4,6 +4,8 @@ import type { Bus } from './bus.ts'
 import type { Queries, Transaction } from './database.ts'
 
 export interface Accounting {
+  /** When this was counted, by the database's clock, in milliseconds since 1970. */
+  at: number
   gate: { epoch: number; color: string | null; revision: string | null } | null
   outbox: { waiting: number; failing: number }
   /** Messages that are ready in the service's own queue. */
@@ -42,7 +44,7 @@ const summary = `
       UNION ALL SELECT epoch, color, revision, handled, repeats FROM inbox_history
     ) AS both_parts GROUP BY epoch, color, revision
   )
-  SELECT
+  SELECT (extract(epoch FROM now()) * 1000)::float8 AS at,
     (SELECT json_build_object('epoch', epoch, 'color', color, 'revision', revision)
      FROM release_gate) AS gate,
     (SELECT json_build_object('waiting', count(*), 'failing', count(*) FILTER (WHERE attempts > 0))

@@ -151,8 +151,9 @@ function createPublisher(connection: Connection, exchange: string) {
     for (const message of messages) {
       const reason = returned.get(message.id) ?? (unsettled.has(message) && 'no confirm in time')
       if (reason) refusals.set(message, reason)
-      returned.delete(message.id)
     }
+    // After all were looked up: two of them may be copies of one event.
+    for (const { id } of messages) returned.delete(id)
     return {
       confirmed: messages.filter((message) => !refusals.has(message)),
       refused: [...refusals]

@@ -227,11 +227,11 @@ function unhandled(type: string, handled: string[]): string {
     : `nobody here handles ${type}`
 }
 
-/** Connection lost or refused, too many of them, server going down or coming up. */
+/** Connection lost or refused, too many of them, server going down or coming up, too slow, or locked. */
 function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { code, statusCode, message } = error as Error & { code?: unknown; statusCode?: unknown }
-  if (statusCode === 503 || /^(08|53|57P0|25P0)/.test(String(code))) return true
+  if (statusCode === 503 || /^(08|53|57P0|57014|25P0|40P01|55P03)/.test(String(code))) return true
   return /^Connection terminated|^Client has encountered|^Query read timeout/.test(message)
 }
 

@@ -29,7 +29,13 @@ export function createMessages({ database, outbox, service }: MessagesDeps): Mes
     (act: (id: string) => Promise<Wish>): Handler =>
     async ({ params }) => {
       const id = z.uuid().safeParse(params.id)
-      return id.success ? answerOf(await act(id.data.toLowerCase()), id.data) : notAnId(params.id)
+      if (!id.success) return notAnId(params.id)
+      const wish = await act(id.data.toLowerCase()).catch((error: NodeJS.ErrnoException) => {
+        // JSON that Postgres cannot store.
+        if (/^22/.test(String(error.code))) return 'unreadable' as const
+        throw error
+      })
+      return answerOf(wish, id.data)
     }
 
   return {

@@ -13,6 +13,7 @@ import type { Subscription } from './inbox.ts'
 import { createMessages } from './messages.ts'
 import { type Migration, missingMigrations } from './migrate.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
+import { readAgain } from './parking.ts'
 import { createRelay } from './relay.ts'
 import { followService, type KubernetesApi } from './role.ts'
 import type { Identity, Logger, Metrics } from './telemetry.ts'
@@ -128,7 +129,15 @@ export function createPlane(deps: PlaneDeps) {
     onChange: (fence) => consumer.set(fence),
   })
   const clockwork = startClockwork({
-    items: [inboxPruning, ...(parts.clockwork ?? [])],
+    items: [
+      inboxPruning,
+      readAgain(
+        outbox,
+        identity.service,
+        parts.subscriptions.map(({ type }) => type),
+      ),
+      ...(parts.clockwork ?? []),
+    ],
     outbox,
     fence: gatekeeper.fence,
     logger,

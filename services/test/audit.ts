@@ -1,6 +1,6 @@
 // Run by `shopctl audit`: sums up what the services account for, from a folder with `<service>.json` and
 // `<service>.orders.ndjson` of each; prints one JSON document.
-import { open, stat } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fs } from 'zx'
 import { type Line, mergeByOrder, parseLines } from './audit/merge.ts'
@@ -32,8 +32,7 @@ const documents = Object.fromEntries(
     services.map(async (service) => [service, await fs.readJson(join(folder, `${service}.json`))]),
   ),
 )
-// The folder was made just before the services were asked.
-const { birthtimeMs } = await stat(folder)
 const groups = mergeByOrder(perService(linesOf))
-const sum = await sumUp(readAccounts(documents as Record<Service, unknown>), groups, birthtimeMs)
+const quiet = process.env.SHOPCTL_QUIET === 'true'
+const sum = await sumUp(readAccounts(documents as Record<Service, unknown>), groups, quiet)
 process.stdout.write(`${JSON.stringify(sum)}\n`)

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { contract, draft } from '@shop/events/envelope'
 import { inboxPruning, kernelAccounting } from '@shop/kernel/accounting'
 import { createMessages } from '@shop/kernel/messages'
-import type { StuckMessage } from '@shop/kernel/parking'
+import { readAgain, type StuckMessage } from '@shop/kernel/parking'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { arrived, newId, openBus, openFence, openOutbox, openRelay } from './infrastructure.ts'
@@ -161,6 +161,20 @@ describe('a message that nobody can read', () => {
     // Others pass.
     await tell(shop.database, [done(5)])
     await eventually(async () => expect(await effects(shop.database)).toEqual([5]))
+  })
+
+  it('is sent again once a version serves that can read it', async () => {
+    const shop = await open()
+    await shop.smuggle(JSON.stringify(arrived(stranger, 'x', {})))
+    await shop.smuggle(JSON.stringify(arrived(other, 'x', { n: '1' })))
+    await shop.parked(2)
+    const outbox = openOutbox(shop.database, shop.relay.wake)
+    const again = readAgain(outbox, shop.queue, [thingDone.type, stranger.type])
+    expect(await shop.database.transaction((tx) => again.run(tx))).toEqual([])
+    expect(await shop.list()).toMatchObject([
+      { type: stranger.type, state: 'retrying', attempts: 0 },
+      { type: other.type, state: 'parked' },
+    ])
   })
 
   it('comes as text or JSON from other clients, and is shown as it came', async () => {

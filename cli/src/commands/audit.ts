@@ -32,7 +32,8 @@ export const auditCommand = async (
     )
   }
   const ports = { cluster, programs, progress, scratch, signal }
-  const intent = { plane, namespace: environment.namespace, script: config.audit }
+  const quiet = waitMs !== null
+  const intent = { plane, namespace: environment.namespace, quiet, script: config.audit }
   const sum = await audit(ports, await cluster.read(), intent)
   const document = { version: 1, env, ...sum }
   if (!context.json) output.print(auditText(sum, { env, plane }))

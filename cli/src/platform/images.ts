@@ -41,7 +41,7 @@ export const baseImages: readonly BaseImage[] = [
   },
   {
     repository: 'library/rabbitmq',
-    tag: '4',
+    tag: '4.0',
     suite: 'trixie',
     packages: ['rabbitmq-server'],
     user: { name: 'rabbitmq', id: 999, home: '/var/lib/rabbitmq', shell: '/usr/sbin/nologin' },

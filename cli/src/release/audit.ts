@@ -15,6 +15,8 @@ export interface AuditPorts extends AccountingPorts {
 export interface AuditIntent {
   plane: Plane
   namespace: string
+  /** Whether nothing moves any more. */
+  quiet: boolean
   /** Path of the script that sums up. */
   script: string
 }
@@ -68,7 +70,7 @@ export type Audit = z.infer<typeof auditSchema>
 export const audit = async (
   ports: AuditPorts,
   state: EnvironmentState,
-  { plane, namespace, script }: AuditIntent,
+  { plane, namespace, quiet, script }: AuditIntent,
 ): Promise<Audit> => {
   const names = serving(state, Object.keys(state.services))
   return ports.scratch.folder(async (folder) => {
@@ -84,6 +86,7 @@ export const audit = async (
       SHOPCTL_ACCOUNTING: folder.path,
       SHOPCTL_PLANE: plane,
       SHOPCTL_NAMESPACE: namespace,
+      SHOPCTL_QUIET: String(quiet),
     }
     const { exitCode, stdout, output } = await ports.programs.script(script, env)
     if (ports.signal.aborted) throw interrupted()

@@ -10,7 +10,10 @@ interface Kind {
   /** The fields that tell its entries apart. */
   keys: readonly string[]
   name(entry: Entry): string
-  /** Whether what nobody declared is a difference: it gives somebody messages or rights that he should not have. */
+  /**
+   * Whether what nobody declared is a difference, since it gives somebody rights that he should not have. A binding is
+   * none: the slot that a rollback goes back to may need it.
+   */
   closed?: true
 }
 
@@ -25,7 +28,6 @@ const kinds: Record<string, Kind> = {
     keys: ['vhost', 'source', 'destination_type', 'destination', 'routing_key', 'arguments'],
     name: (entry) =>
       `binding ${entry.source} → ${entry.destination} by ${entry.routing_key}${within(entry)}`,
-    closed: true,
   },
   policies: {
     keys: ['vhost', 'name'],
@@ -46,7 +48,7 @@ const identity = ({ keys }: Kind, entry: Entry): string =>
 const isAsDeclared = (declared: Entry, found: Entry): boolean =>
   Object.keys(declared).every((key) => canonical(declared[key]) === canonical(found[key]))
 
-/** One line per difference, what is missing first. Other vhosts and other exchanges are none of ours. */
+/** One line per difference, what is missing first. Other vhosts are none of ours. */
 export const compareTopology = (declared: Topology, found: Topology): string[] => {
   const missing: string[] = []
   const otherwise: string[] = []
@@ -64,16 +66,14 @@ export const compareTopology = (declared: Topology, found: Topology): string[] =
     }
     if (!rules.closed) continue
     for (const [id, entry] of standing)
-      if (!wanted.has(id) && isOurs(declared, kind, entry))
+      if (!wanted.has(id) && isOurs(declared, entry))
         extra.push(`${rules.name(entry)} is there, but not declared`)
   }
   return [...missing, ...otherwise, ...extra]
 }
 
-const isOurs = (declared: Topology, kind: string, { vhost, source }: Entry): boolean =>
-  kind === 'bindings'
-    ? (declared.exchanges ?? []).some((each) => each.vhost === vhost && each.name === source)
-    : (declared.vhosts ?? []).some(({ name }) => name === vhost)
+const isOurs = (declared: Topology, { vhost }: Entry): boolean =>
+  (declared.vhosts ?? []).some(({ name }) => name === vhost)
 
 export const compareBroker = async (broker: Broker): Promise<string[]> => {
   const [declared, found] = await Promise.all([broker.declared(), broker.found()])

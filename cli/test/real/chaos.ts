@@ -2,6 +2,7 @@
 // namespace are ever touched, each found by its uid.
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createShell } from '../../src/adapters/shell.ts'
 import { kubectlOk } from './shop.ts'
 
 interface PodObject {
@@ -95,3 +96,37 @@ export const freezePods = async (selector: string): Promise<() => Promise<void>>
     )
   }
 }
+
+const shell = createShell()
+
+/** Adds to a pod's own network namespace what these rules drop, until the returned function is called. */
+const dropIn = async (uid: string, rules: readonly string[][]): Promise<() => Promise<void>> => {
+  const change = async (how: '--insert' | '--delete'): Promise<void> => {
+    // Looked up each time: the container may have been started again since.
+    const [pid] = await processesOf(uid)
+    for (const [chain = '', ...match] of rules) {
+      const inside = [`--target=${pid}`, '--net', 'iptables', '--wait', how, chain, ...match]
+      await shell.check({ program: 'nsenter', args: [...inside, '--jump', 'DROP'] })
+    }
+  }
+  await change('--insert')
+  return () => change('--delete')
+}
+
+/** Drops what these pods send to any Postgres, until the returned function is called. */
+export const cutOffDatabase = async (selector: string): Promise<() => Promise<void>> => {
+  const toPostgres = ['OUTPUT', '--protocol', 'tcp', '--dport', '5432']
+  const pods = await podsOf(selector)
+  const heals = await Promise.all(pods.map(({ uid }) => dropIn(uid, [toPostgres])))
+  return async () => void (await Promise.all(heals.map((heal) => heal())))
+}
+
+/** Drops whatever a pod and these addresses send to each other, until the returned function is called. */
+export const cutOffFrom = (uid: string, addresses: string[]): Promise<() => Promise<void>> =>
+  dropIn(
+    uid,
+    addresses.flatMap((address) => [
+      ['INPUT', '--source', address],
+      ['OUTPUT', '--destination', address],
+    ]),
+  )

@@ -1,83 +1,20 @@
 // What the charts of RabbitMQ and Postgres promise, on the real cluster and in a namespace of their own.
-import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
-import { Connection } from 'rabbitmq-client'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { createShell, type Finished } from '../../src/adapters/shell.ts'
-import { platformEnv, root, until } from './shop.ts'
+import type { Connection } from 'rabbitmq-client'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createDependencies, drain, services } from './dependencies.ts'
+import { until } from './shop.ts'
 
-const namespace = `parts-${randomBytes(3).toString('hex')}`
-const services = ['order', 'inventory', 'payment', 'notification']
-const passwords = Object.fromEntries(
-  ['admin', 'cookie', ...services, ...services.map((service) => `${service}_preview`)].map(
-    (user) => [user, randomBytes(12).toString('hex')] as const,
-  ),
-)
-const shell = createShell()
-
-const run = async (
-  program: 'helm' | 'kubectl',
-  args: string[],
-  input?: string,
-): Promise<Finished> =>
-  shell.run({
-    program: 'sh',
-    args: ['-c', `exec ${program} "$@"`, program, '--namespace', namespace, ...args],
-    env: await platformEnv(),
-    ...(input !== undefined && { input }),
-  })
-
-const ok = async (...[program, args, input]: Parameters<typeof run>): Promise<string> => {
-  const { exitCode, stdout, stderr } = await run(program, args, input)
-  if (exitCode !== 0) throw new Error(`${program} ${args.join(' ')}: ${stderr}`)
-  return stdout
-}
-
-const install = async (chart: 'postgres' | 'rabbitmq', ...settings: string[]): Promise<string> => {
-  const files = [join(root, 'charts', chart), '--values', join(root, `charts/values/${chart}.yaml`)]
-  const how = ['--server-side=true', '--force-conflicts', '--wait', '--timeout=180s']
-  await ok('helm', ['upgrade', '--install', chart, ...files, ...how, ...settings])
-  return ok('kubectl', ['get', 'service', chart, '--output=jsonpath={.spec.clusterIP}'])
-}
-
-let broker: string
-let database: string
+const { addresses, passwords, run, ok, create, remove, install, connect, api, members, leaderOf } =
+  createDependencies('parts')
 
 beforeAll(async () => {
-  await ok('kubectl', ['create', 'namespace', namespace])
-  for (const name of ['postgres', 'rabbitmq']) {
-    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData: passwords }
-    await ok('kubectl', ['create', '--filename=-'], JSON.stringify(secret))
-  }
-  ;[broker, database] = await Promise.all([install('rabbitmq'), install('postgres')])
+  await create()
+  await Promise.all([install('rabbitmq'), install('postgres')])
 })
 
-afterAll(() => run('kubectl', ['delete', 'namespace', namespace, '--wait=false']))
-
-const connect = (user: string, vhost = '', options: object = {}): Connection => {
-  const connection = new Connection({
-    url: `amqp://${user}:${passwords[user]}@${broker}:5672${vhost}`,
-    acquireTimeout: 5_000,
-    ...options,
-  })
-  connection.on('error', () => {})
-  // Not awaited: one that was refused would go on trying.
-  onTestFinished(() => void connection.close())
-  return connection
-}
-
-const api = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
-  const credentials = Buffer.from(`admin:${passwords.admin}`).toString('base64')
-  const response = await fetch(`http://${broker}:15672/api/${path}`, {
-    method,
-    headers: { authorization: `Basic ${credentials}`, 'content-type': 'application/json' },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  if (!response.ok) throw new Error(`${method} ${path} → ${response.status}`)
-  return (response.status === 200 ? await response.json() : null) as T
-}
+afterAll(remove)
 
 /** Publishes to the shop's exchange; resolves when the broker has taken it. */
 const publish = async (connection: Connection, routingKey: string, body: string): Promise<void> => {
@@ -87,14 +24,6 @@ const publish = async (connection: Connection, routingKey: string, body: string)
     await publisher.send(to, body)
   } finally {
     await publisher.close().catch(() => {})
-  }
-}
-
-const drain = async (connection: Connection, queue: string): Promise<string[]> => {
-  for (const all: string[] = []; ; ) {
-    const message = await connection.basicGet({ queue, noAck: true })
-    if (!message) return all
-    all.push(String(message.body))
   }
 }
 
@@ -152,7 +81,8 @@ it.each([
   ['order_preview', 'order'],
 ])('at the database %s reaches its own and not %s', async (user, other) => {
   const open = async (name: string): Promise<string> => {
-    const client = new Client(`postgresql://${user}:${passwords[user]}@${database}:5432/${name}`)
+    const at = `${addresses.postgres}:5432`
+    const client = new Client(`postgresql://${user}:${passwords[user]}@${at}/${name}`)
     await client.connect()
     const { rows } = await client.query<{ name: string }>('SELECT current_database() AS name')
     await client.end()
@@ -180,7 +110,7 @@ describe('the topology', () => {
     })
   })
 
-  it('is put back by an upgrade, and what was added by hand goes; messages stay', async () => {
+  it('is put back by an upgrade, and rights and policies added by hand go; bindings and messages stay', async () => {
     const connection = connect('notification')
     await publish(connection, 'retry.notification', 'kept')
     const bindings = 'bindings/%2F/e/shop.events/q/notification'
@@ -199,6 +129,7 @@ describe('the topology', () => {
     expect(found.map(({ routing_key }) => routing_key).sort()).toEqual([
       'order.cancelled.v1',
       'order.confirmed.v1',
+      'order.placed.v1',
       'order.rejected.v1',
       'retry.notification',
     ])
@@ -226,12 +157,6 @@ describe('the topology', () => {
 })
 
 describe('with 3 nodes', () => {
-  const members = async (): Promise<number[]> => {
-    const queues = await api<{ online: string[] }[]>('GET', 'queues')
-    return queues.map(({ online }) => online.length)
-  }
-  const leaderOf = async (queue: string): Promise<string> =>
-    (await api<{ leader: string }>('GET', `queues/%2F/${queue}`)).leader
   const status = async (pod: string): Promise<{ restarts: number; ready: boolean }> => {
     const path = '{.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].ready}'
     const text = await ok('kubectl', ['get', 'pod', pod, `--output=jsonpath=${path}`])
@@ -281,8 +206,7 @@ describe('with 3 nodes', () => {
     }
     const looping = loop()
     await sleep(2_000)
-    const pod = (await leaderOf('notification')).match(/rabbitmq-\d/)?.[0] ?? ''
-    const isBack = await kill(pod)
+    const isBack = await kill(await leaderOf('notification'))
     const before = confirmed.length
     await until('50 more are confirmed', () => confirmed.length >= before + 50, 30_000)
     publishing = false

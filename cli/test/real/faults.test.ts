@@ -59,7 +59,9 @@ describe('faults', { timeout: 240_000 }, () => {
   })
 
   test('two at once: the second is told who holds the lock', async () => {
-    await tree.append('services/payment/main.ts', `\n// ${Date.now()}\n`)
+    // It takes its time to start, so that the first is not done before the second comes.
+    const pause = `await new Promise((resolve) => setTimeout(resolve, 6_000)) // ${Date.now()}\n`
+    await tree.edit('services/payment/main.ts', /^/, pause)
     await shopctlOk(['build', '--service', 'payment'], { cwd: tree.dir })
     await shopctlOk(['push', '--service', 'payment'], { cwd: tree.dir })
     const first = startShopctl(['deploy', '--service', 'payment'], tree.dir)

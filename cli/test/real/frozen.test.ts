@@ -1,16 +1,19 @@
-// A pod that stands still in the middle of a handler holds nobody up, and commits nothing when it goes on.
+// A pod that stands still in the middle of a handler holds nobody up, and commits nothing when it goes on; a slot that
+// cannot reach the database does not take over.
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { freezePods, slotSelector } from './chaos.ts'
+import { cutOffDatabase, freezePods, slotSelector } from './chaos.ts'
 import { psql, startPsql } from './database.ts'
 import {
+  colors,
   copyTree,
   ensureLive,
   namespace,
   other,
   platformEnv,
   type Status,
+  shopctl,
   shopctlJson,
   shopctlOk,
   status,
@@ -112,3 +115,26 @@ test('frozen in a handler, switched away from, replaced twice, and thawed', asyn
     }
   })
 }, 420_000)
+
+test('a new slot without its database does not take over: the switch goes back', async () => {
+  await underLoad({ rate: 10 }, async () => {
+    const { services } = await status()
+    const standby = other(services.payment?.active)
+    await tree.append('services/payment/main.ts', '\n// cut off\n')
+    for (const verb of ['build', 'push', 'deploy', 'smoke'])
+      await shopctlOk([verb, '--service', 'payment'], { cwd: tree.dir })
+    const serving = colors(await status())
+    const heal = await cutOffDatabase(slotSelector('payment', standby))
+    try {
+      // At once: in a few seconds the slot is not ready any more, and the switch would be refused.
+      const run = await shopctl(['switch', '--service', 'payment', '--timeout', '5s'], {
+        cwd: tree.dir,
+      })
+      expect(run.stderr).toMatch(/What served before serves again/)
+      expect(run.exitCode).toBe(1)
+    } finally {
+      await heal()
+    }
+    expect(colors(await status())).toEqual(serving)
+  })
+}, 240_000)

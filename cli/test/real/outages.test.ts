@@ -86,7 +86,11 @@ const start = async (name: string): Promise<void> => {
 describe('outages', { timeout: 240_000 }, () => {
   let tree: Tree
   let before: Record<string, string | null>
-  beforeAll(ensureLive)
+  beforeAll(async () => {
+    await ensureLive()
+    // Postgres and RabbitMQ as this tree has them: a deploy that has to upgrade them would start them again.
+    for (const verb of ['build', 'push', 'deploy']) await shopctlOk([verb, '--service', 'payment'])
+  })
   beforeEach(async () => {
     tree = await copyTree()
     before = colors(await status())

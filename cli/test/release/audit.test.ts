@@ -46,7 +46,7 @@ const sum = {
   violations: [],
 }
 
-const intent = { plane: 'live' as Plane, namespace: 'shop', script: 'audit.ts' }
+const intent = { plane: 'live' as Plane, namespace: 'shop', quiet: true, script: 'audit.ts' }
 
 describe('an audit', () => {
   it('hands the script what the services know, upstream first', async () => {
@@ -70,6 +70,7 @@ describe('an audit', () => {
           SHOPCTL_ACCOUNTING: '/scratch',
           SHOPCTL_PLANE: 'live',
           SHOPCTL_NAMESPACE: 'shop',
+          SHOPCTL_QUIET: 'true',
         },
       },
     ])

@@ -71,16 +71,6 @@ describe('a broker', () => {
       'binding events → order by stock.reserved.v1 in vhost / is missing',
     ],
     [
-      'somebody who listens in',
-      (has) =>
-        add(has, 'bindings', {
-          ...smallTopology.bindings?.[0],
-          destination: 'spy',
-          routing_key: '#',
-        }),
-      'binding events → spy by # in vhost / is there, but not declared',
-    ],
-    [
       'a user who may read here',
       (has) => add(has, 'permissions', { vhost: '/', user: 'spy', read: '.*' }),
       'permission of spy in vhost / is there, but not declared',

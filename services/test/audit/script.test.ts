@@ -37,6 +37,7 @@ const own: Record<(typeof services)[number], object> = {
 
 const write = async (service: (typeof services)[number], of: (n: number) => object | null) => {
   const account = {
+    at: Date.now(),
     outbox: { waiting: 0, failing: 0 },
     queued: 0,
     dead: 0,

@@ -1,12 +1,14 @@
 // The sum of what the services account for, and where it does not add up.
 import { z } from 'zod'
-import type { Group, Line } from './merge.ts'
+import type { Group } from './merge.ts'
 import { type Excuse, type Facts, judge, type Service, services } from './rules.ts'
 
 const count = z.int().nonnegative()
 
 /** What each service says at `GET /accounting`, as far as it is read here. */
 const account = z.looseObject({
+  /** By the clock of the database, which the ids of orders go by but for a little. */
+  at: z.number(),
   outbox: z.looseObject({ waiting: count }),
   queued: count,
   dead: count,
@@ -71,8 +73,11 @@ export interface Violation {
 }
 
 const idsShown = 100
-/** An order that moved so shortly before the reading may have a message on its way that nobody counts. */
-const freshMs = 2_000
+/**
+ * An order that was placed so shortly before the reading may have a message on its way that nobody counts, or go on
+ * between one service's reading and the next. Where all is known to be quiet, only the first can be.
+ */
+const freshMs = { quiet: 2_000, moving: 60_000 }
 
 /** When an order was placed, by its UUIDv7. */
 const placedAt = (orderId: string): number =>
@@ -102,10 +107,6 @@ const factsOf = ({ lines }: Group<Service>): Facts => {
   }
 }
 
-/** Whether the order moved since shortly before `began`; the order service may say when it was settled. */
-const isFresh = (orderId: string, order: Line | undefined, began: number): boolean =>
-  placedAt(orderId) >= began - freshMs || Date.parse(text(order?.settledAt)) >= began - freshMs
-
 /** Whether messages that wait explain what was found about so many orders. */
 const excuses = (accounts: Accounts): ((excuse: Excuse, orders: number) => boolean) => {
   const outbox = services.reduce((sum, name) => sum + accounts[name].outbox.waiting, 0)
@@ -116,21 +117,22 @@ const excuses = (accounts: Accounts): ((excuse: Excuse, orders: number) => boole
   const anywhere = outbox + services.reduce((sum, name) => sum + before(name), 0)
   return (excuse, orders) => {
     if (excuse === 'nothing' || excuse === 'moving') return false
-    if (excuse === 'anywhere') return anywhere > 0
-    // One parked message explains one order at most.
-    return outbox + before(excuse) > 0 || orders <= accounts[excuse].parked
+    // One message explains one order at most.
+    if (excuse === 'anywhere') return orders <= anywhere
+    return orders <= outbox + before(excuse) + accounts[excuse].parked
   }
 }
 
-/** Reads all orders once, and keeps only what it has to tell about them. `began`: before the services were asked. */
+/** Reads all orders once, and keeps only what it has to tell about them. */
 const findViolations = async (
   accounts: Accounts,
   groups: AsyncIterable<Group<Service>>,
-  began: number,
+  quiet: boolean,
 ): Promise<Violation[]> => {
+  const old = accounts.order.at - (quiet ? freshMs.quiet : freshMs.moving)
   const found = new Map<string, Violation & { excuse: Excuse }>()
   for await (const group of groups) {
-    const fresh = isFresh(group.orderId, group.lines.order[0], began)
+    const fresh = placedAt(group.orderId) >= old
     for (const { rule, excuse } of judge(factsOf(group))) {
       if (fresh && excuse !== 'nothing') continue
       const key = `${rule} ${excuse}`
@@ -162,15 +164,15 @@ const findWrongSums = ({ order, inventory }: Accounts): Violation[] => {
   ]
 }
 
-/** The document of `shopctl audit --json`, less its version. */
+/** The document of `shopctl audit --json`, less its version. `quiet`: nothing moved when the books were read. */
 export const sumUp = async (
   accounts: Accounts,
   groups: AsyncIterable<Group<Service>>,
-  began: number,
+  quiet: boolean,
 ) => {
   const violations = [
     ...findWrongSums(accounts),
-    ...(await findViolations(accounts, groups, began)),
+    ...(await findViolations(accounts, groups, quiet)),
   ]
   const { accepted, confirmed, rejected, cancelled, open } = accounts.order.own
   const total = (of: (account: Accounts[Service]) => number): number =>

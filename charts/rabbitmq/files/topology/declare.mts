@@ -53,16 +53,17 @@ const lacking = (kind: Kind, declared: Topology, found: Topology): Entry[] => {
   })
 }
 
-/** Entries that nobody declared where the declaration is meant to be the whole. */
-const surplus = (kind: Kind, declared: Topology, found: Topology): Entry[] => {
+type Closed = 'permissions' | 'policies'
+
+/**
+ * Rights and policies that nobody declared: there the declaration is the whole. A binding stays, for this runs before
+ * a switch: the slot that is live, or the one that a rollback goes back to, may still need its events.
+ */
+const surplus = (kind: Closed, declared: Topology, found: Topology): Entry[] => {
   const wanted = new Set(declared[kind].map((entry) => identity(kind, entry)))
-  const exchanges = new Set(declared.exchanges.map(({ vhost, name }) => canonical([vhost, name])))
   const vhosts = new Set(declared.vhosts.map(({ name }) => name))
   return found[kind].filter(
-    (entry) =>
-      vhosts.has(entry.vhost) &&
-      (kind !== 'bindings' || exchanges.has(canonical([entry.vhost, entry.source]))) &&
-      !wanted.has(identity(kind, entry)),
+    (entry) => vhosts.has(entry.vhost) && !wanted.has(identity(kind, entry)),
   )
 }
 
@@ -107,19 +108,8 @@ const running = async (): Promise<string[]> => {
   }
 }
 
-const remove = async (kind: Kind, entry: Entry): Promise<void> => {
-  const { vhost } = entry
-  if (kind === 'policies') return request('DELETE', path('policies', vhost, entry.name))
-  if (kind === 'permissions') return request('DELETE', path('permissions', vhost, entry.user))
-  const type = entry.destination_type === 'queue' ? 'q' : 'e'
-  const between = ['bindings', vhost, 'e', entry.source, type, entry.destination]
-  // A binding with arguments has a name that only the broker knows.
-  const all = await request<Entry[]>('GET', path(...between))
-  const same = all.filter((each) => identity('bindings', each) === identity('bindings', entry))
-  for (const { properties_key } of same) {
-    await request('DELETE', path(...between, properties_key))
-  }
-}
+const remove = (kind: Closed, { vhost, name, user }: Entry): Promise<void> =>
+  request('DELETE', path(kind, vhost, kind === 'policies' ? name : user))
 
 /** A queue that is older than a node has no member on it. */
 const growQueues = async (declared: Topology): Promise<void> => {
@@ -152,7 +142,7 @@ const users = await Promise.all(
   declared.users.map(async (user) => ({ ...user, password: await password(String(user.name)) })),
 )
 await request('POST', '/api/definitions', { ...declared, users })
-for (const kind of ['bindings', 'permissions', 'policies'] as const) {
+for (const kind of ['permissions', 'policies'] as const) {
   for (const entry of surplus(kind, declared, before)) {
     await remove(kind, entry)
     console.log(`removed from ${kind}: ${canonical(entry)}`)
