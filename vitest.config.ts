@@ -32,6 +32,7 @@ export default defineConfig({
           ...patience,
           name: 'real',
           include: ['cli/test/real/**/*.test.ts'],
+          globalSetup: 'cli/test/real/global-setup.ts',
           fileParallelism: false,
         },
       },

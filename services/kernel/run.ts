@@ -145,12 +145,13 @@ function createReadiness(planes: Planes, ending: () => boolean): ManagementHandl
   return async () => {
     if (ending()) return { status: 503, body: { ready: false, reason: 'ending' } }
     const nothing = { database: false, migrations: false, broker: false }
-    const late = () => setTimeout(checksAnswerMs, nothing, { ref: false })
-    const live = await Promise.race([planes.live.checks(), late()])
-    if (!previewStarted) {
-      const preview = await Promise.race([planes.preview.checks(), late()])
-      previewStarted = preview.migrations
-    }
+    const inTime = (plane: Plane) =>
+      Promise.race([plane.checks(), setTimeout(checksAnswerMs, nothing, { ref: false })])
+    const [live, preview] = await Promise.all([
+      inTime(planes.live),
+      previewStarted ? null : inTime(planes.preview),
+    ])
+    previewStarted ||= preview?.migrations ?? false
     const started = live.migrations && live.broker && previewStarted
     const ready = live.database && (wasReady || started)
     wasReady ||= ready

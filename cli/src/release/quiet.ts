@@ -63,7 +63,8 @@ const look = async (
     const books = await Promise.all(names.map((name) => readBooks(ports, state, name, plane)))
     const silent = noteSilence(ports.clock, silentSince, books)
     const unrest = [...books.flatMap(unrestOf), ...silent.map((pod) => `${pod} does not answer`)]
-    return { unrest, books: canonical(books.map(({ account }) => account)) }
+    // When they were read is no change.
+    return { unrest, books: canonical(books.map(({ account }) => ({ ...account, at: null }))) }
   } catch (problem) {
     if (!(problem instanceof ShopctlError) || problem.kind !== 'failed') throw problem
     return { unrest: [problem.message], books: '' }

@@ -17,7 +17,7 @@ beforeAll(async () => {
   // New pods: those that other tests have killed often would wait for minutes before they start again.
   const live = services.map((name) => slotSelector(name, before.services[name]?.active ?? null))
   await Promise.all(live.map((selector) => kubectlOk('delete', 'pods', '--selector', selector)))
-  await until('all consume', allConsume, patienceMs)
+  await rest()
 }, 300_000)
 
 const kill = async (service: string): Promise<() => Promise<boolean>> =>
@@ -32,6 +32,19 @@ const allConsume = async (): Promise<boolean> => {
   })
 }
 
+/** For a while: a pod is called ready until it has failed its probe three times. */
+const rest = async (): Promise<void> => {
+  let since = Date.now()
+  await until(
+    'all consume, and go on consuming',
+    async () => {
+      if (!(await allConsume())) since = Date.now()
+      return Date.now() - since > 5_000
+    },
+    patienceMs,
+  )
+}
+
 describe('SIGKILL under load', () => {
   test('to the pods of each service, one service after another', async () => {
     await underLoad(faults, async () => {
@@ -39,7 +52,7 @@ describe('SIGKILL under load', () => {
         const isBack = await kill(service)
         await until(`the pods of ${service} are back`, isBack, patienceMs)
       }
-      await until('all consume', allConsume, patienceMs)
+      await rest()
     })
   }, 400_000)
 
@@ -47,22 +60,22 @@ describe('SIGKILL under load', () => {
     await underLoad(faults, async () => {
       for (const isBack of await Promise.all(services.map(kill)))
         await until('the pods are back', isBack, patienceMs)
-      await until('all consume', allConsume, patienceMs)
+      await rest()
     })
   }, 400_000)
 
   test('to the broker: orders are taken all the same', async () => {
     const { load } = await underLoad(faults, async () => {
       await until('it is back', await killPods('app.kubernetes.io/name=rabbitmq'), patienceMs)
-      await until('all consume', allConsume, patienceMs)
+      await rest()
     })
-    expect(load.failures).toBe(0)
+    expect(load.failuresByKind).toEqual({})
   }, 400_000)
 
   test('to the database', async () => {
     await underLoad(faults, async () => {
       await until('it is back', await killPods('app.kubernetes.io/name=postgres'), patienceMs)
-      await until('all consume', allConsume, patienceMs)
+      await rest()
     })
   }, 400_000)
 })
@@ -77,7 +90,7 @@ test('the broker away for ten seconds: orders are taken all the same', async () 
     } finally {
       await scale(1)
     }
-    await until('all consume', allConsume, patienceMs)
+    await rest()
   })
-  expect(load.failures).toBe(0)
+  expect(load.failuresByKind).toEqual({})
 }, 400_000)

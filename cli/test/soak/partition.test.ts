@@ -114,9 +114,11 @@ test.each(['leader', 'follower'])(
     const heal = await cutOffFrom(lone.uid, others)
     const cutAt = Date.now()
     const toLone = startPublishing(lone.address, `to the lone ${role}`)
+    let pausedAt: number
     let healedAt: number
     try {
-      await until('the lone node pauses', async () => !(await isReady(lone.name)), 40_000)
+      await until('the lone node pauses', async () => !(await isReady(lone.name)), 60_000)
+      pausedAt = Date.now()
       await sleep(Math.max(0, cutAt + partitionMs - Date.now()))
       await toLone.stop()
     } finally {
@@ -132,8 +134,8 @@ test.each(['leader', 'follower'])(
     const { confirmed } = publishing
     const pause = longestPause(confirmed, cutAt, healedAt)
     console.log(
-      `${role}: cut off for ${healedAt - cutAt} ms, ${confirmed.size} messages confirmed, ` +
-        `longest pause ${pause} ms`,
+      `${role}: cut off for ${healedAt - cutAt} ms, not ready after ${pausedAt - cutAt} ms; ` +
+        `${confirmed.size} messages confirmed, the longest pause ${pause} ms`,
     )
     expect([...toLone.confirmed.keys()]).toEqual([])
     expect(pause).toBeLessThan(longestPauseMs)
