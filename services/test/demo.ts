@@ -174,6 +174,8 @@ const main = async (): Promise<void> => {
 ${chalk.green('✓')} Done in ${Math.round((Date.now() - started) / 1000)} s. The platform is still running, with the orders in it. Try next:
 
   npx shopctl status
+  npx shopctl audit              # do the books of the four services balance?
+  npm run load -- --rate 30 --seconds 60
   curl ${edgeUrl}/openapi.json
   eval "$(npx shopctl platform env)" && kubectl get pods -n shop
   npx shopctl release            # after a change of your own
