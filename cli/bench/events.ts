@@ -78,7 +78,9 @@ const handovers = async (service: string, epoch: number): Promise<number[]> => {
   return printed.split('\n').filter(Boolean).map(Number)
 }
 
-const moves = ['switch', 'rollback', 'switch', 'rollback', 'switch', 'rollback']
+/** After a rollback, going forward again names its services. */
+const forward = ['switch', '--service', services.join(',')]
+const moves = [['rollback'], forward, ['rollback'], forward, ['rollback'], forward]
 
 /** Switches forth and back while more orders come than are worked off; returns all handovers, shortest first. */
 const moveWithBacklog = async (tree: Tree, rate: number): Promise<number[]> => {
@@ -87,8 +89,8 @@ const moveWithBacklog = async (tree: Tree, rate: number): Promise<number[]> => {
   let report: LoadReport
   try {
     await sleep(4_000)
-    for (const verb of moves) {
-      await shopctlOk([verb], { cwd: tree.dir })
+    for (const move of moves) {
+      await shopctlOk(move, { cwd: tree.dir })
       await sleep(3_000)
     }
   } finally {
@@ -170,7 +172,7 @@ export const benchEvents = async (tree: Tree, report: Report): Promise<void> => 
     '≥ 0.25',
   )
 
-  const gaps = await moveWithBacklog(tree, Math.min(400, sustained * 1.5))
+  const gaps = await moveWithBacklog(tree, Math.min(400, Math.max(60, sustained * 1.5)))
   const p95 = gaps[Math.ceil(gaps.length * 0.95) - 1] ?? Number.NaN
   report(
     `handover of a queue with a backlog, ${gaps.length} of them`,
