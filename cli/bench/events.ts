@@ -4,7 +4,16 @@ import { measureFloor } from '../../services/test/floor.ts'
 import { startLoad } from '../../services/test/load/drive.ts'
 import { describe, isExact, type LoadReport } from '../../services/test/load/report.ts'
 import { psql } from '../test/real/database.ts'
-import { edgeUrl, kubectlOk, namespace, shopctlOk, status, type Tree } from '../test/real/shop.ts'
+import {
+  clusterIp,
+  edgeUrl,
+  kubectlOk,
+  namespace,
+  secretValue,
+  shopctlOk,
+  status,
+  type Tree,
+} from '../test/real/shop.ts'
 
 export type Report = (what: string, measured: string, reach: string) => void
 
@@ -38,15 +47,6 @@ const findSustained = async (): Promise<number> => {
   return sustained
 }
 
-const secret = async (name: string): Promise<string> =>
-  Buffer.from(
-    await kubectlOk('get', 'secret', name, '--output=jsonpath={.data.admin}'),
-    'base64',
-  ).toString()
-
-const address = (name: string): Promise<string> =>
-  kubectlOk('get', 'service', name, '--output=jsonpath={.spec.clusterIP}')
-
 /** Four handlers in each live pod. */
 const concurrencyOf = async (): Promise<number> => {
   const live = Object.values((await status()).services).map(
@@ -56,10 +56,10 @@ const concurrencyOf = async (): Promise<number> => {
 }
 
 const floor = async (): Promise<number> => {
-  const [postgres, rabbitmq] = await Promise.all([address('postgres'), address('rabbitmq')])
+  const [postgres, rabbitmq] = await Promise.all([clusterIp('postgres'), clusterIp('rabbitmq')])
   const { ordersPerSecond } = await measureFloor({
-    databaseUrl: `postgresql://postgres:${await secret('postgres')}@${postgres}:5432/postgres`,
-    amqpUrl: `amqp://admin:${await secret('rabbitmq')}@${rabbitmq}:5672`,
+    databaseUrl: `postgresql://postgres:${await secretValue('postgres', 'admin')}@${postgres}:5432/postgres`,
+    amqpUrl: `amqp://admin:${await secretValue('rabbitmq', 'admin')}@${rabbitmq}:5672`,
     concurrency: await concurrencyOf(),
     seconds: 10,
   })

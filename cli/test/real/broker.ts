@@ -3,16 +3,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { Connection } from 'rabbitmq-client'
-import { kubectlOk, namespace, platformEnv } from './shop.ts'
+import { clusterIp, namespace, platformEnv, secretValue } from './shop.ts'
 
-const address = (): Promise<string> =>
-  kubectlOk('get', 'service', 'rabbitmq', '--output=jsonpath={.spec.clusterIP}')
-
-const password = async (): Promise<string> =>
-  Buffer.from(
-    await kubectlOk('get', 'secret', 'rabbitmq', '--output=jsonpath={.data.admin}'),
-    'base64',
-  ).toString()
+const address = (): Promise<string> => clusterIp('rabbitmq')
+const password = (): Promise<string> => secretValue('rabbitmq', 'admin')
 
 /** Publishes bodies straight into a queue, `type` as each message's type. */
 export const sendTo = async (

@@ -42,21 +42,25 @@ const processesOf = async (uid: string): Promise<number[]> => {
   return found.flat()
 }
 
+const processesIn = async (pods: readonly Pod[], selector: string): Promise<number[]> => {
+  const pids = (await Promise.all(pods.map(({ uid }) => processesOf(uid)))).flat()
+  if (pids.length === 0) throw new Error(`no process in the pods of ${selector}`)
+  return pids
+}
+
 /**
  * SIGKILL to everything in these pods. Resolves to a question: whether all of them have been started again since and
  * are ready. For a moment after the kill the API server still calls them ready.
  */
 export const killPods = async (selector: string): Promise<() => Promise<boolean>> => {
   const pods = await podsOf(selector)
-  const pids = (await Promise.all(pods.map(({ uid }) => processesOf(uid)))).flat()
-  for (const pid of pids) {
+  for (const pid of await processesIn(pods, selector)) {
     try {
       process.kill(pid, 'SIGKILL')
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
     }
   }
-  if (pids.length === 0) throw new Error(`no process in the pods of ${selector}`)
   return async () => {
     const now = new Map((await podsOf(selector)).map((pod) => [pod.name, pod]))
     return pods.every(({ name, restarts }) => {
@@ -80,9 +84,7 @@ const freezerOf = async (pid: number): Promise<{ file: string; on: string; off: 
 
 /** Stops every process of these pods where it stands, unseen by itself, until the returned function is called. */
 export const freezePods = async (selector: string): Promise<() => Promise<void>> => {
-  const pods = await podsOf(selector)
-  const pids = (await Promise.all(pods.map(({ uid }) => processesOf(uid)))).flat()
-  if (pids.length === 0) throw new Error(`no process in the pods of ${selector}`)
+  const pids = await processesIn(await podsOf(selector), selector)
   const freezers = await Promise.all(pids.map(freezerOf))
   const unique = [...new Map(freezers.map((freezer) => [freezer.file, freezer])).values()]
   await Promise.all(unique.map(({ file, on }) => writeFile(file, on)))

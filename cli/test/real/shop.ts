@@ -121,6 +121,17 @@ export const kubectlOk = async (...args: string[]): Promise<string> => {
   return stdout
 }
 
+/** A value of a Secret. */
+export const secretValue = async (name: string, key: string): Promise<string> =>
+  Buffer.from(
+    await kubectlOk('get', 'secret', name, `--output=jsonpath={.data.${key}}`),
+    'base64',
+  ).toString()
+
+/** Where this machine reaches a Service. */
+export const clusterIp = (service: string): Promise<string> =>
+  kubectlOk('get', 'service', service, '--output=jsonpath={.spec.clusterIP}')
+
 /** An environment with nothing in it: the namespace of an earlier run is deleted first. */
 export const freshEnvironment = async (): Promise<void> => {
   await kubectlOk('delete', 'namespace', namespace, '--ignore-not-found', '--timeout=120s')

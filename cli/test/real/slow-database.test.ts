@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { psql } from './database.ts'
-import { ensureLive, kubectl, kubectlOk, until } from './shop.ts'
+import { clusterIp, ensureLive, kubectl, kubectlOk, secretValue, until } from './shop.ts'
 import { underLoad } from './under-load.ts'
 
 const faults = { rate: 10, allowFailures: true }
@@ -17,18 +17,8 @@ const endConnections = (): Promise<string> =>
   )
 
 test('all connections of the database in use for five seconds', async () => {
-  const url = new URL(
-    Buffer.from(
-      await kubectlOk('get', 'secret', 'order', '--output=jsonpath={.data.database-url}'),
-      'base64',
-    ).toString(),
-  )
-  url.hostname = await kubectlOk(
-    'get',
-    'service',
-    'postgres',
-    '--output=jsonpath={.spec.clusterIP}',
-  )
+  const url = new URL(await secretValue('order', 'database-url'))
+  url.hostname = await clusterIp('postgres')
   const most = Number(await psql('postgres', 'SHOW max_connections'))
   const clients: Client[] = []
   const takeOne = async (): Promise<boolean> => {
