@@ -180,6 +180,8 @@ describe('a message that nobody can read', () => {
   it('comes as text or JSON from other clients, and is shown as it came', async () => {
     const shop = await open()
     await shop.smuggle('hello', {}, 'text/plain')
+    // Both at once would be parked in any order.
+    await shop.parked(1)
     await shop.smuggle('{"a":1}', {}, 'application/json')
     const shown = await Promise.all(
       (await shop.parked(2)).map(({ id }) => shop.messages.show(shop.ask(id))),
