@@ -16,6 +16,7 @@ import {
   lockReservation,
   lockStock,
   markExpired,
+  markRejected,
   markReleased,
   markSold,
   moveStock,
@@ -26,14 +27,16 @@ export function subscriptions(): Subscription[] {
     on(orderPlaced, {
       async handle(tx, { data: { orderId, items, payment } }) {
         const lines = merge(items)
-        const outcome = reserve(lines, await lockStock(tx, skusOf(lines)))
         // A cancellation was faster: the order gets nothing and nobody waits for an answer.
-        if (!(await insertReservation(tx, orderId, outcome.kind, lines))) return []
+        if (!(await insertReservation(tx, orderId, 'reserved', lines))) return []
+        // From here to the commit, others who want the same stock wait: there is one more round trip.
+        const outcome = reserve(lines, await lockStock(tx, skusOf(lines)))
         if (outcome.kind === 'rejected') {
           const { reason, sku } = outcome
+          markRejected(tx, orderId)
           return [draft(stockRejected, orderId, { orderId, reason, sku })]
         }
-        await moveStock(tx, lines, -1)
+        moveStock(tx, lines, -1)
         return [draft(stockReserved, orderId, { orderId, amount: outcome.amount, payment })]
       },
     }),
@@ -43,7 +46,7 @@ export function subscriptions(): Subscription[] {
         const reservation = await lockReservation(tx, orderId)
         // It follows from our own reservation, so the message is somebody else's, or our data are lost.
         if (!reservation) throw new Error(`order ${orderId} was confirmed without a reservation`)
-        if (sell(reservation.status) === 'sell') await markSold(tx, orderId)
+        if (sell(reservation.status) === 'sell') markSold(tx, orderId)
         return []
       },
     }),
@@ -55,8 +58,8 @@ export function subscriptions(): Subscription[] {
         const reservation = await lockReservation(tx, orderId)
         if (reservation && release(reservation.status) === 'give-back') {
           await lockStock(tx, skusOf(reservation.lines))
-          await moveStock(tx, reservation.lines, 1)
-          await markReleased(tx, orderId)
+          moveStock(tx, reservation.lines, 1)
+          markReleased(tx, orderId)
         }
         return []
       },

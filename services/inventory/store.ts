@@ -13,8 +13,8 @@ export async function lockStock(tx: Transaction, skus: string[]): Promise<Stock[
 }
 
 /** Adds to the available pieces; `direction` -1 takes them away. */
-export async function moveStock(tx: Transaction, lines: Line[], direction: 1 | -1): Promise<void> {
-  await tx.query(
+export function moveStock(tx: Transaction, lines: Line[], direction: 1 | -1): void {
+  tx.execute(
     `UPDATE stock SET available = available + moved.pieces
      FROM unnest($1::text[], $2::bigint[]) AS moved (sku, pieces)
      WHERE stock.sku = moved.sku`,
@@ -48,15 +48,19 @@ export async function lockReservation(
   return row ?? null
 }
 
-export async function markReleased(tx: Transaction, orderId: string): Promise<void> {
-  await tx.query(
+export function markRejected(tx: Transaction, orderId: string): void {
+  tx.execute(`UPDATE reservations SET status = 'rejected' WHERE order_id = $1`, [orderId])
+}
+
+export function markReleased(tx: Transaction, orderId: string): void {
+  tx.execute(
     `UPDATE reservations SET status = 'released', released_at = now() WHERE order_id = $1`,
     [orderId],
   )
 }
 
-export async function markSold(tx: Transaction, orderId: string): Promise<void> {
-  await tx.query(`UPDATE reservations SET status = 'sold', sold_at = now() WHERE order_id = $1`, [
+export function markSold(tx: Transaction, orderId: string): void {
+  tx.execute(`UPDATE reservations SET status = 'sold', sold_at = now() WHERE order_id = $1`, [
     orderId,
   ])
 }

@@ -1,5 +1,5 @@
 // RabbitMQ: confirmed publishing and one consumer per queue; the topology is declared elsewhere.
-import { setImmediate, setTimeout } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import {
   AMQPConnectionError,
   type AMQPError,
@@ -242,8 +242,8 @@ function bytesOf(body: unknown): Buffer {
 }
 
 async function settledWithin(work: Promise<unknown>[], ms: number): Promise<void> {
-  const timer = new AbortController()
-  const timeout = setTimeout(ms, undefined, { signal: timer.signal }).catch(() => {})
-  await Promise.race([Promise.all(work), timeout])
-  timer.abort()
+  const timeout = Promise.withResolvers<void>()
+  const timer = setTimeout(timeout.resolve, ms)
+  await Promise.race([Promise.all(work), timeout.promise])
+  clearTimeout(timer)
 }

@@ -152,7 +152,7 @@ function createSettling(deps: ConsumerDeps): { message: Work; deadLetter: Work }
       if (latest && state === 'retrying' && reading.event) {
         const { type } = reading.event
         const to = consumer
-        await outbox.resend(tx, { type, json: reading.json, to, attempt: attempts, delayMs })
+        outbox.resend(tx, { type, json: reading.json, to, attempt: attempts, delayMs })
       }
       return latest
     })

@@ -1,5 +1,5 @@
-// Postgres: a small pool, transactions, and LISTEN on a connection of its own.
-import { Client, type ClientConfig, Pool, type PoolClient, type QueryResult } from 'pg'
+// Postgres: a small pool and transactions, whose statements travel together where nobody waits for one of them.
+import { Pool, type PoolClient } from 'pg'
 import type { Logger } from './telemetry.ts'
 
 /** Runs one statement and returns its rows. Statements are prepared once per connection. */
@@ -8,21 +8,20 @@ export interface Queries {
 }
 
 /** Queries that stand or fall together; only valid inside the callback that received it. */
-export type Transaction = Queries & { readonly transaction: true }
-
-/** Statements that go to the server together with BEGIN, in one round trip. */
-export interface Opening {
-  /** Separated by semicolons, without parameters. Each sees what was committed before it began. */
-  sql: string
-  /** Gets the rows of each statement; throws where the transaction must not go on. */
-  admit(rows: Record<string, unknown>[][]): void
+export interface Transaction extends Queries {
+  /** Runs a statement whose rows nobody needs, behind those before it. Where it fails, so does the transaction. */
+  execute(text: string, values?: unknown[]): void
 }
 
 export interface Database extends Queries {
-  /** Commits what `work` did, or rolls it back and throws what `work` threw. READ COMMITTED. */
-  transaction<T>(work: (tx: Transaction) => Promise<T>, opening?: Opening): Promise<T>
-  /** Calls `heard` with the payload of each notification; reconnects until closed. */
-  listen(channel: string, heard: (payload: string) => void): { close(): Promise<void> }
+  /**
+   * Commits what `work` did, or rolls it back and throws what `work` threw. READ COMMITTED. What `admit` asks comes
+   * first, and where it throws, nothing has an effect: `work` sees no row before, and nothing is committed.
+   */
+  transaction<T>(
+    work: (tx: Transaction) => Promise<T>,
+    admit?: (queries: Queries) => Promise<void>,
+  ): Promise<T>
   /** Waits until all connections are back, then closes them. */
   close(): Promise<void>
 }
@@ -40,10 +39,10 @@ export interface DatabaseDeps {
 }
 
 const idleMs = 10_000
-const reconnectMs = 1_000
 
 export function createDatabase(deps: DatabaseDeps): Database {
-  const settings: ClientConfig = {
+  const { max, min = 0 } = deps.pool ?? { max: 5 }
+  const pool = new Pool({
     connectionString: deps.url,
     application_name: deps.name,
     connectionTimeoutMillis: 3_000,
@@ -52,9 +51,12 @@ export function createDatabase(deps: DatabaseDeps): Database {
     statement_timeout: 5_000,
     query_timeout: 6_000,
     idle_in_transaction_session_timeout: 5_000,
-  }
-  const { max, min = 0 } = deps.pool ?? { max: 5 }
-  const pool = new Pool({ ...settings, max, min, idleTimeoutMillis: idleMs })
+    // Statements are sent without waiting for the answers of those before; a round trip costs more than most of them.
+    pipeline: true,
+    max,
+    min,
+    idleTimeoutMillis: idleMs,
+  })
   // A connection that breaks while it is in use emits an error too; the query's rejection tells us.
   pool.on('connect', (client) => client.on('error', () => {}))
   pool.on('error', (error) => deps.logger.warn({ err: error }, 'idle database connection lost'))
@@ -82,16 +84,11 @@ export function createDatabase(deps: DatabaseDeps): Database {
       }
     },
 
-    async transaction(work, opening) {
+    async transaction(work, admit = async () => {}) {
       const client = await connect()
       let broken: Error | undefined
       try {
-        await begin(client, opening)
-        const result = await work({ ...queriesOf(client), transaction: true })
-        const { command } = await client.query('COMMIT')
-        // Postgres answers COMMIT with ROLLBACK when a statement failed and nobody noticed.
-        if (command !== 'COMMIT') throw new Error('the transaction was rolled back by the database')
-        return result
+        return await runTransaction(client, work, admit)
       } catch (error) {
         await client.query('ROLLBACK').catch((rollbackError: Error) => {
           broken = rollbackError
@@ -102,17 +99,49 @@ export function createDatabase(deps: DatabaseDeps): Database {
       }
     },
 
-    listen: (channel, heard) => listen(settings, deps.logger, channel, heard),
     close: () => pool.end(),
   }
 }
 
-async function begin(client: PoolClient, opening?: Opening): Promise<void> {
-  if (!opening) return void (await client.query('BEGIN'))
-  // For several statements in one text, the client returns one result each.
-  const results: unknown = await client.query(`BEGIN; ${opening.sql}`)
-  const [, ...opened] = results as QueryResult<Record<string, unknown>>[]
-  opening.admit(opened.map(({ rows }) => rows))
+/** The server's answer to what follows a statement that has failed. */
+const aborted = '25P02'
+
+async function runTransaction<T>(
+  client: PoolClient,
+  work: (tx: Transaction) => Promise<T>,
+  admit: (queries: Queries) => Promise<void>,
+): Promise<T> {
+  const queries = queriesOf(client)
+  const executed: Promise<unknown>[] = []
+  const admitted = awaitedLater(Promise.all([client.query('BEGIN'), admit(queries)]))
+  const tx: Transaction = {
+    async query<Row>(text: string, values?: unknown[]) {
+      const rows = awaitedLater(queries.query<Row>(text, values))
+      await admitted
+      return rows
+    },
+    execute: (text, values) => void executed.push(awaitedLater(queries.query(text, values))),
+  }
+  try {
+    const result = await work(tx)
+    await admitted
+    const commit = awaitedLater(client.query('COMMIT'))
+    await Promise.all(executed)
+    const { command } = await commit
+    // Postgres answers COMMIT with ROLLBACK when a statement failed and nobody noticed.
+    if (command !== 'COMMIT') throw new Error('the transaction was rolled back by the database')
+    return result
+  } catch (error) {
+    const outcomes = await Promise.allSettled(executed)
+    const failures = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
+    throw [error, ...failures].find(({ code }) => code !== aborted) ?? error
+  }
+}
+
+/** A rejection that nobody has awaited yet ends the process. */
+function awaitedLater<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
 }
 
 const statementNames = new Map<string, string>()
@@ -131,43 +160,6 @@ function queriesOf(client: PoolClient): Queries {
     async query<Row>(text: string, values: unknown[] = []) {
       const result = await client.query({ name: statementName(text), text, values })
       return result.rows as Row[]
-    },
-  }
-}
-
-function listen(
-  settings: ClientConfig,
-  logger: Logger,
-  channel: string,
-  heard: (payload: string) => void,
-): { close(): Promise<void> } {
-  let client: Client | undefined
-  let timer: NodeJS.Timeout | undefined
-  let closed = false
-
-  function connect(): void {
-    const next = new Client(settings)
-    client = next
-    next.on('notification', (message) => heard(message.payload ?? ''))
-    next.on('error', (error) => logger.warn({ err: error }, 'LISTEN connection lost'))
-    next.on('end', () => {
-      if (!closed) timer = setTimeout(connect, reconnectMs)
-    })
-    next
-      .connect()
-      .then(() => next.query(`LISTEN ${channel}`))
-      .catch((error) => {
-        logger.warn({ err: error }, 'cannot LISTEN')
-        void next.end()
-      })
-  }
-
-  connect()
-  return {
-    async close() {
-      closed = true
-      clearTimeout(timer)
-      await client?.end()
     },
   }
 }

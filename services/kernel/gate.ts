@@ -14,7 +14,7 @@ export interface Fence {
   readonly epoch: number
   readonly color: string
   readonly revision: string
-  /** Throws GateClosed, before `work` runs, when the gate is another's. READ COMMITTED. */
+  /** Throws GateClosed when the gate is another's: `work` sees no row then, and nothing it does has an effect. READ COMMITTED. */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
 }
 
@@ -32,7 +32,6 @@ const lockTimeoutMs = 500
 const lockAttempts = 4
 /** More than a GET of the Service may take; a pod that was frozen while it moved the gate is cut off then. */
 const movingTimeoutMs = 2_500
-const gateQuery = 'SELECT epoch, color, revision FROM release_gate'
 
 const gateOf = (row: Record<string, unknown> | undefined): Gate => {
   if (!row) throw new Error('release_gate has no row')
@@ -43,27 +42,29 @@ const gateOf = (row: Record<string, unknown> | undefined): Gate => {
   }
 }
 
-export async function readGate(database: Queries): Promise<Gate> {
-  const [row] = await database.query<Record<string, unknown>>(gateQuery)
+export async function readGate(queries: Queries): Promise<Gate> {
+  const [row] = await queries.query<Record<string, unknown>>(
+    'SELECT epoch, color, revision FROM release_gate',
+  )
   return gateOf(row)
 }
 
 export function createFence(database: Database, { color, revision }: Slot, epoch: number): Fence {
-  const opening = {
-    // In this order: what was committed while the lock was waited for must be seen.
-    sql: `SELECT pg_advisory_xact_lock_shared(${lock}); ${gateQuery}`,
-    admit([, rows]: Record<string, unknown>[][]) {
-      const gate = gateOf(rows?.[0])
-      if (gate.epoch !== epoch || !isSame(gate, { color, revision })) {
-        throw new GateClosed(`epoch ${epoch} is over: ${gate.epoch} is ${gate.color}'s`)
-      }
-    },
+  async function admit(queries: Queries): Promise<void> {
+    // Two statements, for what was committed while the lock was waited for must be seen.
+    const [, gate] = await Promise.all([
+      queries.query(`SELECT pg_advisory_xact_lock_shared(${lock})`),
+      readGate(queries),
+    ])
+    if (gate.epoch !== epoch || !isSame(gate, { color, revision })) {
+      throw new GateClosed(`epoch ${epoch} is over: ${gate.epoch} is ${gate.color}'s`)
+    }
   }
   return {
     epoch,
     color,
     revision,
-    transaction: (work) => database.transaction(work, opening),
+    transaction: (work) => database.transaction(work, admit),
   }
 }
 
@@ -91,34 +92,24 @@ export async function moveGate(
 
 const lockNotAvailable = '55P03'
 
-async function moveUnderLock(
-  database: Database,
-  readService: () => Promise<Slot | null>,
-): Promise<Gate> {
-  let gate: Gate | undefined
-  const move = async (tx: Transaction): Promise<Gate> => {
+function moveUnderLock(database: Database, readService: () => Promise<Slot | null>): Promise<Gate> {
+  return database.transaction(async (tx) => {
+    tx.execute(
+      `SELECT set_config('lock_timeout', '${lockTimeoutMs}', true),
+         set_config('idle_in_transaction_session_timeout', '${movingTimeoutMs}', true)`,
+    )
+    tx.execute(`SELECT pg_advisory_xact_lock(${lock})`)
+    const gate = await readGate(tx)
     const slot = await readService()
-    const rows = slot
-      ? await tx.query<Record<string, unknown>>(
-          `UPDATE release_gate
-           SET epoch = epoch + 1, color = $1, revision = $2, opened_at = clock_timestamp()
-           WHERE color IS DISTINCT FROM $1 OR revision IS DISTINCT FROM $2
-           RETURNING epoch, color, revision`,
-          [slot.color, slot.revision],
-        )
-      : []
-    return rows.length > 0 ? gateOf(rows[0]) : (gate as Gate)
-  }
-  return database.transaction(move, {
-    sql: [
-      `SET LOCAL lock_timeout = ${lockTimeoutMs}`,
-      `SET LOCAL idle_in_transaction_session_timeout = ${movingTimeoutMs}`,
-      `SELECT pg_advisory_xact_lock(${lock})`,
-      gateQuery,
-    ].join('; '),
-    admit: (results) => {
-      gate = gateOf(results[3]?.[0])
-    },
+    if (!slot) return gate
+    const [moved] = await tx.query<Record<string, unknown>>(
+      `UPDATE release_gate
+       SET epoch = epoch + 1, color = $1, revision = $2, opened_at = clock_timestamp()
+       WHERE color IS DISTINCT FROM $1 OR revision IS DISTINCT FROM $2
+       RETURNING epoch, color, revision`,
+      [slot.color, slot.revision],
+    )
+    return moved ? gateOf(moved) : gate
   })
 }
 

@@ -32,7 +32,7 @@ export interface Outbox {
     within?: Transactions,
   ): Promise<T>
   /** Stores an event once more, under the same id; to be followed by `wake` after the commit. */
-  resend(tx: Transaction, event: Resent): Promise<void>
+  resend(tx: Transaction, event: Resent): void
   /** Says that there is something to publish, `delayMs` from now. */
   wake(delayMs?: number): void
 }
@@ -55,7 +55,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       const result = await within.transaction(async (tx) => {
         const outcome = await work(tx)
         count = outcome.events.length
-        if (count > 0) await append(tx, outcome.events.map(toEnvelope(deps, traceparent)))
+        if (count > 0) append(tx, outcome.events.map(toEnvelope(deps, traceparent)))
         faultPoint('write.before-commit')
         return outcome.result
       })
@@ -65,8 +65,8 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     },
 
     // A row of its own, for the relay may still hold that of the copy before.
-    async resend(tx, { type, json, to, attempt, delayMs }) {
-      await tx.query(
+    resend(tx, { type, json, to, attempt, delayMs }) {
+      tx.execute(
         `INSERT INTO outbox (id, type, event, routing_key, attempt, not_before)
          VALUES ($1, $2, $3, $4, $5, now() + $6 * interval '1 millisecond')`,
         [deps.newId(), type, json, retryKey(to), attempt, Math.round(delayMs)],
@@ -94,8 +94,8 @@ function toEnvelope(deps: OutboxDeps, traceparent: string): (draft: Draft) => En
   })
 }
 
-async function append(tx: Transaction, events: Envelope[]): Promise<void> {
-  await tx.query(
+function append(tx: Transaction, events: Envelope[]): void {
+  tx.execute(
     `INSERT INTO outbox (id, type, event)
      SELECT * FROM unnest($1::uuid[], $2::text[], $3::jsonb[])`,
     [

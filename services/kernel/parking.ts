@@ -155,9 +155,9 @@ export async function replay(
   if (row.state !== 'parked') return 'not-parked'
   const reading = readBody(row.body)
   if (!reading.event) return 'unreadable'
-  await tx.query(`UPDATE parked SET state = 'retrying', attempts = 0 WHERE message_id = $1`, [id])
+  tx.execute(`UPDATE parked SET state = 'retrying', attempts = 0 WHERE message_id = $1`, [id])
   const { type } = reading.event
-  await outbox.resend(tx, { type, json: reading.json, to: service, attempt: 0, delayMs: 0 })
+  outbox.resend(tx, { type, json: reading.json, to: service, attempt: 0, delayMs: 0 })
   return 'done'
 }
 
@@ -186,6 +186,6 @@ export async function discard(tx: Transaction, id: string): Promise<Wish> {
   )
   if (!row) return 'not-found'
   if (row.state !== 'parked') return 'not-parked'
-  await tx.query('DELETE FROM parked WHERE message_id = $1', [id])
+  tx.execute('DELETE FROM parked WHERE message_id = $1', [id])
   return 'done'
 }

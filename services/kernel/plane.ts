@@ -65,15 +65,15 @@ export type Plane = ReturnType<typeof createPlane>
 
 /**
  * Connections to Postgres. Nobody waits for a second one while holding a first, so whoever waits gets one.
- * Live: 4 handlers, 1 relay and 2 for HTTP; 2 for readiness and the gate; 1 to LISTEN: 10 per pod at most. Those that
- * are kept when nothing happens let a pod go on when the server has no more to give.
+ * Live: 4 handlers, 1 relay and 2 for HTTP; 2 for readiness and the gate: 9 per pod at most. Those that are kept when
+ * nothing happens let a pod go on when the server has no more to give.
  * Preview: 3 and 1, which is 4 at most and mostly none.
- * 4 services with 2 slots of 2 pods, and one pod more of each service while a slot is rolled out: 20 × 14 = 280, below
+ * 4 services with 2 slots of 2 pods, and one pod more of each service while a slot is rolled out: 20 × 13 = 260, below
  * the server's 300 less those that it keeps for its superuser.
  */
 const sizes = {
   live: { pool: { max: 7, min: 2 }, control: { max: 2, min: 1 }, relay: {} },
-  preview: { pool: { max: 3 }, control: { max: 1 }, relay: { pollMs: 5_000, notifies: false } },
+  preview: { pool: { max: 3 }, control: { max: 1 }, relay: { pollMs: 5_000 } },
 }
 const migrationPollMs = 250
 const flushMs = 2_000
@@ -87,7 +87,7 @@ export function createPlane(deps: PlaneDeps) {
   // Apart from the others, so that busy handlers can neither hold up the gate nor make the pod look unready.
   const control = createDatabase({ url: deps.databaseUrl, name, logger, pool: controlPool })
   const bus = createBus({ url: deps.amqpUrl, name, exchange, logger })
-  const relay = createRelay({ database, bus, logger, metrics, pod: identity.pod, ...relayOptions })
+  const relay = createRelay({ database, bus, logger, metrics, ...relayOptions })
   const source = `/${identity.service}`
   const outbox = createOutbox({ database, source, now, newId, onCommitted: relay.wake })
   const parts = deps.compose({ plane, database, outbox, logger, newId })

@@ -18,31 +18,22 @@ export interface RelayDeps {
   bus: Bus
   logger: Logger
   metrics: Metrics
-  /** Names this pod in notifications. */
-  pod: string
-  /** How often it looks without being told; a look that finds nothing is one small query. */
+  /** How often it looks for what another pod could not publish; a look that finds nothing is one small query. */
   pollMs?: number
-  /** Whether it and the other pods' relays tell each other; false saves a connection to the database. */
-  notifies?: boolean
 }
 
 const batchSize = 100
 /** Under load, a batch waits this long for company: many small ones cost the database and us more. */
 const restMs = 5
-/** The pod that wrote an event publishes it; the others look a little later, in case it could not. */
-const othersWaitMs = 100
 /** Wake-ups that are closer together than this are one. */
 const wakeGridMs = 50
-const channel = 'outbox'
 
 export function createRelay(deps: RelayDeps): Relay {
-  const { pollMs = 1_000, notifies = true } = deps
+  const { pollMs = 1_000 } = deps
   let running: Promise<void> | undefined
   let again = false
   let full = false
   let started = Number.NEGATIVE_INFINITY
-  let helping: NodeJS.Timeout | undefined
-  let notifying: NodeJS.Timeout | undefined
   const delayed = new Map<number, NodeJS.Timeout>()
   let closed = false
 
@@ -79,20 +70,6 @@ export function createRelay(deps: RelayDeps): Relay {
     if (due.length > 0 && !closed) await run()
   }
 
-  /**
-   * NOTIFY stands outside of the transactions on purpose: a commit that notifies holds a lock of
-   * the whole server until it is on disk, which measured 4,500 → 1,100 commits per second.
-   */
-  function notifyOthers(): void {
-    if (!notifies) return
-    notifying ??= setTimeout(() => {
-      notifying = undefined
-      deps.database.query('SELECT pg_notify($1, $2)', [channel, deps.pod]).catch((error) => {
-        deps.logger.debug({ err: error }, 'cannot notify the other relays; they poll')
-      })
-    }, othersWaitMs)
-  }
-
   function runAt(dueMs: number): void {
     const tick = Math.ceil(dueMs / wakeGridMs)
     if (closed || delayed.has(tick)) return
@@ -104,21 +81,11 @@ export function createRelay(deps: RelayDeps): Relay {
   }
 
   const poll = setInterval(look, pollMs)
-  const listening = notifies ? deps.database.listen(channel, hear) : undefined
-
-  function hear(pod: string): void {
-    if (pod === deps.pod) return
-    helping ??= setTimeout(() => {
-      helping = undefined
-      void look()
-    }, othersWaitMs)
-  }
 
   return {
     wake(delayMs = 0) {
       if (delayMs > 0) return runAt(performance.now() + delayMs)
       void run()
-      notifyOthers()
     },
     async flush(timeoutMs) {
       await Promise.race([run(), new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())])
@@ -126,10 +93,8 @@ export function createRelay(deps: RelayDeps): Relay {
     async close() {
       closed = true
       clearInterval(poll)
-      clearTimeout(helping)
-      clearTimeout(notifying)
       for (const timer of delayed.values()) clearTimeout(timer)
-      await Promise.all([listening?.close(), running])
+      await running
     },
   }
 }
@@ -142,38 +107,32 @@ const due = `SELECT position, event ->> 'id' AS id, type, coalesce(routing_key, 
   ORDER BY not_before, position LIMIT ${batchSize} FOR UPDATE SKIP LOCKED`
 
 /** Publishes up to `batchSize` events and returns how many the broker has answered for. */
-async function publishBatch({ database, bus, logger, metrics }: RelayDeps): Promise<number> {
-  let batch: Row[] = []
-  async function publish(tx: Transaction): Promise<number> {
+function publishBatch({ database, bus, logger, metrics }: RelayDeps): Promise<number> {
+  return database.transaction(async (tx) => {
+    const batch = await tx.query<Row>(due)
     if (batch.length === 0) return 0
     const { confirmed, refused } = await bus.publish(batch)
     faultPoint('relay.confirmed')
     metrics.published.inc({ outcome: 'confirmed' }, confirmed.length)
-    if (confirmed.length > 0) await remove(tx, confirmed)
+    if (confirmed.length > 0) remove(tx, confirmed)
     const [first] = refused
     if (first) {
       metrics.published.inc({ outcome: 'failed' }, refused.length)
       const { message, reason } = first
       logger.warn({ count: refused.length, type: message.type, reason }, 'events not published')
-      await stepBack(tx, refused)
+      stepBack(tx, refused)
     }
     return confirmed.length + refused.length
-  }
-  return database.transaction(publish, {
-    sql: due,
-    admit([rows = []]) {
-      batch = rows as unknown as Row[]
-    },
   })
 }
 
-async function remove(tx: Transaction, confirmed: Outgoing[]): Promise<void> {
-  await tx.query('DELETE FROM outbox WHERE position = ANY($1::bigint[])', [positionsOf(confirmed)])
+function remove(tx: Transaction, confirmed: Outgoing[]): void {
+  tx.execute('DELETE FROM outbox WHERE position = ANY($1::bigint[])', [positionsOf(confirmed)])
 }
 
 /** So that a hundred unroutable events cannot stop all others. */
-async function stepBack(tx: Transaction, refused: Publication['refused']): Promise<void> {
-  await tx.query(
+function stepBack(tx: Transaction, refused: Publication['refused']): void {
+  tx.execute(
     `UPDATE outbox SET attempts = attempts + 1, last_error = failure.reason, failed_at = now(),
        not_before = now() + least(30, 0.1 * 2 ^ least(attempts, 10)) * interval '1 second'
      FROM unnest($1::bigint[], $2::text[]) AS failure (row, reason)

@@ -22,7 +22,7 @@ export function subscriptions({ mailer }: { mailer: Mailer }): Subscription[] {
         if (isDue) await mailer.send(mail)
       },
       async handle(tx, { data: { orderId } }) {
-        await markSent(tx, orderId, outcome)
+        markSent(tx, orderId, outcome)
         return []
       },
     })

@@ -27,8 +27,8 @@ export async function beginAttempt(
   return rows.length === 1
 }
 
-export async function markSent(tx: Transaction, orderId: string, outcome: Outcome): Promise<void> {
-  await tx.query(
+export function markSent(tx: Transaction, orderId: string, outcome: Outcome): void {
+  tx.execute(
     `UPDATE notifications SET sent_at = coalesce(sent_at, now())
      WHERE order_id = $1 AND outcome = $2`,
     [orderId, outcome],

@@ -20,7 +20,7 @@ export function subscriptions(slot: Slot): Subscription[] {
     if (news.kind === 'reservation-expired' && isSettled(order.status)) return remind(order)
     const decision = decide(order, news)
     if (!decision) return []
-    await saveDecision(tx, orderId, decision, slot)
+    saveDecision(tx, orderId, decision, slot)
     return decision.events
   }
 

@@ -92,13 +92,8 @@ export async function lockOrder(tx: Transaction, id: string): Promise<Order | nu
   return row ?? null
 }
 
-export async function saveDecision(
-  tx: Transaction,
-  id: string,
-  decision: Decision,
-  by: Slot,
-): Promise<void> {
-  await tx.query(
+export function saveDecision(tx: Transaction, id: string, decision: Decision, by: Slot): void {
+  tx.execute(
     `UPDATE orders SET status = $2, reason = $3,
        settled_at = CASE WHEN $4 THEN now() END, settled_by = CASE WHEN $4 THEN $5::jsonb END,
        settled_epoch = CASE WHEN $4 THEN (SELECT epoch FROM release_gate) END

@@ -29,7 +29,7 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
         const payment = outcome && (await lockPayment(tx, orderId))
         const settlement = payment && settle(payment, outcome)
         if (!settlement) return []
-        await saveSettlement(tx, orderId, settlement)
+        saveSettlement(tx, orderId, settlement)
         return settlement.events
       },
     }),
@@ -48,7 +48,7 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
       async handle(tx, { data: { orderId } }, undone) {
         const payment = undone && (await lockPayment(tx, orderId))
         const settlement = payment && giveUp(payment, undone)
-        if (settlement) await saveSettlement(tx, orderId, settlement)
+        if (settlement) saveSettlement(tx, orderId, settlement)
         return []
       },
     }),

@@ -47,12 +47,12 @@ export async function lockPayment(tx: Transaction, orderId: string): Promise<Pay
   return row ?? null
 }
 
-export async function saveSettlement(
+export function saveSettlement(
   tx: Transaction,
   orderId: string,
   { status, reason }: Omit<Settlement, 'events'>,
-): Promise<void> {
-  await tx.query(
+): void {
+  tx.execute(
     'UPDATE payments SET status = $2, reason = $3, settled_at = now() WHERE order_id = $1',
     [orderId, status, reason],
   )

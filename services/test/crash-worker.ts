@@ -27,7 +27,7 @@ const logger = createLogger(identity, 'warn')
 const metrics = createMetrics(identity)
 const database = createDatabase({ url: env.DATABASE_URL, name: pod, logger })
 const bus = createBus({ url: env.AMQP_URL, name: pod, exchange: env.EXCHANGE, logger })
-const relay = createRelay({ database, bus, logger, metrics, pod })
+const relay = createRelay({ database, bus, logger, metrics })
 const outbox = createOutbox({
   database,
   source: '/test',

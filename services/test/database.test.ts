@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
-import { createDatabase } from '@shop/kernel/database'
-import { describe, expect, it, vi } from 'vitest'
+import { createDatabase, type Transaction } from '@shop/kernel/database'
+import { describe, expect, it } from 'vitest'
 import { createSchema, logger, openDatabase } from './infrastructure.ts'
 
 async function createCounter() {
@@ -47,26 +47,48 @@ describe('createDatabase', () => {
     await database.close()
   })
 
-  it('hears notifications, also after its connection was lost', async () => {
-    const { database } = await createCounter()
-    const heard: string[] = []
-    const listening = database.listen('test_channel', (payload) => heard.push(payload))
-    const notify = (payload: string) =>
-      database.query('SELECT pg_notify($1, $2)', ['test_channel', payload])
-    const untilHeard = (payload: string) =>
-      vi.waitFor(
-        async () => {
-          await notify(payload)
-          await setTimeout(20)
-          expect(heard).toContain(payload)
-        },
-        { timeout: 10_000 },
-      )
-    await untilHeard('one')
-    await database.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN test_channel'`,
+  it('says which statement has failed, also when nobody waited for it', async () => {
+    const { database, count } = await createCounter()
+    const failing = (more: (tx: Transaction) => Promise<unknown>) =>
+      database.transaction(async (tx) => {
+        tx.execute('INSERT INTO counter VALUES (1)')
+        tx.execute('INSERT INTO counter VALUES ($1)', ['many'])
+        return more(tx)
+      })
+    const reason = { code: '22P02' }
+    await expect(failing(async () => {})).rejects.toMatchObject(reason)
+    await expect(failing((tx) => tx.query('SELECT 1'))).rejects.toMatchObject(reason)
+    expect(await count()).toBe(0)
+    expect(await database.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
+  })
+
+  it('lets nothing have an effect that is not admitted, and shows it no row', async () => {
+    const { database, count } = await createCounter()
+    const seen: unknown[] = []
+    const refuse = async () => {
+      await setTimeout(50)
+      throw new Error('not you')
+    }
+    const one = database.transaction(async (tx) => {
+      seen.push(await tx.query('INSERT INTO counter VALUES (1) RETURNING n'))
+    }, refuse)
+    const other = database.transaction(
+      async (tx) => tx.execute('INSERT INTO counter VALUES (1)'),
+      refuse,
     )
-    await untilHeard('two')
-    await listening.close()
+    await expect(one).rejects.toThrow('not you')
+    await expect(other).rejects.toThrow('not you')
+    expect(seen).toEqual([])
+    expect(await count()).toBe(0)
+  })
+
+  it('prepares a statement again whose first use came after a failure', async () => {
+    const database = openDatabase(await createSchema())
+    const failing = database.transaction(async (tx) => {
+      tx.execute('SELECT nonsense')
+      tx.execute('SELECT 2 AS two')
+    })
+    await expect(failing).rejects.toMatchObject({ code: '42703' })
+    expect(await database.query('SELECT 2 AS two')).toEqual([{ two: 2 }])
   })
 })

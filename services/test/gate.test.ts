@@ -141,8 +141,9 @@ describe('a fence', () => {
     }
     const [first, second, third] = fences as [Fence, Fence, Fence]
     const work = vi.fn()
-    await expect(first.transaction(work)).rejects.toMatchObject({ name: 'GateClosed' })
-    await expect(second.transaction(work)).rejects.toMatchObject({ name: 'GateClosed' })
+    for (const fence of [first, second]) {
+      await expect(effect(fence, work)).rejects.toMatchObject({ name: 'GateClosed' })
+    }
     expect(work).not.toHaveBeenCalled()
     await effect(third)
     expect(await effects()).toEqual([3])

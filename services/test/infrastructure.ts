@@ -207,9 +207,9 @@ export function openBus(exchange: string, url = setting('SHOP_TEST_AMQP_URL')): 
   return bus
 }
 
-export function openRelay(database: Database, bus: Bus, pod = 'test-0'): Relay {
+export function openRelay(database: Database, bus: Bus): Relay {
   const metrics = createMetrics(identity)
-  const relay = createRelay({ database, bus, logger, metrics, pod })
+  const relay = createRelay({ database, bus, logger, metrics })
   onTestFinished(() => relay.close())
   return relay
 }

@@ -85,9 +85,7 @@ describe('the outbox and its relay', () => {
     const [database, topology] = await Promise.all([createStore(), createTopology()])
     const queue = await topology.queue(thingDone.type)
     await tell(database, numbers(500).map(done))
-    for (const pod of ['test-0', 'test-1', 'test-2']) {
-      openRelay(database, openBus(topology.exchange), pod)
-    }
+    for (const _pod of numbers(3)) openRelay(database, openBus(topology.exchange))
     await eventually(async () => expect(await waiting(database)).toEqual([]))
     const ids = (await topology.drain(queue)).map(({ messageId }) => messageId)
     expect(ids).toHaveLength(500)
