@@ -22,10 +22,10 @@ export interface Outgoing {
 }
 
 /** What is in neither list was not settled before the connection was lost: it may have arrived. */
-export interface Publication {
-  confirmed: Outgoing[]
+export interface Publication<Message extends Outgoing = Outgoing> {
+  confirmed: Message[]
   /** Returned as unroutable, rejected by a queue, or not confirmed in time. */
-  refused: { message: Outgoing; reason: string }[]
+  refused: { message: Message; reason: string }[]
 }
 
 export interface Delivery {
@@ -53,7 +53,7 @@ export type Receiver = (delivery: Delivery, stopping: AbortSignal) => Promise<bo
 export interface Bus {
   connected(): boolean
   /** Publishes side by side; throws when there is no connection. */
-  publish(messages: Outgoing[]): Promise<Publication>
+  publish<Message extends Outgoing>(messages: Message[]): Promise<Publication<Message>>
   consume(queue: string, receive: Receiver): Consumption
   /** How many messages are ready in a queue. */
   depth(queue: string): Promise<number>
@@ -129,10 +129,12 @@ function createPublisher(connection: Connection, exchange: string) {
     return opening
   }
 
-  async function publish(messages: Outgoing[]): Promise<Publication> {
+  async function publish<Message extends Outgoing>(
+    messages: Message[],
+  ): Promise<Publication<Message>> {
     const open = await current()
     const unsettled = new Set(messages)
-    const refusals = new Map<Outgoing, string>()
+    const refusals = new Map<Message, string>()
     const confirms = messages.map((message) => {
       returned.delete(message.id)
       return open.basicPublish(envelopeOf(message, exchange), Buffer.from(message.body)).then(

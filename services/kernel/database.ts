@@ -1,5 +1,6 @@
 // Postgres: a small pool and transactions, whose statements travel together where nobody waits for one of them.
-import { Pool, type PoolClient } from 'pg'
+import { Socket } from 'node:net'
+import { Pool, type PoolClient, type QueryResult } from 'pg'
 import type { Logger } from './telemetry.ts'
 
 /** Runs one statement and returns its rows. Statements are prepared once per connection. */
@@ -13,15 +14,20 @@ export interface Transaction extends Queries {
   execute(text: string, values?: unknown[]): void
 }
 
+/** Statements that go to the server together with BEGIN, as one. */
+export interface Opening {
+  /** Separated by semicolons, without parameters. Each sees what was committed before it began. */
+  sql: string
+  /** Gets the rows of each statement; throws where the transaction must not go on. */
+  admit(rows: Record<string, unknown>[][]): void
+}
+
 export interface Database extends Queries {
   /**
-   * Commits what `work` did, or rolls it back and throws what `work` threw. READ COMMITTED. What `admit` asks comes
-   * first, and where it throws, nothing has an effect: `work` sees no row before, and nothing is committed.
+   * Commits what `work` did, or rolls it back and throws what `work` threw. READ COMMITTED. Where `opening` does not
+   * admit it, `work` sees no row, and nothing that it does has an effect.
    */
-  transaction<T>(
-    work: (tx: Transaction) => Promise<T>,
-    admit?: (queries: Queries) => Promise<void>,
-  ): Promise<T>
+  transaction<T>(work: (tx: Transaction) => Promise<T>, opening?: Opening): Promise<T>
   /** Waits until all connections are back, then closes them. */
   close(): Promise<void>
 }
@@ -53,6 +59,7 @@ export function createDatabase(deps: DatabaseDeps): Database {
     idle_in_transaction_session_timeout: 5_000,
     // Statements are sent without waiting for the answers of those before; a round trip costs more than most of them.
     pipeline: true,
+    stream: () => new GatheringSocket(),
     max,
     min,
     idleTimeoutMillis: idleMs,
@@ -84,11 +91,11 @@ export function createDatabase(deps: DatabaseDeps): Database {
       }
     },
 
-    async transaction(work, admit = async () => {}) {
+    async transaction(work, opening) {
       const client = await connect()
       let broken: Error | undefined
       try {
-        return await runTransaction(client, work, admit)
+        return await runTransaction(client, work, opening)
       } catch (error) {
         await client.query('ROLLBACK').catch((rollbackError: Error) => {
           broken = rollbackError
@@ -103,17 +110,34 @@ export function createDatabase(deps: DatabaseDeps): Database {
   }
 }
 
+/** Sends what is written at one turn of the event loop together: a packet costs more than most statements do. */
+class GatheringSocket extends Socket {
+  #gathering = false
+
+  override write(chunk: string | Uint8Array, ...rest: never[]): boolean {
+    if (!this.#gathering) {
+      this.#gathering = true
+      this.cork()
+      process.nextTick(() => {
+        this.#gathering = false
+        this.uncork()
+      })
+    }
+    return super.write(chunk, ...rest)
+  }
+}
+
 /** The server's answer to what follows a statement that has failed. */
 const aborted = '25P02'
 
 async function runTransaction<T>(
   client: PoolClient,
   work: (tx: Transaction) => Promise<T>,
-  admit: (queries: Queries) => Promise<void>,
+  opening: Opening | undefined,
 ): Promise<T> {
   const queries = queriesOf(client)
   const executed: Promise<unknown>[] = []
-  const admitted = awaitedLater(Promise.all([client.query('BEGIN'), admit(queries)]))
+  const admitted = awaitedLater(begin(client, opening))
   const tx: Transaction = {
     async query<Row>(text: string, values?: unknown[]) {
       const rows = awaitedLater(queries.query<Row>(text, values))
@@ -136,6 +160,14 @@ async function runTransaction<T>(
     const failures = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
     throw [error, ...failures].find(({ code }) => code !== aborted) ?? error
   }
+}
+
+async function begin(client: PoolClient, opening: Opening | undefined): Promise<void> {
+  if (!opening) return void (await client.query('BEGIN'))
+  // For several statements in one text, the client returns one result each.
+  const results: unknown = await client.query(`BEGIN; ${opening.sql}`)
+  const [, ...opened] = results as QueryResult<Record<string, unknown>>[]
+  opening.admit(opened.map(({ rows }) => rows))
 }
 
 /** A rejection that nobody has awaited yet ends the process. */

@@ -28,6 +28,7 @@ export interface Gate {
 /** Held shared by each fenced transaction, and alone by who moves the gate: one lock per gate. */
 const lockClass = 7_316
 const lock = `${lockClass}, 'release_gate'::regclass::oid::integer`
+const gateQuery = 'SELECT epoch, color, revision FROM release_gate'
 const lockTimeoutMs = 500
 const lockAttempts = 4
 /** More than a GET of the Service may take; a pod that was frozen while it moved the gate is cut off then. */
@@ -43,28 +44,26 @@ const gateOf = (row: Record<string, unknown> | undefined): Gate => {
 }
 
 export async function readGate(queries: Queries): Promise<Gate> {
-  const [row] = await queries.query<Record<string, unknown>>(
-    'SELECT epoch, color, revision FROM release_gate',
-  )
+  const [row] = await queries.query<Record<string, unknown>>(gateQuery)
   return gateOf(row)
 }
 
 export function createFence(database: Database, { color, revision }: Slot, epoch: number): Fence {
-  async function admit(queries: Queries): Promise<void> {
-    // Two statements, for what was committed while the lock was waited for must be seen.
-    const [, gate] = await Promise.all([
-      queries.query(`SELECT pg_advisory_xact_lock_shared(${lock})`),
-      readGate(queries),
-    ])
-    if (gate.epoch !== epoch || !isSame(gate, { color, revision })) {
-      throw new GateClosed(`epoch ${epoch} is over: ${gate.epoch} is ${gate.color}'s`)
-    }
+  const opening = {
+    // In this order: what was committed while the lock was waited for must be seen.
+    sql: `SELECT pg_advisory_xact_lock_shared(${lock}); ${gateQuery}`,
+    admit([, rows]: Record<string, unknown>[][]) {
+      const gate = gateOf(rows?.[0])
+      if (gate.epoch !== epoch || !isSame(gate, { color, revision })) {
+        throw new GateClosed(`epoch ${epoch} is over: ${gate.epoch} is ${gate.color}'s`)
+      }
+    },
   }
   return {
     epoch,
     color,
     revision,
-    transaction: (work) => database.transaction(work, admit),
+    transaction: (work) => database.transaction(work, opening),
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Draft, Envelope } from '@shop/events/envelope'
 import type { Database, Transaction } from './database.ts'
 import { faultPoint } from './faults.ts'
+import { type Entry, headStartMs, type Relay } from './relay.ts'
 
 /** The database's own transactions, or those behind a gate. */
 export interface Transactions {
@@ -44,23 +45,23 @@ export interface OutboxDeps {
   now: () => Date
   /** Makes UUIDv7s. */
   newId: () => string
-  /** Called after each commit that left events behind, with the time until they are due. */
-  onCommitted: (delayMs?: number) => void
+  /** Gets what was committed. Without one, any relay that looks into the table finds it at once. */
+  relay?: Pick<Relay, 'carry' | 'wake'>
 }
 
 export function createOutbox(deps: OutboxDeps): Outbox {
   return {
     async transaction(traceparent, work, within = deps.database) {
-      let count = 0
+      let entries: Entry[] = []
       const result = await within.transaction(async (tx) => {
         const outcome = await work(tx)
-        count = outcome.events.length
-        if (count > 0) append(tx, outcome.events.map(toEnvelope(deps, traceparent)))
+        entries = outcome.events.map(toEntry(deps, traceparent))
+        if (entries.length > 0) append(tx, entries, deps.relay ? headStartMs : 0)
         faultPoint('write.before-commit')
         return outcome.result
       })
       faultPoint('write.after-commit')
-      if (count > 0) deps.onCommitted()
+      if (entries.length > 0) deps.relay?.carry(entries)
       return result
     },
 
@@ -73,35 +74,41 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       )
     },
 
-    wake: (delayMs) => deps.onCommitted(delayMs),
+    wake: (delayMs) => deps.relay?.wake(delayMs),
   }
 }
 
 /** The routing key that is bound to the queue of this service alone. */
 export const retryKey = (service: string): string => `retry.${service}`
 
-function toEnvelope(deps: OutboxDeps, traceparent: string): (draft: Draft) => Envelope {
-  return (draft) => ({
-    specversion: '1.0',
-    id: deps.newId(),
-    source: deps.source,
-    type: draft.type,
-    subject: draft.subject,
-    time: deps.now().toISOString(),
-    datacontenttype: 'application/json',
-    traceparent,
-    data: draft.data,
-  })
+function toEntry(deps: OutboxDeps, traceparent: string): (draft: Draft) => Entry {
+  return ({ type, subject, data }) => {
+    const id = deps.newId()
+    const event: Envelope = {
+      specversion: '1.0',
+      id,
+      source: deps.source,
+      type,
+      subject,
+      time: deps.now().toISOString(),
+      datacontenttype: 'application/json',
+      traceparent,
+      data,
+    }
+    return { row: id, id, type, routingKey: type, attempt: 0, body: JSON.stringify(event) }
+  }
 }
 
-function append(tx: Transaction, events: Envelope[]): void {
+function append(tx: Transaction, entries: Entry[], delayMs: number): void {
   tx.execute(
-    `INSERT INTO outbox (id, type, event)
-     SELECT * FROM unnest($1::uuid[], $2::text[], $3::jsonb[])`,
+    `INSERT INTO outbox (id, type, event, not_before)
+     SELECT id, type, event, now() + $4 * interval '1 millisecond'
+     FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) AS entry (id, type, event)`,
     [
-      events.map((event) => event.id),
-      events.map((event) => event.type),
-      events.map((event) => JSON.stringify(event)),
+      entries.map(({ id }) => id),
+      entries.map(({ type }) => type),
+      entries.map(({ body }) => body),
+      delayMs,
     ],
   )
 }

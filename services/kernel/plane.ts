@@ -89,7 +89,7 @@ export function createPlane(deps: PlaneDeps) {
   const bus = createBus({ url: deps.amqpUrl, name, exchange, logger })
   const relay = createRelay({ database, bus, logger, metrics, ...relayOptions })
   const source = `/${identity.service}`
-  const outbox = createOutbox({ database, source, now, newId, onCommitted: relay.wake })
+  const outbox = createOutbox({ database, source, now, newId, relay })
   const parts = deps.compose({ plane, database, outbox, logger, newId })
   const messages = createMessages({ database, outbox, service: identity.service })
 

@@ -1,14 +1,21 @@
-// The relay carries rows from the outbox to the broker; the relays of all pods share the work.
+// The relay carries events to the broker: those of its own pod from memory, and what is left in the outbox from there.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bus, Outgoing, Publication } from './bus.ts'
-import type { Database, Transaction } from './database.ts'
+import type { Database } from './database.ts'
 import { faultPoint } from './faults.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
+/** An event, and its row in the outbox. */
+export interface Entry extends Outgoing {
+  row: string
+}
+
 export interface Relay {
-  /** Says that this pod has committed new events, which are due in `delayMs`. */
+  /** Publishes what this pod has just committed. What it cannot publish stays in the outbox. */
+  carry(entries: Entry[]): void
+  /** Says that something in the outbox is due in `delayMs`, whoever wrote it. */
   wake(delayMs?: number): void
-  /** Publishes what is left; resolves when a batch finds nothing more, or after `timeoutMs`. */
+  /** Publishes what is left; resolves when nothing more is due, or after `timeoutMs`. */
   flush(timeoutMs: number): Promise<void>
   close(): Promise<void>
 }
@@ -18,44 +25,67 @@ export interface RelayDeps {
   bus: Bus
   logger: Logger
   metrics: Metrics
-  /** How often it looks for what another pod could not publish; a look that finds nothing is one small query. */
+  /** How often it looks into the outbox; a look that finds nothing is one small query. */
   pollMs?: number
 }
 
+/**
+ * For so long an event is left to the pod that wrote it. Then any relay takes it from the outbox, for that pod may have
+ * died; one that is only slow publishes it a second time, and the consumers know it by its id.
+ */
+export const headStartMs = 2_000
 const batchSize = 100
 /** Under load, a batch waits this long for company: many small ones cost the database and us more. */
 const restMs = 5
+/** More are left to the outbox, where they do not cost memory. */
+const maxFresh = 1_000
 /** Wake-ups that are closer together than this are one. */
 const wakeGridMs = 50
 
 export function createRelay(deps: RelayDeps): Relay {
-  const { pollMs = 1_000 } = deps
-  let running: Promise<void> | undefined
+  const { database, bus, logger, pollMs = 1_000 } = deps
+  const fresh: Entry[] = []
+  let carrying: Promise<void> | undefined
+  let sweeping: Promise<void> | undefined
   let again = false
-  let full = false
-  let started = Number.NEGATIVE_INFINITY
   const delayed = new Map<number, NodeJS.Timeout>()
   let closed = false
 
-  function run(): Promise<void> {
-    again = true
-    running ??= drain().finally(() => {
-      running = undefined
-    })
-    return running
+  async function carryAll(): Promise<void> {
+    while (fresh.length > 0) {
+      const rest = sleep(restMs)
+      try {
+        await publish(fresh.splice(0, batchSize))
+      } catch (error) {
+        logger.warn({ err: error }, 'left in the outbox for now')
+      }
+      await rest
+    }
+    carrying = undefined
   }
 
-  async function drain(): Promise<void> {
-    while (again && !closed && deps.bus.connected()) {
-      const rest = full ? 0 : started + restMs - performance.now()
-      if (rest > 0) await sleep(rest)
+  async function publish(entries: Entry[]): Promise<void> {
+    if (!bus.connected()) return
+    for (const statement of statementsFor(await attempt(deps, entries))) {
+      await database.query(...statement)
+    }
+  }
+
+  function sweep(): Promise<void> {
+    again = true
+    sweeping ??= sweepAll().finally(() => {
+      sweeping = undefined
+    })
+    return sweeping
+  }
+
+  async function sweepAll(): Promise<void> {
+    while (again && !closed && bus.connected()) {
       again = false
-      started = performance.now()
       try {
-        full = (await publishBatch(deps)) === batchSize
-        if (full) again = true
+        if ((await publishDue(deps)) === batchSize) again = true
       } catch (error) {
-        deps.logger.warn({ err: error }, 'the relay will try again')
+        logger.warn({ err: error }, 'the relay will try again')
         return
       }
     }
@@ -63,19 +93,19 @@ export function createRelay(deps: RelayDeps): Relay {
 
   /** Without a transaction, since nearly always there is nothing. */
   async function look(): Promise<void> {
-    if (running || !deps.bus.connected()) return
-    const due = await deps.database
+    if (sweeping || !bus.connected()) return
+    const due = await database
       .query('SELECT 1 FROM outbox WHERE not_before <= now() LIMIT 1')
       .catch(() => [])
-    if (due.length > 0 && !closed) await run()
+    if (due.length > 0 && !closed) await sweep()
   }
 
-  function runAt(dueMs: number): void {
+  function sweepAt(dueMs: number): void {
     const tick = Math.ceil(dueMs / wakeGridMs)
     if (closed || delayed.has(tick)) return
     const wakeUp = () => {
       delayed.delete(tick)
-      void run()
+      void sweep()
     }
     delayed.set(tick, setTimeout(wakeUp, tick * wakeGridMs - performance.now()))
   }
@@ -83,62 +113,79 @@ export function createRelay(deps: RelayDeps): Relay {
   const poll = setInterval(look, pollMs)
 
   return {
+    carry(entries) {
+      if (fresh.length < maxFresh) fresh.push(...entries)
+      carrying ??= carryAll()
+    },
     wake(delayMs = 0) {
-      if (delayMs > 0) return runAt(performance.now() + delayMs)
-      void run()
+      if (delayMs > 0) return sweepAt(performance.now() + delayMs)
+      void sweep()
     },
     async flush(timeoutMs) {
-      await Promise.race([run(), new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())])
+      const all = Promise.all([carrying, sweep()])
+      await Promise.race([all, new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())])
     },
     async close() {
       closed = true
       clearInterval(poll)
       for (const timer of delayed.values()) clearTimeout(timer)
-      await running
+      await Promise.all([carrying, sweeping])
     },
   }
 }
 
-type Row = Outgoing & { position: string }
-
-const due = `SELECT position, event ->> 'id' AS id, type, coalesce(routing_key, type) AS "routingKey",
+const due = `SELECT id AS row, event ->> 'id' AS id, type, coalesce(routing_key, type) AS "routingKey",
     attempt, event::text AS body
   FROM outbox WHERE not_before <= now()
   ORDER BY not_before, position LIMIT ${batchSize} FOR UPDATE SKIP LOCKED`
 
-/** Publishes up to `batchSize` events and returns how many the broker has answered for. */
-function publishBatch({ database, bus, logger, metrics }: RelayDeps): Promise<number> {
-  return database.transaction(async (tx) => {
-    const batch = await tx.query<Row>(due)
+/** Publishes what is due, up to `batchSize` events, and returns how many the broker has answered for. */
+function publishDue(deps: RelayDeps): Promise<number> {
+  return deps.database.transaction(async (tx) => {
+    const batch = await tx.query<Entry>(due)
     if (batch.length === 0) return 0
-    const { confirmed, refused } = await bus.publish(batch)
-    faultPoint('relay.confirmed')
-    metrics.published.inc({ outcome: 'confirmed' }, confirmed.length)
-    if (confirmed.length > 0) remove(tx, confirmed)
-    const [first] = refused
-    if (first) {
-      metrics.published.inc({ outcome: 'failed' }, refused.length)
-      const { message, reason } = first
-      logger.warn({ count: refused.length, type: message.type, reason }, 'events not published')
-      stepBack(tx, refused)
-    }
-    return confirmed.length + refused.length
+    const publication = await attempt(deps, batch)
+    for (const statement of statementsFor(publication)) tx.execute(...statement)
+    return publication.confirmed.length + publication.refused.length
   })
 }
 
-function remove(tx: Transaction, confirmed: Outgoing[]): void {
-  tx.execute('DELETE FROM outbox WHERE position = ANY($1::bigint[])', [positionsOf(confirmed)])
+async function attempt(
+  { bus, logger, metrics }: RelayDeps,
+  entries: Entry[],
+): Promise<Publication<Entry>> {
+  const publication = await bus.publish(entries)
+  faultPoint('relay.confirmed')
+  const { confirmed, refused } = publication
+  metrics.published.inc({ outcome: 'confirmed' }, confirmed.length)
+  const [first] = refused
+  if (first) {
+    metrics.published.inc({ outcome: 'failed' }, refused.length)
+    const { message, reason } = first
+    logger.warn({ count: refused.length, type: message.type, reason }, 'events not published')
+  }
+  return publication
 }
 
-/** So that a hundred unroutable events cannot stop all others. */
-function stepBack(tx: Transaction, refused: Publication['refused']): void {
-  tx.execute(
-    `UPDATE outbox SET attempts = attempts + 1, last_error = failure.reason, failed_at = now(),
-       not_before = now() + least(30, 0.1 * 2 ^ least(attempts, 10)) * interval '1 second'
-     FROM unnest($1::bigint[], $2::text[]) AS failure (row, reason)
-     WHERE position = failure.row`,
-    [positionsOf(refused.map(({ message }) => message)), refused.map(({ reason }) => reason)],
-  )
-}
+type Statement = [text: string, values: unknown[]]
 
-const positionsOf = (messages: Outgoing[]) => messages.map((message) => (message as Row).position)
+/** Takes what is confirmed out of the outbox; what was refused steps back, so that it cannot stop all others. */
+function statementsFor({ confirmed, refused }: Publication<Entry>): Statement[] {
+  const statements: Statement[] = []
+  if (confirmed.length > 0) {
+    const rows = confirmed.map(({ row }) => row)
+    statements.push(['DELETE FROM outbox WHERE id = ANY($1::uuid[])', [rows]])
+  }
+  if (refused.length > 0) {
+    const rows = refused.map(({ message }) => message.row)
+    const reasons = refused.map(({ reason }) => reason)
+    statements.push([
+      `UPDATE outbox SET attempts = attempts + 1, last_error = failure.reason, failed_at = now(),
+         not_before = now() + least(30, 0.1 * 2 ^ least(attempts, 10)) * interval '1 second'
+       FROM unnest($1::uuid[], $2::text[]) AS failure (id, reason)
+       WHERE outbox.id = failure.id`,
+      [rows, reasons],
+    ])
+  }
+  return statements
+}

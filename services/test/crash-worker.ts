@@ -33,7 +33,7 @@ const outbox = createOutbox({
   source: '/test',
   now: () => new Date(),
   newId: () => randomUUIDv7(),
-  onCommitted: relay.wake,
+  relay,
 })
 const counting = on(thingDone, {
   async handle(tx, { data: { n } }) {

@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import { createDatabase, type Transaction } from '@shop/kernel/database'
 import { describe, expect, it } from 'vitest'
 import { createSchema, logger, openDatabase } from './infrastructure.ts'
@@ -65,9 +64,11 @@ describe('createDatabase', () => {
   it('lets nothing have an effect that is not admitted, and shows it no row', async () => {
     const { database, count } = await createCounter()
     const seen: unknown[] = []
-    const refuse = async () => {
-      await setTimeout(50)
-      throw new Error('not you')
+    const refuse = {
+      sql: 'SELECT pg_sleep(0.05); SELECT 7 AS who',
+      admit: ([, rows]: unknown[][]) => {
+        throw new Error(`not you but ${JSON.stringify(rows)}`)
+      },
     }
     const one = database.transaction(async (tx) => {
       seen.push(await tx.query('INSERT INTO counter VALUES (1) RETURNING n'))
@@ -76,8 +77,8 @@ describe('createDatabase', () => {
       async (tx) => tx.execute('INSERT INTO counter VALUES (1)'),
       refuse,
     )
-    await expect(one).rejects.toThrow('not you')
-    await expect(other).rejects.toThrow('not you')
+    await expect(one).rejects.toThrow('not you but [{"who":7}]')
+    await expect(other).rejects.toThrow('not you but [{"who":7}]')
     expect(seen).toEqual([])
     expect(await count()).toBe(0)
   })

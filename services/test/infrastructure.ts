@@ -214,11 +214,9 @@ export function openRelay(database: Database, bus: Bus): Relay {
   return relay
 }
 
-export function openOutbox(
-  database: Database,
-  onCommitted: (delayMs?: number) => void = () => {},
-): Outbox {
-  return createOutbox({ database, source: '/test', now: () => new Date(), newId, onCommitted })
+export function openOutbox(database: Database, relay?: Relay): Outbox {
+  const deps = { database, source: '/test', now: () => new Date(), newId }
+  return createOutbox(relay ? { ...deps, relay } : deps)
 }
 
 export interface Proxy {

@@ -38,7 +38,7 @@ describe('the outbox and its relay', () => {
     const bus = openBus(topology.exchange)
     await eventually(() => expect(bus.connected()).toBe(true))
     const relay = openRelay(database, bus)
-    await openOutbox(database, relay.wake).transaction(trace, async (tx) => {
+    await openOutbox(database, relay).transaction(trace, async (tx) => {
       await insertEffect(tx, 1)
       return { result: null, events: [done(1), done(2)] }
     })
@@ -103,7 +103,7 @@ describe('the outbox and its relay', () => {
     await eventually(() => expect(bus.connected()).toBe(true))
     const relay = openRelay(database, bus)
     proxy.cut()
-    await openOutbox(database, relay.wake).transaction(trace, async () => ({
+    await openOutbox(database, relay).transaction(trace, async () => ({
       result: null,
       events: numbers(50).map(done),
     }))

@@ -25,7 +25,7 @@ async function open(subscription = counting()) {
   const { database, topology, queue } = things
   const bus = openBus(topology.exchange)
   const relay = openRelay(database, bus)
-  const outbox = openOutbox(database, relay.wake)
+  const outbox = openOutbox(database, relay)
   const messages = createMessages({ database, outbox, service: queue })
   const consumer = openConsumer(things, subscription)
   consumer.set(openFence(database))
@@ -168,7 +168,7 @@ describe('a message that nobody can read', () => {
     await shop.smuggle(JSON.stringify(arrived(stranger, 'x', {})))
     await shop.smuggle(JSON.stringify(arrived(other, 'x', { n: '1' })))
     await shop.parked(2)
-    const outbox = openOutbox(shop.database, shop.relay.wake)
+    const outbox = openOutbox(shop.database, shop.relay)
     const again = readAgain(outbox, shop.queue, [thingDone.type, stranger.type])
     expect(await shop.database.transaction((tx) => again.run(tx))).toEqual([])
     expect(await shop.list()).toMatchObject([

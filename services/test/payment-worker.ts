@@ -13,7 +13,7 @@ const slot = { color: 'blue', revision: 'r1' }
 const logger = createLogger({ service: 'payment', version: 'v1', pod: 'worker', ...slot }, 'warn')
 const database = createDatabase({ url: process.env.DATABASE_URL ?? '', name: 'worker', logger })
 const now = () => new Date()
-const outbox = createOutbox({ database, source: '/test', now, newId, onCommitted: () => {} })
+const outbox = createOutbox({ database, source: '/test', now, newId })
 const fence = {
   ...slot,
   epoch: 1,

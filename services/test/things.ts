@@ -79,7 +79,7 @@ export function openConsumer(
     queue,
     subscriptions: [subscription],
     consumer: queue,
-    outbox: openOutbox(database, relay.wake),
+    outbox: openOutbox(database, relay),
     logger,
     metrics: createMetrics(identity),
     onGateClosed: () => {},
