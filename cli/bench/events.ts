@@ -29,7 +29,7 @@ const run = async (rate: number, seconds: number): Promise<LoadReport> => {
   return report
 }
 
-const steps = [40, 60, 80, 100, 120, 140, 160, 180, 200]
+const steps = [40, 50, 60, 70, 80, 100, 120, 140]
 const stepSeconds = 15
 
 /** While orders are confirmed within a second, and requests answered, the backlog does not grow. */
@@ -155,11 +155,16 @@ export const benchEvents = async (tree: Tree, report: Report): Promise<void> => 
     '≤ 105 MiB, ≤ 1 %',
   )
 
-  await run(30, 5) // what is compiled and connected at the first use
-  const { confirmed } = await run(30 * requestsPerOrder, 30)
+  const percentiles = ({ confirmed: { p50Ms, p99Ms } }: LoadReport): string =>
+    `p50 ${ms(p50Ms)}, p99 ${ms(p99Ms)}`
   report(
-    'placed → confirmed at 30 orders/s',
-    `p50 ${ms(confirmed.p50Ms)}, p99 ${ms(confirmed.p99Ms)}`,
+    'placed → confirmed at 30 orders/s, in the first 15 s of new pods',
+    percentiles(await run(30 * requestsPerOrder, 15)),
+    '-',
+  )
+  report(
+    'placed → confirmed at 30 orders/s, then',
+    percentiles(await run(30 * requestsPerOrder, 30)),
     'p50 ≤ 80 ms, p99 ≤ 500 ms',
   )
 
