@@ -17,7 +17,7 @@ await run({
     clockwork: [
       {
         name: 'expire-reservations',
-        everyMs: 1_000,
+        everyMs: 5_000,
         run: (tx) => expire(tx, config.RESERVATION_TTL_SECONDS),
       },
     ],

@@ -107,14 +107,17 @@ export function createBus(deps: BusDeps): Bus {
 }
 
 function createPublisher(connection: Connection, exchange: string) {
-  const returned = new Map<string, string>()
+  /** By the messages' ids, one for each publication under way: two of them may have copies of one event. */
+  const returns = new Set<Map<string, string>>()
   let channel: Channel | undefined
   let opening: Promise<Channel> | undefined
 
   async function open(): Promise<Channel> {
     const opened = await connection.acquire()
     opened.on('basic.return', (message) => {
-      returned.set(String(message.messageId), `returned: ${message.replyText}`)
+      for (const returned of returns) {
+        returned.set(String(message.messageId), `returned: ${message.replyText}`)
+      }
     })
     await opened.confirmSelect()
     channel = opened
@@ -133,10 +136,11 @@ function createPublisher(connection: Connection, exchange: string) {
     messages: Message[],
   ): Promise<Publication<Message>> {
     const open = await current()
+    const returned = new Map<string, string>()
+    returns.add(returned)
     const unsettled = new Set(messages)
     const refusals = new Map<Message, string>()
     const confirms = messages.map((message) => {
-      returned.delete(message.id)
       return open.basicPublish(envelopeOf(message, exchange), Buffer.from(message.body)).then(
         () => void unsettled.delete(message),
         (error: unknown) => {
@@ -150,12 +154,11 @@ function createPublisher(connection: Connection, exchange: string) {
     await settledWithin(confirms, confirmTimeoutMs)
     // The client hands a returned message over one turn after the confirm that follows it.
     await setImmediate()
+    returns.delete(returned)
     for (const message of messages) {
       const reason = returned.get(message.id) ?? (unsettled.has(message) && 'no confirm in time')
       if (reason) refusals.set(message, reason)
     }
-    // After all were looked up: two of them may be copies of one event.
-    for (const { id } of messages) returned.delete(id)
     return {
       confirmed: messages.filter((message) => !refusals.has(message)),
       refused: [...refusals]

@@ -8,10 +8,13 @@ export interface Queries {
   query<Row>(text: string, values?: unknown[]): Promise<Row[]>
 }
 
+/** What can always be sent: COMMIT may be on its way before a failure to do so would show. */
+type Value = string | number | boolean | Date | Buffer | null
+
 /** Queries that stand or fall together; only valid inside the callback that received it. */
 export interface Transaction extends Queries {
   /** Runs a statement whose rows nobody needs, behind those before it. Where it fails, so does the transaction. */
-  execute(text: string, values?: unknown[]): void
+  execute(text: string, values?: (Value | Value[])[]): void
 }
 
 /** Statements that go to the server together with BEGIN, as one. */
@@ -53,7 +56,7 @@ export function createDatabase(deps: DatabaseDeps): Database {
     application_name: deps.name,
     connectionTimeoutMillis: 3_000,
     keepAlive: true,
-    // The server gives up first, so that the client learns the reason.
+    // The server gives up first, so that the client learns the reason; the client's time includes the statements before.
     statement_timeout: 5_000,
     query_timeout: 6_000,
     idle_in_transaction_session_timeout: 5_000,

@@ -53,15 +53,17 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   return {
     async transaction(traceparent, work, within = deps.database) {
       let entries: Entry[] = []
+      let since = 0
       const result = await within.transaction(async (tx) => {
         const outcome = await work(tx)
         entries = outcome.events.map(toEntry(deps, traceparent))
+        since = performance.now()
         if (entries.length > 0) append(tx, entries, deps.relay ? headStartMs : 0)
         faultPoint('write.before-commit')
         return outcome.result
       })
       faultPoint('write.after-commit')
-      if (entries.length > 0) deps.relay?.carry(entries)
+      if (entries.length > 0) deps.relay?.carry(entries, since)
       return result
     },
 
@@ -102,7 +104,7 @@ function toEntry(deps: OutboxDeps, traceparent: string): (draft: Draft) => Entry
 function append(tx: Transaction, entries: Entry[], delayMs: number): void {
   tx.execute(
     `INSERT INTO outbox (id, type, event, not_before)
-     SELECT id, type, event, now() + $4 * interval '1 millisecond'
+     SELECT id, type, event, clock_timestamp() + $4 * interval '1 millisecond'
      FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) AS entry (id, type, event)`,
     [
       entries.map(({ id }) => id),

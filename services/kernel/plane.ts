@@ -65,7 +65,7 @@ export type Plane = ReturnType<typeof createPlane>
 
 /**
  * Connections to Postgres. Nobody waits for a second one while holding a first, so whoever waits gets one.
- * Live: 4 handlers, 1 relay and 2 for HTTP; 2 for readiness and the gate: 9 per pod at most. Those that are kept when
+ * Live: 4 handlers and 3 for HTTP and the relay, which has up to two; 2 for readiness and the gate: 9 per pod at most. Those that are kept when
  * nothing happens let a pod go on when the server has no more to give.
  * Preview: 3 and 1, which is 4 at most and mostly none.
  * 4 services with 2 slots of 2 pods, and one pod more of each service while a slot is rolled out: 20 × 13 = 260, below
@@ -199,7 +199,7 @@ export function createPlane(deps: PlaneDeps) {
 
     orders: parts.orders,
 
-    /** Finishes what it holds, sends what is in the outbox, and closes. */
+    /** Finishes what it holds, sends what it has written, as far as the broker is there, and closes. */
     async close(): Promise<void> {
       ending = true
       if (migrated) follow()

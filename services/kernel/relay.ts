@@ -11,11 +11,14 @@ export interface Entry extends Outgoing {
 }
 
 export interface Relay {
-  /** Publishes what this pod has just committed. What it cannot publish stays in the outbox. */
-  carry(entries: Entry[]): void
+  /**
+   * Publishes what this pod has just committed and wrote at `since`, by `performance.now()`. What it cannot publish
+   * stays in the outbox.
+   */
+  carry(entries: Entry[], since: number): void
   /** Says that something in the outbox is due in `delayMs`, whoever wrote it. */
   wake(delayMs?: number): void
-  /** Publishes what is left; resolves when nothing more is due, or after `timeoutMs`. */
+  /** Resolves when it has published what it carries and what is due in the outbox, or after `timeoutMs`. */
   flush(timeoutMs: number): Promise<void>
   close(): Promise<void>
 }
@@ -34,6 +37,8 @@ export interface RelayDeps {
  * died; one that is only slow publishes it a second time, and the consumers know it by its id.
  */
 export const headStartMs = 2_000
+/** What the pod itself could not begin with in this time, frozen or overloaded, it leaves to the outbox. */
+const staleMs = headStartMs / 2
 const batchSize = 100
 /** Under load, a batch waits this long for company: many small ones cost the database and us more. */
 const restMs = 5
@@ -44,7 +49,7 @@ const wakeGridMs = 50
 
 export function createRelay(deps: RelayDeps): Relay {
   const { database, bus, logger, pollMs = 1_000 } = deps
-  const fresh: Entry[] = []
+  const fresh: { entry: Entry; since: number }[] = []
   let carrying: Promise<void> | undefined
   let sweeping: Promise<void> | undefined
   let again = false
@@ -52,7 +57,7 @@ export function createRelay(deps: RelayDeps): Relay {
   let closed = false
 
   async function carryAll(): Promise<void> {
-    while (fresh.length > 0) {
+    while (fresh.length > 0 && !closed) {
       const rest = sleep(restMs)
       try {
         await publish(fresh.splice(0, batchSize))
@@ -64,8 +69,10 @@ export function createRelay(deps: RelayDeps): Relay {
     carrying = undefined
   }
 
-  async function publish(entries: Entry[]): Promise<void> {
-    if (!bus.connected()) return
+  async function publish(batch: typeof fresh): Promise<void> {
+    const oldest = performance.now() - staleMs
+    const entries = batch.filter(({ since }) => since > oldest).map(({ entry }) => entry)
+    if (entries.length === 0 || !bus.connected()) return
     for (const statement of statementsFor(await attempt(deps, entries))) {
       await database.query(...statement)
     }
@@ -113,8 +120,8 @@ export function createRelay(deps: RelayDeps): Relay {
   const poll = setInterval(look, pollMs)
 
   return {
-    carry(entries) {
-      if (fresh.length < maxFresh) fresh.push(...entries)
+    carry(entries, since) {
+      if (fresh.length < maxFresh) fresh.push(...entries.map((entry) => ({ entry, since })))
       carrying ??= carryAll()
     },
     wake(delayMs = 0) {
@@ -167,7 +174,7 @@ async function attempt(
   return publication
 }
 
-type Statement = [text: string, values: unknown[]]
+type Statement = [text: string, values: string[][]]
 
 /** Takes what is confirmed out of the outbox; what was refused steps back, so that it cannot stop all others. */
 function statementsFor({ confirmed, refused }: Publication<Entry>): Statement[] {

@@ -14,7 +14,7 @@ import {
 import { readMigrations } from './migrate.ts'
 import { createPlane, type Parts, type Plane, type PlaneKernel, type PlaneName } from './plane.ts'
 import { connectKubernetes } from './role.ts'
-import { createLogger, createMetrics, type Identity } from './telemetry.ts'
+import { createLogger, createMetrics, type Identity, type Logger } from './telemetry.ts'
 
 /** What the kernel gives to a service, for one plane. */
 export interface Kernel<Config> extends PlaneKernel {
@@ -92,7 +92,7 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
   let ending = false
   const management = createManagement({
     'GET /livez': () => ({ status: 200, body: { live: true } }),
-    'GET /readyz': createReadiness(planes, () => ending),
+    'GET /readyz': createReadiness(planes, logger, () => ending),
     'GET /role': async () => {
       const { pod: _, ...slot } = identity
       const [live, preview] = await Promise.all([planes.live.report(), planes.preview.report()])
@@ -139,8 +139,9 @@ type Planes = Record<PlaneName, Plane>
  * counts: while the broker is away the outbox keeps the events, a live pod has to go on taking orders, and a standby
  * has to stay good enough for a rollback; and nothing about the preview plane may take a live pod away.
  */
-function createReadiness(planes: Planes, ending: () => boolean): ManagementHandler {
+function createReadiness(planes: Planes, logger: Logger, ending: () => boolean): ManagementHandler {
   let wasReady = false
+  let last = false
   let previewStarted = false
   return async () => {
     if (ending()) return { status: 503, body: { ready: false, reason: 'ending' } }
@@ -155,7 +156,10 @@ function createReadiness(planes: Planes, ending: () => boolean): ManagementHandl
     const started = live.migrations && live.broker && previewStarted
     const ready = live.database && (wasReady || started)
     wasReady ||= ready
-    return { status: ready ? 200 : 503, body: { ready, ...live, preview: previewStarted } }
+    const body = { ready, ...live, preview: previewStarted }
+    if (ready !== last) logger[ready ? 'info' : 'warn'](body, ready ? 'ready' : 'no longer ready')
+    last = ready
+    return { status: ready ? 200 : 503, body }
   }
 }
 

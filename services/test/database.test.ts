@@ -83,6 +83,17 @@ describe('createDatabase', () => {
     expect(await count()).toBe(0)
   })
 
+  it('lets nothing have an effect where the opening itself fails', async () => {
+    const { database, count } = await createCounter()
+    const failing = (work: (tx: Transaction) => Promise<unknown>) =>
+      database.transaction(work, { sql: 'SELECT 1; SELECT nonsense', admit: () => {} })
+    const insert = 'INSERT INTO counter VALUES (1)'
+    const reason = { code: '42703' }
+    await expect(failing((tx) => tx.query(insert))).rejects.toMatchObject(reason)
+    await expect(failing(async (tx) => tx.execute(insert))).rejects.toMatchObject(reason)
+    expect(await count()).toBe(0)
+  })
+
   it('prepares a statement again whose first use came after a failure', async () => {
     const database = openDatabase(await createSchema())
     const failing = database.transaction(async (tx) => {

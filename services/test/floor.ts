@@ -16,7 +16,7 @@ import { Connection, type Publisher } from 'rabbitmq-client'
  *   notification  attempt, sent                           2
  *   relay         takes an event from the outbox          4   one per event
  *
- * An idle relay's looks, readiness and NOTIFY are not counted; neither are deliveries and their acknowledgements.
+ * An idle relay's looks and readiness are not counted; neither are deliveries and their acknowledgements.
  */
 export const perOrder = {
   writes: 10,

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { contract, draft, envelope } from '@shop/events/envelope'
 import { GateClosed } from '@shop/kernel/gate'
 import { on } from '@shop/kernel/inbox'
+import { type Entry, headStartMs } from '@shop/kernel/relay'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import {
@@ -79,6 +81,39 @@ describe('the outbox and its relay', () => {
     const late = await topology.queue(thingLost.type)
     await eventually(async () => expect(await waiting(database)).toEqual([]))
     expect(await topology.drain(late)).toHaveLength(120)
+  })
+
+  it('hear of each copy of an event that nobody receives', async () => {
+    const topology = await createTopology()
+    const bus = openBus(topology.exchange)
+    await eventually(() => expect(bus.connected()).toBe(true))
+    const copy = { id: newId(), type: 'x', routingKey: 'nobody', attempt: 0, body: '{}' }
+    // The relay publishes from memory and from the outbox, and the two may meet.
+    const publications = await Promise.all(numbers(20).map(() => bus.publish([{ ...copy }])))
+    for (const { confirmed, refused } of publications) {
+      expect(confirmed).toEqual([])
+      expect(refused).toHaveLength(1)
+    }
+  })
+
+  it('leave to the others what a pod could not publish in time', async () => {
+    const [database, topology] = await Promise.all([createStore(), createTopology()])
+    const queue = await topology.queue(thingDone.type)
+    const bus = openBus(topology.exchange)
+    await eventually(() => expect(bus.connected()).toBe(true))
+    const relay = openRelay(database, bus)
+    const frozen = {
+      ...relay,
+      carry: (entries: Entry[], since: number) => relay.carry(entries, since - headStartMs),
+    }
+    await openOutbox(database, frozen).transaction(trace, async () => ({
+      result: null,
+      events: [done(1)],
+    }))
+    await sleep(headStartMs / 2)
+    expect(await topology.drain(queue)).toEqual([])
+    await eventually(async () => expect(await waiting(database)).toEqual([]))
+    expect(await topology.drain(queue)).toHaveLength(1)
   })
 
   it('share the work between pods without publishing twice', async () => {

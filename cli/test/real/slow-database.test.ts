@@ -51,18 +51,31 @@ test('all connections of the database in use for five seconds', async () => {
 }, 240_000)
 
 const proxy = 'postgres-proxy'
-/** Holds each thing that a client says for 200 ms before it goes on to the server. */
+/** Holds each statement for 200 ms before it goes on to the server, also those that were sent together. */
 const program = `
 const { connect, createServer } = require('node:net')
-const { Transform } = require('node:stream')
+const { pipeline } = require('node:stream')
+const { setTimeout: sleep } = require('node:timers/promises')
+async function* slowly(chunks) {
+  let rest = Buffer.alloc(0)
+  let typeBytes = 0 // The first message has only a length.
+  for await (const chunk of chunks) {
+    rest = Buffer.concat([rest, chunk])
+    for (;;) {
+      const size = rest.length < typeBytes + 4 ? Infinity : typeBytes + rest.readInt32BE(typeBytes)
+      if (rest.length < size) break
+      const statement = typeBytes === 1 && 'QE'.includes(String.fromCharCode(rest[0]))
+      if (statement) await sleep(200)
+      yield rest.subarray(0, size)
+      rest = rest.subarray(size)
+      typeBytes = 1
+    }
+  }
+}
 createServer((client) => {
   const server = connect(5432, process.env.TARGET)
-  const slow = new Transform({
-    transform(chunk, _encoding, done) { setTimeout(() => done(null, chunk), 200) },
-  })
-  for (const one of [client, server, slow]) one.on('error', () => { client.destroy(); server.destroy() })
-  client.pipe(slow).pipe(server)
-  server.pipe(client)
+  pipeline(client, slowly, server, () => {})
+  pipeline(server, client, () => {})
 }).listen(5432)
 `
 
