@@ -89,8 +89,11 @@ describe('the outbox and its relay', () => {
     await eventually(() => expect(bus.connected()).toBe(true))
     const copy = { id: newId(), type: 'x', routingKey: 'nobody', attempt: 0, body: '{}' }
     // The relay publishes from memory and from the outbox, and the two may meet.
-    const publications = await Promise.all(numbers(20).map(() => bus.publish([{ ...copy }])))
-    for (const { confirmed, refused } of publications) {
+    const publishing = numbers(200).map(async (n) => {
+      await sleep(n / 4)
+      return bus.publish([{ ...copy }])
+    })
+    for (const { confirmed, refused } of await Promise.all(publishing)) {
       expect(confirmed).toEqual([])
       expect(refused).toHaveLength(1)
     }
