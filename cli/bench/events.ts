@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { measureFloor } from '../../services/test/floor.ts'
 import { startLoad } from '../../services/test/load/drive.ts'
 import { describe, isExact, type LoadReport } from '../../services/test/load/report.ts'
-import { psql } from '../test/real/database.ts'
+import { handovers } from '../test/real/database.ts'
 import {
   clusterIp,
   edgeUrl,
@@ -29,7 +29,7 @@ const run = async (rate: number, seconds: number): Promise<LoadReport> => {
   return report
 }
 
-const steps = [40, 50, 60, 70, 80, 100, 120, 140]
+const steps = [40, 50, 60, 70, 80, 90, 100, 120, 140]
 const stepSeconds = 15
 
 /** While orders are confirmed within a second, and requests answered, the backlog does not grow. */
@@ -64,18 +64,6 @@ const floor = async (): Promise<number> => {
     seconds: 10,
   })
   return ordersPerSecond
-}
-
-/** Milliseconds between the last message of an epoch and the first of the next, for epochs after `epoch`. */
-const handovers = async (service: string, epoch: number): Promise<number[]> => {
-  const printed = await psql(
-    service,
-    `SELECT 1000 * extract(epoch FROM first - lag(last) OVER (ORDER BY epoch)) FROM (
-       SELECT epoch, min(handled_at) AS first, max(handled_at) AS last
-       FROM inbox WHERE epoch >= ${epoch} GROUP BY epoch
-     ) AS epochs ORDER BY epoch OFFSET 1`,
-  )
-  return printed.split('\n').filter(Boolean).map(Number)
 }
 
 /** After a rollback, going forward again names its services. */

@@ -77,22 +77,30 @@ export async function moveGate(
   readService: () => Promise<Slot | null>,
 ): Promise<Gate> {
   for (let attempt = 1; ; attempt++) {
-    const [before] = await database.query<{ at: string }>('SELECT clock_timestamp()::text AS at')
+    let before: { at: string }[] = []
     try {
-      return await moveUnderLock(database, readService)
+      return await moveUnderLock(database, readService, (rows) => {
+        before = rows
+      })
     } catch (error) {
       if ((error as { code?: string }).code !== lockNotAvailable || attempt === lockAttempts) {
         throw error
       }
-      await endHolders(database, before?.at)
+      await endHolders(database, before[0]?.at)
     }
   }
 }
 
 const lockNotAvailable = '55P03'
 
-function moveUnderLock(database: Database, readService: () => Promise<Slot | null>): Promise<Gate> {
+function moveUnderLock(
+  database: Database,
+  readService: () => Promise<Slot | null>,
+  onAsking: (before: { at: string }[]) => void,
+): Promise<Gate> {
   return database.transaction(async (tx) => {
+    // Not waited for: it travels with the question for the lock.
+    void tx.query<{ at: string }>('SELECT clock_timestamp()::text AS at').then(onAsking, () => {})
     tx.execute(
       `SELECT set_config('lock_timeout', '${lockTimeoutMs}', true),
          set_config('idle_in_transaction_session_timeout', '${movingTimeoutMs}', true)`,
@@ -207,11 +215,12 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
   }
 
   async function attempt(): Promise<void> {
+    const grace = doubtful ? undefined : setTimeout(graceMs)
     await check()
     if (fence || role !== 'live') return
     // Whoever holds the lock stops all handlers: only for an API server that is known to answer.
     if (doubtful && !isSame(await deps.readService(), deps.slot)) return
-    if (!doubtful && last?.color) await setTimeout(graceMs)
+    if (last?.color) await grace
     doubtful = true
     note(await moveGate(deps.control, deps.readService))
   }

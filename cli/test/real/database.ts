@@ -14,6 +14,34 @@ export const psql = async (database: string, sql: string): Promise<string> => {
   return (await kubectlOk(...args, `--command=${sql}`)).trim()
 }
 
+export interface Epoch {
+  epoch: number
+  /** When its first and its last event was committed as handled, in milliseconds since 1970. */
+  first: number
+  last: number
+}
+
+/** The epochs from `since` on in which a service has handled something; a repeated delivery is no handling. */
+export const epochs = async (service: string, since: number): Promise<Epoch[]> => {
+  const printed = await psql(
+    service,
+    `SELECT json_build_object('epoch', epoch, 'first', min(at), 'last', max(at)) FROM (
+       SELECT epoch, 1000 * extract(epoch FROM pg_xact_commit_timestamp(xmin)) AS at
+       FROM inbox WHERE epoch >= ${since} AND repeats = 0
+     ) AS handled GROUP BY epoch ORDER BY epoch`,
+  )
+  return printed
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Epoch)
+}
+
+/** Milliseconds from the last commit of each epoch to the first of the next, from `since` on. */
+export const handovers = async (service: string, since: number): Promise<number[]> => {
+  const all = await epochs(service, since)
+  return all.slice(1).map(({ first }, n) => first - (all[n]?.last ?? Number.NaN))
+}
+
 /** Opens a session, runs `sql`, and keeps it open until `end` has run its last statement. */
 export const startPsql = async (
   database: string,

@@ -5,6 +5,7 @@ import { expect } from 'vitest'
 import { rules } from '../../../services/test/audit/rules.ts'
 import { type Load, startLoad } from '../../../services/test/load/drive.ts'
 import { describe, type LoadReport } from '../../../services/test/load/report.ts'
+import { handovers } from './database.ts'
 import { edgeUrl, shopctl, until } from './shop.ts'
 
 /** `shopctl audit --json`, as far as it is read here. */
@@ -52,6 +53,7 @@ const doubling: readonly string[] = [
   rules.wrongNotification,
 ]
 
+const services = ['order', 'inventory', 'payment', 'notification']
 /** So long after an order has moved, the audit takes a missing message for lost. */
 const restMs = 2_500
 /** The most that a load may last. */
@@ -113,5 +115,12 @@ export const underLoad = async (
   expect({ lost, doubled, unexpected }, told).toEqual({ lost: 0, doubled: 0, unexpected: 0 })
   if (before.balanced) expect(outcome.audit.balanced, told).toBe(true)
   if (!allowFailures) expect(failures, told).toBe(0)
+  for (const service of services) {
+    for (const gapMs of await handovers(service, 1))
+      expect(
+        gapMs,
+        `${service}: the first commit of an epoch after the last of the one before`,
+      ).toBeGreaterThan(0)
+  }
   return outcome
 }
