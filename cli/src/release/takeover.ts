@@ -17,7 +17,8 @@ export interface Takeover {
   late: string | null
 }
 
-const pollMs = 40
+/** Not oftener: what asks the pods takes the processors' time away from what they have to do. */
+const pollMs = 100
 const outgoingMs = 5_000
 const listAgainMs = 2_000
 
@@ -28,7 +29,7 @@ export const awaitOnly = async (
   list: () => Promise<string[]>,
   { from, timeoutMs, empty }: { from: number; timeoutMs: number; empty: boolean },
 ): Promise<boolean> => {
-  const listed = patiently(list, signal)
+  const listed = patiently(list, { clock, signal })
   for (;;) {
     const pods = await listed()
     const left = timeoutMs - (clock.monotonic() - from)
@@ -44,12 +45,21 @@ export const awaitOnly = async (
   }
 }
 
-/** A list that fails once is the list of before: a slot is given its time whatever one request says. */
-const patiently = (list: () => Promise<string[]>, signal: AbortSignal): typeof list => {
+/**
+ * Lists anew when the last list is old, for a pod may have been replaced. One that fails is the list of before: a slot
+ * is given its time whatever one request says.
+ */
+const patiently = (
+  list: () => Promise<string[]>,
+  { clock, signal }: Pick<TakeoverPorts, 'clock' | 'signal'>,
+): typeof list => {
   let last: string[] = []
+  let listedAt = Number.NEGATIVE_INFINITY
   return async () => {
+    if (clock.monotonic() - listedAt < listAgainMs && last.length > 0) return last
     try {
       last = await list()
+      listedAt = clock.monotonic()
     } catch (problem) {
       if (signal.aborted) throw problem
     }
@@ -66,7 +76,7 @@ export const awaitTakeover = async (
 ): Promise<Takeover> => {
   const { cluster, clock, signal } = ports
   const elapsed = (): number => Math.round(clock.monotonic() - from)
-  const list = patiently(async () => (to ? cluster.pods(name, to) : []), signal)
+  const list = patiently(async () => (to ? cluster.pods(name, to) : []), ports)
   const only = await awaitOnly(ports, name, list, { from, timeoutMs, empty: !to })
   const endpointsMs = elapsed()
   const who = `${name} ${to?.color ?? ''}`.trim()
@@ -80,7 +90,6 @@ export const awaitTakeover = async (
   const done = new Set<string>()
   let epoch: number | null = null
   for (;;) {
-    // Asked anew each time: a pod may have been replaced.
     const waiting = (await list()).filter((pod) => !done.has(pod))
     const reports = await Promise.all(waiting.map((pod) => cluster.role(pod)))
     const missing = waiting.filter((_, index) => !hasTakenOver(reports[index] ?? null))
