@@ -31,8 +31,10 @@ const lock = `${lockClass}, 'release_gate'::regclass::oid::integer`
 const gateQuery = 'SELECT epoch, color, revision FROM release_gate'
 const lockTimeoutMs = 500
 const lockAttempts = 4
-/** More than a GET of the Service may take; a pod that was frozen while it moved the gate is cut off then. */
-const movingTimeoutMs = 2_500
+/** A pod that was frozen while it moved the gate is cut off then. */
+const movingTimeoutMs = 1_000
+/** More than a GET of the Service may take, and the lock's timeouts. */
+const decidedMs = 4_000
 
 const gateOf = (row: Record<string, unknown> | undefined): Gate => {
   if (!row) throw new Error('release_gate has no row')
@@ -67,26 +69,31 @@ export function createFence(database: Database, { color, revision }: Slot, epoch
   }
 }
 
+/** A move that was decided on: its slot is the one that the Service named after the gate had been read in epoch `from`. */
+export interface GateMove {
+  from: number
+  to: Slot
+  /** By `performance.now()`: later it is not carried out, for whoever decided was frozen. */
+  before: number
+}
+
 /**
- * Makes the gate what the Service is, in a new epoch where that is a change, and returns it.
- * The Service is read under the lock, so the order of gates is the order of the Service. Who
- * holds the lock for too long is frozen: its connection is ended, and it cannot commit any more.
+ * Opens the gate for a slot in a new epoch, unless it is another epoch already, and returns the gate as it is then. As
+ * the Service was read after the gate was, and nobody has moved it since, the order of gates is the order of the Service.
+ * Who holds the lock for too long is frozen: its connection is ended, and it cannot commit any more.
  */
-export async function moveGate(
-  database: Database,
-  readService: () => Promise<Slot | null>,
-): Promise<Gate> {
+export async function moveGate(database: Database, move: GateMove): Promise<Gate> {
   for (let attempt = 1; ; attempt++) {
-    let before: { at: string }[] = []
+    let asked: { at: string }[] = []
     try {
-      return await moveUnderLock(database, readService, (rows) => {
-        before = rows
+      return await moveUnderLock(database, move, (rows) => {
+        asked = rows
       })
     } catch (error) {
       if ((error as { code?: string }).code !== lockNotAvailable || attempt === lockAttempts) {
         throw error
       }
-      await endHolders(database, before[0]?.at)
+      await endHolders(database, asked[0]?.at)
     }
   }
 }
@@ -95,8 +102,8 @@ const lockNotAvailable = '55P03'
 
 function moveUnderLock(
   database: Database,
-  readService: () => Promise<Slot | null>,
-  onAsking: (before: { at: string }[]) => void,
+  { from, to, before }: GateMove,
+  onAsking: (rows: { at: string }[]) => void,
 ): Promise<Gate> {
   return database.transaction(async (tx) => {
     // Not waited for: it travels with the question for the lock.
@@ -107,16 +114,14 @@ function moveUnderLock(
     )
     tx.execute(`SELECT pg_advisory_xact_lock(${lock})`)
     const gate = await readGate(tx)
-    const slot = await readService()
-    if (!slot) return gate
-    const [moved] = await tx.query<Record<string, unknown>>(
+    if (gate.epoch !== from) return gate
+    if (performance.now() > before) throw new Error('decided on too long ago to move the gate')
+    tx.execute(
       `UPDATE release_gate
-       SET epoch = epoch + 1, color = $1, revision = $2, opened_at = clock_timestamp()
-       WHERE color IS DISTINCT FROM $1 OR revision IS DISTINCT FROM $2
-       RETURNING epoch, color, revision`,
-      [slot.color, slot.revision],
+       SET epoch = epoch + 1, color = $1, revision = $2, opened_at = clock_timestamp()`,
+      [to.color, to.revision],
     )
-    return moved ? gateOf(moved) : gate
+    return { epoch: from + 1, ...to }
   })
 }
 
@@ -175,8 +180,8 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
   let lastLook = Number.NEGATIVE_INFINITY
   let seeking = false
   let wake = () => {}
-  /** Whether there is a reason to think that the role is out of date. */
-  let doubtful = false
+  /** Whether the handlers of the slot before have had their time, since the role was told. */
+  let graced = false
 
   function note(gate: Gate): void {
     readings += 1
@@ -193,16 +198,17 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
     if (!fence) return
     deps.logger.info({ epoch: fence.epoch }, 'the gate is no longer ours')
     fence = null
-    doubtful = true
+    graced = true
     deps.onChange(null)
     void seek()
   }
 
-  async function check(): Promise<void> {
+  async function check(): Promise<Gate> {
     const before = readings
     const gate = await readGate(deps.control)
     // The gate may have been read or moved meanwhile, and this answer be the older one.
     if (readings === before) note(gate)
+    return gate
   }
 
   async function look(): Promise<Gate | null> {
@@ -215,14 +221,16 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
   }
 
   async function attempt(): Promise<void> {
-    const grace = doubtful ? undefined : setTimeout(graceMs)
-    await check()
+    const before = performance.now() + decidedMs
+    const grace = setTimeout(graceMs)
+    const { epoch: from, color } = await check()
     if (fence || role !== 'live') return
-    // Whoever holds the lock stops all handlers: only for an API server that is known to answer.
-    if (doubtful && !isSame(await deps.readService(), deps.slot)) return
-    if (last?.color) await grace
-    doubtful = true
-    note(await moveGate(deps.control, deps.readService))
+    // After the gate and not under its lock, which stops all handlers.
+    const to = await deps.readService()
+    if (!to || !isSame(to, deps.slot)) return
+    if (color && !graced) await grace
+    graced = true
+    note(await moveGate(deps.control, { from, to, before }))
   }
 
   async function seek(): Promise<void> {
@@ -250,7 +258,7 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
     follow(next) {
       if (next === role) return
       role = next
-      doubtful = false
+      graced = false
       if (role === 'standby') drop()
       wake()
       void seek()

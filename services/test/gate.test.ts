@@ -48,7 +48,7 @@ async function createScene() {
     database,
     connect,
     startPod,
-    readService: () => read(),
+    move: (slot: Slot) => moveNow(database, slot),
     select: (slot: Slot | null) => {
       named = slot
     },
@@ -61,6 +61,13 @@ async function createScene() {
         ({ epoch }) => epoch,
       ),
   }
+}
+
+const soon = () => performance.now() + 1_000
+
+async function moveNow(database: Database, to: Slot) {
+  const { epoch: from } = await readGate(database)
+  return moveGate(database, { from, to, before: soon() })
 }
 
 const effect = (fence: Fence, work: (tx: Transaction) => Promise<void> = async () => {}) =>
@@ -132,11 +139,10 @@ describe('a fence', () => {
   })
 
   it('refuses an epoch that is over, also when its slot has come back', async () => {
-    const { database, connect, select, readService, effects } = await createScene()
+    const { connect, move, effects } = await createScene()
     const fences: Fence[] = []
     for (const slot of [blue, green, blue]) {
-      select(slot)
-      const { epoch } = await moveGate(database, readService)
+      const { epoch } = await move(slot)
       fences.push(createFence(connect(), slot, epoch))
     }
     const [first, second, third] = fences as [Fence, Fence, Fence]
@@ -150,9 +156,8 @@ describe('a fence', () => {
   })
 
   it('does not keep its connection from others after a refusal', async () => {
-    const { database, select, readService } = await createScene()
-    select(blue)
-    await moveGate(database, readService)
+    const { database, move } = await createScene()
+    await move(blue)
     const fence = createFence(database, green, 1)
     for (let n = 0; n < 20; n++) {
       await expect(fence.transaction(async () => {})).rejects.toMatchObject({ name: 'GateClosed' })
@@ -234,11 +239,25 @@ describe('the gate', () => {
   })
 
   it('stays as it is while the Service names nobody', async () => {
-    const { database, select, readService, gate } = await createScene()
-    select(blue)
-    await moveGate(database, readService)
+    const { startPod, select, move, gate } = await createScene()
+    await move(green)
     select(null)
-    expect(await moveGate(database, readService)).toEqual({ epoch: 1, ...blue })
+    const { keeper } = startPod(blue)
+    keeper.follow('live')
+    await setTimeout(300)
+    expect(keeper.fence()).toBeNull()
+    expect(await gate()).toEqual({ epoch: 1, ...green })
+  })
+
+  it('is not moved by who decided on it before others moved it, or too long ago', async () => {
+    const { database, move, gate } = await createScene()
+    await move(blue)
+    const [late, stale] = [
+      moveGate(database, { from: 0, to: green, before: soon() }),
+      moveGate(database, { from: 1, to: green, before: performance.now() - 1 }),
+    ]
+    expect(await late).toEqual({ epoch: 1, ...blue })
+    await expect(stale).rejects.toThrow('too long ago')
     expect(await gate()).toEqual({ epoch: 1, ...blue })
   })
 
@@ -265,24 +284,40 @@ describe('the gate', () => {
   })
 
   it('passes on when a pod froze in the middle of moving it', async () => {
-    const { database, startPod, select, gate } = await createScene()
-    const frozen = moveGate(database, async () => {
-      await setTimeout(6_000)
-      return blue
-    }).catch((error: Error) => error)
-    await setTimeout(50)
+    const { connect, startPod, select, gate } = await createScene()
+    const control = connect()
+    const locked = Promise.withResolvers<void>()
+    const freezing: Database = {
+      ...control,
+      transaction: (work) =>
+        control.transaction((tx) =>
+          work({
+            ...tx,
+            async query<Row>(text: string, values?: unknown[]) {
+              const rows = await tx.query<Row>(text, values)
+              if (!text.includes('release_gate')) return rows
+              locked.resolve()
+              await setTimeout(3_000)
+              return rows
+            },
+          }),
+        ),
+    }
+    const frozen = moveNow(freezing, blue).catch((error: Error) => error)
+    await locked.promise
+    const start = performance.now()
     select(green)
     const { keeper } = startPod(green)
     keeper.follow('live')
     expect((await untilFence(keeper)).epoch).toBe(1)
+    expect(performance.now() - start).toBeLessThan(2_000)
     expect(await frozen).toBeInstanceOf(Error)
     expect(await gate()).toEqual({ epoch: 1, ...green })
   })
 
   it('is taken over by a pod that starts without the API server', async () => {
-    const { database, startPod, select, readService, setApi } = await createScene()
-    select(blue)
-    await moveGate(database, readService)
+    const { startPod, move, setApi } = await createScene()
+    await move(blue)
     setApi(() => Promise.reject(new Error('the API server does not answer')))
     const [one, other] = [startPod(blue), startPod(green)]
     one.keeper.follow('unknown')
@@ -290,7 +325,7 @@ describe('the gate', () => {
     expect((await untilFence(one.keeper)).epoch).toBe(1)
     expect(other.keeper.fence()).toBeNull()
     // Others can reach it, and tell by the gate.
-    await moveGate(database, async () => green)
+    await move(green)
     expect((await untilFence(other.keeper)).epoch).toBe(2)
     await expect(effect(one.keeper.fence() as Fence)).rejects.toThrow('epoch 1 is over')
     await one.keeper.look()
@@ -299,13 +334,13 @@ describe('the gate', () => {
   })
 
   it('is left in peace by a pod that has lost the API server', async () => {
-    const { database, startPod, select, readService, setApi, gate } = await createScene()
+    const { database, startPod, select, move, setApi, gate } = await createScene()
     const { keeper, fences } = startPod(blue)
     select(blue)
     keeper.follow('live')
     const old = await untilFence(keeper)
     select(green)
-    const { epoch } = await moveGate(database, readService)
+    const { epoch } = await move(green)
     setApi(async () => {
       await setTimeout(1_500)
       throw new Error('the API server does not answer')
@@ -324,7 +359,7 @@ describe('the gate', () => {
   })
 
   it('is read again after a refusal, also when that fails at first', async () => {
-    const { database, startPod, select, readService, connect } = await createScene()
+    const { startPod, select, move, connect } = await createScene()
     const control = connect()
     let away = false
     const { keeper, fences } = startPod(blue, {
@@ -334,7 +369,7 @@ describe('the gate', () => {
     })
     for (const slot of [blue, green, blue]) {
       select(slot)
-      await moveGate(database, readService)
+      await move(slot)
       if (fences.length > 0) continue
       keeper.follow('live')
       await untilFence(keeper)
