@@ -165,7 +165,10 @@ export const benchEvents = async (tree: Tree, report: Report): Promise<void> => 
     '≥ 0.25',
   )
 
-  const gaps = await moveWithBacklog(tree, Math.min(400, Math.max(60, sustained * 1.2 * requestsPerOrder)))
+  const gaps = await moveWithBacklog(
+    tree,
+    Math.min(400, Math.max(60, sustained * 1.2 * requestsPerOrder)),
+  )
   const p95 = gaps[Math.ceil(gaps.length * 0.95) - 1] ?? Number.NaN
   report(
     `handover of a queue with a backlog, ${gaps.length} of them`,
