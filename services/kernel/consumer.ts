@@ -1,4 +1,4 @@
-// The service's one consumer: open while its fence is, and each delivery comes to an outcome.
+// The service's one consumer: works while its fence is open, and brings each delivery to an outcome.
 import { setTimeout } from 'node:timers/promises'
 import { deadLettersOf } from './accounting.ts'
 import type { Bus, Consumption, Delivery } from './bus.ts'
@@ -10,6 +10,8 @@ import { type Failure, type Reading, readBody, recordFailure } from './parking.t
 import type { Logger, Metrics } from './telemetry.ts'
 
 export interface Consumer {
+  /** Lets deliveries come that wait for the fence to be set, for a second: opening a queue is no part of a handover then. */
+  prepare(): void
   /** Starts with a fence, starts anew with another, stops with null; what is in hand is finished. */
   set(fence: Fence | null): void
   /** Of the fence that it consumes under. */
@@ -37,6 +39,7 @@ export interface ConsumerDeps {
   retryBaseMs?: number
 }
 
+const preparedMs = 1_000
 const maxAttempts = 8
 /** A handler that kills its process leaves no other trace than the broker's count. */
 const maxReturns = 50
@@ -47,32 +50,42 @@ const maxHolds = 20
 export function createConsumer(deps: ConsumerDeps): Consumer {
   const settle = createSettling(deps)
   let wanted: Fence | null = null
-  let current: { fence: Fence; main: Consumption; dead: Consumption } | undefined
+  let current: { fence: Fence | null; admit(fence: Fence): void; both: Consumption[] } | undefined
   const ending = new Map<Consumption, Promise<void>>()
 
-  function start(fence: Fence): void {
+  function open(): NonNullable<typeof current> {
+    const admission = Promise.withResolvers<Fence>()
     const receiver =
       (work: Work) =>
       async (delivery: Delivery, stopping: AbortSignal): Promise<boolean> => {
+        const fence = opened.fence ?? (await unlessStopped(admission.promise, stopping))
+        if (!fence) return false
         try {
           return await holding(deps.logger, stopping, (holds) => work(fence, delivery, holds))
         } catch (error) {
           if (!(error instanceof GateClosed)) throw error
           // Before the message goes back: this pod should not get it again.
-          if (current?.fence === fence) end()
+          if (current === opened) end()
           deps.onGateClosed()
           return false
         }
       }
-    current = {
-      fence,
-      main: deps.bus.consume(deps.queue, receiver(settle.message)),
-      dead: deps.bus.consume(deadLettersOf(deps.queue), receiver(settle.deadLetter)),
+    const opened: NonNullable<typeof current> = {
+      fence: null,
+      admit(fence) {
+        opened.fence = fence
+        admission.resolve(fence)
+      },
+      both: [
+        deps.bus.consume(deps.queue, receiver(settle.message)),
+        deps.bus.consume(deadLettersOf(deps.queue), receiver(settle.deadLetter)),
+      ],
     }
+    return opened
   }
 
   function end(): void {
-    for (const one of current ? [current.main, current.dead] : []) {
+    for (const one of current?.both ?? []) {
       const stopped = one
         .stop()
         .catch((error) => deps.logger.warn({ err: error }, 'consumer did not stop cleanly'))
@@ -83,25 +96,45 @@ export function createConsumer(deps: ConsumerDeps): Consumer {
   }
 
   function set(fence: Fence | null): void {
-    if (fence === wanted || (fence && fence.epoch === current?.fence.epoch)) return
+    if (fence && (fence === wanted || fence.epoch === current?.fence?.epoch)) return
     wanted = fence
-    end()
-    if (fence) start(fence)
+    if (!fence || current?.fence) end()
+    if (!fence) return
+    current ??= open()
+    current.admit(fence)
   }
 
   return {
+    prepare() {
+      if (current) return
+      const opened = open()
+      current = opened
+      setTimeout(preparedMs, undefined, { ref: false }).then(() => {
+        if (current === opened && !opened.fence) end()
+      })
+    },
     set,
-    epoch: () => current?.fence.epoch ?? null,
-    active: () => current?.main.active() ?? false,
+    epoch: () => current?.fence?.epoch ?? null,
+    active: () => current?.both[0]?.active() ?? false,
     inFlight: () =>
-      [...ending.keys(), ...(current ? [current.main, current.dead] : [])].reduce(
-        (sum, one) => sum + one.inFlight(),
-        0,
-      ),
+      [...ending.keys(), ...(current?.both ?? [])].reduce((sum, one) => sum + one.inFlight(), 0),
     async close() {
       set(null)
       await Promise.all(ending.values())
     },
+  }
+}
+
+/** null when told to stop before. */
+async function unlessStopped<T>(promise: Promise<T>, stopping: AbortSignal): Promise<T | null> {
+  const stopped = Promise.withResolvers<null>()
+  const stop = () => stopped.resolve(null)
+  stopping.addEventListener('abort', stop)
+  if (stopping.aborted) stop()
+  try {
+    return await Promise.race([promise, stopped.promise])
+  } finally {
+    stopping.removeEventListener('abort', stop)
   }
 }
 

@@ -109,7 +109,12 @@ export function createPlane(deps: PlaneDeps) {
   })
   const follow = (): void => {
     metrics.live.set(follower.role() === 'live' ? 1 : 0)
-    if (migrated) gatekeeper.follow(ending ? 'standby' : follower.role())
+    if (!migrated) return
+    const role = ending ? 'standby' : follower.role()
+    gatekeeper.follow(role)
+    if (gatekeeper.fence()) return
+    if (role === 'live') consumer.prepare()
+    else consumer.set(null)
   }
   const follower = followService({
     api: deps.api,
