@@ -29,7 +29,7 @@ const run = async (rate: number, seconds: number): Promise<LoadReport> => {
   return report
 }
 
-const steps = [40, 50, 60, 70, 80, 90, 100, 120, 140]
+const steps = [40, 50, 60, 65, 70, 75, 80, 85, 90, 95, 100, 110, 120, 140]
 const stepSeconds = 15
 
 /** While orders are confirmed within a second, and requests answered, the backlog does not grow. */

@@ -27,10 +27,14 @@ export function subscriptions(): Subscription[] {
     on(orderPlaced, {
       async handle(tx, { data: { orderId, items, payment } }) {
         const lines = merge(items)
+        // From the second to the commit, others who want the same stock wait: there is one more round trip.
+        const [isNew, stock] = await Promise.all([
+          insertReservation(tx, orderId, 'reserved', lines),
+          lockStock(tx, skusOf(lines)),
+        ])
         // A cancellation was faster: the order gets nothing and nobody waits for an answer.
-        if (!(await insertReservation(tx, orderId, 'reserved', lines))) return []
-        // From here to the commit, others who want the same stock wait: there is one more round trip.
-        const outcome = reserve(lines, await lockStock(tx, skusOf(lines)))
+        if (!isNew) return []
+        const outcome = reserve(lines, stock)
         if (outcome.kind === 'rejected') {
           const { reason, sku } = outcome
           markRejected(tx, orderId)
@@ -42,8 +46,8 @@ export function subscriptions(): Subscription[] {
     }),
 
     on(orderConfirmed, {
-      async handle(tx, { data: { orderId } }) {
-        const reservation = await lockReservation(tx, orderId)
+      look: (tx, { data: { orderId } }) => lockReservation(tx, orderId),
+      async handle(tx, { data: { orderId } }, { looked: reservation }) {
         // It follows from our own reservation, so the message is somebody else's, or our data are lost.
         if (!reservation) throw new Error(`order ${orderId} was confirmed without a reservation`)
         if (sell(reservation.status) === 'sell') markSold(tx, orderId)

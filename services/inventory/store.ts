@@ -38,7 +38,7 @@ export async function insertReservation(
 }
 
 export async function lockReservation(
-  tx: Transaction,
+  tx: Queries,
   orderId: string,
 ): Promise<{ status: ReservationStatus; lines: Line[] } | null> {
   const [row] = await tx.query<{ status: ReservationStatus; lines: Line[] }>(

@@ -1,6 +1,7 @@
 // Postgres: a small pool and transactions, whose statements travel together where nobody waits for one of them.
 import { Socket } from 'node:net'
 import { Pool, type PoolClient, type QueryResult } from 'pg'
+import { type Statement, send, statement } from './batch.ts'
 import type { Logger } from './telemetry.ts'
 
 /** Runs one statement and returns its rows. Statements are prepared once per connection. */
@@ -8,29 +9,20 @@ export interface Queries {
   query<Row>(text: string, values?: unknown[]): Promise<Row[]>
 }
 
-/** What can always be sent: COMMIT may be on its way before a failure to do so would show. */
-type Value = string | number | boolean | Date | Buffer | null
-
 /** Queries that stand or fall together; only valid inside the callback that received it. */
 export interface Transaction extends Queries {
-  /** Runs a statement whose rows nobody needs, behind those before it. Where it fails, so does the transaction. */
-  execute(text: string, values?: (Value | Value[])[]): void
-}
-
-/** Statements that go to the server together with BEGIN, as one. */
-export interface Opening {
-  /** Separated by semicolons, without parameters. Each sees what was committed before it began. */
-  sql: string
-  /** Gets the rows of each statement; throws where the transaction must not go on. */
-  admit(rows: Record<string, unknown>[][]): void
+  /** Runs a statement whose rows nobody needs, together with the next one. Where it fails, so does the transaction. */
+  execute(text: string, values?: unknown[]): void
 }
 
 export interface Database extends Queries {
   /**
-   * Commits what `work` did, or rolls it back and throws what `work` threw. READ COMMITTED. Where `opening` does not
-   * admit it, `work` sees no row, and nothing that it does has an effect.
+   * Commits what `work` did, or rolls it back and throws what `work` threw. READ COMMITTED. What is asked at one turn
+   * of the event loop travels together. `opening` goes first: where it fails, nothing else has an effect or a row.
    */
-  transaction<T>(work: (tx: Transaction) => Promise<T>, opening?: Opening): Promise<T>
+  transaction<T>(work: (tx: Transaction) => Promise<T>, opening?: Statement): Promise<T>
+  /** A transaction of statements that need nothing of each other, carried out by the server at once. Rows of each. */
+  atOnce(statements: Statement[]): Promise<Record<string, unknown>[][]>
   /** Waits until all connections are back, then closes them. */
   close(): Promise<void>
 }
@@ -60,9 +52,9 @@ export function createDatabase(deps: DatabaseDeps): Database {
     statement_timeout: 5_000,
     query_timeout: 6_000,
     idle_in_transaction_session_timeout: 5_000,
-    // Statements are sent without waiting for the answers of those before; a round trip costs more than most of them.
+    // What is sent need not wait for the answers of what was sent before.
     pipeline: true,
-    stream: () => new GatheringSocket(),
+    stream: () => new OneWriteSocket(),
     max,
     min,
     idleTimeoutMillis: idleMs,
@@ -80,18 +72,26 @@ export function createDatabase(deps: DatabaseDeps): Database {
     }
   }
 
+  async function atOnce(statements: Statement[]): Promise<Record<string, unknown>[][]> {
+    const client = await connect()
+    let broken: Error | undefined
+    try {
+      // What the server gets as one is a transaction without being told.
+      return (await send(client, statements)).map(({ rows }) => rows)
+    } catch (error) {
+      broken = error as Error
+      throw error
+    } finally {
+      client.release(broken)
+    }
+  }
+
   return {
+    atOnce,
+
     async query<Row>(text: string, values?: unknown[]) {
-      const client = await connect()
-      let broken: Error | undefined
-      try {
-        return await queriesOf(client).query<Row>(text, values)
-      } catch (error) {
-        broken = error as Error
-        throw error
-      } finally {
-        client.release(broken)
-      }
+      const [rows] = await atOnce([statement(text, values)])
+      return rows as Row[]
     },
 
     async transaction(work, opening) {
@@ -113,20 +113,10 @@ export function createDatabase(deps: DatabaseDeps): Database {
   }
 }
 
-/** Sends what is written at one turn of the event loop together: a packet costs more than most statements do. */
-class GatheringSocket extends Socket {
-  #gathering = false
-
-  override write(chunk: string | Uint8Array, ...rest: never[]): boolean {
-    if (!this.#gathering) {
-      this.#gathering = true
-      this.cork()
-      process.nextTick(() => {
-        this.#gathering = false
-        this.uncork()
-      })
-    }
-    return super.write(chunk, ...rest)
+/** Writes what was held back as one piece, which costs less than a list of small ones. */
+class OneWriteSocket extends Socket {
+  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'buffer' as never, done)
   }
 }
 
@@ -136,65 +126,67 @@ const aborted = '25P02'
 async function runTransaction<T>(
   client: PoolClient,
   work: (tx: Transaction) => Promise<T>,
-  opening: Opening | undefined,
+  opening: Statement | undefined,
 ): Promise<T> {
-  const queries = queriesOf(client)
-  const executed: Promise<unknown>[] = []
-  const admitted = awaitedLater(begin(client, opening))
+  const turn = createTurn(client)
+  turn.add(statement('BEGIN'))
+  if (opening) turn.add(opening)
   const tx: Transaction = {
     async query<Row>(text: string, values?: unknown[]) {
-      const rows = awaitedLater(queries.query<Row>(text, values))
-      await admitted
-      return rows
+      const answer = turn.add(statement(text, values))
+      queueMicrotask(turn.end)
+      return (await answer).rows as Row[]
     },
-    execute: (text, values) => void executed.push(awaitedLater(queries.query(text, values))),
+    execute: (text, values) => void turn.add(statement(text, values)),
   }
   try {
     const result = await work(tx)
-    await admitted
-    const commit = awaitedLater(client.query('COMMIT'))
-    await Promise.all(executed)
-    const { command } = await commit
+    const commit = turn.add(statement('COMMIT'))
+    turn.end()
     // Postgres answers COMMIT with ROLLBACK when a statement failed and nobody noticed.
-    if (command !== 'COMMIT') throw new Error('the transaction was rolled back by the database')
+    if ((await commit).command !== 'COMMIT') {
+      throw new Error('the transaction was rolled back by the database')
+    }
     return result
   } catch (error) {
-    const outcomes = await Promise.allSettled(executed)
-    const failures = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
-    throw [error, ...failures].find(({ code }) => code !== aborted) ?? error
+    // The one that failed first says why.
+    throw codeOf(error) === aborted ? (turn.failure() ?? error) : error
   }
 }
 
-async function begin(client: PoolClient, opening: Opening | undefined): Promise<void> {
-  if (!opening) return void (await client.query('BEGIN'))
-  // For several statements in one text, the client returns one result each.
-  const results: unknown = await client.query(`BEGIN; ${opening.sql}`)
-  const [, ...opened] = results as QueryResult<Record<string, unknown>>[]
-  opening.admit(opened.map(({ rows }) => rows))
-}
-
-/** A rejection that nobody has awaited yet ends the process. */
-function awaitedLater<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {})
-  return promise
-}
-
-const statementNames = new Map<string, string>()
-
-/** All statements are constants of the program, so the names are few. */
-function statementName(text: string): string {
-  const known = statementNames.get(text)
-  if (known) return known
-  const name = `s${statementNames.size}`
-  statementNames.set(text, name)
-  return name
-}
-
-function queriesOf(client: PoolClient): Queries {
+/** Collects the statements of one turn of the event loop, and sends them together when it ends. */
+function createTurn(client: PoolClient) {
+  let waiting: { statement: Statement; answer: PromiseWithResolvers<QueryResult> }[] = []
+  let failure: unknown
   return {
-    async query<Row>(text: string, values: unknown[] = []) {
-      const result = await client.query({ name: statementName(text), text, values })
-      return result.rows as Row[]
+    add(statement: Statement): Promise<QueryResult> {
+      const answer = Promise.withResolvers<QueryResult>()
+      // A rejection that nobody has awaited yet would end the process.
+      answer.promise.catch(() => {})
+      waiting.push({ statement, answer })
+      return answer.promise
     },
+    end(): void {
+      if (waiting.length === 0) return
+      const batch = waiting
+      waiting = []
+      send(
+        client,
+        batch.map(({ statement }) => statement),
+      ).then(
+        (results) => {
+          for (const [n, { answer }] of batch.entries()) answer.resolve(results[n] as QueryResult)
+        },
+        (error) => {
+          failure ??= error
+          for (const { answer } of batch) answer.reject(error)
+        },
+      )
+    },
+    /** What the statement that failed first failed with. */
+    failure: () => failure,
   }
 }
+
+/** SQLSTATE, or an operating system's code. */
+export const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code

@@ -1,6 +1,7 @@
 // The fence in Postgres: what a slot does on its events is committed only while the gate names it.
 import { setTimeout } from 'node:timers/promises'
-import type { Database, Queries, Transaction } from './database.ts'
+import { statement } from './batch.ts'
+import { codeOf, type Database, type Queries, type Transaction } from './database.ts'
 import { isSame, type Role, type Slot } from './role.ts'
 import type { Logger } from './telemetry.ts'
 
@@ -9,12 +10,14 @@ export class GateClosed extends Error {
   override readonly name = 'GateClosed'
 }
 
-/** Transactions that commit only while the gate still names the slot and epoch that it was opened with. */
-export interface Fence {
+/**
+ * Transactions that commit only while the gate still names the slot and epoch that it was opened with; a query is one of
+ * its own. Throws GateClosed when the gate is another's: no row is seen then, and nothing has an effect. READ COMMITTED.
+ */
+export interface Fence extends Queries {
   readonly epoch: number
   readonly color: string
   readonly revision: string
-  /** Throws GateClosed when the gate is another's: `work` sees no row then, and nothing it does has an effect. READ COMMITTED. */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
 }
 
@@ -25,14 +28,12 @@ export interface Gate {
   revision: string | null
 }
 
-/** Held shared by each fenced transaction, and alone by who moves the gate: one lock per gate. */
+/** Held shared by each fenced transaction (see `pass_gate` in the migrations), and alone by who moves the gate. */
 const lockClass = 7_316
 const lock = `${lockClass}, 'release_gate'::regclass::oid::integer`
 const gateQuery = 'SELECT epoch, color, revision FROM release_gate'
 const lockTimeoutMs = 500
 const lockAttempts = 4
-/** A pod that was frozen while it moved the gate is cut off then. */
-const movingTimeoutMs = 1_000
 /** More than a GET of the Service may take, and the lock's timeouts. */
 const decidedMs = 4_000
 
@@ -50,22 +51,23 @@ export async function readGate(queries: Queries): Promise<Gate> {
   return gateOf(row)
 }
 
+/** What `pass_gate` says to who is not named by the gate. */
+const notNamed = 'GATE1'
+
 export function createFence(database: Database, { color, revision }: Slot, epoch: number): Fence {
-  const opening = {
-    // In this order: what was committed while the lock was waited for must be seen.
-    sql: `SELECT pg_advisory_xact_lock_shared(${lock}); ${gateQuery}`,
-    admit([, rows]: Record<string, unknown>[][]) {
-      const gate = gateOf(rows?.[0])
-      if (gate.epoch !== epoch || !isSame(gate, { color, revision })) {
-        throw new GateClosed(`epoch ${epoch} is over: ${gate.epoch} is ${gate.color}'s`)
-      }
-    },
+  const pass = statement('SELECT pass_gate($1, $2, $3)', [epoch, color, revision])
+  const refuse = (error: Error & { code?: string }): never => {
+    throw error.code === notNamed ? new GateClosed(error.message, { cause: error }) : error
   }
   return {
     epoch,
     color,
     revision,
-    transaction: (work) => database.transaction(work, opening),
+    async query<Row>(text: string, values?: unknown[]) {
+      const [, rows] = await database.atOnce([pass, statement(text, values)]).catch(refuse)
+      return rows as Row[]
+    },
+    transaction: (work) => database.transaction(work, pass).catch(refuse),
   }
 }
 
@@ -84,49 +86,38 @@ export interface GateMove {
  */
 export async function moveGate(database: Database, move: GateMove): Promise<Gate> {
   for (let attempt = 1; ; attempt++) {
-    let asked: { at: string }[] = []
+    if (performance.now() > move.before) throw new Error('decided on too long ago to move the gate')
+    const askedAt = performance.now()
     try {
-      return await moveUnderLock(database, move, (rows) => {
-        asked = rows
-      })
+      return await moveUnderLock(database, move)
     } catch (error) {
-      if ((error as { code?: string }).code !== lockNotAvailable || attempt === lockAttempts) {
-        throw error
-      }
-      await endHolders(database, asked[0]?.at)
+      if (codeOf(error) !== lockNotAvailable || attempt === lockAttempts) throw error
+      await endHolders(database, askedAt)
     }
   }
 }
 
 const lockNotAvailable = '55P03'
 
-function moveUnderLock(
-  database: Database,
-  { from, to, before }: GateMove,
-  onAsking: (rows: { at: string }[]) => void,
-): Promise<Gate> {
-  return database.transaction(async (tx) => {
-    // Not waited for: it travels with the question for the lock.
-    void tx.query<{ at: string }>('SELECT clock_timestamp()::text AS at').then(onAsking, () => {})
-    tx.execute(
-      `SELECT set_config('lock_timeout', '${lockTimeoutMs}', true),
-         set_config('idle_in_transaction_session_timeout', '${movingTimeoutMs}', true)`,
-    )
-    tx.execute(`SELECT pg_advisory_xact_lock(${lock})`)
-    const gate = await readGate(tx)
-    if (gate.epoch !== from) return gate
-    if (performance.now() > before) throw new Error('decided on too long ago to move the gate')
-    tx.execute(
+/** All at once, so that nobody can freeze while holding the lock alone. */
+async function moveUnderLock(database: Database, { from, to }: GateMove): Promise<Gate> {
+  const answers = await database.atOnce([
+    statement(`SELECT set_config('lock_timeout', '${lockTimeoutMs}', true)`),
+    statement(`SELECT pg_advisory_xact_lock(${lock})`),
+    // A statement of its own: what was committed while the lock was waited for must be seen.
+    statement(
       `UPDATE release_gate
-       SET epoch = epoch + 1, color = $1, revision = $2, opened_at = clock_timestamp()`,
-      [to.color, to.revision],
-    )
-    return { epoch: from + 1, ...to }
-  })
+       SET epoch = epoch + 1, color = $2, revision = $3, opened_at = clock_timestamp()
+       WHERE epoch = $1`,
+      [from, to.color, to.revision],
+    ),
+    statement(gateQuery),
+  ])
+  return gateOf(answers.at(-1)?.[0])
 }
 
 /** Only those who were there first: who came later was kept waiting by us. */
-async function endHolders(database: Database, before: string | undefined): Promise<void> {
+async function endHolders(database: Database, askedAt: number): Promise<void> {
   await database.query(
     `SELECT pg_terminate_backend(held.pid)
      FROM pg_locks AS held LEFT JOIN pg_stat_activity AS holder USING (pid)
@@ -134,8 +125,8 @@ async function endHolders(database: Database, before: string | undefined): Promi
        AND held.classid = ${lockClass} AND held.objid = 'release_gate'::regclass::oid
        AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
        AND held.pid <> pg_backend_pid()
-       AND coalesce(holder.xact_start < $1::timestamptz, true)`,
-    [before],
+       AND coalesce(holder.xact_start < clock_timestamp() - $1 * interval '1 ms', true)`,
+    [performance.now() - askedAt],
   )
 }
 
@@ -223,7 +214,9 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
   async function attempt(): Promise<void> {
     const before = performance.now() + decidedMs
     const grace = setTimeout(graceMs)
-    const { epoch: from, color } = await check()
+    // What was read before is good enough, however old: were the gate another by now, it would not be moved, and be told.
+    const told = role === 'live' && last && !isSame(last, deps.slot) ? last : null
+    const { epoch: from, color } = told ?? (await check())
     if (fence || role !== 'live') return
     // After the gate and not under its lock, which stops all handlers.
     const to = await deps.readService()

@@ -1,6 +1,6 @@
 // Each event has its effect once: the inbox row, the effects and the events that follow commit together.
 import type { Contract, Draft, Envelope } from '@shop/events/envelope'
-import type { Transaction } from './database.ts'
+import type { Queries, Transaction } from './database.ts'
 import type { Fence } from './gate.ts'
 import type { Outbox } from './outbox.ts'
 import { continueTrace } from './telemetry.ts'
@@ -26,34 +26,41 @@ export class Unreadable extends Error {
   override readonly name = 'Unreadable'
 }
 
-export interface Behaviour<Data, Prepared> {
+export interface Behaviour<Data, Prepared, Looked> {
   /**
    * Talks to the outside world before the transaction begins, and may run more than once per
    * event: it has to leave a trace of its own that makes a repetition harmless. What it writes
-   * goes through `fence`, a short transaction that only the slot behind the gate can commit.
+   * goes through `fence`, which only the slot behind the gate can pass.
    */
-  prepare?: (event: Envelope<Data>, fence: Fence['transaction']) => Promise<Prepared>
+  prepare?: (event: Envelope<Data>, fence: Fence) => Promise<Prepared>
+  /** Reads and locks what `handle` decides on. It travels with the question whether the event is new: it changes nothing. */
+  look?: (tx: Queries, event: Envelope<Data>) => Promise<Looked>
   /** Has the effects, by `tx` alone, and returns the events that follow from them. */
-  handle: (tx: Transaction, event: Envelope<Data>, prepared: Prepared) => Promise<Draft[]>
+  handle: (
+    tx: Transaction,
+    event: Envelope<Data>,
+    known: { looked: Looked; prepared: Prepared },
+  ) => Promise<Draft[]>
 }
 
-export function on<Data, Prepared = undefined>(
+export function on<Data, Prepared = undefined, Looked = undefined>(
   contract: Contract<Data>,
-  behaviour: Behaviour<Data, Prepared>,
+  { prepare, look, handle }: Behaviour<Data, Prepared, Looked>,
 ): Subscription {
   return {
     type: contract.type,
     async receive(raw, { consumer, outbox, fence }) {
       const event = { ...raw, data: readData(contract, raw.data) }
-      const prepared = (await behaviour.prepare?.(event, (work) =>
-        fence.transaction(work),
-      )) as Prepared
+      const prepared = (await prepare?.(event, fence)) as Prepared
       return outbox.transaction<Outcome>(
         continueTrace(event.traceparent),
         async (tx) => {
-          const first = await isFirst(tx, consumer, event, fence)
+          const [first, looked] = await Promise.all([
+            isFirst(tx, consumer, event, fence),
+            look?.(tx, event) as Promise<Looked>,
+          ])
           if (!first) return { result: 'duplicate', events: [] }
-          return { result: 'handled', events: await behaviour.handle(tx, event, prepared) }
+          return { result: 'handled', events: await handle(tx, event, { looked, prepared }) }
         },
         fence,
       )

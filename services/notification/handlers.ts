@@ -18,7 +18,7 @@ export function subscriptions({ mailer }: { mailer: Mailer }): Subscription[] {
       // The attempt is committed before the mail leaves, so a mail that leaves twice is counted twice.
       async prepare({ data: { orderId, customer, reason } }, fence): Promise<void> {
         const mail = compose(orderId, outcome, customer.email, reason ?? null)
-        const isDue = await fence((tx) => beginAttempt(tx, orderId, outcome, mail.messageId))
+        const isDue = await beginAttempt(fence, orderId, outcome, mail.messageId)
         if (isDue) await mailer.send(mail)
       },
       async handle(tx, { data: { orderId } }) {

@@ -9,12 +9,11 @@ import {
 import type { Contract, Draft } from '@shop/events/envelope'
 import type { Transaction } from '@shop/kernel/database'
 import { on, type Subscription } from '@shop/kernel/inbox'
-import { decide, isSettled, type News, remind } from './domain.ts'
+import { decide, isSettled, type News, type Order, remind } from './domain.ts'
 import { lockOrder, type Slot, saveDecision } from './store.ts'
 
 export function subscriptions(slot: Slot): Subscription[] {
-  async function settle(tx: Transaction, orderId: string, news: News): Promise<Draft[]> {
-    const order = await lockOrder(tx, orderId)
+  function settle(tx: Transaction, orderId: string, order: Order | null, news: News): Draft[] {
     // Our own transaction wrote it before the first event left, so this is somebody else's message.
     if (!order) throw new Error(`order ${orderId} is unknown`)
     if (news.kind === 'reservation-expired' && isSettled(order.status)) return remind(order)
@@ -29,7 +28,8 @@ export function subscriptions(slot: Slot): Subscription[] {
     newsOf: (data: Data) => News,
   ): Subscription {
     return on(contract, {
-      handle: (tx, { data }) => settle(tx, data.orderId, newsOf(data)),
+      look: (tx, { data: { orderId } }) => lockOrder(tx, orderId),
+      handle: async (tx, { data }, { looked }) => settle(tx, data.orderId, looked, newsOf(data)),
     })
   }
 

@@ -84,7 +84,7 @@ export async function findOrder(db: Queries, id: string): Promise<OrderView | nu
 }
 
 /** Reads an order and keeps others from deciding about it until the transaction ends. */
-export async function lockOrder(tx: Transaction, id: string): Promise<Order | null> {
+export async function lockOrder(tx: Queries, id: string): Promise<Order | null> {
   const [row] = await tx.query<Order>(
     'SELECT id, status, reason, customer FROM orders WHERE id = $1 FOR UPDATE',
     [id],

@@ -1,5 +1,7 @@
 // What the payment service does when stock is reserved and when an order is called off.
 import { orderCancelled, stockReserved } from '@shop/events/contracts'
+import type { Envelope } from '@shop/events/envelope'
+import type { Queries } from '@shop/kernel/database'
 import { faultPoint } from '@shop/kernel/faults'
 import { on, type Subscription } from '@shop/kernel/inbox'
 import { giveUp, settle, type Undone, undo } from './domain.ts'
@@ -11,13 +13,16 @@ export interface HandlerDeps {
   newId: () => string
 }
 
+const look = (tx: Queries, { data: { orderId } }: Envelope<{ orderId: string }>) =>
+  lockPayment(tx, orderId)
+
 export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] {
   return [
     on(stockReserved, {
       // The intent is committed before the provider is asked, so a crash in between leaves its key.
       async prepare({ data: { orderId, amount, payment } }, fence): Promise<ChargeOutcome | null> {
         const intent = { id: newId(), orderId, status: 'intended' as const, amount }
-        const { id: idempotencyKey, status } = await fence((tx) => insertPayment(tx, intent))
+        const { id: idempotencyKey, status } = await insertPayment(fence, intent)
         if (status !== 'intended') return null
         faultPoint('payment.intended')
         const { token } = payment
@@ -25,9 +30,9 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
         faultPoint('payment.captured')
         return outcome
       },
-      async handle(tx, { data: { orderId } }, outcome) {
-        const payment = outcome && (await lockPayment(tx, orderId))
-        const settlement = payment && settle(payment, outcome)
+      look,
+      async handle(tx, { data: { orderId } }, { looked: payment, prepared: outcome }) {
+        const settlement = outcome && payment && settle(payment, outcome)
         if (!settlement) return []
         saveSettlement(tx, orderId, settlement)
         return settlement.events
@@ -38,16 +43,16 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
       async prepare({ data: { orderId } }, fence): Promise<Undone | null> {
         // An order cancelled before its stock was reserved: the row keeps a later capture away.
         const tombstone = { id: newId(), orderId, status: 'cancelled' as const, amount: null }
-        const { id, status } = await fence((tx) => insertPayment(tx, tombstone))
+        const { id, status } = await insertPayment(fence, tombstone)
         const way = undo(status)
         if (way === 'nothing') return null
         if (way === 'cancel' && (await provider.cancel(id)).kind === 'cancelled') return 'cancelled'
         await provider.refund(id)
         return 'refunded'
       },
-      async handle(tx, { data: { orderId } }, undone) {
-        const payment = undone && (await lockPayment(tx, orderId))
-        const settlement = payment && giveUp(payment, undone)
+      look,
+      async handle(tx, { data: { orderId } }, { looked: payment, prepared: undone }) {
+        const settlement = undone && payment && giveUp(payment, undone)
         if (settlement) saveSettlement(tx, orderId, settlement)
         return []
       },

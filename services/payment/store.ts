@@ -39,7 +39,7 @@ export async function findPayment(db: Queries, orderId: string): Promise<Payment
   return row ?? null
 }
 
-export async function lockPayment(tx: Transaction, orderId: string): Promise<Payment | null> {
+export async function lockPayment(tx: Queries, orderId: string): Promise<Payment | null> {
   const [row] = await tx.query<Payment>(
     `SELECT ${columns} FROM payments WHERE order_id = $1 FOR UPDATE`,
     [orderId],

@@ -51,13 +51,8 @@ const consumer = createConsumer({
   metrics,
   onGateClosed: () => {},
 })
-const { transaction } = database
-consumer.set({
-  epoch: 1,
-  color: 'blue',
-  revision: 'r1',
-  transaction: (work) => transaction(work),
-})
+const { query, transaction } = database
+consumer.set({ epoch: 1, color: 'blue', revision: 'r1', query, transaction })
 while (!bus.connected() || !consumer.active()) await setTimeout(10)
 
 // As a client that asks again with the same key, since it has not heard from us.

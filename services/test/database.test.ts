@@ -1,3 +1,4 @@
+import { statement } from '@shop/kernel/batch'
 import { createDatabase, type Transaction } from '@shop/kernel/database'
 import { describe, expect, it } from 'vitest'
 import { createSchema, logger, openDatabase } from './infrastructure.ts'
@@ -61,37 +62,60 @@ describe('createDatabase', () => {
     expect(await database.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
   })
 
-  it('lets nothing have an effect that is not admitted, and shows it no row', async () => {
+  it('answers each of the statements of one turn with its own rows', async () => {
+    const { database } = await createCounter()
+    const answers = await database.transaction(async (tx) => {
+      tx.execute('INSERT INTO counter VALUES (1)')
+      const [one, two] = await Promise.all([
+        tx.query('SELECT n FROM counter'),
+        tx.query('SELECT n + 1 AS n FROM counter'),
+      ])
+      tx.execute('INSERT INTO counter VALUES (3)')
+      return [one, two, await tx.query('SELECT max(n) AS n FROM counter')]
+    })
+    expect(answers).toEqual([[{ n: 1 }], [{ n: 2 }], [{ n: 3 }]])
+  })
+
+  it('does what the server is to do at once wholly or not at all', async () => {
     const { database, count } = await createCounter()
-    const seen: unknown[] = []
-    const refuse = {
-      sql: 'SELECT pg_sleep(0.05); SELECT 7 AS who',
-      admit: ([, rows]: unknown[][]) => {
-        throw new Error(`not you but ${JSON.stringify(rows)}`)
-      },
-    }
-    const one = database.transaction(async (tx) => {
-      seen.push(await tx.query('INSERT INTO counter VALUES (1) RETURNING n'))
-    }, refuse)
-    const other = database.transaction(
-      async (tx) => tx.execute('INSERT INTO counter VALUES (1)'),
-      refuse,
-    )
-    await expect(one).rejects.toThrow('not you but [{"who":7}]')
-    await expect(other).rejects.toThrow('not you but [{"who":7}]')
-    expect(seen).toEqual([])
+    const insert = statement('INSERT INTO counter VALUES ($1) RETURNING n', [1])
+    const failing = database.atOnce([insert, statement('SELECT nonsense')])
+    await expect(failing).rejects.toMatchObject({ code: '42703' })
+    expect(await count()).toBe(0)
+    const rows = await database.atOnce([
+      insert,
+      statement('SELECT count(*)::int AS n FROM counter'),
+    ])
+    expect(rows).toEqual([[{ n: 1 }], [{ n: 1 }]])
+    expect(await count()).toBe(1)
+  })
+
+  it('commits nothing when one of the values cannot be sent', async () => {
+    const { database, count } = await createCounter()
+    const failing = database.transaction(async (tx) => {
+      tx.execute('INSERT INTO counter VALUES (1)')
+      tx.execute('INSERT INTO counter VALUES ($1)', [{ n: 1n }])
+    })
+    await expect(failing).rejects.toThrow('BigInt')
     expect(await count()).toBe(0)
   })
 
-  it('lets nothing have an effect where the opening itself fails', async () => {
+  it('lets nothing have an effect where the opening fails, and shows no row', async () => {
     const { database, count } = await createCounter()
+    const seen: unknown[] = []
     const failing = (work: (tx: Transaction) => Promise<unknown>) =>
-      database.transaction(work, { sql: 'SELECT 1; SELECT nonsense', admit: () => {} })
+      database.transaction(work, statement('SELECT nonsense'))
     const insert = 'INSERT INTO counter VALUES (1)'
     const reason = { code: '42703' }
-    await expect(failing((tx) => tx.query(insert))).rejects.toMatchObject(reason)
+    const curious = failing(async (tx) => seen.push(await tx.query(`${insert} RETURNING n`)))
+    await expect(curious).rejects.toMatchObject(reason)
     await expect(failing(async (tx) => tx.execute(insert))).rejects.toMatchObject(reason)
+    // Who does not care for the answer is told at the latest by the commit.
+    const careless = failing((tx) => tx.query(insert).catch(() => {}))
+    await expect(careless).rejects.toThrow()
+    expect(seen).toEqual([])
     expect(await count()).toBe(0)
+    expect(await database.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
   })
 
   it('prepares a statement again whose first use came after a failure', async () => {

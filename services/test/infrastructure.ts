@@ -185,13 +185,20 @@ export function openFence(
   { epoch = 1, color = identity.color, revision = identity.revision } = {},
 ): Fence & { close(): void } {
   let open = true
+  const pass = (): void => {
+    if (!open) throw new GateClosed('closed by the test')
+  }
   return {
     epoch,
     color,
     revision,
+    async query(text, values) {
+      pass()
+      return database.query(text, values)
+    },
     async transaction(work) {
       return database.transaction((tx) => {
-        if (!open) throw new GateClosed('closed by the test')
+        pass()
         return work(tx)
       })
     },

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { contract, draft, envelope } from '@shop/events/envelope'
-import { GateClosed } from '@shop/kernel/gate'
+import { type Fence, GateClosed } from '@shop/kernel/gate'
 import { on } from '@shop/kernel/inbox'
 import { type Entry, headStartMs } from '@shop/kernel/relay'
 import { describe, expect, it } from 'vitest'
@@ -187,21 +187,27 @@ describe('the inbox', () => {
     const outbox = openOutbox(database)
     const fence = openFence(database)
     const prepared: string[] = []
-    const preparing = on(thingDone, {
-      async prepare({ data: { n } }, within) {
-        prepared.push('asked')
-        await within((tx) => insertEffect(tx, n))
-        prepared.push('written')
-      },
-      handle: async () => [],
-    })
+    const preparing = (write: (within: Fence, n: number) => Promise<unknown>) =>
+      on(thingDone, {
+        async prepare({ data: { n } }, within) {
+          prepared.push('asked')
+          await write(within, n)
+          prepared.push('written')
+        },
+        handle: async () => [],
+      })
+    const subscriptions = [
+      preparing((within, n) => insertEffect(within, n)),
+      preparing((within, n) => within.transaction((tx) => insertEffect(tx, n))),
+      counting(),
+    ]
     const event = arrived(thingDone, newId(), { n: 1 })
     fence.close()
-    for (const subscription of [preparing, counting()]) {
+    for (const subscription of subscriptions) {
       const receiving = subscription.receive(event, { consumer: 'test', outbox, fence })
       await expect(receiving).rejects.toThrow(GateClosed)
     }
-    expect(prepared).toEqual(['asked'])
+    expect(prepared).toEqual(['asked', 'asked'])
     expect(await effects(database)).toEqual([])
     expect(await database.query('SELECT 1 FROM inbox')).toEqual([])
   })
@@ -323,6 +329,38 @@ describe('the consumer', () => {
       proxy.restore()
     }
     await eventually(async () => expect(await effects(database)).toEqual(numbers(200)))
+  })
+
+  it('holds what comes before its fence, and handles it then', async () => {
+    const things = await createThings()
+    const consumer = openConsumer(things, counting())
+    await things.topology.publish(numbers(10).map((n) => arrived(thingDone, newId(), { n })))
+    consumer.prepare()
+    await eventually(() => expect(consumer.inFlight()).toBe(4))
+    expect(consumer.epoch()).toBeNull()
+    expect(await effects(things.database)).toEqual([])
+    consumer.set(openFence(things.database))
+    await eventually(async () => expect(await effects(things.database)).toEqual(numbers(10)))
+    expect(consumer.epoch()).toBe(1)
+  })
+
+  it('gives back what came, when no fence does within a second or it is not wanted any more', async () => {
+    const things = await createThings()
+    const bus = openBus(things.topology.exchange)
+    const consumer = openConsumer(things, counting())
+    const everything = async () => expect(await bus.depth(things.queue)).toBe(10)
+    await things.topology.publish(numbers(10).map((n) => arrived(thingDone, newId(), { n })))
+    consumer.prepare()
+    await eventually(() => expect(consumer.inFlight()).toBe(4))
+    await eventually(everything)
+    expect(consumer.inFlight()).toBe(0)
+    consumer.prepare()
+    await eventually(() => expect(consumer.inFlight()).toBe(4))
+    const start = performance.now()
+    consumer.set(null)
+    await eventually(everything)
+    expect(performance.now() - start).toBeLessThan(900)
+    expect(await effects(things.database)).toEqual([])
   })
 
   it('holds what it has while the database is away, and counts it as no failure', async () => {

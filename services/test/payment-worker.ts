@@ -17,6 +17,7 @@ const outbox = createOutbox({ database, source: '/test', now, newId })
 const fence = {
   ...slot,
   epoch: 1,
+  query: database.query,
   transaction: database.transaction,
 }
 

@@ -192,15 +192,17 @@ describe('a service as a process', () => {
     expect(await ask()).toEqual({ status: 200, connection: 'close' })
     expect(await ask()).toEqual({ status: 200, connection: 'close' })
 
-    // SIGTERM: it goes on answering for a while, then refuses new connections, but resets none.
+    // SIGTERM: it goes on answering for a while, then refuses new connections. Only one that the kernel has taken and
+    // the process not yet, when the listener closes, is reset.
     const exit = once(pod.process, 'exit')
     pod.process.kill('SIGTERM')
     const end: string[] = []
-    while (end.length === 0) {
+    while (!end.includes('ECONNREFUSED')) {
       await ask().catch((error: NodeJS.ErrnoException) => end.push(error.code ?? error.message))
       await setTimeout(5)
     }
-    expect(end).toEqual(['ECONNREFUSED'])
+    expect(end.filter((code) => code !== 'ECONNRESET')).toEqual(['ECONNREFUSED'])
+    expect(end.length).toBeLessThanOrEqual(2)
     expect(await exit).toEqual([0, null])
     agent.destroy()
   })

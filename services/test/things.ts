@@ -2,7 +2,7 @@
 import { contract, type Draft, draft } from '@shop/events/envelope'
 import type { Bus } from '@shop/kernel/bus'
 import { type Consumer, type ConsumerDeps, createConsumer } from '@shop/kernel/consumer'
-import type { Database, Transaction } from '@shop/kernel/database'
+import type { Database, Queries } from '@shop/kernel/database'
 import { on, type Subscription } from '@shop/kernel/inbox'
 import { createMetrics } from '@shop/kernel/telemetry'
 import { onTestFinished, vi } from 'vitest'
@@ -36,8 +36,8 @@ export async function effects(database: Database): Promise<number[]> {
   return rows.map(({ n }) => n)
 }
 
-export const insertEffect = (tx: Transaction, n: number) =>
-  tx.query('INSERT INTO effects VALUES ($1)', [n])
+export const insertEffect = (db: Queries, n: number) =>
+  db.query('INSERT INTO effects VALUES ($1)', [n])
 
 /** Has its effect, after `first` has had its say. */
 export const counting = (first: (n: number) => Promise<void> | void = () => {}): Subscription =>
