@@ -91,15 +91,19 @@ export const awaitTakeover = async (
   let epoch: number | null = null
   for (;;) {
     const waiting = (await list()).filter((pod) => !done.has(pod))
-    const reports = await Promise.all(waiting.map((pod) => cluster.role(pod)))
-    const missing = waiting.filter((_, index) => !hasTakenOver(reports[index] ?? null))
-    for (const pod of waiting) if (!missing.includes(pod)) done.add(pod)
-    epoch = latestEpoch([epoch, ...reports.map((report) => report?.epoch ?? null)])
-    if (missing.length === 0 && (done.size > 0 || !to))
+    if (waiting.length === 0 && (done.size > 0 || !to))
       return { endpointsMs, consumersMs: elapsed(), epoch, late: null }
+    // The first tells when it is worth asking the others.
+    const asked = done.size > 0 ? waiting : waiting.slice(0, 1)
+    const reports = await Promise.all(asked.map((pod) => cluster.role(pod)))
+    const taken = asked.filter((_, index) => hasTakenOver(reports[index] ?? null))
+    for (const pod of taken) done.add(pod)
+    epoch = latestEpoch([epoch, ...reports.map((report) => report?.epoch ?? null)])
+    if (taken.length > 0 && taken.length === asked.length) continue
     if (elapsed() > timeoutMs) {
-      const says = describe(reports[waiting.indexOf(missing[0] ?? '')] ?? null)
-      const late = `${who}: ${missing.join(', ') || 'its pods'} did not start to consume within ${timeoutMs / 1000} s (${says})`
+      const says = describe(reports.find((report) => !report || !hasTakenOver(report)) ?? null)
+      const missing = waiting.filter((pod) => !done.has(pod)).join(', ') || 'its pods'
+      const late = `${who}: ${missing} did not start to consume within ${timeoutMs / 1000} s (${says})`
       return { endpointsMs, consumersMs: elapsed(), epoch: null, late }
     }
     await clock.sleep(pollMs, signal)
