@@ -57,8 +57,6 @@ export const buildArguments = (output: string, source: string): string[] => [
 const goEnvironment = (layout: Layout): Record<string, string> => ({
   CGO_ENABLED: '0',
   GOFLAGS: '',
-  // The compiler spends a quarter of its time on collecting garbage otherwise.
-  GOGC: '400',
   GOWORK: 'off',
   GOTOOLCHAIN: 'local',
   GOENV:
