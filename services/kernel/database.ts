@@ -79,7 +79,8 @@ export function createDatabase(deps: DatabaseDeps): Database {
       // What the server gets as one is a transaction without being told.
       return (await send(client, statements)).map(({ rows }) => rows)
     } catch (error) {
-      broken = error as Error
+      // What the server has refused it has undone as well.
+      if ((error as { severity?: string }).severity !== 'ERROR') broken = error as Error
       throw error
     } finally {
       client.release(broken)

@@ -90,6 +90,14 @@ describe('createDatabase', () => {
     expect(await count()).toBe(1)
   })
 
+  it('keeps a connection on which the server has refused something', async () => {
+    const { database } = await createCounter()
+    const pid = () => database.query('SELECT pg_backend_pid() AS pid')
+    const before = await pid()
+    await expect(database.query('SELECT nonsense')).rejects.toMatchObject({ code: '42703' })
+    expect(await pid()).toEqual(before)
+  })
+
   it('commits nothing when one of the values cannot be sent', async () => {
     const { database, count } = await createCounter()
     const failing = database.transaction(async (tx) => {
