@@ -21,8 +21,11 @@ export interface Database extends Queries {
    * of the event loop travels together. `opening` goes first: where it fails, nothing else has an effect or a row.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>, opening?: Statement): Promise<T>
-  /** A transaction of statements that need nothing of each other, carried out by the server at once. Rows of each. */
-  atOnce(statements: Statement[]): Promise<Record<string, unknown>[][]>
+  /**
+   * A transaction of statements that need nothing of each other, carried out by the server at once. Rows of each.
+   * `check` is called when there is a connection, right before they leave; where it throws, they do not.
+   */
+  atOnce(statements: Statement[], check?: () => void): Promise<Record<string, unknown>[][]>
   /** Waits until all connections are back, then closes them. */
   close(): Promise<void>
 }
@@ -72,15 +75,18 @@ export function createDatabase(deps: DatabaseDeps): Database {
     }
   }
 
-  async function atOnce(statements: Statement[]): Promise<Record<string, unknown>[][]> {
+  async function atOnce(
+    statements: Statement[],
+    check?: () => void,
+  ): Promise<Record<string, unknown>[][]> {
     const client = await connect()
     let broken: Error | undefined
     try {
+      check?.()
       // What the server gets as one is a transaction without being told.
       return (await send(client, statements)).map(({ rows }) => rows)
     } catch (error) {
-      // What the server has refused it has undone as well.
-      if ((error as { severity?: string }).severity !== 'ERROR') broken = error as Error
+      if (!isMereRefusal(error)) broken = error as Error
       throw error
     } finally {
       client.release(broken)
@@ -121,44 +127,78 @@ class OneWriteSocket extends Socket {
   }
 }
 
-/** The server's answer to what follows a statement that has failed. */
-const aborted = '25P02'
+/** What the server has refused it has undone as well, unless the connection's prepared statements are the reason. */
+const isMereRefusal = (error: unknown): boolean =>
+  (error as { severity?: string }).severity === 'ERROR' &&
+  !/^(0A000|26000|42P05)$/.test(String(codeOf(error)))
 
 async function runTransaction<T>(
   client: PoolClient,
   work: (tx: Transaction) => Promise<T>,
   opening: Statement | undefined,
 ): Promise<T> {
-  const turn = createTurn(client)
-  turn.add(statement('BEGIN'))
-  if (opening) turn.add(opening)
+  const turns = createTurns(client)
+  turns.add(statement('BEGIN'))
+  if (opening) turns.add(opening)
   const tx: Transaction = {
     async query<Row>(text: string, values?: unknown[]) {
-      const answer = turn.add(statement(text, values))
-      queueMicrotask(turn.end)
+      const answer = turns.add(statement(text, values))
+      queueMicrotask(turns.end)
       return (await answer).rows as Row[]
     },
-    execute: (text, values) => void turn.add(statement(text, values)),
+    execute: (text, values) => void turns.add(statement(text, values)),
   }
   try {
     const result = await work(tx)
-    const commit = turn.add(statement('COMMIT'))
-    turn.end()
-    // Postgres answers COMMIT with ROLLBACK when a statement failed and nobody noticed.
-    if ((await commit).command !== 'COMMIT') {
-      throw new Error('the transaction was rolled back by the database')
-    }
+    const commit = turns.add(statement('COMMIT'))
+    turns.end()
+    await commit
     return result
-  } catch (error) {
-    // The one that failed first says why.
-    throw codeOf(error) === aborted ? (turn.failure() ?? error) : error
+  } finally {
+    turns.close()
   }
 }
 
-/** Collects the statements of one turn of the event loop, and sends them together when it ends. */
-function createTurn(client: PoolClient) {
+/**
+ * Collects the statements of one turn of the event loop, and sends them together when it ends. Nothing leaves before what
+ * left earlier has succeeded: where BEGIN has failed, the next statement would commit by itself.
+ */
+function createTurns(client: PoolClient) {
   let waiting: { statement: Statement; answer: PromiseWithResolvers<QueryResult> }[] = []
-  let failure: unknown
+  let answered: Promise<unknown> = Promise.resolve()
+  let closed = false
+
+  async function sendTurn(turn: typeof waiting): Promise<void> {
+    try {
+      if (closed) throw new Error('the transaction has ended')
+      const statements = turn.map(({ statement }) => statement)
+      const results = await send(client, statements)
+      for (const [n, { answer }] of turn.entries()) answer.resolve(results[n] as QueryResult)
+    } catch (error) {
+      refuse(turn, error)
+      throw error
+    }
+  }
+
+  function refuse(turn: typeof waiting, error: unknown): void {
+    for (const { answer } of turn) answer.reject(error)
+  }
+
+  function end(): void {
+    if (waiting.length === 0) return
+    const turn = waiting
+    waiting = []
+    answered = answered.then(
+      () => sendTurn(turn),
+      (error) => {
+        // What failed first says why.
+        refuse(turn, error)
+        throw error
+      },
+    )
+    answered.catch(() => {})
+  }
+
   return {
     add(statement: Statement): Promise<QueryResult> {
       const answer = Promise.withResolvers<QueryResult>()
@@ -167,25 +207,11 @@ function createTurn(client: PoolClient) {
       waiting.push({ statement, answer })
       return answer.promise
     },
-    end(): void {
-      if (waiting.length === 0) return
-      const batch = waiting
-      waiting = []
-      send(
-        client,
-        batch.map(({ statement }) => statement),
-      ).then(
-        (results) => {
-          for (const [n, { answer }] of batch.entries()) answer.resolve(results[n] as QueryResult)
-        },
-        (error) => {
-          failure ??= error
-          for (const { answer } of batch) answer.reject(error)
-        },
-      )
+    end,
+    /** The connection is about to be another's: what has not left yet, never will. */
+    close(): void {
+      closed = true
     },
-    /** What the statement that failed first failed with. */
-    failure: () => failure,
   }
 }
 

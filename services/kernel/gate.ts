@@ -86,13 +86,12 @@ export interface GateMove {
  */
 export async function moveGate(database: Database, move: GateMove): Promise<Gate> {
   for (let attempt = 1; ; attempt++) {
-    if (performance.now() > move.before) throw new Error('decided on too long ago to move the gate')
     const askedAt = performance.now()
     try {
       return await moveUnderLock(database, move)
     } catch (error) {
       if (codeOf(error) !== lockNotAvailable || attempt === lockAttempts) throw error
-      await endHolders(database, askedAt)
+      await endHolders(database, move.from, askedAt)
     }
   }
 }
@@ -100,8 +99,12 @@ export async function moveGate(database: Database, move: GateMove): Promise<Gate
 const lockNotAvailable = '55P03'
 
 /** All at once, so that nobody can freeze while holding the lock alone. */
-async function moveUnderLock(database: Database, { from, to }: GateMove): Promise<Gate> {
-  const answers = await database.atOnce([
+async function moveUnderLock(database: Database, { from, to, before }: GateMove): Promise<Gate> {
+  // Asked at the last moment, for who waits for a connection may be frozen meanwhile.
+  const check = (): void => {
+    if (performance.now() > before) throw new Error('decided on too long ago to move the gate')
+  }
+  const statements = [
     statement(`SELECT set_config('lock_timeout', '${lockTimeoutMs}', true)`),
     statement(`SELECT pg_advisory_xact_lock(${lock})`),
     // A statement of its own: what was committed while the lock was waited for must be seen.
@@ -112,12 +115,12 @@ async function moveUnderLock(database: Database, { from, to }: GateMove): Promis
       [from, to.color, to.revision],
     ),
     statement(gateQuery),
-  ])
-  return gateOf(answers.at(-1)?.[0])
+  ]
+  return gateOf((await database.atOnce(statements, check)).at(-1)?.[0])
 }
 
-/** Only those who were there first: who came later was kept waiting by us. */
-async function endHolders(database: Database, askedAt: number): Promise<void> {
+/** Only those of the epoch that is to end, and who were there first: who came later was kept waiting by us. */
+async function endHolders(database: Database, epoch: number, askedAt: number): Promise<void> {
   await database.query(
     `SELECT pg_terminate_backend(held.pid)
      FROM pg_locks AS held LEFT JOIN pg_stat_activity AS holder USING (pid)
@@ -125,8 +128,9 @@ async function endHolders(database: Database, askedAt: number): Promise<void> {
        AND held.classid = ${lockClass} AND held.objid = 'release_gate'::regclass::oid
        AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
        AND held.pid <> pg_backend_pid()
-       AND coalesce(holder.xact_start < clock_timestamp() - $1 * interval '1 ms', true)`,
-    [performance.now() - askedAt],
+       AND coalesce(holder.xact_start < clock_timestamp() - $1 * interval '1 ms', true)
+       AND EXISTS (SELECT FROM release_gate WHERE epoch = $2)`,
+    [performance.now() - askedAt, epoch],
   )
 }
 

@@ -1,6 +1,7 @@
+import { setImmediate } from 'node:timers/promises'
 import { statement } from '@shop/kernel/batch'
 import { createDatabase, type Transaction } from '@shop/kernel/database'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createSchema, logger, openDatabase } from './infrastructure.ts'
 
 async function createCounter() {
@@ -21,14 +22,43 @@ describe('createDatabase', () => {
     expect(await count()).toBe(0)
   })
 
-  it('does not take a commit for one that the database turned into a rollback', async () => {
+  it('does not commit when a statement failed and nobody minded', async () => {
     const { database, count } = await createCounter()
     const careless = database.transaction(async (tx) => {
       await tx.query('INSERT INTO counter VALUES (1)')
       await tx.query('SELECT nonsense').catch(() => {})
     })
-    await expect(careless).rejects.toThrow('rolled back by the database')
+    await expect(careless).rejects.toMatchObject({ code: '42703' })
     expect(await count()).toBe(0)
+  })
+
+  it('sends nothing any more after a failure, or after the end', async () => {
+    const { database, count } = await createCounter()
+    const late: Promise<unknown>[] = []
+    const insert = (tx: Transaction) => {
+      const inserted = tx.query('INSERT INTO counter VALUES (1) RETURNING n')
+      late.push(inserted.catch((error) => error))
+    }
+    // As when BEGIN itself has failed: the transaction is over, and what is sent would be committed at once.
+    const over = statement('COMMIT')
+    const failing = database.transaction(async (tx) => {
+      tx.query('SELECT nonsense').catch(() => {})
+      await setImmediate()
+      insert(tx)
+    }, over)
+    await expect(failing).rejects.toMatchObject({ code: '42703' })
+    const ended = database.transaction(async (tx) => {
+      setImmediate().then(() => insert(tx))
+      throw new Error('no')
+    })
+    await expect(ended).rejects.toThrow('no')
+    await vi.waitFor(() => expect(late).toHaveLength(2))
+    for (const one of late) expect(await one).toBeInstanceOf(Error)
+    expect(await count()).toBe(0)
+    const [outside] = await database.query(
+      'SELECT pg_current_xact_id_if_assigned() IS NULL AS outside',
+    )
+    expect(outside).toEqual({ outside: true })
   })
 
   it('survives that the server ends its connections, in use or idle', async () => {

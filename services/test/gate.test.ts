@@ -259,6 +259,16 @@ describe('the gate', () => {
     expect(await gate()).toEqual({ epoch: 1, ...blue })
   })
 
+  it('is not moved by who got a connection too late', async () => {
+    const { database, move, gate } = await createScene()
+    await move(blue)
+    const busy = Array.from({ length: 5 }, () => database.query('SELECT pg_sleep(0.3)'))
+    const late = moveGate(database, { from: 1, to: green, before: performance.now() + 100 })
+    await expect(late).rejects.toThrow('too long ago')
+    await Promise.all(busy)
+    expect(await gate()).toEqual({ epoch: 1, ...blue })
+  })
+
   it('passes on within a second when its holder is frozen, who then commits nothing', async () => {
     const { database, startPod, select, effects } = await createScene()
     const [one, other] = [startPod(blue), startPod(green)]
