@@ -1,5 +1,7 @@
 // The cgroups of the platform: all that it starts lives below one cgroup, so all of it can be found again.
+import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { listMounts, type Mount } from './mounts.ts'
@@ -11,20 +13,34 @@ export const cgroupRoot = '/shopctl'
 export const hierarchies = (mounts: readonly Mount[]): string[] =>
   mounts.filter(({ type }) => type === 'cgroup' || type === 'cgroup2').map(({ target }) => target)
 
-/** The hierarchy that daemons are put into: every one has `pids`; with v2 there is only one. */
-export const trackingHierarchy = (mounts: readonly Mount[]): string | undefined =>
+/** Where a controller is: with cgroup v1 in a hierarchy of its own or of a few, with v2 in the only one. */
+export const hierarchyOf = (mounts: readonly Mount[], controller: string): string | undefined =>
   (
-    mounts.find(({ type, options }) => type === 'cgroup' && options.includes('pids')) ??
+    mounts.find(({ type, options }) => type === 'cgroup' && options.includes(controller)) ??
     mounts.find(({ type }) => type === 'cgroup2')
   )?.target
 
+/** Daemons are found by the controller `pids`, which both versions have. */
 const trackingRoot = async (): Promise<string> =>
-  trackingHierarchy(await listMounts()) ?? '/sys/fs/cgroup'
+  hierarchyOf(await listMounts(), 'pids') ?? '/sys/fs/cgroup'
+
+/**
+ * What a group gets of the processors when all want them: with cgroup v1, as much as so many 1024ths of one process that
+ * nobody has put into a group. Left as they are, all pods together would get no more than a single program beside them.
+ * The kubelet gives `kubepods` 1024 for each processor; a build in `docker` gives way to it.
+ */
+const cpuShares = { '.': 4096 * availableParallelism(), docker: 512 }
 
 /** Creates the cgroups that the kubelet expects to find. */
 export const createCgroups = async (): Promise<void> => {
   for (const hierarchy of hierarchies(await listMounts())) {
-    await mkdir(join(hierarchy, cgroupRoot), { recursive: true })
+    const root = join(hierarchy, cgroupRoot)
+    await mkdir(root, { recursive: true })
+    if (!existsSync(join(root, 'cpu.shares'))) continue
+    for (const [group, shares] of Object.entries(cpuShares)) {
+      await mkdir(join(root, group), { recursive: true })
+      await writeFile(join(root, group, 'cpu.shares'), String(shares))
+    }
   }
 }
 
@@ -38,16 +54,22 @@ export const cgroupOf = async (kind: Kind): Promise<string> => {
   return folder
 }
 
-/** From /proc/PID/cgroup, the path below a hierarchy: that of the controller `pids`, or of cgroup v2. */
-export const pathIn = (cgroups: string): string =>
-  (/^\d+:(?:[^:]*,)?pids(?:,[^:]*)?:(.*)$/m.exec(cgroups) ?? /^0::(.*)$/m.exec(cgroups))?.[1] ?? '/'
+/** From /proc/PID/cgroup, the path below the hierarchy of a controller. */
+export const pathIn = (cgroups: string, controller: string): string => {
+  const lines = cgroups.split('\n').map((line) => line.split(':'))
+  const line =
+    lines.find(([, controllers]) => controllers?.split(',').includes(controller)) ??
+    lines.find(([id]) => id === '0')
+  return line?.slice(2).join(':') || '/'
+}
 
 /**
  * Runs with this process among the builders, so that the programs it starts are found even when it is killed and they
  * are not. Afterwards it is back where it was.
  */
 export const asBuilder = async <T>(run: () => Promise<T>): Promise<T> => {
-  const home = join(await trackingRoot(), pathIn(await readFile('/proc/self/cgroup', 'utf8')))
+  const own = await readFile('/proc/self/cgroup', 'utf8')
+  const home = join(await trackingRoot(), pathIn(own, 'pids'))
   const enter = (folder: string): Promise<void> =>
     writeFile(join(folder, 'cgroup.procs'), String(process.pid))
   await enter(await cgroupOf('builders'))

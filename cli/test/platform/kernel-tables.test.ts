@@ -1,6 +1,6 @@
 // The kernel's tables as they are printed, read into what is asked of them.
 import { describe, expect, it } from 'vitest'
-import { hierarchies, pathIn, trackingHierarchy } from '../../src/platform/cgroups.ts'
+import { hierarchies, hierarchyOf, pathIn } from '../../src/platform/cgroups.ts'
 import { isSame, startTimeOf } from '../../src/platform/daemons.ts'
 import { ours } from '../../src/platform/leftovers.ts'
 import { mountsBelow, parseMountinfo } from '../../src/platform/mounts.ts'
@@ -24,28 +24,30 @@ describe('mounts', () => {
     expect(mountsBelow(mounts, ['/run/shopctl'])).toEqual(['/run/shopctl/a/b c', '/run/shopctl/a'])
   })
 
-  it('finds the cgroup hierarchies, and tracks by the pids controller', () => {
+  it('finds the cgroup hierarchies, and the one of a controller', () => {
     expect(hierarchies(mounts)).toEqual([
       '/sys/fs/cgroup/cpu',
       '/sys/fs/cgroup/pids',
       '/sys/fs/cgroup/unified',
     ])
-    expect(trackingHierarchy(mounts)).toBe('/sys/fs/cgroup/pids')
+    expect(hierarchyOf(mounts, 'pids')).toBe('/sys/fs/cgroup/pids')
+    expect(hierarchyOf(mounts, 'cpu')).toBe('/sys/fs/cgroup/cpu')
   })
 
-  it('tracks by the one hierarchy where there is only cgroup v2', () => {
+  it('finds every controller in the one hierarchy of cgroup v2', () => {
     const unified = parseMountinfo('32 31 0:29 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw')
-    expect(trackingHierarchy(unified)).toBe('/sys/fs/cgroup')
+    expect(hierarchyOf(unified, 'cpu')).toBe('/sys/fs/cgroup')
   })
 })
 
 it.each([
-  ['5:pids:/user.slice\n3:cpu,cpuacct:/a\n0::/init.scope\n', '/user.slice'],
-  ['4:memory,pids:/b\n', '/b'],
-  ['0::/system.slice/ssh\n', '/system.slice/ssh'],
-  ['', '/'],
-])('finds the cgroup of a process in %j', (text, path) => {
-  expect(pathIn(text)).toBe(path)
+  ['5:pids:/user.slice\n3:cpu,cpuacct:/a\n0::/init.scope\n', 'pids', '/user.slice'],
+  ['5:pids:/user.slice\n3:cpu,cpuacct:/a:b\n0::/init.scope\n', 'cpu', '/a:b'],
+  ['4:memory,pids:/b\n', 'pids', '/b'],
+  ['0::/system.slice/ssh\n', 'pids', '/system.slice/ssh'],
+  ['', 'pids', '/'],
+])('finds the cgroup of a process in %j for %s', (text, controller, path) => {
+  expect(pathIn(text, controller)).toBe(path)
 })
 
 describe('processes', () => {

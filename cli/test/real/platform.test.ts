@@ -1,10 +1,11 @@
 // The platform that runs is left alone by a second `up`, and mended by it after a crash.
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, expect, it } from 'vitest'
 import { createShell, type Finished } from '../../src/adapters/shell.ts'
-import { listMembers } from '../../src/platform/cgroups.ts'
+import { cgroupRoot, hierarchyOf, listMembers } from '../../src/platform/cgroups.ts'
+import { listMounts } from '../../src/platform/mounts.ts'
 import type { PlatformStatus } from '../../src/platform/platform.ts'
 import { kubectl, kubectlOk, root } from './shop.ts'
 
@@ -57,6 +58,16 @@ it('is up again at once, with the same processes', async () => {
   const after = pidsOf(await up())
   expect(performance.now() - started).toBeLessThan(2_000)
   expect(after).toEqual(before)
+})
+
+it('gives the pods more of the processors than a program beside them, and builds less', async () => {
+  // Without these, cgroup v1 gives each group as much as one process; v2 has no processes beside the groups.
+  const root = join(hierarchyOf(await listMounts(), 'cpu') ?? '', cgroupRoot)
+  const sharesOf = async (group: string): Promise<number> =>
+    Number(await readFile(join(root, group, 'cpu.shares'), 'utf8').catch(() => 'NaN'))
+  if (Number.isNaN(await sharesOf('.'))) return
+  expect(await sharesOf('.')).toBeGreaterThan(1024 * 4)
+  expect(await sharesOf('docker')).toBeLessThan(await sharesOf('kubepods'))
 })
 
 it('starts the one part that was killed, and no other', async () => {
