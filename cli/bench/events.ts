@@ -1,8 +1,13 @@
 // The figures of the event backbone: latency, sustained orders as such and as a share of a floor, handover, idle cost.
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { measureFloor } from '../../services/test/floor.ts'
 import { startLoad } from '../../services/test/load/drive.ts'
 import { describe, isExact, type LoadReport } from '../../services/test/load/report.ts'
+import { cgroupRoot, hierarchyOf, pathIn } from '../src/platform/cgroups.ts'
+import { listMounts } from '../src/platform/mounts.ts'
 import { handovers } from '../test/real/database.ts'
 import {
   clusterIp,
@@ -47,23 +52,44 @@ const findSustained = async (): Promise<number> => {
   return sustained
 }
 
-/** Four handlers in each live pod. */
-const concurrencyOf = async (): Promise<number> => {
-  const live = Object.values((await status()).services).map(
-    ({ active, slots }) => (active && slots[active]?.replicas) || 0,
-  )
-  return 4 * live.reduce((sum, replicas) => sum + replicas, 0)
+/**
+ * Runs with this process among the pods, and as heavy as so many of them: what does their work beside them would be
+ * starved by the database that it works with. With cgroup v1 only.
+ */
+const asPods = async <T>(pods: number, run: () => Promise<T>): Promise<T> => {
+  const root = hierarchyOf(await listMounts(), 'cpu') ?? ''
+  if (!existsSync(join(root, cgroupRoot, 'cpu.shares'))) return run()
+  const home = join(root, pathIn(await readFile('/proc/self/cgroup', 'utf8'), 'cpu'))
+  const group = join(root, cgroupRoot, 'kubepods/burstable/bench')
+  const enter = (folder: string) => writeFile(join(folder, 'cgroup.procs'), String(process.pid))
+  await mkdir(group, { recursive: true })
+  await writeFile(join(group, 'cpu.shares'), String(pods * sharesOfPod))
+  await enter(group)
+  try {
+    return await run()
+  } finally {
+    await enter(home)
+    await rmdir(group)
+  }
 }
 
+/** What 25m, which a service's pod asks for, are in `cpu.shares`. */
+const sharesOfPod = 25
+const handlersOfPod = 4
+
 const floor = async (): Promise<number> => {
+  const slots = Object.values((await status()).services).map(
+    ({ active, slots }) => (active && slots[active]?.replicas) || 0,
+  )
+  const pods = slots.reduce((sum, replicas) => sum + replicas, 0)
   const [postgres, rabbitmq] = await Promise.all([clusterIp('postgres'), clusterIp('rabbitmq')])
-  const { ordersPerSecond } = await measureFloor({
+  const options = {
     databaseUrl: `postgresql://postgres:${await secretValue('postgres', 'admin')}@${postgres}:5432/postgres`,
     amqpUrl: `amqp://admin:${await secretValue('rabbitmq', 'admin')}@${rabbitmq}:5672`,
-    concurrency: await concurrencyOf(),
+    concurrency: pods * handlersOfPod,
     seconds: 10,
-  })
-  return ordersPerSecond
+  }
+  return (await asPods(pods, () => measureFloor(options))).ordersPerSecond
 }
 
 /** After a rollback, going forward again names its services. */
