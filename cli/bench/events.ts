@@ -133,20 +133,22 @@ const costOf = async (pod: string): Promise<Cost> => {
   }
 }
 
+interface Pod {
+  metadata: { name: string; deletionTimestamp?: string }
+  status: { phase: string }
+}
+
 const idleSeconds = 20
 
 /** The most that one of the services' pods takes when nothing happens. */
 const idleCost = async (): Promise<{ mebibytes: number; cpuPercent: number }> => {
   await sleep(10_000)
   const selector = `app.kubernetes.io/name in (${services.join(',')})`
-  const args = ['--selector', selector, '--field-selector=status.phase=Running']
-  const names = await kubectlOk(
-    'get',
-    'pods',
-    ...args,
-    '--output=jsonpath={.items[*].metadata.name}',
-  )
-  const pods = names.split(' ').filter(Boolean)
+  const listed = await kubectlOk('get', 'pods', '--selector', selector, '--output=json')
+  const { items } = JSON.parse(listed) as { items: Pod[] }
+  const pods = items
+    .filter(({ metadata, status }) => status.phase === 'Running' && !metadata.deletionTimestamp)
+    .map(({ metadata }) => metadata.name)
   const before = await Promise.all(pods.map(costOf))
   await sleep(idleSeconds * 1000)
   const after = await Promise.all(pods.map(costOf))
