@@ -19,13 +19,15 @@ interface MoveFlags {
   yes?: true
 }
 
-const list = (value: string, before: string[] = []): string[] => [
-  ...before,
-  ...value
+const list = (value: string, before: string[] = []): string[] => {
+  const names = value
     .split(',')
     .map((name) => name.trim())
-    .filter((name) => name !== ''),
-]
+    .filter((name) => name !== '')
+  // An empty variable of a script would otherwise stand for no service, and be done at once.
+  if (names.length === 0) throw new InvalidArgumentError('Expected a name.')
+  return [...before, ...names]
+}
 
 const seconds = (value: string): number => {
   const number = Number(value.replace(/s$/, ''))

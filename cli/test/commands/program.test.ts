@@ -22,6 +22,7 @@ describe('bad input is exit 2, with what would have been right', () => {
     ['an option', ['deploy', '--colour', 'blue'], /'--colour'\n.*--color/],
     ['a colour', ['deploy', '--color', 'red'], /'red'.*blue, green/],
     ['a service', ['deploy', '--service', 'order,ordr'], /"ordr"[\s\S]*order, inventory/],
+    ['a service that is nothing', ['deploy', '--service', ' ,'], /' ,'[\s\S]*Expected a name/],
     ['an environment', ['status', '--env', 'prod'], /"prod"[\s\S]*local, test/],
     ['a time', ['switch', '--timeout', 'soon'], /'soon'[\s\S]*seconds/],
     ['a skipped test without a reason', ['switch', '--skip-smoke'], /--reason/],
