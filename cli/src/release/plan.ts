@@ -112,10 +112,15 @@ export const planDeploy = (
       preview: null,
     }
     if (intent.color && liveColor(now) === intent.color) {
+      const all = Object.keys(intent.wanted).every(
+        (name) => liveColor(state.services[name] ?? now) === intent.color,
+      )
       return refuse(
         'slot-is-live',
         `${service} serves from ${intent.color}; deploy writes only to the standby slot.`,
-        `Use --color ${otherColor(intent.color)}, or leave --color out to take each service's standby.`,
+        all
+          ? `Use --color ${otherColor(intent.color)}, or leave --color out to take each service's standby.`
+          : "Leave --color out to take each service's standby: they do not all serve from the same color.",
       )
     }
     const step = deployStep(service, now, wanted, intent.color ?? standbyColor(now))
@@ -218,6 +223,17 @@ export interface SwitchIntent {
 export const planSwitch = (state: EnvironmentState, intent: SwitchIntent): MovePlan | Refusal => {
   const interrupted = interruptedRefusal(state)
   if (interrupted) return interrupted
+  const already = intent.services?.find((name) => {
+    const service = state.services[name]
+    return intent.color !== null && service && liveColor(service) === intent.color
+  })
+  if (already) {
+    return refuse(
+      'slot-is-live',
+      `${already} serves from ${intent.color} already.`,
+      'Leave --color out to switch to the standby.',
+    )
+  }
   const found = chooseStandby(state, intent.services)
   if (found.kind === 'refusal') return found
   const { slots } = found

@@ -131,6 +131,18 @@ describe('deploy', () => {
     expect(said).toBe(expected)
   })
 
+  it('names the other color only where it would do', () => {
+    const hint = (others: Record<string, ServiceState>) =>
+      planDeploy(state({ order: waiting(), ...others }), {
+        wanted: { order: wanted('c'), payment: wanted('c') },
+        color: 'blue',
+        unfinished: [],
+      })
+    expect(hint({ payment: waiting() })).toMatchObject({ hint: expect.stringMatching(/green/) })
+    const mixed = expect.stringMatching(/^Leave --color out/)
+    expect(hint({ payment: switched() })).toMatchObject({ hint: mixed })
+  })
+
   it("takes each service's own standby", () => {
     const plan = planDeploy(state({ order: waiting(), payment: switched() }), {
       wanted: { order: wanted('c'), payment: wanted('c') },
@@ -191,6 +203,15 @@ describe('switch', () => {
       kind: 'switch',
       finishes: null,
       moves: [{ name: 'order', from: blueSide, to: greenSide }],
+    })
+  })
+
+  it('does not lead to where a service serves already', () => {
+    const live = { order: service({ blue: aSlot('blue', 'a') }, blue, blue) }
+    const intent = { services: ['order'], color: 'blue', skipSmoke: true } as const
+    expect(planSwitch(state(live), intent)).toMatchObject({
+      code: 'slot-is-live',
+      message: 'order serves from blue already.',
     })
   })
 
