@@ -178,9 +178,16 @@ ${chalk.green('✓')} Done in ${Math.round((Date.now() - started) / 1000)} s. Th
   npm run load -- --rate 30 --seconds 60
   curl ${edgeUrl}/openapi.json
   eval "$(npx shopctl platform env)" && kubectl get pods -n shop
-  npx shopctl release            # after a change of your own
+  npx shopctl release            # this tree, with a change of your own; order goes back to it
   npx shopctl platform down      # stop; data are kept. --purge deletes them
 `)
+}
+
+if (process.argv.length > 2) {
+  console.error(
+    'The demo takes no arguments. To release something of your own: npx shopctl release',
+  )
+  process.exit(2)
 }
 
 main().catch((error: unknown) => {

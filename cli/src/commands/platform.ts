@@ -98,7 +98,7 @@ export const registerPlatform = (program: Command, makeContext: () => PlatformCo
     const status = await platform.up()
     if (json) return output.json(status)
     output.print(describeStatus(status))
-    output.print('\nFor a shell with kubectl, helm and docker: eval "$(shopctl platform env)"')
+    output.print('\nFor a shell with kubectl, helm and docker: eval "$(npx shopctl platform env)"')
   })
   verb('status', 'what runs, and where').action(async ({ json }: Flags) => {
     const { platform, output } = makeContext()
