@@ -49,7 +49,8 @@ export function createDatabase(deps: DatabaseDeps): Database {
   const pool = new Pool({
     connectionString: deps.url,
     application_name: deps.name,
-    connectionTimeoutMillis: 3_000,
+    // As long as a statement may take: on a busy machine who waits is served better than who is turned away.
+    connectionTimeoutMillis: 5_000,
     keepAlive: true,
     // The server gives up first, so that the client learns the reason; the client's time includes the statements before.
     statement_timeout: 5_000,
