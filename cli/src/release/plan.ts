@@ -112,15 +112,14 @@ export const planDeploy = (
       preview: null,
     }
     if (intent.color && liveColor(now) === intent.color) {
-      const all = Object.keys(intent.wanted).every(
-        (name) => liveColor(state.services[name] ?? now) === intent.color,
-      )
+      const other = otherColor(intent.color)
+      const isMixed = Object.keys(intent.wanted).some((name) => servesFrom(state, name, other))
       return refuse(
         'slot-is-live',
         `${service} serves from ${intent.color}; deploy writes only to the standby slot.`,
-        all
-          ? `Use --color ${otherColor(intent.color)}, or leave --color out to take each service's standby.`
-          : "Leave --color out to take each service's standby: they do not all serve from the same color.",
+        isMixed
+          ? "Leave --color out to take each service's standby: they do not all serve from the same color."
+          : `Use --color ${other}, or leave --color out to take each service's standby.`,
       )
     }
     const step = deployStep(service, now, wanted, intent.color ?? standbyColor(now))
@@ -129,6 +128,11 @@ export const planDeploy = (
     steps.push(undone ? { ...step, action: 'upgrade' } : step)
   }
   return { kind: 'deploy', steps }
+}
+
+const servesFrom = (state: EnvironmentState, name: string, color: Color | null): boolean => {
+  const service = state.services[name]
+  return color !== null && service !== undefined && liveColor(service) === color
 }
 
 const deployStep = (
@@ -223,10 +227,7 @@ export interface SwitchIntent {
 export const planSwitch = (state: EnvironmentState, intent: SwitchIntent): MovePlan | Refusal => {
   const interrupted = interruptedRefusal(state)
   if (interrupted) return interrupted
-  const already = intent.services?.find((name) => {
-    const service = state.services[name]
-    return intent.color !== null && service && liveColor(service) === intent.color
-  })
+  const already = intent.services?.find((name) => servesFrom(state, name, intent.color))
   if (already) {
     return refuse(
       'slot-is-live',
