@@ -1,12 +1,14 @@
 // The figures of the event backbone: latency, sustained orders as such and as a share of a floor, handover, idle cost.
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { V1PodList } from '@kubernetes/client-node'
 import { measureFloor } from '../../services/test/floor.ts'
 import { startLoad } from '../../services/test/load/drive.ts'
 import { describe, isExact, type LoadReport } from '../../services/test/load/report.ts'
-import { cgroupRoot, hierarchyOf, pathIn } from '../src/platform/cgroups.ts'
+import { isGoing } from '../src/adapters/kubernetes/objects.ts'
+import { cgroupRoot, hierarchyOf, inCgroup } from '../src/platform/cgroups.ts'
 import { listMounts } from '../src/platform/mounts.ts'
 import { handovers } from '../test/real/database.ts'
 import {
@@ -59,16 +61,12 @@ const findSustained = async (): Promise<number> => {
 const asPods = async <T>(pods: number, run: () => Promise<T>): Promise<T> => {
   const root = hierarchyOf(await listMounts(), 'cpu') ?? ''
   if (!existsSync(join(root, cgroupRoot, 'cpu.shares'))) return run()
-  const home = join(root, pathIn(await readFile('/proc/self/cgroup', 'utf8'), 'cpu'))
   const group = join(root, cgroupRoot, 'kubepods/burstable/bench')
-  const enter = (folder: string) => writeFile(join(folder, 'cgroup.procs'), String(process.pid))
   await mkdir(group, { recursive: true })
   await writeFile(join(group, 'cpu.shares'), String(pods * sharesOfPod))
-  await enter(group)
   try {
-    return await run()
+    return await inCgroup(root, 'cpu', group, run)
   } finally {
-    await enter(home)
     await rmdir(group)
   }
 }
@@ -133,22 +131,15 @@ const costOf = async (pod: string): Promise<Cost> => {
   }
 }
 
-interface Pod {
-  metadata: { name: string; deletionTimestamp?: string }
-  status: { phase: string }
-}
-
 const idleSeconds = 20
 
 /** The most that one of the services' pods takes when nothing happens. */
 const idleCost = async (): Promise<{ mebibytes: number; cpuPercent: number }> => {
   await sleep(10_000)
   const selector = `app.kubernetes.io/name in (${services.join(',')})`
-  const listed = await kubectlOk('get', 'pods', '--selector', selector, '--output=json')
-  const { items } = JSON.parse(listed) as { items: Pod[] }
-  const pods = items
-    .filter(({ metadata, status }) => status.phase === 'Running' && !metadata.deletionTimestamp)
-    .map(({ metadata }) => metadata.name)
+  const args = ['--selector', selector, '--field-selector=status.phase=Running', '--output=json']
+  const { items } = JSON.parse(await kubectlOk('get', 'pods', ...args)) as V1PodList
+  const pods = items.filter((pod) => !isGoing(pod)).map(({ metadata }) => metadata?.name ?? '')
   const before = await Promise.all(pods.map(costOf))
   await sleep(idleSeconds * 1000)
   const after = await Promise.all(pods.map(costOf))

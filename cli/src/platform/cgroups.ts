@@ -31,7 +31,7 @@ const trackingRoot = async (): Promise<string> =>
  */
 const cpuShares = { '.': 4096 * availableParallelism(), docker: 512 }
 
-/** Creates the cgroups that the kubelet expects to find. */
+/** Creates the cgroups that the kubelet expects to find, with what they get of the processors. */
 export const createCgroups = async (): Promise<void> => {
   for (const hierarchy of hierarchies(await listMounts())) {
     const root = join(hierarchy, cgroupRoot)
@@ -63,22 +63,30 @@ export const pathIn = (cgroups: string, controller: string): string => {
   return line?.slice(2).join(':') || '/'
 }
 
-/**
- * Runs with this process among the builders, so that the programs it starts are found even when it is killed and they
- * are not. Afterwards it is back where it was.
- */
-export const asBuilder = async <T>(run: () => Promise<T>): Promise<T> => {
-  const own = await readFile('/proc/self/cgroup', 'utf8')
-  const home = join(await trackingRoot(), pathIn(own, 'pids'))
-  const enter = (folder: string): Promise<void> =>
-    writeFile(join(folder, 'cgroup.procs'), String(process.pid))
-  await enter(await cgroupOf('builders'))
+/** Runs with this process in a cgroup below `root`, the controller's hierarchy. Afterwards it is back where it was. */
+export const inCgroup = async <T>(
+  root: string,
+  controller: string,
+  folder: string,
+  run: () => Promise<T>,
+): Promise<T> => {
+  const home = join(root, pathIn(await readFile('/proc/self/cgroup', 'utf8'), controller))
+  const enter = (group: string): Promise<void> =>
+    writeFile(join(group, 'cgroup.procs'), String(process.pid))
+  await enter(folder)
   try {
     return await run()
   } finally {
     await enter(home)
   }
 }
+
+/**
+ * Runs with this process among the builders, so that the programs it starts are found even when it is killed and they
+ * are not.
+ */
+export const asBuilder = async <T>(run: () => Promise<T>): Promise<T> =>
+  inCgroup(await trackingRoot(), 'pids', await cgroupOf('builders'), run)
 
 /** All our cgroups, the innermost first, which is the order to remove them in. */
 export const listCgroups = async (): Promise<string[]> => {
