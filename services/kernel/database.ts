@@ -169,34 +169,25 @@ function createTurns(client: PoolClient) {
   let answered: Promise<unknown> = Promise.resolve()
   let closed = false
 
-  async function sendTurn(turn: typeof waiting): Promise<void> {
+  async function sendAfter(earlier: Promise<unknown>, turn: typeof waiting): Promise<void> {
     try {
+      // What failed first says why.
+      await earlier
       if (closed) throw new Error('the transaction has ended')
       const statements = turn.map(({ statement }) => statement)
       const results = await send(client, statements)
       for (const [n, { answer }] of turn.entries()) answer.resolve(results[n] as QueryResult)
     } catch (error) {
-      refuse(turn, error)
+      for (const { answer } of turn) answer.reject(error)
       throw error
     }
-  }
-
-  function refuse(turn: typeof waiting, error: unknown): void {
-    for (const { answer } of turn) answer.reject(error)
   }
 
   function end(): void {
     if (waiting.length === 0) return
     const turn = waiting
     waiting = []
-    answered = answered.then(
-      () => sendTurn(turn),
-      (error) => {
-        // What failed first says why.
-        refuse(turn, error)
-        throw error
-      },
-    )
+    answered = sendAfter(answered, turn)
     answered.catch(() => {})
   }
 
