@@ -5,30 +5,32 @@ import { type BuildOptions, build } from 'esbuild'
 
 const here = new URL('./', import.meta.url)
 
-export const bundling = (service: string): BuildOptions => ({
-  entryPoints: {
-    main: fileURLToPath(new URL(`${service}/main.ts`, here)),
-    migrate: fileURLToPath(new URL('kernel/migrate-job.ts', here)),
-  },
-  outdir: fileURLToPath(new URL(`${service}/dist/`, here)),
-  bundle: true,
-  platform: 'node',
-  target: 'node24',
-  format: 'esm',
-  // The places where tests kill the process are not there.
-  define: { 'process.env.SHOP_FAULT': 'undefined' },
-  // Names stay, so that stack traces can be read.
-  minifySyntax: true,
-  minifyWhitespace: true,
-  legalComments: 'none',
-  // Most dependencies are CommonJS and ask for Node's modules by require.
-  banner: {
-    js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
-  },
-  // Optional native parts of pg, not installed.
-  external: ['pg-native'],
-  logLevel: 'warning',
-})
+export function bundling(service: string): BuildOptions {
+  return {
+    entryPoints: {
+      main: fileURLToPath(new URL(`${service}/main.ts`, here)),
+      migrate: fileURLToPath(new URL('kernel/migrate-job.ts', here)),
+    },
+    outdir: fileURLToPath(new URL(`${service}/dist/`, here)),
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    // The places where tests kill the process are not there.
+    define: { 'process.env.SHOP_FAULT': 'undefined' },
+    // Names stay, so that stack traces can be read.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    // Most dependencies are CommonJS and ask for Node's modules by require.
+    banner: {
+      js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
+    },
+    // Optional native parts of pg, not installed.
+    external: ['pg-native'],
+    logLevel: 'warning',
+  }
+}
 
 if (import.meta.main) {
   const name = process.argv[2]

@@ -20,43 +20,50 @@ import { benchEvents } from './events.ts'
 
 const shell = createShell()
 const rows: [what: string, measured: string, reach: string][] = []
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(2)} s`
+}
 
-const timed = async (run: () => Promise<unknown>): Promise<number> => {
+async function timed(run: () => Promise<unknown>): Promise<number> {
   const started = performance.now()
   await run()
   return performance.now() - started
 }
 
 /** Runs `run` `times` times and gives the median of its milliseconds. */
-const median = async (times: number, run: () => Promise<unknown>): Promise<number> => {
+async function median(times: number, run: () => Promise<unknown>): Promise<number> {
   const samples: number[] = []
   for (let n = 0; n < times; n++) samples.push(await timed(run))
   return samples.sort((a, b) => a - b)[Math.floor(times / 2)] ?? Number.NaN
 }
 
-const report = (what: string, measured: string, reach: string): void => {
+function report(what: string, measured: string, reach: string): void {
   rows.push([what, measured, reach])
   console.log(`${what}: ${measured} (${reach})`)
 }
 
-const node = (...args: string[]): Promise<string> =>
-  shell.check({ program: process.execPath, args, cwd: root })
+function node(...args: string[]): Promise<string> {
+  return shell.check({ program: process.execPath, args, cwd: root })
+}
 const launcher = join(root, 'cli/bin/shopctl.js')
 
 /** Bytes of memory in use on this machine, page cache aside. */
-const memoryInUse = (): number => {
+function memoryInUse(): number {
   const info = readFileSync('/proc/meminfo', 'utf8')
   const kib = (field: string): number =>
     Number(new RegExp(`^${field}: +(\\d+)`, 'm').exec(info)?.[1])
   return (kib('MemTotal') - kib('MemAvailable')) * 1024
 }
 
-const isReady = (pod: V1Pod): boolean =>
-  pod.status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false
+function isReady(pod: V1Pod): boolean {
+  return (
+    pod.status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ??
+    false
+  )
+}
 
 /** Milliseconds from a new pod's creation to Ready, as a watch sees them, for the pods that appear during `run`. */
-const watchPods = async (run: () => Promise<void>): Promise<{ pods: number[]; jobs: number[] }> => {
+async function watchPods(run: () => Promise<void>): Promise<{ pods: number[]; jobs: number[] }> {
   const config = new KubeConfig()
   config.loadFromFile((await platformEnv()).KUBECONFIG ?? '')
   const added = new Map<string, number>()
@@ -87,7 +94,7 @@ const watchPods = async (run: () => Promise<void>): Promise<{ pods: number[]; jo
   }
 }
 
-const benchReleases = async (): Promise<void> => {
+async function benchReleases(): Promise<void> {
   const bare = await median(9, () => node('-e', '0'))
   const help = await median(9, () => node(launcher, '--help'))
   report(

@@ -27,10 +27,12 @@ export type Report = (what: string, measured: string, reach: string) => void
 const services = ['order', 'inventory', 'payment', 'notification']
 /** A tenth of the requests repeat an earlier one. */
 const requestsPerOrder = 1.1
-const ms = (value: number): string => `${Math.round(value)} ms`
+function ms(value: number): string {
+  return `${Math.round(value)} ms`
+}
 
 /** Runs a load to its end; throws when an order was lost or ended otherwise than it must. */
-const run = async (rate: number, seconds: number): Promise<LoadReport> => {
+async function run(rate: number, seconds: number): Promise<LoadReport> {
   const report = await startLoad({ url: edgeUrl, rate, seconds, seed: 1, patienceMs: 60_000 }).ended
   if (!isExact(report)) throw new Error(describe(report).join('\n'))
   return report
@@ -40,11 +42,12 @@ const steps = [40, 50, 60, 65, 70, 75, 80, 85, 90, 95, 100, 110, 120, 140]
 const stepSeconds = 15
 
 /** While orders are confirmed within a second, and requests answered, the backlog does not grow. */
-const isSustained = ({ failures, answers, confirmed }: LoadReport): boolean =>
-  failures === 0 && answers.p95Ms < 1_000 && confirmed.p95Ms < 1_000
+function isSustained({ failures, answers, confirmed }: LoadReport): boolean {
+  return failures === 0 && answers.p95Ms < 1_000 && confirmed.p95Ms < 1_000
+}
 
 /** The most orders a second at which the backlog does not grow, in steps. */
-const findSustained = async (): Promise<number> => {
+async function findSustained(): Promise<number> {
   let sustained = 0
   for (const orders of steps) {
     const report = await run(orders * requestsPerOrder, stepSeconds)
@@ -58,7 +61,7 @@ const findSustained = async (): Promise<number> => {
  * Runs with this process among the pods, and as heavy as so many of them: what does their work beside them would be
  * starved by the database that it works with. With cgroup v1 only.
  */
-const asPods = async <T>(pods: number, run: () => Promise<T>): Promise<T> => {
+async function asPods<T>(pods: number, run: () => Promise<T>): Promise<T> {
   const root = hierarchyOf(await listMounts(), 'cpu') ?? ''
   if (!existsSync(join(root, cgroupRoot, 'cpu.shares'))) return run()
   const group = join(root, cgroupRoot, 'kubepods/burstable/bench')
@@ -75,7 +78,7 @@ const asPods = async <T>(pods: number, run: () => Promise<T>): Promise<T> => {
 const sharesOfPod = 25
 const handlersOfPod = 4
 
-const floor = async (): Promise<number> => {
+async function floor(): Promise<number> {
   const slots = Object.values((await status()).services).map(
     ({ active, slots }) => (active && slots[active]?.replicas) || 0,
   )
@@ -95,7 +98,7 @@ const forward = ['switch', '--service', services.join(',')]
 const moves = [['rollback'], forward, ['rollback'], forward, ['rollback'], forward]
 
 /** Switches forth and back while more orders come than are worked off; returns all handovers, shortest first. */
-const moveWithBacklog = async (tree: Tree, rate: number): Promise<number[]> => {
+async function moveWithBacklog(tree: Tree, rate: number): Promise<number[]> {
   const before = (await status()).services as Record<string, { epoch?: number | null }>
   const load = startLoad({ url: edgeUrl, rate, seconds: 120, patienceMs: 120_000 })
   let report: LoadReport
@@ -120,7 +123,7 @@ interface Cost {
   cpuSeconds: number
 }
 
-const costOf = async (pod: string): Promise<Cost> => {
+async function costOf(pod: string): Promise<Cost> {
   const path = `/api/v1/namespaces/${namespace}/pods/${pod}:9090/proxy/metrics`
   const metrics = await kubectlOk('get', '--raw', path)
   const value = (name: string): number =>
@@ -134,7 +137,7 @@ const costOf = async (pod: string): Promise<Cost> => {
 const idleSeconds = 20
 
 /** The most that one of the services' pods takes when nothing happens. */
-const idleCost = async (): Promise<{ mebibytes: number; cpuPercent: number }> => {
+async function idleCost(): Promise<{ mebibytes: number; cpuPercent: number }> {
   await sleep(10_000)
   const selector = `app.kubernetes.io/name in (${services.join(',')})`
   const args = ['--selector', selector, '--field-selector=status.phase=Running', '--output=json']
@@ -151,7 +154,7 @@ const idleCost = async (): Promise<{ mebibytes: number; cpuPercent: number }> =>
 }
 
 /** Expects all four services live in environment `test`; `tree` may be changed and is released. */
-export const benchEvents = async (tree: Tree, report: Report): Promise<void> => {
+export async function benchEvents(tree: Tree, report: Report): Promise<void> {
   for (const name of services) await tree.append(`services/${name}/main.ts`, '\n// bench, events\n')
   await shopctlOk(['release'], { cwd: tree.dir })
 

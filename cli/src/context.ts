@@ -77,7 +77,7 @@ interface Access {
   dockerEnv: Record<string, string>
 }
 
-const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
+function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined
   return () => {
     made ??= make()
@@ -85,7 +85,7 @@ const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
   }
 }
 
-export const createContext = (options: GlobalOptions): Context => {
+export function createContext(options: GlobalOptions): Context {
   const { text, root, shown } = findConfigFile(configFile, process.cwd())
   const config = parseConfig(text, shown)
   const environment = environmentOf(config, options.env)
@@ -146,7 +146,7 @@ export const createContext = (options: GlobalOptions): Context => {
   }
 }
 
-const accessOf = async (environment: EnvironmentConfig, progress: Progress): Promise<Access> => {
+async function accessOf(environment: EnvironmentConfig, progress: Progress): Promise<Access> {
   if (environment.cluster !== 'embedded') {
     const { context, registry } = environment.cluster
     return { registry, kubeconfig: null, context, helm: 'helm', docker: 'docker', dockerEnv: {} }
@@ -178,13 +178,15 @@ export interface PlatformContext {
 }
 
 /** What the `platform` commands work with; they need no shopctl.yaml. */
-export const createPlatformContext = async (
+export async function createPlatformContext(
   progress: Progress = createProgress(() => performance.now()),
-): Promise<PlatformContext> => {
+): Promise<PlatformContext> {
   const { createPlatform } = await import('./platform/platform.ts')
   const cacheDir = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'shopctl')
   const platform = createPlatform({ shell: createShell(), progress, now: Date.now, cacheDir })
   return { platform, output: createOutput(), progress }
 }
 
-const currentUser = (): string => `${userInfo().username}@${hostname()}`
+function currentUser(): string {
+  return `${userInfo().username}@${hostname()}`
+}

@@ -37,14 +37,18 @@ export class ShopctlError extends Error {
 }
 
 /** Nothing was changed: bad input, or a state in which the wish makes no sense. Exit 2. */
-export const refused = (detail: ErrorDetail): ShopctlError => new ShopctlError('refused', detail)
+export function refused(detail: ErrorDetail): ShopctlError {
+  return new ShopctlError('refused', detail)
+}
 
 /** Something was tried and did not work. Exit 1. */
-export const failed = (detail: ErrorDetail): ShopctlError => new ShopctlError('failed', detail)
+export function failed(detail: ErrorDetail): ShopctlError {
+  return new ShopctlError('failed', detail)
+}
 
 /** Once something was changed, what would have been a refusal is a failure. */
-export const afterChange = (error: unknown): unknown =>
-  error instanceof ShopctlError && error.kind === 'refused'
+export function afterChange(error: unknown): unknown {
+  return error instanceof ShopctlError && error.kind === 'refused'
     ? failed({
         code: error.code,
         message: error.message,
@@ -52,11 +56,13 @@ export const afterChange = (error: unknown): unknown =>
         cause: error,
       })
     : error
+}
 
 /** Someone pressed Ctrl-C or sent SIGTERM. Exit 130. */
-export const interrupted = (hint?: string): ShopctlError =>
-  new ShopctlError('interrupted', {
+export function interrupted(hint?: string): ShopctlError {
+  return new ShopctlError('interrupted', {
     code: 'interrupted',
     message: 'Interrupted.',
     ...(hint !== undefined && { hint }),
   })
+}

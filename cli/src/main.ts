@@ -13,7 +13,7 @@ const program = createProgram(controller.signal, manifest.version)
 const sameMs = 1_000
 let interruptedAt: number | null = null
 
-const interrupt = (): void => {
+function interrupt(): void {
   // A release lets go of its lock and puts back what is half-way; the platform is safe to interrupt anywhere.
   if (argv[0] === 'platform') process.exit(130)
   const now = performance.now()
@@ -29,7 +29,7 @@ process.stdout.on('error', () => setImmediate(() => process.exit(exitCode ?? 0))
 // A terminal that is gone must not keep a release from letting go of what it holds.
 process.stderr.on('error', () => {})
 
-const run = async (): Promise<number> => {
+async function run(): Promise<number> {
   try {
     await addPlatform(program, argv)
     await program.parseAsync(argv, { from: 'user' })
@@ -46,7 +46,7 @@ const run = async (): Promise<number> => {
 }
 
 /** Commander's message, and the names that would have been right. */
-const badUsage = (error: CommanderError): Error => {
+function badUsage(error: CommanderError): Error {
   let command: Command = program
   for (const word of argv)
     command = command.commands.find((each) => each.name() === word) ?? command

@@ -19,7 +19,7 @@ interface MoveFlags {
   yes?: true
 }
 
-const list = (value: string, before: string[] = []): string[] => {
+function list(value: string, before: string[] = []): string[] {
   const names = value
     .split(',')
     .map((name) => name.trim())
@@ -29,41 +29,46 @@ const list = (value: string, before: string[] = []): string[] => {
   return [...before, ...names]
 }
 
-const seconds = (value: string): number => {
+function seconds(value: string): number {
   const number = Number(value.replace(/s$/, ''))
   if (!(number > 0)) throw new InvalidArgumentError('Expected a number of seconds above 0.')
   return number
 }
 
-const colorOption = (does: string): Option =>
-  new Option(
+function colorOption(does: string): Option {
+  return new Option(
     '--color <color>',
     `${does}, refused where it is live (default: each service's standby)`,
   ).choices([...colors])
+}
 
-const deployTimeout = (flag: string): Option =>
-  new Option(`${flag} <seconds>`, 'how long a slot may take to become ready')
+function deployTimeout(flag: string): Option {
+  return new Option(`${flag} <seconds>`, 'how long a slot may take to become ready')
     .argParser(seconds)
     .default(180)
+}
 
-const switchTimeout = (flag: string): Option =>
-  new Option(`${flag} <seconds>`, 'how long a slot may take to take over')
+function switchTimeout(flag: string): Option {
+  return new Option(`${flag} <seconds>`, 'how long a slot may take to take over')
     .argParser(seconds)
     .default(10)
+}
 
-const moveInput = ({ reason, timeout, yes }: MoveFlags): MoveInput => ({
-  reason: reason ?? null,
-  timeoutMs: timeout * 1000,
-  yes: yes === true,
-})
+function moveInput({ reason, timeout, yes }: MoveFlags): MoveInput {
+  return {
+    reason: reason ?? null,
+    timeoutMs: timeout * 1000,
+    yes: yes === true,
+  }
+}
 
 /** Going without a test is a decision, and the records say why it was taken. */
-const checkSkip = (command: Command, flags: { skipSmoke?: true; reason?: string }): void => {
+function checkSkip(command: Command, flags: { skipSmoke?: true; reason?: string }): void {
   if (flags.skipSmoke && !flags.reason) command.error("error: --skip-smoke needs --reason '…'")
 }
 
 /** Loads the platform only for its own verbs; elsewhere the help just names it. */
-export const addPlatform = async (program: Command, argv: readonly string[]): Promise<void> => {
+export async function addPlatform(program: Command, argv: readonly string[]): Promise<void> {
   if (!argv.slice(0, 2).includes('platform')) {
     program
       .command('platform')
@@ -78,7 +83,7 @@ export const addPlatform = async (program: Command, argv: readonly string[]): Pr
   registerPlatform(program, () => context)
 }
 
-export const createProgram = (signal: AbortSignal, version: string): Command => {
+export function createProgram(signal: AbortSignal, version: string): Command {
   const program = new Command('shopctl')
     .description('Releases event-driven services blue-green: HTTP and consumers switch together.')
     .version(version)
@@ -206,11 +211,11 @@ export const createProgram = (signal: AbortSignal, version: string): Command => 
   return program
 }
 
-const addMessages = (
+function addMessages(
   program: Command,
   verb: (name: string, description: string, parent: Command) => Command,
   contextOf: (command: Command) => Promise<Context>,
-): void => {
+): void {
   const messages = program
     .command('messages')
     .description('events that got stuck: list, show, replay, discard')

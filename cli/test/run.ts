@@ -10,8 +10,8 @@ const scratch = mkdtempSync(join(tmpdir(), 'shopctl-test-'))
 const tally = { passed: 0, failed: 0 }
 
 /** Runs an argument vector with this terminal; resolves to its exit code. */
-const run = (argv: readonly string[], env: Record<string, string> = {}): Promise<number> =>
-  new Promise((resolve, reject) => {
+function run(argv: readonly string[], env: Record<string, string> = {}): Promise<number> {
+  return new Promise((resolve, reject) => {
     const [program = '', ...args] = argv
     const child = spawn(program, args, {
       stdio: ['ignore', 'inherit', 'inherit'],
@@ -20,8 +20,9 @@ const run = (argv: readonly string[], env: Record<string, string> = {}): Promise
     child.on('error', reject)
     child.on('exit', (code) => resolve(code ?? 1))
   })
+}
 
-const check = async (title: string, argv: readonly string[]): Promise<boolean> => {
+async function check(title: string, argv: readonly string[]): Promise<boolean> {
   const started = Date.now()
   console.log(`\n== ${title}`)
   const passed = (await run(argv)) === 0
@@ -36,7 +37,7 @@ interface VitestReport {
   testResults: { status: string; assertionResults: unknown[] }[]
 }
 
-const vitest = async (project: 'unit' | 'services' | 'real'): Promise<void> => {
+async function vitest(project: 'unit' | 'services' | 'real'): Promise<void> {
   console.log(`\n== ${project} tests`)
   const file = join(scratch, `${project}.json`)
   const exitCode = await run(

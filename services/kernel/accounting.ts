@@ -33,7 +33,9 @@ export async function kernelAccounting(
   return { ...sums, queued, dead }
 }
 
-export const deadLettersOf = (queue: string): string => `${queue}.dead`
+export function deadLettersOf(queue: string): string {
+  return `${queue}.dead`
+}
 
 /** One statement, so that all of it is of the same moment. */
 const summary = `

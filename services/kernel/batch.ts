@@ -9,10 +9,12 @@ export interface Statement {
 }
 
 /** Throws on values that cannot be sent: before anything else is, so that nothing goes without them. */
-export const statement = (text: string, values: unknown[] = []): Statement => ({
-  text,
-  values: values.map(prepareValue),
-})
+export function statement(text: string, values: unknown[] = []): Statement {
+  return {
+    text,
+    values: values.map(prepareValue),
+  }
+}
 
 const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknown): unknown } })
   .utils
@@ -83,11 +85,12 @@ function nameOf(text: string): string {
 }
 
 /** One result for each statement. The first that fails ends the batch with its error. */
-export const send = (client: PoolClient, statements: Statement[]): Promise<QueryResult[]> =>
-  new Promise((resolve, reject) => {
+export function send(client: PoolClient, statements: Statement[]): Promise<QueryResult[]> {
+  return new Promise((resolve, reject) => {
     const batch = new Batch(statements, (error, results) => {
       if (error) reject(error)
       else resolve(Array.isArray(results) ? results : [results])
     })
     client.query(batch as unknown as Submittable)
   })
+}

@@ -129,9 +129,12 @@ class OneWriteSocket extends Socket {
 }
 
 /** What the server has refused it has undone as well, unless the connection's prepared statements are the reason. */
-const isMereRefusal = (error: unknown): boolean =>
-  (error as { severity?: string }).severity === 'ERROR' &&
-  !/^(0A000|26000|42P05)$/.test(String(codeOf(error)))
+function isMereRefusal(error: unknown): boolean {
+  return (
+    (error as { severity?: string }).severity === 'ERROR' &&
+    !/^(0A000|26000|42P05)$/.test(String(codeOf(error)))
+  )
+}
 
 async function runTransaction<T>(
   client: PoolClient,
@@ -208,4 +211,6 @@ function createTurns(client: PoolClient) {
 }
 
 /** SQLSTATE, or an operating system's code. */
-export const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code
+export function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | null)?.code
+}

@@ -37,7 +37,7 @@ const lockAttempts = 4
 /** More than a GET of the Service may take, and the lock's timeouts. */
 const decidedMs = 4_000
 
-const gateOf = (row: Record<string, unknown> | undefined): Gate => {
+function gateOf(row: Record<string, unknown> | undefined): Gate {
   if (!row) throw new Error('release_gate has no row')
   return {
     epoch: Number(row.epoch),

@@ -64,7 +64,9 @@ export function createMessages({ database, outbox, service }: MessagesDeps): Mes
   }
 }
 
-const notAnId = (given = ''): Answer => problem(400, `${given} is not the id of a message`)
+function notAnId(given = ''): Answer {
+  return problem(400, `${given} is not the id of a message`)
+}
 
 function answerOf(wish: Wish, id: string): Answer {
   switch (wish) {

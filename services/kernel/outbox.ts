@@ -81,7 +81,9 @@ export function createOutbox(deps: OutboxDeps): Outbox {
 }
 
 /** The routing key that is bound to the queue of this service alone. */
-export const retryKey = (service: string): string => `retry.${service}`
+export function retryKey(service: string): string {
+  return `retry.${service}`
+}
 
 function toEntry(deps: OutboxDeps, traceparent: string): (draft: Draft) => Entry {
   return ({ type, subject, data }) => {

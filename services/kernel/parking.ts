@@ -99,7 +99,9 @@ export async function recordFailure(tx: Transaction, failure: Failure): Promise<
 }
 
 /** Postgres knows no text with a zero in it. */
-const storable = (text: string): string => text.replaceAll('\0', '\uFFFD')
+function storable(text: string): string {
+  return text.replaceAll('\0', '\uFFFD')
+}
 
 /** A message to be tried again whose copy has got lost, in a broker that lost its data say, waits for a person too. */
 const effectiveState = `CASE WHEN state = 'retrying' AND last_failed_at < now() - interval '5 minutes'
@@ -165,19 +167,21 @@ export async function replay(
  * Work by the clock: sends again what an earlier version could not read and this one can, since a release that listens
  * to more has its events arrive before it serves.
  */
-export const readAgain = (outbox: Outbox, service: string, types: string[]) => ({
-  name: 'read-again',
-  everyMs: 5_000,
-  async run(tx: Transaction): Promise<Draft[]> {
-    const rows = await tx.query<{ id: string }>(
-      `SELECT message_id AS id FROM parked WHERE state = 'parked' AND type = ANY($1::text[])
+export function readAgain(outbox: Outbox, service: string, types: string[]) {
+  return {
+    name: 'read-again',
+    everyMs: 5_000,
+    async run(tx: Transaction): Promise<Draft[]> {
+      const rows = await tx.query<{ id: string }>(
+        `SELECT message_id AS id FROM parked WHERE state = 'parked' AND type = ANY($1::text[])
          AND (reason LIKE 'cannot read %' OR reason LIKE 'nobody here handles %') LIMIT 1000`,
-      [types],
-    )
-    for (const { id } of rows) await replay(tx, outbox, service, id)
-    return []
-  },
-})
+        [types],
+      )
+      for (const { id } of rows) await replay(tx, outbox, service, id)
+      return []
+    },
+  }
+}
 
 export async function discard(tx: Transaction, id: string): Promise<Wish> {
   const [row] = await tx.query<{ state: State }>(

@@ -16,10 +16,12 @@ export interface Slot {
   revision: string
 }
 
-export const isSame = (
+export function isSame(
   one: { color: string | null; revision: string | null } | null,
   other: Slot,
-): boolean => one?.color === other.color && one.revision === other.revision
+): boolean {
+  return one?.color === other.color && one.revision === other.revision
+}
 
 export interface Follower {
   role(): Role
@@ -72,13 +74,15 @@ interface Watch {
   floor: number
 }
 
-const newWatch = (): Watch => ({
-  stop: new AbortController(),
-  began: null,
-  version: undefined,
-  // Each watch for itself: an API server with a restored etcd counts on from further back.
-  floor: 0,
-})
+function newWatch(): Watch {
+  return {
+    stop: new AbortController(),
+    began: null,
+    version: undefined,
+    // Each watch for itself: an API server with a restored etcd counts on from further back.
+    floor: 0,
+  }
+}
 
 /**
  * Follows a Service by a watch, which is fast, and by a GET every two seconds, which notices

@@ -13,8 +13,9 @@ export interface HandlerDeps {
   newId: () => string
 }
 
-const look = (tx: Queries, { data: { orderId } }: Envelope<{ orderId: string }>) =>
-  lockPayment(tx, orderId)
+function look(tx: Queries, { data: { orderId } }: Envelope<{ orderId: string }>) {
+  return lockPayment(tx, orderId)
+}
 
 export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] {
   return [

@@ -13,12 +13,14 @@ if (!folder) {
   process.exit(2)
 }
 
-const perService = <T>(of: (service: Service) => T): Record<Service, T> => ({
-  order: of('order'),
-  inventory: of('inventory'),
-  payment: of('payment'),
-  notification: of('notification'),
-})
+function perService<T>(of: (service: Service) => T): Record<Service, T> {
+  return {
+    order: of('order'),
+    inventory: of('inventory'),
+    payment: of('payment'),
+    notification: of('notification'),
+  }
+}
 
 /** The file is opened when its first line is asked for: a reader that nobody listens to yet loses lines. */
 async function* linesOf(service: Service): AsyncGenerator<Line, void> {

@@ -11,7 +11,7 @@ const launcher = join(root, 'cli/bin/shopctl.js')
 
 // A terminal sends Ctrl-C to shopctl as well, which ends by itself, and so do we after it; a second one ends us at once.
 let interrupted = false
-const interrupt = (): void => {
+function interrupt(): void {
   if (interrupted) process.exit(130)
   interrupted = true
 }
@@ -27,16 +27,19 @@ interface Status {
 }
 
 /** Runs shopctl as a user would, in `cwd`, showing all that it prints. */
-const shopctl = async (cwd: string, ...args: string[]): Promise<void> => {
+async function shopctl(cwd: string, ...args: string[]): Promise<void> {
   if (interrupted) throw new Error('Interrupted.')
   console.log(chalk.bold(`\n$ shopctl ${args.join(' ')}`))
   await $({ cwd, stdio: 'inherit' })`node ${launcher} ${args}`
 }
 
-const ask = async <T>(...args: string[]): Promise<T> =>
-  JSON.parse((await $({ cwd: root, quiet: true })`node ${launcher} ${args} --json`).stdout) as T
+async function ask<T>(...args: string[]): Promise<T> {
+  return JSON.parse(
+    (await $({ cwd: root, quiet: true })`node ${launcher} ${args} --json`).stdout,
+  ) as T
+}
 
-const live = async (service: string): Promise<string> => {
+async function live(service: string): Promise<string> {
   const { services } = await ask<Status>('status')
   const color = services[service]?.active
   const version = color ? services[service]?.slots[color]?.version : undefined
@@ -44,13 +47,13 @@ const live = async (service: string): Promise<string> => {
 }
 
 /** What a run that was killed may have left: its lock runs out by itself, its switch is ended by a rollback. */
-const repair = async (): Promise<void> => {
+async function repair(): Promise<void> {
   for (let n = 0; n < 60 && (await ask<Status>('status')).lock; n++) await sleep(500)
   if ((await ask<Status>('status')).operation) await shopctl(root, 'rollback')
 }
 
 /** A copy of the tree as it stands, uncommitted work included, in which a change harms nobody. */
-const copyTree = async (): Promise<string> => {
+async function copyTree(): Promise<string> {
   const copy = join(tmpdir(), 'shop-version-2')
   await rm(copy, { recursive: true, force: true })
   await $({ quiet: true })`git clone --quiet --local ${root} ${copy}`
@@ -71,7 +74,7 @@ const copyTree = async (): Promise<string> => {
 }
 
 /** The change that makes version 2, as `GET /openapi.json` shows it. */
-const changeOrder = async (copy: string): Promise<void> => {
+async function changeOrder(copy: string): Promise<void> {
   const file = join(copy, 'services/order/routes.ts')
   const source = await readFile(file, 'utf8')
   const edited = source.replace("summary: 'Place an order", `$& (${new Date().toISOString()})`)
@@ -80,7 +83,7 @@ const changeOrder = async (copy: string): Promise<void> => {
   await writeFile(file, edited)
 }
 
-const table = (rows: readonly (readonly (string | number)[])[]): void => {
+function table(rows: readonly (readonly (string | number)[])[]): void {
   const widths =
     rows[0]?.map((_, column) => Math.max(...rows.map((row) => String(row[column]).length))) ?? []
   for (const row of rows) {
@@ -90,10 +93,11 @@ const table = (rows: readonly (readonly (string | number)[])[]): void => {
   }
 }
 
-const failedExchange = (exchange: Exchange): boolean =>
-  exchange.status === 0 || exchange.status >= 400
+function failedExchange(exchange: Exchange): boolean {
+  return exchange.status === 0 || exchange.status >= 400
+}
 
-const showExchanges = (title: string, exchanges: readonly Exchange[]): void => {
+function showExchanges(title: string, exchanges: readonly Exchange[]): void {
   console.log(chalk.bold(`\n${title}`))
   const seen = Map.groupBy(exchanges, ({ color, version }) => `${color} ${version}`)
   table([
@@ -109,7 +113,7 @@ const showExchanges = (title: string, exchanges: readonly Exchange[]): void => {
   }
 }
 
-const showOrders = (orders: readonly Order[], placed: number): void => {
+function showOrders(orders: readonly Order[], placed: number): void {
   const confirmed = orders.filter(({ status }) => status === 'confirmed')
   const byVersion = Map.groupBy(confirmed, ({ settledBy }) => settledBy?.version ?? 'unknown')
   console.log(chalk.bold('\nOrders'))
@@ -124,7 +128,7 @@ const showOrders = (orders: readonly Order[], placed: number): void => {
   ])
 }
 
-const main = async (): Promise<void> => {
+async function main(): Promise<void> {
   const started = Date.now()
   await shopctl(root, 'platform', 'up')
   await repair()

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { measureFloor } from './floor.ts'
 import { setting } from './infrastructure.ts'
 
-const tables = async (url: string): Promise<string[]> => {
+async function tables(url: string): Promise<string[]> {
   const client = new Client({ connectionString: url })
   await client.connect()
   const { rows } = await client.query(`SELECT relname FROM pg_class WHERE relname LIKE 'floor%'`)

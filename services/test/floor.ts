@@ -51,7 +51,7 @@ const queueArguments = {
 
 const routingKeys = { 1: 'one', 2: 'both' } as const
 
-const openDatabase = async ({ databaseUrl, concurrency }: FloorOptions) => {
+async function openDatabase({ databaseUrl, concurrency }: FloorOptions) {
   const pool = new Pool({ connectionString: databaseUrl, max: concurrency })
   pool.on('error', () => {})
   const table = `floor_${randomUUID().replaceAll('-', '')}`
@@ -71,7 +71,7 @@ const openDatabase = async ({ databaseUrl, concurrency }: FloorOptions) => {
   }
 }
 
-const openBroker = async ({ amqpUrl }: FloorOptions) => {
+async function openBroker({ amqpUrl }: FloorOptions) {
   const connection = new Connection({ url: amqpUrl, noDelay: true })
   connection.on('error', () => {})
   const exchange = `floor.${randomUUID()}`
@@ -101,7 +101,7 @@ const openBroker = async ({ amqpUrl }: FloorOptions) => {
 }
 
 /** A closed loop: each of `concurrency` workers does one order after another. Leaves nothing behind. */
-export const measureFloor = async (options: FloorOptions): Promise<Floor> => {
+export async function measureFloor(options: FloorOptions): Promise<Floor> {
   const database = await openDatabase(options)
   const broker = await openBroker(options)
 

@@ -63,21 +63,24 @@ async function createScene() {
   }
 }
 
-const soon = () => performance.now() + 1_000
+function soon() {
+  return performance.now() + 1_000
+}
 
 async function moveNow(database: Database, to: Slot) {
   const { epoch: from } = await readGate(database)
   return moveGate(database, { from, to, before: soon() })
 }
 
-const effect = (fence: Fence, work: (tx: Transaction) => Promise<void> = async () => {}) =>
-  fence.transaction(async (tx) => {
+function effect(fence: Fence, work: (tx: Transaction) => Promise<void> = async () => {}) {
+  return fence.transaction(async (tx) => {
     await tx.query('INSERT INTO effects VALUES ($1)', [fence.epoch])
     await work(tx)
   })
+}
 
-const untilFence = (keeper: Gatekeeper): Promise<Fence> =>
-  vi.waitFor(
+function untilFence(keeper: Gatekeeper): Promise<Fence> {
+  return vi.waitFor(
     () => {
       const fence = keeper.fence()
       if (!fence) throw new Error('no fence')
@@ -85,6 +88,7 @@ const untilFence = (keeper: Gatekeeper): Promise<Fence> =>
     },
     { timeout: 10_000, interval: 5 },
   )
+}
 
 /** Begins an effect and then stands still for as long as a frozen process would; never rejects. */
 async function freeze(fence: Fence): Promise<{ outcome: Promise<unknown>; thaw: () => void }> {
@@ -98,14 +102,15 @@ async function freeze(fence: Fence): Promise<{ outcome: Promise<unknown>; thaw: 
   return { outcome, thaw: thawed.resolve }
 }
 
-const lockedAlone = (database: Database, work: (tx: Transaction) => Promise<void>) =>
-  database.transaction(async (tx) => {
+function lockedAlone(database: Database, work: (tx: Transaction) => Promise<void>) {
+  return database.transaction(async (tx) => {
     await tx.query("SELECT pg_advisory_xact_lock(7316, 'release_gate'::regclass::oid::integer)")
     await work(tx)
   })
+}
 
-const untilWaitedFor = (database: Database) =>
-  vi.waitFor(
+function untilWaitedFor(database: Database) {
+  return vi.waitFor(
     async () => {
       const waiting = await database.query(
         `SELECT FROM pg_locks WHERE classid = 7316 AND objid = 'release_gate'::regclass::oid
@@ -115,6 +120,7 @@ const untilWaitedFor = (database: Database) =>
     },
     { timeout: 5_000, interval: 5 },
   )
+}
 
 describe('a fence', () => {
   it('sees what was committed while it waited for the lock', async () => {

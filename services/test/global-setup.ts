@@ -10,18 +10,20 @@ const services = ['order', 'inventory', 'payment', 'notification']
 const users = ['admin', 'cookie', ...services, ...services.map((service) => `${service}_preview`)]
 const shell = createShell()
 
-const tool = async (program: 'helm' | 'kubectl', args: string[], input?: string): Promise<string> =>
-  shell.check({
+async function tool(program: 'helm' | 'kubectl', args: string[], input?: string): Promise<string> {
+  return shell.check({
     program: 'sh',
     args: ['-c', `exec ${program} "$@"`, program, '--namespace', namespace, ...args],
     env: await platformEnv(),
     ...(input !== undefined && { input }),
   })
+}
 
-const removeNamespace = (): Promise<string> =>
-  tool('kubectl', ['delete', 'namespace', namespace, '--ignore-not-found', '--timeout=120s'])
+function removeNamespace(): Promise<string> {
+  return tool('kubectl', ['delete', 'namespace', namespace, '--ignore-not-found', '--timeout=120s'])
+}
 
-const install = async (name: string, passwords: Record<string, string>): Promise<string> => {
+async function install(name: string, passwords: Record<string, string>): Promise<string> {
   const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData: passwords }
   await tool('kubectl', ['create', '--filename=-'], JSON.stringify(secret))
   const values = join(root, `charts/values/${name}.yaml`)
@@ -30,7 +32,7 @@ const install = async (name: string, passwords: Record<string, string>): Promise
   return tool('kubectl', ['get', 'service', name, '--output=jsonpath={.spec.clusterIP}'])
 }
 
-export const setup = async (): Promise<void> => {
+export async function setup(): Promise<void> {
   await removeNamespace()
   await tool('kubectl', ['create', 'namespace', namespace])
   const passwords = Object.fromEntries(
@@ -45,6 +47,6 @@ export const setup = async (): Promise<void> => {
   process.env.SHOP_TEST_PREVIEW_AMQP_URL = `${process.env.SHOP_TEST_AMQP_URL}/preview`
 }
 
-export const teardown = async (): Promise<void> => {
+export async function teardown(): Promise<void> {
   await removeNamespace()
 }

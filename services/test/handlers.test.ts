@@ -17,10 +17,15 @@ import { arrived, createServiceDatabase, newId } from './infrastructure.ts'
 import { startMailServer } from './mail-server.ts'
 
 const customer = { email: 'ada@example.com' }
-const cancelled = (orderId: string) =>
-  arrived(orderCancelled, orderId, { orderId, customer, reason: 'reservation-expired' })
-const confirmed = (orderId: string) => arrived(orderConfirmed, orderId, { orderId, customer })
-const typesOf = (events: Envelope[]) => events.map(({ type }) => type)
+function cancelled(orderId: string) {
+  return arrived(orderCancelled, orderId, { orderId, customer, reason: 'reservation-expired' })
+}
+function confirmed(orderId: string) {
+  return arrived(orderConfirmed, orderId, { orderId, customer })
+}
+function typesOf(events: Envelope[]) {
+  return events.map(({ type }) => type)
+}
 
 describe('inventory', () => {
   const placed = (orderId: string, sku: string, quantity: number) =>

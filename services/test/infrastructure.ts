@@ -22,7 +22,9 @@ export const identity: Identity = {
   pod: 'test-0',
 }
 export const logger = pino({}, { write: () => {} })
-export const newId = () => randomUUIDv7()
+export function newId() {
+  return randomUUIDv7()
+}
 export const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
 export function setting(name: string): string {

@@ -23,13 +23,13 @@ const progressMs = 5_000
 
 class BadInput extends Error {}
 
-const number = (name: string, text: string, [low, high]: [number, number]): number => {
+function number(name: string, text: string, [low, high]: [number, number]): number {
   const value = Number(text)
   if (text.trim() !== '' && Number.isFinite(value) && value >= low && value <= high) return value
   throw new BadInput(`--${name} ${text}: give a number from ${low} to ${high}.`)
 }
 
-const readInput = (args: string[]): (LoadOptions & { json: boolean }) | 'help' => {
+function readInput(args: string[]): (LoadOptions & { json: boolean }) | 'help' {
   let values: { [name: string]: string | boolean | undefined }
   try {
     ;({ values } = parseArgs({
@@ -59,7 +59,7 @@ const readInput = (args: string[]): (LoadOptions & { json: boolean }) | 'help' =
 }
 
 /** A shop that does not answer at all is bad input, not a thousand failures. */
-const checkReachable = async (url: string): Promise<void> => {
+async function checkReachable(url: string): Promise<void> {
   try {
     const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(5_000) })
     await answer.body?.cancel()
@@ -73,7 +73,7 @@ const checkReachable = async (url: string): Promise<void> => {
   }
 }
 
-const main = async (): Promise<number> => {
+async function main(): Promise<number> {
   const input = readInput(process.argv.slice(2))
   if (input === 'help') {
     console.log(usage)

@@ -43,17 +43,22 @@ beforeEach(async () => {
   deliver = deliverTo(database, subscriptions(green))
 })
 
-const place = (key: string, payload: unknown) =>
-  app.inject({
+function place(key: string, payload: unknown) {
+  return app.inject({
     method: 'POST',
     url: '/orders',
     headers: { 'idempotency-key': key, 'content-type': 'application/json' },
     body: typeof payload === 'string' ? payload : JSON.stringify(payload),
   })
+}
 
-const read = async (id: string) => (await app.inject(`/orders/${id}`)).json()
+async function read(id: string) {
+  return (await app.inject(`/orders/${id}`)).json()
+}
 
-const outbox = () => database.query<{ event: { data: unknown } }>('SELECT event FROM outbox')
+function outbox() {
+  return database.query<{ event: { data: unknown } }>('SELECT event FROM outbox')
+}
 
 describe('POST /orders', () => {
   it('places the order and tells the inventory, in one transaction', async () => {

@@ -41,8 +41,9 @@ const consistent: Record<string, (look: Look) => boolean> = {
       is(payment, 'refunded', 1, 1)),
 }
 
-const is = (payment: Look['payment'], status: string, captures: number, refunds: number) =>
-  payment?.status === status && payment.captures === captures && payment.refunds === refunds
+function is(payment: Look['payment'], status: string, captures: number, refunds: number) {
+  return payment?.status === status && payment.captures === captures && payment.refunds === refunds
+}
 
 async function drain(shop: Shop): Promise<void> {
   for (let n = 0; shop.pending.length > 0; n++) {

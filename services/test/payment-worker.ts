@@ -8,11 +8,15 @@ import { createLogger } from '@shop/kernel/telemetry'
 import { subscriptions } from '@shop/payment/handlers'
 import { createSandbox } from '@shop/payment/sandbox'
 
-const newId = () => randomUUIDv7()
+function newId() {
+  return randomUUIDv7()
+}
 const slot = { color: 'blue', revision: 'r1' }
 const logger = createLogger({ service: 'payment', version: 'v1', pod: 'worker', ...slot }, 'warn')
 const database = createDatabase({ url: process.env.DATABASE_URL ?? '', name: 'worker', logger })
-const now = () => new Date()
+function now() {
+  return new Date()
+}
 const outbox = createOutbox({ database, source: '/test', now, newId })
 const fence = {
   ...slot,

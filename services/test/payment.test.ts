@@ -14,12 +14,16 @@ import { arrived, createServiceDatabase, newId, setting } from './infrastructure
 
 const customer = { email: 'ada@example.com' }
 const amount = { value: 1200, currency: 'EUR' }
-const cancelled = (orderId: string) =>
-  arrived(orderCancelled, orderId, { orderId, customer, reason: 'reservation-expired' })
-const typesOf = (events: Envelope[]) => events.map(({ type }) => type)
+function cancelled(orderId: string) {
+  return arrived(orderCancelled, orderId, { orderId, customer, reason: 'reservation-expired' })
+}
+function typesOf(events: Envelope[]) {
+  return events.map(({ type }) => type)
+}
 
-const reserved = (orderId: string, token: string) =>
-  arrived(stockReserved, orderId, { orderId, amount, payment: { token } })
+function reserved(orderId: string, token: string) {
+  return arrived(stockReserved, orderId, { orderId, amount, payment: { token } })
+}
 
 async function open(disturb: (sandbox: PaymentProvider) => PaymentProvider = (one) => one) {
   const database = await createServiceDatabase('payment')

@@ -108,16 +108,21 @@ function select(kubernetes: FakeKubernetes, color: Color, service?: string): voi
   kubernetes.select({ 'shopctl.dev/color': color, 'shopctl.dev/revision': revision }, service)
 }
 
-const eventually = (check: () => Promise<void> | void, timeout = 20_000) =>
-  vi.waitFor(check, { timeout, interval: 20 })
+function eventually(check: () => Promise<void> | void, timeout = 20_000) {
+  return vi.waitFor(check, { timeout, interval: 20 })
+}
 
-const untilReady = (pod: Pod) =>
-  eventually(async () => expect(await pod.manage('/readyz')).toMatchObject({ ready: true }))
+function untilReady(pod: Pod) {
+  return eventually(async () => expect(await pod.manage('/readyz')).toMatchObject({ ready: true }))
+}
 
-const untilConsuming = (pod: Pod, consuming: boolean) =>
-  eventually(async () => expect(await pod.manage('/role')).toMatchObject({ consuming }))
+function untilConsuming(pod: Pod, consuming: boolean) {
+  return eventually(async () => expect(await pod.manage('/role')).toMatchObject({ consuming }))
+}
 
-const messageIds = (mails: string[]) => mails.map((one) => /^Message-ID: (.*)$/m.exec(one)?.[1])
+function messageIds(mails: string[]) {
+  return mails.map((one) => /^Message-ID: (.*)$/m.exec(one)?.[1])
+}
 
 describe('a service as a process', () => {
   it('waits for its migrations instead of crashing', async () => {

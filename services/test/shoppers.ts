@@ -31,7 +31,7 @@ export interface Shoppers {
 const final = new Set(['confirmed', 'rejected', 'cancelled'])
 
 /** `url`: base of the order API, loopback only. Each of `clients` sends about one exchange per `pauseMs`. */
-export const startShoppers = (url: string, { clients = 8, pauseMs = 100 } = {}): Shoppers => {
+export function startShoppers(url: string, { clients = 8, pauseMs = 100 } = {}): Shoppers {
   const exchanges: Exchange[] = []
   const placed: string[] = []
   let open = true
@@ -107,11 +107,11 @@ export const startShoppers = (url: string, { clients = 8, pauseMs = 100 } = {}):
 }
 
 /** Reads orders until each has reached its end or `timeoutMs` is over; resolves to them as last seen. */
-export const settle = async (
+export async function settle(
   url: string,
   ids: readonly string[],
   timeoutMs = 30_000,
-): Promise<Order[]> => {
+): Promise<Order[]> {
   const client = new Client(url, { pipelining: 1 })
   const orders = new Map<string, Order>()
   const deadline = Date.now() + timeoutMs

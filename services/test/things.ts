@@ -22,8 +22,12 @@ import {
 
 export const thingDone = contract('thing.done.v1', z.object({ n: z.int() }))
 
-export const done = (n: number): Draft => draft(thingDone, newId(), { n })
-export const numbers = (count: number) => Array.from({ length: count }, (_, n) => n)
+export function done(n: number): Draft {
+  return draft(thingDone, newId(), { n })
+}
+export function numbers(count: number) {
+  return Array.from({ length: count }, (_, n) => n)
+}
 
 export async function createStore(): Promise<Database> {
   const database = await createServiceDatabase('order')
@@ -36,24 +40,28 @@ export async function effects(database: Database): Promise<number[]> {
   return rows.map(({ n }) => n)
 }
 
-export const insertEffect = (db: Queries, n: number) =>
-  db.query('INSERT INTO effects VALUES ($1)', [n])
+export function insertEffect(db: Queries, n: number) {
+  return db.query('INSERT INTO effects VALUES ($1)', [n])
+}
 
 /** Has its effect, after `first` has had its say. */
-export const counting = (first: (n: number) => Promise<void> | void = () => {}): Subscription =>
-  on(thingDone, {
+export function counting(first: (n: number) => Promise<void> | void = () => {}): Subscription {
+  return on(thingDone, {
     async handle(tx, { data: { n } }) {
       await first(n)
       await insertEffect(tx, n)
       return []
     },
   })
+}
 
-export const waiting = async (database: Database) =>
-  database.query<{ type: string; attempts: number }>('SELECT type, attempts FROM outbox')
+export async function waiting(database: Database) {
+  return database.query<{ type: string; attempts: number }>('SELECT type, attempts FROM outbox')
+}
 
-export const tell = (database: Database, events: Draft[]) =>
-  openOutbox(database).transaction(trace, async () => ({ result: null, events }))
+export function tell(database: Database, events: Draft[]) {
+  return openOutbox(database).transaction(trace, async () => ({ result: null, events }))
+}
 
 /** A database, an exchange, and a queue of a service that gets things done. */
 export async function createThings(): Promise<{
@@ -90,5 +98,6 @@ export function openConsumer(
   return consumer
 }
 
-export const eventually = (check: () => Promise<void> | void) =>
-  vi.waitFor(check, { timeout: 20_000, interval: 20 })
+export function eventually(check: () => Promise<void> | void) {
+  return vi.waitFor(check, { timeout: 20_000, interval: 20 })
+}

@@ -3,15 +3,17 @@ import { setTimeout } from 'node:timers/promises'
 import { interrupted } from '../errors.ts'
 import type { Clock } from '../release/ports.ts'
 
-export const createClock = (): Clock => ({
-  now: () => new Date(),
-  monotonic: () => performance.now(),
-  async sleep(ms, signal) {
-    try {
-      await setTimeout(ms, undefined, signal && { signal })
-    } catch (error) {
-      if (signal?.aborted) throw interrupted()
-      throw error
-    }
-  },
-})
+export function createClock(): Clock {
+  return {
+    now: () => new Date(),
+    monotonic: () => performance.now(),
+    async sleep(ms, signal) {
+      try {
+        await setTimeout(ms, undefined, signal && { signal })
+      } catch (error) {
+        if (signal?.aborted) throw interrupted()
+        throw error
+      }
+    },
+  }
+}

@@ -11,7 +11,7 @@ export interface ConfigFile {
   shown: string
 }
 
-export const findConfigFile = (name: string, from: string): ConfigFile => {
+export function findConfigFile(name: string, from: string): ConfigFile {
   for (let root = from; ; root = dirname(root)) {
     const file = join(root, name)
     if (existsSync(file))

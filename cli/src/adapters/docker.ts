@@ -3,30 +3,36 @@ import { failed, refused } from '../errors.ts'
 import type { ImageBuilder } from '../release/ports.ts'
 import type { Shell } from './shell.ts'
 
-export const inspectCommand = (reference: string): string[] => [
-  'image',
-  'inspect',
-  '--format',
-  '{{ index .Config.Labels "dev.shopctl.inputs" }}',
-  reference,
-]
+export function inspectCommand(reference: string): string[] {
+  return [
+    'image',
+    'inspect',
+    '--format',
+    '{{ index .Config.Labels "dev.shopctl.inputs" }}',
+    reference,
+  ]
+}
 
 /** Without provenance: an image is one manifest, and its digest names what runs. */
-export const buildCommand = (image: Parameters<ImageBuilder['build']>[0]): string[] => [
-  'build',
-  '--progress',
-  'plain',
-  '--provenance',
-  'false',
-  ...image.tags.flatMap((tag) => ['--tag', tag]),
-  ...Object.entries(image.labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
-  image.context,
-]
+export function buildCommand(image: Parameters<ImageBuilder['build']>[0]): string[] {
+  return [
+    'build',
+    '--progress',
+    'plain',
+    '--provenance',
+    'false',
+    ...image.tags.flatMap((tag) => ['--tag', tag]),
+    ...Object.entries(image.labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
+    image.context,
+  ]
+}
 
-export const pushCommand = (reference: string): string[] => ['push', '--quiet', reference]
+export function pushCommand(reference: string): string[] {
+  return ['push', '--quiet', reference]
+}
 
 /** The part of BuildKit's output that says which step failed and why: it stands between lines of dashes at the end. */
-export const failingStep = (output: string): string => {
+export function failingStep(output: string): string {
   const lines = output.trimEnd().split('\n')
   const first = lines.findIndex((line) => /^-{4,}$/.test(line.trim()))
   const part = first < 0 ? lines : lines.slice(first + 1)
@@ -37,10 +43,11 @@ export const failingStep = (output: string): string => {
 }
 
 /** Whether docker found no engine to talk to; a step of a build that says the same has its number before it. */
-const isDown = (stderr: string): boolean =>
-  /^(error: )?(cannot connect to the docker daemon|error during connect|failed to connect to the docker api)/im.test(
+function isDown(stderr: string): boolean {
+  return /^(error: )?(cannot connect to the docker daemon|error during connect|failed to connect to the docker api)/im.test(
     stderr,
   )
+}
 
 export interface DockerOptions {
   program: string
@@ -50,7 +57,7 @@ export interface DockerOptions {
   signal: AbortSignal
 }
 
-export const createDocker = (shell: Shell, options: DockerOptions): ImageBuilder => {
+export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder {
   let reached = false
   const docker = async (args: readonly string[]): ReturnType<Shell['run']> => {
     const finished = await shell.run({

@@ -8,37 +8,29 @@ import type { Shell } from './shell.ts'
 export const headCommand = ['rev-parse', '--verify', '--quiet', 'HEAD']
 
 /** Tracked files and new ones, without what git ignores. */
-export const filesCommand = (paths: readonly string[]): string[] => [
-  'ls-files',
-  '-z',
-  '--cached',
-  '--others',
-  '--exclude-standard',
-  '--deduplicate',
-  '--',
-  ...paths,
-]
+export function filesCommand(paths: readonly string[]): string[] {
+  return [
+    'ls-files',
+    '-z',
+    '--cached',
+    '--others',
+    '--exclude-standard',
+    '--deduplicate',
+    '--',
+    ...paths,
+  ]
+}
 
-export const deletedCommand = (paths: readonly string[]): string[] => [
-  'ls-files',
-  '-z',
-  '--deleted',
-  '--',
-  ...paths,
-]
+export function deletedCommand(paths: readonly string[]): string[] {
+  return ['ls-files', '-z', '--deleted', '--', ...paths]
+}
 
-export const changedCommand = (paths: readonly string[]): string[] => [
-  'status',
-  '--porcelain=v1',
-  '-z',
-  '--no-renames',
-  '--untracked-files=all',
-  '--',
-  ...paths,
-]
+export function changedCommand(paths: readonly string[]): string[] {
+  return ['status', '--porcelain=v1', '-z', '--no-renames', '--untracked-files=all', '--', ...paths]
+}
 
 /** `root` is the folder of shopctl.yaml; it may lie deeper than the root of the repository. */
-export const createGitSource = (shell: Shell, root: string): Source => {
+export function createGitSource(shell: Shell, root: string): Source {
   const git = async (args: readonly string[]): Promise<string> => {
     const { exitCode, stdout, stderr } = await shell.run({ program: 'git', args, cwd: root })
     if (exitCode === 0 || (exitCode === 1 && args === headCommand)) return stdout

@@ -6,36 +6,36 @@ import type { Programs } from '../release/ports.ts'
 import type { Shell } from './shell.ts'
 
 /** zx's globals come from shopctl, so that a script works where zx is not installed. */
-export const scriptCommand = (file: string): string[] => [
-  '--import',
-  import.meta.resolve('zx/globals'),
-  file,
-]
+export function scriptCommand(file: string): string[] {
+  return ['--import', import.meta.resolve('zx/globals'), file]
+}
 
-export const createPrograms = (
+export function createPrograms(
   shell: Shell,
   options: { root: string; signal: AbortSignal },
-): Programs => ({
-  run([program = '', ...args]) {
-    // `node` is the one that runs shopctl: the machine's own may be too old for the project.
-    const resolved = program === 'node' ? process.execPath : program
-    return shell.run({ program: resolved, args, cwd: options.root, signal: options.signal })
-  },
-  async script(file, env) {
-    if (!existsSync(join(options.root, file))) {
-      throw refused({
-        code: 'script-missing',
-        message: `There is no script ${file}, which shopctl.yaml names.`,
-        hint: 'Mend the path there, or write the script.',
+): Programs {
+  return {
+    run([program = '', ...args]) {
+      // `node` is the one that runs shopctl: the machine's own may be too old for the project.
+      const resolved = program === 'node' ? process.execPath : program
+      return shell.run({ program: resolved, args, cwd: options.root, signal: options.signal })
+    },
+    async script(file, env) {
+      if (!existsSync(join(options.root, file))) {
+        throw refused({
+          code: 'script-missing',
+          message: `There is no script ${file}, which shopctl.yaml names.`,
+          hint: 'Mend the path there, or write the script.',
+        })
+      }
+      const args = scriptCommand(file)
+      return shell.run({
+        program: process.execPath,
+        args,
+        cwd: options.root,
+        env,
+        signal: options.signal,
       })
-    }
-    const args = scriptCommand(file)
-    return shell.run({
-      program: process.execPath,
-      args,
-      cwd: options.root,
-      env,
-      signal: options.signal,
-    })
-  },
-})
+    },
+  }
+}

@@ -12,14 +12,14 @@ const manifestTypes = [
 const timeoutMs = 4_000
 
 /** `127.0.0.1:5000/shop/order` → its host, and the name of the repository there. Loopback is plain HTTP, as for docker. */
-export const locate = (repository: string): { base: string; name: string } => {
+export function locate(repository: string): { base: string; name: string } {
   const slash = repository.indexOf('/')
   const host = repository.slice(0, slash)
   const scheme = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host) ? 'http' : 'https'
   return { base: `${scheme}://${host}`, name: repository.slice(slash + 1) }
 }
 
-export const createRegistry = (request: typeof fetch = fetch): Registry => {
+export function createRegistry(request: typeof fetch = fetch): Registry {
   let reached = false
   const ask = async (
     repository: string,
@@ -71,7 +71,7 @@ export const createRegistry = (request: typeof fetch = fetch): Registry => {
   }
 }
 
-const reason = (error: unknown): string => {
+function reason(error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error
   if (cause instanceof Error && cause.name === 'TimeoutError')
     return `no answer within ${timeoutMs / 1000} s`

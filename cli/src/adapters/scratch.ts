@@ -7,17 +7,19 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Scratch } from '../release/ports.ts'
 
-export const createScratch = (): Scratch => ({
-  async folder(use) {
-    const path = await mkdtemp(join(tmpdir(), 'shopctl-'))
-    try {
-      return await use({
-        path,
-        write: (name, parts) =>
-          pipeline(Readable.from(parts), createWriteStream(join(path, name), { mode: 0o600 })),
-      })
-    } finally {
-      await rm(path, { recursive: true, force: true })
-    }
-  },
-})
+export function createScratch(): Scratch {
+  return {
+    async folder(use) {
+      const path = await mkdtemp(join(tmpdir(), 'shopctl-'))
+      try {
+        return await use({
+          path,
+          write: (name, parts) =>
+            pipeline(Readable.from(parts), createWriteStream(join(path, name), { mode: 0o600 })),
+        })
+      } finally {
+        await rm(path, { recursive: true, force: true })
+      }
+    },
+  }
+}

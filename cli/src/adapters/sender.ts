@@ -69,7 +69,7 @@ export interface Sender {
 }
 
 /** Latencies in an HDR histogram of microseconds with three significant digits. */
-export const createLatencies = () => {
+export function createLatencies() {
   const highest = 3_600_000_000
   const histogram = createHistogram({ lowest: 1, highest, figures: 3 })
   const ms = (micros: number): number => Math.round(micros / 10) / 100
@@ -84,13 +84,16 @@ export const createLatencies = () => {
   }
 }
 
-const isLoopback = (hostname: string): boolean =>
-  /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
+function isLoopback(hostname: string): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
+}
 
-const bad = (message: string, hint: string) => refused({ code: 'bad-load', message, hint })
+function bad(message: string, hint: string) {
+  return refused({ code: 'bad-load', message, hint })
+}
 
 /** The origin of a URL that may be sent to; else a refusal. */
-export const originOf = (url: string, { remote = false } = {}): string => {
+export function originOf(url: string, { remote = false } = {}): string {
   const target = URL.parse(url)
   if (target?.protocol !== 'http:' && target?.protocol !== 'https:')
     throw bad(`${url} is no HTTP URL.`, 'Give one like http://127.0.0.1:30080.')
@@ -102,15 +105,17 @@ export const originOf = (url: string, { remote = false } = {}): string => {
   return target.origin
 }
 
-const reason = (error: unknown): string => {
+function reason(error: unknown): string {
   const { message, code } = error as Partial<NodeJS.ErrnoException>
   return message || code || String(error)
 }
 
-const now = (): number => performance.timeOrigin + performance.now()
+function now(): number {
+  return performance.timeOrigin + performance.now()
+}
 
 /** The connections: those that are kept are lent out in turn, so that all of them see traffic. */
-const createConnections = (origin: string, kept: number, timeoutMs: number) => {
+function createConnections(origin: string, kept: number, timeoutMs: number) {
   const open = (): Client =>
     new Client(origin, {
       connectTimeout: timeoutMs,
@@ -146,7 +151,7 @@ const createConnections = (origin: string, kept: number, timeoutMs: number) => {
 }
 
 /** Starts at once. Throws a refusal when the options make no sense. */
-export const startSender = <C extends Call>(options: SenderOptions<C>): Sender => {
+export function startSender<C extends Call>(options: SenderOptions<C>): Sender {
   const { rate, seconds, connections = 8, newConnections = 0.1 } = options
   const { maxOpen = 256, timeoutMs = 10_000 } = options
   const origin = originOf(options.url, options)

@@ -30,7 +30,7 @@ export interface Shell {
   check(command: Command, onLine?: (line: string) => void): Promise<string>
 }
 
-export const createShell = (): Shell => {
+export function createShell(): Shell {
   const run: Shell['run'] = async (command, onLine) => {
     const { program, args, input, cwd, env, signal, timeoutMs } = command
     const subprocess = execa(program, args, {

@@ -13,10 +13,7 @@ export interface AuditInput {
   waitMs: number | null
 }
 
-export const auditCommand = async (
-  context: Context,
-  { plane, waitMs }: AuditInput,
-): Promise<void> => {
+export async function auditCommand(context: Context, { plane, waitMs }: AuditInput): Promise<void> {
   const { config, env, environment, programs, progress, scratch, clock, signal, output } = context
   if (config.audit === undefined) {
     throw refused({
@@ -47,19 +44,22 @@ export const auditCommand = async (
   })
 }
 
-const rulesOf = ({ violations }: Audit): string =>
-  violations
-    .slice(0, 3)
-    .map(({ rule }) => rule)
-    .concat(violations.length > 3 ? [`and ${violations.length - 3} more`] : [])
-    .join('; ') || 'the script says so, and names no rule'
+function rulesOf({ violations }: Audit): string {
+  return (
+    violations
+      .slice(0, 3)
+      .map(({ rule }) => rule)
+      .concat(violations.length > 3 ? [`and ${violations.length - 3} more`] : [])
+      .join('; ') || 'the script says so, and names no rule'
+  )
+}
 
 const shownIds = 10
 const shownEpochs = 3
 /** Of 80 columns, beside the names. */
 const sumsWidth = 70
 
-export const auditText = (sum: Audit, { env, plane }: { env: string; plane: Plane }): string => {
+export function auditText(sum: Audit, { env, plane }: { env: string; plane: Plane }): string {
   const { orders, captures, refunds, notifications, stock } = sum
   const { outbox, queued, parked, duplicatesRefused } = sum
   const verdict = sum.balanced ? chalk.green('balanced') : chalk.red('NOT BALANCED')
@@ -81,7 +81,7 @@ export const auditText = (sum: Audit, { env, plane }: { env: string; plane: Plan
 }
 
 /** In as many lines as it takes. What a script adds that is no number is shown only with --json. */
-const rows = (name: string, sums: Record<string, unknown>): string[][] => {
+function rows(name: string, sums: Record<string, unknown>): string[][] {
   const lines: string[] = []
   for (const [what, value] of Object.entries(sums)) {
     if (typeof value !== 'number') continue
@@ -93,7 +93,7 @@ const rows = (name: string, sums: Record<string, unknown>): string[][] => {
 }
 
 /** The latest of each service; the first ones are history. */
-const epochTable = ({ byEpoch }: Audit): string => {
+function epochTable({ byEpoch }: Audit): string {
   const services = [...new Set(byEpoch.map(({ service }) => service))]
   const rows = services.flatMap((service) => {
     const all = byEpoch
@@ -111,7 +111,7 @@ const epochTable = ({ byEpoch }: Audit): string => {
   return table([['SERVICE', 'EPOCH', 'SLOT', 'EVENTS HANDLED'], ...rows])
 }
 
-const violationText = ({ rule, orders, count }: Audit['violations'][number]): string => {
+function violationText({ rule, orders, count }: Audit['violations'][number]): string {
   const shown = orders.slice(0, shownIds)
   const more = (count ?? orders.length) - shown.length
   const lines: string[] = []

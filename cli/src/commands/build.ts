@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import { type Built, build } from '../release/build.ts'
 import { describeImages } from '../release/images.ts'
 
-export const buildImages = async (context: Context): Promise<Built[]> => {
+export async function buildImages(context: Context): Promise<Built[]> {
   const { config, source, registry, programs, progress, services } = context
   const images = await describeImages(source, config, await context.registryAddress(), services)
   return build({ builder: await context.builder(), registry, programs, progress }, config, images)
@@ -11,7 +11,7 @@ export const buildImages = async (context: Context): Promise<Built[]> => {
 
 const found = { built: 'built', engine: 'built before', registry: 'in the registry' }
 
-export const buildCommand = async (context: Context): Promise<void> => {
+export async function buildCommand(context: Context): Promise<void> {
   const built = await buildImages(context)
   if (context.json) {
     return context.output.json({

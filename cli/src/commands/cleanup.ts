@@ -6,7 +6,7 @@ import { cleanup } from '../release/cleanup.ts'
 import { withLock } from '../release/lock.ts'
 import { planCleanup } from '../release/plan.ts'
 
-export const cleanupCommand = async (context: Context): Promise<void> => {
+export async function cleanupCommand(context: Context): Promise<void> {
   const { chosen, env, output, progress, signal } = context
   const cluster = await context.cluster()
   const removed = await withLock(cluster, 'cleanup', signal, async () => {

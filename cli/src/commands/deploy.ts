@@ -15,11 +15,11 @@ export interface DeployInput {
 }
 
 /** Under the lock, which the caller holds. */
-export const deploySlots = async (
+export async function deploySlots(
   context: Context,
   { color, timeoutMs }: DeployInput,
   signal: AbortSignal,
-): Promise<Deployed[]> => {
+): Promise<Deployed[]> {
   const { config, env, environment, services, source, registry, progress } = context
   const [cluster, helm, broker, address] = await Promise.all([
     context.cluster(),
@@ -39,7 +39,7 @@ export const deploySlots = async (
   return deploy({ cluster, helm, progress, signal }, state, plan, desired.recipes, { timeoutMs })
 }
 
-export const deployCommand = async (context: Context, input: DeployInput): Promise<void> => {
+export async function deployCommand(context: Context, input: DeployInput): Promise<void> {
   const { env, output, services, signal } = context
   const cluster = await context.cluster()
   await cluster.ensureNamespace()
@@ -68,8 +68,8 @@ const outcomes: Record<Deployed['action'], string> = {
   upgrade: 'ready',
 }
 
-export const deployTable = (deployed: readonly Deployed[]): string =>
-  table([
+export function deployTable(deployed: readonly Deployed[]): string {
+  return table([
     ['SERVICE', 'SLOT', 'VERSION', 'REVISION', 'STANDBY', 'TOOK'],
     ...deployed.map(({ service, color, version, revision, action, tookMs }) => [
       service,
@@ -80,3 +80,4 @@ export const deployTable = (deployed: readonly Deployed[]): string =>
       action === 'upgrade' ? `${(tookMs / 1000).toFixed(1)} s` : '-',
     ]),
   ])
+}

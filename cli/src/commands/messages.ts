@@ -12,7 +12,7 @@ import {
   type Wish,
 } from '../release/messages.ts'
 
-export const listCommand = async (context: Context): Promise<void> => {
+export async function listCommand(context: Context): Promise<void> {
   const { chosen, clock, env, json, output, progress, signal } = context
   const cluster = await context.cluster()
   const found = await listMessages({ cluster, signal }, await cluster.read(), chosen)
@@ -25,13 +25,14 @@ export const listCommand = async (context: Context): Promise<void> => {
 }
 
 /** The services of which not all messages came. */
-const full = (messages: readonly StuckMessage[]): string[] =>
-  [...new Set(messages.map(({ service }) => service))].filter(
+function full(messages: readonly StuckMessage[]): string[] {
+  return [...new Set(messages.map(({ service }) => service))].filter(
     (name) => messages.filter(({ service }) => service === name).length >= listLimit,
   )
+}
 
 /** Two lines for each: an id and a reason do not go into one. */
-export const listText = (messages: readonly StuckMessage[], now: Date, width: number): string => {
+export function listText(messages: readonly StuckMessage[], now: Date, width: number): string {
   const rows = messages.map(({ id, service, state, attempts, firstFailedAt }) => [
     id,
     service,
@@ -49,19 +50,21 @@ export const listText = (messages: readonly StuckMessage[], now: Date, width: nu
   return [heading, ...lines.flatMap((line, index) => [line, whys[index] ?? ''])].join('\n')
 }
 
-const oneLine = (reason: string | null): string => (reason ?? '').replaceAll(/\s+/g, ' ').trim()
+function oneLine(reason: string | null): string {
+  return (reason ?? '').replaceAll(/\s+/g, ' ').trim()
+}
 
-const age = (ms: number): string => {
+function age(ms: number): string {
   const minutes = Math.max(0, Math.floor(ms / 60_000))
   if (minutes < 1) return '< 1 min'
   if (minutes < 120) return `${minutes} min`
   return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} d`
 }
 
-export const showCommand = async (
+export async function showCommand(
   context: Context,
   { id, reveal }: { id: string; reveal: boolean },
-): Promise<void> => {
+): Promise<void> {
   const { chosen, env, json, output, signal } = context
   const cluster = await context.cluster()
   const found = await findMessages({ cluster, signal }, await cluster.read(), chosen, id)
@@ -72,7 +75,7 @@ export const showCommand = async (
   output.print(messages.map(showText).join('\n\n'))
 }
 
-const showText = ({ event, ...message }: StuckMessage & { event?: unknown }): string => {
+function showText({ event, ...message }: StuckMessage & { event?: unknown }): string {
   const { id, service, type, state, attempts, reason, firstFailedAt, lastFailedAt } = message
   const fields = table([
     ['id', id],
@@ -85,10 +88,10 @@ const showText = ({ event, ...message }: StuckMessage & { event?: unknown }): st
   return `${fields}\n\n${typeof event === 'string' ? event : JSON.stringify(event, null, 2)}`
 }
 
-export const wishCommand = async (
+export async function wishCommand(
   context: Context,
   { wish, ids }: { wish: Wish; ids: readonly string[] | null },
-): Promise<void> => {
+): Promise<void> {
   const { chosen, env, json, output, signal } = context
   const cluster = await context.cluster()
   const results = await carryOutWish({ cluster, signal }, await cluster.read(), chosen, wish, ids)

@@ -12,10 +12,10 @@ const actions: Record<DeployStep['action'], string> = {
   upgrade: 'deploy',
 }
 
-export const planCommand = async (
+export async function planCommand(
   context: Context,
   { color }: { color: Color | null },
-): Promise<void> => {
+): Promise<void> {
   const { config, env, services, source, registry, output } = context
   const [cluster, address] = await Promise.all([context.cluster(), context.registryAddress()])
   const [desired, state, unfinished] = await Promise.all([

@@ -20,13 +20,13 @@ interface Flags {
   json?: true
 }
 
-const wholeNumber = (value: string): number => {
+function wholeNumber(value: string): number {
   if (!/^\d+$/.test(value)) throw new InvalidArgumentError('Expected a whole number.')
   return Number(value)
 }
 
 /** What `status` shows to people. */
-export const describeStatus = (status: PlatformStatus): string => {
+export function describeStatus(status: PlatformStatus): string {
   const lines = status.components.map(
     ({ name, pid }) => `  ${name.padEnd(24)} ${pid === null ? 'stopped' : `running, pid ${pid}`}`,
   )
@@ -43,8 +43,9 @@ export const describeStatus = (status: PlatformStatus): string => {
   ].join('\n')
 }
 
-const count = (value: Footprint[keyof Footprint]): number =>
-  typeof value === 'number' ? value : value.length
+function count(value: Footprint[keyof Footprint]): number {
+  return typeof value === 'number' ? value : value.length
+}
 
 const labels: Readonly<Record<keyof Footprint, string>> = {
   processes: 'processes',
@@ -57,7 +58,7 @@ const labels: Readonly<Record<keyof Footprint, string>> = {
 }
 
 /** What `down` shows to people: a table of before and after, and what stays on disk. */
-export const describeDown = ({ before, after, kept }: DownReport): string => {
+export function describeDown({ before, after, kept }: DownReport): string {
   const rows = Object.entries(labels).map(([key, label]) => {
     const name = key as keyof Footprint
     return `  ${label.padEnd(26)} ${String(count(before[name])).padStart(6)} ${String(count(after[name])).padStart(6)}`
@@ -72,16 +73,19 @@ export const describeDown = ({ before, after, kept }: DownReport): string => {
 }
 
 // For a shell to evaluate: single quotes keep everything but themselves.
-const quote = (value: string): string => `'${value.replaceAll("'", "'\\''")}'`
+function quote(value: string): string {
+  return `'${value.replaceAll("'", "'\\''")}'`
+}
 
 /** Lines of `export NAME='value'`. */
-export const exportLines = (variables: Readonly<Record<string, string>>): string =>
-  Object.entries(variables)
+export function exportLines(variables: Readonly<Record<string, string>>): string {
+  return Object.entries(variables)
     .map(([name, value]) => `export ${name}=${quote(value)}`)
     .join('\n')
+}
 
 /** Adds the verb `platform` and its own verbs. `makeContext` is called by the one that runs. */
-export const registerPlatform = (program: Command, makeContext: () => PlatformContext): void => {
+export function registerPlatform(program: Command, makeContext: () => PlatformContext): void {
   const group = program
     .command('platform')
     .description('the Kubernetes cluster on this machine: up, status, env, logs, down')

@@ -3,13 +3,13 @@ import type { Context } from '../context.ts'
 import { describeImages } from '../release/images.ts'
 import { type Pushed, push } from '../release/push.ts'
 
-export const pushImages = async (context: Context): Promise<Pushed[]> => {
+export async function pushImages(context: Context): Promise<Pushed[]> {
   const { config, source, registry, progress, services } = context
   const images = await describeImages(source, config, await context.registryAddress(), services)
   return push({ builder: await context.builder(), registry, progress }, images)
 }
 
-export const pushCommand = async (context: Context): Promise<void> => {
+export async function pushCommand(context: Context): Promise<void> {
   const pushed = await pushImages(context)
   if (context.json) {
     return context.output.json({

@@ -13,7 +13,7 @@ export interface ReleaseInput {
   switch: SwitchInput
 }
 
-export const releaseCommand = async (context: Context, input: ReleaseInput): Promise<void> => {
+export async function releaseCommand(context: Context, input: ReleaseInput): Promise<void> {
   await askIfProtected(context, 'release', input.switch.yes)
   await buildImages(context)
   await pushImages(context)
@@ -36,11 +36,11 @@ export const releaseCommand = async (context: Context, input: ReleaseInput): Pro
 }
 
 /** null: what was asked for serves already. */
-const takeLive = async (
+async function takeLive(
   context: Context,
   input: ReleaseInput,
   signal: AbortSignal,
-): Promise<Moved | null> => {
+): Promise<Moved | null> {
   const deployed = await deploySlots(context, input.deploy, signal)
   if (!context.json) context.progress.note(deployTable(deployed))
   const news = deployed.filter(({ action }) => action !== 'live').map(({ service }) => service)

@@ -11,7 +11,7 @@ export interface RollbackInput extends MoveInput {
   to: string | null
 }
 
-export const rollbackCommand = async (context: Context, input: RollbackInput): Promise<void> => {
+export async function rollbackCommand(context: Context, input: RollbackInput): Promise<void> {
   await askIfProtected(context, 'rollback', input.yes)
   const intent = { services: context.chosen, to: input.to }
   const reason = input.reason ?? 'rollback'
@@ -26,7 +26,7 @@ export const rollbackCommand = async (context: Context, input: RollbackInput): P
   if (warning) context.progress.warn(warning)
 }
 
-const warnOfBroker = async (broker: Broker): Promise<string | null> => {
+async function warnOfBroker(broker: Broker): Promise<string | null> {
   try {
     await checkBroker(broker)
     return null

@@ -5,7 +5,7 @@ import { withLock } from '../release/lock.ts'
 import { type Smoked, smoke } from '../release/smoke.ts'
 
 /** Under the lock, which the caller holds. */
-export const smokeSlots = async (context: Context, signal: AbortSignal): Promise<Smoked> => {
+export async function smokeSlots(context: Context, signal: AbortSignal): Promise<Smoked> {
   const { config, chosen, environment, programs, progress, clock } = context
   const [cluster, traffic] = await Promise.all([context.cluster(), context.traffic()])
   const scripts = Object.fromEntries(
@@ -19,7 +19,7 @@ export const smokeSlots = async (context: Context, signal: AbortSignal): Promise
   })
 }
 
-export const smokeCommand = async (context: Context): Promise<void> => {
+export async function smokeCommand(context: Context): Promise<void> {
   const { env, output, services, signal } = context
   const reason = `smoke test of ${services.join(', ')}`
   const smoked = await withLock(await context.cluster(), reason, signal, (signal) =>

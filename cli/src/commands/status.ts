@@ -5,13 +5,13 @@ import { table } from '../output/terminal.ts'
 import { colors } from '../release/state.ts'
 import { readStatus, type ServiceStatus, type SlotStatus, type Status } from '../release/status.ts'
 
-export const statusCommand = async (context: Context): Promise<void> => {
+export async function statusCommand(context: Context): Promise<void> {
   const status = await readStatus(await context.cluster(), context.env, context.chosen)
   if (context.json) context.output.json({ version: 1, ...status })
   else context.output.print(statusText(status))
 }
 
-export const statusText = ({ env, release, operation, lock, services }: Status): string => {
+export function statusText({ env, release, operation, lock, services }: Status): string {
   const lines = [`${env}  ${release ?? 'no release yet'}`]
   if (operation)
     lines.push(`${operation.verb} ${operation.id} ${operation.step}: ${operation.next}`)
@@ -21,7 +21,7 @@ export const statusText = ({ env, release, operation, lock, services }: Status):
   return [...lines, '', table([heading, ...rows])].join('\n')
 }
 
-const slotRows = (name: string, { active, epoch, slots }: ServiceStatus): string[][] => {
+function slotRows(name: string, { active, epoch, slots }: ServiceStatus): string[][] {
   const rows = colors.flatMap((color) => {
     const slot = slots[color]
     return slot ? [slotRow(color, slot, color === active ? { epoch } : null)] : []
@@ -31,16 +31,14 @@ const slotRows = (name: string, { active, epoch, slots }: ServiceStatus): string
 }
 
 /** `live` null: another slot serves. */
-const slotRow = (
-  color: string,
-  slot: SlotStatus,
-  live: { epoch: number | null } | null,
-): string[] => [
-  live ? chalk.green(`● ${color}`) : `  ${color}`,
-  slot.version,
-  slot.revision,
-  `${slot.ready}/${slot.replicas}`,
-  slot.smoked ? 'passed' : '-',
-  // A column of its own would not fit into 80.
-  live?.epoch ? `${slot.consumers} epoch ${live.epoch}` : String(slot.consumers),
-]
+function slotRow(color: string, slot: SlotStatus, live: { epoch: number | null } | null): string[] {
+  return [
+    live ? chalk.green(`● ${color}`) : `  ${color}`,
+    slot.version,
+    slot.revision,
+    `${slot.ready}/${slot.replicas}`,
+    slot.smoked ? 'passed' : '-',
+    // A column of its own would not fit into 80.
+    live?.epoch ? `${slot.consumers} epoch ${live.epoch}` : String(slot.consumers),
+  ]
+}

@@ -21,13 +21,13 @@ export interface SwitchInput extends MoveInput {
 }
 
 /** Under the lock, which the caller holds. `preflight` runs beside what is read, and may refuse. */
-export const carryOutMove = async (
+export async function carryOutMove(
   context: Context,
   planned: (state: EnvironmentState) => MovePlan | Refusal,
   { reason, timeoutMs }: MoveInput,
   signal: AbortSignal,
   preflight: () => Promise<void> = async () => {},
-): Promise<Moved> => {
+): Promise<Moved> {
   const cluster = await context.cluster()
   const [state] = await Promise.all([cluster.read(), preflight()])
   const plan = planned(state)
@@ -38,11 +38,7 @@ export const carryOutMove = async (
 }
 
 /** Before the lock is taken: nobody should wait for somebody's answer. */
-export const askIfProtected = async (
-  context: Context,
-  verb: string,
-  yes: boolean,
-): Promise<void> => {
+export async function askIfProtected(context: Context, verb: string, yes: boolean): Promise<void> {
   const { environment, env, services } = context
   if (!environment.protected || yes) return
   if (process.stdin.isTTY && (await confirm(`${verb} ${services.join(', ')} in ${env}?`))) return
@@ -53,12 +49,12 @@ export const askIfProtected = async (
   })
 }
 
-export const switchSlots = (
+export function switchSlots(
   context: Context,
   input: SwitchInput,
   signal: AbortSignal,
-): Promise<Moved> =>
-  carryOutMove(
+): Promise<Moved> {
+  return carryOutMove(
     context,
     (state) =>
       planSwitch(state, {
@@ -73,8 +69,9 @@ export const switchSlots = (
       if (broker) await checkBroker(broker)
     },
   )
+}
 
-export const switchCommand = async (context: Context, input: SwitchInput): Promise<void> => {
+export async function switchCommand(context: Context, input: SwitchInput): Promise<void> {
   await askIfProtected(context, 'switch', input.yes)
   const reason = input.reason ?? `switch of ${context.services.join(', ')}`
   const moved = await withLock(await context.cluster(), reason, context.signal, (signal) =>
@@ -83,25 +80,27 @@ export const switchCommand = async (context: Context, input: SwitchInput): Promi
   printMove(context, moved)
 }
 
-export const moveDocument = ({
+export function moveDocument({
   release,
   services,
 }: {
   release: string | null
   services: readonly Pick<Proof, 'name' | 'from' | 'to' | 'epoch'>[]
-}): object => ({
-  version: 1,
-  release,
-  services: services.map(({ name, from, to, epoch }) => ({
-    name,
-    from: from?.color ?? null,
-    to: to?.color ?? null,
-    epoch,
-  })),
-  probe: null,
-})
+}): object {
+  return {
+    version: 1,
+    release,
+    services: services.map(({ name, from, to, epoch }) => ({
+      name,
+      from: from?.color ?? null,
+      to: to?.color ?? null,
+      epoch,
+    })),
+    probe: null,
+  }
+}
 
-export const printMove = ({ json, output }: Context, moved: Moved): void => {
+export function printMove({ json, output }: Context, moved: Moved): void {
   if (json) {
     output.json(moveDocument(moved))
     return

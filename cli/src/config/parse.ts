@@ -15,7 +15,7 @@ import { type Config, configSchema } from './schema.ts'
 export const configFile = 'shopctl.yaml'
 
 /** `file` is only for messages. Throws a refusal that lists the mistakes. */
-export const parseConfig = (text: string, file: string): Config => {
+export function parseConfig(text: string, file: string): Config {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines })
   const [broken] = document.errors
@@ -36,8 +36,8 @@ export const parseConfig = (text: string, file: string): Config => {
   throw mistakes(found)
 }
 
-const mistakes = (lines: string[]): ShopctlError =>
-  refused({
+function mistakes(lines: string[]): ShopctlError {
+  return refused({
     code: 'bad-config',
     message: lines.slice(0, 5).join('\n'),
     hint:
@@ -45,10 +45,11 @@ const mistakes = (lines: string[]): ShopctlError =>
         ? `Mend these and ${lines.length - 5} more.`
         : 'Mend it and run the command again.',
   })
+}
 
 type Path = readonly (string | number)[]
 
-const explain = (issue: z.core.$ZodIssue): { path: Path; expected: string }[] => {
+function explain(issue: z.core.$ZodIssue): { path: Path; expected: string }[] {
   const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ path: [...path, key], expected: 'there is no such setting' }))
@@ -64,7 +65,7 @@ const explain = (issue: z.core.$ZodIssue): { path: Path; expected: string }[] =>
 }
 
 /** Where the key of `path` stands, or the nearest thing above it that exists. */
-const offsetOf = (document: Document, path: Path): number => {
+function offsetOf(document: Document, path: Path): number {
   for (let length = path.length; length > 0; length--) {
     const parent = document.getIn(path.slice(0, length - 1), true)
     const last = path[length - 1]
@@ -80,7 +81,7 @@ const offsetOf = (document: Document, path: Path): number => {
   return 0
 }
 
-const nameOf = (kind: string, wanted: string, known: readonly string[]): string => {
+function nameOf(kind: string, wanted: string, known: readonly string[]): string {
   if (known.includes(wanted)) return wanted
   throw refused({
     code: `unknown-${kind}`,
@@ -90,12 +91,12 @@ const nameOf = (kind: string, wanted: string, known: readonly string[]): string 
 }
 
 /** The environment's settings; an unknown name is refused with the ones there are. */
-export const environmentOf = (config: Config, wanted: string): Config['environments'][string] => {
+export function environmentOf(config: Config, wanted: string): Config['environments'][string] {
   const name = nameOf('environment', wanted, Object.keys(config.environments))
   return config.environments[name] as Config['environments'][string]
 }
 
 /** Checks the names given with --service. */
-export const checkServices = (config: Config, wanted: readonly string[]): void => {
+export function checkServices(config: Config, wanted: readonly string[]): void {
   for (const name of wanted) nameOf('service', name, Object.keys(config.services))
 }

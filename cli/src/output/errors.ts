@@ -9,7 +9,7 @@ export interface Told {
   document: object
 }
 
-export const tell = (error: unknown, { verbose }: { verbose: boolean }): Told => {
+export function tell(error: unknown, { verbose }: { verbose: boolean }): Told {
   const expected = error instanceof ShopctlError
   const code = expected ? error.code : 'bug'
   const message = expected
@@ -26,7 +26,8 @@ export const tell = (error: unknown, { verbose }: { verbose: boolean }): Told =>
   }
 }
 
-const stackOf = (error: Error): string =>
-  error.cause instanceof Error
+function stackOf(error: Error): string {
+  return error.cause instanceof Error
     ? `${error.stack}\ncaused by ${stackOf(error.cause)}`
     : (error.stack ?? '')
+}

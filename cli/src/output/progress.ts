@@ -14,16 +14,17 @@ interface Running {
 /** In a pipe a long step would look dead without a sign of life. */
 const signOfLifeMs = 20_000
 
-const seconds = (ms: number): string =>
-  ms < 60_000
+function seconds(ms: number): string {
+  return ms < 60_000
     ? `${(ms / 1000).toFixed(1)} s`
     : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
+}
 
 /** `now` is a clock in milliseconds. */
-export const createProgress = (
+export function createProgress(
   now: () => number,
   stream: NodeJS.WriteStream = process.stderr,
-): Progress => {
+): Progress {
   const running = new Set<Running>()
   // Steps run side by side, and a terminal has one last line: they share one spinner.
   // A terminal without a width, as some recorders have, makes the spinner count lines for ever.

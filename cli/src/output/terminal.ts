@@ -8,13 +8,15 @@ export interface Output {
   json(document: unknown): void
 }
 
-export const createOutput = (stream: NodeJS.WritableStream = process.stdout): Output => ({
-  print: (text) => void stream.write(`${text}\n`),
-  json: (document) => void stream.write(`${JSON.stringify(document)}\n`),
-})
+export function createOutput(stream: NodeJS.WritableStream = process.stdout): Output {
+  return {
+    print: (text) => void stream.write(`${text}\n`),
+    json: (document) => void stream.write(`${JSON.stringify(document)}\n`),
+  }
+}
 
 /** Columns as wide as their widest cell, two blanks between them; the first row is the heading. */
-export const table = (rows: readonly (readonly string[])[]): string => {
+export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = []
   for (const row of rows) {
     row.forEach((cell, column) => {
@@ -31,14 +33,17 @@ export const table = (rows: readonly (readonly string[])[]): string => {
     .join('\n')
 }
 
-const widthOf = (cell: string): number => stripVTControlCharacters(cell).length
+function widthOf(cell: string): number {
+  return stripVTControlCharacters(cell).length
+}
 
 /** No longer than this; what is cut off shows. */
-export const fitted = (text: string, width: number): string =>
-  text.length > width ? `${text.slice(0, width - 1)}…` : text
+export function fitted(text: string, width: number): string {
+  return text.length > width ? `${text.slice(0, width - 1)}…` : text
+}
 
 /** Asks at the terminal; no answer means no. */
-export const confirm = async (question: string): Promise<boolean> => {
+export async function confirm(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   try {
     return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim())

@@ -10,19 +10,24 @@ import { listMounts, type Mount } from './mounts.ts'
 export const cgroupRoot = '/shopctl'
 
 /** Mount points of the hierarchies: one for each controller with cgroup v1, a single one with v2. */
-export const hierarchies = (mounts: readonly Mount[]): string[] =>
-  mounts.filter(({ type }) => type === 'cgroup' || type === 'cgroup2').map(({ target }) => target)
+export function hierarchies(mounts: readonly Mount[]): string[] {
+  return mounts
+    .filter(({ type }) => type === 'cgroup' || type === 'cgroup2')
+    .map(({ target }) => target)
+}
 
 /** Where a controller is: with cgroup v1 in a hierarchy of its own or of a few, with v2 in the only one. */
-export const hierarchyOf = (mounts: readonly Mount[], controller: string): string | undefined =>
-  (
+export function hierarchyOf(mounts: readonly Mount[], controller: string): string | undefined {
+  return (
     mounts.find(({ type, options }) => type === 'cgroup' && options.includes(controller)) ??
     mounts.find(({ type }) => type === 'cgroup2')
   )?.target
+}
 
 /** Daemons are found by the controller `pids`, which both versions have. */
-const trackingRoot = async (): Promise<string> =>
-  hierarchyOf(await listMounts(), 'pids') ?? '/sys/fs/cgroup'
+async function trackingRoot(): Promise<string> {
+  return hierarchyOf(await listMounts(), 'pids') ?? '/sys/fs/cgroup'
+}
 
 /**
  * What a group gets of the processors when all want them: with cgroup v1, as much as so many 1024ths of one process that
@@ -32,7 +37,7 @@ const trackingRoot = async (): Promise<string> =>
 const cpuShares = { '.': 4096 * availableParallelism(), docker: 512 }
 
 /** Creates the cgroups that the kubelet expects to find, with what they get of the processors. */
-export const createCgroups = async (): Promise<void> => {
+export async function createCgroups(): Promise<void> {
   for (const hierarchy of hierarchies(await listMounts())) {
     const root = join(hierarchy, cgroupRoot)
     await mkdir(root, { recursive: true })
@@ -48,14 +53,14 @@ export const createCgroups = async (): Promise<void> => {
 export type Kind = 'daemons' | 'builders'
 
 /** The folder of the cgroup for one kind of processes; a process enters it by its `cgroup.procs`. */
-export const cgroupOf = async (kind: Kind): Promise<string> => {
+export async function cgroupOf(kind: Kind): Promise<string> {
   const folder = join(await trackingRoot(), cgroupRoot, kind)
   await mkdir(folder, { recursive: true })
   return folder
 }
 
 /** From /proc/PID/cgroup, the path below the hierarchy of a controller. */
-export const pathIn = (cgroups: string, controller: string): string => {
+export function pathIn(cgroups: string, controller: string): string {
   const lines = cgroups.split('\n').map((line) => line.split(':'))
   const line =
     lines.find(([, controllers]) => controllers?.split(',').includes(controller)) ??
@@ -64,12 +69,12 @@ export const pathIn = (cgroups: string, controller: string): string => {
 }
 
 /** Runs with this process in a cgroup below `root`, the controller's hierarchy. Afterwards it is back where it was. */
-export const inCgroup = async <T>(
+export async function inCgroup<T>(
   root: string,
   controller: string,
   folder: string,
   run: () => Promise<T>,
-): Promise<T> => {
+): Promise<T> {
   const home = join(root, pathIn(await readFile('/proc/self/cgroup', 'utf8'), controller))
   const enter = (group: string): Promise<void> =>
     writeFile(join(group, 'cgroup.procs'), String(process.pid))
@@ -85,11 +90,12 @@ export const inCgroup = async <T>(
  * Runs with this process among the builders, so that the programs it starts are found even when it is killed and they
  * are not.
  */
-export const asBuilder = async <T>(run: () => Promise<T>): Promise<T> =>
-  inCgroup(await trackingRoot(), 'pids', await cgroupOf('builders'), run)
+export async function asBuilder<T>(run: () => Promise<T>): Promise<T> {
+  return inCgroup(await trackingRoot(), 'pids', await cgroupOf('builders'), run)
+}
 
 /** All our cgroups, the innermost first, which is the order to remove them in. */
-export const listCgroups = async (): Promise<string[]> => {
+export async function listCgroups(): Promise<string[]> {
   const below = async (folder: string): Promise<string[]> => {
     const entries = await readdir(folder, { withFileTypes: true }).catch(() => null)
     if (entries === null) return []
@@ -102,7 +108,7 @@ export const listCgroups = async (): Promise<string[]> => {
 }
 
 /** Every process in one of our cgroups, or only those of one kind; never this process. */
-export const listMembers = async (kind?: Kind): Promise<number[]> => {
+export async function listMembers(kind?: Kind): Promise<number[]> {
   const groups = (await listCgroups()).filter((group) => !kind || group.endsWith(`/${kind}`))
   const lists = await Promise.all(
     groups.map((group) => readFile(join(group, 'cgroup.procs'), 'utf8').catch(() => '')),
@@ -112,7 +118,7 @@ export const listMembers = async (kind?: Kind): Promise<number[]> => {
 }
 
 /** Kills the same, again and again: between the list and the kill, a process may have started another. */
-export const killMembers = async (kind?: Kind): Promise<void> => {
+export async function killMembers(kind?: Kind): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt += 1) {
     const members = await listMembers(kind)
     if (members.length === 0) return
@@ -122,7 +128,7 @@ export const killMembers = async (kind?: Kind): Promise<void> => {
 }
 
 /** Sends a signal to a process that may have ended meanwhile. */
-export const signal = (pid: number, name: NodeJS.Signals): void => {
+export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)
   } catch (error) {
@@ -131,7 +137,7 @@ export const signal = (pid: number, name: NodeJS.Signals): void => {
 }
 
 /** Removes the cgroups; their processes must have been killed. A cgroup is busy until the last has quite ended. */
-export const removeCgroups = async (): Promise<void> => {
+export async function removeCgroups(): Promise<void> {
   for (let attempt = 0; attempt < 40; attempt += 1) {
     const groups = await listCgroups()
     if (groups.length === 0) return

@@ -24,14 +24,12 @@ export interface PodObject {
   }
 }
 
-const isTrue = (
-  conditions: readonly Condition[] | undefined,
-  type: string,
-): Condition | undefined =>
-  conditions?.find((condition) => condition.type === type && condition.status === 'True')
+function isTrue(conditions: readonly Condition[] | undefined, type: string): Condition | undefined {
+  return conditions?.find((condition) => condition.type === type && condition.status === 'True')
+}
 
 /** Ready, and said so by the kubelet that runs now: `since` is when that was started, in seconds since 1970. */
-export const isNodeReady = (object: NodeObject, since: number): boolean => {
+export function isNodeReady(object: NodeObject, since: number): boolean {
   const ready = isTrue(object.status?.conditions, 'Ready')
   return ready !== undefined && Date.parse(ready.lastHeartbeatTime ?? '') / 1000 >= since
 }
@@ -40,8 +38,8 @@ export const isNodeReady = (object: NodeObject, since: number): boolean => {
  * Pods that the API server still calls ready though their containers belong to an earlier life of the platform: the
  * kubelet has not come to them yet.
  */
-export const outdatedPods = (pods: readonly PodObject[], since: number): PodObject[] =>
-  pods.filter(({ status }) => {
+export function outdatedPods(pods: readonly PodObject[], since: number): PodObject[] {
+  return pods.filter(({ status }) => {
     if (status?.phase === 'Succeeded' || status?.phase === 'Failed') return false
     if (!isTrue(status?.conditions, 'Ready')) return false
     const starts = (status?.containerStatuses ?? []).map(
@@ -49,6 +47,7 @@ export const outdatedPods = (pods: readonly PodObject[], since: number): PodObje
     )
     return starts.some((start) => Date.parse(start) / 1000 < since)
   })
+}
 
 export interface Cluster {
   /** Creates or updates the objects that every cluster has: storage class, roles. */
@@ -62,12 +61,12 @@ export interface Cluster {
 const patienceMs = 90_000
 
 /** `now` is a clock in milliseconds. */
-export const createCluster = (deps: {
+export function createCluster(deps: {
   shell: Shell
   layout: Layout
   kubectl: string
   now: () => number
-}): Cluster => {
+}): Cluster {
   const { shell, layout, kubectl, now } = deps
   const common = [
     // The certificate of the last resort: the administrator's own rights are among the objects to apply.

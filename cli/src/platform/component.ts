@@ -25,9 +25,11 @@ export interface Component {
 }
 
 /** The engines look for their shim and for runc on the PATH. */
-export const enginePath = (debian: string): { PATH: string } => ({
-  PATH: `${debian}/usr/bin:${debian}/usr/sbin:/usr/sbin:/usr/bin:/sbin:/bin`,
-})
+export function enginePath(debian: string): { PATH: string } {
+  return {
+    PATH: `${debian}/usr/bin:${debian}/usr/sbin:/usr/sbin:/usr/bin:/sbin:/bin`,
+  }
+}
 
 /** A quick look-up that shows whether a package registry answers, made with the registry's own client. */
 export interface Check {
@@ -35,4 +37,6 @@ export interface Check {
   command: Command
 }
 
-export const json = (document: unknown): string => `${JSON.stringify(document, null, 2)}\n`
+export function json(document: unknown): string {
+  return `${JSON.stringify(document, null, 2)}\n`
+}

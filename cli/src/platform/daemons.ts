@@ -24,26 +24,30 @@ interface Started extends Identity {
 }
 
 /** Field 22 of a /proc/PID/stat line; the name before it may hold spaces and brackets. Null for a zombie. */
-export const startTimeOf = (stat: string): string | null => {
+export function startTimeOf(stat: string): string | null {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return fields[0] === 'Z' || fields[0] === 'X' ? null : (fields[19] ?? null)
 }
 
-const read = (path: string): Promise<string | null> => readFile(path, 'utf8').catch(() => null)
+function read(path: string): Promise<string | null> {
+  return readFile(path, 'utf8').catch(() => null)
+}
 
 /** Who has this process id now, or null. */
-export const identify = async (pid: number): Promise<Identity | null> => {
+export async function identify(pid: number): Promise<Identity | null> {
   const started = startTimeOf((await read(`/proc/${pid}/stat`)) ?? '')
   const boot = (await read('/proc/sys/kernel/random/boot_id'))?.trim() ?? ''
   return started ? { pid, started, boot } : null
 }
 
 /** The same process, and not another that was given its number. */
-export const isSame = (a: Identity, b: Identity | null): boolean =>
-  b !== null && a.pid === b.pid && a.started === b.started && a.boot === b.boot
+export function isSame(a: Identity, b: Identity | null): boolean {
+  return b !== null && a.pid === b.pid && a.started === b.started && a.boot === b.boot
+}
 
-const definitionOf = ({ files, program, args, env }: Component): string =>
-  hashOf([JSON.stringify({ files, program, args, env })])
+function definitionOf({ files, program, args, env }: Component): string {
+  return hashOf([JSON.stringify({ files, program, args, env })])
+}
 
 // Nothing else of the caller's environment: it may hold secrets, and daemons should not differ by who started them.
 const proxySettings = [
@@ -55,7 +59,7 @@ const proxySettings = [
   'no_proxy',
 ]
 
-const environmentOf = (component: Component, layout: Layout): Record<string, string> => {
+function environmentOf(component: Component, layout: Layout): Record<string, string> {
   const inherited = proxySettings.flatMap((name) => {
     const value = process.env[name]
     return value === undefined ? [] : [[name, value] as const]
@@ -74,10 +78,12 @@ export interface Daemons {
   stop(name: string, graceMs: number): Promise<void>
 }
 
-export const logOf = (layout: Layout, name: string): string => join(layout.logs, `${name}.log`)
+export function logOf(layout: Layout, name: string): string {
+  return join(layout.logs, `${name}.log`)
+}
 
 /** `now` is a clock in milliseconds. */
-export const createDaemons = (layout: Layout, now: () => number): Daemons => {
+export function createDaemons(layout: Layout, now: () => number): Daemons {
   const pidFile = (name: string): string => join(layout.pids, `${name}.json`)
 
   const find = async (name: string): Promise<Started | null> => {

@@ -10,14 +10,17 @@ import type { Item } from './store.ts'
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
 /** The first archive of Debian itself among lines of `apt-get indextargets`; security updates are another one. */
-export const mirrorAmong = (targets: string): string | null =>
-  targets
-    .split('\n')
-    .map((uri) => uri.trim().replace(/\/$/, ''))
-    .find((uri) => uri.endsWith('/debian')) ?? null
+export function mirrorAmong(targets: string): string | null {
+  return (
+    targets
+      .split('\n')
+      .map((uri) => uri.trim().replace(/\/$/, ''))
+      .find((uri) => uri.endsWith('/debian')) ?? null
+  )
+}
 
 /** Debian's mirror as the machine's own sources name it. */
-export const debianMirror = async (shell: Shell): Promise<string> => {
+export async function debianMirror(shell: Shell): Promise<string> {
   const args = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages']
   const mirror = mirrorAmong(await shell.check({ program: 'apt-get', args }))
   if (mirror) return mirror
@@ -45,8 +48,8 @@ const engines: Selection = {
 const goToolchain: Selection = { 'golang-1.24-go': 'trixie', 'golang-1.24-src': 'trixie' }
 
 /** apt with lists, cache and sources of its own in `folder`; the machine's stay as they are. */
-export const aptOptions = (folder: string): string[] =>
-  [
+export function aptOptions(folder: string): string[] {
+  return [
     `Dir::Etc::SourceList=${folder}/sources.list`,
     'Dir::Etc::SourceParts=/dev/null',
     'Dir::Etc::Preferences=/dev/null',
@@ -58,43 +61,50 @@ export const aptOptions = (folder: string): string[] =>
     'Acquire::Retries=3',
     'APT::Sandbox::User=root',
   ].flatMap((option) => ['-o', option])
+}
 
-const unpacked = (shell: Shell, name: string, selection: Selection): Item => ({
-  name,
-  inputs: [JSON.stringify(selection)],
-  async build(folder, say) {
-    const apt = `${folder}.apt`
-    await rm(apt, { recursive: true, force: true })
-    await mkdir(join(apt, 'lists/partial'), { recursive: true })
-    await mkdir(join(apt, 'cache/archives/partial'), { recursive: true })
-    const mirror = await debianMirror(shell)
-    const sources = [...new Set(Object.values(selection))].map(
-      (suite) => `deb [signed-by=${keyring}] ${mirror} ${suite} main\n`,
-    )
-    await writeFile(join(apt, 'sources.list'), sources.join(''))
-    say('reading package lists')
-    await shell.check({ program: 'apt-get', args: [...aptOptions(apt), 'update'] })
-    say('downloading')
-    const wanted = Object.entries(selection).map(([program, suite]) => `${program}/${suite}`)
-    await shell.check({
-      program: 'apt-get',
-      args: [...aptOptions(apt), 'download', ...wanted],
-      cwd: apt,
-    })
-    say('unpacking')
-    for (const file of await readdir(apt)) {
-      if (!file.endsWith('.deb')) continue
-      await shell.check({ program: 'dpkg-deb', args: ['--extract', join(apt, file), folder] })
-    }
-    await rm(apt, { recursive: true })
-  },
-})
+function unpacked(shell: Shell, name: string, selection: Selection): Item {
+  return {
+    name,
+    inputs: [JSON.stringify(selection)],
+    async build(folder, say) {
+      const apt = `${folder}.apt`
+      await rm(apt, { recursive: true, force: true })
+      await mkdir(join(apt, 'lists/partial'), { recursive: true })
+      await mkdir(join(apt, 'cache/archives/partial'), { recursive: true })
+      const mirror = await debianMirror(shell)
+      const sources = [...new Set(Object.values(selection))].map(
+        (suite) => `deb [signed-by=${keyring}] ${mirror} ${suite} main\n`,
+      )
+      await writeFile(join(apt, 'sources.list'), sources.join(''))
+      say('reading package lists')
+      await shell.check({ program: 'apt-get', args: [...aptOptions(apt), 'update'] })
+      say('downloading')
+      const wanted = Object.entries(selection).map(([program, suite]) => `${program}/${suite}`)
+      await shell.check({
+        program: 'apt-get',
+        args: [...aptOptions(apt), 'download', ...wanted],
+        cwd: apt,
+      })
+      say('unpacking')
+      for (const file of await readdir(apt)) {
+        if (!file.endsWith('.deb')) continue
+        await shell.check({ program: 'dpkg-deb', args: ['--extract', join(apt, file), folder] })
+      }
+      await rm(apt, { recursive: true })
+    },
+  }
+}
 
 /** containerd, runc, CNI plugins, the Docker engine with its client, the registry. */
-export const enginesItem = (shell: Shell): Item => unpacked(shell, 'debian', engines)
+export function enginesItem(shell: Shell): Item {
+  return unpacked(shell, 'debian', engines)
+}
 
 /** Go, for machines that have none: GOROOT is `usr/lib/go-1.24` in it. */
-export const goItem = (shell: Shell): Item => unpacked(shell, 'go', goToolchain)
+export function goItem(shell: Shell): Item {
+  return unpacked(shell, 'go', goToolchain)
+}
 
 // File that shows that a package is installed → package.
 const hostPackages: Readonly<Record<string, string>> = {
@@ -106,13 +116,14 @@ const hostPackages: Readonly<Record<string, string>> = {
 }
 
 /** Packages that the platform needs and the machine lacks. */
-export const missingPackages = (exists: (path: string) => boolean = existsSync): string[] =>
-  Object.entries(hostPackages)
+export function missingPackages(exists: (path: string) => boolean = existsSync): string[] {
+  return Object.entries(hostPackages)
     .filter(([file]) => !exists(file))
     .map(([, name]) => name)
+}
 
 /** Installs them from the machine's own sources; none of them starts a service. */
-export const installPackages = async (shell: Shell, packages: readonly string[]): Promise<void> => {
+export async function installPackages(shell: Shell, packages: readonly string[]): Promise<void> {
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
   const install = {
     program: 'apt-get',
@@ -134,15 +145,17 @@ export const installPackages = async (shell: Shell, packages: readonly string[])
 }
 
 /** Fetches a small file from `mirror` as apt would, proxies included. `scratch` is a folder to leave it in. */
-export const mirrorCheck = (mirror: string, scratch: string): Check => ({
-  registry: `Debian's mirror ${mirror}`,
-  command: {
-    program: '/usr/lib/apt/apt-helper',
-    args: [
-      '-oAPT::Sandbox::User=root',
-      'download-file',
-      `${mirror}/dists/trixie/InRelease`,
-      join(scratch, 'InRelease'),
-    ],
-  },
-})
+export function mirrorCheck(mirror: string, scratch: string): Check {
+  return {
+    registry: `Debian's mirror ${mirror}`,
+    command: {
+      program: '/usr/lib/apt/apt-helper',
+      args: [
+        '-oAPT::Sandbox::User=root',
+        'download-file',
+        `${mirror}/dists/trixie/InRelease`,
+        join(scratch, 'InRelease'),
+      ],
+    },
+  }
+}

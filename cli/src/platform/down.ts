@@ -20,13 +20,13 @@ export interface DownReport {
 
 const graceMs = 15_000
 
-const runningNames = async ({ daemons }: Deps, machine: Machine): Promise<string[]> => {
+async function runningNames({ daemons }: Deps, machine: Machine): Promise<string[]> {
   const names = allComponents(machine).map(({ name }) => name)
   const pids = await Promise.all(names.map((name) => daemons.pidOf(name)))
   return names.filter((_, index) => pids[index] !== null)
 }
 
-export const takeDown = async (deps: Deps, items: Items, purge: boolean): Promise<DownReport> => {
+export async function takeDown(deps: Deps, items: Items, purge: boolean): Promise<DownReport> {
   const { shell, layout, progress, daemons } = deps
   const machine = machineOf(layout, items)
   const before = await footprint(shell, layout)
@@ -54,7 +54,8 @@ export const takeDown = async (deps: Deps, items: Items, purge: boolean): Promis
   return { version: 1, stopped, before, after, kept: kept(deps, purge) }
 }
 
-const kept = ({ layout }: Deps, purge: boolean): string[] =>
-  purge
+function kept({ layout }: Deps, purge: boolean): string[] {
+  return purge
     ? ['Debian packages that were installed: iptables, mmdebstrap, unzip and what they need']
     : [`${layout.home}: the cluster, its volumes and images`, `${layout.store}: what was built`]
+}

@@ -31,9 +31,11 @@ interface Earlier {
   absent: string[]
 }
 
-const record = (layout: Layout): string => join(layout.home, 'earlier.json')
+function record(layout: Layout): string {
+  return join(layout.home, 'earlier.json')
+}
 
-const look = async (): Promise<Earlier> => {
+async function look(): Promise<Earlier> {
   const values: Record<string, string> = {}
   for (const name of Object.keys(settings)) {
     const value = await readFile(`/proc/sys/${name}`, 'utf8').catch(() => null)
@@ -43,7 +45,7 @@ const look = async (): Promise<Earlier> => {
 }
 
 /** Writes down what is there, and changes the kernel's settings. After a crash the first record stays. */
-export const adjustMachine = async (layout: Layout): Promise<void> => {
+export async function adjustMachine(layout: Layout): Promise<void> {
   const earlier = await look()
   await writeFile(record(layout), JSON.stringify(earlier), { flag: 'wx' }).catch(() => {})
   for (const name of Object.keys(earlier.settings)) {
@@ -52,7 +54,7 @@ export const adjustMachine = async (layout: Layout): Promise<void> => {
 }
 
 /** Puts the kernel's settings back, and removes the folders that the programs made. */
-export const restoreMachine = async (layout: Layout): Promise<void> => {
+export async function restoreMachine(layout: Layout): Promise<void> {
   const text = await readFile(record(layout), 'utf8').catch(() => null)
   if (text === null) return
   const earlier: Earlier = JSON.parse(text)

@@ -26,7 +26,9 @@ export interface BaseImage {
 }
 
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-const without = (pattern: string): string => `--dpkgopt=path-exclude=${pattern}`
+function without(pattern: string): string {
+  return `--dpkgopt=path-exclude=${pattern}`
+}
 
 export const baseImages: readonly BaseImage[] = [
   {
@@ -66,42 +68,46 @@ export const baseImages: readonly BaseImage[] = [
   },
 ]
 
-const userHook = ({ name, id, home, shell }: BaseImage['user']): string =>
-  [
+function userHook({ name, id, home, shell }: BaseImage['user']): string {
+  return [
     `echo "${name}:x:${id}:" >> "$1/etc/group"`,
     `echo "${name}:x:${id}:${id}:${name}:${home}:${shell}" >> "$1/etc/passwd"`,
   ].join('; ')
+}
 
 /** Arguments of mmdebstrap. */
-export const bootstrapArguments = (
+export function bootstrapArguments(
   image: BaseImage,
   nodeFolder: string,
   output: string,
   mirror: string,
-): string[] => [
-  '--mode=root',
-  '--variant=minbase',
-  '--quiet',
-  '--aptopt=Apt::Install-Recommends "false"',
-  ...['man', 'locale', 'info'].map((kind) => without(`/usr/share/${kind}/*`)),
-  // Licences stay, as in Debian's own images.
-  without('/usr/share/doc/*'),
-  '--dpkgopt=path-include=/usr/share/doc/*/copyright',
-  `--include=${image.packages.join(',')}`,
-  `--essential-hook=${userHook(image.user)}`,
-  ...(image.node ? [`--customize-hook=copy-in ${nodeFolder}/bin/node /usr/local/bin`] : []),
-  ...image.options,
-  image.suite,
-  output,
-  mirror,
-]
+): string[] {
+  return [
+    '--mode=root',
+    '--variant=minbase',
+    '--quiet',
+    '--aptopt=Apt::Install-Recommends "false"',
+    ...['man', 'locale', 'info'].map((kind) => without(`/usr/share/${kind}/*`)),
+    // Licences stay, as in Debian's own images.
+    without('/usr/share/doc/*'),
+    '--dpkgopt=path-include=/usr/share/doc/*/copyright',
+    `--include=${image.packages.join(',')}`,
+    `--essential-hook=${userHook(image.user)}`,
+    ...(image.node ? [`--customize-hook=copy-in ${nodeFolder}/bin/node /usr/local/bin`] : []),
+    ...image.options,
+    image.suite,
+    output,
+    mirror,
+  ]
+}
 
-const fingerprint = (image: BaseImage): string =>
-  hashOf([JSON.stringify(image), ...bootstrapArguments(image, '', '', '')])
+function fingerprint(image: BaseImage): string {
+  return hashOf([JSON.stringify(image), ...bootstrapArguments(image, '', '', '')])
+}
 
 // Read from the registry's folder: the answer is wanted before the registry runs.
-const tagExists = (layout: Layout, repository: string, tag: string): boolean =>
-  existsSync(
+function tagExists(layout: Layout, repository: string, tag: string): boolean {
+  return existsSync(
     join(
       layout.home,
       'registry/docker/registry/v2/repositories',
@@ -111,9 +117,13 @@ const tagExists = (layout: Layout, repository: string, tag: string): boolean =>
       'current/link',
     ),
   )
+}
 
-export const missingImages = (layout: Layout): BaseImage[] =>
-  baseImages.filter((image) => !tagExists(layout, image.repository, `made-${fingerprint(image)}`))
+export function missingImages(layout: Layout): BaseImage[] {
+  return baseImages.filter(
+    (image) => !tagExists(layout, image.repository, `made-${fingerprint(image)}`),
+  )
+}
 
 export interface ImageTools {
   shell: Shell
@@ -121,12 +131,12 @@ export interface ImageTools {
   docker: string
 }
 
-const importAndPush = async (
+async function importAndPush(
   { shell, layout, docker }: ImageTools,
   archive: string,
   changes: readonly string[],
   names: readonly string[],
-): Promise<void> => {
+): Promise<void> {
   const run = (...args: string[]): Promise<string> =>
     shell.check({
       program: docker,
@@ -143,7 +153,7 @@ const importAndPush = async (
 }
 
 /** Bootstraps one base image and pushes it: the tag that says what it is made of goes last, as the mark of completion. */
-export const makeImage = async (tools: ImageTools, image: BaseImage): Promise<void> => {
+export async function makeImage(tools: ImageTools, image: BaseImage): Promise<void> {
   const { shell, layout } = tools
   const folder = join(layout.temporary, image.repository)
   await mkdir(folder, { recursive: true })
@@ -166,7 +176,7 @@ export const makeImage = async (tools: ImageTools, image: BaseImage): Promise<vo
 }
 
 /** Makes sure that the registry has the image that every pod's namespaces are held open by. */
-export const makePauseImage = async (tools: ImageTools, program: string): Promise<void> => {
+export async function makePauseImage(tools: ImageTools, program: string): Promise<void> {
   const [repository = '', tag = ''] = pauseImage.replace('registry.k8s.io/', '').split(':')
   const version = hashOf([await readFile(program, 'latin1')])
   if (tagExists(tools.layout, repository, `made-${version}`)) return

@@ -8,8 +8,8 @@ const programs = ['iptables', 'ip6tables'] as const
 const ours = /^(KUBE-|CNI-|SHOPCTL-)/
 
 /** The script for `iptables-restore --noflush` that lets pods and build containers talk, and reach the outside. */
-export const rulesScript = (): string =>
-  [
+export function rulesScript(): string {
+  return [
     '*filter',
     ':SHOPCTL-FORWARD - [0:0]',
     `-A SHOPCTL-FORWARD -s ${network.all} -j ACCEPT`,
@@ -22,13 +22,14 @@ export const rulesScript = (): string =>
     'COMMIT',
     '',
   ].join('\n')
+}
 
 const jumps = [
   { table: 'filter', rule: ['FORWARD', '-j', 'SHOPCTL-FORWARD'] },
   { table: 'nat', rule: ['POSTROUTING', '-j', 'SHOPCTL-POSTROUTING'] },
 ] as const
 
-export const addRules = async (shell: Shell): Promise<void> => {
+export async function addRules(shell: Shell): Promise<void> {
   await shell.check({
     program: 'iptables-restore',
     args: ['--noflush', '-w'],
@@ -45,12 +46,15 @@ export const addRules = async (shell: Shell): Promise<void> => {
 }
 
 /** How many chains and rules of ours a dump of `iptables-save` holds. */
-export const countRules = (dump: string): number =>
-  dump.split('\n').filter((line) => isOurChain(line) || isOurRule(line)).length
+export function countRules(dump: string): number {
+  return dump.split('\n').filter((line) => isOurChain(line) || isOurRule(line)).length
+}
 
-const isOurChain = (line: string): boolean => line.startsWith(':') && ours.test(line.slice(1))
+function isOurChain(line: string): boolean {
+  return line.startsWith(':') && ours.test(line.slice(1))
+}
 
-const isOurRule = (line: string): boolean => {
+function isOurRule(line: string): boolean {
   const words = line.split(' ')
   if (words[0] !== '-A') return false
   const target = words[words.findIndex((word) => word === '-j' || word === '-g') + 1] ?? ''
@@ -61,7 +65,7 @@ const isOurRule = (line: string): boolean => {
  * From a dump of `iptables-save`, the script for `iptables-restore --noflush` that removes our chains and the rules
  * of other chains that jump to them. Empty when there is nothing to remove.
  */
-export const removalScript = (dump: string): string => {
+export function removalScript(dump: string): string {
   const script: string[] = []
   for (const table of dump.split(/^(?=\*)/m).filter((part) => part.startsWith('*'))) {
     const lines = table.split('\n')
@@ -80,7 +84,7 @@ export const removalScript = (dump: string): string => {
   return script.length === 0 ? '' : `${script.join('\n')}\n`
 }
 
-const save = async (shell: Shell, program: string): Promise<string> => {
+async function save(shell: Shell, program: string): Promise<string> {
   const { exitCode, stdout } = await shell
     .run({ program: `${program}-save`, args: [] })
     .catch(() => missing)
@@ -89,12 +93,12 @@ const save = async (shell: Shell, program: string): Promise<string> => {
 const missing = { exitCode: 127, stdout: '' }
 
 /** Chains and rules of ours in the kernel, IPv4 and IPv6. */
-export const countOurRules = async (shell: Shell): Promise<number> => {
+export async function countOurRules(shell: Shell): Promise<number> {
   const dumps = await Promise.all(programs.map((program) => save(shell, program)))
   return dumps.reduce((sum, dump) => sum + countRules(dump), 0)
 }
 
-export const removeRules = async (shell: Shell): Promise<void> => {
+export async function removeRules(shell: Shell): Promise<void> {
   for (const program of programs) {
     const script = removalScript(await save(shell, program))
     if (script === '') continue

@@ -10,7 +10,7 @@ import { contentsOf, type Item, store } from './store.ts'
 const oldestGo = [1, 24] as const
 
 /** Whether `go version go1.26.8 linux/amd64` or `go1.24` can build it. */
-export const isNewEnough = (version: string): boolean => {
+export function isNewEnough(version: string): boolean {
   const [, major = '0', minor = '0'] = /go(\d+)\.(\d+)/.exec(version) ?? []
   return (
     Number(major) > oldestGo[0] || (Number(major) === oldestGo[0] && Number(minor) >= oldestGo[1])
@@ -18,7 +18,7 @@ export const isNewEnough = (version: string): boolean => {
 }
 
 /** A Go of this machine that is new enough, or null. */
-export const findGo = async (shell: Shell): Promise<string | null> => {
+export async function findGo(shell: Shell): Promise<string | null> {
   for (const go of ['go', '/usr/local/go/bin/go']) {
     const found = await shell.run({ program: go, args: ['version'] }).catch(() => null)
     if (found?.exitCode === 0 && isNewEnough(found.stdout)) return go
@@ -26,7 +26,7 @@ export const findGo = async (shell: Shell): Promise<string | null> => {
   return null
 }
 
-const linkerFlags = (): string => {
+function linkerFlags(): string {
   const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(kubernetesVersion) ?? []
   const values = {
     'k8s.io/component-base/version.gitVersion': kubernetesVersion,
@@ -41,37 +41,42 @@ const linkerFlags = (): string => {
 }
 
 /** Arguments of `go`: `-v` names each package when it is compiled, which is all the progress there is. */
-export const buildArguments = (output: string, source: string): string[] => [
-  'build',
-  '-v',
-  '-trimpath',
-  '-buildvcs=false',
-  // Nobody debugs it here, and the compiler saves an eighth of its time.
-  '-gcflags=all=-dwarf=false',
-  `-ldflags=${linkerFlags()}`,
-  `-o=${output}`,
-  source,
-]
+export function buildArguments(output: string, source: string): string[] {
+  return [
+    'build',
+    '-v',
+    '-trimpath',
+    '-buildvcs=false',
+    // Nobody debugs it here, and the compiler saves an eighth of its time.
+    '-gcflags=all=-dwarf=false',
+    `-ldflags=${linkerFlags()}`,
+    `-o=${output}`,
+    source,
+  ]
+}
 
 // Caches of our own: `down --purge` removes them, and the user's stay as they are; proxies are the user's.
-const goEnvironment = (layout: Layout): Record<string, string> => ({
-  CGO_ENABLED: '0',
-  GOFLAGS: '',
-  GOWORK: 'off',
-  GOTOOLCHAIN: 'local',
-  GOENV:
-    process.env.GOENV ?? join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'go/env'),
-  GOPATH: join(layout.cache, 'go'),
-  GOCACHE: join(layout.cache, 'go/build'),
-  GOTMPDIR: layout.temporary,
-  // Go counts its runs there.
-  XDG_CONFIG_HOME: join(layout.temporary, 'config'),
-})
+function goEnvironment(layout: Layout): Record<string, string> {
+  return {
+    CGO_ENABLED: '0',
+    GOFLAGS: '',
+    GOWORK: 'off',
+    GOTOOLCHAIN: 'local',
+    GOENV:
+      process.env.GOENV ??
+      join(process.env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'go/env'),
+    GOPATH: join(layout.cache, 'go'),
+    GOCACHE: join(layout.cache, 'go/build'),
+    GOTMPDIR: layout.temporary,
+    // Go counts its runs there.
+    XDG_CONFIG_HOME: join(layout.temporary, 'config'),
+  }
+}
 
 /** How many packages a build from nothing compiles, for the share that is shown. */
 const packages = 2_800
 
-export const kubernetesItem = async (shell: Shell, layout: Layout): Promise<Item> => {
+export async function kubernetesItem(shell: Shell, layout: Layout): Promise<Item> {
   const source = join(embeddedFolder(), 'kubernetes')
   return {
     name: 'kubernetes',
@@ -99,17 +104,23 @@ export const kubernetesItem = async (shell: Shell, layout: Layout): Promise<Item
 }
 
 /** The cluster's program in the item's folder; its first argument says which part it becomes. */
-export const kubernetesProgram = (folder: string): string => join(folder, 'kubernetes')
+export function kubernetesProgram(folder: string): string {
+  return join(folder, 'kubernetes')
+}
 
-export const pauseProgram = (folder: string): string => join(folder, 'pause')
+export function pauseProgram(folder: string): string {
+  return join(folder, 'pause')
+}
 
 /** Asks the proxies that Go is configured for. */
-export const goCheck = (go: string, scratch: string): Check => ({
-  registry: 'the Go module proxy',
-  command: {
-    program: go,
-    args: ['list', '-m', `k8s.io/kubernetes@${kubernetesVersion}`],
-    cwd: scratch,
-    env: { GOFLAGS: '-modcacherw', GOWORK: 'off', GOTOOLCHAIN: 'local', GOMODCACHE: scratch },
-  },
-})
+export function goCheck(go: string, scratch: string): Check {
+  return {
+    registry: 'the Go module proxy',
+    command: {
+      program: go,
+      args: ['list', '-m', `k8s.io/kubernetes@${kubernetesVersion}`],
+      cwd: scratch,
+      env: { GOFLAGS: '-modcacherw', GOWORK: 'off', GOTOOLCHAIN: 'local', GOMODCACHE: scratch },
+    },
+  }
+}

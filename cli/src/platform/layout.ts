@@ -44,7 +44,7 @@ export interface Layout {
 }
 
 /** `cache` is shopctl's folder below the user's cache directory. */
-export const layoutOf = (cache: string): Layout => {
+export function layoutOf(cache: string): Layout {
   const home = join(cache, 'platform')
   const run = '/run/shopctl'
   return {
@@ -67,7 +67,7 @@ export const layoutOf = (cache: string): Layout => {
 }
 
 /** The folder `embedded`, which lies beside `src` in the repository and beside the bundle in the package. */
-export const embeddedFolder = (): string => {
+export function embeddedFolder(): string {
   for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
     const candidate = join(folder, 'embedded')
     if (existsSync(join(candidate, 'kubernetes/go.mod'))) return candidate

@@ -20,47 +20,55 @@ export interface Footprint {
   cgroups: number
 }
 
-const lines = (text: string): string[] =>
-  text
+function lines(text: string): string[] {
+  return text
     .split('\n')
     .map((line) => line.trim())
     .filter(Boolean)
+}
 
 /** Addresses and routes of ours among `ip -oneline address` and `ip route`. */
-export const ours = (listing: string): string[] => {
+export function ours(listing: string): string[] {
   const prefix = network.all.split('.').slice(0, 2).join('.')
   return lines(listing).filter(
     (line) => line.includes(` ${prefix}.`) || line.startsWith(`${prefix}.`),
   )
 }
 
-export const footprint = async (shell: Shell, layout: Layout): Promise<Footprint> => ({
-  processes: (await listMembers()).length,
-  mounts: mountsBelow(await listMounts(), mountFolders(layout)).length,
-  interfaces: await listOwnLinks(shell),
-  addresses: ours(await shell.check({ program: 'ip', args: ['-oneline', 'address'] })),
-  routes: ours(await shell.check({ program: 'ip', args: ['route'] })),
-  packetFilter: await countOurRules(shell),
-  cgroups: (await listCgroups()).length,
-})
+export async function footprint(shell: Shell, layout: Layout): Promise<Footprint> {
+  return {
+    processes: (await listMembers()).length,
+    mounts: mountsBelow(await listMounts(), mountFolders(layout)).length,
+    interfaces: await listOwnLinks(shell),
+    addresses: ours(await shell.check({ program: 'ip', args: ['-oneline', 'address'] })),
+    routes: ours(await shell.check({ program: 'ip', args: ['route'] })),
+    packetFilter: await countOurRules(shell),
+    cgroups: (await listCgroups()).length,
+  }
+}
 
-const ownerFile = (layout: Layout): string => join(layout.run, 'owner')
+function ownerFile(layout: Layout): string {
+  return join(layout.run, 'owner')
+}
 
 /** Marks the machine's one platform as that of this cache directory. */
-export const claimMachine = (layout: Layout): Promise<void> =>
-  writeFile(ownerFile(layout), layout.cache)
+export function claimMachine(layout: Layout): Promise<void> {
+  return writeFile(ownerFile(layout), layout.cache)
+}
 
 /** The cache directory of a platform that runs here and is not this one, or null. */
-export const otherPlatform = async (layout: Layout): Promise<string | null> => {
+export async function otherPlatform(layout: Layout): Promise<string | null> {
   const owner = await readFile(ownerFile(layout), 'utf8').catch(() => null)
   if (owner === null || owner === layout.cache) return null
   return (await listMembers()).length > 0 ? owner : null
 }
 
-const mountFolders = (layout: Layout): string[] => [layout.run, layout.home]
+function mountFolders(layout: Layout): string[] {
+  return [layout.run, layout.home]
+}
 
 /** Ends every process of the platform and removes all that a footprint counts. Data and logs stay. */
-export const clearLeftovers = async (shell: Shell, layout: Layout): Promise<void> => {
+export async function clearLeftovers(shell: Shell, layout: Layout): Promise<void> {
   await killMembers()
   await unmountBelow(shell, mountFolders(layout))
   await tearDownNetwork(shell)

@@ -5,15 +5,16 @@ import { refused } from '../errors.ts'
 import { type Identity, identify, isSame } from './daemons.ts'
 import type { Layout } from './layout.ts'
 
-const busy = (who: string): Error =>
-  refused({
+function busy(who: string): Error {
+  return refused({
     code: 'platform-busy',
     message: `Another shopctl (${who}) is starting or stopping the platform.`,
     hint: 'Wait until it has ended, then run it again.',
   })
+}
 
 /** Runs alone, or throws `refused`. A lock whose holder has died, or from before a reboot, is taken over. */
-export const alone = async <T>(layout: Layout, run: () => Promise<T>): Promise<T> => {
+export async function alone<T>(layout: Layout, run: () => Promise<T>): Promise<T> {
   const file = join(layout.home, 'lock.json')
   await mkdir(dirname(file), { recursive: true })
   const take = async (): Promise<boolean> => {

@@ -11,14 +11,15 @@ export interface Mount {
 }
 
 // The kernel writes blanks, tabs, newlines and backslashes of a path as octal numbers.
-const unescapePath = (path: string): string =>
-  path.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+function unescapePath(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, octal: string) =>
     String.fromCharCode(Number.parseInt(octal, 8)),
   )
+}
 
 /** Parses /proc/PID/mountinfo, in the order of mounting. */
-export const parseMountinfo = (text: string): Mount[] =>
-  text
+export function parseMountinfo(text: string): Mount[] {
+  return text
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
@@ -26,21 +27,24 @@ export const parseMountinfo = (text: string): Mount[] =>
       const [type = '', , options = ''] = filesystem.split(' ')
       return { target: unescapePath(place.split(' ')[4] ?? ''), type, options: options.split(',') }
     })
+}
 
-export const listMounts = async (): Promise<Mount[]> =>
-  parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'))
+export async function listMounts(): Promise<Mount[]> {
+  return parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'))
+}
 
 /** Mount points at or below one of the folders, the latest first, which is the order to unmount in. */
-export const mountsBelow = (mounts: readonly Mount[], folders: readonly string[]): string[] =>
-  mounts
+export function mountsBelow(mounts: readonly Mount[], folders: readonly string[]): string[] {
+  return mounts
     .map((mount) => mount.target)
     .filter((target) =>
       folders.some((folder) => target === folder || target.startsWith(`${folder}/`)),
     )
     .reverse()
+}
 
 /** Unmounts everything at or below the folders. */
-export const unmountBelow = async (shell: Shell, folders: readonly string[]): Promise<void> => {
+export async function unmountBelow(shell: Shell, folders: readonly string[]): Promise<void> {
   for (const target of mountsBelow(await listMounts(), folders)) {
     const { exitCode } = await shell.run({ program: 'umount', args: [target] })
     // Busy: something dying still has it open. Lazily it goes when that ends.
@@ -49,7 +53,7 @@ export const unmountBelow = async (shell: Shell, folders: readonly string[]): Pr
 }
 
 /** Removes a folder with everything in it, after unmounting what is mounted there. */
-export const removeFolder = async (shell: Shell, folder: string): Promise<void> => {
+export async function removeFolder(shell: Shell, folder: string): Promise<void> {
   await unmountBelow(shell, [folder])
   const [mounted] = mountsBelow(await listMounts(), [folder])
   // It may be the machine's own /dev, or somebody's data.

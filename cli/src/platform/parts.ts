@@ -27,50 +27,58 @@ export interface Items {
   clients: Item
 }
 
-export const itemsOf = async (shell: Shell, layout: Layout): Promise<Items> => ({
-  engines: enginesItem(shell),
-  kubernetes: await kubernetesItem(shell, layout),
-  clients: clientsItem(shell, layout),
-})
+export async function itemsOf(shell: Shell, layout: Layout): Promise<Items> {
+  return {
+    engines: enginesItem(shell),
+    kubernetes: await kubernetesItem(shell, layout),
+    clients: clientsItem(shell, layout),
+  }
+}
 
 /** Whether nothing must be built or fetched before a start. */
-export const isBuilt = (layout: Layout, items: Items): boolean =>
-  Object.values(items).every((item) => isStored(layout, item)) && missingImages(layout).length === 0
+export function isBuilt(layout: Layout, items: Items): boolean {
+  return (
+    Object.values(items).every((item) => isStored(layout, item)) &&
+    missingImages(layout).length === 0
+  )
+}
 
-export const machineOf = (layout: Layout, items: Items): Machine => ({
-  layout,
-  kubernetes: kubernetesProgram(storedAt(layout, items.kubernetes)),
-  debian: storedAt(layout, items.engines),
-})
+export function machineOf(layout: Layout, items: Items): Machine {
+  return {
+    layout,
+    kubernetes: kubernetesProgram(storedAt(layout, items.kubernetes)),
+    debian: storedAt(layout, items.engines),
+  }
+}
 
 /** They run images and build them; Kubernetes is not needed for that. */
-export const engineGroups = (machine: Machine): Component[][] => [
-  [containerd(machine), registry(machine)],
-  [docker(machine)],
-]
+export function engineGroups(machine: Machine): Component[][] {
+  return [[containerd(machine), registry(machine)], [docker(machine)]]
+}
 
-export const controlGroups = (machine: Machine): Component[][] => [
-  [etcd(machine)],
-  [kubeApiserver(machine)],
-]
+export function controlGroups(machine: Machine): Component[][] {
+  return [[etcd(machine)], [kubeApiserver(machine)]]
+}
 
 /** They need rights that a new cluster does not give yet. */
-export const clusterGroups = (machine: Machine): Component[][] => [
-  [
-    kubeControllerManager(machine),
-    kubeScheduler(machine),
-    kubelet(machine),
-    kubeProxy(machine),
-    coredns(machine),
-    provisioner(machine),
-    mailSink(machine),
-  ],
-]
+export function clusterGroups(machine: Machine): Component[][] {
+  return [
+    [
+      kubeControllerManager(machine),
+      kubeScheduler(machine),
+      kubelet(machine),
+      kubeProxy(machine),
+      coredns(machine),
+      provisioner(machine),
+      mailSink(machine),
+    ],
+  ]
+}
 
-export const allGroups = (machine: Machine): Component[][] => [
-  ...engineGroups(machine),
-  ...controlGroups(machine),
-  ...clusterGroups(machine),
-]
+export function allGroups(machine: Machine): Component[][] {
+  return [...engineGroups(machine), ...controlGroups(machine), ...clusterGroups(machine)]
+}
 
-export const allComponents = (machine: Machine): Component[] => allGroups(machine).flat()
+export function allComponents(machine: Machine): Component[] {
+  return allGroups(machine).flat()
+}

@@ -14,8 +14,8 @@ const users = {
 
 const tenYears = '87600h'
 
-const kubeadmConfig = (machine: Machine, folder: string): string =>
-  [
+function kubeadmConfig(machine: Machine, folder: string): string {
+  return [
     {
       apiVersion: 'kubeadm.k8s.io/v1beta4',
       kind: 'InitConfiguration',
@@ -37,9 +37,10 @@ const kubeadmConfig = (machine: Machine, folder: string): string =>
   ]
     .map(json)
     .join('---\n')
+}
 
 /** Makes what is missing. A run that was interrupted leaves nothing: the folder appears whole or not at all. */
-export const createPki = async (shell: Shell, machine: Machine): Promise<void> => {
+export async function createPki(shell: Shell, machine: Machine): Promise<void> {
   const { layout, kubernetes } = machine
   if ((await readdir(layout.pki).catch(() => [])).length > 0) return
   const folder = join(layout.temporary, 'pki')

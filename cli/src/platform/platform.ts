@@ -58,7 +58,7 @@ export interface PlatformDeps {
   cacheDir: string
 }
 
-export const createPlatform = ({ shell, progress, now, cacheDir }: PlatformDeps): Platform => {
+export function createPlatform({ shell, progress, now, cacheDir }: PlatformDeps): Platform {
   const layout = layoutOf(cacheDir)
   const daemons = createDaemons(layout, now)
   const deps: Deps = { shell, progress, now, layout, daemons }
@@ -138,9 +138,10 @@ export const createPlatform = ({ shell, progress, now, cacheDir }: PlatformDeps)
   }
 }
 
-const notRunning = () =>
-  refused({
+function notRunning() {
+  return refused({
     code: 'platform-stopped',
     message: 'The platform does not run.',
     hint: 'Start it with: shopctl platform up',
   })
+}

@@ -44,27 +44,30 @@ export interface Facts {
   unreachable: readonly { registry: string; reason: string }[]
 }
 
-const inGiB = (bytes: number): string => `${(bytes / GiB).toFixed(1)} GiB`
+function inGiB(bytes: number): string {
+  return `${(bytes / GiB).toFixed(1)} GiB`
+}
 
 /** Addresses, cgroups and sockets are the machine's: there is one platform, whoever's. */
-const reasonAgainstOther = (otherPlatform: string | null): ErrorDetail | null =>
-  otherPlatform === null
+function reasonAgainstOther(otherPlatform: string | null): ErrorDetail | null {
+  return otherPlatform === null
     ? null
     : {
         code: 'other-platform',
         message: `Another platform runs on this machine, with its files in ${otherPlatform}.`,
         hint: `Use it, or stop it first, with XDG_CACHE_HOME=${dirname(otherPlatform)}.`,
       }
+}
 
 const otherCluster =
   'Name a cluster that you have in shopctl.yaml: environments.<name>.cluster.context.'
 
 /** Why this user on this machine can neither start nor stop a platform, or null. */
-export const reasonAgainstMachine = ({
+export function reasonAgainstMachine({
   platform,
   architecture,
   uid,
-}: Pick<Facts, 'platform' | 'architecture' | 'uid'>): ErrorDetail | null => {
+}: Pick<Facts, 'platform' | 'architecture' | 'uid'>): ErrorDetail | null {
   if (platform !== 'linux') {
     return {
       code: 'not-linux',
@@ -90,7 +93,7 @@ export const reasonAgainstMachine = ({
 }
 
 /** The first reason not to start, or null. */
-export const reasonAgainst = (facts: Facts): ErrorDetail | null => {
+export function reasonAgainst(facts: Facts): ErrorDetail | null {
   const early = reasonAgainstMachine(facts) ?? reasonAgainstOther(facts.otherPlatform)
   if (early) return early
   if (!facts.hasApt) {
@@ -143,7 +146,7 @@ export const reasonAgainst = (facts: Facts): ErrorDetail | null => {
 }
 
 /** Every port that the platform listens at, and the NodePorts of the shop. */
-const endpoints = (): Endpoint[] => {
+function endpoints(): Endpoint[] {
   const at = (address: string, ports: readonly number[]): Endpoint[] =>
     ports.map((port) => ({ address, port }))
   const ports = (urls: readonly string[]): number[] => urls.map((url) => Number(new URL(url).port))
@@ -154,7 +157,7 @@ const endpoints = (): Endpoint[] => {
   ]
 }
 
-const freeDiskAt = async (folder: string): Promise<number> => {
+async function freeDiskAt(folder: string): Promise<number> {
   let existing = folder
   while (!existsSync(existing)) existing = dirname(existing)
   const { bavail, bsize } = await statfs(existing)
@@ -162,14 +165,15 @@ const freeDiskAt = async (folder: string): Promise<number> => {
 }
 
 /** Bytes of `MemAvailable` in /proc/meminfo. */
-export const availableMemory = (meminfo: string): number =>
-  Number(/^MemAvailable:\s+(\d+) kB/m.exec(meminfo)?.[1] ?? 0) * 1024
+export function availableMemory(meminfo: string): number {
+  return Number(/^MemAvailable:\s+(\d+) kB/m.exec(meminfo)?.[1] ?? 0) * 1024
+}
 
-const neededChecks = async (
+async function neededChecks(
   { shell, layout }: Deps,
   items: Items,
   scratch: string,
-): Promise<Check[]> => {
+): Promise<Check[]> {
   const images = missingImages(layout)
   const lacks = (item: Item): boolean => !isStored(layout, item)
   const debian = lacks(items.engines) || images.length > 0 || missingPackages().length > 0
@@ -183,7 +187,7 @@ const neededChecks = async (
   ]
 }
 
-const checkRegistries = async (deps: Deps, items: Items): Promise<Facts['unreachable']> => {
+async function checkRegistries(deps: Deps, items: Items): Promise<Facts['unreachable']> {
   const scratch = await mkdtemp(join(tmpdir(), 'shopctl-'))
   const checks = await neededChecks(deps, items, scratch)
   const answers = await Promise.all(
@@ -198,7 +202,7 @@ const checkRegistries = async (deps: Deps, items: Items): Promise<Facts['unreach
 }
 
 /** Throws `refused` when the platform cannot be started here. Ports that its own daemons hold are not busy. */
-export const preflight = async (deps: Deps, items: Items): Promise<void> => {
+export async function preflight(deps: Deps, items: Items): Promise<void> {
   const local = await localFacts(deps.layout, items)
   const reason =
     reasonAgainst(local) ??
@@ -206,7 +210,7 @@ export const preflight = async (deps: Deps, items: Items): Promise<void> => {
   if (reason) throw refused(reason)
 }
 
-const busyPorts = async (): Promise<Facts['busyPorts']> => {
+async function busyPorts(): Promise<Facts['busyPorts']> {
   const own = await listMembers().catch((): number[] => [])
   const taken = conflicts(endpoints(), await listListeners())
   const found = await Promise.all(
@@ -216,19 +220,21 @@ const busyPorts = async (): Promise<Facts['busyPorts']> => {
 }
 
 /** Throws `refused` where there can be no platform of ours to stop. */
-export const checkMachine = async (layout: Layout): Promise<void> => {
+export async function checkMachine(layout: Layout): Promise<void> {
   const reason =
     reasonAgainstMachine(machineFacts()) ?? reasonAgainstOther(await otherPlatform(layout))
   if (reason) throw refused(reason)
 }
 
-const machineFacts = (): Pick<Facts, 'platform' | 'architecture' | 'uid'> => ({
-  platform: process.platform,
-  architecture: process.arch,
-  uid: process.getuid?.() ?? -1,
-})
+function machineFacts(): Pick<Facts, 'platform' | 'architecture' | 'uid'> {
+  return {
+    platform: process.platform,
+    architecture: process.arch,
+    uid: process.getuid?.() ?? -1,
+  }
+}
 
-const localFacts = async (layout: Layout, items: Items): Promise<Facts> => {
+async function localFacts(layout: Layout, items: Items): Promise<Facts> {
   const runsInPart = (await listMembers().catch((): number[] => [])).length > 0
 
   return {

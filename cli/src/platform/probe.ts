@@ -6,8 +6,8 @@ import { connect } from 'node:net'
 const timeoutMs = 2_000
 
 /** True when the URL answers 2xx. The daemons' own serving certificates are not checked: only readiness is asked. */
-export const answers = (url: string, options: RequestOptions = {}): Promise<boolean> =>
-  new Promise((resolve) => {
+export function answers(url: string, options: RequestOptions = {}): Promise<boolean> {
+  return new Promise((resolve) => {
     const send = url.startsWith('https:') ? tlsRequest : plainRequest
     const request = send(
       url,
@@ -26,10 +26,11 @@ export const answers = (url: string, options: RequestOptions = {}): Promise<bool
     request.on('error', () => resolve(false))
     request.end()
   })
+}
 
 /** True when a Unix socket takes connections. */
-export const listens = (path: string): Promise<boolean> =>
-  new Promise((resolve) => {
+export function listens(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
     const socket = connect({ path, timeout: timeoutMs })
     const settle = (listening: boolean) => {
       socket.destroy()
@@ -39,3 +40,4 @@ export const listens = (path: string): Promise<boolean> =>
     socket.on('timeout', () => settle(false))
     socket.on('error', () => settle(false))
   })
+}

@@ -4,12 +4,12 @@ import type { Progress } from '../output/progress.ts'
 export type Job = (say: (detail: string) => void) => Promise<void>
 
 /** The detail shown is what each job still under way said last. If one fails, the others are waited for first. */
-export const sideBySide = (
+export function sideBySide(
   progress: Progress,
   title: string,
   jobs: Readonly<Record<string, Job>>,
-): Promise<void> =>
-  progress.step(title, async (say) => {
+): Promise<void> {
+  return progress.step(title, async (say) => {
     const details = new Map<string, string>()
     const show = (): void =>
       say([...details].map(([name, detail]) => `${name}: ${detail}`).join(' · '))
@@ -26,3 +26,4 @@ export const sideBySide = (
     )
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   })
+}

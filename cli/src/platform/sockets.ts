@@ -11,21 +11,22 @@ export interface Listener {
 const listening = '0A'
 
 // The kernel prints an IPv4 address as one hexadecimal number in the machine's own (little-endian) order.
-const ipv4 = (hex: string): string =>
-  [6, 4, 2, 0].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)).join('.')
+function ipv4(hex: string): string {
+  return [6, 4, 2, 0].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)).join('.')
+}
 
 // An IPv6 socket that was bound to an IPv4 address.
 const mapped = '0000000000000000FFFF0000'
 
-const addressOf = (hex: string): string | null => {
+function addressOf(hex: string): string | null {
   if (/^0+$/.test(hex)) return '*'
   if (hex.length === 8) return ipv4(hex)
   return hex.startsWith(mapped) ? ipv4(hex.slice(mapped.length)) : null
 }
 
 /** Parses /proc/net/tcp or /proc/net/tcp6. */
-export const parseListeners = (table: string): Listener[] =>
-  table
+export function parseListeners(table: string): Listener[] {
+  return table
     .split('\n')
     .slice(1)
     .map((line) => line.trim().split(/\s+/))
@@ -35,6 +36,7 @@ export const parseListeners = (table: string): Listener[] =>
       if (fields[3] !== listening || address === null) return []
       return [{ address, port: Number.parseInt(port, 16), inode: fields[9] ?? '' }]
     })
+}
 
 export interface Endpoint {
   address: string
@@ -42,19 +44,17 @@ export interface Endpoint {
 }
 
 /** The first listener that is in the way of each endpoint. */
-export const conflicts = (
-  wanted: readonly Endpoint[],
-  listeners: readonly Listener[],
-): Listener[] =>
-  wanted.flatMap(({ address, port }) => {
+export function conflicts(wanted: readonly Endpoint[], listeners: readonly Listener[]): Listener[] {
+  return wanted.flatMap(({ address, port }) => {
     const taken = listeners.find(
       (listener) =>
         listener.port === port && (listener.address === address || listener.address === '*'),
     )
     return taken ? [taken] : []
   })
+}
 
-export const listListeners = async (): Promise<Listener[]> => {
+export async function listListeners(): Promise<Listener[]> {
   const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((path) =>
     readFile(path, 'utf8').catch(() => ''),
   )
@@ -67,7 +67,7 @@ export interface Owner {
 }
 
 /** Who has the socket, or null when no process shows it. */
-export const ownerOf = async (inode: string): Promise<Owner | null> => {
+export async function ownerOf(inode: string): Promise<Owner | null> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   for (const pid of pids) {
     const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => [])

@@ -6,14 +6,14 @@ import { join } from 'node:path'
 import type { Layout } from './layout.ts'
 
 /** The first 12 hexadecimal digits of a SHA-256 over the parts. */
-export const hashOf = (parts: readonly string[]): string => {
+export function hashOf(parts: readonly string[]): string {
   const hash = createHash('sha256')
   for (const part of parts) hash.update(`${part.length}:`).update(part)
   return hash.digest('hex').slice(0, 12)
 }
 
 /** Names and contents of all files below a folder, for a hash. */
-export const contentsOf = async (folder: string): Promise<string[]> => {
+export async function contentsOf(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const files = entries
     .filter((entry) => entry.isFile())
@@ -32,17 +32,20 @@ export interface Item {
   build(folder: string, say: (detail: string) => void): Promise<void>
 }
 
-export const storedAt = (layout: Layout, item: Item): string =>
-  join(layout.store, `${item.name}-${hashOf(item.inputs)}`)
+export function storedAt(layout: Layout, item: Item): string {
+  return join(layout.store, `${item.name}-${hashOf(item.inputs)}`)
+}
 
-export const isStored = (layout: Layout, item: Item): boolean => existsSync(storedAt(layout, item))
+export function isStored(layout: Layout, item: Item): boolean {
+  return existsSync(storedAt(layout, item))
+}
 
 /** Makes the item unless it is there. A folder in the store is whole: it is built elsewhere and then renamed. */
-export const store = async (
+export async function store(
   layout: Layout,
   item: Item,
   say: (detail: string) => void,
-): Promise<string> => {
+): Promise<string> {
   const folder = storedAt(layout, item)
   if (existsSync(folder)) return folder
   const unfinished = join(layout.temporary, `${item.name}-${process.pid}`)

@@ -42,7 +42,7 @@ const patienceMs = 60_000
 const graceMs = 10_000
 
 /** Whether nothing is left to do: all is built, runs as it should, and says that it is ready. */
-export const isUp = async ({ layout, daemons }: Deps, items: Items): Promise<boolean> => {
+export async function isUp({ layout, daemons }: Deps, items: Items): Promise<boolean> {
   if (!isBuilt(layout, items)) return false
   const checks = allComponents(machineOf(layout, items)).map(
     async (component) => (await daemons.isCurrent(component)) && (await component.ready()),
@@ -50,7 +50,7 @@ export const isUp = async ({ layout, daemons }: Deps, items: Items): Promise<boo
   return (await Promise.all(checks)).every(Boolean)
 }
 
-const awaitReady = async ({ daemons, layout, now }: Deps, component: Component): Promise<void> => {
+async function awaitReady({ daemons, layout, now }: Deps, component: Component): Promise<void> {
   const deadline = now() + patienceMs
   while (!(await component.ready())) {
     const alive = (await daemons.pidOf(component.name)) !== null
@@ -68,11 +68,11 @@ const awaitReady = async ({ daemons, layout, now }: Deps, component: Component):
   }
 }
 
-const startGroups = async (
+async function startGroups(
   deps: Deps,
   groups: readonly Component[][],
   say: (detail: string) => void,
-): Promise<void> => {
+): Promise<void> {
   for (const group of groups) {
     say(group.map(({ name }) => name).join(', '))
     for (const component of group) {
@@ -85,7 +85,7 @@ const startGroups = async (
 }
 
 /** Addresses, cgroups and folders; safe to repeat. */
-const prepareMachine = async ({ shell, layout }: Deps): Promise<void> => {
+async function prepareMachine({ shell, layout }: Deps): Promise<void> {
   const folders = [
     layout.home,
     layout.logs,
@@ -102,7 +102,7 @@ const prepareMachine = async ({ shell, layout }: Deps): Promise<void> => {
 }
 
 // The engines come first, since the base images are made with them while Go compiles.
-const build = async (deps: Deps, items: Items): Promise<void> => {
+async function build(deps: Deps, items: Items): Promise<void> {
   const { shell, layout, progress } = deps
   const machine = machineOf(layout, items)
   const images: Job = async (say) => {
@@ -121,14 +121,14 @@ const build = async (deps: Deps, items: Items): Promise<void> => {
   })
 }
 
-const link = async (path: string, target: string): Promise<void> => {
+async function link(path: string, target: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   await rm(path, { force: true })
   await symlink(target, path)
 }
 
 /** The folder of the PATH that `env` prints, and where the docker client looks for buildx. */
-const linkPrograms = async (layout: Layout, items: Items): Promise<void> => {
+async function linkPrograms(layout: Layout, items: Items): Promise<void> {
   const clients = storedAt(layout, items.clients)
   const { debian } = machineOf(layout, items)
   await link(join(layout.bin, 'helm'), join(clients, 'helm/helm'))
@@ -141,13 +141,14 @@ const linkPrograms = async (layout: Layout, items: Items): Promise<void> => {
 }
 
 /** Ends the pods that containerd remembers of an earlier life, before a kubelet counts on them. */
-export const stopPods = ({ shell, layout }: Deps, machine: Machine): Promise<string> =>
-  shell.check({
+export function stopPods({ shell, layout }: Deps, machine: Machine): Promise<string> {
+  return shell.check({
     program: machine.kubernetes,
     args: ['stop-pods', `--endpoint=unix://${layout.containerdSocket}`, '--grace=20s'],
   })
+}
 
-const startCluster = async (deps: Deps, items: Items, afresh: boolean): Promise<void> => {
+async function startCluster(deps: Deps, items: Items, afresh: boolean): Promise<void> {
   const { shell, layout, progress, now } = deps
   const machine = machineOf(layout, items)
   const cluster = createCluster({ shell, layout, now, kubectl: join(layout.bin, 'kubectl') })
@@ -173,7 +174,7 @@ const startCluster = async (deps: Deps, items: Items, afresh: boolean): Promise<
 }
 
 /** Everything there is to do when `isUp` says no. Preflight is past, and nobody else is at it. */
-export const bringUp = async (deps: Deps, items: Items): Promise<void> => {
+export async function bringUp(deps: Deps, items: Items): Promise<void> {
   const { shell, layout, progress, daemons } = deps
   const packages = missingPackages()
   if (packages.length > 0) {

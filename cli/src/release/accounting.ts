@@ -34,7 +34,7 @@ export interface Books {
 }
 
 /** The services asked for that have a slot that serves. Refused when one that was named has none. */
-export const serving = (state: EnvironmentState, chosen: readonly string[] | null): string[] => {
+export function serving(state: EnvironmentState, chosen: readonly string[] | null): string[] {
   const asked = chosen ?? Object.keys(state.services)
   const names = asked.filter((name) => state.services[name] && liveSlot(state.services[name]))
   const idle = asked.find((name) => !names.includes(name))
@@ -47,12 +47,12 @@ export const serving = (state: EnvironmentState, chosen: readonly string[] | nul
 }
 
 /** The answer of the first pod that gives one: below 500. `service` has a slot that serves. */
-export const askService = async (
+export async function askService(
   { cluster, signal }: AccountingPorts,
   state: EnvironmentState,
   service: string,
   path: string,
-): Promise<PodAnswer & { pod: string }> => {
+): Promise<PodAnswer & { pod: string }> {
   const slot = state.services[service] && liveSlot(state.services[service])
   const pods = slot ? await cluster.pods(service, targetOf(slot)) : []
   let said = 'no answer'
@@ -70,7 +70,7 @@ export const askService = async (
 }
 
 /** What an error says in words, as RFC 9457 puts it. */
-export const detailOf = ({ status, body }: PodAnswer): string => {
+export function detailOf({ status, body }: PodAnswer): string {
   try {
     const { detail } = JSON.parse(body) as { detail?: unknown }
     if (typeof detail === 'string') return `${status} ${detail}`
@@ -80,12 +80,12 @@ export const detailOf = ({ status, body }: PodAnswer): string => {
   return `${status} ${body.slice(0, 200)}`.trim()
 }
 
-export const readBooks = async (
+export async function readBooks(
   ports: AccountingPorts,
   state: EnvironmentState,
   service: string,
   plane: Plane,
-): Promise<Books> => {
+): Promise<Books> {
   const path = `/accounting?plane=${plane}`
   const answer = await askService(ports, state, service, path)
   const account = accountSchema.safeParse(answer.status === 200 ? parseJson(answer.body) : null)
@@ -100,7 +100,7 @@ export const readBooks = async (
   return { service, pod: answer.pod, account: { ...account.data, inFlight }, silent }
 }
 
-const parseJson = (text: string): unknown => {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -108,12 +108,12 @@ const parseJson = (text: string): unknown => {
   }
 }
 
-const readInFlight = async (
+async function readInFlight(
   { cluster }: AccountingPorts,
   state: EnvironmentState,
   service: string,
   plane: Plane,
-): Promise<{ inFlight: number; silent: string[] }> => {
+): Promise<{ inFlight: number; silent: string[] }> {
   const slots = colors.flatMap((color) => state.services[service]?.slots[color] ?? [])
   const pods = (
     await Promise.all(slots.map((slot) => cluster.pods(service, targetOf(slot))))
@@ -162,9 +162,11 @@ export async function* orderLines(
   }
 }
 
-const ended = (lines: readonly string[]): string[] => lines.map((line) => `${line}\n`)
+function ended(lines: readonly string[]): string[] {
+  return lines.map((line) => `${line}\n`)
+}
 
-const orderIdOf = (line: string, pod: string): string => {
+function orderIdOf(line: string, pod: string): string {
   const order = parseJson(line) as { orderId?: unknown } | null
   if (typeof order?.orderId === 'string') return order.orderId
   throw failed({
@@ -173,8 +175,9 @@ const orderIdOf = (line: string, pod: string): string => {
   })
 }
 
-const unordered = (pod: string, id: string): Error =>
-  failed({
+function unordered(pod: string, id: string): Error {
+  return failed({
     code: 'bad-accounting',
     message: `${pod} does not tell of its orders in ascending order: ${id} comes too late.`,
   })
+}

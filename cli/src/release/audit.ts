@@ -67,11 +67,11 @@ export const auditSchema = z.looseObject({
 
 export type Audit = z.infer<typeof auditSchema>
 
-export const audit = async (
+export async function audit(
   ports: AuditPorts,
   state: EnvironmentState,
   { plane, namespace, quiet, script }: AuditIntent,
-): Promise<Audit> => {
+): Promise<Audit> {
   const names = serving(state, Object.keys(state.services))
   return ports.scratch.folder(async (folder) => {
     await ports.progress.step('read the books', async (say) => {
@@ -99,13 +99,13 @@ export const audit = async (
   })
 }
 
-const collect = async (
+async function collect(
   ports: AuditPorts,
   state: EnvironmentState,
   service: string,
   plane: Plane,
   folder: Folder,
-): Promise<void> => {
+): Promise<void> {
   const { account, pod } = await readBooks(ports, state, service, plane)
   await folder.write(`${service}.json`, once(JSON.stringify(account)))
   await folder.write(`${service}.orders.ndjson`, orderLines(ports, pod, plane))
@@ -115,7 +115,7 @@ async function* once(text: string): AsyncGenerator<string> {
   yield text
 }
 
-const parseAudit = (text: string, script: string): Audit => {
+function parseAudit(text: string, script: string): Audit {
   let printed: unknown
   try {
     printed = JSON.parse(text)
@@ -127,9 +127,10 @@ const parseAudit = (text: string, script: string): Audit => {
   throw badAudit(script, `another document than the audit's:\n${z.prettifyError(parsed.error)}`)
 }
 
-const badAudit = (script: string, what: string): Error =>
-  failed({
+function badAudit(script: string, what: string): Error {
+  return failed({
     code: 'bad-audit',
     message: `${script} printed ${what}`,
     hint: 'Its stdout has to be one JSON document; whatever else it says belongs on stderr.',
   })
+}

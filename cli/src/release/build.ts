@@ -19,13 +19,15 @@ export interface BuildPorts {
   progress: Progress
 }
 
-export const build = (
+export function build(
   ports: BuildPorts,
   config: Config,
   images: readonly Image[],
-): Promise<Built[]> => settleAll(images.map((image) => buildOne(ports, config, image)))
+): Promise<Built[]> {
+  return settleAll(images.map((image) => buildOne(ports, config, image)))
+}
 
-const buildOne = async (ports: BuildPorts, config: Config, image: Image): Promise<Built> => {
+async function buildOne(ports: BuildPorts, config: Config, image: Image): Promise<Built> {
   const { builder, registry, programs, progress } = ports
   const reference = `${image.repository}:${image.inputsTag}`
   if (await registry.digest(image.repository, image.inputsTag)) return { image, from: 'registry' }

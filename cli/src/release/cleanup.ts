@@ -10,11 +10,11 @@ export interface CleanupPorts {
   progress: Progress
 }
 
-export const cleanup = async (
+export async function cleanup(
   { cluster, progress }: CleanupPorts,
   state: EnvironmentState,
   plan: CleanupPlan,
-): Promise<void> => {
+): Promise<void> {
   // First the preview: no Service may lead to a slot that is about to go.
   await settleAll(
     plan.previews.map(async ({ service, target }) => {

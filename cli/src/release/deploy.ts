@@ -35,32 +35,35 @@ export interface Deployed {
 }
 
 /** Name of a service's migration Job, as the chart makes it. */
-export const migrationJob = (service: string, migrations: string): string =>
-  `${service}-migrate-${migrations}`
+export function migrationJob(service: string, migrations: string): string {
+  return `${service}-migrate-${migrations}`
+}
 
-export const helmRelease = (step: DeployStep, recipe: Recipe): HelmRelease => ({
-  name: step.service,
-  chart: recipe.chart,
-  valuesFiles: recipe.valuesFiles,
-  values: {
-    service: step.service,
-    color: step.color,
-    slot: {
-      image: `${recipe.repository}@${step.wanted.digest}`,
-      version: step.wanted.version,
-      revision: step.wanted.revision,
-      migrations: recipe.migrations,
+export function helmRelease(step: DeployStep, recipe: Recipe): HelmRelease {
+  return {
+    name: step.service,
+    chart: recipe.chart,
+    valuesFiles: recipe.valuesFiles,
+    values: {
+      service: step.service,
+      color: step.color,
+      slot: {
+        image: `${recipe.repository}@${step.wanted.digest}`,
+        version: step.wanted.version,
+        revision: step.wanted.revision,
+        migrations: recipe.migrations,
+      },
     },
-  },
-})
+  }
+}
 
-export const deploy = async (
+export async function deploy(
   ports: DeployPorts,
   state: EnvironmentState,
   plan: DeployPlan,
   recipes: Readonly<Record<string, Recipe>>,
   options: { timeoutMs: number },
-): Promise<Deployed[]> => {
+): Promise<Deployed[]> {
   const upgrades = plan.steps.filter(({ action }) => action === 'upgrade')
   const mended = await ports.cluster.clearPendingReleases(upgrades.map(({ service }) => service))
   for (const name of mended)
@@ -89,12 +92,12 @@ export const deploy = async (
   )
 }
 
-const upgrade = async (
+async function upgrade(
   ports: DeployPorts,
   step: DeployStep,
   recipe: Recipe,
   timeoutMs: number,
-): Promise<void> => {
+): Promise<void> {
   const { cluster, helm, signal } = ports
   const { service, color, wanted } = step
   const job = migrationJob(service, recipe.migrations)
@@ -115,22 +118,18 @@ const upgrade = async (
 }
 
 /** Makes the slot the candidate: from now on smoke and switch mean it. */
-const pointPreview = async (
+async function pointPreview(
   cluster: Cluster,
   step: DeployStep,
   pointer: Pointer | null,
-): Promise<void> => {
+): Promise<void> {
   if (!pointer || sameTarget(pointer.target, step.preview)) return
   await cluster.point(step.service, 'preview', step.preview, pointer.resourceVersion)
 }
 
 const untouched = 'What serves was not touched.'
 
-const broken = async (
-  cluster: Cluster,
-  step: DeployStep,
-  problem: RolloutProblem,
-): Promise<Error> => {
+async function broken(cluster: Cluster, step: DeployStep, problem: RolloutProblem): Promise<Error> {
   const { pod, container, what, exitCode, restarted } = problem
   const lines =
     exitCode === null
@@ -143,7 +142,7 @@ const broken = async (
   })
 }
 
-const late = async (cluster: Cluster, step: DeployStep, timeoutMs: number): Promise<Error> => {
+async function late(cluster: Cluster, step: DeployStep, timeoutMs: number): Promise<Error> {
   const target = { color: step.color, revision: step.wanted.revision }
   const pods = await cluster.pods(step.service, target)
   const reasons = await Promise.all(

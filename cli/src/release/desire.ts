@@ -18,11 +18,11 @@ export interface Desired {
 }
 
 /** Refused when the registry has no image of this tree. */
-export const desire = async (
+export async function desire(
   ports: DesirePorts,
   config: Config,
   target: { env: string; registry: string; services: readonly string[] },
-): Promise<Desired> => {
+): Promise<Desired> {
   const images = await describeImages(ports.source, config, target.registry, target.services)
   const each = await Promise.all(images.map((image) => desireOne(ports, config, target.env, image)))
   return {
@@ -31,12 +31,12 @@ export const desire = async (
   }
 }
 
-const desireOne = async (
+async function desireOne(
   { source, registry }: DesirePorts,
   config: Config,
   env: string,
   image: Image,
-): Promise<{ service: string; wanted: Wanted; recipe: Recipe }> => {
+): Promise<{ service: string; wanted: Wanted; recipe: Recipe }> {
   const { service, repository, version, migrations } = image
   const { chart } = requireService(config, service)
   const files = await valuesFiles(source, config, env, service)

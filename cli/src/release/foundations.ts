@@ -19,11 +19,11 @@ export interface FoundationPorts {
   signal: AbortSignal
 }
 
-export const layFoundations = async (
+export async function layFoundations(
   ports: FoundationPorts,
   environment: EnvironmentConfig,
   records: Records,
-): Promise<void> => {
+): Promise<void> {
   await makeSecrets(ports.cluster, environment.secrets)
   const { broker, dependencies } = environment
   await settleAll(
@@ -42,10 +42,12 @@ type Dependency = EnvironmentConfig['dependencies'][number]
 
 type Secrets = Record<string, Record<string, string>>
 
-const randomText = (): string => randomBytes(18).toString('base64url')
+function randomText(): string {
+  return randomBytes(18).toString('base64url')
+}
 
 /** What is missing in `existing`, with random values drawn and references filled in; pure but for `draw`. */
-export const missingSecrets = (wanted: Secrets, existing: Secrets, draw: () => string): Secrets => {
+export function missingSecrets(wanted: Secrets, existing: Secrets, draw: () => string): Secrets {
   const all: Secrets = structuredClone(existing)
   const missing: Secrets = {}
   const add = (secret: string, key: string, value: string): void => {
@@ -67,8 +69,8 @@ export const missingSecrets = (wanted: Secrets, existing: Secrets, draw: () => s
   return missing
 }
 
-const fillIn = (text: string, secrets: Secrets, path: string): string =>
-  text.replaceAll(/\$\{([^}.]+)\.([^}]+)\}/g, (_, secret: string, key: string) => {
+function fillIn(text: string, secrets: Secrets, path: string): string {
+  return text.replaceAll(/\$\{([^}.]+)\.([^}]+)\}/g, (_, secret: string, key: string) => {
     const value = secrets[secret]?.[key]
     if (value !== undefined) return encodeURIComponent(value)
     throw refused({
@@ -77,8 +79,9 @@ const fillIn = (text: string, secrets: Secrets, path: string): string =>
       hint: `Add it below \`secrets.${secret}\`; it has to be \`random\` or exist already.`,
     })
   })
+}
 
-const makeSecrets = async (cluster: Cluster, wanted: Secrets): Promise<void> => {
+async function makeSecrets(cluster: Cluster, wanted: Secrets): Promise<void> {
   const found = await Promise.all(
     Object.keys(wanted).map(async (name) => [name, await cluster.readSecret(name)] as const),
   )
@@ -88,11 +91,11 @@ const makeSecrets = async (cluster: Cluster, wanted: Secrets): Promise<void> => 
 }
 
 /** Whether it was installed or upgraded. */
-const ensureDependency = async (
+async function ensureDependency(
   ports: FoundationPorts,
   dependency: Dependency,
   records: Records,
-): Promise<boolean> => {
+): Promise<boolean> {
   const { name, chart, values } = dependency
   const { cluster, source, progress } = ports
   const [chartHash, valuesHash] = await Promise.all([
@@ -113,16 +116,16 @@ const ensureDependency = async (
   return true
 }
 
-const install = async (
+async function install(
   { cluster, helm }: FoundationPorts,
   { name, chart, values }: Dependency,
-): Promise<void> => {
+): Promise<void> {
   await cluster.clearPendingReleases([name])
   await helm.upgrade({ name, chart, valuesFiles: values, wait: true })
 }
 
 /** The chart's own Job declares the topology with every upgrade, and fails if the broker does not take it. */
-const mendBroker = async (ports: FoundationPorts, dependency: Dependency): Promise<void> => {
+async function mendBroker(ports: FoundationPorts, dependency: Dependency): Promise<void> {
   const { broker, progress } = ports
   if (!broker) return
   const differences = await compareBroker(broker)
@@ -132,10 +135,10 @@ const mendBroker = async (ports: FoundationPorts, dependency: Dependency): Promi
 }
 
 /** Without it every pod would only run into the deploy's time limit. */
-const awaitRunning = async (
+async function awaitRunning(
   { cluster, progress, signal }: FoundationPorts,
   name: string,
-): Promise<void> => {
+): Promise<void> {
   const ready = async (): Promise<boolean> => ((await cluster.statefulSet(name))?.ready ?? 0) > 0
   if (await ready()) return
   const wanted = (await cluster.statefulSet(name))?.replicas ?? 0

@@ -18,15 +18,20 @@ export interface Image {
   migrations: string
 }
 
-const sha256 = (): ReturnType<typeof createHash> => createHash('sha256')
+function sha256(): ReturnType<typeof createHash> {
+  return createHash('sha256')
+}
 
 /** Tests are no part of an image, and what is built from the inputs is none of them. */
-const belongs = (file: string, paths: readonly string[]): boolean =>
-  paths.some((path) => file === path || file.startsWith(`${path}/`)) &&
-  !file.split('/').some((part) => part === 'test' || part === 'dist')
+function belongs(file: string, paths: readonly string[]): boolean {
+  return (
+    paths.some((path) => file === path || file.startsWith(`${path}/`)) &&
+    !file.split('/').some((part) => part === 'test' || part === 'dist')
+  )
+}
 
 /** Hash over names and contents, as they are in the work tree now. */
-export const hashFiles = async (source: Source, files: readonly string[]): Promise<string> => {
+export async function hashFiles(source: Source, files: readonly string[]): Promise<string> {
   const hash = sha256()
   const contents = await Promise.all(files.map((file) => source.read(file)))
   files.forEach((file, index) => {
@@ -36,16 +41,17 @@ export const hashFiles = async (source: Source, files: readonly string[]): Promi
   return hash.digest('hex')
 }
 
-export const repositoryOf = (registry: string, system: string, service: string): string =>
-  `${registry}/${system}/${service}`
+export function repositoryOf(registry: string, system: string, service: string): string {
+  return `${registry}/${system}/${service}`
+}
 
 /** The images of `services` for the tree as it stands. */
-export const describeImages = async (
+export async function describeImages(
   source: Source,
   config: Config,
   registry: string,
   services: readonly string[],
-): Promise<Image[]> => {
+): Promise<Image[]> {
   const builds = services.map((service) => ({
     service,
     build: requireService(config, service).build,
@@ -79,16 +85,18 @@ export const describeImages = async (
   )
 }
 
-export const requireService = (config: Config, name: string): Config['services'][string] => {
+export function requireService(config: Config, name: string): Config['services'][string] {
   const service = config.services[name]
   if (!service) throw new Error(`service ${name} was not checked against the configuration`)
   return service
 }
 
 /** Labels that an image carries, OCI's where there is one. */
-export const labelsOf = (image: Image): Record<string, string> => ({
-  'org.opencontainers.image.version': image.version,
-  'org.opencontainers.image.revision': image.commit,
-  'dev.shopctl.inputs': image.inputs,
-  'dev.shopctl.migrations': image.migrations,
-})
+export function labelsOf(image: Image): Record<string, string> {
+  return {
+    'org.opencontainers.image.version': image.version,
+    'org.opencontainers.image.revision': image.commit,
+    'dev.shopctl.inputs': image.inputs,
+    'dev.shopctl.migrations': image.migrations,
+  }
+}

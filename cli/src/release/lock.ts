@@ -3,12 +3,12 @@ import { failed, refused, ShopctlError } from '../errors.ts'
 import type { Lock } from './ports.ts'
 
 /** Runs `change` under the lock; it has to stop when the signal it gets aborts. */
-export const withLock = async <T>(
+export async function withLock<T>(
   lock: Lock,
   reason: string,
   signal: AbortSignal,
   change: (signal: AbortSignal) => Promise<T>,
-): Promise<T> => {
+): Promise<T> {
   const held = await lock.acquire(reason)
   if ('holder' in held) {
     throw refused({

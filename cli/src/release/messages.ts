@@ -41,11 +41,11 @@ interface Found {
 }
 
 /** Those for a person first, the oldest of them first. */
-export const listMessages = async (
+export async function listMessages(
   ports: AccountingPorts,
   state: EnvironmentState,
   chosen: readonly string[] | null,
-): Promise<Found[]> => {
+): Promise<Found[]> {
   const lists = await settleAll(
     serving(state, chosen).map(async (service): Promise<Found[]> => {
       const answer = await askService(ports, state, service, `/messages?limit=${listLimit}`)
@@ -60,12 +60,12 @@ export const listMessages = async (
 }
 
 /** At every service where it is stuck: an event goes to several. Refused when it is nowhere. */
-export const findMessages = async (
+export async function findMessages(
   ports: AccountingPorts,
   state: EnvironmentState,
   chosen: readonly string[] | null,
   id: string,
-): Promise<Found[]> => {
+): Promise<Found[]> {
   const services = serving(state, chosen)
   const found = await settleAll(
     services.map(async (service): Promise<Found[]> => {
@@ -86,13 +86,13 @@ export const findMessages = async (
 }
 
 /** `ids` null: all that are parked. The others are looked up first: a mistake in one id changes nothing. */
-export const carryOutWish = async (
+export async function carryOutWish(
   ports: AccountingPorts,
   state: EnvironmentState,
   chosen: readonly string[] | null,
   wish: Wish,
   ids: readonly string[] | null,
-): Promise<WishResult[]> => {
+): Promise<WishResult[]> {
   const found = ids
     ? await findParked(ports, state, chosen, wish, ids)
     : (await listMessages(ports, state, chosen)).filter(isParked)
@@ -102,15 +102,17 @@ export const carryOutWish = async (
   return results
 }
 
-const isParked = ({ message }: Found): boolean => message.state === 'parked'
+function isParked({ message }: Found): boolean {
+  return message.state === 'parked'
+}
 
-const findParked = async (
+async function findParked(
   ports: AccountingPorts,
   state: EnvironmentState,
   chosen: readonly string[] | null,
   wish: Wish,
   ids: readonly string[],
-): Promise<Found[]> => {
+): Promise<Found[]> {
   const found: Found[] = []
   for (const id of new Set(ids)) {
     const places = await findMessages(ports, state, chosen, id)
@@ -121,21 +123,22 @@ const findParked = async (
   return found
 }
 
-const notParked = ({ id, service, state }: StuckMessage, wish: Wish): Error =>
-  refused({
+function notParked({ id, service, state }: StuckMessage, wish: Wish): Error {
+  return refused({
     code: 'not-parked',
     message: `${id} is ${state} at ${service}: it is being tried again by itself.`,
     hint: `Only a parked message can be ${past[wish]}; it is parked once it has failed often enough.`,
   })
+}
 
 const past = { replay: 'replayed', discard: 'discarded' } as const
 
-const carryOutOne = async (
+async function carryOutOne(
   { cluster, signal }: AccountingPorts,
   pod: string,
   { id, service }: StuckMessage,
   wish: Wish,
-): Promise<WishResult> => {
+): Promise<WishResult> {
   const path = `/messages/${encodeURIComponent(id)}/${wish}`
   const answer = await cluster.ask(pod, 'POST', path, signal)
   if (answer && answer.status < 300) return { id, service, result: past[wish] }
@@ -143,7 +146,7 @@ const carryOutOne = async (
   return { id, service, result: 'failed', reason }
 }
 
-const body = ({ body }: { body: string }): unknown => {
+function body({ body }: { body: string }): unknown {
   try {
     return JSON.parse(body)
   } catch {
@@ -151,23 +154,24 @@ const body = ({ body }: { body: string }): unknown => {
   }
 }
 
-const unreadable = (service: string, said: string): Error =>
-  failed({
+function unreadable(service: string, said: string): Error {
+  return failed({
     code: 'bad-messages',
     message: `${service} does not tell of its messages as it should: ${said}`,
     hint: `Release ${service} anew if its version is older than this.`,
   })
+}
 
 /** Whatever lets somebody pay, or says who he is. */
 const personal = ['token', 'email']
 
 /** An event as it may be shown to anyone: of a text that is no event, nobody knows what is in it. */
-export const masked = (event: unknown): unknown => {
+export function masked(event: unknown): unknown {
   if (typeof event === 'string') return `(${event.length} characters that are no event)`
   return maskFields(event)
 }
 
-const maskFields = (value: unknown): unknown => {
+function maskFields(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(maskFields)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(

@@ -44,12 +44,12 @@ export interface Moved {
 }
 
 /** Throws when a new slot did not take over; a switch has then put every Service back. */
-export const move = async (
+export async function move(
   ports: MovePorts,
   state: EnvironmentState,
   plan: MovePlan,
   options: MoveOptions,
-): Promise<Moved> => {
+): Promise<Moved> {
   await checkSignal(ports)
   if (plan.moves.length === 0) return closeInterrupted(ports, state)
   const operation = await recordIntent(ports, state, plan, options)
@@ -69,13 +69,13 @@ export const move = async (
   return { release: operation.id, services }
 }
 
-const takeOver = async (
+async function takeOver(
   ports: MovePorts,
   state: EnvironmentState,
   plan: MovePlan,
   operation: Operation,
   timeoutMs: number,
-): Promise<Proof[]> => {
+): Promise<Proof[]> {
   let versions: Map<string, string> | null = null
   try {
     await checkSignal(ports)
@@ -89,13 +89,13 @@ const takeOver = async (
 }
 
 /** Lets the timers run first: after a freeze it is one of them that finds the lock lost. */
-const checkSignal = async ({ clock, signal }: MovePorts): Promise<void> => {
+async function checkSignal({ clock, signal }: MovePorts): Promise<void> {
   await clock.sleep(0, signal)
   if (signal.aborted) throw interrupted()
 }
 
 /** While this process was frozen, somebody may have taken the lock and gone on from here. */
-const checkOurs = async ({ cluster }: MovePorts, operation: Operation): Promise<void> => {
+async function checkOurs({ cluster }: MovePorts, operation: Operation): Promise<void> {
   if ((await cluster.read()).records.operation?.id === operation.id) return
   throw failed({
     code: 'overtaken',
@@ -104,18 +104,20 @@ const checkOurs = async ({ cluster }: MovePorts, operation: Operation): Promise<
   })
 }
 
-const previewNotMoved = (cause: unknown): Error =>
-  failed({
+function previewNotMoved(cause: unknown): Error {
+  return failed({
     code: 'preview-not-moved',
     message: `The earlier slots serve, but a preview Service still leads to another one: ${said(cause)}`,
     hint: 'Run `shopctl rollback` again: it finishes this one.',
     cause,
   })
+}
 
-const said = (problem: unknown): string =>
-  problem instanceof Error ? problem.message : String(problem)
+function said(problem: unknown): string {
+  return problem instanceof Error ? problem.message : String(problem)
+}
 
-const closeInterrupted = async (ports: MovePorts, state: EnvironmentState): Promise<Moved> => {
+async function closeInterrupted(ports: MovePorts, state: EnvironmentState): Promise<Moved> {
   const { cluster } = ports
   const { operation } = state.records
   if (operation?.verb === 'rollback') await pointPreviews(ports, operation.services)
@@ -128,12 +130,12 @@ const closeInterrupted = async (ports: MovePorts, state: EnvironmentState): Prom
 }
 
 /** Notes in `versions` the resourceVersion after each write, by service. */
-const pointAll = async (
+async function pointAll(
   { cluster }: MovePorts,
   state: EnvironmentState,
   operation: Operation,
   versions: Map<string, string>,
-): Promise<void> => {
+): Promise<void> {
   await settleAll(
     operation.services.map(async ({ name, to }) => {
       const resourceVersion = state.services[name]?.stable?.resourceVersion ?? ''
@@ -142,13 +144,15 @@ const pointAll = async (
   )
 }
 
-const asTarget = (side: Side | null): Target | null => side && targetOf(side)
+function asTarget(side: Side | null): Target | null {
+  return side && targetOf(side)
+}
 
-const observe = (
+function observe(
   { progress, ...ports }: MovePorts,
   { kind, moves }: MovePlan,
   timeoutMs: number,
-): Promise<Proof[]> => {
+): Promise<Proof[]> {
   const from = ports.clock.monotonic()
   return progress.step(`${moves.map(({ name }) => name).join(', ')}: take over`, async () => {
     const takeovers = await settleAll(
@@ -165,7 +169,7 @@ const observe = (
   })
 }
 
-const outgoing = async (ports: MovePorts, moves: readonly Move[]): Promise<string[]> => {
+async function outgoing(ports: MovePorts, moves: readonly Move[]): Promise<string[]> {
   const lines = await Promise.all(
     moves.map(({ name, from }) =>
       awaitOutgoing(ports, name, asTarget(from)).catch((problem) => [
@@ -176,8 +180,8 @@ const outgoing = async (ports: MovePorts, moves: readonly Move[]): Promise<strin
   return lines.flat()
 }
 
-const notTaken = (late: readonly Takeover[], kind: MoveVerb): Error =>
-  failed({
+function notTaken(late: readonly Takeover[], kind: MoveVerb): Error {
+  return failed({
     code: 'not-taken-over',
     message: late.map(({ late }) => late).join('\n'),
     hint:
@@ -185,8 +189,9 @@ const notTaken = (late: readonly Takeover[], kind: MoveVerb): Error =>
         ? 'What served before serves again. See the logs of these pods.'
         : 'Their Services lead to them all the same. See `shopctl status`, then run `shopctl rollback` again.',
   })
+}
 
-const pointPreviews = async ({ cluster }: MovePorts, moves: readonly Move[]): Promise<void> => {
+async function pointPreviews({ cluster }: MovePorts, moves: readonly Move[]): Promise<void> {
   await settleAll(
     moves.map(async ({ name, to }) => {
       const pointer = await cluster.pointer(name, 'preview')
@@ -195,7 +200,7 @@ const pointPreviews = async ({ cluster }: MovePorts, moves: readonly Move[]): Pr
   )
 }
 
-const closeDone = async (ports: MovePorts, operation: Operation): Promise<void> => {
+async function closeDone(ports: MovePorts, operation: Operation): Promise<void> {
   const again = (): Promise<void> => close(ports, operation, 'done')
   try {
     await again().catch(again)
@@ -213,12 +218,12 @@ const closeDone = async (ports: MovePorts, operation: Operation): Promise<void> 
 }
 
 /** Puts every Service back that was written, none when `versions` is null; if that fails too, the intent stays and `rollback` finishes it. */
-const putBack = async (
+async function putBack(
   ports: MovePorts,
   operation: Operation,
   versions: ReadonlyMap<string, string> | null,
   problem: unknown,
-): Promise<void> => {
+): Promise<void> {
   const { cluster, progress } = ports
   try {
     // Somebody else dealt with it while this process was frozen: nothing here is ours any more.
@@ -245,11 +250,11 @@ const putBack = async (
 }
 
 /** A write whose answer was lost may have been carried out. */
-const versionIfWritten = async (
+async function versionIfWritten(
   cluster: Cluster,
   name: string,
   to: Target | null,
-): Promise<string | null> => {
+): Promise<string | null> {
   const pointer = await cluster.pointer(name, 'stable')
   return pointer && sameTarget(pointer.target, to) ? pointer.resourceVersion : null
 }

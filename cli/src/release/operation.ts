@@ -6,12 +6,12 @@ import type { EnvironmentState, Operation, Records, Release } from './state.ts'
 
 const keptReleases = 100
 
-export const recordIntent = async (
+export async function recordIntent(
   { cluster, clock }: { cluster: Cluster; clock: Clock },
   state: EnvironmentState,
   plan: MovePlan,
   { by, reason }: { by: string; reason: string | null },
-): Promise<Operation> => {
+): Promise<Operation> {
   const at = clock.now().toISOString()
   const intend = (records: Records): Operation => ({
     id: `r-${records.counter + 1}`,
@@ -42,19 +42,22 @@ export const recordIntent = async (
 }
 
 /** How an interrupted operation enters the history once a rollback has dealt with it. */
-export const closed = (history: readonly Release[], operation: Operation): Release[] =>
-  bounded([
+export function closed(history: readonly Release[], operation: Operation): Release[] {
+  return bounded([
     ...history,
     { ...operation, outcome: operation.verb === 'rollback' ? 'done' : 'undone' },
   ])
+}
 
-const bounded = (history: Release[]): Release[] => history.slice(-keptReleases)
+function bounded(history: Release[]): Release[] {
+  return history.slice(-keptReleases)
+}
 
-export const close = async (
+export async function close(
   { cluster }: { cluster: Cluster },
   operation: Operation,
   outcome: Release['outcome'],
-): Promise<void> => {
+): Promise<void> {
   await cluster.updateRecords((now) => {
     // Closed already: by us, with the answer lost, or by the rollback of somebody else.
     if (now.operation?.id !== operation.id) return now

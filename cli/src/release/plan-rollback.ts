@@ -14,10 +14,10 @@ import {
 } from './state.ts'
 
 /** Reverses the last switch, or with `to` goes back to what served after that release. */
-export const planRollback = (
+export function planRollback(
   state: EnvironmentState,
   intent: { services: readonly string[] | null; to: string | null },
-): MovePlan | Refusal => {
+): MovePlan | Refusal {
   if (state.records.operation)
     return finishInterrupted(state, state.records.operation, intent.services)
   const targets = intent.to
@@ -44,11 +44,11 @@ export const planRollback = (
   return { kind: 'rollback', moves, finishes: null }
 }
 
-const finishInterrupted = (
+function finishInterrupted(
   state: EnvironmentState,
   operation: Operation,
   chosen: readonly string[] | null,
-): MovePlan | Refusal => {
+): MovePlan | Refusal {
   const names = operation.services.map(({ name }) => name)
   if (chosen && !names.every((name) => chosen.includes(name))) {
     return refuse(
@@ -94,13 +94,14 @@ interface RollbackTarget {
   release: string
 }
 
-const doneReleases = (state: EnvironmentState): Release[] =>
-  state.records.history.filter(({ outcome }) => outcome === 'done')
+function doneReleases(state: EnvironmentState): Release[] {
+  return state.records.history.filter(({ outcome }) => outcome === 'done')
+}
 
-const targetsBefore = (
+function targetsBefore(
   state: EnvironmentState,
   chosen: readonly string[] | null,
-): { services: RollbackTarget[] } | Refusal => {
+): { services: RollbackTarget[] } | Refusal {
   const done = doneReleases(state)
   const lastOf = (name: string): Release | undefined =>
     done.findLast(({ services }) => services.some((move) => move.name === name))
@@ -141,16 +142,17 @@ const targetsBefore = (
   return { services }
 }
 
-const bringer = (done: Release[], name: string, side: Side): string | undefined =>
-  done.findLast(({ services }) =>
+function bringer(done: Release[], name: string, side: Side): string | undefined {
+  return done.findLast(({ services }) =>
     services.some((move) => move.name === name && sameTarget(move.to, side)),
   )?.id
+}
 
-const targetsAfter = (
+function targetsAfter(
   state: EnvironmentState,
   id: string,
   chosen: readonly string[] | null,
-): { services: RollbackTarget[] } | Refusal => {
+): { services: RollbackTarget[] } | Refusal {
   const done = doneReleases(state)
   const index = done.findIndex((release) => release.id === id)
   if (index < 0) {
@@ -172,15 +174,16 @@ const targetsAfter = (
   return { services }
 }
 
-const isGone = (service: ServiceState, side: Side): boolean =>
-  service.slots[side.color]?.revision !== side.revision
+function isGone(service: ServiceState, side: Side): boolean {
+  return service.slots[side.color]?.revision !== side.revision
+}
 
-const checkTarget = (
+function checkTarget(
   name: string,
   service: ServiceState,
   side: Side,
   release: string,
-): Refusal | null => {
+): Refusal | null {
   const slot = service.slots[side.color]
   if (!slot || isGone(service, side)) {
     return refuse(

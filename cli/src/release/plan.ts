@@ -30,12 +30,14 @@ export interface Refusal {
   hint: string
 }
 
-export const refuse = (code: string, message: string, hint: string): Refusal => ({
-  kind: 'refusal',
-  code,
-  message,
-  hint,
-})
+export function refuse(code: string, message: string, hint: string): Refusal {
+  return {
+    kind: 'refusal',
+    code,
+    message,
+    hint,
+  }
+}
 
 /** What a service should become: made by `desire` from image, values and chart. */
 export interface Wanted {
@@ -76,7 +78,7 @@ export interface CleanupPlan {
   previews: { service: string; target: Target }[]
 }
 
-const interruptedRefusal = (state: EnvironmentState): Refusal | null => {
+function interruptedRefusal(state: EnvironmentState): Refusal | null {
   const operation = state.records.operation
   if (!operation) return null
   return refuse(
@@ -86,14 +88,15 @@ const interruptedRefusal = (state: EnvironmentState): Refusal | null => {
   )
 }
 
-export const chosenServices = (
+export function chosenServices(
   state: EnvironmentState,
   chosen: readonly string[] | null,
-): [string, ServiceState][] =>
-  Object.entries(state.services).filter(([name]) => !chosen || chosen.includes(name))
+): [string, ServiceState][] {
+  return Object.entries(state.services).filter(([name]) => !chosen || chosen.includes(name))
+}
 
 /** `color` is a check as much as a choice: a service where it is live is refused. */
-export const planDeploy = (
+export function planDeploy(
   state: EnvironmentState,
   intent: {
     wanted: Readonly<Record<string, Wanted>>
@@ -101,7 +104,7 @@ export const planDeploy = (
     /** Services whose last Helm upgrade did not come to its end. */
     unfinished: readonly string[]
   },
-): DeployPlan | Refusal => {
+): DeployPlan | Refusal {
   const interrupted = interruptedRefusal(state)
   if (interrupted) return interrupted
   const steps: DeployStep[] = []
@@ -130,17 +133,12 @@ export const planDeploy = (
   return { kind: 'deploy', steps }
 }
 
-const servesFrom = (state: EnvironmentState, name: string, color: Color | null): boolean => {
+function servesFrom(state: EnvironmentState, name: string, color: Color | null): boolean {
   const service = state.services[name]
   return color !== null && service !== undefined && liveColor(service) === color
 }
 
-const deployStep = (
-  service: string,
-  now: ServiceState,
-  wanted: Wanted,
-  color: Color,
-): DeployStep => {
+function deployStep(service: string, now: ServiceState, wanted: Wanted, color: Color): DeployStep {
   const live = liveSlot(now)
   if (live && live.revision === wanted.revision) {
     // The preview goes back to the live slot too: a candidate deployed earlier is no longer wanted.
@@ -163,10 +161,10 @@ const deployStep = (
  * The slots that a smoke test and a switch are about. Without names those deployed and not live yet; a service that is
  * named may also go forward again after a rollback.
  */
-export const chooseStandby = (
+export function chooseStandby(
   state: EnvironmentState,
   chosen: readonly string[] | null,
-): Chosen | Refusal => {
+): Chosen | Refusal {
   const slots: NamedSlot[] = []
   for (const [name, service] of chosenServices(state, chosen)) {
     const slot = candidate(service) ?? (chosen && rolledBackFrom(state, name))
@@ -181,7 +179,7 @@ interface Chosen {
   slots: NamedSlot[]
 }
 
-const checked = (slots: NamedSlot[]): Chosen | Refusal => {
+function checked(slots: NamedSlot[]): Chosen | Refusal {
   const unready = slots.find(({ slot }) => !isReady(slot))
   if (unready) return notReady(unready.name, unready.slot)
   if (slots.length > 0) return { kind: 'chosen', slots }
@@ -192,7 +190,7 @@ const checked = (slots: NamedSlot[]): Chosen | Refusal => {
   )
 }
 
-const noCandidate = (name: string, service: ServiceState): Refusal => {
+function noCandidate(name: string, service: ServiceState): Refusal {
   const color = standbyColor(service)
   const standby = service.slots[color]
   if (!standby) {
@@ -209,12 +207,13 @@ const noCandidate = (name: string, service: ServiceState): Refusal => {
   )
 }
 
-export const notReady = (name: string, slot: Slot): Refusal =>
-  refuse(
+export function notReady(name: string, slot: Slot): Refusal {
+  return refuse(
     'slot-not-ready',
     `${name} ${slot.color} is not ready: ${slot.ready} of ${slot.replicas} pods.`,
     'Wait for it, or run `shopctl deploy` again: it says what keeps the pods from becoming ready.',
   )
+}
 
 export interface SwitchIntent {
   services: readonly string[] | null
@@ -224,7 +223,7 @@ export interface SwitchIntent {
   skipSmoke: boolean
 }
 
-export const planSwitch = (state: EnvironmentState, intent: SwitchIntent): MovePlan | Refusal => {
+export function planSwitch(state: EnvironmentState, intent: SwitchIntent): MovePlan | Refusal {
   const interrupted = interruptedRefusal(state)
   if (interrupted) return interrupted
   const already = intent.services?.find((name) => servesFrom(state, name, intent.color))
@@ -248,14 +247,15 @@ export const planSwitch = (state: EnvironmentState, intent: SwitchIntent): MoveP
   return { kind: 'switch', moves, finishes: null }
 }
 
-const otherSlot = ({ name, slot }: NamedSlot): Refusal =>
-  refuse(
+function otherSlot({ name, slot }: NamedSlot): Refusal {
+  return refuse(
     'slot-is-live',
     `${name} has its standby on ${slot.color}, not on ${otherColor(slot.color)}.`,
     `Use --color ${slot.color}, or leave --color out.`,
   )
+}
 
-const notSmoked = (state: EnvironmentState, slots: readonly NamedSlot[]): Refusal => {
+function notSmoked(state: EnvironmentState, slots: readonly NamedSlot[]): Refusal {
   const names = slots.map(({ name }) => name)
   const only = names.length === Object.keys(state.services).length ? '' : ` --service ${names}`
   return refuse(
@@ -265,10 +265,10 @@ const notSmoked = (state: EnvironmentState, slots: readonly NamedSlot[]): Refusa
   )
 }
 
-export const planCleanup = (
+export function planCleanup(
   state: EnvironmentState,
   intent: { services: readonly string[] | null },
-): CleanupPlan | Refusal => {
+): CleanupPlan | Refusal {
   const interrupted = interruptedRefusal(state)
   if (interrupted) return interrupted
   const plan: CleanupPlan = { kind: 'cleanup', deletions: [], previews: [] }

@@ -25,12 +25,12 @@ const pollMs = 40
  * Points every preview Service to its slot of the combination, waits until these slots and no others consume the preview
  * plane, runs `test`, and points back what it moved: who waits for a switch of his own waits on.
  */
-export const withPreview = async <T>(
+export async function withPreview<T>(
   ports: PreviewPorts,
   state: EnvironmentState,
   combination: readonly NamedSlot[],
   test: () => Promise<T>,
-): Promise<T> => {
+): Promise<T> {
   const moved: NamedSlot[] = []
   try {
     await settleAll(
@@ -46,19 +46,19 @@ export const withPreview = async <T>(
 }
 
 /** Whether it had to be moved. */
-const pointPreview = async (cluster: Cluster, name: string, to: Target): Promise<boolean> => {
+async function pointPreview(cluster: Cluster, name: string, to: Target): Promise<boolean> {
   const pointer = await cluster.pointer(name, 'preview')
   if (!pointer || sameTarget(pointer.target, to)) return false
   await cluster.point(name, 'preview', to, pointer.resourceVersion)
   return true
 }
 
-const pointBack = async (
+async function pointBack(
   cluster: Cluster,
   state: EnvironmentState,
   name: string,
   from: Target,
-): Promise<void> => {
+): Promise<void> {
   const service = state.services[name]
   const before = service?.preview?.target
   if (!before || !stands(service, before)) return
@@ -68,15 +68,16 @@ const pointBack = async (
   await cluster.point(name, 'preview', before, pointer.resourceVersion)
 }
 
-const stands = (service: ServiceState, target: Target): boolean =>
-  service.slots[target.color]?.revision === target.revision
+function stands(service: ServiceState, target: Target): boolean {
+  return service.slots[target.color]?.revision === target.revision
+}
 
 /** First the Service's endpoints, then the consumers: until both are there the test would meet another combination. */
-const awaitPreview = async (
+async function awaitPreview(
   ports: PreviewPorts,
   state: EnvironmentState,
   { name, slot }: NamedSlot,
-): Promise<void> => {
+): Promise<void> {
   const { cluster, clock, signal } = ports
   const from = clock.monotonic()
   const list = (): Promise<string[]> => cluster.pods(name, targetOf(slot))
@@ -104,12 +105,12 @@ const awaitPreview = async (
 }
 
 /** null: these pods consume the preview plane of their service, and no others do. */
-const inTheWay = async (
+async function inTheWay(
   cluster: Cluster,
   state: EnvironmentState,
   name: string,
   slot: Target,
-): Promise<string | null> => {
+): Promise<string | null> {
   const others = colors.flatMap((color) => {
     const other = state.services[name]?.slots[color]
     return other && !sameTarget(other, slot) ? [targetOf(other)] : []
@@ -128,7 +129,8 @@ const inTheWay = async (
   return busy ? `${busy.pod}, of another slot, still consumes it` : null
 }
 
-const describe = (report: PlaneRole | null): string =>
-  report
+function describe(report: PlaneRole | null): string {
+  return report
     ? `says of its preview plane: ${report.role}, ${report.consumers} consumers`
     : 'says nothing of a preview plane'
+}

@@ -18,13 +18,11 @@ export interface PushPorts {
   progress: Progress
 }
 
-export const push = (ports: PushPorts, images: readonly Image[]): Promise<Pushed[]> =>
-  settleAll(images.map((image) => pushOne(ports, image)))
+export function push(ports: PushPorts, images: readonly Image[]): Promise<Pushed[]> {
+  return settleAll(images.map((image) => pushOne(ports, image)))
+}
 
-const pushOne = async (
-  { builder, registry, progress }: PushPorts,
-  image: Image,
-): Promise<Pushed> => {
+async function pushOne({ builder, registry, progress }: PushPorts, image: Image): Promise<Pushed> {
   const { repository, version, inputsTag } = image
   const [known, taken] = await Promise.all([
     registry.digest(repository, inputsTag),
@@ -54,15 +52,16 @@ const pushOne = async (
   return { image, digest, sent: true }
 }
 
-const tagTaken = (image: Image, digest: string): Error =>
-  refused({
+function tagTaken(image: Image, digest: string): Error {
+  return refused({
     code: 'tag-taken',
     message: `${image.repository}:${image.version} is in the registry already, with another digest (${digest.slice(0, 19)}…).`,
     hint: 'A tag is never moved: commit the change, so that the image gets a tag of its own.',
   })
+}
 
 /** Digest of the image that was pushed for this tree; refused when there is none. */
-export const requireDigest = async (registry: Registry, image: Image): Promise<string> => {
+export async function requireDigest(registry: Registry, image: Image): Promise<string> {
   const digest = await registry.digest(image.repository, image.inputsTag)
   if (digest) return digest
   throw refused({

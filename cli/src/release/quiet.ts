@@ -15,7 +15,7 @@ const furtherLooks = 2
 const silenceMs = 15_000
 
 /** Lines about what is not at rest yet. */
-export const unrestOf = ({ service, account }: Books): string[] => {
+export function unrestOf({ service, account }: Books): string[] {
   const { outbox, queued, dead, retrying, inFlight } = account
   const counts = { 'in its outbox': outbox.waiting, queued, dead, retrying, 'in flight': inFlight }
   const moving = Object.entries(counts).filter(([, number]) => number > 0)
@@ -23,11 +23,11 @@ export const unrestOf = ({ service, account }: Books): string[] => {
   return [`${service}: ${moving.map(([what, number]) => `${number} ${what}`).join(', ')}`]
 }
 
-export const awaitQuiet = async (
+export async function awaitQuiet(
   ports: QuietPorts,
   { plane, timeoutMs }: { plane: Plane; timeoutMs: number },
   say: (unrest: string) => void,
-): Promise<void> => {
+): Promise<void> {
   const { clock, signal } = ports
   const started = clock.monotonic()
   const silentSince = new Map<string, number>()
@@ -52,11 +52,11 @@ export const awaitQuiet = async (
 }
 
 /** A look that fails is unrest: a pod, the broker or a database may just be starting again. */
-const look = async (
+async function look(
   ports: QuietPorts,
   plane: Plane,
   silentSince: Map<string, number>,
-): Promise<{ unrest: string[]; books: string }> => {
+): Promise<{ unrest: string[]; books: string }> {
   try {
     const state = await ports.cluster.read()
     const names = serving(state, Object.keys(state.services))
@@ -72,11 +72,7 @@ const look = async (
 }
 
 /** Those of the silent pods that may still hold something. */
-const noteSilence = (
-  clock: Clock,
-  since: Map<string, number>,
-  books: readonly Books[],
-): string[] => {
+function noteSilence(clock: Clock, since: Map<string, number>, books: readonly Books[]): string[] {
   const now = clock.monotonic()
   const silent = books.flatMap((each) => each.silent)
   for (const pod of since.keys()) if (!silent.includes(pod)) since.delete(pod)

@@ -9,11 +9,12 @@ import type { Source } from './ports.ts'
 
 type Values = Record<string, unknown>
 
-const isMap = (value: unknown): value is Values =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+function isMap(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
 
 /** Maps are merged, everything else is replaced, null removes: as Helm does it with several files. */
-export const mergeValues = (base: Values, over: Values): Values => {
+export function mergeValues(base: Values, over: Values): Values {
   const merged: Values = { ...base }
   for (const [key, value] of Object.entries(over)) {
     const before = merged[key]
@@ -24,7 +25,7 @@ export const mergeValues = (base: Values, over: Values): Values => {
 }
 
 /** The same text for the same content, whatever the order of keys. */
-export const canonical = (value: unknown): string => {
+export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (!isMap(value)) return JSON.stringify(value) ?? 'null'
   const keys = Object.keys(value).sort()
@@ -35,16 +36,17 @@ export const canonical = (value: unknown): string => {
  * Names a slot: the same image, configuration and chart give the same revision. The chart is part of it, so that
  * a change of it, too, reaches the cluster by way of the standby slot.
  */
-export const revisionOf = (parts: { digest: string; values: Values; chart: string }): string =>
-  createHash('sha256').update(canonical(parts)).digest('hex').slice(0, 10)
+export function revisionOf(parts: { digest: string; values: Values; chart: string }): string {
+  return createHash('sha256').update(canonical(parts)).digest('hex').slice(0, 10)
+}
 
 /** The values files of a service, the stronger ones last; the one of the environment may be missing. */
-export const valuesFiles = async (
+export async function valuesFiles(
   source: Source,
   config: Config,
   environment: string,
   service: string,
-): Promise<string[]> => {
+): Promise<string[]> {
   const { values } = requireService(config, service)
   const special = join(dirname(values), environment, values.slice(dirname(values).length + 1))
   const found = await source.files([values, special])
@@ -58,7 +60,7 @@ export const valuesFiles = async (
   return [values, special].filter((file) => found.includes(file))
 }
 
-export const readValues = async (source: Source, files: readonly string[]): Promise<Values> => {
+export async function readValues(source: Source, files: readonly string[]): Promise<Values> {
   let merged: Values = {}
   for (const file of files) {
     const content: unknown = parseYaml(file, String(await source.read(file)))
@@ -67,7 +69,7 @@ export const readValues = async (source: Source, files: readonly string[]): Prom
   return merged
 }
 
-const parseYaml = (file: string, text: string): unknown => {
+function parseYaml(file: string, text: string): unknown {
   try {
     return parse(text)
   } catch (error) {
@@ -81,5 +83,6 @@ const parseYaml = (file: string, text: string): unknown => {
 }
 
 /** Hash over a chart's files. */
-export const hashChart = async (source: Source, chart: string): Promise<string> =>
-  hashFiles(source, await source.files([chart]))
+export async function hashChart(source: Source, chart: string): Promise<string> {
+  return hashFiles(source, await source.files([chart]))
+}

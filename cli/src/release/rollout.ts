@@ -23,11 +23,11 @@ const hopeless = [
 ]
 
 /** null: still on its way. */
-export const judgeRollout = ({
+export function judgeRollout({
   slot,
   pods,
   job,
-}: Rollout): { kind: 'ready' } | RolloutProblem | null => {
+}: Rollout): { kind: 'ready' } | RolloutProblem | null {
   if (job?.failed) return jobProblem(job.pods)
   const migrated = job === null || job.succeeded
   // Until the migrations are through, a service may well fail for want of its tables.
@@ -36,7 +36,7 @@ export const judgeRollout = ({
   return slot && migrated && isReady(slot) ? { kind: 'ready' } : null
 }
 
-const firstProblem = (pods: readonly PodState[]): RolloutProblem | null => {
+function firstProblem(pods: readonly PodState[]): RolloutProblem | null {
   for (const pod of pods) {
     for (const container of pod.containers) {
       if (container.waiting && hopeless.includes(container.waiting.reason)) {
@@ -47,11 +47,11 @@ const firstProblem = (pods: readonly PodState[]): RolloutProblem | null => {
   return null
 }
 
-const problemOf = (
+function problemOf(
   pod: PodState,
   container: ContainerState,
   waiting: { reason: string; message: string },
-): RolloutProblem => {
+): RolloutProblem {
   const exitCode =
     waiting.reason === 'CrashLoopBackOff' ? (container.ended?.exitCode ?? null) : null
   const what =
@@ -68,7 +68,7 @@ const problemOf = (
   }
 }
 
-const jobProblem = (pods: readonly PodState[]): RolloutProblem => {
+function jobProblem(pods: readonly PodState[]): RolloutProblem {
   const pod = pods.findLast(({ containers }) => containers.some(({ ended }) => ended))
   const container = pod?.containers.find(({ ended }) => ended)
   const exitCode = container?.ended?.exitCode ?? null

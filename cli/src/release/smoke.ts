@@ -41,11 +41,11 @@ export interface SmokeIntent {
 
 const keptResults = 30
 
-export const smoke = async (
+export async function smoke(
   ports: SmokePorts,
   state: EnvironmentState,
   intent: SmokeIntent,
-): Promise<Smoked> => {
+): Promise<Smoked> {
   const found = chooseStandby(state, intent.services)
   if (found.kind === 'refusal') throw refused(found)
   const combination = combinationOf(state, found.slots)
@@ -70,25 +70,23 @@ export const smoke = async (
   return { services, combination }
 }
 
-const revoked = (
-  records: Records,
-  combination: Combination,
-  names: readonly string[],
-): Records => ({
-  ...records,
-  smoked: records.smoked.flatMap((result) => {
-    if (!sameCombination(result.combination, combination)) return [result]
-    const services = result.services.filter((name) => !names.includes(name))
-    return services.length > 0 ? [{ ...result, services }] : []
-  }),
-})
+function revoked(records: Records, combination: Combination, names: readonly string[]): Records {
+  return {
+    ...records,
+    smoked: records.smoked.flatMap((result) => {
+      if (!sameCombination(result.combination, combination)) return [result]
+      const services = result.services.filter((name) => !names.includes(name))
+      return services.length > 0 ? [{ ...result, services }] : []
+    }),
+  }
+}
 
 /** Opens ways to the preview Services of all of them, and closes them afterwards. */
-const withWays = async <T>(
+async function withWays<T>(
   { traffic }: SmokePorts,
   slots: readonly NamedSlot[],
   test: (urls: Record<string, string>) => Promise<T>,
-): Promise<T> => {
+): Promise<T> {
   const ways = await settleAll(
     slots.map(async ({ name }) => ({ name, way: await traffic.open(`${name}-preview`) })),
   )
@@ -99,12 +97,12 @@ const withWays = async <T>(
   }
 }
 
-const smokeOne = async (
+async function smokeOne(
   ports: SmokePorts,
   { name, slot }: NamedSlot,
   url: string,
   { namespace, scripts }: SmokeIntent,
-): Promise<Smoked['services'][number]> => {
+): Promise<Smoked['services'][number]> {
   const started = performance.now()
   const { color, version, revision } = slot
   const file = scripts[name] ?? ''
@@ -121,12 +119,12 @@ const smokeOne = async (
   return { name, color, version, revision, tookMs: Math.round(performance.now() - started) }
 }
 
-const smokeWhole = async (
+async function smokeWhole(
   ports: SmokePorts,
   state: EnvironmentState,
   { whole, namespace }: SmokeIntent,
   urls: Readonly<Record<string, string>>,
-): Promise<void> => {
+): Promise<void> {
   if (whole === null) return
   const missing = Object.keys(state.services).filter((name) => urls[name] === undefined)
   if (missing.length > 0) {
@@ -142,12 +140,12 @@ const smokeWhole = async (
   )
 }
 
-const run = async (
+async function run(
   { programs, signal }: SmokePorts,
   what: string,
   file: string,
   env: Readonly<Record<string, string>>,
-): Promise<void> => {
+): Promise<void> {
   const { exitCode, output } = await programs.script(file, env)
   if (signal.aborted) throw interrupted()
   if (exitCode === 0) return

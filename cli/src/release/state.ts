@@ -3,7 +3,9 @@
 export const colors = ['blue', 'green'] as const
 export type Color = (typeof colors)[number]
 
-export const otherColor = (color: Color): Color => (color === 'blue' ? 'green' : 'blue')
+export function otherColor(color: Color): Color {
+  return color === 'blue' ? 'green' : 'blue'
+}
 
 /** A Deployment of one colour. */
 export interface Slot {
@@ -111,56 +113,63 @@ export const noRecords: Records = {
   dependencies: {},
 }
 
-export const isReady = (slot: Slot): boolean => slot.replicas > 0 && slot.ready >= slot.replicas
+export function isReady(slot: Slot): boolean {
+  return slot.replicas > 0 && slot.ready >= slot.replicas
+}
 
-export const sameTarget = (a: Target | null | undefined, b: Target | null | undefined): boolean =>
-  a?.color === b?.color && a?.revision === b?.revision
+export function sameTarget(a: Target | null | undefined, b: Target | null | undefined): boolean {
+  return a?.color === b?.color && a?.revision === b?.revision
+}
 
-export const targetOf = (slot: Target): Target => ({ color: slot.color, revision: slot.revision })
+export function targetOf(slot: Target): Target {
+  return { color: slot.color, revision: slot.revision }
+}
 
-export const sideOf = ({ color, digest, version, revision }: Side): Side => ({
-  color,
-  digest,
-  version,
-  revision,
-})
+export function sideOf({ color, digest, version, revision }: Side): Side {
+  return {
+    color,
+    digest,
+    version,
+    revision,
+  }
+}
 
-const slotAt = (service: ServiceState, target: Target | null | undefined): Slot | null => {
+function slotAt(service: ServiceState, target: Target | null | undefined): Slot | null {
   if (!target) return null
   const slot = service.slots[target.color]
   return slot?.revision === target.revision ? slot : null
 }
 
-export const liveColor = (service: ServiceState): Color | null =>
-  service.stable?.target?.color ?? null
+export function liveColor(service: ServiceState): Color | null {
+  return service.stable?.target?.color ?? null
+}
 
 /** The slot that serves: the one whose colour the stable Service selects. */
-export const liveSlot = (service: ServiceState): Slot | null => {
+export function liveSlot(service: ServiceState): Slot | null {
   const color = liveColor(service)
   return color && service.slots[color]
 }
 
 /** Where `deploy` may write. While nothing is live, it stays with the slot it began with. */
-export const standbyColor = (service: ServiceState): Color => {
+export function standbyColor(service: ServiceState): Color {
   const live = liveColor(service)
   if (live) return otherColor(live)
   return service.preview?.target?.color ?? 'blue'
 }
 
 /** The slot that waits for a switch: `deploy` leaves the preview Service on it, a switch moves it away. */
-export const candidate = (service: ServiceState): Slot | null => {
+export function candidate(service: ServiceState): Slot | null {
   const target = service.preview?.target
   return target && target.color !== liveColor(service) ? slotAt(service, target) : null
 }
 
 /** What a switch would make live: the slot beside the live one, or on the first release the deployed one. */
-const standbySlot = (service: ServiceState): Slot | null => service.slots[standbyColor(service)]
+function standbySlot(service: ServiceState): Slot | null {
+  return service.slots[standbyColor(service)]
+}
 
 /** The standby slot, if the last thing that happened to the service was a rollback away from it. */
-export const rolledBackFrom = (
-  { services, records }: EnvironmentState,
-  name: string,
-): Slot | null => {
+export function rolledBackFrom({ services, records }: EnvironmentState, name: string): Slot | null {
   const moveOf = ({ services }: Release): Move | undefined =>
     services.find((move) => move.name === name)
   const last = records.history.findLast(
@@ -173,21 +182,23 @@ export const rolledBackFrom = (
 }
 
 /** The slots that would serve together if these went live and the other services stayed as they are. */
-export const together = (state: EnvironmentState, chosen: readonly NamedSlot[]): NamedSlot[] =>
-  Object.entries(state.services).flatMap(([name, service]) => {
+export function together(state: EnvironmentState, chosen: readonly NamedSlot[]): NamedSlot[] {
+  return Object.entries(state.services).flatMap(([name, service]) => {
     const slot = chosen.find((each) => each.name === name)?.slot ?? liveSlot(service)
     return slot ? [{ name, slot }] : []
   })
+}
 
-export const combinationOf = (state: EnvironmentState, chosen: readonly NamedSlot[]): Combination =>
-  Object.fromEntries(
+export function combinationOf(state: EnvironmentState, chosen: readonly NamedSlot[]): Combination {
+  return Object.fromEntries(
     together(state, chosen).map(({ name, slot: { revision, digest } }) => [
       name,
       { revision, digest },
     ]),
   )
+}
 
-export const sameCombination = (a: Combination, b: Combination): boolean => {
+export function sameCombination(a: Combination, b: Combination): boolean {
   const names = Object.keys(a)
   return (
     names.length === Object.keys(b).length &&
@@ -198,7 +209,7 @@ export const sameCombination = (a: Combination, b: Combination): boolean => {
 }
 
 /** Whether each of these slots passed its smoke test in exactly this combination. */
-export const wasSmoked = (state: EnvironmentState, chosen: readonly NamedSlot[]): boolean => {
+export function wasSmoked(state: EnvironmentState, chosen: readonly NamedSlot[]): boolean {
   const wanted = combinationOf(state, chosen)
   const tested = state.records.smoked
     .filter((result) => sameCombination(result.combination, wanted))
@@ -207,5 +218,6 @@ export const wasSmoked = (state: EnvironmentState, chosen: readonly NamedSlot[])
 }
 
 /** The id of the release that serves, null before the first. */
-export const currentRelease = (records: Records): string | null =>
-  records.history.findLast((release) => release.outcome === 'done')?.id ?? null
+export function currentRelease(records: Records): string | null {
+  return records.history.findLast((release) => release.outcome === 'done')?.id ?? null
+}

@@ -39,11 +39,11 @@ export interface Status {
   services: Record<string, ServiceStatus>
 }
 
-export const readStatus = async (
+export async function readStatus(
   cluster: Cluster,
   env: string,
   services: readonly string[] | null,
-): Promise<Status> => {
+): Promise<Status> {
   const [state, lock] = await Promise.all([cluster.read(), cluster.lockHolder()])
   const shown = Object.keys(state.services).filter((name) => !services || services.includes(name))
   const statuses = await Promise.all(
@@ -64,11 +64,11 @@ export const readStatus = async (
   }
 }
 
-const serviceStatus = async (
+async function serviceStatus(
   cluster: Cluster,
   state: EnvironmentState,
   name: string,
-): Promise<ServiceStatus> => {
+): Promise<ServiceStatus> {
   const service = state.services[name]
   const active = service ? liveColor(service) : null
   const slots: ServiceStatus['slots'] = { blue: null, green: null }
@@ -86,12 +86,12 @@ const serviceStatus = async (
   return { active, epoch, slots }
 }
 
-const slotStatus = (
+function slotStatus(
   state: EnvironmentState,
   name: string,
   slot: Slot,
   reports: readonly (Role | null)[],
-): SlotStatus => {
+): SlotStatus {
   const sum = (value: (role: Role) => number): number =>
     reports.reduce((total, report) => total + (report ? value(report) : 0), 0)
   const { digest, version, revision, replicas, ready } = slot

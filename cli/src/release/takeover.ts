@@ -23,12 +23,12 @@ const outgoingMs = 5_000
 const listAgainMs = 2_000
 
 /** Whether the Service leads to these pods alone within the time. They are listed anew: one may be replaced meanwhile. */
-export const awaitOnly = async (
+export async function awaitOnly(
   { cluster, clock, signal }: TakeoverPorts,
   service: string,
   list: () => Promise<string[]>,
   { from, timeoutMs, empty }: { from: number; timeoutMs: number; empty: boolean },
-): Promise<boolean> => {
+): Promise<boolean> {
   const listed = patiently(list, { clock, signal })
   for (;;) {
     const pods = await listed()
@@ -49,10 +49,10 @@ export const awaitOnly = async (
  * Lists anew when the last list is old, for a pod may have been replaced. One that fails is the list of before: a slot
  * is given its time whatever one request says.
  */
-const patiently = (
+function patiently(
   list: () => Promise<string[]>,
   { clock, signal }: Pick<TakeoverPorts, 'clock' | 'signal'>,
-): typeof list => {
+): typeof list {
   let last: string[] = []
   let listedAt = Number.NEGATIVE_INFINITY
   return async () => {
@@ -68,12 +68,12 @@ const patiently = (
 }
 
 /** `to` null: nothing is to serve, only the endpoints have to go. `from` is a time of `clock.monotonic()`. */
-export const awaitTakeover = async (
+export async function awaitTakeover(
   ports: TakeoverPorts,
   name: string,
   to: Target | null,
   { from, timeoutMs }: { from: number; timeoutMs: number },
-): Promise<Takeover> => {
+): Promise<Takeover> {
   const { cluster, clock, signal } = ports
   const elapsed = (): number => Math.round(clock.monotonic() - from)
   const list = patiently(async () => (to ? cluster.pods(name, to) : []), ports)
@@ -111,16 +111,17 @@ export const awaitTakeover = async (
 }
 
 /** Live is what the Service says; a pod consumes only when the gate in its database names its slot too. */
-const hasTakenOver = (report: Role | null): boolean =>
-  report !== null && report.role === 'live' && report.consuming
+function hasTakenOver(report: Role | null): boolean {
+  return report !== null && report.role === 'live' && report.consuming
+}
 
 /** Pods of a service may lag behind each other for a moment. */
-export const latestEpoch = (epochs: readonly (number | null)[]): number | null => {
+export function latestEpoch(epochs: readonly (number | null)[]): number | null {
   const known = epochs.filter((epoch) => epoch !== null)
   return known.length > 0 ? Math.max(...known) : null
 }
 
-const describe = (report: Role | null): string => {
+function describe(report: Role | null): string {
   if (!report) return 'it does not answer'
   const { gate } = report
   const opened = gate
@@ -130,11 +131,11 @@ const describe = (report: Role | null): string => {
 }
 
 /** Lines for those pods of the outgoing slot that still hold something, or say nothing: warnings, no failure. */
-export const awaitOutgoing = async (
+export async function awaitOutgoing(
   { cluster, clock, signal }: TakeoverPorts,
   name: string,
   from: Target | null,
-): Promise<string[]> => {
+): Promise<string[]> {
   if (!from) return []
   const started = clock.monotonic()
   let pods = await cluster.pods(name, from)

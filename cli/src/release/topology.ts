@@ -17,7 +17,9 @@ interface Kind {
   closed?: true
 }
 
-const within = ({ vhost }: Entry): string => ` in vhost ${vhost}`
+function within({ vhost }: Entry): string {
+  return ` in vhost ${vhost}`
+}
 
 const kinds: Record<string, Kind> = {
   vhosts: { keys: ['name'], name: ({ name }) => `vhost ${name}` },
@@ -41,15 +43,17 @@ const kinds: Record<string, Kind> = {
   },
 }
 
-const identity = ({ keys }: Kind, entry: Entry): string =>
-  canonical(keys.map((key) => entry[key] ?? null))
+function identity({ keys }: Kind, entry: Entry): string {
+  return canonical(keys.map((key) => entry[key] ?? null))
+}
 
 /** The broker shows fields besides those that were declared. */
-const isAsDeclared = (declared: Entry, found: Entry): boolean =>
-  Object.keys(declared).every((key) => canonical(declared[key]) === canonical(found[key]))
+function isAsDeclared(declared: Entry, found: Entry): boolean {
+  return Object.keys(declared).every((key) => canonical(declared[key]) === canonical(found[key]))
+}
 
 /** One line per difference, what is missing first. Other vhosts are none of ours. */
-export const compareTopology = (declared: Topology, found: Topology): string[] => {
+export function compareTopology(declared: Topology, found: Topology): string[] {
   const missing: string[] = []
   const otherwise: string[] = []
   const extra: string[] = []
@@ -72,10 +76,11 @@ export const compareTopology = (declared: Topology, found: Topology): string[] =
   return [...missing, ...otherwise, ...extra]
 }
 
-const isOurs = (declared: Topology, { vhost }: Entry): boolean =>
-  (declared.vhosts ?? []).some(({ name }) => name === vhost)
+function isOurs(declared: Topology, { vhost }: Entry): boolean {
+  return (declared.vhosts ?? []).some(({ name }) => name === vhost)
+}
 
-export const compareBroker = async (broker: Broker): Promise<string[]> => {
+export async function compareBroker(broker: Broker): Promise<string[]> {
   const [declared, found] = await Promise.all([broker.declared(), broker.found()])
   return compareTopology(declared, found)
 }
@@ -83,20 +88,21 @@ export const compareBroker = async (broker: Broker): Promise<string[]> => {
 const named = 3
 
 /** What is shown of a list of differences. */
-export const firstOf = (differences: readonly string[]): string => {
+export function firstOf(differences: readonly string[]): string {
   const more = differences.length - named
   return `${differences.slice(0, named).join('; ')}${more > 0 ? `; and ${more} more` : ''}`
 }
 
-const otherTopology = (differences: readonly string[]): Refusal =>
-  refuse(
+function otherTopology(differences: readonly string[]): Refusal {
+  return refuse(
     'broker-differs',
     `The broker is not what its chart declares: ${firstOf(differences)}.`,
     'Run `shopctl deploy`: it puts this right before anything else.',
   )
+}
 
 /** Before a switch: consumers must not take over where events do not arrive. */
-export const checkBroker = async (broker: Broker): Promise<void> => {
+export async function checkBroker(broker: Broker): Promise<void> {
   const differences = await compareBroker(broker)
   if (differences.length > 0) throw refused(otherTopology(differences))
 }

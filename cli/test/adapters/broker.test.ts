@@ -12,7 +12,7 @@ const secret = 's3cr3t'
 let server: Server
 let objects: Record<string, unknown>
 
-const set = (path: string, object: unknown): void => {
+function set(path: string, object: unknown): void {
   objects[path] = object
 }
 
@@ -55,7 +55,9 @@ beforeEach(() => {
   }
 })
 
-const broker = () => createBroker(api as KubernetesApi, 'shop', 'rabbitmq')
+function broker() {
+  return createBroker(api as KubernetesApi, 'shop', 'rabbitmq')
+}
 
 it('gives what is declared and what is there', async () => {
   expect(await broker().declared()).toEqual(smallTopology)

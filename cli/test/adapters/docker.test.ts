@@ -3,14 +3,16 @@ import { createDocker } from '../../src/adapters/docker.ts'
 import type { Finished, Shell } from '../../src/adapters/shell.ts'
 
 const down = 'ERROR: Cannot connect to the Docker daemon at unix:///x.sock. Is it running?'
-const finished = (exitCode: number, stderr: string): Finished => ({
-  exitCode,
-  stdout: '',
-  stderr,
-  output: stderr,
-})
+function finished(exitCode: number, stderr: string): Finished {
+  return {
+    exitCode,
+    stdout: '',
+    stderr,
+    output: stderr,
+  }
+}
 
-const dockerAnswering = (answers: Finished[]) => {
+function dockerAnswering(answers: Finished[]) {
   const run: Shell['run'] = async () => answers.shift() ?? finished(0, '')
   const shell: Shell = { run, check: async () => '' }
   const { signal } = new AbortController()

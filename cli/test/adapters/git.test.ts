@@ -8,12 +8,13 @@ import { createShell } from '../../src/adapters/shell.ts'
 
 const shell = createShell()
 let root = ''
-const git = (...args: string[]) =>
-  shell.check({
+function git(...args: string[]) {
+  return shell.check({
     program: 'git',
     args: ['-c', 'user.name=a', '-c', 'user.email=a@b', ...args],
     cwd: root,
   })
+}
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'source-'))
@@ -25,7 +26,9 @@ beforeEach(async () => {
 })
 afterEach(() => rm(root, { recursive: true }))
 
-const source = (folder = 'shop') => createGitSource(shell, join(root, folder))
+function source(folder = 'shop') {
+  return createGitSource(shell, join(root, folder))
+}
 
 it('has no commit before the first one', async () => {
   expect(await source().commit()).toBeNull()

@@ -51,7 +51,7 @@ beforeEach(async () => {
   api = await connect({ file: join(folder, 'config'), context: null })
 })
 
-const forbidden = (): Promise<unknown> => {
+function forbidden(): Promise<unknown> {
   answers = { [`PATCH ${namespace}/services/order`]: [403, 'services "order" is forbidden'] }
   return api.apply(`${namespace}/services/order`, {})
 }

@@ -13,17 +13,18 @@ beforeEach(() => {
 afterEach(() => vi.useRealTimers())
 
 /** The lock as a machine sees it whose clock is wrong by `skewMs`. */
-const lockOf = (holder: string, skewMs = 0) =>
-  createLock(api, 'shop', { holder, now: () => Date.now() + skewMs })
+function lockOf(holder: string, skewMs = 0) {
+  return createLock(api, 'shop', { holder, now: () => Date.now() + skewMs })
+}
 
-const take = async (holder: string, skewMs = 0): Promise<Held> => {
+async function take(holder: string, skewMs = 0): Promise<Held> {
   const held = await lockOf(holder, skewMs).acquire('deploy')
   if (!('release' in held)) throw new Error(`${held.holder} has it`)
   return held
 }
 
 /** The lease of a holder that was killed just now. */
-const leaveBehind = async (): Promise<void> => {
+async function leaveBehind(): Promise<void> {
   const held = await take('dead@there 7')
   const lease = api.objects.get(path)
   await held.release()

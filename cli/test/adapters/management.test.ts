@@ -9,11 +9,13 @@ import { answer, type Books, emptyBooks } from '../fakes/books.ts'
 import { managementContract } from '../fakes/management-contract.ts'
 import { aSlot, createWorld } from '../fakes/world.ts'
 
-const someBooks = (): Books => ({
-  ...emptyBooks(),
-  orders: ['1', '2', '3'].map((orderId) => ({ orderId })),
-  messages: [{ id: 'parked-1', state: 'parked' }],
-})
+function someBooks(): Books {
+  return {
+    ...emptyBooks(),
+    orders: ['1', '2', '3'].map((orderId) => ({ orderId })),
+    messages: [{ id: 'parked-1', state: 'parked' }],
+  }
+}
 
 describe('in memory', () => {
   managementContract(async () => {

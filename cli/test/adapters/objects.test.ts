@@ -8,19 +8,21 @@ import {
   slotOf,
 } from '../../src/adapters/kubernetes/objects.ts'
 
-const deployment = (status: object, replicas = 2): V1Deployment => ({
-  metadata: {
-    generation: 3,
-    labels: {
-      'app.kubernetes.io/name': 'order',
-      'shopctl.dev/color': 'green',
-      'shopctl.dev/revision': 'b',
+function deployment(status: object, replicas = 2): V1Deployment {
+  return {
+    metadata: {
+      generation: 3,
+      labels: {
+        'app.kubernetes.io/name': 'order',
+        'shopctl.dev/color': 'green',
+        'shopctl.dev/revision': 'b',
+      },
+      annotations: { 'shopctl.dev/version': 'v2', 'shopctl.dev/digest': 'sha256:b' },
     },
-    annotations: { 'shopctl.dev/version': 'v2', 'shopctl.dev/digest': 'sha256:b' },
-  },
-  spec: { replicas, selector: {}, template: {} },
-  status: { observedGeneration: 3, ...status },
-})
+    spec: { replicas, selector: {}, template: {} },
+    status: { observedGeneration: 3, ...status },
+  }
+}
 
 describe('a slot', () => {
   it('is what its Deployment says', () => {

@@ -8,11 +8,12 @@ import { createEngine } from '../fakes/config.ts'
 import { registryContract } from '../fakes/registry-contract.ts'
 
 const type = 'application/vnd.oci.image.manifest.v1+json'
-const digestOf = (body: Buffer): string =>
-  `sha256:${createHash('sha256').update(body).digest('hex')}`
+function digestOf(body: Buffer): string {
+  return `sha256:${createHash('sha256').update(body).digest('hex')}`
+}
 
 /** The part of the distribution API that is used, over manifests in memory. */
-const startServer = async (): Promise<{ server: Server; address: string }> => {
+async function startServer(): Promise<{ server: Server; address: string }> {
   const image = Buffer.from('{"schemaVersion":2,"config":{"digest":"sha256:c"}}')
   const manifests = new Map([
     ['there', image],

@@ -18,7 +18,7 @@ afterEach(() => {
 })
 
 /** A server on loopback, and how many connections it was asked for. */
-const serve = async (answer: RequestListener) => {
+async function serve(answer: RequestListener) {
   const seen = { connections: 0 }
   const server = createServer(answer)
   server.on('connection', () => {
@@ -33,7 +33,9 @@ const ok: RequestListener = (_, response) => {
   response.writeHead(200, { 'x-shop-color': 'blue', 'x-shop-version': 'v1' }).end('fine')
 }
 const call: Call = { method: 'GET', path: '/' }
-const next = (): Call => call
+function next(): Call {
+  return call
+}
 
 describe('the schedule', () => {
   it('sends at the rate it was given and sums up', async () => {

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { createShell } from '../../src/adapters/shell.ts'
 
 const shell = createShell()
-const sh = (script: string) => ({ program: 'sh', args: ['-c', script] })
+function sh(script: string) {
+  return { program: 'sh', args: ['-c', script] }
+}
 
 describe('shell', () => {
   it('hands back output and exit code', async () => {

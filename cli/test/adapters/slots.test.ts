@@ -4,7 +4,7 @@ import { createFakeApi } from '../fakes/kubernetes-api.ts'
 
 const path = '/apis/apps/v1/namespaces/shop/deployments/order-green'
 
-const withGreen = () => {
+function withGreen() {
   const api = createFakeApi(Date.now)
   const metadata = {
     name: 'order-green',

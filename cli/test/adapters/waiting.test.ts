@@ -7,13 +7,15 @@ import { createFoundations, unfinished } from '../../src/adapters/kubernetes/fou
 import { createWorkloads } from '../../src/adapters/kubernetes/workloads.ts'
 
 /** Answers every list and every object with these, and lets every watch wait. */
-const apiWith = (objects: { items: object[] } & object): KubernetesApi => ({
-  get: async <T>() => objects as T,
-  send: async <T>() => ({}) as T,
-  apply: async <T>() => ({}) as T,
-  open: () => new Promise<IncomingMessage>(() => {}),
-  forward: () => new Promise<Duplex>(() => {}),
-})
+function apiWith(objects: { items: object[] } & object): KubernetesApi {
+  return {
+    get: async <T>() => objects as T,
+    send: async <T>() => ({}) as T,
+    apply: async <T>() => ({}) as T,
+    open: () => new Promise<IncomingMessage>(() => {}),
+    forward: () => new Promise<Duplex>(() => {}),
+  }
+}
 
 const failedJob = { status: { conditions: [{ type: 'Failed', status: 'True' }] } }
 
@@ -41,9 +43,11 @@ it.each<[string, (signal: AbortSignal) => Promise<unknown>]>([
   await expect(waiting).rejects.toMatchObject({ exitCode: 130 })
 })
 
-const revision = (name: string, version: number, status: string) => ({
-  metadata: { labels: { owner: 'helm', name, version: String(version), status } },
-})
+function revision(name: string, version: number, status: string) {
+  return {
+    metadata: { labels: { owner: 'helm', name, version: String(version), status } },
+  }
+}
 
 it.each<[string, object[], string[]]>([
   ['of one that was deployed is finished', [revision('order', 1, 'deployed')], []],

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { type KubernetesObject, pick, type RenderInput, render } from './helm.ts'
 
-const install = (chart: 'postgres' | 'rabbitmq', more: Partial<RenderInput> = {}) =>
-  render({ chart, release: chart, files: [`${chart}.yaml`], ...more })
+function install(chart: 'postgres' | 'rabbitmq', more: Partial<RenderInput> = {}) {
+  return render({ chart, release: chart, files: [`${chart}.yaml`], ...more })
+}
 
 describe.each(['postgres', 'rabbitmq'] as const)('%s', (chart) => {
   it('keeps its data in a volume and gets its passwords from a Secret, by reference', async () => {
@@ -37,11 +38,12 @@ describe.each(['postgres', 'rabbitmq'] as const)('%s', (chart) => {
   })
 })
 
-const template = async (chart: 'postgres' | 'rabbitmq', values: unknown) =>
-  JSON.stringify(
+async function template(chart: 'postgres' | 'rabbitmq', values: unknown) {
+  return JSON.stringify(
     (pick(await install(chart, { values }), 'StatefulSet', chart).spec as { template: unknown })
       .template,
   )
+}
 
 it('postgres restarts for another database, to make it', async () => {
   expect(await template('postgres', {})).toBe(await template('postgres', {}))

@@ -43,7 +43,7 @@ vi.setConfig({ testTimeout: 60_000 })
 const charts = resolve(import.meta.dirname, '../../../charts')
 const shell = createShell()
 
-const helm = (): string => {
+function helm(): string {
   const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache')
   const found =
     process.env.SHOPCTL_HELM ??
@@ -53,7 +53,7 @@ const helm = (): string => {
 }
 
 /** Renders a chart as an upgrade in namespace `shop` would; throws with helm's own message. */
-export const render = async (input: RenderInput): Promise<Rendering> => {
+export async function render(input: RenderInput): Promise<Rendering> {
   const cluster = await serveCluster(input.cluster ?? [])
   try {
     const text = await shell.check({
@@ -80,29 +80,32 @@ export const render = async (input: RenderInput): Promise<Rendering> => {
 /** Of the image in `generated`. */
 export const digest = `sha256:${'ab'.repeat(32)}`
 /** What `deploy` adds to a service's values. */
-export const generated = (service: string, color: string) => ({
-  service,
-  color,
-  slot: {
-    image: `127.0.0.1:5000/shop/${service}@${digest}`,
-    version: '1a2b3c4d5e6f',
-    revision: '5f2a9c01aa',
-    migrations: '9d8c7b6a5f',
-  },
-})
+export function generated(service: string, color: string) {
+  return {
+    service,
+    color,
+    slot: {
+      image: `127.0.0.1:5000/shop/${service}@${digest}`,
+      version: '1a2b3c4d5e6f',
+      revision: '5f2a9c01aa',
+      migrations: '9d8c7b6a5f',
+    },
+  }
+}
 
 /** Renders charts/shop-service as a deploy of that service to that slot. */
-export const deploy = (service: string, color: string, more: Partial<RenderInput> = {}) =>
-  render({
+export function deploy(service: string, color: string, more: Partial<RenderInput> = {}) {
+  return render({
     chart: 'shop-service',
     release: service,
     files: [`${service}.yaml`],
     values: generated(service, color),
     ...more,
   })
+}
 
 /** The one object of that kind and name. */
-export const pick = (rendering: Rendering, kind: string, name: string): KubernetesObject => {
+export function pick(rendering: Rendering, kind: string, name: string): KubernetesObject {
   const found = rendering.objects.filter((o) => o.kind === kind && o.metadata.name === name)
   const [object] = found
   if (!object || found.length > 1) throw new Error(`${found.length} objects are ${kind} ${name}`)
@@ -126,11 +129,12 @@ const kinds: Record<string, Record<string, string>> = {
   },
 }
 
-const prefix = (groupVersion: string): string =>
-  groupVersion === 'v1' ? '/api/v1' : `/apis/${groupVersion}`
+function prefix(groupVersion: string): string {
+  return groupVersion === 'v1' ? '/api/v1' : `/apis/${groupVersion}`
+}
 
 /** Answers discovery and GETs of the given objects, as far as helm asks. */
-const serveCluster = async (objects: readonly KubernetesObject[]) => {
+async function serveCluster(objects: readonly KubernetesObject[]) {
   const answers = new Map<string, unknown>([
     ['/version', { major: '1', minor: '34', gitVersion: 'v1.34.0' }],
     ['/api', { kind: 'APIVersions', versions: ['v1'] }],
@@ -166,10 +170,11 @@ const serveCluster = async (objects: readonly KubernetesObject[]) => {
   return { url: `http://127.0.0.1:${address.port}`, requests, close: () => server.close() }
 }
 
-const apiGroups = () =>
-  Object.keys(kinds)
+function apiGroups() {
+  return Object.keys(kinds)
     .filter((groupVersion) => groupVersion !== 'v1')
     .map((groupVersion) => {
       const version = { groupVersion, version: 'v1' }
       return { name: groupVersion.split('/')[0], versions: [version], preferredVersion: version }
     })
+}

@@ -6,17 +6,21 @@ const services = ['order', 'inventory', 'payment', 'notification'] as const
 const environments = ['local', 'test'] as const
 const overlaid = ['order', 'notification']
 
-const names = (rendering: Rendering) =>
-  rendering.objects.map((o) => `${o.kind}/${o.metadata.name}`).sort()
+function names(rendering: Rendering) {
+  return rendering.objects.map((o) => `${o.kind}/${o.metadata.name}`).sort()
+}
 
-const deployments = (rendering: Rendering) =>
-  rendering.objects.filter((o) => o.kind === 'Deployment')
+function deployments(rendering: Rendering) {
+  return rendering.objects.filter((o) => o.kind === 'Deployment')
+}
 
 /** A variable that the container gets from the service's Secret. */
-const secret = (service: string, name: string, key: string) => ({
-  name,
-  valueFrom: { secretKeyRef: { name: service, key } },
-})
+function secret(service: string, name: string, key: string) {
+  return {
+    name,
+    valueFrom: { secretKeyRef: { name: service, key } },
+  }
+}
 
 /** How helm marks what belongs to a release; it takes over nothing else. */
 const owned = {
@@ -25,17 +29,19 @@ const owned = {
 }
 
 /** A Deployment as the API server hands it out, with what it and its controllers add. */
-const live = (name: string, spec: Record<string, unknown>): KubernetesObject => ({
-  apiVersion: 'apps/v1',
-  kind: 'Deployment',
-  metadata: {
-    name,
-    labels: { ...owned.labels, 'shopctl.dev/revision': '0000000000' },
-    annotations: { ...owned.annotations, 'shopctl.dev/version': 'old' },
-  },
-  spec,
-  status: { readyReplicas: 2 },
-})
+function live(name: string, spec: Record<string, unknown>): KubernetesObject {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: {
+      name,
+      labels: { ...owned.labels, 'shopctl.dev/revision': '0000000000' },
+      annotations: { ...owned.annotations, 'shopctl.dev/version': 'old' },
+    },
+    spec,
+    status: { readyReplicas: 2 },
+  }
+}
 
 describe('a deploy', () => {
   const cases = services.flatMap((service) =>

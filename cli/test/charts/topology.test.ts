@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { pick, type RenderInput, render } from './helm.ts'
 
-const install = (values: RenderInput['values'] = {}) =>
-  render({ chart: 'rabbitmq', release: 'rabbitmq', files: ['rabbitmq.yaml'], values })
+function install(values: RenderInput['values'] = {}) {
+  return render({ chart: 'rabbitmq', release: 'rabbitmq', files: ['rabbitmq.yaml'], values })
+}
 
 type Entry = Record<string, unknown>
 
-const topology = async (): Promise<Record<string, Entry[]>> => {
+async function topology(): Promise<Record<string, Entry[]>> {
   const { data } = pick(await install(), 'ConfigMap', 'rabbitmq-topology')
   return JSON.parse((data as Record<string, string>)['topology.json'] ?? '')
 }

@@ -11,9 +11,16 @@ vi.setConfig({ testTimeout: 20_000 })
 
 const root = join(import.meta.dirname, '..', '..', '..')
 const shell = createShell()
-const shopctlIn = (cwd: string, args: string[]) =>
-  shell.run({ program: process.execPath, args: [join(root, 'cli/bin/shopctl.js'), ...args], cwd })
-const shopctl = (...args: string[]) => shopctlIn(root, args)
+function shopctlIn(cwd: string, args: string[]) {
+  return shell.run({
+    program: process.execPath,
+    args: [join(root, 'cli/bin/shopctl.js'), ...args],
+    cwd,
+  })
+}
+function shopctl(...args: string[]) {
+  return shopctlIn(root, args)
+}
 
 describe('bad input is exit 2, with what would have been right', () => {
   const cases: [string, string[], RegExp][] = [

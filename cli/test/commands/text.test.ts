@@ -7,14 +7,17 @@ import { statusText } from '../../src/commands/status.ts'
 import { moveDocument } from '../../src/commands/switch.ts'
 import { aSlot } from '../fakes/world.ts'
 
-const widest = (text: string): number =>
-  Math.max(
+function widest(text: string): number {
+  return Math.max(
     ...stripVTControlCharacters(text)
       .split('\n')
       .map((line) => line.length),
   )
+}
 
-const id = (n: number): string => `01930000-0000-7000-8000-00000000000${n}`
+function id(n: number): string {
+  return `01930000-0000-7000-8000-00000000000${n}`
+}
 
 it('a status, with the epoch of the slot that serves', () => {
   const slot = (version: string) => ({

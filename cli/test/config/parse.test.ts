@@ -5,7 +5,7 @@ import { checkServices, environmentOf, parseConfig } from '../../src/config/pars
 import { aConfig, configText } from '../fakes/config.ts'
 
 const root = join(import.meta.dirname, '..', '..', '..')
-const mistake = (text: string): string => {
+function mistake(text: string): string {
   try {
     parseConfig(text, 'shopctl.yaml')
   } catch (error) {

@@ -13,14 +13,16 @@ export interface StuckOne {
   [field: string]: unknown
 }
 
-export const emptyBooks = (): Books => ({
-  account: { outbox: { waiting: 0, failing: 0 }, queued: 0, dead: 0, retrying: 0, own: {} },
-  orders: [],
-  messages: [],
-})
+export function emptyBooks(): Books {
+  return {
+    account: { outbox: { waiting: 0, failing: 0 }, queued: 0, dead: 0, retrying: 0, own: {} },
+    orders: [],
+    messages: [],
+  }
+}
 
 /** As the pods of a service answer on their management port. */
-export const answer = (books: Books, method: string, path: string): PodAnswer => {
+export function answer(books: Books, method: string, path: string): PodAnswer {
   const { pathname } = new URL(path, 'http://pod')
   const [, what, id, wish] = pathname.split('/')
   const json = (body: unknown): PodAnswer => ({ status: 200, body: JSON.stringify(body) })

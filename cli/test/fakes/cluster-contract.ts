@@ -7,7 +7,7 @@ const signal = new AbortController().signal
 const green: Target = { color: 'green', revision: 'b' }
 
 /** `make` gives an environment with the Services of `order`, without selector, and nothing else. */
-export const clusterContract = (make: () => Promise<Cluster>): void => {
+export function clusterContract(make: () => Promise<Cluster>): void {
   it('has Services that lead nowhere, no slot and no release at first', async () => {
     const state = await (await make()).read()
     expect(state.services.order).toMatchObject({

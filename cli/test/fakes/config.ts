@@ -3,7 +3,8 @@ import { parseConfig } from '../../src/config/parse.ts'
 import type { Config } from '../../src/config/schema.ts'
 import type { ImageBuilder, Registry, Source } from '../../src/release/ports.ts'
 
-const serviceText = (name: string): string => `
+function serviceText(name: string): string {
+  return `
   ${name}:
     chart: charts/app
     values: charts/values/${name}.yaml
@@ -13,6 +14,7 @@ const serviceText = (name: string): string => `
       inputs: [${name}, kernel]
       migrations: ${name}/migrations
     smoke: ${name}/smoke.ts`
+}
 
 export const configText = `name: shop
 services:${serviceText('order')}${serviceText('payment')}
@@ -27,7 +29,9 @@ environments:
       - { name: postgres, chart: charts/postgres, values: [charts/values/postgres.yaml] }
 `
 
-export const aConfig = (): Config => parseConfig(configText, 'shopctl.yaml')
+export function aConfig(): Config {
+  return parseConfig(configText, 'shopctl.yaml')
+}
 
 export interface Tree extends Source {
   contents: Record<string, string>
@@ -35,7 +39,7 @@ export interface Tree extends Source {
   head: string | null
 }
 
-export const createTree = (): Tree => {
+export function createTree(): Tree {
   const tree: Tree = {
     contents: {
       'charts/app/Chart.yaml': 'name: app',
@@ -77,7 +81,7 @@ export interface FakeEngine {
 }
 
 /** A local engine and a registry; a digest is made from the labels of an image. */
-export const createEngine = (): FakeEngine => {
+export function createEngine(): FakeEngine {
   const local = new Map<string, Readonly<Record<string, string>>>()
   const tags = new Map<string, string>()
   const built: string[] = []

@@ -20,11 +20,15 @@ export interface FakeApi extends KubernetesApi {
   }
 }
 
-const conflict = (path: string): Error => failed({ code: 'conflict', message: `${path}: conflict` })
-const unreachable = (): Error => failed({ code: 'cluster-unreachable', message: 'no answer' })
+function conflict(path: string): Error {
+  return failed({ code: 'conflict', message: `${path}: conflict` })
+}
+function unreachable(): Error {
+  return failed({ code: 'cluster-unreachable', message: 'no answer' })
+}
 
 /** `time` is the server's clock, in milliseconds. */
-export const createFakeApi = (time: () => number): FakeApi => {
+export function createFakeApi(time: () => number): FakeApi {
   let version = 0
   const objects = new Map<string, Stored>()
   const changes: string[] = []

@@ -12,13 +12,13 @@ export interface ManagementUnderTest {
 
 const { signal } = new AbortController()
 
-const collect = async (lines: AsyncIterable<string>): Promise<string[]> => {
+async function collect(lines: AsyncIterable<string>): Promise<string[]> {
   const all: string[] = []
   for await (const line of lines) all.push(line)
   return all
 }
 
-export const managementContract = (make: () => Promise<ManagementUnderTest>): void => {
+export function managementContract(make: () => Promise<ManagementUnderTest>): void {
   it('answers with a status and a body, errors of the service too', async () => {
     const { management, pod } = await make()
     const found = await management.ask(pod, 'GET', '/messages/parked-1', signal)

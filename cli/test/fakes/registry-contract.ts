@@ -8,7 +8,7 @@ export interface RegistryUnderTest {
   repository: string
 }
 
-export const registryContract = (make: () => Promise<RegistryUnderTest>): void => {
+export function registryContract(make: () => Promise<RegistryUnderTest>): void {
   it('knows the digest of a tag, and tags it does not have', async () => {
     const { registry, repository } = await make()
     expect(await registry.digest(repository, 'there')).toMatch(/^sha256:/)

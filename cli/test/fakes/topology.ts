@@ -1,14 +1,16 @@
 // What a small broker has to have, with the fields that RabbitMQ's definitions have.
 import type { Broker, Topology } from '../../src/release/ports.ts'
 
-const binding = (source: string, destination: string, routing_key: string) => ({
-  vhost: '/',
-  source,
-  destination,
-  destination_type: 'queue',
-  routing_key,
-  arguments: {},
-})
+function binding(source: string, destination: string, routing_key: string) {
+  return {
+    vhost: '/',
+    source,
+    destination,
+    destination_type: 'queue',
+    routing_key,
+    arguments: {},
+  }
+}
 
 export const smallTopology: Topology = {
   vhosts: [{ name: '/' }],
@@ -57,7 +59,7 @@ export interface FakeBroker extends Broker {
 }
 
 /** A broker that has what it wants, until a test changes that; an upgrade of its chart puts it right. */
-export const createFakeBroker = (): FakeBroker => {
+export function createFakeBroker(): FakeBroker {
   const broker: FakeBroker = {
     wants: structuredClone(smallTopology),
     has: structuredClone(smallTopology),

@@ -65,29 +65,34 @@ export interface Faults {
   pending: Set<string>
 }
 
-const conflict = (what: string): Error =>
-  failed({ code: 'conflict', message: `${what} was changed meanwhile` })
+function conflict(what: string): Error {
+  return failed({ code: 'conflict', message: `${what} was changed meanwhile` })
+}
 
-export const emptyService = (): ServiceState => ({
-  slots: { blue: null, green: null },
-  stable: null,
-  preview: null,
-})
+export function emptyService(): ServiceState {
+  return {
+    slots: { blue: null, green: null },
+    stable: null,
+    preview: null,
+  }
+}
 
-export const aSlot = (color: Color, revision: string, over: Partial<Slot> = {}): Slot => ({
-  color,
-  revision,
-  version: `v-${revision}`,
-  digest: `sha256:${revision}`,
-  replicas: 2,
-  ready: 2,
-  ...over,
-})
+export function aSlot(color: Color, revision: string, over: Partial<Slot> = {}): Slot {
+  return {
+    color,
+    revision,
+    version: `v-${revision}`,
+    digest: `sha256:${revision}`,
+    replicas: 2,
+    ready: 2,
+    ...over,
+  }
+}
 
-export const createWorld = (
+export function createWorld(
   services: readonly string[],
   initial: Record<string, ServiceState> = {},
-): World => {
+): World {
   let version = 1
   const next = (): string => String(++version)
   const state: EnvironmentState = {
@@ -296,16 +301,18 @@ export const createWorld = (
   }
 }
 
-const planeRole = (named: boolean, consuming: boolean, epoch: number): PlaneRole => ({
-  role: named ? 'live' : 'standby',
-  epoch: consuming ? epoch : null,
-  consuming,
-  consumers: consuming ? 1 : 0,
-  inFlight: 0,
-})
+function planeRole(named: boolean, consuming: boolean, epoch: number): PlaneRole {
+  return {
+    role: named ? 'live' : 'standby',
+    epoch: consuming ? epoch : null,
+    consuming,
+    consumers: consuming ? 1 : 0,
+    inFlight: 0,
+  }
+}
 
 /** Never really sleeps; the time passes as fast as it is asked for. */
-export const createFakeClock = (): Clock => {
+export function createFakeClock(): Clock {
   let passed = 0
   return {
     now: () => new Date('2026-01-01T12:00:00Z'),
@@ -316,7 +323,7 @@ export const createFakeClock = (): Clock => {
   }
 }
 
-export const createFakeProgress = (): Progress & { lines: string[] } => {
+export function createFakeProgress(): Progress & { lines: string[] } {
   const lines: string[] = []
   return {
     lines,
@@ -330,10 +337,13 @@ export const createFakeProgress = (): Progress & { lines: string[] } => {
 }
 
 /** Whether the Service of `name` selects this colour and revision. */
-export const serves = (world: World, name: string, target: Target): boolean =>
-  sameTarget(world.state.services[name]?.stable?.target, target)
+export function serves(world: World, name: string, target: Target): boolean {
+  return sameTarget(world.state.services[name]?.stable?.target, target)
+}
 
-export const recordsOf = (over: Partial<Records>): Records => ({
-  ...structuredClone(noRecords),
-  ...over,
-})
+export function recordsOf(over: Partial<Records>): Records {
+  return {
+    ...structuredClone(noRecords),
+    ...over,
+  }
+}

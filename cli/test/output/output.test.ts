@@ -7,7 +7,7 @@ import { tell } from '../../src/output/errors.ts'
 import { createProgress } from '../../src/output/progress.ts'
 import { createOutput, fitted, table } from '../../src/output/terminal.ts'
 
-const written = async (write: (stream: PassThrough) => unknown): Promise<string> => {
+async function written(write: (stream: PassThrough) => unknown): Promise<string> {
   const stream = new PassThrough()
   await write(stream)
   stream.end()

@@ -2,7 +2,9 @@
 import { expect, it } from 'vitest'
 import { isNodeReady, outdatedPods } from '../../src/platform/cluster.ts'
 
-const at = (seconds: number): string => new Date(seconds * 1000).toISOString()
+function at(seconds: number): string {
+  return new Date(seconds * 1000).toISOString()
+}
 
 it.each([
   ['ready, and said so since the start', 'True', 100, true],
@@ -17,14 +19,16 @@ it('a node that does not exist yet is not ready', () => {
   expect(isNodeReady({}, 100)).toBe(false)
 })
 
-const pod = (name: string, phase: string, ready: string, startedAt: number) => ({
-  metadata: { namespace: 'shop', name },
-  status: {
-    phase,
-    conditions: [{ type: 'Ready', status: ready }],
-    containerStatuses: [{ state: { running: { startedAt: at(startedAt) } } }],
-  },
-})
+function pod(name: string, phase: string, ready: string, startedAt: number) {
+  return {
+    metadata: { namespace: 'shop', name },
+    status: {
+      phase,
+      conditions: [{ type: 'Ready', status: ready }],
+      containerStatuses: [{ state: { running: { startedAt: at(startedAt) } } }],
+    },
+  }
+}
 
 it('finds pods that are called ready with containers of an earlier life', () => {
   const pods = [

@@ -16,11 +16,12 @@ const core = `/api/v1/namespaces/${namespace}`
 const lease = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/shopctl`
 let api: KubernetesApi
 
-const clusterOf = (holder: string): Cluster =>
-  createCluster(api, { namespace, services: ['order'], holder, now: Date.now })
+function clusterOf(holder: string): Cluster {
+  return createCluster(api, { namespace, services: ['order'], holder, now: Date.now })
+}
 
 /** Deletes what an earlier test left, and makes the two Services anew. */
-const emptied = async (): Promise<Cluster> => {
+async function emptied(): Promise<Cluster> {
   for (const path of [
     `${core}/configmaps/shopctl-records`,
     `${core}/secrets/order`,
@@ -102,8 +103,8 @@ describe('on a real cluster', () => {
   })
 })
 
-const kubeconfigFor = (server: string): string =>
-  JSON.stringify({
+function kubeconfigFor(server: string): string {
+  return JSON.stringify({
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': 'a',
@@ -111,3 +112,4 @@ const kubeconfigFor = (server: string): string =>
     users: [{ name: 'a', user: {} }],
     contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
   })
+}

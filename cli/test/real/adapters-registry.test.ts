@@ -15,7 +15,7 @@ const signal = new AbortController().signal
 let context = ''
 let docker: ImageBuilder
 
-const build = async (dockerfile: string, tag: string): Promise<void> => {
+async function build(dockerfile: string, tag: string): Promise<void> {
   await writeFile(join(context, 'Dockerfile'), dockerfile)
   await docker.build({
     context,

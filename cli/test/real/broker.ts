@@ -5,14 +5,18 @@ import { createInterface } from 'node:readline'
 import { Connection } from 'rabbitmq-client'
 import { clusterIp, namespace, platformEnv, secretValue } from './shop.ts'
 
-const address = (): Promise<string> => clusterIp('rabbitmq')
-const password = (): Promise<string> => secretValue('rabbitmq', 'admin')
+function address(): Promise<string> {
+  return clusterIp('rabbitmq')
+}
+function password(): Promise<string> {
+  return secretValue('rabbitmq', 'admin')
+}
 
 /** Publishes bodies straight into a queue, `type` as each message's type. */
-export const sendTo = async (
+export async function sendTo(
   queue: string,
   messages: readonly { id: string; type: string; body: unknown }[],
-): Promise<void> => {
+): Promise<void> {
   const connection = new Connection({
     hostname: await address(),
     username: 'admin',
@@ -32,7 +36,7 @@ export const sendTo = async (
 }
 
 /** Asks the management API; the path begins below `/api`. */
-export const manage = async (method: 'GET' | 'DELETE', path: string): Promise<unknown> => {
+export async function manage(method: 'GET' | 'DELETE', path: string): Promise<unknown> {
   const credentials = Buffer.from(`admin:${await password()}`).toString('base64')
   const response = await fetch(`http://${await address()}:15672/api${path}`, {
     method,
@@ -59,9 +63,9 @@ const listConsumers = `
   Loop(1500).`
 
 /** Who consumes the live queues while `body` runs: every `<queue>:<pod address>` seen, in how many samples. */
-export const watchConsumers = async (
+export async function watchConsumers(
   body: () => Promise<void>,
-): Promise<{ seen: Set<string>; samples: number }> => {
+): Promise<{ seen: Set<string>; samples: number }> {
   const args = ['-n', namespace, 'exec', 'rabbitmq-0', '--container=rabbitmq', '--']
   const look = ['rabbitmqctl', 'eval', '--timeout', '600', listConsumers]
   const child = spawn('kubectl', [...args, ...look], {

@@ -17,7 +17,7 @@ interface Pod {
   restarts: number
 }
 
-const podsOf = async (selector: string): Promise<Pod[]> => {
+async function podsOf(selector: string): Promise<Pod[]> {
   const list = await kubectlOk('get', 'pods', '--selector', selector, '--output=json')
   return (JSON.parse(list) as { items: PodObject[] }).items.map(({ metadata, status }) => {
     const { ready = false, restartCount = 0 } = status.containerStatuses?.[0] ?? {}
@@ -25,11 +25,12 @@ const podsOf = async (selector: string): Promise<Pod[]> => {
   })
 }
 
-export const slotSelector = (service: string, color: string | null): string =>
-  `app.kubernetes.io/name=${service},shopctl.dev/color=${color}`
+export function slotSelector(service: string, color: string | null): string {
+  return `app.kubernetes.io/name=${service},shopctl.dev/color=${color}`
+}
 
 /** Pids of a pod's containers; what holds its network namespace is left out. */
-const processesOf = async (uid: string): Promise<number[]> => {
+async function processesOf(uid: string): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const found = await Promise.all(
     pids.map(async (pid) => {
@@ -42,7 +43,7 @@ const processesOf = async (uid: string): Promise<number[]> => {
   return found.flat()
 }
 
-const processesIn = async (pods: readonly Pod[], selector: string): Promise<number[]> => {
+async function processesIn(pods: readonly Pod[], selector: string): Promise<number[]> {
   const pids = (await Promise.all(pods.map(({ uid }) => processesOf(uid)))).flat()
   if (pids.length === 0) throw new Error(`no process in the pods of ${selector}`)
   return pids
@@ -52,7 +53,7 @@ const processesIn = async (pods: readonly Pod[], selector: string): Promise<numb
  * SIGKILL to everything in these pods. Resolves to a question: whether all of them have been started again since and
  * are ready. For a moment after the kill the API server still calls them ready.
  */
-export const killPods = async (selector: string): Promise<() => Promise<boolean>> => {
+export async function killPods(selector: string): Promise<() => Promise<boolean>> {
   const pods = await podsOf(selector)
   for (const pid of await processesIn(pods, selector)) {
     try {
@@ -71,7 +72,7 @@ export const killPods = async (selector: string): Promise<() => Promise<boolean>
 }
 
 /** The file that freezes a container, and what to write, for either version of cgroups. */
-const freezerOf = async (pid: number): Promise<{ file: string; on: string; off: string }> => {
+async function freezerOf(pid: number): Promise<{ file: string; on: string; off: string }> {
   const lines = (await readFile(`/proc/${pid}/cgroup`, 'utf8')).split('\n')
   const v1 = lines.find((line) => line.split(':')[1] === 'freezer')
   if (v1) {
@@ -83,7 +84,7 @@ const freezerOf = async (pid: number): Promise<{ file: string; on: string; off: 
 }
 
 /** Stops every process of these pods where it stands, unseen by itself, until the returned function is called. */
-export const freezePods = async (selector: string): Promise<() => Promise<void>> => {
+export async function freezePods(selector: string): Promise<() => Promise<void>> {
   const pids = await processesIn(await podsOf(selector), selector)
   const freezers = await Promise.all(pids.map(freezerOf))
   const unique = [...new Map(freezers.map((freezer) => [freezer.file, freezer])).values()]
@@ -102,7 +103,7 @@ export const freezePods = async (selector: string): Promise<() => Promise<void>>
 const shell = createShell()
 
 /** Adds to a pod's own network namespace what these rules drop, until the returned function is called. */
-const dropIn = async (uid: string, rules: readonly string[][]): Promise<() => Promise<void>> => {
+async function dropIn(uid: string, rules: readonly string[][]): Promise<() => Promise<void>> {
   const change = async (how: '--insert' | '--delete'): Promise<void> => {
     // Looked up each time: the container may have been started again since.
     const [pid] = await processesOf(uid)
@@ -116,7 +117,7 @@ const dropIn = async (uid: string, rules: readonly string[][]): Promise<() => Pr
 }
 
 /** Drops what these pods send to any Postgres, until the returned function is called. */
-export const cutOffDatabase = async (selector: string): Promise<() => Promise<void>> => {
+export async function cutOffDatabase(selector: string): Promise<() => Promise<void>> {
   const toPostgres = ['OUTPUT', '--protocol', 'tcp', '--dport', '5432']
   const pods = await podsOf(selector)
   const heals = await Promise.all(pods.map(({ uid }) => dropIn(uid, [toPostgres])))
@@ -124,11 +125,12 @@ export const cutOffDatabase = async (selector: string): Promise<() => Promise<vo
 }
 
 /** Drops whatever a pod and these addresses send to each other, until the returned function is called. */
-export const cutOffFrom = (uid: string, addresses: string[]): Promise<() => Promise<void>> =>
-  dropIn(
+export function cutOffFrom(uid: string, addresses: string[]): Promise<() => Promise<void>> {
+  return dropIn(
     uid,
     addresses.flatMap((address) => [
       ['INPUT', '--source', address],
       ['OUTPUT', '--destination', address],
     ]),
   )
+}

@@ -9,28 +9,31 @@ import { platformEnv, root } from './shop.ts'
 const namespace = `charts-${randomBytes(3).toString('hex')}`
 const shell = createShell()
 
-const tool = async (program: 'helm' | 'kubectl', args: string[], input?: string) =>
-  shell.run({
+async function tool(program: 'helm' | 'kubectl', args: string[], input?: string) {
+  return shell.run({
     program: 'sh',
     args: ['-c', `exec ${program} "$@"`, program, '--namespace', namespace, ...args],
     env: process.env.KUBECONFIG ? {} : await platformEnv(),
     ...(input !== undefined && { input }),
   })
+}
 
-const kubectl = (...args: string[]) => tool('kubectl', args)
+function kubectl(...args: string[]) {
+  return tool('kubectl', args)
+}
 
-const ok = async (running: Promise<Finished>): Promise<string> => {
+async function ok(running: Promise<Finished>): Promise<string> {
   const { exitCode, stdout, stderr } = await running
   if (exitCode !== 0) throw new Error(stderr)
   return stdout
 }
 
-const deploy = (
+function deploy(
   color: string,
   release: string,
   values: object = {},
   migrations = 'abcdef0123',
-): Promise<Finished> => {
+): Promise<Finished> {
   const generated = {
     service: 'order',
     color,
@@ -47,7 +50,7 @@ const deploy = (
 }
 
 /** As `switch` does it: server-side, under a field manager of its own. */
-const makeLive = (color: string, release: string) => {
+function makeLive(color: string, release: string) {
   const selector = {
     'app.kubernetes.io/name': 'order',
     'shopctl.dev/color': color,
@@ -63,19 +66,22 @@ const makeLive = (color: string, release: string) => {
   return ok(tool('kubectl', args, JSON.stringify(patch)))
 }
 
-const field = (object: string, path: string) => ok(kubectl('get', object, `-o=jsonpath={${path}}`))
+function field(object: string, path: string) {
+  return ok(kubectl('get', object, `-o=jsonpath={${path}}`))
+}
 
 const refusal = /order-blue is the live slot of order, /
 
 /** A policy is in force a moment after it was created or its Service was changed. */
-const inForceFor = (deployment: string) =>
-  vi.waitFor(
+function inForceFor(deployment: string) {
+  return vi.waitFor(
     async () => {
       const { stderr } = await kubectl('delete', deployment, '--dry-run=server')
       expect(stderr).toContain('it cannot be deleted')
     },
     { timeout: 10_000, interval: 200 },
   )
+}
 
 beforeAll(async () => {
   await ok(kubectl('create', 'namespace', namespace))

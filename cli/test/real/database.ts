@@ -3,13 +3,15 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { kubectlOk, namespace, platformEnv } from './shop.ts'
 
-const psqlArgs = (database: string): string[] => [
-  ...['psql', '--host=/run/postgresql', '--username=postgres', `--dbname=${database}`],
-  ...['--no-psqlrc', '--tuples-only', '--no-align', '--quiet', '--set=ON_ERROR_STOP=1'],
-]
+function psqlArgs(database: string): string[] {
+  return [
+    ...['psql', '--host=/run/postgresql', '--username=postgres', `--dbname=${database}`],
+    ...['--no-psqlrc', '--tuples-only', '--no-align', '--quiet', '--set=ON_ERROR_STOP=1'],
+  ]
+}
 
 /** Runs one statement and returns what it prints, trimmed. */
-export const psql = async (database: string, sql: string): Promise<string> => {
+export async function psql(database: string, sql: string): Promise<string> {
   const args = ['exec', 'postgres-0', '--container=postgres', '--', ...psqlArgs(database)]
   return (await kubectlOk(...args, `--command=${sql}`)).trim()
 }
@@ -22,7 +24,7 @@ export interface Epoch {
 }
 
 /** The epochs from `since` on in which a service has handled something; a repeated delivery is no handling. */
-export const epochs = async (service: string, since: number): Promise<Epoch[]> => {
+export async function epochs(service: string, since: number): Promise<Epoch[]> {
   const printed = await psql(
     service,
     `SELECT json_build_object('epoch', epoch, 'first', min(at), 'last', max(at)) FROM (
@@ -37,16 +39,16 @@ export const epochs = async (service: string, since: number): Promise<Epoch[]> =
 }
 
 /** Milliseconds from the last commit of each epoch to the first of the next, from `since` on. */
-export const handovers = async (service: string, since: number): Promise<number[]> => {
+export async function handovers(service: string, since: number): Promise<number[]> {
   const all = await epochs(service, since)
   return all.slice(1).map(({ first }, n) => first - (all[n]?.last ?? Number.NaN))
 }
 
 /** Opens a session, runs `sql`, and keeps it open until `end` has run its last statement. */
-export const startPsql = async (
+export async function startPsql(
   database: string,
   sql: string,
-): Promise<{ end(last: string): Promise<void> }> => {
+): Promise<{ end(last: string): Promise<void> }> {
   const args = ['-n', namespace, 'exec', '-i', 'postgres-0', '--container=postgres', '--']
   const child = spawn('kubectl', [...args, ...psqlArgs(database)], {
     stdio: ['pipe', 'pipe', 'inherit'],

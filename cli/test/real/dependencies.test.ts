@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(remove)
 
 /** Publishes to the shop's exchange; resolves when the broker has taken it. */
-const publish = async (connection: Connection, routingKey: string, body: string): Promise<void> => {
+async function publish(connection: Connection, routingKey: string, body: string): Promise<void> {
   const publisher = connection.createPublisher({ confirm: true, maxAttempts: 1 })
   try {
     const to = { exchange: 'shop.events', routingKey, durable: true }

@@ -12,7 +12,7 @@ export const services = ['order', 'inventory', 'payment', 'notification']
 const shell = createShell()
 
 /** Nothing is made before `create`; `prefix` begins the namespace's name. */
-export const createDependencies = (prefix: string) => {
+export function createDependencies(prefix: string) {
   const namespace = `${prefix}-${randomBytes(3).toString('hex')}`
   const addresses: Record<Chart, string> = { postgres: '', rabbitmq: '' }
   const passwords = Object.fromEntries(
@@ -111,7 +111,7 @@ export const createDependencies = (prefix: string) => {
   }
 }
 
-export const drain = async (connection: Connection, queue: string): Promise<string[]> => {
+export async function drain(connection: Connection, queue: string): Promise<string[]> {
   for (const all: string[] = []; ; ) {
     const message = await connection.basicGet({ queue, noAck: true })
     if (!message) return all

@@ -37,7 +37,7 @@ beforeAll(async () => {
 
 afterAll(() => tree?.remove())
 
-const release = async (change: string): Promise<Moved> => {
+async function release(change: string): Promise<Moved> {
   await tree.append('services/inventory/main.ts', `\n// ${change}\n`)
   for (const verb of ['build', 'push', 'deploy', 'smoke'])
     await shopctlOk([verb, '--service', 'inventory'], { cwd: tree.dir })
@@ -45,7 +45,7 @@ const release = async (change: string): Promise<Moved> => {
 }
 
 /** When the stable Service of the inventory begins to select this colour, as a watch tells it. */
-const whenSelected = async (color: string): Promise<{ at: Promise<number>; end(): void }> => {
+async function whenSelected(color: string): Promise<{ at: Promise<number>; end(): void }> {
   const watch = spawn(
     'kubectl',
     [
@@ -61,8 +61,12 @@ const whenSelected = async (color: string): Promise<{ at: Promise<number>; end()
   return { at: promise, end: () => watch.kill() }
 }
 
-const handlersOf = (color: string, epoch: number): Promise<string> =>
-  psql('inventory', `SELECT count(*) FROM inbox WHERE color = '${color}' AND epoch = ${epoch}`)
+function handlersOf(color: string, epoch: number): Promise<string> {
+  return psql(
+    'inventory',
+    `SELECT count(*) FROM inbox WHERE color = '${color}' AND epoch = ${epoch}`,
+  )
+}
 
 test('frozen in a handler, switched away from, replaced twice, and thawed', async () => {
   const live = before.services.inventory?.active ?? 'blue'

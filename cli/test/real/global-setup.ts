@@ -2,6 +2,6 @@
 import { freshEnvironment } from './shop.ts'
 
 /** SHOPCTL_TEST_KEEP saves the minute it takes to start, while a test is being written. */
-export const setup = async (): Promise<void> => {
+export async function setup(): Promise<void> {
   if (!process.env.SHOPCTL_TEST_KEEP) await freshEnvironment()
 }

@@ -20,10 +20,11 @@ beforeAll(async () => {
   await rest()
 }, 300_000)
 
-const kill = async (service: string): Promise<() => Promise<boolean>> =>
-  killPods(slotSelector(service, before.services[service]?.active ?? null))
+async function kill(service: string): Promise<() => Promise<boolean>> {
+  return killPods(slotSelector(service, before.services[service]?.active ?? null))
+}
 
-const allConsume = async (): Promise<boolean> => {
+async function allConsume(): Promise<boolean> {
   const { services: now } = await status()
   return services.every((name) => {
     const active = now[name]?.active
@@ -33,7 +34,7 @@ const allConsume = async (): Promise<boolean> => {
 }
 
 /** For a while: a pod is called ready until it has failed its probe three times. */
-const rest = async (): Promise<void> => {
+async function rest(): Promise<void> {
   let since = Date.now()
   await until(
     'all consume, and go on consuming',

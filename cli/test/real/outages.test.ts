@@ -24,7 +24,7 @@ import {
 } from './shop.ts'
 
 /** A way on loopback to a port of the platform, which can be cut; `refuse` ends a connection by its first bytes. */
-const openWay = async (host: string, port: number, refuse = (_: string): boolean => false) => {
+async function openWay(host: string, port: number, refuse = (_: string): boolean => false) {
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
     const upstream = connect(port, host)
@@ -54,15 +54,16 @@ const openWay = async (host: string, port: number, refuse = (_: string): boolean
 }
 
 /** Makes environment `test` of a copy one that names a context and a registry of its own. */
-const reachBy = (tree: Tree, context: string, registry: string): Promise<void> =>
-  tree.edit(
+function reachBy(tree: Tree, context: string, registry: string): Promise<void> {
+  return tree.edit(
     'shopctl.yaml',
     /(\n {2}test:\n(?: {4}.*\n)*? {4}cluster: )embedded/,
     `$1{ context: ${context}, registry: ${registry} }`,
   )
+}
 
 /** A new payment service that takes its time to start, so that a test can act before it is ready. */
-const slowPayment = async (tree: Tree): Promise<void> => {
+async function slowPayment(tree: Tree): Promise<void> {
   const file = join(tree.dir, 'services/payment/main.ts')
   const pause = `await new Promise((resolve) => setTimeout(resolve, 6_000)) // ${Date.now()}\n`
   await writeFile(file, `${pause}${await readFile(file, 'utf8')}`)
@@ -70,12 +71,12 @@ const slowPayment = async (tree: Tree): Promise<void> => {
   await shopctlOk(['push', '--service', 'payment'], { cwd: tree.dir })
 }
 
-const stop = async (name: string): Promise<void> => {
+async function stop(name: string): Promise<void> {
   await kubectlOk('scale', `statefulset/${name}`, '--replicas=0')
   await kubectlOk('wait', '--for=delete', `pod/${name}-0`, '--timeout=60s')
 }
 
-const start = async (name: string): Promise<void> => {
+async function start(name: string): Promise<void> {
   await kubectlOk('scale', `statefulset/${name}`, '--replicas=1')
   const ready = '--for=jsonpath={.status.readyReplicas}=1'
   await kubectlOk('wait', ready, `statefulset/${name}`, '--timeout=90s')

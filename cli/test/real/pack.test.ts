@@ -23,12 +23,13 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => rm(elsewhere, { recursive: true, force: true }))
 
-const packed = (...args: string[]) =>
-  shell.run({
+function packed(...args: string[]) {
+  return shell.run({
     program: process.execPath,
     args: [join(elsewhere, 'node_modules/.bin/shopctl'), ...args],
     cwd: elsewhere,
   })
+}
 
 test('shopctl --help', async () => {
   const { exitCode, stdout } = await packed('--help')

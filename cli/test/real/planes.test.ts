@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => tree?.remove())
 
 /** Rows of every table, messages ever published to each queue, and mails: all that a live order would change. */
-const liveThings = async (): Promise<Record<string, unknown>> => {
+async function liveThings(): Promise<Record<string, unknown>> {
   const tables = await Promise.all(
     services.map(async (service) => {
       const names = await psql(
@@ -56,8 +56,11 @@ const liveThings = async (): Promise<Record<string, unknown>> => {
   }
 }
 
-const previewOrders = async (): Promise<number> =>
-  Number(await psql('order_preview', `SELECT count(*) FROM orders WHERE status = 'confirmed'`))
+async function previewOrders(): Promise<number> {
+  return Number(
+    await psql('order_preview', `SELECT count(*) FROM orders WHERE status = 'confirmed'`),
+  )
+}
 
 describe('a smoke order', () => {
   test.each([
@@ -114,7 +117,7 @@ test('standby pods never consume a live queue, from before deploy until switch',
 }, 300_000)
 
 /** Names of all pods by their address. */
-const addresses = async (): Promise<Map<string, string>> => {
+async function addresses(): Promise<Map<string, string>> {
   const columns = '{range .items[*]}{.status.podIP} {.metadata.name}{"\\n"}{end}'
   const list = await kubectlOk('get', 'pods', `--output=jsonpath=${columns}`)
   return new Map(

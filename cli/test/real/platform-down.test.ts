@@ -11,43 +11,46 @@ import { root } from './shop.ts'
 
 const shell = createShell()
 
-const platform = (
+function platform(
   args: readonly string[],
   env: Record<string, string> = {},
   signal?: AbortSignal,
-): Promise<Finished> =>
-  shell.run({
+): Promise<Finished> {
+  return shell.run({
     program: process.execPath,
     args: [join(root, 'cli/bin/shopctl.js'), 'platform', ...args],
     env,
     ...(signal && { signal }),
   })
+}
 
-const run = async (script: string): Promise<string[]> => {
+async function run(script: string): Promise<string[]> {
   const text = await shell.check({ program: 'sh', args: ['-c', script] })
   return text.split('\n').filter(Boolean).sort()
 }
 
 /** Everything on the machine that a platform could leave behind, whoever it belongs to. */
-const machine = async (): Promise<Record<string, string[]>> => ({
-  processes: await run(
-    "ps -eo stat=,args= | grep -v ^Z | grep -E 'shopctl/(store|platform)|/run/shopctl|containerd-shim' | grep -v grep || true",
-  ),
-  mounts: await run('findmnt --raw --noheadings --output=TARGET,FSTYPE'),
-  interfaces: await run("ip -oneline link | cut -d' ' -f2"),
-  addresses: await run('ip -oneline address | tr -s " " | cut -d" " -f2-4'),
-  routes: await run('ip route; ip -6 route'),
-  packetFilter: await run(
-    "(iptables-save; ip6tables-save) 2>/dev/null | grep -v -e '^#' -e '^:[A-Z]* [A-Z]'",
-  ),
-  cgroups: await run('find /sys/fs/cgroup -type d | grep -e shopctl -e kubepods || true'),
-  settings: await run('sysctl net.ipv4.ip_forward net.ipv4.conf.all.route_localnet kernel.panic'),
-  runtimeFolders: await run(
-    'ls -d /run/shopctl /run/containerd /var/lib/kubelet 2>/dev/null || true',
-  ),
-})
+async function machine(): Promise<Record<string, string[]>> {
+  return {
+    processes: await run(
+      "ps -eo stat=,args= | grep -v ^Z | grep -E 'shopctl/(store|platform)|/run/shopctl|containerd-shim' | grep -v grep || true",
+    ),
+    mounts: await run('findmnt --raw --noheadings --output=TARGET,FSTYPE'),
+    interfaces: await run("ip -oneline link | cut -d' ' -f2"),
+    addresses: await run('ip -oneline address | tr -s " " | cut -d" " -f2-4'),
+    routes: await run('ip route; ip -6 route'),
+    packetFilter: await run(
+      "(iptables-save; ip6tables-save) 2>/dev/null | grep -v -e '^#' -e '^:[A-Z]* [A-Z]'",
+    ),
+    cgroups: await run('find /sys/fs/cgroup -type d | grep -e shopctl -e kubepods || true'),
+    settings: await run('sysctl net.ipv4.ip_forward net.ipv4.conf.all.route_localnet kernel.panic'),
+    runtimeFolders: await run(
+      'ls -d /run/shopctl /run/containerd /var/lib/kubelet 2>/dev/null || true',
+    ),
+  }
+}
 
-const up = async (): Promise<void> => {
+async function up(): Promise<void> {
   const { exitCode, stderr } = await platform(['up'])
   expect(exitCode, stderr).toBe(0)
 }

@@ -11,27 +11,30 @@ import { kubectl, kubectlOk, root } from './shop.ts'
 
 const shell = createShell()
 
-const platform = (args: readonly string[], env: Record<string, string> = {}): Promise<Finished> =>
-  shell.run({
+function platform(args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
+  return shell.run({
     program: process.execPath,
     args: [join(root, 'cli/bin/shopctl.js'), 'platform', ...args],
     env,
   })
+}
 
-const status = async (): Promise<PlatformStatus> =>
-  JSON.parse((await platform(['status', '--json'])).stdout)
+async function status(): Promise<PlatformStatus> {
+  return JSON.parse((await platform(['status', '--json'])).stdout)
+}
 
-const pidsOf = ({ components }: PlatformStatus): Record<string, number | null> =>
-  Object.fromEntries(components.map(({ name, pid }) => [name, pid]))
+function pidsOf({ components }: PlatformStatus): Record<string, number | null> {
+  return Object.fromEntries(components.map(({ name, pid }) => [name, pid]))
+}
 
-const up = async (): Promise<PlatformStatus> => {
+async function up(): Promise<PlatformStatus> {
   const { exitCode, stdout, stderr } = await platform(['up', '--json'])
   expect(exitCode, stderr).toBe(0)
   return JSON.parse(stdout)
 }
 
 /** A member that ended by itself since it was listed is as dead as the rest. */
-const kill = (pid: number): void => {
+function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch (error) {

@@ -12,8 +12,8 @@ import {
 } from './shop.ts'
 
 /** What a refused command must leave as it was: the Services' selectors and the Deployments' pod templates. */
-const fingerprint = async (): Promise<string> =>
-  kubectlOk(
+async function fingerprint(): Promise<string> {
+  return kubectlOk(
     'get',
     'services,deployments',
     '-l',
@@ -21,6 +21,7 @@ const fingerprint = async (): Promise<string> =>
     '-o',
     'jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.generation} {.spec.selector}{"\\n"}{end}',
   )
+}
 
 describe('refusals', { timeout: 120_000 }, () => {
   let tree: Tree

@@ -25,11 +25,12 @@ interface Audit {
   violations: object[]
 }
 
-const failures = (exchanges: readonly Exchange[]): Exchange[] =>
-  exchanges.filter(({ status: code }) => code === 0 || code >= 400)
+function failures(exchanges: readonly Exchange[]): Exchange[] {
+  return exchanges.filter(({ status: code }) => code === 0 || code >= 400)
+}
 
 /** The live pods consume and the standby ones do not, as the pods themselves say. */
-const expectOnlyLiveConsumes = async (): Promise<void> => {
+async function expectOnlyLiveConsumes(): Promise<void> {
   const { services } = await status()
   for (const [name, { active, slots }] of Object.entries(services)) {
     expect(active, name).not.toBeNull()

@@ -19,27 +19,26 @@ interface RunOptions {
   signal?: AbortSignal
 }
 
-const inTest = (args: readonly string[]): string[] =>
-  args.includes('--env') ? [] : ['--env', 'test']
+function inTest(args: readonly string[]): string[] {
+  return args.includes('--env') ? [] : ['--env', 'test']
+}
 
 /** Runs `shopctl … --env test`, unless `args` names another; never throws on an exit code. */
-export const shopctl = (
+export function shopctl(
   args: readonly string[],
   { cwd = root, env, signal }: RunOptions = {},
-): Promise<Finished> =>
-  shell.run({
+): Promise<Finished> {
+  return shell.run({
     program: process.execPath,
     args: [join(root, 'cli/bin/shopctl.js'), ...args, ...inTest(args)],
     cwd,
     ...(env && { env }),
     ...(signal && { signal }),
   })
+}
 
 /** The same, for a command that must succeed. */
-export const shopctlOk = async (
-  args: readonly string[],
-  options?: RunOptions,
-): Promise<Finished> => {
+export async function shopctlOk(args: readonly string[], options?: RunOptions): Promise<Finished> {
   const finished = await shopctl(args, options)
   if (finished.exitCode !== 0) {
     throw new Error(
@@ -49,8 +48,9 @@ export const shopctlOk = async (
   return finished
 }
 
-export const shopctlJson = async <T>(args: readonly string[], options?: RunOptions): Promise<T> =>
-  JSON.parse((await shopctlOk([...args, '--json'], options)).stdout) as T
+export async function shopctlJson<T>(args: readonly string[], options?: RunOptions): Promise<T> {
+  return JSON.parse((await shopctlOk([...args, '--json'], options)).stdout) as T
+}
 
 export interface Slot {
   digest: string
@@ -77,15 +77,18 @@ export interface Status {
   >
 }
 
-export const status = (): Promise<Status> => shopctlJson<Status>(['status'])
+export function status(): Promise<Status> {
+  return shopctlJson<Status>(['status'])
+}
 
-export const other = (color: string | null | undefined): 'blue' | 'green' =>
-  color === 'blue' ? 'green' : 'blue'
+export function other(color: string | null | undefined): 'blue' | 'green' {
+  return color === 'blue' ? 'green' : 'blue'
+}
 
 let environment: Promise<Record<string, string>> | undefined
 
 /** KUBECONFIG, PATH, DOCKER_HOST and DOCKER_CONFIG as `eval "$(shopctl platform env)"` would set them. */
-export const platformEnv = (): Promise<Record<string, string>> => {
+export function platformEnv(): Promise<Record<string, string>> {
   environment ??= shell
     .check({
       program: 'sh',
@@ -108,37 +111,40 @@ export const platformEnv = (): Promise<Record<string, string>> => {
   return environment
 }
 
-export const kubectl = async (...args: string[]): Promise<Finished> =>
-  shell.run({
+export async function kubectl(...args: string[]): Promise<Finished> {
+  return shell.run({
     program: 'sh',
     args: ['-c', 'exec kubectl "$@"', 'kubectl', '-n', namespace, ...args],
     env: await platformEnv(),
   })
+}
 
-export const kubectlOk = async (...args: string[]): Promise<string> => {
+export async function kubectlOk(...args: string[]): Promise<string> {
   const { exitCode, stdout, stderr } = await kubectl(...args)
   if (exitCode !== 0) throw new Error(`kubectl ${args.join(' ')} → ${exitCode}\n${stderr}`)
   return stdout
 }
 
 /** A value of a Secret. */
-export const secretValue = async (name: string, key: string): Promise<string> =>
-  Buffer.from(
+export async function secretValue(name: string, key: string): Promise<string> {
+  return Buffer.from(
     await kubectlOk('get', 'secret', name, `--output=jsonpath={.data.${key}}`),
     'base64',
   ).toString()
+}
 
 /** Where this machine reaches a Service. */
-export const clusterIp = (service: string): Promise<string> =>
-  kubectlOk('get', 'service', service, '--output=jsonpath={.spec.clusterIP}')
+export function clusterIp(service: string): Promise<string> {
+  return kubectlOk('get', 'service', service, '--output=jsonpath={.spec.clusterIP}')
+}
 
 /** An environment with nothing in it: the namespace of an earlier run is deleted first. */
-export const freshEnvironment = async (): Promise<void> => {
+export async function freshEnvironment(): Promise<void> {
   await kubectlOk('delete', 'namespace', namespace, '--ignore-not-found', '--timeout=120s')
 }
 
 /** Makes sure that all four services are live, whichever test ran before. */
-export const ensureLive = async (): Promise<void> => {
+export async function ensureLive(): Promise<void> {
   const { services } = await status()
   if (Object.values(services).every(({ active }) => active !== null)) return
   await shopctlOk(['release'])
@@ -153,7 +159,7 @@ export interface Tree {
 }
 
 /** A copy of the tracked and new files of this tree, with its node_modules, and a git history of its own. */
-export const copyTree = async (): Promise<Tree> => {
+export async function copyTree(): Promise<Tree> {
   const dir = await mkdtemp(join(tmpdir(), 'shop-tree-'))
   const files = await shell.check({
     program: 'git',
@@ -190,15 +196,16 @@ export const copyTree = async (): Promise<Tree> => {
   }
 }
 
-export const colors = ({ services }: Status): Record<string, string | null> =>
-  Object.fromEntries(Object.entries(services).map(([name, { active }]) => [name, active]))
+export function colors({ services }: Status): Record<string, string | null> {
+  return Object.fromEntries(Object.entries(services).map(([name, { active }]) => [name, active]))
+}
 
 /** Starts `shopctl … --env test` without waiting for its end. */
-export const startShopctl = (
+export function startShopctl(
   args: readonly string[],
   cwd: string,
   env: Record<string, string> = {},
-) => {
+) {
   const child = spawn(
     process.execPath,
     [join(root, 'cli/bin/shopctl.js'), ...args, '--env', 'test'],
@@ -217,11 +224,11 @@ export const startShopctl = (
   return { child, stderr: () => stderr, ended: once(child, 'exit') }
 }
 
-export const until = async (
+export async function until(
   what: string,
   condition: () => Promise<boolean> | boolean,
   timeoutMs = 60_000,
-): Promise<void> => {
+): Promise<void> {
   const deadline = Date.now() + timeoutMs
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`)

@@ -10,11 +10,12 @@ const faults = { rate: 10, allowFailures: true }
 
 beforeAll(ensureLive, 300_000)
 
-const endConnections = (): Promise<string> =>
-  psql(
+function endConnections(): Promise<string> {
+  return psql(
     'postgres',
     `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename <> 'postgres'`,
   )
+}
 
 test('all connections of the database in use for five seconds', async () => {
   const url = new URL(await secretValue('order', 'database-url'))
@@ -79,11 +80,12 @@ createServer((client) => {
 }).listen(5432)
 `
 
-const lead = (name: string): Promise<string> =>
-  kubectlOk(
+function lead(name: string): Promise<string> {
+  return kubectlOk(
     ...['patch', 'service', 'postgres', '--type=merge'],
     `--patch=${JSON.stringify({ spec: { selector: { 'app.kubernetes.io/name': name } } })}`,
   )
+}
 
 afterAll(async () => {
   await kubectl('delete', 'pod', proxy, '--ignore-not-found', '--now')

@@ -14,31 +14,36 @@ interface Stuck {
   reason: string
 }
 
-const list = async (): Promise<Stuck[]> =>
-  (await shopctlJson<{ messages: Stuck[] }>(['messages', 'list'])).messages
+async function list(): Promise<Stuck[]> {
+  return (await shopctlJson<{ messages: Stuck[] }>(['messages', 'list'])).messages
+}
 
-const found = async (id: string): Promise<Stuck | undefined> =>
-  (await list()).find((message) => message.id === id)
+async function found(id: string): Promise<Stuck | undefined> {
+  return (await list()).find((message) => message.id === id)
+}
 
-const event = (type: string, subject: string, data: object) => ({
-  specversion: '1.0',
-  id: randomUUID(),
-  source: '/test',
-  type,
-  subject,
-  time: new Date().toISOString(),
-  datacontenttype: 'application/json',
-  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
-  data,
-})
+function event(type: string, subject: string, data: object) {
+  return {
+    specversion: '1.0',
+    id: randomUUID(),
+    source: '/test',
+    type,
+    subject,
+    time: new Date().toISOString(),
+    datacontenttype: 'application/json',
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    data,
+  }
+}
 
-const send = (queue: string, body: ReturnType<typeof event>, times = 1): Promise<void> =>
-  sendTo(
+function send(queue: string, body: ReturnType<typeof event>, times = 1): Promise<void> {
+  return sendTo(
     queue,
     Array.from({ length: times }, () => ({ id: body.id, type: body.type, body })),
   )
+}
 
-const confirmedOrder = async (): Promise<string> => {
+async function confirmedOrder(): Promise<string> {
   const placed = await fetch(`${edgeUrl}/orders`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'idempotency-key': randomUUID() },

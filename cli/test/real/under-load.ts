@@ -60,7 +60,7 @@ const restMs = 2_500
 const seconds = 600
 
 /** Waits until nothing moves any more, and audits; never throws on what the audit finds. */
-export const audit = async (): Promise<Audit> => {
+export async function audit(): Promise<Audit> {
   const { stdout, stderr, exitCode } = await shopctl(['audit', '--wait', '60', '--json'])
   if (exitCode > 1 || !stdout.trimStart().startsWith('{') || !('balanced' in JSON.parse(stdout)))
     throw new Error(`shopctl audit → ${exitCode}\n${stdout}\n${stderr}`)
@@ -68,7 +68,7 @@ export const audit = async (): Promise<Audit> => {
 }
 
 /** How many orders the audit has found since `before`: what an earlier test left is not counted again. */
-const found = (before: Audit, after: Audit, isCounted: (rule: string) => boolean): number => {
+function found(before: Audit, after: Audit, isCounted: (rule: string) => boolean): number {
   // A sum that is wrong names no order, and counts all the same.
   const orders = ({ violations }: Audit, rule: string): number =>
     violations
@@ -79,7 +79,7 @@ const found = (before: Audit, after: Audit, isCounted: (rule: string) => boolean
     .reduce((sum, rule) => sum + Math.max(0, orders(after, rule) - orders(before, rule)), 0)
 }
 
-const judge = (load: LoadReport, before: Audit, after: Audit, otherOrders: number): Outcome => {
+function judge(load: LoadReport, before: Audit, after: Audit, otherOrders: number): Outcome {
   const unknown = after.orders.accepted - before.orders.accepted - load.accepted - otherOrders
   const isDoubling = (rule: string): boolean => doubling.includes(rule)
   const others = found(before, after, (rule) => !isDoubling(rule))
@@ -94,10 +94,10 @@ const judge = (load: LoadReport, before: Audit, after: Audit, otherOrders: numbe
 }
 
 /** Runs `body` while customers order, then waits for quiet and expects that nothing was lost, doubled or unexpected. */
-export const underLoad = async (
+export async function underLoad(
   options: UnderLoadOptions,
   body: (load: Load) => unknown,
-): Promise<Outcome> => {
+): Promise<Outcome> {
   const { rate = 12, url = edgeUrl, allowFailures = false, otherOrders = 0 } = options
   const before = await audit()
   const load = startLoad({ url, rate, seconds, patienceMs: 60_000 })

@@ -15,21 +15,27 @@ import {
 
 const names = ['order', 'payment']
 
-const service = (): ServiceState => ({
-  slots: { blue: aSlot('blue', 'a'), green: aSlot('green', 'b') },
-  stable: { target: { color: 'blue', revision: 'a' }, resourceVersion: '1' },
-  preview: { target: { color: 'green', revision: 'b' }, resourceVersion: '1' },
-})
+function service(): ServiceState {
+  return {
+    slots: { blue: aSlot('blue', 'a'), green: aSlot('green', 'b') },
+    stable: { target: { color: 'blue', revision: 'a' }, resourceVersion: '1' },
+    preview: { target: { color: 'green', revision: 'b' }, resourceVersion: '1' },
+  }
+}
 
-const aWorld = (): World => createWorld(names, { order: service(), payment: service() })
+function aWorld(): World {
+  return createWorld(names, { order: service(), payment: service() })
+}
 
-const portsOf = (world: World, over: Partial<Cluster> = {}) => ({
-  ...world,
-  cluster: { ...world.cluster, ...over },
-  progress: createFakeProgress(),
-  clock: createFakeClock(),
-  signal: new AbortController().signal,
-})
+function portsOf(world: World, over: Partial<Cluster> = {}) {
+  return {
+    ...world,
+    cluster: { ...world.cluster, ...over },
+    progress: createFakeProgress(),
+    clock: createFakeClock(),
+    signal: new AbortController().signal,
+  }
+}
 
 const sum = {
   balanced: true,

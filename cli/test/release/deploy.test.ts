@@ -5,7 +5,7 @@ import { deploy } from '../../src/release/deploy.ts'
 import { planDeploy } from '../../src/release/plan.ts'
 import { createFakeProgress, createWorld, type World } from '../fakes/world.ts'
 
-const deployOrder = async (world: World, revision: string) => {
+async function deployOrder(world: World, revision: string) {
   const state = await world.cluster.read()
   const wanted = { order: { digest: `sha256:${revision}`, version: `v-${revision}`, revision } }
   const plan = planDeploy(state, { wanted, color: null, unfinished: [] })

@@ -10,21 +10,24 @@ const config = aConfig()
 const registryAddress = '127.0.0.1:5000'
 const both = ['order', 'payment']
 
-const images = (tree: Tree, services = both) =>
-  describeImages(tree, config, registryAddress, services)
+function images(tree: Tree, services = both) {
+  return describeImages(tree, config, registryAddress, services)
+}
 
-const portsOf = (engine: FakeEngine, exitCode = 0) => ({
-  ...engine,
-  programs: {
-    run: async () => ({
-      exitCode,
-      stdout: '',
-      output: 'no such module\n    at Object.<anonymous> (/x/bundle.ts:1:1)',
-    }),
-    script: async () => ({ exitCode: 0, stdout: '', output: '' }),
-  },
-  progress: createFakeProgress(),
-})
+function portsOf(engine: FakeEngine, exitCode = 0) {
+  return {
+    ...engine,
+    programs: {
+      run: async () => ({
+        exitCode,
+        stdout: '',
+        output: 'no such module\n    at Object.<anonymous> (/x/bundle.ts:1:1)',
+      }),
+      script: async () => ({ exitCode: 0, stdout: '', output: '' }),
+    },
+    progress: createFakeProgress(),
+  }
+}
 
 describe('an image', () => {
   it('is named after the commit, and after its inputs as well when they differ from it', async () => {

@@ -5,38 +5,45 @@ import type { Cluster } from '../../src/release/ports.ts'
 import type { ServiceState } from '../../src/release/state.ts'
 import { aSlot, createWorld, type World } from '../fakes/world.ts'
 
-const service = (): ServiceState => ({
-  slots: { blue: aSlot('blue', 'a'), green: null },
-  stable: { target: { color: 'blue', revision: 'a' }, resourceVersion: '1' },
-  preview: null,
-})
+function service(): ServiceState {
+  return {
+    slots: { blue: aSlot('blue', 'a'), green: null },
+    stable: { target: { color: 'blue', revision: 'a' }, resourceVersion: '1' },
+    preview: null,
+  }
+}
 
-const stuck = (id: string, over: object = {}) => ({
-  id,
-  type: 'order.placed.v1',
-  state: 'parked',
-  attempts: 8,
-  reason: 'no such column',
-  firstFailedAt: `2026-01-01T12:00:0${id.at(-1)}Z`,
-  lastFailedAt: '2026-01-01T12:10:00Z',
-  event: { id, data: { customer: { email: 'a@example.com' }, payment: { token: 'tok_ok' } } },
-  ...over,
-})
+function stuck(id: string, over: object = {}) {
+  return {
+    id,
+    type: 'order.placed.v1',
+    state: 'parked',
+    attempts: 8,
+    reason: 'no such column',
+    firstFailedAt: `2026-01-01T12:00:0${id.at(-1)}Z`,
+    lastFailedAt: '2026-01-01T12:10:00Z',
+    event: { id, data: { customer: { email: 'a@example.com' }, payment: { token: 'tok_ok' } } },
+    ...over,
+  }
+}
 
-const aWorld = (): World => {
+function aWorld(): World {
   const world = createWorld(['order', 'payment', 'new'], { order: service(), payment: service() })
   world.books.order?.messages.push(stuck('m-3'), stuck('m-1', { state: 'retrying' }))
   world.books.payment?.messages.push(stuck('m-2', { event: 'gibberish', type: null }), stuck('m-3'))
   return world
 }
 
-const portsOf = (world: World, over: Partial<Cluster> = {}) => ({
-  cluster: { ...world.cluster, ...over },
-  signal: new AbortController().signal,
-})
+function portsOf(world: World, over: Partial<Cluster> = {}) {
+  return {
+    cluster: { ...world.cluster, ...over },
+    signal: new AbortController().signal,
+  }
+}
 
-const idsAt = (world: World, name: string): string[] =>
-  world.books[name]?.messages.map(({ id }) => id) ?? []
+function idsAt(world: World, name: string): string[] {
+  return world.books[name]?.messages.map(({ id }) => id) ?? []
+}
 
 it('are listed of all services that serve, those for a person first, the oldest first', async () => {
   const world = aWorld()

@@ -22,7 +22,7 @@ const green = { color: 'green', revision: 'b' } as const
 const away = failed({ code: 'cluster-unreachable', message: 'no answer within 4 s' })
 
 /** Blue serves, green waits. */
-const readyToSwitch = (): World => {
+function readyToSwitch(): World {
   const service = (): ServiceState => ({
     slots: { blue: aSlot('blue', 'a'), green: aSlot('green', 'b') },
     stable: { target: blue, resourceVersion: '1' },
@@ -32,23 +32,26 @@ const readyToSwitch = (): World => {
 }
 
 /** The ports of `world`, with parts of its cluster replaced. */
-const portsOf = (world: World, over: Partial<Cluster> = {}) => ({
-  ...world,
-  cluster: { ...world.cluster, ...over },
-  progress: createFakeProgress(),
-  clock: createFakeClock(),
-  signal: new AbortController().signal,
-})
+function portsOf(world: World, over: Partial<Cluster> = {}) {
+  return {
+    ...world,
+    cluster: { ...world.cluster, ...over },
+    progress: createFakeProgress(),
+    clock: createFakeClock(),
+    signal: new AbortController().signal,
+  }
+}
 
-const switchAll = async (world: World, ports: MovePorts) => {
+async function switchAll(world: World, ports: MovePorts) {
   const state = await world.cluster.read()
   const plan = planSwitch(state, { services: null, color: null, skipSmoke: true })
   if (plan.kind === 'refusal') throw new Error(plan.message)
   return move(ports, state, plan, { by: 'me@here', reason: null, timeoutMs: 2_000 })
 }
 
-const outcomes = (world: World): string[] =>
-  world.state.records.history.map(({ id, outcome }) => `${id} ${outcome}`)
+function outcomes(world: World): string[] {
+  return world.state.records.history.map(({ id, outcome }) => `${id} ${outcome}`)
+}
 
 describe('a switch that took over', () => {
   const troubles: [string, (world: World) => Partial<Cluster>][] = [

@@ -72,19 +72,19 @@ const intent: fc.Arbitrary<Intent> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ verb: fc.constant('recover' as const) }) },
 )
 
-const need = (state: EnvironmentState, name: string): ServiceState => {
+function need(state: EnvironmentState, name: string): ServiceState {
   const service = state.services[name]
   if (!service) throw new Error(name)
   return service
 }
 
 /** What the driver does with the moves of a plan; killed, it leaves the intent and some of the Services. */
-const moveAll = (
+function moveAll(
   state: EnvironmentState,
   verb: MoveVerb,
   moves: Move[],
   diesAfter: number | null,
-): void => {
+): void {
   const { records } = state
   if (records.operation) {
     const outcome = records.operation.verb === 'rollback' ? 'done' : 'undone'
@@ -109,7 +109,7 @@ const moveAll = (
 }
 
 /** Carries an intent out on a copy, as the driver would; a refusal changes nothing. */
-const step = (before: EnvironmentState, intent: Intent): EnvironmentState => {
+function step(before: EnvironmentState, intent: Intent): EnvironmentState {
   const state = structuredClone(before)
   switch (intent.verb) {
     case 'deploy': {
@@ -156,15 +156,17 @@ const step = (before: EnvironmentState, intent: Intent): EnvironmentState => {
   return state
 }
 
-const initial = (): EnvironmentState => ({
-  services: Object.fromEntries(names.map((name) => [name, emptyService()])),
-  records: recordsOf({}),
-})
+function initial(): EnvironmentState {
+  return {
+    services: Object.fromEntries(names.map((name) => [name, emptyService()])),
+    records: recordsOf({}),
+  }
+}
 
 /** Calls `check` with the state before and after every step. */
-const forEveryStep = (
+function forEveryStep(
   check: (before: EnvironmentState, intent: Intent, after: EnvironmentState) => void,
-): void =>
+): void {
   fc.assert(
     fc.property(fc.array(intent, { maxLength: 25 }), (intents) => {
       let state = initial()
@@ -176,6 +178,7 @@ const forEveryStep = (
     }),
     { numRuns: 1_500 },
   )
+}
 
 it('a service serves from one slot that exists with the revision its Service names, or from none', () => {
   forEveryStep((_, __, after) => {

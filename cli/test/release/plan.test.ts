@@ -18,75 +18,91 @@ import type {
 } from '../../src/release/state.ts'
 import { aSlot, emptyService, recordsOf } from '../fakes/world.ts'
 
-const service = (
+function service(
   slots: { blue?: Slot; green?: Slot },
   stable: Target | null,
   preview: Target | null,
-): ServiceState => ({
-  slots: { blue: slots.blue ?? null, green: slots.green ?? null },
-  stable: { target: stable, resourceVersion: '1' },
-  preview: { target: preview, resourceVersion: '1' },
-})
+): ServiceState {
+  return {
+    slots: { blue: slots.blue ?? null, green: slots.green ?? null },
+    stable: { target: stable, resourceVersion: '1' },
+    preview: { target: preview, resourceVersion: '1' },
+  }
+}
 
 const blue = { color: 'blue', revision: 'a' } as const
 const green = { color: 'green', revision: 'b' } as const
-const side = (slot: Slot) => ({
-  color: slot.color,
-  digest: slot.digest,
-  version: slot.version,
-  revision: slot.revision,
-})
+function side(slot: Slot) {
+  return {
+    color: slot.color,
+    digest: slot.digest,
+    version: slot.version,
+    revision: slot.revision,
+  }
+}
 const blueSide = side(aSlot('blue', 'a'))
 const greenSide = side(aSlot('green', 'b'))
 
 const both = { blue: aSlot('blue', 'a'), green: aSlot('green', 'b') }
 /** Blue serves, green was deployed and waits. */
-const waiting = (): ServiceState => service(both, blue, green)
+function waiting(): ServiceState {
+  return service(both, blue, green)
+}
 /** Green serves since the switch, blue is kept. */
-const switched = (): ServiceState => service(both, green, green)
+function switched(): ServiceState {
+  return service(both, green, green)
+}
 
-const state = (services: Record<string, ServiceState>, records = {}): EnvironmentState => ({
-  services,
-  records: recordsOf(records),
-})
+function state(services: Record<string, ServiceState>, records = {}): EnvironmentState {
+  return {
+    services,
+    records: recordsOf(records),
+  }
+}
 
-const wanted = (revision: string): Wanted => ({
-  digest: `sha256:${revision}`,
-  version: `v-${revision}`,
-  revision,
-})
+function wanted(revision: string): Wanted {
+  return {
+    digest: `sha256:${revision}`,
+    version: `v-${revision}`,
+    revision,
+  }
+}
 
-const release = (
+function release(
   id: string,
   verb: 'switch' | 'rollback',
   names: string[],
   over: Partial<Release> = {},
-): Release => ({
-  id,
-  verb,
-  at: '2026-01-01T00:00:00Z',
-  by: 'me@here',
-  reason: null,
-  outcome: 'done',
-  services: names.map((name) => ({ name, from: blueSide, to: greenSide })),
-  ...over,
-})
+): Release {
+  return {
+    id,
+    verb,
+    at: '2026-01-01T00:00:00Z',
+    by: 'me@here',
+    reason: null,
+    outcome: 'done',
+    services: names.map((name) => ({ name, from: blueSide, to: greenSide })),
+    ...over,
+  }
+}
 
-const operation = (verb: 'switch' | 'rollback', names: string[]): Operation => {
+function operation(verb: 'switch' | 'rollback', names: string[]): Operation {
   const { outcome: _, ...rest } = release('r-2', verb, names)
   return rest
 }
 
-const smoked = (combination: Record<string, string>, services: string[]) => ({
-  at: '2026-01-01T00:00:00Z',
-  services,
-  combination: Object.fromEntries(
-    Object.entries(combination).map(([name, revision]) => [
-      name,
-      { revision, digest: `sha256:${revision}` },
-    ]),
-  ),
-})
+function smoked(combination: Record<string, string>, services: string[]) {
+  return {
+    at: '2026-01-01T00:00:00Z',
+    services,
+    combination: Object.fromEntries(
+      Object.entries(combination).map(([name, revision]) => [
+        name,
+        { revision, digest: `sha256:${revision}` },
+      ]),
+    ),
+  }
+}
 
 describe('deploy', () => {
   const cases: [string, ServiceState, string, 'blue' | 'green' | null, string][] = [

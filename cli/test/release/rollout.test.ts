@@ -3,21 +3,26 @@ import type { ContainerState, Rollout } from '../../src/release/ports.ts'
 import { judgeRollout } from '../../src/release/rollout.ts'
 import { aSlot } from '../fakes/world.ts'
 
-const container = (over: Partial<ContainerState>): ContainerState => ({
-  name: 'order',
-  restarts: 0,
-  waiting: null,
-  ended: null,
-  ...over,
-})
-const rollout = (over: Partial<Rollout>, ...containers: ContainerState[]): Rollout => ({
-  slot: aSlot('green', 'b'),
-  pods: [{ name: 'order-1', ready: true, containers }],
-  job: null,
-  ...over,
-})
-const waiting = (reason: string): ContainerState =>
-  container({ waiting: { reason, message: 'why' } })
+function container(over: Partial<ContainerState>): ContainerState {
+  return {
+    name: 'order',
+    restarts: 0,
+    waiting: null,
+    ended: null,
+    ...over,
+  }
+}
+function rollout(over: Partial<Rollout>, ...containers: ContainerState[]): Rollout {
+  return {
+    slot: aSlot('green', 'b'),
+    pods: [{ name: 'order-1', ready: true, containers }],
+    job: null,
+    ...over,
+  }
+}
+function waiting(reason: string): ContainerState {
+  return container({ waiting: { reason, message: 'why' } })
+}
 const running = { succeeded: false, failed: false, pods: [] }
 const done = { succeeded: true, failed: false, pods: [] }
 

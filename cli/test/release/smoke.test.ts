@@ -15,21 +15,24 @@ import {
 const blue = { color: 'blue', revision: 'a' } as const
 const green = { color: 'green', revision: 'b' } as const
 
-const service = (preview: typeof blue | typeof green | null): ServiceState => ({
-  slots: { blue: aSlot('blue', 'a'), green: aSlot('green', 'b') },
-  stable: { target: blue, resourceVersion: '1' },
-  preview: { target: preview, resourceVersion: '1' },
-})
+function service(preview: typeof blue | typeof green | null): ServiceState {
+  return {
+    slots: { blue: aSlot('blue', 'a'), green: aSlot('green', 'b') },
+    stable: { target: blue, resourceVersion: '1' },
+    preview: { target: preview, resourceVersion: '1' },
+  }
+}
 
 /** Blue serves, green waits in both. */
-const bothWait = (): World =>
-  createWorld(['order', 'payment'], { order: service(green), payment: service(green) })
+function bothWait(): World {
+  return createWorld(['order', 'payment'], { order: service(green), payment: service(green) })
+}
 
-const run = async (
+async function run(
   world: World,
   services: string[] | null,
   over: { cluster?: Partial<World['cluster']>; whole?: string | null } = {},
-) => {
+) {
   const ports = {
     ...world,
     cluster: { ...world.cluster, ...over.cluster },
@@ -46,7 +49,9 @@ const run = async (
   return { ...result, lines: ports.progress.lines }
 }
 
-const previewOf = (world: World, name: string) => world.state.services[name]?.preview?.target
+function previewOf(world: World, name: string) {
+  return world.state.services[name]?.preview?.target
+}
 
 describe('a smoke test', () => {
   it('runs each script of its own, and then the one for all services together', async () => {

@@ -31,19 +31,21 @@ const recipe: Recipe = {
   migrations: 'm1',
 }
 
-const portsOf = (world: World) => ({
-  ...world,
-  progress: createFakeProgress(),
-  clock: createFakeClock(),
-  signal,
-})
+function portsOf(world: World) {
+  return {
+    ...world,
+    progress: createFakeProgress(),
+    clock: createFakeClock(),
+    signal,
+  }
+}
 
-const planned = <T extends { kind: string }>(plan: T | Refusal): T => {
+function planned<T extends { kind: string }>(plan: T | Refusal): T {
   if (plan.kind === 'refusal') throw new Error((plan as Refusal).message)
   return plan as T
 }
 
-const deployAll = async (world: World, revision: string, services = names) => {
+async function deployAll(world: World, revision: string, services = names) {
   const wanted = Object.fromEntries(
     services.map((name) => [
       name,
@@ -56,34 +58,40 @@ const deployAll = async (world: World, revision: string, services = names) => {
   return deploy(portsOf(world), state, plan, recipes, { timeoutMs: 100 })
 }
 
-const smokeAll = async (world: World, services: string[] | null = null) =>
-  smoke(portsOf(world), await world.cluster.read(), {
+async function smokeAll(world: World, services: string[] | null = null) {
+  return smoke(portsOf(world), await world.cluster.read(), {
     services,
     namespace: 'shop',
     scripts: { order: 'order/smoke.ts', payment: 'payment/smoke.ts' },
     whole: 'smoke.ts',
   })
+}
 
 const options = { by: 'me@here', reason: null, timeoutMs: 50 }
-const carryOut = async (world: World, plan: MovePlan | Refusal): Promise<Moved> =>
-  move(portsOf(world), await world.cluster.read(), planned(plan), options)
+async function carryOut(world: World, plan: MovePlan | Refusal): Promise<Moved> {
+  return move(portsOf(world), await world.cluster.read(), planned(plan), options)
+}
 
-const switchAll = async (world: World): Promise<Moved> =>
-  carryOut(
+async function switchAll(world: World): Promise<Moved> {
+  return carryOut(
     world,
     planSwitch(await world.cluster.read(), { services: null, color: null, skipSmoke: false }),
   )
+}
 
-const rollBack = async (world: World): Promise<Moved> =>
-  carryOut(world, planRollback(await world.cluster.read(), { services: null, to: null }))
+async function rollBack(world: World): Promise<Moved> {
+  return carryOut(world, planRollback(await world.cluster.read(), { services: null, to: null }))
+}
 
-const release = async (world: World, revision: string, services = names): Promise<Moved> => {
+async function release(world: World, revision: string, services = names): Promise<Moved> {
   await deployAll(world, revision, services)
   await smokeAll(world)
   return switchAll(world)
 }
 
-const at = (color: 'blue' | 'green', revision: string) => ({ color, revision })
+function at(color: 'blue' | 'green', revision: string) {
+  return { color, revision }
+}
 
 describe('a release', () => {
   it('goes to the standby, is tested there, and goes live in one move', async () => {

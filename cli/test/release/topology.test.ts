@@ -5,13 +5,13 @@ import type { Topology } from '../../src/release/ports.ts'
 import { checkBroker, compareTopology, firstOf } from '../../src/release/topology.ts'
 import { createFakeBroker, smallTopology } from '../fakes/topology.ts'
 
-const changed = (change: (has: Topology) => void): string[] => {
+function changed(change: (has: Topology) => void): string[] {
   const has = structuredClone(smallTopology)
   change(has)
   return compareTopology(smallTopology, has)
 }
 
-const add = (has: Topology, kind: string, entry: Record<string, unknown>): void => {
+function add(has: Topology, kind: string, entry: Record<string, unknown>): void {
   has[kind] = [...(has[kind] ?? []), entry]
 }
 

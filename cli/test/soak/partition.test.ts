@@ -29,7 +29,7 @@ beforeAll(async () => {
 
 afterAll(remove)
 
-const nodes = async (): Promise<Node[]> => {
+async function nodes(): Promise<Node[]> {
   const selector = '--selector=app.kubernetes.io/name=rabbitmq'
   const list = JSON.parse(await ok('kubectl', ['get', 'pods', selector, '--output=json'])) as {
     items: { metadata: { name: string; uid: string }; status: { podIP: string } }[]
@@ -41,19 +41,19 @@ const nodes = async (): Promise<Node[]> => {
   }))
 }
 
-const isReady = async (pod: string): Promise<boolean> => {
+async function isReady(pod: string): Promise<boolean> {
   const path = '--output=jsonpath={.status.containerStatuses[0].ready}'
   return (await ok('kubectl', ['get', 'pod', pod, path])) === 'true'
 }
 
-const areAllOnline = async (): Promise<boolean> => {
+async function areAllOnline(): Promise<boolean> {
   // Whoever answers may have to ask a node that is just coming back.
   const online = await members().catch(() => [])
   return online.length > 0 && online.every((count) => count === 3)
 }
 
 /** Publishes numbered messages at a steady rate, each once: what is not confirmed may or may not be there. */
-const startPublishing = (address: string, prefix: string) => {
+function startPublishing(address: string, prefix: string) {
   const confirmed = new Map<string, number>()
   const to = { exchange: 'shop.events', routingKey: `retry.${queue}`, durable: true }
   const open = () => {
@@ -93,7 +93,7 @@ const startPublishing = (address: string, prefix: string) => {
 }
 
 /** The longest time without a confirm between two moments. */
-const longestPause = (confirmed: Map<string, number>, from: number, to: number): number => {
+function longestPause(confirmed: Map<string, number>, from: number, to: number): number {
   const within = [...confirmed.values()].filter((at) => at > from && at < to)
   const moments = [from, ...within.sort((a, b) => a - b), to]
   return Math.max(...moments.map((at, n) => at - (moments[n - 1] ?? at)))

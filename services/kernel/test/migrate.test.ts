@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { narrows, readMigrations } from '../migrate.ts'
 
 const services = ['order', 'inventory', 'payment', 'notification']
-const folderOf = (service: string) => new URL(`../../${service}/migrations/`, import.meta.url)
+function folderOf(service: string) {
+  return new URL(`../../${service}/migrations/`, import.meta.url)
+}
 
 describe('narrows', () => {
   it.each([

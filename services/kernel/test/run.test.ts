@@ -2,12 +2,13 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
-const start = (file: string) =>
-  spawnSync(process.execPath, [fileURLToPath(new URL(`../../${file}`, import.meta.url))], {
+function start(file: string) {
+  return spawnSync(process.execPath, [fileURLToPath(new URL(`../../${file}`, import.meta.url))], {
     env: {},
     encoding: 'utf8',
     timeout: 20_000,
   })
+}
 
 describe('a service without configuration', { timeout: 30_000 }, () => {
   it.each(['order', 'inventory', 'payment', 'notification'])('%s ends with one line', (service) => {

@@ -11,7 +11,9 @@ const news: Record<string, News> = {
   'payment-declined': { kind: 'payment-declined', reason: 'card-declined' },
   'reservation-expired': { kind: 'reservation-expired' },
 }
-const orderIn = (status: Status, reason: string | null = null) => ({ id, status, reason, customer })
+function orderIn(status: Status, reason: string | null = null) {
+  return { id, status, reason, customer }
+}
 
 /** given status, when news, then status and events; null: nothing changes. */
 const table: [Status, keyof typeof news, [Status, string | null, string[]] | null][] = [

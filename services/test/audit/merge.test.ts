@@ -5,13 +5,15 @@ async function* from<T>(...values: T[]): AsyncGenerator<T, void> {
   yield* values
 }
 
-const collect = async <T>(values: AsyncIterable<T>): Promise<T[]> => {
+async function collect<T>(values: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = []
   for await (const value of values) all.push(value)
   return all
 }
 
-const line = (orderId: string, fields: object = {}): Line => ({ orderId, ...fields })
+function line(orderId: string, fields: object = {}): Line {
+  return { orderId, ...fields }
+}
 
 describe('mergeByOrder', () => {
   it('brings together what streams say of the same order, in order', async () => {

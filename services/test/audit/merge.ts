@@ -25,7 +25,7 @@ export async function* parseLines(
   }
 }
 
-const parse = (name: string, text: string): Line => {
+function parse(name: string, text: string): Line {
   try {
     const line = JSON.parse(text) as Line | null
     if (typeof line?.orderId === 'string') return line

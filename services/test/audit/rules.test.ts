@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { type Facts, judge, rules } from './rules.ts'
 
 const captured = { status: 'captured', captures: 1, refunds: 0 }
-const notified = (outcome: string) => [{ outcome, sent: true }]
+function notified(outcome: string) {
+  return [{ outcome, sent: true }]
+}
 
 const confirmed: Facts = {
   order: { status: 'confirmed' },

@@ -44,60 +44,72 @@ export const rules = {
 
 const outcomes = ['confirmed', 'rejected', 'cancelled']
 
-const finding = (excuse: Excuse, rule: string): Finding => ({ rule, excuse })
+function finding(excuse: Excuse, rule: string): Finding {
+  return { rule, excuse }
+}
 
 /** The service whose turn it is with an open order. */
-const turn = ({ inventory, payment }: Facts): Service => {
+function turn({ inventory, payment }: Facts): Service {
   if (!inventory) return 'inventory'
   if (inventory.status !== 'reserved') return 'order'
   return !payment || payment.status === 'intended' ? 'payment' : 'order'
 }
 
-const judgeOpen = (facts: Facts): Finding[] => [
-  finding(turn(facts), rules.stuck),
-  ...(facts.inventory?.status === 'sold' ? [finding('anywhere', rules.soldOpen)] : []),
-  ...(facts.notifications.length > 0 ? [finding('anywhere', rules.wrongNotification)] : []),
-]
+function judgeOpen(facts: Facts): Finding[] {
+  return [
+    finding(turn(facts), rules.stuck),
+    ...(facts.inventory?.status === 'sold' ? [finding('anywhere', rules.soldOpen)] : []),
+    ...(facts.notifications.length > 0 ? [finding('anywhere', rules.wrongNotification)] : []),
+  ]
+}
 
-const judgeConfirmed = ({ inventory, payment }: Facts): Finding[] => [
-  ...(payment && payment.refunds > 0
-    ? [finding('nothing', rules.confirmedRefunded)]
-    : payment?.captures
+function judgeConfirmed({ inventory, payment }: Facts): Finding[] {
+  return [
+    ...(payment && payment.refunds > 0
+      ? [finding('nothing', rules.confirmedRefunded)]
+      : payment?.captures
+        ? []
+        : [finding('moving', rules.notCaptured)]),
+    ...(inventory === null ? [finding('moving', rules.stockLost)] : []),
+    ...(inventory?.status === 'reserved' ? [finding('inventory', rules.notSold)] : []),
+    ...(inventory && !['reserved', 'sold'].includes(inventory.status)
+      ? [finding('nothing', rules.stockLost)]
+      : []),
+  ]
+}
+
+function judgeCancelled({ inventory, payment }: Facts): Finding[] {
+  return [
+    ...(payment && (payment.captures > payment.refunds || payment.status === 'intended')
+      ? [finding('payment', rules.moneyKept)]
+      : []),
+    ...(inventory?.status === 'reserved' ? [finding('inventory', rules.stockKept)] : []),
+    ...(inventory?.status === 'sold' ? [finding('nothing', rules.stockKept)] : []),
+  ]
+}
+
+function judgeRejected({ inventory, payment }: Facts): Finding[] {
+  return [
+    ...(payment && payment.captures > 0 ? [finding('nothing', rules.moneyTaken)] : []),
+    ...(inventory && ['reserved', 'sold'].includes(inventory.status)
+      ? [finding('nothing', rules.stockTaken)]
+      : []),
+  ]
+}
+
+function judgeNotifications(status: string, { notifications }: Facts): Finding[] {
+  return [
+    ...(notifications.some(({ outcome }) => outcome !== status)
+      ? [finding('nothing', rules.wrongNotification)]
+      : []),
+    ...(notifications.some(({ outcome, sent }) => outcome === status && sent)
       ? []
-      : [finding('moving', rules.notCaptured)]),
-  ...(inventory === null ? [finding('moving', rules.stockLost)] : []),
-  ...(inventory?.status === 'reserved' ? [finding('inventory', rules.notSold)] : []),
-  ...(inventory && !['reserved', 'sold'].includes(inventory.status)
-    ? [finding('nothing', rules.stockLost)]
-    : []),
-]
+      : [finding('notification', rules.notNotified)]),
+  ]
+}
 
-const judgeCancelled = ({ inventory, payment }: Facts): Finding[] => [
-  ...(payment && (payment.captures > payment.refunds || payment.status === 'intended')
-    ? [finding('payment', rules.moneyKept)]
-    : []),
-  ...(inventory?.status === 'reserved' ? [finding('inventory', rules.stockKept)] : []),
-  ...(inventory?.status === 'sold' ? [finding('nothing', rules.stockKept)] : []),
-]
-
-const judgeRejected = ({ inventory, payment }: Facts): Finding[] => [
-  ...(payment && payment.captures > 0 ? [finding('nothing', rules.moneyTaken)] : []),
-  ...(inventory && ['reserved', 'sold'].includes(inventory.status)
-    ? [finding('nothing', rules.stockTaken)]
-    : []),
-]
-
-const judgeNotifications = (status: string, { notifications }: Facts): Finding[] => [
-  ...(notifications.some(({ outcome }) => outcome !== status)
-    ? [finding('nothing', rules.wrongNotification)]
-    : []),
-  ...(notifications.some(({ outcome, sent }) => outcome === status && sent)
-    ? []
-    : [finding('notification', rules.notNotified)]),
-]
-
-const judgeMoney = ({ payment }: Facts): Finding[] =>
-  payment
+function judgeMoney({ payment }: Facts): Finding[] {
+  return payment
     ? [
         ...(payment.captures > 1 ? [finding('nothing', rules.capturedTwice)] : []),
         ...(payment.refunds > payment.captures ? [finding('nothing', rules.refundedTwice)] : []),
@@ -106,8 +118,9 @@ const judgeMoney = ({ payment }: Facts): Finding[] =>
           : []),
       ]
     : []
+}
 
-const judgeState = (status: string, facts: Facts): Finding[] => {
+function judgeState(status: string, facts: Facts): Finding[] {
   switch (status) {
     case 'placed':
     case 'reserved':
@@ -124,7 +137,7 @@ const judgeState = (status: string, facts: Facts): Finding[] => {
 }
 
 /** All that is not as it must be, each with what would excuse it. */
-export const judge = (facts: Facts): Finding[] => {
+export function judge(facts: Facts): Finding[] {
   const { order } = facts
   if (!order) return [finding('moving', rules.unknownOrder), ...judgeMoney(facts)]
   return [

@@ -8,8 +8,9 @@ import { services } from './rules.ts'
 
 const run = promisify(execFile)
 const script = join(import.meta.dirname, '..', 'audit.ts')
-const audit = (env: Record<string, string>) =>
-  run(process.execPath, [script], { env: { ...process.env, ...env } })
+function audit(env: Record<string, string>) {
+  return run(process.execPath, [script], { env: { ...process.env, ...env } })
+}
 
 let folder: string
 beforeAll(async () => {
@@ -19,7 +20,9 @@ afterAll(() => rm(folder, { recursive: true }))
 
 /** More than fits into any buffer, so that a reader which starts too early or too late loses lines. */
 const count = 20_000
-const id = (n: number): string => `01900000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`
+function id(n: number): string {
+  return `01900000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`
+}
 
 const lines: Record<(typeof services)[number], object> = {
   order: { status: 'confirmed' },
@@ -35,7 +38,7 @@ const own: Record<(typeof services)[number], object> = {
   notification: { sent: count, repeats: 0 },
 }
 
-const write = async (service: (typeof services)[number], of: (n: number) => object | null) => {
+async function write(service: (typeof services)[number], of: (n: number) => object | null) {
   const account = {
     at: Date.now(),
     outbox: { waiting: 0, failing: 0 },

@@ -7,35 +7,38 @@ import { type Accounts, readAccounts, sumUp } from './sum.ts'
 /** Long after the orders of these tests were placed. */
 const began = Date.now() + 60_000
 
-const account = (own: object, changes: object = {}) => ({
-  at: began,
-  outbox: { waiting: 0, failing: 0 },
-  queued: 0,
-  dead: 0,
-  retrying: 0,
-  parked: 0,
-  duplicatesRefused: 0,
-  byEpoch: [{ epoch: 1, color: 'blue', revision: 'r1', handled: 3 }],
-  own,
-  ...changes,
-})
+function account(own: object, changes: object = {}) {
+  return {
+    at: began,
+    outbox: { waiting: 0, failing: 0 },
+    queued: 0,
+    dead: 0,
+    retrying: 0,
+    parked: 0,
+    duplicatesRefused: 0,
+    byEpoch: [{ epoch: 1, color: 'blue', revision: 'r1', handled: 3 }],
+    own,
+    ...changes,
+  }
+}
 
 const mug = { sku: 'mug', initial: 10, available: 7, reserved: 1, sold: 2, released: 4 }
 const orders = { accepted: 4, confirmed: 2, rejected: 0, cancelled: 1, open: 1 }
 
-const accounts = (changes: Partial<Record<Service, object>> = {}, own: object = {}): Accounts =>
-  readAccounts({
+function accounts(changes: Partial<Record<Service, object>> = {}, own: object = {}): Accounts {
+  return readAccounts({
     order: account({ ...orders, ...own }, changes.order),
     inventory: account({ stock: [mug] }, changes.inventory),
     payment: account({ captures: 2, refunds: 0 }, changes.payment),
     notification: account({ sent: 3, repeats: 1 }, changes.notification),
   })
+}
 
 async function* groups(...all: Group<Service>[]): AsyncGenerator<Group<Service>, void> {
   yield* all
 }
 
-const group = (lines: Partial<Record<Service, Omit<Line, 'orderId'>[]>>): Group<Service> => {
+function group(lines: Partial<Record<Service, Omit<Line, 'orderId'>[]>>): Group<Service> {
   const orderId = randomUUIDv7()
   const of = (service: Service): Line[] => (lines[service] ?? []).map((l) => ({ orderId, ...l }))
   return {
@@ -50,12 +53,13 @@ const group = (lines: Partial<Record<Service, Omit<Line, 'orderId'>[]>>): Group<
 }
 
 /** Confirmed, and nobody was told. */
-const silent = () =>
-  group({
+function silent() {
+  return group({
     order: [{ status: 'confirmed' }],
     inventory: [{ status: 'sold' }],
     payment: [{ status: 'captured', captures: 1, refunds: 0 }],
   })
+}
 
 describe('sumUp', () => {
   it('adds up what the services say', async () => {

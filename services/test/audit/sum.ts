@@ -59,7 +59,7 @@ const accountsSchema = z.object({
 export type Accounts = z.infer<typeof accountsSchema>
 
 /** Checks what the services said; throws what is missing, and where. */
-export const readAccounts = (documents: Record<Service, unknown>): Accounts => {
+export function readAccounts(documents: Record<Service, unknown>): Accounts {
   const read = accountsSchema.safeParse(documents)
   if (!read.success) throw new Error(z.prettifyError(read.error))
   return read.data
@@ -80,13 +80,18 @@ const idsShown = 100
 const freshMs = { quiet: 2_000, moving: 60_000 }
 
 /** When an order was placed, by its UUIDv7. */
-const placedAt = (orderId: string): number =>
-  Number.parseInt(orderId.replace('-', '').slice(0, 12), 16)
+function placedAt(orderId: string): number {
+  return Number.parseInt(orderId.replace('-', '').slice(0, 12), 16)
+}
 
-const text = (value: unknown): string => (typeof value === 'string' ? value : '')
-const number = (value: unknown): number => (typeof value === 'number' ? value : 0)
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+function number(value: unknown): number {
+  return typeof value === 'number' ? value : 0
+}
 
-const factsOf = ({ lines }: Group<Service>): Facts => {
+function factsOf({ lines }: Group<Service>): Facts {
   const [order] = lines.order
   const [inventory] = lines.inventory
   const [payment] = lines.payment
@@ -108,7 +113,7 @@ const factsOf = ({ lines }: Group<Service>): Facts => {
 }
 
 /** Whether messages that wait explain what was found about so many orders. */
-const excuses = (accounts: Accounts): ((excuse: Excuse, orders: number) => boolean) => {
+function excuses(accounts: Accounts): (excuse: Excuse, orders: number) => boolean {
   const outbox = services.reduce((sum, name) => sum + accounts[name].outbox.waiting, 0)
   const before = (name: Service): number => {
     const { queued, dead, retrying, inFlight } = accounts[name]
@@ -124,11 +129,11 @@ const excuses = (accounts: Accounts): ((excuse: Excuse, orders: number) => boole
 }
 
 /** Reads all orders once, and keeps only what it has to tell about them. */
-const findViolations = async (
+async function findViolations(
   accounts: Accounts,
   groups: AsyncIterable<Group<Service>>,
   quiet: boolean,
-): Promise<Violation[]> => {
+): Promise<Violation[]> {
   const old = accounts.order.at - (quiet ? freshMs.quiet : freshMs.moving)
   const found = new Map<string, Violation & { excuse: Excuse }>()
   for await (const group of groups) {
@@ -148,7 +153,7 @@ const findViolations = async (
     .map(({ rule, count, orders }) => ({ rule, count, orders }))
 }
 
-const findWrongSums = ({ order, inventory }: Accounts): Violation[] => {
+function findWrongSums({ order, inventory }: Accounts): Violation[] {
   const { accepted, confirmed, rejected, cancelled, open } = order.own
   const wrong = (rule: string): Violation => ({ rule, count: 0, orders: [] })
   return [
@@ -165,11 +170,11 @@ const findWrongSums = ({ order, inventory }: Accounts): Violation[] => {
 }
 
 /** The document of `shopctl audit --json`, less its version. `quiet`: nothing moved when the books were read. */
-export const sumUp = async (
+export async function sumUp(
   accounts: Accounts,
   groups: AsyncIterable<Group<Service>>,
   quiet: boolean,
-) => {
+) {
   const violations = [
     ...findWrongSums(accounts),
     ...(await findViolations(accounts, groups, quiet)),

@@ -30,12 +30,14 @@ afterEach(() => {
   }
 })
 
-const answerOf = ({ id }: Known): string => JSON.stringify({ id, status: 'placed' })
+function answerOf({ id }: Known): string {
+  return JSON.stringify({ id, status: 'placed' })
+}
 
 /** A shop in memory that settles at once and does as it is told. */
-const startShop = async (
+async function startShop(
   faults: Faults = {},
-): Promise<{ url: string; orders: Map<string, Known> }> => {
+): Promise<{ url: string; orders: Map<string, Known> }> {
   const byKey = new Map<string, Known>()
   const byId = new Map<string, Known>()
   let count = 0
@@ -78,8 +80,9 @@ const startShop = async (
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, orders: byKey }
 }
 
-const load = (url: string): Promise<LoadReport> =>
-  startLoad({ url, rate: 200, seconds: 0.75, seed: 3, patienceMs: 2_000 }).ended
+function load(url: string): Promise<LoadReport> {
+  return startLoad({ url, rate: 200, seconds: 0.75, seed: 3, patienceMs: 2_000 }).ended
+}
 
 describe('a load', () => {
   it('on a good shop is clean, and knows each order', async () => {

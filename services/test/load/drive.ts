@@ -38,16 +38,18 @@ type OrderCall = Call & { step: Step }
 const retryEveryMs = 250
 const timeouts = { headersTimeout: 5_000, bodyTimeout: 5_000 }
 
-const callOf = (step: Step): OrderCall => ({
-  method: 'POST',
-  path: '/orders',
-  headers: { 'content-type': 'application/json', 'idempotency-key': step.placement.key },
-  body: step.body,
-  step,
-})
+function callOf(step: Step): OrderCall {
+  return {
+    method: 'POST',
+    path: '/orders',
+    headers: { 'content-type': 'application/json', 'idempotency-key': step.placement.key },
+    body: step.body,
+    step,
+  }
+}
 
 /** Sends steps again, with the same key, until they have an answer. */
-const retryFailed = (url: string, judge: (step: Step, status: number, text: string) => boolean) => {
+function retryFailed(url: string, judge: (step: Step, status: number, text: string) => boolean) {
   const pool = new Pool(url, { connections: 4, ...timeouts })
   const failed: Step[] = []
   let sent = 0
@@ -90,7 +92,7 @@ const retryFailed = (url: string, judge: (step: Step, status: number, text: stri
 }
 
 /** Starts at once. Throws a refusal when the options make no sense. */
-export const startLoad = (options: LoadOptions): Load => {
+export function startLoad(options: LoadOptions): Load {
   const { url, rate, seconds, patienceMs = 30_000 } = options
   const seed = options.seed ?? randomBytes(4).readUInt32LE()
   const mix = createMix({ seed, run: randomBytes(4).toString('hex') })

@@ -25,7 +25,7 @@ const youngestMs = 1_000
 const againMs = 200
 const readers = 2
 
-export const followOrders = ({ url, ledger, latencies, readsPerSecond }: FollowOptions) => {
+export function followOrders({ url, ledger, latencies, readsPerSecond }: FollowOptions) {
   const pool = new Pool(url, { connections: readers, headersTimeout: 5_000, bodyTimeout: 5_000 })
   const waiting: { entry: Entry; notBefore: number }[] = []
   const reading = new Set<Entry>()

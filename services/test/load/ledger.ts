@@ -22,7 +22,7 @@ export type Verdict = 'as expected' | 'failed' | 'unexpected'
 const wanted = { order: 202, repeat: 202, conflict: 409 }
 const recently = 200
 
-export const createLedger = () => {
+export function createLedger() {
   const entries = new Map<string, Entry>()
   const byId = new Map<string, Entry>()
   const surprises: Surprise[] = []

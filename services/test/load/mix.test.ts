@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createMix, createRandom, type Placement, type Step } from './mix.ts'
 
-const draw = (seed: number, count: number, run = 'a'): Step[] => {
+function draw(seed: number, count: number, run = 'a'): Step[] {
   const mix = createMix({ seed, run })
   const sent: Placement[] = []
   return Array.from({ length: count }, () => {

@@ -32,7 +32,7 @@ interface Line {
 }
 
 /** Numbers from 0 up to 1 from a seed (mulberry32). */
-export const createRandom = (seed: number): (() => number) => {
+export function createRandom(seed: number): () => number {
   let state = seed | 0
   return () => {
     state = (state + 0x6d2b79f5) | 0
@@ -49,7 +49,7 @@ const skus = ['mug', 'tee', 'cap'] as const
 const memory = 40
 
 /** `run` makes the keys unique, so that a sequence can be repeated in the same shop. */
-export const createMix = ({ seed, run }: { seed: number; run: string }) => {
+export function createMix({ seed, run }: { seed: number; run: string }) {
   const random = createRandom(seed)
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
   const line = (): Line => ({ sku: pick(skus), quantity: random() < 0.8 ? 1 : 2 })

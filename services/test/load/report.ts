@@ -45,16 +45,18 @@ export interface LoadReport {
 
 const outcomes: readonly Outcome[] = ['confirmed', 'rejected', 'cancelled']
 
-export const percentilesOf = (latencies: ReturnType<typeof createLatencies>): Percentiles => ({
-  count: latencies.count(),
-  p50Ms: latencies.percentile(50),
-  p95Ms: latencies.percentile(95),
-  p99Ms: latencies.percentile(99),
-  maxMs: latencies.max(),
-})
+export function percentilesOf(latencies: ReturnType<typeof createLatencies>): Percentiles {
+  return {
+    count: latencies.count(),
+    p50Ms: latencies.percentile(50),
+    p95Ms: latencies.percentile(95),
+    p99Ms: latencies.percentile(99),
+    maxMs: latencies.max(),
+  }
+}
 
 /** What the ledger says at the end. */
-export const close = (ledger: Ledger) => {
+export function close(ledger: Ledger) {
   const none = (): Ends => ({ orders: 0, open: 0, confirmed: 0, rejected: 0, cancelled: 0 })
   const ends = { confirmed: none(), rejected: none(), cancelled: none() }
   const lost: string[] = []
@@ -83,13 +85,16 @@ export const close = (ledger: Ledger) => {
 }
 
 /** Whatever may have failed on the way: each order is known, and ended as expected. */
-export const isExact = (report: Pick<LoadReport, 'unanswered' | 'lost' | 'unexpected'>): boolean =>
-  report.unanswered === 0 && report.lost.length === 0 && report.unexpected.length === 0
+export function isExact(report: Pick<LoadReport, 'unanswered' | 'lost' | 'unexpected'>): boolean {
+  return report.unanswered === 0 && report.lost.length === 0 && report.unexpected.length === 0
+}
 
 /** Nothing failed either. */
-export const isClean = (report: LoadReport): boolean => report.failures === 0 && isExact(report)
+export function isClean(report: LoadReport): boolean {
+  return report.failures === 0 && isExact(report)
+}
 
-const table = (rows: readonly (readonly (string | number)[])[]): string[] => {
+function table(rows: readonly (readonly (string | number)[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => String(row[column]).length)),
   )
@@ -105,21 +110,24 @@ const table = (rows: readonly (readonly (string | number)[])[]): string[] => {
   )
 }
 
-const few = <T>(list: readonly T[], show: (one: T) => string): string[] => [
-  ...list.slice(0, 5).map(show),
-  ...(list.length > 5 ? [`  … and ${list.length - 5} more`] : []),
-]
+function few<T>(list: readonly T[], show: (one: T) => string): string[] {
+  return [
+    ...list.slice(0, 5).map(show),
+    ...(list.length > 5 ? [`  … and ${list.length - 5} more`] : []),
+  ]
+}
 
-const latencyRow = (
+function latencyRow(
   title: string,
   { count, p50Ms, p95Ms, p99Ms, maxMs }: Percentiles,
-): (string | number)[] =>
-  count === 0
+): (string | number)[] {
+  return count === 0
     ? [title, 0, '-', '-', '-', '-']
     : [title, count, ...[p50Ms, p95Ms, p99Ms, maxMs].map((ms) => `${ms.toFixed(ms < 100 ? 1 : 0)}`)]
+}
 
 /** The lines to print, none longer than 80 columns as long as texts from outside are short. */
-export const describe = (report: LoadReport): string[] => {
+export function describe(report: LoadReport): string[] {
   const { url, rate, seconds, seed, failures, failuresByKind, lost, unexpected } = report
   const kinds = Object.entries(failuresByKind).map(([kind, count]) => `  ${count} × ${kind}`)
   return [

@@ -36,12 +36,13 @@ export interface KubeconfigChoice {
 }
 
 /** Someone else changed the object since it was read. */
-export const isConflict = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'conflict'
+export function isConflict(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'conflict'
+}
 
 const defaultTimeoutMs = 4_000
 
-export const connect = async (choice: KubeconfigChoice): Promise<KubernetesApi> => {
+export async function connect(choice: KubeconfigChoice): Promise<KubernetesApi> {
   // Late: it takes a quarter of a second to load.
   const { KubeConfig } = await import('@kubernetes/client-node')
   const kubeconfig = new KubeConfig()
@@ -83,10 +84,11 @@ export const connect = async (choice: KubeconfigChoice): Promise<KubernetesApi> 
   }
 }
 
-const withoutUndefined = <T extends object>(object: T): T =>
-  Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T
+function withoutUndefined<T extends object>(object: T): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T
+}
 
-const createApi = (server: string, credentials: RequestOptions): Omit<KubernetesApi, 'forward'> => {
+function createApi(server: string, credentials: RequestOptions): Omit<KubernetesApi, 'forward'> {
   const base = new URL(server)
   let reached = false
   let changed = false
@@ -191,7 +193,7 @@ const createApi = (server: string, credentials: RequestOptions): Omit<Kubernetes
   }
 }
 
-const answerOf = (status: number, method: string, path: string, content: string): ShopctlError => {
+function answerOf(status: number, method: string, path: string, content: string): ShopctlError {
   const message = messageOf(content)
   if (status === 401 || status === 403) {
     return refused({
@@ -217,7 +219,7 @@ const answerOf = (status: number, method: string, path: string, content: string)
   })
 }
 
-const messageOf = (content: string): string => {
+function messageOf(content: string): string {
   try {
     return (JSON.parse(content) as { message?: string }).message ?? content
   } catch {

@@ -14,7 +14,7 @@ const admin = 'admin'
 const answerMs = 3_000
 
 /** `name` is that of the StatefulSet, of the Secret with the passwords, and the first part of the ConfigMap's. */
-export const createBroker = (api: KubernetesApi, namespace: string, name: string): Broker => {
+export function createBroker(api: KubernetesApi, namespace: string, name: string): Broker {
   const core = `/api/v1/namespaces/${namespace}`
   const unreachable = (why: string, cause?: unknown): Error =>
     refused({
@@ -78,11 +78,11 @@ export const createBroker = (api: KubernetesApi, namespace: string, name: string
 }
 
 /** The API server's proxy takes the credentials off a request; a connection of our own does not. */
-const definitions = async (
+async function definitions(
   connection: Duplex,
   password: string,
   signal: AbortSignal,
-): Promise<Topology> => {
+): Promise<Topology> {
   signal.addEventListener('abort', () => connection.destroy())
   const authorization = `Basic ${Buffer.from(`${admin}:${password}`).toString('base64')}`
   const answer = await new Promise<{ status: number; body: string }>((resolve, reject) => {

@@ -16,10 +16,12 @@ export interface ClusterOptions {
   now: () => number
 }
 
-export const createCluster = (api: KubernetesApi, options: ClusterOptions): Cluster => ({
-  ...createSlots(api, options.namespace, options.services),
-  ...createWorkloads(api, options.namespace),
-  ...createFoundations(api, options.namespace),
-  ...createLock(api, options.namespace, options),
-  ...createManagement(api, options.namespace),
-})
+export function createCluster(api: KubernetesApi, options: ClusterOptions): Cluster {
+  return {
+    ...createSlots(api, options.namespace, options.services),
+    ...createWorkloads(api, options.namespace),
+    ...createFoundations(api, options.namespace),
+    ...createLock(api, options.namespace, options),
+    ...createManagement(api, options.namespace),
+  }
+}

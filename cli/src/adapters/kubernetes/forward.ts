@@ -8,10 +8,10 @@ export interface PodPort {
   port: number
 }
 
-export const forward = async (
+export async function forward(
   kubeconfig: KubeConfig,
   { namespace, pod, port }: PodPort,
-): Promise<Duplex> => {
+): Promise<Duplex> {
   const { PortForward } = await import('@kubernetes/client-node')
   const [fromPod, toPod, complaints] = [new PassThrough(), new PassThrough(), new PassThrough()]
   const socket = await new PortForward(kubeconfig)
@@ -29,11 +29,13 @@ export const forward = async (
   return connection
 }
 
-const messageOf = (cause: unknown): string =>
-  typeof cause === 'object' && cause !== null && 'message' in cause
+function messageOf(cause: unknown): string {
+  return typeof cause === 'object' && cause !== null && 'message' in cause
     ? String(cause.message)
     : String(cause)
+}
 
 /** The kubelet tells of network namespaces first, and of what went wrong last. */
-const short = (complaint: string): string =>
-  /(dial tcp\S* \S+: .*?)( IPv6|$)/.exec(complaint.trim())?.[1] ?? complaint.trim()
+function short(complaint: string): string {
+  return /(dial tcp\S* \S+: .*?)( IPv6|$)/.exec(complaint.trim())?.[1] ?? complaint.trim()
+}

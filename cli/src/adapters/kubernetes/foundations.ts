@@ -4,13 +4,15 @@ import type { Foundations } from '../../release/ports.ts'
 import { isConflict, type KubernetesApi } from './api.ts'
 import { awaitObjects } from './watch.ts'
 
-const readyAndWanted = (set: V1StatefulSet): { ready: number; replicas: number } => ({
-  ready: set.status?.readyReplicas ?? 0,
-  replicas: set.spec?.replicas ?? 1,
-})
+function readyAndWanted(set: V1StatefulSet): { ready: number; replicas: number } {
+  return {
+    ready: set.status?.readyReplicas ?? 0,
+    replicas: set.spec?.replicas ?? 1,
+  }
+}
 
 /** Names of the releases whose latest revision is not `deployed`; Helm keeps a Secret per revision. */
-export const unfinished = (secrets: readonly V1Secret[]): string[] => {
+export function unfinished(secrets: readonly V1Secret[]): string[] {
   const latest = new Map<string, { version: number; status: string }>()
   for (const { metadata } of secrets) {
     const { name = '', version = '0', status = '' } = metadata?.labels ?? {}
@@ -20,7 +22,7 @@ export const unfinished = (secrets: readonly V1Secret[]): string[] => {
   return [...latest].flatMap(([name, { status }]) => (status === 'deployed' ? [] : [name]))
 }
 
-export const createFoundations = (api: KubernetesApi, namespace: string): Foundations => {
+export function createFoundations(api: KubernetesApi, namespace: string): Foundations {
   const core = `/api/v1/namespaces/${namespace}`
   const secrets = `${core}/secrets`
   const statefulSets = `/apis/apps/v1/namespaces/${namespace}/statefulsets`

@@ -9,7 +9,7 @@ const renewMs = 4_000
 const checkMs = 250
 const reasonKey = 'shopctl.dev/reason'
 
-const holderOf = (lease: V1Lease | null, now: number): LockHolder | null => {
+function holderOf(lease: V1Lease | null, now: number): LockHolder | null {
   const { holderIdentity, renewTime, acquireTime } = lease?.spec ?? {}
   if (!holderIdentity || !renewTime) return null
   if (now - Date.parse(String(renewTime)) > leaseSeconds * 1000) return null
@@ -20,14 +20,16 @@ const holderOf = (lease: V1Lease | null, now: number): LockHolder | null => {
   }
 }
 
-const microTime = (at: number): string => new Date(at).toISOString().replace('Z', '000Z')
+function microTime(at: number): string {
+  return new Date(at).toISOString().replace('Z', '000Z')
+}
 
 /** `now` is this machine's clock, in milliseconds. */
-export const createLock = (
+export function createLock(
   api: KubernetesApi,
   namespace: string,
   { holder, now }: { holder: string; now: () => number },
-): Lock => {
+): Lock {
   const collection = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`
   const path = `${collection}/${leaseName}`
   const read = (): Promise<V1Lease | null> => api.get<V1Lease>(path)

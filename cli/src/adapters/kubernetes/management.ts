@@ -9,7 +9,7 @@ import { managementPath } from './objects.ts'
 /** Sums over whole tables take their time. */
 const answerMs = 10_000
 
-export const createManagement = (api: KubernetesApi, namespace: string): Management => {
+export function createManagement(api: KubernetesApi, namespace: string): Management {
   const open = (
     method: string,
     pod: string,
@@ -62,11 +62,12 @@ export const createManagement = (api: KubernetesApi, namespace: string): Managem
   }
 }
 
-const isSilence = (error: unknown): boolean =>
-  error instanceof Error && (!('code' in error) || error.code !== 'not-allowed')
+function isSilence(error: unknown): boolean {
+  return error instanceof Error && (!('code' in error) || error.code !== 'not-allowed')
+}
 
 /** Whether the API server answers in place of the pod, which it could not reach. */
-const isClusters = (body: string): boolean => {
+function isClusters(body: string): boolean {
   let status: { kind?: string; code?: number; message?: string } | null
   try {
     status = JSON.parse(body)
@@ -82,9 +83,10 @@ const isClusters = (body: string): boolean => {
   })
 }
 
-const unread = (pod: string, path: string, why: string): Error =>
-  failed({
+function unread(pod: string, path: string, why: string): Error {
+  return failed({
     code: 'not-answered',
     message: `${pod} did not answer GET ${path.split('?')[0]} to its end: ${why}`,
     hint: 'See its logs, or run the command again.',
   })
+}

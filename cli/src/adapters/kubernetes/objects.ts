@@ -18,35 +18,44 @@ export const labels = {
   digest: 'shopctl.dev/digest',
 } as const
 
-const isColor = (text: string | undefined): text is Color => text === 'blue' || text === 'green'
+function isColor(text: string | undefined): text is Color {
+  return text === 'blue' || text === 'green'
+}
 
-export const slotName = (service: string, color: Color): string => `${service}-${color}`
+export function slotName(service: string, color: Color): string {
+  return `${service}-${color}`
+}
 
-export const serviceName = (service: string, which: 'stable' | 'preview'): string =>
-  which === 'stable' ? service : `${service}-preview`
+export function serviceName(service: string, which: 'stable' | 'preview'): string {
+  return which === 'stable' ? service : `${service}-preview`
+}
 
-export const selectorOf = (service: string, target: Target): Record<string, string> => ({
-  [labels.service]: service,
-  [labels.color]: target.color,
-  [labels.revision]: target.revision,
-})
+export function selectorOf(service: string, target: Target): Record<string, string> {
+  return {
+    [labels.service]: service,
+    [labels.color]: target.color,
+    [labels.revision]: target.revision,
+  }
+}
 
 /** Label selector for the query of a list or watch. */
-export const queryOf = (selector: Readonly<Record<string, string>>): string =>
-  `labelSelector=${encodeURIComponent(
+export function queryOf(selector: Readonly<Record<string, string>>): string {
+  return `labelSelector=${encodeURIComponent(
     Object.entries(selector)
       .map(([key, value]) => `${key}=${value}`)
       .join(','),
   )}`
+}
 
 const managementPort = 9090
 
 /** Of a pod's management port, through the API server's proxy; `path` begins with a slash. */
-export const managementPath = (namespace: string, pod: string, path: string): string =>
-  `/api/v1/namespaces/${namespace}/pods/${pod}:${managementPort}/proxy${path}`
+export function managementPath(namespace: string, pod: string, path: string): string {
+  return `/api/v1/namespaces/${namespace}/pods/${pod}:${managementPort}/proxy${path}`
+}
 
 /** null for a Deployment that is no slot. */
-export const slotOf = (deployment: V1Deployment): Slot | null => {
+export function slotOf(deployment: V1Deployment): Slot | null {
   const { labels: marks = {}, annotations = {}, generation = 0 } = deployment.metadata ?? {}
   const color = marks[labels.color]
   const revision = marks[labels.revision]
@@ -69,7 +78,7 @@ export const slotOf = (deployment: V1Deployment): Slot | null => {
 }
 
 /** A Service without selector, or one that somebody else wrote, names no slot. */
-export const pointerOf = (service: V1Service): Pointer => {
+export function pointerOf(service: V1Service): Pointer {
   const selector = service.spec?.selector ?? {}
   const color = selector[labels.color]
   const revision = selector[labels.revision]
@@ -79,12 +88,12 @@ export const pointerOf = (service: V1Service): Pointer => {
   }
 }
 
-const containerOf = ({
+function containerOf({
   name,
   restartCount,
   state,
   lastState,
-}: V1ContainerStatus): PodState['containers'][number] => {
+}: V1ContainerStatus): PodState['containers'][number] {
   const ended = state?.terminated ?? lastState?.terminated
   return {
     name,
@@ -96,58 +105,71 @@ const containerOf = ({
   }
 }
 
-export const podOf = (pod: V1Pod): PodState => ({
-  name: pod.metadata?.name ?? '',
-  ready:
-    pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ??
-    false,
-  containers: [
-    ...(pod.status?.initContainerStatuses ?? []),
-    ...(pod.status?.containerStatuses ?? []),
-  ].map(containerOf),
-})
+export function podOf(pod: V1Pod): PodState {
+  return {
+    name: pod.metadata?.name ?? '',
+    ready:
+      pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ??
+      false,
+    containers: [
+      ...(pod.status?.initContainerStatuses ?? []),
+      ...(pod.status?.containerStatuses ?? []),
+    ].map(containerOf),
+  }
+}
 
-export const isGoing = (pod: V1Pod): boolean => pod.metadata?.deletionTimestamp !== undefined
+export function isGoing(pod: V1Pod): boolean {
+  return pod.metadata?.deletionTimestamp !== undefined
+}
 
 /** What `/role` answered; null when that is no such report. Versions before the gate leave some of it out. */
-export const roleOf = (report: Partial<Role> | null): Role | null => {
+export function roleOf(report: Partial<Role> | null): Role | null {
   const live = planeRoleOf(report)
   if (!report || !live) return null
   return { ...live, gate: report.gate ?? null, preview: planeRoleOf(report.preview ?? null) }
 }
 
-const planeRoleOf = (report: Partial<PlaneRole> | null): PlaneRole | null => {
+function planeRoleOf(report: Partial<PlaneRole> | null): PlaneRole | null {
   if (typeof report?.role !== 'string') return null
   const { role, epoch = null, consuming = false, consumers = 0, inFlight = 0 } = report
   return { role, epoch, consuming, consumers, inFlight }
 }
 
-const hasCondition = (job: V1Job, wanted: string): boolean =>
-  job.status?.conditions?.some(({ type, status }) => type === wanted && status === 'True') ?? false
+function hasCondition(job: V1Job, wanted: string): boolean {
+  return (
+    job.status?.conditions?.some(({ type, status }) => type === wanted && status === 'True') ??
+    false
+  )
+}
 
-export const hasFailed = (job: V1Job): boolean => hasCondition(job, 'Failed')
+export function hasFailed(job: V1Job): boolean {
+  return hasCondition(job, 'Failed')
+}
 
-export const rolloutOf = (
+export function rolloutOf(
   deployments: readonly V1Deployment[],
   pods: readonly V1Pod[],
   jobs: readonly V1Job[],
   jobPods: readonly V1Pod[],
-): Rollout => ({
-  slot: deployments[0] ? slotOf(deployments[0]) : null,
-  pods: pods.filter((pod) => !isGoing(pod)).map(podOf),
-  job: jobs[0]
-    ? {
-        succeeded: hasCondition(jobs[0], 'Complete'),
-        failed: hasFailed(jobs[0]),
-        pods: jobPods.map(podOf),
-      }
-    : null,
-})
+): Rollout {
+  return {
+    slot: deployments[0] ? slotOf(deployments[0]) : null,
+    pods: pods.filter((pod) => !isGoing(pod)).map(podOf),
+    job: jobs[0]
+      ? {
+          succeeded: hasCondition(jobs[0], 'Complete'),
+          failed: hasFailed(jobs[0]),
+          pods: jobPods.map(podOf),
+        }
+      : null,
+  }
+}
 
 /** Names of the pods that get traffic. */
-export const readyEndpoints = (slices: readonly V1EndpointSlice[]): string[] =>
-  slices.flatMap((slice) =>
+export function readyEndpoints(slices: readonly V1EndpointSlice[]): string[] {
+  return slices.flatMap((slice) =>
     (slice.endpoints ?? [])
       .filter(({ conditions }) => conditions?.ready !== false)
       .map(({ targetRef, addresses }) => targetRef?.name ?? addresses[0] ?? ''),
   )
+}

@@ -21,11 +21,11 @@ const recordsName = 'shopctl-records'
 const attempts = 5
 
 /** `services` are the names that shopctl.yaml knows; everything else in the namespace is none of ours. */
-export const createSlots = (
+export function createSlots(
   api: KubernetesApi,
   namespace: string,
   services: readonly string[],
-): Slots & Store => {
+): Slots & Store {
   const core = `/api/v1/namespaces/${namespace}`
   const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`
   const recordsPath = `${core}/configmaps/${recordsName}`
@@ -105,11 +105,11 @@ export const createSlots = (
   }
 }
 
-const stateOf = (
+function stateOf(
   name: string,
   deployments: readonly V1Deployment[],
   services: readonly V1Service[],
-): ServiceState => {
+): ServiceState {
   const state: ServiceState = { slots: { blue: null, green: null }, stable: null, preview: null }
   for (const deployment of deployments) {
     const slot = deployment.metadata?.labels?.[labels.service] === name ? slotOf(deployment) : null
@@ -123,7 +123,7 @@ const stateOf = (
 }
 
 /** One key per field, so that `kubectl get configmap` shows them apart. */
-const parseRecords = (found: V1ConfigMap | null): Records => {
+function parseRecords(found: V1ConfigMap | null): Records {
   const fields = Object.entries(found?.data ?? {}).map(([key, value]) => [
     key,
     JSON.parse(value) as unknown,

@@ -14,44 +14,47 @@ const hopByHop = new Set([
   'authorization',
 ])
 
-const passedOn = (headers: NodeJS.Dict<string | string[]>): Record<string, string | string[]> =>
-  Object.fromEntries(
+function passedOn(headers: NodeJS.Dict<string | string[]>): Record<string, string | string[]> {
+  return Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) =>
       value === undefined || hopByHop.has(name) ? [] : [[name, value]],
     ),
   )
+}
 
 const answerMs = 15_000
 
-export const createTraffic = (api: KubernetesApi, namespace: string): Traffic => ({
-  async open(service) {
-    const server = createServer(async (request, response) => {
-      try {
-        const answer = await api.open({
-          method: request.method ?? 'GET',
-          path: `/api/v1/namespaces/${namespace}/services/${service}:http/proxy${request.url ?? '/'}`,
-          headers: passedOn(request.headers),
-          body: request,
-          timeoutMs: answerMs,
-        })
-        response.writeHead(answer.statusCode ?? 502, passedOn(answer.headers))
-        answer.pipe(response)
-      } catch (error) {
-        response.writeHead(502, { 'content-type': 'text/plain' })
-        response.end(error instanceof Error ? error.message : String(error))
+export function createTraffic(api: KubernetesApi, namespace: string): Traffic {
+  return {
+    async open(service) {
+      const server = createServer(async (request, response) => {
+        try {
+          const answer = await api.open({
+            method: request.method ?? 'GET',
+            path: `/api/v1/namespaces/${namespace}/services/${service}:http/proxy${request.url ?? '/'}`,
+            headers: passedOn(request.headers),
+            body: request,
+            timeoutMs: answerMs,
+          })
+          response.writeHead(answer.statusCode ?? 502, passedOn(answer.headers))
+          answer.pipe(response)
+        } catch (error) {
+          response.writeHead(502, { 'content-type': 'text/plain' })
+          response.end(error instanceof Error ? error.message : String(error))
+        }
+      })
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(0, '127.0.0.1', resolve)
+      })
+      const { port } = server.address() as AddressInfo
+      return {
+        url: `http://127.0.0.1:${port}`,
+        async close() {
+          server.closeAllConnections()
+          await new Promise((resolve) => server.close(resolve))
+        },
       }
-    })
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(0, '127.0.0.1', resolve)
-    })
-    const { port } = server.address() as AddressInfo
-    return {
-      url: `http://127.0.0.1:${port}`,
-      async close() {
-        server.closeAllConnections()
-        await new Promise((resolve) => server.close(resolve))
-      },
-    }
-  },
-})
+    },
+  }
+}

@@ -19,12 +19,12 @@ const retryMs = 200
 const watchSeconds = 60
 
 /** `path` is a collection, with its selectors as query. `seen` gets every object there is, at every change. */
-const follow = async (
+async function follow(
   api: KubernetesApi,
   path: string,
   seen: (objects: Map<string, KubernetesObject>) => void,
   signal: AbortSignal,
-): Promise<void> => {
+): Promise<void> {
   const joined = path.includes('?') ? '&' : '?'
   while (!signal.aborted) {
     try {
@@ -60,12 +60,12 @@ const follow = async (
 }
 
 /** Calls `judge` with the objects of all `paths` at every change, until it answers or the time is up: null. */
-export const awaitObjects = async <T>(
+export async function awaitObjects<T>(
   api: KubernetesApi,
   paths: readonly string[],
   judge: (collections: KubernetesObject[][]) => T | null,
   { timeoutMs, signal }: WaitOptions,
-): Promise<T | null> => {
+): Promise<T | null> {
   if (signal.aborted) throw interrupted()
   const done = new AbortController()
   const collections: (Map<string, KubernetesObject> | null)[] = paths.map(() => null)

@@ -28,10 +28,11 @@ const answerMs = 1_000
 /** Whether it is ready, a pod may first have to find out. */
 const readinessMs = 3_000
 
-const named = (name: string): string =>
-  `fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`
+function named(name: string): string {
+  return `fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`
+}
 
-export const createWorkloads = (api: KubernetesApi, namespace: string): Workloads => {
+export function createWorkloads(api: KubernetesApi, namespace: string): Workloads {
   const core = `/api/v1/namespaces/${namespace}`
   const pods = `${core}/pods`
   const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`

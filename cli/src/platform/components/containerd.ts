@@ -6,7 +6,8 @@ import { listens } from '../probe.ts'
 
 export const pauseImage = 'registry.k8s.io/pause:3.10'
 
-const config = ({ layout, debian }: Machine): string => `version = 2
+function config({ layout, debian }: Machine): string {
+  return `version = 2
 root = "${layout.home}/containerd"
 state = "${layout.run}/containerd"
 
@@ -35,17 +36,20 @@ state = "${layout.run}/containerd"
   [plugins."io.containerd.grpc.v1.cri".registry]
     config_path = "${layout.config}/registries"
 `
+}
 
 // The local registry answers first for the base images it mirrors; the public one has all others.
-const mirror = (server: string): string => `server = "${server}"
+function mirror(server: string): string {
+  return `server = "${server}"
 
 [host."http://${registry}"]
   capabilities = ["pull", "resolve"]
 `
+}
 
 // Masquerading is one rule for all pods, made with the network: a rule for each would slow down every start.
-const podNetwork = ({ layout }: Machine): string =>
-  json({
+function podNetwork({ layout }: Machine): string {
+  return json({
     cniVersion: '1.0.0',
     name: 'shopctl',
     plugins: [
@@ -62,8 +66,9 @@ const podNetwork = ({ layout }: Machine): string =>
       },
     ],
   })
+}
 
-export const containerd = (machine: Machine): Component => {
+export function containerd(machine: Machine): Component {
   const { layout, debian } = machine
   const file = join(layout.config, 'containerd.toml')
   return {

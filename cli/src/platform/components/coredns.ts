@@ -6,13 +6,14 @@ import { network } from '../layout.ts'
 import { answers } from '../probe.ts'
 
 // It does not start with a file that names no server, as on a machine without a network.
-const hasUpstream = (): boolean => {
+function hasUpstream(): boolean {
   const resolver = '/etc/resolv.conf'
   return existsSync(resolver) && /^\s*nameserver\s/m.test(readFileSync(resolver, 'utf8'))
 }
 
 // Answers live for 5 s: a Service that was just made is not missed for long.
-const corefile = ({ layout }: Machine): string => `.:53 {
+function corefile({ layout }: Machine): string {
+  return `.:53 {
   bind ${network.host}
   errors
   health ${network.host}:8080
@@ -25,8 +26,9 @@ const corefile = ({ layout }: Machine): string => `.:53 {
 ${hasUpstream() ? '  forward . /etc/resolv.conf\n' : ''}  cache 5
 }
 `
+}
 
-export const coredns = (machine: Machine): Component => {
+export function coredns(machine: Machine): Component {
   const file = join(machine.layout.config, 'Corefile')
   return {
     name: 'coredns',

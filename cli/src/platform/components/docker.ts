@@ -5,7 +5,7 @@ import { type Component, enginePath, json, type Machine } from '../component.ts'
 import { network, registry } from '../layout.ts'
 import { answers } from '../probe.ts'
 
-export const docker = ({ layout, debian }: Machine): Component => {
+export function docker({ layout, debian }: Machine): Component {
   const file = join(layout.config, 'docker.json')
   const pidfile = join(layout.run, 'docker.pid')
   return {

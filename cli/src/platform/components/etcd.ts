@@ -8,7 +8,7 @@ export const etcdUrl = `https://${network.host}:2379`
 const peerUrl = `https://${network.host}:2380`
 const metricsUrl = `http://${network.host}:2381`
 
-export const etcd = ({ layout, kubernetes }: Machine): Component => {
+export function etcd({ layout, kubernetes }: Machine): Component {
   const pki = join(layout.pki, 'etcd')
   return {
     name: 'etcd',

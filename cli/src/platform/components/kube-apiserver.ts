@@ -5,7 +5,7 @@ import { network } from '../layout.ts'
 import { answers } from '../probe.ts'
 import { etcdUrl } from './etcd.ts'
 
-export const kubeApiserver = ({ layout, kubernetes }: Machine): Component => {
+export function kubeApiserver({ layout, kubernetes }: Machine): Component {
   const pki = (file: string): string => join(layout.pki, file)
   return {
     name: 'kube-apiserver',

@@ -4,7 +4,7 @@ import type { Component, Machine } from '../component.ts'
 import { network } from '../layout.ts'
 import { answers } from '../probe.ts'
 
-export const kubeControllerManager = ({ layout, kubernetes }: Machine): Component => {
+export function kubeControllerManager({ layout, kubernetes }: Machine): Component {
   const kubeconfig = join(layout.pki, 'controller-manager.conf')
   return {
     name: 'kube-controller-manager',

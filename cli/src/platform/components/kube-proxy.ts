@@ -4,7 +4,7 @@ import { type Component, json, type Machine } from '../component.ts'
 import { network, node } from '../layout.ts'
 import { answers } from '../probe.ts'
 
-export const kubeProxy = ({ layout, kubernetes }: Machine): Component => {
+export function kubeProxy({ layout, kubernetes }: Machine): Component {
   const file = join(layout.config, 'kube-proxy.yaml')
   return {
     name: 'kube-proxy',

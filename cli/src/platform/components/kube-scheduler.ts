@@ -4,7 +4,7 @@ import { type Component, json, type Machine } from '../component.ts'
 import { network } from '../layout.ts'
 import { answers } from '../probe.ts'
 
-export const kubeScheduler = ({ layout, kubernetes }: Machine): Component => {
+export function kubeScheduler({ layout, kubernetes }: Machine): Component {
   const kubeconfig = join(layout.pki, 'scheduler.conf')
   const file = join(layout.config, 'kube-scheduler.yaml')
   return {

@@ -5,7 +5,7 @@ import { type Component, json, type Machine } from '../component.ts'
 import { network, node } from '../layout.ts'
 import { answers } from '../probe.ts'
 
-export const kubelet = ({ layout, kubernetes }: Machine): Component => {
+export function kubelet({ layout, kubernetes }: Machine): Component {
   const file = join(layout.config, 'kubelet.yaml')
   return {
     name: 'kubelet',

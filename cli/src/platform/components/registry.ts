@@ -4,7 +4,7 @@ import { type Component, json, type Machine } from '../component.ts'
 import { registry as address } from '../layout.ts'
 import { answers } from '../probe.ts'
 
-export const registry = ({ layout, debian }: Machine): Component => {
+export function registry({ layout, debian }: Machine): Component {
   const file = join(layout.config, 'registry.yaml')
   return {
     name: 'registry',
