@@ -1,27 +1,36 @@
 // Composition root: what a command works with, each part built when it is first needed.
 import { homedir, hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { builtinChart } from './adapters/builtin-charts.ts'
 import { createClock } from './adapters/clock.ts'
 import { findConfigFile } from './adapters/config-file.ts'
 import { createDocker } from './adapters/docker.ts'
 import { createGitSource } from './adapters/git.ts'
-import type { KubernetesApi } from './adapters/kubernetes/api.ts'
+import { createMigrationCheck } from './adapters/migrations.ts'
 import { createPrograms } from './adapters/programs.ts'
 import { createRegistry } from './adapters/registry.ts'
 import { createScratch } from './adapters/scratch.ts'
-import { createShell } from './adapters/shell.ts'
+import { createShell, type Shell } from './adapters/shell.ts'
 import { checkServices, configFile, environmentOf, parseConfig } from './config/parse.ts'
 import type { Config, EnvironmentConfig } from './config/schema.ts'
 import { refused } from './errors.ts'
 import { createProgress } from './output/progress.ts'
-import { createOutput, type Output } from './output/terminal.ts'
 import type { Platform } from './platform/platform.ts'
+import type { DesireInput } from './release/deploy/desire.ts'
 import type {
   Broker,
+  Charts,
   Clock,
-  Cluster,
-  Helm,
+  Driver,
   ImageBuilder,
+  JournalStore,
+  Lock,
+  Management,
+  MigrationCheck,
+  Namespace,
+  Observer,
+  Operator,
+  Pods,
   Programs,
   Progress,
   Registry,
@@ -32,13 +41,40 @@ import type {
 
 export interface GlobalOptions {
   env: string
-  json: boolean
   /** null: all. */
   services: readonly string[] | null
   signal: AbortSignal
 }
 
-export interface Context {
+/** What needs no cluster. */
+export interface LocalPorts {
+  source: Source
+  programs: Programs
+  scratch: Scratch
+  registry: Registry
+  migrations: MigrationCheck
+  progress: Progress
+  clock: Clock
+  operator: Operator
+  signal: AbortSignal
+}
+
+/** What an environment's cluster offers. */
+export interface ClusterPorts extends LocalPorts {
+  observer: Observer
+  pods: Pods
+  journal: JournalStore
+  lock: Lock
+  namespace: Namespace
+  management: Management
+  traffic: Traffic
+  driver: Driver
+  charts: Charts
+  /** null: the environment names none. */
+  broker: Broker | null
+}
+
+export interface Context extends LocalPorts {
   config: Config
   env: string
   environment: EnvironmentConfig
@@ -46,25 +82,11 @@ export interface Context {
   chosen: readonly string[] | null
   /** Those asked for, or all. */
   services: readonly string[]
-  json: boolean
-  signal: AbortSignal
-  /** Who runs this, for locks and records. */
-  user: string
-  output: Output
-  progress: Progress
-  clock: Clock
-  source: Source
-  programs: Programs
-  scratch: Scratch
-  registry: Registry
-  /** `host:port` or `host/path`. */
-  registryAddress(): Promise<string>
+  /** Which images are meant. */
+  tree(): Promise<Omit<DesireInput, 'sharedChart'>>
+  builtin: { service: ReturnType<typeof builtinChart>; guard: ReturnType<typeof builtinChart> }
   builder(): Promise<ImageBuilder>
-  helm(): Promise<Helm>
-  cluster(): Promise<Cluster>
-  traffic(): Promise<Traffic>
-  /** null: the environment names none. */
-  broker(): Promise<Broker | null>
+  cluster(): Promise<ClusterPorts>
 }
 
 /** How to reach the parts of an environment. */
@@ -85,64 +107,75 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   }
 }
 
-export function createContext(options: GlobalOptions): Context {
+export function createContext({ env, services: chosen, signal }: GlobalOptions): Context {
   const { text, root, shown } = findConfigFile(configFile, process.cwd())
   const config = parseConfig(text, shown)
-  const environment = environmentOf(config, options.env)
-  if (options.services) checkServices(config, options.services)
-  const { signal } = options
-  const { namespace } = environment
+  const environment = environmentOf(config, env)
+  if (chosen) checkServices(config, chosen)
+  const services = chosen ?? Object.keys(config.services)
   const shell = createShell()
   const clock = createClock()
-  const progress = createProgress(() => performance.now())
+  const progress = createProgress(clock.monotonic)
   const access = once(() => accessOf(environment, progress))
-  const api = once(async (): Promise<KubernetesApi> => {
-    const { connect } = await import('./adapters/kubernetes/api.ts')
-    const { kubeconfig, context } = await access()
-    return connect({ file: kubeconfig, context })
-  })
-  return {
-    config,
-    env: options.env,
-    environment,
-    chosen: options.services,
-    services: options.services ?? Object.keys(config.services),
-    json: options.json,
-    signal,
-    user: currentUser(),
-    output: createOutput(),
-    progress,
-    clock,
+  const local: LocalPorts = {
     source: createGitSource(shell, root),
-    programs: createPrograms(shell, { root, signal }),
+    programs: createPrograms(shell, { root }),
     scratch: createScratch(),
     registry: createRegistry(),
-    registryAddress: async () => (await access()).registry,
+    migrations: createMigrationCheck(),
+    progress,
+    clock,
+    operator: currentOperator(),
+    signal,
+  }
+  return {
+    ...local,
+    config,
+    env,
+    environment,
+    chosen,
+    services,
+    builtin: { service: builtinChart('shop-service'), guard: builtinChart('shop-guard') },
+    tree: async () => ({ config, env, services, registryAddress: (await access()).registry }),
     builder: once(async () => {
       const { docker, dockerEnv } = await access()
       return createDocker(shell, { program: docker, env: dockerEnv, root, signal })
     }),
-    helm: once(async () => {
-      const { createHelm } = await import('./adapters/helm.ts')
-      const { helm, kubeconfig, context } = await access()
-      const env = kubeconfig ? { KUBECONFIG: kubeconfig } : {}
-      return createHelm(shell, { program: helm, env, context, namespace, root, signal })
-    }),
-    cluster: once(async () => {
-      const { createCluster } = await import('./adapters/kubernetes/cluster.ts')
-      const services = Object.keys(config.services)
-      const holder = `${currentUser()} ${process.pid}`
-      return createCluster(await api(), { namespace, services, holder, now: Date.now })
-    }),
-    traffic: once(async () => {
-      const { createTraffic } = await import('./adapters/kubernetes/traffic.ts')
-      return createTraffic(await api(), namespace)
-    }),
-    broker: once(async () => {
-      if (!environment.broker) return null
-      const { createBroker } = await import('./adapters/kubernetes/broker.ts')
-      return createBroker(await api(), namespace, environment.broker)
-    }),
+    cluster: once(async () =>
+      connectCluster(shell, local, { config, environment, root }, await access()),
+    ),
+  }
+}
+
+async function connectCluster(
+  shell: Shell,
+  local: LocalPorts,
+  { config, environment, root }: { config: Config; environment: EnvironmentConfig; root: string },
+  { kubeconfig, context, helm: program }: Access,
+): Promise<ClusterPorts> {
+  const { createKubernetesPorts } = await import('./adapters/kubernetes/ports.ts')
+  const { createHelm } = await import('./drivers/helm/helm.ts')
+  const { createCharts, createHelmDriver } = await import('./drivers/helm/driver.ts')
+  const { createReleases } = await import('./drivers/helm/releases.ts')
+  const { services } = config
+  const { namespace, broker = null } = environment
+  const { clock, operator, progress } = local
+  const { api, objects, ...ports } = await createKubernetesPorts({
+    kubeconfig: { file: kubeconfig, context },
+    namespace,
+    services,
+    broker,
+    holder: `${operator.by} ${process.pid}`,
+    clock,
+  })
+  const env = kubeconfig ? { KUBECONFIG: kubeconfig } : {}
+  const helm = createHelm(shell, { program, env, context, namespace, root })
+  const releases = createReleases(api, namespace)
+  return {
+    ...local,
+    ...ports,
+    charts: createCharts(helm),
+    driver: createHelmDriver({ helm, releases, objects, progress }),
   }
 }
 
@@ -173,7 +206,6 @@ async function accessOf(environment: EnvironmentConfig, progress: Progress): Pro
 
 export interface PlatformContext {
   platform: Platform
-  output: Output
   progress: Progress
 }
 
@@ -184,9 +216,14 @@ export async function createPlatformContext(
   const { createPlatform } = await import('./platform/platform.ts')
   const cacheDir = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'shopctl')
   const platform = createPlatform({ shell: createShell(), progress, now: Date.now, cacheDir })
-  return { platform, output: createOutput(), progress }
+  return { platform, progress }
 }
 
-function currentUser(): string {
-  return `${userInfo().username}@${hostname()}`
+function currentOperator(): Operator {
+  const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = process.env
+  const run =
+    GITHUB_SERVER_URL && GITHUB_REPOSITORY && GITHUB_RUN_ID
+      ? `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`
+      : null
+  return { by: `${userInfo().username}@${hostname()}`, run }
 }

@@ -10,22 +10,19 @@ export function scriptCommand(file: string): string[] {
   return ['--import', import.meta.resolve('zx/globals'), file]
 }
 
-export function createPrograms(
-  shell: Shell,
-  options: { root: string; signal: AbortSignal },
-): Programs {
+export function createPrograms(shell: Shell, options: { root: string }): Programs {
   return {
-    run([program = '', ...args]) {
+    run([program = '', ...args], signal) {
       // `node` is the one that runs shopctl: the machine's own may be too old for the project.
       const resolved = program === 'node' ? process.execPath : program
-      return shell.run({ program: resolved, args, cwd: options.root, signal: options.signal })
+      return shell.run({ program: resolved, args, cwd: options.root, signal })
     },
-    async script(file, env) {
+    async script(file, env, signal) {
       if (!existsSync(join(options.root, file))) {
         throw refused({
           code: 'script-missing',
           message: `There is no script ${file}, which shopctl.yaml names.`,
-          hint: 'Mend the path there, or write the script.',
+          hint: 'Correct the path there, or write the script.',
         })
       }
       const args = scriptCommand(file)
@@ -34,7 +31,7 @@ export function createPrograms(
         args,
         cwd: options.root,
         env,
-        signal: options.signal,
+        signal,
       })
     },
   }

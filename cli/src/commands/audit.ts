@@ -1,20 +1,24 @@
 // shopctl audit
-import chalk from 'chalk'
 import type { Context } from '../context.ts'
 import { failed, refused } from '../errors.ts'
-import { table } from '../output/terminal.ts'
-import { type Audit, audit } from '../release/audit.ts'
+import { type Audit, audit } from '../inspect/audit.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
+import { bad, good } from '../output/text.ts'
+import { isMap } from '../release/canonical.ts'
 import type { Plane } from '../release/ports.ts'
-import { awaitQuiet } from '../release/quiet.ts'
 
-export interface AuditInput {
+export interface AuditCommandInput {
   plane: Plane
   /** How long to wait for quiet first, null: not at all. */
   waitMs: number | null
 }
 
-export async function auditCommand(context: Context, { plane, waitMs }: AuditInput): Promise<void> {
-  const { config, env, environment, programs, progress, scratch, clock, signal, output } = context
+export async function auditCommand(
+  context: Context,
+  { plane, waitMs }: AuditCommandInput,
+): Promise<Result> {
+  const { config, env, environment } = context
   if (config.audit === undefined) {
     throw refused({
       code: 'no-audit',
@@ -22,25 +26,22 @@ export async function auditCommand(context: Context, { plane, waitMs }: AuditInp
       hint: 'Write a zx script, and name it there with `audit:`.',
     })
   }
-  const cluster = await context.cluster()
-  if (waitMs !== null) {
-    await progress.step('wait for quiet', (say) =>
-      awaitQuiet({ cluster, clock, signal }, { plane, timeoutMs: waitMs }, say),
-    )
+  const ports = await context.cluster()
+  const namespaceName = environment.namespace
+  const sum = await audit(ports, { plane, waitMs, namespaceName, script: config.audit })
+  return {
+    document: { version: 1, env, ...sum },
+    text: (width) => auditText(sum, { env, plane }, width),
+    summary: sum.balanced ? 'balanced' : `not balanced: ${rulesOf(sum)}`,
+    ...(!sum.balanced && { failure: notBalanced(sum) }),
   }
-  const ports = { cluster, programs, progress, scratch, signal }
-  const quiet = waitMs !== null
-  const intent = { plane, namespace: environment.namespace, quiet, script: config.audit }
-  const sum = await audit(ports, await cluster.read(), intent)
-  const document = { version: 1, env, ...sum }
-  if (!context.json) output.print(auditText(sum, { env, plane }))
-  else if (sum.balanced) output.json(document)
-  if (sum.balanced) return
-  throw failed({
+}
+
+function notBalanced(sum: Audit) {
+  return failed({
     code: 'not-balanced',
     message: `The books do not balance: ${rulesOf(sum)}.`,
-    hint: '`shopctl messages list` shows events that got stuck; services tell of an order in their logs.',
-    document,
+    hint: '`shopctl messages list` shows events that got stuck; the logs of the services say the rest.',
   })
 }
 
@@ -55,69 +56,88 @@ function rulesOf({ violations }: Audit): string {
 }
 
 const shownIds = 10
-const shownEpochs = 3
-/** Of 80 columns, beside the names. */
-const sumsWidth = 70
+const shownRows = 12
 
-export function auditText(sum: Audit, { env, plane }: { env: string; plane: Plane }): string {
-  const { orders, captures, refunds, notifications, stock } = sum
-  const { outbox, queued, parked, duplicatesRefused } = sum
-  const verdict = sum.balanced ? chalk.green('balanced') : chalk.red('NOT BALANCED')
-  const sums = table([
-    ...rows('orders', orders),
-    ...rows('payments', { captures, refunds }),
-    ...rows('mail', { notifications }),
-    ...rows('stock', stock),
-    ...rows('events', { outbox, queued, parked, 'duplicates refused': duplicatesRefused }),
-  ])
+/** Sections of numbers, tables of rows, and what is violated, as the script has them. */
+export function auditText(
+  { balanced, violations, ...sections }: Audit,
+  { env, plane }: { env: string; plane: Plane },
+  width: number,
+): string {
+  const verdict = balanced ? good('balanced') : bad('NOT BALANCED')
+  const sums = numbersOf(sections)
+  const tables = Object.values(sections).filter(isRows)
   return [
     `${env}  ${plane} plane  ${verdict}`,
     '',
-    sums,
-    '',
-    epochTable(sum),
-    ...sum.violations.map(violationText),
+    table(sums.flatMap(([name, numbers]) => numberRows(name, numbers, width))),
+    ...tables.flatMap((rows) => ['', rowTable(rows, width)]),
+    ...violations.map(violationText),
   ].join('\n')
 }
 
-/** In as many lines as it takes. What a script adds that is no number is shown only with --json. */
-function rows(name: string, sums: Record<string, unknown>): string[][] {
+/** The maps of numbers under their names, and the single numbers together. */
+function numbersOf(sections: Record<string, unknown>): [string, Record<string, number>][] {
+  const numbersIn = (map: Record<string, unknown>): Record<string, number> =>
+    Object.fromEntries(
+      Object.entries(map).filter(
+        (entry): entry is [string, number] => typeof entry[1] === 'number',
+      ),
+    )
+  const named = Object.entries(sections).flatMap(
+    ([name, value]): [string, Record<string, number>][] =>
+      isMap(value) ? [[name, numbersIn(value)]] : [],
+  )
+  return [...named, ['totals', numbersIn(sections)] as [string, Record<string, number>]].filter(
+    ([, numbers]) => Object.keys(numbers).length > 0,
+  )
+}
+
+/** In as many lines as it takes. */
+function numberRows(name: string, numbers: Record<string, number>, width: number): string[][] {
+  const room = Math.min(width, 80) - 10
   const lines: string[] = []
-  for (const [what, value] of Object.entries(sums)) {
-    if (typeof value !== 'number') continue
-    const line = `${lines.at(-1) ?? ''}  ${value} ${what}`.trim()
-    if (lines.length > 0 && line.length <= sumsWidth) lines[lines.length - 1] = line
-    else lines.push(`${value} ${what}`)
+  for (const [what, value] of Object.entries(numbers)) {
+    const part = `${value} ${inWords(what)}`
+    const line = `${lines.at(-1) ?? ''}  ${part}`.trim()
+    if (lines.length > 0 && line.length <= room) lines[lines.length - 1] = line
+    else lines.push(part)
   }
   return lines.map((line, index) => [index === 0 ? name.toUpperCase() : '', line])
 }
 
-/** The latest of each service; the first ones are history. */
-function epochTable({ byEpoch }: Audit): string {
-  const services = [...new Set(byEpoch.map(({ service }) => service))]
-  const rows = services.flatMap((service) => {
-    const all = byEpoch
-      .filter((each) => each.service === service)
-      .sort((a, b) => (a.epoch ?? 0) - (b.epoch ?? 0))
-    const earlier = all.slice(0, -shownEpochs)
-    const handled = earlier.reduce((sum, each) => sum + each.handled, 0)
-    const last = all
-      .slice(-shownEpochs)
-      .map(({ epoch, color, handled }) => [service, `${epoch ?? '-'}`, color ?? '-', `${handled}`])
-    return earlier.length > 0
-      ? [[service, `to ${earlier.at(-1)?.epoch ?? '-'}`, '', `${handled}`], ...last]
-      : last
-  })
-  return table([['SERVICE', 'EPOCH', 'SLOT', 'EVENTS HANDLED'], ...rows])
+/** `duplicatesRefused` → `duplicates refused`. */
+function inWords(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }
 
-function violationText({ rule, orders, count }: Audit['violations'][number]): string {
-  const shown = orders.slice(0, shownIds)
-  const more = (count ?? orders.length) - shown.length
+function isRows(value: unknown): value is Record<string, unknown>[] {
+  return Array.isArray(value) && value.length > 0 && value.every(isMap)
+}
+
+/** The last ones; the first are history. */
+function rowTable(rows: readonly Record<string, unknown>[], width: number): string {
+  const columns = [...new Set(rows.flatMap(Object.keys))].filter((column) =>
+    rows.some((row) => !isMap(row[column]) && !Array.isArray(row[column])),
+  )
+  const shown = rows.slice(-shownRows)
+  const earlier = rows.length - shown.length
+  const cells = shown.map((row) => columns.map((column) => String(row[column] ?? '-')))
+  const heading = columns.map((column) => inWords(column).toUpperCase())
+  const more = earlier > 0 ? [`and ${earlier} earlier, with --json`] : []
+  return [table([heading, ...cells], width), ...more].join('\n')
+}
+
+function violationText({ rule, count, ...named }: Audit['violations'][number]): string {
+  const ids = Object.values(named)
+    .filter((value): value is string[] => Array.isArray(value))
+    .flat()
+  const shown = ids.slice(0, shownIds)
+  const more = (count ?? ids.length) - shown.length
   const lines: string[] = []
   // Two ids of 36 characters go into a line.
   for (let from = 0; from < shown.length; from += 2)
     lines.push(`    ${shown.slice(from, from + 2).join('  ')}`)
   if (more > 0) lines.push(`    and ${more} more`)
-  return ['', `${chalk.red('✗')} ${rule}`, ...lines].join('\n')
+  return ['', `${bad('✗')} ${rule}`, ...lines].join('\n')
 }

@@ -1,31 +1,29 @@
 // shopctl build
 import type { Context } from '../context.ts'
-import { type Built, build } from '../release/build.ts'
-import { describeImages } from '../release/images.ts'
-
-export async function buildImages(context: Context): Promise<Built[]> {
-  const { config, source, registry, programs, progress, services } = context
-  const images = await describeImages(source, config, await context.registryAddress(), services)
-  return build({ builder: await context.builder(), registry, programs, progress }, config, images)
-}
+import type { Result } from '../output/result.ts'
+import { build } from '../release/build/build.ts'
 
 const found = { built: 'built', engine: 'built before', registry: 'in the registry' }
 
-export async function buildCommand(context: Context): Promise<void> {
-  const built = await buildImages(context)
-  if (context.json) {
-    return context.output.json({
-      version: 1,
-      images: built.map(({ image, from }) => ({
-        name: image.service,
-        reference: `${image.repository}:${image.version}`,
-        inputs: image.inputs,
-        from,
-      })),
-    })
-  }
-  for (const { image, from } of built) {
-    context.output.print(`${image.repository}:${image.version}`)
+export async function buildCommand(context: Context): Promise<Result> {
+  const [builder, tree] = await Promise.all([context.builder(), context.tree()])
+  const built = await build({ ...context, builder }, tree)
+  for (const { image, from } of built)
     if (from !== 'built') context.progress.note(`${image.service}: unchanged, ${found[from]}`)
+  const reference = ({ image }: (typeof built)[number]): string =>
+    `${image.repository}:${image.version}`
+  const anew = built.filter(({ from }) => from === 'built').length
+  return {
+    document: {
+      version: 1,
+      images: built.map((each) => ({
+        name: each.image.service,
+        reference: reference(each),
+        inputs: each.image.inputs,
+        from: each.from,
+      })),
+    },
+    text: () => built.map(reference).join('\n'),
+    summary: `${anew} of ${built.length} images built`,
   }
 }

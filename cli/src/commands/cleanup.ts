@@ -1,32 +1,26 @@
 // shopctl cleanup
 import type { Context } from '../context.ts'
-import { refused } from '../errors.ts'
-import { table } from '../output/terminal.ts'
-import { cleanup } from '../release/cleanup.ts'
-import { withLock } from '../release/lock.ts'
-import { planCleanup } from '../release/plan.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
+import { cleanup } from '../release/cleanup/cleanup.ts'
+import { type ChangeInput, confirmChange } from './confirm.ts'
 
-export async function cleanupCommand(context: Context): Promise<void> {
-  const { chosen, env, output, progress, signal } = context
-  const cluster = await context.cluster()
-  const removed = await withLock(cluster, 'cleanup', signal, async () => {
-    const state = await cluster.read()
-    const plan = planCleanup(state, { services: chosen })
-    if (plan.kind === 'refusal') throw refused(plan)
-    await cleanup({ cluster, progress }, state, plan)
-    return plan.deletions
-  })
-  const rows = removed.map(({ service, slot: { color, version } }) => ({
-    name: service,
-    color,
-    version,
-  }))
-  if (context.json) return output.json({ version: 1, env, removed: rows })
-  if (rows.length === 0) return output.print('Nothing to clean up.')
-  output.print(
-    table([
-      ['SERVICE', 'REMOVED', 'VERSION'],
-      ...rows.map(({ name, color, version }) => [name, color, version]),
-    ]),
-  )
+export async function cleanupCommand(
+  context: Context,
+  { reason, yes }: ChangeInput,
+): Promise<Result> {
+  await confirmChange(context, 'cleanup', yes)
+  const removed = await cleanup(await context.cluster(), { services: context.chosen, reason })
+  const rows = removed.map(({ name, slot }) => [name, slot.color, slot.version])
+  const nothing = 'Nothing to clean up.'
+  return {
+    document: {
+      version: 1,
+      env: context.env,
+      removed: removed.map(({ name, slot: { color, version } }) => ({ name, color, version })),
+    },
+    text: (width) =>
+      rows.length === 0 ? nothing : table([['SERVICE', 'REMOVED', 'VERSION'], ...rows], width),
+    summary: rows.map(([name, color]) => `${name} ${color}`).join(', ') || nothing,
+  }
 }

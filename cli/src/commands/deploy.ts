@@ -1,65 +1,43 @@
 // shopctl deploy
 import type { Context } from '../context.ts'
-import { refused } from '../errors.ts'
-import { table } from '../output/terminal.ts'
-import { type Deployed, deploy } from '../release/deploy.ts'
-import { desire } from '../release/desire.ts'
-import { layFoundations } from '../release/foundations.ts'
-import { withLock } from '../release/lock.ts'
-import { planDeploy } from '../release/plan.ts'
-import type { Color } from '../release/state.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
+import { duration } from '../output/text.ts'
+import { type Deployed, type DeployInput, deploy } from '../release/deploy/deploy.ts'
+import type { Color } from '../release/slot.ts'
+import { type ChangeInput, confirmChange } from './confirm.ts'
 
-export interface DeployInput {
+export interface DeployCommandInput extends ChangeInput {
   color: Color | null
   timeoutMs: number
 }
 
-/** Under the lock, which the caller holds. */
-export async function deploySlots(
+export async function deployCommand(
   context: Context,
-  { color, timeoutMs }: DeployInput,
-  signal: AbortSignal,
-): Promise<Deployed[]> {
-  const { config, env, environment, services, source, registry, progress } = context
-  const [cluster, helm, broker, address] = await Promise.all([
-    context.cluster(),
-    context.helm(),
-    context.broker(),
-    context.registryAddress(),
-  ])
-  const [desired, state, unfinished] = await Promise.all([
-    desire({ source, registry }, config, { env, registry: address, services }),
-    cluster.read(),
-    cluster.unfinishedReleases(services),
-  ])
-  const plan = planDeploy(state, { wanted: desired.wanted, color, unfinished })
-  if (plan.kind === 'refusal') throw refused(plan)
-  const foundations = { cluster, helm, broker, source, progress, signal }
-  await layFoundations(foundations, environment, state.records)
-  return deploy({ cluster, helm, progress, signal }, state, plan, desired.recipes, { timeoutMs })
+  { yes, ...input }: DeployCommandInput,
+): Promise<Result> {
+  await confirmChange(context, 'deploy', yes)
+  const ports = await context.cluster()
+  const deployed = await deploy(ports, { ...(await deployInput(context)), ...input })
+  return {
+    document: {
+      version: 1,
+      env: context.env,
+      services: deployed.map(({ service: name, tookMs: _, ...slot }) => ({ name, ...slot })),
+    },
+    text: (width) => deployTable(deployed, width),
+    summary: deployed
+      .map(({ service, color, version }) => `${service} ${color} ${version}`)
+      .join(', '),
+  }
 }
 
-export async function deployCommand(context: Context, input: DeployInput): Promise<void> {
-  const { env, output, services, signal } = context
-  const cluster = await context.cluster()
-  await cluster.ensureNamespace()
-  const deployed = await withLock(cluster, `deploy of ${services.join(', ')}`, signal, (signal) =>
-    deploySlots(context, input, signal),
-  )
-  if (context.json) {
-    return output.json({
-      version: 1,
-      env,
-      services: deployed.map(({ service, color, version, revision, action }) => ({
-        name: service,
-        color,
-        version,
-        revision,
-        action,
-      })),
-    })
-  }
-  output.print(deployTable(deployed))
+/** What a deploy takes from the project. */
+export async function deployInput(
+  context: Context,
+): Promise<Omit<DeployInput, 'color' | 'timeoutMs' | 'reason'>> {
+  const { environment, builtin } = context
+  return { ...(await context.tree()), environment, builtin }
 }
 
 const outcomes: Record<Deployed['action'], string> = {
@@ -68,16 +46,19 @@ const outcomes: Record<Deployed['action'], string> = {
   upgrade: 'ready',
 }
 
-export function deployTable(deployed: readonly Deployed[]): string {
-  return table([
-    ['SERVICE', 'SLOT', 'VERSION', 'REVISION', 'STANDBY', 'TOOK'],
-    ...deployed.map(({ service, color, version, revision, action, tookMs }) => [
-      service,
-      color,
-      version,
-      revision,
-      outcomes[action],
-      action === 'upgrade' ? `${(tookMs / 1000).toFixed(1)} s` : '-',
-    ]),
-  ])
+export function deployTable(deployed: readonly Deployed[], width: number): string {
+  return table(
+    [
+      ['SERVICE', 'SLOT', 'VERSION', 'REVISION', 'STANDBY', 'TOOK'],
+      ...deployed.map(({ service, color, version, revision, action, tookMs }) => [
+        service,
+        color,
+        version,
+        revision,
+        outcomes[action],
+        action === 'upgrade' ? duration(tookMs) : '-',
+      ]),
+    ],
+    width,
+  )
 }

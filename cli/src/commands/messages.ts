@@ -1,27 +1,32 @@
 // shopctl messages list | show | replay | discard
 import type { Context } from '../context.ts'
 import { failed } from '../errors.ts'
-import { fitted, table } from '../output/terminal.ts'
 import {
-  carryOutWish,
+  type Decided,
+  type Decision,
+  decideMessages,
   findMessages,
   listLimit,
   listMessages,
   masked,
   type StuckMessage,
-  type Wish,
-} from '../release/messages.ts'
+} from '../inspect/messages.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
+import { age, fitted, oneLine } from '../output/text.ts'
+import { type ChangeInput, confirmChange } from './confirm.ts'
 
-export async function listCommand(context: Context): Promise<void> {
-  const { chosen, clock, env, json, output, progress, signal } = context
-  const cluster = await context.cluster()
-  const found = await listMessages({ cluster, signal }, await cluster.read(), chosen)
-  const messages = found.map(({ message }) => message)
+export async function messagesListCommand(context: Context): Promise<Result> {
+  const { chosen, clock, env, progress } = context
+  const messages = await listMessages(await context.cluster(), chosen)
   for (const service of full(messages))
     progress.warn(`${service} has more; these are its ${listLimit} oldest`)
-  if (json) return output.json({ version: 1, env, messages })
-  if (messages.length === 0) return output.print('No message is stuck.')
-  output.print(listText(messages, clock.now(), process.stdout.columns || 80))
+  const nothing = 'No message is stuck.'
+  return {
+    document: { version: 1, env, messages },
+    text: (width) => (messages.length === 0 ? nothing : listText(messages, clock.now(), width)),
+    summary: messages.length === 0 ? nothing : `${messages.length} messages are stuck`,
+  }
 }
 
 /** The services of which not all messages came. */
@@ -40,73 +45,84 @@ export function listText(messages: readonly StuckMessage[], now: Date, width: nu
     `${attempts}`,
     age(now.getTime() - Date.parse(firstFailedAt)),
   ])
-  const [heading = '', ...lines] = table([
-    ['ID', 'SERVICE', 'STATE', 'TRIES', 'AGE'],
-    ...rows,
-  ]).split('\n')
+  const heading = ['ID', 'SERVICE', 'STATE', 'TRIES', 'AGE']
+  const whole = table([heading, ...rows], width).split('\n')
+  const linesEach = whole.length / (rows.length + 1)
   const whys = messages.map(({ type, reason }) =>
-    fitted(`  ${type ?? 'no event'}: ${oneLine(reason)}`, width),
+    fitted(`  ${type ?? 'no event'}: ${oneLine(reason ?? '')}`, Math.min(width, 200)),
   )
-  return [heading, ...lines.flatMap((line, index) => [line, whys[index] ?? ''])].join('\n')
+  const groups = rows.map((_, index) => [
+    ...whole.slice((index + 1) * linesEach, (index + 2) * linesEach),
+    whys[index] ?? '',
+  ])
+  return [...whole.slice(0, linesEach), ...groups.flat()].join('\n')
 }
 
-function oneLine(reason: string | null): string {
-  return (reason ?? '').replaceAll(/\s+/g, ' ').trim()
-}
-
-function age(ms: number): string {
-  const minutes = Math.max(0, Math.floor(ms / 60_000))
-  if (minutes < 1) return '< 1 min'
-  if (minutes < 120) return `${minutes} min`
-  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} d`
-}
-
-export async function showCommand(
+export async function messagesShowCommand(
   context: Context,
   { id, reveal }: { id: string; reveal: boolean },
-): Promise<void> {
-  const { chosen, env, json, output, signal } = context
-  const cluster = await context.cluster()
-  const found = await findMessages({ cluster, signal }, await cluster.read(), chosen, id)
-  const messages = found.map(({ message }) =>
-    reveal ? message : { ...message, event: masked(message.event) },
-  )
-  if (json) return output.json({ version: 1, env, messages })
-  output.print(messages.map(showText).join('\n\n'))
+): Promise<Result> {
+  const found = await findMessages(await context.cluster(), context.chosen, id)
+  const messages = reveal ? found : found.map(masked)
+  return {
+    document: { version: 1, env: context.env, messages },
+    text: (width) => messages.map((message) => showText(message, width)).join('\n\n'),
+    summary: messages.map(({ service, state }) => `${state} at ${service}`).join(', '),
+  }
 }
 
-function showText({ event, ...message }: StuckMessage & { event?: unknown }): string {
+function showText({ event, ...message }: StuckMessage, width: number): string {
   const { id, service, type, state, attempts, reason, firstFailedAt, lastFailedAt } = message
-  const fields = table([
-    ['id', id],
-    ['service', service],
-    ['type', type ?? 'no event'],
-    ['state', `${state} after ${attempts} attempts`],
-    ['failed', `first ${firstFailedAt}, last ${lastFailedAt}`],
-    ['reason', oneLine(reason)],
-  ])
+  const fields = table(
+    [
+      ['id', id],
+      ['service', service],
+      ['type', type ?? 'no event'],
+      ['state', `${state} after ${attempts} attempts`],
+      ['failed', `first ${firstFailedAt}, last ${lastFailedAt}`],
+      ['reason', oneLine(reason ?? '')],
+    ],
+    width,
+  )
   return `${fields}\n\n${typeof event === 'string' ? event : JSON.stringify(event, null, 2)}`
 }
 
-export async function wishCommand(
+export interface DecisionInput extends ChangeInput {
+  /** null: all that are parked. */
+  ids: readonly string[] | null
+}
+
+export function messagesReplayCommand(context: Context, input: DecisionInput): Promise<Result> {
+  return decide(context, 'replay', input)
+}
+
+export function messagesDiscardCommand(context: Context, input: DecisionInput): Promise<Result> {
+  return decide(context, 'discard', input)
+}
+
+async function decide(
   context: Context,
-  { wish, ids }: { wish: Wish; ids: readonly string[] | null },
-): Promise<void> {
-  const { chosen, env, json, output, signal } = context
-  const cluster = await context.cluster()
-  const results = await carryOutWish({ cluster, signal }, await cluster.read(), chosen, wish, ids)
-  const document = { version: 1, env, messages: results }
-  const bad = results.filter(({ result }) => result === 'failed')
-  if (!json && results.length === 0) output.print('No message is parked.')
-  else if (!json) {
-    const rows = results.map(({ id, service, result }) => [id, service, result])
-    output.print(table([['ID', 'SERVICE', 'RESULT'], ...rows]))
-  } else if (bad.length === 0) output.json(document)
-  if (bad.length === 0) return
-  throw failed({
-    code: `${wish}-failed`,
-    message: bad.map(({ id, service, reason }) => `${id} at ${service}: ${reason}`).join('\n'),
+  decision: Decision,
+  { ids, yes }: DecisionInput,
+): Promise<Result> {
+  await confirmChange(context, `messages ${decision}`, yes)
+  const results = await decideMessages(await context.cluster(), context.chosen, decision, ids)
+  const failures = results.filter(({ result }) => result === 'failed')
+  const rows = results.map(({ id, service, result }) => [id, service, result])
+  const nothing = 'No message is parked.'
+  return {
+    document: { version: 1, env: context.env, messages: results },
+    text: (width) =>
+      rows.length === 0 ? nothing : table([['ID', 'SERVICE', 'RESULT'], ...rows], width),
+    summary: `${results.length - failures.length} of ${results.length} done`,
+    ...(failures.length > 0 && { failure: notDecided(decision, failures) }),
+  }
+}
+
+function notDecided(decision: Decision, failures: readonly Decided[]) {
+  return failed({
+    code: `${decision}-failed`,
+    message: failures.map(({ id, service, reason }) => `${id} at ${service}: ${reason}`).join('\n'),
     hint: '`shopctl messages list` shows what is still stuck.',
-    document,
   })
 }

@@ -1,10 +1,10 @@
-// shopctl plan: what deploy would do, and what a switch after it would change
+// shopctl plan
 import type { Context } from '../context.ts'
-import { refused } from '../errors.ts'
-import { table } from '../output/terminal.ts'
-import { desire } from '../release/desire.ts'
-import { type DeployStep, planDeploy } from '../release/plan.ts'
-import { type Color, liveSlot } from '../release/state.ts'
+import { plan } from '../inspect/plan.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
+import type { DeployStep } from '../release/deploy/plan.ts'
+import type { Color } from '../release/slot.ts'
 
 const actions: Record<DeployStep['action'], string> = {
   live: 'serves already',
@@ -15,28 +15,20 @@ const actions: Record<DeployStep['action'], string> = {
 export async function planCommand(
   context: Context,
   { color }: { color: Color | null },
-): Promise<void> {
-  const { config, env, services, source, registry, output } = context
-  const [cluster, address] = await Promise.all([context.cluster(), context.registryAddress()])
-  const [desired, state, unfinished] = await Promise.all([
-    desire({ source, registry }, config, { env, registry: address, services }),
-    cluster.read(),
-    cluster.unfinishedReleases(services),
-  ])
-  const plan = planDeploy(state, { wanted: desired.wanted, color, unfinished })
-  if (plan.kind === 'refusal') throw refused(plan)
-  const rows = plan.steps.map(({ service, action, color, wanted, replaces }) => {
-    const now = state.services[service]
-    const live = now ? liveSlot(now) : null
-    return { name: service, action, color, wanted, replaces, live }
-  })
-  if (context.json) return output.json({ version: 1, env, services: rows })
-  const cells = rows.map(({ name, action, color, wanted, live }) => [
-    name,
+): Promise<Result> {
+  const [ports, tree] = await Promise.all([context.cluster(), context.tree()])
+  const steps = await plan(ports, { ...tree, sharedChart: context.builtin.service, color })
+  const rows = steps.map(({ service, action, color, wanted, live }) => [
+    service,
     actions[action],
     color,
     wanted.version,
     live ? `${live.color} ${live.version}` : '-',
   ])
-  output.print(table([['SERVICE', 'ACTION', 'SLOT', 'VERSION', 'LIVE NOW'], ...cells]))
+  const services = steps.map(({ service: name, ...step }) => ({ name, ...step }))
+  return {
+    document: { version: 1, env: context.env, services },
+    text: (width) => table([['SERVICE', 'ACTION', 'SLOT', 'VERSION', 'LIVE NOW'], ...rows], width),
+    summary: `${steps.filter(({ action }) => action === 'upgrade').length} of ${steps.length} slots to deploy`,
+  }
 }

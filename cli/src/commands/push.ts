@@ -1,27 +1,26 @@
 // shopctl push
 import type { Context } from '../context.ts'
-import { describeImages } from '../release/images.ts'
-import { type Pushed, push } from '../release/push.ts'
+import type { Result } from '../output/result.ts'
+import { push } from '../release/push/push.ts'
 
-export async function pushImages(context: Context): Promise<Pushed[]> {
-  const { config, source, registry, progress, services } = context
-  const images = await describeImages(source, config, await context.registryAddress(), services)
-  return push({ builder: await context.builder(), registry, progress }, images)
-}
-
-export async function pushCommand(context: Context): Promise<void> {
-  const pushed = await pushImages(context)
-  if (context.json) {
-    return context.output.json({
+export async function pushCommand(context: Context): Promise<Result> {
+  const [builder, tree] = await Promise.all([context.builder(), context.tree()])
+  const pushed = await push({ ...context, builder }, tree)
+  const reference = ({ image, digest }: (typeof pushed)[number]): string =>
+    `${image.repository}@${digest}`
+  const sent = pushed.filter((each) => each.sent).length
+  return {
+    document: {
       version: 1,
-      images: pushed.map(({ image, digest, sent }) => ({
-        name: image.service,
-        reference: `${image.repository}@${digest}`,
-        digest,
-        tag: image.version,
-        sent,
+      images: pushed.map((each) => ({
+        name: each.image.service,
+        reference: reference(each),
+        digest: each.digest,
+        tag: each.image.version,
+        sent: each.sent,
       })),
-    })
+    },
+    text: () => pushed.map(reference).join('\n'),
+    summary: `${sent} of ${pushed.length} images pushed`,
   }
-  for (const { image, digest } of pushed) context.output.print(`${image.repository}@${digest}`)
 }

@@ -1,36 +1,21 @@
 // shopctl rollback
 import type { Context } from '../context.ts'
-import { withLock } from '../release/lock.ts'
-import { planRollback } from '../release/plan-rollback.ts'
-import type { Broker } from '../release/ports.ts'
-import { checkBroker } from '../release/topology.ts'
-import { askIfProtected, carryOutMove, type MoveInput, printMove } from './switch.ts'
+import type { Result } from '../output/result.ts'
+import { rollback } from '../release/move/rollback.ts'
+import { type ChangeInput, confirmChange } from './confirm.ts'
+import { movedResult } from './moved.ts'
 
-export interface RollbackInput extends MoveInput {
+export interface RollbackCommandInput extends ChangeInput {
   /** Release id, null for the one before the last switch. */
   to: string | null
+  timeoutMs: number
 }
 
-export async function rollbackCommand(context: Context, input: RollbackInput): Promise<void> {
-  await askIfProtected(context, 'rollback', input.yes)
-  const intent = { services: context.chosen, to: input.to }
-  const reason = input.reason ?? 'rollback'
-  // A way back always works, whatever the broker says; what it says is told when the way is gone.
-  const looked = context.broker().then((broker) => broker && warnOfBroker(broker))
-  looked.catch(() => {})
-  const moved = await withLock(await context.cluster(), reason, context.signal, (signal) =>
-    carryOutMove(context, (state) => planRollback(state, intent), input, signal),
-  )
-  printMove(context, moved)
-  const warning = await looked.catch(() => null)
-  if (warning) context.progress.warn(warning)
-}
-
-async function warnOfBroker(broker: Broker): Promise<string | null> {
-  try {
-    await checkBroker(broker)
-    return null
-  } catch (problem) {
-    return problem instanceof Error ? problem.message : String(problem)
-  }
+export async function rollbackCommand(
+  context: Context,
+  { yes, ...input }: RollbackCommandInput,
+): Promise<Result> {
+  await confirmChange(context, 'rollback', yes)
+  const { config, chosen: services } = context
+  return movedResult(await rollback(await context.cluster(), { ...input, config, services }))
 }

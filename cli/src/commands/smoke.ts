@@ -1,53 +1,34 @@
 // shopctl smoke
 import type { Context } from '../context.ts'
-import { table } from '../output/terminal.ts'
-import { withLock } from '../release/lock.ts'
-import { type Smoked, smoke } from '../release/smoke.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
+import { duration } from '../output/text.ts'
+import { smoke } from '../release/smoke/smoke.ts'
 
-/** Under the lock, which the caller holds. */
-export async function smokeSlots(context: Context, signal: AbortSignal): Promise<Smoked> {
-  const { config, chosen, environment, programs, progress, clock } = context
-  const [cluster, traffic] = await Promise.all([context.cluster(), context.traffic()])
-  const scripts = Object.fromEntries(
-    Object.entries(config.services).map(([name, { smoke }]) => [name, smoke]),
-  )
-  return smoke({ cluster, traffic, programs, progress, clock, signal }, await cluster.read(), {
+export async function smokeCommand(context: Context): Promise<Result> {
+  const { config, chosen, env, environment } = context
+  const ports = await context.cluster()
+  const { services, combination } = await smoke(ports, {
+    config,
     services: chosen,
-    namespace: environment.namespace,
-    scripts,
-    whole: config.smoke ?? null,
+    namespaceName: environment.namespace,
+    reason: null,
   })
-}
-
-export async function smokeCommand(context: Context): Promise<void> {
-  const { env, output, services, signal } = context
-  const reason = `smoke test of ${services.join(', ')}`
-  const smoked = await withLock(await context.cluster(), reason, signal, (signal) =>
-    smokeSlots(context, signal),
-  )
-  if (context.json) {
-    return output.json({
+  const rows = services.map(({ name, color, version, tookMs }) => [
+    name,
+    color,
+    version,
+    'passed',
+    duration(tookMs),
+  ])
+  return {
+    document: {
       version: 1,
       env,
-      services: smoked.services.map(({ name, color, version, revision }) => ({
-        name,
-        color,
-        version,
-        revision,
-      })),
-      combination: smoked.combination,
-    })
+      services: services.map(({ tookMs: _, ...slot }) => slot),
+      combination,
+    },
+    text: (width) => table([['SERVICE', 'SLOT', 'VERSION', 'SMOKE', 'TOOK'], ...rows], width),
+    summary: `${services.map(({ name }) => name).join(', ')} passed`,
   }
-  output.print(
-    table([
-      ['SERVICE', 'SLOT', 'VERSION', 'SMOKE', 'TOOK'],
-      ...smoked.services.map(({ name, color, version, tookMs }) => [
-        name,
-        color,
-        version,
-        'passed',
-        `${(tookMs / 1000).toFixed(1)} s`,
-      ]),
-    ]),
-  )
 }

@@ -21,17 +21,47 @@ const build = z.strictObject({
   prepare: z.array(z.string().min(1)).min(1).optional(),
   /** What the image is made of. Nothing changed here, nothing is built. */
   inputs: z.array(path).min(1),
-  /** Folder of the database migrations; its digest names the migration Job. */
-  migrations: path.optional(),
+  /** Folders of the database migrations; where they are the same as those of the live slot, they are not run again. */
+  migrations: z
+    .union(
+      [path.transform((one) => [one]), z.array(path).min(1)],
+      'expected a path, or a list of paths',
+    )
+    .optional(),
+})
+
+const urlPath = z.string().regex(/^\//, 'expected a path that begins with a slash')
+
+/** What each pod of a service answers on a port of its own. Each path is optional. */
+const management = z.strictObject({
+  port: z.int().min(1).max(65_535),
+  /** What it consumes. With it, consumers move with HTTP and the switch waits for them. */
+  role: urlPath.optional(),
+  /** Why it is not ready, for the message when it does not become so. */
+  readiness: urlPath.optional(),
+  /** Events that got stuck, for `shopctl messages`. */
+  messages: urlPath.optional(),
+  /** What it did, for `shopctl audit`. */
+  accounting: urlPath.optional(),
 })
 
 const service = z.strictObject({
+  /** Chart of a slot. */
   chart: path,
   /** `<folder>/<environment>/<file>` beside it wins over it where it exists. */
-  values: path,
+  values: path.optional(),
+  /** The container port that takes HTTP, by name or number; by default the one named `http`, or the only one. */
+  port: z.union([z.string().min(1), z.int().min(1).max(65_535)]).optional(),
   build,
-  /** A zx script that checks a slot before it goes live. */
-  smoke: path,
+  /** A zx script that checks a slot before it goes live. Without one, `health` has to answer below 400. */
+  smoke: path.optional(),
+  health: urlPath.default('/healthz'),
+  management: management.optional(),
+  /**
+   * Whether the slot that served is restarted after a switch, so that connections which stayed open move on. By default
+   * where pods do not follow the Service by themselves, which is where `management.role` is not set.
+   */
+  recycle: z.boolean().optional(),
 })
 
 const dependency = z.strictObject({
@@ -88,4 +118,5 @@ export const configSchema = z.strictObject({
 })
 
 export type Config = z.infer<typeof configSchema>
+export type ServiceConfig = z.infer<typeof service>
 export type EnvironmentConfig = z.infer<typeof environment>

@@ -2,14 +2,21 @@
 import { failed, refused, ShopctlError } from '../errors.ts'
 import type { Lock } from './ports.ts'
 
-/** Runs `change` under the lock; it has to stop when the signal it gets aborts. */
-export async function withLock<T>(
-  lock: Lock,
+export interface LockPorts {
+  lock: Lock
+  signal: AbortSignal
+}
+
+/**
+ * Runs `change` under the lock, with the ports it was given but for `signal`: that one also aborts when the lock is
+ * lost, and whatever `change` has started has to stop then.
+ */
+export async function withLock<P extends LockPorts, T>(
+  ports: P,
   reason: string,
-  signal: AbortSignal,
-  change: (signal: AbortSignal) => Promise<T>,
+  change: (ports: P) => Promise<T>,
 ): Promise<T> {
-  const held = await lock.acquire(reason)
+  const held = await ports.lock.acquire(reason)
   if ('holder' in held) {
     throw refused({
       code: 'lock-held',
@@ -18,7 +25,7 @@ export async function withLock<T>(
     })
   }
   try {
-    return await change(AbortSignal.any([signal, held.lost]))
+    return await change({ ...ports, signal: AbortSignal.any([ports.signal, held.lost]) })
   } catch (error) {
     if (!held.lost.aborted) throw error
     const { reason } = held.lost

@@ -1,5 +1,7 @@
-// What a release needs of the world; the adapters and the tests' fakes implement it.
-import type { Color, EnvironmentState, Pointer, Records, Slot, Target } from './state.ts'
+// What a release needs of the world; adapters, drivers and the tests' fakes implement it.
+import type { Journal, Operation, Outcome } from './journal/record.ts'
+import type { Color, Slot, Target } from './slot.ts'
+import type { OtherService, Pointer, ServiceState } from './state.ts'
 
 /** The work tree that images are made of. */
 export interface Source {
@@ -32,35 +34,107 @@ export interface Registry {
   tag(repository: string, digest: string, tag: string): Promise<void>
 }
 
-export interface HelmRelease {
+export type Which = 'stable' | 'preview'
+
+/** Who looks: the slots and Services as they are in the cluster. */
+export interface Observer {
+  /** One entry for each service of shopctl.yaml. */
+  services(): Promise<{ services: Record<string, ServiceState>; others: OtherService[] }>
+  pointer(service: string, which: Which): Promise<Pointer | null>
+  /** What a slot's pods offer and run as; null when there is no such slot. */
+  podTemplate(service: string, color: Color): Promise<PodTemplate | null>
+  /** The rules of the service's Role; null when it has none. */
+  accessRules(service: string): Promise<AccessRule[] | null>
+}
+
+export interface PodTemplate {
+  ports: { name: string | null; number: number }[]
+  serviceAccount: string | null
+}
+
+export interface AccessRule {
+  apiGroups?: string[]
+  resources?: string[]
+  resourceNames?: string[]
+  verbs: string[]
+}
+
+/** An object that a chart makes. */
+export interface Manifest {
+  apiVersion: string
+  kind: string
+  metadata: { name: string; namespace?: string; labels?: Record<string, string> }
+  [field: string]: unknown
+}
+
+/** A chart with its values: what a Helm release is made of. */
+export interface ChartRelease {
+  /** `order-green`, `order`, `postgres`. */
   name: string
+  /** Folder of the chart: relative to the root of the project, or absolute. */
   chart: string
   /** Later files win over earlier ones. */
   valuesFiles: readonly string[]
   /** Values that win over every file. */
-  values?: Readonly<Record<string, unknown>>
-  /** Whether to wait until everything in it is ready. */
-  wait?: boolean
+  values: Readonly<Record<string, unknown>>
 }
 
-export interface Helm {
-  upgrade(release: HelmRelease): Promise<void>
+/** Renders charts as they would be applied. Refuses values that do not fit. */
+export interface Charts {
+  render(release: ChartRelease): Promise<Manifest[]>
 }
 
-/** The slots and Services of one environment. */
-export interface Slots {
-  read(): Promise<EnvironmentState>
-  /** Fails with a conflict when the Service changed since `resourceVersion`. Returns the new one. */
-  point(
-    service: string,
-    which: 'stable' | 'preview',
-    to: Target | null,
-    resourceVersion: string,
-  ): Promise<string>
-  /** The Service as it is now. */
-  pointer(service: string, which: 'stable' | 'preview'): Promise<Pointer | null>
-  /** Fails with a conflict when the slot is another revision by now. */
-  deleteSlot(service: string, slot: Target): Promise<void>
+/** Marks on what a driver wrote, by which a later command knows it again. Values of up to 63 letters and digits. */
+export type Marks = Readonly<Record<string, string>>
+
+/** What is recorded as wanted, by name of release, `order-green` or `order`. */
+export interface Recorded {
+  /** false: the last write was killed or failed, and may have been carried out in part. */
+  finished: boolean
+  marks: Marks
+}
+
+export interface ChartWrite extends ChartRelease {
+  marks: Marks
+}
+
+export interface SlotWrite extends ChartWrite {
+  service: string
+  color: Color
+  /** What the slots of the service share; null: it is as it should be. Written before the slot. */
+  shared: ChartWrite | null
+}
+
+export interface PointerMove {
+  service: string
+  which: Which
+  /** null: the Service is to lead nowhere. */
+  to: Target | null
+  /** As it was read; the move fails with a conflict when the Service was changed since. */
+  resourceVersion: string
+  /** The release that moves it, as `r-41`; null keeps what is noted. */
+  release: string | null
+}
+
+/** Who writes: how a plan is carried out. All of one operation is one call. */
+export interface Driver {
+  recorded(): Promise<Record<string, Recorded>>
+  /** One result per slot, in order: the others are written although one fails. */
+  writeSlots(
+    slots: readonly SlotWrite[],
+    signal: AbortSignal,
+  ): Promise<PromiseSettledResult<void>[]>
+  /** One result per move, in order: the Service's new resourceVersion. */
+  movePointers(moves: readonly PointerMove[]): Promise<PromiseSettledResult<string>[]>
+  /** Fails with a conflict when a slot is another revision by now. One result per slot, in order. */
+  removeSlots(
+    slots: readonly { service: string; slot: Target }[],
+    signal: AbortSignal,
+  ): Promise<PromiseSettledResult<void>[]>
+  /** Restarts the pods of a slot, new ones first. */
+  restartSlot(service: string, color: Color): Promise<void>
+  /** Installs or upgrades what the services depend on, and waits until it is ready. */
+  install(chart: ChartWrite, signal: AbortSignal): Promise<void>
 }
 
 export interface ContainerState {
@@ -89,22 +163,22 @@ export const planes = ['live', 'preview'] as const
 export type Plane = (typeof planes)[number]
 
 /** What a pod says of one of its planes. */
-export interface PlaneRole {
+export interface PlaneReport {
   role: 'live' | 'standby' | 'unknown'
-  /** Of its open consumer; null: it consumes nothing. */
+  /** Of its open consumer; null: it consumes nothing, or has no gate. */
   epoch: number | null
-  /** Only while the gate in its database names its slot, and the broker delivers. */
+  /** Only while it is the live slot's turn, and the broker delivers. */
   consuming: boolean
   consumers: number
   inFlight: number
 }
 
-/** What a pod says of itself on its management port; of its live plane, `preview` aside. */
-export interface Role extends PlaneRole {
-  /** As it was read last; null: it could not be read yet. */
+/** What a pod answers of itself: its live plane, `preview` aside. */
+export interface PodReport extends PlaneReport {
+  /** As it was read last; null: it could not be read, or the service has none. */
   gate: { epoch: number; color: string | null; revision: string | null } | null
-  /** null: a version without preview plane. */
-  preview: PlaneRole | null
+  /** null: a service without a preview plane. */
+  preview: PlaneReport | null
 }
 
 export interface WaitOptions {
@@ -112,39 +186,61 @@ export interface WaitOptions {
   signal: AbortSignal
 }
 
+export interface SlotId {
+  service: string
+  color: Color
+  revision: string
+}
+
 /** What runs in the slots, as it changes. */
-export interface Workloads {
+export interface Pods {
+  /** Names of the pods of this slot, ready or not. */
+  list(service: string, target: Target): Promise<string[]>
+  /** Whether the pods of this service say what they consume. */
+  reports(service: string): boolean
+  /** null: no answer. */
+  report(service: string, pod: string): Promise<PodReport | null>
   /** Calls `judge` at every change until it answers; null when it did not within the time. */
   awaitRollout<T>(
-    target: { service: string; color: Color; revision: string; job: string },
+    slot: SlotId,
     judge: (rollout: Rollout) => T | null,
     options: WaitOptions,
   ): Promise<T | null>
   /** The same for the names of the pods that a Service sends traffic to. */
   awaitEndpoints<T>(
     service: string,
+    which: Which,
     judge: (pods: string[]) => T | null,
     options: WaitOptions,
   ): Promise<T | null>
-  /** Names of the pods of this slot, ready or not. */
-  pods(service: string, target: Target): Promise<string[]>
-  /** null: no answer. */
-  role(pod: string): Promise<Role | null>
-  /** What `/readyz` of a pod answers. */
-  readiness(pod: string): Promise<string>
+  /** Follows the named pods of a slot until they have ended. */
+  awaitEnd(slot: SlotId, pods: readonly string[], options: WaitOptions): Promise<PodEnd[]>
+  /** What the readiness path of a pod answers. */
+  readiness(service: string, pod: string): Promise<string>
   /** The container's last lines; `previous` those of the run before its restart. */
   logs(
     pod: string,
     container: string,
     options: { lines: number; previous: boolean },
   ): Promise<string>
-  /** Deletes the Job if it failed, so that the chart makes it anew. */
-  clearFailedJob(name: string, signal: AbortSignal): Promise<void>
 }
 
-export interface Store {
-  /** Changes the records under optimistic locking; `change` may run more than once. */
-  updateRecords(change: (records: Records) => Records): Promise<Records>
+export interface PodEnd {
+  pod: string
+  /** null: it was still there when the time was up, or went unseen. */
+  exitCode: number | null
+}
+
+/** What happened to an environment. Everything but `read` may fail with a conflict: somebody else was first. */
+export interface JournalStore {
+  read(): Promise<Journal>
+  /**
+   * Makes `operation` the open one, in the place of the one that `seen` has open, which is closed as `outcome`.
+   * Fails with a conflict when the journal is not as it was seen.
+   */
+  begin(operation: Operation, seen: Journal, outcome: Outcome | null): Promise<void>
+  /** Keeps the ended operation, and leaves nothing open. false: it is not the open one any more. */
+  end(operation: Operation): Promise<boolean>
 }
 
 export interface LockHolder {
@@ -167,17 +263,14 @@ export interface Lock {
   acquire(reason: string): Promise<Held | LockHolder>
 }
 
-/** What has to be there before the first deploy. */
-export interface Foundations {
-  ensureNamespace(): Promise<void>
+/** The namespace of an environment and its Secrets. */
+export interface Namespace {
+  /** Makes it when missing. Returns its uid. */
+  ensure(): Promise<string>
   /** null for a Secret that does not exist. */
   readSecret(name: string): Promise<Record<string, string> | null>
   /** Adds keys; existing ones stay. */
   addToSecret(name: string, entries: Readonly<Record<string, string>>): Promise<void>
-  /** Those whose last Helm upgrade was killed or failed. */
-  unfinishedReleases(names: readonly string[]): Promise<string[]>
-  /** Removes Helm's note of an upgrade that was killed half-way; Helm refuses any other upgrade until then. */
-  clearPendingReleases(names: readonly string[]): Promise<string[]>
   /** Ready and wanted pods of a StatefulSet, null when there is none of that name. */
   statefulSet(name: string): Promise<{ ready: number; replicas: number } | null>
   /** Whether a pod of it became ready within the time. */
@@ -189,20 +282,21 @@ export interface PodAnswer {
   body: string
 }
 
-/** What services tell of their work, and do about it, on the management port of their pods. */
+/** What services say of their work, and do about it, on the management port of their pods. */
 export interface Management {
+  /** The path on which the pods of a service answer this, null when shopctl.yaml names none. */
+  path(service: string, what: 'messages' | 'accounting'): string | null
   /** null: no answer. `path` with its query. */
   ask(
+    service: string,
     pod: string,
     method: 'GET' | 'POST',
     path: string,
     signal: AbortSignal,
   ): Promise<PodAnswer | null>
   /** The lines of a long answer as they come. Throws when the pod does not give it, or not to its end. */
-  lines(pod: string, path: string, signal: AbortSignal): AsyncIterable<string>
+  lines(service: string, pod: string, path: string, signal: AbortSignal): AsyncIterable<string>
 }
-
-export type Cluster = Slots & Workloads & Store & Lock & Foundations & Management
 
 /** What a broker has to have or has, as RabbitMQ's definitions put it: entries by kind. */
 export type Topology = Record<string, Record<string, unknown>[]>
@@ -214,16 +308,30 @@ export interface Broker {
   found(): Promise<Topology>
 }
 
+/** Statements of a migration that take away what the other color may still use. */
+export interface MigrationCheck {
+  contractions(
+    file: string,
+    sql: string,
+  ): Promise<{ line: number; statement: string; why: string }[]>
+}
+
 /** Opens a way from this machine to a Service of the environment. */
 export interface Traffic {
   open(service: string): Promise<{ url: string; close(): Promise<void> }>
+  /** GET through that way; the status, or why there was none. */
+  status(url: string, signal: AbortSignal): Promise<number | string>
 }
 
-/** Runs programs of the project, from its root. */
+/** Runs programs of the project, from its root. They are stopped when `signal` aborts. */
 export interface Programs {
-  run(argv: readonly string[]): Promise<ProgramResult>
+  run(argv: readonly string[], signal: AbortSignal): Promise<ProgramResult>
   /** A zx script, with the release in its environment. */
-  script(file: string, env: Readonly<Record<string, string>>): Promise<ProgramResult>
+  script(
+    file: string,
+    env: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<ProgramResult>
 }
 
 export interface ProgramResult {
@@ -249,6 +357,14 @@ export interface Clock {
   /** Milliseconds since some moment, for durations: no one sets this clock. */
   monotonic(): number
   sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** Who runs a command, and where. */
+export interface Operator {
+  /** User and host. */
+  by: string
+  /** The URL of the CI run, null at a laptop. */
+  run: string | null
 }
 
 export interface Progress {

@@ -11,6 +11,10 @@ export interface KubernetesApi {
   /** null when it answers 404. */
   get<T>(path: string): Promise<T | null>
   send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body: unknown): Promise<T>
+  /** A list, the metadata of its objects alone. */
+  metadata<T>(path: string): Promise<T | null>
+  /** JSON merge patch. */
+  patch<T>(path: string, body: unknown): Promise<T>
   /** Server-side apply as field manager `shopctl`. With a resourceVersion in it, it may conflict. */
   apply<T>(path: string, object: unknown): Promise<T>
   /** Any request, answered as it comes. `timeoutMs` is for the first byte; null waits for ever. */
@@ -39,6 +43,8 @@ export interface KubeconfigChoice {
 export function isConflict(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'conflict'
 }
+
+const partial = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json'
 
 const defaultTimeoutMs = 4_000
 
@@ -145,6 +151,7 @@ function createApi(server: string, credentials: RequestOptions): Omit<Kubernetes
     path: string,
     body?: unknown,
     type = 'application/json',
+    accept = 'application/json',
   ): Promise<T | null> => {
     const content = body === undefined ? null : JSON.stringify(body)
     // Node sends no length with a DELETE by itself, and its body would then be read as the next request.
@@ -155,7 +162,7 @@ function createApi(server: string, credentials: RequestOptions): Omit<Kubernetes
     const response = await open({
       method,
       path,
-      headers: { accept: 'application/json', ...headers },
+      headers: { accept, ...headers },
       ...(content !== null && { body: content }),
     })
     const answer = await text(response)
@@ -183,6 +190,8 @@ function createApi(server: string, credentials: RequestOptions): Omit<Kubernetes
     open,
     get: (path) => ask('GET', path),
     send: must,
+    metadata: (path) => ask('GET', path, undefined, undefined, partial),
+    patch: (path, body) => must('PATCH', path, body, 'application/merge-patch+json'),
     apply: (path, object) =>
       must(
         'PATCH',

@@ -1,6 +1,6 @@
 // The lock of an environment: a Lease that its holder renews; one that was killed loses it after 15 s.
 import type { V1Lease } from '@kubernetes/client-node'
-import type { Held, Lock, LockHolder } from '../../release/ports.ts'
+import type { Clock, Held, Lock, LockHolder } from '../../release/ports.ts'
 import { isConflict, type KubernetesApi } from './api.ts'
 
 const leaseName = 'shopctl'
@@ -24,11 +24,10 @@ function microTime(at: number): string {
   return new Date(at).toISOString().replace('Z', '000Z')
 }
 
-/** `now` is this machine's clock, in milliseconds. */
 export function createLock(
   api: KubernetesApi,
   namespace: string,
-  { holder, now }: { holder: string; now: () => number },
+  { holder, clock }: { holder: string; clock: Clock },
 ): Lock {
   const collection = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`
   const path = `${collection}/${leaseName}`
@@ -39,7 +38,7 @@ export function createLock(
     const response = await api.open({ method: 'GET', path })
     response.resume()
     const time = Date.parse(response.headers.date ?? '')
-    return Number.isNaN(time) ? now() : time
+    return Number.isNaN(time) ? clock.now().getTime() : time
   }
 
   const write = (
@@ -68,8 +67,8 @@ export function createLock(
 
   /** Gives the milliseconds since. The monotonic clock stands still while a laptop sleeps, the other one may be set. */
   const startTimer = (): (() => number) => {
-    const [monotonic, wall] = [performance.now(), now()]
-    return () => Math.max(performance.now() - monotonic, now() - wall)
+    const [monotonic, wall] = [clock.monotonic(), clock.now().getTime()]
+    return () => Math.max(clock.monotonic() - monotonic, clock.now().getTime() - wall)
   }
 
   const keep = (taken: V1Lease, reason: string, sinceTaken: () => number): Held => {

@@ -1,31 +1,36 @@
 // Asks pods on their management port, through the API server's proxy.
 import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
+import type { ServiceConfig } from '../../config/schema.ts'
 import { failed, interrupted, refused } from '../../errors.ts'
 import type { Management } from '../../release/ports.ts'
 import type { KubernetesApi } from './api.ts'
-import { managementPath } from './objects.ts'
+import { podPath } from './objects.ts'
 
 /** Sums over whole tables take their time. */
 const answerMs = 10_000
 
-export function createManagement(api: KubernetesApi, namespace: string): Management {
+export function createManagement(
+  api: KubernetesApi,
+  namespace: string,
+  services: Readonly<Record<string, ServiceConfig>>,
+): Management {
   const open = (
     method: string,
+    service: string,
     pod: string,
     path: string,
     signal: AbortSignal,
-  ): Promise<IncomingMessage> =>
-    api.open({
-      method,
-      path: managementPath(namespace, pod, path),
-      timeoutMs: answerMs,
-      signal,
-    })
+  ): Promise<IncomingMessage> => {
+    const port = services[service]?.management?.port ?? 0
+    const target = podPath(namespace, pod, port, path)
+    return api.open({ method, path: target, timeoutMs: answerMs, signal })
+  }
   return {
-    async ask(pod, method, path, signal) {
+    path: (service, what) => services[service]?.management?.[what] ?? null,
+    async ask(service, pod, method, path, signal) {
       try {
-        const response = await open(method, pod, path, signal)
+        const response = await open(method, service, pod, path, signal)
         const body = await text(response)
         const status = response.statusCode ?? 0
         if (status < 400 || !isClusters(body)) return { status, body }
@@ -37,8 +42,8 @@ export function createManagement(api: KubernetesApi, namespace: string): Managem
       }
       return null
     },
-    async *lines(pod, path, signal) {
-      const response = await open('GET', pod, path, signal)
+    async *lines(service, pod, path, signal) {
+      const response = await open('GET', service, pod, path, signal)
       const status = response.statusCode ?? 0
       if (status !== 200) {
         const said = (await text(response)).slice(0, 300)

@@ -1,4 +1,4 @@
-// Reads Kubernetes objects as the release sees them; pure. Labels and names are those that charts/shop-service makes.
+// Reads Kubernetes objects as the release sees them; pure.
 import type {
   V1ContainerStatus,
   V1Deployment,
@@ -7,35 +7,39 @@ import type {
   V1Pod,
   V1Service,
 } from '@kubernetes/client-node'
-import type { PlaneRole, PodState, Role, Rollout } from '../../release/ports.ts'
-import type { Color, Pointer, Slot, Target } from '../../release/state.ts'
+import { slotLabels } from '../../release/deploy/charts.ts'
+import type { PlaneReport, PodReport, PodState, Rollout, Which } from '../../release/ports.ts'
+import type { Color, Slot, Target } from '../../release/slot.ts'
+import type { Pointer } from '../../release/state.ts'
 
 export const labels = {
   service: 'app.kubernetes.io/name',
   color: 'shopctl.dev/color',
   revision: 'shopctl.dev/revision',
   version: 'shopctl.dev/version',
-  digest: 'shopctl.dev/digest',
+  migrations: 'shopctl.dev/migrations',
+  release: 'shopctl.dev/release',
 } as const
 
 function isColor(text: string | undefined): text is Color {
   return text === 'blue' || text === 'green'
 }
 
-export function slotName(service: string, color: Color): string {
-  return `${service}-${color}`
-}
-
-export function serviceName(service: string, which: 'stable' | 'preview'): string {
+export function serviceName(service: string, which: Which): string {
   return which === 'stable' ? service : `${service}-preview`
 }
 
-export function selectorOf(service: string, target: Target): Record<string, string> {
-  return {
-    [labels.service]: service,
-    [labels.color]: target.color,
-    [labels.revision]: target.revision,
-  }
+/** Name of a slot's migration Job. */
+export function jobName(service: string, color: Color): string {
+  return `${service}-${color}-migrate`
+}
+
+/** A color that no pod has: the endpoints of a Service go when it is selected, and stay when the selector is removed. */
+const nowhere = { color: 'none', revision: 'none' }
+
+/** What a Service selects by; null: nothing. */
+export function selectorOf(service: string, target: Target | null): Record<string, string> {
+  return slotLabels(service, target ?? nowhere)
 }
 
 /** Label selector for the query of a list or watch. */
@@ -47,33 +51,37 @@ export function queryOf(selector: Readonly<Record<string, string>>): string {
   )}`
 }
 
-const managementPort = 9090
-
-/** Of a pod's management port, through the API server's proxy; `path` begins with a slash. */
-export function managementPath(namespace: string, pod: string, path: string): string {
-  return `/api/v1/namespaces/${namespace}/pods/${pod}:${managementPort}/proxy${path}`
+/** Of a port of a pod, through the API server's proxy; `path` begins with a slash. */
+export function podPath(namespace: string, pod: string, port: number, path: string): string {
+  return `/api/v1/namespaces/${namespace}/pods/${pod}:${port}/proxy${path}`
 }
 
-/** null for a Deployment that is no slot. */
+/** null for a Deployment that is no slot. What a slot is stands on its pods. */
 export function slotOf(deployment: V1Deployment): Slot | null {
-  const { labels: marks = {}, annotations = {}, generation = 0 } = deployment.metadata ?? {}
+  const { annotations = {}, generation = 0 } = deployment.metadata ?? {}
+  const { template, replicas = 1 } = deployment.spec ?? {}
+  const marks = template?.metadata?.labels ?? {}
   const color = marks[labels.color]
   const revision = marks[labels.revision]
   if (!isColor(color) || revision === undefined) return null
   const { status } = deployment
-  const replicas = deployment.spec?.replicas ?? 1
   // Until the controller has seen this generation, and while pods of the last one are ready too, its count is not ours.
   const current = (status?.observedGeneration ?? 0) >= generation
   const updated = status?.updatedReplicas ?? 0
   const old = (status?.replicas ?? 0) - updated
   const ready = current ? Math.max(0, Math.min(updated, (status?.readyReplicas ?? 0) - old)) : 0
+  const images = template?.spec?.containers.flatMap(({ image = '' }) => image.split('@')[1] ?? [])
+  const [digest = ''] = images ?? []
   return {
     color,
     revision,
     replicas,
     ready,
-    digest: annotations[labels.digest] ?? '',
-    version: annotations[labels.version] ?? '',
+    digest,
+    version: annotations[labels.version] ?? digest.slice(7, 19),
+    migrations: annotations[labels.migrations] ?? null,
+    helmRelease: annotations['meta.helm.sh/release-name'] ?? null,
+    kept: annotations['helm.sh/resource-policy'] === 'keep',
   }
 }
 
@@ -85,6 +93,7 @@ export function pointerOf(service: V1Service): Pointer {
   return {
     target: isColor(color) && revision !== undefined ? { color, revision } : null,
     resourceVersion: service.metadata?.resourceVersion ?? '',
+    release: service.metadata?.annotations?.[labels.release] ?? null,
   }
 }
 
@@ -123,13 +132,13 @@ export function isGoing(pod: V1Pod): boolean {
 }
 
 /** What `/role` answered; null when that is no such report. Versions before the gate leave some of it out. */
-export function roleOf(report: Partial<Role> | null): Role | null {
-  const live = planeRoleOf(report)
+export function reportOf(report: Partial<PodReport> | null): PodReport | null {
+  const live = planeReportOf(report)
   if (!report || !live) return null
-  return { ...live, gate: report.gate ?? null, preview: planeRoleOf(report.preview ?? null) }
+  return { ...live, gate: report.gate ?? null, preview: planeReportOf(report.preview ?? null) }
 }
 
-function planeRoleOf(report: Partial<PlaneRole> | null): PlaneRole | null {
+function planeReportOf(report: Partial<PlaneReport> | null): PlaneReport | null {
   if (typeof report?.role !== 'string') return null
   const { role, epoch = null, consuming = false, consumers = 0, inFlight = 0 } = report
   return { role, epoch, consuming, consumers, inFlight }
@@ -159,10 +168,15 @@ export function rolloutOf(
       ? {
           succeeded: hasCondition(jobs[0], 'Complete'),
           failed: hasFailed(jobs[0]),
-          pods: jobPods.map(podOf),
+          pods: jobPods.filter((pod) => isOf(pod, jobs[0])).map(podOf),
         }
       : null,
   }
+}
+
+/** A Job of the same name may have been there before. */
+function isOf(pod: V1Pod, job: V1Job | undefined): boolean {
+  return pod.metadata?.ownerReferences?.some(({ uid }) => uid === job?.metadata?.uid) ?? false
 }
 
 /** Names of the pods that get traffic. */

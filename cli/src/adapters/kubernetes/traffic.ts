@@ -1,6 +1,7 @@
 // A way from this machine to a Service: a server on loopback that passes requests on through the API server's proxy.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { interrupted, said } from '../../errors.ts'
 import type { Traffic } from '../../release/ports.ts'
 import type { KubernetesApi } from './api.ts'
 
@@ -26,6 +27,17 @@ const answerMs = 15_000
 
 export function createTraffic(api: KubernetesApi, namespace: string): Traffic {
   return {
+    async status(url, signal) {
+      try {
+        const limits = AbortSignal.any([signal, AbortSignal.timeout(answerMs)])
+        const answer = await fetch(url, { redirect: 'manual', signal: limits })
+        await answer.body?.cancel()
+        return answer.status
+      } catch (error) {
+        if (signal.aborted) throw interrupted()
+        return said(error)
+      }
+    },
     async open(service) {
       const server = createServer(async (request, response) => {
         try {

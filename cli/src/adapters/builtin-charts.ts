@@ -1,0 +1,24 @@
+// The charts that come with shopctl: what the slots of a service share, and the guard of an environment.
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { BuiltinChart } from '../release/deploy/desire.ts'
+
+/** In the package they lie beside the program, in the repository with the other charts. */
+function folderOf(name: string): string {
+  const here = fileURLToPath(new URL('.', import.meta.url))
+  const places = [join(here, '../charts', name), join(here, '../../../charts', name)]
+  return places.find((place) => existsSync(place)) ?? join(here, name)
+}
+
+export function builtinChart(name: 'shop-service' | 'shop-guard'): BuiltinChart {
+  const path = folderOf(name)
+  const hash = createHash('sha256')
+  const files = readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+  for (const file of files) hash.update(`${relative(path, file)}\0`).update(readFileSync(file))
+  return { path, hash: hash.digest('hex') }
+}

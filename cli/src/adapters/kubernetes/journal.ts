@@ -1,0 +1,181 @@
+// The journal of an environment: a ConfigMap that holds the one open operation, and one for each that ended.
+import type { V1ConfigMap, V1ConfigMapList } from '@kubernetes/client-node'
+import {
+  emptyJournal,
+  isMove,
+  type Journal,
+  type Operation,
+  operationSchema,
+} from '../../release/journal/record.ts'
+import { releaseNumber } from '../../release/journal/recording.ts'
+import type { JournalStore } from '../../release/ports.ts'
+import { isConflict, type KubernetesApi } from './api.ts'
+
+const headName = 'shopctl-journal'
+const label = 'shopctl.dev/journal'
+/** Of each kind, moves and all else, so many are kept: a rollback needs the moves. */
+const keptOfAKind = 100
+/** All records together; an object of Kubernetes holds 1 MiB at most. */
+const keptBytes = 16 * 1024 * 1024
+const keptMovesAtLeast = 20
+const attempts = 5
+
+export function createJournal(api: KubernetesApi, namespace: string): JournalStore {
+  const maps = `/api/v1/namespaces/${namespace}/configmaps`
+  const head = `${maps}/${headName}`
+
+  const readAll = async (): Promise<V1ConfigMap[]> => {
+    const selector = encodeURIComponent(label)
+    return (await api.get<V1ConfigMapList>(`${maps}?labelSelector=${selector}`))?.items ?? []
+  }
+
+  const keep = async (operation: Operation): Promise<void> => {
+    const name = recordName(operation)
+    const object = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name, namespace, labels: { [label]: 'record' } },
+      data: { record: JSON.stringify(operation) },
+    }
+    await api.apply(`${maps}/${name}`, object)
+  }
+
+  const writeHead = (found: V1ConfigMap | null, head: Head): Promise<V1ConfigMap> => {
+    const object = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: {
+        name: headName,
+        namespace,
+        labels: { [label]: 'head' },
+        ...(found && { resourceVersion: found.metadata?.resourceVersion }),
+      },
+      data: { head: JSON.stringify(head) },
+    }
+    return found ? api.send('PUT', `${maps}/${headName}`, object) : api.send('POST', maps, object)
+  }
+
+  /** Records beyond the bounds, the oldest first; what fails here is deleted next time. */
+  const prune = async (): Promise<void> => {
+    const unwanted = beyondBounds(await readAll())
+    await Promise.all(unwanted.map((name) => api.send('DELETE', `${maps}/${name}`, {})))
+  }
+
+  return {
+    read: async () => journalOf(await readAll()),
+    async begin(operation, seen, outcome) {
+      // First the record of what is replaced: at no time is it in neither place.
+      if (seen.open) await keep({ ...seen.open, outcome, endedAt: operation.startedAt })
+      const [release = seen.counter.release] = releaseNumber(operation.release)
+      const found = seen.head === null ? null : { metadata: { resourceVersion: seen.head } }
+      await writeHead(found, {
+        version: 1,
+        counter: { operation: operation.number, release },
+        open: operation,
+      })
+    },
+    async end(operation) {
+      await keep(operation)
+      for (let attempt = 1; ; attempt++) {
+        const found = await api.get<V1ConfigMap>(head)
+        const now = headOf(found)
+        if (!found || now?.open?.number !== operation.number) {
+          // Ended before, with the answer lost, or by the rollback of somebody else.
+          return now?.open == null && (now?.counter.operation ?? 0) === operation.number
+        }
+        try {
+          await writeHead(found, { ...now, open: null })
+          break
+        } catch (error) {
+          if (!isConflict(error) || attempt === attempts) throw error
+        }
+      }
+      await prune().catch(() => {})
+      return true
+    },
+  }
+}
+
+interface Head {
+  version: 1
+  counter: Journal['counter']
+  open: Operation | null
+}
+
+/** In the order of their numbers. */
+function recordName({ number }: Operation): string {
+  return `${headName}-${String(number).padStart(8, '0')}`
+}
+
+function parsed(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? '')
+  } catch {
+    return null
+  }
+}
+
+function operationOf(content: unknown): Operation | null {
+  const { success, data } = operationSchema.safeParse(content)
+  return success ? data : null
+}
+
+function headOf(map: V1ConfigMap | null): Head | null {
+  const content = parsed(map?.data?.head) as Partial<Head> | null
+  const { operation, release } = content?.counter ?? {}
+  if (!Number.isInteger(operation) || !Number.isInteger(release) || !content?.counter) return null
+  const open = content.open == null ? null : operationOf(content.open)
+  if (content.open != null && open === null) return null
+  return { version: 1, counter: content.counter, open }
+}
+
+/** A record that cannot be read is named and left out; a head that cannot be read is made anew from the records. */
+export function journalOf(maps: readonly V1ConfigMap[]): Journal {
+  const nameOf = ({ metadata }: V1ConfigMap): string => metadata?.name ?? ''
+  const damaged: string[] = []
+  const closed: Operation[] = []
+  const records = maps.filter((map) => map.metadata?.labels?.[label] === 'record')
+  for (const map of [...records].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))) {
+    const operation = operationOf(parsed(map.data?.record))
+    if (operation) closed.push(operation)
+    else damaged.push(nameOf(map))
+  }
+  const headMap = maps.find((map) => nameOf(map) === headName)
+  const head = headOf(headMap ?? null)
+  if (headMap && !head) damaged.push(headName)
+  const last = closed.at(-1)?.number ?? 0
+  const released = closed.flatMap(({ release }) => releaseNumber(release))
+  return {
+    counter: {
+      operation: Math.max(last, head?.counter.operation ?? 0),
+      release: Math.max(0, ...released, head?.counter.release ?? 0),
+    },
+    open: head?.open ?? null,
+    closed: closed.filter(({ number }) => number !== head?.open?.number),
+    damaged,
+    head: headMap?.metadata?.resourceVersion ?? emptyJournal.head,
+  }
+}
+
+/** Names of the records that are too many or too large, the oldest first. Exported for its test. */
+export function beyondBounds(maps: readonly V1ConfigMap[]): string[] {
+  const { closed } = journalOf(maps)
+  const sizes = new Map(closed.map((each) => [each.number, JSON.stringify(each).length]))
+  const moves = closed.filter(isMove)
+  const others = closed.filter((each) => !isMove(each))
+  const unwanted = new Set<Operation>([
+    ...moves.slice(0, -keptOfAKind),
+    ...others.slice(0, -keptOfAKind),
+  ])
+  let bytes = closed.reduce(
+    (sum, each) => sum + (unwanted.has(each) ? 0 : (sizes.get(each.number) ?? 0)),
+    0,
+  )
+  for (const each of [...others, ...moves.slice(0, -keptMovesAtLeast)]) {
+    if (bytes <= keptBytes) break
+    if (unwanted.has(each)) continue
+    unwanted.add(each)
+    bytes -= sizes.get(each.number) ?? 0
+  }
+  return [...unwanted].map(recordName)
+}

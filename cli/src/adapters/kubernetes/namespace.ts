@@ -1,0 +1,65 @@
+// The namespace of an environment, its Secrets, and whether its StatefulSets run.
+import type { V1Namespace, V1Secret, V1StatefulSet } from '@kubernetes/client-node'
+import type { Namespace } from '../../release/ports.ts'
+import { isConflict, type KubernetesApi } from './api.ts'
+import { awaitObjects } from './watch.ts'
+
+function readyAndWanted(set: V1StatefulSet): { ready: number; replicas: number } {
+  return {
+    ready: set.status?.readyReplicas ?? 0,
+    replicas: set.spec?.replicas ?? 1,
+  }
+}
+
+export function createNamespace(api: KubernetesApi, namespace: string): Namespace {
+  const core = `/api/v1/namespaces/${namespace}`
+  const secrets = `${core}/secrets`
+  const statefulSets = `/apis/apps/v1/namespaces/${namespace}/statefulsets`
+  return {
+    async ensure() {
+      const uidOf = (found: V1Namespace | null): string => found?.metadata?.uid ?? ''
+      const found = await api.get<V1Namespace>(core)
+      if (found) return uidOf(found)
+      const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }
+      try {
+        return uidOf(await api.send<V1Namespace>('POST', '/api/v1/namespaces', object))
+      } catch (error) {
+        if (!isConflict(error)) throw error
+        return uidOf(await api.get<V1Namespace>(core))
+      }
+    },
+    async readSecret(name) {
+      const secret = await api.get<V1Secret>(`${secrets}/${name}`)
+      if (!secret) return null
+      const entries = Object.entries(secret.data ?? {})
+      return Object.fromEntries(
+        entries.map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
+      )
+    },
+    async addToSecret(name, entries) {
+      const found = await api.get<V1Secret>(`${secrets}/${name}`)
+      const data = Object.fromEntries(
+        Object.entries(entries).map(([key, value]) => [key, Buffer.from(value).toString('base64')]),
+      )
+      const object = {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: found?.metadata ?? { name, namespace },
+        type: found?.type ?? 'Opaque',
+        data: { ...data, ...found?.data },
+      }
+      if (found) await api.send('PUT', `${secrets}/${name}`, object)
+      else await api.send('POST', secrets, object)
+    },
+    async statefulSet(name) {
+      const found = await api.get<V1StatefulSet>(`${statefulSets}/${name}`)
+      return found && readyAndWanted(found)
+    },
+    async awaitStatefulSet(name, options) {
+      const path = `${statefulSets}?fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`
+      const judge = ([found = []]: unknown[][]): true | null =>
+        (found as V1StatefulSet[]).some((set) => readyAndWanted(set).ready > 0) ? true : null
+      return (await awaitObjects(api, [path], judge, options)) !== null
+    },
+  }
+}

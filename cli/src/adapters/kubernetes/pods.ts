@@ -1,0 +1,138 @@
+// Waits for what runs in a namespace, and asks pods through the API server's proxy.
+import { text } from 'node:stream/consumers'
+import type {
+  V1Deployment,
+  V1EndpointSlice,
+  V1Job,
+  V1Pod,
+  V1PodList,
+} from '@kubernetes/client-node'
+import type { ServiceConfig } from '../../config/schema.ts'
+import type { PodEnd, PodReport, Pods } from '../../release/ports.ts'
+import { slotName } from '../../release/slot.ts'
+import type { KubernetesApi } from './api.ts'
+import {
+  isGoing,
+  jobName,
+  podPath,
+  queryOf,
+  readyEndpoints,
+  reportOf,
+  rolloutOf,
+  selectorOf,
+  serviceName,
+} from './objects.ts'
+import { awaitObjects } from './watch.ts'
+
+/** A pod that does not answer in this time is silent. */
+const answerMs = 1_000
+/** Whether it is ready, a pod may first have to find out. */
+const readinessMs = 3_000
+
+function named(name: string): string {
+  return `fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`
+}
+
+export function createPods(
+  api: KubernetesApi,
+  namespace: string,
+  services: Readonly<Record<string, ServiceConfig>>,
+): Pods {
+  const pods = `/api/v1/namespaces/${namespace}/pods`
+  const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`
+  const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
+  const slices = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`
+
+  const ask = async (pod: string, port: number, path: string, timeoutMs: number) => {
+    const target = podPath(namespace, pod, port, path)
+    return text(await api.open({ method: 'GET', path: target, timeoutMs }))
+  }
+  return {
+    async list(service, target) {
+      const list = await api.get<V1PodList>(`${pods}?${queryOf(selectorOf(service, target))}`)
+      return (list?.items ?? [])
+        .filter((pod) => !isGoing(pod))
+        .map((pod) => pod.metadata?.name ?? '')
+    },
+    reports: (service) => services[service]?.management?.role !== undefined,
+    async report(service, pod) {
+      const { port, role } = services[service]?.management ?? {}
+      if (port === undefined || role === undefined) return null
+      try {
+        return reportOf(JSON.parse(await ask(pod, port, role, answerMs)) as Partial<PodReport>)
+      } catch {
+        return null
+      }
+    },
+    awaitRollout({ service, color, revision }, judge, options) {
+      const job = jobName(service, color)
+      const paths = [
+        `${deployments}?${named(slotName(service, color))}`,
+        `${pods}?${queryOf(selectorOf(service, { color, revision }))}`,
+        `${jobs}?${named(job)}`,
+        `${pods}?${queryOf({ 'batch.kubernetes.io/job-name': job })}`,
+      ]
+      return awaitObjects(
+        api,
+        paths,
+        ([found = [], running = [], migrations = [], jobPods = []]) =>
+          judge(
+            rolloutOf(
+              found as V1Deployment[],
+              running as V1Pod[],
+              migrations as V1Job[],
+              jobPods as V1Pod[],
+            ),
+          ),
+        options,
+      )
+    },
+    awaitEndpoints(service, which, judge, options) {
+      const name = serviceName(service, which)
+      const path = `${slices}?${queryOf({ 'kubernetes.io/service-name': name })}`
+      return awaitObjects(
+        api,
+        [path],
+        ([found = []]) => judge(readyEndpoints(found as V1EndpointSlice[])),
+        options,
+      )
+    },
+    async awaitEnd({ service, color, revision }, names, options) {
+      const codes = new Map<string, number>()
+      const path = `${pods}?${queryOf(selectorOf(service, { color, revision }))}`
+      const left = (found: readonly V1Pod[]): string[] =>
+        names.filter((name) => found.some(({ metadata }) => metadata?.name === name))
+      await awaitObjects(
+        api,
+        [path],
+        ([found = []]) => {
+          for (const pod of found as V1Pod[]) {
+            const code = exitCodeOf(pod)
+            if (code !== null) codes.set(pod.metadata?.name ?? '', code)
+          }
+          return left(found as V1Pod[]).length === 0 ? true : null
+        },
+        options,
+      )
+      return names.map((pod): PodEnd => ({ pod, exitCode: codes.get(pod) ?? null }))
+    },
+    async readiness(service, pod) {
+      const { port, readiness } = services[service]?.management ?? {}
+      if (port === undefined || readiness === undefined) return 'not ready'
+      return (await ask(pod, port, readiness, readinessMs)).trim().slice(0, 300)
+    },
+    async logs(pod, container, { lines, previous }) {
+      const query = `container=${container}&tailLines=${lines}&previous=${previous}`
+      const response = await api.open({ method: 'GET', path: `${pods}/${pod}/log?${query}` })
+      const content = await text(response)
+      return response.statusCode === 200 ? content.trimEnd() : ''
+    },
+  }
+}
+
+/** The first bad one of its containers; null while one of them runs. */
+function exitCodeOf(pod: V1Pod): number | null {
+  const states = pod.status?.containerStatuses?.map(({ state }) => state?.terminated) ?? []
+  if (states.length === 0 || states.some((state) => !state)) return null
+  return states.find((state) => state?.exitCode !== 0)?.exitCode ?? 0
+}

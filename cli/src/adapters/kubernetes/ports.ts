@@ -1,0 +1,64 @@
+// One environment on a Kubernetes cluster: everything that a release needs of it.
+import type { ServiceConfig } from '../../config/schema.ts'
+import type {
+  Broker,
+  Clock,
+  JournalStore,
+  Lock,
+  Management,
+  Namespace,
+  Observer,
+  Pods,
+  Traffic,
+} from '../../release/ports.ts'
+import { connect, type KubeconfigChoice, type KubernetesApi } from './api.ts'
+import { createBroker } from './broker.ts'
+import { createJournal } from './journal.ts'
+import { createLock } from './lock.ts'
+import { createManagement } from './management.ts'
+import { createNamespace } from './namespace.ts'
+import { createObserver } from './observer.ts'
+import { createPods } from './pods.ts'
+import { createSlotObjects, type SlotObjects } from './slots.ts'
+import { createTraffic } from './traffic.ts'
+
+export interface KubernetesOptions {
+  kubeconfig: KubeconfigChoice
+  namespace: string
+  services: Readonly<Record<string, ServiceConfig>>
+  /** Name of the dependency that is the broker, null: there is none. */
+  broker: string | null
+  /** Who holds the lock, for others to read. */
+  holder: string
+  clock: Clock
+}
+
+export interface KubernetesPorts {
+  api: KubernetesApi
+  objects: SlotObjects
+  observer: Observer
+  pods: Pods
+  journal: JournalStore
+  lock: Lock
+  namespace: Namespace
+  management: Management
+  traffic: Traffic
+  broker: Broker | null
+}
+
+export async function createKubernetesPorts(options: KubernetesOptions): Promise<KubernetesPorts> {
+  const { namespace, services, broker, clock } = options
+  const api = await connect(options.kubeconfig)
+  return {
+    api,
+    objects: createSlotObjects(api, namespace, clock.now),
+    observer: createObserver(api, namespace, Object.keys(services)),
+    pods: createPods(api, namespace, services),
+    journal: createJournal(api, namespace),
+    lock: createLock(api, namespace, options),
+    namespace: createNamespace(api, namespace),
+    management: createManagement(api, namespace, services),
+    traffic: createTraffic(api, namespace),
+    broker: broker === null ? null : createBroker(api, namespace, broker),
+  }
+}

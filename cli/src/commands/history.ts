@@ -1,0 +1,88 @@
+// shopctl history | history show
+import type { Context } from '../context.ts'
+import { findOperation, history } from '../inspect/history.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
+import { bad, duration, fitted, oneLine, wrapped } from '../output/text.ts'
+import { idOf, type Operation } from '../release/journal/record.ts'
+import type { Side } from '../release/slot.ts'
+
+export async function historyCommand(
+  context: Context,
+  { limit }: { limit: number },
+): Promise<Result> {
+  const { journal } = await context.cluster()
+  const { operations, damaged } = await history(journal, limit)
+  for (const name of damaged)
+    context.progress.warn(`the journal's record ${name} cannot be read and was skipped`)
+  return {
+    document: { version: 1, env: context.env, operations, damaged },
+    text: (width) => historyText(operations, width),
+    summary: `${operations.length} operations`,
+  }
+}
+
+export function historyText(operations: readonly Operation[], width: number): string {
+  if (operations.length === 0) return 'Nothing has been done in this environment yet.'
+  const rows = operations.map((operation) => [
+    idOf(operation),
+    operation.verb,
+    operation.startedAt.slice(0, 19).replace('T', ' '),
+    outcomeOf(operation),
+    operation.services.map(({ name }) => name).join(' '),
+    operation.by,
+  ])
+  const heading = ['ID', 'VERB', 'STARTED (UTC)', 'OUTCOME', 'SERVICES', 'BY']
+  return table([heading, ...rows], width)
+}
+
+function outcomeOf({ outcome }: Operation): string {
+  if (outcome === 'done') return outcome
+  return outcome === null ? 'open' : bad(outcome)
+}
+
+export async function historyShowCommand(
+  context: Context,
+  { id }: { id: string },
+): Promise<Result> {
+  const { journal } = await context.cluster()
+  const operation = await findOperation(journal, id)
+  return {
+    document: { version: 1, env: context.env, operation },
+    text: (width) => operationText(operation, width),
+    summary: `${idOf(operation)} ${operation.verb} ${operation.outcome ?? 'open'}`,
+  }
+}
+
+export function operationText(operation: Operation, width: number): string {
+  const { verb, startedAt, endedAt, by, run, reason, services, phases, error } = operation
+  const lines = [
+    `${idOf(operation)}  ${verb}  ${outcomeOf(operation)}`,
+    `from ${startedAt} to ${endedAt ?? 'now'}`,
+    wrapped(`by ${by}${run ? `, ${run}` : ''}`, width),
+    ...(reason ? [wrapped(`why: ${fitted(oneLine(reason), 2_000)}`, width)] : []),
+    ...(error ? ['', wrapped(error, width)] : []),
+  ]
+  const rows = services.map(({ name, from, to, proof }) => [
+    name,
+    shown(from),
+    shown(to),
+    ...Object.values(proof ?? {}).map((value) => String(value ?? '-')),
+  ])
+  const proofNames = Object.keys(services[0]?.proof ?? {}).map(headingOf)
+  const tables = [table([['SERVICE', 'FROM', 'TO', ...proofNames], ...rows], width)]
+  if (phases.length > 0) {
+    const took = phases.map(({ name, tookMs }) => [name, duration(tookMs)])
+    tables.push(table([['PHASE', 'TOOK'], ...took], width))
+  }
+  return [...lines, ...tables.flatMap((each) => ['', each])].join('\n')
+}
+
+/** `endpointsMs` → `ENDPOINTS MS`. */
+function headingOf(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase()
+}
+
+function shown(side: Side | null): string {
+  return side ? `${side.color} ${side.version}` : '-'
+}

@@ -1,0 +1,52 @@
+// How a switch or rollback is shown: its proof.
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
+import type { Moved, Proof } from '../release/move/move.ts'
+import { recycledText } from '../release/move/recycle.ts'
+import type { Side } from '../release/slot.ts'
+
+export function movedResult({ release, services }: Moved): Result {
+  const moves = services.map(({ name, to }) => `${name} ${to?.color ?? 'nowhere'}`).join(', ')
+  return {
+    document: moveDocument(release, services),
+    text: (width) => [release, ...movedLines(services, width)].join('\n'),
+    summary: `${release}: ${moves || 'nothing had to be moved'}`,
+  }
+}
+
+function movedLines(services: readonly Proof[], width: number): string[] {
+  if (services.length === 0) return []
+  const rows = services.map(({ name, from, to, endpointsMs, consumersMs }) => [
+    name,
+    shown(from),
+    shown(to),
+    `${endpointsMs} ms`,
+    consumersMs === null ? '-' : `${consumersMs} ms`,
+  ])
+  const restarts = services.flatMap(({ name, from, recycled }) =>
+    recycled ? [`${name} ${from?.color ?? ''} restarted: ${recycledText(recycled)}`] : [],
+  )
+  return [table([['SERVICE', 'FROM', 'TO', 'HTTP', 'EVENTS'], ...rows], width), ...restarts]
+}
+
+function shown(side: Side | null): string {
+  return side ? `${side.color} ${side.version}` : '-'
+}
+
+export function moveDocument(
+  release: string | null,
+  services: readonly Pick<Proof, 'name' | 'from' | 'to' | 'epoch' | 'recycled'>[],
+): object {
+  return {
+    version: 1,
+    release,
+    services: services.map(({ name, from, to, epoch, recycled }) => ({
+      name,
+      from: from?.color ?? null,
+      to: to?.color ?? null,
+      epoch,
+      ...(recycled && { recycled }),
+    })),
+    probe: null,
+  }
+}

@@ -1,0 +1,35 @@
+// history: the operations of an environment, latest first.
+import { refused } from '../errors.ts'
+import { idOf, type Operation } from '../release/journal/record.ts'
+import type { JournalStore } from '../release/ports.ts'
+
+export interface History {
+  operations: Operation[]
+  /** Names of records that could not be read. */
+  damaged: string[]
+}
+
+export async function history(journal: JournalStore, limit: number): Promise<History> {
+  const { open, closed, damaged } = await journal.read()
+  const all = [...closed, ...(open ? [open] : [])]
+  return { operations: all.reverse().slice(0, limit), damaged }
+}
+
+/** `id` is a release's, `r-41`, or an operation's, `op-57` or `57`. */
+export async function findOperation(journal: JournalStore, id: string): Promise<Operation> {
+  const { operations } = await history(journal, Number.POSITIVE_INFINITY)
+  const found = operations.find(
+    (operation) =>
+      idOf(operation) === id || `op-${operation.number}` === id || String(operation.number) === id,
+  )
+  if (found) return found
+  const known = operations.slice(0, 5).map(idOf)
+  throw refused({
+    code: 'unknown-operation',
+    message: `The journal has no operation ${id}.`,
+    hint:
+      known.length > 0
+        ? `The latest are ${known.join(', ')}; see \`shopctl history\`.`
+        : 'Nothing has been done in this environment yet.',
+  })
+}

@@ -1,0 +1,140 @@
+// status: what serves, what stands by, what is under way; read from the live objects.
+import { currentRelease, idOf, passedSmoke } from '../release/journal/record.ts'
+import { chooseStandby } from '../release/move/plan-switch.ts'
+import { latestEpoch } from '../release/move/takeover.ts'
+import { type ObservePorts, observe } from '../release/observe.ts'
+import type { Lock, LockHolder, PodReport, Pods } from '../release/ports.ts'
+import { type Color, colors, type NamedSlot, type Slot, targetOf } from '../release/slot.ts'
+import { combinationOf, type EnvironmentState, liveColor } from '../release/state.ts'
+
+export interface StatusPorts extends ObservePorts {
+  pods: Pods
+  lock: Lock
+}
+
+export interface SlotStatus {
+  digest: string
+  version: string
+  revision: string
+  replicas: number
+  ready: number
+  /** Whether its smoke test passed in the combination that a switch would make live, or that serves. */
+  smoked: boolean
+  /** Sums over its pods. */
+  consumers: number
+  inFlight: number
+}
+
+export interface ServiceStatus {
+  active: Color | null
+  /** The one that the live slot consumes in; null: it does not consume. */
+  epoch: number | null
+  slots: Record<Color, SlotStatus | null>
+}
+
+export interface Status {
+  env: string
+  release: string | null
+  operation: { id: string; verb: string; step: string; next: string } | null
+  lock: LockHolder | null
+  /** Names of journal records that could not be read. */
+  damaged: string[]
+  services: Record<string, ServiceStatus>
+}
+
+export async function readStatus(
+  ports: StatusPorts,
+  env: string,
+  services: readonly string[] | null,
+): Promise<Status> {
+  const [state, lock] = await Promise.all([observe(ports), ports.lock.lockHolder()])
+  const shown = Object.keys(state.services).filter((name) => !services || services.includes(name))
+  const standby = chooseStandby(state, null)
+  const next = standby.kind === 'chosen' ? standby.slots : []
+  const statuses = await Promise.all(
+    shown.map(async (name) => [name, await serviceStatus(ports.pods, state, next, name)] as const),
+  )
+  return {
+    env,
+    release: currentRelease(state.journal),
+    operation: operationStatus(state, lock),
+    lock,
+    damaged: state.journal.damaged,
+    services: Object.fromEntries(statuses),
+  }
+}
+
+/** A deploy, smoke or cleanup that was interrupted is closed by the next command, and asks for nothing. */
+function operationStatus(
+  { journal: { open } }: EnvironmentState,
+  lock: LockHolder | null,
+): Status['operation'] {
+  if (!open) return null
+  const { verb } = open
+  const isMove = verb === 'switch' || verb === 'rollback'
+  return {
+    id: idOf(open),
+    verb,
+    step: lock ? 'under way' : 'interrupted',
+    next: lock ? `wait for ${lock.holder}` : isMove ? 'shopctl rollback' : `shopctl ${verb}`,
+  }
+}
+
+async function serviceStatus(
+  pods: Pods,
+  state: EnvironmentState,
+  next: readonly NamedSlot[],
+  name: string,
+): Promise<ServiceStatus> {
+  const service = state.services[name]
+  const active = service ? liveColor(service) : null
+  const slots: ServiceStatus['slots'] = { blue: null, green: null }
+  let epoch: number | null = null
+  await Promise.all(
+    colors.map(async (color) => {
+      const slot = service?.slots[color]
+      if (!slot) return
+      const reports = await reportsOf(pods, name, slot)
+      slots[color] = slotStatus(slot, isSmoked(state, next, { name, slot }), reports)
+      if (color === active) epoch = latestEpoch(reports.map((report) => report?.epoch ?? null))
+    }),
+  )
+  return { active, epoch, slots }
+}
+
+async function reportsOf(pods: Pods, name: string, slot: Slot): Promise<(PodReport | null)[]> {
+  if (!pods.reports(name)) return []
+  const names = await pods.list(name, targetOf(slot))
+  return Promise.all(names.map((pod) => pods.report(name, pod)))
+}
+
+/** A slot that waits is judged with the others that a switch would take; any other with what serves. */
+function isSmoked(
+  state: EnvironmentState,
+  next: readonly NamedSlot[],
+  { name, slot }: NamedSlot,
+): boolean {
+  const isNext = next.some((each) => each.name === name && each.slot.color === slot.color)
+  const chosen = isNext ? next : [{ name, slot }]
+  const combination = combinationOf(state, chosen)
+  return passedSmoke(state.journal, name, combination)
+}
+
+function slotStatus(
+  { digest, version, revision, replicas, ready }: Slot,
+  smoked: boolean,
+  reports: readonly (PodReport | null)[],
+): SlotStatus {
+  const sum = (value: (report: PodReport) => number): number =>
+    reports.reduce((total, report) => total + (report ? value(report) : 0), 0)
+  return {
+    digest,
+    version,
+    revision,
+    replicas,
+    ready,
+    smoked,
+    consumers: sum((report) => report.consumers),
+    inFlight: sum((report) => report.inFlight),
+  }
+}

@@ -1,0 +1,105 @@
+// What image a service's work tree stands for: its inputs' hash, and the names that follow from it.
+import { createHash } from 'node:crypto'
+import type { Config } from '../../config/schema.ts'
+import type { Source } from '../ports.ts'
+
+export interface Image {
+  service: string
+  /** `host:port/shop/order`, without tag. */
+  repository: string
+  /** Tag for people: the commit, plus a hash of the inputs when they differ from it. */
+  version: string
+  commit: string
+  /** Hash over everything the image is made of. */
+  inputs: string
+  /** Tag under which an image with these inputs is found again, whatever the commit. */
+  inputsTag: string
+  /** The files of its migrations, sorted. */
+  migrationFiles: string[]
+  /** Hash over them, null when there are none. */
+  migrations: string | null
+}
+
+function sha256(): ReturnType<typeof createHash> {
+  return createHash('sha256')
+}
+
+/** Tests are no part of an image, and what is built from the inputs is none of them. */
+function belongs(file: string, paths: readonly string[]): boolean {
+  return (
+    paths.some((path) => file === path || file.startsWith(`${path}/`)) &&
+    !file.split('/').some((part) => part === 'test' || part === 'dist')
+  )
+}
+
+/** Hash over names and contents, as they are in the work tree now. */
+export async function hashFiles(source: Source, files: readonly string[]): Promise<string> {
+  const hash = sha256()
+  const contents = await Promise.all(files.map((file) => source.read(file)))
+  files.forEach((file, index) => {
+    const content = contents[index] ?? Buffer.alloc(0)
+    hash.update(`${file}\0${content.length}\0`).update(content)
+  })
+  return hash.digest('hex')
+}
+
+/** Which images are meant: those of the tree as it stands. */
+export interface TreeInput {
+  config: Config
+  /** `host:port` or `host/path`. */
+  registryAddress: string
+  services: readonly string[]
+}
+
+export async function describeImages(
+  source: Source,
+  { config, registryAddress, services }: TreeInput,
+): Promise<Image[]> {
+  const builds = services.map((service) => ({
+    service,
+    build: requireService(config, service).build,
+  }))
+  const paths = [
+    ...new Set(builds.flatMap(({ build }) => [...build.inputs, build.migrations ?? []].flat())),
+  ]
+  const [commit, files, changed] = await Promise.all([
+    source.commit(),
+    source.files(paths),
+    source.changed(paths),
+  ])
+  return Promise.all(
+    builds.map(async ({ service, build }) => {
+      const mine = (file: string): boolean => belongs(file, build.inputs)
+      const migrationFiles = files.filter((file) => belongs(file, build.migrations ?? []))
+      const inputs = await hashFiles(source, files.filter(mine))
+      const dirty = commit === null || changed.some(mine)
+      return {
+        service,
+        repository: `${registryAddress}/${config.name}/${service}`,
+        version: `${commit?.slice(0, 8) ?? 'uncommitted'}${dirty ? `-${inputs.slice(0, 8)}` : ''}`,
+        commit: commit ?? 'uncommitted',
+        inputs,
+        inputsTag: `inputs-${inputs.slice(0, 32)}`,
+        migrationFiles,
+        migrations:
+          migrationFiles.length > 0 ? (await hashFiles(source, migrationFiles)).slice(0, 10) : null,
+      }
+    }),
+  )
+}
+
+export function requireService(config: Config, name: string): Config['services'][string] {
+  const service = config.services[name]
+  if (!service) throw new Error(`service ${name} was not checked against the configuration`)
+  return service
+}
+
+/** Labels that an image carries, OCI's where there is one. */
+export function labelsOf(image: Image): Record<string, string> {
+  return {
+    'org.opencontainers.image.version': image.version,
+    'org.opencontainers.image.revision': image.commit,
+    'dev.shopctl.inputs': image.inputs,
+    ...(image.migrations && { 'dev.shopctl.migrations': image.migrations }),
+  }
+}

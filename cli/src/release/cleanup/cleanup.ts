@@ -1,0 +1,61 @@
+// cleanup: removes the slots that do not serve; from then on there is no instant way back.
+import { refused } from '../../errors.ts'
+import { type RecordingPorts, recorded } from '../journal/recording.ts'
+import { type LockPorts, withLock } from '../lock.ts'
+import { type ObservePorts, observe } from '../observe.ts'
+import type { Driver } from '../ports.ts'
+import { valuesOf } from '../settle.ts'
+import { type NamedSlot, sideOf, targetOf } from '../slot.ts'
+import type { EnvironmentState } from '../state.ts'
+import { type CleanupPlan, planCleanup } from './plan.ts'
+
+export interface CleanupPorts extends LockPorts, ObservePorts, RecordingPorts {
+  driver: Driver
+}
+
+export interface CleanupInput {
+  services: readonly string[] | null
+  reason: string | null
+}
+
+/** The slots that are gone. */
+export async function cleanup(ports: CleanupPorts, input: CleanupInput): Promise<NamedSlot[]> {
+  return withLock(ports, input.reason ?? 'cleanup', async (locked) => {
+    const state = await observe(locked)
+    const plan = planCleanup(state, input)
+    if (plan.kind === 'refusal') throw refused(plan)
+    const services = plan.removals.map(({ name, slot }) => ({ name, from: sideOf(slot), to: null }))
+    const intent = { verb: 'cleanup' as const, reason: input.reason, services }
+    if (services.length === 0) await pointPreviews(locked, state, plan)
+    else await recorded(locked, state, intent, () => carryOut(locked, state, plan))
+    return plan.removals
+  })
+}
+
+async function carryOut(
+  ports: CleanupPorts,
+  state: EnvironmentState,
+  plan: CleanupPlan,
+): Promise<void> {
+  const { driver, progress, signal } = ports
+  // First the preview: no Service may lead to a slot that is about to go.
+  await pointPreviews(ports, state, plan)
+  const slots = plan.removals.map(({ name, slot }) => ({ service: name, slot: targetOf(slot) }))
+  const names = plan.removals.map(({ name, slot }) => `${name} ${slot.color}`).join(', ')
+  await progress.step(`remove ${names}`, async () =>
+    valuesOf(await driver.removeSlots(slots, signal)),
+  )
+}
+
+async function pointPreviews(
+  { driver }: CleanupPorts,
+  { services }: EnvironmentState,
+  { previews }: CleanupPlan,
+): Promise<void> {
+  const moves = previews.flatMap(({ service, target }) => {
+    const resourceVersion = services[service]?.preview?.resourceVersion
+    if (resourceVersion === undefined) return []
+    return [{ service, which: 'preview' as const, to: target, resourceVersion, release: null }]
+  })
+  valuesOf(await driver.movePointers(moves))
+}

@@ -1,0 +1,76 @@
+// What the work tree and its configuration want an environment to be: a revision per service, and how to write it.
+import { describeImages, type Image, requireService, type TreeInput } from '../build/images.ts'
+import type { Registry, Source } from '../ports.ts'
+import { requireDigest } from '../push/push.ts'
+import type { Wanted } from './plan.ts'
+import { hashChart, hashOf, readValues, revisionOf, valuesFiles } from './revision.ts'
+
+export interface DesirePorts {
+  source: Source
+  registry: Registry
+}
+
+/** A chart that comes with shopctl. */
+export interface BuiltinChart {
+  /** Absolute path of its folder. */
+  path: string
+  hash: string
+}
+
+/** How to write a service, the plan aside. */
+export interface Recipe {
+  /** Chart of a slot. */
+  chart: string
+  valuesFiles: string[]
+  /** Of shopctl.yaml; null: to be found in the chart. */
+  port: string | number | null
+  /** `host:port/shop/order`, without tag. */
+  repository: string
+  /** Hash over its migrations, null when there are none. */
+  migrations: string | null
+  migrationFiles: string[]
+  /** Hash over charts and values: what has been found safe need not be rendered again. */
+  checked: string
+}
+
+export interface Desired {
+  wanted: Record<string, Wanted>
+  recipes: Record<string, Recipe>
+}
+
+export interface DesireInput extends TreeInput {
+  env: string
+  /** The chart of what the slots of a service share. */
+  sharedChart: BuiltinChart
+}
+
+/** Refused when the registry has no image of this tree. */
+export async function desire(ports: DesirePorts, input: DesireInput): Promise<Desired> {
+  const images = await describeImages(ports.source, input)
+  const each = await Promise.all(images.map((image) => desireOne(ports, input, image)))
+  return {
+    wanted: Object.fromEntries(each.map(({ service, wanted }) => [service, wanted])),
+    recipes: Object.fromEntries(each.map(({ service, recipe }) => [service, recipe])),
+  }
+}
+
+async function desireOne(
+  { source, registry }: DesirePorts,
+  { config, env, sharedChart }: DesireInput,
+  image: Image,
+): Promise<{ service: string; wanted: Wanted; recipe: Recipe }> {
+  const { service, repository, version, migrations, migrationFiles } = image
+  const { chart, port = null } = requireService(config, service)
+  const files = await valuesFiles(source, config, env, service)
+  const [digest, values, chartHash] = await Promise.all([
+    requireDigest(registry, image),
+    readValues(source, files),
+    hashChart(source, chart),
+  ])
+  const checked = hashOf([chartHash, sharedChart.hash, values, port]).slice(0, 32)
+  return {
+    service,
+    wanted: { digest, version, revision: revisionOf({ digest, values, chart: chartHash }) },
+    recipe: { chart, valuesFiles: files, port, repository, migrations, migrationFiles, checked },
+  }
+}

@@ -1,0 +1,88 @@
+// What a slot is made of, and the hash that names it.
+import { createHash } from 'node:crypto'
+import { basename, dirname, join } from 'node:path'
+import { parse } from 'yaml'
+import type { Config } from '../../config/schema.ts'
+import { refused } from '../../errors.ts'
+import { hashFiles, requireService } from '../build/images.ts'
+import { canonical, isMap } from '../canonical.ts'
+import type { Source } from '../ports.ts'
+
+type Values = Record<string, unknown>
+
+/** Maps are merged, everything else is replaced, null removes: as Helm does it with several files. */
+export function mergeValues(base: Values, over: Values): Values {
+  const merged: Values = { ...base }
+  for (const [key, value] of Object.entries(over)) {
+    const before = merged[key]
+    if (value === null) delete merged[key]
+    else merged[key] = isMap(value) && isMap(before) ? mergeValues(before, value) : value
+  }
+  return merged
+}
+
+/**
+ * Names a slot: the same image, configuration and chart give the same revision. The chart is part of it, so that
+ * a change of it, too, reaches the cluster by way of the standby slot.
+ */
+export function revisionOf(parts: { digest: string; values: Values; chart: string }): string {
+  return hashOf(parts).slice(0, 10)
+}
+
+export function hashOf(content: unknown): string {
+  return createHash('sha256').update(canonical(content)).digest('hex')
+}
+
+/** The values files of a service, the stronger ones last; the one of the environment may be missing. */
+export async function valuesFiles(
+  source: Source,
+  config: Config,
+  environment: string,
+  service: string,
+): Promise<string[]> {
+  const { values } = requireService(config, service)
+  if (values === undefined) return []
+  const special = join(dirname(values), environment, basename(values))
+  const found = await source.files([values, special])
+  if (!found.includes(values)) {
+    throw refused({
+      code: 'no-values',
+      message: `shopctl.yaml: services.${service}.values: there is no file ${values}.`,
+      hint: 'Correct the path, or write the file; one that git ignores does not count.',
+    })
+  }
+  return [values, special].filter((file) => found.includes(file))
+}
+
+export async function readValues(source: Source, files: readonly string[]): Promise<Values> {
+  let merged: Values = {}
+  for (const file of files) {
+    const content: unknown = parseYaml(file, String(await source.read(file)))
+    if (isMap(content)) merged = mergeValues(merged, content)
+  }
+  return merged
+}
+
+function parseYaml(file: string, text: string): unknown {
+  try {
+    return parse(text)
+  } catch (error) {
+    throw refused({
+      code: 'bad-values',
+      message: `${file}: ${error instanceof Error ? error.message.split('\n')[0] : error}`,
+      hint: 'Correct the file and run the command again.',
+      cause: error,
+    })
+  }
+}
+
+/** Hash over a chart's files. */
+export async function hashChart(source: Source, chart: string): Promise<string> {
+  const files = await source.files([chart])
+  if (files.length > 0) return hashFiles(source, files)
+  throw refused({
+    code: 'no-chart',
+    message: `There is no chart ${chart}, which shopctl.yaml names.`,
+    hint: 'Correct the path, or write the chart; files that git ignores do not count.',
+  })
+}

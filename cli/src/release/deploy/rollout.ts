@@ -1,0 +1,83 @@
+// Tells from pods, Deployment and migration Job whether a slot is ready, broken, or still on its way; pure.
+import type { ContainerState, PodState, Rollout } from '../ports.ts'
+import { isReady } from '../slot.ts'
+
+export interface RolloutProblem {
+  kind: 'broken'
+  what: string
+  pod: string
+  container: string
+  /** null: it never ran. */
+  exitCode: number | null
+  /** Whether the run that failed is the one before the current. */
+  restarted: boolean
+}
+
+/** Waiting reasons that do not pass within a deploy. */
+const hopeless = [
+  'ImagePullBackOff',
+  'InvalidImageName',
+  'CreateContainerConfigError',
+  'CreateContainerError',
+  'CrashLoopBackOff',
+]
+
+/** null: still on its way. */
+export function judgeRollout({
+  slot,
+  pods,
+  job,
+}: Rollout): { kind: 'ready' } | RolloutProblem | null {
+  if (job?.failed) return jobProblem(job.pods)
+  const migrated = job === null || job.succeeded
+  // Until the migrations are through, a service may well fail for want of its tables.
+  const broken = migrated ? firstProblem(pods) : null
+  if (broken) return broken
+  return slot && migrated && isReady(slot) ? { kind: 'ready' } : null
+}
+
+function firstProblem(pods: readonly PodState[]): RolloutProblem | null {
+  for (const pod of pods) {
+    for (const container of pod.containers) {
+      if (container.waiting && hopeless.includes(container.waiting.reason)) {
+        return problemOf(pod, container, container.waiting)
+      }
+    }
+  }
+  return null
+}
+
+function problemOf(
+  pod: PodState,
+  container: ContainerState,
+  waiting: { reason: string; message: string },
+): RolloutProblem {
+  const exitCode =
+    waiting.reason === 'CrashLoopBackOff' ? (container.ended?.exitCode ?? null) : null
+  const what =
+    exitCode === null
+      ? `the pod cannot start, ${waiting.reason}: ${waiting.message}`
+      : `the container ${container.name} ended with exit code ${exitCode}, ${container.restarts + 1} times so far. Its last lines:`
+  return {
+    kind: 'broken',
+    what,
+    pod: pod.name,
+    container: container.name,
+    exitCode,
+    restarted: true,
+  }
+}
+
+function jobProblem(pods: readonly PodState[]): RolloutProblem {
+  const pod = pods.findLast(({ containers }) => containers.some(({ ended }) => ended))
+  const container = pod?.containers.find(({ ended }) => ended)
+  const exitCode = container?.ended?.exitCode ?? null
+  return {
+    kind: 'broken',
+    what: `the migration failed${exitCode === null ? '' : ` with exit code ${exitCode}. Its last lines:`}`,
+    pod: pod?.name ?? '',
+    container: container?.name ?? '',
+    exitCode,
+    restarted: false,
+  }
+}

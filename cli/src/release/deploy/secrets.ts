@@ -1,0 +1,56 @@
+// The Secrets that shopctl.yaml asks for: made once, never changed.
+import { randomBytes } from 'node:crypto'
+import { refused } from '../../errors.ts'
+import type { Namespace } from '../ports.ts'
+
+type Secrets = Record<string, Record<string, string>>
+
+function randomText(): string {
+  return randomBytes(18).toString('base64url')
+}
+
+/** What is missing in `existing`, with random values drawn and references filled in; pure but for `draw`. */
+export function missingSecrets(wanted: Secrets, existing: Secrets, draw: () => string): Secrets {
+  const all: Secrets = structuredClone(existing)
+  const missing: Secrets = {}
+  const add = (secret: string, key: string, value: string): void => {
+    for (const map of [all, missing]) {
+      map[secret] ??= {}
+      map[secret][key] = value
+    }
+  }
+  const open = Object.entries(wanted).flatMap(([secret, keys]) =>
+    Object.entries(keys)
+      .filter(([key]) => existing[secret]?.[key] === undefined)
+      .map(([key, text]) => ({ secret, key, text })),
+  )
+  for (const { secret, key } of open.filter(({ text }) => text === 'random'))
+    add(secret, key, draw())
+  for (const { secret, key, text } of open.filter(({ text }) => text !== 'random')) {
+    add(secret, key, fillIn(text, all, `secrets.${secret}.${key}`))
+  }
+  return missing
+}
+
+function fillIn(text: string, secrets: Secrets, path: string): string {
+  return text.replaceAll(/\$\{([^}.]+)\.([^}]+)\}/g, (_, secret: string, key: string) => {
+    const value = secrets[secret]?.[key]
+    if (value !== undefined) return encodeURIComponent(value)
+    throw refused({
+      code: 'bad-config',
+      message: `shopctl.yaml: ${path}: there is no secret value ${secret}.${key}.`,
+      hint: `Add it below \`secrets.${secret}\`; it has to be \`random\` or exist already.`,
+    })
+  })
+}
+
+export async function makeSecrets(namespace: Namespace, wanted: Secrets): Promise<void> {
+  const found = await Promise.all(
+    Object.keys(wanted).map(async (name) => [name, await namespace.readSecret(name)] as const),
+  )
+  const existing = Object.fromEntries(found.flatMap(([name, data]) => (data ? [[name, data]] : [])))
+  const missing = missingSecrets(wanted, existing, randomText)
+  await Promise.all(
+    Object.entries(missing).map(([name, data]) => namespace.addToSecret(name, data)),
+  )
+}

@@ -1,0 +1,204 @@
+// From a plan to what a driver writes: renders what is new, refuses what would change the live slots.
+import { refused } from '../../errors.ts'
+import type {
+  Charts,
+  ChartWrite,
+  Driver,
+  Manifest,
+  MigrationCheck,
+  Observer,
+  Recorded,
+  SlotWrite,
+  Source,
+} from '../ports.ts'
+import { isRefusal, type Refusal, refuse } from '../refusal.ts'
+import { type Color, colors, isReady, slotName } from '../slot.ts'
+import { type EnvironmentState, liveSlot } from '../state.ts'
+import { checkCharts, checkShared, findPorts } from './charts.ts'
+import type { BuiltinChart, Recipe } from './desire.ts'
+import type { DeployStep } from './plan.ts'
+import { hashOf } from './revision.ts'
+
+export interface WritesPorts {
+  charts: Charts
+  observer: Observer
+  source: Source
+  migrations: MigrationCheck
+  driver: Driver
+}
+
+export interface WritesInput {
+  /** Name of the system as a whole. */
+  system: string
+  sharedChart: BuiltinChart
+}
+
+/** Marks of a slot's release: the hash of charts and values that were found safe. */
+const checked = 'checked'
+/** Mark of the shared release: the hash of what it renders. */
+const rendered = 'rendered'
+
+/** What to write for one step of a plan. Throws a refusal; nothing has been written then. */
+export async function writeOf(
+  ports: WritesPorts,
+  state: EnvironmentState,
+  step: DeployStep,
+  recipe: Recipe,
+  input: WritesInput,
+  recorded: Readonly<Record<string, Recorded>>,
+): Promise<SlotWrite> {
+  const foreign = checkOwner(state, step, recorded)
+  if (foreign) throw refused(foreign)
+  await checkMigrations(ports, state, step, recipe)
+  const slot = slotChart(state, step, recipe, input, step.color)
+  const shared = isKnown(state, step, recipe, recorded)
+    ? null
+    : await checkedShared(ports, state, step, recipe, input, recorded)
+  return { ...slot, service: step.service, color: step.color, shared }
+}
+
+/** Values of the two charts come from the same files; each takes what is its own. */
+function slotChart(
+  state: EnvironmentState,
+  { service, wanted }: DeployStep,
+  recipe: Recipe,
+  { system }: WritesInput,
+  color: Color,
+): ChartWrite {
+  const { chart, valuesFiles, repository, migrations } = recipe
+  const { digest, version, revision } = wanted
+  const slot = {
+    image: `${repository}@${digest}`,
+    version,
+    revision,
+    ...(migrations !== null && { migrations, migrate: !isMigrated(state, service, migrations) }),
+  }
+  return {
+    name: slotName(service, color),
+    chart,
+    valuesFiles,
+    values: { system, service, color, slot },
+    marks: { [checked]: recipe.checked },
+  }
+}
+
+/** Pods are ready only when their migrations are applied: the live ones prove it. */
+function isMigrated(state: EnvironmentState, service: string, migrations: string): boolean {
+  const live = state.services[service] && liveSlot(state.services[service])
+  return live?.migrations === migrations && isReady(live)
+}
+
+/** Whether these charts with these values were found safe before, and what the slots share is written. */
+function isKnown(
+  state: EnvironmentState,
+  { service }: DeployStep,
+  recipe: Recipe,
+  recorded: Readonly<Record<string, Recorded>>,
+): boolean {
+  const now = state.services[service]
+  return (
+    recorded[service]?.finished === true &&
+    now?.stable != null &&
+    now.preview != null &&
+    colors.some((color) => recorded[slotName(service, color)]?.marks[checked] === recipe.checked)
+  )
+}
+
+async function checkedShared(
+  ports: WritesPorts,
+  state: EnvironmentState,
+  step: DeployStep,
+  recipe: Recipe,
+  input: WritesInput,
+  recorded: Readonly<Record<string, Recorded>>,
+): Promise<ChartWrite | null> {
+  const { charts } = ports
+  const { service, wanted } = step
+  const [blue, green] = await Promise.all(
+    colors.map((color) => charts.render(slotChart(state, step, recipe, input, color))),
+  )
+  const slots = { blue: blue ?? [], green: green ?? [] }
+  const found = findPorts(service, slots[step.color], recipe.port)
+  if (isRefusal(found)) throw refused(found)
+  const chart = {
+    name: service,
+    chart: input.sharedChart.path,
+    valuesFiles: recipe.valuesFiles,
+    values: { system: input.system, service, ports: found },
+  }
+  const shared = await charts.render(chart)
+  const refusal = checkCharts({ service, slots, shared }, wanted.revision, state.others)
+  if (refusal) throw refused(refusal)
+  const marks = { [rendered]: hashOf(shared).slice(0, 40) }
+  const known = recorded[service]
+  const now = state.services[service]
+  const stands = now?.stable != null && now.preview != null
+  if (stands && known?.finished && known.marks[rendered] === marks[rendered]) return null
+  await refuseHarm(ports.observer, state, service, shared)
+  return { ...chart, marks }
+}
+
+async function refuseHarm(
+  observer: Observer,
+  state: EnvironmentState,
+  service: string,
+  shared: readonly Manifest[],
+): Promise<void> {
+  const live = state.services[service] && liveSlot(state.services[service])
+  if (!live) return
+  const [template, rules] = await Promise.all([
+    observer.podTemplate(service, live.color),
+    observer.accessRules(service),
+  ])
+  const refusal = template && checkShared(service, shared, template, rules ?? [])
+  if (refusal) throw refused(refusal)
+}
+
+/** Both colors work on one schema, so a migration may only add to it. What the live slot has was checked before. */
+async function checkMigrations(
+  { source, migrations }: WritesPorts,
+  state: EnvironmentState,
+  { service }: DeployStep,
+  recipe: Recipe,
+): Promise<void> {
+  if (recipe.migrations !== null && isMigrated(state, service, recipe.migrations)) return
+  for (const file of recipe.migrationFiles.filter((name) => name.endsWith('.sql'))) {
+    const [found] = await migrations.contractions(file, String(await source.read(file)))
+    if (!found) continue
+    throw refused({
+      code: 'migration-contracts',
+      message: `${file}:${found.line}: ${found.why}, which the other color may still use: ${found.statement}`,
+      hint: 'A migration may only add. Take away in a later release, when no slot uses it any more.',
+    })
+  }
+}
+
+/** A release of that name that we did not write would be overwritten, and its objects deleted. */
+function checkOwner(
+  state: EnvironmentState,
+  { service }: DeployStep,
+  recorded: Readonly<Record<string, Recorded>>,
+): Refusal | null {
+  const known = recorded[service]
+  if (!known || known.marks[rendered] !== undefined || !known.finished) return null
+  const inOne = colors.filter((color) => {
+    const slot = state.services[service]?.slots[color]
+    return slot?.helmRelease === service && !slot.kept
+  })
+  if (inOne.length > 0) {
+    const names = inOne.map((color) => slotName(service, color))
+    const objects = names.map((name) => `deployment/${name} pdb/${name}`).join(' ')
+    return refuse(
+      'old-layout',
+      `${names.join(' and ')} belong to the one Helm release ${service}, as an earlier shopctl made it.`,
+      `Run \`kubectl annotate ${objects} helm.sh/resource-policy=keep\` in the namespace, then this command again: no pod is restarted.`,
+    )
+  }
+  const isOurs = colors.some((color) => state.services[service]?.slots[color] != null)
+  if (isOurs) return null
+  return refuse(
+    'foreign-release',
+    `There is a Helm release ${service} in the namespace that shopctl did not make.`,
+    `Uninstall it or give it another name: shopctl keeps the Services of ${service} in a release of that name.`,
+  )
+}

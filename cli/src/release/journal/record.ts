@@ -1,0 +1,136 @@
+// The journal: one record per operation, validated when it is read; and what follows from the records. Pure.
+import { z } from 'zod'
+import type { Combination } from '../slot.ts'
+import { colors, type Move, type MoveVerb, sameCombination } from '../slot.ts'
+
+export const verbs = ['deploy', 'smoke', 'switch', 'rollback', 'cleanup'] as const
+export type Verb = (typeof verbs)[number]
+
+const side = z.object({
+  color: z.enum(colors),
+  digest: z.string(),
+  version: z.string(),
+  revision: z.string(),
+})
+
+const serviceRecord = z.object({
+  name: z.string(),
+  /** The slot that was there or served before. */
+  from: side.nullable(),
+  /** The slot that was written, tested or made live; null for one that was removed. */
+  to: side.nullable(),
+  /** What was measured of it. */
+  proof: z.record(z.string(), z.union([z.number(), z.string(), z.null()])).optional(),
+})
+
+/** `done`, or why not: `undone` is a switch that went back, `interrupted` one whose command ended half-way. */
+export const outcomes = ['done', 'failed', 'undone', 'interrupted'] as const
+
+export const operationSchema = z.object({
+  version: z.literal(1),
+  /** Counts all operations of an environment. */
+  number: z.int().positive(),
+  /** `r-41`: the release id of a switch or rollback. */
+  release: z.string().nullable(),
+  verb: z.enum(verbs),
+  /** ISO 8601, by the clock of the machine that ran it. */
+  startedAt: z.string(),
+  endedAt: z.string().nullable(),
+  /** User and host. */
+  by: z.string(),
+  /** The URL of the CI run, or null at a laptop. */
+  run: z.string().nullable(),
+  reason: z.string().nullable(),
+  services: z.array(serviceRecord),
+  /** Of a smoke test: what was tested together. */
+  combination: z
+    .record(z.string(), z.object({ revision: z.string(), digest: z.string() }))
+    .optional(),
+  phases: z.array(z.object({ name: z.string(), tookMs: z.number() })),
+  /** null: under way. */
+  outcome: z.enum(outcomes).nullable(),
+  /** Why it did not end well. */
+  error: z.string().nullable(),
+})
+
+export type Operation = z.infer<typeof operationSchema>
+export type ServiceRecord = z.infer<typeof serviceRecord>
+export type Outcome = (typeof outcomes)[number]
+
+/** A switch or rollback. */
+export type MoveOperation = Operation & { verb: MoveVerb; release: string }
+
+export interface Journal {
+  /** The last numbers that were given out. */
+  counter: { operation: number; release: number }
+  /** The one that is under way or was interrupted. */
+  open: Operation | null
+  /** Oldest first. */
+  closed: Operation[]
+  /** Names of records that could not be read, and were skipped. */
+  damaged: string[]
+  /** Stands for what was read; the next write must find the same. null: there is no journal yet. */
+  head: string | null
+}
+
+export const emptyJournal: Journal = {
+  counter: { operation: 0, release: 0 },
+  open: null,
+  closed: [],
+  damaged: [],
+  head: null,
+}
+
+export function isMove(operation: Operation): operation is MoveOperation {
+  return operation.verb === 'switch' || operation.verb === 'rollback'
+}
+
+/** What people call it: the release id, or the number of the operation. */
+export function idOf({ release, number }: Operation): string {
+  return release ?? `op-${number}`
+}
+
+/** The switch or rollback that was begun and not ended. */
+export function openMove({ open }: Journal): MoveOperation | null {
+  return open && isMove(open) ? open : null
+}
+
+/** Switches and rollbacks that ended, oldest first. */
+export function movesOf({ closed }: Journal): MoveOperation[] {
+  return closed.filter(isMove)
+}
+
+export function doneMoves(journal: Journal): MoveOperation[] {
+  return movesOf(journal).filter(({ outcome }) => outcome === 'done')
+}
+
+/** The id of the release that serves, null before the first. */
+export function currentRelease(journal: Journal): string | null {
+  return doneMoves(journal).at(-1)?.release ?? null
+}
+
+export function moveOf({ services }: Operation, name: string): Move | undefined {
+  return services.find((move) => move.name === name)
+}
+
+/** Whether the last smoke test of `name` in this combination passed. One that was begun and not ended did not. */
+export function passedSmoke(
+  { open, closed }: Journal,
+  name: string,
+  combination: Combination,
+): boolean {
+  const last = [...closed, ...(open ? [open] : [])].findLast(
+    (operation) =>
+      operation.verb === 'smoke' &&
+      operation.combination !== undefined &&
+      sameCombination(operation.combination, combination) &&
+      moveOf(operation, name) !== undefined,
+  )
+  return last?.outcome === 'done'
+}
+
+/** How an interrupted operation is closed by the next one. A rollback always goes on to where it was going. */
+export function interruptedOutcome({ verb }: Operation): Outcome {
+  if (verb === 'rollback') return 'done'
+  return verb === 'switch' ? 'undone' : 'interrupted'
+}

@@ -1,0 +1,135 @@
+// Writes the record of one operation: its intent before the first change, its outcome after the last.
+import { refused, ShopctlError, said } from '../../errors.ts'
+import type { Clock, JournalStore, Operator, Progress } from '../ports.ts'
+import type { EnvironmentState } from '../state.ts'
+import { interruptedOutcome, type Operation, type Outcome, type ServiceRecord } from './record.ts'
+
+export interface RecordingPorts {
+  journal: JournalStore
+  clock: Clock
+  operator: Operator
+  progress: Progress
+}
+
+export type Intent = Pick<Operation, 'verb' | 'reason' | 'services' | 'combination'>
+
+/** An operation that is under way. */
+export interface Recording {
+  operation: Operation
+  /** false: it goes on without a record. */
+  isWritten: boolean
+  /** Runs a part of it, and keeps how long it took. */
+  phase<T>(name: string, run: () => Promise<T>): Promise<T>
+  /** false: somebody else has ended it meanwhile. `services` replaces those of the intent. */
+  end(outcome: Outcome, detail?: { error?: unknown; services?: ServiceRecord[] }): Promise<boolean>
+}
+
+const errorLength = 4_000
+
+/**
+ * Writes the intent, in the place of one that was interrupted. A rollback goes on without its record when it cannot be
+ * written; everything else fails before anything was changed.
+ */
+export async function beginRecording(
+  ports: RecordingPorts,
+  state: EnvironmentState,
+  intent: Intent,
+): Promise<Recording> {
+  const { journal, clock, progress } = ports
+  const operation = operationOf(ports, state, intent)
+  const { open } = state.journal
+  let isWritten = true
+  try {
+    await journal.begin(operation, state.journal, open && interruptedOutcome(open))
+  } catch (problem) {
+    if (isConflict(problem)) throw overtaken()
+    if (intent.verb !== 'rollback') throw problem
+    isWritten = false
+    progress.warn(`This rollback is not recorded: ${said(problem)}`)
+  }
+  return {
+    operation,
+    isWritten,
+    async phase(name, run) {
+      const from = clock.monotonic()
+      try {
+        return await run()
+      } finally {
+        operation.phases.push({ name, tookMs: Math.round(clock.monotonic() - from) })
+      }
+    },
+    async end(outcome, { error, services } = {}) {
+      operation.outcome = outcome
+      operation.endedAt = clock.now().toISOString()
+      operation.error = error === undefined ? null : said(error).slice(0, errorLength)
+      if (services) operation.services = services
+      return isWritten ? journal.end(operation) : true
+    },
+  }
+}
+
+/** Records `work` as one operation, whatever it comes to. */
+export async function recorded<T>(
+  ports: RecordingPorts & { signal: AbortSignal },
+  state: EnvironmentState,
+  intent: Intent,
+  work: (recording: Recording) => Promise<T>,
+): Promise<T> {
+  const recording = await beginRecording(ports, state, intent)
+  try {
+    const result = await work(recording)
+    await recording.end('done')
+    return result
+  } catch (error) {
+    // What the operation came to is said either way; that it is not recorded is not worth hiding it.
+    await recording
+      .end(ports.signal.aborted ? 'interrupted' : 'failed', { error })
+      .catch((problem) =>
+        ports.progress.warn(`This ${intent.verb} is not recorded: ${said(problem)}`),
+      )
+    throw error
+  }
+}
+
+function operationOf(
+  { clock, operator }: RecordingPorts,
+  state: EnvironmentState,
+  intent: Intent,
+): Operation {
+  const isMove = intent.verb === 'switch' || intent.verb === 'rollback'
+  return {
+    version: 1,
+    number: state.journal.counter.operation + 1,
+    release: isMove ? `r-${lastRelease(state) + 1}` : null,
+    startedAt: clock.now().toISOString(),
+    endedAt: null,
+    ...operator,
+    ...intent,
+    phases: [],
+    outcome: null,
+    error: null,
+  }
+}
+
+/** The Services know a release that could not be recorded. */
+function lastRelease({ journal, services }: EnvironmentState): number {
+  const noted = Object.values(services).flatMap(({ stable }) => releaseNumber(stable?.release))
+  return Math.max(journal.counter.release, ...noted)
+}
+
+export function releaseNumber(id: string | null | undefined): number[] {
+  const [, digits] = /^r-(\d+)$/.exec(id ?? '') ?? []
+  return digits === undefined ? [] : [Number(digits)]
+}
+
+function isConflict(problem: unknown): boolean {
+  return problem instanceof ShopctlError && problem.code === 'conflict'
+}
+
+function overtaken(): Error {
+  return refused({
+    code: 'conflict',
+    message: 'Somebody else has changed this environment since this was planned.',
+    hint: 'See `shopctl status`, then run it again.',
+  })
+}

@@ -1,0 +1,117 @@
+// Which slots a smoke test and a switch are about, and where a switch leads; pure.
+import { interruptedRefusal, notReady, type Refusal, refuse } from '../refusal.ts'
+import {
+  type Color,
+  isReady,
+  type Move,
+  type MoveVerb,
+  type NamedSlot,
+  otherColor,
+  sideOf,
+} from '../slot.ts'
+import {
+  candidate,
+  chosenServices,
+  type EnvironmentState,
+  liveSlot,
+  rolledBackFrom,
+  type ServiceState,
+  servesFrom,
+  standbyColor,
+  wasSmoked,
+} from '../state.ts'
+
+export interface MovePlan {
+  kind: MoveVerb
+  moves: Move[]
+  /** Lines about services that stay where they are. */
+  stays?: string[]
+}
+
+export interface Chosen {
+  kind: 'chosen'
+  slots: NamedSlot[]
+}
+
+/**
+ * The slots that a smoke test and a switch are about. Without names those deployed and not live yet; a service that is
+ * named may also go forward again after a rollback.
+ */
+export function chooseStandby(
+  state: EnvironmentState,
+  chosen: readonly string[] | null,
+): Chosen | Refusal {
+  const slots: NamedSlot[] = []
+  for (const [name, service] of chosenServices(state, chosen)) {
+    const slot = candidate(service) ?? (chosen && rolledBackFrom(state, name))
+    if (slot) slots.push({ name, slot })
+    else if (chosen) return noCandidate(name, service)
+  }
+  const unready = slots.find(({ slot }) => !isReady(slot))
+  if (unready) return notReady(unready.name, unready.slot)
+  if (slots.length > 0) return { kind: 'chosen', slots }
+  return refuse(
+    'nothing-deployed',
+    'No service has a newly deployed slot on standby.',
+    'Run `shopctl deploy` first, or after a rollback name with --service what is to go forward again.',
+  )
+}
+
+function noCandidate(name: string, service: ServiceState): Refusal {
+  const color = standbyColor(service)
+  const standby = service.slots[color]
+  const hint = `Run \`shopctl deploy --service ${name}\` first.`
+  if (!standby) return refuse('slot-missing', `${name} has no ${color} slot.`, hint)
+  const message = `${name} ${color} (${standby.version}) is an earlier slot, not a newly deployed one.`
+  return refuse('slot-not-new', message, hint)
+}
+
+export interface SwitchIntent {
+  services: readonly string[] | null
+  /** Where the switch is expected to lead; null: wherever the standby is. */
+  color: Color | null
+  /** Waives the smoke test, never the readiness. */
+  skipSmoke: boolean
+}
+
+export function planSwitch(state: EnvironmentState, intent: SwitchIntent): MovePlan | Refusal {
+  const interrupted = interruptedRefusal(state)
+  if (interrupted) return interrupted
+  const already = intent.services?.find((name) => servesFrom(state, name, intent.color))
+  if (already) {
+    return refuse(
+      'slot-is-live',
+      `${already} serves from ${intent.color} already.`,
+      'Leave --color out to switch to the standby.',
+    )
+  }
+  const found = chooseStandby(state, intent.services)
+  if (found.kind === 'refusal') return found
+  const { slots } = found
+  const elsewhere = slots.find(({ slot }) => intent.color !== null && slot.color !== intent.color)
+  if (elsewhere) return otherSlot(elsewhere)
+  if (!intent.skipSmoke && !wasSmoked(state, slots)) return notSmoked(state, slots)
+  const moves = slots.map(({ name, slot }) => {
+    const live = state.services[name] && liveSlot(state.services[name])
+    return { name, from: live ? sideOf(live) : null, to: sideOf(slot) }
+  })
+  return { kind: 'switch', moves }
+}
+
+function otherSlot({ name, slot }: NamedSlot): Refusal {
+  return refuse(
+    'slot-is-live',
+    `${name} has its standby on ${slot.color}, not on ${otherColor(slot.color)}.`,
+    `Use --color ${slot.color}, or leave --color out.`,
+  )
+}
+
+function notSmoked(state: EnvironmentState, slots: readonly NamedSlot[]): Refusal {
+  const names = slots.map(({ name }) => name)
+  const only = names.length === Object.keys(state.services).length ? '' : ` --service ${names}`
+  return refuse(
+    'not-smoked',
+    `The smoke test has not passed for exactly what would serve: ${names.join(', ')} new, the others as they are.`,
+    `Run \`shopctl smoke${only}\`, or \`shopctl switch --skip-smoke --reason "…"\`.`,
+  )
+}

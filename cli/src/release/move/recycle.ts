@@ -1,0 +1,64 @@
+// Restarts a slot that no longer serves, so that connections which stayed open move on: a Service leads new ones only.
+import type { Config } from '../../config/schema.ts'
+import type { Clock, Driver, Pods, Progress } from '../ports.ts'
+import type { Side } from '../slot.ts'
+
+export interface RecyclePorts {
+  driver: Driver
+  pods: Pods
+  progress: Progress
+  clock: Clock
+  signal: AbortSignal
+}
+
+/** How the pods of the slot ended; those that were killed broke the connections that they still had. */
+export interface Recycled {
+  tookMs: number
+  drained: number
+  killed: number
+  /** Still there when the time was up, or gone unseen. */
+  unknown: number
+}
+
+/** Pods that follow their Service close their connections by themselves. */
+export function recycledServices({ services }: Config): string[] {
+  return Object.entries(services)
+    .filter(([, { recycle, management }]) => recycle ?? management?.role === undefined)
+    .map(([name]) => name)
+}
+
+/** Longer than Kubernetes' own time for a pod to end. */
+const limitMs = 60_000
+
+/** null: the slot has no pods. */
+export async function recycle(
+  { driver, pods, progress, clock, signal }: RecyclePorts,
+  service: string,
+  { color, revision, version }: Side,
+): Promise<Recycled | null> {
+  const names = await pods.list(service, { color, revision })
+  if (names.length === 0) return null
+  return progress.step(`restart ${service} ${color} ${version}`, async () => {
+    const from = clock.monotonic()
+    const ending = pods.awaitEnd({ service, color, revision }, names, {
+      timeoutMs: limitMs,
+      signal,
+    })
+    ending.catch(() => {})
+    await driver.restartSlot(service, color)
+    const ends = await ending
+    const drained = ends.filter(({ exitCode }) => exitCode === 0).length
+    const unknown = ends.filter(({ exitCode }) => exitCode === null).length
+    const tookMs = Math.round(clock.monotonic() - from)
+    return { tookMs, drained, killed: ends.length - drained - unknown, unknown }
+  })
+}
+
+export function recycledText({ tookMs, drained, killed, unknown }: Recycled): string {
+  const parts = [
+    ...(drained > 0 ? [`${drained} drained`] : []),
+    ...(killed > 0 ? [`${killed} killed with its connections`] : []),
+    ...(unknown > 0 ? [`${unknown} not seen to end`] : []),
+  ]
+  return `${parts.join(', ')} in ${(tookMs / 1000).toFixed(1)} s`
+}

@@ -1,0 +1,42 @@
+// rollback: makes the slots live again that served before.
+import type { Config } from '../../config/schema.ts'
+import { refused, said } from '../../errors.ts'
+import { withLock } from '../lock.ts'
+import { observe } from '../observe.ts'
+import type { Broker } from '../ports.ts'
+import { type Moved, move } from './move.ts'
+import { planRollback, type RollbackIntent } from './plan-rollback.ts'
+import { recycledServices } from './recycle.ts'
+import type { SwitchPorts } from './switch.ts'
+import { checkBroker } from './topology.ts'
+
+export interface RollbackInput extends RollbackIntent {
+  config: Config
+  reason: string | null
+  timeoutMs: number
+}
+
+export async function rollback(ports: SwitchPorts, input: RollbackInput): Promise<Moved> {
+  const { reason, timeoutMs, config } = input
+  // A way back always works, whatever the broker says; what it says is shown when the way is gone.
+  const looking = ports.broker && brokerWarning(ports.broker)
+  const moved = await withLock(ports, reason ?? 'rollback', async (locked) => {
+    const state = await observe(locked)
+    const plan = planRollback(state, input)
+    if (plan.kind === 'refusal') throw refused(plan)
+    for (const line of plan.stays ?? []) locked.progress.warn(line)
+    return move(locked, state, plan, { reason, timeoutMs, recycle: recycledServices(config) })
+  })
+  const warning = await looking
+  if (warning) ports.progress.warn(warning)
+  return moved
+}
+
+async function brokerWarning(broker: Broker): Promise<string | null> {
+  try {
+    await checkBroker(broker)
+    return null
+  } catch (problem) {
+    return said(problem)
+  }
+}

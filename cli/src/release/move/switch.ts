@@ -1,0 +1,38 @@
+// switch: makes the deployed slots live, all at once.
+import type { Config } from '../../config/schema.ts'
+import { refused } from '../../errors.ts'
+import { type LockPorts, withLock } from '../lock.ts'
+import { observe } from '../observe.ts'
+import type { Broker } from '../ports.ts'
+import { type Moved, type MovePorts, move } from './move.ts'
+import { planSwitch, type SwitchIntent } from './plan-switch.ts'
+import { recycledServices } from './recycle.ts'
+import { checkBroker } from './topology.ts'
+
+export interface SwitchPorts extends MovePorts, LockPorts {
+  /** null: the environment names none. */
+  broker: Broker | null
+}
+
+export interface SwitchInput extends SwitchIntent {
+  config: Config
+  reason: string | null
+  /** How long a new slot may take to take over. */
+  timeoutMs: number
+}
+
+export async function switchSlots(ports: SwitchPorts, input: SwitchInput): Promise<Moved> {
+  const names = input.services ?? Object.keys(input.config.services)
+  const reason = input.reason ?? `switch of ${names.join(', ')}`
+  return withLock(ports, reason, (locked) => switchStandby(locked, input))
+}
+
+/** Under the lock, which the caller holds. */
+export async function switchStandby(ports: SwitchPorts, input: SwitchInput): Promise<Moved> {
+  const { broker } = ports
+  const [state] = await Promise.all([observe(ports), broker && checkBroker(broker)])
+  const plan = planSwitch(state, input)
+  if (plan.kind === 'refusal') throw refused(plan)
+  const { reason, timeoutMs, config } = input
+  return move(ports, state, plan, { reason, timeoutMs, recycle: recycledServices(config) })
+}

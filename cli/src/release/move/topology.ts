@@ -1,0 +1,108 @@
+// Compares what a broker has with what it has to have; pure but for `compareBroker`.
+import { refused } from '../../errors.ts'
+import { canonical } from '../canonical.ts'
+import type { Broker, Topology } from '../ports.ts'
+import { type Refusal, refuse } from '../refusal.ts'
+
+type Entry = Record<string, unknown>
+
+interface Kind {
+  /** The fields that tell its entries apart. */
+  keys: readonly string[]
+  name(entry: Entry): string
+  /**
+   * Whether what nobody declared is a difference, since it gives somebody rights that he should not have. A binding is
+   * none: the slot that a rollback goes back to may need it.
+   */
+  closed?: true
+}
+
+function within({ vhost }: Entry): string {
+  return ` in vhost ${vhost}`
+}
+
+const kinds: Record<string, Kind> = {
+  vhosts: { keys: ['name'], name: ({ name }) => `vhost ${name}` },
+  users: { keys: ['name'], name: ({ name }) => `user ${name}` },
+  exchanges: { keys: ['vhost', 'name'], name: (entry) => `exchange ${entry.name}${within(entry)}` },
+  queues: { keys: ['vhost', 'name'], name: (entry) => `queue ${entry.name}${within(entry)}` },
+  bindings: {
+    keys: ['vhost', 'source', 'destination_type', 'destination', 'routing_key', 'arguments'],
+    name: (entry) =>
+      `binding ${entry.source} → ${entry.destination} by ${entry.routing_key}${within(entry)}`,
+  },
+  policies: {
+    keys: ['vhost', 'name'],
+    name: (entry) => `policy ${entry.name}${within(entry)}`,
+    closed: true,
+  },
+  permissions: {
+    keys: ['vhost', 'user'],
+    name: (entry) => `permission of ${entry.user}${within(entry)}`,
+    closed: true,
+  },
+}
+
+function identity({ keys }: Kind, entry: Entry): string {
+  return canonical(keys.map((key) => entry[key] ?? null))
+}
+
+/** The broker shows fields besides those that were declared. */
+function isAsDeclared(declared: Entry, found: Entry): boolean {
+  return Object.keys(declared).every((key) => canonical(declared[key]) === canonical(found[key]))
+}
+
+/** One line per difference, what is missing first. Other vhosts are none of ours. */
+export function compareTopology(declared: Topology, found: Topology): string[] {
+  const missing: string[] = []
+  const otherwise: string[] = []
+  const extra: string[] = []
+  for (const [kind, rules] of Object.entries(kinds)) {
+    const standing = new Map((found[kind] ?? []).map((entry) => [identity(rules, entry), entry]))
+    const wanted = new Set<string>()
+    for (const entry of declared[kind] ?? []) {
+      const id = identity(rules, entry)
+      wanted.add(id)
+      const match = standing.get(id)
+      if (!match) missing.push(`${rules.name(entry)} is missing`)
+      else if (!isAsDeclared(entry, match))
+        otherwise.push(`${rules.name(entry)} is not as declared`)
+    }
+    if (!rules.closed) continue
+    for (const [id, entry] of standing)
+      if (!wanted.has(id) && isOurs(declared, entry))
+        extra.push(`${rules.name(entry)} is there, but not declared`)
+  }
+  return [...missing, ...otherwise, ...extra]
+}
+
+function isOurs(declared: Topology, { vhost }: Entry): boolean {
+  return (declared.vhosts ?? []).some(({ name }) => name === vhost)
+}
+
+export async function compareBroker(broker: Broker): Promise<string[]> {
+  const [declared, found] = await Promise.all([broker.declared(), broker.found()])
+  return compareTopology(declared, found)
+}
+
+const named = 3
+
+/** What is shown of a list of differences. */
+export function firstOf(differences: readonly string[]): string {
+  const more = differences.length - named
+  return `${differences.slice(0, named).join('; ')}${more > 0 ? `; and ${more} more` : ''}`
+}
+
+function otherTopology(differences: readonly string[]): Refusal {
+  return refuse(
+    'broker-differs',
+    `The broker is not what its chart declares: ${firstOf(differences)}.`,
+    'Run `shopctl deploy`: it puts this right before anything else.',
+  )
+}
+
+/** Before a switch: consumers must not take over where events do not arrive. */
+export async function checkBroker(broker: Broker): Promise<void> {
+  const differences = await compareBroker(broker)
+  if (differences.length > 0) throw refused(otherTopology(differences))
+}

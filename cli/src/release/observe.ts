@@ -1,0 +1,13 @@
+// Reads an environment as it is now.
+import type { JournalStore, Observer } from './ports.ts'
+import type { EnvironmentState } from './state.ts'
+
+export interface ObservePorts {
+  observer: Observer
+  journal: JournalStore
+}
+
+export async function observe({ observer, journal }: ObservePorts): Promise<EnvironmentState> {
+  const [cluster, records] = await Promise.all([observer.services(), journal.read()])
+  return { ...cluster, journal: records }
+}

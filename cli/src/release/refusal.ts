@@ -1,0 +1,41 @@
+// A plan that is not made: what is wrong, and what to do instead.
+import { openMove } from './journal/record.ts'
+import type { Slot } from './slot.ts'
+import type { EnvironmentState } from './state.ts'
+
+export interface Refusal {
+  kind: 'refusal'
+  code: string
+  /** What is wrong, one line. */
+  message: string
+  /** What to do about it, one line. */
+  hint: string
+}
+
+export function refuse(code: string, message: string, hint: string): Refusal {
+  return { kind: 'refusal', code, message, hint }
+}
+
+export function isRefusal<T extends object>(plan: T | Refusal): plan is Refusal {
+  return 'kind' in plan && plan.kind === 'refusal'
+}
+
+export function interruptedRefusal({ journal }: EnvironmentState): Refusal | null {
+  const move = openMove(journal)
+  return (
+    move &&
+    refuse(
+      'interrupted-operation',
+      `The ${move.verb} ${move.release} of ${move.by} (${move.startedAt}) was interrupted.`,
+      'Run `shopctl rollback`: it puts every service of it back to the slot that served before.',
+    )
+  )
+}
+
+export function notReady(name: string, slot: Slot): Refusal {
+  return refuse(
+    'slot-not-ready',
+    `${name} ${slot.color} is not ready: ${slot.ready} of ${slot.replicas} pods.`,
+    'Wait for it, or run `shopctl deploy` again: it says what keeps the pods from becoming ready.',
+  )
+}

@@ -1,0 +1,52 @@
+// release: build, push, deploy, smoke and switch, in this order; the last three under one lock.
+import { type BuildPorts, type Built, build } from './build/build.ts'
+import {
+  type Deployed,
+  type DeployInput,
+  type DeployPorts,
+  deployStandby,
+} from './deploy/deploy.ts'
+import { withLock } from './lock.ts'
+import type { Moved } from './move/move.ts'
+import { type SwitchPorts, switchStandby } from './move/switch.ts'
+import { type Pushed, type PushPorts, push } from './push/push.ts'
+import { type SmokeInput, type SmokePorts, smokeStandby } from './smoke/smoke.ts'
+
+export type ReleasePorts = BuildPorts & PushPorts & DeployPorts & SmokePorts & SwitchPorts
+
+export interface ReleaseInput extends DeployInput, Pick<SmokeInput, 'namespaceName'> {
+  skipSmoke: boolean
+  /** How long a new slot may take to take over. */
+  switchTimeoutMs: number
+}
+
+export interface Released {
+  built: Built[]
+  pushed: Pushed[]
+  deployed: Deployed[]
+  /** null: everything serves already. */
+  moved: Moved | null
+}
+
+export async function release(ports: ReleasePorts, input: ReleaseInput): Promise<Released> {
+  const built = await build(ports, input)
+  const pushed = await push(ports, input)
+  const uid = await ports.namespace.ensure()
+  const reason = input.reason ?? `release of ${input.services.join(', ')}`
+  return withLock(ports, reason, async (locked) => {
+    const deployed = await deployStandby(locked, input, uid)
+    const services = deployed
+      .filter(({ action }) => action !== 'live')
+      .map(({ service }) => service)
+    if (services.length === 0) return { built, pushed, deployed, moved: null }
+    if (!input.skipSmoke) await smokeStandby(locked, { ...input, services })
+    // What deploy wrote is what is switched to; a service that serves already need not be there.
+    const moved = await switchStandby(locked, {
+      ...input,
+      services,
+      color: null,
+      timeoutMs: input.switchTimeoutMs,
+    })
+    return { built, pushed, deployed, moved }
+  })
+}

@@ -1,0 +1,172 @@
+// smoke: tests the slots that wait for a switch, each alone and the whole system with them, and records for which
+// combination that passed.
+import type { Config } from '../../config/schema.ts'
+import { failed, interrupted, refused } from '../../errors.ts'
+import { requireService } from '../build/images.ts'
+import { type RecordingPorts, recorded } from '../journal/recording.ts'
+import { lastLines } from '../last-lines.ts'
+import { type LockPorts, withLock } from '../lock.ts'
+import { chooseStandby } from '../move/plan-switch.ts'
+import { type ObservePorts, observe } from '../observe.ts'
+import type { Programs, Traffic } from '../ports.ts'
+import { settleAll } from '../settle.ts'
+import { type Combination, type NamedSlot, sideOf } from '../slot.ts'
+import { combinationOf, type EnvironmentState, liveSlot, together } from '../state.ts'
+import { type PreviewPorts, withPreview } from './preview.ts'
+
+export interface SmokePorts extends LockPorts, ObservePorts, RecordingPorts, PreviewPorts {
+  traffic: Traffic
+  programs: Programs
+}
+
+export interface SmokeInput {
+  config: Config
+  services: readonly string[] | null
+  namespaceName: string
+  reason: string | null
+}
+
+export interface Smoked {
+  services: { name: string; color: string; version: string; revision: string; tookMs: number }[]
+  combination: Combination
+}
+
+export async function smoke(ports: SmokePorts, input: SmokeInput): Promise<Smoked> {
+  const names = input.services ?? Object.keys(input.config.services)
+  const reason = `smoke test of ${names.join(', ')}`
+  return withLock(ports, reason, (locked) => smokeStandby(locked, input))
+}
+
+/** Under the lock, which the caller holds. */
+export async function smokeStandby(ports: SmokePorts, input: SmokeInput): Promise<Smoked> {
+  const state = await observe(ports)
+  const found = chooseStandby(state, input.services)
+  if (found.kind === 'refusal') throw refused(found)
+  const combination = combinationOf(state, found.slots)
+  const slots = together(state, found.slots)
+  const services = await recorded(
+    ports,
+    state,
+    { verb: 'smoke', reason: input.reason, combination, services: tested(state, found.slots) },
+    ({ phase }) =>
+      withPreview(ports, state, slots, () =>
+        withWays(ports, slots, (urls) => testAll(ports, state, input, found.slots, urls, phase)),
+      ),
+  )
+  return { services, combination }
+}
+
+function tested(state: EnvironmentState, slots: readonly NamedSlot[]) {
+  return slots.map(({ name, slot }) => {
+    const live = state.services[name] && liveSlot(state.services[name])
+    return { name, from: live ? sideOf(live) : null, to: sideOf(slot) }
+  })
+}
+
+/** Opens ways to the preview Services of all of them, and closes them afterwards. */
+async function withWays<T>(
+  { traffic }: SmokePorts,
+  slots: readonly NamedSlot[],
+  test: (urls: Record<string, string>) => Promise<T>,
+): Promise<T> {
+  const ways = await settleAll(
+    slots.map(async ({ name }) => ({ name, way: await traffic.open(`${name}-preview`) })),
+  )
+  try {
+    return await test(Object.fromEntries(ways.map(({ name, way }) => [name, way.url])))
+  } finally {
+    await Promise.all(ways.map(({ way }) => way.close()))
+  }
+}
+
+async function testAll(
+  ports: SmokePorts,
+  state: EnvironmentState,
+  input: SmokeInput,
+  slots: readonly NamedSlot[],
+  urls: Readonly<Record<string, string>>,
+  phase: <T>(name: string, run: () => Promise<T>) => Promise<T>,
+): Promise<Smoked['services']> {
+  const results = await phase('each', () =>
+    settleAll(slots.map((each) => smokeOne(ports, each, urls[each.name] ?? '', input))),
+  )
+  await phase('together', () => smokeWhole(ports, state, input, urls))
+  return results
+}
+
+async function smokeOne(
+  ports: SmokePorts,
+  { name, slot }: NamedSlot,
+  url: string,
+  { config, namespaceName }: SmokeInput,
+): Promise<Smoked['services'][number]> {
+  const { clock, progress } = ports
+  const from = clock.monotonic()
+  const { color, version, revision } = slot
+  const { smoke: script, health } = requireService(config, name)
+  await progress.step(`smoke ${name} ${color} ${version}`, () =>
+    script === undefined
+      ? checkHealth(ports, `${name} ${color}`, url, health)
+      : run(ports, `The smoke test of ${name} ${color}`, script, {
+          SHOPCTL_SERVICE: name,
+          SHOPCTL_COLOR: color,
+          SHOPCTL_VERSION: version,
+          SHOPCTL_REVISION: revision,
+          SHOPCTL_PREVIEW_URL: url,
+          SHOPCTL_NAMESPACE: namespaceName,
+        }),
+  )
+  return { name, color, version, revision, tookMs: Math.round(clock.monotonic() - from) }
+}
+
+async function checkHealth(
+  { traffic, signal }: SmokePorts,
+  who: string,
+  url: string,
+  health: string,
+): Promise<void> {
+  const answer = await traffic.status(`${url}${health}`, signal)
+  if (typeof answer === 'number' && answer < 400) return
+  throw failed({
+    code: 'smoke-failed',
+    message: `${who} does not answer GET ${health} as it should: ${answer}.`,
+    hint: 'What serves was not touched. Fix the service, or name its health path or a smoke test in shopctl.yaml.',
+  })
+}
+
+async function smokeWhole(
+  ports: SmokePorts,
+  state: EnvironmentState,
+  { config: { smoke: whole }, namespaceName }: SmokeInput,
+  urls: Readonly<Record<string, string>>,
+): Promise<void> {
+  if (whole === undefined) return
+  const missing = Object.keys(state.services).filter((name) => urls[name] === undefined)
+  if (missing.length > 0) {
+    // Refusing would keep a system from being brought up, or extended, one service after another.
+    const line = `${whole} was not run: ${missing.join(', ')} has no slot that serves, nor one that is tested`
+    return ports.progress.warn(line)
+  }
+  await ports.progress.step('smoke all services together', () =>
+    run(ports, 'The smoke test of all services together', whole, {
+      SHOPCTL_PREVIEW_URLS: JSON.stringify(urls),
+      SHOPCTL_NAMESPACE: namespaceName,
+    }),
+  )
+}
+
+async function run(
+  { programs, signal }: SmokePorts,
+  what: string,
+  file: string,
+  env: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { exitCode, output } = await programs.script(file, env, signal)
+  if (signal.aborted) throw interrupted()
+  if (exitCode === 0) return
+  throw failed({
+    code: 'smoke-failed',
+    message: `${what} (${file}) ended with exit code ${exitCode}:\n${lastLines(output, 15)}`,
+    hint: 'What serves was not touched. Fix the service or its test, then deploy and smoke again.',
+  })
+}
