@@ -22,7 +22,7 @@ describe('charts/shop-slot refuses, and says where,', () => {
     ['an unknown key', { replcas: 3 }, "additional properties 'replcas' not allowed"],
     ['no replicas', { replicas: 0 }, "at '/replicas': minimum: got 0, want 1"],
     ['a wrong type', { replicas: 'two' }, "at '/replicas': got string, want integer"],
-    ['a colour', { color: 'red' }, "at '/color': value must be one of 'blue', 'green'"],
+    ['a color', { color: 'red' }, "at '/color': value must be one of 'blue', 'green'"],
     [
       'a tag',
       { slot: { ...slot, image: 'shop/order:latest' } },
