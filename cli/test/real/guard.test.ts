@@ -18,6 +18,14 @@ function collection(api: string, kind: string) {
   return ['delete', '--raw', `/apis/${api}/namespaces/${namespace}/${kind}?${labels}`]
 }
 
+it('has no expression that the API server warns of', async () => {
+  const policy = `validatingadmissionpolicy/shopctl-guard-${namespace}`
+  await vi.waitFor(async () => {
+    expect(await field(policy, '.status.observedGeneration')).toBe('1')
+  })
+  expect(await field(policy, '.status.typeChecking')).toBe('{}')
+})
+
 it('before there is a stable Service, nothing is live', async () => {
   await ok(kubectl('delete', 'deployment/order-blue', '--dry-run=server'))
   await ok(kubectl('rollout', 'restart', 'deployment/order-blue'))
