@@ -1,16 +1,34 @@
 import { describe, expect, it } from 'vitest'
-import { type KubernetesObject, pick, type RenderInput, render } from './helm.ts'
+import { serveStatefulSets } from './api-server.ts'
+import { type KubernetesObject, pick, render } from './helm.ts'
 
-function install(chart: 'postgres' | 'rabbitmq', more: Partial<RenderInput> = {}) {
-  return render({ chart, release: chart, files: [`${chart}.yaml`], ...more })
+interface Install {
+  values?: unknown
+  /** What the cluster has already. */
+  cluster?: readonly KubernetesObject[]
+}
+
+/** Besides the objects, the paths that helm asked the cluster for. */
+async function installAsking(chart: 'postgres' | 'rabbitmq', { values, cluster }: Install = {}) {
+  const { url: server, requests, close } = await serveStatefulSets(cluster ?? [])
+  try {
+    const input = { chart, release: chart, files: [`${chart}.yaml`], values, server }
+    return { objects: await render(input), requests }
+  } finally {
+    close()
+  }
+}
+
+async function install(chart: 'postgres' | 'rabbitmq', more?: Install) {
+  return (await installAsking(chart, more)).objects
 }
 
 describe.each(['postgres', 'rabbitmq'] as const)('%s', (chart) => {
   it('keeps its data in a volume and gets its passwords from a Secret, by reference', async () => {
-    const rendering = await install(chart)
-    expect(rendering.objects.filter((object) => object.kind === 'Secret')).toEqual([])
-    expect(rendering.requests.filter((path) => path.includes('/secrets'))).toEqual([])
-    expect(pick(rendering, 'StatefulSet', chart).spec).toMatchObject({
+    const { objects, requests } = await installAsking(chart)
+    expect(objects.filter((object) => object.kind === 'Secret')).toEqual([])
+    expect(requests.filter((path) => path.includes('/secrets'))).toEqual([])
+    expect(pick(objects, 'StatefulSet', chart).spec).toMatchObject({
       replicas: 1,
       template: {
         spec: {
@@ -64,7 +82,7 @@ it('postgres has a database for each plane of each service', async () => {
 })
 
 describe('rabbitmq with 3 nodes', () => {
-  const three = (cluster: RenderInput['cluster'] = []) =>
+  const three = (cluster: Install['cluster'] = []) =>
     install('rabbitmq', { values: { nodes: 3 }, cluster })
   const standing = (replicas: number, podManagementPolicy: string): KubernetesObject => ({
     apiVersion: 'apps/v1',
@@ -115,7 +133,7 @@ describe('rabbitmq with 3 nodes', () => {
   it('knows nothing of a cluster when there is one', async () => {
     const rendering = await install('rabbitmq')
     expect(pick(rendering, 'ConfigMap', 'rabbitmq').data).not.toHaveProperty('cluster.conf')
-    expect(rendering.objects.map((object) => object.kind)).not.toContain('PodDisruptionBudget')
+    expect(rendering.map((object) => object.kind)).not.toContain('PodDisruptionBudget')
     expect(await template('rabbitmq', {})).not.toContain('affinity')
   })
 

@@ -1,13 +1,28 @@
 import { describe, expect, it } from 'vitest'
-import { deploy, generated, render } from './helm.ts'
+import { render, renderService, renderSlot, serviceValues, slotValues } from './helm.ts'
 
-describe('charts/shop-service refuses, and says where,', () => {
-  const slot = generated('order', 'green').slot
+const edges: [string, object, string][] = [
+  [
+    'half an edge',
+    { edge: { nodePort: 30080 } },
+    "at '/edge': properties 'previewNodePort' required, if 'nodePort' exists",
+  ],
+  [
+    'an edge port out of range',
+    { edge: { nodePort: 80, previewNodePort: 30081 } },
+    "at '/edge/nodePort': minimum: got 80",
+  ],
+  ['an unknown edge', { edge: { port: 80 } }, "at '/edge': additional properties 'port'"],
+  ['nothing where a map belongs', { edge: null }, "missing property 'edge'"],
+]
+
+describe('charts/shop-slot refuses, and says where,', () => {
+  const slot = slotValues('order', 'green').slot
   it.each([
     ['an unknown key', { replcas: 3 }, "additional properties 'replcas' not allowed"],
     ['no replicas', { replicas: 0 }, "at '/replicas': minimum: got 0, want 1"],
     ['a wrong type', { replicas: 'two' }, "at '/replicas': got string, want integer"],
-    ['a colour', { color: 'red' }, "at '/color': value must be one of 'blue', 'green'"],
+    ['a color', { color: 'red' }, "at '/color': value must be one of 'blue', 'green'"],
     [
       'a tag',
       { slot: { ...slot, image: 'shop/order:latest' } },
@@ -33,17 +48,24 @@ describe('charts/shop-service refuses, and says where,', () => {
       { config: { PREVIEW_DATABASE_URL: 'postgresql://postgres/order' } },
       'config.PREVIEW_DATABASE_URL: the chart sets this variable itself',
     ],
+    ['a list where a map belongs', { edge: [] }, "at '/edge': got array, want object"],
+    ['nothing where a map belongs', { config: null }, "missing property 'config'"],
     [
-      'half an edge',
-      { edge: { nodePort: 30080 } },
-      "at '/edge': properties 'previewNodePort' required, if 'nodePort' exists",
+      'a maximum without a target',
+      { autoscaling: { maxReplicas: 3 } },
+      "at '/autoscaling': properties 'targetCPUUtilizationPercentage' required",
     ],
     [
-      'an edge port out of range',
-      { edge: { nodePort: 80, previewNodePort: 30081 } },
-      "at '/edge/nodePort': minimum: got 80",
+      'a target without a maximum',
+      { autoscaling: { targetCPUUtilizationPercentage: 80 } },
+      "at '/autoscaling': properties 'maxReplicas' required",
     ],
-    ['nothing where a map belongs', { edge: null }, "missing property 'edge'"],
+    [
+      'an unknown key of the autoscaler',
+      { autoscaling: { minReplicas: 3 } },
+      "at '/autoscaling': additional properties 'minReplicas' not allowed",
+    ],
+    ['no system', { system: null }, "at '/system': got null, want string"],
     [
       'a bad quantity',
       { resources: { requests: { memory: '64 MB' } } },
@@ -52,8 +74,37 @@ describe('charts/shop-service refuses, and says where,', () => {
     ['no slot', { slot: null }, "at '/slot': got null, want object"],
   ])('%s', async (_, values, message) => {
     await expect(
-      deploy('order', 'green', { values: { ...generated('order', 'green'), ...values } }),
+      renderSlot('order', 'green', { values: { ...slotValues('order', 'green'), ...values } }),
     ).rejects.toThrow(message)
+  })
+})
+
+describe('charts/shop-service refuses, and says where,', () => {
+  it.each([
+    ...edges,
+    ['no port', { ports: { stable: 'http' } }, "at '/ports': missing property 'preview'"],
+    [
+      'a port out of range',
+      { ports: { stable: 'http', preview: 70000 } },
+      "at '/ports/preview': maximum: got 70,000, want 65,535",
+    ],
+    ['a name that none can have', { service: 'Order' }, "at '/service': 'Order' does not match"],
+    ['no system', { system: null }, "at '/system': got null, want string"],
+  ] as [string, object, string][])('%s', async (_, values, message) => {
+    await expect(
+      renderService('order', { values: { ...serviceValues('order'), ...values } }),
+    ).rejects.toThrow(message)
+  })
+})
+
+describe('charts/shop-guard refuses, and says where,', () => {
+  it.each([
+    [{ namespaceUid: 'shop' }, "at '/namespaceUid': 'shop' does not match pattern"],
+    [{ uid: 'x' }, "additional properties 'uid' not allowed"],
+  ])('%j', async (values, message) => {
+    await expect(render({ chart: 'shop-guard', release: 'shopctl-guard', values })).rejects.toThrow(
+      message,
+    )
   })
 })
 

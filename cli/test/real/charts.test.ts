@@ -1,238 +1,180 @@
-// What only an API server can show of charts/shop-service: admission, field ownership and immutable fields. No pod
-// has to run for it, so the image does not exist.
-import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { createShell, type Finished } from '../../src/adapters/shell.ts'
-import { platformEnv, root } from './shop.ts'
+// What only an API server can show of charts/shop-slot and charts/shop-service: field ownership, immutable fields, and
+// that nothing of a slot changes when the other one is deployed.
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import { chartsIn, everyKind, ok, type Slot, settled } from './charts.ts'
 
-const namespace = `charts-${randomBytes(3).toString('hex')}`
-const shell = createShell()
-
-async function tool(program: 'helm' | 'kubectl', args: string[], input?: string) {
-  return shell.run({
-    program: 'sh',
-    args: ['-c', `exec ${program} "$@"`, program, '--namespace', namespace, ...args],
-    env: process.env.KUBECONFIG ? {} : await platformEnv(),
-    ...(input !== undefined && { input }),
-  })
-}
-
-function kubectl(...args: string[]) {
-  return tool('kubectl', args)
-}
-
-async function ok(running: Promise<Finished>): Promise<string> {
-  const { exitCode, stdout, stderr } = await running
-  if (exitCode !== 0) throw new Error(stderr)
-  return stdout
-}
-
-function deploy(
-  color: string,
-  release: string,
-  values: object = {},
-  migrations = 'abcdef0123',
-): Promise<Finished> {
-  const generated = {
-    service: 'order',
-    color,
-    slot: {
-      image: `127.0.0.1:5000/none/order@sha256:${release.repeat(64)}`,
-      version: `v${release}`,
-      revision: release.repeat(10),
-      migrations,
-    },
-  }
-  const args = ['upgrade', '--install', 'order', join(root, 'charts/shop-service')]
-  const how = ['--server-side=true', '--force-conflicts', '--values', '-']
-  return tool('helm', [...args, ...how], JSON.stringify({ ...values, ...generated }))
-}
-
-/** As `switch` does it: server-side, under a field manager of its own. */
-function makeLive(color: string, release: string) {
-  const selector = {
-    'app.kubernetes.io/name': 'order',
-    'shopctl.dev/color': color,
-    'shopctl.dev/revision': release.repeat(10),
-  }
-  const patch = {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name: 'order' },
-    spec: { selector },
-  }
-  const args = ['apply', '--server-side', '--field-manager=shopctl', '--filename=-']
-  return ok(tool('kubectl', args, JSON.stringify(patch)))
-}
-
-function field(object: string, path: string) {
-  return ok(kubectl('get', object, `-o=jsonpath={${path}}`))
-}
-
-const refusal = /order-blue is the live slot of order, /
-
-/** A policy is in force a moment after it was created or its Service was changed. */
-function inForceFor(deployment: string) {
-  return vi.waitFor(
-    async () => {
-      const { stderr } = await kubectl('delete', deployment, '--dry-run=server')
-      expect(stderr).toContain('it cannot be deleted')
-    },
-    { timeout: 10_000, interval: 200 },
-  )
-}
+const here = chartsIn('charts')
+const { deploy, field, kubectl, share, tool, written } = here
+const blue: Slot = { service: 'order', color: 'blue', release: '1', values: everyKind }
+const green: Slot = { service: 'order', color: 'green', release: '2' }
 
 beforeAll(async () => {
-  await ok(kubectl('create', 'namespace', namespace))
-  await ok(deploy('blue', '1'))
-  await ok(deploy('green', '2'))
-  await makeLive('blue', '1')
-  await inForceFor('deployment/order-blue')
+  await here.create()
+  await here.guard()
+  await ok(share('order'))
+  await ok(deploy(blue))
+  // As the autoscaler would, some 15 s later.
+  await ok(kubectl('scale', 'deployment/order-blue', '--replicas=2'))
+  await here.makeLive('order', 'blue', '1')
+  await here.guarded('deployment/order-blue')
 })
 
-afterAll(async () => {
-  // The release first: its policy belongs to no namespace.
-  await tool('helm', ['uninstall', 'order', '--ignore-not-found'])
-  await kubectl('delete', 'namespace', namespace, '--wait=false', '--ignore-not-found')
+afterAll(here.remove)
+
+function readLive() {
+  return written('order', 'blue')
+}
+
+const setting = fc.stringMatching(/^[A-Z]{4,9}$/)
+const values = fc.record({
+  replicas: fc.integer({ min: 1, max: 3 }),
+  config: fc.dictionary(setting, fc.string({ unit: 'grapheme-ascii' }), { maxKeys: 2 }),
+  autoscaling: fc.constantFrom({}, everyKind.autoscaling),
+  podDisruptionBudget: fc.record({ maxUnavailable: fc.integer({ min: 1, max: 3 }) }),
 })
+const step = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('deploy' as const),
+      release: fc.constantFrom('2', '3', '4'),
+      migrate: fc.boolean(),
+      values,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('share' as const),
+      ports: fc.constantFrom(
+        { stable: 'http', preview: 'preview' },
+        { stable: 8080, preview: 8081 },
+      ),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('cleanup' as const) }) },
+)
 
-describe('the live slot', () => {
-  it.each([
-    [
-      'another image',
-      ['set', 'image', 'deployment/order-blue', 'order=x'],
-      'its pods cannot be changed',
-    ],
-    [
-      'another setting',
-      ['set', 'env', 'deployment/order-blue', 'A=1'],
-      'its pods cannot be changed',
-    ],
-    ['a restart', ['rollout', 'restart', 'deployment/order-blue'], 'its pods cannot be changed'],
-    [
-      'a scale to zero',
-      ['scale', 'deployment/order-blue', '--replicas=0'],
-      'it cannot be scaled to zero',
-    ],
-    [
-      'zero replicas',
-      ['patch', 'deployment/order-blue', '-p', '{"spec":{"replicas":0}}'],
-      'it cannot be scaled to zero',
-    ],
-    ['its deletion', ['delete', 'deployment/order-blue'], 'it cannot be deleted'],
-    [
-      'a deletion among others',
-      [
-        'delete',
-        '--raw',
-        `/apis/apps/v1/namespaces/${namespace}/deployments?labelSelector=shopctl.dev/color=blue`,
-      ],
-      'it cannot be deleted',
-    ],
-  ])('refuses %s and says why', async (_, args, reason) => {
-    const { exitCode, stderr } = await kubectl(...args)
-    expect(stderr).toMatch(refusal)
-    expect(stderr).toContain(reason)
-    expect(stderr).toMatch(/shopctl (release|switch) --service order/)
-    expect(exitCode).not.toBe(0)
+it('nothing of the live slot changes by any sequence of deploys of the other', async () => {
+  const before = await settled(readLive)
+  expect(before.map(({ kind }) => kind).sort()).toEqual([
+    'Deployment',
+    'HorizontalPodAutoscaler',
+    'Job',
+    'PodDisruptionBudget',
+  ])
+  const selector = await field('service/order', '.spec.selector')
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
+      for (const { kind, ...rest } of steps) {
+        if (kind === 'deploy') await ok(deploy({ ...green, ...rest }))
+        if (kind === 'share') await ok(share('order', rest))
+        if (kind === 'cleanup') {
+          await ok(tool('helm', ['uninstall', 'order-green', '--ignore-not-found']))
+        }
+        expect(await readLive()).toEqual(before)
+        expect(await field('service/order', '.spec.selector')).toBe(selector)
+      }
+    }),
+    { numRuns: 4, endOnFailure: true },
+  )
+}, 180_000)
+
+describe('a deploy of a slot', () => {
+  it('applies exactly what `helm template` renders', async () => {
+    const slot = { ...green, values: { ...everyKind, replicas: 3, config: { A: '1' } } }
+    await ok(deploy(slot))
+    const parse = (text: string) => parseAllDocuments(text).map((document) => document.toJS())
+    const manifest = await ok(tool('helm', ['get', 'manifest', 'order-green']))
+    expect(parse(manifest)).toEqual(parse(await here.template(slot)))
+    expect(parse(manifest)).toHaveLength(4)
   })
 
-  it('refuses a helm upgrade that names it', async () => {
-    const before = await field('deployment/order-blue', '.spec.template')
-    const { exitCode, stderr } = await deploy('blue', '3')
-    expect(stderr).toMatch(refusal)
-    expect(exitCode).not.toBe(0)
-    expect(await field('deployment/order-blue', '.spec.template')).toBe(before)
-  })
-
-  it.each([
-    ['more replicas', ['scale', 'deployment/order-blue', '--replicas=3']],
-    ['an annotation', ['annotate', 'deployment/order-blue', 'note=kept']],
-    ['the very same again', ['set', 'env', 'deployment/order-blue', 'SLOT_COLOR=blue']],
-  ])('accepts %s', async (_, args) => {
-    await ok(kubectl(...args))
-  })
-
-  it('is the same object after a deploy of the other slot with other values', async () => {
-    const before = await field(
-      'deployment/order-blue',
-      '.metadata.uid}{.metadata.generation}{.spec',
-    )
-    const selector = await field('service/order', '.spec.selector')
-    await ok(deploy('green', '4', { replicas: 1, config: { NEW: 'setting' } }))
-    await ok(deploy('green', '5', { config: { NEWER: 'setting' } }))
-    expect(await field('deployment/order-blue', '.metadata.uid}{.metadata.generation}{.spec')).toBe(
-      before,
-    )
-    expect(await field('service/order', '.spec.selector')).toBe(selector)
+  it('leaves no setting of the one before', async () => {
+    await ok(deploy({ ...green, release: '4', values: { config: { NEW: 'setting' } } }))
+    await ok(deploy({ ...green, release: '5', values: { config: { NEWER: 'setting' } } }))
     expect(await field('deployment/order-green', '.metadata.labels.shopctl\\.dev/revision')).toBe(
       '5555555555',
     )
-    const variables = await field(
-      'deployment/order-green',
-      '.spec.template.spec.containers[0].env[*].name',
-    )
-    expect(variables.split(' ')).toContain('NEWER')
-    expect(variables.split(' ')).not.toContain('NEW')
-  })
-})
-
-describe('the standby slot', () => {
-  it.each([
-    ['a change', ['set', 'image', 'deployment/order-green', 'order=x']],
-    ['a restart', ['rollout', 'restart', 'deployment/order-green']],
-    ['a scale to zero', ['scale', 'deployment/order-green', '--replicas=0']],
-  ])('accepts %s', async (_, args) => {
-    await ok(kubectl(...args))
+    const path = '.spec.template.spec.containers[0].env[*].name'
+    const variables = (await field('deployment/order-green', path)).split(' ')
+    expect(variables).toContain('NEWER')
+    expect(variables).not.toContain('NEW')
   })
 
-  it('is deployed again whoever changed it', async () => {
-    await ok(deploy('green', '6'))
+  it('sets right what somebody changed', async () => {
+    await ok(kubectl('set', 'image', 'deployment/order-green', 'order=x'))
+    await ok(kubectl('scale', 'deployment/order-green', '--replicas=0'))
+    await ok(deploy({ ...green, release: '6' }))
     expect(await field('deployment/order-green', '.spec.replicas')).toBe('2')
     expect(
       await field('deployment/order-green', '.spec.template.spec.containers[0].image'),
     ).toContain('sha256:666')
   })
 
-  it('may be deleted, and comes back with the next deploy', async () => {
-    await ok(kubectl('delete', 'deployment/order-green'))
-    await ok(deploy('green', '7'))
+  it('brings back what somebody deleted', async () => {
+    await ok(kubectl('delete', 'deployment/order-green', 'poddisruptionbudget/order-green'))
+    await ok(deploy({ ...green, release: '7' }))
     expect(await field('deployment/order-green', '.spec.replicas')).toBe('2')
+    expect(await field('poddisruptionbudget/order-green', '.spec.maxUnavailable')).toBe('1')
+  })
+
+  it('leaves the scale of the Deployment to its autoscaler', async () => {
+    await ok(deploy({ ...green, release: '8', values: { ...everyKind, replicas: 3 } }))
+    await ok(kubectl('scale', 'deployment/order-green', '--replicas=4'))
+    await ok(deploy({ ...green, release: '9', values: { ...everyKind, replicas: 3 } }))
+    expect(await field('deployment/order-green', '.spec.replicas')).toBe('4')
+  })
+
+  it('runs the migrations again, or not at all', async () => {
+    const uid = () => field('job/order-green-migrate', '.metadata.uid')
+    await ok(deploy({ ...green, release: '8' }))
+    const first = await uid()
+    await ok(deploy({ ...green, release: '8' }))
+    expect(await uid()).not.toBe(first)
+    await ok(deploy({ ...green, release: '8', migrate: false }))
+    expect((await kubectl('get', 'job/order-green-migrate')).exitCode).not.toBe(0)
   })
 })
 
-it('the migration Job of unchanged migrations is left alone, that of others replaces it', async () => {
-  const before = await field('job/order-migrate-abcdef0123', '.metadata.uid}{.spec')
-  await ok(deploy('green', '8'))
-  expect(await field('job/order-migrate-abcdef0123', '.metadata.uid}{.spec')).toBe(before)
-  await ok(deploy('green', '8', {}, '3210fedcba'))
-  expect(await ok(kubectl('get', 'jobs', '--output=name'))).toBe(
-    'job.batch/order-migrate-3210fedcba',
-  )
+describe('an upgrade of what both slots share', () => {
+  it('keeps the selectors, which belong to another field manager', async () => {
+    const before = await field('service/order', '.metadata.uid}{.spec.selector')
+    await ok(share('order', { ports: { stable: 8080, preview: 'preview' } }))
+    expect(await field('service/order', '.metadata.uid}{.spec.selector')).toBe(before)
+    expect(await field('service/order', '.spec.ports[0].targetPort')).toBe('8080')
+    await ok(share('order'))
+    expect(await field('service/order', '.metadata.uid}{.spec.selector')).toBe(before)
+    expect(before).toContain('1111111111')
+  })
 })
 
-it('what is live follows the Service', async () => {
-  await makeLive('green', '8')
-  await inForceFor('deployment/order-green')
-  await ok(deploy('blue', '9'))
-  await makeLive('blue', '9')
-  await inForceFor('deployment/order-blue')
-})
+describe('helm uninstall', () => {
+  it('of the standby takes all of it and nothing else', async () => {
+    const before = await readLive()
+    await ok(deploy({ ...green, values: everyKind }))
+    expect(await written('order', 'green')).toHaveLength(4)
+    await ok(tool('helm', ['uninstall', 'order-green', '--wait']))
+    expect(await written('order', 'green')).toEqual([])
+    expect(await readLive()).toEqual(before)
+  })
 
-it('a release with a live slot can be uninstalled', async () => {
-  await ok(tool('helm', ['uninstall', 'order']))
-  expect(await ok(kubectl('get', 'deployments,jobs,services', '--output=name'))).toBe('')
-})
+  it('of the live slot leaves every object as it was, and the release can be made anew', async () => {
+    const before = await readLive()
+    expect(before).toHaveLength(4)
+    const { exitCode } = await tool('helm', ['uninstall', 'order-blue'])
+    expect(exitCode).not.toBe(0)
+    expect(await readLive()).toEqual(before)
 
-it('a namespace with a live slot can be deleted, and takes the policy along', async () => {
-  await ok(deploy('blue', '1'))
-  await makeLive('blue', '1')
-  await inForceFor('deployment/order-blue')
-  await ok(kubectl('delete', 'namespace', namespace, '--timeout=60s'))
-  const policies = ['validatingadmissionpolicies', 'validatingadmissionpolicybindings'].join()
-  await vi.waitFor(
-    async () => expect(await ok(kubectl('get', policies, '-o=name'))).not.toContain(namespace),
-    { timeout: 20_000, interval: 500 },
-  )
+    const status = async () =>
+      JSON.parse(await ok(tool('helm', ['status', 'order-blue', '-o=json'])))
+    expect(await status()).toMatchObject({ info: { status: 'uninstalling' } })
+    const release = ['secrets', '--selector=owner=helm,name=order-blue']
+    await ok(kubectl('delete', ...release))
+    await ok(deploy(blue))
+    expect(await status()).toMatchObject({ info: { status: 'deployed' } })
+    expect(await readLive()).toEqual(before)
+  })
 })
