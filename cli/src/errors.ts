@@ -10,15 +10,12 @@ export interface ErrorDetail {
   /** One line that says what to do about it. */
   hint?: string
   cause?: unknown
-  /** What --json prints instead of the error: a result that is bad news, such as an audit that does not balance. */
-  document?: object
 }
 
 export class ShopctlError extends Error {
   readonly kind: ErrorKind
   readonly code: string
   readonly hint: string | undefined
-  readonly document: object | undefined
 
   constructor(kind: ErrorKind, detail: ErrorDetail) {
     super(detail.message, { cause: detail.cause })
@@ -26,7 +23,6 @@ export class ShopctlError extends Error {
     this.kind = kind
     this.code = detail.code
     this.hint = detail.hint
-    this.document = detail.document
   }
 
   /** Process exit status: 1 failed, 2 refused or bad input, 130 interrupted. */

@@ -1,5 +1,7 @@
 // How an error is told: what, then what to do; a stack only on request.
 import { ShopctlError } from '../errors.ts'
+import { painted, type Streams, standardStreams, widthOf } from './terminal.ts'
+import { bad, folded, marked } from './text.ts'
 
 export interface Told {
   exitCode: number
@@ -9,7 +11,22 @@ export interface Told {
   document: object
 }
 
-export function tell(error: unknown, { verbose }: { verbose: boolean }): Told {
+/** Writes it on stderr, and with --json on stdout too. Returns the exit code. */
+export function report(
+  error: unknown,
+  { json, verbose }: { json: boolean; verbose: boolean },
+  { out, err }: Streams = standardStreams,
+): number {
+  const told = tell(error, { verbose, width: widthOf(err) })
+  if (json) out.write(`${JSON.stringify(told.document)}\n`)
+  err.write(`${painted(told.text, err)}\n`)
+  return told.exitCode
+}
+
+export function tell(
+  error: unknown,
+  { verbose, width }: { verbose: boolean; width: number },
+): Told {
   const expected = error instanceof ShopctlError
   const code = expected ? error.code : 'bug'
   const message = expected
@@ -18,11 +35,18 @@ export function tell(error: unknown, { verbose }: { verbose: boolean }): Told {
   const hint = expected
     ? (error.hint ?? null)
     : 'Run it again with --verbose, and report what it prints to the maintainers.'
-  const stack = verbose && error instanceof Error ? `\n${stackOf(error)}` : ''
+  // What follows the first line is what another program printed, and stays as it is.
+  const [first = '', ...printed] = message.split('\n')
+  const lines = [
+    marked(bad('✗'), first, width),
+    ...printed,
+    ...(hint ? [folded(`  ${hint}`, width)] : []),
+    ...(verbose && error instanceof Error ? [stackOf(error)] : []),
+  ]
   return {
     exitCode: expected ? error.exitCode : 1,
-    text: `✗ ${message}${hint ? `\n  ${hint}` : ''}${stack}`,
-    document: (expected && error.document) || { version: 1, error: { code, message, hint } },
+    text: lines.join('\n'),
+    document: { version: 1, error: { code, message, hint } },
   }
 }
 

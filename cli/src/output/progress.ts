@@ -1,7 +1,8 @@
 // Announces steps on stderr with the time they took: a spinner at a terminal, plain lines in a pipe.
-import chalk from 'chalk'
-import ora from 'ora'
+import ora, { type Ora } from 'ora'
 import type { Progress } from '../release/ports.ts'
+import { hasColors, painted, widthOf } from './terminal.ts'
+import { bad, dim, duration, fitted, folded, good, marked, oneLine, warning } from './text.ts'
 
 export type { Progress }
 
@@ -13,11 +14,20 @@ interface Running {
 
 /** In a pipe a long step would look dead without a sign of life. */
 const signOfLifeMs = 20_000
+/** What the spinner takes before its text, and one more: some terminals break a line that is full. */
+const spinnerWidth = 3
 
-function seconds(ms: number): string {
-  return ms < 60_000
-    ? `${(ms / 1000).toFixed(1)} s`
-    : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
+/** null where a line cannot be written over. */
+function createSpinner(stream: NodeJS.WriteStream): Ora | null {
+  // A terminal without a width, as some recorders have, makes the spinner count lines for ever.
+  if (!stream.isTTY || !stream.columns || process.env.TERM === 'dumb' || process.env.CI) return null
+  const spinner = ora({ stream, discardStdin: false, color: false })
+  // ora colors by what stdout can show.
+  if (hasColors(stream)) {
+    const { frames, ...rest } = spinner.spinner
+    spinner.spinner = { ...rest, frames: frames.map(good) }
+  }
+  return spinner
 }
 
 /** `now` is a clock in milliseconds. */
@@ -27,35 +37,29 @@ export function createProgress(
 ): Progress {
   const running = new Set<Running>()
   // Steps run side by side, and a terminal has one last line: they share one spinner.
-  // A terminal without a width, as some recorders have, makes the spinner count lines for ever.
-  const width = stream.isTTY ? (stream.columns ?? 0) : 0
-  const spinner = width > 0 ? ora({ stream, discardStdin: false }) : null
+  const spinner = createSpinner(stream)
   const line = (text: string): void => {
     spinner?.stop()
-    stream.write(`${text}\n`)
+    stream.write(`${painted(text, stream)}\n`)
     if (spinner && running.size > 0) spinner.start(lastLine())
   }
-  const took = ({ started }: Running): string => seconds(now() - started)
-  const lastLine = (): string => {
-    const parts = [...running].map((step) => `${step.title} ${took(step)} ${step.detail}`.trimEnd())
-    return parts.join(', ').slice(0, width - 3)
-  }
+  const took = ({ started }: Running): string => duration(now() - started)
+  const stateOf = (step: Running): string => `${step.title} ${took(step)} ${step.detail}`.trimEnd()
+  const lastLine = (): string =>
+    fitted(oneLine([...running].map(stateOf).join(', ')), widthOf(stream) - spinnerWidth)
   const signOfLife = (step: Running): NodeJS.Timeout =>
     spinner
       ? setInterval(() => {
           spinner.text = lastLine()
         }, 1_000)
-      : setInterval(
-          () => line(`  … ${step.title} ${took(step)} ${step.detail}`.trimEnd()),
-          signOfLifeMs,
-        )
+      : setInterval(() => line(`  … ${stateOf(step)}`), signOfLifeMs)
   const end = (step: Running, mark: string): void => {
     running.delete(step)
-    line(`${mark} ${step.title} ${chalk.dim(took(step))}`)
+    line(marked(mark, `${step.title} ${dim(took(step))}`, widthOf(stream)))
   }
   return {
-    note: (text) => line(chalk.dim(text)),
-    warn: (text) => line(`${chalk.yellow('!')} ${text}`),
+    note: (text) => line(folded(dim(text), widthOf(stream))),
+    warn: (text) => line(marked(warning('!'), text, widthOf(stream))),
     async step(title, run) {
       const step: Running = { title, detail: '', started: now() }
       running.add(step)
@@ -67,10 +71,10 @@ export function createProgress(
         const result = await run((detail) => {
           step.detail = detail
         })
-        end(step, chalk.green('✓'))
+        end(step, good('✓'))
         return result
       } catch (error) {
-        end(step, chalk.red('✗'))
+        end(step, bad('✗'))
         throw error
       } finally {
         clearInterval(timer)

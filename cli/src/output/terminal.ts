@@ -1,53 +1,37 @@
-// Prints results on stdout: text for people, one JSON document for programs.
-import { createInterface } from 'node:readline/promises'
+// What a stream can show: how many columns, and colors or not.
 import { stripVTControlCharacters } from 'node:util'
 
-export interface Output {
-  print(text: string): void
-  /** Writes `{ version: 1, … }`. */
-  json(document: unknown): void
+/** A terminal, a pipe or a file. */
+export interface Stream {
+  write(text: string): unknown
+  isTTY?: boolean
+  columns?: number
+  hasColors?(): boolean
 }
 
-export function createOutput(stream: NodeJS.WritableStream = process.stdout): Output {
-  return {
-    print: (text) => void stream.write(`${text}\n`),
-    json: (document) => void stream.write(`${JSON.stringify(document)}\n`),
-  }
+export interface Streams {
+  /** For results. */
+  out: Stream
+  /** For progress and errors. */
+  err: Stream
 }
 
-/** Columns as wide as their widest cell, two blanks between them; the first row is the heading. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = []
-  for (const row of rows) {
-    row.forEach((cell, column) => {
-      widths[column] = Math.max(widths[column] ?? 0, widthOf(cell))
-    })
-  }
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell)))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+export const standardStreams: Streams = { out: process.stdout, err: process.stderr }
+
+/** Columns; Infinity when it is no terminal. */
+export function widthOf(stream: Stream): number {
+  // Some recorders are terminals without a width.
+  return stream.isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY
 }
 
-function widthOf(cell: string): number {
-  return stripVTControlCharacters(cell).length
+/** FORCE_COLOR decides before NO_COLOR, as in Node; TERM is looked at by the terminal itself. */
+export function hasColors(stream: Stream, env: NodeJS.ProcessEnv = process.env): boolean {
+  if (env.FORCE_COLOR !== undefined) return !['0', 'false'].includes(env.FORCE_COLOR)
+  if (env.NO_COLOR) return false
+  return stream.isTTY === true && stream.hasColors?.() === true
 }
 
-/** No longer than this; what is cut off shows. */
-export function fitted(text: string, width: number): string {
-  return text.length > width ? `${text.slice(0, width - 1)}…` : text
-}
-
-/** Asks at the terminal; no answer means no. */
-export async function confirm(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim())
-  } finally {
-    terminal.close()
-  }
+/** The text as the stream can show it: without its styles where there are no colors. */
+export function painted(text: string, stream: Stream): string {
+  return hasColors(stream) ? text : stripVTControlCharacters(text)
 }

@@ -1,0 +1,123 @@
+// Words, lines and times for people. Styles are always written; a stream without colors drops them.
+import { stripVTControlCharacters, styleText } from 'node:util'
+import { eastAsianWidth } from 'get-east-asian-width'
+
+type Format = Parameters<typeof styleText>[0]
+
+function styled(format: Format, text: string): string {
+  return styleText(format, text, { validateStream: false })
+}
+
+export function good(text: string): string {
+  return styled('green', text)
+}
+
+export function bad(text: string): string {
+  return styled('red', text)
+}
+
+export function warning(text: string): string {
+  return styled('yellow', text)
+}
+
+export function dim(text: string): string {
+  return styled('dim', text)
+}
+
+/** Combined with the character before, or not shown at all. */
+const withoutWidth = /[\p{Mn}\p{Me}\p{Cf}\p{Cc}]/u
+
+/** Columns that a text takes, styles aside. */
+export function textWidth(text: string): number {
+  let width = 0
+  for (const character of stripVTControlCharacters(text)) {
+    if (!withoutWidth.test(character)) width += eastAsianWidth(character.codePointAt(0) ?? 0)
+  }
+  return width
+}
+
+/** A text from outside in one line: no line breaks, no control characters. */
+export function oneLine(text: string): string {
+  return stripVTControlCharacters(text)
+    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
+    .trim()
+}
+
+const style = /(\p{Cc}\[[\d;]*m)/u
+
+/** No wider than this; what is cut off shows. */
+export function fitted(text: string, width: number): string {
+  if (textWidth(text) <= width) return text
+  let room = Math.max(width - 1, 0)
+  let cut = false
+  const kept: string[] = []
+  for (const [index, part] of text.split(style).entries()) {
+    // Every other part is a style, which must end even if its text does not.
+    if (index % 2 === 1) kept.push(part)
+    else if (!cut)
+      for (const character of part) {
+        room -= textWidth(character)
+        cut = room < 0
+        kept.push(cut ? '…' : character)
+        if (cut) break
+      }
+  }
+  return kept.join('')
+}
+
+/** For prose where nothing says how wide it may be. */
+const proseWidth = 80
+
+/** Prose in lines of a width. Without one, as in a pipe, in lines of 80 columns. */
+export function wrapped(text: string, width: number): string {
+  return folded(text, Number.isFinite(width) ? width : proseWidth)
+}
+
+/**
+ * Breaks lines at blanks; what follows has the indentation of its line. A line that fits stays as it is. What stands
+ * in backticks is to be pasted and is not broken, however long it is.
+ */
+export function folded(text: string, width: number): string {
+  return text
+    .split('\n')
+    .map((line) => (textWidth(line) <= width ? line : foldedLine(line, width)))
+    .join('\n')
+}
+
+function foldedLine(line: string, width: number): string {
+  const indent = /^\s*/.exec(line)?.[0] ?? ''
+  const lines: string[] = []
+  let current = ''
+  for (const word of line.match(/(?:`[^`]*`|\S)+/g) ?? []) {
+    const longer = current === '' ? indent + word : `${current} ${word}`
+    if (current === '' || textWidth(longer) <= width) current = longer
+    else {
+      lines.push(current)
+      current = indent + word
+    }
+  }
+  return [...lines, current].join('\n')
+}
+
+/** Prose behind a mark of one column, such as ✓. */
+export function marked(mark: string, text: string, width: number): string {
+  return `${mark} ${folded(`  ${text}`, width).trimStart()}`
+}
+
+/** `0.4 s`, `2 min 5 s`, `3 h 20 min`. */
+export function duration(ms: number): string {
+  const tenths = Math.round(ms / 100)
+  if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`
+  const seconds = Math.round(ms / 1000)
+  return seconds < 3600
+    ? `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+    : `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`
+}
+
+/** How long ago: `< 1 min`, `90 min`, `40 h`, `3 d`. */
+export function age(ms: number): string {
+  const minutes = Math.max(0, Math.floor(ms / 60_000))
+  if (minutes < 1) return '< 1 min'
+  if (minutes < 120) return `${minutes} min`
+  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} d`
+}
