@@ -14,7 +14,6 @@ import { checkServices, configFile, environmentOf, parseConfig } from './config/
 import type { Config, EnvironmentConfig } from './config/schema.ts'
 import { refused } from './errors.ts'
 import { createProgress } from './output/progress.ts'
-import { createOutput, type Output } from './output/terminal.ts'
 import type { Platform } from './platform/platform.ts'
 import type {
   Broker,
@@ -32,7 +31,6 @@ import type {
 
 export interface GlobalOptions {
   env: string
-  json: boolean
   /** null: all. */
   services: readonly string[] | null
   signal: AbortSignal
@@ -46,11 +44,9 @@ export interface Context {
   chosen: readonly string[] | null
   /** Those asked for, or all. */
   services: readonly string[]
-  json: boolean
   signal: AbortSignal
   /** Who runs this, for locks and records. */
   user: string
-  output: Output
   progress: Progress
   clock: Clock
   source: Source
@@ -107,10 +103,8 @@ export function createContext(options: GlobalOptions): Context {
     environment,
     chosen: options.services,
     services: options.services ?? Object.keys(config.services),
-    json: options.json,
     signal,
     user: currentUser(),
-    output: createOutput(),
     progress,
     clock,
     source: createGitSource(shell, root),
@@ -173,7 +167,6 @@ async function accessOf(environment: EnvironmentConfig, progress: Progress): Pro
 
 export interface PlatformContext {
   platform: Platform
-  output: Output
   progress: Progress
 }
 
@@ -184,7 +177,7 @@ export async function createPlatformContext(
   const { createPlatform } = await import('./platform/platform.ts')
   const cacheDir = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'shopctl')
   const platform = createPlatform({ shell: createShell(), progress, now: Date.now, cacheDir })
-  return { platform, output: createOutput(), progress }
+  return { platform, progress }
 }
 
 function currentUser(): string {

@@ -1,8 +1,9 @@
 // shopctl audit
-import chalk from 'chalk'
 import type { Context } from '../context.ts'
 import { failed, refused } from '../errors.ts'
-import { table } from '../output/terminal.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
+import { bad, good } from '../output/text.ts'
 import { type Audit, audit } from '../release/audit.ts'
 import type { Plane } from '../release/ports.ts'
 import { awaitQuiet } from '../release/quiet.ts'
@@ -13,8 +14,11 @@ export interface AuditInput {
   waitMs: number | null
 }
 
-export async function auditCommand(context: Context, { plane, waitMs }: AuditInput): Promise<void> {
-  const { config, env, environment, programs, progress, scratch, clock, signal, output } = context
+export async function auditCommand(
+  context: Context,
+  { plane, waitMs }: AuditInput,
+): Promise<Result> {
+  const { config, env, environment, programs, progress, scratch, clock, signal } = context
   if (config.audit === undefined) {
     throw refused({
       code: 'no-audit',
@@ -33,15 +37,18 @@ export async function auditCommand(context: Context, { plane, waitMs }: AuditInp
   const intent = { plane, namespace: environment.namespace, quiet, script: config.audit }
   const sum = await audit(ports, await cluster.read(), intent)
   const document = { version: 1, env, ...sum }
-  if (!context.json) output.print(auditText(sum, { env, plane }))
-  else if (sum.balanced) output.json(document)
-  if (sum.balanced) return
-  throw failed({
+  const result = {
+    document,
+    text: () => auditText(sum, { env, plane }),
+    summary: sum.balanced ? 'The books balance.' : 'The books do not balance.',
+  }
+  if (sum.balanced) return result
+  const failure = failed({
     code: 'not-balanced',
     message: `The books do not balance: ${rulesOf(sum)}.`,
     hint: '`shopctl messages list` shows events that got stuck; services tell of an order in their logs.',
-    document,
   })
+  return { ...result, failure }
 }
 
 function rulesOf({ violations }: Audit): string {
@@ -62,7 +69,7 @@ const sumsWidth = 70
 export function auditText(sum: Audit, { env, plane }: { env: string; plane: Plane }): string {
   const { orders, captures, refunds, notifications, stock } = sum
   const { outbox, queued, parked, duplicatesRefused } = sum
-  const verdict = sum.balanced ? chalk.green('balanced') : chalk.red('NOT BALANCED')
+  const verdict = sum.balanced ? good('balanced') : bad('NOT BALANCED')
   const sums = table([
     ...rows('orders', orders),
     ...rows('payments', { captures, refunds }),
@@ -119,5 +126,5 @@ function violationText({ rule, orders, count }: Audit['violations'][number]): st
   for (let from = 0; from < shown.length; from += 2)
     lines.push(`    ${shown.slice(from, from + 2).join('  ')}`)
   if (more > 0) lines.push(`    and ${more} more`)
-  return ['', `${chalk.red('✗')} ${rule}`, ...lines].join('\n')
+  return ['', `${bad('✗')} ${rule}`, ...lines].join('\n')
 }

@@ -1,5 +1,6 @@
 // shopctl build
 import type { Context } from '../context.ts'
+import type { Result } from '../output/result.ts'
 import { type Built, build } from '../release/build.ts'
 import { describeImages } from '../release/images.ts'
 
@@ -11,10 +12,12 @@ export async function buildImages(context: Context): Promise<Built[]> {
 
 const found = { built: 'built', engine: 'built before', registry: 'in the registry' }
 
-export async function buildCommand(context: Context): Promise<void> {
+export async function buildCommand(context: Context): Promise<Result> {
   const built = await buildImages(context)
-  if (context.json) {
-    return context.output.json({
+  for (const { image, from } of built)
+    if (from !== 'built') context.progress.note(`${image.service}: unchanged, ${found[from]}`)
+  return {
+    document: {
       version: 1,
       images: built.map(({ image, from }) => ({
         name: image.service,
@@ -22,10 +25,8 @@ export async function buildCommand(context: Context): Promise<void> {
         inputs: image.inputs,
         from,
       })),
-    })
-  }
-  for (const { image, from } of built) {
-    context.output.print(`${image.repository}:${image.version}`)
-    if (from !== 'built') context.progress.note(`${image.service}: unchanged, ${found[from]}`)
+    },
+    text: () => built.map(({ image }) => `${image.repository}:${image.version}`).join('\n'),
+    summary: `Built ${built.length} images.`,
   }
 }

@@ -1,15 +1,21 @@
 // shopctl cleanup
 import type { Context } from '../context.ts'
 import { refused } from '../errors.ts'
-import { table } from '../output/terminal.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
 import { cleanup } from '../release/cleanup.ts'
 import { withLock } from '../release/lock.ts'
 import { planCleanup } from '../release/plan.ts'
+import { askIfProtected } from './switch.ts'
 
-export async function cleanupCommand(context: Context): Promise<void> {
-  const { chosen, env, output, progress, signal } = context
+export async function cleanupCommand(
+  context: Context,
+  { reason, yes }: { reason: string | null; yes: boolean },
+): Promise<Result> {
+  await askIfProtected(context, 'cleanup', yes)
+  const { chosen, env, progress, signal } = context
   const cluster = await context.cluster()
-  const removed = await withLock(cluster, 'cleanup', signal, async () => {
+  const removed = await withLock(cluster, reason ?? 'cleanup', signal, async () => {
     const state = await cluster.read()
     const plan = planCleanup(state, { services: chosen })
     if (plan.kind === 'refusal') throw refused(plan)
@@ -21,12 +27,12 @@ export async function cleanupCommand(context: Context): Promise<void> {
     color,
     version,
   }))
-  if (context.json) return output.json({ version: 1, env, removed: rows })
-  if (rows.length === 0) return output.print('Nothing to clean up.')
-  output.print(
-    table([
-      ['SERVICE', 'REMOVED', 'VERSION'],
-      ...rows.map(({ name, color, version }) => [name, color, version]),
-    ]),
-  )
+  const nothing = 'Nothing to clean up.'
+  const cells = rows.map(({ name, color, version }) => [name, color, version])
+  return {
+    document: { version: 1, env, removed: rows },
+    text: (width) =>
+      rows.length === 0 ? nothing : table([['SERVICE', 'REMOVED', 'VERSION'], ...cells], width),
+    summary: rows.length === 0 ? nothing : `Removed ${rows.length} slots.`,
+  }
 }

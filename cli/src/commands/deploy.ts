@@ -1,23 +1,28 @@
 // shopctl deploy
 import type { Context } from '../context.ts'
 import { refused } from '../errors.ts'
-import { table } from '../output/terminal.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
+import { duration } from '../output/text.ts'
 import { type Deployed, deploy } from '../release/deploy.ts'
 import { desire } from '../release/desire.ts'
 import { layFoundations } from '../release/foundations.ts'
 import { withLock } from '../release/lock.ts'
 import { planDeploy } from '../release/plan.ts'
 import type { Color } from '../release/state.ts'
+import { askIfProtected } from './switch.ts'
 
 export interface DeployInput {
   color: Color | null
   timeoutMs: number
+  reason: string | null
+  yes: boolean
 }
 
 /** Under the lock, which the caller holds. */
 export async function deploySlots(
   context: Context,
-  { color, timeoutMs }: DeployInput,
+  { color, timeoutMs }: Pick<DeployInput, 'color' | 'timeoutMs'>,
   signal: AbortSignal,
 ): Promise<Deployed[]> {
   const { config, env, environment, services, source, registry, progress } = context
@@ -39,15 +44,19 @@ export async function deploySlots(
   return deploy({ cluster, helm, progress, signal }, state, plan, desired.recipes, { timeoutMs })
 }
 
-export async function deployCommand(context: Context, input: DeployInput): Promise<void> {
-  const { env, output, services, signal } = context
+export async function deployCommand(context: Context, input: DeployInput): Promise<Result> {
+  const { env, services, signal } = context
+  await askIfProtected(context, 'deploy', input.yes)
   const cluster = await context.cluster()
   await cluster.ensureNamespace()
-  const deployed = await withLock(cluster, `deploy of ${services.join(', ')}`, signal, (signal) =>
-    deploySlots(context, input, signal),
+  const deployed = await withLock(
+    cluster,
+    input.reason ?? `deploy of ${services.join(', ')}`,
+    signal,
+    (signal) => deploySlots(context, input, signal),
   )
-  if (context.json) {
-    return output.json({
+  return {
+    document: {
       version: 1,
       env,
       services: deployed.map(({ service, color, version, revision, action }) => ({
@@ -57,9 +66,10 @@ export async function deployCommand(context: Context, input: DeployInput): Promi
         revision,
         action,
       })),
-    })
+    },
+    text: (width) => deployTable(deployed, width),
+    summary: `Deployed ${deployed.length} services.`,
   }
-  output.print(deployTable(deployed))
 }
 
 const outcomes: Record<Deployed['action'], string> = {
@@ -68,16 +78,19 @@ const outcomes: Record<Deployed['action'], string> = {
   upgrade: 'ready',
 }
 
-export function deployTable(deployed: readonly Deployed[]): string {
-  return table([
-    ['SERVICE', 'SLOT', 'VERSION', 'REVISION', 'STANDBY', 'TOOK'],
-    ...deployed.map(({ service, color, version, revision, action, tookMs }) => [
-      service,
-      color,
-      version,
-      revision,
-      outcomes[action],
-      action === 'upgrade' ? `${(tookMs / 1000).toFixed(1)} s` : '-',
-    ]),
-  ])
+export function deployTable(deployed: readonly Deployed[], width?: number): string {
+  return table(
+    [
+      ['SERVICE', 'SLOT', 'VERSION', 'REVISION', 'STANDBY', 'TOOK'],
+      ...deployed.map(({ service, color, version, revision, action, tookMs }) => [
+        service,
+        color,
+        version,
+        revision,
+        outcomes[action],
+        action === 'upgrade' ? duration(tookMs) : '-',
+      ]),
+    ],
+    width,
+  )
 }

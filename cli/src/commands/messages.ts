@@ -1,7 +1,9 @@
 // shopctl messages list | show | replay | discard
 import type { Context } from '../context.ts'
 import { failed } from '../errors.ts'
-import { fitted, table } from '../output/terminal.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
+import { age, fitted, oneLine } from '../output/text.ts'
 import {
   carryOutWish,
   findMessages,
@@ -11,17 +13,21 @@ import {
   type StuckMessage,
   type Wish,
 } from '../release/messages.ts'
+import { askIfProtected } from './switch.ts'
 
-export async function listCommand(context: Context): Promise<void> {
-  const { chosen, clock, env, json, output, progress, signal } = context
+export async function messagesListCommand(context: Context): Promise<Result> {
+  const { chosen, clock, env, progress, signal } = context
   const cluster = await context.cluster()
   const found = await listMessages({ cluster, signal }, await cluster.read(), chosen)
   const messages = found.map(({ message }) => message)
   for (const service of full(messages))
     progress.warn(`${service} has more; these are its ${listLimit} oldest`)
-  if (json) return output.json({ version: 1, env, messages })
-  if (messages.length === 0) return output.print('No message is stuck.')
-  output.print(listText(messages, clock.now(), process.stdout.columns || 80))
+  const none = 'No message is stuck.'
+  return {
+    document: { version: 1, env, messages },
+    text: (width) => (messages.length === 0 ? none : listText(messages, clock.now(), width)),
+    summary: messages.length === 0 ? none : `${messages.length} messages are stuck.`,
+  }
 }
 
 /** The services of which not all messages came. */
@@ -45,34 +51,26 @@ export function listText(messages: readonly StuckMessage[], now: Date, width: nu
     ...rows,
   ]).split('\n')
   const whys = messages.map(({ type, reason }) =>
-    fitted(`  ${type ?? 'no event'}: ${oneLine(reason)}`, width),
+    fitted(`  ${type ?? 'no event'}: ${oneLine(reason ?? '')}`, width),
   )
   return [heading, ...lines.flatMap((line, index) => [line, whys[index] ?? ''])].join('\n')
 }
 
-function oneLine(reason: string | null): string {
-  return (reason ?? '').replaceAll(/\s+/g, ' ').trim()
-}
-
-function age(ms: number): string {
-  const minutes = Math.max(0, Math.floor(ms / 60_000))
-  if (minutes < 1) return '< 1 min'
-  if (minutes < 120) return `${minutes} min`
-  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} d`
-}
-
-export async function showCommand(
+export async function messagesShowCommand(
   context: Context,
   { id, reveal }: { id: string; reveal: boolean },
-): Promise<void> {
-  const { chosen, env, json, output, signal } = context
+): Promise<Result> {
+  const { chosen, env, signal } = context
   const cluster = await context.cluster()
   const found = await findMessages({ cluster, signal }, await cluster.read(), chosen, id)
   const messages = found.map(({ message }) =>
     reveal ? message : { ...message, event: masked(message.event) },
   )
-  if (json) return output.json({ version: 1, env, messages })
-  output.print(messages.map(showText).join('\n\n'))
+  return {
+    document: { version: 1, env, messages },
+    text: () => messages.map(showText).join('\n\n'),
+    summary: `${messages.length} messages of ${id}.`,
+  }
 }
 
 function showText({ event, ...message }: StuckMessage & { event?: unknown }): string {
@@ -83,30 +81,49 @@ function showText({ event, ...message }: StuckMessage & { event?: unknown }): st
     ['type', type ?? 'no event'],
     ['state', `${state} after ${attempts} attempts`],
     ['failed', `first ${firstFailedAt}, last ${lastFailedAt}`],
-    ['reason', oneLine(reason)],
+    ['reason', oneLine(reason ?? '')],
   ])
   return `${fields}\n\n${typeof event === 'string' ? event : JSON.stringify(event, null, 2)}`
 }
 
-export async function wishCommand(
+export interface ChoiceInput {
+  /** null: all. */
+  ids: readonly string[] | null
+  reason: string | null
+  yes: boolean
+}
+
+export function messagesReplayCommand(context: Context, input: ChoiceInput): Promise<Result> {
+  return wishCommand(context, 'replay', input)
+}
+
+export function messagesDiscardCommand(context: Context, input: ChoiceInput): Promise<Result> {
+  return wishCommand(context, 'discard', input)
+}
+
+async function wishCommand(
   context: Context,
-  { wish, ids }: { wish: Wish; ids: readonly string[] | null },
-): Promise<void> {
-  const { chosen, env, json, output, signal } = context
+  wish: Wish,
+  { ids, yes }: ChoiceInput,
+): Promise<Result> {
+  await askIfProtected(context, `messages ${wish}`, yes)
+  const { chosen, env, signal } = context
   const cluster = await context.cluster()
   const results = await carryOutWish({ cluster, signal }, await cluster.read(), chosen, wish, ids)
-  const document = { version: 1, env, messages: results }
   const bad = results.filter(({ result }) => result === 'failed')
-  if (!json && results.length === 0) output.print('No message is parked.')
-  else if (!json) {
-    const rows = results.map(({ id, service, result }) => [id, service, result])
-    output.print(table([['ID', 'SERVICE', 'RESULT'], ...rows]))
-  } else if (bad.length === 0) output.json(document)
-  if (bad.length === 0) return
-  throw failed({
+  const rows = results.map(({ id, service, result }) => [id, service, result])
+  const none = 'No message is parked.'
+  const shown = {
+    document: { version: 1, env, messages: results },
+    text: (width: number) =>
+      rows.length === 0 ? none : table([['ID', 'SERVICE', 'RESULT'], ...rows], width),
+    summary: rows.length === 0 ? none : `${wish} of ${rows.length} messages.`,
+  }
+  if (bad.length === 0) return shown
+  const failure = failed({
     code: `${wish}-failed`,
     message: bad.map(({ id, service, reason }) => `${id} at ${service}: ${reason}`).join('\n'),
     hint: '`shopctl messages list` shows what is still stuck.',
-    document,
   })
+  return { ...shown, failure }
 }

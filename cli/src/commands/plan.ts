@@ -1,7 +1,8 @@
 // shopctl plan: what deploy would do, and what a switch after it would change
 import type { Context } from '../context.ts'
 import { refused } from '../errors.ts'
-import { table } from '../output/terminal.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
 import { desire } from '../release/desire.ts'
 import { type DeployStep, planDeploy } from '../release/plan.ts'
 import { type Color, liveSlot } from '../release/state.ts'
@@ -15,8 +16,8 @@ const actions: Record<DeployStep['action'], string> = {
 export async function planCommand(
   context: Context,
   { color }: { color: Color | null },
-): Promise<void> {
-  const { config, env, services, source, registry, output } = context
+): Promise<Result> {
+  const { config, env, services, source, registry } = context
   const [cluster, address] = await Promise.all([context.cluster(), context.registryAddress()])
   const [desired, state, unfinished] = await Promise.all([
     desire({ source, registry }, config, { env, registry: address, services }),
@@ -30,7 +31,6 @@ export async function planCommand(
     const live = now ? liveSlot(now) : null
     return { name: service, action, color, wanted, replaces, live }
   })
-  if (context.json) return output.json({ version: 1, env, services: rows })
   const cells = rows.map(({ name, action, color, wanted, live }) => [
     name,
     actions[action],
@@ -38,5 +38,9 @@ export async function planCommand(
     wanted.version,
     live ? `${live.color} ${live.version}` : '-',
   ])
-  output.print(table([['SERVICE', 'ACTION', 'SLOT', 'VERSION', 'LIVE NOW'], ...cells]))
+  return {
+    document: { version: 1, env, services: rows },
+    text: (width) => table([['SERVICE', 'ACTION', 'SLOT', 'VERSION', 'LIVE NOW'], ...cells], width),
+    summary: `${rows.length} services planned.`,
+  }
 }

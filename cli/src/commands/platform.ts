@@ -1,45 +1,91 @@
 // `shopctl platform`: the cluster on this machine.
-import { type Command, InvalidArgumentError } from 'commander'
-import type { Progress } from '../output/progress.ts'
+import type { PlatformContext } from '../context.ts'
+import type { Result } from '../output/result.ts'
+import { folded } from '../output/text.ts'
 import type { DownReport } from '../platform/down.ts'
 import type { Footprint } from '../platform/leftovers.ts'
-import type { Platform, PlatformStatus } from '../platform/platform.ts'
+import type { PlatformStatus } from '../platform/platform.ts'
 
-export interface PlatformContext {
-  platform: Platform
-  output: {
-    /** Writes lines for people. */
-    print(text: string): void
-    /** Writes one document. */
-    json(document: unknown): void
+export async function platformUpCommand({ platform }: PlatformContext): Promise<Result> {
+  const status = await platform.up()
+  const shell = 'For a shell with kubectl, helm and docker: `eval "$(npx shopctl platform env)"`'
+  return {
+    document: status,
+    text: (width) => folded(`${describeStatus(status)}\n\n${shell}`, width),
+    summary: sentenceOf(status),
   }
-  progress: Progress
 }
 
-interface Flags {
-  json?: true
+export async function platformStatusCommand({ platform }: PlatformContext): Promise<Result> {
+  const status = await platform.status()
+  return {
+    document: status,
+    text: (width) => folded(describeStatus(status), width),
+    summary: sentenceOf(status),
+  }
 }
 
-function wholeNumber(value: string): number {
-  if (!/^\d+$/.test(value)) throw new InvalidArgumentError('Expected a whole number.')
-  return Number(value)
+export async function platformEnvCommand({ platform }: PlatformContext): Promise<Result> {
+  const env = await platform.env()
+  return {
+    document: { version: 1, env },
+    // For a shell, which takes the lines as they are.
+    text: () => exportLines(env),
+    summary: `The platform's variables: ${Object.keys(env).join(', ')}.`,
+  }
+}
+
+export interface PlatformLogsInput {
+  /** null: all. */
+  component: string | null
+  follow: boolean
+  /** Lines of each. */
+  tail: number
+}
+
+/** Prints as it reads, and has no result. */
+export async function platformLogsCommand(
+  { platform }: PlatformContext,
+  { component, follow, tail }: PlatformLogsInput,
+): Promise<null> {
+  await platform.logs(component ?? undefined, { follow, tail })
+  return null
+}
+
+export async function platformDownCommand(
+  { platform }: PlatformContext,
+  input: { purge: boolean },
+): Promise<Result> {
+  const report = await platform.down(input)
+  return {
+    document: report,
+    text: (width) => folded(describeDown(report), width),
+    summary: stopped,
+  }
+}
+
+const stopped = 'The platform is stopped.'
+
+function sentenceOf({ running, components }: PlatformStatus): string {
+  if (running) return 'The platform is running.'
+  return components.some((each) => each.running) ? 'The platform runs in part.' : stopped
 }
 
 /** What `status` shows to people. */
 export function describeStatus(status: PlatformStatus): string {
-  const lines = status.components.map(
-    ({ name, pid }) => `  ${name.padEnd(24)} ${pid === null ? 'stopped' : `running, pid ${pid}`}`,
-  )
-  if (!status.running) {
-    const some = status.components.some(({ running }) => running)
-    return [some ? 'The platform runs in part.' : 'The platform is stopped.', ...lines].join('\n')
-  }
+  const { running, kubeconfig, registry, edgeUrl, previewUrl, components } = status
+  const addresses = [
+    `  kubeconfig ${kubeconfig}`,
+    `  registry   ${registry}`,
+    `  edge       ${edgeUrl}`,
+    `  preview    ${previewUrl}`,
+  ]
   return [
-    'The platform is running.',
-    `  kubeconfig ${status.kubeconfig}`,
-    `  registry   ${status.registry}`,
-    `  shop       ${status.edgeUrl} once released, its standby at ${status.previewUrl}`,
-    ...lines,
+    sentenceOf(status),
+    ...(running ? addresses : []),
+    ...components.map(
+      ({ name, pid }) => `  ${name.padEnd(24)} ${pid === null ? 'stopped' : `running, pid ${pid}`}`,
+    ),
   ].join('\n')
 }
 
@@ -64,7 +110,7 @@ export function describeDown({ before, after, kept }: DownReport): string {
     return `  ${label.padEnd(26)} ${String(count(before[name])).padStart(6)} ${String(count(after[name])).padStart(6)}`
   })
   return [
-    'The platform is stopped.',
+    stopped,
     `  ${''.padEnd(26)} before  after`,
     ...rows,
     'Kept:',
@@ -82,58 +128,4 @@ export function exportLines(variables: Readonly<Record<string, string>>): string
   return Object.entries(variables)
     .map(([name, value]) => `export ${name}=${quote(value)}`)
     .join('\n')
-}
-
-/** Adds the verb `platform` and its own verbs. `makeContext` is called by the one that runs. */
-export function registerPlatform(program: Command, makeContext: () => PlatformContext): void {
-  const group = program
-    .command('platform')
-    .description('the Kubernetes cluster on this machine: up, status, env, logs, down')
-  const verb = (name: string, description: string): Command =>
-    group
-      .command(name)
-      .description(description)
-      .option('--json', 'one JSON document on stdout')
-      // Every command takes it; here it changes nothing.
-      .option('--env <name>', 'any: the platform is one for all environments')
-
-  verb('up', 'build what is missing, start what does not run').action(async ({ json }: Flags) => {
-    const { platform, output } = makeContext()
-    const status = await platform.up()
-    if (json) return output.json(status)
-    output.print(describeStatus(status))
-    output.print('\nFor a shell with kubectl, helm and docker: eval "$(npx shopctl platform env)"')
-  })
-  verb('status', 'what runs, and where').action(async ({ json }: Flags) => {
-    const { platform, output } = makeContext()
-    const status = await platform.status()
-    if (json) output.json(status)
-    else output.print(describeStatus(status))
-  })
-  verb('env', 'variables for a shell: eval "$(shopctl platform env)"').action(
-    async ({ json }: Flags) => {
-      const { platform, output } = makeContext()
-      const variables = await platform.env()
-      if (json) output.json({ version: 1, env: variables })
-      else output.print(exportLines(variables))
-    },
-  )
-  group
-    .command('logs')
-    .description('the last lines of the logs of a component, or of all')
-    .argument('[component]', 'one of those that status names')
-    .option('--follow', 'go on with what is added')
-    .option('--tail <lines>', 'how many lines of each', wholeNumber, 50)
-    .action(async (component: string | undefined, flags: { follow?: true; tail: number }) => {
-      const { platform } = makeContext()
-      await platform.logs(component, { follow: flags.follow === true, tail: flags.tail })
-    })
-  verb('down', 'stop it and leave nothing behind but its data')
-    .option('--purge', 'remove its data and everything that was built, too')
-    .action(async ({ json, purge }: Flags & { purge?: true }) => {
-      const { platform, output } = makeContext()
-      const report = await platform.down({ purge: purge === true })
-      if (json) output.json(report)
-      else output.print(describeDown(report))
-    })
 }

@@ -1,5 +1,6 @@
 // shopctl push
 import type { Context } from '../context.ts'
+import type { Result } from '../output/result.ts'
 import { describeImages } from '../release/images.ts'
 import { type Pushed, push } from '../release/push.ts'
 
@@ -9,10 +10,10 @@ export async function pushImages(context: Context): Promise<Pushed[]> {
   return push({ builder: await context.builder(), registry, progress }, images)
 }
 
-export async function pushCommand(context: Context): Promise<void> {
+export async function pushCommand(context: Context): Promise<Result> {
   const pushed = await pushImages(context)
-  if (context.json) {
-    return context.output.json({
+  return {
+    document: {
       version: 1,
       images: pushed.map(({ image, digest, sent }) => ({
         name: image.service,
@@ -21,7 +22,8 @@ export async function pushCommand(context: Context): Promise<void> {
         tag: image.version,
         sent,
       })),
-    })
+    },
+    text: () => pushed.map(({ image, digest }) => `${image.repository}@${digest}`).join('\n'),
+    summary: `Pushed ${pushed.length} images.`,
   }
-  for (const { image, digest } of pushed) context.output.print(`${image.repository}@${digest}`)
 }

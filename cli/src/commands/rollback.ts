@@ -1,17 +1,18 @@
 // shopctl rollback
 import type { Context } from '../context.ts'
+import type { Result } from '../output/result.ts'
 import { withLock } from '../release/lock.ts'
 import { planRollback } from '../release/plan-rollback.ts'
 import type { Broker } from '../release/ports.ts'
 import { checkBroker } from '../release/topology.ts'
-import { askIfProtected, carryOutMove, type MoveInput, printMove } from './switch.ts'
+import { askIfProtected, carryOutMove, type MoveInput, moveResult } from './switch.ts'
 
 export interface RollbackInput extends MoveInput {
   /** Release id, null for the one before the last switch. */
   to: string | null
 }
 
-export async function rollbackCommand(context: Context, input: RollbackInput): Promise<void> {
+export async function rollbackCommand(context: Context, input: RollbackInput): Promise<Result> {
   await askIfProtected(context, 'rollback', input.yes)
   const intent = { services: context.chosen, to: input.to }
   const reason = input.reason ?? 'rollback'
@@ -21,9 +22,9 @@ export async function rollbackCommand(context: Context, input: RollbackInput): P
   const moved = await withLock(await context.cluster(), reason, context.signal, (signal) =>
     carryOutMove(context, (state) => planRollback(state, intent), input, signal),
   )
-  printMove(context, moved)
   const warning = await looked.catch(() => null)
   if (warning) context.progress.warn(warning)
+  return moveResult(moved)
 }
 
 async function warnOfBroker(broker: Broker): Promise<string | null> {

@@ -1,6 +1,8 @@
 // shopctl smoke
 import type { Context } from '../context.ts'
-import { table } from '../output/terminal.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
+import { duration } from '../output/text.ts'
 import { withLock } from '../release/lock.ts'
 import { type Smoked, smoke } from '../release/smoke.ts'
 
@@ -19,14 +21,14 @@ export async function smokeSlots(context: Context, signal: AbortSignal): Promise
   })
 }
 
-export async function smokeCommand(context: Context): Promise<void> {
-  const { env, output, services, signal } = context
+export async function smokeCommand(context: Context): Promise<Result> {
+  const { env, services, signal } = context
   const reason = `smoke test of ${services.join(', ')}`
   const smoked = await withLock(await context.cluster(), reason, signal, (signal) =>
     smokeSlots(context, signal),
   )
-  if (context.json) {
-    return output.json({
+  return {
+    document: {
       version: 1,
       env,
       services: smoked.services.map(({ name, color, version, revision }) => ({
@@ -36,18 +38,17 @@ export async function smokeCommand(context: Context): Promise<void> {
         revision,
       })),
       combination: smoked.combination,
-    })
+    },
+    text: (width) =>
+      table(
+        [
+          ['SERVICE', 'SLOT', 'VERSION', 'SMOKE', 'TOOK'],
+          ...smoked.services.map(({ name, color, version, tookMs }) => [
+            ...[name, color, version, 'passed', duration(tookMs)],
+          ]),
+        ],
+        width,
+      ),
+    summary: `The smoke tests of ${smoked.services.map(({ name }) => name).join(', ')} passed.`,
   }
-  output.print(
-    table([
-      ['SERVICE', 'SLOT', 'VERSION', 'SMOKE', 'TOOK'],
-      ...smoked.services.map(({ name, color, version, tookMs }) => [
-        name,
-        color,
-        version,
-        'passed',
-        `${(tookMs / 1000).toFixed(1)} s`,
-      ]),
-    ]),
-  )
 }

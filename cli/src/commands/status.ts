@@ -1,24 +1,31 @@
 // shopctl status
-import chalk from 'chalk'
 import type { Context } from '../context.ts'
-import { table } from '../output/terminal.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
+import { good } from '../output/text.ts'
 import { colors } from '../release/state.ts'
 import { readStatus, type ServiceStatus, type SlotStatus, type Status } from '../release/status.ts'
 
-export async function statusCommand(context: Context): Promise<void> {
+export async function statusCommand(context: Context): Promise<Result> {
   const status = await readStatus(await context.cluster(), context.env, context.chosen)
-  if (context.json) context.output.json({ version: 1, ...status })
-  else context.output.print(statusText(status))
+  return {
+    document: { version: 1, ...status },
+    text: (width) => statusText(status, width),
+    summary: `${context.env} serves ${status.release ?? 'no release yet'}.`,
+  }
 }
 
-export function statusText({ env, release, operation, lock, services }: Status): string {
+export function statusText(
+  { env, release, operation, lock, services }: Status,
+  width: number,
+): string {
   const lines = [`${env}  ${release ?? 'no release yet'}`]
   if (operation)
     lines.push(`${operation.verb} ${operation.id} ${operation.step}: ${operation.next}`)
   if (lock) lines.push(`locked by ${lock.holder} since ${lock.since}: ${lock.reason}`)
   const rows = Object.entries(services).flatMap(([name, service]) => slotRows(name, service))
   const heading = ['SERVICE', 'SLOT', 'VERSION', 'REVISION', 'READY', 'SMOKE', 'CONSUME']
-  return [...lines, '', table([heading, ...rows])].join('\n')
+  return [...lines, '', table([heading, ...rows], width)].join('\n')
 }
 
 function slotRows(name: string, { active, epoch, slots }: ServiceStatus): string[][] {
@@ -33,7 +40,7 @@ function slotRows(name: string, { active, epoch, slots }: ServiceStatus): string
 /** `live` null: another slot serves. */
 function slotRow(color: string, slot: SlotStatus, live: { epoch: number | null } | null): string[] {
   return [
-    live ? chalk.green(`● ${color}`) : `  ${color}`,
+    live ? good(`● ${color}`) : `  ${color}`,
     slot.version,
     slot.revision,
     `${slot.ready}/${slot.replicas}`,

@@ -1,7 +1,9 @@
 // shopctl switch
 import type { Context } from '../context.ts'
 import { refused } from '../errors.ts'
-import { confirm, table } from '../output/terminal.ts'
+import { confirm } from '../output/confirm.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
 import { withLock } from '../release/lock.ts'
 import { type Moved, move, type Proof } from '../release/move.ts'
 import { type MovePlan, planSwitch, type Refusal } from '../release/plan.ts'
@@ -41,7 +43,7 @@ export async function carryOutMove(
 export async function askIfProtected(context: Context, verb: string, yes: boolean): Promise<void> {
   const { environment, env, services } = context
   if (!environment.protected || yes) return
-  if (process.stdin.isTTY && (await confirm(`${verb} ${services.join(', ')} in ${env}?`))) return
+  if (await confirm(`${verb} ${services.join(', ')} in ${env}?`, context.signal)) return
   throw refused({
     code: 'not-confirmed',
     message: `${env} is protected, and the ${verb} was not confirmed.`,
@@ -71,13 +73,13 @@ export function switchSlots(
   )
 }
 
-export async function switchCommand(context: Context, input: SwitchInput): Promise<void> {
+export async function switchCommand(context: Context, input: SwitchInput): Promise<Result> {
   await askIfProtected(context, 'switch', input.yes)
   const reason = input.reason ?? `switch of ${context.services.join(', ')}`
   const moved = await withLock(await context.cluster(), reason, context.signal, (signal) =>
     switchSlots(context, input, signal),
   )
-  printMove(context, moved)
+  return moveResult(moved)
 }
 
 export function moveDocument({
@@ -100,11 +102,7 @@ export function moveDocument({
   }
 }
 
-export function printMove({ json, output }: Context, moved: Moved): void {
-  if (json) {
-    output.json(moveDocument(moved))
-    return
-  }
+export function moveResult(moved: Moved): Result {
   const rows = moved.services.map(({ name, from, to, endpointsMs, consumersMs }) => [
     name,
     from ? `${from.color} ${from.version}` : '-',
@@ -112,6 +110,15 @@ export function printMove({ json, output }: Context, moved: Moved): void {
     `${endpointsMs} ms`,
     `${consumersMs} ms`,
   ])
-  output.print(moved.release)
-  if (rows.length > 0) output.print(table([['SERVICE', 'FROM', 'TO', 'HTTP', 'EVENTS'], ...rows]))
+  return {
+    document: moveDocument(moved),
+    text: (width) =>
+      [
+        moved.release,
+        ...(rows.length > 0
+          ? [table([['SERVICE', 'FROM', 'TO', 'HTTP', 'EVENTS'], ...rows], width)]
+          : []),
+      ].join('\n'),
+    summary: `${moved.release} serves.`,
+  }
 }
