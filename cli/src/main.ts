@@ -1,13 +1,8 @@
 // argv, signals, exit code; the only catch.
-import { type Command, CommanderError } from 'commander'
-import manifest from '../package.json' with { type: 'json' }
-import { refused } from './errors.ts'
-import { tell } from './output/errors.ts'
-import { addPlatform, createProgram } from './program.ts'
+import { runProgram } from './program/program.ts'
 
 const argv = process.argv.slice(2)
 const controller = new AbortController()
-const program = createProgram(controller.signal, manifest.version)
 
 /** One Ctrl-C may arrive twice, from the terminal and from the launcher; a later one means: at once. */
 const sameMs = 1_000
@@ -31,37 +26,13 @@ process.stderr.on('error', () => {})
 
 async function run(): Promise<number> {
   try {
-    await addPlatform(program, argv)
-    await program.parseAsync(argv, { from: 'user' })
-    return 0
+    return await runProgram(argv, controller.signal)
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return 0
-    const told = tell(error instanceof CommanderError ? badUsage(error) : error, {
-      verbose: argv.includes('--verbose'),
-    })
-    if (argv.includes('--json')) process.stdout.write(`${JSON.stringify(told.document)}\n`)
-    process.stderr.write(`${told.text}\n`)
-    return told.exitCode
+    const { report } = await import('./output/errors.ts')
+    return report(error, { json: argv.includes('--json'), verbose: argv.includes('--verbose') })
   }
 }
 
-/** Commander's message, and the names that would have been right. */
-function badUsage(error: CommanderError): Error {
-  let command: Command = program
-  for (const word of argv)
-    command = command.commands.find((each) => each.name() === word) ?? command
-  const known =
-    command.commands.length > 0
-      ? `Commands: ${command.commands.map((each) => each.name()).join(', ')}.`
-      : `Options: ${command.options.map(({ long }) => long).join(', ')}.`
-  // Without a command, commander answers with the whole help.
-  const text = error.code === 'commander.help' ? 'No command was given.' : error.message
-  const [message = '', suggestion] = text.replace(/^error: /, '').split('\n')
-  const hint = suggestion ? `${suggestion.replace(/^\((.*)\)$/, '$1')} ${known}` : known
-  return refused({ code: 'bad-usage', message, hint })
-}
-
-const outcome = await run()
-exitCode = outcome
+exitCode = await run()
 // Open connections must not hold a finished command back.
-process.stdout.write('', () => process.exit(outcome))
+process.stdout.write('', () => process.exit(exitCode ?? 0))

@@ -1,0 +1,73 @@
+// The commander tree: flags become typed input, and only the command that runs is loaded.
+import { Command, CommanderError } from 'commander'
+import manifest from '../../package.json' with { type: 'json' }
+import { refused } from '../errors.ts'
+import { hasColors, widthOf } from '../output/terminal.ts'
+import { helpFormat } from './help.ts'
+import { addInspection } from './inspect.ts'
+import { addMessages } from './messages.ts'
+import { addPlatform } from './platform.ts'
+import { addRelease } from './release.ts'
+import { createRunner, type Runner } from './runner.ts'
+
+/** Runs the command that the words name; resolves to its exit code. */
+export async function runProgram(argv: readonly string[], signal: AbortSignal): Promise<number> {
+  let exitCode = 0
+  const program = createProgram(
+    createRunner(signal, (code) => {
+      exitCode = code
+    }),
+  )
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    // --help and --version end with an exception too.
+    if (error.exitCode !== 0) throw badUsage(program, argv, error)
+  }
+  return exitCode
+}
+
+function createProgram(runner: Runner): Command {
+  const program = new Command('shopctl')
+    .description('Releases event-driven services blue-green: HTTP and consumers switch together.')
+    .version(manifest.version)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeErr: () => {},
+      getOutHasColors: () => hasColors(process.stdout),
+      getOutHelpWidth: () => (process.stdout.isTTY ? widthOf(process.stdout) : 80),
+    })
+    .configureHelp(helpFormat)
+  program.commandsGroup('Release:')
+  addRelease(program, runner)
+  program.commandsGroup('Inspect:')
+  addInspection(program, runner)
+  program.commandsGroup('Other:')
+  addMessages(program, runner)
+  addPlatform(program, runner)
+  return program.helpCommand('help [command]', 'say how a command is used')
+}
+
+/** Commander's message, and the names that would have been right. */
+function badUsage(program: Command, argv: readonly string[], error: CommanderError): Error {
+  const command = commandOf(program, argv)
+  const names = command.commands.map((each) => each.name()).join(', ')
+  const flags = command.options.map(({ long }) => long).join(', ')
+  const known = [
+    ...(names ? [`Commands: ${names}.`] : []),
+    ...(command.parent && flags ? [`Options: ${flags}.`] : []),
+  ]
+  // Without a command, commander answers with the whole help.
+  const text = error.code === 'commander.help' ? 'No command was given.' : error.message
+  const [message = '', suggestion] = text.replace(/^error: /, '').split('\n')
+  const hint = [suggestion?.replace(/^\((.*)\)$/, '$1'), ...known].filter(Boolean).join(' ')
+  return refused({ code: 'bad-usage', message, hint })
+}
+
+/** The command that the first words name, as far as they do. */
+function commandOf(command: Command, [word, ...rest]: readonly string[]): Command {
+  const named = command.commands.find((each) => each.name() === word)
+  return named ? commandOf(named, rest) : command
+}

@@ -1,0 +1,99 @@
+// The verbs that bring something new into service, and back.
+import type { Command } from 'commander'
+import {
+  addChange,
+  addServicesVerb,
+  type ChangeFlags,
+  type ColorFlag,
+  changeOf,
+  colorOption,
+  deployTimeout,
+  switchTimeout,
+} from './options.ts'
+import type { Runner } from './runner.ts'
+
+interface SwitchFlags extends ChangeFlags, ColorFlag {
+  skipSmoke?: true
+  /** Seconds. */
+  timeout: number
+}
+
+export function addRelease(program: Command, { inEnvironment }: Runner): void {
+  addServicesVerb(program, 'build', 'build the images whose inputs changed').action(
+    async (_, command) => {
+      const { buildCommand } = await import('../commands/build.ts')
+      await inEnvironment(command, buildCommand)
+    },
+  )
+  addServicesVerb(program, 'push', 'bring the images into the registry').action(
+    async (_, command) => {
+      const { pushCommand } = await import('../commands/push.ts')
+      await inEnvironment(command, pushCommand)
+    },
+  )
+  addChange(program, 'deploy', 'write the standby slots and wait until they are ready')
+    .addOption(colorOption('the slot to write'))
+    .addOption(deployTimeout('--timeout'))
+    .action(async (flags: ChangeFlags & ColorFlag & { timeout: number }, command) => {
+      const { deployCommand } = await import('../commands/deploy.ts')
+      const timeoutMs = flags.timeout * 1000
+      const input = { ...changeOf(flags), color: flags.color ?? null, timeoutMs }
+      await inEnvironment(command, (context) => deployCommand(context, input))
+    })
+  addServicesVerb(program, 'smoke', 'test the deployed slots through the preview Service').action(
+    async (_, command) => {
+      const { smokeCommand } = await import('../commands/smoke.ts')
+      await inEnvironment(command, smokeCommand)
+    },
+  )
+  addMoves(program, inEnvironment)
+  addChange(program, 'cleanup', 'remove the slots that do not serve').action(
+    async (flags: ChangeFlags, command) => {
+      const { cleanupCommand } = await import('../commands/cleanup.ts')
+      await inEnvironment(command, (context) => cleanupCommand(context, changeOf(flags)))
+    },
+  )
+}
+
+function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): void {
+  addChange(program, 'switch', 'make the deployed slots live, all at once')
+    .addOption(colorOption('the slot to make live'))
+    .option('--skip-smoke', 'switch without a smoke test; needs --reason')
+    .addOption(switchTimeout())
+    .action(async (flags: SwitchFlags, command) => {
+      const input = switchOf(flags, command)
+      const { switchCommand } = await import('../commands/switch.ts')
+      await inEnvironment(command, (context) => switchCommand(context, input))
+    })
+  addChange(program, 'rollback', 'make the slots live again that served before the last switch')
+    .option('--to <release>', 'go back to what served after this release, while its slots stand')
+    .addOption(switchTimeout())
+    .action(async (flags: ChangeFlags & { to?: string; timeout: number }, command) => {
+      const { rollbackCommand } = await import('../commands/rollback.ts')
+      const timeoutMs = flags.timeout * 1000
+      const input = { ...changeOf(flags), to: flags.to ?? null, timeoutMs }
+      await inEnvironment(command, (context) => rollbackCommand(context, input))
+    })
+  addChange(program, 'release', 'build, push, deploy, smoke and switch')
+    .addOption(colorOption('the slot to write and to make live'))
+    .option('--skip-smoke', 'switch without a smoke test; needs --reason')
+    .addOption(deployTimeout('--deploy-timeout'))
+    .addOption(switchTimeout())
+    .action(async (flags: SwitchFlags & { deployTimeout: number }, command) => {
+      const deployTimeoutMs = flags.deployTimeout * 1000
+      const input = { ...switchOf(flags, command), deployTimeoutMs }
+      const { releaseCommand } = await import('../commands/release.ts')
+      await inEnvironment(command, (context) => releaseCommand(context, input))
+    })
+}
+
+function switchOf(flags: SwitchFlags, command: Command) {
+  // Going without a test is a decision, and the records say why it was taken.
+  if (flags.skipSmoke && !flags.reason) command.error("error: --skip-smoke needs --reason '…'")
+  return {
+    ...changeOf(flags),
+    color: flags.color ?? null,
+    skipSmoke: flags.skipSmoke === true,
+    timeoutMs: flags.timeout * 1000,
+  }
+}

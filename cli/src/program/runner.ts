@@ -1,0 +1,52 @@
+// Runs the verb of a command in what its flags name, and shows what it came to.
+import type { Command } from 'commander'
+import type { Context, PlatformContext } from '../context.ts'
+import type { Result } from '../output/result.ts'
+
+export interface Runner {
+  /** In the environment that the flags name. */
+  inEnvironment(command: Command, verb: (context: Context) => Promise<Result>): Promise<void>
+  /** On this machine; null: the verb showed all that there was. */
+  onPlatform(
+    command: Command,
+    verb: (context: PlatformContext) => Promise<Result | null>,
+  ): Promise<void>
+}
+
+interface Flags {
+  env: string
+  json?: true
+  verbose?: true
+  service?: string[]
+}
+
+/** `ended` gets the exit code. */
+export function createRunner(signal: AbortSignal, ended: (exitCode: number) => void): Runner {
+  async function end(command: Command, result: Result): Promise<void> {
+    const { json, verbose } = flagsOf(command)
+    const { show } = await import('../output/result.ts')
+    ended(show(result, { json: json === true, verbose: verbose === true }))
+  }
+  return {
+    async inEnvironment(command, verb) {
+      const { env, service } = flagsOf(command)
+      const { createContext } = await import('../context.ts')
+      const context = createContext({ env, services: service ?? null, signal })
+      await end(command, await verb(context))
+    },
+    async onPlatform(command, verb) {
+      const { createPlatformContext } = await import('../context.ts')
+      const result = await verb(await createPlatformContext())
+      if (result) await end(command, result)
+    },
+  }
+}
+
+/** What was given to the command around it counts too: commander hands it `history show 7 --env test`. */
+function flagsOf(command: Command): Flags {
+  const { parent } = command
+  const given = Object.entries(parent?.opts() ?? {}).filter(
+    ([name]) => parent?.getOptionValueSource(name) === 'cli',
+  )
+  return { ...command.opts<Flags>(), ...Object.fromEntries(given) }
+}
