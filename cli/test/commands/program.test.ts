@@ -32,6 +32,19 @@ describe('bad input is exit 2, with what would have been right', () => {
     ['a service that is nothing', ['deploy', '--service', ' ,'], /' ,'[\s\S]*Expected a name/],
     ['an environment', ['status', '--env', 'prod'], /"prod"[\s\S]*local, test/],
     ['a time', ['switch', '--timeout', 'soon'], /'soon'[\s\S]*seconds/],
+    [
+      'a time that no timer can wait',
+      ['switch', '--timeout', '2147484'],
+      /Expected at most 2147483/,
+    ],
+    ['a wait that is too long', ['audit', '--wait', '1e9'], /Expected at most 2147483/],
+    ['no operations at all', ['history', '--limit', '0'], /'0'[\s\S]*above 0/],
+    ['an operation of history', ['history', 'shw'], /too many arguments[\s\S]*Commands: show/],
+    ['no operation', ['history', 'show'], /argument 'id'/],
+    ['the environment of history', ['history', '--env', 'prod', 'show', '7'], /"prod"/],
+    ['the environment of what it shows', ['history', 'show', '7', '--env', 'prod'], /"prod"/],
+    ['a command of the platform', ['platform', 'upp'], /'upp'[\s\S]*Did you mean up\?[\s\S]*down/],
+    ['lines of a log', ['platform', 'logs', '--tail', '-1'], /'-1'[\s\S]*whole number/],
     ['a skipped test without a reason', ['switch', '--skip-smoke'], /--reason/],
     ['a time in the past', ['audit', '--wait', '-1'], /'-1'[\s\S]*seconds above 0/],
     ['a plane', ['audit', '--plane', 'test'], /'test'.*live, preview/],
@@ -91,6 +104,7 @@ it('helps, with every command in 80 columns', async () => {
     'rollback',
     'cleanup',
     'status',
+    'history',
     'audit',
     'messages',
     'release',
@@ -125,16 +139,22 @@ describe('elsewhere', () => {
     expect(exitCode).toBe(2)
   })
 
-  it.each(['switch', 'rollback', 'release'])(
-    '%s of a protected environment asks, or needs --yes where nobody can answer',
-    async (verb) => {
-      const text = configText.replace('namespace: shop', 'namespace: shop\n    protected: true')
-      await writeFile(join(folder, 'shopctl.yaml'), text)
-      const { exitCode, stderr } = await shopctlIn(folder, [verb])
-      expect(stderr).toMatch(
-        new RegExp(`local is protected[\\s\\S]*shopctl ${verb} --env local --yes`),
-      )
-      expect(exitCode).toBe(2)
-    },
-  )
+  it.each([
+    'deploy',
+    'switch',
+    'rollback',
+    'release',
+    'cleanup',
+    'messages replay',
+    'messages discard',
+  ])('%s of a protected environment asks, or needs --yes where nobody can answer', async (verb) => {
+    const text = configText.replace('namespace: shop', 'namespace: shop\n    protected: true')
+    await writeFile(join(folder, 'shopctl.yaml'), text)
+    const all = verb.startsWith('messages') ? ['--all'] : []
+    const { exitCode, stderr } = await shopctlIn(folder, [...verb.split(' '), ...all])
+    expect(stderr).toMatch(
+      new RegExp(`local is protected[\\s\\S]*shopctl ${verb} --env local --yes`),
+    )
+    expect(exitCode).toBe(2)
+  })
 })

@@ -24,17 +24,20 @@ it('a status, with the epoch of the slot that serves', () => {
     ...{ digest: 'sha256:a', version, revision: '0123456789', replicas: 2, ready: 2 },
     ...{ smoked: true, consumers: 2, inFlight: 0 },
   })
-  const text = statusText({
-    ...{ env: 'local', release: 'r-1', operation: null, lock: null },
-    services: {
-      notification: {
-        active: 'green',
-        epoch: 123,
-        slots: { blue: slot('6c9086eb'), green: slot('6c9086eb-0d2fd927') },
+  const text = statusText(
+    {
+      ...{ env: 'local', release: 'r-1', operation: null, lock: null },
+      services: {
+        notification: {
+          active: 'green',
+          epoch: 123,
+          slots: { blue: slot('6c9086eb'), green: slot('6c9086eb-0d2fd927') },
+        },
       },
     },
-  })
-  expect(text).toMatch(/● green.*2 epoch 123$/m)
+    80,
+  )
+  expect(stripVTControlCharacters(text)).toMatch(/● green.*2 epoch 123$/m)
   expect(text).toMatch(/ {2}blue.*passed {2}2$/m)
   expect(widest(text)).toBeLessThanOrEqual(80)
 })

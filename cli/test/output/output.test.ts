@@ -1,42 +1,94 @@
-import { PassThrough } from 'node:stream'
-import { text } from 'node:stream/consumers'
+// How results and errors are shown; no process, no terminal.
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { failed, refused } from '../../src/errors.ts'
-import { tell } from '../../src/output/errors.ts'
-import { createProgress } from '../../src/output/progress.ts'
-import { createOutput, fitted, table } from '../../src/output/terminal.ts'
+import { report, tell } from '../../src/output/errors.ts'
+import { type Result, show } from '../../src/output/result.ts'
+import { hasColors, type Stream, widthOf } from '../../src/output/terminal.ts'
+import { good } from '../../src/output/text.ts'
 
-async function written(write: (stream: PassThrough) => unknown): Promise<string> {
-  const stream = new PassThrough()
-  await write(stream)
-  stream.end()
-  return text(stream)
+/** A stream that remembers; a terminal when it has columns. */
+function recorder(columns?: number): Stream & { text: () => string } {
+  const written: string[] = []
+  return {
+    write: (text) => written.push(text),
+    text: () => written.join(''),
+    ...(columns !== undefined && { isTTY: true, columns, hasColors: () => true }),
+  }
 }
 
-it('a table is aligned, colours aside', () => {
-  expect(
-    table([
-      ['SERVICE', 'SLOT', 'X'],
-      ['order', '\u001b[32mgreen\u001b[39m', '1'],
-    ]),
-  ).toBe('SERVICE  SLOT   X\norder    \u001b[32mgreen\u001b[39m  1')
+function plain(error: unknown, { verbose = false, width = Number.POSITIVE_INFINITY } = {}) {
+  const told = tell(error, { verbose, width })
+  return { ...told, text: stripVTControlCharacters(told.text) }
+}
+
+describe('colors of a stream', () => {
+  const terminal = { write: () => {}, isTTY: true, columns: 80, hasColors: () => true }
+  const dumb = { ...terminal, hasColors: () => false }
+  const pipe = { write: () => {} }
+  it.each<[string, Stream, NodeJS.ProcessEnv, boolean]>([
+    ['a terminal', terminal, {}, true],
+    ['a dumb terminal', dumb, {}, false],
+    ['a pipe', pipe, {}, false],
+    ['NO_COLOR', terminal, { NO_COLOR: '1' }, false],
+    ['NO_COLOR, empty', terminal, { NO_COLOR: '' }, true],
+    ['FORCE_COLOR=0', terminal, { FORCE_COLOR: '0' }, false],
+    ['FORCE_COLOR=false', terminal, { FORCE_COLOR: 'false' }, false],
+    ['FORCE_COLOR=1', pipe, { FORCE_COLOR: '1' }, true],
+    ['FORCE_COLOR=2', pipe, { FORCE_COLOR: '2' }, true],
+    ['FORCE_COLOR=3 at a dumb terminal', dumb, { FORCE_COLOR: '3' }, true],
+    ['both', terminal, { FORCE_COLOR: '1', NO_COLOR: '1' }, true],
+  ])('%s', (_, stream, env, expected) => {
+    expect(hasColors(stream, env)).toBe(expected)
+  })
 })
 
-it('a text is cut to a width, and shows that it was', () => {
-  expect([fitted('abc', 3), fitted('abcd', 3)]).toEqual(['abc', 'ab…'])
+it.each<[Stream, number]>([
+  [recorder(60), 60],
+  [recorder(0), 80],
+  [recorder(), Number.POSITIVE_INFINITY],
+])('a stream has its width, a pipe none', (stream, width) => {
+  expect(widthOf(stream)).toBe(width)
 })
 
-it('JSON is one document in one line', async () => {
-  expect(await written((stream) => createOutput(stream).json({ version: 1 }))).toBe(
-    '{"version":1}\n',
-  )
+describe('a result', () => {
+  const result: Result = {
+    document: { version: 1, balanced: false },
+    text: (width) => `${good('●')} fits ${width}`,
+    summary: 'Fits.',
+  }
+  const failure = failed({ code: 'not-balanced', message: 'The books do not balance.' })
+  const shown = (result: Result, json: boolean, columns?: number) => {
+    const [out, err] = [recorder(columns), recorder()]
+    const exitCode = show(result, { json, verbose: false }, { out, err })
+    return { exitCode, out: stripVTControlCharacters(out.text()), err: err.text() }
+  }
+
+  it('is a text, as wide as its terminal', () => {
+    expect(shown(result, false, 60)).toEqual({ exitCode: 0, out: '● fits 60\n', err: '' })
+    expect(shown(result, false)).toEqual({ exitCode: 0, out: '● fits Infinity\n', err: '' })
+  })
+
+  it('is one document in one line', () => {
+    const out = '{"version":1,"balanced":false}\n'
+    expect(shown(result, true)).toEqual({ exitCode: 0, out, err: '' })
+  })
+
+  it('that is bad news is shown before its error, with the exit code of the error', () => {
+    const err = '✗ The books do not balance.\n'
+    expect(shown({ ...result, failure }, false)).toEqual({
+      ...{ exitCode: 1, out: '● fits Infinity\n', err },
+    })
+    expect(shown({ ...result, failure }, true)).toEqual({
+      ...{ exitCode: 1, out: '{"version":1,"balanced":false}\n', err },
+    })
+  })
 })
 
 describe('an error', () => {
   it('is two lines, and its exit code', () => {
     const error = refused({ code: 'lock-held', message: 'Somebody holds the lock.', hint: 'Wait.' })
-    expect(tell(error, { verbose: false })).toEqual({
+    expect(plain(error)).toEqual({
       exitCode: 2,
       text: '✗ Somebody holds the lock.\n  Wait.',
       document: {
@@ -44,48 +96,46 @@ describe('an error', () => {
         error: { code: 'lock-held', message: 'Somebody holds the lock.', hint: 'Wait.' },
       },
     })
-    expect(tell(failed({ code: 'x', message: 'No.' }), { verbose: false })).toMatchObject({
+    expect(plain(failed({ code: 'x', message: 'No.' }))).toMatchObject({
       exitCode: 1,
       text: '✗ No.',
     })
   })
 
-  it('that is a result has a document of its own', () => {
-    const document = { version: 1, balanced: false }
-    expect(tell(failed({ code: 'x', message: 'No.', document }), { verbose: false })).toEqual({
-      exitCode: 1,
-      text: '✗ No.',
-      document,
+  it('is on stdout too for a program', () => {
+    const [out, err] = [recorder(), recorder()]
+    const error = refused({ code: 'x', message: 'No.' })
+    expect(report(error, { json: true, verbose: false }, { out, err })).toBe(2)
+    expect(JSON.parse(out.text())).toEqual({
+      version: 1,
+      error: { code: 'x', message: 'No.', hint: null },
     })
+    expect(err.text()).toBe('✗ No.\n')
   })
 
   it('that nobody expected says where to report it, and has a stack only on request', () => {
     const error = new TypeError('x is undefined', { cause: new Error('why') })
-    const short = tell(error, { verbose: false })
+    const short = plain(error)
     expect(short).toMatchObject({ exitCode: 1, document: { error: { code: 'bug' } } })
     expect(short.text).toMatch(/bug: x is undefined\n.*report/)
     expect(short.text).not.toMatch(/\n\s+at /)
-    expect(tell(error, { verbose: true }).text).toMatch(/\n\s+at [\s\S]*caused by Error: why/)
-  })
-})
-
-describe('progress in a pipe', () => {
-  const told = (run: (progress: ReturnType<typeof createProgress>) => Promise<unknown>) =>
-    written(async (stream) =>
-      run(createProgress(() => 0, stream as unknown as NodeJS.WriteStream)),
-    ).then(stripVTControlCharacters)
-
-  it('names a step at its start and its end', async () => {
-    expect(await told((progress) => progress.step('deploy order', async () => 1))).toBe(
-      '- deploy order\n✓ deploy order 0.0 s\n',
-    )
+    expect(plain(error, { verbose: true }).text).toMatch(/\n\s+at [\s\S]*caused by Error: why/)
   })
 
-  it('marks a step that failed, and passes its error on', async () => {
-    const failing = async (progress: ReturnType<typeof createProgress>) => {
-      const step = progress.step('deploy order', async () => Promise.reject(new Error('no')))
-      await expect(step).rejects.toThrow('no')
-    }
-    expect(await told(failing)).toBe('- deploy order\n✗ deploy order 0.0 s\n')
+  it('is as wide as the terminal; commands and what programs printed stay whole', () => {
+    const printed = `    at line ${'x'.repeat(70)}`
+    const error = failed({
+      code: 'x',
+      message: `order green did not become ready within 180 s, and was left as it stands:\n${printed}`,
+      hint: 'Look at its pods with `kubectl logs --namespace shop deployment/order-green`, or run `shopctl deploy` again.',
+    })
+    expect(plain(error, { width: 60 }).text.split('\n')).toEqual([
+      '✗ order green did not become ready within 180 s, and was',
+      '  left as it stands:',
+      printed,
+      '  Look at its pods with',
+      '  `kubectl logs --namespace shop deployment/order-green`, or',
+      '  run `shopctl deploy` again.',
+    ])
   })
 })
