@@ -1,6 +1,6 @@
 {{/* Labels of everything that belongs to the service. */}}
 {{- define "labels" -}}
-app.kubernetes.io/name: {{ .Values.service | quote }}
-app.kubernetes.io/part-of: {{ .Values.system | quote }}
+app.kubernetes.io/name: {{ .Values.shopctl.service | quote }}
+app.kubernetes.io/part-of: {{ .Values.shopctl.system | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}

@@ -1,28 +1,28 @@
 {{/* The name of everything in the slot. Another release name would leave the slot without its guard and its Service. */}}
 {{- define "slotName" -}}
-{{- $name := printf "%s-%s" .Values.service .Values.color -}}
+{{- $name := printf "%s-%s" .Values.shopctl.service .Values.shopctl.color -}}
 {{- if ne .Release.Name $name }}{{ fail (printf "the release of this slot is named %s, not %s" $name .Release.Name) }}{{ end -}}
 {{ $name }}
 {{- end }}
 
 {{/* Labels of everything that belongs to the service. */}}
 {{- define "labels" -}}
-app.kubernetes.io/name: {{ .Values.service | quote }}
-app.kubernetes.io/part-of: {{ .Values.system | quote }}
+app.kubernetes.io/name: {{ .Values.shopctl.service | quote }}
+app.kubernetes.io/part-of: {{ .Values.shopctl.system | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
 {{/* Labels of everything in the slot. */}}
 {{- define "slotLabels" -}}
 {{ include "labels" . }}
-shopctl.dev/color: {{ .Values.color }}
-shopctl.dev/revision: {{ .Values.slot.revision | quote }}
+shopctl.dev/color: {{ .Values.shopctl.color }}
+shopctl.dev/revision: {{ .Values.shopctl.revision | quote }}
 {{- end }}
 
 {{/* What a Deployment selects by: name and color, so that the slots never see each other's pods. */}}
 {{- define "slotSelector" -}}
-app.kubernetes.io/name: {{ .Values.service | quote }}
-shopctl.dev/color: {{ .Values.color }}
+app.kubernetes.io/name: {{ .Values.shopctl.service | quote }}
+shopctl.dev/color: {{ .Values.shopctl.color }}
 {{- end }}
 
 {{- define "podSecurityContext" -}}
@@ -48,6 +48,6 @@ capabilities: { drop: [ALL] }
 {{- define "secretEnv" -}}
 {{- range $name, $key := .from }}
 - name: {{ $name }}
-  valueFrom: { secretKeyRef: { name: {{ $.root.Values.secretName | default $.root.Values.service }}, key: {{ $key }} } }
+  valueFrom: { secretKeyRef: { name: {{ $.root.Values.secretName | default $.root.Values.shopctl.service }}, key: {{ $key }} } }
 {{- end }}
 {{- end }}

@@ -22,6 +22,8 @@ export interface Recipe {
   /** Chart of a slot. */
   chart: string
   valuesFiles: string[]
+  /** Of these values, what belongs to what the slots share. */
+  shared: { edge?: unknown }
   /** Of shopctl.yaml; null: to be found in the chart. */
   port: string | number | null
   /** `host:port/shop/order`, without tag. */
@@ -67,10 +69,20 @@ async function desireOne(
     readValues(source, files),
     hashChart(source, chart),
   ])
+  const shared = values.edge === undefined ? {} : { edge: values.edge }
   const checked = hashOf([chartHash, sharedChart.hash, values, port]).slice(0, 32)
   return {
     service,
     wanted: { digest, version, revision: revisionOf({ digest, values, chart: chartHash }) },
-    recipe: { chart, valuesFiles: files, port, repository, migrations, migrationFiles, checked },
+    recipe: {
+      chart,
+      valuesFiles: files,
+      shared,
+      port,
+      repository,
+      migrations,
+      migrationFiles,
+      checked,
+    },
   }
 }

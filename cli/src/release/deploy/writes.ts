@@ -57,7 +57,7 @@ export async function writeOf(
   return { ...slot, service: step.service, color: step.color, shared }
 }
 
-/** Values of the two charts come from the same files; each takes what is its own. */
+/** What we add to the values of a slot's chart stands under one key, so that it meets none of the chart's own. */
 function slotChart(
   state: EnvironmentState,
   { service, wanted }: DeployStep,
@@ -67,7 +67,10 @@ function slotChart(
 ): ChartWrite {
   const { chart, valuesFiles, repository, migrations } = recipe
   const { digest, version, revision } = wanted
-  const slot = {
+  const shopctl = {
+    system,
+    service,
+    color,
     image: `${repository}@${digest}`,
     version,
     revision,
@@ -77,7 +80,7 @@ function slotChart(
     name: slotName(service, color),
     chart,
     valuesFiles,
-    values: { system, service, color, slot },
+    values: { shopctl },
     marks: { [checked]: recipe.checked },
   }
 }
@@ -123,8 +126,8 @@ async function checkedShared(
   const chart = {
     name: service,
     chart: input.sharedChart.path,
-    valuesFiles: recipe.valuesFiles,
-    values: { system: input.system, service, ports: found },
+    valuesFiles: [],
+    values: { shopctl: { system: input.system, service, ports: found }, ...recipe.shared },
   }
   const shared = await charts.render(chart)
   const refusal = checkCharts({ service, slots, shared }, wanted.revision, state.others)
