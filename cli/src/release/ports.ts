@@ -79,6 +79,13 @@ export interface ChartRelease {
   values: Readonly<Record<string, unknown>>
 }
 
+/** A chart that comes with shopctl. */
+export interface BuiltinChart {
+  /** Absolute path of its folder. */
+  path: string
+  hash: string
+}
+
 /** Renders charts as they would be applied. Refuses values that do not fit. */
 export interface Charts {
   render(release: ChartRelease): Promise<Manifest[]>

@@ -1,6 +1,7 @@
 // From a plan to what a driver writes: renders what is new, refuses what would change the live slots.
 import { refused } from '../../errors.ts'
 import type {
+  BuiltinChart,
   Charts,
   ChartWrite,
   Driver,
@@ -15,7 +16,7 @@ import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Color, colors, isReady, slotName } from '../slot.ts'
 import { type EnvironmentState, liveSlot } from '../state.ts'
 import { checkCharts, checkShared, findPorts } from './charts.ts'
-import type { BuiltinChart, Recipe } from './desire.ts'
+import type { Recipe } from './desire.ts'
 import type { DeployStep } from './plan.ts'
 import { hashOf } from './revision.ts'
 

@@ -117,11 +117,6 @@ function lastRelease({ journal, services }: EnvironmentState): number {
   return Math.max(journal.counter.release, ...noted)
 }
 
-export function releaseNumber(id: string | null | undefined): number[] {
-  const [, digits] = /^r-(\d+)$/.exec(id ?? '') ?? []
-  return digits === undefined ? [] : [Number(digits)]
-}
-
 function isConflict(problem: unknown): boolean {
   return problem instanceof ShopctlError && problem.code === 'conflict'
 }
