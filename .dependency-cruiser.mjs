@@ -79,7 +79,13 @@ export default {
       return [
         rule(`cli/src: ${room}`, from, { path: '^cli/src/', pathNot: allowed }),
         ...(typed.length > 0
-          ? [rule(`cli/src: ${room}, types alone`, from, { path: typed, ...valuesAlone })]
+          ? [
+              rule(`cli/src: ${room}, types alone`, from, {
+                path: typed,
+                pathNot: places(values, 'cli/src/'),
+                ...valuesAlone,
+              }),
+            ]
           : []),
       ]
     }),

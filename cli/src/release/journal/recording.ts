@@ -2,7 +2,13 @@
 import { refused, ShopctlError, said } from '../../errors.ts'
 import type { Clock, JournalStore, Operator, Progress } from '../ports.ts'
 import type { EnvironmentState } from '../state.ts'
-import { interruptedOutcome, type Operation, type Outcome, type ServiceRecord } from './record.ts'
+import {
+  interruptedOutcome,
+  type Operation,
+  type Outcome,
+  releaseNumber,
+  type ServiceRecord,
+} from './record.ts'
 
 export interface RecordingPorts {
   journal: JournalStore
