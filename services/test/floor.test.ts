@@ -1,6 +1,6 @@
 import { Client } from 'pg'
 import { expect, it } from 'vitest'
-import { measureFloor } from './floor.ts'
+import { measureFloor } from '../shop/floor.ts'
 import { setting } from './infrastructure.ts'
 
 async function tables(url: string): Promise<string[]> {

@@ -13,7 +13,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { identity, logger, newId, openOutbox } from './infrastructure.ts'
 import { createShop, type ServiceName, type Shop, slot } from './shop.ts'
 
-const script = fileURLToPath(new URL('smoke.ts', import.meta.url))
+const script = fileURLToPath(new URL('../shop/smoke.ts', import.meta.url))
 const run = promisify(execFile)
 
 /** Runs the script as shopctl would, and tells how it ended. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createMix, createRandom, type Placement, type Step } from './mix.ts'
+import { createMix, createRandom, type Placement, type Step } from '../load/mix.ts'
 
 function draw(seed: number, count: number, run = 'a'): Step[] {
   const mix = createMix({ seed, run })

@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
-import { startLoad } from './drive.ts'
-import { describe as describeReport, isClean, isExact, type LoadReport } from './report.ts'
+import { startLoad } from '../load/drive.ts'
+import { describe as describeReport, isClean, isExact, type LoadReport } from '../load/report.ts'
 
 interface Known {
   body: string

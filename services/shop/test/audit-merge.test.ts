@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Line, mergeByOrder, parseLines } from './merge.ts'
+import { type Line, mergeByOrder, parseLines } from '../audit/merge.ts'
 
 async function* from<T>(...values: T[]): AsyncGenerator<T, void> {
   yield* values

@@ -1,8 +1,8 @@
 import { randomUUIDv7 } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import type { Group, Line } from './merge.ts'
-import { rules, type Service } from './rules.ts'
-import { type Accounts, readAccounts, sumUp } from './sum.ts'
+import type { Group, Line } from '../audit/merge.ts'
+import { rules, type Service } from '../audit/rules.ts'
+import { type Accounts, readAccounts, sumUp } from '../audit/sum.ts'
 
 /** Long after the orders of these tests were placed. */
 const began = Date.now() + 60_000

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Facts, judge, rules } from './rules.ts'
+import { type Facts, judge, rules } from '../audit/rules.ts'
 
 const captured = { status: 'captured', captures: 1, refunds: 0 }
 function notified(outcome: string) {

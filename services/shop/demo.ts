@@ -79,7 +79,7 @@ async function changeOrder(copy: string): Promise<void> {
   const source = await readFile(file, 'utf8')
   const edited = source.replace("summary: 'Place an order", `$& (${new Date().toISOString()})`)
   if (edited === source)
-    throw new Error(`${file} does not have what the demo changes; mend the demo`)
+    throw new Error(`${file} does not have the line that the demo changes: change the demo`)
   await writeFile(file, edited)
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { services } from './rules.ts'
+import { services } from '../audit/rules.ts'
 
 const run = promisify(execFile)
 const script = join(import.meta.dirname, '..', 'audit.ts')
