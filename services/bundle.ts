@@ -32,6 +32,13 @@ export function bundling(service: string): BuildOptions {
   }
 }
 
+/** Copies the SQL files of the kernel and of a service into one folder. */
+export async function copyMigrations(service: string, to: URL): Promise<void> {
+  for (const owner of ['kernel', service]) {
+    await cp(new URL(`${owner}/migrations/`, here), to, { recursive: true })
+  }
+}
+
 if (import.meta.main) {
   const name = process.argv[2]
   if (!name || !/^[a-z][a-z-]*$/.test(name)) {
@@ -41,5 +48,5 @@ if (import.meta.main) {
   const dist = new URL(`${name}/dist/`, here)
   await rm(dist, { recursive: true, force: true })
   await build(bundling(name))
-  await cp(new URL(`${name}/migrations/`, here), new URL('migrations/', dist), { recursive: true })
+  await copyMigrations(name, new URL('migrations/', dist))
 }

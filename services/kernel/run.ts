@@ -25,7 +25,7 @@ export interface Kernel<Config> extends PlaneKernel {
 export interface Definition<Shape extends z.ZodRawShape> {
   /** Settings of this service alone. */
   config: z.ZodObject<Shape>
-  /** The folder of SQL files beside the program. */
+  /** The service's own folder of SQL files; the kernel adds its own. */
   migrations: URL
   /** Called once for each plane. */
   compose(kernel: Kernel<z.infer<z.ZodObject<Shape>>>): Parts
