@@ -1,4 +1,4 @@
-// Bundles a service into services/<name>/dist, which is all that its image adds to Node.
+// Bundles a service into services/<name>/dist: all that its image adds to Node.
 import { cp, rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build } from 'esbuild'
@@ -16,17 +16,17 @@ export function bundling(service: string): BuildOptions {
     platform: 'node',
     target: 'node24',
     format: 'esm',
-    // The places where tests kill the process are not there.
+    // Removes the points at which tests kill the process.
     define: { 'process.env.SHOP_FAULT': 'undefined' },
-    // Names stay, so that stack traces can be read.
+    // Identifiers are kept, so that stack traces are readable.
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',
-    // Most dependencies are CommonJS and ask for Node's modules by require.
+    // Most dependencies are CommonJS and require Node's modules.
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
     },
-    // Optional native parts of pg, not installed.
+    // An optional dependency of pg that is not installed.
     external: ['pg-native'],
     logLevel: 'warning',
   }

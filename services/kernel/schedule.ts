@@ -1,21 +1,21 @@
-// Work by the clock: done by the slot behind the gate alone, and by one of its pods at a time.
+// Scheduled jobs: run by the slot that the gate names, and by one of its pods at a time.
 import type { Draft } from '@shop/events/envelope'
 import type { Transaction } from './database.ts'
 import { type Fence, GateClosed } from './gate.ts'
 import type { Outbox } from './outbox.ts'
 import { continueTrace, type Logger } from './telemetry.ts'
 
-export interface ClockworkItem {
+export interface ScheduledJob {
   name: string
   everyMs: number
-  /** Has its effects by `tx` alone, and returns the events that follow from them. */
+  /** Changes the database by `tx` alone, and returns the events that follow. */
   run(tx: Transaction): Promise<Draft[]>
 }
 
-export interface ClockworkDeps {
-  items: ClockworkItem[]
+export interface ScheduleDeps {
+  jobs: ScheduledJob[]
   outbox: Outbox
-  /** null while the gate is another's. */
+  /** Null while the gate names another slot. */
   fence: () => Fence | null
   logger: Logger
   onGateClosed: () => void
@@ -23,12 +23,12 @@ export interface ClockworkDeps {
 
 const lockClass = 7_317
 
-/** Starts at once; what fails is tried again the next time. */
-export function startClockwork(deps: ClockworkDeps): { close(): Promise<void> } {
+/** Starts at once. A job that failed runs again at its next time. */
+export function startSchedule(deps: ScheduleDeps): { close(): Promise<void> } {
   const running = new Set<Promise<void>>()
 
-  async function work({ name, run }: ClockworkItem, fence: Fence): Promise<void> {
-    const once = async (tx: Transaction) => {
+  async function runOnce({ name, run }: ScheduledJob, fence: Fence): Promise<void> {
+    const change = async (tx: Transaction) => {
       const [lock] = await tx.query<{ taken: boolean }>(
         'SELECT pg_try_advisory_xact_lock($1, hashtext($2)) AS taken',
         [lockClass, name],
@@ -36,25 +36,25 @@ export function startClockwork(deps: ClockworkDeps): { close(): Promise<void> } 
       return { result: undefined, events: lock?.taken ? await run(tx) : [] }
     }
     try {
-      await deps.outbox.transaction(continueTrace(undefined), once, fence)
+      await deps.outbox.commitFenced(fence, continueTrace(undefined), change)
     } catch (error) {
       if (error instanceof GateClosed) deps.onGateClosed()
-      else deps.logger.warn({ err: error, name }, 'work by the clock failed; it will be repeated')
+      else deps.logger.warn({ err: error, name }, 'scheduled job failed; it will run again')
     }
   }
 
-  const timers = deps.items.map((item) => {
+  const timers = deps.jobs.map((job) => {
     let busy = false
     return setInterval(() => {
       const fence = deps.fence()
       if (!fence || busy) return
       busy = true
-      const one = work(item, fence).finally(() => {
+      const run = runOnce(job, fence).finally(() => {
         busy = false
-        running.delete(one)
+        running.delete(run)
       })
-      running.add(one)
-    }, item.everyMs)
+      running.add(run)
+    }, job.everyMs)
   })
 
   return {

@@ -1,9 +1,9 @@
-// Run by `shopctl audit`: sums up what the services account for, from a folder with `<service>.json` and
-// `<service>.orders.ndjson` of each; prints one JSON document.
+// Run by `shopctl audit`: reads the accounting of the services, `<service>.json` and `<service>.entries.ndjson` of each, and
+// prints the sums and violations as one JSON document.
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fs } from 'zx'
-import { type Line, mergeByOrder, parseLines } from './audit/merge.ts'
+import { type Entry, mergeById, parseEntries } from './audit/merge.ts'
 import { type Service, services } from './audit/rules.ts'
 import { readAccounts, sumUp } from './audit/sum.ts'
 
@@ -22,11 +22,11 @@ function perService<T>(of: (service: Service) => T): Record<Service, T> {
   }
 }
 
-/** The file is opened when its first line is asked for: a reader that nobody listens to yet loses lines. */
-async function* linesOf(service: Service): AsyncGenerator<Line, void> {
-  const name = `${service}.orders.ndjson`
+/** Opens the file only when the first entry is read: readLines loses lines that are emitted before. */
+async function* entriesOf(service: Service): AsyncGenerator<Entry, void> {
+  const name = `${service}.entries.ndjson`
   const input = await open(join(folder as string, name))
-  yield* parseLines(name, input.readLines())
+  yield* parseEntries(name, input.readLines())
 }
 
 const documents = Object.fromEntries(
@@ -34,7 +34,7 @@ const documents = Object.fromEntries(
     services.map(async (service) => [service, await fs.readJson(join(folder, `${service}.json`))]),
   ),
 )
-const groups = mergeByOrder(perService(linesOf))
+const groups = mergeById(perService(entriesOf))
 const quiet = process.env.SHOPCTL_QUIET === 'true'
 const sum = await sumUp(readAccounts(documents as Record<Service, unknown>), groups, quiet)
 process.stdout.write(`${JSON.stringify(sum)}\n`)

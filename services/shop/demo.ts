@@ -9,7 +9,7 @@ import { type Exchange, type Order, type Shoppers, settle, startShoppers } from 
 const root = process.cwd()
 const launcher = join(root, 'cli/bin/shopctl.js')
 
-// A terminal sends Ctrl-C to shopctl as well, which ends by itself, and so do we after it; a second one ends us at once.
+// A terminal sends Ctrl-C to shopctl too. The first one waits until shopctl has ended, the second one ends at once.
 let interrupted = false
 function interrupt(): void {
   if (interrupted) process.exit(130)
@@ -26,7 +26,7 @@ interface Status {
   >
 }
 
-/** Runs shopctl as a user would, in `cwd`, showing all that it prints. */
+/** Runs shopctl in `cwd`, with its output on this terminal. */
 async function shopctl(cwd: string, ...args: string[]): Promise<void> {
   if (interrupted) throw new Error('Interrupted.')
   console.log(chalk.bold(`\n$ shopctl ${args.join(' ')}`))
@@ -46,13 +46,13 @@ async function live(service: string): Promise<string> {
   return color ? `${color} (${version})` : 'nothing'
 }
 
-/** What a run that was killed may have left: its lock runs out by itself, its switch is ended by a rollback. */
+/** Cleans up after a run that was killed: waits for its lock to expire, and rolls back an interrupted switch. */
 async function repair(): Promise<void> {
   for (let n = 0; n < 60 && (await ask<Status>('status')).lock; n++) await sleep(500)
   if ((await ask<Status>('status')).operation) await shopctl(root, 'rollback')
 }
 
-/** A copy of the tree as it stands, uncommitted work included, in which a change harms nobody. */
+/** A copy of the working tree, with uncommitted changes. */
 async function copyTree(): Promise<string> {
   const copy = join(tmpdir(), 'shop-version-2')
   await rm(copy, { recursive: true, force: true })
@@ -73,7 +73,7 @@ async function copyTree(): Promise<string> {
   return copy
 }
 
-/** The change that makes version 2, as `GET /openapi.json` shows it. */
+/** Makes version 2: a change that `GET /openapi.json` shows. */
 async function changeOrder(copy: string): Promise<void> {
   const file = join(copy, 'services/order/routes.ts')
   const source = await readFile(file, 'utf8')
@@ -160,11 +160,11 @@ async function main(): Promise<void> {
     showExchanges('What the customers saw in all', shoppers.exchanges)
     const orders = await settle(edgeUrl, shoppers.placed)
     showOrders(orders, shoppers.placed.length)
-    const unhappy = shoppers.exchanges.filter(failedExchange).length
+    const failures = shoppers.exchanges.filter(failedExchange).length
     const lost =
       shoppers.placed.length - orders.filter(({ status }) => status === 'confirmed').length
-    if (unhappy > 0 || lost > 0)
-      throw new Error(`${unhappy} requests failed, ${lost} orders were not confirmed`)
+    if (failures > 0 || lost > 0)
+      throw new Error(`${failures} requests failed, ${lost} orders were not confirmed`)
 
     console.log(chalk.bold.cyan('\n4. Clean up the old slot'))
     await shopctl(copy, 'cleanup')
@@ -178,7 +178,7 @@ async function main(): Promise<void> {
 ${chalk.green('✓')} Done in ${Math.round((Date.now() - started) / 1000)} s. The platform is still running, with the orders in it. Try next:
 
   npx shopctl status
-  npx shopctl audit              # do the books of the four services balance?
+  npx shopctl audit              # is each order accounted for in all four services?
   npm run load -- --rate 30 --seconds 60
   curl ${edgeUrl}/openapi.json
   eval "$(npx shopctl platform env)" && kubectl get pods -n shop
@@ -195,9 +195,10 @@ if (process.argv.length > 2) {
 }
 
 main().catch((error: unknown) => {
-  // What shopctl had to say it has said itself, on this very terminal.
-  const said = error instanceof Error && 'exitCode' in error
-  if (!said) console.error(chalk.red(`\n${error instanceof Error ? error.message : String(error)}`))
-  console.error('\nThe demo stopped. Run it again: it goes on from what is there.')
-  process.exit(said ? Number(error.exitCode) || 1 : 1)
+  // shopctl has printed its own error on this terminal.
+  const isPrinted = error instanceof Error && 'exitCode' in error
+  if (!isPrinted)
+    console.error(chalk.red(`\n${error instanceof Error ? error.message : String(error)}`))
+  console.error('\nThe demo stopped. Run it again: it continues from the present state.')
+  process.exit(isPrinted ? Number(error.exitCode) || 1 : 1)
 })

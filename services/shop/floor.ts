@@ -1,35 +1,35 @@
-// The floor that the shop's throughput is measured against: one bare script does, against the same Postgres and the
-// same broker, as many transactions and confirmed publishes per order as the four services do, and nothing else.
+// The baseline for the shop's throughput: a bare script that does as many transactions and confirmed publishes per order as
+// the four services, with the same Postgres and broker, and nothing else.
 import { randomUUID } from 'node:crypto'
 import { Pool } from 'pg'
 import { Connection, type Publisher } from 'rabbitmq-client'
 
 /**
- * What the services do for an order that is confirmed, counted from their code:
+ * Transactions of the services for a confirmed order, counted from their code:
  *
- *   order         takes the order, with its event         1   then order.placed
+ *   order         stores the order, with its event        1   then order.placed
  *   inventory     reserves                                1   then stock.reserved, to two queues
  *   order         notes the reservation                   1
  *   payment       intent, charge, capture                 3   then payment.captured
  *   order         confirms                                1   then order.confirmed, to two queues
  *   inventory     sells                                   1
  *   notification  attempt, sent                           2
- *   relay         takes an event from the outbox          4   one per event
+ *   relay         deletes an event from the outbox        4   one per event
  *
- * An idle relay's looks and readiness are not counted; neither are deliveries and their acknowledgements.
+ * Not counted: polls of idle relays, readiness checks, deliveries and their acknowledgements.
  */
 export const perOrder = {
   writes: 10,
-  /** One publish and the transaction that removes the event each; how many queues it goes to. */
+  /** The number of queues of each event. Each is one publish and one transaction that deletes the event. */
   events: [1, 2, 1, 2],
 } as const
 
 export interface FloorOptions {
-  /** A user who may create tables, in a database where they disturb nobody. */
+  /** Of a user who may create tables. */
   databaseUrl: string
-  /** A user who may declare exchanges and queues. */
+  /** Of a user who may declare exchanges and queues. */
   amqpUrl: string
-  /** Orders at once; the shop's handlers: four in each live pod. */
+  /** Orders at once. The shop has four handlers in each live pod. */
   concurrency: number
   seconds: number
 }
@@ -42,7 +42,7 @@ export interface Floor {
 
 /** As large as an order with its event. */
 const event = JSON.stringify({ filling: 'x'.repeat(500) })
-/** Nobody consumes: the queue drops what is too old. */
+/** There is no consumer, so the queue drops its oldest messages. */
 const queueArguments = {
   'x-queue-type': 'quorum',
   'x-max-length': 1_000,
@@ -100,7 +100,7 @@ async function openBroker({ amqpUrl }: FloorOptions) {
   }
 }
 
-/** A closed loop: each of `concurrency` workers does one order after another. Leaves nothing behind. */
+/** A closed loop: each of `concurrency` workers does one order after another. Deletes all that it created. */
 export async function measureFloor(options: FloorOptions): Promise<Floor> {
   const database = await openDatabase(options)
   const broker = await openBroker(options)

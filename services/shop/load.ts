@@ -1,4 +1,4 @@
-// `npm run load -- --rate 30 --seconds 60`: customers who order at a fixed rate, and whether each order ended as it must.
+// `npm run load -- --rate 30 --seconds 60`: places orders at a fixed rate, and checks the outcome of each.
 import { parseArgs } from 'node:util'
 import { originOf } from '../../cli/src/adapters/sender.ts'
 import { ShopctlError } from '../../cli/src/errors.ts'
@@ -7,17 +7,17 @@ import { describe, isClean } from './load/report.ts'
 
 const usage = `npm run load -- --rate 30 --seconds 60 [--url URL] [--seed N] [--json]
 
-  --rate     requests per second, 1 to 500; they leave on time, however slow
-             the answers are
+  --rate     requests per second, 1 to 500; they are sent on time, however
+             slow the answers are
   --seconds  1 to 600
   --url      base of the order API on this machine, http://127.0.0.1:30080
              unless given
   --seed     the same number gives the same sequence of orders
   --json     one document on stdout
 
-Most orders confirm; some are rejected (a SKU that nobody knows) or declined
-(tok_declined), and some requests repeat an earlier key. Exit status: 0 nothing
-failed, was lost or unexpected; 1 something was; 2 bad input.`
+Most orders are confirmed; some are rejected (an unknown SKU) or declined
+(tok_declined), and some requests repeat an earlier key. Exit status: 0 no
+request failed and each order ended as expected; 1 otherwise; 2 bad input.`
 
 const progressMs = 5_000
 
@@ -58,7 +58,7 @@ function readInput(args: string[]): (LoadOptions & { json: boolean }) | 'help' {
   }
 }
 
-/** A shop that does not answer at all is bad input, not a thousand failures. */
+/** When the shop does not answer at all, that is bad input, not a load with failures. */
 async function checkReachable(url: string): Promise<void> {
   try {
     const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(5_000) })

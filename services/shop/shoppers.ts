@@ -1,9 +1,9 @@
-// Customers with keep-alive connections: each places an order, reads it back, and goes on until told to stop.
+// Simulated customers with keep-alive connections: each places an order, reads it, and repeats that until stopped.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'undici'
 
-/** One HTTP exchange. `status` 0 means that no answer came; `error` then says why. */
+/** One HTTP exchange. `status` is 0 when there was no answer; `error` says why. */
 export interface Exchange {
   at: number
   method: 'GET' | 'POST'
@@ -16,7 +16,7 @@ export interface Exchange {
 export interface Order {
   id: string
   status: 'placed' | 'reserved' | 'confirmed' | 'rejected' | 'cancelled'
-  /** The slot whose pod brought the order to its end. */
+  /** The slot that settled the order. */
   settledBy: { color: string; version: string } | null
 }
 
@@ -24,13 +24,13 @@ export interface Shoppers {
   readonly exchanges: readonly Exchange[]
   /** Ids of the orders that were answered with 202. */
   readonly placed: readonly string[]
-  /** Ends after each customer's exchange at hand. */
+  /** Stops after each customer's current exchange. */
   stop(): Promise<void>
 }
 
 const final = new Set(['confirmed', 'rejected', 'cancelled'])
 
-/** `url`: base of the order API, loopback only. Each of `clients` sends about one exchange per `pauseMs`. */
+/** `url`: base of the order API. Each of `clients` sends about one request per `pauseMs`. */
 export function startShoppers(url: string, { clients = 8, pauseMs = 100 } = {}): Shoppers {
   const exchanges: Exchange[] = []
   const placed: string[] = []
@@ -106,7 +106,7 @@ export function startShoppers(url: string, { clients = 8, pauseMs = 100 } = {}):
   }
 }
 
-/** Reads orders until each has reached its end or `timeoutMs` is over; resolves to them as last seen. */
+/** Reads orders until all are settled, or for `timeoutMs`. Resolves with their last state. */
 export async function settle(
   url: string,
   ids: readonly string[],

@@ -1,8 +1,8 @@
-// Run by `shopctl smoke`: whole orders through the preview plane, by the very slots that will serve together.
+// Run by `shopctl smoke`: whole orders through the preview plane of the slots that will serve together.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** An order, and where it must stand in each service in the end. */
+/** An order, and its final state in each service. */
 interface Scenario {
   name: string
   sku: string
@@ -26,7 +26,6 @@ const scenarios: Scenario[] = [
     sku: 'tee',
     token: 'tok_declined',
     order: 'cancelled',
-    // Released: the stock is back, in the same transaction.
     reservation: 'released',
     payments: [{ status: 'declined', captures: 0, refunds: 0 }],
   },
@@ -46,21 +45,21 @@ const pollMs = 100
 
 const urls = readUrls()
 
-/** From placing to the last mail, each order has as long as this. */
-async function tryOut(scenario: Scenario): Promise<string> {
+/** Places an order and checks its final state in each service. The patience is for all of it. */
+async function check(scenario: Scenario): Promise<string> {
   const { name, sku, token } = scenario
   const until = performance.now() + patienceMs
   const email = `smoke-${randomUUID()}@example.com`
   const body = { items: [{ sku, quantity: 1 }], customer: { email }, payment: { token } }
   const headers = { 'content-type': 'application/json', 'idempotency-key': `smoke-${randomUUID()}` }
   const request = { method: 'POST', headers, body: JSON.stringify(body) }
-  // The key makes it one order, however often it takes to get an answer.
+  // Repeats have the same key, so they place one order.
   const placed = await eventually(until, `${name} cannot be placed`, async () => {
     const { id } = (await ask('order', '/orders', 202, request)) as { id: string }
     return { done: id }
   })
 
-  /** Waits until a service answers with these, whatever else it says of them. */
+  /** Waits until a service answers with as many objects as expected, with the expected fields. */
   const expectIn = (service: string, path: string, expected: Fields[]) =>
     eventually(
       until,
@@ -91,7 +90,7 @@ function has(seen: unknown, fields: Fields): boolean {
   return Object.entries(fields).every(([name, value]) => (seen as Fields | null)?.[name] === value)
 }
 
-/** Asks a service's preview plane; throws when the answer is not from there, or not what it should be. */
+/** Sends a request to a service's preview plane. Throws when another plane answers, or with another status. */
 async function ask(
   service: string,
   path: string,
@@ -109,10 +108,10 @@ async function ask(
   return JSON.parse(text)
 }
 
-/** Waiting would only make it worse: the order might be a real one. */
+/** Ends the test at once: the order may be a real one. */
 class WrongPlane extends Error {}
 
-/** Tries until it is done; after `until` throws `otherwise` and what was seen last. */
+/** Retries until `attempt` is done. After `until` throws `otherwise` with what was seen last. */
 async function eventually<T>(
   until: number,
   otherwise: string,
@@ -143,8 +142,8 @@ function readUrls(): Record<string, string> {
   process.exit(1)
 }
 
-/** Before the first order, for a wrong address would take it for a real one. */
-async function greet(service: string): Promise<string> {
+/** Before the first order, because at a wrong address it would be a real one. */
+async function checkAddress(service: string): Promise<string> {
   const until = performance.now() + patienceMs
   await eventually(until, `${service} does not answer`, async () => ({
     done: await ask(service, '/healthz', 200),
@@ -152,7 +151,7 @@ async function greet(service: string): Promise<string> {
   return `${service} answers in the preview plane`
 }
 
-/** Runs all to their end, prints how each went, and tells whether all went well. */
+/** Waits for all, prints their results, and returns whether all have passed. */
 async function report(running: Promise<string>[]): Promise<boolean> {
   const outcomes = await Promise.allSettled(running)
   for (const outcome of outcomes) {
@@ -163,5 +162,5 @@ async function report(running: Promise<string>[]): Promise<boolean> {
 }
 
 const services = ['order', 'inventory', 'payment', 'notification']
-const passed = (await report(services.map(greet))) && (await report(scenarios.map(tryOut)))
+const passed = (await report(services.map(checkAddress))) && (await report(scenarios.map(check)))
 process.exitCode = passed ? 0 : 1

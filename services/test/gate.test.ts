@@ -185,7 +185,7 @@ describe('the gate', () => {
     expect((await untilFence(pods.green.keeper)).epoch).toBe(2)
     // The other one has not heard of it yet: what it does is refused, and it lets go.
     await expect(effect(pods.blue.keeper.fence() as Fence)).rejects.toThrow('epoch 1 is over')
-    await pods.blue.keeper.look()
+    await pods.blue.keeper.latest()
     expect(pods.blue.keeper.fence()).toBeNull()
     pods.blue.keeper.follow('standby')
     expect(await gate()).toEqual({ epoch: 2, ...green })
@@ -310,7 +310,7 @@ describe('the gate', () => {
     await move(green)
     expect((await untilFence(other.keeper)).epoch).toBe(2)
     await expect(effect(one.keeper.fence() as Fence)).rejects.toThrow('epoch 1 is over')
-    await one.keeper.look()
+    await one.keeper.latest()
     await setTimeout(300)
     expect(one.keeper.fence()).toBeNull()
   })
@@ -328,7 +328,7 @@ describe('the gate', () => {
       throw new Error('the API server does not answer')
     })
     await expect(effect(old)).rejects.toMatchObject({ name: 'GateClosed' })
-    await keeper.look()
+    await keeper.latest()
     const fence = createFence(database, green, epoch)
     for (let n = 0; n < 20; n++) {
       const start = performance.now()

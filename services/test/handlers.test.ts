@@ -132,10 +132,10 @@ describe('inventory', () => {
     const { database, deliver } = await open()
     const ids = [newId(), newId(), newId()].sort()
     await Promise.all(ids.map((orderId) => deliver(placed(orderId, 'nope', 1))))
-    const first = await stock.orders(database, null, 2)
-    expect(first).toEqual(ids.slice(0, 2).map((orderId) => ({ orderId, status: 'rejected' })))
-    expect(await stock.orders(database, ids[1] ?? '', 2)).toHaveLength(1)
-    expect(await stock.orders(database, ids[2] ?? '', 2)).toEqual([])
+    const first = await stock.entries(database, null, 2)
+    expect(first).toEqual(ids.slice(0, 2).map((orderId) => ({ id: orderId, status: 'rejected' })))
+    expect(await stock.entries(database, ids[1] ?? '', 2)).toHaveLength(1)
+    expect(await stock.entries(database, ids[2] ?? '', 2)).toEqual([])
   })
 })
 
@@ -180,12 +180,12 @@ describe('notification', () => {
       await deliver(event)
     }
     const line = { sent: true, repeats: 0 }
-    expect(await notifications.orders(database, null, 1)).toEqual([
-      { orderId: first, outcome: 'cancelled', ...line },
-      { orderId: first, outcome: 'confirmed', ...line },
+    expect(await notifications.entries(database, null, 1)).toEqual([
+      { id: first, outcome: 'cancelled', ...line },
+      { id: first, outcome: 'confirmed', ...line },
     ])
-    expect(await notifications.orders(database, first, 1)).toEqual([
-      { orderId: second, outcome: 'cancelled', ...line },
+    expect(await notifications.entries(database, first, 1)).toEqual([
+      { id: second, outcome: 'cancelled', ...line },
     ])
   })
 

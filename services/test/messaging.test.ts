@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { contract, draft, envelope } from '@shop/events/envelope'
 import { type Fence, GateClosed } from '@shop/kernel/gate'
 import { on } from '@shop/kernel/inbox'
-import { type Entry, headStartMs } from '@shop/kernel/relay'
+import { headStartMs, type OutboxEntry } from '@shop/kernel/relay'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import {
@@ -40,7 +40,7 @@ describe('the outbox and its relay', () => {
     const bus = openBus(topology.exchange)
     await eventually(() => expect(bus.connected()).toBe(true))
     const relay = openRelay(database, bus)
-    await openOutbox(database, relay).transaction(trace, async (tx) => {
+    await openOutbox(database, relay).commitUnfenced(trace, async (tx) => {
       await insertEffect(tx, 1)
       return { result: null, events: [done(1), done(2)] }
     })
@@ -58,7 +58,7 @@ describe('the outbox and its relay', () => {
 
   it('say nothing about what was rolled back', async () => {
     const database = await createStore()
-    const failing = openOutbox(database).transaction(trace, async (tx) => {
+    const failing = openOutbox(database).commitUnfenced(trace, async (tx) => {
       await insertEffect(tx, 1)
       return { result: null, events: [{ type: 'x', subject: 'x', data: 1n }] }
     })
@@ -107,9 +107,10 @@ describe('the outbox and its relay', () => {
     const relay = openRelay(database, bus)
     const frozen = {
       ...relay,
-      carry: (entries: Entry[], since: number) => relay.carry(entries, since - headStartMs),
+      publish: (entries: OutboxEntry[], since: number) =>
+        relay.publish(entries, since - headStartMs),
     }
-    await openOutbox(database, frozen).transaction(trace, async () => ({
+    await openOutbox(database, frozen).commitUnfenced(trace, async () => ({
       result: null,
       events: [done(1)],
     }))
@@ -141,7 +142,7 @@ describe('the outbox and its relay', () => {
     await eventually(() => expect(bus.connected()).toBe(true))
     const relay = openRelay(database, bus)
     proxy.cut()
-    await openOutbox(database, relay).transaction(trace, async () => ({
+    await openOutbox(database, relay).commitUnfenced(trace, async () => ({
       result: null,
       events: numbers(50).map(done),
     }))

@@ -11,7 +11,7 @@ import { createHttp, type HttpServer } from '@shop/kernel/http'
 import { createMetrics } from '@shop/kernel/telemetry'
 import { subscriptions } from '@shop/order/handlers'
 import { routes } from '@shop/order/routes'
-import { accounting, orders } from '@shop/order/store'
+import { accounting, entries } from '@shop/order/store'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { deliverTo, takeOutbox } from './deliver.ts'
 import {
@@ -194,9 +194,9 @@ describe('what the audit asks', () => {
   it('lists the orders, page by page', async () => {
     const placed = await Promise.all(['a', 'b', 'c'].map((key) => place(key, body)))
     const ids = placed.map((one) => one.json().id as string).sort()
-    const line = (orderId: string) => ({ orderId, status: 'placed' })
-    expect(await orders(database, null, 2)).toEqual(ids.slice(0, 2).map(line))
-    expect(await orders(database, ids[1] ?? '', 2)).toEqual(ids.slice(2).map(line))
+    const entry = (id: string) => ({ id, status: 'placed' })
+    expect(await entries(database, null, 2)).toEqual(ids.slice(0, 2).map(entry))
+    expect(await entries(database, ids[1] ?? '', 2)).toEqual(ids.slice(2).map(entry))
     expect(await accounting(database)).toMatchObject({ accepted: 3, open: 3 })
   })
 })

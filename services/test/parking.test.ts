@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { contract, draft } from '@shop/events/envelope'
 import { inboxPruning, kernelAccounting } from '@shop/kernel/accounting'
 import { createMessages } from '@shop/kernel/messages'
-import { readAgain, type StuckMessage } from '@shop/kernel/parking'
+import { replayUnhandled, type StuckMessage } from '@shop/kernel/parking'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { arrived, newId, openBus, openFence, openOutbox, openRelay } from './infrastructure.ts'
@@ -169,7 +169,7 @@ describe('a message that nobody can read', () => {
     await shop.smuggle(JSON.stringify(arrived(other, 'x', { n: '1' })))
     await shop.parked(2)
     const outbox = openOutbox(shop.database, shop.relay)
-    const again = readAgain(outbox, shop.queue, [thingDone.type, stranger.type])
+    const again = replayUnhandled(outbox, shop.queue, [thingDone.type, stranger.type])
     expect(await shop.database.transaction((tx) => again.run(tx))).toEqual([])
     expect(await shop.list()).toMatchObject([
       { type: stranger.type, state: 'retrying', attempts: 0 },

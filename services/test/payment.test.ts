@@ -33,8 +33,8 @@ async function open(disturb: (sandbox: PaymentProvider) => PaymentProvider = (on
     provider,
     deliver: deliverTo(database, payment.subscriptions({ provider, newId })),
     account: () => books.accounting({ database, provider }),
-    orders: (after: string | null = null, limit = 10) =>
-      books.orders({ database, provider }, after, limit),
+    entries: (after: string | null = null, limit = 10) =>
+      books.entries({ database, provider }, after, limit),
   }
 }
 
@@ -48,14 +48,14 @@ describe('payment', () => {
   })
 
   it('charges once, however often and concurrently it is asked', async () => {
-    const { account, deliver, orders } = await open()
+    const { account, deliver, entries } = await open()
     const orderId = newId()
     const event = reserved(orderId, 'tok_ok')
     const again = reserved(orderId, 'tok_ok')
     const told = await Promise.all([event, event, again, event, again].map(deliver))
     expect(typesOf(told.flat())).toEqual([paymentCaptured.type])
     expect(await account()).toMatchObject({ captured: 1, intended: 0, captures: 1, refunds: 0 })
-    expect(await orders()).toEqual([{ orderId, status: 'captured', captures: 1, refunds: 0 }])
+    expect(await entries()).toEqual([{ id: orderId, status: 'captured', captures: 1, refunds: 0 }])
   })
 
   it('asks again with the same key when it failed between the provider and the commit', async () => {
@@ -104,7 +104,7 @@ describe('payment', () => {
   ] as const)('refunds or prevents a late capture when %s', async (_name, slow, expected) => {
     const reached = Promise.withResolvers<void>()
     const goOn = Promise.withResolvers<void>()
-    const { deliver, orders } = await open((sandbox) => ({
+    const { deliver, entries } = await open((sandbox) => ({
       ...sandbox,
       async capture(charge) {
         const early = slow === 'answer' ? await sandbox.capture(charge) : null
@@ -119,12 +119,12 @@ describe('payment', () => {
     await deliver(cancelled(orderId))
     goOn.resolve()
     expect(await capturing).toEqual([])
-    expect(await orders()).toMatchObject([{ orderId, ...expected }])
+    expect(await entries()).toMatchObject([{ id: orderId, ...expected }])
   })
 
   it('repeats the refund when it failed before the commit', async () => {
     let fail = true
-    const { deliver, orders } = await open((sandbox) => ({
+    const { deliver, entries } = await open((sandbox) => ({
       ...sandbox,
       async refund(key) {
         await sandbox.refund(key)
@@ -136,23 +136,23 @@ describe('payment', () => {
     await expect(deliver(cancelled(orderId))).rejects.toThrow('crashed')
     fail = false
     await deliver(cancelled(orderId))
-    expect(await orders()).toEqual([{ orderId, status: 'refunded', captures: 1, refunds: 1 }])
+    expect(await entries()).toEqual([{ id: orderId, status: 'refunded', captures: 1, refunds: 1 }])
   })
 
   it('shows a second capture of one order under another key', async () => {
-    const { deliver, orders, provider } = await open()
+    const { deliver, entries, provider } = await open()
     const orderId = newId()
     await deliver(reserved(orderId, 'tok_ok'))
     await provider.capture({ idempotencyKey: newId(), orderId, token: 'tok_ok', amount })
-    expect(await orders()).toMatchObject([{ orderId, captures: 2 }])
+    expect(await entries()).toMatchObject([{ id: orderId, captures: 2 }])
   })
 
   it('lists what it knows of orders, page by page', async () => {
-    const { deliver, orders } = await open()
+    const { deliver, entries } = await open()
     const ids = [newId(), newId(), newId()].sort()
     await Promise.all(ids.map((orderId) => deliver(reserved(orderId, 'tok_ok'))))
-    expect((await orders(null, 2)).map(({ orderId }) => orderId)).toEqual(ids.slice(0, 2))
-    expect((await orders(ids[1], 2)).map(({ orderId }) => orderId)).toEqual(ids.slice(2))
+    expect((await entries(null, 2)).map(({ id }) => id)).toEqual(ids.slice(0, 2))
+    expect((await entries(ids[1], 2)).map(({ id }) => id)).toEqual(ids.slice(2))
   })
 })
 

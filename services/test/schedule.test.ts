@@ -1,12 +1,12 @@
 import { setTimeout } from 'node:timers/promises'
 import { reservationExpired } from '@shop/events/contracts'
 import { draft } from '@shop/events/envelope'
-import { startClockwork } from '@shop/kernel/clockwork'
+import { startSchedule } from '@shop/kernel/schedule'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServiceDatabase, logger, newId, openFence, openOutbox } from './infrastructure.ts'
 
-describe('work by the clock', () => {
-  it('is done by one pod at a time, under the fence alone, and its events leave', async () => {
+describe('a scheduled job', () => {
+  it('runs in one pod at a time, with a fence only, and stores its events', async () => {
     const database = await createServiceDatabase('order')
     const outbox = openOutbox(database)
     const fence = openFence(database)
@@ -26,8 +26,8 @@ describe('work by the clock', () => {
     const onGateClosed = vi.fn()
     let open = false
     const pods = [1, 2, 3].map(() =>
-      startClockwork({
-        items: [tick],
+      startSchedule({
+        jobs: [tick],
         outbox,
         fence: () => (open ? fence : null),
         logger,
@@ -51,17 +51,17 @@ describe('work by the clock', () => {
     expect(rows[0]?.type).toBe(reservationExpired.type)
   })
 
-  it('is repeated after it failed', async () => {
+  it('runs again after it failed', async () => {
     const database = await createServiceDatabase('order')
     const run = vi.fn().mockRejectedValueOnce(new Error('no')).mockResolvedValue([])
-    const clockwork = startClockwork({
-      items: [{ name: 'tick', everyMs: 10, run }],
+    const schedule = startSchedule({
+      jobs: [{ name: 'tick', everyMs: 10, run }],
       outbox: openOutbox(database),
       fence: () => openFence(database),
       logger,
       onGateClosed: () => {},
     })
-    onTestFinished(() => clockwork.close())
+    onTestFinished(() => schedule.close())
     await vi.waitFor(() => expect(run.mock.calls.length).toBeGreaterThan(2), { timeout: 5_000 })
   })
 })

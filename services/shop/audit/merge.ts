@@ -1,46 +1,46 @@
-// What each service knows of the same order, brought together from streams that are sorted by order; one order at a time.
-export interface Line {
-  orderId: string
+// Merges what each service knows of the same order, from streams that are sorted by its id, one order at a time.
+export interface Entry {
+  id: string
   [field: string]: unknown
 }
 
-/** The lines of one order; a service that knows nothing of it has none. */
+/** The entries of one order; none from a service that does not know it. */
 export interface Group<Name extends string> {
-  orderId: string
-  lines: Record<Name, Line[]>
+  id: string
+  entries: Record<Name, Entry[]>
 }
 
-/** Parses NDJSON; a line that is cut off or is none of an order's is an error. */
-export async function* parseLines(
+/** Parses NDJSON. Throws when a line is truncated or has no id, or when the ids are not sorted. */
+export async function* parseEntries(
   name: string,
-  texts: AsyncIterable<string>,
-): AsyncGenerator<Line, void> {
+  lines: AsyncIterable<string>,
+): AsyncGenerator<Entry, void> {
   let previous = ''
-  for await (const text of texts) {
-    if (text === '') continue
-    const line = parse(name, text)
-    if (line.orderId < previous) throw new Error(`${name} is not sorted at ${line.orderId}`)
-    previous = line.orderId
-    yield line
+  for await (const line of lines) {
+    if (line === '') continue
+    const entry = parse(name, line)
+    if (entry.id < previous) throw new Error(`${name} is not sorted at ${entry.id}`)
+    previous = entry.id
+    yield entry
   }
 }
 
-function parse(name: string, text: string): Line {
+function parse(name: string, line: string): Entry {
   try {
-    const line = JSON.parse(text) as Line | null
-    if (typeof line?.orderId === 'string') return line
+    const entry = JSON.parse(line) as Entry | null
+    if (typeof entry?.id === 'string') return entry
   } catch {
-    // Told below, with the line.
+    // Reported below, with the line.
   }
-  throw new Error(`${name} has a line that is not an order's: ${text.slice(0, 80)}`)
+  throw new Error(`${name} has a line that is not an entry: ${line.slice(0, 80)}`)
 }
 
-/** Merges sorted streams; holds one line of each in memory. */
-export async function* mergeByOrder<Name extends string>(
-  streams: Record<Name, AsyncIterator<Line, unknown>>,
+/** Merges sorted streams, and keeps one entry of each in memory. */
+export async function* mergeById<Name extends string>(
+  streams: Record<Name, AsyncIterator<Entry, unknown>>,
 ): AsyncGenerator<Group<Name>, void> {
   const names = Object.keys(streams) as Name[]
-  const heads = new Map<Name, Line>()
+  const heads = new Map<Name, Entry>()
   const advance = async (name: Name): Promise<void> => {
     const { done, value } = await streams[name].next()
     if (done) heads.delete(name)
@@ -48,15 +48,15 @@ export async function* mergeByOrder<Name extends string>(
   }
   for (const name of names) await advance(name)
   while (heads.size > 0) {
-    const [orderId = ''] = [...heads.values()].map((line) => line.orderId).sort()
-    const lines = {} as Record<Name, Line[]>
+    const [id = ''] = [...heads.values()].map((entry) => entry.id).sort()
+    const entries = {} as Record<Name, Entry[]>
     for (const name of names) {
-      lines[name] = []
-      for (let head = heads.get(name); head?.orderId === orderId; head = heads.get(name)) {
-        lines[name].push(head)
+      entries[name] = []
+      for (let head = heads.get(name); head?.id === id; head = heads.get(name)) {
+        entries[name].push(head)
         await advance(name)
       }
     }
-    yield { orderId, lines }
+    yield { id, entries }
   }
 }

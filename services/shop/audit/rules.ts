@@ -1,19 +1,19 @@
-// What must hold for each order, whatever happened to pods, broker and databases; pure.
+// What must hold for each order, whatever happens to pods, broker and databases. Pure.
 export const services = ['order', 'inventory', 'payment', 'notification'] as const
 export type Service = (typeof services)[number]
 
-/** What the four services say about one order, in their own words. */
+/** What the four services say about one order. */
 export interface Facts {
   order: { status: string } | null
   inventory: { status: string } | null
-  /** `captures` and `refunds` are the provider's. */
+  /** `captures` and `refunds` are from the provider. */
   payment: { status: string; captures: number; refunds: number } | null
   notifications: { outcome: string; sent: boolean }[]
 }
 
 /**
- * What makes a finding harmless: nothing at all; that the order moved while the services were being read; that
- * messages wait for a service, which then still has to act; or that messages wait anywhere.
+ * What makes a finding harmless: `nothing`; `moving`, the order changed while the services were read; a service that has
+ * messages waiting, which it still has to handle; or messages waiting `anywhere`.
  */
 export type Excuse = 'nothing' | 'moving' | 'anywhere' | Service
 
@@ -24,14 +24,14 @@ export interface Finding {
 
 export const rules = {
   unknownOrder: 'unknown to the order service',
-  unknownState: 'in a state that nobody knows',
-  stuck: 'open, and nothing waits for it',
+  unknownState: 'in an unknown state',
+  stuck: 'open, and no message is waiting for it',
   capturedTwice: 'captured more than once',
   refundedTwice: 'refunded more often than captured',
-  paperCapture: 'captured by the books, not by the provider',
+  paperCapture: 'captured according to the payment service, not to the provider',
   notCaptured: 'confirmed without a capture',
   confirmedRefunded: 'confirmed, and refunded',
-  stockLost: 'confirmed, and its stock was given away',
+  stockLost: 'confirmed, and its stock was released',
   notSold: 'confirmed, and its stock is not sold',
   soldOpen: 'sold before it was confirmed',
   moneyKept: 'cancelled, and the money was kept',
@@ -48,8 +48,8 @@ function finding(excuse: Excuse, rule: string): Finding {
   return { rule, excuse }
 }
 
-/** The service whose turn it is with an open order. */
-function turn({ inventory, payment }: Facts): Service {
+/** The service that has to act next on an open order. */
+function nextService({ inventory, payment }: Facts): Service {
   if (!inventory) return 'inventory'
   if (inventory.status !== 'reserved') return 'order'
   return !payment || payment.status === 'intended' ? 'payment' : 'order'
@@ -57,7 +57,7 @@ function turn({ inventory, payment }: Facts): Service {
 
 function judgeOpen(facts: Facts): Finding[] {
   return [
-    finding(turn(facts), rules.stuck),
+    finding(nextService(facts), rules.stuck),
     ...(facts.inventory?.status === 'sold' ? [finding('anywhere', rules.soldOpen)] : []),
     ...(facts.notifications.length > 0 ? [finding('anywhere', rules.wrongNotification)] : []),
   ]
@@ -136,7 +136,7 @@ function judgeState(status: string, facts: Facts): Finding[] {
   }
 }
 
-/** All that is not as it must be, each with what would excuse it. */
+/** All violations of the rules, each with what would excuse it. */
 export function judge(facts: Facts): Finding[] {
   const { order } = facts
   if (!order) return [finding('moving', rules.unknownOrder), ...judgeMoney(facts)]

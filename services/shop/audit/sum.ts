@@ -1,13 +1,13 @@
-// The sum of what the services account for, and where it does not add up.
+// Sums up the accounting of the services, and finds violations.
 import { z } from 'zod'
 import type { Group } from './merge.ts'
 import { type Excuse, type Facts, judge, type Service, services } from './rules.ts'
 
 const count = z.int().nonnegative()
 
-/** What each service says at `GET /accounting`, as far as it is read here. */
+/** The part of `GET /accounting` of each service that is read here. */
 const account = z.looseObject({
-  /** By the clock of the database, which the ids of orders go by but for a little. */
+  /** By the database's clock, which is close to the clock of the order ids. */
   at: z.number(),
   outbox: z.looseObject({ waiting: count }),
   queued: count,
@@ -15,7 +15,7 @@ const account = z.looseObject({
   retrying: count,
   parked: count,
   duplicatesRefused: count,
-  /** Only there when whoever collected it has asked the pods as well. */
+  /** Added by shopctl, from the pods. */
   inFlight: count.default(0),
   byEpoch: z.array(
     z.looseObject({
@@ -58,7 +58,7 @@ const accountsSchema = z.object({
 
 export type Accounts = z.infer<typeof accountsSchema>
 
-/** Checks what the services said; throws what is missing, and where. */
+/** Parses the accounting. Throws with the path of what is missing. */
 export function readAccounts(documents: Record<Service, unknown>): Accounts {
   const read = accountsSchema.safeParse(documents)
   if (!read.success) throw new Error(z.prettifyError(read.error))
@@ -67,19 +67,19 @@ export function readAccounts(documents: Record<Service, unknown>): Accounts {
 
 export interface Violation {
   rule: string
-  /** How many orders, and the first of their ids. */
+  /** The number of orders, and the ids of the first ones. */
   count: number
   orders: string[]
 }
 
 const idsShown = 100
 /**
- * An order that was placed so shortly before the reading may have a message on its way that nobody counts, or go on
- * between one service's reading and the next. Where all is known to be quiet, only the first can be.
+ * Orders younger than this are excused: a message in transit is not counted anywhere, and an order may change between the
+ * readings of two services. When the shop is quiet, only the first is possible.
  */
 const freshMs = { quiet: 2_000, moving: 60_000 }
 
-/** When an order was placed, by its UUIDv7. */
+/** When an order was placed, from its UUIDv7. */
 function placedAt(orderId: string): number {
   return Number.parseInt(orderId.replace('-', '').slice(0, 12), 16)
 }
@@ -91,10 +91,10 @@ function number(value: unknown): number {
   return typeof value === 'number' ? value : 0
 }
 
-function factsOf({ lines }: Group<Service>): Facts {
-  const [order] = lines.order
-  const [inventory] = lines.inventory
-  const [payment] = lines.payment
+function factsOf({ entries }: Group<Service>): Facts {
+  const [order] = entries.order
+  const [inventory] = entries.inventory
+  const [payment] = entries.payment
   return {
     order: order ? { status: text(order.status) } : null,
     inventory: inventory ? { status: text(inventory.status) } : null,
@@ -105,14 +105,14 @@ function factsOf({ lines }: Group<Service>): Facts {
           refunds: number(payment.refunds),
         }
       : null,
-    notifications: lines.notification.map(({ outcome, sent }) => ({
+    notifications: entries.notification.map(({ outcome, sent }) => ({
       outcome: text(outcome),
       sent: sent === true,
     })),
   }
 }
 
-/** Whether messages that wait explain what was found about so many orders. */
+/** Whether waiting messages explain a finding about this many orders. */
 function excuses(accounts: Accounts): (excuse: Excuse, orders: number) => boolean {
   const outbox = services.reduce((sum, name) => sum + accounts[name].outbox.waiting, 0)
   const before = (name: Service): number => {
@@ -122,13 +122,13 @@ function excuses(accounts: Accounts): (excuse: Excuse, orders: number) => boolea
   const anywhere = outbox + services.reduce((sum, name) => sum + before(name), 0)
   return (excuse, orders) => {
     if (excuse === 'nothing' || excuse === 'moving') return false
-    // One message explains one order at most.
+    // One message explains at most one order.
     if (excuse === 'anywhere') return orders <= anywhere
     return orders <= outbox + before(excuse) + accounts[excuse].parked
   }
 }
 
-/** Reads all orders once, and keeps only what it has to tell about them. */
+/** Reads all orders once, and keeps only their violations. */
 async function findViolations(
   accounts: Accounts,
   groups: AsyncIterable<Group<Service>>,
@@ -137,13 +137,13 @@ async function findViolations(
   const old = accounts.order.at - (quiet ? freshMs.quiet : freshMs.moving)
   const found = new Map<string, Violation & { excuse: Excuse }>()
   for await (const group of groups) {
-    const fresh = placedAt(group.orderId) >= old
+    const fresh = placedAt(group.id) >= old
     for (const { rule, excuse } of judge(factsOf(group))) {
       if (fresh && excuse !== 'nothing') continue
       const key = `${rule} ${excuse}`
       const violation = found.get(key) ?? { rule, count: 0, orders: [], excuse }
       violation.count += 1
-      if (violation.orders.length < idsShown) violation.orders.push(group.orderId)
+      if (violation.orders.length < idsShown) violation.orders.push(group.id)
       found.set(key, violation)
     }
   }
@@ -169,7 +169,7 @@ function findWrongSums({ order, inventory }: Accounts): Violation[] {
   ]
 }
 
-/** The document of `shopctl audit --json`, less its version. `quiet`: nothing moved when the books were read. */
+/** The document of `shopctl audit --json` without its version. `quiet`: no orders changed during the readings. */
 export async function sumUp(
   accounts: Accounts,
   groups: AsyncIterable<Group<Service>>,

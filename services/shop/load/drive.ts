@@ -1,4 +1,4 @@
-// A load on the shop: customers who order by a schedule, repeat what failed, and look how their orders end.
+// A load on the shop: places orders on a schedule, repeats requests that failed, and reads how the orders end.
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { Pool } from 'undici'
@@ -19,15 +19,15 @@ export interface LoadOptions {
   /** Requests per second. */
   rate: number
   seconds: number
-  /** Drawn at random unless given. */
+  /** Random unless given. */
   seed?: number
-  /** How long to wait, after the schedule, for answers to what failed, and again for the orders' ends. */
+  /** After the schedule, how long to repeat failed requests, and then how long to wait for open orders. */
   patienceMs?: number
 }
 
 export interface Load {
   progress(): { requests: number; failures: number; accepted: number }
-  /** Resolves when the schedule is over and all orders have ended, or patience has. */
+  /** Resolves when the schedule is over and all orders have ended, or time is up. */
   ended: Promise<LoadReport>
   /** Ends the schedule now. */
   stop(): Promise<LoadReport>
@@ -48,7 +48,7 @@ function callOf(step: Step): OrderCall {
   }
 }
 
-/** Sends steps again, with the same key, until they have an answer. */
+/** Repeats requests with the same key until they have an answer. */
 function retryFailed(url: string, judge: (step: Step, status: number, text: string) => boolean) {
   const pool = new Pool(url, { connections: 4, ...timeouts })
   const failed: Step[] = []
@@ -56,7 +56,7 @@ function retryFailed(url: string, judge: (step: Step, status: number, text: stri
   let atHand = 0
   let until = Number.POSITIVE_INFINITY
 
-  /** True when there is an answer, whatever it says. */
+  /** Resolves with true when there was an answer. */
   const again = async (step: Step): Promise<boolean> => {
     sent += 1
     const { method, path, headers = {}, body = null } = callOf(step)
@@ -91,7 +91,7 @@ function retryFailed(url: string, judge: (step: Step, status: number, text: stri
   }
 }
 
-/** Starts at once. Throws a refusal when the options make no sense. */
+/** Starts at once. Throws when the options are invalid. */
 export function startLoad(options: LoadOptions): Load {
   const { url, rate, seconds, patienceMs = 30_000 } = options
   const seed = options.seed ?? randomBytes(4).readUInt32LE()
@@ -102,7 +102,7 @@ export function startLoad(options: LoadOptions): Load {
   const failuresByKind: Record<string, number> = {}
   const counts = { requests: 0, failures: 0 }
 
-  /** True unless the request failed: then nobody knows what became of it. */
+  /** False when the request failed, so that its effect is unknown. */
   const judge = (step: Step, status: number, text: string): boolean => {
     const before = ledger.accepted()
     const verdict = ledger.answer(step, status, text)

@@ -1,4 +1,4 @@
-// Reads accepted orders until they have ended, seldom enough that the shop does not notice.
+// Reads accepted orders until they have ended, at a rate too low to be a load.
 import { setTimeout } from 'node:timers/promises'
 import { Pool } from 'undici'
 import type { createLatencies } from '../../../cli/src/adapters/sender.ts'
@@ -15,9 +15,9 @@ interface OrderView {
 export interface FollowOptions {
   url: string
   ledger: Ledger
-  /** From the order's own times, for those that were confirmed. */
+  /** Records the time from placed to settled of confirmed orders. */
   latencies: ReturnType<typeof createLatencies>
-  /** At most so many reads while requests are being sent. */
+  /** The limit while requests are being sent. */
   readsPerSecond: number
 }
 
@@ -32,7 +32,7 @@ export function followOrders({ url, ledger, latencies, readsPerSecond }: FollowO
   const sending = new AbortController()
   let hurryUntil = Number.POSITIVE_INFINITY
 
-  /** False when there is no end to be seen yet; a read that fails says nothing. */
+  /** False while the order is open, and when the read failed. */
   const hasEnded = async (entry: Entry): Promise<boolean> => {
     try {
       const answer = await pool.request({ method: 'GET', path: `/orders/${entry.id}` })
@@ -73,7 +73,7 @@ export function followOrders({ url, ledger, latencies, readsPerSecond }: FollowO
   const readersAtWork = Array.from({ length: readers }, reader)
   return {
     add: (entry: Entry): void => void waiting.push({ entry, notBefore: Date.now() + youngestMs }),
-    /** Reads the rest as fast as it is answered; resolves when all have ended, or after `patienceMs`. */
+    /** Reads the open orders without a rate limit, until all have ended, or for `patienceMs`. */
     async finish(patienceMs: number): Promise<void> {
       hurryUntil = Date.now() + patienceMs
       for (const one of waiting) one.notBefore = 0

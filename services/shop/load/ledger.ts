@@ -1,16 +1,16 @@
-// What the customers know: which orders the shop has accepted, and what it owes them.
+// What the customers know: which orders the shop has accepted, and how each must end.
 import type { Outcome, Placement, Step } from './mix.ts'
 
 export interface Entry {
   readonly placement: Placement
-  /** The first answer, which every later one must equal byte for byte. */
+  /** The first answer; later ones must have the same bytes. */
   answer: string | null
   id: string | null
-  /** How the order ended; `null` while it is open. */
+  /** How the order ended, or null while it is open. */
   outcome: Outcome | null
 }
 
-/** Something that must not happen, in words. */
+/** Something that must not happen. */
 export interface Surprise {
   what: string
   orderId: string | null
@@ -64,7 +64,7 @@ export function createLedger() {
 
   return {
     entry: entryOf,
-    /** Placements to draw repetitions from. */
+    /** Placements that may be repeated. */
     earlier: { sent, accepted },
     entries: (): Iterable<Entry> => entries.values(),
     surprises: (): readonly Surprise[] => surprises,
@@ -76,7 +76,7 @@ export function createLedger() {
       if (kind === 'order') remember(sent, placement)
     },
 
-    /** Judges an answer; 0 and 5xx are failures, after which a customer asks again. */
+    /** Judges an answer. 0 and 5xx are failures, after which the request is repeated. */
     answer({ kind, placement }: Step, status: number, text: string): Verdict {
       const entry = entryOf(placement)
       if (status === 0 || status >= 500) return 'failed'
@@ -90,7 +90,7 @@ export function createLedger() {
       return accept(entry, text)
     },
 
-    /** An accepted order has come to an end. */
+    /** Notes how an accepted order has ended. */
     settled(entry: Entry, outcome: Outcome, reason: string | null): void {
       entry.outcome = outcome
       const { expected } = entry.placement

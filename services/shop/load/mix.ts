@@ -1,7 +1,7 @@
-// What customers do, drawn from a seed: the same seed gives the same sequence of orders.
+// Which requests customers send. The same seed gives the same sequence of orders.
 export type Outcome = 'confirmed' | 'rejected' | 'cancelled'
 
-/** An order that a customer asks for, under one idempotency key. */
+/** An order that a customer wants, with its idempotency key. */
 export interface Placement {
   key: string
   body: string
@@ -10,19 +10,19 @@ export interface Placement {
 
 export type Kind = 'order' | 'repeat' | 'conflict'
 
-/** The next request: a new order, the same request again, or another body under a key that was used. */
+/** The next request: a new order, an earlier request again, or another body with an earlier key. */
 export interface Step {
   kind: Kind
   placement: Placement
-  /** What is sent: `placement.body`, unless it is a conflict. */
+  /** `placement.body`, or another body in a conflict. */
   body: string
 }
 
 /** Earlier placements that may be repeated, newest last. */
 export interface Earlier {
-  /** Also those without an answer so far. */
+  /** Including those without an answer. */
   sent: readonly Placement[]
-  /** Those that were answered 202: their key is taken for certain. */
+  /** Those that were answered 202, so their key is certainly in use. */
   accepted: readonly Placement[]
 }
 
@@ -31,7 +31,7 @@ interface Line {
   quantity: number
 }
 
-/** Numbers from 0 up to 1 from a seed (mulberry32). */
+/** Random numbers from 0 to below 1 (mulberry32). */
 export function createRandom(seed: number): () => number {
   let state = seed | 0
   return () => {
@@ -42,13 +42,13 @@ export function createRandom(seed: number): () => number {
   }
 }
 
-/** Shares of a hundred requests; what is left over are orders of one line that confirm. */
+/** Percentages of the requests. The rest are orders of one line that are confirmed. */
 const shares = { conflict: 2, repeat: 6, declined: 7, unknown: 6, lines: 14 }
 const skus = ['mug', 'tee', 'cap'] as const
-/** A repetition comes soon after what it repeats. */
+/** Only the latest requests are repeated. */
 const memory = 40
 
-/** `run` makes the keys unique, so that a sequence can be repeated in the same shop. */
+/** `run` makes the keys unique, so that a sequence can be run again in the same shop. */
 export function createMix({ seed, run }: { seed: number; run: string }) {
   const random = createRandom(seed)
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
@@ -71,7 +71,7 @@ export function createMix({ seed, run }: { seed: number; run: string }) {
 
   return {
     next({ sent, accepted }: Earlier): Step {
-      // All numbers of a step are drawn, used or not: what the shop answers must not change the sequence.
+      // Draw all numbers of a step, used or not, so that the answers of the shop do not change the sequence.
       const [draw, which, lines] = [random() * 100, random(), [line(), line(), line()]]
       const [first] = lines as [Line, Line, Line]
       const recent = (list: readonly Placement[]): Placement | undefined =>
@@ -85,7 +85,7 @@ export function createMix({ seed, run }: { seed: number; run: string }) {
       limit += shares.declined
       if (draw < limit) return place('cancelled', [first], 'tok_declined')
       limit += shares.unknown
-      // One line in stock and one that nobody knows: all of it is rejected.
+      // One line is in stock and the other unknown: the whole order is rejected.
       if (draw < limit) return place('rejected', [first, { sku: 'no-such-sku', quantity: 1 }])
       limit += shares.lines
       if (draw < limit) return place('confirmed', lines)

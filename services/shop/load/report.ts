@@ -1,4 +1,4 @@
-// What a load has found out, as data and as text.
+// The result of a load, as data and as text.
 import type { createLatencies } from '../../../cli/src/adapters/sender.ts'
 import type { Ledger, Surprise } from './ledger.ts'
 import type { Outcome } from './mix.ts'
@@ -15,30 +15,30 @@ export type Ends = { orders: number; open: number } & Record<Outcome, number>
 
 export interface LoadReport {
   url: string
-  /** Requests per second, and for how long: as they were wished. */
+  /** The wanted requests per second and duration. */
   rate: number
   seconds: number
   seed: number
-  /** By the schedule; latencies are from the intended time to the end of the answer. */
+  /** Scheduled requests. Latencies are from the scheduled time to the end of the answer. */
   requests: number
   failures: number
   answers: Percentiles
-  /** Failures, as `503` or `read ECONNRESET`. */
+  /** Failures by kind, as `503` or `read ECONNRESET`. */
   failuresByKind: Record<string, number>
-  /** Requests sent once more, with the same key, because they had failed. */
+  /** Requests that were repeated with the same key, because they failed. */
   retries: number
-  /** Orders answered 202, each key once. */
+  /** Orders that were accepted with 202. */
   accepted: number
-  /** Keys that never got an answer: nobody knows whether there is an order. */
+  /** Keys without an answer: whether there is an order is unknown. */
   unanswered: number
-  /** placed → confirmed, by the order's own times. */
+  /** From placed to confirmed, by the times in the order. */
   confirmed: Percentiles
   /** By expected outcome: how many orders, and how they ended. */
   outcomes: Record<Outcome, Ends>
-  /** Repetitions that got the same bytes, and other bodies under a used key that got 409. */
+  /** Repetitions that got the same bytes, and conflicts that got 409. */
   repeats: number
   conflicts: number
-  /** Accepted orders that had not ended when patience did. */
+  /** Accepted orders that had not ended when time was up. */
   lost: string[]
   unexpected: Surprise[]
 }
@@ -55,7 +55,7 @@ export function percentilesOf(latencies: ReturnType<typeof createLatencies>): Pe
   }
 }
 
-/** What the ledger says at the end. */
+/** The part of the report that comes from the ledger. */
 export function close(ledger: Ledger) {
   const none = (): Ends => ({ orders: 0, open: 0, confirmed: 0, rejected: 0, cancelled: 0 })
   const ends = { confirmed: none(), rejected: none(), cancelled: none() }
@@ -84,12 +84,12 @@ export function close(ledger: Ledger) {
   }
 }
 
-/** Whatever may have failed on the way: each order is known, and ended as expected. */
+/** Each order is known and ended as expected, even if requests failed. */
 export function isExact(report: Pick<LoadReport, 'unanswered' | 'lost' | 'unexpected'>): boolean {
   return report.unanswered === 0 && report.lost.length === 0 && report.unexpected.length === 0
 }
 
-/** Nothing failed either. */
+/** Exact, and no request failed. */
 export function isClean(report: LoadReport): boolean {
   return report.failures === 0 && isExact(report)
 }
@@ -126,7 +126,7 @@ function latencyRow(
     : [title, count, ...[p50Ms, p95Ms, p99Ms, maxMs].map((ms) => `${ms.toFixed(ms < 100 ? 1 : 0)}`)]
 }
 
-/** The lines to print, none longer than 80 columns as long as texts from outside are short. */
+/** The lines to print, at most 80 columns each unless texts from outside are longer. */
 export function describe(report: LoadReport): string[] {
   const { url, rate, seconds, seed, failures, failuresByKind, lost, unexpected } = report
   const kinds = Object.entries(failuresByKind).map(([kind, count]) => `  ${count} × ${kind}`)

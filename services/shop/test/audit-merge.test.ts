@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Line, mergeByOrder, parseLines } from '../audit/merge.ts'
+import { type Entry, mergeById, parseEntries } from '../audit/merge.ts'
 
 async function* from<T>(...values: T[]): AsyncGenerator<T, void> {
   yield* values
@@ -11,60 +11,60 @@ async function collect<T>(values: AsyncIterable<T>): Promise<T[]> {
   return all
 }
 
-function line(orderId: string, fields: object = {}): Line {
-  return { orderId, ...fields }
+function entry(id: string, fields: object = {}): Entry {
+  return { id, ...fields }
 }
 
-describe('mergeByOrder', () => {
-  it('brings together what streams say of the same order, in order', async () => {
-    const groups = mergeByOrder({
-      left: from(line('a'), line('c')),
-      right: from(line('b'), line('c', { n: 1 }), line('c', { n: 2 })),
+describe('mergeById', () => {
+  it('merges the entries of the same order, by id', async () => {
+    const groups = mergeById({
+      left: from(entry('a'), entry('c')),
+      right: from(entry('b'), entry('c', { n: 1 }), entry('c', { n: 2 })),
     })
     expect(await collect(groups)).toEqual([
-      { orderId: 'a', lines: { left: [line('a')], right: [] } },
-      { orderId: 'b', lines: { left: [], right: [line('b')] } },
+      { id: 'a', entries: { left: [entry('a')], right: [] } },
+      { id: 'b', entries: { left: [], right: [entry('b')] } },
       {
-        orderId: 'c',
-        lines: { left: [line('c')], right: [line('c', { n: 1 }), line('c', { n: 2 })] },
+        id: 'c',
+        entries: { left: [entry('c')], right: [entry('c', { n: 1 }), entry('c', { n: 2 })] },
       },
     ])
   })
 
-  it('ends at once when nobody knows an order', async () => {
-    expect(await collect(mergeByOrder({ left: from<Line>(), right: from<Line>() }))).toEqual([])
+  it('ends at once when there are no entries', async () => {
+    expect(await collect(mergeById({ left: from<Entry>(), right: from<Entry>() }))).toEqual([])
   })
 
-  it('takes no more of a stream than it needs', async () => {
+  it('reads no more of a stream than it needs', async () => {
     let taken = 0
-    async function* endless(): AsyncGenerator<Line, void> {
+    async function* endless(): AsyncGenerator<Entry, void> {
       for (;;) {
         taken += 1
-        yield line(String(taken).padStart(9, '0'))
+        yield entry(String(taken).padStart(9, '0'))
       }
     }
-    const groups = mergeByOrder({ endless: endless() })
+    const groups = mergeById({ endless: endless() })
     for (let n = 0; n < 3; n++) await groups.next()
     expect(taken).toBeLessThanOrEqual(4)
   })
 })
 
-describe('parseLines', () => {
-  it('reads one order a line', async () => {
-    const lines = parseLines('x', from('{"orderId":"a","status":"sold"}', '', '{"orderId":"b"}'))
-    expect(await collect(lines)).toEqual([line('a', { status: 'sold' }), line('b')])
+describe('parseEntries', () => {
+  it('reads one entry per line', async () => {
+    const entries = parseEntries('x', from('{"id":"a","status":"sold"}', '', '{"id":"b"}'))
+    expect(await collect(entries)).toEqual([entry('a', { status: 'sold' }), entry('b')])
   })
 
   it.each([
-    ['cut off', '{"orderId":"a","st'],
-    ['not an order', '{"id":"a"}'],
+    ['cut off', '{"id":"a","st'],
+    ['without an id', '{"orderId":"a"}'],
     ['null', 'null'],
   ])('refuses a line that is %s', async (_, text) => {
-    await expect(collect(parseLines('stock', from(text)))).rejects.toThrow(/stock has a line/)
+    await expect(collect(parseEntries('stock', from(text)))).rejects.toThrow(/stock has a line/)
   })
 
   it('refuses a stream that is not sorted', async () => {
-    const lines = parseLines('stock', from('{"orderId":"b"}', '{"orderId":"a"}'))
-    await expect(collect(lines)).rejects.toThrow('stock is not sorted at a')
+    const entries = parseEntries('stock', from('{"id":"b"}', '{"id":"a"}'))
+    await expect(collect(entries)).rejects.toThrow('stock is not sorted at a')
   })
 })

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import type { Group, Line } from '../audit/merge.ts'
+import type { Entry, Group } from '../audit/merge.ts'
 import { rules, type Service } from '../audit/rules.ts'
 import { type Accounts, readAccounts, sumUp } from '../audit/sum.ts'
 
@@ -38,12 +38,12 @@ async function* groups(...all: Group<Service>[]): AsyncGenerator<Group<Service>,
   yield* all
 }
 
-function group(lines: Partial<Record<Service, Omit<Line, 'orderId'>[]>>): Group<Service> {
-  const orderId = randomUUIDv7()
-  const of = (service: Service): Line[] => (lines[service] ?? []).map((l) => ({ orderId, ...l }))
+function group(entries: Partial<Record<Service, Omit<Entry, 'id'>[]>>): Group<Service> {
+  const id = randomUUIDv7()
+  const of = (service: Service): Entry[] => (entries[service] ?? []).map((one) => ({ id, ...one }))
   return {
-    orderId,
-    lines: {
+    id,
+    entries: {
       order: of('order'),
       inventory: of('inventory'),
       payment: of('payment'),
@@ -52,8 +52,8 @@ function group(lines: Partial<Record<Service, Omit<Line, 'orderId'>[]>>): Group<
   }
 }
 
-/** Confirmed, and nobody was told. */
-function silent() {
+/** Confirmed, without a notification. */
+function unnotified() {
   return group({
     order: [{ status: 'confirmed' }],
     inventory: [{ status: 'sold' }],
@@ -92,11 +92,11 @@ describe('sumUp', () => {
   })
 
   it('names the orders of a violation, the first hundred of them', async () => {
-    const all = Array.from({ length: 150 }, silent)
+    const all = Array.from({ length: 150 }, unnotified)
     const { balanced, violations } = await sumUp(accounts(), groups(...all), true)
     expect(balanced).toBe(false)
     expect(violations).toEqual([
-      { rule: rules.notNotified, count: 150, orders: all.slice(0, 100).map((one) => one.orderId) },
+      { rule: rules.notNotified, count: 150, orders: all.slice(0, 100).map((one) => one.id) },
     ])
   })
 
@@ -128,19 +128,19 @@ describe('what excuses a finding', () => {
     ['a message at hand', { notification: { inFlight: 1 } }],
     ['a parked message', { notification: { parked: 1 } }],
   ])('%s, of the service whose turn it is', async (_, changes) => {
-    expect(await violated(accounts(changes), silent())).toEqual([])
+    expect(await violated(accounts(changes), unnotified())).toEqual([])
   })
 
   it('but not messages that wait for another service', async () => {
     const busy = accounts({ inventory: { queued: 9, retrying: 9, parked: 9 } })
-    expect(await violated(busy, silent())).toEqual([rules.notNotified])
+    expect(await violated(busy, unnotified())).toEqual([rules.notNotified])
   })
 
   it.each([{ outbox: { waiting: 1, failing: 0 } }, { queued: 1 }, { retrying: 1 }, { parked: 1 }])(
     'one message explains one order only: %j',
     async (notification) => {
       const busy = accounts({ notification })
-      const { violations } = await sumUp(busy, groups(silent(), silent()), true)
+      const { violations } = await sumUp(busy, groups(unnotified(), unnotified()), true)
       expect(violations[0]?.count).toBe(2)
     },
   )
@@ -149,15 +149,15 @@ describe('what excuses a finding', () => {
     const now = accounts({ order: { at: Date.now() } })
     const soon = accounts({ order: { at: Date.now() + 10_000 } })
     const found = async (of: Accounts, quiet: boolean): Promise<string[]> =>
-      (await sumUp(of, groups(silent()), quiet)).violations.map(({ rule }) => rule)
+      (await sumUp(of, groups(unnotified()), quiet)).violations.map(({ rule }) => rule)
     expect(await found(now, true)).toEqual([])
     expect(await found(soon, false)).toEqual([])
     expect(await found(soon, true)).toEqual([rules.notNotified])
   })
 
   it('but nothing excuses a second capture', async () => {
-    const twice = silent()
-    twice.lines.payment[0] = { ...(twice.lines.payment[0] as Line), captures: 2 }
+    const twice = unnotified()
+    twice.entries.payment[0] = { ...(twice.entries.payment[0] as Entry), captures: 2 }
     const busy = accounts({ notification: { queued: 9 }, payment: { queued: 9, parked: 9 } })
     expect(await violated(busy, twice)).toEqual([rules.capturedTwice])
   })

@@ -18,13 +18,13 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** More than fits into any buffer, so that a reader which starts too early or too late loses lines. */
+/** More than any buffer holds, so that a reader that starts too early or too late loses lines. */
 const count = 20_000
 function id(n: number): string {
   return `01900000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`
 }
 
-const lines: Record<(typeof services)[number], object> = {
+const entries: Record<(typeof services)[number], object> = {
   order: { status: 'confirmed' },
   inventory: { status: 'sold' },
   payment: { status: 'captured', captures: 1, refunds: 0 },
@@ -53,13 +53,13 @@ async function write(service: (typeof services)[number], of: (n: number) => obje
   await writeFile(join(folder, `${service}.json`), JSON.stringify(account))
   const all = Array.from({ length: count }, (_, n) => {
     const fields = of(n)
-    return fields ? `${JSON.stringify({ orderId: id(n), ...fields })}\n` : ''
+    return fields ? `${JSON.stringify({ id: id(n), ...fields })}\n` : ''
   })
-  await writeFile(join(folder, `${service}.orders.ndjson`), all.join(''))
+  await writeFile(join(folder, `${service}.entries.ndjson`), all.join(''))
 }
 
 it('prints one document from a folder of accounts', async () => {
-  for (const service of services) await write(service, () => lines[service])
+  for (const service of services) await write(service, () => entries[service])
   const { stdout } = await audit({ SHOPCTL_ACCOUNTING: folder })
   expect(JSON.parse(stdout)).toMatchObject({
     balanced: true,
@@ -69,7 +69,7 @@ it('prints one document from a folder of accounts', async () => {
 })
 
 it('names the one order among many that was not paid', async () => {
-  await write('payment', (n) => (n === 12_345 ? null : lines.payment))
+  await write('payment', (n) => (n === 12_345 ? null : entries.payment))
   const { stdout } = await audit({ SHOPCTL_ACCOUNTING: folder })
   expect(JSON.parse(stdout)).toMatchObject({
     balanced: false,
@@ -78,8 +78,8 @@ it('names the one order among many that was not paid', async () => {
 })
 
 it('fails when a file is missing', async () => {
-  await rm(join(folder, 'payment.orders.ndjson'))
-  await expect(audit({ SHOPCTL_ACCOUNTING: folder })).rejects.toThrow(/payment\.orders\.ndjson/)
+  await rm(join(folder, 'payment.entries.ndjson'))
+  await expect(audit({ SHOPCTL_ACCOUNTING: folder })).rejects.toThrow(/payment\.entries\.ndjson/)
 })
 
 it('says what it needs', async () => {
