@@ -1,66 +1,15 @@
-import { randomUUID } from 'node:crypto'
 import { contract, draft } from '@shop/events/envelope'
-import { inboxPruning, kernelAccounting } from '@shop/kernel/accounting'
-import { createMessages } from '@shop/kernel/messages'
-import { replayUnhandled, type StuckMessage } from '@shop/kernel/parking'
+import { replayUnhandled } from '@shop/kernel/parking'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { arrived, newId, openBus, openFence, openOutbox, openRelay } from './infrastructure.ts'
-import {
-  counting,
-  createThings,
-  done,
-  effects,
-  eventually,
-  numbers,
-  openConsumer,
-  tell,
-  thingDone,
-  waiting,
-} from './things.ts'
-
-/** A live consumer, and what the management port says about its messages. */
-async function open(subscription = counting()) {
-  const things = await createThings()
-  const { database, topology, queue } = things
-  const bus = openBus(topology.exchange)
-  const relay = openRelay(database, bus)
-  const outbox = openOutbox(database, relay)
-  const messages = createMessages({ database, outbox, service: queue })
-  const consumer = openConsumer(things, subscription)
-  consumer.set(openFence(database))
-  const ask = (id = '', query = '') => ({ params: { id }, query: new URLSearchParams(query) })
-  const list = async () => {
-    const answer = await messages.list(ask())
-    return 'body' in answer ? (answer.body as StuckMessage[]) : []
-  }
-  return {
-    ...things,
-    bus,
-    relay,
-    consumer,
-    messages,
-    ask,
-    list,
-    /** Waits until so many are parked, and shows them. */
-    parked: async (count = 1) => {
-      await eventually(async () => {
-        const found = await list()
-        expect(found.filter(({ state }) => state === 'parked')).toHaveLength(count)
-      })
-      return list()
-    },
-    accounting: () => kernelAccounting({ database, bus }, queue),
-    /** Straight into the queue, as nobody of us would. */
-    smuggle: (body: Buffer | string, headers = {}, contentType = 'application/octet-stream') =>
-      topology.send({ routingKey: queue, headers, contentType }, body),
-  }
-}
+import { arrived, newId, openFence, openOutbox } from './infrastructure.ts'
+import { openService } from './stuck.ts'
+import { counting, done, effects, eventually, numbers, tell, thingDone, waiting } from './things.ts'
 
 describe('a handler that fails', () => {
   it('is tried 8 times, and then the message is parked with the last reason', async () => {
     let attempts = 0
-    const shop = await open(
+    const shop = await openService(
       counting(() => {
         attempts += 1
         throw new Error(`no ${attempts}`)
@@ -91,7 +40,7 @@ describe('a handler that fails', () => {
 
   it('counts an attempt once, however many copies of it arrive', async () => {
     let attempts = 0
-    const shop = await open(
+    const shop = await openService(
       counting(() => {
         attempts += 1
         throw new Error('no')
@@ -110,7 +59,7 @@ describe('a handler that fails', () => {
 
   it('leaves no trace once a copy has succeeded', async () => {
     let broken = true
-    const shop = await open(
+    const shop = await openService(
       counting(() => {
         if (broken) throw new Error('no')
       }),
@@ -150,7 +99,7 @@ describe('a message that nobody can read', () => {
     ['that is no text', Buffer.from([0, 255, 0, 254]), 'not an event: not JSON'],
     ['that is empty', '', 'not an event: not JSON'],
   ])('%s is parked at once', async (_, body, reason) => {
-    const shop = await open()
+    const shop = await openService()
     await shop.smuggle(body)
     await shop.smuggle(body)
     const [stuck, ...others] = await shop.parked()
@@ -164,7 +113,7 @@ describe('a message that nobody can read', () => {
   })
 
   it('is sent again once a version serves that can read it', async () => {
-    const shop = await open()
+    const shop = await openService()
     await shop.smuggle(JSON.stringify(arrived(stranger, 'x', {})))
     await shop.smuggle(JSON.stringify(arrived(other, 'x', { n: '1' })))
     await shop.parked(2)
@@ -178,7 +127,7 @@ describe('a message that nobody can read', () => {
   })
 
   it('comes as text or JSON from other clients, and is shown as it came', async () => {
-    const shop = await open()
+    const shop = await openService()
     await shop.smuggle('hello', {}, 'text/plain')
     // Both at once would be parked in any order.
     await shop.parked(1)
@@ -191,7 +140,7 @@ describe('a message that nobody can read', () => {
   })
 
   it('and cannot be stored for a retry is parked instead', async () => {
-    const shop = await open(
+    const shop = await openService(
       counting(() => {
         throw new Error('no')
       }),
@@ -206,7 +155,7 @@ describe('a message that nobody can read', () => {
 
 describe('a message that arrives in vain', () => {
   it('has one effect out of 100 deliveries, and the rest are counted', async () => {
-    const shop = await open()
+    const shop = await openService()
     const event = arrived(thingDone, newId(), { n: 1 })
     await shop.topology.publish(numbers(100).map(() => event))
     await eventually(async () =>
@@ -220,7 +169,7 @@ describe('a message that arrives in vain', () => {
   })
 
   it('is parked when it died in the queue, and can be replayed', async () => {
-    const shop = await open()
+    const shop = await openService()
     shop.consumer.set(null)
     await eventually(() => expect(shop.consumer.inFlight()).toBe(0))
     const event = arrived(thingDone, newId(), { n: 3 })
@@ -237,7 +186,7 @@ describe('a message that arrives in vain', () => {
   })
 
   it('is parked after 50 deliveries without an outcome', async () => {
-    const shop = await open()
+    const shop = await openService()
     await shop.smuggle(JSON.stringify(arrived(thingDone, newId(), { n: 1 })), {
       'x-delivery-count': 50,
     })
@@ -246,7 +195,7 @@ describe('a message that arrives in vain', () => {
   })
 
   it('shows up while nobody receives it, and is delivered once its binding is back', async () => {
-    const shop = await open()
+    const shop = await openService()
     await shop.topology.unbind(shop.queue, thingDone.type)
     const thing = draft(thingDone, 'a-thing', { n: 4 })
     await tell(shop.database, [thing])
@@ -266,92 +215,5 @@ describe('a message that arrives in vain', () => {
     await shop.topology.bind(shop.queue, thingDone.type)
     await eventually(async () => expect(await effects(shop.database)).toEqual([4]))
     expect(await shop.list()).toEqual([])
-  })
-})
-
-describe('a person on call', () => {
-  it('replays what was parked, and the handler succeeds', async () => {
-    let broken = true
-    const shop = await open(
-      counting(() => {
-        if (broken) throw new Error('no')
-      }),
-    )
-    const event = { ...arrived(thingDone, newId(), { n: 1 }), extension: 'kept' }
-    await shop.topology.publish([event])
-    const [stuck] = await shop.parked()
-    expect(await shop.messages.show(shop.ask(event.id))).toEqual({
-      status: 200,
-      body: { ...stuck, event },
-    })
-    // While it is broken still, it is parked again.
-    expect(await shop.messages.replay(shop.ask(event.id.toUpperCase()))).toMatchObject({
-      status: 204,
-    })
-    await eventually(async () =>
-      expect((await shop.list())[0]?.lastFailedAt).not.toEqual(stuck?.lastFailedAt),
-    )
-    expect(await shop.parked()).toMatchObject([{ attempts: 8 }])
-    broken = false
-    expect(await shop.messages.replay(shop.ask(event.id))).toMatchObject({ status: 204 })
-    await eventually(async () => expect(await effects(shop.database)).toEqual([1]))
-    expect(await shop.list()).toEqual([])
-  })
-
-  it('discards what is of no use, and only that', async () => {
-    const shop = await open()
-    await shop.smuggle('hello')
-    const [stuck] = await shop.parked()
-    expect(await shop.messages.replay(shop.ask(stuck?.id))).toMatchObject({ status: 409 })
-    expect(await shop.messages.discard(shop.ask(stuck?.id))).toMatchObject({ status: 204 })
-    expect(await shop.list()).toEqual([])
-    for (const act of [shop.messages.show, shop.messages.replay, shop.messages.discard]) {
-      expect(await act(shop.ask(stuck?.id))).toMatchObject({ status: 404 })
-      expect(await act(shop.ask('nonsense'))).toMatchObject({ status: 400 })
-    }
-    expect(await shop.messages.list(shop.ask('', 'limit=0'))).toMatchObject({ status: 400 })
-  })
-
-  it('leaves alone what is being tried again', async () => {
-    const shop = await open()
-    const id = newId()
-    await shop.database.query(
-      `INSERT INTO parked (message_id, state, attempts, reason, body)
-       VALUES ($1, 'retrying', 1, 'no', '')`,
-      [id],
-    )
-    expect(await shop.messages.replay(shop.ask(id))).toMatchObject({ status: 409 })
-    expect(await shop.messages.discard(shop.ask(id))).toMatchObject({ status: 409 })
-  })
-})
-
-describe('old inbox rows', () => {
-  it('become a sum that the accounting goes on with', async () => {
-    const { database, accounting } = await open()
-    const insert = (days: number, epoch: number | null, color: string | null, repeats: number) =>
-      database.query(
-        `INSERT INTO inbox (consumer, message_id, handled_at, epoch, color, revision, repeats)
-         VALUES ('x', $1, now() - make_interval(days => $2), $3, $4, $4, $5)`,
-        [randomUUID(), days, epoch, color, repeats],
-      )
-    await Promise.all([insert(9, null, null, 0), insert(8, 1, 'blue', 2), insert(8, 1, 'blue', 1)])
-    await Promise.all([insert(1, 1, 'blue', 0), insert(1, 2, 'green', 4)])
-    const before = await accounting()
-    expect(before).toMatchObject({
-      duplicatesRefused: 7,
-      byEpoch: [
-        { epoch: 0, color: null, handled: 1 },
-        { epoch: 1, color: 'blue', handled: 3 },
-        { epoch: 2, color: 'green', handled: 1 },
-      ],
-    })
-    const prune = () => database.transaction(inboxPruning.run)
-    await prune()
-    expect(await database.query('SELECT 1 FROM inbox')).toHaveLength(2)
-    expect(await accounting()).toEqual({ ...before, at: expect.any(Number) })
-    await insert(10, 1, 'blue', 1)
-    await prune()
-    expect(await accounting()).toMatchObject({ duplicatesRefused: 8 })
-    expect((await accounting()).byEpoch[1]).toMatchObject({ handled: 4 })
   })
 })
