@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { openService } from './stuck.ts'
 
 describe('old inbox rows', () => {
-  it('become a sum that the accounting goes on with', async () => {
+  it('are replaced by sums, and the accounting stays the same', async () => {
     const { database, accounting } = await openService()
     const insert = (days: number, epoch: number | null, color: string | null, repeats: number) =>
       database.query(

@@ -23,7 +23,7 @@ import {
 } from './things.ts'
 
 describe('the consumer', () => {
-  it('tries again later when a handler fails, and has the effect once it works', async () => {
+  it('retries when a handler fails, and has the effect once', async () => {
     const things = await createThings()
     let attempts = 0
     const flaky = on(thingDone, {
@@ -45,7 +45,7 @@ describe('the consumer', () => {
     expect(await things.topology.drain(things.queue)).toEqual([])
   })
 
-  it('starts at once, finishes what it holds when it stops, and leaves the rest to others', async () => {
+  it('starts at once, finishes deliveries in hand when it stops, and leaves the rest to others', async () => {
     const things = await createThings()
     const { database } = things
     await tell(database, numbers(40).map(done))
@@ -68,7 +68,7 @@ describe('the consumer', () => {
     await eventually(() => expect(first.inFlight()).toBe(4))
     expect(performance.now() - start).toBeLessThan(1_000)
 
-    // Live to standby, while the other one takes over.
+    // The first stops, while the other one starts.
     const closing = first.close()
     second.set(openFence(database, { epoch: 2, color: 'green' }))
     expect(first.active()).toBe(false)
@@ -81,7 +81,7 @@ describe('the consumer', () => {
     expect(handledBy.new).toHaveLength(36)
   })
 
-  it('gives everything back at once when the gate is closed, and stops by itself', async () => {
+  it('requeues everything when the gate is closed, and stops', async () => {
     const things = await createThings()
     const { database } = things
     await tell(database, numbers(30).map(done))
@@ -93,7 +93,7 @@ describe('the consumer', () => {
     await eventually(() => expect(closed).toBeGreaterThan(0))
     expect(old.epoch()).toBe(null)
     await eventually(() => expect(old.inFlight()).toBe(0))
-    // The same fence again changes nothing: what closed once stays closed.
+    // Setting the same fence again does not restart it.
     old.set(fence)
     expect(old.active()).toBe(false)
     const returned = closed
@@ -106,7 +106,7 @@ describe('the consumer', () => {
     expect(await database.query('SELECT * FROM parked')).toEqual([])
   })
 
-  it('goes on under another epoch without losing or repeating an effect', async () => {
+  it('continues in another epoch without losing or repeating an effect', async () => {
     const things = await createThings()
     const { database } = things
     await tell(database, numbers(200).map(done))
@@ -124,7 +124,7 @@ describe('the consumer', () => {
     await eventually(async () => expect(await effects(database)).toEqual(numbers(200)))
   })
 
-  it('goes on after the broker was away, without losing or repeating an effect', async () => {
+  it('continues after an outage of the broker, without losing or repeating an effect', async () => {
     const [things, proxy] = await Promise.all([createThings(), createBrokerProxy()])
     const { database, topology } = things
     await tell(database, numbers(200).map(done))
@@ -140,7 +140,7 @@ describe('the consumer', () => {
     await eventually(async () => expect(await effects(database)).toEqual(numbers(200)))
   })
 
-  it('holds what comes before its fence, and handles it then', async () => {
+  it('keeps deliveries that arrive before its fence, and handles them then', async () => {
     const things = await createThings()
     const consumer = openConsumer(things, counting())
     await things.topology.publish(numbers(10).map((n) => arrived(thingDone, newId(), { n })))
@@ -153,7 +153,7 @@ describe('the consumer', () => {
     expect(consumer.epoch()).toBe(1)
   })
 
-  it('gives back what came, when no fence does within a second or it is not wanted any more', async () => {
+  it('requeues deliveries when there is no fence within a second, or it is stopped', async () => {
     const things = await createThings()
     const bus = openBus(things.topology.exchange)
     const consumer = openConsumer(things, counting())
@@ -172,7 +172,7 @@ describe('the consumer', () => {
     expect(await effects(things.database)).toEqual([])
   })
 
-  it('holds what it has while the database is away, and counts it as no failure', async () => {
+  it('keeps its deliveries during an outage of the database, and counts no failure', async () => {
     const things = await createThings()
     const { database } = things
     let away = true
@@ -188,7 +188,7 @@ describe('the consumer', () => {
     consumer.set(flaky)
     await tell(database, numbers(10).map(done))
     await eventually(() => expect(consumer.inFlight()).toBe(4))
-    // On the way out it gives back what it holds, at once.
+    // When stopped, it requeues them at once.
     const start = performance.now()
     consumer.set(null)
     await eventually(() => expect(consumer.inFlight()).toBe(0))

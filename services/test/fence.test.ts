@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Transaction } from '@shop/kernel/database'
 import { createFence, type Fence } from '@shop/kernel/gate'
 import { describe, expect, it, vi } from 'vitest'
-import { blue, createScene, effect, green, lockedAlone } from './gate-scene.ts'
+import { blue, createScene, effect, green, withExclusiveLock } from './gate-scene.ts'
 
 describe('a fence', () => {
   it('sees what was committed while it waited for the lock', async () => {
@@ -16,7 +16,7 @@ describe('a fence', () => {
     ]
     await effect(first)
     let waiting: Promise<unknown>[] = []
-    await lockedAlone(database, async (tx) => {
+    await withExclusiveLock(database, async (tx) => {
       waiting = [first, second].map((fence) => effect(fence).catch((error: Error) => error))
       await setTimeout(100)
       await set(tx, 2)
@@ -26,7 +26,7 @@ describe('a fence', () => {
     expect(await effects()).toEqual([1, 2])
   })
 
-  it('refuses an epoch that is over, also when its slot has come back', async () => {
+  it('refuses an earlier epoch, also when the gate names its slot again', async () => {
     const { connect, move, effects } = await createScene()
     const fences: Fence[] = []
     for (const slot of [blue, green, blue]) {
@@ -43,7 +43,7 @@ describe('a fence', () => {
     expect(await effects()).toEqual([3])
   })
 
-  it('does not keep its connection from others after a refusal', async () => {
+  it('releases its connection after a refusal', async () => {
     const { database, move } = await createScene()
     await move(blue)
     const fence = createFence(database, green, 1)

@@ -46,7 +46,7 @@ export async function createScene() {
     database,
     connect,
     startPod,
-    move: (slot: Slot) => moveNow(database, slot),
+    move: (slot: Slot) => moveGateTo(database, slot),
     select: (slot: Slot | null) => {
       named = slot
     },
@@ -65,7 +65,7 @@ export function soon() {
   return performance.now() + 1_000
 }
 
-async function moveNow(database: Database, to: Slot) {
+async function moveGateTo(database: Database, to: Slot) {
   const { epoch: from } = await readGate(database)
   return moveGate(database, { from, to, before: soon() })
 }
@@ -88,7 +88,7 @@ export function untilFence(keeper: Gatekeeper): Promise<Fence> {
   )
 }
 
-/** Begins an effect and then stands still for as long as a frozen process would; never rejects. */
+/** Begins an effect in a transaction that stays open until `thaw`, like that of a frozen process. `outcome` never rejects. */
 export async function freeze(
   fence: Fence,
 ): Promise<{ outcome: Promise<unknown>; thaw: () => void }> {
@@ -102,14 +102,14 @@ export async function freeze(
   return { outcome, thaw: thawed.resolve }
 }
 
-export function lockedAlone(database: Database, work: (tx: Transaction) => Promise<void>) {
+export function withExclusiveLock(database: Database, work: (tx: Transaction) => Promise<void>) {
   return database.transaction(async (tx) => {
     await tx.query("SELECT pg_advisory_xact_lock(7316, 'release_gate'::regclass::oid::integer)")
     await work(tx)
   })
 }
 
-export function untilWaitedFor(database: Database) {
+export function untilLockIsAwaited(database: Database) {
   return vi.waitFor(
     async () => {
       const waiting = await database.query(

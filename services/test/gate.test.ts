@@ -10,11 +10,11 @@ import {
   green,
   soon,
   untilFence,
-  untilWaitedFor,
+  untilLockIsAwaited,
 } from './gate-scene.ts'
 
 describe('the gate', () => {
-  it('is what the Service is, with one epoch per change', async () => {
+  it('follows the Service, with one epoch per change', async () => {
     const { startPod, select, gate } = await createScene()
     const pods = { blue: startPod(blue), green: startPod(green) }
     select(blue)
@@ -24,7 +24,7 @@ describe('the gate', () => {
     select(green)
     pods.green.keeper.follow('live')
     expect((await untilFence(pods.green.keeper)).epoch).toBe(2)
-    // The other one has not heard of it yet: what it does is refused, and it lets go.
+    // The blue pod has not seen the change yet: its effects are refused, and it drops its fence.
     await expect(effect(pods.blue.keeper.fence() as Fence)).rejects.toThrow('epoch 1 is over')
     await pods.blue.keeper.latest()
     expect(pods.blue.keeper.fence()).toBeNull()
@@ -48,7 +48,7 @@ describe('the gate', () => {
       const [next, other] = turn % 2 === 0 ? pods : [...pods].reverse()
       select(turn % 2 === 0 ? blue : green)
       next?.keeper.follow('live')
-      // The other one hears of it late, or first hears again of what is no more.
+      // The other pod becomes standby late.
       const late = setTimeout(turn * 5).then(() => other?.keeper.follow('standby'))
       const begun = async () => expect(await effects()).toContain(turn + 1)
       await Promise.all([late, vi.waitFor(begun, { timeout: 5_000, interval: 10 })])
@@ -60,7 +60,7 @@ describe('the gate', () => {
     expect(new Set(epochs).size).toBe(10)
   })
 
-  it('is not moved by a pod that was told of its turn too late', async () => {
+  it('is not moved by a pod whose role is out of date', async () => {
     const { startPod, select, gate } = await createScene()
     const [one, other] = [startPod(blue), startPod(green)]
     select(green)
@@ -70,12 +70,12 @@ describe('the gate', () => {
     await setTimeout(500)
     expect(one.keeper.fence()).toBeNull()
     expect(await gate()).toEqual({ epoch: 1, ...green })
-    // Until it is its turn indeed, of which it need not be told again.
+    // It moves the gate when the Service names its slot again, without a change of its role.
     select(blue)
     expect((await untilFence(one.keeper)).epoch).toBe(2)
   })
 
-  it('begins one epoch when all pods of a slot want it at once', async () => {
+  it('starts one epoch when all pods of a slot move it at once', async () => {
     const { startPod, select, gate } = await createScene()
     select(blue)
     const pods = Array.from({ length: 5 }, () => startPod(blue))
@@ -85,7 +85,7 @@ describe('the gate', () => {
     expect(await gate()).toEqual({ epoch: 1, ...blue })
   })
 
-  it('stays as it is while the Service names nobody', async () => {
+  it('stays as it is while the Service names no slot', async () => {
     const { startPod, select, move, gate } = await createScene()
     await move(green)
     select(null)
@@ -96,7 +96,7 @@ describe('the gate', () => {
     expect(await gate()).toEqual({ epoch: 1, ...green })
   })
 
-  it('is not moved by who decided on it before others moved it, or too long ago', async () => {
+  it('is not moved by a decision that is too old, or from an earlier epoch', async () => {
     const { database, move, gate } = await createScene()
     await move(blue)
     const late = moveGate(database, { from: 0, to: green, before: soon() })
@@ -106,7 +106,7 @@ describe('the gate', () => {
     expect(await gate()).toEqual({ epoch: 1, ...blue })
   })
 
-  it('is not moved by who got a connection too late', async () => {
+  it('is not moved when the connection came too late', async () => {
     const { database, move, gate } = await createScene()
     await move(blue)
     const busy = Array.from({ length: 5 }, () => database.query('SELECT pg_sleep(0.3)'))
@@ -116,7 +116,7 @@ describe('the gate', () => {
     expect(await gate()).toEqual({ epoch: 1, ...blue })
   })
 
-  it('passes on within a second when its holder is frozen, who then commits nothing', async () => {
+  it('moves within a second when its holders are frozen, and they commit nothing', async () => {
     const { database, startPod, select, effects } = await createScene()
     const [one, other] = [startPod(blue), startPod(green)]
     select(blue)
@@ -126,8 +126,8 @@ describe('the gate', () => {
     select(green)
     const start = performance.now()
     other.keeper.follow('live')
-    // Who comes while the lock is waited for is not to blame, and is not cut off.
-    await untilWaitedFor(database)
+    // A transaction that begins while the lock is awaited is not terminated.
+    await untilLockIsAwaited(database)
     await effect(old)
     await effect(await untilFence(other.keeper))
     expect(performance.now() - start).toBeLessThan(1_000)
@@ -138,7 +138,7 @@ describe('the gate', () => {
     expect(await effects()).toEqual([1, 2])
   })
 
-  it('is taken over by a pod that starts without the API server', async () => {
+  it('is used by a pod that starts without the API server', async () => {
     const { startPod, move, setApi } = await createScene()
     await move(blue)
     setApi(() => Promise.reject(new Error('the API server does not answer')))
@@ -147,7 +147,7 @@ describe('the gate', () => {
     other.keeper.follow('unknown')
     expect((await untilFence(one.keeper)).epoch).toBe(1)
     expect(other.keeper.fence()).toBeNull()
-    // Others can reach it, and tell by the gate.
+    // Another pod has moved it, and they read that.
     await move(green)
     expect((await untilFence(other.keeper)).epoch).toBe(2)
     await expect(effect(one.keeper.fence() as Fence)).rejects.toThrow('epoch 1 is over')
@@ -156,7 +156,7 @@ describe('the gate', () => {
     expect(one.keeper.fence()).toBeNull()
   })
 
-  it('is left in peace by a pod that has lost the API server', async () => {
+  it('is not blocked by a pod that has lost the API server', async () => {
     const { database, startPod, select, move, setApi, gate } = await createScene()
     const { keeper, fences } = startPod(blue)
     select(blue)
@@ -206,7 +206,7 @@ describe('the gate', () => {
     expect(fences).toEqual([1, null, 3])
   })
 
-  it('is opened as soon as the database can, however long that takes', async () => {
+  it('is opened as soon as the database works again', async () => {
     const { database, startPod, select } = await createScene()
     await database.query('ALTER TABLE release_gate RENAME TO away')
     const { keeper } = startPod(blue)

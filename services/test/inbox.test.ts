@@ -14,7 +14,7 @@ import {
 } from './things.ts'
 
 describe('the inbox', () => {
-  it('gives each event its effect once, however often and concurrently it arrives', async () => {
+  it('handles each event once, however often and concurrently it arrives', async () => {
     const database = await createStore()
     const outbox = openOutbox(database)
     const fence = openFence(database, { epoch: 7, color: 'green', revision: 'r2' })
@@ -37,11 +37,11 @@ describe('the inbox', () => {
     expect(rows).toEqual([
       { type: thingDone.type, color: 'green', revision: 'r2', epoch: 7, repeats: 6 },
     ])
-    // Another consumer of the same database is not concerned.
+    // The inbox of another consumer is separate.
     expect(await subscription.receive(event, { consumer: 'other', outbox, fence })).toBe('handled')
   })
 
-  it('commits nothing behind a closed gate, neither in prepare nor in handle', async () => {
+  it('commits nothing when the gate is closed, neither in prepare nor in handle', async () => {
     const database = await createStore()
     const outbox = openOutbox(database)
     const fence = openFence(database)

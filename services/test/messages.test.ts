@@ -3,8 +3,8 @@ import { arrived, newId } from './infrastructure.ts'
 import { openService } from './stuck.ts'
 import { counting, effects, eventually, thingDone } from './things.ts'
 
-describe('a person on call', () => {
-  it('replays what was parked, and the handler succeeds', async () => {
+describe('the message routes', () => {
+  it('replay a parked message, and the handler succeeds', async () => {
     let broken = true
     const shop = await openService(
       counting(() => {
@@ -16,9 +16,9 @@ describe('a person on call', () => {
     const [stuck] = await shop.parked()
     expect(await shop.messages.show(shop.ask(event.id))).toEqual({
       status: 200,
-      body: { ...stuck, event },
+      body: { ...stuck, event, sensitive: [] },
     })
-    // While it is broken still, it is parked again.
+    // The handler still fails, so it is parked again.
     expect(await shop.messages.replay(shop.ask(event.id.toUpperCase()))).toMatchObject({
       status: 204,
     })
@@ -32,9 +32,9 @@ describe('a person on call', () => {
     expect(await shop.list()).toEqual([])
   })
 
-  it('discards what is of no use, and only that', async () => {
+  it('discard a parked message, and no other', async () => {
     const shop = await openService()
-    await shop.smuggle('hello')
+    await shop.send('hello')
     const [stuck] = await shop.parked()
     expect(await shop.messages.replay(shop.ask(stuck?.id))).toMatchObject({ status: 409 })
     expect(await shop.messages.discard(shop.ask(stuck?.id))).toMatchObject({ status: 204 })
@@ -46,7 +46,7 @@ describe('a person on call', () => {
     expect(await shop.messages.list(shop.ask('', 'limit=0'))).toMatchObject({ status: 400 })
   })
 
-  it('leaves alone what is being tried again', async () => {
+  it('change no message that is being retried', async () => {
     const shop = await openService()
     const id = newId()
     await shop.database.query(
@@ -56,5 +56,19 @@ describe('a person on call', () => {
     )
     expect(await shop.messages.replay(shop.ask(id))).toMatchObject({ status: 409 })
     expect(await shop.messages.discard(shop.ask(id))).toMatchObject({ status: 409 })
+  })
+
+  it('say which fields are sensitive, also of an unknown version and of what is no event', async () => {
+    const shop = await openService()
+    const data = { customer: { email: 'ada@example.com' }, payment: { token: 'tok_ok' } }
+    const unknown = { ...arrived(thingDone, 'x', { n: 1 }), type: 'thing.done.v9', data }
+    await shop.send(JSON.stringify(unknown))
+    await shop.parked(1)
+    await shop.send('ada@example.com')
+    const shown = (await shop.parked(2)).map(({ id }) => shop.messages.show(shop.ask(id)))
+    expect(await Promise.all(shown)).toMatchObject([
+      { body: { event: unknown, sensitive: ['/data/customer/email', '/data/payment/token'] } },
+      { body: { event: 'ada@example.com', sensitive: [''] } },
+    ])
   })
 })

@@ -27,7 +27,7 @@ import {
 const thingLost = contract('thing.lost.v1', z.object({ n: z.int() }))
 
 describe('the outbox and its relay', () => {
-  it('publish what was committed, in the envelope, and forget it', async () => {
+  it('publish what was committed, in the envelope, and delete it', async () => {
     const [database, topology] = await Promise.all([createStore(), createTopology()])
     const queue = await topology.queue(thingDone.type)
     const bus = openBus(topology.exchange)
@@ -49,7 +49,7 @@ describe('the outbox and its relay', () => {
     })
   })
 
-  it('say nothing about what was rolled back', async () => {
+  it('publish nothing that was rolled back', async () => {
     const database = await createStore()
     const failing = openOutbox(database).commitUnfenced(trace, async (tx) => {
       await insertEffect(tx, 1)
@@ -60,7 +60,7 @@ describe('the outbox and its relay', () => {
     expect(await waiting(database)).toEqual([])
   })
 
-  it('keep what nobody receives, and let all else pass', async () => {
+  it('keep events without a queue, and publish all others', async () => {
     const [database, topology] = await Promise.all([createStore(), createTopology()])
     const queue = await topology.queue(thingDone.type)
     const lost = numbers(120).map((n) => draft(thingLost, newId(), { n }))
@@ -76,12 +76,12 @@ describe('the outbox and its relay', () => {
     expect(await topology.drain(late)).toHaveLength(120)
   })
 
-  it('hear of each copy of an event that nobody receives', async () => {
+  it('notice each copy of an event without a queue', async () => {
     const topology = await createTopology()
     const bus = openBus(topology.exchange)
     await eventually(() => expect(bus.connected()).toBe(true))
     const copy = { id: newId(), type: 'x', routingKey: 'nobody', attempt: 0, body: '{}' }
-    // The relay publishes from memory and from the outbox, and the two may meet.
+    // The relay may publish the same event from memory and from the outbox at the same time.
     const publishing = numbers(200).map(async (n) => {
       await sleep(n / 4)
       return bus.publish([{ ...copy }])
@@ -92,7 +92,7 @@ describe('the outbox and its relay', () => {
     }
   })
 
-  it('leave to the others what a pod could not publish in time', async () => {
+  it('leave events to others that a pod could not publish in time', async () => {
     const [database, topology] = await Promise.all([createStore(), createTopology()])
     const queue = await topology.queue(thingDone.type)
     const bus = openBus(topology.exchange)
@@ -113,7 +113,7 @@ describe('the outbox and its relay', () => {
     expect(await topology.drain(queue)).toHaveLength(1)
   })
 
-  it('share the work between pods without publishing twice', async () => {
+  it('publish each event once with several pods', async () => {
     const [database, topology] = await Promise.all([createStore(), createTopology()])
     const queue = await topology.queue(thingDone.type)
     await tell(database, numbers(500).map(done))
@@ -124,7 +124,7 @@ describe('the outbox and its relay', () => {
     expect(new Set(ids).size).toBe(500)
   })
 
-  it('publish later what a pod without broker has committed', async () => {
+  it('publish later what was committed without a broker', async () => {
     const [database, topology, proxy] = await Promise.all([
       createStore(),
       createTopology(),

@@ -7,7 +7,7 @@ import { openService } from './stuck.ts'
 import { counting, done, effects, eventually, numbers, tell, thingDone, waiting } from './things.ts'
 
 describe('a handler that fails', () => {
-  it('is tried 8 times, and then the message is parked with the last reason', async () => {
+  it('runs 8 times, and then the message is parked with the last reason', async () => {
     let attempts = 0
     const shop = await openService(
       counting(() => {
@@ -52,12 +52,12 @@ describe('a handler that fails', () => {
     expect(stuck).toMatchObject({ id: event.id, attempts: 8 })
     // 20 copies of the first, one of each retry.
     expect(attempts).toBe(27)
-    await shop.smuggle(JSON.stringify(event), { 'x-attempt': 3 })
+    await shop.send(JSON.stringify(event), { 'x-attempt': 3 })
     await eventually(() => expect(attempts).toBe(28))
     expect(await shop.parked()).toEqual([stuck])
   })
 
-  it('leaves no trace once a copy has succeeded', async () => {
+  it('leaves no stuck message once a copy has succeeded', async () => {
     let broken = true
     const shop = await openService(
       counting(() => {
@@ -74,7 +74,7 @@ describe('a handler that fails', () => {
   })
 })
 
-describe('a message that nobody can read', () => {
+describe('an unreadable message', () => {
   const other = contract('thing.done.v2', z.object({ n: z.string() }))
   const stranger = contract('cat.fed.v1', z.object({}))
 
@@ -100,22 +100,22 @@ describe('a message that nobody can read', () => {
     ['that is empty', '', 'not an event: not JSON'],
   ])('%s is parked at once', async (_, body, reason) => {
     const shop = await openService()
-    await shop.smuggle(body)
-    await shop.smuggle(body)
+    await shop.send(body)
+    await shop.send(body)
     const [stuck, ...others] = await shop.parked()
     expect(others).toEqual([])
     expect(stuck).toMatchObject({ attempts: 1, reason: expect.stringContaining(reason) })
     await eventually(() => expect(shop.consumer.inFlight()).toBe(0))
     expect(await shop.accounting()).toMatchObject({ queued: 0, parked: 1, retrying: 0 })
-    // Others pass.
+    // Other messages are handled.
     await tell(shop.database, [done(5)])
     await eventually(async () => expect(await effects(shop.database)).toEqual([5]))
   })
 
-  it('is sent again once a version serves that can read it', async () => {
+  it('is replayed by a version that handles its type', async () => {
     const shop = await openService()
-    await shop.smuggle(JSON.stringify(arrived(stranger, 'x', {})))
-    await shop.smuggle(JSON.stringify(arrived(other, 'x', { n: '1' })))
+    await shop.send(JSON.stringify(arrived(stranger, 'x', {})))
+    await shop.send(JSON.stringify(arrived(other, 'x', { n: '1' })))
     await shop.parked(2)
     const outbox = openOutbox(shop.database, shop.relay)
     const again = replayUnhandled(outbox, shop.queue, [thingDone.type, stranger.type])
@@ -126,12 +126,52 @@ describe('a message that nobody can read', () => {
     ])
   })
 
-  it('comes as text or JSON from other clients, and is shown as it came', async () => {
+  it('of an earlier version that recorded no cause is replayed once', async () => {
     const shop = await openService()
-    await shop.smuggle('hello', {}, 'text/plain')
-    // Both at once would be parked in any order.
+    const insert = async (cause: string | null) => {
+      const event = arrived(stranger, 'x', {})
+      await shop.database.query(
+        `INSERT INTO parked (message_id, state, attempts, reason, type, body, cause)
+         VALUES ($1, 'parked', 8, 'no', $2, $3, $4)`,
+        [event.id, event.type, Buffer.from(JSON.stringify(event)), cause],
+      )
+      return event.id
+    }
+    const ids = [await insert(null), await insert('other')]
+    const again = replayUnhandled(openOutbox(shop.database, shop.relay), shop.queue, [
+      stranger.type,
+    ])
+    shop.consumer.set(null)
+    await shop.database.transaction((tx) => again.run(tx))
+    const [first] = await shop.list()
+    expect(first).toMatchObject({ id: ids[0], state: 'retrying' })
+    shop.consumer.set(openFence(shop.database, { epoch: 2 }))
+    await shop.parked(2)
+    expect(await shop.database.query('SELECT cause FROM parked ORDER BY cause')).toEqual([
+      { cause: 'other' },
+      { cause: 'unhandled' },
+    ])
+  })
+
+  it('that cannot be stored does not keep others from being replayed', async () => {
+    const shop = await openService()
+    await shop.send(JSON.stringify({ ...arrived(stranger, 'x', {}), extension: 'a\0b' }))
+    await shop.send(JSON.stringify(arrived(stranger, 'x', {})))
+    const parked = await shop.parked(2)
+    shop.consumer.set(null)
+    const again = replayUnhandled(openOutbox(shop.database), shop.queue, [stranger.type])
+    await shop.database.transaction((tx) => again.run(tx))
+    expect((await shop.list()).map(({ state }) => state).sort()).toEqual(['parked', 'retrying'])
+    const answers = parked.map(({ id }) => shop.messages.replay(shop.ask(id)))
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([409, 409])
+  })
+
+  it('is shown as text or JSON, as another client has sent it', async () => {
+    const shop = await openService()
+    await shop.send('hello', {}, 'text/plain')
+    // One after the other, so that their order is known.
     await shop.parked(1)
-    await shop.smuggle('{"a":1}', {}, 'application/json')
+    await shop.send('{"a":1}', {}, 'application/json')
     const shown = await Promise.all(
       (await shop.parked(2)).map(({ id }) => shop.messages.show(shop.ask(id))),
     )
@@ -139,22 +179,22 @@ describe('a message that nobody can read', () => {
     expect(contents.map((one) => one?.event)).toEqual(['hello', { a: 1 }])
   })
 
-  it('and cannot be stored for a retry is parked instead', async () => {
+  it('that cannot be stored for a retry is parked instead', async () => {
     const shop = await openService(
       counting(() => {
         throw new Error('no')
       }),
     )
     const event = { ...arrived(thingDone, 'x', { n: 1 }), subject: 'a\0b' }
-    await shop.smuggle(JSON.stringify(event))
+    await shop.send(JSON.stringify(event))
     const [stuck] = await shop.parked()
     expect(stuck).toMatchObject({ id: event.id, subject: 'a\uFFFDb', attempts: 1 })
     expect(stuck?.reason).toMatch(/^no \(and it cannot be sent again: /)
   })
 })
 
-describe('a message that arrives in vain', () => {
-  it('has one effect out of 100 deliveries, and the rest are counted', async () => {
+describe('a message without an outcome', () => {
+  it('that is delivered 100 times has one effect, and the repetitions are counted', async () => {
     const shop = await openService()
     const event = arrived(thingDone, newId(), { n: 1 })
     await shop.topology.publish(numbers(100).map(() => event))
@@ -168,7 +208,7 @@ describe('a message that arrives in vain', () => {
     })
   })
 
-  it('is parked when it died in the queue, and can be replayed', async () => {
+  it('that is dead-lettered is parked, and can be replayed', async () => {
     const shop = await openService()
     shop.consumer.set(null)
     await eventually(() => expect(shop.consumer.inFlight()).toBe(0))
@@ -187,14 +227,14 @@ describe('a message that arrives in vain', () => {
 
   it('is parked after 50 deliveries without an outcome', async () => {
     const shop = await openService()
-    await shop.smuggle(JSON.stringify(arrived(thingDone, newId(), { n: 1 })), {
+    await shop.send(JSON.stringify(arrived(thingDone, newId(), { n: 1 })), {
       'x-delivery-count': 50,
     })
     const [stuck] = await shop.parked()
     expect(stuck?.reason).toBe('delivered 50 times without an outcome')
   })
 
-  it('shows up while nobody receives it, and is delivered once its binding is back', async () => {
+  it('that is not routed is listed, and delivered once its binding is back', async () => {
     const shop = await openService()
     await shop.topology.unbind(shop.queue, thingDone.type)
     const thing = draft(thingDone, 'a-thing', { n: 4 })

@@ -47,14 +47,14 @@ describe('a service as a process', () => {
         }),
       60_000,
     )
-    // A mail that was on its way when the gate moved is sent again, under the same id, and counted.
+    // A mail that was being sent when the gate moved is sent again with the same id, and counted.
     const { own } = (await green.manage('/accounting')) as { own: { repeats: number } }
     expect(new Set(messageIds(slots.mail.mails)).size).toBe(600)
     expect(slots.mail.mails.length).toBeLessThanOrEqual(600 + own.repeats)
     expect(own.repeats).toBeLessThan(3 * 4)
   })
 
-  it('tells keep-alive clients to leave when it is no longer live, and answers them all', async () => {
+  it('closes keep-alive connections when it is no longer live, and answers all requests', async () => {
     const slots = await createSlots()
     await slots.migrate()
     slots.select('blue')
@@ -78,8 +78,8 @@ describe('a service as a process', () => {
     expect(await ask()).toEqual({ status: 200, connection: 'close' })
     expect(await ask()).toEqual({ status: 200, connection: 'close' })
 
-    // SIGTERM: it goes on answering for a while, then refuses new connections. Only one that the kernel has taken and
-    // the process not yet, when the listener closes, is reset.
+    // After SIGTERM it answers for a while, and then refuses connections. A connection is reset only if the kernel has
+    // accepted it and the process has not, when the listener closes.
     const exit = once(pod.process, 'exit')
     pod.process.kill('SIGTERM')
     const end: string[] = []
@@ -93,7 +93,7 @@ describe('a service as a process', () => {
     agent.destroy()
   })
 
-  it('finishes what it holds on SIGTERM, and leaves the rest to the next pod', async () => {
+  it('finishes its deliveries on SIGTERM, and leaves the rest to the next pod', async () => {
     const slots = await createSlots()
     await slots.migrate()
     slots.select('blue')
@@ -156,7 +156,7 @@ describe('a service as a process', () => {
     await slots.publish(10)
     await eventually(() => expect(slots.mail.mails).toHaveLength(10))
 
-    // It comes back, and the Service has moved meanwhile.
+    // The API server is back, and the Service has changed.
     slots.select('green')
     slots.kubernetes.setDown(false)
     await Promise.all([untilConsuming(blue, false), untilConsuming(green, true)])
@@ -164,7 +164,7 @@ describe('a service as a process', () => {
     expect(await green.manage('/role')).toMatchObject({ role: 'live', epoch: 2, gate: next })
   })
 
-  it('serves two planes, and the preview plane harms nobody when it has trouble', async () => {
+  it('serves two planes, and trouble in the preview plane does not affect the live one', async () => {
     const slots = await createSlots()
     await slots.migrate()
     slots.select('blue')

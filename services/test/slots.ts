@@ -16,7 +16,7 @@ export interface Pod {
   process: ChildProcess
   port: number
   previewPort: number
-  /** A path of the management port, parsed. */
+  /** GETs JSON from the management port. */
   manage(path: string): Promise<Record<string, unknown>>
 }
 
@@ -32,7 +32,7 @@ export async function createSlots() {
   ])
   const queue = `test.${newId()}`
   await topology.declare(queue, orderConfirmed.type)
-  // The exchange has its name in the program: only the queue is this test's own.
+  // The exchange is the shop's, because its name is a constant; the queue is the test's own.
   const kubernetes = await startFakeKubernetes('notification', 'notification-preview')
   onTestFinished(() => kubernetes.close())
 

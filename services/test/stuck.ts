@@ -1,4 +1,4 @@
-// A consumer, and the management routes about its messages, for tests of messages that are stuck.
+// A consumer and the management routes about its messages, for tests of stuck messages.
 import { kernelAccounting } from '@shop/kernel/accounting'
 import { createMessages } from '@shop/kernel/messages'
 import type { StuckMessage } from '@shop/kernel/parking'
@@ -6,7 +6,6 @@ import { expect } from 'vitest'
 import { openBus, openFence, openOutbox, openRelay } from './infrastructure.ts'
 import { counting, createThings, eventually, openConsumer } from './things.ts'
 
-/** A live consumer, and what the management port says about its messages. */
 export async function openService(subscription = counting()) {
   const things = await createThings()
   const { database, topology, queue } = things
@@ -29,7 +28,7 @@ export async function openService(subscription = counting()) {
     messages,
     ask,
     list,
-    /** Waits until so many are parked, and shows them. */
+    /** Waits until so many are parked, and returns all stuck messages. */
     parked: async (count = 1) => {
       await eventually(async () => {
         const found = await list()
@@ -38,8 +37,8 @@ export async function openService(subscription = counting()) {
       return list()
     },
     accounting: () => kernelAccounting({ database, bus }, queue),
-    /** Straight into the queue, as nobody of us would. */
-    smuggle: (body: Buffer | string, headers = {}, contentType = 'application/octet-stream') =>
+    /** Publishes any body directly to the queue. */
+    send: (body: Buffer | string, headers = {}, contentType = 'application/octet-stream') =>
       topology.send({ routingKey: queue, headers, contentType }, body),
   }
 }

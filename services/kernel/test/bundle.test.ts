@@ -10,7 +10,7 @@ import { readMigrations } from '../migrate.ts'
 const services = ['order', 'inventory', 'payment', 'notification']
 
 describe('a bundle', () => {
-  it.each(services)('of %s has no place where a test could kill it', async (service) => {
+  it.each(services)('of %s has no fault points', async (service) => {
     const { outputFiles = [] } = await build({ ...bundling(service), write: false })
     expect(outputFiles).toHaveLength(2)
     for (const { text } of outputFiles) {

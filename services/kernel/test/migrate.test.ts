@@ -52,6 +52,16 @@ describe('the migrations of the services', () => {
     ])
   })
 
+  it('never change once they are released', async () => {
+    const all = await readMigrations(folderOf('order'))
+    const checksums = Object.fromEntries(all.map(({ name, checksum }) => [name, checksum]))
+    expect(checksums).toMatchObject({
+      '0001_messaging.sql': '577801e89ca2a3e3f7bd7f372b40cb6a61bd5e60b12cf04a8a79fc19ffa07621',
+      '0003_gate.sql': '11cce256b5b217248fd82abb3d1e9b33c0e7f6b32638387b16c0ce3071e39845',
+      '0005_pass_gate.sql': '3ddd06ac8459fba0bb8e424ebde31a69e53124a0fb31eca4bcefd2adbfdd5216',
+    })
+  })
+
   it('must not have the name of one of the kernel', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'migrations-'))
     onTestFinished(() => rm(folder, { recursive: true }))

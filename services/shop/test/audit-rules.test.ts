@@ -31,9 +31,9 @@ const open: Facts = {
   notifications: [],
 }
 
-describe('what is as it must be', () => {
+describe('no violation', () => {
   it.each<[string, Facts]>([
-    ['confirmed, paid, sold, told', confirmed],
+    ['confirmed, paid, sold, notified', confirmed],
     ['cancelled after a declined payment', cancelled],
     [
       'cancelled after a capture that was refunded',

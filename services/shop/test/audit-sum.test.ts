@@ -107,7 +107,7 @@ describe('sumUp', () => {
     ])
   })
 
-  it('finds stock that came from nowhere', async () => {
+  it('finds stock that does not add up', async () => {
     const wrong = account({ stock: [{ ...mug, available: 8 }] })
     const { violations } = await sumUp(accounts({ inventory: wrong }), groups(), true)
     expect(violations.map(({ rule }) => rule)).toEqual([
@@ -127,7 +127,7 @@ describe('what excuses a finding', () => {
     ['a retry', { notification: { retrying: 1 } }],
     ['a message at hand', { notification: { inFlight: 1 } }],
     ['a parked message', { notification: { parked: 1 } }],
-  ])('%s, of the service whose turn it is', async (_, changes) => {
+  ])('%s, of the service that has to act', async (_, changes) => {
     expect(await violated(accounts(changes), unnotified())).toEqual([])
   })
 
@@ -145,7 +145,7 @@ describe('what excuses a finding', () => {
     },
   )
 
-  it('an order that was placed while the services were read, and longer ago unless all is quiet', async () => {
+  it('a young order is excused, and an older one unless all is quiet', async () => {
     const now = accounts({ order: { at: Date.now() } })
     const soon = accounts({ order: { at: Date.now() + 10_000 } })
     const found = async (of: Accounts, quiet: boolean): Promise<string[]> =>

@@ -82,6 +82,6 @@ it('fails when a file is missing', async () => {
   await expect(audit({ SHOPCTL_ACCOUNTING: folder })).rejects.toThrow(/payment\.entries\.ndjson/)
 })
 
-it('says what it needs', async () => {
+it('says which variable it needs', async () => {
   await expect(audit({ SHOPCTL_ACCOUNTING: '' })).rejects.toThrow(/run this with shopctl audit/)
 })

@@ -15,9 +15,9 @@ interface Known {
 interface Faults {
   /** Breaks the connection of the nth placement, before or after the order was stored. */
   breaks?: (n: number) => 'before' | 'after' | null
-  /** Another end than the right one. */
+  /** Changes the final status of an order. */
   ends?: (right: string, n: number) => string
-  /** What is answered to a repetition. */
+  /** The answer to a repetition. */
   repeats?: (known: Known) => string
   conflictStatus?: number
 }
@@ -34,7 +34,7 @@ function answerOf({ id }: Known): string {
   return JSON.stringify({ id, status: 'placed' })
 }
 
-/** A shop in memory that settles at once and does as it is told. */
+/** A shop in memory that settles orders at once, with faults. */
 async function startShop(
   faults: Faults = {},
 ): Promise<{ url: string; orders: Map<string, Known> }> {
@@ -85,7 +85,7 @@ function load(url: string): Promise<LoadReport> {
 }
 
 describe('a load', () => {
-  it('on a good shop is clean, and knows each order', async () => {
+  it('on a shop without faults is clean, and knows each order', async () => {
     const { url, orders } = await startShop()
     const report = await load(url)
     expect(isClean(report), describeReport(report).join('\n')).toBe(true)
@@ -98,7 +98,7 @@ describe('a load', () => {
     expect(report.conflicts).toBeGreaterThan(0)
   })
 
-  it('repeats what broke until it is answered, so that it still knows each order', async () => {
+  it('repeats failed requests until they are answered, so that it knows each order', async () => {
     const { url, orders } = await startShop({
       breaks: (n) => (n % 10 === 0 ? 'before' : n % 10 === 5 ? 'after' : null),
     })
@@ -110,7 +110,7 @@ describe('a load', () => {
     expect(report.accepted).toBe(orders.size)
   })
 
-  it('says which order did not end as it must', async () => {
+  it('says which order ended in another way', async () => {
     const { url } = await startShop({ ends: (right, n) => (n === 7 ? 'cancelled' : right) })
     const { unexpected } = await load(url)
     expect(unexpected).toHaveLength(1)
@@ -146,7 +146,7 @@ describe('a load', () => {
     expect(report.accepted).toBe(0)
   })
 
-  it('ends early when it is told to', async () => {
+  it('ends early when it is stopped', async () => {
     const { url } = await startShop()
     const started = startLoad({ url, rate: 50, seconds: 60 })
     const report = await started.stop()

@@ -12,7 +12,7 @@ function draw(seed: number, count: number, run = 'a'): Step[] {
 }
 
 describe('createMix', () => {
-  it('draws the same orders from the same seed, under keys of their own', () => {
+  it('draws the same orders from the same seed, with other keys', () => {
     const bodies = (steps: Step[]) => steps.map(({ kind, body }) => [kind, body])
     expect(bodies(draw(7, 300))).toEqual(bodies(draw(7, 300, 'b')))
     expect(bodies(draw(7, 300))).not.toEqual(bodies(draw(8, 300)))
@@ -20,7 +20,7 @@ describe('createMix', () => {
     expect([...keys('a')].filter((key) => keys('b').has(key))).toEqual([])
   })
 
-  it('does not let the answers change which orders come', () => {
+  it('draws the same orders whatever the answers are', () => {
     const mix = createMix({ seed: 7, run: 'a' })
     const nothing = Array.from({ length: 300 }, () => mix.next({ sent: [], accepted: [] }))
     const drawn = draw(7, 300)
@@ -30,7 +30,7 @@ describe('createMix', () => {
     })
   })
 
-  it('has all kinds, most of which confirm', () => {
+  it('has all kinds, most of which are confirmed', () => {
     const steps = draw(1, 2_000)
     const count = (of: (step: Step) => boolean): number => steps.filter(of).length
     const orders = (expected: string) =>
@@ -43,7 +43,7 @@ describe('createMix', () => {
     expect(count(({ body }) => JSON.parse(body).items.length === 3)).toBeGreaterThan(150)
   })
 
-  it('says what becomes of an order from what it asks for', () => {
+  it('expects the outcome that follows from the request', () => {
     for (const { kind, placement } of draw(3, 500)) {
       if (kind !== 'order') continue
       const { items, payment } = JSON.parse(placement.body)
@@ -53,7 +53,7 @@ describe('createMix', () => {
     }
   })
 
-  it('repeats the very bytes, and conflicts with another body under the same key', () => {
+  it('repeats the same bytes, and conflicts with another body and the same key', () => {
     for (const { kind, placement, body } of draw(3, 500)) {
       if (kind === 'conflict') expect(JSON.parse(body)).not.toEqual(JSON.parse(placement.body))
       else expect(body).toBe(placement.body)
