@@ -105,7 +105,7 @@ interface AppliedRow {
 async function apply(client: Client, { name, checksum, sql }: Migration): Promise<void> {
   try {
     await client.query('BEGIN')
-    // Old pods go on working on these tables: rather fail and be repeated than stop them.
+    // Live pods use these tables: fail and be repeated rather than block them.
     await client.query("SET LOCAL lock_timeout = '5s'")
     await client.query(sql)
     await client.query('INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)', [

@@ -35,7 +35,7 @@ export interface Outbox {
 
 export interface OutboxDeps {
   database: Database
-  /** CloudEvents `source` of all events, as `/order`. */
+  /** CloudEvents `source` of all events, as `/<service>`. */
   source: string
   now: () => Date
   /** Makes UUIDv7s. */

@@ -17,7 +17,7 @@ import {
   insertEffect,
   numbers,
   openConsumer,
-  tell,
+  store,
   thingDone,
   waiting,
 } from './things.ts'
@@ -36,7 +36,7 @@ describe('the consumer', () => {
     })
     const consumer = openConsumer(things, flaky)
     consumer.set(openFence(things.database))
-    await tell(things.database, [done(7)])
+    await store(things.database, [done(7)])
     await eventually(async () => expect(await effects(things.database)).toEqual([7]))
     expect(attempts).toBe(3)
     await eventually(async () => expect(await waiting(things.database)).toEqual([]))
@@ -48,7 +48,7 @@ describe('the consumer', () => {
   it('starts at once, finishes deliveries in hand when it stops, and leaves the rest to others', async () => {
     const things = await createThings()
     const { database } = things
-    await tell(database, numbers(40).map(done))
+    await store(database, numbers(40).map(done))
     openRelay(database, openBus(things.topology.exchange))
     await eventually(async () => expect(await waiting(database)).toEqual([]))
 
@@ -84,7 +84,7 @@ describe('the consumer', () => {
   it('requeues everything when the gate is closed, and stops', async () => {
     const things = await createThings()
     const { database } = things
-    await tell(database, numbers(30).map(done))
+    await store(database, numbers(30).map(done))
     let closed = 0
     const old = openConsumer(things, counting(), { onGateClosed: () => (closed += 1) })
     const fence = openFence(database)
@@ -109,7 +109,7 @@ describe('the consumer', () => {
   it('continues in another epoch without losing or repeating an effect', async () => {
     const things = await createThings()
     const { database } = things
-    await tell(database, numbers(200).map(done))
+    await store(database, numbers(200).map(done))
     const consumer = openConsumer(things, counting())
     for (const epoch of [1, 2, 3, 4]) {
       const fence = openFence(database, { epoch })
@@ -127,7 +127,7 @@ describe('the consumer', () => {
   it('continues after an outage of the broker, without losing or repeating an effect', async () => {
     const [things, proxy] = await Promise.all([createThings(), createBrokerProxy()])
     const { database, topology } = things
-    await tell(database, numbers(200).map(done))
+    await store(database, numbers(200).map(done))
     const bus = openBus(topology.exchange, proxy.url)
     openConsumer(things, counting(), { bus }).set(openFence(database))
     for (const enough of [20, 60, 100]) {
@@ -186,7 +186,7 @@ describe('the consumer', () => {
     }
     const consumer = openConsumer(things, counting())
     consumer.set(flaky)
-    await tell(database, numbers(10).map(done))
+    await store(database, numbers(10).map(done))
     await eventually(() => expect(consumer.inFlight()).toBe(4))
     // When stopped, it requeues them at once.
     const start = performance.now()

@@ -66,9 +66,9 @@ describe('inventory', () => {
     const answers = await Promise.all(
       Array.from({ length: 8 }, () => deliver(placed(newId(), 'rare', 3))),
     )
-    const told = typesOf(answers.flat())
-    expect(told.filter((type) => type === 'stock.reserved.v1')).toHaveLength(3)
-    expect(told.filter((type) => type === 'stock.rejected.v1')).toHaveLength(5)
+    const types = typesOf(answers.flat())
+    expect(types.filter((type) => type === 'stock.reserved.v1')).toHaveLength(3)
+    expect(types.filter((type) => type === 'stock.rejected.v1')).toHaveLength(5)
     expect(await account('rare')).toMatchObject({ available: 1, reserved: 9 })
   })
 

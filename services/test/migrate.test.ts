@@ -45,7 +45,7 @@ describe('migrate', () => {
     expect(b?.gone).toBe(true)
   })
 
-  it('lets an older colour migrate after a newer one', async () => {
+  it('lets an older version migrate after a newer one', async () => {
     const url = await createSchema()
     await migrate(url, [one, two])
     expect(await migrate(url, [one])).toEqual([])

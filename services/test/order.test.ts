@@ -61,7 +61,7 @@ function outbox() {
 }
 
 describe('POST /orders', () => {
-  it('places the order and tells the inventory, in one transaction', async () => {
+  it('stores the order and its event in one transaction', async () => {
     const response = await place('one', body)
     expect(response.statusCode).toBe(202)
     const { id } = response.json()
@@ -159,9 +159,9 @@ describe('reservation.expired', () => {
   it('cancels an open order, and a late capture does not bring it back', async () => {
     const { id } = (await place('one', body)).json()
     await takeOutbox(database)
-    const [told, ...more] = await deliver(expired(id))
+    const [event, ...more] = await deliver(expired(id))
     expect(more).toEqual([])
-    expect(told).toMatchObject({
+    expect(event).toMatchObject({
       type: orderCancelled.type,
       data: { orderId: id, customer, reason: 'reservation-expired' },
     })
@@ -178,8 +178,8 @@ describe('reservation.expired', () => {
     const amount = { value: 2400, currency: 'EUR' }
     await deliver(arrived(paymentCaptured, id, { orderId: id, paymentId: newId(), amount }))
     const before = await read(id)
-    const told = await deliver(expired(id))
-    expect(told.map(({ type, data }) => ({ type, data }))).toEqual([
+    const events = await deliver(expired(id))
+    expect(events.map(({ type, data }) => ({ type, data }))).toEqual([
       { type: orderConfirmed.type, data: { orderId: id, customer } },
     ])
     expect(await read(id)).toEqual(before)

@@ -19,7 +19,7 @@ import {
   eventually,
   insertEffect,
   numbers,
-  tell,
+  store,
   thingDone,
   waiting,
 } from './things.ts'
@@ -64,7 +64,7 @@ describe('the outbox and its relay', () => {
     const [database, topology] = await Promise.all([createStore(), createTopology()])
     const queue = await topology.queue(thingDone.type)
     const lost = numbers(120).map((n) => draft(thingLost, newId(), { n }))
-    await tell(database, [...lost, done(1)])
+    await store(database, [...lost, done(1)])
     openRelay(database, openBus(topology.exchange))
     await eventually(async () => expect(await topology.drain(queue)).toHaveLength(1))
     const left = await waiting(database)
@@ -116,7 +116,7 @@ describe('the outbox and its relay', () => {
   it('publish each event once with several pods', async () => {
     const [database, topology] = await Promise.all([createStore(), createTopology()])
     const queue = await topology.queue(thingDone.type)
-    await tell(database, numbers(500).map(done))
+    await store(database, numbers(500).map(done))
     for (const _pod of numbers(3)) openRelay(database, openBus(topology.exchange))
     await eventually(async () => expect(await waiting(database)).toEqual([]))
     const ids = (await topology.drain(queue)).map(({ messageId }) => messageId)

@@ -97,10 +97,10 @@ describe('events of one order that overtake each other', () => {
         expect(look, JSON.stringify(look)).toSatisfy(
           (one: Look) => consistent[one.order]?.(one) ?? false,
         )
-        const [told, ...more] = look.notifications
+        const [notification, ...more] = look.notifications
         expect(more).toEqual([])
-        expect(told).toMatchObject({ outcome: look.order, sent: true })
-        expect(look.mails).toBe(1 + (told?.repeats ?? 0))
+        expect(notification).toMatchObject({ outcome: look.order, sent: true })
+        expect(look.mails).toBe(1 + (notification?.repeats ?? 0))
         for (const { initial, available, reserved, sold } of await shop.stock()) {
           expect(available + sold).toBe(initial)
           expect(reserved).toBe(0)

@@ -4,7 +4,16 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { arrived, newId, openFence, openOutbox } from './infrastructure.ts'
 import { openService } from './stuck.ts'
-import { counting, done, effects, eventually, numbers, tell, thingDone, waiting } from './things.ts'
+import {
+  counting,
+  done,
+  effects,
+  eventually,
+  numbers,
+  store,
+  thingDone,
+  waiting,
+} from './things.ts'
 
 describe('a handler that fails', () => {
   it('runs 8 times, and then the message is parked with the last reason', async () => {
@@ -15,7 +24,7 @@ describe('a handler that fails', () => {
         throw new Error(`no ${attempts}`)
       }),
     )
-    await tell(shop.database, [done(1), done(2)])
+    await store(shop.database, [done(1), done(2)])
     const stuck = await shop.parked(2)
     expect(attempts).toBe(16)
     expect(stuck[0]).toMatchObject({
@@ -108,7 +117,7 @@ describe('an unreadable message', () => {
     await eventually(() => expect(shop.consumer.inFlight()).toBe(0))
     expect(await shop.accounting()).toMatchObject({ queued: 0, parked: 1, retrying: 0 })
     // Other messages are handled.
-    await tell(shop.database, [done(5)])
+    await store(shop.database, [done(5)])
     await eventually(async () => expect(await effects(shop.database)).toEqual([5]))
   })
 
@@ -238,7 +247,7 @@ describe('a message without an outcome', () => {
     const shop = await openService()
     await shop.topology.unbind(shop.queue, thingDone.type)
     const thing = draft(thingDone, 'a-thing', { n: 4 })
-    await tell(shop.database, [thing])
+    await store(shop.database, [thing])
     await eventually(async () => expect(await shop.list()).toHaveLength(1))
     const [stuck] = await shop.list()
     expect(stuck).toMatchObject({

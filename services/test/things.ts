@@ -59,7 +59,7 @@ export async function waiting(database: Database) {
   return database.query<{ type: string; attempts: number }>('SELECT type, attempts FROM outbox')
 }
 
-export function tell(database: Database, events: Draft[]) {
+export function store(database: Database, events: Draft[]) {
   return openOutbox(database).commitUnfenced(trace, async () => ({ result: null, events }))
 }
 
