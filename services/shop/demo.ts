@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { $, chalk, fs } from 'zx'
-import { type Exchange, type Order, type Shoppers, settle, startShoppers } from './shoppers.ts'
+import { type Exchange, type Order, settle, startShoppers } from './shoppers.ts'
 
 const root = process.cwd()
 const launcher = join(root, 'cli/bin/shopctl.js')
@@ -128,54 +128,60 @@ function showOrders(orders: readonly Order[], placed: number): void {
   ])
 }
 
+function heading(text: string): void {
+  console.log(chalk.bold.cyan(`\n${text}`))
+}
+
+/** Releases version 2 from `copy`, goes back, and forward again, while customers place orders. */
+async function releaseUnderLoad(copy: string, edgeUrl: string): Promise<void> {
+  const before = await live('order')
+  await changeOrder(copy)
+  const shoppers = startShoppers(edgeUrl)
+  try {
+    await shopctl(copy, 'release', '--service', 'order')
+    console.log(`\n  order: ${before} → ${await live('order')}`)
+    showExchanges('What the customers saw', shoppers.exchanges)
+
+    heading('3. Back, and forward again, customers still ordering')
+    await shopctl(copy, 'rollback')
+    await shopctl(copy, 'switch', '--service', 'order')
+  } finally {
+    await shoppers.stop()
+  }
+  showExchanges('What the customers saw in all', shoppers.exchanges)
+  const orders = await settle(edgeUrl, shoppers.placed)
+  showOrders(orders, shoppers.placed.length)
+  const failures = shoppers.exchanges.filter(failedExchange).length
+  const lost = shoppers.placed.length - orders.filter(({ status }) => status === 'confirmed').length
+  if (failures > 0 || lost > 0)
+    throw new Error(`${failures} requests failed, ${lost} orders were not confirmed`)
+}
+
 async function main(): Promise<void> {
   const started = Date.now()
   await shopctl(root, 'platform', 'up')
   await repair()
   const { edgeUrl } = await ask<{ edgeUrl: string }>('platform', 'status')
 
-  console.log(
-    chalk.bold.cyan('\n1. Version 1: build, push, deploy to the idle color, smoke, switch'),
-  )
+  heading('1. Version 1: build, push, deploy to the idle color, smoke, switch')
   await shopctl(root, 'release')
-  const before = await live('order')
 
-  console.log(
-    chalk.bold.cyan('\n2. Version 2 of the order service, released while customers keep ordering'),
-  )
+  heading('2. Version 2 of the order service, released while customers keep ordering')
   const copy = await copyTree()
-  let shoppers: Shoppers | undefined
   try {
-    await changeOrder(copy)
-    shoppers = startShoppers(edgeUrl)
-    await shopctl(copy, 'release', '--service', 'order')
-    const after = await live('order')
-    console.log(`\n  order: ${before} → ${after}`)
-    showExchanges('What the customers saw', shoppers.exchanges)
-
-    console.log(chalk.bold.cyan('\n3. Back, and forward again, customers still ordering'))
-    await shopctl(copy, 'rollback')
-    await shopctl(copy, 'switch', '--service', 'order')
-    await shoppers.stop()
-    showExchanges('What the customers saw in all', shoppers.exchanges)
-    const orders = await settle(edgeUrl, shoppers.placed)
-    showOrders(orders, shoppers.placed.length)
-    const failures = shoppers.exchanges.filter(failedExchange).length
-    const lost =
-      shoppers.placed.length - orders.filter(({ status }) => status === 'confirmed').length
-    if (failures > 0 || lost > 0)
-      throw new Error(`${failures} requests failed, ${lost} orders were not confirmed`)
-
-    console.log(chalk.bold.cyan('\n4. Clean up the old slot'))
+    await releaseUnderLoad(copy, edgeUrl)
+    heading('4. Clean up the old slot')
     await shopctl(copy, 'cleanup')
     await shopctl(root, 'status')
   } finally {
-    await shoppers?.stop()
     await rm(copy, { recursive: true, force: true })
   }
+  showNextSteps(edgeUrl, Math.round((Date.now() - started) / 1000))
+}
 
+function showNextSteps(edgeUrl: string, seconds: number): void {
   console.log(`
-${chalk.green('✓')} Done in ${Math.round((Date.now() - started) / 1000)} s. The platform is still running, with the orders in it. Try next:
+${chalk.green('✓')} Done in ${seconds} s. The platform is still running, with the orders in it. Try next:
 
   npx shopctl status
   npx shopctl audit              # is each order accounted for in all four services?
