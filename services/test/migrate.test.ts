@@ -13,7 +13,7 @@ describe('migrate', () => {
     expect(await migrate(url, [one, two])).toEqual([])
   })
 
-  it('lets only one of several Jobs work', async () => {
+  it('applies each file once when several Jobs run at once', async () => {
     const url = await createSchema()
     const applied = await Promise.all([1, 2, 3, 4].map(() => migrate(url, [one, two])))
     expect(applied.flat()).toEqual([one.name, two.name])
@@ -45,7 +45,7 @@ describe('migrate', () => {
     expect(b?.gone).toBe(true)
   })
 
-  it('lets an older colour migrate after a newer one', async () => {
+  it('lets an older version migrate after a newer one', async () => {
     const url = await createSchema()
     await migrate(url, [one, two])
     expect(await migrate(url, [one])).toEqual([])
