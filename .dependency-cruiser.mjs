@@ -10,6 +10,7 @@ const rooms = [
   ['context',             'drivers adapters platform output release config errors',                        ''],
   ['drivers',             'drivers adapters/kubernetes adapters/shell release/ports release/state errors', 'config'],
   ['adapters/kubernetes', 'adapters/kubernetes adapters/shell release/ports release/state errors',         'config'],
+  ['adapters/migrations', 'adapters/migrations release/ports errors',                                      'config'],
   ['adapters',            'adapters/shell release/ports release/state errors',                             'config'],
   ['platform',            'platform adapters/shell errors',                                                'output'],
   ['output',              'output errors',                                                                 'release inspect'],

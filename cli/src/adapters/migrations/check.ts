@@ -1,0 +1,192 @@
+// Finds, with Postgres' own parser, what a migration takes away from the color that still runs the old code.
+import type { Node, ParseResult } from 'libpg-query'
+import { refused } from '../../errors.ts'
+import { contractionsOf } from './contractions.ts'
+import { createSchema, type Schema, wordsOf } from './schema.ts'
+
+export interface Contraction {
+  /** Of the file, from 1. */
+  line: number
+  /** On one line, without comments. */
+  statement: string
+  why: string
+}
+
+export interface MigrationCheck {
+  /**
+   * `file` is for messages. `earlier` are the contents of the migrations before it, in order: they say what the old
+   * code may rely on. A rule that is replaced passes only if they show that the new one allows all that the old did.
+   */
+  contractions(file: string, sql: string, earlier?: readonly string[]): Promise<Contraction[]>
+}
+
+type Parser = typeof import('libpg-query')
+
+export function createMigrationCheck(): MigrationCheck {
+  return {
+    async contractions(file, sql, earlier = []) {
+      // Late: only `deploy` needs it, and it is WebAssembly.
+      const parser = await import('libpg-query')
+      await parser.loadModule()
+      const schema = createSchema()
+      for (const before of earlier) {
+        for (const { node } of statementsOf(parser, file, before)) schema.note(node)
+        schema.endOfFile()
+      }
+      return statementsOf(parser, file, sql).flatMap((statement) =>
+        check(parser, statement, schema),
+      )
+    },
+  }
+}
+
+interface Statement {
+  node: Node
+  line: number
+  source: string
+}
+
+function check(parser: Parser, { node, line, source }: Statement, schema: Schema): Contraction[] {
+  if ('DoStmt' in node) return checkBlock(parser, { node, line, source }, schema)
+  const whys = contractionsOf(node, schema)
+  schema.note(node)
+  return whys.map((why) => ({ line, statement: onOneLine(parser, source), why }))
+}
+
+function statementsOf(parser: Parser, file: string, sql: string): Statement[] {
+  // Nothing at all is a syntax error to the parser.
+  if (leadOf(sql) === sql.length) return []
+  // The parser counts bytes.
+  const bytes = Buffer.from(sql)
+  let parsed: ParseResult
+  try {
+    parsed = parser.parseSync(sql)
+  } catch (cause) {
+    const at = parser.hasSqlDetails(cause) ? (cause.sqlDetails?.cursorPosition ?? 0) : 0
+    throw refused({
+      code: 'bad-migration',
+      message: `${file}, line ${lineOf(sql.slice(0, at))}: ${cause instanceof Error ? cause.message : cause}`,
+      hint: 'A migration is plain SQL, as Postgres takes it; commands of psql are not.',
+      cause,
+    })
+  }
+  return (parsed.stmts ?? []).flatMap(({ stmt, stmt_location: start = 0, stmt_len: length }) => {
+    if (!stmt) return []
+    const end = length ? start + length : bytes.length
+    const whole = bytes.subarray(start, end).toString()
+    const source = whole.slice(leadOf(whole))
+    const line = lineOf(bytes.subarray(0, start).toString() + whole.slice(0, leadOf(whole)))
+    return [{ node: stmt, line, source: source.trim() }]
+  })
+}
+
+/** How many characters of white space and comments are before the statement. */
+function leadOf(text: string): number {
+  return /^(\s+|--.*(\n|$)|\/\*[\s\S]*?\*\/)*/.exec(text)?.[0].length ?? 0
+}
+
+function lineOf(before: string): number {
+  return before.split('\n').length
+}
+
+const longest = 160
+
+function onOneLine(parser: Parser, source: string): string {
+  const bytes = Buffer.from(source)
+  let from = 0
+  let text = ''
+  for (const { start, end, tokenName } of parser.scanSync(source).tokens) {
+    if (tokenName !== 'SQL_COMMENT' && tokenName !== 'C_COMMENT') continue
+    text += bytes.subarray(from, start)
+    from = end
+  }
+  text = `${text}${bytes.subarray(from)}`.replace(/\s+/g, ' ').trim()
+  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text
+}
+
+/** A DO block is run at once, so its statements count as if they stood in the file. */
+function checkBlock(
+  parser: Parser,
+  { node, line, source }: Statement,
+  schema: Schema,
+): Contraction[] {
+  const refuse = (why: string): Contraction[] => [
+    { line, statement: onOneLine(parser, source), why },
+  ]
+  let block: unknown
+  try {
+    if (languageOf(node) !== 'plpgsql') throw new Error('another language')
+    block = parser.parsePlPgSQLSync(source)
+  } catch {
+    return refuse('what a DO block does is only known when it is written in PL/pgSQL')
+  }
+  // Lines in the block count from where its text begins.
+  const opening = source.search(/\$[^$]*\$|'/)
+  const first = line + lineOf(source.slice(0, opening)) - 1
+  return runsOf(block).flatMap(({ query, lineno }) => {
+    const at = first + lineno - 1
+    if (query === null) {
+      return [
+        {
+          line: at,
+          statement: onOneLine(parser, source),
+          why: 'it runs SQL that is put together only when it runs: write it out',
+        },
+      ]
+    }
+    return statementsOf(parser, 'DO', query).flatMap((each) =>
+      check(parser, { ...each, line: at + each.line - 1 }, schema),
+    )
+  })
+}
+
+function languageOf(node: Node): string | undefined {
+  const options = 'DoStmt' in node ? (node.DoStmt.args ?? []) : []
+  const named = options.flatMap((option) =>
+    'DefElem' in option && option.DefElem.defname === 'language' ? [option.DefElem.arg] : [],
+  )
+  return named.length === 0 ? 'plpgsql' : wordsOf(named.flatMap((name) => name ?? []))[0]
+}
+
+interface Run {
+  /** null when it is only known at run time. */
+  query: string | null
+  lineno: number
+}
+
+/** What runs in the parsed block, in order. */
+function runsOf(block: unknown, line = 1): Run[] {
+  if (typeof block !== 'object' || block === null) return []
+  if (Array.isArray(block)) return block.flatMap((each) => runsOf(each, line))
+  const fields = block as Record<string, unknown>
+  const lineno = typeof fields.lineno === 'number' ? fields.lineno : line
+  return Object.entries(fields).flatMap(([name, value]) => {
+    const query = queryIn(value)
+    if (query === null) return runsOf(value, lineno)
+    if (name === 'sqlstmt') return [{ query, lineno }]
+    if (name === 'dynquery' || (name === 'query' && isExpression(value))) {
+      return [{ query: literalOf(query), lineno }]
+    }
+    return []
+  })
+}
+
+interface Expression {
+  PLpgSQL_expr: { query: string; parseMode: number }
+}
+
+function queryIn(value: unknown): string | null {
+  return typeof value === 'object' && value !== null && 'PLpgSQL_expr' in value
+    ? (value as Expression).PLpgSQL_expr.query
+    : null
+}
+
+/** An expression that gives SQL, as of EXECUTE, and not SQL itself, as of FOR … IN SELECT. */
+function isExpression(value: unknown): boolean {
+  return (value as Expression).PLpgSQL_expr.parseMode === 2
+}
+
+function literalOf(expression: string): string | null {
+  const literal = /^\s*'((?:[^']|'')*)'\s*$/.exec(expression)
+  return literal ? (literal[1] ?? '').replaceAll("''", "'") : null
+}
