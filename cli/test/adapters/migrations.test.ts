@@ -94,6 +94,19 @@ describe('refuses', () => {
       "DO $$ DECLARE r record; BEGIN FOR r IN EXECUTE 'DROP TABLE orders' LOOP END LOOP; END $$",
       /takes away the table orders/,
     ],
+    ['DO $$ BEGIN EXECUTE $q$DROP TABLE orders$q$; END $$', /takes away the table orders/],
+    [
+      'DO $$ DECLARE r record; BEGIN FOR r IN DELETE FROM orders RETURNING * LOOP END LOOP; END $$',
+      /deletes all rows of orders/,
+    ],
+    [
+      'DO $$ BEGIN NULL; EXCEPTION WHEN others THEN DROP TABLE orders; END $$',
+      /takes away the table orders/,
+    ],
+    [
+      'CREATE TEMP TABLE orders (a int); DROP TABLE orders; DROP TABLE orders',
+      /takes away the table orders/,
+    ],
     ["DO 'BEGIN DROP TABLE orders; END'", /takes away the table orders/],
     ['DO LANGUAGE plpython3u $$ x $$', /PL\/pgSQL/],
   ])('%s', async (sql, why) => {
@@ -123,7 +136,7 @@ describe('accepts', () => {
     "ALTER TABLE orders DROP CONSTRAINT orders_status_check; ALTER TABLE orders ADD CHECK (status IN ('paid', 'placed'))",
     "ALTER TYPE mood ADD VALUE 'glad'",
     'CREATE VIEW v AS SELECT 1; DROP VIEW v',
-    'CREATE TABLE t (a int); ALTER TABLE t DROP a, ADD b int NOT NULL; ALTER TABLE t RENAME TO u; TRUNCATE t; DROP TABLE t',
+    'CREATE TABLE t (a int); ALTER TABLE t DROP a, ADD b int NOT NULL; ALTER TABLE t RENAME TO u; TRUNCATE u; DROP TABLE u',
     'CREATE SCHEMA s; CREATE TABLE IF NOT EXISTS s.t (a int); DROP TABLE s.t; DROP SCHEMA s',
     'CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$; DROP FUNCTION f()',
     'CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN DROP TABLE orders; END $$',

@@ -41,13 +41,18 @@ export function createMigrationCheck(): MigrationCheck {
 }
 
 interface Statement {
+  file: string
   node: Node
   line: number
   source: string
 }
 
-function check(parser: Parser, { node, line, source }: Statement, schema: Schema): Contraction[] {
-  if ('DoStmt' in node) return checkBlock(parser, { node, line, source }, schema)
+function check(
+  parser: Parser,
+  { file, node, line, source }: Statement,
+  schema: Schema,
+): Contraction[] {
+  if ('DoStmt' in node) return checkBlock(parser, { file, node, line, source }, schema)
   const whys = contractionsOf(node, schema)
   schema.note(node)
   return whys.map((why) => ({ line, statement: onOneLine(parser, source), why }))
@@ -76,7 +81,7 @@ function statementsOf(parser: Parser, file: string, sql: string): Statement[] {
     const whole = bytes.subarray(start, end).toString()
     const source = whole.slice(leadOf(whole))
     const line = lineOf(bytes.subarray(0, start).toString() + whole.slice(0, leadOf(whole)))
-    return [{ node: stmt, line, source: source.trim() }]
+    return [{ file, node: stmt, line, source: source.trim() }]
   })
 }
 
@@ -107,7 +112,7 @@ function onOneLine(parser: Parser, source: string): string {
 /** A DO block is run at once, so its statements count as if they stood in the file. */
 function checkBlock(
   parser: Parser,
-  { node, line, source }: Statement,
+  { file, node, line, source }: Statement,
   schema: Schema,
 ): Contraction[] {
   const refuse = (why: string): Contraction[] => [
@@ -123,7 +128,7 @@ function checkBlock(
   // Lines in the block count from where its text begins.
   const opening = source.search(/\$[^$]*\$|'/)
   const first = line + lineOf(source.slice(0, opening)) - 1
-  return runsOf(block).flatMap(({ query, lineno }) => {
+  return runsOf(parser, block).flatMap(({ query, lineno }) => {
     const at = first + lineno - 1
     if (query === null) {
       return [
@@ -134,7 +139,7 @@ function checkBlock(
         },
       ]
     }
-    return statementsOf(parser, 'DO', query).flatMap((each) =>
+    return statementsOf(parser, file, query).flatMap((each) =>
       check(parser, { ...each, line: at + each.line - 1 }, schema),
     )
   })
@@ -155,19 +160,15 @@ interface Run {
 }
 
 /** What runs in the parsed block, in order. */
-function runsOf(block: unknown, line = 1): Run[] {
+function runsOf(parser: Parser, block: unknown, line = 1): Run[] {
   if (typeof block !== 'object' || block === null) return []
-  if (Array.isArray(block)) return block.flatMap((each) => runsOf(each, line))
-  const fields = block as Record<string, unknown>
-  const lineno = typeof fields.lineno === 'number' ? fields.lineno : line
-  return Object.entries(fields).flatMap(([name, value]) => {
-    const query = queryIn(value)
-    if (query === null) return runsOf(value, lineno)
-    if (name === 'sqlstmt') return [{ query, lineno }]
-    if (name === 'dynquery' || (name === 'query' && isExpression(value))) {
-      return [{ query: literalOf(query), lineno }]
-    }
-    return []
+  if (Array.isArray(block)) return block.flatMap((each) => runsOf(parser, each, line))
+  const lineno = 'lineno' in block && typeof block.lineno === 'number' ? block.lineno : line
+  return Object.entries(block).flatMap(([name, value]) => {
+    if (!isExpression(value)) return runsOf(parser, value, lineno)
+    if (!['sqlstmt', 'query', 'dynquery'].includes(name)) return []
+    const { query, parseMode } = value.PLpgSQL_expr
+    return [{ query: parseMode === asExpression ? literalOf(parser, query) : query, lineno }]
   })
 }
 
@@ -175,18 +176,17 @@ interface Expression {
   PLpgSQL_expr: { query: string; parseMode: number }
 }
 
-function queryIn(value: unknown): string | null {
+/** The text of the SQL is what it gives, as in EXECUTE; other modes are SQL. */
+const asExpression = 2
+
+function isExpression(value: unknown): value is Expression {
   return typeof value === 'object' && value !== null && 'PLpgSQL_expr' in value
-    ? (value as Expression).PLpgSQL_expr.query
-    : null
 }
 
-/** An expression that gives SQL, as of EXECUTE, and not SQL itself, as of FOR … IN SELECT. */
-function isExpression(value: unknown): boolean {
-  return (value as Expression).PLpgSQL_expr.parseMode === 2
-}
-
-function literalOf(expression: string): string | null {
-  const literal = /^\s*'((?:[^']|'')*)'\s*$/.exec(expression)
-  return literal ? (literal[1] ?? '').replaceAll("''", "'") : null
+function literalOf(parser: Parser, expression: string): string | null {
+  const [selected] = parser.parseSync(`SELECT ${expression}`).stmts ?? []
+  const select = selected?.stmt && 'SelectStmt' in selected.stmt ? selected.stmt.SelectStmt : null
+  const [target] = select?.targetList ?? []
+  const value = target && 'ResTarget' in target ? target.ResTarget.val : undefined
+  return value && 'A_Const' in value ? (value.A_Const.sval?.sval ?? null) : null
 }

@@ -5,6 +5,7 @@ import {
   constraintName,
   constraintsOf,
   isSerial,
+  listOf,
   nameOf,
   relationName,
   type Schema,
@@ -96,15 +97,6 @@ function relationsOf(nodes: Node[] | undefined): string[] {
   return (nodes ?? []).flatMap((node) =>
     'RangeVar' in node ? [relationName(node.RangeVar as RangeVar)] : [],
   )
-}
-
-/** A name stands as a list of words, with or without arguments or a type's details. */
-function listOf(object: Node | undefined): Node[] {
-  if (!object) return []
-  if ('List' in object) return object.List.items ?? []
-  if ('TypeName' in object) return object.TypeName.names ?? []
-  if ('ObjectWithArgs' in object) return object.ObjectWithArgs.objname ?? []
-  return [object]
 }
 
 const kinds: Record<string, string> = { OBJECT_MATVIEW: 'materialized view' }

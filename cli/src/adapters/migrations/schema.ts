@@ -62,6 +62,12 @@ export function createSchema(): Schema {
   return {
     note(node) {
       for (const name of madeBy(node)) made.add(name)
+      for (const name of goneBy(node)) made.delete(name)
+      const { relation, subname, newname = '' } = 'RenameStmt' in node ? node.RenameStmt : {}
+      // A column or a constraint has a `subname`.
+      if (!subname && made.delete(relationName(relation))) {
+        made.add(nameOf([relation?.schemaname ?? '', newname]))
+      }
       if ('CreateStmt' in node) noteTable(node.CreateStmt.relation, node.CreateStmt.tableElts)
       if ('AlterTableStmt' in node) {
         const table = relationName(node.AlterTableStmt.relation)
@@ -130,6 +136,21 @@ function madeBy(node: Node): string[] {
     return [`schema ${node.CreateSchemaStmt.schemaname}`]
   }
   return []
+}
+
+/** After a temporary table of the same name is dropped, the name is that of the old code again. */
+function goneBy(node: Node): string[] {
+  if (!('DropStmt' in node)) return []
+  return (node.DropStmt.objects ?? []).map((object) => nameOf(wordsOf(listOf(object))))
+}
+
+/** A name stands as a list of words, with or without arguments or a type's details. */
+export function listOf(object: Node | undefined): Node[] {
+  if (!object) return []
+  if ('List' in object) return object.List.items ?? []
+  if ('TypeName' in object) return object.TypeName.names ?? []
+  if ('ObjectWithArgs' in object) return object.ObjectWithArgs.objname ?? []
+  return [object]
 }
 
 export function constraintsOf(column: ColumnDef): Constraint[] {
