@@ -15,15 +15,6 @@ export interface Migration {
 /** Any number will do, as long as all migrations of a database use the same one. */
 const lock = 7_316_522
 
-/** Both colours work on one schema, so a migration may only add to it. */
-const contraction =
-  /\b(drop\s+(table|column|view|schema|type)|rename\s+(to|column)|truncate|alter\s+column\s+\S+\s+(type|set\s+(data\s+type|not\s+null)))\b/i
-
-/** Whether a migration takes away what the other colour may still use. */
-export function narrows(sql: string): boolean {
-  return contraction.test(sql.replace(/--.*$/gm, ''))
-}
-
 const kernelFolder = new URL('./migrations/', import.meta.url)
 
 /**
@@ -60,15 +51,9 @@ function byName(one: SqlFile, other: SqlFile): number {
 /**
  * Applies what is missing, each file in a transaction of its own, and returns the names.
  * Files that the database knows and this program does not are left alone: an older colour may be
- * migrating after a newer one. Throws when a file was changed after it had been applied, and when
- * one takes something away instead of adding.
+ * migrating after a newer one. Throws when a file was changed after it had been applied.
  */
 export async function migrate(url: string, migrations: Migration[]): Promise<string[]> {
-  const narrowing = migrations.filter(({ sql }) => narrows(sql))
-  if (narrowing.length > 0) {
-    const names = narrowing.map(({ name }) => name).join(', ')
-    throw new Error(`${names} takes something away that the other colour may still use`)
-  }
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 3_000 })
   await client.connect()
   try {

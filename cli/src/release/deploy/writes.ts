@@ -166,8 +166,11 @@ async function checkMigrations(
   recipe: Recipe,
 ): Promise<void> {
   if (recipe.migrations !== null && isMigrated(state, service, recipe.migrations)) return
-  for (const file of recipe.migrationFiles.filter((name) => name.endsWith('.sql'))) {
-    const [found] = await migrations.contractions(file, String(await source.read(file)))
+  const earlier: string[] = []
+  for (const file of recipe.migrationFiles) {
+    const sql = String(await source.read(file))
+    const [found] = await migrations.contractions(file, sql, earlier)
+    earlier.push(sql)
     if (!found) continue
     throw refused({
       code: 'migration-contracts',
