@@ -13,6 +13,7 @@ const rooms = [
   ['context',             'drivers adapters platform output config errors',           'release'],
   ['drivers',             `drivers adapters/kubernetes adapters/shell ${facts} errors`, 'release config'],
   ['adapters/kubernetes', `adapters/kubernetes adapters/shell ${facts} errors`,       'release config'],
+  ['adapters/migrations', `adapters/migrations errors`,                               'release config'],
   ['adapters',            `adapters/shell ${facts} errors`,                           'release config'],
   ['platform',            'platform adapters/shell errors',                           'output'],
   ['output',              'output errors',                                            'release inspect'],

@@ -1,5 +1,5 @@
 // The kubeconfig, read as kubectl reads it: which server, how it is addressed, and as whom.
-// Our own reader, because importing @kubernetes/client-node takes 350 ms and this takes 3.
+// Our own, because the import of @kubernetes/client-node alone takes 300 ms: half of `status`.
 import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'

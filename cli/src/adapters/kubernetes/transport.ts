@@ -2,7 +2,7 @@
 import { type Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { type AgentOptions, request as httpsRequest } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { WebSocket } from 'ws'
+import type { WebSocket } from 'ws'
 import { failed, interrupted, refused, type ShopctlError } from '../../errors.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
 import { bytesOf, type Target, unreadable } from './kubeconfig.ts'
@@ -185,11 +185,13 @@ function pauseAfter(answer: IncomingMessage | Error, tried: number): number {
 }
 
 /** The status when it is refused. */
-function upgrade(
+async function upgrade(
   url: string,
   protocols: string[],
   options: { agent: Agent; headers: Credentials['headers'] },
 ): Promise<WebSocket | number> {
+  // Late: few commands speak to a port of a pod.
+  const { WebSocket } = await import('ws')
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, protocols, { ...options, handshakeTimeout: defaultTimeoutMs })
     socket.once('open', () => {
