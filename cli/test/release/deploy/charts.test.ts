@@ -1,7 +1,7 @@
 // A chart that would change what serves is refused before anything is written; a safe one is rendered once.
 import { describe, expect, it } from 'vitest'
 import type { Config } from '../../../src/config/schema.ts'
-import type { Manifest } from '../../../src/release/ports.ts'
+import type { Manifest, MigrationCheck } from '../../../src/release/ports.ts'
 import { type ChartFault, isSlot } from '../../fakes/charts.ts'
 import { aFullConfig } from '../../fakes/config.ts'
 import { createShop, type Shop } from '../../fakes/shop.ts'
@@ -125,7 +125,7 @@ const cases: Case[] = [
   {
     title: 'the layout of an earlier shopctl',
     code: 'old-layout',
-    message: /^order-blue belong to the one Helm release order, as an earlier shopctl made it\.$/,
+    message: /^order-blue is part of the Helm release order, as an earlier shopctl made it\.$/,
     arrange({ world }) {
       world.driver.releases = { order: { finished: true, marks: {} } }
       const slot = world.state.services.order?.slots.blue
@@ -136,7 +136,7 @@ const cases: Case[] = [
     title: 'a migration that takes something away',
     code: 'migration-contracts',
     message:
-      /^order\/migrations\/2\.sql:2: this drops a table, which the other color may still use/,
+      /^order\/migrations\/2\.sql:2 is more than an addition: this drops a table\.\ndrop table a;$/,
     arrange({ world }) {
       world.source.contents['order/migrations/2.sql'] = '-- away\ndrop table a;'
     },
@@ -211,6 +211,27 @@ describe('passes', () => {
     shop.commit('b')
     await shop.deploy({ services: ['order'] })
     expect(shop.world.driver.writes).toHaveLength(2)
+  })
+
+  it('migrations that are checked in their order, each with those before it', async () => {
+    const shop = createShop()
+    const { contents } = shop.world.source
+    contents['order/migrations/10.sql'] = 'create table c'
+    contents['order/migrations/2.sql'] = 'create table b'
+    const asked: unknown[][] = []
+    const migrations: MigrationCheck = {
+      async contractions(file, sql, earlier) {
+        asked.push([file, sql, [...earlier]])
+        return []
+      },
+    }
+    await shop.deploy({ services: ['order'] }, { migrations })
+    const [a, b, c] = ['create table a', 'create table b', 'create table c']
+    expect(asked).toEqual([
+      ['order/migrations/1.sql', a, []],
+      ['order/migrations/10.sql', c, [a]],
+      ['order/migrations/2.sql', b, [a, c]],
+    ])
   })
 
   it('the layout of an earlier shopctl whose Deployments Helm leaves alone', async () => {
