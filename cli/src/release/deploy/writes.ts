@@ -132,7 +132,11 @@ async function checkedShared(
   )
   const slots = { blue: blue ?? [], green: green ?? [] }
   const found = findPorts(service, slots[step.color], recipe.port)
-  if (isRefusal(found)) throw refused(found)
+  if (isRefusal(found)) {
+    // A slot that is none has no ports: what it lacks says more.
+    const lacking = checkCharts({ service, slots, shared: [] }, wanted.revision, state.others)
+    throw refused(lacking ?? found)
+  }
   const chart = {
     name: service,
     chart: input.sharedChart.path,

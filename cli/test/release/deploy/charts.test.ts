@@ -81,8 +81,8 @@ const cases: Case[] = [
   },
   {
     title: 'no Deployment at all',
-    code: 'no-port',
-    message: /Which port of order takes HTTP cannot be told: its pods offer none\./,
+    code: 'no-slot',
+    message: /^The chart of order makes no Deployment order-blue\.$/,
     chart: (made) => made.filter(({ kind }) => kind !== 'Deployment'),
   },
   {
@@ -98,6 +98,12 @@ const cases: Case[] = [
     chart: changing((text) =>
       text.replace(/("matchLabels":\{[^}]*),"shopctl.dev\/color":"[^"]*"/, '$1'),
     ),
+  },
+  {
+    title: 'pods without a port',
+    code: 'no-port',
+    message: /^Which port of order takes HTTP cannot be told: its pods offer none\.$/,
+    chart: changing((text) => text.replace(/"ports":\[[^\]]*\]/, '"ports":[]')),
   },
   {
     title: 'two ports of which none is named http',
