@@ -121,7 +121,7 @@ async function checkedShared(
     colors.map((color) => charts.render(slotChart(state, step, recipe, input, color))),
   )
   const slots = { blue: blue ?? [], green: green ?? [] }
-  const found = findPorts(service, slots[step.color], recipe.port)
+  const found = findPorts(service, step.color, slots[step.color], recipe.port)
   if (isRefusal(found)) throw refused(found)
   const chart = {
     name: service,
