@@ -73,7 +73,7 @@ describe('through a proxy', () => {
           .on('error', reject)
           .end()
       })
-    management = createManagement({ open } as KubernetesApi, 'shop')
+    management = createManagement({ open } as KubernetesApi, 'shop', services)
   })
   beforeEach(() => {
     books = someBooks()
@@ -83,7 +83,9 @@ describe('through a proxy', () => {
   managementContract(async () => ({ management, pod: 'order-1', gone: 'gone' }))
 
   it('refuses when it is the cluster that does not let one ask', async () => {
-    await expect(management.ask('forbidden', 'GET', '/messages', signal)).rejects.toMatchObject({
+    await expect(
+      management.ask('order', 'forbidden', 'GET', '/messages', signal),
+    ).rejects.toMatchObject({
       code: 'not-allowed',
       exitCode: 2,
     })
@@ -91,14 +93,14 @@ describe('through a proxy', () => {
 
   it('fails when an answer stops half-way', async () => {
     const read = async (): Promise<void> => {
-      for await (const _ of management.lines('broken', '/accounting/orders', signal));
+      for await (const _ of management.lines('order', 'broken', '/accounting/orders', signal));
     }
     await expect(read()).rejects.toMatchObject({ code: 'not-answered' })
   })
 
   it('fails when a pod has no such answer', async () => {
     const read = async (): Promise<void> => {
-      for await (const _ of management.lines('order-1', '/unknown', signal));
+      for await (const _ of management.lines('order', 'order-1', '/unknown', signal));
     }
     await expect(read()).rejects.toThrow(/order-1 did not answer GET \/unknown.*404/)
   })
