@@ -61,13 +61,15 @@ function isCollection(base: string): boolean {
   return base.split('/').length === (base.startsWith('/api/') ? 6 : 7)
 }
 
+/** RFC 7386. */
 function merged(base: unknown, patch: unknown): unknown {
   if (!isMap(patch)) return patch
-  const entries = Object.entries(patch).map(([key, value]) => [
-    key,
-    merged(isMap(base) ? base[key] : undefined, value),
-  ])
-  return { ...(isMap(base) && base), ...Object.fromEntries(entries) }
+  const result: Record<string, unknown> = isMap(base) ? { ...base } : {}
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key]
+    else result[key] = merged(result[key], value)
+  }
+  return result
 }
 
 /** `time` is the server's clock, in milliseconds. */
@@ -158,8 +160,10 @@ export function createFakeApi(time: () => number): FakeApi {
     },
     async patch<T>(path: string, body: unknown) {
       reach()
-      changes.push(`PATCH ${path}`)
-      return answered<T>(store(path, merged(objects.get(path), body) as Stored))
+      const found = objects.get(path)
+      if (!found) throw failed({ code: 'not-found', message: `${path}: not found` })
+      // A resourceVersion in the patch is a condition, as in the real one: `write` compares it.
+      return answered<T>(write('PUT', path, merged(found, body) as Stored))
     },
     async apply<T>(path: string, object: unknown) {
       reach()

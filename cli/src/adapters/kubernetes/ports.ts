@@ -11,9 +11,10 @@ import type {
   Pods,
   Traffic,
 } from '../../release/ports.ts'
-import { connect, type KubeconfigChoice, type KubernetesApi } from './api.ts'
+import { connect, type KubernetesApi } from './api.ts'
 import { createBroker } from './broker.ts'
 import { createJournal } from './journal.ts'
+import type { KubeconfigChoice } from './kubeconfig.ts'
 import { createLock } from './lock.ts'
 import { createManagement } from './management.ts'
 import { createNamespace } from './namespace.ts'
@@ -46,9 +47,9 @@ export interface KubernetesPorts {
   broker: Broker | null
 }
 
-export async function createKubernetesPorts(options: KubernetesOptions): Promise<KubernetesPorts> {
+export function createKubernetesPorts(options: KubernetesOptions): KubernetesPorts {
   const { namespace, services, broker, clock } = options
-  const api = await connect(options.kubeconfig)
+  const api = connect(options.kubeconfig, () => clock.now().getTime())
   return {
     api,
     objects: createSlotObjects(api, namespace, clock.now),

@@ -1,7 +1,7 @@
 // Whether a service's charts keep its slots apart: nothing they make may change what serves. Pure.
 import type { AccessRule, Manifest, PodTemplate } from '../ports.ts'
 import { type Refusal, refuse } from '../refusal.ts'
-import { type Color, colors, slotName } from '../slot.ts'
+import { type Color, colors, slotLabels, slotName } from '../slot.ts'
 import type { OtherService } from '../state.ts'
 import {
   containersOf,
@@ -31,15 +31,6 @@ export interface Rendered {
   slots: Record<Color, Manifest[]>
   /** What the slots share. */
   shared: Manifest[]
-}
-
-/** Labels that a slot's pods carry, by which a Service names them. */
-export function slotLabels(service: string, target: { color: string; revision: string }) {
-  return {
-    'app.kubernetes.io/name': service,
-    'shopctl.dev/color': target.color,
-    'shopctl.dev/revision': target.revision,
-  }
 }
 
 /** null: whatever is deployed to one color, the other color and its traffic stay as they are. */

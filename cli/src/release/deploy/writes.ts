@@ -1,6 +1,7 @@
 // From a plan to what a driver writes: renders what is new, refuses what would change the live slots.
 import { refused } from '../../errors.ts'
 import type {
+  BuiltinChart,
   Charts,
   ChartWrite,
   Driver,
@@ -15,7 +16,7 @@ import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Color, colors, isReady, slotName } from '../slot.ts'
 import { type EnvironmentState, liveSlot } from '../state.ts'
 import { checkCharts, checkShared, findPorts } from './charts.ts'
-import type { BuiltinChart, Recipe } from './desire.ts'
+import type { Recipe } from './desire.ts'
 import type { DeployStep } from './plan.ts'
 import { hashOf } from './revision.ts'
 
@@ -165,12 +166,15 @@ async function checkMigrations(
   recipe: Recipe,
 ): Promise<void> {
   if (recipe.migrations !== null && isMigrated(state, service, recipe.migrations)) return
-  for (const file of recipe.migrationFiles.filter((name) => name.endsWith('.sql'))) {
-    const [found] = await migrations.contractions(file, String(await source.read(file)))
+  const earlier: string[] = []
+  for (const file of recipe.migrationFiles) {
+    const sql = String(await source.read(file))
+    const [found] = await migrations.contractions(file, sql, earlier)
+    earlier.push(sql)
     if (!found) continue
     throw refused({
       code: 'migration-contracts',
-      message: `${file}:${found.line}: ${found.why}, which the other color may still use: ${found.statement}`,
+      message: `${file}:${found.line} is more than an addition: ${found.why}.\n${found.statement}`,
       hint: 'A migration may only add. Take away in a later release, when no slot uses it any more.',
     })
   }
@@ -189,11 +193,11 @@ function checkOwner(
     return slot?.helmRelease === service && !slot.kept
   })
   if (inOne.length > 0) {
-    const names = inOne.map((color) => slotName(service, color))
-    const objects = names.map((name) => `deployment/${name} pdb/${name}`).join(' ')
+    const names = inOne.map((color) => slotName(service, color)).join(' and ')
+    const objects = `deployments,poddisruptionbudgets --selector app.kubernetes.io/name=${service}`
     return refuse(
       'old-layout',
-      `${names.join(' and ')} belong to the one Helm release ${service}, as an earlier shopctl made it.`,
+      `${names} ${inOne.length > 1 ? 'are' : 'is'} part of the Helm release ${service}, as an earlier shopctl made it.`,
       `Run \`kubectl annotate ${objects} helm.sh/resource-policy=keep\` in the namespace, then this command again: no pod is restarted.`,
     )
   }
