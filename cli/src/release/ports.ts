@@ -119,7 +119,7 @@ export interface PointerMove {
   to: Target | null
   /** As it was read; the move fails with a conflict when the Service was changed since. */
   resourceVersion: string
-  /** The release that moves it, as `r-41`; null keeps what is noted. */
+  /** The release that moves it, as `r-41`; null: none is noted. */
   release: string | null
 }
 

@@ -1,98 +1,317 @@
-// What every environment does, the one in memory and one on a real cluster: records, lock, Services, Secrets.
-import { expect, it } from 'vitest'
-import type { Cluster } from '../../src/release/ports.ts'
-import type { Target } from '../../src/release/state.ts'
+// What every environment does, the one in memory and one on a real cluster, port by port.
+import { describe, expect, it } from 'vitest'
+import type { Journal, Operation, Outcome } from '../../src/release/journal/record.ts'
+import { emptyJournal } from '../../src/release/journal/record.ts'
+import type {
+  Driver,
+  JournalStore,
+  Lock,
+  Management,
+  Namespace,
+  Observer,
+  Pods,
+  PointerMove,
+} from '../../src/release/ports.ts'
+import type { Target } from '../../src/release/slot.ts'
+import type { Pointer } from '../../src/release/state.ts'
+import { aMove, anOpenOperation, anOperation, blue, green } from './state.ts'
 
-const signal = new AbortController().signal
-const green: Target = { color: 'green', revision: 'b' }
+export interface ClusterUnderTest {
+  observer: Observer
+  driver: Pick<Driver, 'recorded' | 'movePointers'>
+  journal: JournalStore
+  lock: Lock
+  namespace: Namespace
+  pods: Pods
+  management: Management
+  /** Makes the record of this operation one that cannot be read; gives its name. */
+  damage(operation: Operation): Promise<string>
+}
 
-/** `make` gives an environment with the Services of `order`, without selector, and nothing else. */
-export function clusterContract(make: () => Promise<Cluster>): void {
-  it('has Services that lead nowhere, no slot and no release at first', async () => {
-    const state = await (await make()).read()
-    expect(state.services.order).toMatchObject({
+const { signal } = new AbortController()
+
+/** `make` gives an environment with the Services of `order`, which lead nowhere, and nothing else. */
+export function clusterContract(make: () => Promise<ClusterUnderTest>): void {
+  describe('observer and driver', () => pointerContract(make))
+  describe('journal', () => journalContract(make))
+  describe('lock', () => lockContract(make))
+  describe('namespace', () => namespaceContract(make))
+  describe('pods and their management port', () => podsContract(make))
+}
+
+function pointerContract(make: () => Promise<ClusterUnderTest>): void {
+  const pointerOf = async ({ observer }: ClusterUnderTest): Promise<Pointer> => {
+    const pointer = await observer.pointer('order', 'stable')
+    if (!pointer) throw new Error('the Service is missing')
+    return pointer
+  }
+  const pointing = (to: Target | null, resourceVersion: string, release: string | null) => {
+    const move: PointerMove = { service: 'order', which: 'stable', to, resourceVersion, release }
+    return move
+  }
+  const point = async ({ driver }: ClusterUnderTest, ...moves: PointerMove[]): Promise<string[]> =>
+    (await driver.movePointers(moves)).map((result) =>
+      result.status === 'fulfilled' ? result.value : result.reason.code,
+    )
+
+  it('has Services that lead nowhere, no slot and nothing recorded at first', async () => {
+    const { observer, driver } = await make()
+    const { services, others } = await observer.services()
+    expect(services.order).toMatchObject({
       slots: { blue: null, green: null },
-      stable: { target: null },
-      preview: { target: null },
+      stable: { target: null, release: null },
+      preview: { target: null, release: null },
     })
-    expect(state.records).toEqual({
-      counter: 0,
-      operation: null,
-      history: [],
-      smoked: [],
-      dependencies: {},
-    })
+    expect(others).toEqual([])
+    expect(await observer.podTemplate('order', 'blue')).toBeNull()
+    expect(await observer.accessRules('order')).toBeNull()
+    expect(await driver.recorded()).toEqual({})
   })
 
   it('points a Service to a slot and back to nowhere, with what was read in hand', async () => {
     const cluster = await make()
-    const read = async () =>
-      (await cluster.pointer('order', 'stable')) ?? { target: null, resourceVersion: '' }
-    const { resourceVersion } = await read()
-    const next = await cluster.point('order', 'stable', green, resourceVersion)
-    expect(await read()).toEqual({ target: green, resourceVersion: next })
-    await cluster.point('order', 'stable', null, next)
-    expect((await read()).target).toBeNull()
-    expect((await cluster.read()).services.order?.preview?.target).toBeNull()
-  })
-
-  it('lets no stale writer point a Service', async () => {
-    const cluster = await make()
-    const stale = (await cluster.pointer('order', 'stable'))?.resourceVersion ?? ''
-    await cluster.point('order', 'stable', green, stale)
-    const late = cluster.point('order', 'stable', { color: 'blue', revision: 'a' }, stale)
-    await expect(late).rejects.toMatchObject({ code: 'conflict' })
-    expect((await cluster.pointer('order', 'stable'))?.target).toEqual(green)
-  })
-
-  it('keeps what two write into the records at once', async () => {
-    const cluster = await make()
-    const count = () =>
-      cluster.updateRecords((records) => ({ ...records, counter: records.counter + 1 }))
-    await Promise.all([count(), count(), count()])
-    expect((await cluster.read()).records.counter).toBe(3)
-  })
-
-  it('gives the lock to one, names it to others, and takes it back', async () => {
-    const cluster = await make()
-    const [first, second] = await Promise.all([
-      cluster.acquire('deploy'),
-      cluster.acquire('deploy'),
-    ])
-    const held = [first, second].filter((each) => 'release' in each)
-    expect(held).toHaveLength(1)
-    expect(await cluster.lockHolder()).toMatchObject({
-      reason: 'deploy',
-      since: expect.any(String),
+    const [next = ''] = await point(
+      cluster,
+      pointing(green, (await pointerOf(cluster)).resourceVersion, null),
+    )
+    expect(await pointerOf(cluster)).toEqual({
+      target: green,
+      resourceVersion: next,
+      release: null,
     })
-    for (const each of held) if ('release' in each) await each.release()
-    expect(await cluster.lockHolder()).toBeNull()
-    const again = await cluster.acquire('switch')
+    await point(cluster, pointing(null, next, null))
+    expect((await pointerOf(cluster)).target).toBeNull()
+    const { services } = await cluster.observer.services()
+    expect(services.order?.preview?.target).toBeNull()
+  })
+
+  it('notes the release that moves a Service', async () => {
+    const cluster = await make()
+    const { resourceVersion } = await pointerOf(cluster)
+    const [next = ''] = await point(cluster, pointing(green, resourceVersion, 'r-41'))
+    expect(await pointerOf(cluster)).toMatchObject({ target: green, release: 'r-41' })
+    await point(cluster, pointing(blue, next, 'r-42'))
+    expect(await pointerOf(cluster)).toMatchObject({ target: blue, release: 'r-42' })
+  })
+
+  it('lets no stale writer point a Service, and moves the others', async () => {
+    const cluster = await make()
+    const stale = (await pointerOf(cluster)).resourceVersion
+    await point(cluster, pointing(green, stale, null))
+    const preview = await cluster.observer.pointer('order', 'preview')
+    const results = await point(cluster, pointing(blue, stale, null), {
+      ...pointing(blue, preview?.resourceVersion ?? '', null),
+      which: 'preview',
+    })
+    const moved = await cluster.observer.pointer('order', 'preview')
+    expect(results).toEqual(['conflict', moved?.resourceVersion])
+    expect(moved?.target).toEqual(blue)
+    expect((await pointerOf(cluster)).target).toEqual(green)
+  })
+}
+
+function journalContract(make: () => Promise<ClusterUnderTest>): void {
+  const deploy = (number: number, over: Partial<Operation> = {}): Operation =>
+    anOpenOperation({ number, ...over })
+  const ended = (operation: Operation, outcome: Outcome = 'done'): Operation => ({
+    ...operation,
+    endedAt: '2026-01-01T00:00:01.000Z',
+    outcome,
+  })
+  /** Begins this operation after what stands, and ends it. */
+  const run = async ({ journal }: ClusterUnderTest, operation: Operation): Promise<void> => {
+    await journal.begin({ ...operation, endedAt: null, outcome: null }, await journal.read(), null)
+    expect(await journal.end(operation)).toBe(true)
+  }
+  const summary = ({ closed }: Journal): string[] =>
+    closed.map(({ number, outcome }) => `${number} ${outcome}`)
+
+  it('is empty at first', async () => {
+    const { journal } = await make()
+    expect(await journal.read()).toEqual(emptyJournal)
+  })
+
+  it('has what was begun open, and what was ended closed', async () => {
+    const { journal } = await make()
+    await journal.begin(deploy(1), await journal.read(), null)
+    expect(await journal.read()).toMatchObject({
+      counter: { operation: 1, release: 0 },
+      open: deploy(1),
+      closed: [],
+    })
+    expect(await journal.end(ended(deploy(1)))).toBe(true)
+    const services = aMove('r-7', 'switch', ['order']).services
+    const move = deploy(2, { verb: 'switch', release: 'r-7', services })
+    await journal.begin(move, await journal.read(), null)
+    expect(await journal.end(ended(move, 'undone'))).toBe(true)
+    expect(await journal.read()).toMatchObject({
+      counter: { operation: 2, release: 7 },
+      open: null,
+      closed: [ended(deploy(1)), ended(move, 'undone')],
+      damaged: [],
+    })
+  })
+
+  it('lets one of two begin that saw the same', async () => {
+    const { journal } = await make()
+    for (const number of [1, 3]) {
+      const seen = await journal.read()
+      const results = await Promise.allSettled([
+        journal.begin(deploy(number, { reason: 'one' }), seen, null),
+        journal.begin(deploy(number, { reason: 'other' }), seen, null),
+      ])
+      const codes = results.map((each) => (each.status === 'rejected' ? each.reason.code : 'won'))
+      expect(codes.sort()).toEqual(['conflict', 'won'])
+      const winner = results[0].status === 'fulfilled' ? 'one' : 'other'
+      expect((await journal.read()).open?.reason).toBe(winner)
+      await journal.end(ended(deploy(number, { reason: winner })))
+    }
+  })
+
+  it('closes what was open when another one begins in its place', async () => {
+    const { journal } = await make()
+    await journal.begin(deploy(1), await journal.read(), null)
+    await journal.begin(deploy(2), await journal.read(), 'interrupted')
+    const now = await journal.read()
+    expect(now.open?.number).toBe(2)
+    expect(summary(now)).toEqual(['1 interrupted'])
+  })
+
+  it('does not let one end that is not open any more, nor change its record', async () => {
+    const { journal } = await make()
+    await journal.begin(deploy(1), await journal.read(), null)
+    await journal.begin(deploy(2), await journal.read(), 'interrupted')
+    expect(await journal.end(ended(deploy(1)))).toBe(false)
+    const now = await journal.read()
+    expect(now.open?.number).toBe(2)
+    expect(summary(now)).toEqual(['1 interrupted'])
+  })
+
+  it('leaves the record of the open one alone when who would take its place comes too late', async () => {
+    const { journal } = await make()
+    await journal.begin(deploy(1), await journal.read(), null)
+    const stale = await journal.read()
+    await journal.end(ended(deploy(1)))
+    const late = journal.begin(deploy(2), stale, 'interrupted')
+    await expect(late).rejects.toMatchObject({ code: 'conflict' })
+    expect(summary(await journal.read())).toEqual(['1 done'])
+  })
+
+  it('is told of the end once more when the answer to the first was lost', async () => {
+    const cluster = await make()
+    await run(cluster, ended(deploy(1)))
+    expect(await cluster.journal.end(ended(deploy(1)))).toBe(true)
+    expect(summary(await cluster.journal.read())).toEqual(['1 done'])
+  })
+
+  it('names a record that cannot be read, and leaves it out', async () => {
+    const cluster = await make()
+    for (const number of [1, 2, 3]) await run(cluster, ended(deploy(number)))
+    const name = await cluster.damage(deploy(2))
+    const now = await cluster.journal.read()
+    expect(summary(now)).toEqual(['1 done', '3 done'])
+    expect(now.damaged).toEqual([name])
+    await run(cluster, ended(deploy(now.counter.operation + 1)))
+    expect(summary(await cluster.journal.read())).toEqual(['1 done', '3 done', '4 done'])
+  })
+
+  it('takes a reason of 120 KB', async () => {
+    const cluster = await make()
+    const reason = 'x'.repeat(120 * 1024)
+    await run(cluster, anOperation({ number: 1, reason }))
+    expect((await cluster.journal.read()).closed[0]?.reason).toBe(reason)
+  })
+}
+
+function lockContract(make: () => Promise<ClusterUnderTest>): void {
+  it('goes to one, is named to others, and comes back', async () => {
+    const { lock } = await make()
+    expect(await lock.lockHolder()).toBeNull()
+    const all = await Promise.all([lock.acquire('deploy'), lock.acquire('deploy')])
+    const held = all.filter((each) => 'release' in each)
+    expect(held).toHaveLength(1)
+    const holder = { reason: 'deploy', since: expect.any(String), holder: expect.any(String) }
+    expect(await lock.lockHolder()).toEqual(holder)
+    expect(all).toContainEqual(holder)
+    expect(held[0]?.lost.aborted).toBe(false)
+    for (const each of held) await each.release()
+    expect(await lock.lockHolder()).toBeNull()
+    const again = await lock.acquire('switch')
     expect(again).toHaveProperty('release')
     if ('release' in again) await again.release()
   })
+}
 
-  it('adds to a Secret, and changes nothing in it', async () => {
-    const cluster = await make()
-    expect(await cluster.readSecret('order')).toBeNull()
-    await cluster.addToSecret('order', { url: 'a' })
-    await cluster.addToSecret('order', { url: 'b', key: 'c' })
-    expect(await cluster.readSecret('order')).toEqual({ url: 'a', key: 'c' })
+function namespaceContract(make: () => Promise<ClusterUnderTest>): void {
+  it('is there, with a uid of its own that stays', async () => {
+    const { namespace } = await make()
+    const uid = await namespace.ensure()
+    expect(uid).not.toBe('')
+    expect(await namespace.ensure()).toBe(uid)
   })
 
-  it('has no endpoints, pods or StatefulSets where there are none', async () => {
-    const cluster = await make()
-    expect(await cluster.pods('order', green)).toEqual([])
-    expect(await cluster.role('order-green-b-9')).toBeNull()
-    expect(await cluster.ask('order-green-b-9', 'GET', '/accounting', signal)).toBeNull()
-    expect(await cluster.statefulSet('postgres')).toBeNull()
-    expect(
-      await cluster.awaitEndpoints('order', (ready) => ready.length, { timeoutMs: 3_000, signal }),
-    ).toBe(0)
+  it('adds to a Secret, and changes nothing in it', async () => {
+    const { namespace } = await make()
+    expect(await namespace.readSecret('order')).toBeNull()
+    await namespace.addToSecret('order', { url: 'a' })
+    await namespace.addToSecret('order', { url: 'b', key: 'c' })
+    expect(await namespace.readSecret('order')).toEqual({ url: 'a', key: 'c' })
+  })
+
+  it('has no StatefulSet where there is none', async () => {
+    const { namespace } = await make()
+    expect(await namespace.statefulSet('postgres')).toBeNull()
+    const waited = await namespace.awaitStatefulSet('postgres', { timeoutMs: 50, signal })
+    expect(waited).toBe(false)
+  })
+}
+
+function podsContract(make: () => Promise<ClusterUnderTest>): void {
+  const gone = 'order-green-b-9'
+  const slot = { service: 'order', ...green }
+  const short = { timeoutMs: 50, signal }
+
+  it('has no pods and no endpoints where there are none', async () => {
+    const { pods, management } = await make()
+    expect(await pods.list('order', green)).toEqual([])
+    expect(pods.reports('order')).toBe(true)
+    expect(await pods.report('order', gone)).toBeNull()
+    expect(await management.ask('order', gone, 'GET', '/accounting', signal)).toBeNull()
+    for (const which of ['stable', 'preview'] as const) {
+      const count = (ready: string[]) => ready.length
+      const options = { timeoutMs: 3_000, signal }
+      expect(await pods.awaitEndpoints('order', which, count, options)).toBe(0)
+    }
+  })
+
+  it('knows the paths that shopctl.yaml names', async () => {
+    const { management } = await make()
+    expect(management.path('order', 'messages')).toBe('/messages')
+    expect(management.path('order', 'accounting')).toBe('/accounting')
+  })
+
+  it('sees a slot that is not there as nothing, and its pods as gone', async () => {
+    const { pods } = await make()
+    const seen = { slot: null, pods: [], job: null }
+    const options = { timeoutMs: 3_000, signal }
+    expect(await pods.awaitRollout(slot, (rollout) => rollout, options)).toEqual(seen)
+    const ends = await pods.awaitEnd(slot, [gone], options)
+    expect(ends.map(({ pod }) => pod)).toEqual([gone])
   })
 
   it('stops waiting when the time is up', async () => {
-    const cluster = await make()
-    expect(await cluster.awaitEndpoints('order', () => null, { timeoutMs: 50, signal })).toBeNull()
+    const { pods } = await make()
+    expect(await pods.awaitEndpoints('order', 'stable', () => null, short)).toBeNull()
+    expect(await pods.awaitRollout(slot, () => null, short)).toBeNull()
+  })
+
+  it('stops waiting when it is told to', async () => {
+    const { pods } = await make()
+    const options = { timeoutMs: 3_000, signal: AbortSignal.abort() }
+    const waiting = pods.awaitEndpoints('order', 'stable', () => null, options)
+    await expect(waiting).rejects.toMatchObject({ code: 'interrupted' })
+    await expect(pods.awaitRollout(slot, () => null, options)).rejects.toMatchObject({
+      code: 'interrupted',
+    })
   })
 }

@@ -33,6 +33,23 @@ export function aConfig(): Config {
   return parseConfig(configText, 'shopctl.yaml')
 }
 
+/** What the pods of a service answer on a port of their own. */
+export const managementText = `
+    management:
+      port: 9090
+      role: /role
+      readiness: /readyz
+      messages: /messages
+      accounting: /accounting`
+
+/** The same system with all that a service may offer; `change` makes its text another one. */
+export function aFullConfig(change: (text: string) => string = (text) => text): Config {
+  const text = configText
+    .replaceAll(/\n {4}smoke: .*/g, (smoke) => `${smoke}${managementText}`)
+    .replace('environments:', 'smoke: smoke.ts\naudit: audit.ts\nenvironments:')
+  return parseConfig(change(text), 'shopctl.yaml')
+}
+
 export interface Tree extends Source {
   contents: Record<string, string>
   dirty: Set<string>

@@ -3,8 +3,9 @@ import { expect, it } from 'vitest'
 import type { Management } from '../../src/release/ports.ts'
 
 export interface ManagementUnderTest {
+  /** Of `order`, which answers for messages on `/messages` and for accounting on `/accounting`. */
   management: Management
-  /** A pod that is there: three orders, ids `1` to `3`, and one message, `parked-1`. */
+  /** A pod that is there: three entries, ids `1` to `3`, and one message, `parked-1`. */
   pod: string
   /** A pod that is not. */
   gone: string
@@ -19,35 +20,39 @@ async function collect(lines: AsyncIterable<string>): Promise<string[]> {
 }
 
 export function managementContract(make: () => Promise<ManagementUnderTest>): void {
+  it('has the paths that shopctl.yaml names', async () => {
+    const { management } = await make()
+    expect(management.path('order', 'messages')).toBe('/messages')
+    expect(management.path('order', 'accounting')).toBe('/accounting')
+  })
+
   it('answers with a status and a body, errors of the service too', async () => {
     const { management, pod } = await make()
-    const found = await management.ask(pod, 'GET', '/messages/parked-1', signal)
+    const found = await management.ask('order', pod, 'GET', '/messages/parked-1', signal)
     expect(found?.status).toBe(200)
     expect(JSON.parse(found?.body ?? '')).toMatchObject({ id: 'parked-1' })
-    const missing = await management.ask(pod, 'GET', '/messages/unknown', signal)
+    const missing = await management.ask('order', pod, 'GET', '/messages/unknown', signal)
     expect(missing?.status).toBe(404)
     expect(JSON.parse(missing?.body ?? '')).toHaveProperty('detail')
   })
 
   it('is told what to do about a message', async () => {
     const { management, pod } = await make()
-    const done = await management.ask(pod, 'POST', '/messages/parked-1/discard', signal)
+    const done = await management.ask('order', pod, 'POST', '/messages/parked-1/discard', signal)
     expect(done).toEqual({ status: 204, body: '' })
-    expect(await management.ask(pod, 'GET', '/messages/parked-1', signal)).toMatchObject({
-      status: 404,
-    })
+    const after = await management.ask('order', pod, 'GET', '/messages/parked-1', signal)
+    expect(after).toMatchObject({ status: 404 })
   })
 
-  it('gives orders line by line, from one on and so many', async () => {
+  it('gives entries line by line, from one on and so many', async () => {
     const { management, pod } = await make()
-    const lines = await collect(
-      management.lines(pod, '/accounting/orders?plane=live&limit=1&after=1', signal),
-    )
-    expect(lines.map((line) => JSON.parse(line).orderId)).toEqual(['2'])
+    const path = '/accounting/entries?plane=live&limit=1&after=1'
+    const lines = await collect(management.lines('order', pod, path, signal))
+    expect(lines.map((line) => JSON.parse(line).id)).toEqual(['2'])
   })
 
   it('says nothing for a pod that is not there', async () => {
     const { management, gone } = await make()
-    expect(await management.ask(gone, 'GET', '/messages/parked-1', signal)).toBeNull()
+    expect(await management.ask('order', gone, 'GET', '/messages/parked-1', signal)).toBeNull()
   })
 }

@@ -1,36 +1,88 @@
-// The Kubernetes adapter on the real cluster, in a namespace of its own.
+// The Kubernetes adapters on the real cluster, in a namespace of their own.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { V1Lease } from '@kubernetes/client-node'
+import type { V1ConfigMap, V1Lease } from '@kubernetes/client-node'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createClock } from '../../src/adapters/clock.ts'
 import { connect, type KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
-import { createCluster } from '../../src/adapters/kubernetes/cluster.ts'
-import type { Cluster } from '../../src/release/ports.ts'
-import { clusterContract } from '../fakes/cluster-contract.ts'
+import { createKubernetesPorts, type KubernetesPorts } from '../../src/adapters/kubernetes/ports.ts'
+import { createHelmDriver } from '../../src/drivers/helm/driver.ts'
+import type { Helm } from '../../src/drivers/helm/helm.ts'
+import { createReleases } from '../../src/drivers/helm/releases.ts'
+import type { Journal, Operation } from '../../src/release/journal/record.ts'
+import type { Lock } from '../../src/release/ports.ts'
+import { type ClusterUnderTest, clusterContract } from '../fakes/cluster-contract.ts'
+import { aFullConfig } from '../fakes/config.ts'
+import { createFakeProgress } from '../fakes/host.ts'
+import { aMove, anOperation } from '../fakes/state.ts'
 import { platformEnv } from './shop.ts'
 
-const namespace = 'shop-adapters'
+const namespace = `shop-adapters-${Math.random().toString(36).slice(2, 8)}`
 const core = `/api/v1/namespaces/${namespace}`
+const maps = `${core}/configmaps`
 const lease = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/shopctl`
+const { order } = aFullConfig().services
+let kubeconfig: string
 let api: KubernetesApi
 
-function clusterOf(holder: string): Cluster {
-  return createCluster(api, { namespace, services: ['order'], holder, now: Date.now })
+function portsOf(holder: string): Promise<KubernetesPorts> {
+  return createKubernetesPorts({
+    kubeconfig: { file: kubeconfig, context: null },
+    namespace,
+    services: order ? { order } : {},
+    broker: null,
+    holder,
+    clock: createClock(),
+  })
 }
 
-/** Deletes what an earlier test left, and makes the two Services anew. */
-async function emptied(): Promise<Cluster> {
-  for (const path of [
-    `${core}/configmaps/shopctl-records`,
-    `${core}/secrets/order`,
-    `${core}/services/order`,
-    `${core}/services/order-preview`,
-    lease,
-  ]) {
-    if (await api.get(path)) await api.send('DELETE', path, {})
+async function lockOf(holder: string): Promise<Lock> {
+  return (await portsOf(holder)).lock
+}
+
+function noHelm(): never {
+  throw new Error('nothing here needs helm')
+}
+
+async function clusterOf(holder: string): Promise<ClusterUnderTest> {
+  const { objects, ...ports } = await portsOf(holder)
+  const helm: Helm = { template: noHelm, upgrade: noHelm, uninstall: noHelm }
+  const releases = createReleases(api, namespace)
+  return {
+    ...ports,
+    driver: createHelmDriver({ helm, releases, objects, progress: createFakeProgress() }),
+    async damage({ number }) {
+      const found = await records()
+      const broken = found.find(
+        ({ data }) => (JSON.parse(data?.record ?? '{}') as Operation).number === number,
+      )
+      const name = broken?.metadata?.name ?? ''
+      await api.send('PUT', `${maps}/${name}`, { ...broken, data: { record: '{"version":1' } })
+      return name
+    },
   }
+}
+
+async function listed(selector: string): Promise<V1ConfigMap[]> {
+  const path = `${maps}?labelSelector=${encodeURIComponent(selector)}`
+  return (await api.get<{ items: V1ConfigMap[] }>(path))?.items ?? []
+}
+
+function records(): Promise<V1ConfigMap[]> {
+  return listed('shopctl.dev/journal=record')
+}
+
+/** Deletes what an earlier test left, and makes the two Services anew, leading nowhere. */
+async function emptied(): Promise<ClusterUnderTest> {
+  const left = await listed('shopctl.dev/journal')
+  const paths = [
+    ...left.map(({ metadata }) => `${maps}/${metadata?.name}`),
+    ...['secrets/order', 'services/order', 'services/order-preview'].map((one) => `${core}/${one}`),
+    lease,
+  ]
+  for (const path of paths) if (await api.get(path)) await api.send('DELETE', path, {})
   for (const name of ['order', 'order-preview']) {
     await api.send('POST', `${core}/services`, {
       metadata: { name },
@@ -42,10 +94,11 @@ async function emptied(): Promise<Cluster> {
 
 beforeAll(async () => {
   const { KUBECONFIG = '' } = await platformEnv()
-  api = await connect({ file: KUBECONFIG, context: null })
-  await clusterOf('me@here 1').ensureNamespace()
+  kubeconfig = KUBECONFIG
+  api = await connect({ file: kubeconfig, context: null })
+  await (await portsOf('me@here 1')).namespace.ensure()
 })
-afterAll(() => api.send('DELETE', `/api/v1/namespaces/${namespace}`, {}))
+afterAll(() => api.send('DELETE', core, {}))
 
 describe('on a real cluster', () => {
   clusterContract(emptied)
@@ -61,26 +114,91 @@ describe('on a real cluster', () => {
     }
 
     it('of a holder that was killed ends after 15 s', async () => {
-      const dead = await clusterOf('dead@there 7').acquire('deploy')
+      const dead = await (await lockOf('dead@there 7')).acquire('deploy')
       expect(dead).toHaveProperty('release')
       await age()
-      expect(await clusterOf('me@here 1').lockHolder()).toBeNull()
-      const mine = await clusterOf('me@here 1').acquire('switch')
+      const lock = await lockOf('me@here 1')
+      expect(await lock.lockHolder()).toBeNull()
+      const mine = await lock.acquire('switch')
       expect(mine).toHaveProperty('release')
       for (const each of [dead, mine]) if ('release' in each) await each.release()
-      expect(await clusterOf('me@here 1').lockHolder()).toBeNull()
+      expect(await lock.lockHolder()).toBeNull()
     })
 
     it('is lost, and known to be, when somebody else took it meanwhile', async () => {
-      const frozen = await clusterOf('frozen@there 7').acquire('deploy')
+      const frozen = await (await lockOf('frozen@there 7')).acquire('deploy')
       await age()
-      const mine = await clusterOf('me@here 1').acquire('switch')
+      const lock = await lockOf('me@here 1')
+      const mine = await lock.acquire('switch')
       if (!('lost' in frozen) || !('lost' in mine)) throw new Error('both were to get it')
       const lost = new Promise((resolve) => frozen.lost.addEventListener('abort', resolve))
       await lost
       await frozen.release()
-      expect(await clusterOf('me@here 1').lockHolder()).toMatchObject({ holder: 'me@here 1' })
+      expect(await lock.lockHolder()).toMatchObject({ holder: 'me@here 1' })
       await mine.release()
+    })
+  })
+
+  describe('the journal', () => {
+    const services = Array.from({ length: 40 }, (_, index) => `service-${index}`)
+    const longReason = 'x'.repeat(120 * 1024)
+    const movesOf = (count: number): Operation[] =>
+      Array.from({ length: count }, (_, index) =>
+        aMove(`r-${index + 1}`, 'switch', services, {
+          number: index + 1,
+          // Every fifth one has much to say.
+          reason: index % 5 === 0 ? longReason : null,
+        }),
+      )
+    /** Lets records stand as if these operations had ended, and one more begin and end. */
+    const runAfter = async (past: readonly Operation[], last: Operation): Promise<Journal> => {
+      const { journal } = await emptied()
+      const pending = [...past]
+      const post = async (): Promise<void> => {
+        for (let next = pending.shift(); next; next = pending.shift()) await postRecord(next)
+      }
+      await Promise.all(Array.from({ length: 8 }, post))
+      await journal.begin({ ...last, endedAt: null, outcome: null }, await journal.read(), null)
+      expect(await journal.end(last)).toBe(true)
+      return journal.read()
+    }
+    const postRecord = (operation: Operation) =>
+      api.send('POST', maps, {
+        metadata: {
+          name: `shopctl-journal-${String(operation.number).padStart(8, '0')}`,
+          labels: { 'shopctl.dev/journal': 'record' },
+        },
+        data: { record: JSON.stringify(operation) },
+      })
+
+    it('holds 100 releases of 40 services, some with a reason of 120 KB', async () => {
+      const past = movesOf(100)
+      const last = anOperation({ number: 101, reason: longReason })
+      const { closed, counter, damaged } = await runAfter(past, last)
+      expect(closed).toEqual([...past, last])
+      expect(counter).toEqual({ operation: 101, release: 100 })
+      expect(damaged).toEqual([])
+    })
+
+    it('gives up the oldest beyond the hundredth, and keeps counting', async () => {
+      const past = movesOf(104)
+      const last = aMove('r-105', 'rollback', services, { number: 105 })
+      const { closed, counter } = await runAfter(past, last)
+      expect(closed.map(({ number }) => number)).toEqual(
+        Array.from({ length: 100 }, (_, index) => index + 6),
+      )
+      expect(counter).toEqual({ operation: 105, release: 105 })
+      expect(await records()).toHaveLength(100)
+    })
+
+    it('keeps within 16 MiB when every record is large', async () => {
+      const reason = 'x'.repeat(400 * 1024)
+      const past = movesOf(60).map((move) => ({ ...move, reason }))
+      const { closed } = await runAfter(past, anOperation({ number: 61 }))
+      const bytes = closed.reduce((sum, each) => sum + JSON.stringify(each).length, 0)
+      expect(bytes).toBeLessThanOrEqual(16 * 1024 * 1024)
+      expect(closed.length).toBeGreaterThanOrEqual(20)
+      expect(closed.at(-1)?.release).toBe('r-60')
     })
   })
 

@@ -1,5 +1,6 @@
 // The journal of an environment: a ConfigMap that holds the one open operation, and one for each that ended.
 import type { V1ConfigMap, V1ConfigMapList } from '@kubernetes/client-node'
+import { failed } from '../../errors.ts'
 import {
   emptyJournal,
   isMove,
@@ -55,6 +56,13 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
     return found ? api.send('PUT', `${maps}/${headName}`, object) : api.send('POST', maps, object)
   }
 
+  /** Whoever comes too late must not write the record of what another one has ended. */
+  const checkSeen = async (seen: Journal): Promise<void> => {
+    const found = await api.get<V1ConfigMap>(head)
+    if (found?.metadata?.resourceVersion === seen.head) return
+    throw failed({ code: 'conflict', message: 'The journal was changed since it was read.' })
+  }
+
   /** Records beyond the bounds, the oldest first; what fails here is deleted next time. */
   const prune = async (): Promise<void> => {
     const unwanted = beyondBounds(await readAll())
@@ -65,7 +73,10 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
     read: async () => journalOf(await readAll()),
     async begin(operation, seen, outcome) {
       // First the record of what is replaced: at no time is it in neither place.
-      if (seen.open) await keep({ ...seen.open, outcome, endedAt: operation.startedAt })
+      if (seen.open) {
+        await checkSeen(seen)
+        await keep({ ...seen.open, outcome, endedAt: operation.startedAt })
+      }
       const [release = seen.counter.release] = releaseNumber(operation.release)
       const found = seen.head === null ? null : { metadata: { resourceVersion: seen.head } }
       await writeHead(found, {
@@ -86,6 +97,7 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
           return now?.open === null && now.counter.operation === operation.number
         }
         try {
+          await keep(operation)
           await writeHead(found, { ...now, open: null })
           break
         } catch (error) {

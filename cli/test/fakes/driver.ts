@@ -1,0 +1,159 @@
+// Who writes an environment in memory, and who looks at it.
+import { interrupted } from '../../src/errors.ts'
+import type {
+  AccessRule,
+  ChartWrite,
+  Driver,
+  Manifest,
+  Observer,
+  PodTemplate,
+  Recorded,
+  SlotWrite,
+} from '../../src/release/ports.ts'
+import { slotName } from '../../src/release/slot.ts'
+import type { EnvironmentState, ServiceState } from '../../src/release/state.ts'
+import { type FakeCharts, slotValuesOf } from './charts.ts'
+import { conflict } from './journal.ts'
+
+export interface FakeDriver extends Driver {
+  releases: Record<string, Recorded>
+  writes: SlotWrite[]
+  installs: ChartWrite[]
+  /** What a write or an install of a release fails with, by its name; it is left half-way then. */
+  failing: Record<string, Error>
+  /** Services whose stable Service cannot be written. */
+  unwritable: Set<string>
+  /** What stands of each release, by its name. */
+  standing: Record<string, Manifest[]>
+}
+
+export interface DriverParts {
+  state: EnvironmentState
+  charts: FakeCharts
+  /** Everything that is changed, in order. */
+  log: string[]
+  moved(service: string): void
+  restarted(slot: string): void
+  installed(name: string): void
+}
+
+export function serviceOf(state: EnvironmentState, name: string): ServiceState {
+  const service = state.services[name]
+  if (!service) throw new Error(`no service ${name} in this world`)
+  return service
+}
+
+export function createFakeDriver(parts: DriverParts): FakeDriver {
+  const { state, charts, log } = parts
+  let version = 1
+  const next = (): string => String(++version)
+
+  const record = async (chart: ChartWrite): Promise<void> => {
+    const { name, marks } = chart
+    driver.releases[name] = { finished: false, marks }
+    const problem = driver.failing[name]
+    if (problem) throw problem
+    driver.releases[name] = { finished: true, marks }
+  }
+
+  const write = async (wanted: SlotWrite, signal: AbortSignal): Promise<void> => {
+    const service = serviceOf(state, wanted.service)
+    if (signal.aborted) throw interrupted()
+    const { shared, color, name } = wanted
+    if (shared) {
+      await record(shared)
+      driver.standing[shared.name] = await charts.render(shared)
+      service.stable ??= { target: null, resourceVersion: next(), release: null }
+      service.preview ??= { target: null, resourceVersion: next(), release: null }
+      log.push(`write ${shared.name}`)
+    }
+    await record(wanted)
+    driver.standing[name] = await charts.render(wanted)
+    const { version, revision, image, migrations = null } = slotValuesOf(wanted)
+    const digest = image.split('@')[1] ?? ''
+    service.slots[color] = {
+      ...{ color, version, revision, digest, migrations },
+      ...{ replicas: 2, ready: 0, helmRelease: name, kept: false },
+    }
+    log.push(`write ${name} ${version}`)
+  }
+
+  const driver: FakeDriver = {
+    releases: {},
+    writes: [],
+    installs: [],
+    failing: {},
+    unwritable: new Set(),
+    standing: {},
+    recorded: async () => structuredClone(driver.releases),
+    writeSlots(slots, signal) {
+      driver.writes.push(...slots)
+      return Promise.allSettled(slots.map((slot) => write(slot, signal)))
+    },
+    movePointers: (moves) =>
+      Promise.allSettled(
+        moves.map(async ({ service: name, which, to, resourceVersion, release }) => {
+          const service = serviceOf(state, name)
+          const now = service[which]
+          const isBarred = which === 'stable' && driver.unwritable.has(name)
+          if (isBarred || now?.resourceVersion !== resourceVersion) throw conflict(name)
+          service[which] = { target: to, resourceVersion: next(), release }
+          if (which === 'stable') parts.moved(name)
+          log.push(`point ${name} ${which} ${to ? `${to.color} ${to.revision}` : 'nowhere'}`)
+          return service[which].resourceVersion
+        }),
+      ),
+    removeSlots: (slots) =>
+      Promise.allSettled(
+        slots.map(async ({ service, slot: { color, revision } }) => {
+          const { slots } = serviceOf(state, service)
+          const name = slotName(service, color)
+          if (slots[color] && slots[color].revision !== revision) throw conflict(name)
+          slots[color] = null
+          delete driver.releases[name]
+          log.push(`remove ${name}`)
+        }),
+      ),
+    async restartSlot(service, color) {
+      parts.restarted(slotName(service, color))
+      log.push(`restart ${slotName(service, color)}`)
+    },
+    async install(chart) {
+      driver.installs.push(chart)
+      await record(chart)
+      parts.installed(chart.name)
+    },
+  }
+  return driver
+}
+
+interface PodSpec {
+  serviceAccountName: string
+  containers: { ports: { name?: string; containerPort: number }[] }[]
+}
+
+export function createFakeObserver(state: EnvironmentState, driver: FakeDriver): Observer {
+  const standing = (name: string, kind: string): Manifest | undefined =>
+    driver.standing[name]?.find((each) => each.kind === kind)
+  return {
+    async services() {
+      const { services, others } = structuredClone(state)
+      return { services, others }
+    },
+    pointer: async (name, which) => structuredClone(serviceOf(state, name)[which]),
+    async podTemplate(service, color): Promise<PodTemplate | null> {
+      const deployment = standing(slotName(service, color), 'Deployment')
+      if (!deployment) return null
+      const { spec } = deployment as unknown as { spec: { template: { spec: PodSpec } } }
+      const { serviceAccountName, containers } = spec.template.spec
+      const ports = containers.flatMap((container) => container.ports)
+      return {
+        ports: ports.map(({ name = null, containerPort }) => ({ name, number: containerPort })),
+        serviceAccount: serviceAccountName,
+      }
+    },
+    async accessRules(service): Promise<AccessRule[] | null> {
+      return (standing(service, 'Role')?.rules as AccessRule[] | undefined) ?? null
+    },
+  }
+}

@@ -1,0 +1,67 @@
+// The journal and the lock of an environment, in memory.
+import { failed } from '../../src/errors.ts'
+import { type Operation, operationSchema, releaseNumber } from '../../src/release/journal/record.ts'
+import type { Held, JournalStore, Lock, LockHolder } from '../../src/release/ports.ts'
+import type { EnvironmentState } from '../../src/release/state.ts'
+
+export function conflict(what: string): Error {
+  return failed({ code: 'conflict', message: `${what} was changed meanwhile` })
+}
+
+/** Keeps its records in `state.journal`, and takes none that could not be read again. */
+export function createFakeJournal(state: EnvironmentState): JournalStore {
+  const close = (operation: Operation): void => {
+    state.journal.closed.push(operationSchema.parse(structuredClone(operation)))
+    state.journal.open = null
+  }
+  const touch = (): void => {
+    state.journal.head = String(Number(state.journal.head ?? 0) + 1)
+  }
+  return {
+    read: async () => structuredClone(state.journal),
+    async begin(operation, seen, outcome) {
+      const { journal } = state
+      if (seen.head !== journal.head) throw conflict('the journal')
+      if (journal.open) close({ ...journal.open, outcome, endedAt: operation.startedAt })
+      const [release = journal.counter.release] = releaseNumber(operation.release)
+      journal.counter = { operation: operation.number, release }
+      journal.open = operationSchema.parse(structuredClone(operation))
+      touch()
+    },
+    async end(operation) {
+      const { open, counter } = state.journal
+      if (open?.number !== operation.number)
+        return open === null && counter.operation === operation.number
+      close(operation)
+      touch()
+      return true
+    },
+  }
+}
+
+export interface FakeLock extends Lock {
+  holder: LockHolder | null
+  /** As if somebody else had taken it from who holds it. */
+  lose(): void
+}
+
+export function createFakeLock(): FakeLock {
+  let lost = new AbortController()
+  const lock: FakeLock = {
+    holder: null,
+    lose: () => lost.abort(),
+    lockHolder: async () => lock.holder,
+    async acquire(reason): Promise<Held | LockHolder> {
+      if (lock.holder) return lock.holder
+      lost = new AbortController()
+      lock.holder = { holder: 'me@here 1', reason, since: '2026-01-01T00:00:00Z' }
+      return {
+        lost: lost.signal,
+        async release() {
+          lock.holder = null
+        },
+      }
+    },
+  }
+  return lock
+}

@@ -1,0 +1,138 @@
+// The pods of an environment in memory: what they say of themselves, and what their services know of their work.
+import { setImmediate } from 'node:timers/promises'
+import { interrupted } from '../../src/errors.ts'
+import type {
+  Management,
+  PlaneReport,
+  PodReport,
+  Pods,
+  Rollout,
+  Which,
+} from '../../src/release/ports.ts'
+import { colors, slotName, type Target } from '../../src/release/slot.ts'
+import type { EnvironmentState } from '../../src/release/state.ts'
+import { answer, type Books, emptyBooks } from './books.ts'
+import { serviceOf } from './driver.ts'
+
+export interface PodFaults {
+  /** Services whose pods become this instead of ready. */
+  rollout: Record<string, Pick<Rollout, 'pods' | 'job'>>
+  /** Services whose new slots never start to consume. */
+  deaf: Set<string>
+  /** Services whose slots never take over the preview plane. */
+  previewDeaf: Set<string>
+  /** Services whose live pods answer nothing. */
+  mute: Set<string>
+  /** Services whose outgoing pods do not answer. */
+  silent: Set<string>
+  /** Services that know nothing of shopctl: HTTP alone. */
+  plain: Set<string>
+  /** With which code the pods of a service end; null: unseen. */
+  exitCodes: Record<string, number | null>
+}
+
+export function createPodFaults(): PodFaults {
+  return {
+    rollout: {},
+    deaf: new Set(),
+    previewDeaf: new Set(),
+    mute: new Set(),
+    silent: new Set(),
+    plain: new Set(),
+    exitCodes: {},
+  }
+}
+
+export interface PodParts {
+  state: EnvironmentState
+  faults: PodFaults
+  /** How often each slot was restarted, by its name. */
+  restarts: Record<string, number>
+  epochs: Record<string, number>
+  books: Record<string, Books>
+}
+
+function podsOf({ state, restarts }: PodParts, name: string, target: Target | null): string[] {
+  const slot = target && serviceOf(state, name).slots[target.color]
+  if (!slot || slot.revision !== target.revision) return []
+  const times = restarts[slotName(name, slot.color)] ?? 0
+  const mark = times > 0 ? `r${times}-` : ''
+  return Array.from(
+    { length: slot.replicas },
+    (_, index) => `${slotName(name, slot.color)}-${slot.revision}-${mark}${index}`,
+  )
+}
+
+export function createFakePods(parts: PodParts): Pods {
+  const { state, faults, epochs } = parts
+  const targetOf = (name: string, which: Which): Target | null =>
+    serviceOf(state, name)[which]?.target ?? null
+  const report = (name: string, pod: string): PodReport | null => {
+    const { slots } = serviceOf(state, name)
+    if (!colors.some((color) => podsOf(parts, name, slots[color]).includes(pod))) return null
+    const target = targetOf(name, 'stable')
+    const live = podsOf(parts, name, target).includes(pod)
+    if (faults.mute.has(name) || (!live && faults.silent.has(name))) return null
+    const epoch = epochs[name] ?? 0
+    const isDeaf = faults.deaf.has(name)
+    const previewed = podsOf(parts, name, targetOf(name, 'preview')).includes(pod)
+    return {
+      ...planeReport(live, live && !isDeaf, epoch),
+      gate: isDeaf
+        ? null
+        : { epoch, color: target?.color ?? null, revision: target?.revision ?? null },
+      preview: planeReport(previewed, previewed && !faults.previewDeaf.has(name), 1),
+    }
+  }
+  return {
+    list: async (name, target) => podsOf(parts, name, target),
+    reports: (name) => !faults.plain.has(name),
+    report: async (name, pod) => report(name, pod),
+    async awaitRollout({ service, color, revision }, judge, { signal }) {
+      if (signal.aborted) throw interrupted()
+      const slot = serviceOf(state, service).slots[color]
+      const fault = faults.rollout[service]
+      if (fault) return judge({ slot, ...fault })
+      if (slot?.revision === revision) slot.ready = slot.replicas
+      return judge({ slot, pods: [], job: null })
+    },
+    async awaitEndpoints(name, which, judge, { signal }) {
+      if (signal.aborted) throw interrupted()
+      return judge(podsOf(parts, name, targetOf(name, which)))
+    },
+    async awaitEnd({ service, color, revision }, pods) {
+      // Whoever restarts the slot does so meanwhile.
+      await setImmediate()
+      const left = podsOf(parts, service, { color, revision })
+      const { [service]: exitCode = 0 } = faults.exitCodes
+      return pods.map((pod) => ({ pod, exitCode: left.includes(pod) ? null : exitCode }))
+    },
+    readiness: async () => '{"ready":false,"broker":false}',
+    logs: async () => 'Error: cannot find module\nbye',
+  }
+}
+
+function planeReport(isNamed: boolean, consuming: boolean, epoch: number): PlaneReport {
+  return {
+    role: isNamed ? 'live' : 'standby',
+    epoch: consuming ? epoch : null,
+    consuming,
+    consumers: consuming ? 1 : 0,
+    inFlight: 0,
+  }
+}
+
+export function createFakeManagement(pods: Pods, { faults, books }: PodParts): Management {
+  const of = (service: string): Books => books[service] ?? emptyBooks()
+  return {
+    path: (service, what) => (faults.plain.has(service) ? null : `/${what}`),
+    async ask(service, pod, method, path) {
+      return (await pods.report(service, pod)) && answer(of(service), method, path)
+    },
+    async *lines(service, _, path) {
+      yield* answer(of(service), 'GET', path)
+        .body.split('\n')
+        .filter((line) => line !== '')
+    },
+  }
+}

@@ -1,0 +1,93 @@
+// A small system in a world in memory, and the verbs as the commands call them.
+import type { Config } from '../../src/config/schema.ts'
+import { build } from '../../src/release/build/build.ts'
+import { cleanup } from '../../src/release/cleanup/cleanup.ts'
+import { type Deployed, type DeployInput, deploy } from '../../src/release/deploy/deploy.ts'
+import type { Moved } from '../../src/release/move/move.ts'
+import { type RollbackInput, rollback } from '../../src/release/move/rollback.ts'
+import { type SwitchInput, switchSlots } from '../../src/release/move/switch.ts'
+import { push } from '../../src/release/push/push.ts'
+import { type Released, type ReleaseInput, release } from '../../src/release/release.ts'
+import type { NamedSlot } from '../../src/release/slot.ts'
+import { type Smoked, type SmokeInput, smoke } from '../../src/release/smoke/smoke.ts'
+import type { ServiceState } from '../../src/release/state.ts'
+import { aFullConfig } from './config.ts'
+import { createWorld, type World } from './world.ts'
+
+export const names = ['order', 'payment']
+
+/** Charts that come with shopctl. */
+export const builtin = {
+  service: { path: '/charts/shop-service', hash: 'service-1' },
+  guard: { path: '/charts/shop-guard', hash: 'guard-1' },
+}
+
+export interface Shop {
+  world: World
+  config: Config
+  /** Another state of the work tree: its commit is eight times this letter. */
+  commit(letter: string, services?: readonly string[]): void
+  deploy(over?: Partial<DeployInput>, ports?: Partial<World>): Promise<Deployed[]>
+  smoke(over?: Partial<SmokeInput>, ports?: Partial<World>): Promise<Smoked>
+  switch(over?: Partial<SwitchInput>, ports?: Partial<World>): Promise<Moved>
+  rollback(over?: Partial<RollbackInput>, ports?: Partial<World>): Promise<Moved>
+  cleanup(services?: readonly string[] | null, ports?: Partial<World>): Promise<NamedSlot[]>
+  release(over?: Partial<ReleaseInput>, ports?: Partial<World>): Promise<Released>
+  /** What a service serves from, as `green bbbbbbbb`; null: nothing. */
+  live(service: string): string | null
+}
+
+export function createShop({
+  config = aFullConfig(),
+  initial = {},
+}: {
+  config?: Config
+  initial?: Record<string, ServiceState>
+} = {}): Shop {
+  const world = createWorld(Object.keys(config.services), initial)
+  const environment = config.environments.local
+  if (!environment) throw new Error('no environment')
+  const tree = { config, registryAddress: '127.0.0.1:5000', services: Object.keys(config.services) }
+  const deployInput: DeployInput = {
+    ...tree,
+    ...{ env: 'local', environment, builtin, color: null, timeoutMs: 100, reason: null },
+  }
+  const smokeInput = { config, services: null, namespaceName: 'shop', reason: null }
+  const moveInput = { config, services: null, reason: null, timeoutMs: 50 }
+  const shop: Shop = {
+    world,
+    config,
+    commit(letter, services = names) {
+      world.source.head = letter.repeat(40)
+      for (const name of services) world.source.contents[`${name}/main.ts`] = `${name} ${letter}`
+    },
+    async deploy(over = {}, ports = {}) {
+      const input = { ...deployInput, ...over }
+      await build(world, input)
+      await push(world, input)
+      return deploy({ ...world, ...ports }, input)
+    },
+    smoke: (over = {}, ports = {}) => smoke({ ...world, ...ports }, { ...smokeInput, ...over }),
+    switch: (over = {}, ports = {}) =>
+      switchSlots({ ...world, ...ports }, { ...moveInput, color: null, skipSmoke: false, ...over }),
+    rollback: (over = {}, ports = {}) =>
+      rollback({ ...world, ...ports }, { ...moveInput, to: null, ...over }),
+    cleanup: (services = null, ports = {}) =>
+      cleanup({ ...world, ...ports }, { services, reason: null }),
+    release: (over = {}, ports = {}) =>
+      release(
+        { ...world, ...ports },
+        {
+          ...deployInput,
+          ...{ namespaceName: 'shop', skipSmoke: false, switchTimeoutMs: 50, ...over },
+        },
+      ),
+    live(service) {
+      const { slots, stable } = world.state.services[service] ?? {}
+      const color = stable?.target?.color
+      const slot = color && slots?.[color]
+      return slot ? `${color} ${slot.version}` : null
+    },
+  }
+  return shop
+}
