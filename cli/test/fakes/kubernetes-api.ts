@@ -1,7 +1,7 @@
 // An API server in memory: objects by path under optimistic locking, lists, watches, and a clock of its own.
 import type { IncomingMessage } from 'node:http'
 import { PassThrough } from 'node:stream'
-import type { KubernetesApi, OpenOptions } from '../../src/adapters/kubernetes/api.ts'
+import type { KubernetesApi, MetadataList } from '../../src/adapters/kubernetes/api.ts'
 import { failed } from '../../src/errors.ts'
 import { isMap } from '../../src/release/canonical.ts'
 
@@ -137,7 +137,7 @@ export function createFakeApi(time: () => number): FakeApi {
     )
     return { items: structuredClone(items.map(([, object]) => object)) } as T
   }
-  const watch = ({ path, signal }: OpenOptions): PassThrough => {
+  const watch = ({ path, signal }: Parameters<KubernetesApi['open']>[0]): PassThrough => {
     const entry = { path, stream: new PassThrough() }
     watches.add(entry)
     signal?.addEventListener('abort', () => {
@@ -153,7 +153,7 @@ export function createFakeApi(time: () => number): FakeApi {
     put: (path, object) => void store(path, object as Stored),
     remove,
     get,
-    metadata: get,
+    metadata: (path) => get<MetadataList>(path),
     async send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body: unknown) {
       reach()
       return answered<T>(write(method, path, body as Stored))

@@ -97,7 +97,6 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
           return now?.open === null && now.counter.operation === operation.number
         }
         try {
-          await keep(operation)
           await writeHead(found, { ...now, open: null })
           break
         } catch (error) {
