@@ -35,7 +35,7 @@ export async function ok(running: Promise<Finished>): Promise<string> {
   return stdout
 }
 
-function slotValues({ service, color, release, migrate = true, values }: Slot) {
+export function slotValues({ service, color, release, migrate = true, values }: Slot) {
   const shopctl = {
     system: 'shop',
     service,
@@ -49,6 +49,11 @@ function slotValues({ service, color, release, migrate = true, values }: Slot) {
   return { ...values, shopctl }
 }
 
+/** Of helm and kubectl; a cluster that KUBECONFIG names already goes first. */
+export async function clusterEnv(): Promise<Record<string, string>> {
+  return process.env.KUBECONFIG ? {} : await platformEnv()
+}
+
 const autoscaling = { maxReplicas: 4, targetCPUUtilizationPercentage: 80 }
 /** Values with which a slot has one object of each kind. */
 export const everyKind = { autoscaling }
@@ -60,7 +65,7 @@ export function chartsIn(prefix: string) {
     return shell.run({
       program: 'sh',
       args: ['-c', `exec ${program} "$@"`, program, '--namespace', namespace, ...args],
-      env: process.env.KUBECONFIG ? {} : await platformEnv(),
+      env: await clusterEnv(),
       ...(input !== undefined && { input: JSON.stringify(input) }),
     })
   }
