@@ -35,7 +35,10 @@ export interface Books {
   silent: string[]
 }
 
-/** The services asked for that answer this, and serve. Refused when one that was named does not. */
+/**
+ * The services asked for that answer this, and serve. Refused when one that was named does not; a sum needs all that
+ * answer for it, named or not.
+ */
 export function serving(
   management: Management,
   what: 'messages' | 'accounting',
@@ -54,7 +57,8 @@ export function serving(
   const asked = chosen ?? able
   const names = asked.filter((name) => state.services[name] && liveSlot(state.services[name]))
   const idle = asked.find((name) => !names.includes(name))
-  if (idle === undefined || (!chosen && names.length > 0)) return names
+  const mayLack = !chosen && what === 'messages' && names.length > 0
+  if (idle === undefined || mayLack) return names
   throw refused({
     code: 'nothing-live',
     message: `${idle} has no slot that serves, so nobody answers for it.`,

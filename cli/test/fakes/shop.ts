@@ -6,13 +6,14 @@ import { type Deployed, type DeployInput, deploy } from '../../src/release/deplo
 import type { Moved } from '../../src/release/move/move.ts'
 import { type RollbackInput, rollback } from '../../src/release/move/rollback.ts'
 import { type SwitchInput, switchSlots } from '../../src/release/move/switch.ts'
+import type { Driver, JournalStore } from '../../src/release/ports.ts'
 import { push } from '../../src/release/push/push.ts'
 import { type Released, type ReleaseInput, release } from '../../src/release/release.ts'
 import type { NamedSlot } from '../../src/release/slot.ts'
 import { type Smoked, type SmokeInput, smoke } from '../../src/release/smoke/smoke.ts'
 import type { ServiceState } from '../../src/release/state.ts'
 import { aFullConfig } from './config.ts'
-import { createWorld, type World } from './world.ts'
+import { createWorld, type Ports, type World } from './world.ts'
 
 export const names = ['order', 'payment']
 
@@ -27,12 +28,12 @@ export interface Shop {
   config: Config
   /** Another state of the work tree: its commit is eight times this letter. */
   commit(letter: string, services?: readonly string[]): void
-  deploy(over?: Partial<DeployInput>, ports?: Partial<World>): Promise<Deployed[]>
-  smoke(over?: Partial<SmokeInput>, ports?: Partial<World>): Promise<Smoked>
-  switch(over?: Partial<SwitchInput>, ports?: Partial<World>): Promise<Moved>
-  rollback(over?: Partial<RollbackInput>, ports?: Partial<World>): Promise<Moved>
-  cleanup(services?: readonly string[] | null, ports?: Partial<World>): Promise<NamedSlot[]>
-  release(over?: Partial<ReleaseInput>, ports?: Partial<World>): Promise<Released>
+  deploy(over?: Partial<DeployInput>, ports?: Partial<Ports>): Promise<Deployed[]>
+  smoke(over?: Partial<SmokeInput>, ports?: Partial<Ports>): Promise<Smoked>
+  switch(over?: Partial<SwitchInput>, ports?: Partial<Ports>): Promise<Moved>
+  rollback(over?: Partial<RollbackInput>, ports?: Partial<Ports>): Promise<Moved>
+  cleanup(services?: readonly string[] | null, ports?: Partial<Ports>): Promise<NamedSlot[]>
+  release(over?: Partial<ReleaseInput>, ports?: Partial<Ports>): Promise<Released>
   /** What a service serves from, as `green bbbbbbbb`; null: nothing. */
   live(service: string): string | null
 }
@@ -89,5 +90,50 @@ export function createShop({
       return slot ? `${color} ${slot.version}` : null
     },
   }
+  return shop
+}
+
+/** A journal into which a process that is killed writes no end. */
+export function dyingJournal({ journal }: World): JournalStore {
+  return {
+    ...journal,
+    async end() {
+      throw new Error('killed')
+    },
+  }
+}
+
+/** A driver of a process that is killed after it moved so many Services. */
+export function dyingDriver({ driver }: World, moves: number): Driver {
+  let left = moves
+  return {
+    ...driver,
+    async movePointers(wanted) {
+      const alive = wanted.slice(0, left)
+      left -= alive.length
+      await driver.movePointers(alive)
+      throw new Error('killed')
+    },
+  }
+}
+
+/** Green serves since r-2, blue stands by. */
+export async function releasedTwice(): Promise<Shop> {
+  const shop = createShop()
+  await shop.release()
+  shop.commit('b')
+  await shop.release()
+  return shop
+}
+
+/** Of two Services one leads to green: the switch r-2 was killed half-way. */
+export async function interruptedSwitch(): Promise<Shop> {
+  const shop = createShop()
+  const { world } = shop
+  await shop.release()
+  shop.commit('b')
+  await shop.deploy()
+  const killed = { driver: dyingDriver(world, 1), journal: dyingJournal(world) }
+  await shop.switch({ skipSmoke: true }, killed).catch(() => {})
   return shop
 }

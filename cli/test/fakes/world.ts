@@ -21,7 +21,10 @@ import { createFakeManagement, createFakePods, createPodFaults, type PodFaults }
 import { aState, emptyService } from './state.ts'
 import { createFakeBroker, type FakeBroker } from './topology.ts'
 
-export interface World extends ClusterPorts, Pick<FakeEngine, 'builder'> {
+/** As a command hands them to a verb. */
+export type Ports = ClusterPorts & Pick<FakeEngine, 'builder'>
+
+export interface World extends Ports {
   state: EnvironmentState
   /** Everything that was changed in the cluster, in order. */
   log: string[]

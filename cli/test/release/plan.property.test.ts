@@ -1,22 +1,27 @@
 // Random sequences of intents against a model of the world: what must never happen, and what must always be possible.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { planCleanup, planDeploy, planSwitch } from '../../src/release/plan.ts'
-import { planRollback } from '../../src/release/plan-rollback.ts'
+import { planCleanup } from '../../src/release/cleanup/plan.ts'
+import { planDeploy } from '../../src/release/deploy/plan.ts'
+import { interruptedOutcome, openMove } from '../../src/release/journal/record.ts'
+import { planRollback } from '../../src/release/move/plan-rollback.ts'
+import { planSwitch } from '../../src/release/move/plan-switch.ts'
 import {
   type Color,
-  candidate,
   colors,
-  type EnvironmentState,
   isReady,
-  liveColor,
-  liveSlot,
   type Move,
   type MoveVerb,
   otherColor,
+} from '../../src/release/slot.ts'
+import {
+  candidate,
+  type EnvironmentState,
+  liveColor,
+  liveSlot,
   type ServiceState,
 } from '../../src/release/state.ts'
-import { aSlot, emptyService, recordsOf } from '../fakes/world.ts'
+import { anOpenOperation, aPointer, aSlot, aState, emptyService } from '../fakes/state.ts'
 
 const names = ['order', 'payment'] as const
 type Name = (typeof names)[number]
@@ -78,34 +83,30 @@ function need(state: EnvironmentState, name: string): ServiceState {
   return service
 }
 
-/** What the driver does with the moves of a plan; killed, it leaves the intent and some of the Services. */
+/** What a move does with its plan; killed, it leaves the intent and some of the Services. */
 function moveAll(
   state: EnvironmentState,
   verb: MoveVerb,
   moves: Move[],
   diesAfter: number | null,
 ): void {
-  const { records } = state
-  if (records.operation) {
-    const outcome = records.operation.verb === 'rollback' ? 'done' : 'undone'
-    records.history.push({ ...records.operation, outcome })
-    records.operation = null
+  const { journal } = state
+  if (journal.open) {
+    journal.closed.push({ ...journal.open, outcome: interruptedOutcome(journal.open) })
+    journal.open = null
   }
   if (moves.length === 0) return
-  const id = `r-${++records.counter}`
-  records.operation = { id, verb, at: '', by: '', reason: null, services: moves }
+  const number = ++journal.counter.operation
+  const release = `r-${++journal.counter.release}`
+  journal.open = anOpenOperation({ number, verb, release, services: moves })
   for (const [index, { name, to }] of moves.entries()) {
     if (index === diesAfter) return
-    need(state, name).stable = {
-      target: to && { color: to.color, revision: to.revision },
-      resourceVersion: '1',
-    }
+    need(state, name).stable = aPointer(to && { color: to.color, revision: to.revision })
   }
   if (diesAfter !== null) return
-  for (const { name, to } of moves)
-    if (to) need(state, name).preview = { target: to, resourceVersion: '1' }
-  records.history.push({ ...records.operation, outcome: 'done' })
-  records.operation = null
+  for (const { name, to } of moves) if (to) need(state, name).preview = aPointer(to)
+  journal.closed.push({ ...journal.open, outcome: 'done' })
+  journal.open = null
 }
 
 /** Carries an intent out on a copy, as the driver would; a refusal changes nothing. */
@@ -123,10 +124,10 @@ function step(before: EnvironmentState, intent: Intent): EnvironmentState {
       if (plan.kind === 'refusal') break
       for (const { service: name, action, color, preview } of plan.steps) {
         const service = need(state, name)
-        service.stable ??= { target: null, resourceVersion: '1' }
+        service.stable ??= aPointer(null)
         if (action === 'upgrade')
           service.slots[color] = aSlot(color, revision, { ready: becomesReady ? 2 : 0 })
-        service.preview = { target: preview, resourceVersion: '1' }
+        service.preview = aPointer(preview)
       }
       break
     }
@@ -143,9 +144,9 @@ function step(before: EnvironmentState, intent: Intent): EnvironmentState {
     case 'cleanup': {
       const plan = planCleanup(before, { services: intent.services })
       if (plan.kind === 'refusal') break
-      for (const { service, slot } of plan.deletions) need(state, service).slots[slot.color] = null
+      for (const { name, slot } of plan.removals) need(state, name).slots[slot.color] = null
       for (const { service, target } of plan.previews)
-        need(state, service).preview = { target, resourceVersion: '1' }
+        need(state, service).preview = aPointer(target)
       break
     }
     case 'recover':
@@ -157,10 +158,7 @@ function step(before: EnvironmentState, intent: Intent): EnvironmentState {
 }
 
 function initial(): EnvironmentState {
-  return {
-    services: Object.fromEntries(names.map((name) => [name, emptyService()])),
-    records: recordsOf({}),
-  }
+  return aState(Object.fromEntries(names.map((name) => [name, emptyService()])))
 }
 
 /** Calls `check` with the state before and after every step. */
@@ -214,10 +212,10 @@ it('only a ready slot goes live', () => {
 
 it('after a switch a rollback is possible as long as the old slots are kept and ready', () => {
   forEveryStep((before, intent, after) => {
-    if (intent.verb !== 'switch' || after === before || after.records.operation) return
-    const last = after.records.history.at(-1)
-    if (!last || last === before.records.history.at(-1) || last.verb !== 'switch') return
-    if (after.records.history.length === before.records.history.length) return
+    if (intent.verb !== 'switch' || after.journal.open) return
+    const last = after.journal.closed.at(-1)
+    if (last?.verb !== 'switch') return
+    if (after.journal.closed.length === before.journal.closed.length) return
     const back = last.services.filter(({ from }) => from !== null)
     const kept = back.every(({ name, from }) => {
       const slot = from && need(after, name).slots[from.color]
@@ -238,10 +236,32 @@ it('after a switch a rollback is possible as long as the old slots are kept and 
 
 it('a command that dies half-way leaves a state that rollback brings to an end', () => {
   forEveryStep((_, __, after) => {
-    if (!after.records.operation) return
+    if (!after.journal.open) return
     const ready = step(after, { verb: 'recover' })
     const finished = step(ready, { verb: 'rollback', services: null, diesAfter: null })
-    expect(finished.records.operation).toBeNull()
+    expect(finished.journal.open).toBeNull()
+  })
+})
+
+it('as long as a switch is interrupted, nothing else changes anything', () => {
+  forEveryStep((before, intent, after) => {
+    if (!openMove(before.journal) || intent.verb === 'rollback' || intent.verb === 'recover') return
+    expect(after).toEqual(before)
+  })
+})
+
+it('no deploy is for a slot that serves', () => {
+  forEveryStep((before, intent) => {
+    if (intent.verb !== 'deploy') return
+    const { services, revision, color } = intent
+    const wanted = { digest: `sha256:${revision}`, version: revision, revision }
+    const plan = planDeploy(before, {
+      wanted: Object.fromEntries(services.map((name) => [name, wanted])),
+      color,
+      unfinished: services,
+    })
+    for (const { service, action, color } of plan.kind === 'deploy' ? plan.steps : [])
+      if (action === 'upgrade') expect(color).not.toBe(liveColor(need(before, service)))
   })
 })
 

@@ -124,7 +124,7 @@ async function carryOut(
   const from = clock.monotonic()
   // Who lost the lock, or was frozen while it ran out, must not write any more.
   if (signal.aborted) throw interrupted()
-  const writing = driver.writeSlots(writes, signal)
+  const writing = writes.length > 0 ? driver.writeSlots(writes, signal) : Promise.resolve([])
   return settleAll(
     plan.steps.map(async (step) => {
       const { service, color, wanted, action } = step

@@ -2,6 +2,7 @@
 import { refused } from '../../errors.ts'
 import type {
   BuiltinChart,
+  ChartRelease,
   Charts,
   ChartWrite,
   Driver,
@@ -36,8 +37,9 @@ export interface WritesInput {
 
 /** Marks of a slot's release: the hash of charts and values that were found safe. */
 const checked = 'checked'
-/** Mark of the shared release: the hash of what it renders. */
+/** Mark of the shared release: the hash of what it renders. A slot's release has that of the one it was written with. */
 const rendered = 'rendered'
+const sharedRendered = 'shared'
 
 /** What to write for one step of a plan. Throws a refusal; nothing has been written then. */
 export async function writeOf(
@@ -51,11 +53,15 @@ export async function writeOf(
   const foreign = checkOwner(state, step, recorded)
   if (foreign) throw refused(foreign)
   await checkMigrations(ports, state, step, recipe)
-  const slot = slotChart(state, step, recipe, input, step.color)
-  const shared = isKnown(state, step, recipe, recorded)
-    ? null
-    : await checkedShared(ports, state, step, recipe, input, recorded)
-  return { ...slot, service: step.service, color: step.color, shared }
+  const { service, color } = step
+  const slot = slotChart(state, step, recipe, input, color)
+  const stands = standingShared(state, service, recorded)
+  const { shared, renders } =
+    stands !== null && isKnown(service, recipe, stands, recorded)
+      ? { shared: null, renders: stands }
+      : await checkedShared(ports, state, step, recipe, input, stands)
+  const marks = { [checked]: recipe.checked, [sharedRendered]: renders }
+  return { ...slot, marks, service, color, shared }
 }
 
 /** What we add to the values of a slot's chart stands under one key, so that it meets none of the chart's own. */
@@ -65,7 +71,7 @@ function slotChart(
   recipe: Recipe,
   { system }: WritesInput,
   color: Color,
-): ChartWrite {
+): ChartRelease {
   const { chart, valuesFiles, repository, migrations } = recipe
   const { digest, version, revision } = wanted
   const shopctl = {
@@ -77,13 +83,7 @@ function slotChart(
     revision,
     ...(migrations !== null && { migrations, migrate: !isMigrated(state, service, migrations) }),
   }
-  return {
-    name: slotName(service, color),
-    chart,
-    valuesFiles,
-    values: { shopctl },
-    marks: { [checked]: recipe.checked },
-  }
+  return { name: slotName(service, color), chart, valuesFiles, values: { shopctl } }
 }
 
 /** Pods are ready only when their migrations are applied: the live ones prove it. */
@@ -92,30 +92,39 @@ function isMigrated(state: EnvironmentState, service: string, migrations: string
   return live?.migrations === migrations && isReady(live)
 }
 
-/** Whether these charts with these values were found safe before, and what the slots share is written. */
-function isKnown(
+/** What the shared release renders; null where it, or a Service of it, is not there as it should be. */
+function standingShared(
   state: EnvironmentState,
-  { service }: DeployStep,
-  recipe: Recipe,
+  service: string,
   recorded: Readonly<Record<string, Recorded>>,
-): boolean {
-  const now = state.services[service]
-  return (
-    recorded[service]?.finished === true &&
-    now?.stable != null &&
-    now.preview != null &&
-    colors.some((color) => recorded[slotName(service, color)]?.marks[checked] === recipe.checked)
-  )
+): string | null {
+  const { stable = null, preview = null } = state.services[service] ?? {}
+  const known = recorded[service]
+  return stable && preview && known?.finished ? (known.marks[rendered] ?? null) : null
 }
 
+/** Whether these charts with these values were found safe before, and go with the shared part that stands. */
+function isKnown(
+  service: string,
+  recipe: Recipe,
+  stands: string,
+  recorded: Readonly<Record<string, Recorded>>,
+): boolean {
+  return colors.some((color) => {
+    const marks = recorded[slotName(service, color)]?.marks
+    return marks?.[checked] === recipe.checked && marks[sharedRendered] === stands
+  })
+}
+
+/** `shared` null: what is wanted stands. */
 async function checkedShared(
   ports: WritesPorts,
   state: EnvironmentState,
   step: DeployStep,
   recipe: Recipe,
   input: WritesInput,
-  recorded: Readonly<Record<string, Recorded>>,
-): Promise<ChartWrite | null> {
+  stands: string | null,
+): Promise<{ shared: ChartWrite | null; renders: string }> {
   const { charts } = ports
   const { service, wanted } = step
   const [blue, green] = await Promise.all(
@@ -133,13 +142,10 @@ async function checkedShared(
   const shared = await charts.render(chart)
   const refusal = checkCharts({ service, slots, shared }, wanted.revision, state.others)
   if (refusal) throw refused(refusal)
-  const marks = { [rendered]: hashOf(shared).slice(0, 40) }
-  const known = recorded[service]
-  const now = state.services[service]
-  const stands = now?.stable != null && now.preview != null
-  if (stands && known?.finished && known.marks[rendered] === marks[rendered]) return null
+  const renders = hashOf(shared).slice(0, 40)
+  if (renders === stands) return { shared: null, renders }
   await refuseHarm(ports.observer, state, service, shared)
-  return { ...chart, marks }
+  return { shared: { ...chart, marks: { [rendered]: renders } }, renders }
 }
 
 async function refuseHarm(

@@ -9,6 +9,7 @@ import { type LockPorts, withLock } from '../lock.ts'
 import { chooseStandby } from '../move/plan-switch.ts'
 import { type ObservePorts, observe } from '../observe.ts'
 import type { Programs, Traffic } from '../ports.ts'
+import { interruptedRefusal } from '../refusal.ts'
 import { settleAll } from '../settle.ts'
 import { type Combination, type NamedSlot, sideOf } from '../slot.ts'
 import { combinationOf, type EnvironmentState, liveSlot, together } from '../state.ts'
@@ -40,7 +41,7 @@ export async function smoke(ports: SmokePorts, input: SmokeInput): Promise<Smoke
 /** Under the lock, which the caller holds. */
 export async function smokeStandby(ports: SmokePorts, input: SmokeInput): Promise<Smoked> {
   const state = await observe(ports)
-  const found = chooseStandby(state, input.services)
+  const found = interruptedRefusal(state) ?? chooseStandby(state, input.services)
   if (found.kind === 'refusal') throw refused(found)
   const combination = combinationOf(state, found.slots)
   const slots = together(state, found.slots)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { ContainerState, Rollout } from '../../src/release/ports.ts'
-import { judgeRollout } from '../../src/release/rollout.ts'
-import { aSlot } from '../fakes/world.ts'
+import { judgeRollout } from '../../../src/release/deploy/rollout.ts'
+import type { ContainerState, Rollout } from '../../../src/release/ports.ts'
+import { aSlot } from '../../fakes/state.ts'
 
 function container(over: Partial<ContainerState>): ContainerState {
   return {

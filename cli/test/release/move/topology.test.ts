@@ -1,9 +1,9 @@
 // What a broker lacks, has otherwise, and has too much of.
 import { describe, expect, it } from 'vitest'
-import { failed } from '../../src/errors.ts'
-import type { Topology } from '../../src/release/ports.ts'
-import { checkBroker, compareTopology, firstOf } from '../../src/release/topology.ts'
-import { createFakeBroker, smallTopology } from '../fakes/topology.ts'
+import { failed } from '../../../src/errors.ts'
+import { checkBroker, compareTopology, firstOf } from '../../../src/release/move/topology.ts'
+import type { Topology } from '../../../src/release/ports.ts'
+import { createFakeBroker, smallTopology } from '../../fakes/topology.ts'
 
 function changed(change: (has: Topology) => void): string[] {
   const has = structuredClone(smallTopology)
@@ -106,7 +106,7 @@ describe('a broker', () => {
 })
 
 describe('the preflight', () => {
-  it('lets a switch pass, or refuses it with the first differences and what mends them', async () => {
+  it('lets a switch pass, or refuses it with the first differences and what puts them right', async () => {
     const broker = createFakeBroker()
     await checkBroker(broker)
     broker.has.bindings = []

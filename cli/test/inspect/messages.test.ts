@@ -1,0 +1,173 @@
+// Messages that got stuck, at the services where they are.
+import { describe, expect, it } from 'vitest'
+import {
+  decideMessages,
+  findMessages,
+  listMessages,
+  masked,
+  type StuckMessage,
+} from '../../src/inspect/messages.ts'
+import type { Management } from '../../src/release/ports.ts'
+import { aService, aSlot, blue } from '../fakes/state.ts'
+import { createWorld, type World } from '../fakes/world.ts'
+
+function stuck(id: string, over: object = {}) {
+  return {
+    id,
+    type: 'order.placed.v1',
+    state: 'parked',
+    attempts: 8,
+    reason: 'no such column',
+    firstFailedAt: `2026-01-01T12:00:0${id.at(-1)}Z`,
+    lastFailedAt: '2026-01-01T12:10:00Z',
+    event: { id, data: { customer: { email: 'a@example.com' }, payment: { token: 'tok_ok' } } },
+    ...over,
+  }
+}
+
+function aWorld(): World {
+  const service = () => aService({ blue: aSlot('blue', 'a') }, blue, null)
+  const world = createWorld(['order', 'payment', 'new'], { order: service(), payment: service() })
+  world.books.order?.messages.push(stuck('m-3'), stuck('m-1', { state: 'retrying' }))
+  world.books.payment?.messages.push(stuck('m-2', { event: 'gibberish', type: null }), stuck('m-3'))
+  return world
+}
+
+function idsAt(world: World, name: string): string[] {
+  return world.books[name]?.messages.map(({ id }) => id) ?? []
+}
+
+it('are listed of all services that serve, those for a person first, the oldest first', async () => {
+  const world = aWorld()
+  const found = await listMessages(world, null)
+  expect(found.map(({ id, service }) => `${id} ${service}`)).toEqual([
+    'm-2 payment',
+    'm-3 order',
+    'm-3 payment',
+    'm-1 order',
+  ])
+  const narrowed = await listMessages(world, ['order'])
+  expect(narrowed.map(({ id }) => id)).toEqual(['m-3', 'm-1'])
+})
+
+it('of a service that does not serve are refused when it is named', async () => {
+  await expect(listMessages(aWorld(), ['new'])).rejects.toMatchObject({
+    code: 'nothing-live',
+    exitCode: 2,
+  })
+})
+
+it('of a service that does not answer for them are refused when it is named, and left out else', async () => {
+  const world = aWorld()
+  world.faults.plain.add('payment')
+  await expect(listMessages(world, ['payment'])).rejects.toMatchObject({
+    code: 'no-messages',
+    exitCode: 2,
+    message: expect.stringContaining('payment of shopctl.yaml'),
+    hint: expect.stringContaining('management.messages'),
+  })
+  expect((await listMessages(world, null)).map(({ service }) => service)).toEqual([
+    'order',
+    'order',
+  ])
+})
+
+it('are found at every service where they are stuck', async () => {
+  const found = await findMessages(aWorld(), null, 'm-3')
+  expect(found.map(({ service }) => service)).toEqual(['order', 'payment'])
+})
+
+describe('are replayed and discarded', () => {
+  it('one after another, everywhere or at one service', async () => {
+    const world = aWorld()
+    expect(await decideMessages(world, ['order'], 'replay', ['m-3'])).toEqual([
+      { id: 'm-3', service: 'order', result: 'replayed' },
+    ])
+    expect(idsAt(world, 'payment')).toEqual(['m-2', 'm-3'])
+    const twice = await decideMessages(world, null, 'discard', ['m-2', 'm-3', 'm-2'])
+    expect(twice.map(({ id, result }) => `${id} ${result}`)).toEqual([
+      'm-2 discarded',
+      'm-3 discarded',
+    ])
+    expect(idsAt(world, 'payment')).toEqual([])
+  })
+
+  it('all that are parked, and no others', async () => {
+    const world = aWorld()
+    const results = await decideMessages(world, null, 'discard', null)
+    expect(results).toHaveLength(3)
+    expect(idsAt(world, 'order')).toEqual(['m-1'])
+  })
+
+  it.each([
+    ['an unknown id', ['m-3', 'm-9'], 'unknown-message', /m-9.*order, payment/],
+    ['one that is tried again', ['m-3', 'm-1'], 'not-parked', /m-1 is retrying at order/],
+  ])('with %s among them nothing is changed', async (_, ids, code, message) => {
+    const world = aWorld()
+    await expect(decideMessages(world, null, 'discard', ids)).rejects.toMatchObject({
+      code,
+      exitCode: 2,
+      message: expect.stringMatching(message),
+    })
+    expect(idsAt(world, 'order')).toEqual(['m-3', 'm-1'])
+  })
+
+  it('and each says why it failed', async () => {
+    const results = await decideMessages(aWorld(), null, 'replay', ['m-2', 'm-3'])
+    expect(results.map(({ result }) => result)).toEqual(['failed', 'replayed', 'replayed'])
+    expect(results[0]?.reason).toMatch(/409 message m-2 is not an event/)
+  })
+
+  it('and an answer that was lost leaves it open', async () => {
+    const world = aWorld()
+    const management: Management = {
+      ...world.management,
+      ask: async (...args) => (args[2] === 'POST' ? null : world.management.ask(...args)),
+    }
+    const decided = decideMessages({ ...world, management }, ['order'], 'replay', ['m-3'])
+    expect(await decided).toMatchObject([
+      { result: 'failed', reason: expect.stringContaining('may have been replayed') },
+    ])
+  })
+})
+
+describe('are shown without what their service says is sensitive', () => {
+  const event = {
+    id: 'm-1',
+    data: { 'a/b': 1, 'c~d': 2, lines: [{ to: 'x' }, { to: 'y' }], token: 't', note: null },
+  }
+  const shown = (over: Partial<StuckMessage>) =>
+    masked({ ...stuck('m-1', { event }), service: 'order', ...over } as StuckMessage).event
+
+  const cases: [string, string[], object | string][] = [
+    ['a value', ['/data/token'], { ...event, data: { ...event.data, token: '***' } }],
+    ['a value that is null', ['/data/note'], { ...event, data: { ...event.data, note: '***' } }],
+    [
+      'one in a list, and no other',
+      ['/data/lines/1/to'],
+      { ...event, data: { ...event.data, lines: [{ to: 'x' }, { to: '***' }] } },
+    ],
+    [
+      'names with slash and tilde',
+      ['/data/a~1b', '/data/c~0d'],
+      { ...event, data: { ...event.data, 'a/b': '***', 'c~d': '***' } },
+    ],
+    ['a part as a whole', ['/data'], { ...event, data: '***' }],
+    ['the whole', [''], '***'],
+    ['what is not there', ['/data/no', '/x/y/z', '/data/lines/7'], event],
+    ['nothing', [], event],
+  ]
+  it.each(cases)('%s', (_, sensitive, expected) => {
+    expect(shown({ sensitive })).toEqual(expected)
+  })
+
+  it('and nothing of an event whose service says nothing', () => {
+    expect(shown({})).toBe('***')
+    expect(shown({ sensitive: 'token' })).toBe('***')
+  })
+
+  it('and the rest of the message stays', () => {
+    const message = { ...stuck('m-1'), service: 'order' } as StuckMessage
+    expect(masked(message)).toEqual({ ...message, event: '***' })
+  })
+})

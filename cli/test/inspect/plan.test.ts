@@ -1,0 +1,56 @@
+// What a deploy would do, without doing it.
+import { expect, it } from 'vitest'
+import { plan } from '../../src/inspect/plan.ts'
+import { build } from '../../src/release/build/build.ts'
+import { push } from '../../src/release/push/push.ts'
+import type { Color } from '../../src/release/slot.ts'
+import { builtin, createShop, interruptedSwitch, names, type Shop } from '../fakes/shop.ts'
+
+async function planned({ world, config }: Shop, color: Color | null = null) {
+  const tree = { config, registryAddress: '127.0.0.1:5000', services: names }
+  await build(world, tree)
+  await push(world, tree)
+  return plan(world, { ...tree, env: 'local', sharedChart: builtin.service, color })
+}
+
+it('says of each service what would be written, over what, and what serves', async () => {
+  const shop = createShop()
+  await shop.release()
+  shop.commit('b', ['payment'])
+  const before = structuredClone([shop.world.state, shop.world.driver.releases])
+  const steps = await planned(shop)
+  expect(steps).toMatchObject([
+    { service: 'order', action: 'live', color: 'blue', live: { color: 'blue' } },
+    {
+      service: 'payment',
+      action: 'upgrade',
+      color: 'green',
+      replaces: null,
+      wanted: { version: 'bbbbbbbb' },
+      live: { color: 'blue', version: '1a2b3c4d' },
+    },
+  ])
+  expect([shop.world.state, shop.world.driver.releases]).toEqual(before)
+  await shop.deploy()
+  expect((await planned(shop)).map(({ action }) => action)).toEqual(['live', 'ready'])
+})
+
+it('says the same as deploy of what was left half-way', async () => {
+  const shop = createShop()
+  await shop.release()
+  shop.commit('b')
+  await shop.deploy()
+  shop.world.driver.releases['order-green'] = { finished: false, marks: {} }
+  expect((await planned(shop)).map(({ action }) => action)).toEqual(['upgrade', 'ready'])
+})
+
+it('refuses what deploy refuses', async () => {
+  const shop = createShop()
+  await shop.release()
+  shop.commit('b')
+  await expect(planned(shop, 'blue')).rejects.toMatchObject({ code: 'slot-is-live', exitCode: 2 })
+  await expect(planned(await interruptedSwitch())).rejects.toMatchObject({
+    code: 'interrupted-operation',
+    exitCode: 2,
+  })
+})

@@ -1,0 +1,191 @@
+// What serves, what stands by, what is under way.
+import { describe, expect, it } from 'vitest'
+import { readStatus, type Status } from '../../src/inspect/status.ts'
+import { withLock } from '../../src/release/lock.ts'
+import {
+  createShop,
+  dyingJournal,
+  interruptedSwitch,
+  names,
+  releasedTwice,
+  type Shop,
+} from '../fakes/shop.ts'
+
+function statusOf({ world }: Shop, services: string[] | null = null): Promise<Status> {
+  return readStatus(world, 'local', services)
+}
+
+/** Of a service, the colors whose slot is shown as smoked. */
+async function smokedOf(shop: Shop): Promise<Record<string, string[]>> {
+  const { services } = await statusOf(shop)
+  return Object.fromEntries(
+    Object.entries(services).map(([name, { slots }]) => [
+      name,
+      (['blue', 'green'] as const).filter((color) => slots[color]?.smoked),
+    ]),
+  )
+}
+
+describe('status', () => {
+  it('shows slots, what serves, and who consumes', async () => {
+    const shop = createShop()
+    await shop.release()
+    shop.commit('b', ['order'])
+    await shop.deploy({ services: ['order'] })
+    const status = await statusOf(shop)
+    const { slots } = shop.world.state.services.order ?? {}
+    expect(status).toMatchObject({
+      env: 'local',
+      release: 'r-1',
+      operation: null,
+      lock: null,
+      damaged: [],
+    })
+    expect(status.services.order).toEqual({
+      active: 'blue',
+      epoch: 1,
+      slots: {
+        blue: {
+          digest: slots?.blue?.digest,
+          version: '1a2b3c4d',
+          revision: slots?.blue?.revision,
+          replicas: 2,
+          ready: 2,
+          smoked: true,
+          consumers: 2,
+          inFlight: 0,
+        },
+        green: {
+          digest: slots?.green?.digest,
+          version: 'bbbbbbbb',
+          revision: slots?.green?.revision,
+          replicas: 2,
+          ready: 2,
+          smoked: false,
+          consumers: 0,
+          inFlight: 0,
+        },
+      },
+    })
+  })
+
+  it('shows only the services that were asked for', async () => {
+    const shop = createShop()
+    expect(Object.keys((await statusOf(shop)).services)).toEqual(names)
+    expect(Object.keys((await statusOf(shop, ['payment'])).services)).toEqual(['payment'])
+  })
+
+  it('names damaged records', async () => {
+    const shop = createShop()
+    shop.world.state.journal.damaged = ['shopctl-journal-00000007']
+    expect((await statusOf(shop)).damaged).toEqual(['shopctl-journal-00000007'])
+  })
+
+  it('asks nothing of a service that knows nothing of shopctl', async () => {
+    const shop = createShop()
+    await shop.release()
+    shop.world.faults.plain.add('order')
+    const { services } = await statusOf(shop)
+    expect(services.order).toMatchObject({ epoch: null, slots: { blue: { consumers: 0 } } })
+    expect(services.payment).toMatchObject({ epoch: 1, slots: { blue: { consumers: 2 } } })
+  })
+})
+
+describe('the operation that status shows', () => {
+  it('is under way while somebody holds the lock', async () => {
+    const shop = createShop()
+    const seen: Status[] = []
+    const lookingTraffic = {
+      ...shop.world.traffic,
+      async open(service: string) {
+        seen.push(await statusOf(shop))
+        return shop.world.traffic.open(service)
+      },
+    }
+    await shop.deploy()
+    await shop.smoke({}, { traffic: lookingTraffic })
+    expect(seen[0]).toMatchObject({
+      operation: { id: 'op-2', verb: 'smoke', step: 'under way', next: 'wait for me@here 1' },
+      lock: { holder: 'me@here 1', reason: 'smoke test of order, payment' },
+    })
+  })
+
+  it('is an interrupted switch, which a rollback ends', async () => {
+    expect(await statusOf(await interruptedSwitch())).toMatchObject({
+      release: 'r-1',
+      operation: { id: 'r-2', verb: 'switch', step: 'interrupted', next: 'shopctl rollback' },
+    })
+  })
+
+  it('is an interrupted deploy, which the next one ends', async () => {
+    const shop = createShop()
+    const killed = shop.deploy({}, { journal: dyingJournal(shop.world) })
+    await expect(killed).rejects.toThrow('killed')
+    expect((await statusOf(shop)).operation).toEqual({
+      id: 'op-1',
+      verb: 'deploy',
+      step: 'interrupted',
+      next: 'shopctl deploy',
+    })
+  })
+
+  it('is none while somebody holds the lock for what is not recorded yet', async () => {
+    const shop = createShop()
+    await withLock(shop.world, 'deploy of order', async () => {
+      expect(await statusOf(shop)).toMatchObject({
+        operation: null,
+        lock: { reason: 'deploy of order' },
+      })
+    })
+  })
+})
+
+describe('smoked', () => {
+  it('is what passed in exactly the combination that a switch would take', async () => {
+    const shop = await releasedTwice()
+    const live = { order: ['green'], payment: ['green'] }
+    expect(await smokedOf(shop)).toEqual(live)
+    shop.commit('c')
+    await shop.deploy()
+    expect(await smokedOf(shop)).toEqual(live)
+    await shop.smoke()
+    expect(await smokedOf(shop)).toEqual({ order: ['blue', 'green'], payment: ['blue', 'green'] })
+    await shop.switch()
+    expect(await smokedOf(shop)).toEqual({ order: ['blue'], payment: ['blue'] })
+  })
+
+  it('is what passed alone, for a switch of this service alone', async () => {
+    const shop = await releasedTwice()
+    shop.commit('c')
+    await shop.deploy()
+    await shop.smoke({ services: ['order'] })
+    expect(await smokedOf(shop)).toEqual({ order: ['blue', 'green'], payment: ['green'] })
+    await expect(shop.switch()).rejects.toMatchObject({ code: 'not-smoked' })
+    await shop.switch({ services: ['order'] })
+    // Now payment waits for another combination than any that was tested.
+    expect((await smokedOf(shop)).payment).toEqual([])
+  })
+
+  it('is no longer what a failed test of the same revoked', async () => {
+    const shop = createShop()
+    await shop.deploy()
+    await shop.smoke()
+    expect(await smokedOf(shop)).toEqual({ order: ['blue'], payment: ['blue'] })
+    shop.world.programs.failing.add('smoke.ts')
+    await expect(shop.smoke()).rejects.toMatchObject({ code: 'smoke-failed' })
+    expect(await smokedOf(shop)).toEqual({ order: [], payment: [] })
+  })
+
+  it('is not what passed with another slot of the others than now', async () => {
+    const shop = createShop()
+    await shop.release()
+    shop.commit('b')
+    await shop.deploy({ services: ['order'] })
+    await shop.smoke()
+    expect((await smokedOf(shop)).order).toContain('green')
+    await shop.deploy({ services: ['payment'] })
+    await shop.switch({ services: ['payment'], skipSmoke: true })
+    expect((await smokedOf(shop)).order).not.toContain('green')
+    await expect(shop.switch()).rejects.toMatchObject({ code: 'not-smoked' })
+  })
+})

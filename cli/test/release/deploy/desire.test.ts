@@ -1,0 +1,122 @@
+// What the work tree wants: the revision of each service, and what it is made of.
+import { describe, expect, it } from 'vitest'
+import { build } from '../../../src/release/build/build.ts'
+import { desire } from '../../../src/release/deploy/desire.ts'
+import { push } from '../../../src/release/push/push.ts'
+import { aConfig } from '../../fakes/config.ts'
+import { builtin, names } from '../../fakes/shop.ts'
+import { createWorld, type World } from '../../fakes/world.ts'
+
+const tree = { config: aConfig(), registryAddress: '127.0.0.1:5000', services: names }
+
+function desired(world: World, env = 'local') {
+  return desire(world, { ...tree, env, sharedChart: builtin.service })
+}
+
+async function revisions(world: World, env = 'local') {
+  world.engine.tags.clear()
+  await build(world, tree)
+  await push(world, tree)
+  return desired(world, env)
+}
+
+describe('a revision', () => {
+  it('changes with image, configuration and chart, not with the order of keys', async () => {
+    const world = createWorld(names)
+    const { contents } = world.source
+    const { wanted } = await revisions(world)
+    contents['charts/values/order.yaml'] = 'config: { LEVEL: info }\nreplicas: 2'
+    expect((await revisions(world)).wanted).toEqual(wanted)
+    contents['charts/values/order.yaml'] = 'config: { LEVEL: debug }\nreplicas: 2'
+    const configured = (await revisions(world)).wanted
+    expect(configured.order?.revision).not.toBe(wanted.order?.revision)
+    expect(configured.payment).toEqual(wanted.payment)
+    contents['charts/app/Chart.yaml'] = 'name: app\nversion: 2'
+    const charted = (await revisions(world)).wanted
+    expect(charted.payment?.revision).not.toBe(wanted.payment?.revision)
+    contents['order/main.ts'] = 'another one'
+    const built = (await revisions(world)).wanted
+    expect(built.order?.revision).not.toBe(charted.order?.revision)
+    expect(built.order?.digest).not.toBe(charted.order?.digest)
+    expect(built.payment).toEqual(charted.payment)
+  })
+
+  it('needs the image of the tree as it stands', async () => {
+    await expect(desired(createWorld(names))).rejects.toMatchObject({
+      code: 'not-pushed',
+      exitCode: 2,
+    })
+  })
+
+  it('needs the values file that shopctl.yaml names', async () => {
+    const world = createWorld(names)
+    delete world.source.contents['charts/values/order.yaml']
+    await expect(revisions(world)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(/services\.order\.values.*charts\/values\/order\.yaml/),
+    })
+  })
+
+  it('needs the chart that shopctl.yaml names', async () => {
+    const world = createWorld(names)
+    delete world.source.contents['charts/app/Chart.yaml']
+    await expect(revisions(world)).rejects.toMatchObject({
+      code: 'no-chart',
+      message: 'There is no chart charts/app, which shopctl.yaml names.',
+    })
+  })
+
+  it('names a values file that cannot be read', async () => {
+    const world = createWorld(names)
+    world.source.contents['charts/values/order.yaml'] = 'a: [1'
+    await expect(revisions(world)).rejects.toMatchObject({
+      code: 'bad-values',
+      exitCode: 2,
+      message: expect.stringMatching(/^charts\/values\/order\.yaml: /),
+    })
+  })
+
+  it('takes the values of the environment over the general ones', async () => {
+    const world = createWorld(names)
+    const { wanted, recipes } = await revisions(world)
+    expect(recipes.order?.valuesFiles).toEqual(['charts/values/order.yaml'])
+    world.source.contents['charts/values/local/order.yaml'] = 'config: { LEVEL: debug }'
+    const special = await revisions(world)
+    expect(special.recipes.order?.valuesFiles).toEqual([
+      'charts/values/order.yaml',
+      'charts/values/local/order.yaml',
+    ])
+    expect(special.wanted.order?.revision).not.toBe(wanted.order?.revision)
+    expect((await revisions(world, 'test')).wanted).toEqual(wanted)
+  })
+})
+
+describe('a recipe', () => {
+  it('has the migrations of the service, and another hash when one is new', async () => {
+    const world = createWorld(names)
+    const { order } = (await revisions(world)).recipes
+    expect(order).toMatchObject({
+      migrationFiles: ['order/migrations/1.sql'],
+      migrations: expect.stringMatching(/^[0-9a-f]{10}$/),
+    })
+    world.source.contents['order/migrations/2.sql'] = 'create table c'
+    const { recipes } = await revisions(world)
+    expect(recipes.order?.migrations).not.toBe(order?.migrations)
+    expect(recipes.payment?.migrationFiles).toEqual(['payment/migrations/1.sql'])
+  })
+
+  it('is to be checked anew with other values, another chart or another built-in one', async () => {
+    const world = createWorld(names)
+    const checked = async () => (await revisions(world)).recipes.order?.checked
+    const first = await checked()
+    world.source.contents['order/main.ts'] = 'another image'
+    expect(await checked()).toBe(first)
+    world.source.contents['charts/values/order.yaml'] = 'replicas: 3'
+    const second = await checked()
+    world.source.contents['charts/app/Chart.yaml'] = 'name: app\nversion: 2'
+    const third = await checked()
+    const sharedChart = { ...builtin.service, hash: 'service-2' }
+    const { recipes } = await desire(world, { ...tree, env: 'local', sharedChart })
+    expect(new Set([first, second, third, recipes.order?.checked]).size).toBe(4)
+  })
+})

@@ -1,0 +1,72 @@
+// One change at a time: whoever comes second is told who holds the lock.
+import { describe, expect, it } from 'vitest'
+import { failed } from '../../src/errors.ts'
+import { withLock } from '../../src/release/lock.ts'
+import { createShop } from '../fakes/shop.ts'
+import { createWorld } from '../fakes/world.ts'
+
+describe('the lock', () => {
+  it('tells the second one who holds it, and is let go whatever happens', async () => {
+    const world = createWorld(['order'])
+    const failing = withLock(world, 'deploy of order', async () => {
+      await expect(withLock(world, 'switch', async () => {})).rejects.toMatchObject({
+        code: 'lock-held',
+        exitCode: 2,
+        message: expect.stringMatching(/me@here 1.*since.*deploy of order/),
+      })
+      throw new Error('broken')
+    })
+    await expect(failing).rejects.toThrow('broken')
+    expect(await world.lock.lockHolder()).toBeNull()
+  })
+
+  it('that is lost aborts the signal of what runs under it, and nothing else', async () => {
+    const world = createWorld(['order'])
+    const failing = withLock(world, 'deploy of order', async (ports) => {
+      expect({ ...ports, signal: null }).toEqual({ ...world, signal: null })
+      expect(ports.signal.aborted).toBe(false)
+      world.lock.lose()
+      expect(ports.signal.aborted).toBe(true)
+      throw new Error('stopped')
+    })
+    await expect(failing).rejects.toMatchObject({
+      code: 'lock-lost',
+      exitCode: 1,
+      cause: { message: 'stopped' },
+    })
+    expect(world.signal.aborted).toBe(false)
+    expect(await world.lock.lockHolder()).toBeNull()
+  })
+
+  it('that is lost says why its last renewal failed', async () => {
+    const world = createWorld(['order'])
+    const lost = AbortSignal.abort(failed({ code: 'cluster-unreachable', message: 'no answer' }))
+    const lock = { ...world.lock, acquire: async () => ({ lost, async release() {} }) }
+    const failing = withLock({ ...world, lock }, 'deploy', async ({ signal }) =>
+      signal.throwIfAborted(),
+    )
+    await expect(failing).rejects.toThrow(/may hold it\. no answer$/)
+  })
+
+  it('gives way to Ctrl-C as well', async () => {
+    const stop = new AbortController()
+    const world = { ...createWorld(['order']), signal: stop.signal }
+    await withLock(world, 'deploy', async ({ signal }) => {
+      stop.abort()
+      expect(signal.aborted).toBe(true)
+    })
+  })
+
+  it.each(['deploy', 'smoke', 'switch', 'rollback', 'cleanup', 'release'] as const)(
+    'keeps a second %s from changing anything',
+    async (verb) => {
+      const shop = createShop()
+      await shop.deploy()
+      const before = structuredClone(shop.world.state)
+      await withLock(shop.world, 'mine', async () => {
+        await expect(shop[verb]()).rejects.toMatchObject({ code: 'lock-held', exitCode: 2 })
+      })
+      expect(shop.world.state).toEqual(before)
+    },
+  )
+})

@@ -1,0 +1,126 @@
+// A switch moves all services at once, proves it, and goes back as a whole when one does not take over.
+import { describe, expect, it } from 'vitest'
+import { createShop, names, type Shop } from '../../fakes/shop.ts'
+import { outcomes } from '../../fakes/world.ts'
+
+/** Blue serves, green waits and was tested. */
+async function readyToSwitch(services = names): Promise<Shop> {
+  const shop = createShop()
+  await shop.release()
+  shop.commit('b', services)
+  await shop.deploy({ services })
+  await shop.smoke()
+  return shop
+}
+
+describe('a switch', () => {
+  it('needs the smoke test, which shows what its script said', async () => {
+    const shop = createShop()
+    await shop.deploy()
+    shop.world.programs.failing.add('payment/smoke.ts')
+    await expect(shop.smoke()).rejects.toMatchObject({
+      exitCode: 1,
+      message: expect.stringContaining('expected 200, got 503'),
+    })
+    await expect(shop.switch()).rejects.toThrow(/smoke test has not passed/)
+    await expect(shop.switch()).rejects.toMatchObject({ code: 'not-smoked', exitCode: 2 })
+  })
+
+  it('is recorded with what moved, its phases, and the proof', async () => {
+    const { world, switch: switchSlots, live } = await readyToSwitch()
+    const moved = await switchSlots({ reason: 'it is time' })
+    expect(moved).toMatchObject({ release: 'r-2', services: [{ epoch: 2 }, { epoch: 2 }] })
+    for (const name of names) expect(live(name)).toBe('green bbbbbbbb')
+    expect(world.state.journal.closed.at(-1)).toMatchObject({
+      verb: 'switch',
+      release: 'r-2',
+      outcome: 'done',
+      by: 'me@here',
+      reason: 'it is time',
+      phases: [{ name: 'write' }, { name: 'take over' }],
+      services: names.map((name) => ({
+        name,
+        from: { color: 'blue', version: '1a2b3c4d' },
+        to: { color: 'green', version: 'bbbbbbbb' },
+        proof: { epoch: 2, endpointsMs: expect.any(Number), consumersMs: expect.any(Number) },
+      })),
+    })
+    expect(world.state.services.order?.stable?.release).toBe('r-2')
+  })
+
+  it('puts every Service back when one slot does not take over in time', async () => {
+    const { world, switch: switchSlots, live } = await readyToSwitch()
+    world.faults.deaf.add('payment')
+    await expect(switchSlots()).rejects.toMatchObject({
+      code: 'not-taken-over',
+      message: expect.stringMatching(/payment green.*live, 0 consumers.*could not read its gate/),
+      hint: expect.stringMatching(/^What served before serves again/),
+    })
+    for (const name of names) expect(live(name)).toBe('blue 1a2b3c4d')
+    expect(world.state.journal.open).toBeNull()
+    expect(outcomes(world).filter((line) => line.startsWith('r-'))).toEqual([
+      'r-1 done',
+      'r-2 undone',
+    ])
+    expect(world.state.journal.closed.at(-1)?.error).toMatch(/payment green/)
+    world.faults.deaf.clear()
+    expect(await switchSlots()).toMatchObject({ release: 'r-3' })
+  })
+
+  it('leaves nothing live when the very first one goes back', async () => {
+    const shop = createShop()
+    await shop.deploy()
+    await shop.smoke()
+    shop.world.faults.deaf.add('order')
+    await expect(shop.switch()).rejects.toMatchObject({
+      code: 'not-taken-over',
+      hint: expect.stringMatching(/^Nothing served before, and nothing serves now/),
+    })
+    for (const name of names) expect(shop.world.state.services[name]?.stable?.target).toBeNull()
+  })
+
+  it('puts the others back when one Service was changed by somebody else', async () => {
+    const { world, switch: switchSlots, live } = await readyToSwitch()
+    world.driver.unwritable.add('payment')
+    await expect(switchSlots()).rejects.toMatchObject({ code: 'conflict' })
+    expect(live('order')).toBe('blue 1a2b3c4d')
+  })
+
+  it('is interrupted by putting everything back', async () => {
+    const { world, switch: switchSlots, live } = await readyToSwitch()
+    world.faults.deaf.add('order')
+    const stop = new AbortController()
+    const clock = {
+      ...world.clock,
+      async sleep(ms: number, signal?: AbortSignal) {
+        if (ms > 0) stop.abort()
+        await world.clock.sleep(ms, signal)
+      },
+    }
+    await expect(switchSlots({}, { clock, signal: stop.signal })).rejects.toMatchObject({
+      code: 'interrupted',
+      exitCode: 130,
+    })
+    for (const name of names) expect(live(name)).toBe('blue 1a2b3c4d')
+    expect(outcomes(world).at(-1)).toBe('r-2 undone')
+  })
+
+  it('only warns when the outgoing pods are silent', async () => {
+    const { world, switch: switchSlots } = await readyToSwitch(['order'])
+    const { revision } = world.state.services.order?.slots.blue ?? {}
+    world.faults.silent.add('order')
+    await switchSlots()
+    expect(world.progress.lines).toContain(
+      `! order-blue-${revision}-0 of the outgoing slot does not answer`,
+    )
+  })
+
+  it('is refused while the broker is not what it has to be', async () => {
+    const { world, switch: switchSlots } = await readyToSwitch()
+    const before = outcomes(world)
+    world.broker.has.bindings = []
+    await expect(switchSlots()).rejects.toMatchObject({ code: 'broker-differs', exitCode: 2 })
+    expect(outcomes(world)).toEqual(before)
+    await switchSlots({}, { broker: null })
+  })
+})

@@ -1,0 +1,301 @@
+// The preview plane around a smoke test: it is exactly the combination that would serve, and afterwards as it was.
+import { describe, expect, it } from 'vitest'
+import { planRollback } from '../../../src/release/move/plan-rollback.ts'
+import { planSwitch } from '../../../src/release/move/plan-switch.ts'
+import type { PlaneReport, PodReport } from '../../../src/release/ports.ts'
+import type { Target } from '../../../src/release/slot.ts'
+import { type ServiceState, wasSmoked } from '../../../src/release/state.ts'
+import { createShop, names, type Shop } from '../../fakes/shop.ts'
+import {
+  aJournal,
+  aMove,
+  aService,
+  aSide,
+  blue,
+  bothSlots,
+  green,
+  named,
+  waiting,
+} from '../../fakes/state.ts'
+import { outcomes, previewOf } from '../../fakes/world.ts'
+
+function service(preview: Target | null): ServiceState {
+  return aService(structuredClone(bothSlots), blue, preview)
+}
+
+/** Blue serves, green waits in both. */
+function bothWait(): Shop {
+  return createShop({ initial: { order: waiting(), payment: waiting() } })
+}
+
+function filesOf({ world }: Shop): string[] {
+  return world.programs.scripts.map(({ file }) => file)
+}
+
+describe('a smoke test', () => {
+  it('runs each script of its own, and then the one for all services together', async () => {
+    const shop = bothWait()
+    await shop.smoke()
+    expect(filesOf(shop)).toEqual(['order/smoke.ts', 'payment/smoke.ts', 'smoke.ts'])
+    expect(shop.world.progress.lines.at(-1)).toBe('smoke all services together')
+    expect(shop.world.log).toEqual([])
+    expect(shop.world.ways.size).toBe(0)
+  })
+
+  it('tells the scripts what they test', async () => {
+    const shop = bothWait()
+    await shop.smoke()
+    expect(shop.world.programs.scripts[0]).toEqual({
+      file: 'order/smoke.ts',
+      env: {
+        SHOPCTL_SERVICE: 'order',
+        SHOPCTL_COLOR: 'green',
+        SHOPCTL_VERSION: 'v-b',
+        SHOPCTL_REVISION: 'b',
+        SHOPCTL_PREVIEW_URL: 'http://127.0.0.1:1/order-preview',
+        SHOPCTL_NAMESPACE: 'shop',
+      },
+    })
+    expect(shop.world.programs.scripts.at(-1)).toEqual({
+      file: 'smoke.ts',
+      env: {
+        SHOPCTL_PREVIEW_URLS: JSON.stringify({
+          order: 'http://127.0.0.1:1/order-preview',
+          payment: 'http://127.0.0.1:1/payment-preview',
+        }),
+        SHOPCTL_NAMESPACE: 'shop',
+      },
+    })
+  })
+
+  it('of one service meets the live slots of the others, and leaves who waits waiting', async () => {
+    const shop = bothWait()
+    const { combination } = await shop.smoke({ services: ['payment'] })
+    expect(combination).toEqual({
+      order: { revision: 'a', digest: 'sha256:a' },
+      payment: { revision: 'b', digest: 'sha256:b' },
+    })
+    expect(filesOf(shop)).toEqual(['payment/smoke.ts', 'smoke.ts'])
+    expect(shop.world.log).toEqual(['point order preview blue a', 'point order preview green b'])
+  })
+
+  it('is recorded with what was tested together', async () => {
+    const shop = bothWait()
+    const { combination } = await shop.smoke({ services: ['payment'], reason: 'look' })
+    expect(shop.world.state.journal.closed).toMatchObject([
+      {
+        verb: 'smoke',
+        release: null,
+        outcome: 'done',
+        reason: 'look',
+        combination,
+        services: [{ name: 'payment', from: aSide('blue', 'a'), to: aSide('green', 'b') }],
+        phases: [{ name: 'each' }, { name: 'together' }],
+      },
+    ])
+  })
+
+  it('points previews back when a script fails, and shows what it said', async () => {
+    const shop = bothWait()
+    shop.world.programs.failing.add('smoke.ts')
+    await expect(shop.smoke({ services: ['payment'] })).rejects.toMatchObject({
+      code: 'smoke-failed',
+      exitCode: 1,
+      message: expect.stringMatching(/all services together \(smoke\.ts\).*1:\nexpected 200/),
+    })
+    expect(previewOf(shop.world, 'order')).toEqual(green)
+    expect(outcomes(shop.world)).toEqual(['op-1 failed'])
+    expect(shop.world.ways.size).toBe(0)
+  })
+
+  it('gives a preview Service that leads nowhere the live slot for good', async () => {
+    const shop = createShop({ initial: { order: service(null), payment: waiting() } })
+    await shop.smoke({ services: ['payment'] })
+    expect(previewOf(shop.world, 'order')).toEqual(blue)
+  })
+
+  it('leaves out the script for all while a service has no slot yet, and says so', async () => {
+    const shop = createShop({ initial: { order: waiting() } })
+    await shop.smoke({ services: ['order'] })
+    expect(filesOf(shop)).toEqual(['order/smoke.ts'])
+    expect(shop.world.progress.lines.join('\n')).toMatch(
+      /! smoke\.ts was not run: payment has no slot/,
+    )
+  })
+
+  it('begins only when the combination alone consumes the preview plane', async () => {
+    const shop = bothWait()
+    shop.world.faults.previewDeaf.add('order')
+    await expect(shop.smoke({ services: ['payment'] })).rejects.toMatchObject({
+      code: 'preview-not-taken-over',
+      message: expect.stringMatching(/order blue .*order-blue-a-0 says.*0 consumers/),
+    })
+    expect(shop.world.programs.scripts).toEqual([])
+    expect(previewOf(shop.world, 'order')).toEqual(green)
+  })
+
+  /** `change` answers for a pod in the place of what it says. */
+  const reporting = (
+    { world }: Shop,
+    change: (pod: string, report: PodReport) => PodReport | null,
+  ) => ({
+    pods: {
+      ...world.pods,
+      async report(name: string, pod: string) {
+        const report = await world.pods.report(name, pod)
+        return report && change(pod, report)
+      },
+    },
+  })
+
+  it('does not begin while the other slot still consumes', async () => {
+    const shop = bothWait()
+    const preview: PlaneReport = {
+      ...{ role: 'live', epoch: 1, consuming: true, consumers: 1, inFlight: 0 },
+    }
+    const still = reporting(shop, (pod, report) =>
+      pod.startsWith('order-blue') ? { ...report, preview } : report,
+    )
+    await expect(shop.smoke({}, still)).rejects.toMatchObject({
+      code: 'preview-not-taken-over',
+      message: expect.stringContaining('order-blue-a-0, of another slot, still consumes it'),
+    })
+  })
+
+  it('names pods that say nothing of their preview plane', async () => {
+    const shop = bothWait()
+    const silent = reporting(shop, (pod, report) => (pod === 'order-green-b-1' ? null : report))
+    await expect(shop.smoke({}, silent)).rejects.toThrow(
+      /order-green-b-1 says nothing of a preview plane/,
+    )
+  })
+
+  it('waits for no consumer of a service without a preview plane', async () => {
+    const shop = bothWait()
+    await shop.smoke(
+      {},
+      reporting(shop, (_, report) => ({ ...report, preview: null })),
+    )
+    expect(outcomes(shop.world)).toEqual(['op-1 done'])
+  })
+
+  it('that fails when its Service does not lead to the slot is told of', async () => {
+    const shop = bothWait()
+    const pods = {
+      ...shop.world.pods,
+      async awaitEndpoints() {
+        return null
+      },
+    }
+    await expect(shop.smoke({}, { pods })).rejects.toMatchObject({ code: 'preview-not-there' })
+  })
+})
+
+describe('a smoke test that does not pass', () => {
+  const passed = ({ world }: Shop, chosen: readonly string[]): boolean =>
+    wasSmoked(
+      world.state,
+      chosen.map((name) => named(name, bothSlots.green)),
+    )
+
+  it('revokes the pass of the same combination before, and no other', async () => {
+    const shop = bothWait()
+    const { world, smoke } = shop
+    await smoke()
+    await smoke({ services: ['order'] })
+    world.programs.failing.add('order/smoke.ts')
+    await expect(smoke({ services: ['order'] })).rejects.toMatchObject({ code: 'smoke-failed' })
+    expect(passed(shop, ['order'])).toBe(false)
+    expect(passed(shop, names)).toBe(true)
+    await expect(smoke()).rejects.toMatchObject({ code: 'smoke-failed' })
+    expect(passed(shop, names)).toBe(false)
+    world.programs.failing.clear()
+    await smoke()
+    expect(passed(shop, names)).toBe(true)
+  })
+
+  it('since it was interrupted, revokes that pass as well', async () => {
+    const shop = bothWait()
+    await shop.smoke()
+    const stop = new AbortController()
+    const programs = {
+      ...shop.world.programs,
+      async script() {
+        stop.abort()
+        return { exitCode: 0, stdout: '', output: '' }
+      },
+    }
+    await expect(shop.smoke({}, { programs, signal: stop.signal })).rejects.toMatchObject({
+      code: 'interrupted',
+    })
+    expect(outcomes(shop.world)).toEqual(['op-1 done', 'op-2 interrupted'])
+    expect(passed(shop, names)).toBe(false)
+  })
+
+  it('since its command was killed, revokes that pass as well', async () => {
+    const shop = bothWait()
+    await shop.smoke()
+    const journal = {
+      ...shop.world.journal,
+      async end() {
+        throw new Error('killed')
+      },
+    }
+    await expect(shop.smoke({}, { journal })).rejects.toThrow('killed')
+    expect(passed(shop, names)).toBe(false)
+    await expect(shop.switch()).rejects.toMatchObject({ code: 'not-smoked' })
+    await shop.smoke()
+    expect(outcomes(shop.world)).toEqual(['op-1 done', 'op-2 interrupted', 'op-3 done'])
+    expect(passed(shop, names)).toBe(true)
+  })
+
+  it('since the lock was lost, stops its script and passes nothing', async () => {
+    const shop = bothWait()
+    const signals: AbortSignal[] = []
+    const programs = {
+      ...shop.world.programs,
+      async script(_: string, __: object, signal: AbortSignal) {
+        signals.push(signal)
+        shop.world.lock.lose()
+        return { exitCode: 0, stdout: '', output: '' }
+      },
+    }
+    await expect(shop.smoke({}, { programs })).rejects.toMatchObject({ code: 'lock-lost' })
+    expect(signals[0]?.aborted).toBe(true)
+    expect(passed(shop, names)).toBe(false)
+  })
+})
+
+describe('after a rollback, and a switch of another service', () => {
+  const rolledBack = (): Shop => {
+    const shop = createShop({ initial: { order: service(blue), payment: service(blue) } })
+    const back = { name: 'order', from: aSide('green', 'b'), to: aSide('blue', 'a') }
+    shop.world.state.journal = aJournal({
+      closed: [
+        aMove('r-1', 'switch', ['order']),
+        aMove('r-2', 'rollback', [], { services: [back] }),
+        aMove('r-3', 'switch', [], { services: [{ ...back, name: 'payment' }] }),
+      ],
+    })
+    return shop
+  }
+  const forward = { services: ['order'], color: null, skipSmoke: false }
+
+  it('the hint of a switch forward again is true: that smoke test runs, and the switch passes', async () => {
+    const { world, smoke } = rolledBack()
+    expect(planSwitch(world.state, forward)).toMatchObject({
+      code: 'not-smoked',
+      hint: expect.stringContaining('shopctl smoke --service order'),
+    })
+    await smoke({ services: ['order'] })
+    expect(planSwitch(world.state, forward)).toMatchObject({ kind: 'switch' })
+    // Nothing but the test itself meant the slot that was rolled back from.
+    expect(previewOf(world, 'order')).toEqual(blue)
+    expect(planSwitch(world.state, { ...forward, services: null })).toMatchObject({
+      code: 'nothing-deployed',
+    })
+    expect(planRollback(world.state, { services: ['order'], to: null })).toMatchObject({
+      kind: 'refusal',
+    })
+  })
+})
