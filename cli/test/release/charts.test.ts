@@ -487,7 +487,7 @@ describe('the port that takes HTTP', () => {
     const containers = [{ name: 'cache', ports: [{ name: 'http', containerPort: 6379 }] }]
     const other = deployment('green', { name: 'order-green-cache', containers })
     expect(find([other, ...ofPorts(['web', 3000])])).toEqual({ stable: 'web', preview: 'web' })
-    expect(isRefusal(find([other]))).toBe(true)
+    expect(find([other])).toMatchObject({ code: 'no-slot' })
   })
 })
 
