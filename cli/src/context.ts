@@ -174,7 +174,7 @@ async function connectCluster(
   return {
     ...local,
     ...ports,
-    charts: createCharts(helm),
+    charts: createCharts(helm, namespace),
     driver: createHelmDriver({ helm, releases, objects, progress }),
   }
 }

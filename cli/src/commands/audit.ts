@@ -4,7 +4,7 @@ import { failed, refused } from '../errors.ts'
 import { type Audit, audit } from '../inspect/audit.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
-import { bad, good } from '../output/text.ts'
+import { bad, good, marked, wrapped } from '../output/text.ts'
 import { isMap } from '../release/canonical.ts'
 import type { Plane } from '../release/ports.ts'
 
@@ -72,7 +72,7 @@ export function auditText(
     '',
     table(sums.flatMap(([name, numbers]) => numberRows(name, numbers, width))),
     ...tables.flatMap((rows) => ['', rowTable(rows, width)]),
-    ...violations.map(violationText),
+    ...violations.map((violation) => violationText(violation, width)),
   ].join('\n')
 }
 
@@ -128,16 +128,19 @@ function rowTable(rows: readonly Record<string, unknown>[], width: number): stri
   return [table([heading, ...cells], width), ...more].join('\n')
 }
 
-function violationText({ rule, count, ...named }: Audit['violations'][number]): string {
+function violationText(
+  { rule, count, ...named }: Audit['violations'][number],
+  width: number,
+): string {
   const ids = Object.values(named)
     .filter((value): value is string[] => Array.isArray(value))
     .flat()
   const shown = ids.slice(0, shownIds)
   const more = (count ?? ids.length) - shown.length
-  const lines: string[] = []
-  // Two ids of 36 characters go into a line.
-  for (let from = 0; from < shown.length; from += 2)
-    lines.push(`    ${shown.slice(from, from + 2).join('  ')}`)
-  if (more > 0) lines.push(`    and ${more} more`)
-  return ['', `${bad('✗')} ${rule}`, ...lines].join('\n')
+  return [
+    '',
+    marked(bad('✗'), rule, width),
+    ...(shown.length > 0 ? [wrapped(`    ${shown.join(' ')}`, width)] : []),
+    ...(more > 0 ? [`    and ${more} more`] : []),
+  ].join('\n')
 }

@@ -63,14 +63,15 @@ export function operationText(operation: Operation, width: number): string {
     ...(reason ? [wrapped(`why: ${fitted(oneLine(reason), 2_000)}`, width)] : []),
     ...(error ? ['', wrapped(error, width)] : []),
   ]
+  const measured = [...new Set(services.flatMap(({ proof }) => Object.keys(proof ?? {})))]
   const rows = services.map(({ name, from, to, proof }) => [
     name,
     shown(from),
     shown(to),
-    ...Object.values(proof ?? {}).map((value) => String(value ?? '-')),
+    ...measured.map((what) => String(proof?.[what] ?? '-')),
   ])
-  const proofNames = Object.keys(services[0]?.proof ?? {}).map(headingOf)
-  const tables = [table([['SERVICE', 'FROM', 'TO', ...proofNames], ...rows], width)]
+  const heading = ['SERVICE', 'FROM', 'TO', ...measured.map(headingOf)]
+  const tables = [table([heading, ...rows], width)]
   if (phases.length > 0) {
     const took = phases.map(({ name, tookMs }) => [name, duration(tookMs)])
     tables.push(table([['PHASE', 'TOOK'], ...took], width))

@@ -1,6 +1,7 @@
 // How a switch or rollback is shown: its proof.
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
+import { wrapped } from '../output/text.ts'
 import type { Moved, Proof } from '../release/move/move.ts'
 import { recycledText } from '../release/move/recycle.ts'
 import type { Side } from '../release/slot.ts'
@@ -24,7 +25,9 @@ function movedLines(services: readonly Proof[], width: number): string[] {
     consumersMs === null ? '-' : `${consumersMs} ms`,
   ])
   const restarts = services.flatMap(({ name, from, recycled }) =>
-    recycled ? [`${name} ${from?.color ?? ''} restarted: ${recycledText(recycled)}`] : [],
+    recycled
+      ? [wrapped(`${name} ${from?.color ?? ''} restarted: ${recycledText(recycled)}`, width)]
+      : [],
   )
   return [table([['SERVICE', 'FROM', 'TO', 'HTTP', 'EVENTS'], ...rows], width), ...restarts]
 }

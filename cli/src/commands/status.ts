@@ -25,8 +25,10 @@ export function statusText(
   width: number,
 ): string {
   const lines = [`${env}  ${release ?? 'no release yet'}`]
-  if (operation)
-    lines.push(`${operation.verb} ${operation.id} ${operation.step}: ${operation.next}`)
+  if (operation) {
+    const { verb, id, step, next } = operation
+    lines.push(wrapped(`${verb} ${id} ${step}: ${next}`, width))
+  }
   if (lock)
     lines.push(wrapped(`locked by ${lock.holder} since ${lock.since}: ${lock.reason}`, width))
   const rows = Object.entries(services).flatMap(([name, service]) => slotRows(name, service))

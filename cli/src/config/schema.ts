@@ -101,7 +101,7 @@ const environment = environmentFields.refine(
   { path: ['broker'], error: 'expected the name of one of the dependencies' },
 )
 
-export const configSchema = z.strictObject({
+const configFields = z.strictObject({
   /** Of the system as a whole: the path of its images in the registry. */
   name,
   /** From upstream to downstream: the audit reads their books in this order. */
@@ -115,6 +115,30 @@ export const configSchema = z.strictObject({
   environments: z
     .record(name, environment)
     .refine((map) => Object.keys(map).length > 0, 'expected at least one environment'),
+})
+
+/** Releases, Deployments and Services that shopctl makes for a service; two of one name would overwrite each other. */
+function madeFor(service: string): string[] {
+  return [service, ...['preview', 'blue', 'green'].map((what) => `${service}-${what}`)]
+}
+
+export const configSchema = configFields.superRefine(({ services, environments }, { addIssue }) => {
+  const names = Object.keys(services)
+  const check = (name: string, others: readonly string[], path: (string | number)[]): void => {
+    const owner = others.find((other) => madeFor(other).includes(name))
+    const isGuard = name === 'shopctl-guard'
+    if (!owner && !isGuard) return
+    const message = `expected another name: ${name} is made for ${owner ?? 'the environment'}`
+    addIssue({ code: 'custom', path, message })
+  }
+  for (const name of names) {
+    const others = names.filter((other) => other !== name)
+    check(name, others, ['services', name])
+  }
+  for (const [environment, { dependencies }] of Object.entries(environments)) {
+    for (const [index, { name }] of dependencies.entries())
+      check(name, names, ['environments', environment, 'dependencies', index, 'name'])
+  }
 })
 
 export type Config = z.infer<typeof configSchema>

@@ -59,7 +59,7 @@ export interface AccessRule {
   verbs: string[]
 }
 
-/** An object that a chart makes. */
+/** An object that a chart makes. Its namespace is there when it is not the environment's. */
 export interface Manifest {
   apiVersion: string
   kind: string

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createLock } from '../../src/adapters/kubernetes/lock.ts'
-import type { Held } from '../../src/release/ports.ts'
+import type { Clock, Held } from '../../src/release/ports.ts'
 import { createFakeApi, type FakeApi } from '../fakes/kubernetes-api.ts'
 
 const path = '/apis/coordination.k8s.io/v1/namespaces/shop/leases/shopctl'
@@ -14,7 +14,12 @@ afterEach(() => vi.useRealTimers())
 
 /** The lock as a machine sees it whose clock is wrong by `skewMs`. */
 function lockOf(holder: string, skewMs = 0) {
-  return createLock(api, 'shop', { holder, now: () => Date.now() + skewMs })
+  const clock: Clock = {
+    now: () => new Date(Date.now() + skewMs),
+    monotonic: () => performance.now(),
+    sleep: async () => {},
+  }
+  return createLock(api, 'shop', { holder, clock })
 }
 
 async function take(holder: string, skewMs = 0): Promise<Held> {

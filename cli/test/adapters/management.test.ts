@@ -6,28 +6,25 @@ import type { KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
 import { createManagement } from '../../src/adapters/kubernetes/management.ts'
 import type { Management } from '../../src/release/ports.ts'
 import { answer, type Books, emptyBooks } from '../fakes/books.ts'
+import { aConfig, aFullConfig } from '../fakes/config.ts'
 import { managementContract } from '../fakes/management-contract.ts'
-import { aSlot, createWorld } from '../fakes/world.ts'
+import { aService, aSlot, blue } from '../fakes/state.ts'
+import { createWorld } from '../fakes/world.ts'
 
 function someBooks(): Books {
   return {
     ...emptyBooks(),
-    orders: ['1', '2', '3'].map((orderId) => ({ orderId })),
+    entries: ['1', '2', '3'].map((id) => ({ id })),
     messages: [{ id: 'parked-1', state: 'parked' }],
   }
 }
 
 describe('in memory', () => {
   managementContract(async () => {
-    const target = { color: 'blue', revision: 'a' } as const
-    const order = {
-      slots: { blue: aSlot('blue', 'a'), green: null },
-      stable: { target, resourceVersion: '1' },
-      preview: null,
-    }
+    const order = aService({ blue: aSlot('blue', 'a') }, blue, null)
     const world = createWorld(['order'], { order })
     world.books.order = someBooks()
-    return { management: world.cluster, pod: 'order-blue-a-0', gone: 'order-blue-a-9' }
+    return { management: world.management, pod: 'order-blue-a-0', gone: 'order-blue-a-9' }
   })
 })
 
@@ -48,18 +45,10 @@ describe('through a proxy', () => {
           .end(JSON.stringify({ kind: 'Status', apiVersion: 'v1', code, message }))
       if (pod === 'gone') return status(503, 'error trying to reach service')
       if (pod === 'forbidden') return status(403, 'pods "x" is forbidden')
-      const { pathname, searchParams } = new URL(path, 'http://pod')
-      if (pod === 'broken' && pathname === '/accounting/orders') {
-        response.write('{"orderId":"1"}\n{"order')
+      if (pod === 'broken' && path.startsWith('/accounting/entries')) {
+        response.write('{"id":"1"}\n{"id')
         setTimeout(() => response.destroy(), 20)
         return
-      }
-      if (pathname === '/accounting/orders') {
-        const after = searchParams.get('after') ?? ''
-        const page = books.orders.filter(({ orderId }) => orderId > after)
-        for (const order of page.slice(0, Number(searchParams.get('limit'))))
-          response.write(`${JSON.stringify(order)}\n`)
-        return void response.end()
       }
       const { status: code, body } = answer(books, incoming.method ?? '', path)
       response.writeHead(code).end(body)
@@ -73,7 +62,8 @@ describe('through a proxy', () => {
           .on('error', reject)
           .end()
       })
-    management = createManagement({ open } as KubernetesApi, 'shop')
+    const { services } = aFullConfig()
+    management = createManagement({ open } as KubernetesApi, 'shop', services)
   })
   beforeEach(() => {
     books = someBooks()
@@ -82,8 +72,16 @@ describe('through a proxy', () => {
 
   managementContract(async () => ({ management, pod: 'order-1', gone: 'gone' }))
 
+  it('has no path where shopctl.yaml names none', () => {
+    const plain = createManagement({} as KubernetesApi, 'shop', aConfig().services)
+    expect(plain.path('order', 'messages')).toBeNull()
+    expect(management.path('unknown', 'messages')).toBeNull()
+  })
+
   it('refuses when it is the cluster that does not let one ask', async () => {
-    await expect(management.ask('forbidden', 'GET', '/messages', signal)).rejects.toMatchObject({
+    await expect(
+      management.ask('order', 'forbidden', 'GET', '/messages', signal),
+    ).rejects.toMatchObject({
       code: 'not-allowed',
       exitCode: 2,
     })
@@ -91,14 +89,14 @@ describe('through a proxy', () => {
 
   it('fails when an answer stops half-way', async () => {
     const read = async (): Promise<void> => {
-      for await (const _ of management.lines('broken', '/accounting/orders', signal));
+      for await (const _ of management.lines('order', 'broken', '/accounting/entries', signal));
     }
     await expect(read()).rejects.toMatchObject({ code: 'not-answered' })
   })
 
   it('fails when a pod has no such answer', async () => {
     const read = async (): Promise<void> => {
-      for await (const _ of management.lines('order-1', '/unknown', signal));
+      for await (const _ of management.lines('order', 'order-1', '/unknown', signal));
     }
     await expect(read()).rejects.toThrow(/order-1 did not answer GET \/unknown.*404/)
   })

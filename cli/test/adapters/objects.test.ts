@@ -8,18 +8,31 @@ import {
   slotOf,
 } from '../../src/adapters/kubernetes/objects.ts'
 
-function deployment(status: object, replicas = 2): V1Deployment {
+/** What a slot is stands on its pods: a chart may label the Deployment as it likes. */
+function podsWith(...images: string[]) {
   return {
     metadata: {
-      generation: 3,
       labels: {
         'app.kubernetes.io/name': 'order',
         'shopctl.dev/color': 'green',
         'shopctl.dev/revision': 'b',
       },
-      annotations: { 'shopctl.dev/version': 'v2', 'shopctl.dev/digest': 'sha256:b' },
     },
-    spec: { replicas, selector: {}, template: {} },
+    spec: { containers: images.map((image, index) => ({ name: `c${index}`, image })) },
+  }
+}
+
+function deployment(status: object, replicas = 2): V1Deployment {
+  return {
+    metadata: {
+      generation: 3,
+      annotations: {
+        'shopctl.dev/version': 'v2',
+        'shopctl.dev/migrations': 'm1',
+        'meta.helm.sh/release-name': 'order-green',
+      },
+    },
+    spec: { replicas, selector: {}, template: podsWith('registry/shop/order@sha256:b') },
     status: { observedGeneration: 3, ...status },
   }
 }
@@ -34,7 +47,32 @@ describe('a slot', () => {
       digest: 'sha256:b',
       replicas: 2,
       ready: 2,
+      migrations: 'm1',
+      helmRelease: 'order-green',
+      kept: false,
     })
+  })
+
+  it('of a chart that says no more than the labels has the version of its digest', () => {
+    const digest = `sha256:${'0123456789abcdef'.repeat(4)}`
+    const template = podsWith('proxy:1', `registry/order@${digest}`)
+    expect(slotOf({ spec: { selector: {}, template } })).toEqual({
+      color: 'green',
+      revision: 'b',
+      version: '0123456789ab',
+      digest,
+      replicas: 1,
+      ready: 0,
+      migrations: null,
+      helmRelease: null,
+      kept: false,
+    })
+  })
+
+  it('says when Helm is to keep it', () => {
+    const slot = deployment({})
+    slot.metadata = { annotations: { 'helm.sh/resource-policy': 'keep' } }
+    expect(slotOf(slot)).toMatchObject({ kept: true, helmRelease: null })
   })
 
   const cases: [string, object, number][] = [
@@ -56,17 +94,27 @@ describe('a slot', () => {
 
   it('is no Deployment of somebody else', () => {
     expect(slotOf({ metadata: { labels: {} } })).toBeNull()
+    const template = podsWith('order@sha256:b')
+    template.metadata.labels['shopctl.dev/color'] = 'red'
+    expect(slotOf({ spec: { selector: {}, template } })).toBeNull()
   })
 })
 
 it('a Service without our selector names no slot', () => {
   const metadata = { resourceVersion: '7' }
   const target = { color: 'green', revision: 'b' } as const
-  expect(pointerOf({ metadata })).toEqual({ target: null, resourceVersion: '7' })
+  expect(pointerOf({ metadata })).toEqual({ target: null, resourceVersion: '7', release: null })
   expect(pointerOf({ metadata, spec: { selector: { app: 'order' } } }).target).toBeNull()
   expect(pointerOf({ metadata, spec: { selector: selectorOf('order', target) } }).target).toEqual(
     target,
   )
+  const nowhere = { selector: selectorOf('order', null) }
+  expect(pointerOf({ metadata, spec: nowhere }).target).toBeNull()
+})
+
+it('a Service says which release moved it last', () => {
+  const annotations = { 'shopctl.dev/release': 'r-41' }
+  expect(pointerOf({ metadata: { annotations } }).release).toBe('r-41')
 })
 
 it('only ready endpoints count', () => {

@@ -38,8 +38,8 @@ async function* broken(): AsyncGenerator<string> {
 
 it('a script that does not exist is refused by name', async () => {
   const { signal } = new AbortController()
-  const programs = createPrograms(createShell(), { root: import.meta.dirname, signal })
-  await expect(programs.script('audit.ts', {})).rejects.toMatchObject({
+  const programs = createPrograms(createShell(), { root: import.meta.dirname })
+  await expect(programs.script('audit.ts', {}, signal)).rejects.toMatchObject({
     code: 'script-missing',
     exitCode: 2,
     message: expect.stringContaining('audit.ts'),

@@ -1,4 +1,4 @@
-// What is said to docker, helm, git and node, word by word.
+// What is said to docker, git and node, word by word.
 import { describe, expect, it } from 'vitest'
 import {
   buildCommand,
@@ -7,7 +7,6 @@ import {
   pushCommand,
 } from '../../src/adapters/docker.ts'
 import { changedCommand, deletedCommand, filesCommand } from '../../src/adapters/git.ts'
-import { upgradeCommand } from '../../src/adapters/helm.ts'
 import { scriptCommand } from '../../src/adapters/programs.ts'
 
 describe('docker', () => {
@@ -56,26 +55,6 @@ describe('docker', () => {
     expect(failingStep('Cannot connect to the Docker daemon')).toBe(
       'Cannot connect to the Docker daemon',
     )
-  })
-})
-
-describe('helm', () => {
-  const release = { name: 'order', chart: 'charts/app', valuesFiles: ['a.yaml', 'b.yaml'] }
-
-  it('upgrades with generated values from standard input', () => {
-    const args = upgradeCommand(
-      { ...release, values: { color: 'green' } },
-      { namespace: 'shop', context: null },
-    )
-    expect(args.join(' ')).toBe(
-      'upgrade --install order charts/app --namespace shop --values a.yaml --values b.yaml --values - --reset-values --server-side=true --force-conflicts --disable-openapi-validation --history-max 5',
-    )
-  })
-
-  it('waits for a dependency, in the context of the environment', () => {
-    const args = upgradeCommand({ ...release, wait: true }, { namespace: 'shop', context: 'prod' })
-    expect(args.join(' ')).toContain('--namespace shop --kube-context prod')
-    expect(args.slice(-3)).toEqual(['--wait', '--timeout', '3m'])
   })
 })
 

@@ -1,10 +1,10 @@
 // Renders the charts with the real helm.
 
-import { globSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { vi } from 'vitest'
-import { parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 import { createShell } from '../../src/adapters/shell.ts'
 
 export interface KubernetesObject {
@@ -69,25 +69,34 @@ export async function render(input: RenderInput): Promise<KubernetesObject[]> {
 /** Of the image in `slotValues`. */
 export const digest = `sha256:${'ab'.repeat(32)}`
 
-/** What `deploy` adds to the values of a slot. */
-export function slotValues(service: string, color: string) {
+/** What `deploy` adds to the values of a slot; `more` wins over it. */
+export function slotValues(service: string, color: string, more: object = {}) {
   return {
-    system: 'shop',
-    service,
-    color,
-    slot: {
+    shopctl: {
+      system: 'shop',
+      service,
+      color,
       image: `127.0.0.1:5000/shop/${service}@${digest}`,
       version: '1a2b3c4d5e6f',
       revision: '5f2a9c01aa',
       migrations: '9d8c7b6a5f',
       migrate: true,
+      ...more,
     },
   }
 }
 
-/** What `deploy` adds to the values of what both slots share. */
-export function serviceValues(service: string) {
-  return { system: 'shop', service, ports: { stable: 'http', preview: 'preview' } }
+/** What `deploy` gives to the chart of what both slots share; `more` wins over it. */
+export function serviceValues(service: string, more: object = {}) {
+  return {
+    shopctl: { system: 'shop', service, ports: { stable: 'http', preview: 'preview' }, ...more },
+  }
+}
+
+/** What `deploy` hands on of a service's own values: `edge`, where they have one. */
+export function edgeOf(file: string): { edge?: unknown } {
+  const { edge } = parse(readFileSync(join(charts, 'values', file), 'utf8')) as { edge?: unknown }
+  return edge === undefined ? {} : { edge }
 }
 
 /** Renders charts/shop-slot as a deploy of that service to that slot. */
@@ -102,14 +111,8 @@ export function renderSlot(service: string, color: string, more: Partial<RenderI
 }
 
 /** Renders charts/shop-service as a deploy of that service. */
-export function renderService(service: string, more: Partial<RenderInput> = {}) {
-  return render({
-    chart: 'shop-service',
-    release: service,
-    files: [`${service}.yaml`],
-    values: serviceValues(service),
-    ...more,
-  })
+export function renderService(service: string, values: object = serviceValues(service)) {
+  return render({ chart: 'shop-service', release: service, values })
 }
 
 /** The one object of that kind and name. */

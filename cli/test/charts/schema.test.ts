@@ -17,16 +17,20 @@ const edges: [string, object, string][] = [
 ]
 
 describe('charts/shop-slot refuses, and says where,', () => {
-  const slot = slotValues('order', 'green').slot
+  const given = (more: object) => slotValues('order', 'green', more)
   it.each([
     ['an unknown key', { replcas: 3 }, "additional properties 'replcas' not allowed"],
     ['no replicas', { replicas: 0 }, "at '/replicas': minimum: got 0, want 1"],
     ['a wrong type', { replicas: 'two' }, "at '/replicas': got string, want integer"],
-    ['a color', { color: 'red' }, "at '/color': value must be one of 'blue', 'green'"],
+    [
+      'a color',
+      given({ color: 'red' }),
+      "at '/shopctl/color': value must be one of 'blue', 'green'",
+    ],
     [
       'a tag',
-      { slot: { ...slot, image: 'shop/order:latest' } },
-      "at '/slot/image': 'shop/order:latest' does not match",
+      given({ image: 'shop/order:latest' }),
+      "at '/shopctl/image': 'shop/order:latest' does not match",
     ],
     [
       'a number as setting',
@@ -65,13 +69,23 @@ describe('charts/shop-slot refuses, and says where,', () => {
       { autoscaling: { minReplicas: 3 } },
       "at '/autoscaling': additional properties 'minReplicas' not allowed",
     ],
-    ['no system', { system: null }, "at '/system': got null, want string"],
+    ['no system', given({ system: null }), "at '/shopctl/system': got null, want string"],
+    [
+      'an unknown key of shopctl',
+      given({ digest: 'x' }),
+      "additional properties 'digest' not allowed",
+    ],
+    [
+      'migrations without a word whether to apply them',
+      given({ migrate: undefined }),
+      "at '/shopctl': properties 'migrate' required, if 'migrations' exists",
+    ],
     [
       'a bad quantity',
       { resources: { requests: { memory: '64 MB' } } },
       "at '/resources/requests/memory': '64 MB' does not match",
     ],
-    ['no slot', { slot: null }, "at '/slot': got null, want object"],
+    ['no slot', { shopctl: null }, "at '/shopctl': got null, want object"],
   ])('%s', async (_, values, message) => {
     await expect(
       renderSlot('order', 'green', { values: { ...slotValues('order', 'green'), ...values } }),
@@ -80,20 +94,32 @@ describe('charts/shop-slot refuses, and says where,', () => {
 })
 
 describe('charts/shop-service refuses, and says where,', () => {
+  const given = (more: object) => serviceValues('order', more)
   it.each([
     ...edges,
-    ['no port', { ports: { stable: 'http' } }, "at '/ports': missing property 'preview'"],
+    [
+      'no port',
+      given({ ports: { stable: 'http' } }),
+      "at '/shopctl/ports': missing property 'preview'",
+    ],
     [
       'a port out of range',
-      { ports: { stable: 'http', preview: 70000 } },
-      "at '/ports/preview': maximum: got 70,000, want 65,535",
+      given({ ports: { stable: 'http', preview: 70000 } }),
+      "at '/shopctl/ports/preview': maximum: got 70,000, want 65,535",
     ],
-    ['a name that none can have', { service: 'Order' }, "at '/service': 'Order' does not match"],
-    ['no system', { system: null }, "at '/system': got null, want string"],
+    [
+      'a name that none can have',
+      given({ service: 'Order' }),
+      "at '/shopctl/service': 'Order' does not match",
+    ],
+    ['no system', given({ system: null }), "at '/shopctl/system': got null, want string"],
+    ['nothing of shopctl', { shopctl: null }, "at '/shopctl': got null, want object"],
+    ['an unknown key', { replicas: 2 }, "additional properties 'replicas' not allowed"],
+    ['an unknown key of shopctl', given({ color: 'blue' }), "additional properties 'color'"],
   ] as [string, object, string][])('%s', async (_, values, message) => {
-    await expect(
-      renderService('order', { values: { ...serviceValues('order'), ...values } }),
-    ).rejects.toThrow(message)
+    await expect(renderService('order', { ...serviceValues('order'), ...values })).rejects.toThrow(
+      message,
+    )
   })
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { names, pick, renderService, serviceValues } from './helm.ts'
+import { edgeOf, names, pick, renderService, serviceValues } from './helm.ts'
 
 const labels = {
   'app.kubernetes.io/name': 'order',
@@ -41,8 +41,8 @@ describe('the Services', () => {
   })
 
   it('lead to ports by name or by number', async () => {
-    const values = { ...serviceValues('order'), ports: { stable: 3000, preview: 'web' } }
-    const objects = await renderService('order', { values })
+    const values = serviceValues('order', { ports: { stable: 3000, preview: 'web' } })
+    const objects = await renderService('order', values)
     expect(pick(objects, 'Service', 'order').spec).toMatchObject({ ports: [{ targetPort: 3000 }] })
     expect(pick(objects, 'Service', 'order-preview').spec).toMatchObject({
       ports: [{ targetPort: 'web' }],
@@ -57,8 +57,8 @@ describe('the Services', () => {
   ])(
     'in %s %s is at the edge: its port %s on %i',
     async (environment, name, targetPort, nodePort) => {
-      const files = ['order.yaml', `${environment}/order.yaml`]
-      const objects = await renderService('order', { files })
+      const values = { ...serviceValues('order'), ...edgeOf(`${environment}/order.yaml`) }
+      const objects = await renderService('order', values)
       expect(pick(objects, 'Service', name).spec).toEqual({
         type: 'NodePort',
         ports: [{ name: 'http', port: 80, targetPort, nodePort }],
@@ -82,8 +82,7 @@ describe('the Services', () => {
 describe('a service of another system', () => {
   // Plain YAML reads the first three as false, true and nothing.
   it.each(['no', 'y', 'null', 'ledger'])('may be named %s', async (service) => {
-    const values = { ...serviceValues(service), system: 'on' }
-    const objects = await renderService(service, { files: [], values })
+    const objects = await renderService(service, serviceValues(service, { system: 'on' }))
     expect(pick(objects, 'Role', service).metadata.labels).toEqual({
       ...labels,
       'app.kubernetes.io/name': service,
@@ -91,9 +90,10 @@ describe('a service of another system', () => {
     })
   })
 
-  it('may have values of its own, which its slots read', async () => {
-    const plain = await renderService('ledger', { files: [] })
-    const values = { ...serviceValues('ledger'), image: { tag: 'x' }, replicas: 'many' }
-    expect(await renderService('ledger', { files: [], values })).toEqual(plain)
+  it('may have values of its own, which only its slots get', async () => {
+    const own = { ...serviceValues('ledger'), image: { tag: 'x' }, replicas: 'many' }
+    await expect(renderService('ledger', own)).rejects.toThrow(
+      /additional properties ('replicas', 'image'|'image', 'replicas') not allowed/,
+    )
   })
 })

@@ -46,7 +46,6 @@ describe('a deploy', () => {
     expect(slot.metadata.labels).toEqual(labels)
     expect(slot.metadata.annotations).toEqual({
       'shopctl.dev/version': '1a2b3c4d5e6f',
-      'shopctl.dev/digest': digest,
       'shopctl.dev/migrations': '9d8c7b6a5f',
     })
     expect(slot.spec).toMatchObject({
@@ -58,8 +57,7 @@ describe('a deploy', () => {
 
   it('labels all that belongs to the slot, and names the system as the values do', async () => {
     const values = {
-      ...slotValues('order', 'green'),
-      system: 'bank',
+      ...slotValues('order', 'green', { system: 'bank' }),
       autoscaling: { maxReplicas: 4, targetCPUUtilizationPercentage: 80 },
     }
     const objects = await renderSlot('order', 'green', { values })
@@ -181,10 +179,10 @@ describe('the replicas', () => {
     expect(slot.spec).toMatchObject({ replicas: 7 })
   })
 
-  it('belong to the autoscaler where there is one', async () => {
+  it('are the least of the autoscaler where there is one, and what the slot begins with', async () => {
     const autoscaling = { maxReplicas: 6, targetCPUUtilizationPercentage: 80 }
     const objects = await replicas({ replicas: 3, autoscaling })
-    expect(pick(objects, 'Deployment', 'order-green').spec).not.toHaveProperty('replicas')
+    expect(pick(objects, 'Deployment', 'order-green').spec).toMatchObject({ replicas: 3 })
     expect(pick(objects, 'HorizontalPodAutoscaler', 'order-green').spec).toEqual({
       scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'order-green' },
       minReplicas: 3,
@@ -242,12 +240,22 @@ describe('the migration Job', () => {
   })
 
   it('is left out when there is nothing to apply', async () => {
-    const values = slotValues('order', 'green')
-    const without = { ...values, slot: { ...values.slot, migrate: false } }
-    expect(names(await renderSlot('order', 'green', { values: without }))).toEqual([
-      'Deployment/order-green',
-      'PodDisruptionBudget/order-green',
-    ])
+    const values = slotValues('order', 'green', { migrate: false })
+    const objects = await renderSlot('order', 'green', { values })
+    expect(names(objects)).toEqual(['Deployment/order-green', 'PodDisruptionBudget/order-green'])
+    expect(pick(objects, 'Deployment', 'order-green').metadata.annotations).toHaveProperty(
+      'shopctl.dev/migrations',
+      '9d8c7b6a5f',
+    )
+  })
+
+  it('is left out for an image without migrations, and nothing says that it has some', async () => {
+    const values = slotValues('order', 'green', { migrations: undefined, migrate: undefined })
+    const objects = await renderSlot('order', 'green', { values })
+    expect(names(objects)).toEqual(['Deployment/order-green', 'PodDisruptionBudget/order-green'])
+    expect(pick(objects, 'Deployment', 'order-green').metadata.annotations).toEqual({
+      'shopctl.dev/version': '1a2b3c4d5e6f',
+    })
   })
 
   it('is made anew by Argo CD on each sync', async () => {

@@ -2,7 +2,15 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { charts, names, renderService, renderSlot, serviceValues, slotValues } from './helm.ts'
+import {
+  charts,
+  names,
+  pick,
+  renderService,
+  renderSlot,
+  serviceValues,
+  slotValues,
+} from './helm.ts'
 
 // Texts that name a color would say nothing about the chart.
 const text = fc.string().filter((value) => !/blue|green/.test(value))
@@ -24,18 +32,17 @@ const values = fc.record({
 const migrate = fc.boolean()
 const service = fc.constantFrom('order', 'inventory', 'payment', 'notification')
 
-function generated(name: string, color: string, migrate: boolean) {
-  const { slot, ...rest } = slotValues(name, color)
-  return { ...rest, slot: { ...slot, migrate } }
-}
-
 it('slots share no object with each other nor with what both use, whatever the values', async () => {
   await fc.assert(
     fc.asyncProperty(service, values, migrate, migrate, async (name, values, first, second) => {
       const [blue, green, shared] = await Promise.all([
-        renderSlot(name, 'blue', { values: { ...values, ...generated(name, 'blue', first) } }),
-        renderSlot(name, 'green', { values: { ...values, ...generated(name, 'green', second) } }),
-        renderService(name, { values: { ...values, ...serviceValues(name) } }),
+        renderSlot(name, 'blue', {
+          values: { ...values, ...slotValues(name, 'blue', { migrate: first }) },
+        }),
+        renderSlot(name, 'green', {
+          values: { ...values, ...slotValues(name, 'green', { migrate: second }) },
+        }),
+        renderService(name, { edge: values.edge, ...serviceValues(name) }),
       ])
       const all = [blue, green, shared].flatMap(names)
       expect(new Set(all).size).toBe(all.length)
@@ -47,12 +54,16 @@ it('slots share no object with each other nor with what both use, whatever the v
   )
 })
 
-it('what both slots use stays the same whatever a slot is given', async () => {
+it('what both slots use stays the same whatever a slot is given: it takes none of it', async () => {
   const same = await renderService('order')
   await fc.assert(
-    fc.asyncProperty(values, async (values) => {
-      const given = { ...values, ...serviceValues('order'), edge: {} }
-      expect(await renderService('order', { values: given })).toEqual(same)
+    fc.asyncProperty(values, async ({ edge, ...ofSlots }) => {
+      const given = { ...ofSlots, ...serviceValues('order') }
+      await expect(renderService('order', given)).rejects.toThrow('additional properties')
+      const atEdge = await renderService('order', { edge, ...serviceValues('order') })
+      expect(names(atEdge)).toEqual(names(same))
+      for (const kind of ['Role', 'RoleBinding', 'ServiceAccount'])
+        expect(pick(atEdge, kind, 'order')).toEqual(pick(same, kind, 'order'))
     }),
     { numRuns: 10 },
   )

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { checkServices, environmentOf, parseConfig } from '../../src/config/parse.ts'
-import { aConfig, configText } from '../fakes/config.ts'
+import { aConfig, aFullConfig, configText } from '../fakes/config.ts'
 
 const root = join(import.meta.dirname, '..', '..', '..')
 function mistake(text: string): string {
@@ -43,9 +43,63 @@ describe('shopctl.yaml', () => {
     ],
     [
       'a missing setting',
-      '    smoke: order/smoke.ts\n',
+      '    chart: charts/app\n',
       '',
-      ':3:3: services.order.smoke: expected string; it is missing',
+      ':3:3: services.order.chart: expected string; it is missing',
+    ],
+    [
+      'a port that none can have',
+      'chart: charts/app',
+      'chart: charts/app\n    port: 70000',
+      ':5:5: services.order.port: ',
+    ],
+    [
+      'a path of a URL without a slash',
+      'chart: charts/app',
+      'chart: charts/app\n    health: healthz',
+      ':5:5: services.order.health: expected a path that begins with a slash',
+    ],
+    [
+      'a management port without a number',
+      'chart: charts/app',
+      'chart: charts/app\n    management: { role: /role }',
+      ':5:5: services.order.management.port: expected number; it is missing',
+    ],
+    [
+      'something that pods are not asked for',
+      'chart: charts/app',
+      'chart: charts/app\n    management: { port: 9090, orders: /orders }',
+      ':5:31: services.order.management.orders: there is no such setting',
+    ],
+    [
+      'no folder of migrations',
+      'migrations: order/migrations',
+      'migrations: []',
+      ':10:7: services.order.build.migrations: Too small: expected array to have >=1 items',
+    ],
+    [
+      'migrations that are no path',
+      'migrations: order/migrations',
+      'migrations: 7',
+      ':10:7: services.order.build.migrations: expected a path, or a list of paths',
+    ],
+    ...['preview', 'blue', 'green'].map((what): [string, string, string, string] => [
+      `a service that is named as what another has, ${what}`,
+      '\n  payment:',
+      `\n  order-${what}:`,
+      `:12:3: services.order-${what}: expected another name: order-${what} is made for order`,
+    ]),
+    ...['order', 'payment-blue'].map((name): [string, string, string, string] => [
+      `a dependency that is named ${name}`,
+      '{ name: postgres',
+      `{ name: ${name}`,
+      `:29:11: environments.local.dependencies.0.name: expected another name: ${name} is made for ${name.split('-')[0]}`,
+    ]),
+    [
+      'a dependency that is named as the guard',
+      '{ name: postgres',
+      '{ name: shopctl-guard',
+      ':29:11: environments.local.dependencies.0.name: expected another name: shopctl-guard is made for the environment',
     ],
     [
       'a path that leads away',
@@ -87,6 +141,41 @@ describe('shopctl.yaml', () => {
       environments: { local: { broker: 'postgres' } },
     })
     expect(aConfig()).not.toHaveProperty('smoke')
+  })
+
+  it('needs of a service no more than a chart and what its image is made of', () => {
+    const text = `name: bank
+services:
+  ledger:
+    chart: chart
+    build: { context: ., inputs: [main.py], migrations: [sql, more/sql] }
+  ledgers:
+    chart: chart
+    build: { context: ., inputs: [main.py], migrations: sql }
+environments:
+  local: { cluster: embedded, namespace: bank, dependencies: [{ name: db, chart: db }] }
+`
+    const { services, environments } = parseConfig(text, 'shopctl.yaml')
+    expect(services.ledger).toEqual({
+      chart: 'chart',
+      build: { context: '.', inputs: ['main.py'], migrations: ['sql', 'more/sql'] },
+      health: '/healthz',
+    })
+    expect(services.ledgers?.build.migrations).toEqual(['sql'])
+    expect(environments.local).toEqual({
+      ...{ cluster: 'embedded', namespace: 'bank', protected: false, secrets: {} },
+      dependencies: [{ name: 'db', chart: 'db', values: [] }],
+    })
+  })
+
+  it('says on which port and paths the pods of a service answer', () => {
+    expect(aFullConfig().services.order?.management).toEqual({
+      port: 9090,
+      role: '/role',
+      readiness: '/readyz',
+      messages: '/messages',
+      accounting: '/accounting',
+    })
   })
 
   it('lists several mistakes at once', () => {

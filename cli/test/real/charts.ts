@@ -35,15 +35,23 @@ export async function ok(running: Promise<Finished>): Promise<string> {
   return stdout
 }
 
-function slotValues({ service, color, release, migrate = true, values }: Slot) {
-  const slot = {
+export function slotValues({ service, color, release, migrate = true, values }: Slot) {
+  const shopctl = {
+    system: 'shop',
+    service,
+    color,
     image: `127.0.0.1:5000/none/${service}@sha256:${release.repeat(64)}`,
     version: `v${release}`,
     revision: release.repeat(10),
     migrations: 'abcdef0123',
     migrate,
   }
-  return { ...values, system: 'shop', service, color, slot }
+  return { ...values, shopctl }
+}
+
+/** Of helm and kubectl; a cluster that KUBECONFIG names already goes first. */
+export async function clusterEnv(): Promise<Record<string, string>> {
+  return process.env.KUBECONFIG ? {} : await platformEnv()
 }
 
 const autoscaling = { maxReplicas: 4, targetCPUUtilizationPercentage: 80 }
@@ -57,7 +65,7 @@ export function chartsIn(prefix: string) {
     return shell.run({
       program: 'sh',
       args: ['-c', `exec ${program} "$@"`, program, '--namespace', namespace, ...args],
-      env: process.env.KUBECONFIG ? {} : await platformEnv(),
+      env: await clusterEnv(),
       ...(input !== undefined && { input: JSON.stringify(input) }),
     })
   }
@@ -79,9 +87,11 @@ export function chartsIn(prefix: string) {
     return upgrade(name, 'shop-slot', slotValues(slot))
   }
 
-  function share(service: string, values: object = {}) {
+  function share(service: string, more: object = {}) {
     const ports = { stable: 'http', preview: 'preview' }
-    return upgrade(service, 'shop-service', { ports, ...values, system: 'shop', service })
+    return upgrade(service, 'shop-service', {
+      shopctl: { system: 'shop', service, ports, ...more },
+    })
   }
 
   /** As `switch` does it: server-side, under a field manager of its own. */

@@ -1,5 +1,5 @@
 // What `npm pack` makes runs where nothing of this repo is.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -23,22 +23,23 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => rm(elsewhere, { recursive: true, force: true }))
 
-function packed(...args: string[]) {
+function packed(args: string[], { cwd = elsewhere, env = {} } = {}) {
   return shell.run({
     program: process.execPath,
     args: [join(elsewhere, 'node_modules/.bin/shopctl'), ...args],
-    cwd: elsewhere,
+    cwd,
+    env,
   })
 }
 
 test('shopctl --help', async () => {
-  const { exitCode, stdout } = await packed('--help')
+  const { exitCode, stdout } = await packed(['--help'])
   expect(stdout).toContain('rollback')
   expect(exitCode).toBe(0)
 })
 
 test('shopctl platform status --json', async () => {
-  const { exitCode, stdout } = await packed('platform', 'status', '--json')
+  const { exitCode, stdout } = await packed(['platform', 'status', '--json'])
   expect(JSON.parse(stdout)).toMatchObject({
     version: 1,
     running: true,
@@ -48,7 +49,40 @@ test('shopctl platform status --json', async () => {
 })
 
 test('without a shopctl.yaml: says where it looked', async () => {
-  const { exitCode, stderr } = await packed('status')
+  const { exitCode, stderr } = await packed(['status'])
   expect(stderr).toContain('shopctl.yaml')
+  expect(exitCode).toBe(2)
+})
+
+test.each(['shop-service', 'shop-guard'])('it brings charts/%s, file by file', async (chart) => {
+  const inPackage = join(elsewhere, 'node_modules/@shop-platform/shopctl/dist/charts', chart)
+  const differences = await shell.run({
+    program: 'diff',
+    args: ['--recursive', join(root, 'charts', chart), inPackage],
+  })
+  expect(differences).toMatchObject({ exitCode: 0, output: '' })
+})
+
+const config = `name: bank
+services:
+  ledger:
+    chart: chart
+    build: { context: ., inputs: [main.py] }
+environments:
+  local:
+    cluster: { context: nowhere, registry: 127.0.0.1:5000 }
+    namespace: bank
+`
+
+test('in another project: reads its charts and looks for its cluster', async () => {
+  const cwd = join(elsewhere, 'bank')
+  await mkdir(cwd)
+  await writeFile(join(cwd, 'shopctl.yaml'), config)
+  await writeFile(join(cwd, 'kubeconfig'), JSON.stringify({ apiVersion: 'v1', kind: 'Config' }))
+  const { exitCode, stderr } = await packed(['status'], {
+    cwd,
+    env: { KUBECONFIG: join(cwd, 'kubeconfig') },
+  })
+  expect(stderr).toContain('nowhere')
   expect(exitCode).toBe(2)
 })

@@ -89,12 +89,14 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
       for (let attempt = 1; ; attempt++) {
         const found = await api.get<V1ConfigMap>(head)
         const now = headOf(found)
-        if (!found || now?.open?.number !== operation.number) {
+        const isOpen = now?.open?.number === operation.number
+        // Where somebody else has closed it, their record stands.
+        if (isOpen || !now) await keep(operation)
+        if (!found || !now || !isOpen) {
           // Ended before, with the answer lost, or by the rollback of somebody else.
-          return now?.open == null && (now?.counter.operation ?? 0) === operation.number
+          return now?.open === null && now.counter.operation === operation.number
         }
         try {
-          await keep(operation)
           await writeHead(found, { ...now, open: null })
           break
         } catch (error) {
@@ -171,7 +173,9 @@ export function journalOf(maps: readonly V1ConfigMap[]): Journal {
 /** Names of the records that are too many or too large, the oldest first. Exported for its test. */
 export function beyondBounds(maps: readonly V1ConfigMap[]): string[] {
   const { closed } = journalOf(maps)
-  const sizes = new Map(closed.map((each) => [each.number, JSON.stringify(each).length]))
+  const sizes = new Map(
+    closed.map((each) => [each.number, Buffer.byteLength(JSON.stringify(each))]),
+  )
   const moves = closed.filter(isMove)
   const others = closed.filter((each) => !isMove(each))
   const unwanted = new Set<Operation>([

@@ -18,6 +18,7 @@ export const labels = {
   version: 'shopctl.dev/version',
   migrations: 'shopctl.dev/migrations',
   release: 'shopctl.dev/release',
+  helmRelease: 'meta.helm.sh/release-name',
 } as const
 
 function isColor(text: string | undefined): text is Color {
@@ -79,7 +80,7 @@ export function slotOf(deployment: V1Deployment): Slot | null {
     digest,
     version: annotations[labels.version] ?? digest.slice(7, 19),
     migrations: annotations[labels.migrations] ?? null,
-    helmRelease: annotations['meta.helm.sh/release-name'] ?? null,
+    helmRelease: annotations[labels.helmRelease] ?? null,
     kept: annotations['helm.sh/resource-policy'] === 'keep',
   }
 }

@@ -1,5 +1,5 @@
 // Writes of a slot's objects that need no chart: selectors, restarts, and what an uninstall leaves behind.
-import type { V1Deployment, V1Job, V1Service } from '@kubernetes/client-node'
+import type { V1Deployment, V1Job, V1PodDisruptionBudget, V1Service } from '@kubernetes/client-node'
 import { failed } from '../../errors.ts'
 import type { PointerMove } from '../../release/ports.ts'
 import { type Color, slotName, type Target } from '../../release/slot.ts'
@@ -9,6 +9,8 @@ import { jobName, labels, selectorOf, serviceName, slotOf } from './objects.ts'
 export interface SlotObjects {
   /** The Service's new resourceVersion. Fails with a conflict when it was changed meanwhile. */
   point(move: PointerMove): Promise<string>
+  /** Whether what stands in the slot belongs to another Helm release than the slot's, or to none. */
+  belongsElsewhere(service: string, color: Color): Promise<boolean>
   /** Deletes the migration Job of an earlier deploy. */
   deleteJob(service: string, color: Color): Promise<void>
   /** Fails with a conflict when the slot is another revision by now. */
@@ -28,6 +30,7 @@ export function createSlotObjects(
   const core = `/api/v1/namespaces/${namespace}`
   const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`
   const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
+  const budgets = `/apis/policy/v1/namespaces/${namespace}/poddisruptionbudgets`
   const checked = async (service: string, slot: Target): Promise<V1Deployment | null> => {
     const found = await api.get<V1Deployment>(`${deployments}/${slotName(service, slot.color)}`)
     if (!found || slotOf(found)?.revision === slot.revision) return found
@@ -48,6 +51,14 @@ export function createSlotObjects(
         spec: { selector: selectorOf(service, to) },
       })
       return written.metadata?.resourceVersion ?? ''
+    },
+    async belongsElsewhere(service, color) {
+      const name = slotName(service, color)
+      const found = await Promise.all([
+        api.get<V1Deployment>(`${deployments}/${name}`),
+        api.get<V1PodDisruptionBudget>(`${budgets}/${name}`),
+      ])
+      return found.some((each) => each && each.metadata?.annotations?.[labels.helmRelease] !== name)
     },
     async deleteJob(service, color) {
       const path = `${jobs}/${jobName(service, color)}`

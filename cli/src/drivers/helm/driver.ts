@@ -22,31 +22,30 @@ export function createHelmDriver({ helm, releases, objects, progress }: HelmDriv
       progress.note(`repaired the Helm release ${name}, which was left half-way`)
   }
 
-  /** A release of ours that is new takes over what stands in its place. */
-  const upgrade = async (write: SlotWrite, isNew: boolean, signal: AbortSignal): Promise<void> => {
+  const upgrade = async (write: SlotWrite, signal: AbortSignal): Promise<void> => {
     const { service, color, shared } = write
-    await Promise.all([repair(write.name), shared && repair(shared.name)])
+    // Only what stands in its place and is not its own: helm refuses everything else that belongs to another release.
+    const [adopt] = await Promise.all([
+      objects.belongsElsewhere(service, color),
+      repair(write.name),
+      shared && repair(shared.name),
+    ])
     // A Job cannot be changed: one of an earlier deploy goes first.
     await objects.deleteJob(service, color)
     if (shared) await helm.upgrade(shared, { wait: false, adopt: false }, signal)
     if (signal.aborted) throw interrupted()
-    await helm.upgrade(write, { wait: false, adopt: isNew }, signal)
+    await helm.upgrade(write, { wait: false, adopt }, signal)
   }
   return {
     recorded: () => releases.recorded(),
-    async writeSlots(slots, signal) {
-      const recorded = await releases.recorded()
-      return Promise.allSettled(
-        slots.map((slot) => upgrade(slot, recorded[slot.name]?.finished !== true, signal)),
-      )
-    },
+    writeSlots: (slots, signal) => Promise.allSettled(slots.map((slot) => upgrade(slot, signal))),
     movePointers: (moves) => Promise.allSettled(moves.map((move) => objects.point(move))),
     removeSlots: (slots, signal) =>
       Promise.allSettled(
         slots.map(async ({ service, slot }) => {
           const name = slotName(service, slot.color)
           await objects.checkRevision(service, slot)
-          await repair(name)
+          // Helm uninstalls what was left half-way, too; after a repair it would not know what belongs to it.
           await helm.uninstall(name, signal)
           await objects.deleteRest(service, slot)
         }),
@@ -59,13 +58,25 @@ export function createHelmDriver({ helm, releases, objects, progress }: HelmDriv
   }
 }
 
-export function createCharts(helm: Helm): Charts {
+export function createCharts(helm: Helm, namespace: string): Charts {
   return {
-    async render(release) {
-      // 1.1, as helm itself reads it: octal modes.
-      return parseAllDocuments(await helm.template(release), { version: '1.1' })
-        .map((document) => document.toJS() as unknown)
-        .filter((object): object is Manifest => isMap(object) && isMap(object.metadata))
-    },
+    render: async (release) => manifestsOf(await helm.template(release), namespace),
   }
+}
+
+/** The objects in helm's YAML as helm applies them: what stands in a list is applied one by one. */
+function manifestsOf(text: string, namespace: string): Manifest[] {
+  // 1.1, as helm itself reads it: octal modes. Of two equal keys helm takes the last.
+  return parseAllDocuments(text, { version: '1.1', uniqueKeys: false })
+    .flatMap((document) => flattened(document.toJS()))
+    .map((object) => {
+      const { namespace: where, ...metadata } = object.metadata
+      return where === undefined || where === namespace ? { ...object, metadata } : object
+    })
+}
+
+function flattened(object: unknown): Manifest[] {
+  if (!isMap(object)) return []
+  if (Array.isArray(object.items)) return object.items.flatMap(flattened)
+  return isMap(object.metadata) ? [object as Manifest] : []
 }

@@ -1,9 +1,21 @@
 // Whether a service's charts keep its slots apart: nothing they make may change what serves. Pure.
-import { isMap } from '../canonical.ts'
 import type { AccessRule, Manifest, PodTemplate } from '../ports.ts'
-import { type Refusal, refuse } from '../refusal.ts'
+import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Color, colors, slotLabels, slotName } from '../slot.ts'
 import type { OtherService } from '../state.ts'
+import {
+  containersOf,
+  deploymentOf,
+  firstCommon,
+  isHere,
+  list,
+  matchLabels,
+  nameOf,
+  podLabels,
+  portsOf,
+  selectorOf,
+  targetPorts,
+} from './manifests.ts'
 
 /** What a Service names as its target: a container port's name or number. */
 export type Port = string | number
@@ -45,6 +57,21 @@ export function checkCharts(
   )
 }
 
+function requireSlot(
+  service: string,
+  color: Color,
+  manifests: readonly Manifest[],
+): Manifest | Refusal {
+  const deployment = deploymentOf(service, color, manifests)
+  if (deployment) return deployment
+  const found = manifests.filter(({ kind }) => kind === 'Deployment').map(nameOf)
+  return refuse(
+    'no-slot',
+    `The chart of ${service} makes no Deployment ${slotName(service, color)}${found.length > 0 ? `, but ${found.join(', ')}` : ''}.`,
+    'Give the Deployment the name `{{ .Release.Name }}` and no namespace: a slot is found by it.',
+  )
+}
+
 function slotProblem(
   service: string,
   color: Color,
@@ -52,15 +79,8 @@ function slotProblem(
   revision: string,
 ): Refusal | null {
   const name = slotName(service, color)
-  const deployment = manifests.find((each) => each.kind === 'Deployment' && nameOf(each) === name)
-  if (!deployment) {
-    const found = manifests.filter(({ kind }) => kind === 'Deployment').map(nameOf)
-    return refuse(
-      'no-slot',
-      `The chart of ${service} makes no Deployment ${name}${found.length > 0 ? `, but ${found.join(', ')}` : ''}.`,
-      'Give the Deployment the name `{{ .Release.Name }}`: a slot is found by it.',
-    )
-  }
+  const deployment = requireSlot(service, color, manifests)
+  if (isRefusal(deployment)) return deployment
   const wanted = Object.entries(slotLabels(service, { color, revision }))
   const labels = podLabels(deployment)
   const missing = wanted.filter(([key, value]) => labels[key] !== value)
@@ -68,32 +88,64 @@ function slotProblem(
     return refuse(
       'no-slot-labels',
       `The pods of ${name} lack ${missing.map(([key, value]) => `${key}: ${value}`).join(', ')}.`,
-      'Take the labels from the values `service`, `color` and `slot.revision`: the switch is a selector of them.',
+      'Take the labels from the values `shopctl.service`, `shopctl.color` and `shopctl.revision`: the switch is a selector of them.',
     )
   }
-  if (matchLabels(deployment)['shopctl.dev/color'] === color) return null
+  const selects = matchLabels(deployment)
+  if (selects['shopctl.dev/color'] !== color) {
+    return refuse(
+      'no-slot-labels',
+      `The Deployment ${name} does not select its pods by shopctl.dev/color.`,
+      'Add `shopctl.dev/color: {{ .Values.shopctl.color }}` to its `spec.selector.matchLabels`: it must not take the pods of the other slot.',
+    )
+  }
+  if (selects['shopctl.dev/revision'] !== undefined) {
+    return refuse(
+      'slot-selects-revision',
+      `The Deployment ${name} selects its pods by shopctl.dev/revision: a selector cannot be changed, so the slot could never be written again.`,
+      'Take it out of its `spec.selector.matchLabels`, and leave it in the labels of its pods.',
+    )
+  }
+  return helperProblem(service, color, manifests, revision)
+}
+
+/** Our Services select by the three labels alone: other pods that have them would get the slot's traffic. */
+function helperProblem(
+  service: string,
+  color: Color,
+  manifests: readonly Manifest[],
+  revision: string,
+): Refusal | null {
+  const slot = deploymentOf(service, color, manifests)
+  const wanted = Object.entries(slotLabels(service, { color, revision }))
+  const helper = manifests.find(
+    (each) =>
+      each !== slot &&
+      isHere(each) &&
+      wanted.every(([key, value]) => podLabels(each)[key] === value),
+  )
+  if (!helper) return null
   return refuse(
-    'no-slot-labels',
-    `The Deployment ${name} does not select its pods by shopctl.dev/color.`,
-    'Add `shopctl.dev/color: {{ .Values.color }}` to its `spec.selector.matchLabels`: it must not take the pods of the other slot.',
+    'helper-gets-traffic',
+    `The pods of the ${helper.kind} ${nameOf(helper)} have the labels of the slot ${slotName(service, color)}, and would get its traffic.`,
+    'Leave `shopctl.dev/revision` out of their labels: only the pods of the slot have it.',
   )
 }
 
-/** A Service that selects the slot's pods without naming the color leads traffic to them as soon as they are ready. */
+/** A Service that selects the slot's pods leads traffic to them as soon as they are ready. */
 function trafficProblem(
   service: string,
   color: Color,
   manifests: readonly Manifest[],
   others: readonly OtherService[],
 ): Refusal | null {
-  const deployment = manifests.find((each) => nameOf(each) === slotName(service, color))
-  const labels = deployment ? podLabels(deployment) : {}
+  const labels = podLabels(deploymentOf(service, color, manifests))
   const leads = ({ selector }: OtherService): boolean =>
     Object.keys(selector).length > 0 &&
     Object.entries(selector).every(([key, value]) => labels[key] === value)
   const own = manifests
-    .filter(({ kind }) => kind === 'Service')
-    .map((each) => ({ name: nameOf(each), selector: texts(at(each, 'spec', 'selector')) }))
+    .filter((each) => each.kind === 'Service' && isHere(each))
+    .map((each) => ({ name: nameOf(each), selector: selectorOf(each) }))
   const ours = `shopctl makes the Services ${service} and ${service}-preview, and only a switch moves them.`
   const made = own.find(leads)
   if (made) {
@@ -115,10 +167,13 @@ function trafficProblem(
 /** `port` of shopctl.yaml, else the container port named `http`, else the only one. */
 export function findPorts(
   service: string,
+  color: Color,
   manifests: readonly Manifest[],
   port: Port | null,
 ): Ports | Refusal {
-  const offered = containersOf(manifests).flatMap(portsOf)
+  const deployment = requireSlot(service, color, manifests)
+  if (isRefusal(deployment)) return deployment
+  const offered = containersOf(deployment).flatMap(portsOf)
   const http = offered.find(({ name, number }) =>
     port === null ? name === 'http' : name === port || number === port,
   )
@@ -166,65 +221,6 @@ export function checkShared(
     )
   }
   return null
-}
-
-function nameOf({ metadata }: Manifest): string {
-  return metadata.name
-}
-
-function identity({ apiVersion, kind, metadata }: Manifest): string {
-  const group = apiVersion.includes('/') ? apiVersion.split('/')[0] : ''
-  return `${group}/${kind}/${metadata.namespace ?? ''}/${metadata.name}`
-}
-
-function firstCommon(one: readonly Manifest[], other: readonly Manifest[]): string | null {
-  const known = new Set(one.map(identity))
-  const found = other.find((each) => known.has(identity(each)))
-  return found ? `${found.kind} ${nameOf(found)}` : null
-}
-
-/** The value at a path of nested maps. */
-function at(value: unknown, ...path: string[]): unknown {
-  return path.reduce<unknown>((inner, key) => (isMap(inner) ? inner[key] : undefined), value)
-}
-
-function texts(value: unknown): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(isMap(value) ? value : {}).map(([key, inner]) => [key, String(inner)]),
-  )
-}
-
-function podLabels(workload: Manifest): Record<string, string> {
-  return texts(at(workload, 'spec', 'template', 'metadata', 'labels'))
-}
-
-function matchLabels(workload: Manifest): Record<string, string> {
-  return texts(at(workload, 'spec', 'selector', 'matchLabels'))
-}
-
-function list(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : []
-}
-
-function containersOf(manifests: readonly Manifest[]): unknown[] {
-  return manifests
-    .filter(({ kind }) => kind === 'Deployment')
-    .flatMap((each) => list(at(each, 'spec', 'template', 'spec', 'containers')))
-}
-
-function portsOf(container: unknown): { name: string | null; number: number }[] {
-  return list(at(container, 'ports')).map((port) => ({
-    name: typeof at(port, 'name') === 'string' ? String(at(port, 'name')) : null,
-    number: Number(at(port, 'containerPort')),
-  }))
-}
-
-function targetPorts(manifest: Manifest): { name: string; target: unknown }[] {
-  if (manifest.kind !== 'Service') return []
-  return list(at(manifest, 'spec', 'ports')).map((port) => ({
-    name: nameOf(manifest),
-    target: at(port, 'targetPort') ?? at(port, 'port'),
-  }))
 }
 
 function rulesOf(role: Manifest): AccessRule[] {

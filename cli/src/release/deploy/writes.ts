@@ -131,12 +131,8 @@ async function checkedShared(
     colors.map((color) => charts.render(slotChart(state, step, recipe, input, color))),
   )
   const slots = { blue: blue ?? [], green: green ?? [] }
-  const found = findPorts(service, slots[step.color], recipe.port)
-  if (isRefusal(found)) {
-    // A slot that is none has no ports: what it lacks says more.
-    const lacking = checkCharts({ service, slots, shared: [] }, wanted.revision, state.others)
-    throw refused(lacking ?? found)
-  }
+  const found = findPorts(service, step.color, slots[step.color], recipe.port)
+  if (isRefusal(found)) throw refused(found)
   const chart = {
     name: service,
     chart: input.sharedChart.path,

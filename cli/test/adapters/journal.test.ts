@@ -1,0 +1,270 @@
+// The journal in ConfigMaps: what is read of damaged ones, who wins, and what is kept.
+import { beforeEach, describe, expect, it } from 'vitest'
+import { beyondBounds, createJournal, journalOf } from '../../src/adapters/kubernetes/journal.ts'
+import { emptyJournal, type Operation } from '../../src/release/journal/record.ts'
+import { createFakeApi, type FakeApi } from '../fakes/kubernetes-api.ts'
+
+const maps = '/api/v1/namespaces/shop/configmaps'
+
+function operation(number: number, more: Partial<Operation> = {}): Operation {
+  return {
+    ...{ version: 1, number, release: null, verb: 'deploy', by: 'me@here', run: null },
+    ...{ startedAt: '2026-01-01T12:00:00.000Z', endedAt: '2026-01-01T12:01:00.000Z' },
+    ...{ reason: null, services: [], phases: [], outcome: 'done', error: null },
+    ...more,
+  }
+}
+
+function move(number: number, release: number, more: Partial<Operation> = {}): Operation {
+  return operation(number, { verb: 'switch', release: `r-${release}`, ...more })
+}
+
+function open(number: number, more: Partial<Operation> = {}): Operation {
+  return operation(number, { endedAt: null, outcome: null, ...more })
+}
+
+function nameOf(number: number): string {
+  return `shopctl-journal-${String(number).padStart(8, '0')}`
+}
+
+function recordMap(number: number, record: unknown) {
+  const metadata = { name: nameOf(number), labels: { 'shopctl.dev/journal': 'record' } }
+  return {
+    metadata,
+    data: { record: typeof record === 'string' ? record : JSON.stringify(record) },
+  }
+}
+
+function headMap(head: unknown, resourceVersion = '7') {
+  const labels = { 'shopctl.dev/journal': 'head' }
+  return {
+    metadata: { name: 'shopctl-journal', resourceVersion, labels },
+    data: { head: typeof head === 'string' ? head : JSON.stringify(head) },
+  }
+}
+
+function aHead(operation: number, release: number, open: Operation | null = null) {
+  return headMap({ version: 1, counter: { operation, release }, open })
+}
+
+describe('a journal that is read', () => {
+  it('is empty where there is none', () => {
+    expect(journalOf([])).toEqual(emptyJournal)
+  })
+
+  it('has the records in the order of their numbers, and the one that is open', () => {
+    const under = open(100_000_000, { verb: 'smoke' })
+    const found = [10, 9, 99_999_999, 2].map((number) => recordMap(number, operation(number)))
+    const journal = journalOf([...found, aHead(100_000_000, 3, under)])
+    expect(journal.closed.map(({ number }) => number)).toEqual([2, 9, 10, 99_999_999])
+    expect(journal).toMatchObject({
+      counter: { operation: 100_000_000, release: 3 },
+      open: under,
+      damaged: [],
+      head: '7',
+    })
+  })
+
+  it.each<[string, unknown]>([
+    ['no JSON', '{"version":1,'],
+    ['of a later version', { ...operation(2), version: 2 }],
+    ['of an unknown verb', { ...operation(2), verb: 'resume' }],
+    ['without a number', { ...operation(2), number: undefined }],
+    ['empty', ''],
+    ['no object', 'null'],
+  ])('names and skips a record that is %s', (_, record) => {
+    const journal = journalOf([
+      recordMap(1, operation(1)),
+      recordMap(2, record),
+      recordMap(3, move(3, 4)),
+      aHead(3, 4),
+    ])
+    expect(journal.closed.map(({ number }) => number)).toEqual([1, 3])
+    expect(journal.damaged).toEqual([nameOf(2)])
+  })
+
+  it('names and skips a record without data', () => {
+    const { metadata } = recordMap(2, '')
+    expect(journalOf([{ metadata }]).damaged).toEqual([nameOf(2)])
+  })
+
+  it.each<[string, unknown]>([
+    ['no JSON', '{'],
+    ['without its counter', { version: 1, open: null }],
+    ['of numbers that are none', { counter: { operation: '3', release: 1 }, open: null }],
+    [
+      'with a damaged open operation',
+      { counter: { operation: 9, release: 9 }, open: { number: 9 } },
+    ],
+  ])('takes the counters from the records when the head is %s', (_, head) => {
+    const records = [recordMap(3, move(3, 2)), recordMap(4, operation(4))]
+    expect(journalOf([...records, headMap(head)])).toMatchObject({
+      counter: { operation: 4, release: 2 },
+      open: null,
+      closed: [{ number: 3 }, { number: 4 }],
+      damaged: ['shopctl-journal'],
+      head: '7',
+    })
+  })
+
+  it('has an operation once that is open and closed: its end was killed half-way', () => {
+    const journal = journalOf([
+      recordMap(1, operation(1)),
+      recordMap(2, operation(2)),
+      aHead(2, 0, open(2)),
+    ])
+    expect(journal.closed.map(({ number }) => number)).toEqual([1])
+    expect(journal.open?.number).toBe(2)
+  })
+
+  it('counts on from the records when the head is behind, or gone', () => {
+    const records = [recordMap(8, move(8, 5))]
+    expect(journalOf([...records, aHead(2, 1)]).counter).toEqual({ operation: 8, release: 5 })
+    expect(journalOf(records)).toMatchObject({
+      counter: { operation: 8, release: 5 },
+      damaged: [],
+      head: null,
+    })
+  })
+})
+
+describe('what is too much', () => {
+  const numbers = (names: string[]) => names.map((name) => Number(name.slice(-8)))
+  const some = (count: number, from: number, make: (number: number) => Operation) =>
+    Array.from({ length: count }, (_, index) => recordMap(from + index, make(from + index)))
+
+  it('is nothing at a hundred moves and a hundred others', () => {
+    const found = [...some(100, 1, operation), ...some(100, 101, (n) => move(n, n))]
+    expect(beyondBounds(found)).toEqual([])
+  })
+
+  it('are the oldest of each kind: many deploys push no move out', () => {
+    const found = [...some(3, 1, (n) => move(n, n)), ...some(102, 4, operation)]
+    expect(numbers(beyondBounds(found))).toEqual([4, 5])
+    expect(numbers(beyondBounds(some(101, 1, (n) => move(n, n))))).toEqual([1])
+  })
+
+  it('are the largest sums: others first, then moves, and never the latest twenty moves', () => {
+    // 0.9 MB as it is stored: ü has two bytes.
+    const reason = 'ü'.repeat(450_000)
+    const big = (make: (number: number) => Operation) => (number: number) => ({
+      ...make(number),
+      reason,
+    })
+    const moves = (count: number) =>
+      some(
+        count,
+        1,
+        big((n) => move(n, n)),
+      )
+    expect(numbers(beyondBounds(moves(18)))).toEqual([])
+    // 19 MB of 16 MiB, but these are kept for a rollback.
+    expect(numbers(beyondBounds(moves(21)))).toEqual([1])
+    const others = some(10, 101, big(operation))
+    expect(numbers(beyondBounds([...moves(10), ...others]))).toEqual([101, 102])
+    expect(numbers(beyondBounds([...moves(25), ...others]))).toEqual([
+      ...[101, 102, 103, 104, 105, 106, 107, 108, 109, 110],
+      ...[1, 2, 3, 4, 5],
+    ])
+  })
+
+  it('is never a damaged record, nor the one that is open', () => {
+    const found = some(101, 1, operation)
+    const head = aHead(1, 0, open(1))
+    expect(beyondBounds([...found, head, recordMap(200, 'damaged')])).toEqual([])
+  })
+})
+
+describe('a journal that is written', () => {
+  let api: FakeApi
+  beforeEach(() => {
+    api = createFakeApi(Date.now)
+  })
+  const store = () => createJournal(api, 'shop')
+  const stored = async (number: number) =>
+    (await store().read()).closed.find((each) => each.number === number)
+
+  it('opens an operation, and keeps it when it ends', async () => {
+    const journal = store()
+    await journal.begin(open(1), await journal.read(), null)
+    expect(await journal.read()).toMatchObject({ open: { number: 1 }, closed: [] })
+    expect(await journal.end(operation(1))).toBe(true)
+    expect(await journal.read()).toMatchObject({
+      counter: { operation: 1, release: 0 },
+      open: null,
+      closed: [{ number: 1, outcome: 'done' }],
+    })
+  })
+
+  it('gives a first and a later opening to one of two', async () => {
+    const journal = store()
+    for (const number of [1, 2]) {
+      const seen = await journal.read()
+      const both = await Promise.allSettled([
+        journal.begin(open(number, { by: 'a' }), seen, null),
+        journal.begin(open(number, { by: 'b' }), seen, null),
+      ])
+      expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+      expect(both[1]).toMatchObject({ reason: { code: 'conflict' } })
+      await journal.end(operation(number))
+    }
+  })
+
+  it('closes the one in whose place another opens', async () => {
+    const journal = store()
+    await journal.begin(open(1, { verb: 'switch', release: 'r-1' }), emptyJournal, null)
+    const next = open(2, {
+      verb: 'rollback',
+      release: 'r-2',
+      startedAt: '2026-01-01T13:00:00.000Z',
+    })
+    await journal.begin(next, await journal.read(), 'undone')
+    expect(await journal.read()).toMatchObject({
+      counter: { operation: 2, release: 2 },
+      open: { number: 2 },
+      closed: [{ number: 1, outcome: 'undone', endedAt: '2026-01-01T13:00:00.000Z' }],
+    })
+  })
+
+  it('keeps the record of whoever closed an operation, when its own command comes late', async () => {
+    const journal = store()
+    await journal.begin(open(1), emptyJournal, null)
+    await journal.begin(open(2), await journal.read(), 'interrupted')
+    expect(await journal.end(operation(1))).toBe(false)
+    expect(await stored(1)).toMatchObject({ outcome: 'interrupted' })
+    await journal.end(operation(2))
+    expect(await journal.end(operation(1))).toBe(false)
+    expect(await stored(1)).toMatchObject({ outcome: 'interrupted' })
+  })
+
+  it('has ended an operation when it is told a second time', async () => {
+    const journal = store()
+    await journal.begin(open(1), emptyJournal, null)
+    expect(await journal.end(operation(1))).toBe(true)
+    expect(await journal.end(operation(1))).toBe(true)
+  })
+
+  it('keeps an operation whose head was damaged meanwhile', async () => {
+    const journal = store()
+    await journal.begin(open(1), emptyJournal, null)
+    api.put(`${maps}/shopctl-journal`, headMap('{'))
+    expect(await journal.end(operation(1))).toBe(false)
+    expect(await stored(1)).toMatchObject({ outcome: 'done' })
+    const seen = await journal.read()
+    expect(seen).toMatchObject({ damaged: ['shopctl-journal'], counter: { operation: 1 } })
+    await journal.begin(open(2), seen, null)
+    expect(await journal.read()).toMatchObject({ damaged: [], open: { number: 2 } })
+  })
+
+  it('deletes what is too much, and ends well though that fails', async () => {
+    const journal = store()
+    for (let number = 1; number <= 101; number += 1) {
+      const map = recordMap(number, operation(number))
+      api.put(`${maps}/${map.metadata.name}`, map)
+    }
+    await journal.begin(open(102), await journal.read(), null)
+    expect(await journal.end(operation(102))).toBe(true)
+    expect(api.objects.has(`${maps}/${nameOf(2)}`)).toBe(false)
+    expect(api.objects.has(`${maps}/${nameOf(3)}`)).toBe(true)
+  })
+})

@@ -1,0 +1,90 @@
+// What is seen of pods as they run and end.
+import { beforeEach, describe, expect, it } from 'vitest'
+import { createPods } from '../../src/adapters/kubernetes/pods.ts'
+import { createFakeApi, type FakeApi } from '../fakes/kubernetes-api.ts'
+
+const pods = '/api/v1/namespaces/shop/pods'
+const { signal } = new AbortController()
+const id = { service: 'order', color: 'blue', revision: 'a' } as const
+const waiting = { timeoutMs: 2_000, signal }
+let api: FakeApi
+
+beforeEach(() => {
+  api = createFakeApi(Date.now)
+})
+
+const labels = {
+  'app.kubernetes.io/name': 'order',
+  'shopctl.dev/color': 'blue',
+  'shopctl.dev/revision': 'a',
+}
+
+function put(name: string, states: (number | 'runs')[], more: object = {}) {
+  const containerStatuses = states.map((state) => ({
+    state: state === 'runs' ? { running: {} } : { terminated: { exitCode: state } },
+  }))
+  api.put(`${pods}/${name}`, { metadata: { name, labels, ...more }, status: { containerStatuses } })
+}
+
+function end(names: string[], timeoutMs = waiting.timeoutMs) {
+  return createPods(api, 'shop', {}).awaitEnd(id, names, { timeoutMs, signal })
+}
+
+describe('the end of pods', () => {
+  it('is known at once when they are gone, though not how', async () => {
+    expect(await end(['a-0', 'a-1'])).toEqual([
+      { pod: 'a-0', exitCode: null },
+      { pod: 'a-1', exitCode: null },
+    ])
+  })
+
+  it('is awaited, and has the exit code that was seen last', async () => {
+    put('a-0', ['runs'])
+    put('a-1', ['runs'])
+    const ended = end(['a-0', 'a-1'])
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    put('a-0', [0])
+    put('a-1', [137])
+    api.remove(`${pods}/a-0`)
+    api.remove(`${pods}/a-1`)
+    expect(await ended).toEqual([
+      { pod: 'a-0', exitCode: 0 },
+      { pod: 'a-1', exitCode: 137 },
+    ])
+  })
+
+  it('is that of the first container that ended badly, once all have ended', async () => {
+    put('a-0', [0, 'runs'])
+    const ended = end(['a-0'])
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    put('a-0', [0, 143])
+    api.remove(`${pods}/a-0`)
+    expect(await ended).toEqual([{ pod: 'a-0', exitCode: 143 }])
+  })
+
+  it('of one that went while a container still ran is unknown', async () => {
+    put('a-0', [0, 'runs'])
+    const ended = end(['a-0'])
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    api.remove(`${pods}/a-0`)
+    expect(await ended).toEqual([{ pod: 'a-0', exitCode: null }])
+  })
+
+  it('has a time limit, after which one that is still there has none', async () => {
+    put('a-1', ['runs'])
+    expect(await end(['a-1'], 50)).toEqual([{ pod: 'a-1', exitCode: null }])
+  })
+
+  it('does not wait for pods that came in their place', async () => {
+    put('new-0', ['runs'])
+    expect(await end(['a-0'])).toEqual([{ pod: 'a-0', exitCode: null }])
+  })
+})
+
+it('the pods of a slot are those of its revision that are not going', async () => {
+  put('a-0', ['runs'])
+  put('a-1', ['runs'], { deletionTimestamp: '2026-01-01T12:00:00Z' })
+  put('b-0', ['runs'], { labels: { ...labels, 'shopctl.dev/revision': 'b' } })
+  put('g-0', ['runs'], { labels: { ...labels, 'shopctl.dev/color': 'green' } })
+  expect(await createPods(api, 'shop', {}).list('order', id)).toEqual(['a-0'])
+})

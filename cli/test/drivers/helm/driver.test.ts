@@ -1,0 +1,235 @@
+// In which order the helm driver writes, and what one failure does to the rest.
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { SlotObjects } from '../../../src/adapters/kubernetes/slots.ts'
+import { createCharts, createHelmDriver } from '../../../src/drivers/helm/driver.ts'
+import type { Helm } from '../../../src/drivers/helm/helm.ts'
+import type { Releases } from '../../../src/drivers/helm/releases.ts'
+import { failed } from '../../../src/errors.ts'
+import type { Color } from '../../../src/release/slot.ts'
+
+/** Everything that was done, in order. */
+let done: string[]
+let notes: string[]
+/** Steps that fail, as `done` names them. */
+let broken: string[]
+/** Releases that were left half-way. */
+let halfWay: string[]
+/** Slots that another release holds. */
+let foreign: string[]
+/** Runs when a step is done. */
+let after: Record<string, () => void>
+const { signal } = new AbortController()
+
+beforeEach(() => {
+  done = []
+  notes = []
+  broken = []
+  halfWay = []
+  foreign = []
+  after = {}
+})
+
+async function step(name: string): Promise<void> {
+  done.push(name)
+  after[name]?.()
+  if (broken.includes(name)) throw failed({ code: 'broken', message: name })
+}
+
+const helm: Helm = {
+  template: async () => '',
+  upgrade: ({ name }, { wait, adopt }) =>
+    step(`upgrade ${name}${wait ? ' wait' : ''}${adopt ? ' adopt' : ''}`),
+  uninstall: (name) => step(`uninstall ${name}`),
+}
+const releases: Releases = {
+  recorded: async () => ({}),
+  async repair(name) {
+    if (!halfWay.includes(name)) return false
+    await step(`repair ${name}`)
+    return true
+  },
+}
+const objects: SlotObjects = {
+  async point({ service, resourceVersion }) {
+    await step(`point ${service}`)
+    return `${resourceVersion}+1`
+  },
+  belongsElsewhere: async (service, color) => foreign.includes(`${service}-${color}`),
+  deleteJob: (service, color) => step(`delete job ${service}-${color}`),
+  checkRevision: (service, { color, revision }) => step(`check ${service}-${color} ${revision}`),
+  deleteRest: (service, { color, revision }) => step(`delete ${service}-${color} ${revision}`),
+  restart: (service, color) => step(`restart ${service}-${color}`),
+}
+
+function driver() {
+  const progress = {
+    step: async () => {
+      throw new Error('no steps here')
+    },
+    note: (line: string) => void notes.push(line),
+    warn: () => {},
+  }
+  return createHelmDriver({ helm, releases, objects, progress })
+}
+
+function slot(service: string, color: Color, withShared = false) {
+  const chart = { chart: 'c', valuesFiles: [], values: {}, marks: {} }
+  const shared = withShared ? { ...chart, name: service } : null
+  return { ...chart, name: `${service}-${color}`, service, color, shared }
+}
+
+function outcomes(results: readonly PromiseSettledResult<unknown>[]) {
+  return results.map((each) => (each.status === 'fulfilled' ? each.value : each.reason.code))
+}
+
+describe('writing a slot', () => {
+  it('is one upgrade, after the Job of an earlier deploy is gone', async () => {
+    await driver().writeSlots([slot('order', 'green')], signal)
+    expect(done).toEqual(['delete job order-green', 'upgrade order-green'])
+    expect(notes).toEqual([])
+  })
+
+  it('repairs what was left half-way, then writes what the slots share, then the slot', async () => {
+    halfWay = ['order', 'order-green']
+    await driver().writeSlots([slot('order', 'green', true)], signal)
+    expect(done.slice(0, 2).sort()).toEqual(['repair order', 'repair order-green'])
+    expect(done.slice(2)).toEqual([
+      'delete job order-green',
+      'upgrade order',
+      'upgrade order-green',
+    ])
+    expect(notes).toHaveLength(2)
+    expect(notes.join()).toContain('order-green')
+  })
+
+  it('does not repair what it does not write', async () => {
+    halfWay = ['order', 'order-blue', 'payment']
+    await driver().writeSlots([slot('order', 'green')], signal)
+    expect(done).toEqual(['delete job order-green', 'upgrade order-green'])
+  })
+
+  it('takes over a slot of another release, and what the slots share never', async () => {
+    foreign = ['order-green']
+    await driver().writeSlots([slot('order', 'green', true), slot('payment', 'blue')], signal)
+    expect(done.filter((each) => each.startsWith('upgrade')).sort()).toEqual([
+      'upgrade order',
+      'upgrade order-green adopt',
+      'upgrade payment-blue',
+    ])
+  })
+
+  it('goes on with the others when one fails', async () => {
+    broken = ['upgrade order-green', 'delete job payment-green']
+    const slots = ['order', 'payment', 'inventory'].map((name) => slot(name, 'green'))
+    const results = await driver().writeSlots(slots, signal)
+    expect(outcomes(results)).toEqual(['broken', 'broken', undefined])
+    expect(done).toContain('upgrade inventory-green')
+    expect(done).not.toContain('upgrade payment-green')
+  })
+
+  it('leaves the slot when what the slots share could not be written', async () => {
+    broken = ['upgrade order']
+    const results = await driver().writeSlots([slot('order', 'green', true)], signal)
+    expect(outcomes(results)).toEqual(['broken'])
+    expect(done.at(-1)).toBe('upgrade order')
+  })
+
+  it('stops between the two when the command is stopped', async () => {
+    const stop = new AbortController()
+    after = { 'upgrade order': () => stop.abort() }
+    const results = await driver().writeSlots([slot('order', 'green', true)], stop.signal)
+    expect(outcomes(results)).toEqual(['interrupted'])
+    expect(done.at(-1)).toBe('upgrade order')
+  })
+})
+
+describe('removing a slot', () => {
+  const green = { color: 'green', revision: 'b' } as const
+
+  it('checks that it is the one that was meant, uninstalls it, and deletes what is left', async () => {
+    await driver().removeSlots([{ service: 'order', slot: green }], signal)
+    expect(done).toEqual(['check order-green b', 'uninstall order-green', 'delete order-green b'])
+  })
+
+  it('leaves one alone that was deployed anew, and takes the others', async () => {
+    broken = ['check order-green b']
+    const slots = ['order', 'payment'].map((service) => ({ service, slot: green }))
+    expect(outcomes(await driver().removeSlots(slots, signal))).toEqual(['broken', undefined])
+    expect(done).not.toContain('uninstall order-green')
+    expect(done).toContain('delete payment-green b')
+  })
+
+  it('lets helm uninstall what was left half-way: after a repair it would leave the objects', async () => {
+    halfWay = ['order-green']
+    await driver().removeSlots([{ service: 'order', slot: green }], signal)
+    expect(done).not.toContain('repair order-green')
+  })
+
+  it('deletes no rest when helm failed', async () => {
+    broken = ['uninstall order-green']
+    const results = await driver().removeSlots([{ service: 'order', slot: green }], signal)
+    expect(outcomes(results)).toEqual(['broken'])
+    expect(done.at(-1)).toBe('uninstall order-green')
+  })
+})
+
+it('moves all pointers although one is a conflict, and gives their new versions', async () => {
+  broken = ['point order']
+  const moves = ['order', 'payment'].map((service) => ({
+    ...{ service, which: 'stable' as const, to: null },
+    ...{ resourceVersion: '7', release: null },
+  }))
+  expect(outcomes(await driver().movePointers(moves))).toEqual(['broken', '7+1'])
+})
+
+it('installs a dependency in whatever state it is, waits for it, and takes nothing over', async () => {
+  halfWay = ['postgres']
+  const chart = { name: 'postgres', chart: 'c', valuesFiles: [], values: {}, marks: {} }
+  await driver().install(chart, signal)
+  expect(done).toEqual(['repair postgres', 'upgrade postgres wait'])
+})
+
+describe('rendered charts', () => {
+  function render(text: string) {
+    const charts = createCharts({ ...helm, template: async () => text }, 'shop')
+    return charts.render({ name: 'order-green', chart: 'c', valuesFiles: [], values: {} })
+  }
+  const named = (name: string) => `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name} }\n`
+
+  it('are the objects of all documents, hooks among them', async () => {
+    const hook = `${named('b')}  annotations: { helm.sh/hook: pre-upgrade }\n`.replace(
+      'metadata: { name: b }',
+      'metadata:\n  name: b',
+    )
+    const objects = await render(`---\n# Source: a\n${named('a')}---\n---\n${hook}`)
+    expect(objects.map(({ metadata }) => metadata.name)).toEqual(['a', 'b'])
+  })
+
+  it('are none where the chart makes nothing', async () => {
+    expect(await render('')).toEqual([])
+    expect(await render('# nothing\n---\n')).toEqual([])
+  })
+
+  it('are those in a list, too, however deep: helm applies them one by one', async () => {
+    const list = { apiVersion: 'v1', kind: 'List', items: [{ kind: 'Service', metadata: {} }] }
+    const objects = await render(
+      `${named('a')}---\n${JSON.stringify({ ...list, items: [list, ...list.items] })}`,
+    )
+    expect(objects.map(({ kind }) => kind)).toEqual(['ConfigMap', 'Service', 'Service'])
+  })
+
+  it('name a namespace only when it is another one', async () => {
+    const within = (namespace: string) =>
+      `---\n${named('a').replace('name: a', `name: a, namespace: ${namespace}`)}`
+    const objects = await render(within('shop') + within('other'))
+    expect(objects.map(({ metadata }) => metadata)).toEqual([
+      { name: 'a' },
+      { name: 'a', namespace: 'other' },
+    ])
+  })
+
+  it('are read as helm reads them: octal modes, the last of two keys', async () => {
+    const [object] = await render(`${named('a')}mode: 0644\nmode: 0755\n`)
+    expect(object).toMatchObject({ mode: 0o755 })
+  })
+})
