@@ -27,7 +27,7 @@ const { order } = aFullConfig().services
 let kubeconfig: string
 let api: KubernetesApi
 
-function portsOf(holder: string): Promise<KubernetesPorts> {
+function portsOf(holder: string): KubernetesPorts {
   return createKubernetesPorts({
     kubeconfig: { file: kubeconfig, context: null },
     namespace,
@@ -38,16 +38,16 @@ function portsOf(holder: string): Promise<KubernetesPorts> {
   })
 }
 
-async function lockOf(holder: string): Promise<Lock> {
-  return (await portsOf(holder)).lock
+function lockOf(holder: string): Lock {
+  return portsOf(holder).lock
 }
 
 function noHelm(): never {
   throw new Error('nothing here needs helm')
 }
 
-async function clusterOf(holder: string): Promise<ClusterUnderTest> {
-  const { objects, ...ports } = await portsOf(holder)
+function clusterOf(holder: string): ClusterUnderTest {
+  const { objects, ...ports } = portsOf(holder)
   const helm: Helm = { template: noHelm, upgrade: noHelm, uninstall: noHelm }
   const releases = createReleases(api, namespace)
   return {
@@ -95,8 +95,8 @@ async function emptied(): Promise<ClusterUnderTest> {
 beforeAll(async () => {
   const { KUBECONFIG = '' } = await platformEnv()
   kubeconfig = KUBECONFIG
-  api = await connect({ file: kubeconfig, context: null })
-  await (await portsOf('me@here 1')).namespace.ensure()
+  api = connect({ file: kubeconfig, context: null })
+  await portsOf('me@here 1').namespace.ensure()
 })
 afterAll(() => api.send('DELETE', core, {}))
 
@@ -114,10 +114,10 @@ describe('on a real cluster', () => {
     }
 
     it('of a holder that was killed ends after 15 s', async () => {
-      const dead = await (await lockOf('dead@there 7')).acquire('deploy')
+      const dead = await lockOf('dead@there 7').acquire('deploy')
       expect(dead).toHaveProperty('release')
       await age()
-      const lock = await lockOf('me@here 1')
+      const lock = lockOf('me@here 1')
       expect(await lock.lockHolder()).toBeNull()
       const mine = await lock.acquire('switch')
       expect(mine).toHaveProperty('release')
@@ -126,9 +126,9 @@ describe('on a real cluster', () => {
     })
 
     it('is lost, and known to be, when somebody else took it meanwhile', async () => {
-      const frozen = await (await lockOf('frozen@there 7')).acquire('deploy')
+      const frozen = await lockOf('frozen@there 7').acquire('deploy')
       await age()
-      const lock = await lockOf('me@here 1')
+      const lock = lockOf('me@here 1')
       const mine = await lock.acquire('switch')
       if (!('lost' in frozen) || !('lost' in mine)) throw new Error('both were to get it')
       const lost = new Promise((resolve) => frozen.lost.addEventListener('abort', resolve))
@@ -209,7 +209,7 @@ describe('on a real cluster', () => {
     const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-'))
     await writeFile(join(folder, 'config'), kubeconfigFor(server))
     const started = Date.now()
-    const elsewhere = await connect({ file: join(folder, 'config'), context: null })
+    const elsewhere = connect({ file: join(folder, 'config'), context: null })
     await expect(elsewhere.get('/api')).rejects.toMatchObject({
       code: 'cluster-unreachable',
       exitCode: 2,
