@@ -2,9 +2,6 @@ import { defineConfig } from 'vitest/config'
 
 const patience = { testTimeout: 60_000, hookTimeout: 300_000 }
 
-/** What the scripts of the whole shop are made of needs no shop to be tested. */
-const pure = ['services/test/{load,audit}/**/*.test.ts']
-
 export default defineConfig({
   test: {
     projects: [
@@ -12,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['cli/test/**/*.test.ts', 'services/*/test/**/*.test.ts', ...pure],
+          include: ['cli/test/**/*.test.ts', 'services/*/test/**/*.test.ts'],
           exclude: ['cli/test/{real,soak}/**', '**/node_modules/**'],
         },
       },
@@ -22,7 +19,6 @@ export default defineConfig({
           ...patience,
           name: 'services',
           include: ['services/test/**/*.test.ts'],
-          exclude: pure,
           globalSetup: 'services/test/global-setup.ts',
         },
       },

@@ -1,4 +1,4 @@
-// Bundles a service into services/<name>/dist, which is all that its image adds to Node.
+// Bundles a service into services/<name>/dist: all that its image adds to Node.
 import { cp, rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build } from 'esbuild'
@@ -16,19 +16,26 @@ export function bundling(service: string): BuildOptions {
     platform: 'node',
     target: 'node24',
     format: 'esm',
-    // The places where tests kill the process are not there.
+    // Removes the points at which tests kill the process.
     define: { 'process.env.SHOP_FAULT': 'undefined' },
-    // Names stay, so that stack traces can be read.
+    // Identifiers are kept, so that stack traces are readable.
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',
-    // Most dependencies are CommonJS and ask for Node's modules by require.
+    // Most dependencies are CommonJS and require Node's modules.
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
     },
-    // Optional native parts of pg, not installed.
+    // An optional dependency of pg that is not installed.
     external: ['pg-native'],
     logLevel: 'warning',
+  }
+}
+
+/** Copies the SQL files of the kernel and of a service into one folder. */
+export async function copyMigrations(service: string, to: URL): Promise<void> {
+  for (const owner of ['kernel', service]) {
+    await cp(new URL(`${owner}/migrations/`, here), to, { recursive: true })
   }
 }
 
@@ -41,5 +48,5 @@ if (import.meta.main) {
   const dist = new URL(`${name}/dist/`, here)
   await rm(dist, { recursive: true, force: true })
   await build(bundling(name))
-  await cp(new URL(`${name}/migrations/`, here), new URL('migrations/', dist), { recursive: true })
+  await copyMigrations(name, new URL('migrations/', dist))
 }

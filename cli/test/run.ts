@@ -70,7 +70,8 @@ async function vitest(project: 'unit' | 'services' | 'real'): Promise<void> {
 
 try {
   if (filters.length === 0) {
-    await check('biome: format, lint, import directions', ['biome', 'check', '.'])
+    await check('biome: format, lint', ['biome', 'check', '.'])
+    await check('dependency-cruiser: import directions', ['depcruise', 'cli', 'services', 'charts'])
     await check('tsc: types', ['tsc', '--noEmit'])
   }
   // Before the unit tests: some render charts with the platform's helm.

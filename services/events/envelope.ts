@@ -1,4 +1,4 @@
-// The CloudEvents 1.0 envelope, in its JSON format, that every event travels in.
+// The CloudEvents 1.0 envelope of every event, in its JSON format.
 import { z } from 'zod'
 
 /** The topic exchange that carries all events; the routing key is the event's type. */
@@ -6,13 +6,13 @@ export const exchange = 'shop.events'
 
 export const envelope = z.object({
   specversion: z.literal('1.0'),
-  /** UUIDv7: unique for ever, so consumers recognise a repeated delivery by it. */
+  /** A UUIDv7, by which consumers recognise a repeated delivery. */
   id: z.uuid(),
-  /** The service that says so, as `/order`. */
+  /** The service that published it, as `/order`. */
   source: z.string().min(1),
   /** Name and version, as `order.placed.v1`. */
   type: z.string().min(1),
-  /** The id of what the event is about. */
+  /** The id of the thing that the event is about. */
   subject: z.string().min(1),
   time: z.iso.datetime(),
   datacontenttype: z.literal('application/json'),
@@ -21,16 +21,16 @@ export const envelope = z.object({
   data: z.unknown(),
 })
 
-/** An event as it travels; `data` still unchecked unless a contract has parsed it. */
+/** An event as it is sent. `data` is unchecked unless a contract has parsed it. */
 export type Envelope<Data = unknown> = Omit<z.infer<typeof envelope>, 'data'> & { data: Data }
 
-/** The promise about one event type, which its producer and consumers share. */
+/** The type of an event and the schema of its data, shared by its producer and its consumers. */
 export interface Contract<Data> {
   readonly type: string
   readonly data: z.ZodType<Data>
 }
 
-/** An event that a service wants to tell, before it gets its envelope. */
+/** An event to be published, before it has its envelope. */
 export interface Draft {
   readonly type: string
   readonly subject: string
@@ -42,7 +42,7 @@ export function contract<Data>(type: string, data: z.ZodType<Data>): Contract<Da
   return { type, data }
 }
 
-/** Makes an event of a contract; the compiler checks that the data keep it. */
+/** Makes an event of a contract; the compiler checks the data. */
 export function draft<Data>(of: Contract<Data>, subject: string, data: Data): Draft {
   return { type: of.type, subject, data }
 }

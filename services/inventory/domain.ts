@@ -1,4 +1,4 @@
-// Whether the stock suffices for an order, and what becomes of it when the order ends; pure.
+// Whether there is enough stock for an order, and what happens to it when the order ends. Pure.
 export interface Line {
   sku: string
   quantity: number
@@ -7,19 +7,19 @@ export interface Line {
 export interface Stock {
   sku: string
   available: number
-  /** Minor units of the currency, per piece. */
+  /** Per piece, in minor units of the currency. */
   price: number
   currency: string
 }
 
-/** All but `reserved` are terminal. */
+/** All but `reserved` are final. */
 export type ReservationStatus = 'reserved' | 'rejected' | 'released' | 'sold'
 
 export type Reserved =
   | { kind: 'reserved'; amount: { value: number; currency: string } }
   | { kind: 'rejected'; reason: 'unknown-sku' | 'insufficient-stock'; sku: string }
 
-/** One line per SKU, sorted, so that all transactions lock the stock in the same order. */
+/** One line per SKU, sorted by it, so that all transactions lock the stock in the same order. */
 export function merge(lines: Line[]): Line[] {
   const quantities = new Map<string, number>()
   for (const { sku, quantity } of lines) {
@@ -30,7 +30,7 @@ export function merge(lines: Line[]): Line[] {
     .sort((a, b) => (a.sku < b.sku ? -1 : 1))
 }
 
-/** All of an order is reserved, or nothing. `lines` are merged. */
+/** Reserves the whole order or nothing. `lines` are merged. */
 export function reserve(lines: Line[], stock: Stock[]): Reserved {
   const bySku = new Map(stock.map((one) => [one.sku, one]))
   let value = 0
@@ -45,12 +45,7 @@ export function reserve(lines: Line[], stock: Stock[]): Reserved {
   return { kind: 'reserved', amount: { value, currency } }
 }
 
-/** What a cancelled order does to its reservation. What was never taken, or is sold, stays. */
-export function release(status: ReservationStatus): 'give-back' | 'nothing' {
-  return status === 'reserved' ? 'give-back' : 'nothing'
-}
-
-/** What a confirmed order does to its reservation. */
-export function sell(status: ReservationStatus): 'sell' | 'nothing' {
-  return status === 'reserved' ? 'sell' : 'nothing'
+/** Whether the end of an order changes its reservation: a cancelled order releases it, a confirmed one sells it. */
+export function isOpen(status: ReservationStatus): boolean {
+  return status === 'reserved'
 }

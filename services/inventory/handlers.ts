@@ -1,4 +1,4 @@
-// What the inventory does about placed, confirmed and cancelled orders, and about time.
+// How the inventory handles placed, confirmed and cancelled orders, and expired reservations.
 import {
   orderCancelled,
   orderConfirmed,
@@ -10,7 +10,7 @@ import {
 import { type Draft, draft } from '@shop/events/envelope'
 import type { Transaction } from '@shop/kernel/database'
 import { on, type Subscription } from '@shop/kernel/inbox'
-import { type Line, merge, release, reserve, sell } from './domain.ts'
+import { isOpen, type Line, merge, reserve } from './domain.ts'
 import {
   insertReservation,
   lockReservation,
@@ -27,12 +27,12 @@ export function subscriptions(): Subscription[] {
     on(orderPlaced, {
       async handle(tx, { data: { orderId, items, payment } }) {
         const lines = merge(items)
-        // From the second to the commit, others who want the same stock wait: there is one more round trip.
+        // Both in one round trip, because other transactions wait for the lock on the stock.
         const [isNew, stock] = await Promise.all([
           insertReservation(tx, orderId, 'reserved', lines),
           lockStock(tx, skusOf(lines)),
         ])
-        // A cancellation was faster: the order gets nothing and nobody waits for an answer.
+        // The order is cancelled already: it gets nothing, and needs no answer.
         if (!isNew) return []
         const outcome = reserve(lines, stock)
         if (outcome.kind === 'rejected') {
@@ -46,21 +46,21 @@ export function subscriptions(): Subscription[] {
     }),
 
     on(orderConfirmed, {
-      look: (tx, { data: { orderId } }) => lockReservation(tx, orderId),
-      async handle(tx, { data: { orderId } }, { looked: reservation }) {
-        // It follows from our own reservation, so the message is somebody else's, or our data are lost.
+      load: (tx, { data: { orderId } }) => lockReservation(tx, orderId),
+      async handle(tx, { data: { orderId } }, { loaded: reservation }) {
+        // Only a reserved order is confirmed, so this message belongs to another database, or data are lost.
         if (!reservation) throw new Error(`order ${orderId} was confirmed without a reservation`)
-        if (sell(reservation.status) === 'sell') markSold(tx, orderId)
+        if (isOpen(reservation.status)) markSold(tx, orderId)
         return []
       },
     }),
 
     on(orderCancelled, {
       async handle(tx, { data: { orderId } }) {
-        // Faster than the order itself: the row keeps a later reservation away.
+        // When order.placed has not arrived yet, this row prevents a reservation later.
         if (await insertReservation(tx, orderId, 'rejected', [])) return []
         const reservation = await lockReservation(tx, orderId)
-        if (reservation && release(reservation.status) === 'give-back') {
+        if (reservation && isOpen(reservation.status)) {
           await lockStock(tx, skusOf(reservation.lines))
           moveStock(tx, reservation.lines, 1)
           markReleased(tx, orderId)
@@ -71,19 +71,19 @@ export function subscriptions(): Subscription[] {
   ]
 }
 
-/** As many as a short transaction can tell; the rest has its turn at the next tick. */
-const expiriesAtOnce = 100
+/** Few enough for a short transaction; the rest follow in the next run. */
+const expiryBatch = 100
 
 /**
- * Asks for each reservation whose time is over, once, whether its order is still wanted. The stock
- * comes back with the order's cancellation and not before, so a confirmed order never loses it.
+ * Publishes reservation.expired once for each reservation that is too old. Its stock is released only when the order is
+ * cancelled, so a confirmed order never loses it.
  */
 export async function expire(tx: Transaction, ttlSeconds: number): Promise<Draft[]> {
-  const orderIds = await markExpired(tx, ttlSeconds, expiriesAtOnce)
+  const orderIds = await markExpired(tx, ttlSeconds, expiryBatch)
   return orderIds.map((orderId) => draft(reservationExpired, orderId, { orderId }))
 }
 
-/** Sorted as the lines are, so that all transactions lock the stock in the same order. */
+/** Sorted like the lines. */
 function skusOf(lines: Line[]): string[] {
   return lines.map(({ sku }) => sku)
 }

@@ -1,20 +1,20 @@
-// The inventory service: sets stock aside for orders, sells it, or takes it back.
+// The inventory service: reserves stock for orders, and sells or releases it.
 import { run } from '@shop/kernel/run'
 import { z } from 'zod'
 import { expire, subscriptions } from './handlers.ts'
 import { routes } from './routes.ts'
-import { accounting, orders } from './store.ts'
+import { accounting, entries } from './store.ts'
 
 await run({
   config: z.object({
-    /** For how long stock is kept for an order that neither confirms nor cancels. */
+    /** How long stock is reserved for an order that is neither confirmed nor cancelled. */
     RESERVATION_TTL_SECONDS: z.coerce.number().int().positive().default(900),
   }),
   migrations: new URL('./migrations/', import.meta.url),
   compose: ({ config, database }) => ({
     routes: (app) => routes(app, { database }),
     subscriptions: subscriptions(),
-    clockwork: [
+    jobs: [
       {
         name: 'expire-reservations',
         everyMs: 5_000,
@@ -22,6 +22,6 @@ await run({
       },
     ],
     accounting: () => accounting(database),
-    orders: (after, limit) => orders(database, after, limit),
+    entries: (after, limit) => entries(database, after, limit),
   }),
 })

@@ -1,4 +1,4 @@
-// A small window on the stock and what is set aside of it.
+// Read access to the stock and the reservations.
 import type { Database } from '@shop/kernel/database'
 import { type HttpServer, problemDocument, sendProblem } from '@shop/kernel/http'
 import { z } from 'zod'
@@ -7,7 +7,7 @@ import { findReservation, findStock } from './store.ts'
 const stock = z.object({
   sku: z.string(),
   available: z.int(),
-  price: z.int().meta({ description: 'Minor units of the currency, per piece.' }),
+  price: z.int().meta({ description: 'Per piece, in minor units of the currency.' }),
   currency: z.string(),
 })
 
@@ -21,7 +21,7 @@ export function routes(app: HttpServer, { database }: { database: Database }): v
     '/stock/:sku',
     {
       schema: {
-        summary: 'Look at the stock of a SKU',
+        summary: 'Read the stock of a SKU',
         params: z.object({ sku: z.string().max(255) }),
         response: { 200: stock, 404: problemDocument },
       },
@@ -36,7 +36,7 @@ export function routes(app: HttpServer, { database }: { database: Database }): v
     '/reservations',
     {
       schema: {
-        summary: 'Look at the reservations of an order',
+        summary: 'Read the reservations of an order',
         querystring: z.object({ order: z.uuid() }),
         response: { 200: z.array(reservation), 400: problemDocument },
       },

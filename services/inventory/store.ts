@@ -4,7 +4,7 @@ import type { Line, ReservationStatus, Stock } from './domain.ts'
 
 const columns = 'sku, available::float8 AS available, price::float8 AS price, currency'
 
-/** Reads the stock of some SKUs and locks it until the transaction ends. */
+/** Reads the stock of these SKUs and locks it until the transaction ends. */
 export async function lockStock(tx: Transaction, skus: string[]): Promise<Stock[]> {
   return tx.query<Stock>(
     `SELECT ${columns} FROM stock WHERE sku = ANY($1::text[]) ORDER BY sku FOR UPDATE`,
@@ -22,7 +22,7 @@ export function moveStock(tx: Transaction, lines: Line[], direction: 1 | -1): vo
   )
 }
 
-/** Claims an order's reservation; false when it has been decided before. */
+/** Stores an order's reservation. Returns false when it has one. */
 export async function insertReservation(
   tx: Transaction,
   orderId: string,
@@ -65,7 +65,7 @@ export function markSold(tx: Transaction, orderId: string): void {
   ])
 }
 
-/** Marks reservations older than `ttlSeconds` as expired, oldest first, and returns their orders. */
+/** Marks reservations older than `ttlSeconds` as expired, oldest first, and returns the ids of their orders. */
 export async function markExpired(
   tx: Transaction,
   ttlSeconds: number,
@@ -105,14 +105,14 @@ export interface StockAccount {
   sku: string
   initial: number
   available: number
-  /** Held for open orders now. */
+  /** Reserved for open orders now. */
   reserved: number
   sold: number
-  /** Given back so far. */
+  /** Released so far. */
   released: number
 }
 
-/** Pieces by SKU, from two sources that must agree: the stock and the reservations. */
+/** Pieces by SKU, from the stock and from the reservations, which must agree. */
 export async function accounting(db: Queries): Promise<{ stock: StockAccount[] }> {
   const stock = await db.query<StockAccount>(
     `WITH moved AS (
@@ -131,14 +131,14 @@ export async function accounting(db: Queries): Promise<{ stock: StockAccount[] }
   return { stock }
 }
 
-/** Those after `after` (null: from the first), by order id. */
-export async function orders(
+/** The reservations of the first `limit` orders after `after` (null: from the first), by order id. */
+export async function entries(
   db: Queries,
   after: string | null,
   limit: number,
-): Promise<{ orderId: string; status: ReservationStatus }[]> {
+): Promise<{ id: string; status: ReservationStatus }[]> {
   return db.query(
-    `SELECT order_id AS "orderId", status FROM reservations
+    `SELECT order_id AS id, status FROM reservations
      WHERE order_id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
      ORDER BY order_id LIMIT $2`,
     [after, limit],

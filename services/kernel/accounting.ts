@@ -1,21 +1,21 @@
-// The kernel's part of the audit, and the inbox rows that are only a sum any more.
-import type { Draft } from '@shop/events/envelope'
+// The kernel's part of the accounting, and the pruning of old inbox rows.
 import type { Bus } from './bus.ts'
-import type { Queries, Transaction } from './database.ts'
+import type { Queries } from './database.ts'
+import type { ScheduledJob } from './schedule.ts'
 
 export interface Accounting {
-  /** When this was counted, by the database's clock, in milliseconds since 1970. */
+  /** When this was counted, in milliseconds since 1970, by the database's clock. */
   at: number
   gate: { epoch: number; color: string | null; revision: string | null } | null
   outbox: { waiting: number; failing: number }
-  /** Messages that are ready in the service's own queue. */
+  /** Messages that are ready in the service's queue. */
   queued: number
   /** Messages that are ready in the queue of its dead letters. */
   dead: number
   retrying: number
   parked: number
   duplicatesRefused: number
-  /** The colour is null for what was handled before there was a gate. */
+  /** Color and revision are null for events that were handled before there was a gate. */
   byEpoch: { epoch: number; color: string | null; revision: string | null; handled: number }[]
 }
 
@@ -29,7 +29,7 @@ export async function kernelAccounting(
     deps.bus.depth(deadLettersOf(queue)),
     deps.database.query<Omit<Accounting, 'queued' | 'dead'>>(summary),
   ])
-  if (!sums) throw new Error('the sums are missing')
+  if (!sums) throw new Error('the summary has no row')
   return { ...sums, queued, dead }
 }
 
@@ -37,7 +37,7 @@ export function deadLettersOf(queue: string): string {
   return `${queue}.dead`
 }
 
-/** One statement, so that all of it is of the same moment. */
+/** One statement, so that all numbers are of the same moment. */
 const summary = `
   WITH handlings AS (
     SELECT epoch, color, revision, sum(handled) AS handled, sum(repeats) AS repeats FROM (
@@ -61,11 +61,11 @@ const summary = `
 const keepDays = 7
 const batchSize = 10_000
 
-/** Work by the clock: rows that no repetition will ask for any more become a sum. */
-export const inboxPruning = {
+/** Replaces inbox rows that are too old for a repeated delivery by their sums. */
+export const inboxPruning: ScheduledJob = {
   name: 'inbox-pruning',
   everyMs: 30_000,
-  async run(tx: Transaction): Promise<Draft[]> {
+  async run(tx) {
     await tx.query(
       `WITH gone AS (
          DELETE FROM inbox WHERE (consumer, message_id) IN (

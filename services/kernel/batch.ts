@@ -1,5 +1,5 @@
-// Several statements that Postgres gets as one: it answers once, and both sides wake up once. What pg calls a pipeline
-// has an answer for each statement, and most of what a small statement costs is to send its answer.
+// Sends several statements to Postgres as one, which is answered once. In a pipeline of pg each statement has an answer of
+// its own, and sending it is most of the cost of a small statement.
 import type { Duplex } from 'node:stream'
 import pg, { type PoolClient, Query, type QueryResult, type Submittable } from 'pg'
 
@@ -8,7 +8,7 @@ export interface Statement {
   values: unknown[]
 }
 
-/** Throws on values that cannot be sent: before anything else is, so that nothing goes without them. */
+/** Throws when a value cannot be sent, before any statement of the batch is sent. */
 export function statement(text: string, values: unknown[] = []): Statement {
   return {
     text,
@@ -19,10 +19,10 @@ export function statement(text: string, values: unknown[] = []): Statement {
 const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknown): unknown } })
   .utils
 
-/** pg's connection, of which its typings leave out some and ask too much of the rest. */
+/** A connection of pg; its own types do not cover this. */
 interface Wire
   extends Record<'parse' | 'bind' | 'describe' | 'execute' | 'close', (message: object) => void> {
-  /** The texts that were prepared on this connection, by name. */
+  /** Statements that are prepared on this connection: text by name. */
   parsedStatements: Record<string, string>
   stream: Duplex
   sync(): void
@@ -36,7 +36,7 @@ const MultipleQuery = Query as unknown as new (
   callback: Callback,
 ) => { submit(wire: Wire): void; handleError(error: Error, wire: Wire): void }
 
-/** What pg does with a text of several statements, done with prepared ones. */
+/** Like pg's query of several statements in one text, but with prepared statements. */
 class Batch extends MultipleQuery {
   readonly #statements: Statement[]
   readonly #preparing: string[] = []
@@ -63,7 +63,7 @@ class Batch extends MultipleQuery {
     wire.stream.uncork()
   }
 
-  /** The server has left out what came after the error, so it is not known which of the new statements it has got. */
+  /** The server skips what follows the error, so which of the new statements are prepared is unknown: forget them all. */
   override handleError(error: Error, wire: Wire): void {
     for (const name of this.#preparing) {
       delete wire.parsedStatements[name]
@@ -75,7 +75,7 @@ class Batch extends MultipleQuery {
 
 const names = new Map<string, string>()
 
-/** All statements are constants of the program, so the names are few. */
+/** Statements are constants of the program, so there are few names. */
 function nameOf(text: string): string {
   const known = names.get(text)
   if (known) return known
@@ -84,7 +84,7 @@ function nameOf(text: string): string {
   return name
 }
 
-/** One result for each statement. The first that fails ends the batch with its error. */
+/** Resolves with one result per statement, or rejects with the error of the first that fails. */
 export function send(client: PoolClient, statements: Statement[]): Promise<QueryResult[]> {
   return new Promise((resolve, reject) => {
     const batch = new Batch(statements, (error, results) => {

@@ -1,4 +1,4 @@
-// RabbitMQ: confirmed publishing and one consumer per queue; the topology is declared elsewhere.
+// RabbitMQ: publishing with confirms, and one consumer per queue. Exchanges and queues are declared elsewhere.
 import { setImmediate } from 'node:timers/promises'
 import {
   AMQPConnectionError,
@@ -12,16 +12,16 @@ import { faultPoint } from './faults.ts'
 import type { Logger } from './telemetry.ts'
 
 export interface Outgoing {
-  /** Of the event, so that consumers recognise a repetition. */
+  /** The event's id, by which consumers recognise a repeated delivery. */
   id: string
   type: string
   routingKey: string
-  /** How often its handling has failed before. */
+  /** Failed attempts to handle it so far. */
   attempt: number
   body: string
 }
 
-/** What is in neither list was not settled before the connection was lost: it may have arrived. */
+/** A message in neither list was not confirmed before the connection was lost: it may have arrived. */
 export interface Publication<Message extends Outgoing = Outgoing> {
   confirmed: Message[]
   /** Returned as unroutable, rejected by a queue, or not confirmed in time. */
@@ -30,32 +30,32 @@ export interface Publication<Message extends Outgoing = Outgoing> {
 
 export interface Delivery {
   body: Buffer
-  /** How often its handling has failed before, as its sender says. */
+  /** Failed attempts to handle it so far, as its publisher says. */
   attempt: number
-  /** How often the broker has delivered it before without an outcome. */
+  /** How often it was delivered before and not settled, as the broker counts. */
   returns: number
-  /** Why and in which queue it died, when this is a queue of dead letters. */
+  /** Why and in which queue it was dead-lettered. */
   death: { reason: string; queue: string } | null
 }
 
 export interface Consumption {
   /** True while the broker delivers to this pod. */
   active(): boolean
-  /** How many deliveries are not settled. */
+  /** Deliveries that are not settled. */
   inFlight(): number
-  /** No new messages; resolves when those in hand are settled. The rest goes back to the queue. */
+  /** Cancels the consumer and requeues what is prefetched. Resolves when the deliveries in hand are settled. */
   stop(): Promise<void>
 }
 
-/** Says whether to acknowledge (true) or to give back; must not throw. `stopping`: let go soon. */
+/** Returns true to acknowledge and false to requeue. Must not throw. `stopping` is aborted when it should end soon. */
 export type Receiver = (delivery: Delivery, stopping: AbortSignal) => Promise<boolean>
 
 export interface Bus {
   connected(): boolean
-  /** Publishes side by side; throws when there is no connection. */
+  /** Publishes all at once. Throws when there is no connection. */
   publish<Message extends Outgoing>(messages: Message[]): Promise<Publication<Message>>
   consume(queue: string, receive: Receiver): Consumption
-  /** How many messages are ready in a queue. */
+  /** Messages that are ready in a queue. */
   depth(queue: string): Promise<number>
   close(): Promise<void>
 }
@@ -69,12 +69,12 @@ export interface BusDeps {
 }
 
 /**
- * Fewer than the database pool has connections: handlers alone cannot use it up. As many are
- * fetched as are handled, so that no delivery waits unseen in the client library.
+ * Fewer than the database pool has connections, so that handlers cannot use it up. The prefetch is the same, so that no
+ * delivery waits in the client library.
  */
 const concurrency = 4
 const acquireTimeoutMs = 2_000
-/** Together with the above less than the database lets a transaction idle, for the relay waits in one. */
+/** With the above less than `idle_in_transaction_session_timeout`: the relay waits for confirms in a transaction. */
 const confirmTimeoutMs = 2_500
 
 export function createBus(deps: BusDeps): Bus {
@@ -86,7 +86,7 @@ export function createBus(deps: BusDeps): Bus {
     acquireTimeout: acquireTimeoutMs,
     retryLow: 100,
     retryHigh: 2_000,
-    // With Nagle's algorithm a small frame waits up to 40 ms for the acknowledgement of the one before it.
+    // With Nagle's algorithm a small frame waits up to 40 ms for the TCP acknowledgement of the last one.
     noDelay: true,
   })
   connection.on('error', (error) => deps.logger.warn({ err: error }, 'broker connection lost'))
@@ -99,7 +99,7 @@ export function createBus(deps: BusDeps): Bus {
     consume: (queue, receive) => consume(connection, deps.logger, queue, receive),
     depth: async (queue) => (await connection.queueDeclare({ queue, passive: true })).messageCount,
     close: async () => {
-      // Fails when it was about to reconnect, which is no longer of interest.
+      // It fails when the connection is lost, which does not matter any more.
       await publisher.close().catch(() => {})
       await connection.close()
     },
@@ -107,7 +107,7 @@ export function createBus(deps: BusDeps): Bus {
 }
 
 function createPublisher(connection: Connection, exchange: string) {
-  /** By the messages' ids, one for each publication under way: two of them may have copies of one event. */
+  /** Reasons by message id, one map per publication in progress: two publications may contain copies of one event. */
   const returns = new Set<Map<string, string>>()
   let channel: Channel | undefined
   let opening: Promise<Channel> | undefined
@@ -149,10 +149,10 @@ function createPublisher(connection: Connection, exchange: string) {
         },
       )
     })
-    // One turn later they are on their way, and the broker cannot have answered yet.
+    // One turn later the messages are sent, and the broker cannot have answered yet.
     void setImmediate().then(() => faultPoint('relay.published'))
     await settledWithin(confirms, confirmTimeoutMs)
-    // The client hands a returned message over one turn after the confirm that follows it.
+    // The client emits a return one turn after the confirm that follows it.
     await setImmediate()
     returns.delete(returned)
     for (const message of messages) {
@@ -183,7 +183,7 @@ function envelopeOf(message: Outgoing, exchange: string) {
   }
 }
 
-/** Empty when the channel went away under the message, which says nothing about the message. */
+/** Empty when the channel was closed, which says nothing about the message. */
 function refusalOf(error: unknown): string {
   const { code, message } = error as AMQPError
   return error instanceof AMQPConnectionError || code === 'CH_CLOSE' ? '' : message
@@ -199,7 +199,7 @@ function consume(
   const stopping = new AbortController()
 
   async function deliver(message: AsyncMessage): Promise<ConsumerStatus> {
-    // Arrived between the cancel and its confirmation: nobody has looked at it yet.
+    // It arrived between the cancel and the broker's answer.
     if (stopping.signal.aborted) return ConsumerStatus.REQUEUE
     inFlight += 1
     try {
@@ -240,7 +240,7 @@ function countOf(header: unknown): number {
   return Number.isSafeInteger(header) && Number(header) > 0 ? Number(header) : 0
 }
 
-/** The client has parsed already what came as text or plain JSON. */
+/** The client parses text and JSON by itself. */
 function bytesOf(body: unknown): Buffer {
   if (Buffer.isBuffer(body)) return body
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))

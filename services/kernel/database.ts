@@ -1,4 +1,4 @@
-// Postgres: a small pool and transactions, whose statements travel together where nobody waits for one of them.
+// Postgres: a small pool, and transactions that send their statements together where possible.
 import { Socket } from 'node:net'
 import { Pool, type PoolClient, type QueryResult } from 'pg'
 import { type Statement, send, statement } from './batch.ts'
@@ -9,23 +9,23 @@ export interface Queries {
   query<Row>(text: string, values?: unknown[]): Promise<Row[]>
 }
 
-/** Queries that stand or fall together; only valid inside the callback that received it. */
+/** The statements of one transaction. Only valid inside the callback that received it. */
 export interface Transaction extends Queries {
-  /** Runs a statement whose rows nobody needs, together with the next one. Where it fails, so does the transaction. */
+  /** Sends a statement with the next one, and drops its rows. When it fails, the transaction fails. */
   execute(text: string, values?: unknown[]): void
 }
 
 export interface Database extends Queries {
   /**
-   * Commits what `work` did, or rolls it back and throws what `work` threw. READ COMMITTED. What is asked at one turn
-   * of the event loop travels together. `opening` goes first: where it fails, nothing else has an effect or a row.
+   * Commits when `work` resolves. Rolls back and rejects when it rejects. READ COMMITTED. Statements of one turn of the
+   * event loop are sent together. `first` runs before them; when it fails, none of them has an effect or returns rows.
    */
-  transaction<T>(work: (tx: Transaction) => Promise<T>, opening?: Statement): Promise<T>
+  transaction<T>(work: (tx: Transaction) => Promise<T>, first?: Statement): Promise<T>
   /**
-   * A transaction of statements that need nothing of each other, carried out by the server at once. Rows of each.
-   * `check` is called when there is a connection, right before they leave; where it throws, they do not.
+   * Runs statements in one transaction and one round trip, and returns the rows of each. `check` is called with a
+   * connection at hand, right before they are sent; when it throws, they are not sent.
    */
-  atOnce(statements: Statement[], check?: () => void): Promise<Record<string, unknown>[][]>
+  batch(statements: Statement[], check?: () => void): Promise<Record<string, unknown>[][]>
   /** Waits until all connections are back, then closes them. */
   close(): Promise<void>
 }
@@ -37,7 +37,7 @@ export interface DatabaseDeps {
   logger: Logger
   pool?: {
     max: number
-    /** As many stay open when nothing happens. */
+    /** Connections that stay open when idle. */
     min?: number
   }
 }
@@ -49,21 +49,21 @@ export function createDatabase(deps: DatabaseDeps): Database {
   const pool = new Pool({
     connectionString: deps.url,
     application_name: deps.name,
-    // As long as a statement may take: on a busy machine who waits is served better than who is turned away.
+    // As long as a statement may take: on a busy machine it is better to wait than to fail.
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
-    // The server gives up first, so that the client learns the reason; the client's time includes the statements before.
+    // The server's timeout is shorter, so that the client gets its reason. The client's includes earlier statements.
     statement_timeout: 5_000,
     query_timeout: 6_000,
     idle_in_transaction_session_timeout: 5_000,
-    // What is sent need not wait for the answers of what was sent before.
+    // A statement is sent without waiting for the answers of earlier ones.
     pipeline: true,
     stream: () => new OneWriteSocket(),
     max,
     min,
     idleTimeoutMillis: idleMs,
   })
-  // A connection that breaks while it is in use emits an error too; the query's rejection tells us.
+  // A connection that breaks in use also emits an error; the query rejects, and that is enough.
   pool.on('connect', (client) => client.on('error', () => {}))
   pool.on('error', (error) => deps.logger.warn({ err: error }, 'idle database connection lost'))
 
@@ -76,7 +76,7 @@ export function createDatabase(deps: DatabaseDeps): Database {
     }
   }
 
-  async function atOnce(
+  async function batch(
     statements: Statement[],
     check?: () => void,
   ): Promise<Record<string, unknown>[][]> {
@@ -84,10 +84,10 @@ export function createDatabase(deps: DatabaseDeps): Database {
     let broken: Error | undefined
     try {
       check?.()
-      // What the server gets as one is a transaction without being told.
+      // Postgres runs a batch as one transaction, without BEGIN.
       return (await send(client, statements)).map(({ rows }) => rows)
     } catch (error) {
-      if (!isMereRefusal(error)) broken = error as Error
+      if (!isConnectionIntact(error)) broken = error as Error
       throw error
     } finally {
       client.release(broken)
@@ -95,18 +95,18 @@ export function createDatabase(deps: DatabaseDeps): Database {
   }
 
   return {
-    atOnce,
+    batch,
 
     async query<Row>(text: string, values?: unknown[]) {
-      const [rows] = await atOnce([statement(text, values)])
+      const [rows] = await batch([statement(text, values)])
       return rows as Row[]
     },
 
-    async transaction(work, opening) {
+    async transaction(work, first) {
       const client = await connect()
       let broken: Error | undefined
       try {
-        return await runTransaction(client, work, opening)
+        return await runTransaction(client, work, first)
       } catch (error) {
         await client.query('ROLLBACK').catch((rollbackError: Error) => {
           broken = rollbackError
@@ -121,15 +121,15 @@ export function createDatabase(deps: DatabaseDeps): Database {
   }
 }
 
-/** Writes what was held back as one piece, which costs less than a list of small ones. */
+/** Writes corked chunks as one buffer, which is cheaper than a list of small ones. */
 class OneWriteSocket extends Socket {
   override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
     this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'buffer' as never, done)
   }
 }
 
-/** What the server has refused it has undone as well, unless the connection's prepared statements are the reason. */
-function isMereRefusal(error: unknown): boolean {
+/** After an ERROR the server has rolled back, and the connection is usable, unless its prepared statements were the reason. */
+function isConnectionIntact(error: unknown): boolean {
   return (
     (error as { severity?: string }).severity === 'ERROR' &&
     !/^(0A000|26000|42P05)$/.test(String(codeOf(error)))
@@ -139,11 +139,11 @@ function isMereRefusal(error: unknown): boolean {
 async function runTransaction<T>(
   client: PoolClient,
   work: (tx: Transaction) => Promise<T>,
-  opening: Statement | undefined,
+  first: Statement | undefined,
 ): Promise<T> {
   const turns = createTurns(client)
   turns.add(statement('BEGIN'))
-  if (opening) turns.add(opening)
+  if (first) turns.add(first)
   const tx: Transaction = {
     async query<Row>(text: string, values?: unknown[]) {
       const answer = turns.add(statement(text, values))
@@ -164,8 +164,8 @@ async function runTransaction<T>(
 }
 
 /**
- * Collects the statements of one turn of the event loop, and sends them together when it ends. Nothing leaves before what
- * left earlier has succeeded: where BEGIN has failed, the next statement would commit by itself.
+ * Collects the statements of one turn of the event loop, and sends them when it ends. They wait until the turn before has
+ * succeeded: if BEGIN failed, they would commit by themselves.
  */
 function createTurns(client: PoolClient) {
   let waiting: { statement: Statement; answer: PromiseWithResolvers<QueryResult> }[] = []
@@ -174,7 +174,6 @@ function createTurns(client: PoolClient) {
 
   async function sendAfter(earlier: Promise<unknown>, turn: typeof waiting): Promise<void> {
     try {
-      // What failed first says why.
       await earlier
       if (closed) throw new Error('the transaction has ended')
       const statements = turn.map(({ statement }) => statement)
@@ -197,20 +196,20 @@ function createTurns(client: PoolClient) {
   return {
     add(statement: Statement): Promise<QueryResult> {
       const answer = Promise.withResolvers<QueryResult>()
-      // A rejection that nobody has awaited yet would end the process.
+      // An unhandled rejection would end the process.
       answer.promise.catch(() => {})
       waiting.push({ statement, answer })
       return answer.promise
     },
     end,
-    /** The connection is about to be another's: what has not left yet, never will. */
+    /** Statements that are not sent yet never are: the connection is about to be released. */
     close(): void {
       closed = true
     },
   }
 }
 
-/** SQLSTATE, or an operating system's code. */
+/** The SQLSTATE, or the error code of the operating system. */
 export function codeOf(error: unknown): unknown {
   return (error as { code?: unknown } | null)?.code
 }

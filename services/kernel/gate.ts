@@ -1,18 +1,18 @@
-// The fence in Postgres: what a slot does on its events is committed only while the gate names it.
+// The gate: a row in Postgres that names the slot whose event handlers and scheduled jobs may commit.
 import { setTimeout } from 'node:timers/promises'
 import { statement } from './batch.ts'
 import { codeOf, type Database, type Queries, type Transaction } from './database.ts'
 import { isSame, type Role, type Slot } from './role.ts'
 import type { Logger } from './telemetry.ts'
 
-/** The gate is another's: give the message back and stop. */
+/** The gate names another slot or epoch. The message has to be requeued, and the consumer has to stop. */
 export class GateClosed extends Error {
   override readonly name = 'GateClosed'
 }
 
 /**
- * Transactions that commit only while the gate still names the slot and epoch that it was opened with; a query is one of
- * its own. Throws GateClosed when the gate is another's: no row is seen then, and nothing has an effect. READ COMMITTED.
+ * Access to the database for one slot in one epoch. Transactions (READ COMMITTED), and single queries, commit only while
+ * the gate names both. Otherwise they throw GateClosed, have no effect and return no rows.
  */
 export interface Fence extends Queries {
   readonly epoch: number
@@ -21,21 +21,21 @@ export interface Fence extends Queries {
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
 }
 
-/** Whose transactions may commit; nobody's before the first epoch. */
+/** The slot whose handlers may commit; none in epoch 0. */
 export interface Gate {
   epoch: number
   color: string | null
   revision: string | null
 }
 
-/** Held shared by each fenced transaction (see `pass_gate` in the migrations), and alone by who moves the gate. */
+/** The advisory lock of the gate: shared by fenced transactions (see `pass_gate` in the migrations), exclusive to move it. */
 const lockClass = 7_316
 const lock = `${lockClass}, 'release_gate'::regclass::oid::integer`
 const gateQuery = 'SELECT epoch, color, revision FROM release_gate'
 const lockTimeoutMs = 500
 const lockAttempts = 4
-/** More than a GET of the Service may take, and the lock's timeouts. */
-const decidedMs = 4_000
+/** For so long after it began, a decision may be carried out: a GET of the Service, and some lock timeouts. */
+const decisionMs = 4_000
 
 function gateOf(row: Record<string, unknown> | undefined): Gate {
   if (!row) throw new Error('release_gate has no row')
@@ -51,38 +51,38 @@ export async function readGate(queries: Queries): Promise<Gate> {
   return gateOf(row)
 }
 
-/** What `pass_gate` says to who is not named by the gate. */
-const notNamed = 'GATE1'
+/** The SQLSTATE of `pass_gate` when the gate names another slot or epoch. */
+const gateClosedState = 'GATE1'
 
 export function createFence(database: Database, { color, revision }: Slot, epoch: number): Fence {
   const pass = statement('SELECT pass_gate($1, $2, $3)', [epoch, color, revision])
   const refuse = (error: Error & { code?: string }): never => {
-    throw error.code === notNamed ? new GateClosed(error.message, { cause: error }) : error
+    throw error.code === gateClosedState ? new GateClosed(error.message, { cause: error }) : error
   }
   return {
     epoch,
     color,
     revision,
     async query<Row>(text: string, values?: unknown[]) {
-      const [, rows] = await database.atOnce([pass, statement(text, values)]).catch(refuse)
+      const [, rows] = await database.batch([pass, statement(text, values)]).catch(refuse)
       return rows as Row[]
     },
     transaction: (work) => database.transaction(work, pass).catch(refuse),
   }
 }
 
-/** A move that was decided on: its slot is the one that the Service named after the gate had been read in epoch `from`. */
+/** A decision to move the gate: epoch `from` was read first, and after it the Service, which named the slot `to`. */
 export interface GateMove {
   from: number
   to: Slot
-  /** By `performance.now()`: later it is not carried out, for whoever decided was frozen. */
+  /** By `performance.now()`. Later the decision is void, because the process was frozen since. */
   before: number
 }
 
 /**
- * Opens the gate for a slot in a new epoch, unless it is another epoch already, and returns the gate as it is then. As
- * the Service was read after the gate was, and nobody has moved it since, the order of gates is the order of the Service.
- * Who holds the lock for too long is frozen: its connection is ended, and it cannot commit any more.
+ * Moves the gate to a slot in a new epoch, unless its epoch has changed since it was read. Returns the gate after that.
+ * The Service was read after the gate, so the gate follows the order of changes of the Service. A process that holds the
+ * lock for too long is frozen: its connection is terminated, so it cannot commit any more.
  */
 export async function moveGate(database: Database, move: GateMove): Promise<Gate> {
   for (let attempt = 1; ; attempt++) {
@@ -98,16 +98,16 @@ export async function moveGate(database: Database, move: GateMove): Promise<Gate
 
 const lockNotAvailable = '55P03'
 
-/** All at once, so that nobody can freeze while holding the lock alone. */
+/** One batch, so that a process that freezes does not hold the exclusive lock. */
 async function moveUnderLock(database: Database, { from, to, before }: GateMove): Promise<Gate> {
-  // Asked at the last moment, for who waits for a connection may be frozen meanwhile.
+  // Checked at the last moment, because the process may freeze while it waits for a connection.
   const check = (): void => {
-    if (performance.now() > before) throw new Error('decided on too long ago to move the gate')
+    if (performance.now() > before) throw new Error('the decision to move the gate is too long ago')
   }
   const statements = [
     statement(`SELECT set_config('lock_timeout', '${lockTimeoutMs}', true)`),
     statement(`SELECT pg_advisory_xact_lock(${lock})`),
-    // A statement of its own: what was committed while the lock was waited for must be seen.
+    // A separate statement, so that it sees what was committed while it waited for the lock.
     statement(
       `UPDATE release_gate
        SET epoch = epoch + 1, color = $2, revision = $3, opened_at = clock_timestamp()
@@ -116,10 +116,13 @@ async function moveUnderLock(database: Database, { from, to, before }: GateMove)
     ),
     statement(gateQuery),
   ]
-  return gateOf((await database.atOnce(statements, check)).at(-1)?.[0])
+  return gateOf((await database.batch(statements, check)).at(-1)?.[0])
 }
 
-/** Only those of the epoch that is to end, and who were there first: who came later was kept waiting by us. */
+/**
+ * Terminates the connections that hold the lock in the epoch that is to end. Transactions that began after `askedAt` are
+ * spared: this process made them wait.
+ */
 async function endHolders(database: Database, epoch: number, askedAt: number): Promise<void> {
   await database.query(
     `SELECT pg_terminate_backend(held.pid)
@@ -136,20 +139,20 @@ async function endHolders(database: Database, epoch: number, askedAt: number): P
 
 export interface Gatekeeper {
   /**
-   * Live: opens the gate, trying for as long as it takes. Unknown: takes it when it names this
-   * slot already. Standby: lets go.
+   * Live: moves the gate to this slot, and retries until it has. Unknown: opens a fence when the gate names this slot
+   * already. Standby: drops the fence.
    */
   follow(role: Role): void
-  /** To be called when a fence has refused: it is let go, unless it was an earlier one. */
+  /** To be called after GateClosed. Drops the fence, unless it is a newer one. */
   refused(): void
-  /** The gate as it is now, or as it was read last when the database takes its time. Never fails. */
-  look(): Promise<Gate | null>
+  /** The gate, read again unless the database is slow. Never rejects. */
+  latest(): Promise<Gate | null>
   fence(): Fence | null
 }
 
 export interface GatekeeperDeps {
   database: Database
-  /** Where reading and moving the gate does not have to wait for handlers. */
+  /** A pool of its own, so that reading and moving the gate does not wait for handlers. */
   control: Database
   slot: Slot
   /** The slot that the Service names now. */
@@ -158,81 +161,82 @@ export interface GatekeeperDeps {
   onChange: (fence: Fence | null) => void
 }
 
-/** Whoever watches a switch asks many times a second. */
-const lookEveryMs = 100
-const lookTimeoutMs = 300
-/** Time for the outgoing handlers to end what they do in the outside world: what they have begun is done again. */
+/** During a switch `latest` is called many times a second. */
+const readEveryMs = 100
+const readTimeoutMs = 300
+/** Time for the handlers of the other slot to finish calls to other systems, which would have to be repeated. */
 const graceMs = 25
 const firstRetryMs = 100
 const lastRetryMs = 1_000
 
-/** Keeps a fence for as long as the Service and the gate name this slot. */
+/** Keeps a fence while the Service and the gate name this slot. */
 export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
   let role: Role = 'standby'
   let fence: Fence | null = null
   let last: Gate | null = null
+  /** How often the gate was read or moved. */
   let readings = 0
-  let lastLook = Number.NEGATIVE_INFINITY
-  let seeking = false
+  let lastRead = Number.NEGATIVE_INFINITY
+  let opening = false
   let wake = () => {}
-  /** Whether the handlers of the slot before have had their time, since the role was told. */
-  let graced = false
+  /** Whether the other slot has had its grace period since the role changed. */
+  let graceIsOver = false
 
-  function note(gate: Gate): void {
+  function accept(gate: Gate): void {
     readings += 1
     last = gate
     if (role === 'standby' || !isSame(gate, deps.slot)) drop()
     else if (fence?.epoch !== gate.epoch) {
       fence = createFence(deps.database, deps.slot, gate.epoch)
-      deps.logger.info({ epoch: gate.epoch }, 'the gate is ours')
+      deps.logger.info({ epoch: gate.epoch }, 'the gate names this slot')
       deps.onChange(fence)
     }
   }
 
   function drop(): void {
     if (!fence) return
-    deps.logger.info({ epoch: fence.epoch }, 'the gate is no longer ours')
+    deps.logger.info({ epoch: fence.epoch }, 'the gate does not name this slot any more')
     fence = null
-    graced = true
+    graceIsOver = true
     deps.onChange(null)
-    void seek()
+    void openFence()
   }
 
-  async function check(): Promise<Gate> {
+  async function read(): Promise<Gate> {
     const before = readings
     const gate = await readGate(deps.control)
-    // The gate may have been read or moved meanwhile, and this answer be the older one.
-    if (readings === before) note(gate)
+    // If it was read or moved in the meantime, this answer may be the older one.
+    if (readings === before) accept(gate)
     return gate
   }
 
-  async function look(): Promise<Gate | null> {
-    if (performance.now() - lastLook > lookEveryMs) {
-      lastLook = performance.now()
-      const late = setTimeout(lookTimeoutMs, undefined, { ref: false })
-      await Promise.race([check().catch(() => {}), late])
+  async function latest(): Promise<Gate | null> {
+    if (performance.now() - lastRead > readEveryMs) {
+      lastRead = performance.now()
+      const timeout = setTimeout(readTimeoutMs, undefined, { ref: false })
+      await Promise.race([read().catch(() => {}), timeout])
     }
     return last
   }
 
   async function attempt(): Promise<void> {
-    const before = performance.now() + decidedMs
+    const before = performance.now() + decisionMs
     const grace = setTimeout(graceMs)
-    // What was read before is good enough, however old: were the gate another by now, it would not be moved, and be told.
-    const told = role === 'live' && last && !isSame(last, deps.slot) ? last : null
-    const { epoch: from, color } = told ?? (await check())
+    // An old reading is good enough: if the gate has changed since, moveGate changes nothing and returns it.
+    const known = role === 'live' && last && !isSame(last, deps.slot) ? last : null
+    const { epoch: from, color } = known ?? (await read())
     if (fence || role !== 'live') return
-    // After the gate and not under its lock, which stops all handlers.
+    // After the gate was read, and not under its lock, which stops all handlers.
     const to = await deps.readService()
     if (!to || !isSame(to, deps.slot)) return
-    if (color && !graced) await grace
-    graced = true
-    note(await moveGate(deps.control, { from, to, before }))
+    if (color && !graceIsOver) await grace
+    graceIsOver = true
+    accept(await moveGate(deps.control, { from, to, before }))
   }
 
-  async function seek(): Promise<void> {
-    if (seeking) return
-    seeking = true
+  async function openFence(): Promise<void> {
+    if (opening) return
+    opening = true
     let failing = false
     for (let waitMs = firstRetryMs; role !== 'standby' && !fence; ) {
       const changed = Promise.withResolvers<void>()
@@ -241,28 +245,28 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
         await attempt()
         failing = false
       } catch (error) {
-        if (!failing) deps.logger.warn({ err: error }, 'cannot open the gate; trying on')
+        if (!failing) deps.logger.warn({ err: error }, 'cannot open the gate; retrying')
         failing = true
       }
       if (fence) break
       await Promise.race([setTimeout(waitMs, undefined, { ref: false }), changed.promise])
       waitMs = Math.min(waitMs * 2, lastRetryMs)
     }
-    seeking = false
+    opening = false
   }
 
   return {
     follow(next) {
       if (next === role) return
       role = next
-      graced = false
+      graceIsOver = false
       if (role === 'standby') drop()
       wake()
-      void seek()
+      void openFence()
     },
-    // Who cannot see that it is still ours has to begin anew, for the consumer has stopped.
-    refused: () => void check().catch(drop),
-    look,
+    // The consumer has stopped. When the gate cannot be read, drop the fence, so that a new one restarts the consumer.
+    refused: () => void read().catch(drop),
+    latest,
     fence: () => fence,
   }
 }

@@ -1,4 +1,4 @@
-// The public HTTP server: identity headers, problem documents, OpenAPI, and the way out of a slot.
+// The public HTTP server: identity headers, problem documents, OpenAPI, and draining.
 import { STATUS_CODES } from 'node:http'
 import { Server } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
@@ -16,7 +16,7 @@ import { continueTrace, type Identity, type Logger, type Metrics } from './telem
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The span of this request, to be handed on to what follows from it. */
+    /** The trace context of this request, for the events that follow from it. */
     traceparent: string
   }
 }
@@ -28,11 +28,11 @@ export interface HttpDeps {
   plane: string
   logger: Logger
   metrics: Metrics
-  /** False makes every answer end its connection, so that keep-alive clients come back elsewhere. */
+  /** When false, each answer closes its connection, so that keep-alive clients reconnect to another pod. */
   keepAlive: () => boolean
 }
 
-/** RFC 9457; what a schema in `response` names for its errors. */
+/** A problem document (RFC 9457), for the `response` schemas of routes. */
 export const problemDocument = z
   .object({
     type: z.string(),
@@ -47,9 +47,9 @@ type Problem = Omit<z.infer<typeof problemDocument>, 'type' | 'title'>
 
 export function createHttp(deps: HttpDeps) {
   const app = Fastify({
-    // Requests are counted and timed by metrics; a line for each would cost more than the answer.
+    // Metrics count and time requests: a log line for each would cost more than the answer.
     loggerInstance: deps.logger.child({}, { level: 'warn' }),
-    // Requests that arrive while the server closes are answered like all others.
+    // Requests that arrive while the server closes are answered as usual.
     return503OnClosing: false,
     bodyLimit: 256 * 1024,
   })
@@ -90,7 +90,7 @@ export function createHttp(deps: HttpDeps) {
   })
 
   app.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, { status: 404, detail: `${request.method} ${request.url} is not here` }),
+    sendProblem(reply, { status: 404, detail: `there is no ${request.method} ${request.url}` }),
   )
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const problem = problemOf(error)
@@ -125,22 +125,22 @@ function problemOf(error: FastifyError): Problem {
     }
   }
   const status = error.statusCode ?? 500
-  if (status === 503) return { status, detail: 'something we need does not answer; try again' }
-  // What went wrong inside is for the log, not for strangers.
+  if (status === 503) return { status, detail: 'the database is not available; try again' }
+  // The details of a bug are for the log only.
   return status < 500 ? { status, detail: error.message } : { status }
 }
 
-/** Until kube-proxy everywhere has heard that this pod is ending, requests keep coming. */
+/** For so long, new connections may come, because kube-proxy does not know yet that this pod is ending. */
 const endpointsConvergeMs = 2_000
-/** After that, keep-alive clients have been told to leave, or are idle. */
+/** For so long, keep-alive clients may send another request, whose answer closes their connection. */
 const connectionsLeaveMs = 3_000
 const lastRequestMs = 1_000
 
-/** Goes on answering, with `Connection: close`, until clients have gone or had time to go. */
+/** Answers with `Connection: close` until all clients have gone, or had time to. */
 export async function drainHttp(http: HttpServer): Promise<void> {
   await setTimeout(endpointsConvergeMs)
   await withoutConnections(http, connectionsLeaveMs)
-  // Only stops listening: http's own close would also reset a connection whose request is on its way.
+  // Stops listening only: the close of http would also reset connections with a request in transit.
   Server.prototype.close.call(http.server)
   await withoutConnections(http, lastRequestMs)
   await http.close()

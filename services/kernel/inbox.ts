@@ -1,4 +1,4 @@
-// Each event has its effect once: the inbox row, the effects and the events that follow commit together.
+// Each event takes effect once: the inbox row, the effects and the events that follow are one transaction.
 import type { Contract, Draft, Envelope } from '@shop/events/envelope'
 import type { Queries, Transaction } from './database.ts'
 import type { Fence } from './gate.ts'
@@ -7,63 +7,59 @@ import { continueTrace } from './telemetry.ts'
 
 export type Outcome = 'handled' | 'duplicate'
 
-/** What a service does about one type of event. */
+/** How a service handles one type of event. */
 export interface Subscription {
   readonly type: string
-  /** Throws Unreadable when the data are not what the type promises. */
+  /** Throws Unreadable when the data do not fit the contract. */
   receive(event: Envelope, inbox: InboxDeps): Promise<Outcome>
 }
 
 export interface InboxDeps {
-  /** Deliveries are remembered per consumer and event id. */
+  /** The inbox has one row per consumer and event id. */
   consumer: string
   outbox: Outbox
   fence: Fence
 }
 
-/** A message that will never be understood, however often it is delivered. */
+/** The message does not fit its contract, so another attempt cannot succeed. */
 export class Unreadable extends Error {
   override readonly name = 'Unreadable'
 }
 
-export interface Behaviour<Data, Prepared, Looked> {
+export interface Handler<Data, Prepared, Loaded> {
   /**
-   * Talks to the outside world before the transaction begins, and may run more than once per
-   * event: it has to leave a trace of its own that makes a repetition harmless. What it writes
-   * goes through `fence`, which only the slot behind the gate can pass.
+   * Calls other systems before the transaction begins. It may run more than once per event, so it must be idempotent.
+   * Writes through `fence`.
    */
   prepare?: (event: Envelope<Data>, fence: Fence) => Promise<Prepared>
-  /** Reads and locks what `handle` decides on. It travels with the question whether the event is new: it changes nothing. */
-  look?: (tx: Queries, event: Envelope<Data>) => Promise<Looked>
-  /** Has the effects, by `tx` alone, and returns the events that follow from them. */
+  /** Reads and locks what `handle` decides on, in the same round trip as the inbox row. Changes nothing. */
+  load?: (tx: Queries, event: Envelope<Data>) => Promise<Loaded>
+  /** Changes the database by `tx` alone, and returns the events that follow. */
   handle: (
     tx: Transaction,
     event: Envelope<Data>,
-    known: { looked: Looked; prepared: Prepared },
+    known: { loaded: Loaded; prepared: Prepared },
   ) => Promise<Draft[]>
 }
 
-export function on<Data, Prepared = undefined, Looked = undefined>(
+export function on<Data, Prepared = undefined, Loaded = undefined>(
   contract: Contract<Data>,
-  { prepare, look, handle }: Behaviour<Data, Prepared, Looked>,
+  { prepare, load, handle }: Handler<Data, Prepared, Loaded>,
 ): Subscription {
   return {
     type: contract.type,
     async receive(raw, { consumer, outbox, fence }) {
       const event = { ...raw, data: readData(contract, raw.data) }
       const prepared = (await prepare?.(event, fence)) as Prepared
-      return outbox.transaction<Outcome>(
-        continueTrace(event.traceparent),
-        async (tx) => {
-          const [first, looked] = await Promise.all([
-            isFirst(tx, consumer, event, fence),
-            look?.(tx, event) as Promise<Looked>,
-          ])
-          if (!first) return { result: 'duplicate', events: [] }
-          return { result: 'handled', events: await handle(tx, event, { looked, prepared }) }
-        },
-        fence,
-      )
+      const trace = continueTrace(event.traceparent)
+      return outbox.commitFenced<Outcome>(fence, trace, async (tx) => {
+        const [isNew, loaded] = await Promise.all([
+          addToInbox(tx, consumer, event, fence),
+          load?.(tx, event) as Promise<Loaded>,
+        ])
+        if (!isNew) return { result: 'duplicate', events: [] }
+        return { result: 'handled', events: await handle(tx, event, { loaded, prepared }) }
+      })
     },
   }
 }
@@ -76,22 +72,22 @@ function readData<Data>(contract: Contract<Data>, data: unknown): Data {
 }
 
 /**
- * A concurrent delivery of the same event waits here until the other transaction has ended. Once
- * it was handled, earlier failures are of no interest.
+ * Adds the event to the inbox, and returns false when it is there already. Waits for a transaction that is handling the
+ * same event. Earlier failures of the event are deleted.
  */
-async function isFirst(
+async function addToInbox(
   tx: Transaction,
   consumer: string,
   { id, type }: Envelope,
   { color, revision, epoch }: Fence,
 ): Promise<boolean> {
-  const [row] = await tx.query<{ first: boolean }>(
+  const [row] = await tx.query<{ isNew: boolean }>(
     `WITH settled AS (DELETE FROM parked WHERE message_id = $2)
      INSERT INTO inbox AS known (consumer, message_id, type, color, revision, epoch)
      VALUES ($1, $2, $3, $4, $5, $6)
      ON CONFLICT (consumer, message_id) DO UPDATE SET repeats = known.repeats + 1
-     RETURNING repeats = 0 AS first`,
+     RETURNING repeats = 0 AS "isNew"`,
     [consumer, id, type, color, revision, epoch],
   )
-  return row?.first ?? false
+  return row?.isNew ?? false
 }

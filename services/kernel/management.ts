@@ -1,27 +1,27 @@
-// Port 9090: what the cluster, Prometheus and shopctl ask a pod; never reachable from outside.
+// The management port (9090): for the kubelet, Prometheus and shopctl. Not reachable from outside of the cluster.
 import { createServer, type Server, STATUS_CODES } from 'node:http'
 
 export interface ManagementRequest {
-  /** What stood in the place of each `:name` of the route, decoded. */
+  /** The values of the route's `:name` segments, decoded. */
   params: Record<string, string>
   query: URLSearchParams
 }
 
-/** A status and either JSON data or ready text; `type` where it is not the usual one of the two. */
+/** A status with a JSON body or a text, and `type` for an unusual content type. */
 export type Answer = { status: number; type?: string } & ({ body: unknown } | { text: string })
 
 export type ManagementHandler = (request: ManagementRequest) => Answer | Promise<Answer>
 
-/** By method and path, as `POST /messages/:id/replay`. */
+/** Handlers by method and path, as `POST /messages/:id/replay`. */
 export type ManagementRoutes = Record<string, ManagementHandler>
 
-/** An error as RFC 9457 has it. */
+/** A problem document (RFC 9457). */
 export function problem(status: number, detail: string): Answer {
   const body = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail }
   return { status, type: 'application/problem+json', body }
 }
 
-/** Serves the routes; one that throws answers 503 with the reason. */
+/** Serves the routes. When a handler throws, the answer is 503 with its message. */
 export function createManagement(routes: ManagementRoutes): Server {
   const table = Object.entries(routes).map(([route, handler]) => {
     const [method = '', path = ''] = route.split(' ')
@@ -39,8 +39,8 @@ export function createManagement(routes: ManagementRoutes): Server {
     const chosen = matching.find((route) => route.method === method)
     if (!chosen) {
       return matching.length > 0
-        ? problem(405, `${method} does not go here`)
-        : problem(404, `${url.pathname} is not here`)
+        ? problem(405, `${method} is not allowed here`)
+        : problem(404, `there is no ${url.pathname}`)
     }
     try {
       return await chosen.handler({ params: chosen.params, query: url.searchParams })

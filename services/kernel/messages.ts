@@ -1,9 +1,10 @@
-// What the management port answers about messages that got stuck, and does about them.
+// The management port's answers about messages that are stuck, and its actions on them.
+import { sensitivePointers } from '@shop/events/sensitive'
 import { z } from 'zod'
 import type { Database } from './database.ts'
 import { type Answer, type ManagementRequest, problem } from './management.ts'
 import type { Outbox } from './outbox.ts'
-import { discard, findStuck, listStuck, readBody, replay, type Wish } from './parking.ts'
+import { type ActionResult, discard, findStuck, listStuck, replay } from './parking.ts'
 
 export interface MessagesDeps {
   database: Database
@@ -22,72 +23,63 @@ export interface Messages {
   discard: Handler
 }
 
-const limitOf = z.coerce.number().int().min(1).max(10_000).default(1_000)
+const limitSchema = z.coerce.number().int().min(1).max(10_000).default(1_000)
 
 export function createMessages({ database, outbox, service }: MessagesDeps): Messages {
-  const decide =
-    (act: (id: string) => Promise<Wish>): Handler =>
-    async ({ params }) => {
+  function withId(act: (id: string) => Promise<Answer>): Handler {
+    return async ({ params }) => {
       const id = z.uuid().safeParse(params.id)
-      if (!id.success) return notAnId(params.id)
-      const wish = await act(id.data.toLowerCase()).catch((error: NodeJS.ErrnoException) => {
-        // JSON that Postgres cannot store.
-        if (/^22/.test(String(error.code))) return 'unreadable' as const
-        throw error
-      })
-      return answerOf(wish, id.data)
+      if (id.success) return act(id.data.toLowerCase())
+      return problem(400, `${params.id} is not the id of a message`)
     }
+  }
 
   return {
     async list({ query }) {
-      const limit = limitOf.safeParse(query.get('limit') ?? undefined)
+      const limit = limitSchema.safeParse(query.get('limit') ?? undefined)
       if (!limit.success) return problem(400, 'limit is a number from 1 to 10000')
       return { status: 200, body: await listStuck(database, limit.data) }
     },
 
-    async show({ params }) {
-      const id = z.uuid().safeParse(params.id)
-      if (!id.success) return notAnId(params.id)
-      const found = await findStuck(database, id.data.toLowerCase())
-      if (!found) return answerOf('not-found', id.data)
+    show: withId(async (id) => {
+      const found = await findStuck(database, id)
+      if (!found) return answerOf('not-found', id)
       const { body, ...message } = found
-      return { status: 200, body: { ...message, event: contentOf(body) } }
-    },
-
-    replay: decide(async (id) => {
-      const wish = await database.transaction((tx) => replay(tx, outbox, service, id))
-      if (wish === 'done') outbox.wake()
-      return wish
+      const event = contentOf(body)
+      return { status: 200, body: { ...message, event, sensitive: sensitivePointers(event) } }
     }),
 
-    discard: decide((id) => database.transaction((tx) => discard(tx, id))),
+    replay: withId(async (id) => {
+      const result = await database.transaction((tx) => replay(tx, outbox, service, id))
+      if (result === 'done') outbox.wake()
+      return answerOf(result, id)
+    }),
+
+    discard: withId(async (id) =>
+      answerOf(await database.transaction((tx) => discard(tx, id)), id),
+    ),
   }
 }
 
-function notAnId(given = ''): Answer {
-  return problem(400, `${given} is not the id of a message`)
-}
-
-function answerOf(wish: Wish, id: string): Answer {
-  switch (wish) {
+function answerOf(result: ActionResult, id: string): Answer {
+  switch (result) {
     case 'done':
       return { status: 204, body: null }
     case 'not-found':
       return problem(404, `there is no message ${id}`)
     case 'not-parked':
-      return problem(409, `message ${id} is being tried again`)
+      return problem(409, `message ${id} is being retried`)
     case 'unreadable':
       return problem(409, `message ${id} is not an event: it can only be discarded`)
   }
 }
 
-/** The event, or JSON that is none, or the text. */
+/** The body as JSON, or as text when it is not JSON. */
 function contentOf(body: Buffer): unknown {
-  const reading = readBody(body)
-  if (reading.event) return JSON.parse(reading.json)
+  const text = body.toString()
   try {
-    return JSON.parse(body.toString())
+    return JSON.parse(text)
   } catch {
-    return body.toString()
+    return text
   }
 }

@@ -1,5 +1,5 @@
-// What the migration Job runs: `node migrate.js`, with the SQL files in `migrations/` beside it. The preview plane's
-// database goes first: what fails there has not touched the live one.
+// The migration Job: `node migrate.js`, with the SQL files in `migrations/` beside it. Migrates the preview database first,
+// so that a migration that fails there does not touch the live one.
 import { setTimeout } from 'node:timers/promises'
 import { migrate, readMigrations } from './migrate.ts'
 
@@ -9,9 +9,9 @@ if (!live) {
   process.exit(1)
 }
 
-/** The Job starts together with the database on a first deploy. */
+/** On a first deploy the database starts at the same time. */
 const patienceMs = 60_000
-/** Connection refused or reset, name not known yet, timed out, server starting or shutting down. */
+/** Connection refused or reset, unknown name, timeout, server starting or shutting down. */
 const transient = /^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|57P0)/
 
 const migrations = await readMigrations(new URL('./migrations/', import.meta.url))
@@ -20,7 +20,9 @@ async function apply(plane: string, url: string): Promise<void> {
   for (;;) {
     try {
       const applied = await migrate(url, migrations)
-      process.stdout.write(`${plane}: applied ${applied.join(', ') || 'nothing, all was there'}\n`)
+      process.stdout.write(
+        `${plane}: applied ${applied.join(', ') || 'nothing: all were applied before'}\n`,
+      )
       return
     } catch (error) {
       const { code = '', message } = error as NodeJS.ErrnoException

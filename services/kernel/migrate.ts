@@ -1,4 +1,4 @@
-// Applies a folder of SQL files in order, once each; run by a Job, awaited by the pods.
+// Applies SQL files in order, once each; run by a Job, awaited by the pods.
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { Client } from 'pg'
@@ -15,38 +15,45 @@ export interface Migration {
 /** Any number will do, as long as all migrations of a database use the same one. */
 const lock = 7_316_522
 
-/** Both colours work on one schema, so a migration may only add to it. */
-const contraction =
-  /\b(drop\s+(table|column|view|schema|type)|rename\s+(to|column)|truncate|alter\s+column\s+\S+\s+(type|set\s+(data\s+type|not\s+null)))\b/i
+const kernelFolder = new URL('./migrations/', import.meta.url)
 
-/** Whether a migration takes away what the other colour may still use. */
-export function narrows(sql: string): boolean {
-  return contraction.test(sql.replace(/--.*$/gm, ''))
-}
-
-/** Reads `*.sql` of a folder, sorted by name. */
-export async function readMigrations(directory: URL): Promise<Migration[]> {
-  const names = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort()
+/**
+ * Reads the SQL files of the kernel and those in `folder`, sorted by file name. In an image both are in one folder.
+ * Throws when a file of the service has the name of one of the kernel.
+ */
+export async function readMigrations(folder: URL): Promise<Migration[]> {
+  const folders = [...new Set([kernelFolder.href, folder.href])]
+  const files = (await Promise.all(folders.map(listSql))).flat().sort(byName)
+  const twice = files.find(({ name }, index) => name === files[index - 1]?.name)
+  if (twice) throw new Error(`${twice.name} is a migration of the kernel: choose another name`)
   return Promise.all(
-    names.map(async (name) => {
-      const sql = await readFile(new URL(name, directory), 'utf8')
+    files.map(async ({ name, url }) => {
+      const sql = await readFile(url, 'utf8')
       return { name, checksum: createHash('sha256').update(sql).digest('hex'), sql }
     }),
   )
 }
 
+interface SqlFile {
+  name: string
+  url: URL
+}
+
+async function listSql(folder: string): Promise<SqlFile[]> {
+  const names = (await readdir(new URL(folder))).filter((name) => name.endsWith('.sql'))
+  return names.map((name) => ({ name, url: new URL(name, folder) }))
+}
+
+function byName(one: SqlFile, other: SqlFile): number {
+  return one.name < other.name ? -1 : 1
+}
+
 /**
  * Applies what is missing, each file in a transaction of its own, and returns the names.
  * Files that the database knows and this program does not are left alone: an older colour may be
- * migrating after a newer one. Throws when a file was changed after it had been applied, and when
- * one takes something away instead of adding.
+ * migrating after a newer one. Throws when a file was changed after it had been applied.
  */
 export async function migrate(url: string, migrations: Migration[]): Promise<string[]> {
-  const narrowing = migrations.filter(({ sql }) => narrows(sql))
-  if (narrowing.length > 0) {
-    const names = narrowing.map(({ name }) => name).join(', ')
-    throw new Error(`${names} takes something away that the other colour may still use`)
-  }
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 3_000 })
   await client.connect()
   try {
@@ -83,7 +90,7 @@ interface AppliedRow {
 async function apply(client: Client, { name, checksum, sql }: Migration): Promise<void> {
   try {
     await client.query('BEGIN')
-    // Old pods go on working on these tables: rather fail and be repeated than stop them.
+    // Live pods use these tables: fail and be repeated rather than block them.
     await client.query("SET LOCAL lock_timeout = '5s'")
     await client.query(sql)
     await client.query('INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)', [

@@ -1,21 +1,19 @@
-// Events leave in the transaction that makes them true: they are rows first, messages later.
+// Events are stored in the transaction that makes them true, and published afterwards.
 import type { Draft, Envelope } from '@shop/events/envelope'
 import type { Database, Transaction } from './database.ts'
 import { faultPoint } from './faults.ts'
-import { type Entry, headStartMs, type Relay } from './relay.ts'
+import type { Fence } from './gate.ts'
+import { headStartMs, type OutboxEntry, type Relay } from './relay.ts'
 
-/** The database's own transactions, or those behind a gate. */
-export interface Transactions {
-  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
-}
+/** Changes the database by `tx` alone, and returns the events that follow from the change. */
+export type Change<T> = (tx: Transaction) => Promise<{ result: T; events: Draft[] }>
 
-/** An event that exists already, on its way to one service alone. */
-export interface Resent {
+/** A copy of an event, sent to one service alone. */
+export interface Copy {
   type: string
   /** The whole event as JSON. */
   json: string
-  /** The service. */
-  to: string
+  service: string
   /** How often its handling has failed there. */
   attempt: number
   delayMs: number
@@ -23,56 +21,60 @@ export interface Resent {
 
 export interface Outbox {
   /**
-   * Runs `work` in a transaction and stores the events it returns in the same transaction.
-   * `traceparent` is the trace that the events belong to. `within`: whose transactions; the
-   * database's when left out.
+   * Runs `change` and stores its events in one transaction, which commits only while the gate names the fence's slot.
+   * For event handlers and scheduled jobs. `traceparent` is the trace that the events belong to.
    */
-  transaction<T>(
-    traceparent: string,
-    work: (tx: Transaction) => Promise<{ result: T; events: Draft[] }>,
-    within?: Transactions,
-  ): Promise<T>
-  /** Stores an event once more, under the same id; to be followed by `wake` after the commit. */
-  resend(tx: Transaction, event: Resent): void
-  /** Says that there is something to publish, `delayMs` from now. */
+  commitFenced<T>(fence: Fence, traceparent: string, change: Change<T>): Promise<T>
+  /** The same without the gate. For HTTP requests, which both slots accept. */
+  commitUnfenced<T>(traceparent: string, change: Change<T>): Promise<T>
+  /** Stores a copy of an event under the same id. Call `wake` after the commit. */
+  resend(tx: Transaction, copy: Copy): void
+  /** Makes the relay look into the outbox in `delayMs`. */
   wake(delayMs?: number): void
 }
 
 export interface OutboxDeps {
   database: Database
-  /** CloudEvents `source` of all events, as `/order`. */
+  /** CloudEvents `source` of all events, as `/<service>`. */
   source: string
   now: () => Date
   /** Makes UUIDv7s. */
   newId: () => string
-  /** Gets what was committed. Without one, any relay that looks into the table finds it at once. */
-  relay?: Pick<Relay, 'carry' | 'wake'>
+  /** Publishes what was committed. Without one, the next relay that looks into the outbox does. */
+  relay?: Pick<Relay, 'publish' | 'wake'>
 }
 
 export function createOutbox(deps: OutboxDeps): Outbox {
-  return {
-    async transaction(traceparent, work, within = deps.database) {
-      let entries: Entry[] = []
-      let since = 0
-      const result = await within.transaction(async (tx) => {
-        const outcome = await work(tx)
-        entries = outcome.events.map(toEntry(deps, traceparent))
-        since = performance.now()
-        if (entries.length > 0) append(tx, entries, deps.relay ? headStartMs : 0)
-        faultPoint('write.before-commit')
-        return outcome.result
-      })
-      faultPoint('write.after-commit')
-      if (entries.length > 0) deps.relay?.carry(entries, since)
-      return result
-    },
+  async function commit<T>(
+    database: Pick<Database, 'transaction'> | Fence,
+    traceparent: string,
+    change: Change<T>,
+  ): Promise<T> {
+    let entries: OutboxEntry[] = []
+    let since = 0
+    const result = await database.transaction(async (tx) => {
+      const changed = await change(tx)
+      entries = changed.events.map(toEntry(deps, traceparent))
+      since = performance.now()
+      if (entries.length > 0) append(tx, entries, deps.relay ? headStartMs : 0)
+      faultPoint('write.before-commit')
+      return changed.result
+    })
+    faultPoint('write.after-commit')
+    if (entries.length > 0) deps.relay?.publish(entries, since)
+    return result
+  }
 
-    // A row of its own, for the relay may still hold that of the copy before.
-    resend(tx, { type, json, to, attempt, delayMs }) {
+  return {
+    commitFenced: commit,
+    commitUnfenced: (traceparent, change) => commit(deps.database, traceparent, change),
+
+    // A new row, because the relay may still hold the row of the last copy.
+    resend(tx, { type, json, service, attempt, delayMs }) {
       tx.execute(
         `INSERT INTO outbox (id, type, event, routing_key, attempt, not_before)
          VALUES ($1, $2, $3, $4, $5, now() + $6 * interval '1 millisecond')`,
-        [deps.newId(), type, json, retryKey(to), attempt, Math.round(delayMs)],
+        [deps.newId(), type, json, retryKey(service), attempt, Math.round(delayMs)],
       )
     },
 
@@ -85,7 +87,7 @@ export function retryKey(service: string): string {
   return `retry.${service}`
 }
 
-function toEntry(deps: OutboxDeps, traceparent: string): (draft: Draft) => Entry {
+function toEntry(deps: OutboxDeps, traceparent: string): (draft: Draft) => OutboxEntry {
   return ({ type, subject, data }) => {
     const id = deps.newId()
     const event: Envelope = {
@@ -103,7 +105,7 @@ function toEntry(deps: OutboxDeps, traceparent: string): (draft: Draft) => Entry
   }
 }
 
-function append(tx: Transaction, entries: Entry[], delayMs: number): void {
+function append(tx: Transaction, entries: OutboxEntry[], delayMs: number): void {
   tx.execute(
     `INSERT INTO outbox (id, type, event, not_before)
      SELECT id, type, event, clock_timestamp() + $4 * interval '1 millisecond'

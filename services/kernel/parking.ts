@@ -1,19 +1,20 @@
-// Messages whose handling has failed: counted while they are tried again, then kept for a person.
+// Messages whose handling has failed: retried for a while, then parked until somebody decides.
 import { createHash } from 'node:crypto'
 import { type Draft, type Envelope, envelope } from '@shop/events/envelope'
 import type { Queries, Transaction } from './database.ts'
 import type { Outbox } from './outbox.ts'
+import type { ScheduledJob } from './schedule.ts'
 
 export type State = 'parked' | 'retrying' | 'unroutable'
 
-/** A message that has not come where it should have its effect. */
+/** A message that was not delivered, or not handled. */
 export interface StuckMessage {
   id: string
-  /** These three are null when the body is not an event. */
+  /** Type, subject and source are null when the body is not an event. */
   type: string | null
   subject: string | null
   source: string | null
-  /** `unroutable`: still in the outbox, for the broker does not take it. */
+  /** `unroutable`: still in the outbox, because the broker does not accept it. */
   state: State
   attempts: number
   reason: string
@@ -21,14 +22,14 @@ export interface StuckMessage {
   lastFailedAt: Date
 }
 
-/** A body, as an event where it is one. */
-export type Reading =
+/** The body of a message, with the event when it is one. */
+export type ParsedBody =
   | { id: string; event: Envelope; json: string }
   | { id: string; event: null; problem: string }
 
-/** What is not an event gets an id that depends on its bytes alone, so that a repetition has the same. */
-export function readBody(body: Buffer): Reading {
-  const unreadable = (problem: string) => ({ id: idOf(body), event: null, problem })
+/** The id of a body that is not an event is a hash of its bytes, so each delivery of it has the same. */
+export function parseBody(body: Buffer): ParsedBody {
+  const unreadable = (problem: string) => ({ id: hashId(body), event: null, problem })
   const json = body.toString()
   let parsed: unknown
   try {
@@ -42,8 +43,8 @@ export function readBody(body: Buffer): Reading {
   return unreadable(`not an event: ${fields.join(', ')}`)
 }
 
-/** A UUID of version 8, whose bits are ours to choose. */
-function idOf(body: Buffer): string {
+/** A UUID of version 8, which may contain any bits. */
+function hashId(body: Buffer): string {
   const hex = createHash('sha256').update(body).digest('hex')
   return [
     hex.slice(0, 8),
@@ -54,38 +55,42 @@ function idOf(body: Buffer): string {
   ].join('-')
 }
 
+/** `unhandled`: this version does not handle the type, a later one may. */
+export type Cause = 'unhandled' | 'other'
+
 export interface Failure {
-  /** Whose inbox to look into. */
+  /** Whose inbox row says that the message was handled. */
   consumer: string
-  reading: Reading
+  message: ParsedBody
   body: Buffer
-  /** Of the delivery that failed. */
+  /** Failed attempts before this delivery, as the delivery says. */
   attempt: number
-  /** To be remembered. */
+  /** Failed attempts including this one. */
   attempts: number
   state: 'retrying' | 'parked'
+  cause: Cause
   reason: string
 }
 
 /**
- * Remembers a failure. False when another copy of the message has got further: it was handled, or
- * has failed more often, or was parked. So a repeated delivery never multiplies.
+ * Stores a failure. Returns false, and stores nothing, when another copy of the message is further: it was handled or
+ * parked, or has failed more often. So a message that is delivered twice is not retried twice.
  */
 export async function recordFailure(tx: Transaction, failure: Failure): Promise<boolean> {
-  const { reading } = failure
-  const { type = null, subject = null, source = null } = reading.event ?? {}
+  const { message } = failure
+  const { type = null, subject = null, source = null } = message.event ?? {}
   const rows = await tx.query(
     `INSERT INTO parked AS known
-       (message_id, state, attempts, reason, type, subject, source, body)
-     SELECT $1::uuid, $2, $3::int, $4, $5, $6, $7, $8::bytea
+       (message_id, state, attempts, reason, type, subject, source, body, cause)
+     SELECT $1::uuid, $2, $3::int, $4, $5, $6, $7, $8::bytea, $11
      WHERE NOT EXISTS (SELECT FROM inbox WHERE consumer = $9 AND message_id = $1)
        AND ($10::int = 0 OR EXISTS (SELECT FROM parked WHERE message_id = $1))
-     ON CONFLICT (message_id) DO UPDATE SET state = EXCLUDED.state,
-       attempts = EXCLUDED.attempts, reason = EXCLUDED.reason, last_failed_at = now()
+     ON CONFLICT (message_id) DO UPDATE SET state = EXCLUDED.state, attempts = EXCLUDED.attempts,
+       reason = EXCLUDED.reason, cause = EXCLUDED.cause, last_failed_at = now()
      WHERE known.state = 'retrying' AND known.attempts = $10
      RETURNING message_id`,
     [
-      reading.id,
+      message.id,
       failure.state,
       failure.attempts,
       storable(failure.reason).slice(0, 1_000),
@@ -93,17 +98,18 @@ export async function recordFailure(tx: Transaction, failure: Failure): Promise<
       failure.body,
       failure.consumer,
       failure.attempt,
+      failure.cause,
     ],
   )
   return rows.length > 0
 }
 
-/** Postgres knows no text with a zero in it. */
+/** Postgres text cannot contain a zero byte. */
 function storable(text: string): string {
   return text.replaceAll('\0', '\uFFFD')
 }
 
-/** A message to be tried again whose copy has got lost, in a broker that lost its data say, waits for a person too. */
+/** A retry whose copy is lost, because the broker lost its data for example, counts as parked after a while. */
 const effectiveState = `CASE WHEN state = 'retrying' AND last_failed_at < now() - interval '5 minutes'
     AND NOT EXISTS (SELECT FROM outbox WHERE event ->> 'id' = parked.message_id::text)
   THEN 'parked' ELSE state END`
@@ -115,7 +121,7 @@ const unroutableColumns = `(event ->> 'id')::uuid AS id, type, event ->> 'subjec
   coalesce(last_error, 'not published') AS reason,
   created_at AS "firstFailedAt", coalesce(failed_at, created_at) AS "lastFailedAt"`
 
-/** Those that failed first come first. */
+/** The one that failed first comes first. */
 export async function listStuck(db: Queries, limit: number): Promise<StuckMessage[]> {
   return db.query<StuckMessage>(
     `SELECT ${parkedColumns} FROM parked
@@ -139,42 +145,51 @@ export async function findStuck(
   return row ?? null
 }
 
-/** What a person's wish came to; `unreadable`: it is not an event, so no handler could get it. */
-export type Wish = 'done' | 'not-found' | 'not-parked' | 'unreadable'
+/** `unreadable`: the message is not an event that the outbox can store, so it cannot be replayed. */
+export type ActionResult = 'done' | 'not-found' | 'not-parked' | 'unreadable'
 
-/** Sends it to its own queue once more, as if it had never failed; to be followed by `outbox.wake`. */
+/** Sends a parked message to its queue again, with no failed attempts. Call `outbox.wake` after the commit. */
 export async function replay(
   tx: Transaction,
   outbox: Outbox,
   service: string,
   id: string,
-): Promise<Wish> {
+): Promise<ActionResult> {
   const [row] = await tx.query<{ state: State; body: Buffer }>(
     `SELECT ${effectiveState} AS state, body FROM parked WHERE message_id = $1 FOR UPDATE`,
     [id],
   )
   if (!row) return 'not-found'
   if (row.state !== 'parked') return 'not-parked'
-  const reading = readBody(row.body)
-  if (!reading.event) return 'unreadable'
+  const message = parseBody(row.body)
+  if (!message.event || !(await isStorable(tx, message.json))) return 'unreadable'
   tx.execute(`UPDATE parked SET state = 'retrying', attempts = 0 WHERE message_id = $1`, [id])
-  const { type } = reading.event
-  outbox.resend(tx, { type, json: reading.json, to: service, attempt: 0, delayMs: 0 })
+  const { type } = message.event
+  outbox.resend(tx, { type, json: message.json, service, attempt: 0, delayMs: 0 })
   return 'done'
 }
 
+/** False for JSON that Postgres cannot store, because it contains \u0000 for example. */
+async function isStorable(tx: Transaction, json: string): Promise<boolean> {
+  const [row] = await tx.query<{ valid: boolean }>(
+    `SELECT pg_input_is_valid($1, 'jsonb') AS valid`,
+    [json],
+  )
+  return row?.valid ?? false
+}
+
 /**
- * Work by the clock: sends again what an earlier version could not read and this one can, since a release that listens
- * to more has its events arrive before it serves.
+ * Replays messages of `types`, which this version handles, that an earlier version parked. Their queue was bound to the
+ * new types when this version was deployed, so the earlier version received them until the switch.
  */
-export function readAgain(outbox: Outbox, service: string, types: string[]) {
+export function replayUnhandled(outbox: Outbox, service: string, types: string[]): ScheduledJob {
   return {
-    name: 'read-again',
+    name: 'replay-unhandled',
     everyMs: 5_000,
     async run(tx: Transaction): Promise<Draft[]> {
       const rows = await tx.query<{ id: string }>(
         `SELECT message_id AS id FROM parked WHERE state = 'parked' AND type = ANY($1::text[])
-         AND (reason LIKE 'cannot read %' OR reason LIKE 'nobody here handles %') LIMIT 1000`,
+         AND cause IS DISTINCT FROM 'other' LIMIT 1000`,
         [types],
       )
       for (const { id } of rows) await replay(tx, outbox, service, id)
@@ -183,7 +198,7 @@ export function readAgain(outbox: Outbox, service: string, types: string[]) {
   }
 }
 
-export async function discard(tx: Transaction, id: string): Promise<Wish> {
+export async function discard(tx: Transaction, id: string): Promise<ActionResult> {
   const [row] = await tx.query<{ state: State }>(
     `SELECT ${effectiveState} AS state FROM parked WHERE message_id = $1 FOR UPDATE`,
     [id],

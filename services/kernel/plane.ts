@@ -1,10 +1,9 @@
-// A plane: a database, a broker's virtual host, an HTTP port and a Service to follow. Each pod has two, of the same
-// code: what comes in through the preview plane stays in it.
+// A plane: a database, a virtual host of the broker, an HTTP port, and a Service to follow. Each pod runs two of them, live
+// and preview, with the same code and nothing in common.
 import { setTimeout } from 'node:timers/promises'
 import { exchange } from '@shop/events/envelope'
 import { inboxPruning, kernelAccounting } from './accounting.ts'
 import { createBus } from './bus.ts'
-import { type ClockworkItem, startClockwork } from './clockwork.ts'
 import { createConsumer } from './consumer.ts'
 import { createDatabase, type Database } from './database.ts'
 import { createGatekeeper } from './gate.ts'
@@ -13,25 +12,29 @@ import type { Subscription } from './inbox.ts'
 import { createMessages } from './messages.ts'
 import { type Migration, missingMigrations } from './migrate.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
-import { readAgain } from './parking.ts'
+import { replayUnhandled } from './parking.ts'
 import { createRelay } from './relay.ts'
 import { followService, type KubernetesApi } from './role.ts'
+import { type ScheduledJob, startSchedule } from './schedule.ts'
 import type { Identity, Logger, Metrics } from './telemetry.ts'
 
 export type PlaneName = 'live' | 'preview'
+
+/** What the accounting knows of one thing; several entries may have the same id. */
+export interface AccountingEntry {
+  id: string
+  [field: string]: unknown
+}
 
 /** What a service gives to the kernel, for one plane. */
 export interface Parts {
   routes(app: HttpServer): void
   subscriptions: Subscription[]
-  clockwork?: ClockworkItem[]
+  jobs?: ScheduledJob[]
   /** Sums of the service's own tables, for the audit. */
   accounting(): Promise<Record<string, unknown>>
-  /** What the service knows of at most `limit` orders after this one, ascending by their ids. */
-  orders(
-    after: string | null,
-    limit: number,
-  ): Promise<{ orderId: string; [field: string]: unknown }[]>
+  /** The entries of the first `limit` ids greater than `after`, ascending by id. */
+  entries(after: string | null, limit: number): Promise<AccountingEntry[]>
   close?(): Promise<void> | void
 }
 
@@ -50,7 +53,7 @@ export interface PlaneDeps {
   metrics: Metrics
   api: KubernetesApi
   namespace: string
-  /** The Service whose selector says which slot this plane belongs to. */
+  /** The Service whose selector names the slot that this plane belongs to. */
   service: string
   databaseUrl: string
   amqpUrl: string
@@ -64,12 +67,12 @@ export interface PlaneDeps {
 export type Plane = ReturnType<typeof createPlane>
 
 /**
- * Connections to Postgres. Nobody waits for a second one while holding a first, so whoever waits gets one.
- * Live: 4 handlers and 3 for HTTP and the relay, which has up to two; 2 for readiness and the gate: 9 per pod at most. Those that are kept when
- * nothing happens let a pod go on when the server has no more to give.
- * Preview: 3 and 1, which is 4 at most and mostly none.
- * 4 services with 2 slots of 2 pods, and one pod more of each service while a slot is rolled out: 20 × 13 = 260, below
- * the server's 300 less those that it keeps for its superuser.
+ * Connections to Postgres. No code waits for a second connection while it holds one, so the pool cannot deadlock.
+ * Live: 4 for handlers, 3 for HTTP and the relay, 2 for readiness and the gate: at most 9 per pod. A few stay open when
+ * idle, so that a pod can go on when the server has none left.
+ * Preview: 3 and 1, so at most 4, and mostly none.
+ * 4 services with 2 slots of 2 pods, and 1 more pod per service during a rollout: 20 × 13 = 260. The server has 300, less
+ * those for superusers.
  */
 const sizes = {
   live: { pool: { max: 7, min: 2 }, control: { max: 2, min: 1 }, relay: {} },
@@ -84,7 +87,7 @@ export function createPlane(deps: PlaneDeps) {
   const logger = deps.logger.child({ plane })
   const name = plane === 'live' ? identity.pod : `${identity.pod} ${plane}`
   const database = createDatabase({ url: deps.databaseUrl, name, logger, pool })
-  // Apart from the others, so that busy handlers can neither hold up the gate nor make the pod look unready.
+  // A pool of its own, so that busy handlers neither delay the gate nor make the pod look unready.
   const control = createDatabase({ url: deps.databaseUrl, name, logger, pool: controlPool })
   const bus = createBus({ url: deps.amqpUrl, name, exchange, logger })
   const relay = createRelay({ database, bus, logger, metrics, ...relayOptions })
@@ -133,16 +136,9 @@ export function createPlane(deps: PlaneDeps) {
     logger,
     onChange: (fence) => consumer.set(fence),
   })
-  const clockwork = startClockwork({
-    items: [
-      inboxPruning,
-      readAgain(
-        outbox,
-        identity.service,
-        parts.subscriptions.map(({ type }) => type),
-      ),
-      ...(parts.clockwork ?? []),
-    ],
+  const types = parts.subscriptions.map(({ type }) => type)
+  const schedule = startSchedule({
+    jobs: [inboxPruning, replayUnhandled(outbox, identity.service, types), ...(parts.jobs ?? [])],
     outbox,
     fence: gatekeeper.fence,
     logger,
@@ -162,7 +158,7 @@ export function createPlane(deps: PlaneDeps) {
   return {
     messages,
 
-    /** Listens, and takes part in the plane once its migrations are there. */
+    /** Listens, and follows the Service once the migrations are applied. */
     async start(): Promise<void> {
       await http.listen({ host: '0.0.0.0', port: deps.port })
       await waitForMigrations(control, deps.migrations, logger)
@@ -180,8 +176,8 @@ export function createPlane(deps: PlaneDeps) {
     }),
 
     async report() {
-      // First, for a consumer whose gate is another's by now does not count.
-      const gate = await gatekeeper.look()
+      // First, because it may drop the fence.
+      const gate = await gatekeeper.latest()
       const consuming = gatekeeper.fence() !== null && consumer.active()
       return {
         role: role(),
@@ -202,13 +198,13 @@ export function createPlane(deps: PlaneDeps) {
       return { plane, service: identity.service, ...kernel, own }
     },
 
-    orders: parts.orders,
+    entries: parts.entries,
 
-    /** Finishes what it holds, sends what it has written, as far as the broker is there, and closes. */
+    /** Finishes what is in hand, publishes what is written when the broker is connected, and closes. */
     async close(): Promise<void> {
       ending = true
       if (migrated) follow()
-      await Promise.all([consumer.close(), clockwork.close(), drainHttp(http)])
+      await Promise.all([consumer.close(), schedule.close(), drainHttp(http)])
       follower.close()
       await relay.flush(flushMs)
       await relay.close()
@@ -219,21 +215,21 @@ export function createPlane(deps: PlaneDeps) {
   }
 }
 
-/** The Job may come later than the pod, and the database later than both. */
+/** The migration Job may start later than the pod, and the database later than both. */
 async function waitForMigrations(
   database: Database,
   expected: Migration[],
   logger: Logger,
 ): Promise<void> {
-  let told = ''
+  let logged = ''
   for (;;) {
     const waiting = await missingMigrations(database, expected).then(
       (missing) => (missing.length === 0 ? '' : `migrations: ${missing.join(', ')}`),
       (error: Error) => `the database: ${error.message}`,
     )
     if (waiting === '') return
-    if (waiting !== told) logger.info(`waiting for ${waiting}`)
-    told = waiting
+    if (waiting !== logged) logger.info(`waiting for ${waiting}`)
+    logged = waiting
     await setTimeout(migrationPollMs)
   }
 }

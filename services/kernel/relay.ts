@@ -1,24 +1,24 @@
-// The relay carries events to the broker: those of its own pod from memory, and what is left in the outbox from there.
+// The relay publishes events: those of its own pod from memory, all others from the outbox.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bus, Outgoing, Publication } from './bus.ts'
 import type { Database } from './database.ts'
 import { faultPoint } from './faults.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
-/** An event, and its row in the outbox. */
-export interface Entry extends Outgoing {
+/** An event with its row in the outbox. */
+export interface OutboxEntry extends Outgoing {
   row: string
 }
 
 export interface Relay {
   /**
-   * Publishes what this pod has just committed and wrote at `since`, by `performance.now()`. What it cannot publish
-   * stays in the outbox.
+   * Publishes what this pod has just committed. `since` is when it was written, by `performance.now()`. What cannot be
+   * published stays in the outbox.
    */
-  carry(entries: Entry[], since: number): void
-  /** Says that something in the outbox is due in `delayMs`, whoever wrote it. */
+  publish(entries: OutboxEntry[], since: number): void
+  /** Makes the relay look into the outbox in `delayMs`. */
   wake(delayMs?: number): void
-  /** Resolves when it has published what it carries and what is due in the outbox, or after `timeoutMs`. */
+  /** Publishes what it has in memory and what is due in the outbox. Gives up after `timeoutMs`. */
   flush(timeoutMs: number): Promise<void>
   close(): Promise<void>
 }
@@ -28,48 +28,48 @@ export interface RelayDeps {
   bus: Bus
   logger: Logger
   metrics: Metrics
-  /** How often it looks into the outbox; a look that finds nothing is one small query. */
+  /** How often it looks into the outbox. When nothing is due, that is one small query. */
   pollMs?: number
 }
 
 /**
- * For so long an event is left to the pod that wrote it. Then any relay takes it from the outbox, for that pod may have
- * died; one that is only slow publishes it a second time, and the consumers know it by its id.
+ * For so long only the pod that wrote an event publishes it. After that any relay does, because the pod may have died. If
+ * the pod was only slow, the event is published twice, and consumers recognise it by its id.
  */
 export const headStartMs = 2_000
-/** What the pod itself could not begin with in this time, frozen or overloaded, it leaves to the outbox. */
+/** An event that was in memory for longer, because the pod was frozen or overloaded, is left to the outbox. */
 const staleMs = headStartMs / 2
 const batchSize = 100
-/** Under load, a batch waits this long for company: many small ones cost the database and us more. */
-const restMs = 5
-/** More are left to the outbox, where they do not cost memory. */
-const maxFresh = 1_000
-/** Wake-ups that are closer together than this are one. */
+/** The pause between batches from memory: under load, fewer and larger batches are cheaper. */
+const pauseMs = 5
+/** More events than this are left to the outbox, to save memory. */
+const maxInMemory = 1_000
+/** Wake-ups within the same interval of this length are one. */
 const wakeGridMs = 50
 
 export function createRelay(deps: RelayDeps): Relay {
   const { database, bus, logger, pollMs = 1_000 } = deps
-  const fresh: { entry: Entry; since: number }[] = []
-  let carrying: Promise<void> | undefined
+  const inMemory: { entry: OutboxEntry; since: number }[] = []
+  let publishing: Promise<void> | undefined
   let sweeping: Promise<void> | undefined
   let again = false
   const delayed = new Map<number, NodeJS.Timeout>()
   let closed = false
 
-  async function carryAll(): Promise<void> {
-    while (fresh.length > 0 && !closed) {
-      const rest = sleep(restMs)
+  async function publishAll(): Promise<void> {
+    while (inMemory.length > 0 && !closed) {
+      const pause = sleep(pauseMs)
       try {
-        await publish(fresh.splice(0, batchSize))
+        await publishBatch(inMemory.splice(0, batchSize))
       } catch (error) {
-        logger.warn({ err: error }, 'left in the outbox for now')
+        logger.warn({ err: error }, 'could not publish; the events stay in the outbox')
       }
-      await rest
+      await pause
     }
-    carrying = undefined
+    publishing = undefined
   }
 
-  async function publish(batch: typeof fresh): Promise<void> {
+  async function publishBatch(batch: typeof inMemory): Promise<void> {
     const oldest = performance.now() - staleMs
     const entries = batch.filter(({ since }) => since > oldest).map(({ entry }) => entry)
     if (entries.length === 0 || !bus.connected()) return
@@ -92,14 +92,14 @@ export function createRelay(deps: RelayDeps): Relay {
       try {
         if ((await publishDue(deps)) === batchSize) again = true
       } catch (error) {
-        logger.warn({ err: error }, 'the relay will try again')
+        logger.warn({ err: error }, 'the relay failed; it will retry')
         return
       }
     }
   }
 
-  /** Without a transaction, since nearly always there is nothing. */
-  async function look(): Promise<void> {
+  /** Needs no transaction, because almost always nothing is due. */
+  async function lookIntoOutbox(): Promise<void> {
     if (sweeping || !bus.connected()) return
     const due = await database
       .query('SELECT 1 FROM outbox WHERE not_before <= now() LIMIT 1')
@@ -117,26 +117,27 @@ export function createRelay(deps: RelayDeps): Relay {
     delayed.set(tick, setTimeout(wakeUp, tick * wakeGridMs - performance.now()))
   }
 
-  const poll = setInterval(look, pollMs)
+  const poll = setInterval(lookIntoOutbox, pollMs)
 
   return {
-    carry(entries, since) {
-      if (fresh.length < maxFresh) fresh.push(...entries.map((entry) => ({ entry, since })))
-      carrying ??= carryAll()
+    publish(entries, since) {
+      if (inMemory.length < maxInMemory)
+        inMemory.push(...entries.map((entry) => ({ entry, since })))
+      publishing ??= publishAll()
     },
     wake(delayMs = 0) {
       if (delayMs > 0) return sweepAt(performance.now() + delayMs)
       void sweep()
     },
     async flush(timeoutMs) {
-      const all = Promise.all([carrying, sweep()])
+      const all = Promise.all([publishing, sweep()])
       await Promise.race([all, new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())])
     },
     async close() {
       closed = true
       clearInterval(poll)
       for (const timer of delayed.values()) clearTimeout(timer)
-      await Promise.all([carrying, sweeping])
+      await Promise.all([publishing, sweeping])
     },
   }
 }
@@ -146,10 +147,10 @@ const due = `SELECT id AS row, event ->> 'id' AS id, type, coalesce(routing_key,
   FROM outbox WHERE not_before <= now()
   ORDER BY not_before, position LIMIT ${batchSize} FOR UPDATE SKIP LOCKED`
 
-/** Publishes what is due, up to `batchSize` events, and returns how many the broker has answered for. */
+/** Publishes up to `batchSize` events that are due, and returns how many were confirmed or refused. */
 function publishDue(deps: RelayDeps): Promise<number> {
   return deps.database.transaction(async (tx) => {
-    const batch = await tx.query<Entry>(due)
+    const batch = await tx.query<OutboxEntry>(due)
     if (batch.length === 0) return 0
     const publication = await attempt(deps, batch)
     for (const statement of statementsFor(publication)) tx.execute(...statement)
@@ -159,8 +160,8 @@ function publishDue(deps: RelayDeps): Promise<number> {
 
 async function attempt(
   { bus, logger, metrics }: RelayDeps,
-  entries: Entry[],
-): Promise<Publication<Entry>> {
+  entries: OutboxEntry[],
+): Promise<Publication<OutboxEntry>> {
   const publication = await bus.publish(entries)
   faultPoint('relay.confirmed')
   const { confirmed, refused } = publication
@@ -176,8 +177,8 @@ async function attempt(
 
 type Statement = [text: string, values: string[][]]
 
-/** Takes what is confirmed out of the outbox; what was refused steps back, so that it cannot stop all others. */
-function statementsFor({ confirmed, refused }: Publication<Entry>): Statement[] {
+/** Deletes what was confirmed, and delays what was refused, so that it does not block the others. */
+function statementsFor({ confirmed, refused }: Publication<OutboxEntry>): Statement[] {
   const statements: Statement[] = []
   if (confirmed.length > 0) {
     const rows = confirmed.map(({ row }) => row)

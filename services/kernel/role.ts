@@ -1,4 +1,4 @@
-// A pod is live if and only if the Service it follows selects its colour and its revision.
+// The role of a pod: it is live while the Service that it follows selects its color and revision.
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
@@ -10,7 +10,7 @@ import type { Logger } from './telemetry.ts'
 /** `unknown` until the first answer of the API server. */
 export type Role = 'live' | 'standby' | 'unknown'
 
-/** What a Service selects, and what a pod belongs to. */
+/** What a pod belongs to, and a Service selects. */
 export interface Slot {
   color: string
   revision: string
@@ -27,7 +27,7 @@ export interface Follower {
   role(): Role
   /** When the role last changed. */
   since(): Date
-  /** Asks the API server now, and follows its answer; null when the Service names no slot. */
+  /** GETs the Service and updates the role. Resolves with null when it selects no slot. */
   read(): Promise<Slot | null>
   close(): void
 }
@@ -42,19 +42,19 @@ export interface FollowerDeps {
   onChange: (role: Role) => void
 }
 
-/** As much of the API server's API as it takes to follow a Service. */
+/** The part of the Kubernetes API that is needed here. */
 export interface KubernetesApi {
-  /** Resolves with the head of the answer; `signal` ends the rest as well. */
+  /** Resolves with the head of the answer. `signal` also aborts the body. */
   get(path: string, signal: AbortSignal): Promise<IncomingMessage>
   close(): void
 }
 
 const getEveryMs = 2_000
 const getTimeoutMs = 1_500
-const rewatchAfterMs = 200
+const watchAgainMs = 200
 const afterFailureMs = 1_000
-const watchAnswersMs = 3_000
-/** The server ends a watch after this time; the client no later than a little after it. */
+const watchHeadMs = 3_000
+/** After this time the server ends a watch; the client does soon after it. */
 const watchSeconds = 240
 
 const serviceObject = z.object({
@@ -66,12 +66,12 @@ const watchEvent = z.object({ type: z.string(), object: z.unknown() })
 
 interface Watch {
   stop: AbortController
-  /** Its number in the order of what is learned; none before it stands. */
+  /** The number of its beginning, in the order of observations; null before the server has answered. */
   began: number | null
-  /** Of the object that it told last. */
+  /** The resourceVersion of its last event. */
   version: string | undefined
-  /** Of an object that a GET has told since: events of older ones are late. */
-  floor: number
+  /** The resourceVersion of the last GET: events with a lower one are late. */
+  newest: number
 }
 
 function newWatch(): Watch {
@@ -79,14 +79,14 @@ function newWatch(): Watch {
     stop: new AbortController(),
     began: null,
     version: undefined,
-    // Each watch for itself: an API server with a restored etcd counts on from further back.
-    floor: 0,
+    // Not kept for the next watch: after a restore of etcd the versions are lower.
+    newest: 0,
   }
 }
 
 /**
- * Follows a Service by a watch, which is fast, and by a GET every two seconds, which notices
- * when the watch has gone silent. While the API server does not answer, the role stays.
+ * Follows a Service by a watch, which is fast, and by a GET every two seconds, which notices a watch that is silent. While
+ * the API server does not answer, the role stays as it is.
  */
 export function followService(deps: FollowerDeps): Follower {
   const path = `/api/v1/namespaces/${deps.namespace}/services`
@@ -94,9 +94,9 @@ export function followService(deps: FollowerDeps): Follower {
   let since = deps.now()
   let closed = false
   let watch = newWatch()
-  /** Numbers what is learned, a GET by its start and a watch event by its arrival. */
+  /** Numbers the observations: a GET at its start, a watch event at its arrival. */
   let count = 0
-  /** What the role was last decided by. */
+  /** The number of the observation that decided the role. */
   let decidedBy = 0
 
   function decide(number: number, object: ServiceObject | null): void {
@@ -105,21 +105,21 @@ export function followService(deps: FollowerDeps): Follower {
     if (closed || next === role) return
     role = next
     since = deps.now()
-    deps.logger.info({ role }, 'role')
+    deps.logger.info({ role }, 'role changed')
     deps.onChange(role)
   }
 
   async function read(): Promise<Slot | null> {
     const number = ++count
     const object = await get()
-    // Something that began later has been heard already.
+    // A later observation has decided already.
     if (number < decidedBy) return slotOf(object)
     const version = object?.metadata.resourceVersion
-    // A change that the watch did not tell: it is late or half-open, so begin a new one.
+    // The watch has missed a change: it is late or half-open, so start a new one.
     if (watch.began !== null && watch.began < number && watch.version !== version) {
       watch.stop.abort()
     }
-    watch.floor = Number(version ?? 0)
+    watch.newest = Number(version ?? 0)
     decide(number, object)
     return slotOf(object)
   }
@@ -140,16 +140,16 @@ export function followService(deps: FollowerDeps): Follower {
     const service = serviceObject.parse(object)
     const deleted = type === 'DELETED'
     watch.version = deleted ? undefined : service.metadata.resourceVersion
-    if (Number(service.metadata.resourceVersion) < watch.floor) return
+    if (Number(service.metadata.resourceVersion) < watch.newest) return
     decide(++count, deleted ? null : service)
   }
 
-  /** Without a resourceVersion a watch begins with the present state, so it cannot be too old. */
+  /** Without a resourceVersion, a watch begins with the present state, so it is never too old. */
   async function follow(): Promise<void> {
     watch = newWatch()
     const { stop } = watch
     const query = `watch=true&fieldSelector=metadata.name%3D${deps.service}&timeoutSeconds=${watchSeconds}`
-    let limit = setTimeout(() => stop.abort(), watchAnswersMs)
+    let limit = setTimeout(() => stop.abort(), watchHeadMs)
     try {
       const response = await deps.api.get(`${path}?${query}`, stop.signal)
       if (response.statusCode !== 200) {
@@ -175,7 +175,7 @@ export function followService(deps: FollowerDeps): Follower {
         failing = false
       } catch (error) {
         if (!closed && !failing)
-          deps.logger.warn({ err: error }, 'cannot follow the Service; trying on')
+          deps.logger.warn({ err: error }, 'cannot follow the Service; retrying')
         failing = true
       }
       await sleep(failing ? afterFailureMs : everyMs)
@@ -183,7 +183,7 @@ export function followService(deps: FollowerDeps): Follower {
   }
 
   void repeat(read, getEveryMs)
-  void repeat(follow, rewatchAfterMs)
+  void repeat(follow, watchAgainMs)
 
   return {
     role: () => role,
@@ -196,7 +196,7 @@ export function followService(deps: FollowerDeps): Follower {
   }
 }
 
-/** A Service that is absent, or selects no slot, makes nobody live. */
+/** Null for a Service that does not exist or selects no slot. */
 function slotOf(object: ServiceObject | null): Slot | null {
   const color = object?.spec.selector?.['shopctl.dev/color']
   const revision = object?.spec.selector?.['shopctl.dev/revision']
@@ -206,14 +206,14 @@ function slotOf(object: ServiceObject | null): Slot | null {
 export function connectKubernetes(deps: {
   host: string
   port: number
-  /** Where the pod's token and the API server's CA are mounted. */
+  /** The folder in which the pod's token and the API server's CA are mounted. */
   serviceAccountDir: string
 }): KubernetesApi {
   const { host, port, serviceAccountDir } = deps
   const agent = new Agent({ ca: readFileSync(`${serviceAccountDir}/ca.crt`), keepAlive: true })
   return {
     async get(path, signal) {
-      // The kubelet rotates the token, so it is read each time.
+      // Read each time, because the kubelet rotates the token.
       const token = (await readFile(`${serviceAccountDir}/token`, 'utf8')).trim()
       const headers = { authorization: `Bearer ${token}`, accept: 'application/json' }
       return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-// Composition of a service from its parts, its start, and its graceful end.
+// Composes a service, starts it, and ends it gracefully.
 import { randomUUIDv7 } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
@@ -25,18 +25,18 @@ export interface Kernel<Config> extends PlaneKernel {
 export interface Definition<Shape extends z.ZodRawShape> {
   /** Settings of this service alone. */
   config: z.ZodObject<Shape>
-  /** The folder of SQL files beside the program. */
+  /** The service's own folder of SQL files; the kernel adds its own. */
   migrations: URL
   /** Called once for each plane. */
   compose(kernel: Kernel<z.infer<z.ZodObject<Shape>>>): Parts
 }
 
-/** Less than the kubelet waits for an answer, so that the answer says what is missing. */
+/** Below the kubelet's timeout, so that the answer says what is missing. */
 const checksAnswerMs = 1_500
-/** Below the pod's grace period, so that we end by ourselves. */
+/** Below the pod's termination grace period. */
 const shutdownLimitMs = 25_000
 
-/** Runs a service until SIGTERM or SIGINT. Wrong configuration ends the process with one line. */
+/** Runs a service until SIGTERM or SIGINT. With a wrong configuration, exits with one line that says what is wrong. */
 export async function run<Shape extends z.ZodRawShape>(definition: Definition<Shape>) {
   const read = readConfig(definition.config, process.env)
   if (!read.ok) {
@@ -99,14 +99,14 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
       return { status: 200, body: { ...slot, ...live, preview } }
     },
     'GET /metrics': async () => ({ status: 200, text: await metrics.registry.metrics() }),
-    ...accountRoutes(planes),
+    ...planeRoutes(planes),
   })
 
   async function shutdown(signal: string): Promise<void> {
     logger.info({ signal }, 'ending')
     ending = true
     setTimeout(shutdownLimitMs, undefined, { ref: false }).then(() => {
-      logger.error('could not end in time')
+      logger.error('failed to end in time')
       process.exit(1)
     })
     await Promise.all(Object.values(planes).map((plane) => plane.close()))
@@ -119,7 +119,7 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
   function onSignal(signal: string): void {
     if (ending) process.exit(1)
     shutdown(signal).catch((error) => {
-      logger.error({ err: error }, 'did not end cleanly')
+      logger.error({ err: error }, 'failed to end cleanly')
       process.exit(1)
     })
   }
@@ -135,9 +135,9 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
 type Planes = Record<PlaneName, Plane>
 
 /**
- * A start needs all that the live plane consists of, and the preview plane's tables. Later only the live database
- * counts: while the broker is away the outbox keeps the events, a live pod has to go on taking orders, and a standby
- * has to stay good enough for a rollback; and nothing about the preview plane may take a live pod away.
+ * At first, ready means: the live plane has its database, migrations and broker, and the preview plane its migrations.
+ * Once ready, only the live database counts. Without the broker, the outbox keeps the events, so a live pod goes on, and
+ * a standby is still a target for a rollback. Trouble in the preview plane must not take a live pod out of service.
  */
 function createReadiness(planes: Planes, logger: Logger, ending: () => boolean): ManagementHandler {
   let wasReady = false
@@ -163,16 +163,16 @@ function createReadiness(planes: Planes, logger: Logger, ending: () => boolean):
   }
 }
 
-const page = z.object({
+const pageSchema = z.object({
   after: z.uuid().nullable(),
   limit: z.coerce.number().int().min(1).max(10_000),
 })
 
-/** What an audit and a person with a stuck message ask for; of the live plane unless told otherwise. */
-function accountRoutes(planes: Planes): Record<string, ManagementHandler> {
-  type Of = (plane: Plane, request: ManagementRequest) => Answer | Promise<Answer>
+/** The routes about one plane, the live one unless the query says `plane=preview`. */
+function planeRoutes(planes: Planes): Record<string, ManagementHandler> {
+  type PlaneHandler = (plane: Plane, request: ManagementRequest) => Answer | Promise<Answer>
   const on =
-    (answer: Of): ManagementHandler =>
+    (answer: PlaneHandler): ManagementHandler =>
     (request) => {
       const name = request.query.get('plane') ?? 'live'
       if (name !== 'live' && name !== 'preview') {
@@ -182,14 +182,14 @@ function accountRoutes(planes: Planes): Record<string, ManagementHandler> {
     }
   return {
     'GET /accounting': on(async (plane) => ({ status: 200, body: await plane.accounting() })),
-    'GET /accounting/orders': on(async (plane, { query }) => {
-      const asked = page.safeParse({
+    'GET /accounting/entries': on(async (plane, { query }) => {
+      const page = pageSchema.safeParse({
         after: query.get('after'),
         limit: query.get('limit') ?? 5_000,
       })
-      if (!asked.success) return problem(400, 'after is an id, and limit a number up to 10000')
-      const orders = await plane.orders(asked.data.after, asked.data.limit)
-      const text = orders.map((order) => `${JSON.stringify(order)}\n`).join('')
+      if (!page.success) return problem(400, 'after is an id, and limit a number up to 10000')
+      const entries = await plane.entries(page.data.after, page.data.limit)
+      const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('')
       return { status: 200, type: 'application/x-ndjson', text }
     }),
     'GET /messages': on((plane, request) => plane.messages.list(request)),

@@ -1,4 +1,4 @@
-// What the services' smoke scripts share: ask the slot behind the preview Service, judge the answer.
+// Shared by the smoke scripts of the services: sends requests to the slot behind the preview Service.
 import { setTimeout } from 'node:timers/promises'
 
 export interface Smoke {
@@ -9,10 +9,10 @@ export interface Smoke {
 }
 
 const requestTimeoutMs = 5_000
-/** The preview Service was pointed at the slot a moment ago; other pods may still answer. */
+/** The preview Service has just been changed: for so long other pods may answer. */
 const patienceMs = 10_000
 
-/** Begins a smoke test of the release that shopctl describes in the environment. */
+/** Waits until the slot answers that shopctl names in the environment variables. */
 export async function startSmoke(): Promise<Smoke> {
   const [url, color, version] = ['PREVIEW_URL', 'COLOR', 'VERSION'].map((name) => {
     const value = process.env[`SHOPCTL_${name}`]
@@ -24,7 +24,7 @@ export async function startSmoke(): Promise<Smoke> {
     return fetch(`${url}${path}`, { signal: AbortSignal.timeout(requestTimeoutMs) })
   }
 
-  /** What is wrong with the slot that answers, if anything. */
+  /** What is wrong with the answer, or null. */
   async function wrongSlot(): Promise<string | null> {
     try {
       const response = await request('/healthz')

@@ -1,11 +1,12 @@
-// What a service tells about itself: JSON logs on stdout, metrics, and W3C trace context.
+// JSON logs on stdout, metrics, and W3C trace context.
 import { randomBytes } from 'node:crypto'
+import { sensitiveNames } from '@shop/events/sensitive'
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 export type { Logger }
 
-/** Who is speaking: put into each log line and each HTTP answer. */
+/** Which pod this is: in each log line and each HTTP answer. */
 export interface Identity {
   service: string
   color: string
@@ -14,12 +15,16 @@ export interface Identity {
   pod: string
 }
 
-/** Personal data and credentials, wherever a log call might put them. */
-const secrets = ['authorization', 'password', 'token', 'email', 'connectionString', 'url'].flatMap(
-  (name) => [name, `*.${name}`, `*.*.${name}`, `*.*.*.${name}`],
-)
+/** Credentials and personal data, at the first four levels of what is logged. */
+const redacted = [
+  'authorization',
+  'password',
+  'connectionString',
+  'url',
+  ...sensitiveNames,
+].flatMap((name) => [name, `*.${name}`, `*.*.${name}`, `*.*.*.${name}`])
 
-/** Writes one line of JSON per event to stdout. */
+/** Writes one line of JSON per log call to stdout. */
 export function createLogger(
   identity: Identity,
   level: string,
@@ -30,12 +35,12 @@ export function createLogger(
     base: identity,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    redact: { paths: secrets, censor: '[redacted]' },
+    redact: { paths: redacted, censor: '[redacted]' },
   }
   return pino(options, out)
 }
 
-/** What is counted and timed in one plane. */
+/** The metrics of one plane. */
 export interface Metrics {
   httpSeconds: {
     observe(labels: { method: string; route: string; status: number }, seconds: number): void
@@ -49,14 +54,14 @@ export interface Metrics {
 
 const buckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
-/** One registry for the process; what it returns are the live plane's own metrics, `of` those of another one. */
+/** One registry for the process, the metrics of the live plane, and with `of` those of another plane. */
 export function createMetrics(
   identity: Identity,
 ): Metrics & { registry: Registry; of: (plane: string) => Metrics } {
   const registry = new Registry()
   const { service, color, version } = identity
   registry.setDefaultLabels({ service, color, version })
-  // The default of 10 ms wakes an idle process a hundred times a second.
+  // The default of 10 ms wakes an idle process 100 times a second.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 })
   const registers = [registry]
   const httpSeconds = new Histogram({
@@ -100,7 +105,7 @@ export function createMetrics(
 
 const traceparent = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
-/** The next span of an incoming trace, or the first span of a new one. */
+/** The next span of an incoming trace, or the first span of a new trace. */
 export function continueTrace(incoming: string | undefined): string {
   const valid = incoming !== undefined && traceparent.test(incoming)
   const traceId = valid ? incoming.slice(3, 35) : randomBytes(16).toString('hex')

@@ -1,4 +1,4 @@
-// What customers read about the outcome of their order; pure.
+// The mail about the outcome of an order. Pure.
 export const outcomes = ['confirmed', 'rejected', 'cancelled'] as const
 export type Outcome = (typeof outcomes)[number]
 
@@ -6,7 +6,7 @@ export interface Mail {
   to: string
   subject: string
   text: string
-  /** The same for each repetition, so that mail servers and readers can tell them apart. */
+  /** The same for each repetition, so that a repetition can be recognised. */
   messageId: string
 }
 
@@ -18,7 +18,7 @@ const sentences: Record<Outcome, string> = {
 const expired =
   'We are sorry: your order took too long, so we cancelled it. If you were charged, the money is on its way back.'
 
-/** `reason` is why the order was rejected or cancelled. */
+/** `reason`: why the order was rejected or cancelled. */
 export function compose(
   orderId: string,
   outcome: Outcome,

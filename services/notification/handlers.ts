@@ -6,16 +6,19 @@ import { compose, type Outcome } from './domain.ts'
 import type { Mailer } from './mailer.ts'
 import { beginAttempt, markSent } from './store.ts'
 
-interface Told {
+interface OrderOutcome {
   orderId: string
   customer: { email: string }
   reason?: string
 }
 
 export function subscriptions({ mailer }: { mailer: Mailer }): Subscription[] {
-  function onOutcome<Data extends Told>(contract: Contract<Data>, outcome: Outcome): Subscription {
+  function onOutcome<Data extends OrderOutcome>(
+    contract: Contract<Data>,
+    outcome: Outcome,
+  ): Subscription {
     return on(contract, {
-      // The attempt is committed before the mail leaves, so a mail that leaves twice is counted twice.
+      // The attempt is committed before the mail is sent, so that each mail is counted.
       async prepare({ data: { orderId, customer, reason } }, fence): Promise<void> {
         const mail = compose(orderId, outcome, customer.email, reason ?? null)
         const isDue = await beginAttempt(fence, orderId, outcome, mail.messageId)

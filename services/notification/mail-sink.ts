@@ -1,4 +1,4 @@
-// The preview plane's mail: composed like any other, kept in a table, sent to nobody.
+// The mail of the preview plane: stored in a table instead of sent.
 import type { Queries } from '@shop/kernel/database'
 import { createTransport } from 'nodemailer'
 import type { Mailer } from './mailer.ts'

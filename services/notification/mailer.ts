@@ -1,9 +1,9 @@
-// Mail leaves by SMTP, over a few connections that stay open.
+// Sends mail by SMTP, over a few connections that stay open.
 import { createTransport } from 'nodemailer'
 import type { Mail } from './domain.ts'
 
 export interface Mailer {
-  /** Resolves when the mail server has taken the mail. */
+  /** Resolves when the mail server has accepted the mail. */
   send(mail: Mail): Promise<void>
   close(): void
 }

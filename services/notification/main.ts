@@ -1,11 +1,11 @@
-// The notification service: tells customers how their order ended.
+// The notification service: sends customers the outcome of their order by mail.
 import { run } from '@shop/kernel/run'
 import { z } from 'zod'
 import { subscriptions } from './handlers.ts'
 import { createMailSink } from './mail-sink.ts'
 import { createMailer } from './mailer.ts'
 import { routes } from './routes.ts'
-import { accounting, orders } from './store.ts'
+import { accounting, entries } from './store.ts'
 
 await run({
   config: z.object({
@@ -22,7 +22,7 @@ await run({
       routes: (app) => routes(app, { database, plane }),
       subscriptions: subscriptions({ mailer }),
       accounting: () => accounting(database),
-      orders: (after, limit) => orders(database, after, limit),
+      entries: (after, limit) => entries(database, after, limit),
       close: () => mailer.close(),
     }
   },

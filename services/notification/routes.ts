@@ -1,4 +1,4 @@
-// A small window on what was sent.
+// Read access to the notifications, and to the mail sink.
 import type { Database } from '@shop/kernel/database'
 import { type HttpServer, problemDocument } from '@shop/kernel/http'
 import { z } from 'zod'
@@ -33,7 +33,7 @@ export function routes(app: HttpServer, { database, plane }: RouteDeps): void {
     '/notifications',
     {
       schema: {
-        summary: 'Look at the notifications about an order',
+        summary: 'Read the notifications about an order',
         querystring: ofOrder,
         response: { 200: z.array(notification), 400: problemDocument },
       },
@@ -49,7 +49,7 @@ export function routes(app: HttpServer, { database, plane }: RouteDeps): void {
     '/mails',
     {
       schema: {
-        summary: 'Look into the mail sink for the mails about an order',
+        summary: 'Read the mails about an order in the mail sink',
         querystring: ofOrder,
         response: { 200: z.array(mail), 400: problemDocument },
       },

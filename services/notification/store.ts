@@ -10,7 +10,7 @@ export interface NotificationView {
   sentAt: Date | null
 }
 
-/** Counts an attempt to send; false when the mail is known to be sent already. */
+/** Counts an attempt to send. Returns false when the mail was sent already. */
 export async function beginAttempt(
   db: Queries,
   orderId: string,
@@ -43,7 +43,7 @@ export async function findNotifications(db: Queries, orderId: string): Promise<N
   )
 }
 
-/** Notifications sent and not sent, by outcome; `repeats` are attempts beyond the first. */
+/** Counts of notifications. `repeats`: attempts after the first. */
 export async function accounting(db: Queries): Promise<Record<string, number>> {
   const [counts] = await db.query<Record<string, number>>(
     `SELECT count(*) FILTER (WHERE sent_at IS NOT NULL)::int AS sent,
@@ -57,14 +57,14 @@ export async function accounting(db: Queries): Promise<Record<string, number>> {
   return { ...counts }
 }
 
-/** One line per outcome of the `limit` orders after `after` (null: from the first), by order id. */
-export async function orders(
+/** One entry per outcome of the first `limit` orders after `after` (null: from the first), by order id. */
+export async function entries(
   db: Queries,
   after: string | null,
   limit: number,
-): Promise<{ orderId: string; outcome: Outcome; sent: boolean; repeats: number }[]> {
+): Promise<{ id: string; outcome: Outcome; sent: boolean; repeats: number }[]> {
   return db.query(
-    `SELECT order_id AS "orderId", outcome, sent_at IS NOT NULL AS sent, attempts - 1 AS repeats
+    `SELECT order_id AS id, outcome, sent_at IS NOT NULL AS sent, attempts - 1 AS repeats
      FROM notifications
      WHERE order_id IN (
        SELECT DISTINCT order_id FROM notifications

@@ -1,4 +1,4 @@
-// What an order is, and how it answers to what the other services tell; no input or output here.
+// What an order is, and how the events of the other services change it. Pure.
 import { orderCancelled, orderConfirmed, orderPlaced, orderRejected } from '@shop/events/contracts'
 import { type Draft, draft } from '@shop/events/envelope'
 
@@ -13,14 +13,14 @@ export interface Item {
   quantity: number
 }
 
-/** What a client asks for. */
+/** A client's request for an order. */
 export interface Placement {
   items: Item[]
   customer: Customer
   payment: { token: string }
 }
 
-/** As much of an order as a decision needs. */
+/** The part of an order that a decision needs. */
 export interface Order {
   id: string
   status: Status
@@ -28,8 +28,8 @@ export interface Order {
   customer: Customer
 }
 
-/** What has become known about an order. */
-export type News =
+/** What an event of another service says about an order. */
+export type Update =
   | { kind: 'stock-reserved' }
   | { kind: 'stock-rejected'; reason: string }
   | { kind: 'payment-captured' }
@@ -47,30 +47,30 @@ export function place(id: string, { items, customer, payment }: Placement): Draf
 }
 
 /**
- * News of one order may overtake each other: a capture implies the reservation that it is about.
- * Terminal states stay. `null` means that the news changes nothing.
+ * Updates may arrive in any order: a capture implies the reservation. A settled order never changes. Returns null when
+ * nothing changes.
  */
-export function decide(order: Order, news: News): Decision | null {
+export function decide(order: Order, update: Update): Decision | null {
   if (isSettled(order.status)) return null
-  switch (news.kind) {
+  switch (update.kind) {
     case 'stock-reserved':
       return order.status === 'reserved' ? null : { status: 'reserved', reason: null, events: [] }
     case 'stock-rejected':
-      return end(order, 'rejected', news.reason)
+      return end(order, 'rejected', update.reason)
     case 'payment-captured':
       return end(order, 'confirmed', null)
     case 'payment-declined':
-      return end(order, 'cancelled', news.reason)
+      return end(order, 'cancelled', update.reason)
     case 'reservation-expired':
       return end(order, 'cancelled', 'reservation-expired')
   }
 }
 
 /**
- * What a settled order tells again to an inventory that asks, because it has not heard of the end: the
- * order is older than its listening, or the message was lost by hand. To all others it is no news.
+ * The outcome of a settled order, to be published again when its reservation has expired. The inventory has missed the
+ * first event: it was deleted by hand, or published before the inventory subscribed to it.
  */
-export function remind(order: Order): Draft[] {
+export function repeatOutcome(order: Order): Draft[] {
   const { status, reason } = order
   if (status === 'confirmed' || status === 'cancelled') return [outcomeOf(order, status, reason)]
   return []
@@ -88,7 +88,7 @@ function outcomeOf({ id: orderId, customer }: Order, status: Ending, reason: str
   return draft(contract, orderId, { orderId, customer, reason: reason ?? 'unknown' })
 }
 
-/** True for a state that no news can change. */
+/** True for a final state. */
 export function isSettled(status: Status): boolean {
   return status !== 'placed' && status !== 'reserved'
 }

@@ -1,4 +1,4 @@
-// What the order service does about the events of the others.
+// How the order service handles the events of the others.
 import {
   paymentCaptured,
   paymentDeclined,
@@ -9,35 +9,36 @@ import {
 import type { Contract, Draft } from '@shop/events/envelope'
 import type { Transaction } from '@shop/kernel/database'
 import { on, type Subscription } from '@shop/kernel/inbox'
-import { decide, isSettled, type News, type Order, remind } from './domain.ts'
+import { decide, isSettled, type Order, repeatOutcome, type Update } from './domain.ts'
 import { lockOrder, type Slot, saveDecision } from './store.ts'
 
 export function subscriptions(slot: Slot): Subscription[] {
-  function settle(tx: Transaction, orderId: string, order: Order | null, news: News): Draft[] {
-    // Our own transaction wrote it before the first event left, so this is somebody else's message.
+  function settle(tx: Transaction, orderId: string, order: Order | null, update: Update): Draft[] {
+    // An order is stored before its first event is published, so this message belongs to another database.
     if (!order) throw new Error(`order ${orderId} is unknown`)
-    if (news.kind === 'reservation-expired' && isSettled(order.status)) return remind(order)
-    const decision = decide(order, news)
+    if (update.kind === 'reservation-expired' && isSettled(order.status))
+      return repeatOutcome(order)
+    const decision = decide(order, update)
     if (!decision) return []
     saveDecision(tx, orderId, decision, slot)
     return decision.events
   }
 
-  function onNews<Data extends { orderId: string }>(
+  function onUpdate<Data extends { orderId: string }>(
     contract: Contract<Data>,
-    newsOf: (data: Data) => News,
+    toUpdate: (data: Data) => Update,
   ): Subscription {
     return on(contract, {
-      look: (tx, { data: { orderId } }) => lockOrder(tx, orderId),
-      handle: async (tx, { data }, { looked }) => settle(tx, data.orderId, looked, newsOf(data)),
+      load: (tx, { data: { orderId } }) => lockOrder(tx, orderId),
+      handle: async (tx, { data }, { loaded }) => settle(tx, data.orderId, loaded, toUpdate(data)),
     })
   }
 
   return [
-    onNews(stockReserved, () => ({ kind: 'stock-reserved' })),
-    onNews(stockRejected, ({ reason }) => ({ kind: 'stock-rejected', reason })),
-    onNews(paymentCaptured, () => ({ kind: 'payment-captured' })),
-    onNews(paymentDeclined, ({ reason }) => ({ kind: 'payment-declined', reason })),
-    onNews(reservationExpired, () => ({ kind: 'reservation-expired' })),
+    onUpdate(stockReserved, () => ({ kind: 'stock-reserved' })),
+    onUpdate(stockRejected, ({ reason }) => ({ kind: 'stock-rejected', reason })),
+    onUpdate(paymentCaptured, () => ({ kind: 'payment-captured' })),
+    onUpdate(paymentDeclined, ({ reason }) => ({ kind: 'payment-declined', reason })),
+    onUpdate(reservationExpired, () => ({ kind: 'reservation-expired' })),
   ]
 }

@@ -1,9 +1,9 @@
-// The order service: takes orders and keeps their state.
+// The order service: accepts orders and keeps their state.
 import { run } from '@shop/kernel/run'
 import { z } from 'zod'
 import { subscriptions } from './handlers.ts'
 import { routes } from './routes.ts'
-import { accounting, orders } from './store.ts'
+import { accounting, entries } from './store.ts'
 
 await run({
   config: z.object({}),
@@ -14,7 +14,7 @@ await run({
       routes: (app) => routes(app, { database, outbox, newId, slot }),
       subscriptions: subscriptions(slot),
       accounting: () => accounting(database),
-      orders: (after, limit) => orders(database, after, limit),
+      entries: (after, limit) => entries(database, after, limit),
     }
   },
 })

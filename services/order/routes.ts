@@ -1,4 +1,4 @@
-// The public API of the shop: place an order, and look how it goes.
+// The public API of the shop: place an order, and read it.
 import { createHash } from 'node:crypto'
 import type { Database } from '@shop/kernel/database'
 import { type HttpServer, problemDocument, sendProblem } from '@shop/kernel/http'
@@ -7,13 +7,13 @@ import { z } from 'zod'
 import { place } from './domain.ts'
 import { findByKey, findOrder, insertOrder, type Slot } from './store.ts'
 
-/** Text that JSON, SQL and a mail header all carry unharmed. */
+/** Text that is safe in JSON, SQL and mail headers. */
 const text = z
   .string()
   .max(255)
   .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'must be plain text, not empty')
 
-/** Unknown fields are tolerated, and count when a repeated request is compared. */
+/** Unknown fields are allowed, and are part of the comparison of repeated requests. */
 const placement = z.looseObject({
   items: z
     .array(z.looseObject({ sku: text, quantity: z.int().min(1).max(1_000_000_000) }))
@@ -26,7 +26,10 @@ const placement = z.looseObject({
 const slot = z.object({
   color: z.string(),
   version: z.string(),
-  epoch: z.int().nullable().meta({ description: "The gate's, or null when older than the gate." }),
+  epoch: z
+    .int()
+    .nullable()
+    .meta({ description: "The gate's, or null for an order that is older than the gate." }),
 })
 
 const order = z.object({
@@ -78,7 +81,7 @@ export function routes(app: HttpServer, deps: RouteDeps): void {
         requestHash,
         response: JSON.stringify({ id, status: 'placed' }),
       }
-      const isNew = await deps.outbox.transaction(request.traceparent, async (tx) => {
+      const isNew = await deps.outbox.commitUnfenced(request.traceparent, async (tx) => {
         const inserted = await insertOrder(tx, placed)
         const event = place(id, { ...placed, payment: { token: payment.token } })
         return { result: inserted, events: inserted ? [event] : [] }
@@ -90,7 +93,7 @@ export function routes(app: HttpServer, deps: RouteDeps): void {
           detail: 'this Idempotency-Key was used with another body',
         })
       }
-      // Text goes out as it is; the type of this route's answer does not know that.
+      // The stored bytes are sent as they are, which the type of the response does not allow for.
       return reply
         .code(202)
         .type('application/json')
@@ -102,7 +105,7 @@ export function routes(app: HttpServer, deps: RouteDeps): void {
     '/orders/:id',
     {
       schema: {
-        summary: 'Look at an order',
+        summary: 'Read an order',
         params: z.object({ id: z.string() }),
         response: { 200: order, 404: problemDocument },
       },
@@ -120,7 +123,7 @@ export function routes(app: HttpServer, deps: RouteDeps): void {
   )
 }
 
-/** The same for bodies that mean the same, whatever the order of their keys. */
+/** A hash that does not depend on the order of keys. */
 function hash(body: unknown): string {
   const canonical = JSON.stringify(body, (_key, value) =>
     value !== null && typeof value === 'object' && !Array.isArray(value)

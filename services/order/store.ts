@@ -9,13 +9,13 @@ import {
   type Status,
 } from './domain.ts'
 
-/** The slot that did something, for those who want to know which version it was. */
+/** The slot that placed or settled an order. */
 export interface Slot {
   color: string
   version: string
 }
 
-/** A slot, and the epoch of the gate at that moment; null for what is older than the gate. */
+/** A slot, and the epoch of the gate at that time; null for an order that is older than the gate. */
 export type SlotInEpoch = Slot & { epoch: number | null }
 
 export interface NewOrder {
@@ -40,7 +40,7 @@ export interface OrderView {
   settledBy: SlotInEpoch | null
 }
 
-/** Stores the order; false when its idempotency key is taken already. */
+/** Stores the order. Returns false when its idempotency key is in use. */
 export async function insertOrder(tx: Transaction, order: NewOrder): Promise<boolean> {
   const rows = await tx.query(
     `INSERT INTO orders
@@ -60,7 +60,7 @@ export async function insertOrder(tx: Transaction, order: NewOrder): Promise<boo
   return rows.length === 1
 }
 
-/** What was answered to the first request with this key. */
+/** The answer to the first request with this key. */
 export async function findByKey(
   db: Queries,
   idempotencyKey: string,
@@ -83,7 +83,7 @@ export async function findOrder(db: Queries, id: string): Promise<OrderView | nu
   return row ?? null
 }
 
-/** Reads an order and keeps others from deciding about it until the transaction ends. */
+/** Reads an order and locks it until the transaction ends. */
 export async function lockOrder(tx: Queries, id: string): Promise<Order | null> {
   const [row] = await tx.query<Order>(
     'SELECT id, status, reason, customer FROM orders WHERE id = $1 FOR UPDATE',
@@ -102,7 +102,7 @@ export function saveDecision(tx: Transaction, id: string, decision: Decision, by
   )
 }
 
-/** How many orders were accepted, and how they ended. */
+/** How many orders were accepted, and how many are in which state. */
 export async function accounting(db: Queries): Promise<Record<string, number>> {
   const [orders] = await db.query<Record<string, number>>(
     `SELECT count(*)::int AS accepted,
@@ -115,14 +115,14 @@ export async function accounting(db: Queries): Promise<Record<string, number>> {
   return { ...orders }
 }
 
-/** Those after `after` (null: from the first), by id. */
-export async function orders(
+/** The first `limit` orders after `after` (null: from the first), by id. */
+export async function entries(
   db: Queries,
   after: string | null,
   limit: number,
-): Promise<{ orderId: string; status: Status }[]> {
+): Promise<{ id: string; status: Status }[]> {
   return db.query(
-    `SELECT id AS "orderId", status FROM orders
+    `SELECT id, status FROM orders
      WHERE id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
      ORDER BY id LIMIT $2`,
     [after, limit],

@@ -1,4 +1,4 @@
-// What the audit asks: our own payments beside the provider's books.
+// The accounting of payments: the service's own, beside what the provider says.
 import type { Database } from '@shop/kernel/database'
 import type { PaymentProvider } from './provider.ts'
 import { countPayments, listPayments } from './store.ts'
@@ -8,13 +8,13 @@ export interface AccountingDeps {
   provider: PaymentProvider
 }
 
-/** Payments by status, and what the provider took and gave back in all. */
+/** Payments by status, and how often the provider captured and refunded in all. */
 export async function accounting({ database, provider }: AccountingDeps) {
   return { ...(await countPayments(database)), ...(await provider.totals()) }
 }
 
-/** Those after `after`, by order id, with what the provider took and gave back for each order. */
-export async function orders(
+/** The payments of the first `limit` orders after `after`, by order id, with the provider's captures and refunds. */
+export async function entries(
   { database, provider }: AccountingDeps,
   after: string | null,
   limit: number,
@@ -23,6 +23,6 @@ export async function orders(
   const statements = await provider.statements(payments)
   return payments.map(({ orderId, status }) => {
     const { captures = 0, refunds = 0 } = statements.get(orderId) ?? {}
-    return { orderId, status, captures, refunds }
+    return { id: orderId, status, captures, refunds }
   })
 }

@@ -1,11 +1,11 @@
-// How a payment goes from an intent to its end; pure.
+// The states of a payment, from the intent to the end. Pure.
 import { paymentCaptured, paymentDeclined } from '@shop/events/contracts'
 import { type Draft, draft } from '@shop/events/envelope'
 import type { ChargeOutcome, Money } from './provider.ts'
 
 export type PaymentStatus = 'intended' | 'captured' | 'declined' | 'cancelled' | 'refunded'
 
-/** An intent is stored before the provider is asked; `null` amount: cancelled before it was asked for. */
+/** Stored as an intent before the provider is called. The amount is null when the order was cancelled before that. */
 export interface Payment {
   id: string
   orderId: string
@@ -19,10 +19,10 @@ export interface Settlement {
   events: Draft[]
 }
 
-/** How the provider let go of a cancelled order's money. */
+/** What the provider did for a cancelled order. */
 export type Undone = 'cancelled' | 'refunded'
 
-/** What the provider's answer makes of an intent; `null` when the payment has ended already. */
+/** Applies the provider's answer to an intent. Returns null when the payment has ended already. */
 export function settle(payment: Payment, outcome: ChargeOutcome): Settlement | null {
   const { id: paymentId, orderId, amount } = payment
   if (payment.status !== 'intended' || !amount) return null
@@ -42,18 +42,18 @@ export function settle(payment: Payment, outcome: ChargeOutcome): Settlement | n
       }
     }
     case 'cancelled':
-      // Whoever cancelled it at the provider did so because the order had ended.
+      // It was cancelled at the provider because the order was cancelled.
       return { status: 'cancelled', reason: 'order-cancelled', events: [] }
   }
 }
 
-/** What the provider has to do when the order is cancelled; what was declined needs nothing. */
+/** What the provider has to do when the order is cancelled. */
 export function undo(status: PaymentStatus): 'cancel' | 'refund' | 'nothing' {
   if (status === 'intended') return 'cancel'
   return status === 'captured' ? 'refund' : 'nothing'
 }
 
-/** Ends the payment of a cancelled order; `null` when it has ended already. */
+/** Ends the payment of a cancelled order. Returns null when it has ended already. */
 export function giveUp(payment: Payment, undone: Undone): Settlement | null {
   const { id, status } = payment
   if (undo(status) === 'nothing') return null

@@ -1,4 +1,4 @@
-// What the payment service does when stock is reserved and when an order is called off.
+// How the payment service handles reserved stock and cancelled orders.
 import { orderCancelled, stockReserved } from '@shop/events/contracts'
 import type { Envelope } from '@shop/events/envelope'
 import type { Queries } from '@shop/kernel/database'
@@ -13,14 +13,14 @@ export interface HandlerDeps {
   newId: () => string
 }
 
-function look(tx: Queries, { data: { orderId } }: Envelope<{ orderId: string }>) {
+function load(tx: Queries, { data: { orderId } }: Envelope<{ orderId: string }>) {
   return lockPayment(tx, orderId)
 }
 
 export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] {
   return [
     on(stockReserved, {
-      // The intent is committed before the provider is asked, so a crash in between leaves its key.
+      // The intent is committed before the provider is called, so that its key survives a crash.
       async prepare({ data: { orderId, amount, payment } }, fence): Promise<ChargeOutcome | null> {
         const intent = { id: newId(), orderId, status: 'intended' as const, amount }
         const { id: idempotencyKey, status } = await insertPayment(fence, intent)
@@ -31,8 +31,8 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
         faultPoint('payment.captured')
         return outcome
       },
-      look,
-      async handle(tx, { data: { orderId } }, { looked: payment, prepared: outcome }) {
+      load,
+      async handle(tx, { data: { orderId } }, { loaded: payment, prepared: outcome }) {
         const settlement = outcome && payment && settle(payment, outcome)
         if (!settlement) return []
         saveSettlement(tx, orderId, settlement)
@@ -42,17 +42,18 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
 
     on(orderCancelled, {
       async prepare({ data: { orderId } }, fence): Promise<Undone | null> {
-        // An order cancelled before its stock was reserved: the row keeps a later capture away.
-        const tombstone = { id: newId(), orderId, status: 'cancelled' as const, amount: null }
-        const { id, status } = await insertPayment(fence, tombstone)
-        const way = undo(status)
-        if (way === 'nothing') return null
-        if (way === 'cancel' && (await provider.cancel(id)).kind === 'cancelled') return 'cancelled'
+        // When stock.reserved has not arrived yet, this row prevents a capture later.
+        const placeholder = { id: newId(), orderId, status: 'cancelled' as const, amount: null }
+        const { id, status } = await insertPayment(fence, placeholder)
+        const action = undo(status)
+        if (action === 'nothing') return null
+        if (action === 'cancel' && (await provider.cancel(id)).kind === 'cancelled')
+          return 'cancelled'
         await provider.refund(id)
         return 'refunded'
       },
-      look,
-      async handle(tx, { data: { orderId } }, { looked: payment, prepared: undone }) {
+      load,
+      async handle(tx, { data: { orderId } }, { loaded: payment, prepared: undone }) {
         const settlement = undone && payment && giveUp(payment, undone)
         if (settlement) saveSettlement(tx, orderId, settlement)
         return []

@@ -1,7 +1,7 @@
-// The payment service: captures what orders cost, at a provider behind a port.
+// The payment service: captures and refunds the price of orders at a payment provider.
 import { run } from '@shop/kernel/run'
 import { z } from 'zod'
-import { accounting, orders } from './accounting.ts'
+import { accounting, entries } from './accounting.ts'
 import { subscriptions } from './handlers.ts'
 import { routes } from './routes.ts'
 import { createSandbox } from './sandbox.ts'
@@ -10,13 +10,13 @@ await run({
   config: z.object({ PAYMENT_PROVIDER: z.literal('sandbox') }),
   migrations: new URL('./migrations/', import.meta.url),
   compose({ database, newId }) {
-    // The only provider there is so far; the preview plane will always have this one.
+    // The only provider so far. The preview plane must always have this one.
     const provider = createSandbox(database)
     return {
       routes: (app) => routes(app, { database, provider }),
       subscriptions: subscriptions({ provider, newId }),
       accounting: () => accounting({ database, provider }),
-      orders: (after, limit) => orders({ database, provider }, after, limit),
+      entries: (after, limit) => entries({ database, provider }, after, limit),
     }
   },
 })

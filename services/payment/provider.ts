@@ -1,42 +1,42 @@
-// What this service needs of a payment provider.
+// The port of the payment provider.
 export interface Money {
-  /** Minor units of the currency. */
+  /** In minor units of the currency. */
   value: number
   currency: string
 }
 
 export interface Charge {
   idempotencyKey: string
-  /** What the provider's own books name as the reason of the charge. */
+  /** For the provider's records. */
   orderId: string
   token: string
   amount: Money
 }
 
-/** `cancelled`: the key was given up before. */
+/** `cancelled`: the key was cancelled before. */
 export type ChargeOutcome =
   | { kind: 'captured' }
   | { kind: 'declined'; reason: string }
   | { kind: 'cancelled' }
 
-/** `captured`: too late, the money is taken and has to be given back. */
+/** `captured`: too late, it has to be refunded. */
 export type CancelOutcome = { kind: 'cancelled' } | { kind: 'captured' }
 
-/** How often the provider took money and gave it back. */
+/** How often the provider captured and refunded. */
 export interface Statement {
   captures: number
   refunds: number
 }
 
-/** All calls may be repeated: the provider recognises them by their idempotency key. */
+/** All calls are idempotent, by their idempotency key. */
 export interface PaymentProvider {
   capture(charge: Charge): Promise<ChargeOutcome>
-  /** Gives up a charge, also one that was never asked for: nothing is captured under the key any more. */
+  /** Cancels a charge, even one that was never requested: nothing can be captured with the key any more. */
   cancel(idempotencyKey: string): Promise<CancelOutcome>
-  /** Gives back what was captured under the key. */
+  /** Refunds what was captured with the key. */
   refund(idempotencyKey: string): Promise<void>
-  /** The provider's own books on some orders, by order; `id` is the key we used for it. */
+  /** The provider's records of some orders, by order id. `id` is the idempotency key of its payment. */
   statements(payments: { id: string; orderId: string }[]): Promise<Map<string, Statement>>
-  /** The provider's own books on everything. */
+  /** The provider's records in all. */
   totals(): Promise<Statement>
 }

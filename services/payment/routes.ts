@@ -1,4 +1,4 @@
-// A small window on the payments.
+// Read access to the payments.
 import type { Database } from '@shop/kernel/database'
 import { type HttpServer, problemDocument } from '@shop/kernel/http'
 import { z } from 'zod'
@@ -11,8 +11,10 @@ const payment = z.object({
   status: z.enum(['intended', 'captured', 'declined', 'cancelled', 'refunded']),
   amount: z.object({ value: z.int(), currency: z.string() }).nullable(),
   reason: z.string().nullable(),
-  captures: z.int().meta({ description: 'How often the provider took money for the order.' }),
-  refunds: z.int().meta({ description: 'How often the provider gave it back.' }),
+  captures: z
+    .int()
+    .meta({ description: 'How often the provider captured the price of the order.' }),
+  refunds: z.int().meta({ description: 'How often the provider refunded it.' }),
 })
 
 export interface RouteDeps {
@@ -25,7 +27,7 @@ export function routes(app: HttpServer, { database, provider }: RouteDeps): void
     '/payments',
     {
       schema: {
-        summary: 'Look at the payments of an order',
+        summary: 'Read the payments of an order',
         querystring: z.object({ order: z.uuid() }),
         response: { 200: z.array(payment), 400: problemDocument },
       },

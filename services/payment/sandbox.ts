@@ -1,4 +1,4 @@
-// A provider without money: decides by the token, and remembers as a real one would.
+// A payment provider without money: the token decides the outcome.
 import type { Queries } from '@shop/kernel/database'
 import type { PaymentProvider, Statement } from './provider.ts'
 
@@ -7,12 +7,12 @@ type Outcome = 'captured' | 'declined' | 'voided' | 'refunded'
 const sums = `count(*) FILTER (WHERE outcome IN ('captured', 'refunded'))::int AS captures,
   count(*) FILTER (WHERE outcome = 'refunded')::int AS refunds`
 
-/** Its memory is a table of its own, written outside of the service's transactions. */
-export function createSandbox(memory: Queries): PaymentProvider {
+/** Its records are a table of its own, written outside of the service's transactions. */
+export function createSandbox(records: Queries): PaymentProvider {
   return {
     async capture({ idempotencyKey, orderId, token, amount }) {
       const wanted = token === 'tok_declined' ? 'declined' : 'captured'
-      const [charge] = await memory.query<{ outcome: Outcome }>(
+      const [charge] = await records.query<{ outcome: Outcome }>(
         `INSERT INTO sandbox_charges AS known (idempotency_key, outcome, amount, currency, order_id)
          VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (idempotency_key) DO UPDATE SET requests = known.requests + 1
@@ -31,7 +31,7 @@ export function createSandbox(memory: Queries): PaymentProvider {
     },
 
     async cancel(idempotencyKey) {
-      const [charge] = await memory.query<{ outcome: Outcome }>(
+      const [charge] = await records.query<{ outcome: Outcome }>(
         `INSERT INTO sandbox_charges AS known (idempotency_key, outcome, amount, currency)
          VALUES ($1, 'voided', 0, '')
          ON CONFLICT (idempotency_key) DO UPDATE SET outcome = known.outcome
@@ -43,19 +43,19 @@ export function createSandbox(memory: Queries): PaymentProvider {
     },
 
     async refund(idempotencyKey) {
-      const given = await memory.query(
+      const given = await records.query(
         `UPDATE sandbox_charges
          SET outcome = CASE WHEN outcome = 'captured' THEN 'refunded' ELSE outcome END
          WHERE idempotency_key = $1 AND outcome <> 'declined'
          RETURNING idempotency_key`,
         [idempotencyKey],
       )
-      if (given.length === 0) throw new Error(`nothing was captured under ${idempotencyKey}`)
+      if (given.length === 0) throw new Error(`nothing was captured with the key ${idempotencyKey}`)
     },
 
     async statements(payments) {
-      // Another key of the same order counts as well: a second capture must show.
-      const rows = await memory.query<Statement & { orderId: string }>(
+      // By order as well as by key, so that a second capture with another key is counted.
+      const rows = await records.query<Statement & { orderId: string }>(
         `SELECT asked.order_id AS "orderId", ${sums}
          FROM unnest($1::uuid[], $2::uuid[]) AS asked (order_id, key)
          JOIN sandbox_charges AS charge
@@ -67,7 +67,7 @@ export function createSandbox(memory: Queries): PaymentProvider {
     },
 
     async totals() {
-      const [all] = await memory.query<Statement>(`SELECT ${sums} FROM sandbox_charges`)
+      const [all] = await records.query<Statement>(`SELECT ${sums} FROM sandbox_charges`)
       return all ?? { captures: 0, refunds: 0 }
     },
   }

@@ -14,7 +14,7 @@ export interface PaymentView {
 const columns = `id, order_id AS "orderId", status, reason,
   CASE WHEN amount IS NOT NULL THEN jsonb_build_object('value', amount, 'currency', currency) END AS amount`
 
-/** Stores a payment unless the order has one, and returns the one it has. */
+/** Stores a payment unless the order has one, and returns the order's payment. */
 export async function insertPayment(db: Queries, payment: Payment): Promise<Payment> {
   const [inserted] = await db.query<Payment>(
     `INSERT INTO payments (order_id, id, status, amount, currency) VALUES ($1, $2, $3, $4, $5)
@@ -28,7 +28,7 @@ export async function insertPayment(db: Queries, payment: Payment): Promise<Paym
     ],
   )
   const stored = inserted ?? (await findPayment(db, payment.orderId))
-  if (!stored) throw new Error(`the payment of order ${payment.orderId} vanished`)
+  if (!stored) throw new Error(`the payment of order ${payment.orderId} is gone`)
   return stored
 }
 
@@ -68,11 +68,11 @@ export async function countPayments(db: Queries): Promise<Record<PaymentStatus, 
        count(*) FILTER (WHERE status = 'refunded')::int AS refunded
      FROM payments`,
   )
-  if (!counts) throw new Error('an aggregate without a row')
+  if (!counts) throw new Error('the counts have no row')
   return counts
 }
 
-/** Those after `after` (null: from the first), by order id. */
+/** The payments of the first `limit` orders after `after` (null: from the first), by order id. */
 export async function listPayments(
   db: Queries,
   after: string | null,

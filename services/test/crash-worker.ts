@@ -1,4 +1,4 @@
-// A service as small as can be in a process of its own, for crash.test.ts to kill: it does one thing, and counts it.
+// A minimal service in a process of its own, for crash.test.ts to kill: it does one thing, and counts it.
 import { randomUUIDv7 } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { contract, draft } from '@shop/events/envelope'
@@ -55,10 +55,10 @@ const { query, transaction } = database
 consumer.set({ epoch: 1, color: 'blue', revision: 'r1', query, transaction })
 while (!bus.connected() || !consumer.active()) await setTimeout(10)
 
-// As a client that asks again with the same key, since it has not heard from us.
-await outbox.transaction(continueTrace(undefined), async (tx) => {
+// Like a client that repeats a request with the same key, because it had no answer.
+await outbox.commitUnfenced(continueTrace(undefined), async (tx) => {
   const first = await tx.query(
-    `INSERT INTO wishes (key) VALUES ('the only one') ON CONFLICT DO NOTHING RETURNING key`,
+    `INSERT INTO requests (key) VALUES ('the only one') ON CONFLICT DO NOTHING RETURNING key`,
   )
   return { result: null, events: first.map(() => draft(thingDone, 'the-thing', { n: 1 })) }
 })

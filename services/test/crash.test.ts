@@ -1,8 +1,7 @@
-// The moments at which a process can die between a write and its effect, each of them forced.
+// Kills a process at each step between a write and its effect.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { FaultPoint } from '@shop/kernel/faults'
 import { migrate, readMigrations } from '@shop/kernel/migrate'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createSchema, createTopology, openDatabase, setting } from './infrastructure.ts'
@@ -15,10 +14,10 @@ async function createVictim() {
   await migrate(url, await readMigrations(new URL('../order/migrations/', import.meta.url)))
   const database = openDatabase(url)
   await database.query('CREATE TABLE effects (n int)')
-  await database.query('CREATE TABLE wishes (key text PRIMARY KEY)')
+  await database.query('CREATE TABLE requests (key text PRIMARY KEY)')
   const queue = await topology.queue(thingDone.type)
 
-  function start(fault?: FaultPoint): Promise<unknown[]> {
+  function start(fault?: string): Promise<unknown[]> {
     const child = spawn(process.execPath, [worker], {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: {
@@ -41,17 +40,17 @@ async function createVictim() {
 
 describe('a process that is killed', () => {
   it.each([
-    // What is left behind: wishes that were committed, effects; and how often the message came again.
-    { fault: 'write.before-commit', wishes: 0, had: [], repeats: [0] },
-    { fault: 'write.after-commit', wishes: 1, had: [], repeats: [0] },
-    // On its way to the broker, or only nearly.
-    { fault: 'relay.published', wishes: 1, had: [], repeats: [0, 1] },
-    { fault: 'relay.confirmed', wishes: 1, had: undefined, repeats: [1] },
-    { fault: 'inbox.handled', wishes: 1, had: [1], repeats: [1, 2] },
-  ] as const)('at $fault has had its effect once when it is back', async (point) => {
+    // After the kill: committed requests, and effects. After the restart: how often the message was repeated.
+    { fault: 'write.before-commit', requests: 0, had: [], repeats: [0] },
+    { fault: 'write.after-commit', requests: 1, had: [], repeats: [0] },
+    // The message has arrived at the broker, or has not.
+    { fault: 'relay.published', requests: 1, had: [], repeats: [0, 1] },
+    { fault: 'relay.confirmed', requests: 1, had: undefined, repeats: [1] },
+    { fault: 'inbox.handled', requests: 1, had: [1], repeats: [1, 2] },
+  ] as const)('at $fault has its effect once after a restart', async (point) => {
     const { start, database, topology, queue } = await createVictim()
     expect(await start(point.fault)).toEqual([null, 'SIGKILL'])
-    expect(await database.query('SELECT 1 FROM wishes')).toHaveLength(point.wishes)
+    expect(await database.query('SELECT 1 FROM requests')).toHaveLength(point.requests)
     if (point.had) expect(await effects(database)).toEqual(point.had)
 
     void start()

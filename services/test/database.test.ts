@@ -22,7 +22,7 @@ describe('createDatabase', () => {
     expect(await count()).toBe(0)
   })
 
-  it('does not commit when a statement failed and nobody minded', async () => {
+  it('does not commit when the error of a statement is ignored', async () => {
     const { database, count } = await createCounter()
     const careless = database.transaction(async (tx) => {
       await tx.query('INSERT INTO counter VALUES (1)')
@@ -32,14 +32,14 @@ describe('createDatabase', () => {
     expect(await count()).toBe(0)
   })
 
-  it('sends nothing any more after a failure, or after the end', async () => {
+  it('sends nothing after a failure, or after the end', async () => {
     const { database, count } = await createCounter()
     const late: Promise<unknown>[] = []
     const insert = (tx: Transaction) => {
       const inserted = tx.query('INSERT INTO counter VALUES (1) RETURNING n')
       late.push(inserted.catch((error) => error))
     }
-    // As when BEGIN itself has failed: the transaction is over, and what is sent would be committed at once.
+    // Like a BEGIN that failed: the transaction is over, and a later statement would commit by itself.
     const over = statement('COMMIT')
     const failing = database.transaction(async (tx) => {
       tx.query('SELECT nonsense').catch(() => {})
@@ -70,14 +70,14 @@ describe('createDatabase', () => {
     expect(await count()).toBe(0)
   })
 
-  it('says that the database is away in a way that HTTP can tell on', async () => {
+  it('has a status for HTTP when the database is not available', async () => {
     const url = 'postgresql://nobody:hunter2@127.0.0.1:1/none'
     const database = createDatabase({ url, name: 'test', logger })
     await expect(database.query('SELECT 1')).rejects.toMatchObject({ statusCode: 503 })
     await database.close()
   })
 
-  it('says which statement has failed, also when nobody waited for it', async () => {
+  it('rejects with the error of the statement that failed, also when nobody awaits it', async () => {
     const { database, count } = await createCounter()
     const failing = (more: (tx: Transaction) => Promise<unknown>) =>
       database.transaction(async (tx) => {
@@ -106,21 +106,18 @@ describe('createDatabase', () => {
     expect(answers).toEqual([[{ n: 1 }], [{ n: 2 }], [{ n: 3 }]])
   })
 
-  it('does what the server is to do at once wholly or not at all', async () => {
+  it('runs a batch completely or not at all', async () => {
     const { database, count } = await createCounter()
     const insert = statement('INSERT INTO counter VALUES ($1) RETURNING n', [1])
-    const failing = database.atOnce([insert, statement('SELECT nonsense')])
+    const failing = database.batch([insert, statement('SELECT nonsense')])
     await expect(failing).rejects.toMatchObject({ code: '42703' })
     expect(await count()).toBe(0)
-    const rows = await database.atOnce([
-      insert,
-      statement('SELECT count(*)::int AS n FROM counter'),
-    ])
+    const rows = await database.batch([insert, statement('SELECT count(*)::int AS n FROM counter')])
     expect(rows).toEqual([[{ n: 1 }], [{ n: 1 }]])
     expect(await count()).toBe(1)
   })
 
-  it('keeps a connection on which the server has refused something', async () => {
+  it('keeps a connection on which a statement failed', async () => {
     const { database } = await createCounter()
     const pid = () => database.query('SELECT pg_backend_pid() AS pid')
     const before = await pid()
@@ -138,7 +135,7 @@ describe('createDatabase', () => {
     expect(await count()).toBe(0)
   })
 
-  it('lets nothing have an effect where the opening fails, and shows no row', async () => {
+  it('has no effect and returns no rows when the first statement fails', async () => {
     const { database, count } = await createCounter()
     const seen: unknown[] = []
     const failing = (work: (tx: Transaction) => Promise<unknown>) =>
@@ -148,7 +145,7 @@ describe('createDatabase', () => {
     const curious = failing(async (tx) => seen.push(await tx.query(`${insert} RETURNING n`)))
     await expect(curious).rejects.toMatchObject(reason)
     await expect(failing(async (tx) => tx.execute(insert))).rejects.toMatchObject(reason)
-    // Who does not care for the answer is told at the latest by the commit.
+    // When the error is ignored, the commit rejects at the latest.
     const careless = failing((tx) => tx.query(insert).catch(() => {}))
     await expect(careless).rejects.toThrow()
     expect(seen).toEqual([])
@@ -156,7 +153,7 @@ describe('createDatabase', () => {
     expect(await database.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
   })
 
-  it('prepares a statement again whose first use came after a failure', async () => {
+  it('prepares a statement again that was first used after a failure', async () => {
     const database = openDatabase(await createSchema())
     const failing = database.transaction(async (tx) => {
       tx.execute('SELECT nonsense')

@@ -1,10 +1,10 @@
-// Hands events to a service's handlers as the consumer would, without a broker in between.
+// Passes events to a service's handlers like the consumer, without a broker.
 import type { Envelope } from '@shop/events/envelope'
 import type { Database } from '@shop/kernel/database'
 import type { Subscription } from '@shop/kernel/inbox'
 import { openFence, openOutbox } from './infrastructure.ts'
 
-/** Delivers an event and resolves to the events that the service wants to tell since the last time. */
+/** Delivers an event, and returns the events in the outbox after it. */
 export function deliverTo(database: Database, subscriptions: Subscription[]) {
   const inbox = { consumer: 'test', outbox: openOutbox(database), fence: openFence(database) }
   return async (event: Envelope): Promise<Envelope[]> => {
@@ -14,7 +14,7 @@ export function deliverTo(database: Database, subscriptions: Subscription[]) {
   }
 }
 
-/** What waits to be published, taken away. */
+/** Deletes the events in the outbox, and returns them. */
 export async function takeOutbox(database: Database): Promise<Envelope[]> {
   const rows = await database.query<{ event: Envelope }>('DELETE FROM outbox RETURNING event')
   return rows.map(({ event }) => event)

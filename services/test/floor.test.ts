@@ -1,6 +1,6 @@
 import { Client } from 'pg'
 import { expect, it } from 'vitest'
-import { measureFloor } from './floor.ts'
+import { measureFloor } from '../shop/floor.ts'
 import { setting } from './infrastructure.ts'
 
 async function tables(url: string): Promise<string[]> {
@@ -11,7 +11,7 @@ async function tables(url: string): Promise<string[]> {
   return rows.map(({ relname }) => relname)
 }
 
-it('does orders side by side, and leaves nothing behind', async () => {
+it('does several orders at once, and deletes its tables', async () => {
   const databaseUrl = setting('SHOP_TEST_DATABASE_URL')
   const amqpUrl = setting('SHOP_TEST_AMQP_URL')
   const floor = await measureFloor({ databaseUrl, amqpUrl, concurrency: 8, seconds: 2 })

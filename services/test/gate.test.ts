@@ -1,179 +1,20 @@
-// The gate on a real Postgres: whose transactions commit, in which order, and what cannot stop it.
+// The gate in a real Postgres: who may commit, in which order, and what must not block it.
 import { setTimeout } from 'node:timers/promises'
-import type { Database, Transaction } from '@shop/kernel/database'
+import { createFence, type Fence, moveGate } from '@shop/kernel/gate'
+import { describe, expect, it, vi } from 'vitest'
 import {
-  createFence,
-  createGatekeeper,
-  type Fence,
-  type Gatekeeper,
-  moveGate,
-  readGate,
-} from '@shop/kernel/gate'
-import { migrate, readMigrations } from '@shop/kernel/migrate'
-import type { Slot } from '@shop/kernel/role'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { createSchema, logger, openDatabase } from './infrastructure.ts'
-
-const blue: Slot = { color: 'blue', revision: 'b1' }
-const green: Slot = { color: 'green', revision: 'g1' }
-
-const migrations = await readMigrations(new URL('../order/migrations/', import.meta.url))
-
-/** A database with a gate, a table for effects, and a Service that names a slot. */
-async function createScene() {
-  const url = await createSchema()
-  const connect = () => openDatabase(url)
-  const database = connect()
-  await migrate(url, migrations)
-  await database.query('CREATE TABLE effects (epoch int, n serial)')
-  let named: Slot | null = null
-  let read = async () => named
-
-  function startPod(slot: Slot, control = connect()) {
-    const own = connect()
-    const fences: (number | null)[] = []
-    const keeper: Gatekeeper = createGatekeeper({
-      database: own,
-      control,
-      slot,
-      readService: () => read(),
-      logger,
-      onChange: (fence) => fences.push(fence?.epoch ?? null),
-    })
-    onTestFinished(() => keeper.follow('standby'))
-    return { keeper, fences }
-  }
-
-  return {
-    database,
-    connect,
-    startPod,
-    move: (slot: Slot) => moveNow(database, slot),
-    select: (slot: Slot | null) => {
-      named = slot
-    },
-    setApi: (next: () => Promise<Slot | null>) => {
-      read = next
-    },
-    gate: () => readGate(database),
-    effects: async () =>
-      (await database.query<{ epoch: number }>('SELECT epoch FROM effects ORDER BY n')).map(
-        ({ epoch }) => epoch,
-      ),
-  }
-}
-
-function soon() {
-  return performance.now() + 1_000
-}
-
-async function moveNow(database: Database, to: Slot) {
-  const { epoch: from } = await readGate(database)
-  return moveGate(database, { from, to, before: soon() })
-}
-
-function effect(fence: Fence, work: (tx: Transaction) => Promise<void> = async () => {}) {
-  return fence.transaction(async (tx) => {
-    await tx.query('INSERT INTO effects VALUES ($1)', [fence.epoch])
-    await work(tx)
-  })
-}
-
-function untilFence(keeper: Gatekeeper): Promise<Fence> {
-  return vi.waitFor(
-    () => {
-      const fence = keeper.fence()
-      if (!fence) throw new Error('no fence')
-      return fence
-    },
-    { timeout: 10_000, interval: 5 },
-  )
-}
-
-/** Begins an effect and then stands still for as long as a frozen process would; never rejects. */
-async function freeze(fence: Fence): Promise<{ outcome: Promise<unknown>; thaw: () => void }> {
-  const [begun, thawed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-  const outcome = effect(fence, async () => {
-    begun.resolve()
-    await thawed.promise
-  }).catch((error: Error) => error)
-  onTestFinished(() => thawed.resolve())
-  await begun.promise
-  return { outcome, thaw: thawed.resolve }
-}
-
-function lockedAlone(database: Database, work: (tx: Transaction) => Promise<void>) {
-  return database.transaction(async (tx) => {
-    await tx.query("SELECT pg_advisory_xact_lock(7316, 'release_gate'::regclass::oid::integer)")
-    await work(tx)
-  })
-}
-
-function untilWaitedFor(database: Database) {
-  return vi.waitFor(
-    async () => {
-      const waiting = await database.query(
-        `SELECT FROM pg_locks WHERE classid = 7316 AND objid = 'release_gate'::regclass::oid
-           AND NOT granted`,
-      )
-      expect(waiting).toHaveLength(1)
-    },
-    { timeout: 5_000, interval: 5 },
-  )
-}
-
-describe('a fence', () => {
-  it('sees what was committed while it waited for the lock', async () => {
-    const { database, connect, effects } = await createScene()
-    const set = (tx: Transaction, epoch: number) =>
-      tx.query("UPDATE release_gate SET epoch = $1, color = 'blue', revision = 'b1'", [epoch])
-    await database.transaction((tx) => set(tx, 1))
-    const [first, second] = [1, 2].map((epoch) => createFence(connect(), blue, epoch)) as [
-      Fence,
-      Fence,
-    ]
-    await effect(first)
-    let waiting: Promise<unknown>[] = []
-    await lockedAlone(database, async (tx) => {
-      waiting = [first, second].map((fence) => effect(fence).catch((error: Error) => error))
-      await setTimeout(100)
-      await set(tx, 2)
-    })
-    expect(await waiting[0]).toMatchObject({ name: 'GateClosed' })
-    expect(await waiting[1]).toBeUndefined()
-    expect(await effects()).toEqual([1, 2])
-  })
-
-  it('refuses an epoch that is over, also when its slot has come back', async () => {
-    const { connect, move, effects } = await createScene()
-    const fences: Fence[] = []
-    for (const slot of [blue, green, blue]) {
-      const { epoch } = await move(slot)
-      fences.push(createFence(connect(), slot, epoch))
-    }
-    const [first, second, third] = fences as [Fence, Fence, Fence]
-    const work = vi.fn()
-    for (const fence of [first, second]) {
-      await expect(effect(fence, work)).rejects.toMatchObject({ name: 'GateClosed' })
-    }
-    expect(work).not.toHaveBeenCalled()
-    await effect(third)
-    expect(await effects()).toEqual([3])
-  })
-
-  it('does not keep its connection from others after a refusal', async () => {
-    const { database, move } = await createScene()
-    await move(blue)
-    const fence = createFence(database, green, 1)
-    for (let n = 0; n < 20; n++) {
-      await expect(fence.transaction(async () => {})).rejects.toMatchObject({ name: 'GateClosed' })
-    }
-    expect(await database.query('SELECT 1 AS one')).toEqual([{ one: 1 }])
-  })
-})
+  blue,
+  createScene,
+  effect,
+  freeze,
+  green,
+  soon,
+  untilFence,
+  untilLockIsAwaited,
+} from './gate-scene.ts'
 
 describe('the gate', () => {
-  it('is what the Service is, with one epoch per change', async () => {
+  it('follows the Service, with one epoch per change', async () => {
     const { startPod, select, gate } = await createScene()
     const pods = { blue: startPod(blue), green: startPod(green) }
     select(blue)
@@ -183,9 +24,9 @@ describe('the gate', () => {
     select(green)
     pods.green.keeper.follow('live')
     expect((await untilFence(pods.green.keeper)).epoch).toBe(2)
-    // The other one has not heard of it yet: what it does is refused, and it lets go.
+    // The blue pod has not seen the change yet: its effects are refused, and it drops its fence.
     await expect(effect(pods.blue.keeper.fence() as Fence)).rejects.toThrow('epoch 1 is over')
-    await pods.blue.keeper.look()
+    await pods.blue.keeper.latest()
     expect(pods.blue.keeper.fence()).toBeNull()
     pods.blue.keeper.follow('standby')
     expect(await gate()).toEqual({ epoch: 2, ...green })
@@ -207,7 +48,7 @@ describe('the gate', () => {
       const [next, other] = turn % 2 === 0 ? pods : [...pods].reverse()
       select(turn % 2 === 0 ? blue : green)
       next?.keeper.follow('live')
-      // The other one hears of it late, or first hears again of what is no more.
+      // The other pod becomes standby late.
       const late = setTimeout(turn * 5).then(() => other?.keeper.follow('standby'))
       const begun = async () => expect(await effects()).toContain(turn + 1)
       await Promise.all([late, vi.waitFor(begun, { timeout: 5_000, interval: 10 })])
@@ -219,7 +60,7 @@ describe('the gate', () => {
     expect(new Set(epochs).size).toBe(10)
   })
 
-  it('is not moved by a pod that was told of its turn too late', async () => {
+  it('is not moved by a pod whose role is out of date', async () => {
     const { startPod, select, gate } = await createScene()
     const [one, other] = [startPod(blue), startPod(green)]
     select(green)
@@ -229,12 +70,12 @@ describe('the gate', () => {
     await setTimeout(500)
     expect(one.keeper.fence()).toBeNull()
     expect(await gate()).toEqual({ epoch: 1, ...green })
-    // Until it is its turn indeed, of which it need not be told again.
+    // It moves the gate when the Service names its slot again, without a change of its role.
     select(blue)
     expect((await untilFence(one.keeper)).epoch).toBe(2)
   })
 
-  it('begins one epoch when all pods of a slot want it at once', async () => {
+  it('starts one epoch when all pods of a slot move it at once', async () => {
     const { startPod, select, gate } = await createScene()
     select(blue)
     const pods = Array.from({ length: 5 }, () => startPod(blue))
@@ -244,7 +85,7 @@ describe('the gate', () => {
     expect(await gate()).toEqual({ epoch: 1, ...blue })
   })
 
-  it('stays as it is while the Service names nobody', async () => {
+  it('stays as it is while the Service names no slot', async () => {
     const { startPod, select, move, gate } = await createScene()
     await move(green)
     select(null)
@@ -255,7 +96,7 @@ describe('the gate', () => {
     expect(await gate()).toEqual({ epoch: 1, ...green })
   })
 
-  it('is not moved by who decided on it before others moved it, or too long ago', async () => {
+  it('is not moved by a decision that is too old, or from an earlier epoch', async () => {
     const { database, move, gate } = await createScene()
     await move(blue)
     const late = moveGate(database, { from: 0, to: green, before: soon() })
@@ -265,7 +106,7 @@ describe('the gate', () => {
     expect(await gate()).toEqual({ epoch: 1, ...blue })
   })
 
-  it('is not moved by who got a connection too late', async () => {
+  it('is not moved when the connection came too late', async () => {
     const { database, move, gate } = await createScene()
     await move(blue)
     const busy = Array.from({ length: 5 }, () => database.query('SELECT pg_sleep(0.3)'))
@@ -275,7 +116,7 @@ describe('the gate', () => {
     expect(await gate()).toEqual({ epoch: 1, ...blue })
   })
 
-  it('passes on within a second when its holder is frozen, who then commits nothing', async () => {
+  it('moves within a second when its holders are frozen, and they commit nothing', async () => {
     const { database, startPod, select, effects } = await createScene()
     const [one, other] = [startPod(blue), startPod(green)]
     select(blue)
@@ -285,8 +126,8 @@ describe('the gate', () => {
     select(green)
     const start = performance.now()
     other.keeper.follow('live')
-    // Who comes while the lock is waited for is not to blame, and is not cut off.
-    await untilWaitedFor(database)
+    // A transaction that begins while the lock is awaited is not terminated.
+    await untilLockIsAwaited(database)
     await effect(old)
     await effect(await untilFence(other.keeper))
     expect(performance.now() - start).toBeLessThan(1_000)
@@ -297,7 +138,7 @@ describe('the gate', () => {
     expect(await effects()).toEqual([1, 2])
   })
 
-  it('is taken over by a pod that starts without the API server', async () => {
+  it('is used by a pod that starts without the API server', async () => {
     const { startPod, move, setApi } = await createScene()
     await move(blue)
     setApi(() => Promise.reject(new Error('the API server does not answer')))
@@ -306,16 +147,16 @@ describe('the gate', () => {
     other.keeper.follow('unknown')
     expect((await untilFence(one.keeper)).epoch).toBe(1)
     expect(other.keeper.fence()).toBeNull()
-    // Others can reach it, and tell by the gate.
+    // Another pod has moved it, and they read that.
     await move(green)
     expect((await untilFence(other.keeper)).epoch).toBe(2)
     await expect(effect(one.keeper.fence() as Fence)).rejects.toThrow('epoch 1 is over')
-    await one.keeper.look()
+    await one.keeper.latest()
     await setTimeout(300)
     expect(one.keeper.fence()).toBeNull()
   })
 
-  it('is left in peace by a pod that has lost the API server', async () => {
+  it('is not blocked by a pod that has lost the API server', async () => {
     const { database, startPod, select, move, setApi, gate } = await createScene()
     const { keeper, fences } = startPod(blue)
     select(blue)
@@ -328,7 +169,7 @@ describe('the gate', () => {
       throw new Error('the API server does not answer')
     })
     await expect(effect(old)).rejects.toMatchObject({ name: 'GateClosed' })
-    await keeper.look()
+    await keeper.latest()
     const fence = createFence(database, green, epoch)
     for (let n = 0; n < 20; n++) {
       const start = performance.now()
@@ -365,7 +206,7 @@ describe('the gate', () => {
     expect(fences).toEqual([1, null, 3])
   })
 
-  it('is opened as soon as the database can, however long that takes', async () => {
+  it('is opened as soon as the database works again', async () => {
     const { database, startPod, select } = await createScene()
     await database.query('ALTER TABLE release_gate RENAME TO away')
     const { keeper } = startPod(blue)

@@ -1,10 +1,10 @@
-// A Postgres and a RabbitMQ for the tests of the services alone, from the shop's own charts, removed afterwards.
+// Installs Postgres and RabbitMQ for these tests from the shop's charts, and removes them afterwards.
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { createShell } from '../../cli/src/adapters/shell.ts'
 import { platformEnv, root } from '../../cli/test/real/shop.ts'
 
-// Several runs side by side need a namespace each.
+// Runs at the same time need a namespace each.
 const namespace = process.env.SHOP_PARTS_NAMESPACE ?? 'shop-parts'
 const services = ['order', 'inventory', 'payment', 'notification']
 const users = ['admin', 'cookie', ...services, ...services.map((service) => `${service}_preview`)]

@@ -55,24 +55,24 @@ describe('inventory', () => {
     }
   }
 
-  it('has the stock that was promised', async () => {
+  it('has the initial stock', async () => {
     const { account } = await open()
     const all = await Promise.all(['mug', 'tee', 'cap', 'rare'].map(account))
     expect(all.map(({ available }) => available)).toEqual([1_000_000, 1_000_000, 1_000_000, 10])
   })
 
-  it('never sells more than there is, however many ask at once', async () => {
+  it('never reserves more than there is, however many orders come at once', async () => {
     const { deliver, account } = await open()
     const answers = await Promise.all(
       Array.from({ length: 8 }, () => deliver(placed(newId(), 'rare', 3))),
     )
-    const told = typesOf(answers.flat())
-    expect(told.filter((type) => type === 'stock.reserved.v1')).toHaveLength(3)
-    expect(told.filter((type) => type === 'stock.rejected.v1')).toHaveLength(5)
+    const types = typesOf(answers.flat())
+    expect(types.filter((type) => type === 'stock.reserved.v1')).toHaveLength(3)
+    expect(types.filter((type) => type === 'stock.rejected.v1')).toHaveLength(5)
     expect(await account('rare')).toMatchObject({ available: 1, reserved: 9 })
   })
 
-  it('takes back once what a cancelled order had', async () => {
+  it('releases the stock of a cancelled order once', async () => {
     const { deliver, account } = await open()
     const orderId = newId()
     await deliver(placed(orderId, 'mug', 5))
@@ -81,7 +81,7 @@ describe('inventory', () => {
     expect(await account('mug')).toMatchObject({ available: 1_000_000, reserved: 0, released: 5 })
   })
 
-  it('sells what a confirmed order had, and a late cancellation does not bring it back', async () => {
+  it('sells the stock of a confirmed order, and a late cancellation does not release it', async () => {
     const { deliver, account, statusOf } = await open()
     const orderId = newId()
     await deliver(placed(orderId, 'mug', 5))
@@ -92,12 +92,12 @@ describe('inventory', () => {
     expect(await account('mug')).toMatchObject({ available: 999_995, reserved: 0, sold: 5 })
   })
 
-  it('keeps the message of a confirmed order that it never saw', async () => {
+  it('throws on a confirmed order without a reservation', async () => {
     const { deliver } = await open()
     await expect(deliver(confirmed(newId()))).rejects.toThrow('without a reservation')
   })
 
-  it('reserves nothing for an order whose cancellation was faster', async () => {
+  it('reserves nothing for an order that was cancelled before', async () => {
     const { deliver, account, statusOf } = await open()
     const orderId = newId()
     await deliver(cancelled(orderId))
@@ -106,7 +106,7 @@ describe('inventory', () => {
     expect(await account('mug')).toMatchObject({ available: 1_000_000, reserved: 0 })
   })
 
-  it('asks once for each reservation whose time is over, and gives back nothing by itself', async () => {
+  it('publishes each expired reservation once, and releases nothing by itself', async () => {
     const { deliver, account, expire } = await open()
     const [open1, open2, sold, released] = [newId(), newId(), newId(), newId()]
     for (const orderId of [open1, open2, sold, released]) await deliver(placed(orderId, 'tee', 1))
@@ -128,14 +128,14 @@ describe('inventory', () => {
     expect(await account('tee')).toMatchObject({ reserved: 0, sold: 2, released: 2 })
   })
 
-  it('lists what it knows of orders, page by page', async () => {
+  it('lists reservations by order, page by page', async () => {
     const { database, deliver } = await open()
     const ids = [newId(), newId(), newId()].sort()
     await Promise.all(ids.map((orderId) => deliver(placed(orderId, 'nope', 1))))
-    const first = await stock.orders(database, null, 2)
-    expect(first).toEqual(ids.slice(0, 2).map((orderId) => ({ orderId, status: 'rejected' })))
-    expect(await stock.orders(database, ids[1] ?? '', 2)).toHaveLength(1)
-    expect(await stock.orders(database, ids[2] ?? '', 2)).toEqual([])
+    const first = await stock.entries(database, null, 2)
+    expect(first).toEqual(ids.slice(0, 2).map((orderId) => ({ id: orderId, status: 'rejected' })))
+    expect(await stock.entries(database, ids[1] ?? '', 2)).toHaveLength(1)
+    expect(await stock.entries(database, ids[2] ?? '', 2)).toEqual([])
   })
 })
 
@@ -149,7 +149,7 @@ describe('notification', () => {
     return { ...server, database, deliver }
   }
 
-  it('sends one mail, with an id that is the same for each repetition', async () => {
+  it('sends one mail, with an id that depends on the order and the outcome only', async () => {
     const { mails, deliver } = await open()
     const orderId = newId()
     const event = confirmed(orderId)
@@ -161,7 +161,7 @@ describe('notification', () => {
     expect(mails[0]).toContain(`Message-ID: <${orderId}.confirmed@shop.example>`)
   })
 
-  it('sends it later when the mail server refuses at first, and counts the repetition', async () => {
+  it('sends it again when the mail server refused it, and counts the repetition', async () => {
     const { mails, refuse, database, deliver } = await open()
     const event = confirmed(newId())
     refuse(true)
@@ -173,23 +173,23 @@ describe('notification', () => {
     expect(await notifications.accounting(database)).toMatchObject({ sent: 1, repeats: 1 })
   })
 
-  it('lists one line per outcome, and never half of an order', async () => {
+  it('lists one entry per outcome, and all entries of an order on one page', async () => {
     const { database, deliver } = await open()
     const [first = '', second = ''] = [newId(), newId()].sort()
     for (const event of [confirmed(first), cancelled(first), cancelled(second)]) {
       await deliver(event)
     }
     const line = { sent: true, repeats: 0 }
-    expect(await notifications.orders(database, null, 1)).toEqual([
-      { orderId: first, outcome: 'cancelled', ...line },
-      { orderId: first, outcome: 'confirmed', ...line },
+    expect(await notifications.entries(database, null, 1)).toEqual([
+      { id: first, outcome: 'cancelled', ...line },
+      { id: first, outcome: 'confirmed', ...line },
     ])
-    expect(await notifications.orders(database, first, 1)).toEqual([
-      { orderId: second, outcome: 'cancelled', ...line },
+    expect(await notifications.entries(database, first, 1)).toEqual([
+      { id: second, outcome: 'cancelled', ...line },
     ])
   })
 
-  it('keeps the mail of the preview plane in its sink', async () => {
+  it('stores the mail of the preview plane in the sink', async () => {
     const database = await createServiceDatabase('notification')
     const mailer = createMailSink(database, 'Shop <orders@shop.example>')
     const deliver = deliverTo(database, notification.subscriptions({ mailer }))

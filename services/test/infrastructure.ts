@@ -33,7 +33,7 @@ export function setting(name: string): string {
   return value
 }
 
-/** Creates a schema, dropped after the test, and returns a URL whose search path is that schema. */
+/** Creates a schema until the end of the test, and returns a URL whose search path is that schema. */
 export async function createSchema(): Promise<string> {
   const base = setting('SHOP_TEST_DATABASE_URL')
   const schema = `test_${randomUUID().replaceAll('-', '')}`
@@ -51,14 +51,14 @@ async function execute(url: string, sql: string): Promise<void> {
   await client.end()
 }
 
-/** A service's own tables in a schema of its own. */
+/** The tables of a service in a new schema. */
 export async function createServiceDatabase(service: string): Promise<Database> {
   const url = await createSchema()
   await migrate(url, await readMigrations(new URL(`../${service}/migrations/`, import.meta.url)))
   return openDatabase(url)
 }
 
-/** An event of a contract as it would arrive. */
+/** An event of a contract, as it is delivered. */
 export function arrived<Data>(of: Contract<Data>, subject: string, data: Data): Envelope {
   return {
     specversion: '1.0',
@@ -85,17 +85,17 @@ export interface Message {
 
 export interface Topology {
   exchange: string
-  /** Declares a service's queues, bound to these event types and its retries; removed after the test. */
+  /** Declares a service's queues until the end of the test, bound to these event types and to its retries. */
   queue(...types: string[]): Promise<string>
-  /** The same under a given name. */
+  /** The same with a given name. */
   declare(queue: string, ...types: string[]): Promise<void>
   bind(queue: string, type: string): Promise<void>
   unbind(queue: string, type: string): Promise<void>
-  /** Sends events, each to the queues that are bound to its type. */
+  /** Publishes events to the queues that are bound to their types. */
   publish(events: Envelope[]): Promise<void>
-  /** Sends anything, anywhere: by default straight into the queue named by `routingKey`. */
+  /** Publishes any body, by default to the queue named `routingKey`. */
   send(envelope: Sending, body: Buffer | string): Promise<void>
-  /** Takes what is in a queue. */
+  /** Removes and returns the messages in a queue. */
   drain(queue: string): Promise<Message[]>
 }
 
@@ -104,12 +104,12 @@ export type Sending = {
   routingKey: string
   headers?: Record<string, unknown>
   messageId?: string
-  /** Milliseconds until it is dead. */
+  /** Milliseconds until it expires. */
   expiration?: string
   contentType?: string
 }
 
-/** An exchange of its own, or a given one in another virtual host, removed after the test. */
+/** Declares an exchange until the end of the test: a new one, or a given one in another virtual host. */
 export async function createTopology(
   url = setting('SHOP_TEST_AMQP_URL'),
   exchange = `test.${randomUUID()}`,
@@ -181,7 +181,7 @@ export async function createTopology(
   return topology
 }
 
-/** A gate that only the test closes. */
+/** A fence without a gate, which the test closes. */
 export function openFence(
   database: Database,
   { epoch = 1, color = identity.color, revision = identity.revision } = {},
@@ -236,7 +236,7 @@ export interface Proxy {
   restore(): void
 }
 
-/** Stands between a client and the broker, and can take it away. */
+/** A proxy of the broker that can cut its connections. */
 export async function createBrokerProxy(): Promise<Proxy> {
   const target = new URL(setting('SHOP_TEST_AMQP_URL'))
   const sockets = new Set<Socket>()

@@ -1,4 +1,4 @@
-// A mail server on loopback that keeps what it gets, or refuses it.
+// A mail server on loopback that keeps the mails, or refuses them.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { SMTPServer } from 'smtp-server'
@@ -30,7 +30,7 @@ export async function startMailServer(): Promise<MailServer> {
       })
     },
   })
-  // A client that is killed in the middle of a mail is part of the tests.
+  // Some tests kill the client in the middle of a mail.
   server.on('error', () => {})
   server.listen(0, '127.0.0.1')
   await once(server.server, 'listening')

@@ -11,7 +11,7 @@ import { createHttp, type HttpServer } from '@shop/kernel/http'
 import { createMetrics } from '@shop/kernel/telemetry'
 import { subscriptions } from '@shop/order/handlers'
 import { routes } from '@shop/order/routes'
-import { accounting, orders } from '@shop/order/store'
+import { accounting, entries } from '@shop/order/store'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { deliverTo, takeOutbox } from './deliver.ts'
 import {
@@ -61,7 +61,7 @@ function outbox() {
 }
 
 describe('POST /orders', () => {
-  it('places the order and tells the inventory, in one transaction', async () => {
+  it('stores the order and its event in one transaction', async () => {
     const response = await place('one', body)
     expect(response.statusCode).toBe(202)
     const { id } = response.json()
@@ -159,9 +159,9 @@ describe('reservation.expired', () => {
   it('cancels an open order, and a late capture does not bring it back', async () => {
     const { id } = (await place('one', body)).json()
     await takeOutbox(database)
-    const [told, ...more] = await deliver(expired(id))
+    const [event, ...more] = await deliver(expired(id))
     expect(more).toEqual([])
-    expect(told).toMatchObject({
+    expect(event).toMatchObject({
       type: orderCancelled.type,
       data: { orderId: id, customer, reason: 'reservation-expired' },
     })
@@ -178,8 +178,8 @@ describe('reservation.expired', () => {
     const amount = { value: 2400, currency: 'EUR' }
     await deliver(arrived(paymentCaptured, id, { orderId: id, paymentId: newId(), amount }))
     const before = await read(id)
-    const told = await deliver(expired(id))
-    expect(told.map(({ type, data }) => ({ type, data }))).toEqual([
+    const events = await deliver(expired(id))
+    expect(events.map(({ type, data }) => ({ type, data }))).toEqual([
       { type: orderConfirmed.type, data: { orderId: id, customer } },
     ])
     expect(await read(id)).toEqual(before)
@@ -194,9 +194,9 @@ describe('what the audit asks', () => {
   it('lists the orders, page by page', async () => {
     const placed = await Promise.all(['a', 'b', 'c'].map((key) => place(key, body)))
     const ids = placed.map((one) => one.json().id as string).sort()
-    const line = (orderId: string) => ({ orderId, status: 'placed' })
-    expect(await orders(database, null, 2)).toEqual(ids.slice(0, 2).map(line))
-    expect(await orders(database, ids[1] ?? '', 2)).toEqual(ids.slice(2).map(line))
+    const entry = (id: string) => ({ id, status: 'placed' })
+    expect(await entries(database, null, 2)).toEqual(ids.slice(0, 2).map(entry))
+    expect(await entries(database, ids[1] ?? '', 2)).toEqual(ids.slice(2).map(entry))
     expect(await accounting(database)).toMatchObject({ accepted: 3, open: 3 })
   })
 })

@@ -1,36 +1,36 @@
-// Whatever order messages arrive in, however often, and whatever fails: an order ends in one way everywhere.
+// An order ends in the same way in all services, in whichever sequence and however often messages arrive, whatever fails.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createShop, type Delivery, type Look, type Shop } from './shop.ts'
 
-/** One moment: some of what is pending is delivered at the same time. */
-interface Moment {
-  /** Which ones, as positions in the pile. */
+/** Some pending messages, delivered at the same time. */
+interface Step {
+  /** Their positions in the list of pending messages. */
   picks: number[]
-  /** The broker keeps a copy of each, to be delivered once more. */
+  /** Whether each of them stays pending, to be delivered again. */
   again: boolean
-  /** The reservations' time is over. */
+  /** Whether all reservations expire after it. */
   expire: boolean
-  /** The provider's and the mail server's answers get lost. */
+  /** Whether the answers of the payment provider and the mail server are lost. */
   lost: boolean
 }
 
-const moment: fc.Arbitrary<Moment> = fc.record({
+const step: fc.Arbitrary<Step> = fc.record({
   picks: fc.array(fc.nat(20), { minLength: 1, maxLength: 3 }),
   again: fc.boolean(),
   expire: fc.nat(5).map((one) => one === 0),
   lost: fc.nat(3).map((one) => one === 0),
 })
-const story = fc.record({
+const scenario = fc.record({
   sku: fc.constantFrom('mug', 'mug', 'mug', 'nope'),
   token: fc.constantFrom('tok_ok', 'tok_ok', 'tok_declined'),
-  moments: fc.array(moment, { maxLength: 20 }),
+  steps: fc.array(step, { maxLength: 20 }),
 })
 
-/** Enough for all stories: a message that never ends is a mistake. */
+/** Enough for all cases: more would be an endless loop of messages. */
 const mostDeliveries = 200
 
-/** How an order that ended in this way may look elsewhere. */
+/** The states in the other services that fit the final status of an order. */
 const consistent: Record<string, (look: Look) => boolean> = {
   confirmed: ({ reservation, payment }) => reservation === 'sold' && is(payment, 'captured', 1, 0),
   rejected: ({ reservation, payment }) => reservation === 'rejected' && payment === null,
@@ -69,12 +69,12 @@ describe('events of one order that overtake each other', () => {
       mailer: (sink) => ({ ...sink, send: async (mail) => answer(await sink.send(mail)) }),
     })
 
-    async function live({ picks, again, expire, lost: next }: Moment): Promise<void> {
+    async function run({ picks, again, expire, lost: next }: Step): Promise<void> {
       lost = next
       const { pending } = shop
       const chosen = picks.flatMap((pick) => pending.splice(pick % (pending.length || 1), 1))
       const outcomes = await Promise.allSettled(chosen.map(shop.deliver))
-      // What failed is delivered again, as is what the broker repeats.
+      // Deliver again what failed, and what the broker repeats.
       pending.push(...chosen.filter((_, n) => again || outcomes[n]?.status === 'rejected'))
       lost = false
       if (expire) await shop.expire()
@@ -82,13 +82,13 @@ describe('events of one order that overtake each other', () => {
 
     const endings = new Set<string>()
     await fc.assert(
-      fc.asyncProperty(story, async ({ sku, token, moments }) => {
+      fc.asyncProperty(scenario, async ({ sku, token, steps }) => {
         const orderId = await shop.place({
           items: [{ sku, quantity: 3 }],
           customer: { email: 'ada@example.com' },
           payment: { token },
         })
-        for (const one of moments) await live(one)
+        for (const one of steps) await run(one)
         await shop.collect()
         await drain(shop)
 
@@ -97,10 +97,10 @@ describe('events of one order that overtake each other', () => {
         expect(look, JSON.stringify(look)).toSatisfy(
           (one: Look) => consistent[one.order]?.(one) ?? false,
         )
-        const [told, ...more] = look.notifications
+        const [notification, ...more] = look.notifications
         expect(more).toEqual([])
-        expect(told).toMatchObject({ outcome: look.order, sent: true })
-        expect(look.mails).toBe(1 + (told?.repeats ?? 0))
+        expect(notification).toMatchObject({ outcome: look.order, sent: true })
+        expect(look.mails).toBe(1 + (notification?.repeats ?? 0))
         for (const { initial, available, reserved, sold } of await shop.stock()) {
           expect(available + sold).toBe(initial)
           expect(reserved).toBe(0)
@@ -108,7 +108,7 @@ describe('events of one order that overtake each other', () => {
       }),
       { numRuns: 120 },
     )
-    // Otherwise the stories are too tame to show anything.
+    // Otherwise the scenarios do not show enough.
     expect([...endings]).toEqual(
       expect.arrayContaining([
         'confirmed captured',
@@ -120,31 +120,34 @@ describe('events of one order that overtake each other', () => {
   }, 120_000)
 })
 
-describe('an end of an order that the inventory never heard of', () => {
+describe('an outcome that the inventory has missed', () => {
   it.each([
     ['tok_ok', 'confirmed', 'sold'],
     ['tok_declined', 'cancelled', 'released'],
-  ])('given %s, is told again when the reservation expires', async (token, ending, expected) => {
-    const shop = await createShop()
-    const orderId = await shop.place({
-      items: [{ sku: 'mug', quantity: 1 }],
-      customer: { email: 'ada@example.com' },
-      payment: { token },
-    })
-    // As from a version before it listened, or with its binding removed by hand.
-    const isLost = ({ to, event }: Delivery) =>
-      to === 'inventory' && event.type === `order.${ending}.v1`
-    for (let one = shop.pending.shift(); one; one = shop.pending.shift()) {
-      if (!isLost(one)) await shop.deliver(one)
-    }
-    expect(await shop.look(orderId)).toMatchObject({ order: ending, reservation: 'reserved' })
+  ])(
+    'given %s, is published again when the reservation expires',
+    async (token, ending, expected) => {
+      const shop = await createShop()
+      const orderId = await shop.place({
+        items: [{ sku: 'mug', quantity: 1 }],
+        customer: { email: 'ada@example.com' },
+        payment: { token },
+      })
+      // Its event was published before the inventory subscribed to it, or was deleted by hand.
+      const isLost = ({ to, event }: Delivery) =>
+        to === 'inventory' && event.type === `order.${ending}.v1`
+      for (let one = shop.pending.shift(); one; one = shop.pending.shift()) {
+        if (!isLost(one)) await shop.deliver(one)
+      }
+      expect(await shop.look(orderId)).toMatchObject({ order: ending, reservation: 'reserved' })
 
-    await shop.expire()
-    await drain(shop)
-    const look = await shop.look(orderId)
-    expect(look).toMatchObject({ order: ending, reservation: expected, mails: 1 })
-    expect(look.notifications).toEqual([{ outcome: ending, sent: true, repeats: 0 }])
-    await shop.expire()
-    expect(shop.pending).toEqual([])
-  })
+      await shop.expire()
+      await drain(shop)
+      const look = await shop.look(orderId)
+      expect(look).toMatchObject({ order: ending, reservation: expected, mails: 1 })
+      expect(look.notifications).toEqual([{ outcome: ending, sent: true, repeats: 0 }])
+      await shop.expire()
+      expect(shop.pending).toEqual([])
+    },
+  )
 })

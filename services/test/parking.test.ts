@@ -1,72 +1,30 @@
-import { randomUUID } from 'node:crypto'
 import { contract, draft } from '@shop/events/envelope'
-import { inboxPruning, kernelAccounting } from '@shop/kernel/accounting'
-import { createMessages } from '@shop/kernel/messages'
-import { readAgain, type StuckMessage } from '@shop/kernel/parking'
+import { replayUnhandled } from '@shop/kernel/parking'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { arrived, newId, openBus, openFence, openOutbox, openRelay } from './infrastructure.ts'
+import { arrived, newId, openFence, openOutbox } from './infrastructure.ts'
+import { openService } from './stuck.ts'
 import {
   counting,
-  createThings,
   done,
   effects,
   eventually,
   numbers,
-  openConsumer,
-  tell,
+  store,
   thingDone,
   waiting,
 } from './things.ts'
 
-/** A live consumer, and what the management port says about its messages. */
-async function open(subscription = counting()) {
-  const things = await createThings()
-  const { database, topology, queue } = things
-  const bus = openBus(topology.exchange)
-  const relay = openRelay(database, bus)
-  const outbox = openOutbox(database, relay)
-  const messages = createMessages({ database, outbox, service: queue })
-  const consumer = openConsumer(things, subscription)
-  consumer.set(openFence(database))
-  const ask = (id = '', query = '') => ({ params: { id }, query: new URLSearchParams(query) })
-  const list = async () => {
-    const answer = await messages.list(ask())
-    return 'body' in answer ? (answer.body as StuckMessage[]) : []
-  }
-  return {
-    ...things,
-    bus,
-    relay,
-    consumer,
-    messages,
-    ask,
-    list,
-    /** Waits until so many are parked, and shows them. */
-    parked: async (count = 1) => {
-      await eventually(async () => {
-        const found = await list()
-        expect(found.filter(({ state }) => state === 'parked')).toHaveLength(count)
-      })
-      return list()
-    },
-    accounting: () => kernelAccounting({ database, bus }, queue),
-    /** Straight into the queue, as nobody of us would. */
-    smuggle: (body: Buffer | string, headers = {}, contentType = 'application/octet-stream') =>
-      topology.send({ routingKey: queue, headers, contentType }, body),
-  }
-}
-
 describe('a handler that fails', () => {
-  it('is tried 8 times, and then the message is parked with the last reason', async () => {
+  it('runs 8 times, and then the message is parked with the last reason', async () => {
     let attempts = 0
-    const shop = await open(
+    const shop = await openService(
       counting(() => {
         attempts += 1
         throw new Error(`no ${attempts}`)
       }),
     )
-    await tell(shop.database, [done(1), done(2)])
+    await store(shop.database, [done(1), done(2)])
     const stuck = await shop.parked(2)
     expect(attempts).toBe(16)
     expect(stuck[0]).toMatchObject({
@@ -91,7 +49,7 @@ describe('a handler that fails', () => {
 
   it('counts an attempt once, however many copies of it arrive', async () => {
     let attempts = 0
-    const shop = await open(
+    const shop = await openService(
       counting(() => {
         attempts += 1
         throw new Error('no')
@@ -103,14 +61,14 @@ describe('a handler that fails', () => {
     expect(stuck).toMatchObject({ id: event.id, attempts: 8 })
     // 20 copies of the first, one of each retry.
     expect(attempts).toBe(27)
-    await shop.smuggle(JSON.stringify(event), { 'x-attempt': 3 })
+    await shop.send(JSON.stringify(event), { 'x-attempt': 3 })
     await eventually(() => expect(attempts).toBe(28))
     expect(await shop.parked()).toEqual([stuck])
   })
 
-  it('leaves no trace once a copy has succeeded', async () => {
+  it('leaves no stuck message once a copy has succeeded', async () => {
     let broken = true
-    const shop = await open(
+    const shop = await openService(
       counting(() => {
         if (broken) throw new Error('no')
       }),
@@ -125,7 +83,7 @@ describe('a handler that fails', () => {
   })
 })
 
-describe('a message that nobody can read', () => {
+describe('an unreadable message', () => {
   const other = contract('thing.done.v2', z.object({ n: z.string() }))
   const stranger = contract('cat.fed.v1', z.object({}))
 
@@ -150,26 +108,26 @@ describe('a message that nobody can read', () => {
     ['that is no text', Buffer.from([0, 255, 0, 254]), 'not an event: not JSON'],
     ['that is empty', '', 'not an event: not JSON'],
   ])('%s is parked at once', async (_, body, reason) => {
-    const shop = await open()
-    await shop.smuggle(body)
-    await shop.smuggle(body)
+    const shop = await openService()
+    await shop.send(body)
+    await shop.send(body)
     const [stuck, ...others] = await shop.parked()
     expect(others).toEqual([])
     expect(stuck).toMatchObject({ attempts: 1, reason: expect.stringContaining(reason) })
     await eventually(() => expect(shop.consumer.inFlight()).toBe(0))
     expect(await shop.accounting()).toMatchObject({ queued: 0, parked: 1, retrying: 0 })
-    // Others pass.
-    await tell(shop.database, [done(5)])
+    // Other messages are handled.
+    await store(shop.database, [done(5)])
     await eventually(async () => expect(await effects(shop.database)).toEqual([5]))
   })
 
-  it('is sent again once a version serves that can read it', async () => {
-    const shop = await open()
-    await shop.smuggle(JSON.stringify(arrived(stranger, 'x', {})))
-    await shop.smuggle(JSON.stringify(arrived(other, 'x', { n: '1' })))
+  it('is replayed by a version that handles its type', async () => {
+    const shop = await openService()
+    await shop.send(JSON.stringify(arrived(stranger, 'x', {})))
+    await shop.send(JSON.stringify(arrived(other, 'x', { n: '1' })))
     await shop.parked(2)
     const outbox = openOutbox(shop.database, shop.relay)
-    const again = readAgain(outbox, shop.queue, [thingDone.type, stranger.type])
+    const again = replayUnhandled(outbox, shop.queue, [thingDone.type, stranger.type])
     expect(await shop.database.transaction((tx) => again.run(tx))).toEqual([])
     expect(await shop.list()).toMatchObject([
       { type: stranger.type, state: 'retrying', attempts: 0 },
@@ -177,12 +135,52 @@ describe('a message that nobody can read', () => {
     ])
   })
 
-  it('comes as text or JSON from other clients, and is shown as it came', async () => {
-    const shop = await open()
-    await shop.smuggle('hello', {}, 'text/plain')
-    // Both at once would be parked in any order.
+  it('of an earlier version that recorded no cause is replayed once', async () => {
+    const shop = await openService()
+    const insert = async (cause: string | null) => {
+      const event = arrived(stranger, 'x', {})
+      await shop.database.query(
+        `INSERT INTO parked (message_id, state, attempts, reason, type, body, cause)
+         VALUES ($1, 'parked', 8, 'no', $2, $3, $4)`,
+        [event.id, event.type, Buffer.from(JSON.stringify(event)), cause],
+      )
+      return event.id
+    }
+    const ids = [await insert(null), await insert('other')]
+    const again = replayUnhandled(openOutbox(shop.database, shop.relay), shop.queue, [
+      stranger.type,
+    ])
+    shop.consumer.set(null)
+    await shop.database.transaction((tx) => again.run(tx))
+    const [first] = await shop.list()
+    expect(first).toMatchObject({ id: ids[0], state: 'retrying' })
+    shop.consumer.set(openFence(shop.database, { epoch: 2 }))
+    await shop.parked(2)
+    expect(await shop.database.query('SELECT cause FROM parked ORDER BY cause')).toEqual([
+      { cause: 'other' },
+      { cause: 'unhandled' },
+    ])
+  })
+
+  it('that cannot be stored does not keep others from being replayed', async () => {
+    const shop = await openService()
+    await shop.send(JSON.stringify({ ...arrived(stranger, 'x', {}), extension: 'a\0b' }))
+    await shop.send(JSON.stringify(arrived(stranger, 'x', {})))
+    const parked = await shop.parked(2)
+    shop.consumer.set(null)
+    const again = replayUnhandled(openOutbox(shop.database), shop.queue, [stranger.type])
+    await shop.database.transaction((tx) => again.run(tx))
+    expect((await shop.list()).map(({ state }) => state).sort()).toEqual(['parked', 'retrying'])
+    const answers = parked.map(({ id }) => shop.messages.replay(shop.ask(id)))
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([409, 409])
+  })
+
+  it('is shown as text or JSON, as another client has sent it', async () => {
+    const shop = await openService()
+    await shop.send('hello', {}, 'text/plain')
+    // One after the other, so that their order is known.
     await shop.parked(1)
-    await shop.smuggle('{"a":1}', {}, 'application/json')
+    await shop.send('{"a":1}', {}, 'application/json')
     const shown = await Promise.all(
       (await shop.parked(2)).map(({ id }) => shop.messages.show(shop.ask(id))),
     )
@@ -190,23 +188,23 @@ describe('a message that nobody can read', () => {
     expect(contents.map((one) => one?.event)).toEqual(['hello', { a: 1 }])
   })
 
-  it('and cannot be stored for a retry is parked instead', async () => {
-    const shop = await open(
+  it('that cannot be stored for a retry is parked instead', async () => {
+    const shop = await openService(
       counting(() => {
         throw new Error('no')
       }),
     )
     const event = { ...arrived(thingDone, 'x', { n: 1 }), subject: 'a\0b' }
-    await shop.smuggle(JSON.stringify(event))
+    await shop.send(JSON.stringify(event))
     const [stuck] = await shop.parked()
     expect(stuck).toMatchObject({ id: event.id, subject: 'a\uFFFDb', attempts: 1 })
     expect(stuck?.reason).toMatch(/^no \(and it cannot be sent again: /)
   })
 })
 
-describe('a message that arrives in vain', () => {
-  it('has one effect out of 100 deliveries, and the rest are counted', async () => {
-    const shop = await open()
+describe('a message without an outcome', () => {
+  it('that is delivered 100 times has one effect, and the repetitions are counted', async () => {
+    const shop = await openService()
     const event = arrived(thingDone, newId(), { n: 1 })
     await shop.topology.publish(numbers(100).map(() => event))
     await eventually(async () =>
@@ -219,8 +217,8 @@ describe('a message that arrives in vain', () => {
     })
   })
 
-  it('is parked when it died in the queue, and can be replayed', async () => {
-    const shop = await open()
+  it('that is dead-lettered is parked, and can be replayed', async () => {
+    const shop = await openService()
     shop.consumer.set(null)
     await eventually(() => expect(shop.consumer.inFlight()).toBe(0))
     const event = arrived(thingDone, newId(), { n: 3 })
@@ -237,19 +235,19 @@ describe('a message that arrives in vain', () => {
   })
 
   it('is parked after 50 deliveries without an outcome', async () => {
-    const shop = await open()
-    await shop.smuggle(JSON.stringify(arrived(thingDone, newId(), { n: 1 })), {
+    const shop = await openService()
+    await shop.send(JSON.stringify(arrived(thingDone, newId(), { n: 1 })), {
       'x-delivery-count': 50,
     })
     const [stuck] = await shop.parked()
     expect(stuck?.reason).toBe('delivered 50 times without an outcome')
   })
 
-  it('shows up while nobody receives it, and is delivered once its binding is back', async () => {
-    const shop = await open()
+  it('that is not routed is listed, and delivered once its binding is back', async () => {
+    const shop = await openService()
     await shop.topology.unbind(shop.queue, thingDone.type)
     const thing = draft(thingDone, 'a-thing', { n: 4 })
-    await tell(shop.database, [thing])
+    await store(shop.database, [thing])
     await eventually(async () => expect(await shop.list()).toHaveLength(1))
     const [stuck] = await shop.list()
     expect(stuck).toMatchObject({
@@ -266,92 +264,5 @@ describe('a message that arrives in vain', () => {
     await shop.topology.bind(shop.queue, thingDone.type)
     await eventually(async () => expect(await effects(shop.database)).toEqual([4]))
     expect(await shop.list()).toEqual([])
-  })
-})
-
-describe('a person on call', () => {
-  it('replays what was parked, and the handler succeeds', async () => {
-    let broken = true
-    const shop = await open(
-      counting(() => {
-        if (broken) throw new Error('no')
-      }),
-    )
-    const event = { ...arrived(thingDone, newId(), { n: 1 }), extension: 'kept' }
-    await shop.topology.publish([event])
-    const [stuck] = await shop.parked()
-    expect(await shop.messages.show(shop.ask(event.id))).toEqual({
-      status: 200,
-      body: { ...stuck, event },
-    })
-    // While it is broken still, it is parked again.
-    expect(await shop.messages.replay(shop.ask(event.id.toUpperCase()))).toMatchObject({
-      status: 204,
-    })
-    await eventually(async () =>
-      expect((await shop.list())[0]?.lastFailedAt).not.toEqual(stuck?.lastFailedAt),
-    )
-    expect(await shop.parked()).toMatchObject([{ attempts: 8 }])
-    broken = false
-    expect(await shop.messages.replay(shop.ask(event.id))).toMatchObject({ status: 204 })
-    await eventually(async () => expect(await effects(shop.database)).toEqual([1]))
-    expect(await shop.list()).toEqual([])
-  })
-
-  it('discards what is of no use, and only that', async () => {
-    const shop = await open()
-    await shop.smuggle('hello')
-    const [stuck] = await shop.parked()
-    expect(await shop.messages.replay(shop.ask(stuck?.id))).toMatchObject({ status: 409 })
-    expect(await shop.messages.discard(shop.ask(stuck?.id))).toMatchObject({ status: 204 })
-    expect(await shop.list()).toEqual([])
-    for (const act of [shop.messages.show, shop.messages.replay, shop.messages.discard]) {
-      expect(await act(shop.ask(stuck?.id))).toMatchObject({ status: 404 })
-      expect(await act(shop.ask('nonsense'))).toMatchObject({ status: 400 })
-    }
-    expect(await shop.messages.list(shop.ask('', 'limit=0'))).toMatchObject({ status: 400 })
-  })
-
-  it('leaves alone what is being tried again', async () => {
-    const shop = await open()
-    const id = newId()
-    await shop.database.query(
-      `INSERT INTO parked (message_id, state, attempts, reason, body)
-       VALUES ($1, 'retrying', 1, 'no', '')`,
-      [id],
-    )
-    expect(await shop.messages.replay(shop.ask(id))).toMatchObject({ status: 409 })
-    expect(await shop.messages.discard(shop.ask(id))).toMatchObject({ status: 409 })
-  })
-})
-
-describe('old inbox rows', () => {
-  it('become a sum that the accounting goes on with', async () => {
-    const { database, accounting } = await open()
-    const insert = (days: number, epoch: number | null, color: string | null, repeats: number) =>
-      database.query(
-        `INSERT INTO inbox (consumer, message_id, handled_at, epoch, color, revision, repeats)
-         VALUES ('x', $1, now() - make_interval(days => $2), $3, $4, $4, $5)`,
-        [randomUUID(), days, epoch, color, repeats],
-      )
-    await Promise.all([insert(9, null, null, 0), insert(8, 1, 'blue', 2), insert(8, 1, 'blue', 1)])
-    await Promise.all([insert(1, 1, 'blue', 0), insert(1, 2, 'green', 4)])
-    const before = await accounting()
-    expect(before).toMatchObject({
-      duplicatesRefused: 7,
-      byEpoch: [
-        { epoch: 0, color: null, handled: 1 },
-        { epoch: 1, color: 'blue', handled: 3 },
-        { epoch: 2, color: 'green', handled: 1 },
-      ],
-    })
-    const prune = () => database.transaction(inboxPruning.run)
-    await prune()
-    expect(await database.query('SELECT 1 FROM inbox')).toHaveLength(2)
-    expect(await accounting()).toEqual({ ...before, at: expect.any(Number) })
-    await insert(10, 1, 'blue', 1)
-    await prune()
-    expect(await accounting()).toMatchObject({ duplicatesRefused: 8 })
-    expect((await accounting()).byEpoch[1]).toMatchObject({ handled: 4 })
   })
 })

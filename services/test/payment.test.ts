@@ -33,13 +33,13 @@ async function open(disturb: (sandbox: PaymentProvider) => PaymentProvider = (on
     provider,
     deliver: deliverTo(database, payment.subscriptions({ provider, newId })),
     account: () => books.accounting({ database, provider }),
-    orders: (after: string | null = null, limit = 10) =>
-      books.orders({ database, provider }, after, limit),
+    entries: (after: string | null = null, limit = 10) =>
+      books.entries({ database, provider }, after, limit),
   }
 }
 
 describe('payment', () => {
-  it('captures or declines by what the provider says', async () => {
+  it('is captured or declined as the provider answers', async () => {
     const { deliver } = await open()
     expect(typesOf(await deliver(reserved(newId(), 'tok_ok')))).toEqual(['payment.captured.v1'])
     expect(typesOf(await deliver(reserved(newId(), 'tok_declined')))).toEqual([
@@ -47,18 +47,18 @@ describe('payment', () => {
     ])
   })
 
-  it('charges once, however often and concurrently it is asked', async () => {
-    const { account, deliver, orders } = await open()
+  it('is captured once, however often and concurrently the event arrives', async () => {
+    const { account, deliver, entries } = await open()
     const orderId = newId()
     const event = reserved(orderId, 'tok_ok')
     const again = reserved(orderId, 'tok_ok')
-    const told = await Promise.all([event, event, again, event, again].map(deliver))
-    expect(typesOf(told.flat())).toEqual([paymentCaptured.type])
+    const events = await Promise.all([event, event, again, event, again].map(deliver))
+    expect(typesOf(events.flat())).toEqual([paymentCaptured.type])
     expect(await account()).toMatchObject({ captured: 1, intended: 0, captures: 1, refunds: 0 })
-    expect(await orders()).toEqual([{ orderId, status: 'captured', captures: 1, refunds: 0 }])
+    expect(await entries()).toEqual([{ id: orderId, status: 'captured', captures: 1, refunds: 0 }])
   })
 
-  it('asks again with the same key when it failed between the provider and the commit', async () => {
+  it('is captured with the same key after a failure between the provider and the commit', async () => {
     let fail = true
     const { account, database, deliver } = await open((sandbox) => ({
       ...sandbox,
@@ -77,7 +77,7 @@ describe('payment', () => {
     expect(await database.query('SELECT requests FROM sandbox_charges')).toEqual([{ requests: 2 }])
   })
 
-  it('gives back the money of a cancelled order, and takes none afterwards', async () => {
+  it('is refunded for a cancelled order, and not captured afterwards', async () => {
     const { account, deliver } = await open()
     const [first, second, third] = [newId(), newId(), newId()]
     await deliver(reserved(first, 'tok_ok'))
@@ -101,30 +101,33 @@ describe('payment', () => {
   it.each([
     ['the money was taken before', 'answer', { status: 'refunded', captures: 1, refunds: 1 }],
     ['the request was still on its way', 'request', { status: 'cancelled', captures: 0 }],
-  ] as const)('refunds or prevents a late capture when %s', async (_name, slow, expected) => {
-    const reached = Promise.withResolvers<void>()
-    const goOn = Promise.withResolvers<void>()
-    const { deliver, orders } = await open((sandbox) => ({
-      ...sandbox,
-      async capture(charge) {
-        const early = slow === 'answer' ? await sandbox.capture(charge) : null
-        reached.resolve()
-        await goOn.promise
-        return early ?? sandbox.capture(charge)
-      },
-    }))
-    const orderId = newId()
-    const capturing = deliver(reserved(orderId, 'tok_ok'))
-    await reached.promise
-    await deliver(cancelled(orderId))
-    goOn.resolve()
-    expect(await capturing).toEqual([])
-    expect(await orders()).toMatchObject([{ orderId, ...expected }])
-  })
+  ] as const)(
+    'is refunded or never captured when the order is cancelled and %s',
+    async (_name, slow, expected) => {
+      const reached = Promise.withResolvers<void>()
+      const goOn = Promise.withResolvers<void>()
+      const { deliver, entries } = await open((sandbox) => ({
+        ...sandbox,
+        async capture(charge) {
+          const early = slow === 'answer' ? await sandbox.capture(charge) : null
+          reached.resolve()
+          await goOn.promise
+          return early ?? sandbox.capture(charge)
+        },
+      }))
+      const orderId = newId()
+      const capturing = deliver(reserved(orderId, 'tok_ok'))
+      await reached.promise
+      await deliver(cancelled(orderId))
+      goOn.resolve()
+      expect(await capturing).toEqual([])
+      expect(await entries()).toMatchObject([{ id: orderId, ...expected }])
+    },
+  )
 
-  it('repeats the refund when it failed before the commit', async () => {
+  it('is refunded again when the first refund failed before the commit', async () => {
     let fail = true
-    const { deliver, orders } = await open((sandbox) => ({
+    const { deliver, entries } = await open((sandbox) => ({
       ...sandbox,
       async refund(key) {
         await sandbox.refund(key)
@@ -136,30 +139,30 @@ describe('payment', () => {
     await expect(deliver(cancelled(orderId))).rejects.toThrow('crashed')
     fail = false
     await deliver(cancelled(orderId))
-    expect(await orders()).toEqual([{ orderId, status: 'refunded', captures: 1, refunds: 1 }])
+    expect(await entries()).toEqual([{ id: orderId, status: 'refunded', captures: 1, refunds: 1 }])
   })
 
-  it('shows a second capture of one order under another key', async () => {
-    const { deliver, orders, provider } = await open()
+  it('is counted twice when captured with another key', async () => {
+    const { deliver, entries, provider } = await open()
     const orderId = newId()
     await deliver(reserved(orderId, 'tok_ok'))
     await provider.capture({ idempotencyKey: newId(), orderId, token: 'tok_ok', amount })
-    expect(await orders()).toMatchObject([{ orderId, captures: 2 }])
+    expect(await entries()).toMatchObject([{ id: orderId, captures: 2 }])
   })
 
-  it('lists what it knows of orders, page by page', async () => {
-    const { deliver, orders } = await open()
+  it('is listed by order, page by page', async () => {
+    const { deliver, entries } = await open()
     const ids = [newId(), newId(), newId()].sort()
     await Promise.all(ids.map((orderId) => deliver(reserved(orderId, 'tok_ok'))))
-    expect((await orders(null, 2)).map(({ orderId }) => orderId)).toEqual(ids.slice(0, 2))
-    expect((await orders(ids[1], 2)).map(({ orderId }) => orderId)).toEqual(ids.slice(2))
+    expect((await entries(null, 2)).map(({ id }) => id)).toEqual(ids.slice(0, 2))
+    expect((await entries(ids[1], 2)).map(({ id }) => id)).toEqual(ids.slice(2))
   })
 })
 
 describe('a payment whose process is killed', () => {
   const worker = fileURLToPath(new URL('payment-worker.ts', import.meta.url))
 
-  /** Handles an event in a process of its own, killed at `fault`; resolves to the signal, or null. */
+  /** Handles an event in another process, which is killed at `fault`. Resolves with the signal or the exit code. */
   async function handleIn(database: Database, event: Envelope, fault: string) {
     const [row] = await database.query<{ schema: string }>('SELECT current_schema() AS schema')
     const url = new URL(setting('SHOP_TEST_DATABASE_URL'))
@@ -174,24 +177,21 @@ describe('a payment whose process is killed', () => {
   it.each([
     ['payment.intended', 0],
     ['payment.captured', 1],
-  ])(
-    'at %s leaves an intent, and settles once when the message comes again',
-    async (fault, captures) => {
-      const { account, database, deliver } = await open()
-      const event = reserved(newId(), 'tok_ok')
-      expect(await handleIn(database, event, fault)).toBe('SIGKILL')
-      expect(await account()).toMatchObject({ intended: 1, captured: 0, captures })
-      expect(typesOf(await deliver(event))).toEqual([paymentCaptured.type])
-      expect(await deliver(event)).toEqual([])
-      expect(await account()).toMatchObject({ intended: 0, captured: 1, captures: 1 })
-    },
-  )
+  ])('at %s leaves an intent, and is settled once by the retry', async (fault, captures) => {
+    const { account, database, deliver } = await open()
+    const event = reserved(newId(), 'tok_ok')
+    expect(await handleIn(database, event, fault)).toBe('SIGKILL')
+    expect(await account()).toMatchObject({ intended: 1, captured: 0, captures })
+    expect(typesOf(await deliver(event))).toEqual([paymentCaptured.type])
+    expect(await deliver(event)).toEqual([])
+    expect(await account()).toMatchObject({ intended: 0, captured: 1, captures: 1 })
+  })
 
   it.each([
     ['payment.intended', { cancelled: 1, captures: 0, refunds: 0 }],
     ['payment.captured', { refunded: 1, captures: 1, refunds: 1 }],
   ])(
-    'at %s is given up at the provider when the order is cancelled first',
+    'at %s is cancelled or refunded when the order is cancelled before the retry',
     async (fault, expected) => {
       const { account, database, deliver } = await open()
       const orderId = newId()

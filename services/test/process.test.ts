@@ -1,128 +1,9 @@
-// The notification service as real processes of both colours: it tells nobody by events, so that
-// this test may share a broker with a running shop.
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, get } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { orderConfirmed } from '@shop/events/contracts'
-import { migrate, readMigrations } from '@shop/kernel/migrate'
-import { type FakeKubernetes, startFakeKubernetes } from '@shop/kernel/test/fake-kubernetes'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import {
-  arrived,
-  createSchema,
-  createTopology,
-  newId,
-  openDatabase,
-  setting,
-} from './infrastructure.ts'
-import { startMailServer } from './mail-server.ts'
-
-type Color = 'blue' | 'green'
-
-interface Pod {
-  process: ChildProcess
-  port: number
-  previewPort: number
-  /** A path of the management port, parsed. */
-  manage(path: string): Promise<Record<string, unknown>>
-}
-
-const folder = new URL('../notification/', import.meta.url)
-let nextPort = 21_000 + (process.pid % 4_000)
-
-async function createSlots() {
-  const [url, previewUrl, topology, mail] = await Promise.all([
-    createSchema(),
-    createSchema(),
-    createTopology(),
-    startMailServer(),
-  ])
-  const queue = `test.${newId()}`
-  await topology.declare(queue, orderConfirmed.type)
-  // The exchange has its name in the program: only the queue is this test's own.
-  const kubernetes = await startFakeKubernetes('notification', 'notification-preview')
-  onTestFinished(() => kubernetes.close())
-
-  function start(color: Color): Pod {
-    const [port, previewPort, managementPort] = [nextPort++, nextPort++, nextPort++]
-    const child = spawn(process.execPath, [fileURLToPath(new URL('main.ts', folder))], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: {
-        SERVICE_NAME: queue,
-        SLOT_COLOR: color,
-        SLOT_REVISION: `revision-of-${color}`,
-        SLOT_VERSION: `version-of-${color}`,
-        POD_NAME: `notification-${color}-0`,
-        POD_NAMESPACE: 'test',
-        STABLE_SERVICE: 'notification',
-        PREVIEW_SERVICE: 'notification-preview',
-        PORT: String(port),
-        PREVIEW_PORT: String(previewPort),
-        MANAGEMENT_PORT: String(managementPort),
-        DATABASE_URL: url,
-        AMQP_URL: setting('SHOP_TEST_AMQP_URL'),
-        PREVIEW_DATABASE_URL: previewUrl,
-        PREVIEW_AMQP_URL: setting('SHOP_TEST_PREVIEW_AMQP_URL'),
-        KUBERNETES_SERVICE_HOST: '127.0.0.1',
-        KUBERNETES_SERVICE_PORT: String(kubernetes.port),
-        SERVICE_ACCOUNT_DIR: kubernetes.serviceAccountDir,
-        SMTP_URL: mail.url,
-      },
-    })
-    onTestFinished(async () => {
-      if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit')
-    })
-    return {
-      process: child,
-      port,
-      previewPort,
-      manage: async (path) =>
-        (await fetch(`http://127.0.0.1:${managementPort}${path}`)).json() as never,
-    }
-  }
-
-  return {
-    start,
-    mail,
-    kubernetes,
-    previewUrl,
-    publish: (count: number) => {
-      const ids = Array.from({ length: count }, newId)
-      const customer = { email: 'ada@example.com' }
-      return topology.publish(
-        ids.map((id) => arrived(orderConfirmed, id, { orderId: id, customer })),
-      )
-    },
-    migrate: async () => {
-      const migrations = await readMigrations(new URL('migrations/', folder))
-      await Promise.all([url, previewUrl].map((each) => migrate(each, migrations)))
-    },
-    select: (color: Color, service?: string) => select(kubernetes, color, service),
-  }
-}
-
-function select(kubernetes: FakeKubernetes, color: Color, service?: string): void {
-  const revision = `revision-of-${color}`
-  kubernetes.select({ 'shopctl.dev/color': color, 'shopctl.dev/revision': revision }, service)
-}
-
-function eventually(check: () => Promise<void> | void, timeout = 20_000) {
-  return vi.waitFor(check, { timeout, interval: 20 })
-}
-
-function untilReady(pod: Pod) {
-  return eventually(async () => expect(await pod.manage('/readyz')).toMatchObject({ ready: true }))
-}
-
-function untilConsuming(pod: Pod, consuming: boolean) {
-  return eventually(async () => expect(await pod.manage('/role')).toMatchObject({ consuming }))
-}
-
-function messageIds(mails: string[]) {
-  return mails.map((one) => /^Message-ID: (.*)$/m.exec(one)?.[1])
-}
+import { describe, expect, it } from 'vitest'
+import { openDatabase } from './infrastructure.ts'
+import { createSlots, eventually, messageIds, untilConsuming, untilReady } from './slots.ts'
 
 describe('a service as a process', () => {
   it('waits for its migrations instead of crashing', async () => {
@@ -166,14 +47,14 @@ describe('a service as a process', () => {
         }),
       60_000,
     )
-    // A mail that was on its way when the gate moved is sent again, under the same id, and counted.
+    // A mail that was being sent when the gate moved is sent again with the same id, and counted.
     const { own } = (await green.manage('/accounting')) as { own: { repeats: number } }
     expect(new Set(messageIds(slots.mail.mails)).size).toBe(600)
     expect(slots.mail.mails.length).toBeLessThanOrEqual(600 + own.repeats)
     expect(own.repeats).toBeLessThan(3 * 4)
   })
 
-  it('tells keep-alive clients to leave when it is no longer live, and answers them all', async () => {
+  it('closes keep-alive connections when it is no longer live, and answers all requests', async () => {
     const slots = await createSlots()
     await slots.migrate()
     slots.select('blue')
@@ -197,8 +78,8 @@ describe('a service as a process', () => {
     expect(await ask()).toEqual({ status: 200, connection: 'close' })
     expect(await ask()).toEqual({ status: 200, connection: 'close' })
 
-    // SIGTERM: it goes on answering for a while, then refuses new connections. Only one that the kernel has taken and
-    // the process not yet, when the listener closes, is reset.
+    // After SIGTERM it answers for a while, and then refuses connections. A connection is reset only if the kernel has
+    // accepted it and the process has not, when the listener closes.
     const exit = once(pod.process, 'exit')
     pod.process.kill('SIGTERM')
     const end: string[] = []
@@ -212,7 +93,7 @@ describe('a service as a process', () => {
     agent.destroy()
   })
 
-  it('finishes what it holds on SIGTERM, and leaves the rest to the next pod', async () => {
+  it('finishes its deliveries on SIGTERM, and leaves the rest to the next pod', async () => {
     const slots = await createSlots()
     await slots.migrate()
     slots.select('blue')
@@ -275,7 +156,7 @@ describe('a service as a process', () => {
     await slots.publish(10)
     await eventually(() => expect(slots.mail.mails).toHaveLength(10))
 
-    // It comes back, and the Service has moved meanwhile.
+    // The API server is back, and the Service has changed.
     slots.select('green')
     slots.kubernetes.setDown(false)
     await Promise.all([untilConsuming(blue, false), untilConsuming(green, true)])
@@ -283,7 +164,7 @@ describe('a service as a process', () => {
     expect(await green.manage('/role')).toMatchObject({ role: 'live', epoch: 2, gate: next })
   })
 
-  it('serves two planes, and the preview plane harms nobody when it has trouble', async () => {
+  it('serves two planes, and trouble in the preview plane does not affect the live one', async () => {
     const slots = await createSlots()
     await slots.migrate()
     slots.select('blue')
@@ -320,7 +201,7 @@ describe('a service as a process', () => {
     })
     expect(await blue.manage('/accounting?plane=other')).toMatchObject({ status: 400 })
     expect(await blue.manage('/accounting?plane=preview')).toMatchObject({ status: 503 })
-    expect(await blue.manage('/accounting/orders?after=1')).toMatchObject({ status: 400 })
-    expect(await blue.manage('/accounting/orders?limit=0')).toMatchObject({ status: 400 })
+    expect(await blue.manage('/accounting/entries?after=1')).toMatchObject({ status: 400 })
+    expect(await blue.manage('/accounting/entries?limit=0')).toMatchObject({ status: 400 })
   })
 })

@@ -1,4 +1,4 @@
-// The four services on real databases, in one process, with a pile of messages where the broker would be.
+// The four services with real databases in one process, and a list of messages instead of the broker.
 import type { Envelope } from '@shop/events/envelope'
 import * as inventory from '@shop/inventory/handlers'
 import * as stock from '@shop/inventory/store'
@@ -33,16 +33,16 @@ export const slot = { color: 'blue', version: 'v1' }
 export interface Shop {
   databases: Record<ServiceName, Database>
   provider: PaymentProvider
-  /** What is on its way. Deliver from here in any order, and as often as you like. */
+  /** Messages in transit. Deliver them in any order, and as often as you like. */
   pending: Delivery[]
   place(placement: Placement): Promise<string>
-  /** Has the delivery handled; what the service tells is pending then. Throws what the handler threw. */
+  /** Handles the delivery; the service's new events are pending then. Throws what the handler threw. */
   deliver(delivery: Delivery): Promise<void>
-  /** Puts on their way what services have told by other means. */
+  /** Makes events pending that the services have stored otherwise. */
   collect(): Promise<void>
-  /** The end of all reservations' time. */
+  /** Expires all reservations. */
   expire(): Promise<void>
-  /** Where an order stands in each service. */
+  /** The state of an order in each service. */
   look(orderId: string): Promise<Look>
   stock(): Promise<stock.StockAccount[]>
 }
@@ -55,7 +55,7 @@ export interface Look {
   mails: number
 }
 
-/** What stands between the services and the outside world. */
+/** Wrappers around the payment provider and the mailer. */
 export interface Disturbances {
   provider?: (sandbox: PaymentProvider) => PaymentProvider
   mailer?: (sink: Mailer) => Mailer
@@ -106,7 +106,7 @@ export async function createShop(disturb: Disturbances = {}): Promise<Shop> {
       const id = newId()
       const { items, customer } = placement
       const stored = { id, items, customer, placedBy: slot, requestHash: '', response: '' }
-      await write('order').transaction(trace, async (tx) => {
+      await write('order').commitUnfenced(trace, async (tx) => {
         await orders.insertOrder(tx, { ...stored, idempotencyKey: id })
         return { result: undefined, events: [place(id, placement)] }
       })
@@ -117,7 +117,7 @@ export async function createShop(disturb: Disturbances = {}): Promise<Shop> {
       publish((await deliverers[to]?.(event)) ?? [])
     },
     async expire() {
-      await write('inventory').transaction(trace, async (tx) => ({
+      await write('inventory').commitUnfenced(trace, async (tx) => ({
         result: undefined,
         events: await inventory.expire(tx, 0),
       }))
@@ -133,24 +133,24 @@ async function look(
   provider: PaymentProvider,
   orderId: string,
 ): Promise<Look> {
-  const of = ({ orderId: one }: { orderId: string }) => one === orderId
+  const of = ({ id }: { id: string }) => id === orderId
   const account = { database: databases.payment, provider }
   const before = predecessorOf(orderId)
-  const paid = (await books.orders(account, before, 1)).find(of)
-  const told = (await notifications.orders(databases.notification, before, 1)).filter(of)
-  const messageIds = told.map(({ outcome }) => `<${orderId}.${outcome}@shop.example>`)
+  const paid = (await books.entries(account, before, 1)).find(of)
+  const sent = (await notifications.entries(databases.notification, before, 1)).filter(of)
+  const messageIds = sent.map(({ outcome }) => `<${orderId}.${outcome}@shop.example>`)
   const found = await orders.findOrder(databases.order, orderId)
   const reservation = await stock.findReservation(databases.inventory, orderId)
   return {
     order: found?.status ?? 'unknown',
     reservation: reservation?.status ?? null,
     payment: paid ? { status: paid.status, captures: paid.captures, refunds: paid.refunds } : null,
-    notifications: told.map(({ outcome, sent, repeats }) => ({ outcome, sent, repeats })),
+    notifications: sent.map(({ outcome, sent, repeats }) => ({ outcome, sent, repeats })),
     mails: (await findKeptMails(databases.notification, messageIds)).length,
   }
 }
 
-/** The greatest UUID that is smaller, so that a page after it begins with this one. */
+/** The greatest smaller UUID, so that a page after it begins with this one. */
 function predecessorOf(uuid: string): string {
   const number = BigInt(`0x${uuid.replaceAll('-', '')}`) - 1n
   const hex = number.toString(16).padStart(32, '0')

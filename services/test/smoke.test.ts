@@ -13,10 +13,10 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { identity, logger, newId, openOutbox } from './infrastructure.ts'
 import { createShop, type ServiceName, type Shop, slot } from './shop.ts'
 
-const script = fileURLToPath(new URL('smoke.ts', import.meta.url))
+const script = fileURLToPath(new URL('../shop/smoke.ts', import.meta.url))
 const run = promisify(execFile)
 
-/** Runs the script as shopctl would, and tells how it ended. */
+/** Runs the script like shopctl. */
 async function smoke(urls: Record<string, string>): Promise<{ code: number; output: string }> {
   const env = { ...process.env, SHOPCTL_PREVIEW_URLS: JSON.stringify(urls) }
   try {
@@ -51,7 +51,7 @@ async function serve(shop: Shop, plane: 'live' | 'preview' = 'preview') {
   return urls
 }
 
-/** Delivers what is pending until the test is over. */
+/** Delivers pending messages until the end of the test. */
 function keepDelivering(shop: Shop): void {
   let open = true
   async function loop(): Promise<void> {
@@ -85,7 +85,7 @@ describe('the smoke test of the whole shop', () => {
     expect((await shop.stock()).map(({ reserved }) => reserved)).toEqual([0, 0, 0, 0])
   })
 
-  it('fails in bounded time, and says which service did not do its part', async () => {
+  it('fails within its time limit, and names the service that has not acted', async () => {
     const shop = await createShop({
       mailer: (sink) => ({ ...sink, send: async () => {} }),
     })
@@ -97,7 +97,7 @@ describe('the smoke test of the whole shop', () => {
     )
   })
 
-  it('places nothing where another plane answers', async () => {
+  it('places no order when another plane answers', async () => {
     const shop = await createShop()
     const { code, output } = await smoke(await serve(shop, 'live'))
     expect(code).toBe(1)
@@ -105,7 +105,7 @@ describe('the smoke test of the whole shop', () => {
     expect(await shop.databases.order.query('SELECT id FROM orders')).toEqual([])
   })
 
-  it('says who does not answer', async () => {
+  it('names the service that does not answer', async () => {
     const urls = { ...(await serve(await createShop())), payment: 'http://127.0.0.1:65533' }
     const { code, output } = await smoke(urls)
     expect(code).toBe(1)

@@ -1,4 +1,4 @@
-// A service as small as can be, for tests of the messaging: it counts the things that are done.
+// A minimal service for tests of the messaging: it counts the things that are done.
 import { contract, type Draft, draft } from '@shop/events/envelope'
 import type { Bus } from '@shop/kernel/bus'
 import { type Consumer, type ConsumerDeps, createConsumer } from '@shop/kernel/consumer'
@@ -44,7 +44,7 @@ export function insertEffect(db: Queries, n: number) {
   return db.query('INSERT INTO effects VALUES ($1)', [n])
 }
 
-/** Has its effect, after `first` has had its say. */
+/** Inserts an effect after `first`. */
 export function counting(first: (n: number) => Promise<void> | void = () => {}): Subscription {
   return on(thingDone, {
     async handle(tx, { data: { n } }) {
@@ -59,11 +59,11 @@ export async function waiting(database: Database) {
   return database.query<{ type: string; attempts: number }>('SELECT type, attempts FROM outbox')
 }
 
-export function tell(database: Database, events: Draft[]) {
-  return openOutbox(database).transaction(trace, async () => ({ result: null, events }))
+export function store(database: Database, events: Draft[]) {
+  return openOutbox(database).commitUnfenced(trace, async () => ({ result: null, events }))
 }
 
-/** A database, an exchange, and a queue of a service that gets things done. */
+/** A database, an exchange, and the queue of the service. */
 export async function createThings(): Promise<{
   database: Database
   topology: Topology
@@ -73,7 +73,7 @@ export async function createThings(): Promise<{
   return { database, topology, queue: await topology.queue(thingDone.type) }
 }
 
-/** With a relay of its own, which sends the retries; these come quickly. */
+/** A consumer with a relay of its own for its retries, which have short delays. */
 export function openConsumer(
   things: { database: Database; topology: Topology; queue: string },
   subscription: Subscription,

@@ -79,6 +79,13 @@ export interface ChartRelease {
   values: Readonly<Record<string, unknown>>
 }
 
+/** A chart that comes with shopctl. */
+export interface BuiltinChart {
+  /** Absolute path of its folder. */
+  path: string
+  hash: string
+}
+
 /** Renders charts as they would be applied. Refuses values that do not fit. */
 export interface Charts {
   render(release: ChartRelease): Promise<Manifest[]>
@@ -308,12 +315,19 @@ export interface Broker {
   found(): Promise<Topology>
 }
 
-/** Statements of a migration that take away what the other color may still use. */
+/** A statement of a migration that takes away what the other color may still use. */
+export interface Contraction {
+  line: number
+  statement: string
+  why: string
+}
+
 export interface MigrationCheck {
-  contractions(
-    file: string,
-    sql: string,
-  ): Promise<{ line: number; statement: string; why: string }[]>
+  /**
+   * `file` is for messages. `earlier` are the contents of the migrations before it, in order: they say what the old
+   * code may rely on. A rule that is replaced passes only if they show that the new one allows all that the old did.
+   */
+  contractions(file: string, sql: string, earlier: readonly string[]): Promise<Contraction[]>
 }
 
 /** Opens a way from this machine to a Service of the environment. */

@@ -89,3 +89,12 @@ export function sameCombination(a: Combination, b: Combination): boolean {
 export function slotName(service: string, color: Color): string {
   return `${service}-${color}`
 }
+
+/** Labels that a slot's pods carry, by which a Service names them. */
+export function slotLabels(service: string, target: { color: string; revision: string }) {
+  return {
+    'app.kubernetes.io/name': service,
+    'shopctl.dev/color': target.color,
+    'shopctl.dev/revision': target.revision,
+  }
+}

@@ -1,54 +1,42 @@
-// What the adapter makes of the API server's answers, over real TLS.
-import { execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+// What the adapter makes of the API server's answers.
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { connect, type KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
+import {
+  createApiServer,
+  createServers,
+  type Servers,
+  writeKubeconfig,
+} from '../fakes/api-server.ts'
 
 const namespace = '/api/v1/namespaces/shop'
 const leases = '/apis/coordination.k8s.io/v1/namespaces/shop/leases'
 
-let folder = ''
-let server: Server
+let servers: Servers
+let file = ''
 let api: KubernetesApi
 /** Status and message by method and path; everything else is 200. */
 let answers: Record<string, [number, string]> = {}
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'api-'))
-  const [key, cert] = [join(folder, 'key'), join(folder, 'cert')]
-  const request = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=127.0.0.1'
-  const args = ['req', ...request.split(' '), '-keyout', key, '-out', cert]
-  execFileSync('openssl', args, { stdio: 'ignore' })
-  server = createServer(
-    { key: await readFile(key), cert: await readFile(cert) },
-    (request, response) => {
-      const path = request.url?.split('?')[0]
-      const [status, message] = answers[`${request.method} ${path}`] ?? [200, '']
-      response.writeHead(status).end(JSON.stringify({ message }))
-    },
-  )
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  const cluster = { server: `https://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true }
-  const kubeconfig = {
-    'current-context': 'a',
-    clusters: [{ name: 'a', cluster }],
-    users: [{ name: 'a', user: {} }],
-    contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
-  }
-  await writeFile(join(folder, 'config'), JSON.stringify(kubeconfig))
+  servers = createServers()
+  const { folder } = servers
+  const server = createApiServer(folder, 'server', (request, response) => {
+    const path = request.url?.split('?')[0]
+    const [status, message] = answers[`${request.method} ${path}`] ?? [200, '']
+    response.writeHead(status).end(JSON.stringify({ message }))
+  })
+  const port = await servers.start(server)
+  file = writeKubeconfig(folder, {
+    server: `https://127.0.0.1:${port}`,
+    'certificate-authority': 'ca.pem',
+  })
 })
 afterAll(async () => {
-  server.closeAllConnections()
-  server.close()
-  await rm(folder, { recursive: true })
+  await servers.stopAll()
+  servers.remove()
 })
 beforeEach(async () => {
-  api = await connect({ file: join(folder, 'config'), context: null })
+  api = await connect({ file, context: null })
 })
 
 function forbidden(): Promise<unknown> {

@@ -1,4 +1,4 @@
-// Waits that Ctrl-C ends, and what Helm's own records say.
+// Ctrl-C ends every wait; and what Helm's records say of its releases.
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { expect, it } from 'vitest'
@@ -12,6 +12,8 @@ function apiWith(objects: { items: object[] } & object): KubernetesApi {
     get: async <T>() => objects as T,
     send: async <T>() => ({}) as T,
     apply: async <T>() => ({}) as T,
+    metadata: async () => null,
+    patch: async <T>() => ({}) as T,
     open: () => new Promise<IncomingMessage>(() => {}),
     forward: () => new Promise<Duplex>(() => {}),
   }

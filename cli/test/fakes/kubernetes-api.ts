@@ -27,6 +27,17 @@ function unreachable(): Error {
   return failed({ code: 'cluster-unreachable', message: 'no answer' })
 }
 
+/** RFC 7386. */
+function mergePatch(target: unknown, patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch
+  const merged = { ...(typeof target === 'object' && !Array.isArray(target) ? target : {}) }
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete merged[key as never]
+    else Object.assign(merged, { [key]: mergePatch(merged[key as never], value) })
+  }
+  return merged
+}
+
 /** `time` is the server's clock, in milliseconds. */
 export function createFakeApi(time: () => number): FakeApi {
   let version = 0
@@ -71,6 +82,21 @@ export function createFakeApi(time: () => number): FakeApi {
         throw unreachable()
       }
       return answer as T
+    },
+    async metadata(path: string) {
+      reach()
+      const prefix = `${path.split('?')[0]}/`
+      const items = [...objects]
+        .filter(([key]) => key.startsWith(prefix) && !key.slice(prefix.length).includes('/'))
+        .map(([, { metadata = {} }]) => ({ metadata: structuredClone(metadata) }))
+      return { items }
+    },
+    async patch<T>(path: string, body: unknown) {
+      reach()
+      const found = objects.get(path)
+      if (!found) throw failed({ code: 'not-found', message: `${path}: not found` })
+      // A resourceVersion in the patch is a condition, as in the real one: `write` compares it.
+      return write('PUT', path, mergePatch(found, body) as Stored) as T
     },
     async apply() {
       throw new Error('no server-side apply here')

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { settle, startShoppers } from '../../../services/test/shoppers.ts'
+import { settle, startShoppers } from '../../../services/shop/shoppers.ts'
 import {
   colors,
   copyTree,

@@ -79,9 +79,9 @@ describe('refusals', { timeout: 120_000 }, () => {
   })
 
   test('a script that shopctl.yaml names and that is not there', async () => {
-    await tree.edit('shopctl.yaml', /^audit: .*$/m, 'audit: services/test/no-audit.ts')
+    await tree.edit('shopctl.yaml', /^audit: .*$/m, 'audit: services/shop/no-audit.ts')
     const { exitCode, stderr } = await shopctl(['audit'], { cwd: tree.dir })
-    expect(stderr).toContain('no script services/test/no-audit.ts')
+    expect(stderr).toContain('no script services/shop/no-audit.ts')
     expect(exitCode).toBe(2)
   })
 

@@ -1,6 +1,6 @@
 // The main job: four services live, a second version of one released under load, back, and forward again.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Exchange, settle, startShoppers } from '../../../services/test/shoppers.ts'
+import { type Exchange, settle, startShoppers } from '../../../services/shop/shoppers.ts'
 import {
   copyTree,
   edgeUrl,

@@ -2,9 +2,9 @@
 // has to, and the accounts of the four services must balance.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { rules } from '../../../services/test/audit/rules.ts'
-import { type Load, startLoad } from '../../../services/test/load/drive.ts'
-import { describe, type LoadReport } from '../../../services/test/load/report.ts'
+import { rules } from '../../../services/shop/audit/rules.ts'
+import { type Load, startLoad } from '../../../services/shop/load/drive.ts'
+import { describe, type LoadReport } from '../../../services/shop/load/report.ts'
 import { handovers } from './database.ts'
 import { edgeUrl, shopctl, until } from './shop.ts'
 

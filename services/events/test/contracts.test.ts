@@ -7,7 +7,7 @@ const customer = { email: 'ada@example.com' }
 const amount = { value: 1200, currency: 'EUR' }
 const payment = { token: 'tok_ok' }
 
-/** One example per event. Removing a field of these, or requiring another, breaks the other colour. */
+/** One example per event. A contract that removes one of these fields, or requires another, breaks the other color. */
 const examples: Record<keyof typeof contracts, unknown> = {
   orderPlaced: { orderId, items: [{ sku: 'mug', quantity: 1 }], customer, payment },
   stockReserved: { orderId, amount, payment },

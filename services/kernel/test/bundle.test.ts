@@ -1,17 +1,34 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
-import { describe, expect, it } from 'vitest'
-import { bundling } from '../../bundle.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { bundling, copyMigrations } from '../../bundle.ts'
+import { readMigrations } from '../migrate.ts'
+
+const services = ['order', 'inventory', 'payment', 'notification']
 
 describe('a bundle', () => {
-  it.each(['order', 'inventory', 'payment', 'notification'])(
-    'of %s has no place where a test could kill it',
+  it.each(services)('of %s has no fault points', async (service) => {
+    const { outputFiles = [] } = await build({ ...bundling(service), write: false })
+    expect(outputFiles).toHaveLength(2)
+    for (const { text } of outputFiles) {
+      expect(text).not.toContain('SHOP_FAULT')
+      expect(text).not.toContain('relay.confirmed')
+    }
+  })
+
+  it.each(services)(
+    'of %s has the migrations of the service and of the kernel',
     async (service) => {
-      const { outputFiles = [] } = await build({ ...bundling(service), write: false })
-      expect(outputFiles).toHaveLength(2)
-      for (const { text } of outputFiles) {
-        expect(text).not.toContain('SHOP_FAULT')
-        expect(text).not.toContain('relay.confirmed')
-      }
+      const folder = await mkdtemp(join(tmpdir(), 'bundle-'))
+      onTestFinished(() => rm(folder, { recursive: true }))
+      const copied = pathToFileURL(`${folder}/`)
+      await copyMigrations(service, copied)
+      const wanted = await readMigrations(new URL(`../../${service}/migrations/`, import.meta.url))
+      const names = (await readdir(folder)).sort()
+      expect(names).toEqual(wanted.map(({ name }) => name))
     },
   )
 })

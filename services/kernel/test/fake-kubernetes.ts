@@ -1,4 +1,4 @@
-// An API server of some Services over real HTTPS: GET, watch, tokens, and ways to misbehave.
+// A fake API server with some Services over HTTPS: GET, watch, tokens, and faults.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -17,15 +17,15 @@ export interface FakeKubernetes {
   remove(): void
   /** From now on only this token is accepted, and it is the one in the mount. */
   rotateToken(token: string): void
-  /** Watches stay open but tell nothing any more. */
+  /** Watches stay open, but send no events. */
   muteWatches(muted: boolean): void
-  /** Requests for watches are taken and never answered. */
+  /** Requests for watches are never answered. */
   stallWatches(stalled: boolean): void
-  /** As after a restore of etcd: watches are cut, and versions count on from this one. */
+  /** Like a restore of etcd: watches end, and versions continue from this one. */
   restore(version: number): void
-  /** Sends each watch a 410, as after a compaction, and ends it. */
+  /** Ends each watch with 410, like after a compaction. */
   expireWatches(): void
-  /** Every request is answered with 503, and watches are cut, until it is up again. */
+  /** While down, watches end and every request is answered with 503. */
   setDown(down: boolean): void
   watchCount(): number
   /** How many GETs were answered. */
@@ -57,7 +57,7 @@ export async function startFakeKubernetes(
   )
   writeFileSync(file('token'), token)
 
-  function tell(service: string, type: string, object: object): void {
+  function notify(service: string, type: string, object: object): void {
     if (muted) return
     for (const [watch, watched] of watches) {
       if (watched === service) watch.write(`${JSON.stringify({ type, object })}\n`)
@@ -104,12 +104,12 @@ export async function startFakeKubernetes(
       const metadata = { name: service, resourceVersion: String(++version) }
       const object = { metadata, spec: selector ? { selector } : {} }
       objects.set(service, object)
-      tell(service, type, object)
+      notify(service, type, object)
     },
     remove() {
       const metadata = { name: first, resourceVersion: String(++version) }
       objects.delete(first)
-      tell(first, 'DELETED', { metadata, spec: {} })
+      notify(first, 'DELETED', { metadata, spec: {} })
     },
     rotateToken(next) {
       token = next

@@ -38,7 +38,7 @@ beforeEach(() => {
 afterEach(() => app.close())
 
 describe('createHttp', () => {
-  it('tells on each answer which slot gave it', async () => {
+  it('names its slot in each answer', async () => {
     for (const url of ['/healthz', '/nowhere', '/broken']) {
       const { headers } = await app.inject(url)
       expect(headers).toMatchObject({

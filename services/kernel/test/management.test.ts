@@ -43,11 +43,11 @@ describe('createManagement', () => {
 
   it.each([
     ['GET', '/readyz', 503, 'the database does not answer'],
-    ['GET', '/nowhere', 404, '/nowhere is not here'],
-    ['GET', '/toString', 404, '/toString is not here'],
-    ['GET', '/things/', 404, '/things/ is not here'],
+    ['GET', '/nowhere', 404, 'there is no /nowhere'],
+    ['GET', '/toString', 404, 'there is no /toString'],
+    ['GET', '/things/', 404, 'there is no /things/'],
     ['GET', '/things/none', 404, 'no such thing'],
-    ['GET', '/things/7/turn', 405, 'GET does not go here'],
+    ['GET', '/things/7/turn', 405, 'GET is not allowed here'],
     ['POST', '/things/%zz/turn', 400, 'the path cannot be read'],
   ])('%s %s answers %i with a problem document', async (method, path, status, detail) => {
     const response = await fetch(`${url}${path}`, { method })

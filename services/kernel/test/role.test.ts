@@ -8,7 +8,7 @@ const mine = { 'shopctl.dev/color': 'green', 'shopctl.dev/revision': '5f2a9c01aa
 const other = { 'shopctl.dev/color': 'blue', 'shopctl.dev/revision': '5f2a9c01aa' }
 const older = { 'shopctl.dev/color': 'green', 'shopctl.dev/revision': '0000000000' }
 
-/** An API server of its own, and a follower once the test wants one. */
+/** An API server, and functions that start a follower. */
 async function createScene({ onTestFinished }: TestContext) {
   const kubernetes = await startFakeKubernetes('order')
   const api = connectKubernetes({
@@ -37,7 +37,7 @@ async function createScene({ onTestFinished }: TestContext) {
     return follower
   }
 
-  /** Until the watch stands, a change is noticed by the next GET only. */
+  /** Waits for the watch: before it, only the next GET notices a change. */
   async function followAndWatch(): Promise<Follower> {
     const started = follow()
     await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(1), { timeout: 5_000 })
@@ -56,10 +56,12 @@ async function until(follower: Follower, role: Role, timeout = 5_000): Promise<n
 
 describe.concurrent('followService', { timeout: 15_000 }, () => {
   it.for([
-    ['its colour and revision', mine, 'live'],
-    ['the other colour', other, 'standby'],
-    ['another revision of its colour', older, 'standby'],
+    ['its color and revision', mine, 'live'],
+    ['the other color', other, 'standby'],
+    ['another revision of its color', older, 'standby'],
     ['nothing', null, 'standby'],
+    ['the color of no slot', { 'shopctl.dev/color': 'none' }, 'standby'],
+    ['the color of no slot, and its revision', { ...mine, 'shopctl.dev/color': 'none' }, 'standby'],
   ] as const)('given a Service that selects %s', async ([_name, selector, role], context) => {
     const { kubernetes, follow } = await createScene(context)
     kubernetes.select(selector)
@@ -89,7 +91,7 @@ describe.concurrent('followService', { timeout: 15_000 }, () => {
     expect(await until(follower, 'standby')).toBeLessThan(500)
   })
 
-  it('notices by a GET what a half-open watch does not tell, and watches anew', async (context) => {
+  it('notices by a GET what a half-open watch does not send, and starts a new watch', async (context) => {
     const { kubernetes, followAndWatch } = await createScene(context)
     kubernetes.select(other)
     const follower = await followAndWatch()
@@ -97,18 +99,18 @@ describe.concurrent('followService', { timeout: 15_000 }, () => {
     kubernetes.select(mine)
     expect(await until(follower, 'live')).toBeLessThan(3_000)
     kubernetes.muteWatches(false)
-    // The muted watch was given up; a new one works.
+    // The muted watch was aborted, and there is a new one.
     await setTimeout(1_500)
     kubernetes.select(other)
     expect(await until(follower, 'standby')).toBeLessThan(500)
   })
 
-  it('gives a half-open watch up as soon as a GET shows what it does not tell', async (context) => {
+  it('aborts a half-open watch as soon as a GET shows a change that it did not send', async (context) => {
     const { kubernetes, changes, followAndWatch } = await createScene(context)
     kubernetes.select(other)
     const follower = await followAndWatch()
     kubernetes.muteWatches(true)
-    // Changes that leave the role as it is.
+    // A change that does not change the role.
     kubernetes.select(older)
     await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(0), { timeout: 4_000, interval: 1 })
     kubernetes.muteWatches(false)
@@ -118,7 +120,7 @@ describe.concurrent('followService', { timeout: 15_000 }, () => {
     expect(changes).toEqual(['standby', 'live'])
   })
 
-  it('does not give up a watch that works', async (context) => {
+  it('does not abort a watch that works', async (context) => {
     const { kubernetes, followAndWatch } = await createScene(context)
     kubernetes.select(other)
     await followAndWatch()
@@ -131,7 +133,7 @@ describe.concurrent('followService', { timeout: 15_000 }, () => {
     expect(kubernetes.getCount()).toBeLessThanOrEqual(open + 3)
   })
 
-  it('watches anew when a watch is taken and never answered', async (context) => {
+  it('starts a new watch when the request for one is not answered', async (context) => {
     const { kubernetes, follow } = await createScene(context)
     kubernetes.stallWatches(true)
     kubernetes.select(other)
@@ -145,7 +147,7 @@ describe.concurrent('followService', { timeout: 15_000 }, () => {
     expect(await until(follower, 'standby')).toBeLessThan(500)
   })
 
-  it('believes an API server whose versions count from further back', async (context) => {
+  it('follows an API server whose versions are lower than before', async (context) => {
     const { kubernetes, followAndWatch } = await createScene(context)
     for (let n = 0; n < 20; n++) kubernetes.select(other)
     const follower = await followAndWatch()
@@ -170,7 +172,7 @@ describe.concurrent('followService', { timeout: 15_000 }, () => {
     expect(kubernetes.watchCount()).toBe(1)
   })
 
-  it('reads on demand, and follows what it has read', async (context) => {
+  it('reads on demand, and changes its role by the answer', async (context) => {
     const { kubernetes, followAndWatch } = await createScene(context)
     kubernetes.select(mine)
     const follower = await followAndWatch()
@@ -221,7 +223,7 @@ describe.concurrent('followService', { timeout: 15_000 }, () => {
     expect(changes).toEqual(['live', 'standby'])
   })
 
-  it('stays unknown as long as nobody has ever answered', async (context) => {
+  it('stays unknown until the first answer', async (context) => {
     const { kubernetes, follow } = await createScene(context)
     kubernetes.select(mine)
     kubernetes.setDown(true)

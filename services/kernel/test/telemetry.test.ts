@@ -4,7 +4,7 @@ import { createLogger, createMetrics } from '../telemetry.ts'
 const identity = { service: 'order', color: 'blue', version: 'v', revision: 'r', pod: 'p' }
 
 describe('createLogger', () => {
-  it('says who speaks and never writes credentials or personal data', () => {
+  it('names the pod, and never writes credentials or personal data', () => {
     let written = ''
     const logger = createLogger(identity, 'info', { write: (line) => (written += line) })
     logger.info({ data: { customer: { email: 'hidden' }, payment: { token: 'hidden' } } }, 'event')
@@ -16,7 +16,7 @@ describe('createLogger', () => {
 })
 
 describe('createMetrics', () => {
-  it('tells the planes apart in one document', async () => {
+  it('labels the metrics of the planes in one document', async () => {
     const metrics = createMetrics(identity)
     metrics.published.inc({ outcome: 'confirmed' }, 2)
     metrics.of('preview').published.inc({ outcome: 'confirmed' }, 1)

@@ -12,7 +12,7 @@ describe('compose', () => {
     expect(mail.messageId).toBe(`<${orderId}.${outcome}@shop.example>`)
   })
 
-  it('says the same to a repetition, so that it can be recognised', () => {
+  it('has the same id in a repetition', () => {
     const again = () => compose(orderId, 'confirmed', 'ada@example.com', null)
     expect(again()).toEqual(again())
   })

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { decide, isSettled, type News, place, remind, type Status } from '../domain.ts'
+import { decide, isSettled, place, repeatOutcome, type Status, type Update } from '../domain.ts'
 
 const id = '01a20a70-45d6-79f6-be69-623cdf650bbc'
 const customer = { email: 'ada@example.com' }
 
-const news: Record<string, News> = {
+const updates: Record<string, Update> = {
   'stock-reserved': { kind: 'stock-reserved' },
   'stock-rejected': { kind: 'stock-rejected', reason: 'unknown-sku' },
   'payment-captured': { kind: 'payment-captured' },
@@ -15,8 +15,8 @@ function orderIn(status: Status, reason: string | null = null) {
   return { id, status, reason, customer }
 }
 
-/** given status, when news, then status and events; null: nothing changes. */
-const table: [Status, keyof typeof news, [Status, string | null, string[]] | null][] = [
+/** Given a status, when an update arrives, then status and events; null: nothing changes. */
+const table: [Status, keyof typeof updates, [Status, string | null, string[]] | null][] = [
   ['placed', 'stock-reserved', ['reserved', null, []]],
   ['placed', 'stock-rejected', ['rejected', 'unknown-sku', ['order.rejected.v1']]],
   ['reserved', 'payment-captured', ['confirmed', null, ['order.confirmed.v1']]],
@@ -26,13 +26,13 @@ const table: [Status, keyof typeof news, [Status, string | null, string[]] | nul
   ['placed', 'payment-declined', ['cancelled', 'card-declined', ['order.cancelled.v1']]],
   ['reserved', 'stock-reserved', null],
   ['reserved', 'reservation-expired', ['cancelled', 'reservation-expired', ['order.cancelled.v1']]],
-  // The reservation's end was faster than the reservation.
+  // The expiry was faster than the reservation.
   ['placed', 'reservation-expired', ['cancelled', 'reservation-expired', ['order.cancelled.v1']]],
 ]
 
 describe('decide', () => {
   it.each(table)('given %s, when %s, then %j', (status, kind, expected) => {
-    const decision = decide(orderIn(status), news[kind] as News)
+    const decision = decide(orderIn(status), updates[kind] as Update)
     const seen = decision && [
       decision.status,
       decision.reason,
@@ -42,14 +42,16 @@ describe('decide', () => {
   })
 
   const settled: Status[] = ['confirmed', 'rejected', 'cancelled']
-  const all = settled.flatMap((status) => Object.keys(news).map((kind) => [status, kind] as const))
+  const all = settled.flatMap((status) =>
+    Object.keys(updates).map((kind) => [status, kind] as const),
+  )
   it.each(all)('given %s, when %s, then it stays', (status, kind) => {
-    expect(decide(orderIn(status), news[kind] as News)).toBeNull()
+    expect(decide(orderIn(status), updates[kind] as Update)).toBeNull()
     expect(isSettled(status)).toBe(true)
   })
 
-  it('tells the customer and the reason on', () => {
-    const decision = decide(orderIn('reserved'), news['payment-declined'] as News)
+  it('passes on the customer and the reason', () => {
+    const decision = decide(orderIn('reserved'), updates['payment-declined'] as Update)
     expect(decision?.events).toEqual([
       {
         type: 'order.cancelled.v1',
@@ -60,22 +62,23 @@ describe('decide', () => {
   })
 })
 
-describe('remind', () => {
+describe('repeatOutcome', () => {
   it.each<[Status, string | null, string[]]>([
     ['confirmed', null, ['order.confirmed.v1']],
     ['cancelled', 'card-declined', ['order.cancelled.v1']],
-    // The inventory rejected it, so there is nothing that it could ask about.
+    // The inventory rejected it, so it has no reservation that could expire.
     ['rejected', 'unknown-sku', []],
     ['reserved', null, []],
-  ])('given %s, then it tells %j %j', (status, reason, types) => {
-    const told = remind(orderIn(status, reason))
-    expect(told.map(({ type }) => type)).toEqual(types)
-    if (reason && types.length > 0) expect(told[0]?.data).toEqual({ orderId: id, customer, reason })
+  ])('given %s, then it publishes %j %j', (status, reason, types) => {
+    const events = repeatOutcome(orderIn(status, reason))
+    expect(events.map(({ type }) => type)).toEqual(types)
+    if (reason && types.length > 0)
+      expect(events[0]?.data).toEqual({ orderId: id, customer, reason })
   })
 })
 
 describe('place', () => {
-  it('tells the inventory all it needs', () => {
+  it('sends the inventory all it needs', () => {
     const placement = {
       items: [{ sku: 'mug', quantity: 2 }],
       customer,

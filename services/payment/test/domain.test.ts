@@ -9,7 +9,7 @@ const payment = {
 const { id: paymentId, orderId, amount } = payment
 
 describe('settle', () => {
-  it('given an intent, when captured, then the money is announced', () => {
+  it('given an intent, when captured, then payment.captured is published', () => {
     expect(settle({ ...payment, status: 'intended' }, { kind: 'captured' })).toEqual({
       status: 'captured',
       reason: null,
@@ -19,7 +19,7 @@ describe('settle', () => {
     })
   })
 
-  it('given an intent, when declined, then the reason is announced', () => {
+  it('given an intent, when declined, then payment.declined is published', () => {
     const outcome = { kind: 'declined', reason: 'card-declined' } as const
     expect(settle({ ...payment, status: 'intended' }, outcome)).toEqual({
       status: 'declined',
@@ -34,7 +34,7 @@ describe('settle', () => {
     })
   })
 
-  it('given an intent, when it was cancelled at the provider, then it ends and nobody is told', () => {
+  it('given an intent, when it was cancelled at the provider, then it ends without an event', () => {
     expect(settle({ ...payment, status: 'intended' }, { kind: 'cancelled' })).toEqual({
       status: 'cancelled',
       reason: 'order-cancelled',
@@ -66,7 +66,7 @@ describe('undo', () => {
 describe('giveUp', () => {
   it.each<[PaymentStatus, Undone, PaymentStatus | null]>([
     ['intended', 'cancelled', 'cancelled'],
-    // The provider had captured it, and the answer had not reached us.
+    // The provider had captured it, and its answer was lost.
     ['intended', 'refunded', 'refunded'],
     ['captured', 'refunded', 'refunded'],
     ['declined', 'cancelled', null],
@@ -78,7 +78,7 @@ describe('giveUp', () => {
     expect(settlement?.events ?? []).toEqual([])
   })
 
-  it('refuses to forget money that the provider has', () => {
+  it('throws when the provider has cancelled a captured payment', () => {
     expect(() => giveUp({ ...payment, status: 'captured' }, 'cancelled')).toThrow('was captured')
   })
 })

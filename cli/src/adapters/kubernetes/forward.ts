@@ -1,6 +1,7 @@
-// A connection to a port of a pod, by way of the API server: for what its HTTP proxy cannot carry, such as credentials.
-import { Duplex, PassThrough } from 'node:stream'
-import type { KubeConfig } from '@kubernetes/client-node'
+// A connection to a port of a pod through the API server, for what the API server's HTTP proxy takes away: credentials.
+import { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import type { Transport } from './transport.ts'
 
 export interface PodPort {
   namespace: string
@@ -8,34 +9,52 @@ export interface PodPort {
   port: number
 }
 
+/** The first byte of every message. */
+const dataChannel = 0
+const errorChannel = 1
+/** The first message on each channel repeats the port. */
+const portBytes = 2
+
 export async function forward(
-  kubeconfig: KubeConfig,
+  transport: Transport,
   { namespace, pod, port }: PodPort,
 ): Promise<Duplex> {
-  const { PortForward } = await import('@kubernetes/client-node')
-  const [fromPod, toPod, complaints] = [new PassThrough(), new PassThrough(), new PassThrough()]
-  const socket = await new PortForward(kubeconfig)
-    .portForward(namespace, pod, [port], fromPod, complaints, toPod)
-    .catch((cause) => {
-      // What a WebSocket throws is an event, no error.
-      throw new Error(messageOf(cause), { cause })
-    })
-  const connection = Duplex.from({ readable: fromPod, writable: toPod })
-  complaints.once('data', (complaint) => connection.destroy(new Error(short(String(complaint)))))
-  if (typeof socket === 'object') {
-    socket.onclose = () => void fromPod.end()
-    connection.once('close', () => socket.close())
-  }
+  const path = `/api/v1/namespaces/${namespace}/pods/${pod}/portforward?ports=${port}`
+  const socket = await transport.webSocket(path, ['v4.channel.k8s.io'])
+  return connectionOver(socket)
+}
+
+function connectionOver(socket: WebSocket): Duplex {
+  const begun = new Set<number>()
+  const connection = new Duplex({
+    read: () => socket.resume(),
+    write(chunk: Buffer, _, done) {
+      socket.send(Buffer.concat([Buffer.of(dataChannel), chunk]), done)
+    },
+    final(done) {
+      socket.close()
+      done()
+    },
+    destroy(error, done) {
+      socket.close()
+      done(error)
+    },
+  })
+  socket.on('message', (data: Buffer) => {
+    const channel = data[0] ?? dataChannel
+    const content = data.subarray(begun.has(channel) ? 1 : 1 + portBytes)
+    begun.add(channel)
+    if (content.length === 0) return
+    if (channel === errorChannel) connection.destroy(new Error(short(String(content))))
+    else if (!connection.push(content)) socket.pause()
+  })
+  socket.on('error', (error) => connection.destroy(error))
+  socket.on('close', () => connection.push(null))
+  socket.resume()
   return connection
 }
 
-function messageOf(cause: unknown): string {
-  return typeof cause === 'object' && cause !== null && 'message' in cause
-    ? String(cause.message)
-    : String(cause)
-}
-
-/** The kubelet tells of network namespaces first, and of what went wrong last. */
+/** The kubelet names network namespaces first, and says last what went wrong. */
 function short(complaint: string): string {
   return /(dial tcp\S* \S+: .*?)( IPv6|$)/.exec(complaint.trim())?.[1] ?? complaint.trim()
 }

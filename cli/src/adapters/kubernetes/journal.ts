@@ -6,8 +6,8 @@ import {
   type Journal,
   type Operation,
   operationSchema,
+  releaseNumber,
 } from '../../release/journal/record.ts'
-import { releaseNumber } from '../../release/journal/recording.ts'
 import type { JournalStore } from '../../release/ports.ts'
 import { isConflict, type KubernetesApi } from './api.ts'
 

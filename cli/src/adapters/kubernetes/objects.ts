@@ -7,9 +7,8 @@ import type {
   V1Pod,
   V1Service,
 } from '@kubernetes/client-node'
-import { slotLabels } from '../../release/deploy/charts.ts'
 import type { PlaneReport, PodReport, PodState, Rollout, Which } from '../../release/ports.ts'
-import type { Color, Slot, Target } from '../../release/slot.ts'
+import { type Color, type Slot, slotLabels, type Target } from '../../release/slot.ts'
 import type { Pointer } from '../../release/state.ts'
 
 export const labels = {

@@ -11,9 +11,10 @@ import type {
   Pods,
   Traffic,
 } from '../../release/ports.ts'
-import { connect, type KubeconfigChoice, type KubernetesApi } from './api.ts'
+import { connect, type KubernetesApi } from './api.ts'
 import { createBroker } from './broker.ts'
 import { createJournal } from './journal.ts'
+import type { KubeconfigChoice } from './kubeconfig.ts'
 import { createLock } from './lock.ts'
 import { createManagement } from './management.ts'
 import { createNamespace } from './namespace.ts'

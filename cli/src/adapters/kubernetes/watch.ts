@@ -1,4 +1,4 @@
-// Lists and watches a kind of object, and asks at every change whether what was waited for is there.
+// Waits for objects: lists and watches them, and judges them at every change.
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { interrupted } from '../../errors.ts'
@@ -15,10 +15,10 @@ interface List {
 }
 
 const retryMs = 200
-/** The API server ends a watch after this time, and it is begun anew: one that hangs is found out. */
+/** The API server ends every watch after this time, and a new one begins: so a watch that hangs is noticed. */
 const watchSeconds = 60
 
-/** `path` is a collection, with its selectors as query. `seen` gets every object there is, at every change. */
+/** `path` is a collection, with its selectors as query. At every change, `seen` gets all its objects. */
 async function follow(
   api: KubernetesApi,
   path: string,
@@ -38,6 +38,7 @@ async function follow(
         path: `${path}${joined}${query}`,
         timeoutMs: null,
         signal,
+        retry: 'read',
       })
       for await (const line of createInterface({
         input: response,
@@ -52,14 +53,14 @@ async function follow(
         seen(objects)
       }
     } catch {
-      // The API server may be away for a moment; whoever waits has a time limit of his own.
+      // The API server may be away for a moment; the caller has a time limit.
       if (signal.aborted) return
       await sleep(retryMs)
     }
   }
 }
 
-/** Calls `judge` with the objects of all `paths` at every change, until it answers or the time is up: null. */
+/** Calls `judge` with the objects of all `paths` at every change, until it answers. null when the time is up. */
 export async function awaitObjects<T>(
   api: KubernetesApi,
   paths: readonly string[],

@@ -1,21 +1,10 @@
 // What Helm keeps of its releases: a Secret for each revision of each. Only their metadata is read.
-import type { KubernetesApi } from '../../adapters/kubernetes/api.ts'
+import type { KubernetesApi, MetadataList } from '../../adapters/kubernetes/api.ts'
 import type { Recorded } from '../../release/ports.ts'
 import { marksOf } from './helm.ts'
 
-interface ObjectMetadata {
-  name: string
-  labels?: Record<string, string>
-}
-
-interface MetadataList {
-  items: { metadata: ObjectMetadata }[]
-}
-
 /** The latest revision of each release, by name. */
-export function recordedOf(
-  secrets: readonly { metadata: ObjectMetadata }[],
-): Record<string, Recorded> {
+export function recordedOf(secrets: readonly Revision[]): Record<string, Recorded> {
   const latest = new Map<string, { version: number; labels: Record<string, string> }>()
   for (const { metadata } of secrets) {
     const labels = metadata.labels ?? {}
@@ -41,7 +30,7 @@ export function createReleases(api: KubernetesApi, namespace: string): Releases 
   const secrets = `/api/v1/namespaces/${namespace}/secrets`
   const list = async (selector: string): Promise<MetadataList['items']> => {
     const path = `${secrets}?labelSelector=${encodeURIComponent(`owner=helm,${selector}`)}`
-    return (await api.metadata<MetadataList>(path))?.items ?? []
+    return (await api.metadata(path))?.items ?? []
   }
   return {
     recorded: async () => recordedOf(await list('status!=superseded')),

@@ -1,5 +1,6 @@
 // What image a service's work tree stands for: its inputs' hash, and the names that follow from it.
 import { createHash } from 'node:crypto'
+import { basename } from 'node:path'
 import type { Config } from '../../config/schema.ts'
 import type { Source } from '../ports.ts'
 
@@ -14,7 +15,7 @@ export interface Image {
   inputs: string
   /** Tag under which an image with these inputs is found again, whatever the commit. */
   inputsTag: string
-  /** The files of its migrations, sorted. */
+  /** The SQL files of its migrations, in the order of their names: as they are applied. */
   migrationFiles: string[]
   /** Hash over them, null when there are none. */
   migrations: string | null
@@ -70,7 +71,9 @@ export async function describeImages(
   return Promise.all(
     builds.map(async ({ service, build }) => {
       const mine = (file: string): boolean => belongs(file, build.inputs)
-      const migrationFiles = files.filter((file) => belongs(file, build.migrations ?? []))
+      const migrationFiles = files
+        .filter((file) => file.endsWith('.sql') && belongs(file, build.migrations ?? []))
+        .sort((one, other) => (basename(one) < basename(other) ? -1 : 1))
       const inputs = await hashFiles(source, files.filter(mine))
       const dirty = commit === null || changed.some(mine)
       return {

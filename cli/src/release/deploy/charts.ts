@@ -2,7 +2,7 @@
 import { isMap } from '../canonical.ts'
 import type { AccessRule, Manifest, PodTemplate } from '../ports.ts'
 import { type Refusal, refuse } from '../refusal.ts'
-import { type Color, colors, slotName } from '../slot.ts'
+import { type Color, colors, slotLabels, slotName } from '../slot.ts'
 import type { OtherService } from '../state.ts'
 
 /** What a Service names as its target: a container port's name or number. */
@@ -19,15 +19,6 @@ export interface Rendered {
   slots: Record<Color, Manifest[]>
   /** What the slots share. */
   shared: Manifest[]
-}
-
-/** Labels that a slot's pods carry, by which a Service names them. */
-export function slotLabels(service: string, target: { color: string; revision: string }) {
-  return {
-    'app.kubernetes.io/name': service,
-    'shopctl.dev/color': target.color,
-    'shopctl.dev/revision': target.revision,
-  }
 }
 
 /** null: whatever is deployed to one color, the other color and its traffic stay as they are. */

@@ -1,6 +1,6 @@
 // What the work tree and its configuration want an environment to be: a revision per service, and how to write it.
 import { describeImages, type Image, requireService, type TreeInput } from '../build/images.ts'
-import type { Registry, Source } from '../ports.ts'
+import type { BuiltinChart, Registry, Source } from '../ports.ts'
 import { requireDigest } from '../push/push.ts'
 import type { Wanted } from './plan.ts'
 import { hashChart, hashOf, readValues, revisionOf, valuesFiles } from './revision.ts'
@@ -8,13 +8,6 @@ import { hashChart, hashOf, readValues, revisionOf, valuesFiles } from './revisi
 export interface DesirePorts {
   source: Source
   registry: Registry
-}
-
-/** A chart that comes with shopctl. */
-export interface BuiltinChart {
-  /** Absolute path of its folder. */
-  path: string
-  hash: string
 }
 
 /** How to write a service, the plan aside. */

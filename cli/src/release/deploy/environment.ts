@@ -3,9 +3,17 @@ import type { EnvironmentConfig } from '../../config/schema.ts'
 import { refused, ShopctlError, said } from '../../errors.ts'
 import { hashFiles } from '../build/images.ts'
 import { compareBroker, firstOf } from '../move/topology.ts'
-import type { Broker, ChartWrite, Driver, Namespace, Progress, Recorded, Source } from '../ports.ts'
+import type {
+  Broker,
+  BuiltinChart,
+  ChartWrite,
+  Driver,
+  Namespace,
+  Progress,
+  Recorded,
+  Source,
+} from '../ports.ts'
 import { settleAll } from '../settle.ts'
-import type { BuiltinChart } from './desire.ts'
 import { hashChart, hashOf } from './revision.ts'
 import { makeSecrets } from './secrets.ts'
 

@@ -1,6 +1,7 @@
 // From a plan to what a driver writes: renders what is new, refuses what would change the live slots.
 import { refused } from '../../errors.ts'
 import type {
+  BuiltinChart,
   Charts,
   ChartWrite,
   Driver,
@@ -15,7 +16,7 @@ import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Color, colors, isReady, slotName } from '../slot.ts'
 import { type EnvironmentState, liveSlot } from '../state.ts'
 import { checkCharts, checkShared, findPorts } from './charts.ts'
-import type { BuiltinChart, Recipe } from './desire.ts'
+import type { Recipe } from './desire.ts'
 import type { DeployStep } from './plan.ts'
 import { hashOf } from './revision.ts'
 
@@ -165,8 +166,11 @@ async function checkMigrations(
   recipe: Recipe,
 ): Promise<void> {
   if (recipe.migrations !== null && isMigrated(state, service, recipe.migrations)) return
-  for (const file of recipe.migrationFiles.filter((name) => name.endsWith('.sql'))) {
-    const [found] = await migrations.contractions(file, String(await source.read(file)))
+  const earlier: string[] = []
+  for (const file of recipe.migrationFiles) {
+    const sql = String(await source.read(file))
+    const [found] = await migrations.contractions(file, sql, earlier)
+    earlier.push(sql)
     if (!found) continue
     throw refused({
       code: 'migration-contracts',

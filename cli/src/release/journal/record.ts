@@ -134,3 +134,9 @@ export function interruptedOutcome({ verb }: Operation): Outcome {
   if (verb === 'rollback') return 'done'
   return verb === 'switch' ? 'undone' : 'interrupted'
 }
+
+/** 41 of `r-41`; empty for what is no release id. */
+export function releaseNumber(id: string | null | undefined): number[] {
+  const [, digits] = /^r-(\d+)$/.exec(id ?? '') ?? []
+  return digits === undefined ? [] : [Number(digits)]
+}

@@ -2,7 +2,13 @@
 import { refused, ShopctlError, said } from '../../errors.ts'
 import type { Clock, JournalStore, Operator, Progress } from '../ports.ts'
 import type { EnvironmentState } from '../state.ts'
-import { interruptedOutcome, type Operation, type Outcome, type ServiceRecord } from './record.ts'
+import {
+  interruptedOutcome,
+  type Operation,
+  type Outcome,
+  releaseNumber,
+  type ServiceRecord,
+} from './record.ts'
 
 export interface RecordingPorts {
   journal: JournalStore
@@ -115,11 +121,6 @@ function operationOf(
 function lastRelease({ journal, services }: EnvironmentState): number {
   const noted = Object.values(services).flatMap(({ stable }) => releaseNumber(stable?.release))
   return Math.max(journal.counter.release, ...noted)
-}
-
-export function releaseNumber(id: string | null | undefined): number[] {
-  const [, digits] = /^r-(\d+)$/.exec(id ?? '') ?? []
-  return digits === undefined ? [] : [Number(digits)]
 }
 
 function isConflict(problem: unknown): boolean {

@@ -1,0 +1,134 @@
+// Who may import whom, checked by `npm run lint`. What the tables do not name is forbidden.
+
+/** What a slot and a record are; the rest of release/ is behind its ports. */
+const facts = 'release/slot release/canonical release/journal/record'
+
+/** Rooms of cli/src, each a folder or a file: from top to bottom, never back up. */
+// biome-ignore format: a table
+const rooms = [
+  // room                 values of                                                   types alone of
+  ['main',                'program output errors',                                    ''],
+  ['program',             'program commands context output release inspect config errors', ''],
+  ['commands',            'commands release inspect platform output config errors',   'context'],
+  ['context',             'drivers adapters platform output config errors',           'release'],
+  ['drivers',             `drivers adapters/kubernetes adapters/shell ${facts} errors`, 'release config'],
+  ['adapters/kubernetes', `adapters/kubernetes adapters/shell ${facts} errors`,       'release config'],
+  ['adapters/migrations', `adapters/migrations errors`,                               'release config'],
+  ['adapters',            `adapters/shell ${facts} errors`,                           'release config'],
+  ['platform',            'platform adapters/shell errors',                           'output'],
+  ['output',              'output errors',                                            'release inspect'],
+  ['inspect',             'inspect release config errors',                            ''],
+  ['release',             'release config errors',                                    ''],
+  ['config',              'config errors',                                            ''],
+  ['errors',              '',                                                         ''],
+]
+
+/** Folders of services/: a service knows of the others only what events/ says. */
+// biome-ignore format: a table
+const folders = [
+  ['(order|inventory|payment|notification)', '$1 kernel events'],
+  ['kernel',                                 'kernel events bundle'],
+  ['events',                                 'events'],
+]
+
+/** Packages that one place alone imports. */
+// biome-ignore format: a table
+const packages = [
+  ['execa',                    'cli/src/adapters/shell'],
+  ['chalk|ora',                'cli/src/output'],
+  ['commander',                'cli/src/program cli/src/main'],
+  ['@kubernetes/client-node',  'cli/src/adapters/kubernetes', 'values'],
+  ['ws|socks-proxy-agent',     'cli/src/adapters/kubernetes'],
+  ['libpg-query',              'cli/src/adapters/migrations'],
+]
+
+/** The world is behind release/ports.ts. */
+const pure = 'release inspect config'
+const world = '^(node:)?(fs|child_process|https?|http2|net|tls|dgram|dns)(/|$)'
+
+const production = '^(cli/(src|bin|embedded)|services|charts)/'
+const tests = '/(test|bench)/'
+/** Everything in production is needed by one of these: programs, and what the shop's scripts have of the CLI. */
+const entries = [
+  '^cli/src/(main|adapters/sender)\\.ts$',
+  '^services/(bundle|[^/]+/(main|smoke|migrate-job))\\.ts$',
+  '^services/shop/[^/]+\\.ts$',
+]
+
+function rule(name, from, to) {
+  return { name, severity: 'error', from, to }
+}
+
+/** Matches the folders or files of these names. */
+function places(words, above = '') {
+  return words.split(' ').flatMap((word) => (word ? `^${above}${word}(/|\\.ts$)` : []))
+}
+
+/** The rooms inside this one have lines of their own. */
+function roomsInside(room) {
+  return rooms.flatMap(([other]) => (other.startsWith(`${room}/`) ? places(other, 'cli/src/') : []))
+}
+
+const valuesAlone = { dependencyTypesNot: ['type-only'] }
+
+export default {
+  forbidden: [
+    ...rooms.flatMap(([room, values, types]) => {
+      const from = { path: places(room, 'cli/src/'), pathNot: roomsInside(room) }
+      const allowed = places(`${values} ${types}`, 'cli/src/')
+      const typed = places(types, 'cli/src/')
+      return [
+        rule(`cli/src: ${room}`, from, { path: '^cli/src/', pathNot: allowed }),
+        ...(typed.length > 0
+          ? [
+              rule(`cli/src: ${room}, types alone`, from, {
+                path: typed,
+                pathNot: places(values, 'cli/src/'),
+                ...valuesAlone,
+              }),
+            ]
+          : []),
+      ]
+    }),
+    ...folders.map(([folder, allowed]) =>
+      rule(
+        `services: ${folder}`,
+        { path: places(folder, 'services/') },
+        { path: '^(cli|services|charts)/', pathNot: places(allowed, 'services/') },
+      ),
+    ),
+    rule('the CLI knows no services', { path: '^cli/(src|bin|embedded)/' }, { path: '^services/' }),
+    rule('charts stand alone', { path: '^charts/' }, { path: '^(cli|services)/' }),
+    ...packages.map(([name, allowed, values]) =>
+      rule(
+        `package: ${name}`,
+        { path: '^cli/src/', pathNot: places(allowed) },
+        { path: `node_modules/(${name})/`, ...(values && valuesAlone) },
+      ),
+    ),
+    rule('pure', { path: places(pure, 'cli/src/') }, { path: world, dependencyTypes: ['core'] }),
+    rule('no tests in production', { path: production, pathNot: tests }, { path: tests }),
+    rule('no cycles', {}, { circular: true }),
+    rule(
+      'no orphans',
+      { path: entries },
+      { path: '^(cli/src|services)/', pathNot: [tests, ...entries], reachable: false },
+    ),
+    rule('nothing unresolved', {}, { couldNotResolve: true }),
+    rule(
+      'in package.json',
+      { path: '^(cli/src|services)/', pathNot: [tests, '^services/shop/'] },
+      { dependencyTypes: ['npm-no-pkg'] },
+    ),
+  ],
+  options: {
+    // It reads TypeScript of any version, and imports of types too.
+    parser: 'swc',
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)dist/' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['node', 'import', 'default'],
+    },
+  },
+}

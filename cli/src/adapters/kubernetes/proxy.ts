@@ -1,0 +1,93 @@
+// Which proxy leads to the API server, by the rules that kubectl has from Go, and the agent that goes through it.
+import { Agent, type AgentOptions } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import { BlockList, isIP } from 'node:net'
+import { refused } from '../../errors.ts'
+import { unreadable } from './kubeconfig.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** `proxyUrl` of the kubeconfig holds for every server; those of the environment not for NO_PROXY and loopback. */
+export function proxyFor(
+  server: URL,
+  proxyUrl: string | null | undefined,
+  env: Environment,
+): URL | null {
+  if (proxyUrl) return parseProxy(proxyUrl)
+  const name = server.protocol === 'http:' ? 'http_proxy' : 'https_proxy'
+  const found = env[name.toUpperCase()] || env[name]
+  if (!found || isLoopback(server) || isExcepted(server, env.NO_PROXY || env.no_proxy || '')) {
+    return null
+  }
+  return parseProxy(found)
+}
+
+const schemes = ['http:', 'https:', 'socks5:', 'socks5h:']
+
+function parseProxy(text: string): URL {
+  const url = URL.parse(text.includes('://') ? text : `http://${text}`)
+  if (url && schemes.includes(url.protocol)) return url
+  throw unreadable(`"${text}" is no proxy: write http://, https:// or socks5://, a host and a port`)
+}
+
+/** Without the brackets that a URL puts around an IPv6 address. */
+export function hostOf(server: URL): string {
+  return server.hostname.replace(/^\[(.*)\]$/, '$1')
+}
+
+function isLoopback(server: URL): boolean {
+  const host = hostOf(server)
+  return host === 'localhost' || within(host, '127.0.0.0/8') || within(host, '::1/128')
+}
+
+function isExcepted(server: URL, list: string): boolean {
+  const host = hostOf(server)
+  const port = server.port || (server.protocol === 'http:' ? '80' : '443')
+  return list.split(',').some((entry) => {
+    const rule = entry.trim().toLowerCase()
+    if (rule === '') return false
+    if (rule === '*') return true
+    if (rule.includes('/')) return within(host, rule)
+    const [, name = rule, wanted] = /^(\[.*\]|[^:]*):(\d+)$/.exec(rule) ?? []
+    if (wanted && wanted !== port) return false
+    const bare = name.replace(/^\[(.*)\]$/, '$1')
+    if (isIP(bare)) return within(host, `${bare}/${isIP(bare) === 6 ? 128 : 32}`)
+    const domain = bare.replace(/^\*/, '')
+    return host.endsWith(domain.startsWith('.') ? domain : `.${domain}`) || host === domain
+  })
+}
+
+function within(host: string, range: string): boolean {
+  const [network = '', bits = ''] = range.split('/')
+  const family = isIP(network)
+  if (isIP(host) === 0 || isIP(host) !== family || !/^\d+$/.test(bits)) return false
+  const type = family === 6 ? 'ipv6' : 'ipv4'
+  const block = new BlockList()
+  block.addSubnet(network, Number(bits), type)
+  return block.check(host, type)
+}
+
+/** Keeps its connections: a switch asks every pod many times. */
+export async function agentFor(server: URL, proxy: URL | null, tls: AgentOptions): Promise<Agent> {
+  const options = { keepAlive: true, ...tls }
+  if (proxy?.protocol.startsWith('socks')) {
+    const { SocksProxyAgent } = await import('socks-proxy-agent')
+    return new SocksProxyAgent(proxy, options)
+  }
+  if (proxy && !goesThroughProxies()) {
+    throw refused({
+      code: 'old-node',
+      message: `Node ${process.version} cannot go through the proxy ${proxy.host}.`,
+      hint: 'Install Node 24.5 or later.',
+    })
+  }
+  // What holds is already decided: Node would match NO_PROXY by rules of its own.
+  const proxyEnv = proxy ? { HTTP_PROXY: proxy.href, HTTPS_PROXY: proxy.href } : undefined
+  const Kind = server.protocol === 'http:' ? Agent : HttpsAgent
+  return new Kind({ ...options, ...(proxyEnv && { proxyEnv }) })
+}
+
+function goesThroughProxies(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  return major > 24 || (major === 24 && minor >= 5)
+}

@@ -1,0 +1,208 @@
+// Why a statement may break code that was written before it. What is not known to only add is refused.
+import type { AlterTableCmd, ColumnDef, Constraint, DropStmt, Node, RangeVar } from 'libpg-query'
+import {
+  columnsOf,
+  constraintName,
+  constraintsOf,
+  isSerial,
+  listOf,
+  nameOf,
+  relationName,
+  type Schema,
+  valuesOf,
+  wordsOf,
+} from './schema.ts'
+
+/** Statements that make something, change rows, or change nothing that lasts. */
+const harmless = new Set(
+  `CreateStmt CreateTableAsStmt CreateSchemaStmt CreateSeqStmt CreateEnumStmt CompositeTypeStmt CreateRangeStmt
+  CreateDomainStmt CreateFunctionStmt CreateExtensionStmt CreateStatsStmt CreateTrigStmt DefineStmt ViewStmt
+  RefreshMatViewStmt InsertStmt UpdateStmt MergeStmt SelectStmt CopyStmt CallStmt CommentStmt VariableSetStmt
+  VariableShowStmt TransactionStmt LockStmt NotifyStmt VacuumStmt ExplainStmt ReindexStmt ClusterStmt`.split(
+    /\s+/,
+  ),
+)
+
+/** Actions of ALTER TABLE that no code notices. */
+const harmlessActions = new Set(
+  `AT_DropNotNull AT_ValidateConstraint AT_SetStatistics AT_SetOptions AT_ResetOptions AT_SetStorage AT_SetCompression
+  AT_SetRelOptions AT_ResetRelOptions AT_ClusterOn AT_DropCluster AT_ReplicaIdentity AT_AttachPartition
+  AT_SetTableSpace`.split(/\s+/),
+)
+
+/** Empty when it only adds. */
+export function contractionsOf(node: Node, schema: Schema): string[] {
+  const kind = Object.keys(node)[0] ?? ''
+  if (harmless.has(kind)) return []
+  if ('AlterTableStmt' in node) {
+    const table = relationName(node.AlterTableStmt.relation)
+    if (schema.isNew(table)) return []
+    const cmds = (node.AlterTableStmt.cmds ?? []).flatMap((cmd) =>
+      'AlterTableCmd' in cmd ? [cmd.AlterTableCmd] : [],
+    )
+    return cmds.flatMap((cmd) => alteration(table, cmd, cmds, schema) ?? [])
+  }
+  const why = otherwise(node, kind, schema)
+  return why === null ? [] : [why]
+}
+
+function otherwise(node: Node, kind: string, schema: Schema): string | null {
+  if ('DropStmt' in node) return drop(node.DropStmt, schema)
+  if ('RenameStmt' in node) {
+    const { relation, object, subname, newname } = node.RenameStmt
+    const name = relation ? relationName(relation) : nameOf(wordsOf(listOf(object)))
+    if (schema.isNew(name)) return null
+    return `renames ${subname && relation ? `${subname} of ${name}` : name} to ${newname}: the other color knows the old name`
+  }
+  if ('TruncateStmt' in node) {
+    const old = relationsOf(node.TruncateStmt.relations).filter((name) => !schema.isNew(name))
+    return old.length > 0 ? `deletes all rows of ${old.join(', ')}` : null
+  }
+  if ('DeleteStmt' in node) {
+    const table = relationName(node.DeleteStmt.relation)
+    return node.DeleteStmt.whereClause || schema.isNew(table)
+      ? null
+      : `deletes all rows of ${table}`
+  }
+  if ('IndexStmt' in node) {
+    const { unique, relation, indexParams = [] } = node.IndexStmt
+    const table = relationName(relation)
+    const columns = indexParams.map((each) => ('IndexElem' in each && each.IndexElem.name) || '')
+    if (!unique || schema.isNew(table) || areNew(table, columns, schema)) return null
+    return `the other color may write the same values of ${columns.join(', ')} twice`
+  }
+  if ('AlterEnumStmt' in node) {
+    const { oldVal, newVal, typeName } = node.AlterEnumStmt
+    if (!oldVal || schema.isNew(nameOf(wordsOf(typeName)))) return null
+    return `${newVal ? 'renames' : 'takes away'} the value ${oldVal}, which the other color may use`
+  }
+  if ('GrantStmt' in node) return node.GrantStmt.is_grant ? null : 'takes rights away'
+  if ('GrantRoleStmt' in node) return node.GrantRoleStmt.is_grant ? null : 'takes rights away'
+  if ('AlterDefaultPrivilegesStmt' in node) {
+    return node.AlterDefaultPrivilegesStmt.action?.is_grant ? null : 'takes rights away'
+  }
+  if ('AlterSeqStmt' in node && schema.isNew(relationName(node.AlterSeqStmt.sequence))) return null
+  if ('AlterDomainStmt' in node && schema.isNew(nameOf(wordsOf(node.AlterDomainStmt.typeName)))) {
+    return null
+  }
+  if ('AlterObjectSchemaStmt' in node) {
+    const { relation, object, newschema } = node.AlterObjectSchemaStmt
+    const name = relation ? relationName(relation) : nameOf(wordsOf(listOf(object)))
+    return schema.isNew(name) ? null : `moves ${name} to the schema ${newschema}`
+  }
+  return `is no statement that is known to only add (${kind.replace(/Stmt$/, '')})`
+}
+
+function relationsOf(nodes: Node[] | undefined): string[] {
+  return (nodes ?? []).flatMap((node) =>
+    'RangeVar' in node ? [relationName(node.RangeVar as RangeVar)] : [],
+  )
+}
+
+const kinds: Record<string, string> = { OBJECT_MATVIEW: 'materialized view' }
+
+function drop(
+  { removeType = 'OBJECT_TABLE', objects = [] }: DropStmt,
+  schema: Schema,
+): string | null {
+  const kind =
+    kinds[removeType] ?? removeType.replace('OBJECT_', '').toLowerCase().replaceAll('_', ' ')
+  const names = objects.map((object) => nameOf(wordsOf(listOf(object))))
+  const isNew = (name: string): boolean =>
+    schema.isNew(kind === 'schema' ? `schema ${name}` : kind === 'function' ? `${name}()` : name)
+  const old = names.filter((name) => !isNew(name))
+  if (removeType === 'OBJECT_INDEX') {
+    const unique = old.filter((name) => schema.isUniqueIndex(name))
+    return unique.length > 0 ? onConflict(`the unique index ${unique.join(', ')}`) : null
+  }
+  if (removeType === 'OBJECT_STATISTIC_EXT' || old.length === 0) return null
+  return `takes away the ${kind} ${old.join(', ')}`
+}
+
+function onConflict(what: string): string {
+  return `takes away ${what}, which the other color may name in ON CONFLICT`
+}
+
+function areNew(table: string, columns: string[], schema: Schema): boolean {
+  return columns.length > 0 && columns.every((column) => schema.isNewColumn(table, column))
+}
+
+function alteration(
+  table: string,
+  { subtype = 'AT_AddColumn', name = '', def }: AlterTableCmd,
+  all: AlterTableCmd[],
+  schema: Schema,
+): string | null {
+  if (harmlessActions.has(subtype) || subtype.startsWith('AT_EnableTrig')) return null
+  const column = `the column ${name} of ${table}`
+  switch (subtype) {
+    case 'AT_AddColumn':
+      return def && 'ColumnDef' in def ? addition(table, def.ColumnDef) : null
+    case 'AT_DropColumn':
+      return `takes away ${column}`
+    case 'AT_AlterColumnType':
+      return `changes the type of ${column}`
+    case 'AT_SetNotNull':
+      return `the other color may leave ${column} empty`
+    case 'AT_ColumnDefault':
+      return def ? null : `takes away the default of ${column}, which the other color may rely on`
+    case 'AT_DropConstraint':
+      return schema.ruleOf(table, name)?.kind === 'unique'
+        ? onConflict(`the constraint ${name} of ${table}`)
+        : null
+    case 'AT_AddConstraint':
+      return def && 'Constraint' in def ? constraint(table, def.Constraint, all, schema) : null
+    default:
+      return `changes ${table} in a way that is not known to only add (${subtype.replace('AT_', '')})`
+  }
+}
+
+function addition(table: string, column: ColumnDef): string | null {
+  const rules = constraintsOf(column)
+  const has = (...types: string[]): boolean =>
+    rules.some(({ contype = '' }) => types.includes(contype))
+  const isNull = rules.some(
+    ({ contype, raw_expr: value }) =>
+      contype === 'CONSTR_DEFAULT' && value && 'A_Const' in value && value.A_Const.isnull,
+  )
+  const filled =
+    isSerial(column) ||
+    has('CONSTR_IDENTITY', 'CONSTR_GENERATED') ||
+    (has('CONSTR_DEFAULT') && !isNull)
+  const name = `the column ${column.colname} of ${table}`
+  if (has('CONSTR_NOTNULL', 'CONSTR_PRIMARY') && !filled) {
+    return `the other color does not know ${name}, and would have to give it a value`
+  }
+  if (has('CONSTR_UNIQUE', 'CONSTR_PRIMARY') && has('CONSTR_DEFAULT') && !isNull) {
+    return `${name} gets the same value in every row that the other color writes, and may have it once`
+  }
+  return null
+}
+
+function constraint(
+  table: string,
+  rule: Constraint,
+  all: AlterTableCmd[],
+  schema: Schema,
+): string | null {
+  const name = constraintName(table, rule)
+  const added = all.flatMap(({ subtype, def }) =>
+    subtype === 'AT_AddColumn' && def && 'ColumnDef' in def && !addition(table, def.ColumnDef)
+      ? [def.ColumnDef]
+      : [],
+  )
+  const isEmpty = (column: string): boolean =>
+    schema.isNewColumn(table, column) ||
+    added.some(({ colname, constraints = [] }) => colname === column && constraints.length === 0)
+  const columns = columnsOf(rule)
+  const onNew = columns.length > 0 && columns.every(isEmpty)
+  if (onNew && rule.contype !== 'CONSTR_PRIMARY' && rule.contype !== 'CONSTR_NOTNULL') return null
+  const before = schema.ruleOf(table, name)?.values
+  const after = valuesOf(rule.raw_expr)
+  if (before && after && before.column === after.column) {
+    const lost = [...before.allowed].filter((value) => !after.allowed.has(value))
+    if (lost.length === 0) return null
+    return `the constraint ${name} of ${table} no longer allows ${lost.join(', ')}, which the other color may write`
+  }
+  return `the other color may write what the constraint ${name} of ${table} forbids`
+}

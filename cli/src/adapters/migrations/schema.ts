@@ -1,0 +1,208 @@
+// What migrations have made so far, as far as the check needs to know.
+import type { ColumnDef, Constraint, Node, RangeVar } from 'libpg-query'
+
+export interface Rule {
+  kind: 'check' | 'unique' | 'other'
+  /** Of `CHECK (column IN (…))`. */
+  values: { column: string; allowed: Set<string> } | null
+}
+
+export interface Schema {
+  /** Takes note of what a statement makes or drops. */
+  note(node: Node): void
+  /** What is there now, and no more, belongs to the old code. */
+  endOfFile(): void
+  /** Made by this very file: the old code knows nothing of it. */
+  isNew(name: string): boolean
+  /** Added by this very file, and empty in every row that the old code writes. */
+  isNewColumn(table: string, column: string): boolean
+  /** Also when this very file has dropped it: the old code keeps to it. */
+  ruleOf(table: string, constraint: string): Rule | undefined
+  isUniqueIndex(name: string): boolean
+}
+
+export function createSchema(): Schema {
+  const made = new Set<string>()
+  const emptyColumns = new Set<string>()
+  const rules = new Map<string, Rule>()
+  const dropped = new Set<string>()
+  const uniqueIndexes = new Set<string>()
+  const noteRule = (table: string, rule: Constraint, column?: string): void => {
+    const name = `${table} ${constraintName(table, rule, column)}`
+    dropped.delete(name)
+    rules.set(name, {
+      kind: kindOf(rule),
+      values: valuesOf(rule.raw_expr),
+    })
+  }
+  const noteColumn = (table: string, column: ColumnDef): void => {
+    for (const rule of constraintsOf(column)) noteRule(table, rule, column.colname)
+  }
+  const noteAlteration = (table: string, cmd: Node): void => {
+    if (!('AlterTableCmd' in cmd)) return
+    const { subtype, name = '', def } = cmd.AlterTableCmd
+    if (subtype === 'AT_DropConstraint') dropped.add(`${table} ${name}`)
+    if (!def) return
+    if ('Constraint' in def) noteRule(table, def.Constraint)
+    if (subtype !== 'AT_AddColumn' || !('ColumnDef' in def)) return
+    noteColumn(table, def.ColumnDef)
+    const isEmpty = constraintsOf(def.ColumnDef).every(
+      ({ contype }) => contype === 'CONSTR_NULL' || contype === 'CONSTR_CHECK',
+    )
+    const made = isEmpty && !isSerial(def.ColumnDef) && !cmd.AlterTableCmd.missing_ok
+    if (made) emptyColumns.add(`${table} ${def.ColumnDef.colname}`)
+  }
+  const noteTable = (relation: RangeVar | undefined, elements: Node[] = []): void => {
+    const table = relationName(relation)
+    for (const element of elements) {
+      if ('ColumnDef' in element) noteColumn(table, element.ColumnDef)
+      if ('Constraint' in element) noteRule(table, element.Constraint)
+    }
+  }
+  return {
+    note(node) {
+      for (const name of madeBy(node)) made.add(name)
+      for (const name of goneBy(node)) made.delete(name)
+      const { relation, subname, newname = '' } = 'RenameStmt' in node ? node.RenameStmt : {}
+      // A column or a constraint has a `subname`.
+      if (!subname && made.delete(relationName(relation))) {
+        made.add(nameOf([relation?.schemaname ?? '', newname]))
+      }
+      if ('CreateStmt' in node) noteTable(node.CreateStmt.relation, node.CreateStmt.tableElts)
+      if ('AlterTableStmt' in node) {
+        const table = relationName(node.AlterTableStmt.relation)
+        for (const cmd of node.AlterTableStmt.cmds ?? []) noteAlteration(table, cmd)
+      }
+      if ('IndexStmt' in node && node.IndexStmt.unique) {
+        uniqueIndexes.add(node.IndexStmt.idxname ?? '')
+      }
+    },
+    endOfFile() {
+      for (const name of dropped) rules.delete(name)
+      dropped.clear()
+      made.clear()
+      emptyColumns.clear()
+    },
+    isNew: (name) => made.has(name) || made.has(`schema ${name.split('.')[0]}`),
+    isNewColumn: (table, column) => emptyColumns.has(`${table} ${column}`),
+    ruleOf: (table, constraint) => rules.get(`${table} ${constraint}`),
+    isUniqueIndex: (name) => uniqueIndexes.has(unqualified(name)),
+  }
+}
+
+/** Without `public.`, which is where it is without a schema. */
+export function relationName(relation: RangeVar | undefined): string {
+  return nameOf([relation?.schemaname ?? '', relation?.relname ?? ''])
+}
+
+export function nameOf(words: string[]): string {
+  return words.filter((word, index) => word !== '' && (index > 0 || word !== 'public')).join('.')
+}
+
+export function wordsOf(nodes: Node[] | undefined): string[] {
+  return (nodes ?? []).flatMap((node) => ('String' in node ? [node.String.sval ?? ''] : []))
+}
+
+function unqualified(name: string): string {
+  return name.split('.').at(-1) ?? name
+}
+
+/** `IF NOT EXISTS` and `OR REPLACE` may find what the old code uses already. */
+function madeBy(node: Node): string[] {
+  if ('CreateStmt' in node)
+    return node.CreateStmt.if_not_exists ? [] : [relationName(node.CreateStmt.relation)]
+  if ('CreateTableAsStmt' in node) {
+    return node.CreateTableAsStmt.if_not_exists
+      ? []
+      : [relationName(node.CreateTableAsStmt.into?.rel)]
+  }
+  if ('ViewStmt' in node) return node.ViewStmt.replace ? [] : [relationName(node.ViewStmt.view)]
+  if ('IndexStmt' in node) return node.IndexStmt.if_not_exists ? [] : [node.IndexStmt.idxname ?? '']
+  if ('CreateSeqStmt' in node) {
+    return node.CreateSeqStmt.if_not_exists ? [] : [relationName(node.CreateSeqStmt.sequence)]
+  }
+  if ('CreateEnumStmt' in node) return [nameOf(wordsOf(node.CreateEnumStmt.typeName))]
+  if ('CompositeTypeStmt' in node) return [relationName(node.CompositeTypeStmt.typevar)]
+  if ('CreateDomainStmt' in node) return [nameOf(wordsOf(node.CreateDomainStmt.domainname))]
+  if ('CreateFunctionStmt' in node) {
+    const { replace, funcname } = node.CreateFunctionStmt
+    return replace ? [] : [`${nameOf(wordsOf(funcname))}()`]
+  }
+  if ('CreateTrigStmt' in node) {
+    const { replace, trigname, relation } = node.CreateTrigStmt
+    return replace ? [] : [`${relationName(relation)}.${trigname}`]
+  }
+  if ('CreateSchemaStmt' in node && !node.CreateSchemaStmt.if_not_exists) {
+    return [`schema ${node.CreateSchemaStmt.schemaname}`]
+  }
+  return []
+}
+
+/** After a temporary table of the same name is dropped, the name is that of the old code again. */
+function goneBy(node: Node): string[] {
+  if (!('DropStmt' in node)) return []
+  return (node.DropStmt.objects ?? []).map((object) => nameOf(wordsOf(listOf(object))))
+}
+
+/** A name stands as a list of words, with or without arguments or a type's details. */
+export function listOf(object: Node | undefined): Node[] {
+  if (!object) return []
+  if ('List' in object) return object.List.items ?? []
+  if ('TypeName' in object) return object.TypeName.names ?? []
+  if ('ObjectWithArgs' in object) return object.ObjectWithArgs.objname ?? []
+  return [object]
+}
+
+export function constraintsOf(column: ColumnDef): Constraint[] {
+  return (column.constraints ?? []).flatMap((node) =>
+    'Constraint' in node ? [node.Constraint] : [],
+  )
+}
+
+/** `serial` brings a default of its own. */
+export function isSerial(column: ColumnDef): boolean {
+  return /^(small|big)?serial[248]?$/.test(wordsOf(column.typeName?.names).at(-1) ?? '')
+}
+
+function kindOf({ contype }: Constraint): Rule['kind'] {
+  if (contype === 'CONSTR_CHECK') return 'check'
+  return contype === 'CONSTR_UNIQUE' || contype === 'CONSTR_PRIMARY' ? 'unique' : 'other'
+}
+
+/** Its own name, or the one that Postgres gives. */
+export function constraintName(table: string, rule: Constraint, column?: string): string {
+  if (rule.conname) return rule.conname
+  const name = unqualified(table)
+  if (rule.contype === 'CONSTR_PRIMARY') return `${name}_pkey`
+  const columns = column ? [column] : columnsOf(rule)
+  if (rule.contype === 'CONSTR_CHECK')
+    return [name, ...(columns.length === 1 ? columns : []), 'check'].join('_')
+  return [name, ...columns, rule.contype === 'CONSTR_UNIQUE' ? 'key' : 'fkey'].join('_')
+}
+
+/** The columns of its own table that a constraint names, each once. */
+export function columnsOf(rule: Constraint): string[] {
+  const named = [...wordsOf(rule.keys), ...wordsOf(rule.fk_attrs)]
+  return [...new Set([...named, ...columnsIn(rule.raw_expr)])]
+}
+
+function columnsIn(expression: unknown): string[] {
+  if (typeof expression !== 'object' || expression === null) return []
+  if ('ColumnRef' in expression) {
+    const { fields } = expression.ColumnRef as { fields?: Node[] }
+    return wordsOf(fields).slice(-1)
+  }
+  return Object.values(expression).flatMap(columnsIn)
+}
+
+export function valuesOf(expression: Node | undefined): Rule['values'] {
+  if (!expression || !('A_Expr' in expression)) return null
+  const { kind, name, lexpr, rexpr } = expression.A_Expr
+  const isIn = kind === 'AEXPR_IN' && wordsOf(name)[0] === '='
+  if (!isIn || !lexpr || !('ColumnRef' in lexpr) || !rexpr || !('List' in rexpr)) return null
+  const constants = (rexpr.List.items ?? []).map((item) =>
+    'A_Const' in item ? (item.A_Const.sval?.sval ?? item.A_Const.ival?.ival) : undefined,
+  )
+  if (constants.includes(undefined)) return null
+  return { column: columnsIn(lexpr)[0] ?? '', allowed: new Set(constants.map(String)) }
+}

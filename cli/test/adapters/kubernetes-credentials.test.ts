@@ -1,0 +1,253 @@
+// As whom the API server is asked: certificates, tokens, and real exec plugins.
+import { readFileSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { connect, type KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
+import { readTarget } from '../../src/adapters/kubernetes/kubeconfig.ts'
+import { createTransport, type Transport } from '../../src/adapters/kubernetes/transport.ts'
+import {
+  clientOf,
+  createServers,
+  type Servers,
+  type Serving,
+  writeKubeconfig,
+} from '../fakes/api-server.ts'
+
+const path = '/api/v1/nodes'
+const ca = { 'certificate-authority': 'ca.pem' }
+
+let servers: Servers
+let folder: string
+
+beforeAll(() => {
+  servers = createServers()
+  folder = servers.folder
+})
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  await servers.stopAll()
+})
+afterAll(() => servers.remove())
+
+function apiOf(cluster: object, user: object = {}): Promise<KubernetesApi> {
+  return connect({ file: writeKubeconfig(folder, cluster, user), context: null })
+}
+
+describe('the server', () => {
+  it('is known by the CA of the kubeconfig, beside it', async () => {
+    const { port } = await servers.serve()
+    const api = await apiOf({ server: `https://127.0.0.1:${port}`, ...ca })
+    expect(await api.get(path)).toEqual({ client: null })
+  })
+
+  it('is refused when another CA signed its certificate, naming it and its context', async () => {
+    const { port } = await servers.serve()
+    const api = await apiOf({ server: `https://127.0.0.1:${port}` })
+    await expect(api.get(path)).rejects.toMatchObject({
+      code: 'cluster-unreachable',
+      exitCode: 2,
+      message: expect.stringContaining(`https://127.0.0.1:${port} cannot be reached`),
+      hint: expect.stringContaining('this is a'),
+    })
+  })
+
+  it('is taken as it is with insecure-skip-tls-verify', async () => {
+    const { port } = await servers.serve('named')
+    const cluster = { server: `https://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true }
+    expect(await (await apiOf(cluster)).get(path)).toEqual({ client: null })
+  })
+
+  it('has the name of tls-server-name, and no other', async () => {
+    const { port } = await servers.serve('named')
+    const cluster = { server: `https://127.0.0.1:${port}`, ...ca }
+    const named = await apiOf({ ...cluster, 'tls-server-name': 'other.test' })
+    expect(await named.get(path)).toEqual({ client: null })
+    await expect((await apiOf(cluster)).get(path)).rejects.toMatchObject({
+      code: 'cluster-unreachable',
+    })
+  })
+
+  it.each([
+    ['https://[::1]', 'server', '::1'],
+    ['http://127.0.0.1', null, '127.0.0.1'],
+    ['http://[::1]', null, '::1'],
+  ])('may be at %s', async (address, certificate, host) => {
+    const { port, requests } = await servers.serve(certificate, { host })
+    const api = await apiOf({ server: `${address}:${port}/prefix/`, ...ca })
+    expect(await api.get(path)).toEqual({ client: null })
+    expect(requests[0]?.url).toBe(`/prefix${path}`)
+  })
+})
+
+describe('the user', () => {
+  const answer = async (
+    user: object,
+  ): Promise<[unknown, IncomingMessage['headers'] | undefined]> => {
+    const { port, requests } = await servers.serve()
+    const api = await apiOf({ server: `https://127.0.0.1:${port}`, ...ca }, user)
+    return [await api.get(path), requests[0]?.headers]
+  }
+
+  it('shows a client certificate, from files or inline', async () => {
+    const files = { 'client-certificate': 'client.pem', 'client-key': 'client.key' }
+    const inline = {
+      'client-certificate-data': readFileSync(join(folder, 'client.pem'), 'base64'),
+      'client-key-data': readFileSync(join(folder, 'client.key'), 'base64'),
+    }
+    for (const user of [files, inline])
+      expect(await answer(user)).toMatchObject([{ client: 'client' }, {}])
+  })
+
+  it.each<[string, object, object]>([
+    ['a token', { token: 't' }, { authorization: 'Bearer t' }],
+    ['a password', { username: 'u', password: 'p' }, { authorization: 'Basic dTpw' }],
+    [
+      'an impersonation',
+      { token: 't', as: 'jane', 'as-groups': ['a', 'b'] },
+      { 'impersonate-user': 'jane', 'impersonate-group': 'a, b' },
+    ],
+    [
+      'an OIDC token',
+      { 'auth-provider': { name: 'oidc', config: { 'id-token': idToken() } } },
+      { authorization: `Bearer ${idToken()}` },
+    ],
+  ])('sends %s', async (_, user, headers) => {
+    expect((await answer(user))[1]).toMatchObject(headers)
+  })
+
+  it('whose token file changes is asked for it again after a 401', async () => {
+    const file = join(folder, 'token')
+    writeFileSync(file, 'first\n')
+    const { port, requests } = await servers.serve('server', { statuses: [200, 401] })
+    const api = await apiOf({ server: `https://127.0.0.1:${port}`, ...ca }, { tokenFile: 'token' })
+    await api.get(path)
+    writeFileSync(file, 'second\n')
+    await api.send('PUT', path, {})
+    expect(requests.map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer first',
+      'Bearer first',
+      'Bearer second',
+    ])
+  })
+})
+
+/** Ends in the year 2100. */
+function idToken(): string {
+  const part = (content: object): string =>
+    Buffer.from(JSON.stringify(content)).toString('base64url')
+  return `${part({ alg: 'none' })}.${part({ exp: 4_102_444_800 })}.x`
+}
+
+describe('an exec plugin', () => {
+  let clock = 0
+  /** Prints the number of its call as token, good for ten minutes of our clock. */
+  function plugin(script = ''): { exec: object } {
+    writeFileSync(join(folder, 'calls'), '')
+    const content = `#!/bin/sh
+echo >> "$FOLDER/calls"
+${script}
+calls=$(wc -l < "$FOLDER/calls")
+ends=$(date -u -d "@$((calls * 600))" +%Y-%m-%dT%H:%M:%SZ)
+printf '{"kind":"ExecCredential","status":{"token":"%s","expirationTimestamp":"%s"}}' "$calls" "$ends"
+`
+    writeFileSync(join(folder, 'plugin.sh'), content, { mode: 0o755 })
+    const env = [{ name: 'FOLDER', value: folder }]
+    const installHint = 'Install\nthe plugin.'
+    return { exec: { command: './plugin.sh', args: null, env, installHint } }
+  }
+  function transportOf(port: number, user: object, more: object = {}): Transport {
+    clock = 0
+    const cluster = { server: `https://127.0.0.1:${port}`, ...ca, ...more }
+    const file = writeKubeconfig(folder, cluster, user)
+    return createTransport(readTarget({ file, context: null }), () => clock)
+  }
+  const get = async (transport: Transport): Promise<number | undefined> => {
+    const response = await transport.open({ method: 'GET', path })
+    response.resume()
+    return response.statusCode
+  }
+  const tokens = ({ requests }: Serving): string[] =>
+    requests.map(({ headers }) => (headers.authorization ?? '').replace('Bearer ', ''))
+
+  it('is asked once for many requests, and again before its token ends', async () => {
+    const seen = await servers.serve()
+    const transport = transportOf(seen.port, plugin())
+    await Promise.all([get(transport), get(transport)])
+    clock = 500_000
+    await get(transport)
+    clock = 545_000
+    await get(transport)
+    expect(tokens(seen)).toEqual(['1', '1', '1', '2'])
+  })
+
+  it('is asked again after a 401 in the midst of a command, also for a write', async () => {
+    const seen = await servers.serve('server', { statuses: [200, 401, 200, 200, 401] })
+    const transport = transportOf(seen.port, plugin())
+    await get(transport)
+    expect(await get(transport)).toBe(200)
+    const write = { method: 'PUT', path, body: '{}', headers: { 'content-length': '2' } }
+    expect((await transport.open(write)).statusCode).toBe(200)
+    expect((await transport.open(write)).statusCode).toBe(200)
+    expect(tokens(seen)).toEqual(['1', '1', '2', '2', '2', '3'])
+  })
+
+  it('is asked once after a 401, not for ever', async () => {
+    const seen = await servers.serve('server', { statuses: Array(9).fill(401) })
+    expect(await get(transportOf(seen.port, plugin()))).toBe(401)
+    expect(tokens(seen)).toEqual(['1', '2'])
+  })
+
+  it('that fails before the end of a token that still holds is asked again later', async () => {
+    const seen = await servers.serve()
+    const transport = transportOf(seen.port, plugin('[ $(wc -l < "$FOLDER/calls") = 2 ] && exit 1'))
+    await get(transport)
+    clock = 545_000
+    await get(transport)
+    await get(transport)
+    expect(tokens(seen)).toEqual(['1', '1', '3'])
+  })
+
+  it('that fails is named, with what it said and how to install it', async () => {
+    const seen = await servers.serve()
+    const transport = transportOf(seen.port, plugin('echo no session >&2; exit 3'))
+    await expect(get(transport)).rejects.toMatchObject({
+      code: 'no-credentials',
+      exitCode: 2,
+      message: expect.stringMatching(/plugin\.sh failed: exit code 3: no session/),
+      hint: 'Install the plugin.',
+    })
+    expect(seen.requests).toEqual([])
+  })
+
+  it.each([
+    ['is not there', { command: 'no-such-plugin' }, /no-such-plugin failed: .*ENOENT/],
+    ['prints something else', { command: 'echo', args: ['hi'] }, /did not print an ExecCredential/],
+    ['has to ask', { command: 'true', interactiveMode: 'Always' }, /there is no terminal/],
+  ])('that %s is refused', async (_, exec, message) => {
+    const { port } = await servers.serve()
+    await expect(get(transportOf(port, { exec }))).rejects.toThrow(message)
+  })
+
+  it('learns the cluster, and may give a certificate', async () => {
+    const { port, requests } = await servers.serve()
+    const script = `printf '%s' "$KUBERNETES_EXEC_INFO" > "${folder}/info"
+node -e 'const read = (name) => require("fs").readFileSync("${folder}/" + name, "utf8")
+console.log(JSON.stringify({ kind: "ExecCredential", status: { clientCertificateData: read("client.pem"), clientKeyData: read("client.key") } }))'
+exit`
+    const user = { exec: { ...plugin(script).exec, provideClusterInfo: true } }
+    const extension = { name: 'client.authentication.k8s.io/exec', extension: { audience: 'x' } }
+    await get(transportOf(port, user, { extensions: [extension] }))
+    expect(requests[0] && clientOf(requests[0])).toBe('client')
+    expect(JSON.parse(readFileSync(join(folder, 'info'), 'utf8'))).toMatchObject({
+      spec: {
+        interactive: false,
+        cluster: {
+          server: `https://127.0.0.1:${port}`,
+          'certificate-authority-data': readFileSync(join(folder, 'ca.pem'), 'base64'),
+          config: { audience: 'x' },
+        },
+      },
+    })
+  })
+})

@@ -1,0 +1,66 @@
+// Scheduled jobs: run by the slot that the gate names, and by one of its pods at a time.
+import type { Draft } from '@shop/events/envelope'
+import type { Transaction } from './database.ts'
+import { type Fence, GateClosed } from './gate.ts'
+import type { Outbox } from './outbox.ts'
+import { continueTrace, type Logger } from './telemetry.ts'
+
+export interface ScheduledJob {
+  name: string
+  everyMs: number
+  /** Changes the database by `tx` alone, and returns the events that follow. */
+  run(tx: Transaction): Promise<Draft[]>
+}
+
+export interface ScheduleDeps {
+  jobs: ScheduledJob[]
+  outbox: Outbox
+  /** Null while the gate names another slot. */
+  fence: () => Fence | null
+  logger: Logger
+  onGateClosed: () => void
+}
+
+const lockClass = 7_317
+
+/** Starts at once. A job that failed runs again at its next time. */
+export function startSchedule(deps: ScheduleDeps): { close(): Promise<void> } {
+  const running = new Set<Promise<void>>()
+
+  async function runOnce({ name, run }: ScheduledJob, fence: Fence): Promise<void> {
+    const change = async (tx: Transaction) => {
+      const [lock] = await tx.query<{ taken: boolean }>(
+        'SELECT pg_try_advisory_xact_lock($1, hashtext($2)) AS taken',
+        [lockClass, name],
+      )
+      return { result: undefined, events: lock?.taken ? await run(tx) : [] }
+    }
+    try {
+      await deps.outbox.commitFenced(fence, continueTrace(undefined), change)
+    } catch (error) {
+      if (error instanceof GateClosed) deps.onGateClosed()
+      else deps.logger.warn({ err: error, name }, 'scheduled job failed; it will run again')
+    }
+  }
+
+  const timers = deps.jobs.map((job) => {
+    let busy = false
+    return setInterval(() => {
+      const fence = deps.fence()
+      if (!fence || busy) return
+      busy = true
+      const run = runOnce(job, fence).finally(() => {
+        busy = false
+        running.delete(run)
+      })
+      running.add(run)
+    }, job.everyMs)
+  })
+
+  return {
+    async close() {
+      for (const timer of timers) clearInterval(timer)
+      await Promise.all(running)
+    },
+  }
+}

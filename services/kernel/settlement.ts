@@ -1,0 +1,138 @@
+// What becomes of a delivery: its event is handled, or its failure is recorded and it is retried later or parked.
+import type { Delivery } from './bus.ts'
+import { type Fence, GateClosed } from './gate.ts'
+import { type Subscription, Unreadable } from './inbox.ts'
+import type { Outbox } from './outbox.ts'
+import { type Failure, type ParsedBody, parseBody, recordFailure } from './parking.ts'
+import type { Logger, Metrics } from './telemetry.ts'
+
+export interface SettlementDeps {
+  subscriptions: Subscription[]
+  /** The service's name: the consumer of its inbox rows, and the receiver of its retries. */
+  consumer: string
+  outbox: Outbox
+  logger: Logger
+  metrics: Metrics
+  /** The delay of the first retry, doubled by each further one. */
+  retryBaseMs?: number
+}
+
+/** Resolves when the delivery can be acknowledged. `failures`: how often settling this delivery has thrown before. */
+export type Settle = (fence: Fence, delivery: Delivery, failures: number) => Promise<void>
+
+const maxAttempts = 8
+/** A handler that kills its process records no failure: only the broker counts it. */
+const maxReturns = 50
+/** After so many database errors in a row, the message counts as the cause. */
+const maxDatabaseFailures = 20
+
+type Verdict = Pick<Failure, 'state' | 'attempts' | 'cause' | 'reason'>
+
+export function createSettlement(deps: SettlementDeps): { message: Settle; deadLetter: Settle } {
+  const { consumer, outbox, logger, retryBaseMs = 250 } = deps
+  const byType = new Map(deps.subscriptions.map((one) => [one.type, one]))
+
+  async function record(
+    fence: Fence,
+    { body, attempt }: Delivery,
+    message: ParsedBody,
+    verdict: Verdict,
+  ): Promise<void> {
+    const { state, attempts, reason } = verdict
+    const delayMs = retryBaseMs * 2 ** (attempts - 1) * (0.75 + Math.random() / 2)
+    const isRecorded = await fence.transaction(async (tx) => {
+      const isLatest = await recordFailure(tx, { consumer, message, body, attempt, ...verdict })
+      if (isLatest && state === 'retrying' && message.event) {
+        const { type } = message.event
+        const copy = { type, json: message.json, service: consumer, attempt: attempts, delayMs }
+        outbox.resend(tx, copy)
+      }
+      return isLatest
+    })
+    const fields = { messageId: message.id, attempts, reason }
+    if (!isRecorded) return logger.debug(fields, 'an older copy of a message was dropped')
+    if (state === 'retrying') outbox.wake(delayMs)
+    logger.warn(
+      fields,
+      state === 'parked' ? 'message parked' : 'handler failed; it will be retried',
+    )
+  }
+
+  async function handle(
+    fence: Fence,
+    delivery: Delivery,
+    message: ParsedBody,
+    failures: number,
+  ): Promise<string> {
+    const attempts = delivery.attempt + 1
+    const park = async (reason: string, cause: Failure['cause'] = 'other') => {
+      await record(fence, delivery, message, { state: 'parked', attempts, cause, reason })
+      return 'parked'
+    }
+    if (!message.event) return park(message.problem)
+    if (delivery.returns >= maxReturns) {
+      return park(`delivered ${delivery.returns} times without an outcome`)
+    }
+    const subscription = byType.get(message.event.type)
+    if (!subscription) return park(unhandled(message.event.type, [...byType.keys()]), 'unhandled')
+    try {
+      return await subscription.receive(message.event, { consumer, outbox, fence })
+    } catch (error) {
+      if (error instanceof GateClosed) throw error
+      if (isDatabaseUnavailable(error) && failures < maxDatabaseFailures) throw error
+      const reason = error instanceof Error ? error.message : String(error)
+      if (error instanceof Unreadable || attempts >= maxAttempts) return park(reason)
+      try {
+        const verdict: Verdict = { state: 'retrying', attempts, cause: 'other', reason }
+        await record(fence, delivery, message, verdict)
+      } catch (recordError) {
+        if (!isUnstorable(recordError)) throw recordError
+        return park(`${reason} (and it cannot be sent again: ${recordError.message})`)
+      }
+      return 'failed'
+    }
+  }
+
+  return {
+    async message(fence, delivery, failures) {
+      const message = parseBody(delivery.body)
+      // Types from outside must not become labels: there may be any number of them.
+      const type = message.event && byType.has(message.event.type) ? message.event.type : 'other'
+      const observe = deps.metrics.handlerSeconds.startTimer({ type })
+      let outcome = 'interrupted'
+      try {
+        outcome = await handle(fence, delivery, message, failures)
+      } finally {
+        observe({ outcome })
+      }
+    },
+
+    async deadLetter(fence, delivery) {
+      const { death, attempt } = delivery
+      const reason = death ? `dead letter: ${death.reason} in ${death.queue}` : 'dead letter'
+      const verdict: Verdict = { state: 'parked', attempts: attempt, cause: 'other', reason }
+      await record(fence, delivery, parseBody(delivery.body), verdict)
+    },
+  }
+}
+
+function unhandled(type: string, handled: string[]): string {
+  const nameOf = (one: string) => one.replace(/\.v\d+$/, '')
+  const readable = handled.filter((one) => nameOf(one) === nameOf(type))
+  return readable.length > 0
+    ? `cannot read ${type}, only ${readable.join(', ')}`
+    : `nobody here handles ${type}`
+}
+
+/** Connection refused or lost, too many connections, server starting or ending, timeout, lock or deadlock. */
+function isDatabaseUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code, statusCode, message } = error as Error & { code?: unknown; statusCode?: unknown }
+  if (statusCode === 503 || /^(08|53|57P0|57014|25P0|40P01|55P03)/.test(String(code))) return true
+  return /^Connection terminated|^Client has encountered|^Query read timeout/.test(message)
+}
+
+/** Text that JSON can contain and Postgres cannot store. */
+function isUnstorable(error: unknown): error is Error {
+  return error instanceof Error && /^22/.test(String((error as NodeJS.ErrnoException).code))
+}
