@@ -1,9 +1,22 @@
 // Whether a service's charts keep its slots apart: nothing they make may change what serves. Pure.
-import { isMap } from '../canonical.ts'
 import type { AccessRule, Manifest, PodTemplate } from '../ports.ts'
 import { type Refusal, refuse } from '../refusal.ts'
-import { type Color, colors, slotLabels, slotName } from '../slot.ts'
+import { type Color, colors, otherColor, slotLabels, slotName } from '../slot.ts'
 import type { OtherService } from '../state.ts'
+import {
+  at,
+  containersOf,
+  identity,
+  list,
+  matchLabels,
+  nameOf,
+  podLabels,
+  portsOf,
+  selectorOf,
+  selects,
+  targetPorts,
+  texts,
+} from './manifests.ts'
 
 /** What a Service names as its target: a container port's name or number. */
 export type Port = string | number
@@ -13,30 +26,39 @@ export interface Ports {
   preview: Port
 }
 
-export interface Rendered {
-  service: string
-  /** By color, as `deploy` would write it. */
-  slots: Record<Color, Manifest[]>
-  /** What the slots share. */
-  shared: Manifest[]
+/** What the chart of a slot renders, by color, as `deploy` would write it. */
+export type Slots = Record<Color, Manifest[]>
+
+export interface WantedSlot {
+  revision: string
+  /** By digest. */
+  image: string
 }
 
 /** null: whatever is deployed to one color, the other color and its traffic stay as they are. */
-export function checkCharts(
-  { service, slots, shared }: Rendered,
-  revision: string,
+export function checkSlots(
+  service: string,
+  slots: Slots,
+  wanted: WantedSlot,
   others: readonly OtherService[],
 ): Refusal | null {
   for (const color of colors) {
     const problem =
-      slotProblem(service, color, slots[color], revision) ??
-      trafficProblem(service, color, slots[color], others)
+      slotProblem(service, color, slots[color], wanted) ??
+      trafficProblem(service, color, slots[color], others) ??
+      reachProblem(service, color, slots)
     if (problem) return problem
   }
-  const twice =
-    firstCommon(slots.blue, slots.green) ??
-    firstCommon(slots.blue, shared) ??
-    firstCommon(slots.green, shared)
+  return null
+}
+
+/** null: no object belongs to both slots, nor to one of them and to what they share. */
+export function checkApart(
+  service: string,
+  { blue, green }: Slots,
+  shared: readonly Manifest[],
+): Refusal | null {
+  const twice = firstCommon(blue, green) ?? firstCommon(blue, shared) ?? firstCommon(green, shared)
   if (twice === null) return null
   return refuse(
     'shared-object',
@@ -45,14 +67,23 @@ export function checkCharts(
   )
 }
 
+function slotOf(
+  service: string,
+  color: Color,
+  manifests: readonly Manifest[],
+): Manifest | undefined {
+  const name = slotName(service, color)
+  return manifests.find((each) => each.kind === 'Deployment' && nameOf(each) === name)
+}
+
 function slotProblem(
   service: string,
   color: Color,
   manifests: readonly Manifest[],
-  revision: string,
+  { revision, image }: WantedSlot,
 ): Refusal | null {
   const name = slotName(service, color)
-  const deployment = manifests.find((each) => each.kind === 'Deployment' && nameOf(each) === name)
+  const deployment = slotOf(service, color, manifests)
   if (!deployment) {
     const found = manifests.filter(({ kind }) => kind === 'Deployment').map(nameOf)
     return refuse(
@@ -61,36 +92,51 @@ function slotProblem(
       'Give the Deployment the name `{{ .Release.Name }}`: a slot is found by it.',
     )
   }
-  const wanted = Object.entries(slotLabels(service, { color, revision }))
-  const labels = podLabels(deployment)
-  const missing = wanted.filter(([key, value]) => labels[key] !== value)
+  const wanted = slotLabels(service, { color, revision })
+  const missing = Object.entries(wanted).filter(
+    ([key, value]) => podLabels(deployment)[key] !== value,
+  )
   if (missing.length > 0) {
     return refuse(
       'no-slot-labels',
       `The pods of ${name} lack ${missing.map(([key, value]) => `${key}: ${value}`).join(', ')}.`,
-      'Take the labels from the values `service`, `color` and `slot.revision`: the switch is a selector of them.',
+      'Set the labels from the values `shopctl.service`, `shopctl.color` and `shopctl.revision`: the Service selects by them.',
     )
   }
-  if (matchLabels(deployment)['shopctl.dev/color'] === color) return null
+  if (matchLabels(deployment)['shopctl.dev/color'] !== color) {
+    return refuse(
+      'no-slot-labels',
+      `The Deployment ${name} does not select its pods by shopctl.dev/color.`,
+      'Add `shopctl.dev/color: {{ .Values.shopctl.color }}` to its `spec.selector.matchLabels`: it must not take the pods of the other slot.',
+    )
+  }
+  if (!containersOf(deployment).some((container) => at(container, 'image') === image)) {
+    return refuse(
+      'no-slot-image',
+      `No container of ${name} runs the image that was built for ${service}.`,
+      'Set `image: {{ .Values.shopctl.image }}` for the one that does its work.',
+    )
+  }
+  const twin = manifests.find((each) => each !== deployment && selects(wanted, podLabels(each)))
+  if (!twin) return null
   return refuse(
-    'no-slot-labels',
-    `The Deployment ${name} does not select its pods by shopctl.dev/color.`,
-    'Add `shopctl.dev/color: {{ .Values.color }}` to its `spec.selector.matchLabels`: it must not take the pods of the other slot.',
+    'two-workloads',
+    `The pods of the ${twin.kind} ${nameOf(twin)} have the labels of ${name} too: its HTTP requests would go to them as well.`,
+    'Leave `shopctl.dev/revision` out of their labels.',
   )
 }
 
-/** A Service that selects the slot's pods without naming the color leads traffic to them as soon as they are ready. */
+/** A Service of the chart, or one that stands in the namespace, that selects the slot's pods before a switch does. */
 function trafficProblem(
   service: string,
   color: Color,
   manifests: readonly Manifest[],
   others: readonly OtherService[],
 ): Refusal | null {
-  const deployment = manifests.find((each) => nameOf(each) === slotName(service, color))
+  const deployment = slotOf(service, color, manifests)
   const labels = deployment ? podLabels(deployment) : {}
   const leads = ({ selector }: OtherService): boolean =>
-    Object.keys(selector).length > 0 &&
-    Object.entries(selector).every(([key, value]) => labels[key] === value)
+    Object.keys(selector).length > 0 && selects(selector, labels)
   const own = manifests
     .filter(({ kind }) => kind === 'Service')
     .map((each) => ({ name: nameOf(each), selector: texts(at(each, 'spec', 'selector')) }))
@@ -112,13 +158,31 @@ function trafficProblem(
   )
 }
 
+/** A budget or a network policy that is for the pods of the other slot too. */
+function reachProblem(service: string, color: Color, slots: Slots): Refusal | null {
+  const other = slotOf(service, otherColor(color), slots[otherColor(color)])
+  if (!other) return null
+  const found = slots[color].find((each) => {
+    const selector = selectorOf(each)
+    return selector !== null && selects(selector, podLabels(other))
+  })
+  if (!found) return null
+  return refuse(
+    'reaches-other-slot',
+    `The ${found.kind} ${nameOf(found)} of the chart of ${service} is for the pods of the other slot too.`,
+    'Add `shopctl.dev/color: {{ .Values.shopctl.color }}` to its selector.',
+  )
+}
+
 /** `port` of shopctl.yaml, else the container port named `http`, else the only one. */
 export function findPorts(
   service: string,
+  color: Color,
   manifests: readonly Manifest[],
   port: Port | null,
 ): Ports | Refusal {
-  const offered = containersOf(manifests).flatMap(portsOf)
+  const deployment = slotOf(service, color, manifests)
+  const offered = deployment ? containersOf(deployment).flatMap(portsOf) : []
   const http = offered.find(({ name, number }) =>
     port === null ? name === 'http' : name === port || number === port,
   )
@@ -168,63 +232,10 @@ export function checkShared(
   return null
 }
 
-function nameOf({ metadata }: Manifest): string {
-  return metadata.name
-}
-
-function identity({ apiVersion, kind, metadata }: Manifest): string {
-  const group = apiVersion.includes('/') ? apiVersion.split('/')[0] : ''
-  return `${group}/${kind}/${metadata.namespace ?? ''}/${metadata.name}`
-}
-
 function firstCommon(one: readonly Manifest[], other: readonly Manifest[]): string | null {
   const known = new Set(one.map(identity))
   const found = other.find((each) => known.has(identity(each)))
   return found ? `${found.kind} ${nameOf(found)}` : null
-}
-
-/** The value at a path of nested maps. */
-function at(value: unknown, ...path: string[]): unknown {
-  return path.reduce<unknown>((inner, key) => (isMap(inner) ? inner[key] : undefined), value)
-}
-
-function texts(value: unknown): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(isMap(value) ? value : {}).map(([key, inner]) => [key, String(inner)]),
-  )
-}
-
-function podLabels(workload: Manifest): Record<string, string> {
-  return texts(at(workload, 'spec', 'template', 'metadata', 'labels'))
-}
-
-function matchLabels(workload: Manifest): Record<string, string> {
-  return texts(at(workload, 'spec', 'selector', 'matchLabels'))
-}
-
-function list(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : []
-}
-
-function containersOf(manifests: readonly Manifest[]): unknown[] {
-  return manifests
-    .filter(({ kind }) => kind === 'Deployment')
-    .flatMap((each) => list(at(each, 'spec', 'template', 'spec', 'containers')))
-}
-
-function portsOf(container: unknown): { name: string | null; number: number }[] {
-  return list(at(container, 'ports')).map((port) => ({
-    name: typeof at(port, 'name') === 'string' ? String(at(port, 'name')) : null,
-    number: Number(at(port, 'containerPort')),
-  }))
-}
-
-function targetPorts(manifest: Manifest): { name: string; target: unknown }[] {
-  if (manifest.kind !== 'Service') return []
-  return list(at(manifest, 'spec', 'ports')).map((port) => ({
-    name: nameOf(manifest),
-    target: at(port, 'targetPort') ?? at(port, 'port'),
-  }))
 }
 
 function rulesOf(role: Manifest): AccessRule[] {

@@ -15,7 +15,7 @@ import type {
 import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Color, colors, isReady, slotName } from '../slot.ts'
 import { type EnvironmentState, liveSlot } from '../state.ts'
-import { checkCharts, checkShared, findPorts } from './charts.ts'
+import { checkApart, checkShared, checkSlots, findPorts } from './charts.ts'
 import type { Recipe } from './desire.ts'
 import type { DeployStep } from './plan.ts'
 import { hashOf } from './revision.ts'
@@ -61,18 +61,19 @@ export async function writeOf(
 /** What we add to the values of a slot's chart stands under one key, so that it meets none of the chart's own. */
 function slotChart(
   state: EnvironmentState,
-  { service, wanted }: DeployStep,
+  step: DeployStep,
   recipe: Recipe,
   { system }: WritesInput,
   color: Color,
 ): ChartWrite {
-  const { chart, valuesFiles, repository, migrations } = recipe
-  const { digest, version, revision } = wanted
+  const { service, wanted } = step
+  const { chart, valuesFiles, migrations } = recipe
+  const { version, revision } = wanted
   const shopctl = {
     system,
     service,
     color,
-    image: `${repository}@${digest}`,
+    image: imageOf(step, recipe),
     version,
     revision,
     ...(migrations !== null && { migrations, migrate: !isMigrated(state, service, migrations) }),
@@ -84,6 +85,10 @@ function slotChart(
     values: { shopctl },
     marks: { [checked]: recipe.checked },
   }
+}
+
+function imageOf({ wanted }: DeployStep, { repository }: Recipe): string {
+  return `${repository}@${wanted.digest}`
 }
 
 /** Pods are ready only when their migrations are applied: the live ones prove it. */
@@ -122,7 +127,15 @@ async function checkedShared(
     colors.map((color) => charts.render(slotChart(state, step, recipe, input, color))),
   )
   const slots = { blue: blue ?? [], green: green ?? [] }
-  const found = findPorts(service, slots[step.color], recipe.port)
+  const { revision } = wanted
+  const unsafe = checkSlots(
+    service,
+    slots,
+    { revision, image: imageOf(step, recipe) },
+    state.others,
+  )
+  if (unsafe) throw refused(unsafe)
+  const found = findPorts(service, step.color, slots[step.color], recipe.port)
   if (isRefusal(found)) throw refused(found)
   const chart = {
     name: service,
@@ -131,7 +144,7 @@ async function checkedShared(
     values: { shopctl: { system: input.system, service, ports: found }, ...recipe.shared },
   }
   const shared = await charts.render(chart)
-  const refusal = checkCharts({ service, slots, shared }, wanted.revision, state.others)
+  const refusal = checkApart(service, slots, shared)
   if (refusal) throw refused(refusal)
   const marks = { [rendered]: hashOf(shared).slice(0, 40) }
   const known = recorded[service]
