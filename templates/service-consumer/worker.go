@@ -38,7 +38,7 @@ func (w *Worker) run(stopping context.Context) {
 func (w *Worker) handleNext() bool {
 	w.inFlight.Add(1)
 	defer w.inFlight.Add(-1)
-	item, err := w.ask("/take")
+	item, err := w.ask("/take?by=" + w.slot.color)
 	if err != nil || item == "" {
 		return false
 	}
