@@ -77,7 +77,14 @@ export async function createElsewhere(queueUrl: string): Promise<Elsewhere> {
       await git('clean', '--quiet', '--force', '-d')
     },
     async remove() {
-      await elsewhere.tool('kubectl', 'delete', 'namespace', namespace, '--ignore-not-found')
+      await elsewhere.tool(
+        'kubectl',
+        'delete',
+        'namespace',
+        namespace,
+        '--ignore-not-found',
+        '--wait=false',
+      )
       await rm(folder, { recursive: true, force: true })
     },
   }
