@@ -200,7 +200,8 @@ function checkOwner(
   recorded: Readonly<Record<string, Recorded>>,
 ): Refusal | null {
   const known = recorded[service]
-  if (!known || known.marks[rendered] !== undefined || !known.finished) return null
+  if (!known) return foreignService(state, service)
+  if (known.marks[rendered] !== undefined || !known.finished) return null
   const inOne = colors.filter((color) => {
     const slot = state.services[service]?.slots[color]
     return slot?.helmRelease === service && !slot.kept
@@ -220,5 +221,16 @@ function checkOwner(
     'foreign-release',
     `There is a Helm release ${service} in the namespace that shopctl did not make.`,
     `Uninstall it or give it another name: shopctl keeps the Services of ${service} in a release of that name.`,
+  )
+}
+
+function foreignService(state: EnvironmentState, service: string): Refusal | null {
+  const { stable, preview } = state.services[service] ?? {}
+  const found = stable?.target === null ? service : `${service}-preview`
+  if (stable?.target !== null && preview?.target !== null) return null
+  return refuse(
+    'foreign-service',
+    `There is a Service ${found} in the namespace that shopctl did not make.`,
+    `Delete it, or give one of the two another name: shopctl makes the Services ${service} and ${service}-preview.`,
   )
 }
