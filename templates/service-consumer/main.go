@@ -64,7 +64,9 @@ func routes(slot *Slot, worker *Worker) http.Handler {
 		}
 		json.NewEncoder(w).Encode(report)
 	})
-	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, version) })
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) {
+		json.NewEncoder(w).Encode(map[string]string{"version": version})
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Clients with open connections come back on new ones, which the Service leads to the live slot.
 		if slot.role() == standby {

@@ -24,6 +24,7 @@ interface Moved {
 let elsewhere: Elsewhere
 let queue: Queue
 let url: string
+let workerUrl: string
 beforeAll(async () => {
   queue = await startQueue()
   elsewhere = await createElsewhere(queue.url)
@@ -32,6 +33,11 @@ afterAll(async () => {
   await elsewhere?.remove()
   queue?.close()
 }, 120_000)
+
+async function urlOf(service: string): Promise<string> {
+  const address = '--output=jsonpath={.spec.clusterIP}'
+  return `http://${await elsewhere.tool('kubectl', 'get', 'service', service, address)}`
+}
 
 function takers(from = 0): Set<string> {
   return new Set(queue.items.slice(from).flatMap(({ takenBy }) => takenBy))
@@ -77,14 +83,19 @@ describe('foreign services', { timeout: 120_000 }, () => {
     expect(services.web).toMatchObject({ active: 'blue', epoch: null, slots: { green: null } })
     expect(services.web?.slots.blue).toMatchObject({ replicas: 2, ready: 2, smoked: true })
     expect(services.worker?.slots.blue).toMatchObject({ ready: 2, smoked: true, consumers: 2 })
-    url = `http://${await elsewhere.tool('kubectl', 'get', 'service', 'web', '--output=jsonpath={.spec.clusterIP}')}`
+    url = await urlOf('web')
+    workerUrl = await urlOf('worker')
     await until('items are taken', () => queue.items.length > 50)
     expect(takers()).toEqual(new Set(['blue']))
   })
 
   test('move without a failed request and without an item taken twice, and back', async () => {
     const clients = startClients(url, 8)
+    const workers = startClients(workerUrl, 4)
     await elsewhere.edit('service-http/server.mjs', 'version 1', 'version 2')
+    // Slow, so that nearly every connection has a request under way whenever a pod ends.
+    const slow = 'setTimeout(() => response.end($1), 200)\n'
+    await elsewhere.edit('service-http/server.mjs', /response\.end\((.*)\)\n/, slow)
     await elsewhere.edit('service-consumer/main.go', 'version 1', 'version 2')
     await elsewhere.commit('Version 2')
     for (const verb of ['build', 'push', 'deploy', 'smoke']) await elsewhere.ok(verb)
@@ -99,6 +110,8 @@ describe('foreign services', { timeout: 120_000 }, () => {
     expect(forward.services[0]?.recycled).toMatchObject({ drained: 2, killed: 0, unknown: 0 })
     expect(forward.services[1]?.recycled).toBeUndefined()
     await untilAllSay(clients, 'version 2')
+    // Nothing was restarted here: the pods themselves told their clients to connect anew.
+    await untilAllSay(workers, 'version 2')
     const taken = queue.items.length
     await until('items are taken', () => queue.items.length > taken + 50)
     expect(takers(taken)).toEqual(new Set(['green']))
@@ -111,8 +124,10 @@ describe('foreign services', { timeout: 120_000 }, () => {
     expect(back.services.map(({ to }) => to)).toEqual(['blue', 'blue'])
     expect(back.services[0]?.recycled).toMatchObject({ drained: 2, killed: 0 })
     await untilAllSay(clients, 'version 1')
-    await clients.stop()
+    await untilAllSay(workers, 'version 1')
+    await Promise.all([clients.stop(), workers.stop()])
     expect(failures(clients)).toBe(0)
+    expect(failures(workers)).toBe(0)
     await until('items are taken', () => takers(queue.items.length - 20).has('blue'))
     const moved = queue.items.length
     await until('items are taken', () => queue.items.length > moved + 50)

@@ -182,7 +182,8 @@ export function startClients(url: string, kept: number): Clients {
     while (!stopped) {
       const version = await versionOf(url, agent)
       answers.push({ at: Date.now(), version, kept: keepAlive })
-      await sleep(25)
+      // Not all at the same time.
+      await sleep(Math.random() * 50)
     }
     agent.destroy()
   }
