@@ -160,7 +160,7 @@ async function connectCluster(
   const { services } = config
   const { namespace, broker = null } = environment
   const { clock, operator, progress } = local
-  const { api, objects, ...ports } = await createKubernetesPorts({
+  const { api, objects, ...ports } = createKubernetesPorts({
     kubeconfig: { file: kubeconfig, context },
     namespace,
     services,
@@ -211,11 +211,12 @@ export interface PlatformContext {
 
 /** What the `platform` commands work with; they need no shopctl.yaml. */
 export async function createPlatformContext(
-  progress: Progress = createProgress(() => performance.now()),
+  progress: Progress = createProgress(createClock().monotonic),
 ): Promise<PlatformContext> {
   const { createPlatform } = await import('./platform/platform.ts')
   const cacheDir = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'shopctl')
-  const platform = createPlatform({ shell: createShell(), progress, now: Date.now, cacheDir })
+  const now = () => createClock().now().getTime()
+  const platform = createPlatform({ shell: createShell(), progress, now, cacheDir })
   return { platform, progress }
 }
 

@@ -32,7 +32,7 @@ export class ShopctlError extends Error {
   }
 }
 
-/** Nothing was changed: bad input, or a state in which the wish makes no sense. Exit 2. */
+/** Nothing was changed: bad input, or a state in which the command makes no sense. Exit 2. */
 export function refused(detail: ErrorDetail): ShopctlError {
   return new ShopctlError('refused', detail)
 }

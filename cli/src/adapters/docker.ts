@@ -90,7 +90,7 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
       throw failed({
         code: 'build-failed',
         message: `docker build ${image.context} failed:\n${failingStep(output)}`,
-        hint: `Mend ${image.context}/Dockerfile or what it copies, then run the command again.`,
+        hint: `Correct ${image.context}/Dockerfile or what it copies, then run the command again.`,
       })
     },
     async push(reference) {

@@ -42,8 +42,8 @@ function mistakes(lines: string[]): ShopctlError {
     message: lines.slice(0, 5).join('\n'),
     hint:
       lines.length > 5
-        ? `Mend these and ${lines.length - 5} more.`
-        : 'Mend it and run the command again.',
+        ? `Correct these and ${lines.length - 5} more.`
+        : 'Correct it and run the command again.',
   })
 }
 

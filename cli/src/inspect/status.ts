@@ -108,16 +108,15 @@ async function reportsOf(pods: Pods, name: string, slot: Slot): Promise<(PodRepo
   return Promise.all(names.map((pod) => pods.report(name, pod)))
 }
 
-/** A slot that waits is judged with the others that a switch would take; any other with what serves. */
+/** Whether a switch would take it: one of all that waits, or of this service alone. */
 function isSmoked(
   state: EnvironmentState,
   next: readonly NamedSlot[],
   { name, slot }: NamedSlot,
 ): boolean {
   const isNext = next.some((each) => each.name === name && each.slot.color === slot.color)
-  const chosen = isNext ? next : [{ name, slot }]
-  const combination = combinationOf(state, chosen)
-  return passedSmoke(state.journal, name, combination)
+  const switches = isNext ? [next, [{ name, slot }]] : [[{ name, slot }]]
+  return switches.some((chosen) => passedSmoke(state.journal, name, combinationOf(state, chosen)))
 }
 
 function slotStatus(

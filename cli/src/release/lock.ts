@@ -1,4 +1,4 @@
-// One change at a time per environment: whoever changes something holds its lock.
+// One change at a time per environment: a command that changes something holds its lock.
 import { failed, refused, ShopctlError } from '../errors.ts'
 import type { Lock } from './ports.ts'
 

@@ -35,9 +35,9 @@ export function isConflict(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'conflict'
 }
 
-export async function connect(choice: KubeconfigChoice): Promise<KubernetesApi> {
-  const transport = createTransport(readTarget(choice), Date.now)
-  return createApi(transport)
+/** `now` is this machine's clock, in milliseconds: it says when a token ends. */
+export function connect(choice: KubeconfigChoice, now: () => number = Date.now): KubernetesApi {
+  return createApi(createTransport(readTarget(choice), now))
 }
 
 interface Request {

@@ -107,7 +107,7 @@ export function createLock(
         turn = null
       })
     }, renewMs)
-    // Whoever was frozen for so long may have been replaced, whatever the next renewal says.
+    // A process that was frozen for so long may have been replaced, whatever the next renewal says.
     const check = setInterval(() => {
       if (sinceRenewed() > leaseSeconds * 1000) lost.abort(renewalError)
     }, checkMs)

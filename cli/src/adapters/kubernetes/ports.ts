@@ -47,9 +47,9 @@ export interface KubernetesPorts {
   broker: Broker | null
 }
 
-export async function createKubernetesPorts(options: KubernetesOptions): Promise<KubernetesPorts> {
+export function createKubernetesPorts(options: KubernetesOptions): KubernetesPorts {
   const { namespace, services, broker, clock } = options
-  const api = await connect(options.kubeconfig)
+  const api = connect(options.kubeconfig, () => clock.now().getTime())
   return {
     api,
     objects: createSlotObjects(api, namespace, clock.now),

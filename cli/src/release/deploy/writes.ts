@@ -187,7 +187,7 @@ async function checkMigrations(
     if (!found) continue
     throw refused({
       code: 'migration-contracts',
-      message: `${file}:${found.line}: ${found.why}, which the other color may still use: ${found.statement}`,
+      message: `${file}:${found.line} is more than an addition: ${found.why}.\n${found.statement}`,
       hint: 'A migration may only add. Take away in a later release, when no slot uses it any more.',
     })
   }
@@ -207,11 +207,11 @@ function checkOwner(
     return slot?.helmRelease === service && !slot.kept
   })
   if (inOne.length > 0) {
-    const names = inOne.map((color) => slotName(service, color))
-    const objects = names.map((name) => `deployment/${name} pdb/${name}`).join(' ')
+    const names = inOne.map((color) => slotName(service, color)).join(' and ')
+    const objects = `deployments,poddisruptionbudgets --selector app.kubernetes.io/name=${service}`
     return refuse(
       'old-layout',
-      `${names.join(' and ')} belong to the one Helm release ${service}, as an earlier shopctl made it.`,
+      `${names} ${inOne.length > 1 ? 'are' : 'is'} part of the Helm release ${service}, as an earlier shopctl made it.`,
       `Run \`kubectl annotate ${objects} helm.sh/resource-policy=keep\` in the namespace, then this command again: no pod is restarted.`,
     )
   }

@@ -177,8 +177,15 @@ function checkTarget(
     return refuse(
       'slot-gone',
       `${name} ${side.color} with ${side.version} is gone: ${slot ? `${slot.version} was deployed over it` : 'it was cleaned up'}.`,
-      `\`rollback --to ${release}\` needs its slot as well: check out ${side.version} and run \`shopctl release\`.`,
+      `\`rollback --to ${release}\` needs its slot as well: ${releaseAgain(side.version)}.`,
     )
   }
   return isReady(slot) ? null : notReady(name, slot)
+}
+
+/** A version with a hash behind the commit was built from a work tree that git does not have. */
+function releaseAgain(version: string): string {
+  return /^[0-9a-f]{8}$/.test(version)
+    ? `check out ${version} and run \`shopctl release\``
+    : 'run `shopctl release` from the work tree that it was built from'
 }
