@@ -188,10 +188,10 @@ describe('a chart that is not safe is refused, and nothing is written', () => {
     return elsewhere.tool('kubectl', 'get', kinds, `--output=custom-columns=${columns}`)
   }
 
-  async function expectRefused(code: string, message: RegExp): Promise<void> {
+  async function expectRefused(code: string, message: RegExp, service = 'web'): Promise<void> {
     const before = await everything()
     const clients = startClients(url, 2)
-    const { exitCode, stdout } = await elsewhere.shopctl('deploy', '--service', 'web', '--json')
+    const { exitCode, stdout } = await elsewhere.shopctl('deploy', '--service', service, '--json')
     await clients.stop()
     const { error } = JSON.parse(stdout)
     expect(error.code, stdout).toBe(code)
@@ -244,6 +244,13 @@ describe('a chart that is not safe is refused, and nothing is written', () => {
       '---\napiVersion: v1\nkind: Service\nmetadata: { name: "{{ .Release.Name }}" }\nspec:\n  selector: { app.kubernetes.io/name: web }\n  ports: [{ port: 80 }]\n',
     )
     await expectRefused('chart-moves-traffic', /makes a Service web-blue that leads traffic/)
+  })
+
+  test('one of a service whose name is taken', async () => {
+    await elsewhere.tool('kubectl', 'create', 'service', 'clusterip', 'api', '--tcp=80:8080')
+    await elsewhere.edit('shopctl.yaml', '  web:', '  api:')
+    for (const verb of ['build', 'push']) await elsewhere.ok(verb, '--service', 'api')
+    await expectRefused('foreign-service', /There is a Service api in the namespace/, 'api')
   })
 
   test('one with an object that both colors share', async () => {
