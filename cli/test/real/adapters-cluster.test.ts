@@ -27,7 +27,7 @@ const { order } = aFullConfig().services
 let kubeconfig: string
 let api: KubernetesApi
 
-function portsOf(holder: string): Promise<KubernetesPorts> {
+function portsOf(holder: string): KubernetesPorts {
   return createKubernetesPorts({
     kubeconfig: { file: kubeconfig, context: null },
     namespace,
@@ -39,7 +39,7 @@ function portsOf(holder: string): Promise<KubernetesPorts> {
 }
 
 async function lockOf(holder: string): Promise<Lock> {
-  return (await portsOf(holder)).lock
+  return portsOf(holder).lock
 }
 
 function noHelm(): never {
@@ -47,7 +47,7 @@ function noHelm(): never {
 }
 
 async function clusterOf(holder: string): Promise<ClusterUnderTest> {
-  const { objects, ...ports } = await portsOf(holder)
+  const { objects, ...ports } = portsOf(holder)
   const helm: Helm = { template: noHelm, upgrade: noHelm, uninstall: noHelm }
   const releases = createReleases(api, namespace)
   return {
@@ -95,8 +95,8 @@ async function emptied(): Promise<ClusterUnderTest> {
 beforeAll(async () => {
   const { KUBECONFIG = '' } = await platformEnv()
   kubeconfig = KUBECONFIG
-  api = await connect({ file: kubeconfig, context: null })
-  await (await portsOf('me@here 1')).namespace.ensure()
+  api = connect({ file: kubeconfig, context: null })
+  await portsOf('me@here 1').namespace.ensure()
 })
 afterAll(() => api.send('DELETE', core, {}))
 
@@ -209,7 +209,7 @@ describe('on a real cluster', () => {
     const folder = await mkdtemp(join(tmpdir(), 'kubeconfig-'))
     await writeFile(join(folder, 'config'), kubeconfigFor(server))
     const started = Date.now()
-    const elsewhere = await connect({ file: join(folder, 'config'), context: null })
+    const elsewhere = connect({ file: join(folder, 'config'), context: null })
     await expect(elsewhere.get('/api')).rejects.toMatchObject({
       code: 'cluster-unreachable',
       exitCode: 2,

@@ -1,6 +1,7 @@
 // Which charts of a slot are refused: objects as helm renders them.
 import { expect, test } from 'vitest'
-import { checkApart, checkSlots, findPorts } from '../../src/release/deploy/charts.ts'
+import { checkApart, checkSlots } from '../../src/release/deploy/charts.ts'
+import { findPorts } from '../../src/release/deploy/shared.ts'
 import type { Manifest } from '../../src/release/ports.ts'
 import type { Color } from '../../src/release/slot.ts'
 
@@ -87,7 +88,7 @@ const unsafe: [string, string, (color: Color) => Manifest[]][] = [
   ],
   [
     'a second Deployment has the labels of the slot',
-    'two-workloads',
+    'helper-gets-traffic',
     (color) => [deployment(color), deployment(color, { name: `web-${color}-worker` })],
   ],
   [

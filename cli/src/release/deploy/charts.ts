@@ -1,6 +1,6 @@
 // Whether a service's charts keep its slots apart: nothing they make may change what serves. Pure.
 import type { Manifest } from '../ports.ts'
-import { type Refusal, refuse } from '../refusal.ts'
+import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Color, colors, otherColor, slotLabels, slotName } from '../slot.ts'
 import type { OtherService } from '../state.ts'
 import {
@@ -61,6 +61,23 @@ export function checkApart(
   )
 }
 
+/** The slot's Deployment. */
+export function requireSlot(
+  service: string,
+  color: Color,
+  manifests: readonly Manifest[],
+): Manifest | Refusal {
+  const deployment = deploymentOf(service, color, manifests)
+  if (deployment) return deployment
+  const name = slotName(service, color)
+  const found = manifests.filter(({ kind }) => kind === 'Deployment').map(nameOf)
+  return refuse(
+    'no-slot',
+    `The chart of ${service} makes no Deployment ${name}${found.length > 0 ? `, but ${found.join(', ')}` : ''}.`,
+    'Give the Deployment the name `{{ .Release.Name }}` and no namespace: a slot is found by it.',
+  )
+}
+
 function slotProblem(
   service: string,
   color: Color,
@@ -68,15 +85,8 @@ function slotProblem(
   { revision, image }: WantedSlot,
 ): Refusal | null {
   const name = slotName(service, color)
-  const deployment = deploymentOf(service, color, manifests)
-  if (!deployment) {
-    const found = manifests.filter(({ kind }) => kind === 'Deployment').map(nameOf)
-    return refuse(
-      'no-slot',
-      `The chart of ${service} makes no Deployment ${name}${found.length > 0 ? `, but ${found.join(', ')}` : ''}.`,
-      'Give the Deployment the name `{{ .Release.Name }}` and no namespace: a slot is found by it.',
-    )
-  }
+  const deployment = requireSlot(service, color, manifests)
+  if (isRefusal(deployment)) return deployment
   const wanted = Object.entries(slotLabels(service, { color, revision }))
   const labels = podLabels(deployment)
   const missing = wanted.filter(([key, value]) => labels[key] !== value)

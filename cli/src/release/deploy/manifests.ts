@@ -81,7 +81,7 @@ export function list(value: unknown): unknown[] {
   return Array.isArray(value) ? value : []
 }
 
-export function containersOf(workload: Manifest | undefined): unknown[] {
+export function containersOf(workload: Manifest): unknown[] {
   return list(at(workload, 'spec', 'template', 'spec', 'containers'))
 }
 

@@ -1,8 +1,9 @@
 // What the slots of a service share: where its Services lead, and whether the pods that serve can bear a change. Pure.
 import type { AccessRule, Manifest, PodTemplate } from '../ports.ts'
-import { type Refusal, refuse } from '../refusal.ts'
+import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import type { Color } from '../slot.ts'
-import { containersOf, deploymentOf, list, nameOf, portsOf, targetPorts } from './manifests.ts'
+import { requireSlot } from './charts.ts'
+import { containersOf, list, nameOf, portsOf, targetPorts } from './manifests.ts'
 
 /** What a Service names as its target: a container port's name or number. */
 export type Port = string | number
@@ -19,7 +20,9 @@ export function findPorts(
   manifests: readonly Manifest[],
   port: Port | null,
 ): Ports | Refusal {
-  const offered = containersOf(deploymentOf(service, color, manifests)).flatMap(portsOf)
+  const deployment = requireSlot(service, color, manifests)
+  if (isRefusal(deployment)) return deployment
+  const offered = containersOf(deployment).flatMap(portsOf)
   const http = offered.find(({ name, number }) =>
     port === null ? name === 'http' : name === port || number === port,
   )
