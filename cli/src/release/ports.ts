@@ -50,6 +50,7 @@ export interface Observer {
 export interface PodTemplate {
   ports: { name: string | null; number: number }[]
   serviceAccount: string | null
+  labels: Record<string, string>
 }
 
 export interface AccessRule {

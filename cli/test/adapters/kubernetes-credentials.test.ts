@@ -30,20 +30,20 @@ afterEach(async () => {
 })
 afterAll(() => servers.remove())
 
-function apiOf(cluster: object, user: object = {}): Promise<KubernetesApi> {
+function apiOf(cluster: object, user: object = {}): KubernetesApi {
   return connect({ file: writeKubeconfig(folder, cluster, user), context: null })
 }
 
 describe('the server', () => {
   it('is known by the CA of the kubeconfig, beside it', async () => {
     const { port } = await servers.serve()
-    const api = await apiOf({ server: `https://127.0.0.1:${port}`, ...ca })
+    const api = apiOf({ server: `https://127.0.0.1:${port}`, ...ca })
     expect(await api.get(path)).toEqual({ client: null })
   })
 
   it('is refused when another CA signed its certificate, naming it and its context', async () => {
     const { port } = await servers.serve()
-    const api = await apiOf({ server: `https://127.0.0.1:${port}` })
+    const api = apiOf({ server: `https://127.0.0.1:${port}` })
     await expect(api.get(path)).rejects.toMatchObject({
       code: 'cluster-unreachable',
       exitCode: 2,
@@ -55,15 +55,15 @@ describe('the server', () => {
   it('is taken as it is with insecure-skip-tls-verify', async () => {
     const { port } = await servers.serve('named')
     const cluster = { server: `https://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true }
-    expect(await (await apiOf(cluster)).get(path)).toEqual({ client: null })
+    expect(await apiOf(cluster).get(path)).toEqual({ client: null })
   })
 
   it('has the name of tls-server-name, and no other', async () => {
     const { port } = await servers.serve('named')
     const cluster = { server: `https://127.0.0.1:${port}`, ...ca }
-    const named = await apiOf({ ...cluster, 'tls-server-name': 'other.test' })
+    const named = apiOf({ ...cluster, 'tls-server-name': 'other.test' })
     expect(await named.get(path)).toEqual({ client: null })
-    await expect((await apiOf(cluster)).get(path)).rejects.toMatchObject({
+    await expect(apiOf(cluster).get(path)).rejects.toMatchObject({
       code: 'cluster-unreachable',
     })
   })
@@ -74,7 +74,7 @@ describe('the server', () => {
     ['http://[::1]', null, '::1'],
   ])('may be at %s', async (address, certificate, host) => {
     const { port, requests } = await servers.serve(certificate, { host })
-    const api = await apiOf({ server: `${address}:${port}/prefix/`, ...ca })
+    const api = apiOf({ server: `${address}:${port}/prefix/`, ...ca })
     expect(await api.get(path)).toEqual({ client: null })
     expect(requests[0]?.url).toBe(`/prefix${path}`)
   })
@@ -85,7 +85,7 @@ describe('the user', () => {
     user: object,
   ): Promise<[unknown, IncomingMessage['headers'] | undefined]> => {
     const { port, requests } = await servers.serve()
-    const api = await apiOf({ server: `https://127.0.0.1:${port}`, ...ca }, user)
+    const api = apiOf({ server: `https://127.0.0.1:${port}`, ...ca }, user)
     return [await api.get(path), requests[0]?.headers]
   }
 
@@ -120,7 +120,7 @@ describe('the user', () => {
     const file = join(folder, 'token')
     writeFileSync(file, 'first\n')
     const { port, requests } = await servers.serve('server', { statuses: [200, 401] })
-    const api = await apiOf({ server: `https://127.0.0.1:${port}`, ...ca }, { tokenFile: 'token' })
+    const api = apiOf({ server: `https://127.0.0.1:${port}`, ...ca }, { tokenFile: 'token' })
     await api.get(path)
     writeFileSync(file, 'second\n')
     await api.send('PUT', path, {})

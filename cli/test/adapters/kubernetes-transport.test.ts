@@ -29,20 +29,20 @@ afterEach(async () => {
 })
 afterAll(() => servers.remove())
 
-function apiOf(cluster: object, user: object = {}): Promise<KubernetesApi> {
+function apiOf(cluster: object, user: object = {}): KubernetesApi {
   return connect({ file: writeKubeconfig(folder, cluster, user), context: null })
 }
 
 describe('the server', () => {
   it('is known by the CA of the kubeconfig, beside it', async () => {
     const { port } = await servers.serve()
-    const api = await apiOf({ server: `https://127.0.0.1:${port}`, ...ca })
+    const api = apiOf({ server: `https://127.0.0.1:${port}`, ...ca })
     expect(await api.get(path)).toEqual({ client: null })
   })
 
   it('is refused when another CA signed its certificate, naming it and its context', async () => {
     const { port } = await servers.serve()
-    const api = await apiOf({ server: `https://127.0.0.1:${port}` })
+    const api = apiOf({ server: `https://127.0.0.1:${port}` })
     await expect(api.get(path)).rejects.toMatchObject({
       code: 'cluster-unreachable',
       exitCode: 2,
@@ -54,15 +54,15 @@ describe('the server', () => {
   it('is taken as it is with insecure-skip-tls-verify', async () => {
     const { port } = await servers.serve('named')
     const cluster = { server: `https://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true }
-    expect(await (await apiOf(cluster)).get(path)).toEqual({ client: null })
+    expect(await apiOf(cluster).get(path)).toEqual({ client: null })
   })
 
   it('has the name of tls-server-name, and no other', async () => {
     const { port } = await servers.serve('named')
     const cluster = { server: `https://127.0.0.1:${port}`, ...ca }
-    const named = await apiOf({ ...cluster, 'tls-server-name': 'other.test' })
+    const named = apiOf({ ...cluster, 'tls-server-name': 'other.test' })
     expect(await named.get(path)).toEqual({ client: null })
-    await expect((await apiOf(cluster)).get(path)).rejects.toMatchObject({
+    await expect(apiOf(cluster).get(path)).rejects.toMatchObject({
       code: 'cluster-unreachable',
     })
   })
@@ -73,7 +73,7 @@ describe('the server', () => {
     ['http://[::1]', null, '::1'],
   ])('may be at %s', async (address, certificate, host) => {
     const { port, requests } = await servers.serve(certificate, { host })
-    const api = await apiOf({ server: `${address}:${port}/prefix/`, ...ca })
+    const api = apiOf({ server: `${address}:${port}/prefix/`, ...ca })
     expect(await api.get(path)).toEqual({ client: null })
     expect(requests[0]?.url).toBe(`/prefix${path}`)
   })
@@ -92,7 +92,7 @@ describe('a proxy', () => {
   it('of the kubeconfig is asked for a tunnel, with its password', async () => {
     const { port } = await servers.serve()
     const { address, asked } = await proxied(createHttpProxy, port)
-    const api = await apiOf({ ...cluster, 'proxy-url': `http://me:secret@${address}` })
+    const api = apiOf({ ...cluster, 'proxy-url': `http://me:secret@${address}` })
     expect(await api.get(path)).toEqual({ client: null })
     expect(asked).toEqual(['CONNECT cluster.test:6443 Basic bWU6c2VjcmV0'])
   })
@@ -100,7 +100,7 @@ describe('a proxy', () => {
   it('of the kubeconfig may speak SOCKS 5', async () => {
     const { port } = await servers.serve()
     const { address, asked } = await proxied(createSocksProxy, port)
-    const api = await apiOf({ ...cluster, 'proxy-url': `socks5h://${address}` })
+    const api = apiOf({ ...cluster, 'proxy-url': `socks5h://${address}` })
     expect(await api.get(path)).toEqual({ client: null })
     expect(asked).toEqual(['cluster.test:6443'])
   })
@@ -110,15 +110,15 @@ describe('a proxy', () => {
     const { address, asked } = await proxied(createHttpProxy, port)
     vi.stubEnv('HTTPS_PROXY', `http://${address}`)
     vi.stubEnv('HTTP_PROXY', address)
-    expect(await (await apiOf(cluster)).get(path)).toEqual({ client: null })
-    await (await apiOf({ server: 'http://cluster.test' })).get(path)
+    expect(await apiOf(cluster).get(path)).toEqual({ client: null })
+    await apiOf({ server: 'http://cluster.test' }).get(path)
     expect(asked).toEqual(['CONNECT cluster.test:6443', `GET http://cluster.test${path}`])
   })
 
   it('that is not there is named beside the server', async () => {
     const port = await servers.start(createHttpProxy(1, []))
     await servers.stopAll()
-    const api = await apiOf({ ...cluster, 'proxy-url': `http://127.0.0.1:${port}` })
+    const api = apiOf({ ...cluster, 'proxy-url': `http://127.0.0.1:${port}` })
     await expect(api.get(path)).rejects.toThrow(
       `https://cluster.test:6443 cannot be reached through the proxy 127.0.0.1:${port}`,
     )
@@ -141,10 +141,7 @@ describe('a proxy', () => {
       })
     })
     const { address, asked } = await proxied(createHttpProxy, await servers.start(server))
-    const api = await apiOf(
-      { ...cluster, 'proxy-url': `http://${address}` },
-      { tokenFile: 'token' },
-    )
+    const api = apiOf({ ...cluster, 'proxy-url': `http://${address}` }, { tokenFile: 'token' })
     const connection = await api.forward({ namespace: 'shop', pod: 'rabbitmq-0', port: 8031 })
     connection.write('hello')
     const [chunk] = await new Promise<unknown[]>((resolve) =>
@@ -162,7 +159,7 @@ describe('an answer that may pass', () => {
     ask: (api: KubernetesApi) => Promise<unknown>,
   ): Promise<[number, unknown]> => {
     const { port, requests } = await servers.serve('server', { statuses })
-    const api = await apiOf({ server: `https://127.0.0.1:${port}`, ...ca })
+    const api = apiOf({ server: `https://127.0.0.1:${port}`, ...ca })
     const error = await ask(api).then(
       () => null,
       ({ code }) => code,
@@ -185,14 +182,14 @@ describe('an answer that may pass', () => {
 
   it('is not waited for longer than 15 s', async () => {
     const { port, requests } = await servers.serve('server', { statuses: [429], retryAfter: '16' })
-    const api = await apiOf({ server: `https://127.0.0.1:${port}`, ...ca })
+    const api = apiOf({ server: `https://127.0.0.1:${port}`, ...ca })
     await expect(api.get(path)).rejects.toMatchObject({ code: 'cluster-error' })
     expect(requests).toHaveLength(1)
   })
 
   it('is not waited for after Ctrl-C', async () => {
     const { port } = await servers.serve('server', { statuses: Array(9).fill(503) })
-    const api = await apiOf({ server: `https://127.0.0.1:${port}`, ...ca })
+    const api = apiOf({ server: `https://127.0.0.1:${port}`, ...ca })
     const stop = new AbortController()
     const asked = api.open({ method: 'GET', path, retry: 'read', signal: stop.signal })
     setTimeout(() => stop.abort(), 300)
@@ -202,7 +199,7 @@ describe('an answer that may pass', () => {
 
 it('lists metadata alone, and sends merge patches', async () => {
   const { port, requests } = await servers.serve()
-  const api = await apiOf({ server: `https://127.0.0.1:${port}`, ...ca })
+  const api = apiOf({ server: `https://127.0.0.1:${port}`, ...ca })
   await api.metadata(path)
   await api.patch(`${path}/one`, { metadata: { labels: { a: null } } })
   expect(

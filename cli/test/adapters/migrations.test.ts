@@ -189,7 +189,7 @@ it('a rule that was given up in an earlier migration may not come back', async (
 })
 
 it('what Postgres cannot read is refused with its file and line', async () => {
-  await expect(contractions('0002.sql', 'SELECT 1;\nDROP TABEL orders')).rejects.toMatchObject({
+  await expect(contractions('0002.sql', 'SELECT 1;\nDROP TABEL orders', [])).rejects.toMatchObject({
     code: 'bad-migration',
     exitCode: 2,
     message: '0002.sql, line 2: syntax error at or near "TABEL"',

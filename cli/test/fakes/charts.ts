@@ -119,3 +119,19 @@ function sharedManifests({ values }: ChartRelease): Manifest[] {
     serviceNamed(`${service}-preview`, ports.preview),
   ]
 }
+
+/** One that makes these objects too, for every slot. */
+export function adding(make: (name: string, deployment: Manifest) => Manifest): ChartFault {
+  return (made, release) =>
+    made.flatMap((each) =>
+      isSlot(release) && each.kind === 'Deployment' ? [each, make(release.name, each)] : [each],
+    )
+}
+
+/** One whose Deployment is another one. */
+export function changing(change: (deployment: string) => string): ChartFault {
+  return (made) =>
+    made.map((each) =>
+      each.kind === 'Deployment' ? (JSON.parse(change(JSON.stringify(each))) as Manifest) : each,
+    )
+}

@@ -127,6 +127,11 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
   return driver
 }
 
+interface PodTemplateManifest {
+  metadata: { labels: Record<string, string> }
+  spec: PodSpec
+}
+
 interface PodSpec {
   serviceAccountName: string
   containers: { ports: { name?: string; containerPort: number }[] }[]
@@ -144,12 +149,13 @@ export function createFakeObserver(state: EnvironmentState, driver: FakeDriver):
     async podTemplate(service, color): Promise<PodTemplate | null> {
       const deployment = standing(slotName(service, color), 'Deployment')
       if (!deployment) return null
-      const { spec } = deployment as unknown as { spec: { template: { spec: PodSpec } } }
+      const { spec } = deployment as unknown as { spec: { template: PodTemplateManifest } }
       const { serviceAccountName, containers } = spec.template.spec
       const ports = containers.flatMap((container) => container.ports)
       return {
         ports: ports.map(({ name = null, containerPort }) => ({ name, number: containerPort })),
         serviceAccount: serviceAccountName,
+        labels: spec.template.metadata.labels,
       }
     },
     async accessRules(service): Promise<AccessRule[] | null> {

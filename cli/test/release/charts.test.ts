@@ -1,12 +1,14 @@
 // Which charts `deploy` refuses, and what comes near it: what they make must not change what serves.
 import { describe, expect, it } from 'vitest'
-import { checkCharts, checkShared, findPorts } from '../../src/release/deploy/charts.ts'
+import { checkApart, checkSlots } from '../../src/release/deploy/charts.ts'
+import { checkShared, findPorts } from '../../src/release/deploy/shared.ts'
 import type { AccessRule, Manifest, PodTemplate } from '../../src/release/ports.ts'
 import { isRefusal } from '../../src/release/refusal.ts'
 import { type Color, slotLabels } from '../../src/release/slot.ts'
 import type { OtherService } from '../../src/release/state.ts'
 
 const revision = '5f2a9c01aa'
+const image = 'registry/shop/order@sha256:1'
 
 interface DeploymentOptions {
   name?: string
@@ -33,7 +35,9 @@ function deployment(color: Color, options: DeploymentOptions = {}): Manifest {
       selector: { matchLabels },
       template: {
         metadata: { labels: JSON.parse(JSON.stringify(pods)) },
-        spec: { containers: containers ?? [{ name: 'order', ports: [{ containerPort: 80 }] }] },
+        spec: {
+          containers: containers ?? [{ name: 'order', image, ports: [{ containerPort: 80 }] }],
+        },
       },
     },
   }
@@ -82,7 +86,9 @@ type Make = (color: Color) => Manifest[]
 /** The refusal of a chart that makes this of each color. */
 function check(make: Make, others: OtherService[] = []) {
   const slots = { blue: make('blue'), green: make('green') }
-  return checkCharts({ service: 'order', slots, shared }, revision, others)
+  return (
+    checkSlots('order', slots, { revision, image }, others) ?? checkApart('order', slots, shared)
+  )
 }
 
 function withSlot(more: Make): Make {
@@ -498,6 +504,7 @@ describe('what the slots share', () => {
       { name: null, number: 9090 },
     ],
     serviceAccount: 'order',
+    labels: {},
   }
   const follow = { resources: ['services'], resourceNames: ['order'], verbs: ['get', 'watch'] }
   const withRole = (rules: AccessRule[], account = 'order'): Manifest[] => [

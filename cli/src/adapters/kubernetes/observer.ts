@@ -41,12 +41,13 @@ export function createObserver(
     },
     async podTemplate(service, color) {
       const found = await api.get<V1Deployment>(`${deployments}/${slotName(service, color)}`)
-      const spec = found?.spec?.template.spec
+      const { metadata, spec } = found?.spec?.template ?? {}
       if (!spec) return null
       const ports = spec.containers.flatMap((container) => container.ports ?? [])
       return {
         ports: ports.map(({ name = null, containerPort }) => ({ name, number: containerPort })),
         serviceAccount: spec.serviceAccountName ?? null,
+        labels: metadata?.labels ?? {},
       }
     },
     async accessRules(service) {

@@ -1,54 +1,58 @@
 // Whether a service's charts keep its slots apart: nothing they make may change what serves. Pure.
-import type { AccessRule, Manifest, PodTemplate } from '../ports.ts'
+import type { Manifest } from '../ports.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal.ts'
-import { type Color, colors, slotLabels, slotName } from '../slot.ts'
+import { type Color, colors, otherColor, slotLabels, slotName } from '../slot.ts'
 import type { OtherService } from '../state.ts'
 import {
+  at,
   containersOf,
   deploymentOf,
   firstCommon,
   isHere,
-  list,
   matchLabels,
   nameOf,
   podLabels,
-  portsOf,
+  reachOf,
   selectorOf,
-  targetPorts,
+  selects,
 } from './manifests.ts'
 
-/** What a Service names as its target: a container port's name or number. */
-export type Port = string | number
+/** Counts up when a rule is added: charts that passed before are looked at again. */
+export const rules = 1
 
-export interface Ports {
-  stable: Port
-  preview: Port
+/** What the chart of a slot makes, by color, as `deploy` would write it. */
+export type Slots = Record<Color, Manifest[]>
+
+export interface WantedSlot {
+  revision: string
+  /** By digest. */
+  image: string
 }
 
-export interface Rendered {
-  service: string
-  /** By color, as `deploy` would write it. */
-  slots: Record<Color, Manifest[]>
-  /** What the slots share. */
-  shared: Manifest[]
-}
-
-/** null: whatever is deployed to one color, the other color and its traffic stay as they are. */
-export function checkCharts(
-  { service, slots, shared }: Rendered,
-  revision: string,
+/** null: whatever is deployed to one color, the pods of the other color and what leads to them stay as they are. */
+export function checkSlots(
+  service: string,
+  slots: Slots,
+  wanted: WantedSlot,
   others: readonly OtherService[],
 ): Refusal | null {
   for (const color of colors) {
     const problem =
-      slotProblem(service, color, slots[color], revision) ??
-      trafficProblem(service, color, slots[color], others)
+      slotProblem(service, color, slots[color], wanted) ??
+      trafficProblem(service, color, slots[color], others) ??
+      reachProblem(service, color, slots)
     if (problem) return problem
   }
-  const twice =
-    firstCommon(slots.blue, slots.green) ??
-    firstCommon(slots.blue, shared) ??
-    firstCommon(slots.green, shared)
+  return null
+}
+
+/** null: no object belongs to both slots, nor to one of them and to what they share. */
+export function checkApart(
+  service: string,
+  { blue, green }: Slots,
+  shared: readonly Manifest[],
+): Refusal | null {
+  const twice = firstCommon(blue, green) ?? firstCommon(blue, shared) ?? firstCommon(green, shared)
   if (twice === null) return null
   return refuse(
     'shared-object',
@@ -57,17 +61,19 @@ export function checkCharts(
   )
 }
 
-function requireSlot(
+/** The slot's Deployment. */
+export function requireSlot(
   service: string,
   color: Color,
   manifests: readonly Manifest[],
 ): Manifest | Refusal {
   const deployment = deploymentOf(service, color, manifests)
   if (deployment) return deployment
+  const name = slotName(service, color)
   const found = manifests.filter(({ kind }) => kind === 'Deployment').map(nameOf)
   return refuse(
     'no-slot',
-    `The chart of ${service} makes no Deployment ${slotName(service, color)}${found.length > 0 ? `, but ${found.join(', ')}` : ''}.`,
+    `The chart of ${service} makes no Deployment ${name}${found.length > 0 ? `, but ${found.join(', ')}` : ''}.`,
     'Give the Deployment the name `{{ .Release.Name }}` and no namespace: a slot is found by it.',
   )
 }
@@ -76,7 +82,7 @@ function slotProblem(
   service: string,
   color: Color,
   manifests: readonly Manifest[],
-  revision: string,
+  { revision, image }: WantedSlot,
 ): Refusal | null {
   const name = slotName(service, color)
   const deployment = requireSlot(service, color, manifests)
@@ -106,6 +112,13 @@ function slotProblem(
       'Take it out of its `spec.selector.matchLabels`, and leave it in the labels of its pods.',
     )
   }
+  if (!containersOf(deployment).some((container) => at(container, 'image') === image)) {
+    return refuse(
+      'no-slot-image',
+      `No container of ${name} runs the image that was built for ${service}.`,
+      'Set `image: {{ .Values.shopctl.image }}` for the one that does its work.',
+    )
+  }
   return helperProblem(service, color, manifests, revision)
 }
 
@@ -117,12 +130,9 @@ function helperProblem(
   revision: string,
 ): Refusal | null {
   const slot = deploymentOf(service, color, manifests)
-  const wanted = Object.entries(slotLabels(service, { color, revision }))
+  const wanted = slotLabels(service, { color, revision })
   const helper = manifests.find(
-    (each) =>
-      each !== slot &&
-      isHere(each) &&
-      wanted.every(([key, value]) => podLabels(each)[key] === value),
+    (each) => each !== slot && isHere(each) && selects(wanted, podLabels(each)),
   )
   if (!helper) return null
   return refuse(
@@ -140,98 +150,54 @@ function trafficProblem(
   others: readonly OtherService[],
 ): Refusal | null {
   const labels = podLabels(deploymentOf(service, color, manifests))
-  const leads = ({ selector }: OtherService): boolean =>
-    Object.keys(selector).length > 0 &&
-    Object.entries(selector).every(([key, value]) => labels[key] === value)
   const own = manifests
     .filter((each) => each.kind === 'Service' && isHere(each))
     .map((each) => ({ name: nameOf(each), selector: selectorOf(each) }))
-  const ours = `shopctl makes the Services ${service} and ${service}-preview, and only a switch moves them.`
-  const made = own.find(leads)
+  const made = own.find((each) => leadsTo(labels, each))
   if (made) {
     return refuse(
       'chart-moves-traffic',
       `The chart of ${service} makes a Service ${made.name} that leads traffic to a slot as soon as it is deployed.`,
-      `Leave it out of the chart: ${ours}`,
+      `Leave it out of the chart: ${ours(service)}`,
     )
   }
-  const standing = others.find(leads)
+  return checkTraffic(service, labels, others)
+}
+
+/** A Service that stands in the namespace. */
+export function checkTraffic(
+  service: string,
+  labels: Readonly<Record<string, string>>,
+  others: readonly OtherService[],
+): Refusal | null {
+  const standing = others.find((other) => leadsTo(labels, other))
   if (!standing) return null
   return refuse(
     'service-moves-traffic',
     `The Service ${standing.name} of the namespace would lead traffic to the pods of ${service} as soon as they are ready.`,
-    `Delete it or narrow its selector: ${ours}`,
+    `Delete it or narrow its selector: ${ours(service)}`,
   )
 }
 
-/** `port` of shopctl.yaml, else the container port named `http`, else the only one. */
-export function findPorts(
-  service: string,
-  color: Color,
-  manifests: readonly Manifest[],
-  port: Port | null,
-): Ports | Refusal {
-  const deployment = requireSlot(service, color, manifests)
-  if (isRefusal(deployment)) return deployment
-  const offered = containersOf(deployment).flatMap(portsOf)
-  const http = offered.find(({ name, number }) =>
-    port === null ? name === 'http' : name === port || number === port,
-  )
-  const only = port === null && offered.length === 1 ? offered[0] : undefined
-  const found = http ?? only
-  if (!found) {
-    const list = offered.map(({ name, number }) => (name ? `${name} (${number})` : `${number}`))
-    return refuse(
-      'no-port',
-      `Which port of ${service} takes HTTP cannot be told: its pods offer ${list.join(', ') || 'none'}${port === null ? '' : `, and not ${port}`}.`,
-      `Name the port \`http\` in the chart, or set \`services.${service}.port\` in shopctl.yaml.`,
-    )
-  }
-  const stable = found.name ?? found.number
-  const preview = offered.find(({ name }) => name === 'preview')?.name
-  return { stable, preview: preview ?? stable }
+function leadsTo(labels: Readonly<Record<string, string>>, { selector }: OtherService): boolean {
+  return Object.keys(selector).length > 0 && selects(selector, labels)
 }
 
-/** null: the pods that serve have what the shared objects are about to name, and keep what they may do. */
-export function checkShared(
-  service: string,
-  shared: readonly Manifest[],
-  live: PodTemplate,
-  rules: readonly AccessRule[],
-): Refusal | null {
-  const hint = `Release pods that have it first, with the shared part as it is: \`shopctl release --service ${service}\`.`
-  for (const { name, target } of shared.flatMap(targetPorts)) {
-    const offered = live.ports.some((port) => port.name === target || port.number === target)
-    if (offered) continue
-    const message = `The Service ${name} would lead to the port ${target}, which the pods of ${service} that serve do not have.`
-    return refuse('live-lacks-port', message, hint)
-  }
-  const accounts = shared.filter(({ kind }) => kind === 'ServiceAccount').map(nameOf)
-  const granted = shared
-    .filter(({ kind }) => kind === 'Role')
-    .flatMap(rulesOf)
-    .flatMap(grants)
-  const lost = rules.flatMap(grants).find((grant) => !granted.includes(grant))
-  if (lost !== undefined && accounts.includes(live.serviceAccount ?? '')) {
-    const message = `The pods of ${service} that serve would lose the right to ${lost}.`
-    return refuse(
-      'live-lacks-right',
-      message,
-      'Keep it in the chart until no slot uses it any more.',
-    )
-  }
-  return null
+function ours(service: string): string {
+  return `shopctl makes the Services ${service} and ${service}-preview, and only a switch moves them.`
 }
 
-function rulesOf(role: Manifest): AccessRule[] {
-  return list(role.rules) as AccessRule[]
-}
-
-/** One text for each thing that a rule lets somebody do. */
-function grants({ resources = [], resourceNames = [''], verbs }: AccessRule): string[] {
-  return verbs.flatMap((verb) =>
-    resources.flatMap((resource) =>
-      resourceNames.map((name) => `${verb} ${resource} ${name}`.trim()),
-    ),
+/** A budget or a network policy that is for the pods of the other slot too. */
+function reachProblem(service: string, color: Color, slots: Slots): Refusal | null {
+  const other = podLabels(deploymentOf(service, otherColor(color), slots[otherColor(color)]))
+  const found = slots[color].find((each) => {
+    const selector = isHere(each) ? reachOf(each) : null
+    return selector !== null && selects(selector, other)
+  })
+  if (!found) return null
+  return refuse(
+    'reaches-other-slot',
+    `The ${found.kind} ${nameOf(found)} of the chart of ${service} is for the pods of the other slot too.`,
+    'Add `shopctl.dev/color: {{ .Values.shopctl.color }}` to its selector.',
   )
 }

@@ -2,6 +2,7 @@
 import { describeImages, type Image, requireService, type TreeInput } from '../build/images.ts'
 import type { BuiltinChart, Registry, Source } from '../ports.ts'
 import { requireDigest } from '../push/push.ts'
+import { rules } from './charts.ts'
 import type { Wanted } from './plan.ts'
 import { hashChart, hashOf, readValues, revisionOf, valuesFiles } from './revision.ts'
 
@@ -63,7 +64,7 @@ async function desireOne(
     hashChart(source, chart),
   ])
   const shared = values.edge === undefined ? {} : { edge: values.edge }
-  const checked = hashOf([chartHash, sharedChart.hash, values, port]).slice(0, 32)
+  const checked = hashOf([rules, chartHash, sharedChart.hash, values, port]).slice(0, 32)
   return {
     service,
     wanted: { digest, version, revision: revisionOf({ digest, values, chart: chartHash }) },

@@ -35,7 +35,7 @@ export function firstCommon(one: readonly Manifest[], other: readonly Manifest[]
 }
 
 /** The value at a path of nested maps. */
-function at(value: unknown, ...path: string[]): unknown {
+export function at(value: unknown, ...path: string[]): unknown {
   return path.reduce<unknown>((inner, key) => (isMap(inner) ? inner[key] : undefined), value)
 }
 
@@ -59,6 +59,22 @@ export function matchLabels(workload: Manifest): Record<string, string> {
 /** Of a Service. */
 export function selectorOf(service: Manifest): Record<string, string> {
   return texts(at(service, 'spec', 'selector'))
+}
+
+/** Labels of the pods that a budget or a network policy is for; null: it is neither, or selects by more than labels. */
+export function reachOf(manifest: Manifest): Record<string, string> | null {
+  const field = { NetworkPolicy: 'podSelector', PodDisruptionBudget: 'selector' }[manifest.kind]
+  const selector = field && at(manifest, 'spec', field)
+  if (!selector || at(selector, 'matchExpressions') !== undefined) return null
+  return texts(at(selector, 'matchLabels'))
+}
+
+/** Whether pods with these labels are selected. */
+export function selects(
+  selector: Readonly<Record<string, string>>,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value)
 }
 
 export function list(value: unknown): unknown[] {

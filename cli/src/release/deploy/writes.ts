@@ -14,12 +14,13 @@ import type {
   Source,
 } from '../ports.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal.ts'
-import { type Color, colors, isReady, slotName } from '../slot.ts'
+import { type Color, colors, isReady, slotLabels, slotName } from '../slot.ts'
 import { type EnvironmentState, liveSlot } from '../state.ts'
-import { checkCharts, checkShared, findPorts } from './charts.ts'
+import { checkApart, checkSlots, checkTraffic } from './charts.ts'
 import type { Recipe } from './desire.ts'
 import type { DeployStep } from './plan.ts'
 import { hashOf } from './revision.ts'
+import { checkShared, findPorts } from './shared.ts'
 
 export interface WritesPorts {
   charts: Charts
@@ -58,7 +59,7 @@ export async function writeOf(
   const stands = standingShared(state, service, recorded)
   const { shared, renders } =
     stands !== null && isKnown(service, recipe, stands, recorded)
-      ? { shared: null, renders: stands }
+      ? await knownShared(ports, state, step, stands)
       : await checkedShared(ports, state, step, recipe, input, stands)
   const marks = { [checked]: recipe.checked, [sharedRendered]: renders }
   return { ...slot, marks, service, color, shared }
@@ -67,23 +68,28 @@ export async function writeOf(
 /** What we add to the values of a slot's chart stands under one key, so that it meets none of the chart's own. */
 function slotChart(
   state: EnvironmentState,
-  { service, wanted }: DeployStep,
+  step: DeployStep,
   recipe: Recipe,
   { system }: WritesInput,
   color: Color,
 ): ChartRelease {
-  const { chart, valuesFiles, repository, migrations } = recipe
-  const { digest, version, revision } = wanted
+  const { service, wanted } = step
+  const { chart, valuesFiles, migrations } = recipe
+  const { version, revision } = wanted
   const shopctl = {
     system,
     service,
     color,
-    image: `${repository}@${digest}`,
+    image: imageOf(step, recipe),
     version,
     revision,
     ...(migrations !== null && { migrations, migrate: !isMigrated(state, service, migrations) }),
   }
   return { name: slotName(service, color), chart, valuesFiles, values: { shopctl } }
+}
+
+function imageOf({ wanted }: DeployStep, { repository }: Recipe): string {
+  return `${repository}@${wanted.digest}`
 }
 
 /** Pods are ready only when their migrations are applied: the live ones prove it. */
@@ -116,6 +122,21 @@ function isKnown(
   })
 }
 
+/** The charts are as they were, but a Service may have come into the namespace since. */
+async function knownShared(
+  { observer }: WritesPorts,
+  state: EnvironmentState,
+  { service, color, wanted }: DeployStep,
+  stands: string,
+): Promise<{ shared: null; renders: string }> {
+  const standing = colors.find((each) => state.services[service]?.slots[each])
+  const template = standing && (await observer.podTemplate(service, standing))
+  const labels = { ...template?.labels, ...slotLabels(service, { ...wanted, color }) }
+  const refusal = checkTraffic(service, labels, state.others)
+  if (refusal) throw refused(refusal)
+  return { shared: null, renders: stands }
+}
+
 /** `shared` null: what is wanted stands. */
 async function checkedShared(
   ports: WritesPorts,
@@ -131,6 +152,10 @@ async function checkedShared(
     colors.map((color) => charts.render(slotChart(state, step, recipe, input, color))),
   )
   const slots = { blue: blue ?? [], green: green ?? [] }
+  const { revision } = wanted
+  const image = imageOf(step, recipe)
+  const unsafe = checkSlots(service, slots, { revision, image }, state.others)
+  if (unsafe) throw refused(unsafe)
   const found = findPorts(service, step.color, slots[step.color], recipe.port)
   if (isRefusal(found)) throw refused(found)
   const chart = {
@@ -140,7 +165,7 @@ async function checkedShared(
     values: { shopctl: { system: input.system, service, ports: found }, ...recipe.shared },
   }
   const shared = await charts.render(chart)
-  const refusal = checkCharts({ service, slots, shared }, wanted.revision, state.others)
+  const refusal = checkApart(service, slots, shared)
   if (refusal) throw refused(refusal)
   const renders = hashOf(shared).slice(0, 40)
   if (renders === stands) return { shared: null, renders }
@@ -193,7 +218,8 @@ function checkOwner(
   recorded: Readonly<Record<string, Recorded>>,
 ): Refusal | null {
   const known = recorded[service]
-  if (!known || known.marks[rendered] !== undefined || !known.finished) return null
+  if (!known) return foreignService(state, service)
+  if (known.marks[rendered] !== undefined || !known.finished) return null
   const inOne = colors.filter((color) => {
     const slot = state.services[service]?.slots[color]
     return slot?.helmRelease === service && !slot.kept
@@ -213,5 +239,16 @@ function checkOwner(
     'foreign-release',
     `There is a Helm release ${service} in the namespace that shopctl did not make.`,
     `Uninstall it or give it another name: shopctl keeps the Services of ${service} in a release of that name.`,
+  )
+}
+
+function foreignService(state: EnvironmentState, service: string): Refusal | null {
+  const { stable, preview } = state.services[service] ?? {}
+  const found = stable?.target === null ? service : `${service}-preview`
+  if (stable?.target !== null && preview?.target !== null) return null
+  return refuse(
+    'foreign-service',
+    `There is a Service ${found} in the namespace that shopctl did not make.`,
+    `Delete it, or give one of the two another name: shopctl makes the Services ${service} and ${service}-preview.`,
   )
 }

@@ -143,11 +143,11 @@ export function latestEpoch(epochs: readonly (number | null)[]): number | null {
 }
 
 function describe(report: PodReport | null): string {
-  if (!report) return 'it does not answer'
+  if (!report) return 'it does not answer as it should on its path `management.role`'
   const { gate } = report
   const opened = gate
     ? `its gate ${gate.color ? `names ${gate.color} ${gate.revision}` : 'was never opened'}, epoch ${gate.epoch}`
-    : 'it could not read its gate'
+    : 'it has no gate, or could not read its gate'
   return `it says: ${report.role}, ${report.consumers} consumers; ${opened}`
 }
 

@@ -1,7 +1,7 @@
 // Makes the preview plane exactly the combination that is to be tested, for as long as the test runs.
 import { failed } from '../../errors.ts'
 import { awaitOnly, type TakeoverPorts } from '../move/takeover.ts'
-import type { Driver, Observer, PlaneReport } from '../ports.ts'
+import type { Driver, Observer, PodReport } from '../ports.ts'
 import { settleAll, valuesOf } from '../settle.ts'
 import { colors, type NamedSlot, sameTarget, type Target, targetOf } from '../slot.ts'
 import type { EnvironmentState, Pointer, ServiceState } from '../state.ts'
@@ -130,13 +130,15 @@ async function inTheWay(
   const idle = mine?.find(
     ({ report }) => report?.preview?.role !== 'live' || !report.preview.consuming,
   )
-  if (idle) return `${idle.pod} ${describe(idle.report?.preview ?? null)}`
+  if (idle) return `${idle.pod} ${describe(idle.report)}`
   const busy = theirs.flat().find(({ report }) => report?.preview?.consuming)
   return busy ? `${busy.pod}, of another slot, still consumes it` : null
 }
 
-function describe(report: PlaneReport | null): string {
-  return report
-    ? `says of its preview plane: ${report.role}, ${report.consumers} consumers`
+function describe(report: PodReport | null): string {
+  if (!report) return 'does not answer as it should on its path `management.role`'
+  const { preview } = report
+  return preview
+    ? `says of its preview plane: ${preview.role}, ${preview.consumers} consumers`
     : 'says nothing of a preview plane'
 }

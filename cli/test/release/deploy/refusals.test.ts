@@ -1,26 +1,11 @@
 // A chart that would change what serves is refused before anything is written.
 import { describe, expect, it } from 'vitest'
 import type { Config } from '../../../src/config/schema.ts'
-import type { Manifest, MigrationCheck } from '../../../src/release/ports.ts'
-import { type ChartFault, isSlot } from '../../fakes/charts.ts'
+import type { Manifest } from '../../../src/release/ports.ts'
+import { adding, type ChartFault, changing } from '../../fakes/charts.ts'
 import { aFullConfig } from '../../fakes/config.ts'
 import { createShop, type Shop } from '../../fakes/shop.ts'
-
-/** One that makes these objects too, for every slot. */
-function adding(make: (name: string, deployment: Manifest) => Manifest): ChartFault {
-  return (made, release) =>
-    made.flatMap((each) =>
-      isSlot(release) && each.kind === 'Deployment' ? [each, make(release.name, each)] : [each],
-    )
-}
-
-/** One whose Deployment is another one. */
-function changing(change: (deployment: string) => string): ChartFault {
-  return (made) =>
-    made.map((each) =>
-      each.kind === 'Deployment' ? (JSON.parse(change(JSON.stringify(each))) as Manifest) : each,
-    )
-}
+import { aService, emptyService } from '../../fakes/state.ts'
 
 function aServiceNamed(name: string, selector: Record<string, string>): Manifest {
   return { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { selector } }
@@ -76,13 +61,13 @@ const cases: Case[] = [
   {
     title: 'no Deployment of the name that a slot has',
     code: 'no-slot',
-    message: /^The chart of order makes no Deployment order-green, but my-order\.$/,
+    message: /^The chart of order makes no Deployment order-blue, but my-order\.$/,
     chart: changing((text) => text.replaceAll(/"name":"order-(blue|green)"/g, '"name":"my-order"')),
   },
   {
     title: 'no Deployment at all',
     code: 'no-slot',
-    message: /^The chart of order makes no Deployment order-green\.$/,
+    message: /^The chart of order makes no Deployment order-blue\.$/,
     chart: (made) => made.filter(({ kind }) => kind !== 'Deployment'),
   },
   {
@@ -98,6 +83,42 @@ const cases: Case[] = [
     chart: changing((text) =>
       text.replace(/("matchLabels":\{[^}]*),"shopctl.dev\/color":"[^"]*"/, '$1'),
     ),
+  },
+  {
+    title: 'a Deployment that could never be written again',
+    code: 'slot-selects-revision',
+    message: /^The Deployment order-blue selects its pods by shopctl.dev\/revision: /,
+    chart: changing((text) =>
+      text.replace('"matchLabels":{', '"matchLabels":{"shopctl.dev/revision":"1",'),
+    ),
+  },
+  {
+    title: 'another image than the one that was built',
+    code: 'no-slot-image',
+    message: /^No container of order-blue runs the image that was built for order\.$/,
+    chart: changing((text) => text.replace(/"image":"[^"]*"/, '"image":"nginx"')),
+  },
+  {
+    title: 'other pods with the labels of the slot',
+    code: 'helper-gets-traffic',
+    message: /^The pods of the StatefulSet order-blue-cache have the labels of the slot order-blue/,
+    chart: adding((name, deployment) => ({
+      ...deployment,
+      kind: 'StatefulSet',
+      metadata: { name: `${name}-cache` },
+    })),
+  },
+  {
+    title: 'a budget for the pods of both slots',
+    code: 'reaches-other-slot',
+    message:
+      /^The PodDisruptionBudget order-blue of the chart of order is for the pods of the other/,
+    chart: (made) =>
+      made.map((each) =>
+        each.kind === 'PodDisruptionBudget'
+          ? { ...each, spec: { selector: { matchLabels: app } } }
+          : each,
+      ),
   },
   {
     title: 'pods without a port',
@@ -123,9 +144,16 @@ const cases: Case[] = [
     message: /^There is a Helm release order in the namespace that shopctl did not make\.$/,
     arrange({ world }) {
       world.driver.releases = { order: { finished: true, marks: {} } }
-      world.state.services.order = {
-        ...{ slots: { blue: null, green: null }, stable: null, preview: null },
-      }
+      world.state.services.order = emptyService()
+    },
+  },
+  {
+    title: 'a Service of that name that is not ours',
+    code: 'foreign-service',
+    message: /^There is a Service order in the namespace that shopctl did not make\.$/,
+    arrange({ world }) {
+      world.driver.releases = {}
+      world.state.services.order = aService({}, null, null)
     },
   },
   {
@@ -176,6 +204,18 @@ describe('is refused before anything is written:', () => {
     expect([world.log, world.state.journal]).toEqual(before)
   })
 
+  it('a Service that came into the namespace after the charts were found safe', async () => {
+    const { world, deploy } = await aRelease()
+    world.source.contents['charts/app/Chart.yaml'] = 'name: app'
+    const before = [...world.log]
+    world.state.others.push({ name: 'legacy', selector: app })
+    await expect(deploy({ services: ['order'] })).rejects.toMatchObject({
+      code: 'service-moves-traffic',
+      exitCode: 2,
+    })
+    expect(world.log).toEqual(before)
+  })
+
   it('a port that the pods that serve do not have', async () => {
     const shop = await aRelease()
     shop.world.charts.faults.order = changing((text) =>
@@ -205,72 +245,5 @@ describe('is refused before anything is written:', () => {
       message: 'The pods of order that serve would lose the right to get services order.',
     })
     expect(shop.world.driver.writes).toHaveLength(1)
-  })
-})
-
-describe('passes', () => {
-  it('a migration that takes something away once it is part of what serves', async () => {
-    const shop = createShop()
-    shop.world.source.contents['order/migrations/1.sql'] = 'drop table a;'
-    const migrations = { contractions: async () => [] }
-    await shop.release({ services: ['order'] }, { migrations })
-    shop.commit('b')
-    await shop.deploy({ services: ['order'] })
-    expect(shop.world.driver.writes).toHaveLength(2)
-  })
-
-  it('migrations that are checked in their order, each with those before it', async () => {
-    const shop = createShop()
-    const { contents } = shop.world.source
-    contents['order/migrations/10.sql'] = 'create table c'
-    contents['order/migrations/2.sql'] = 'create table b'
-    const asked: unknown[][] = []
-    const migrations: MigrationCheck = {
-      async contractions(file, sql, earlier) {
-        asked.push([file, sql, [...earlier]])
-        return []
-      },
-    }
-    await shop.deploy({ services: ['order'] }, { migrations })
-    const [a, b, c] = ['create table a', 'create table b', 'create table c']
-    expect(asked).toEqual([
-      ['order/migrations/1.sql', a, []],
-      ['order/migrations/10.sql', c, [a]],
-      ['order/migrations/2.sql', b, [a, c]],
-    ])
-  })
-
-  it('the layout of an earlier shopctl whose Deployments Helm leaves alone', async () => {
-    const shop = await aRelease()
-    const { world } = shop
-    world.driver.releases = { order: { finished: true, marks: {} } }
-    const slot = world.state.services.order?.slots.blue
-    if (slot) Object.assign(slot, { helmRelease: 'order', kept: true })
-    await shop.deploy({ services: ['order'] })
-    expect(world.driver.writes.at(-1)).toMatchObject({
-      name: 'order-green',
-      shared: { name: 'order' },
-    })
-  })
-
-  it.each([
-    ['the only port', '8080', 'http', (text: string) => text],
-    [
-      'a port by its number',
-      'named',
-      'web',
-      (text: string) => text.replace('chart: charts/app', 'chart: charts/app\n    port: 8080'),
-    ],
-  ])('%s', async (_, __, name, config) => {
-    const shop = createShop({ config: aFullConfig(config) })
-    shop.world.charts.faults.order = changing((text) =>
-      text
-        .replaceAll('"name":"http"', `"name":"${name}"`)
-        .replaceAll(',{"name":"preview","containerPort":8081}', ''),
-    )
-    await shop.deploy({ services: ['order'] })
-    expect(shop.world.driver.writes[0]?.shared?.values).toMatchObject({
-      shopctl: { ports: { stable: name, preview: name } },
-    })
   })
 })

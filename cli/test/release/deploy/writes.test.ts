@@ -1,6 +1,9 @@
-// Charts and values that were found safe are not rendered again, and the shared release is written only when it is new.
+// What is safe is written: rendered once for a check, and the shared release only when it is new.
 import { describe, expect, it } from 'vitest'
 import type { DeployInput } from '../../../src/release/deploy/deploy.ts'
+import type { MigrationCheck } from '../../../src/release/ports.ts'
+import { changing } from '../../fakes/charts.ts'
+import { aFullConfig } from '../../fakes/config.ts'
 import { builtin, createShop, type Shop } from '../../fakes/shop.ts'
 
 /** Blue serves; the tree is another one since, and so is the chart. */
@@ -81,5 +84,72 @@ describe('both colors are rendered', () => {
     world.source.contents['charts/values/order.yaml'] = values
     await deploy({ services: ['order'] })
     expect(sharedOf(shop)?.values).toEqual({ shopctl: expect.any(Object) })
+  })
+})
+
+describe('passes', () => {
+  it('a migration that takes something away once it is part of what serves', async () => {
+    const shop = createShop()
+    shop.world.source.contents['order/migrations/1.sql'] = 'drop table a;'
+    const migrations = { contractions: async () => [] }
+    await shop.release({ services: ['order'] }, { migrations })
+    shop.commit('b')
+    await shop.deploy({ services: ['order'] })
+    expect(shop.world.driver.writes).toHaveLength(2)
+  })
+
+  it('migrations that are checked in their order, each with those before it', async () => {
+    const shop = createShop()
+    const { contents } = shop.world.source
+    contents['order/migrations/10.sql'] = 'create table c'
+    contents['order/migrations/2.sql'] = 'create table b'
+    const asked: unknown[][] = []
+    const migrations: MigrationCheck = {
+      async contractions(file, sql, earlier) {
+        asked.push([file, sql, [...earlier]])
+        return []
+      },
+    }
+    await shop.deploy({ services: ['order'] }, { migrations })
+    const [a, b, c] = ['create table a', 'create table b', 'create table c']
+    expect(asked).toEqual([
+      ['order/migrations/1.sql', a, []],
+      ['order/migrations/10.sql', c, [a]],
+      ['order/migrations/2.sql', b, [a, c]],
+    ])
+  })
+
+  it('the layout of an earlier shopctl whose Deployments Helm leaves alone', async () => {
+    const shop = await aRelease()
+    const { world } = shop
+    world.driver.releases = { order: { finished: true, marks: {} } }
+    const slot = world.state.services.order?.slots.blue
+    if (slot) Object.assign(slot, { helmRelease: 'order', kept: true })
+    await shop.deploy({ services: ['order'] })
+    expect(world.driver.writes.at(-1)).toMatchObject({
+      name: 'order-green',
+      shared: { name: 'order' },
+    })
+  })
+
+  it.each([
+    ['the only port', '8080', 'http', (text: string) => text],
+    [
+      'a port by its number',
+      'named',
+      'web',
+      (text: string) => text.replace('chart: charts/app', 'chart: charts/app\n    port: 8080'),
+    ],
+  ])('%s', async (_, __, name, config) => {
+    const shop = createShop({ config: aFullConfig(config) })
+    shop.world.charts.faults.order = changing((text) =>
+      text
+        .replaceAll('"name":"http"', `"name":"${name}"`)
+        .replaceAll(',{"name":"preview","containerPort":8081}', ''),
+    )
+    await shop.deploy({ services: ['order'] })
+    expect(shop.world.driver.writes[0]?.shared?.values).toMatchObject({
+      shopctl: { ports: { stable: name, preview: name } },
+    })
   })
 })

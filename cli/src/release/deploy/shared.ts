@@ -1,0 +1,86 @@
+// What the slots of a service share: where its Services lead, and whether the pods that serve can bear a change. Pure.
+import type { AccessRule, Manifest, PodTemplate } from '../ports.ts'
+import { isRefusal, type Refusal, refuse } from '../refusal.ts'
+import type { Color } from '../slot.ts'
+import { requireSlot } from './charts.ts'
+import { containersOf, list, nameOf, portsOf, targetPorts } from './manifests.ts'
+
+/** What a Service names as its target: a container port's name or number. */
+export type Port = string | number
+
+export interface Ports {
+  stable: Port
+  preview: Port
+}
+
+/** `port` of shopctl.yaml, else the container port named `http`, else the only one. */
+export function findPorts(
+  service: string,
+  color: Color,
+  manifests: readonly Manifest[],
+  port: Port | null,
+): Ports | Refusal {
+  const deployment = requireSlot(service, color, manifests)
+  if (isRefusal(deployment)) return deployment
+  const offered = containersOf(deployment).flatMap(portsOf)
+  const http = offered.find(({ name, number }) =>
+    port === null ? name === 'http' : name === port || number === port,
+  )
+  const only = port === null && offered.length === 1 ? offered[0] : undefined
+  const found = http ?? only
+  if (!found) {
+    const list = offered.map(({ name, number }) => (name ? `${name} (${number})` : `${number}`))
+    return refuse(
+      'no-port',
+      `Which port of ${service} takes HTTP cannot be told: its pods offer ${list.join(', ') || 'none'}${port === null ? '' : `, and not ${port}`}.`,
+      `Name the port \`http\` in the chart, or set \`services.${service}.port\` in shopctl.yaml.`,
+    )
+  }
+  const stable = found.name ?? found.number
+  const preview = offered.find(({ name }) => name === 'preview')?.name
+  return { stable, preview: preview ?? stable }
+}
+
+/** null: the pods that serve have what the shared objects are about to name, and keep what they may do. */
+export function checkShared(
+  service: string,
+  shared: readonly Manifest[],
+  live: PodTemplate,
+  rules: readonly AccessRule[],
+): Refusal | null {
+  const hint = `Release pods that have it first, with the shared part as it is: \`shopctl release --service ${service}\`.`
+  for (const { name, target } of shared.flatMap(targetPorts)) {
+    const offered = live.ports.some((port) => port.name === target || port.number === target)
+    if (offered) continue
+    const message = `The Service ${name} would lead to the port ${target}, which the pods of ${service} that serve do not have.`
+    return refuse('live-lacks-port', message, hint)
+  }
+  const accounts = shared.filter(({ kind }) => kind === 'ServiceAccount').map(nameOf)
+  const granted = shared
+    .filter(({ kind }) => kind === 'Role')
+    .flatMap(rulesOf)
+    .flatMap(grants)
+  const lost = rules.flatMap(grants).find((grant) => !granted.includes(grant))
+  if (lost !== undefined && accounts.includes(live.serviceAccount ?? '')) {
+    const message = `The pods of ${service} that serve would lose the right to ${lost}.`
+    return refuse(
+      'live-lacks-right',
+      message,
+      'Keep it in the chart until no slot uses it any more.',
+    )
+  }
+  return null
+}
+
+function rulesOf(role: Manifest): AccessRule[] {
+  return list(role.rules) as AccessRule[]
+}
+
+/** One text for each thing that a rule lets somebody do. */
+function grants({ resources = [], resourceNames = [''], verbs }: AccessRule): string[] {
+  return verbs.flatMap((verb) =>
+    resources.flatMap((resource) =>
+      resourceNames.map((name) => `${verb} ${resource} ${name}`.trim()),
+    ),
+  )
+}
