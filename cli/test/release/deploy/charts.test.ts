@@ -76,13 +76,13 @@ const cases: Case[] = [
   {
     title: 'no Deployment of the name that a slot has',
     code: 'no-slot',
-    message: /^The chart of order makes no Deployment order-green, but my-order\.$/,
+    message: /^The chart of order makes no Deployment order-blue, but my-order\.$/,
     chart: changing((text) => text.replaceAll(/"name":"order-(blue|green)"/g, '"name":"my-order"')),
   },
   {
     title: 'no Deployment at all',
     code: 'no-slot',
-    message: /^The chart of order makes no Deployment order-green\.$/,
+    message: /^The chart of order makes no Deployment order-blue\.$/,
     chart: (made) => made.filter(({ kind }) => kind !== 'Deployment'),
   },
   {
