@@ -21,8 +21,10 @@ interface ServiceValues {
 export type ChartFault = (made: Manifest[], release: ChartRelease) => Manifest[]
 
 export interface FakeCharts extends Charts {
-  /** Names of the releases that were rendered, in order. */
+  /** Names of the releases that were rendered for a check, in order. */
   rendered: string[]
+  /** What a release makes, for whoever writes it. */
+  make(release: ChartRelease): Manifest[]
   /** By service. */
   faults: Record<string, ChartFault>
 }
@@ -31,11 +33,14 @@ export function createFakeCharts(): FakeCharts {
   const charts: FakeCharts = {
     rendered: [],
     faults: {},
-    async render(release) {
-      charts.rendered.push(release.name)
+    make(release) {
       const made = manifestsOf(release)
       const { service } = release.values.shopctl as ServiceValues
       return charts.faults[service]?.(made, release) ?? made
+    },
+    async render(release) {
+      charts.rendered.push(release.name)
+      return charts.make(release)
     },
   }
   return charts

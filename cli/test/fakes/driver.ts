@@ -62,13 +62,13 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
     const { shared, color, name } = wanted
     if (shared) {
       await record(shared)
-      driver.standing[shared.name] = await charts.render(shared)
+      driver.standing[shared.name] = charts.make(shared)
       service.stable ??= { target: null, resourceVersion: next(), release: null }
       service.preview ??= { target: null, resourceVersion: next(), release: null }
       log.push(`write ${shared.name}`)
     }
     await record(wanted)
-    driver.standing[name] = await charts.render(wanted)
+    driver.standing[name] = charts.make(wanted)
     const { version, revision, image, migrations = null } = slotValuesOf(wanted)
     const digest = image.split('@')[1] ?? ''
     service.slots[color] = {

@@ -38,7 +38,7 @@ function portsOf(holder: string): KubernetesPorts {
   })
 }
 
-async function lockOf(holder: string): Promise<Lock> {
+function lockOf(holder: string): Lock {
   return portsOf(holder).lock
 }
 
@@ -46,7 +46,7 @@ function noHelm(): never {
   throw new Error('nothing here needs helm')
 }
 
-async function clusterOf(holder: string): Promise<ClusterUnderTest> {
+function clusterOf(holder: string): ClusterUnderTest {
   const { objects, ...ports } = portsOf(holder)
   const helm: Helm = { template: noHelm, upgrade: noHelm, uninstall: noHelm }
   const releases = createReleases(api, namespace)
@@ -114,10 +114,10 @@ describe('on a real cluster', () => {
     }
 
     it('of a holder that was killed ends after 15 s', async () => {
-      const dead = await (await lockOf('dead@there 7')).acquire('deploy')
+      const dead = await lockOf('dead@there 7').acquire('deploy')
       expect(dead).toHaveProperty('release')
       await age()
-      const lock = await lockOf('me@here 1')
+      const lock = lockOf('me@here 1')
       expect(await lock.lockHolder()).toBeNull()
       const mine = await lock.acquire('switch')
       expect(mine).toHaveProperty('release')
@@ -126,9 +126,9 @@ describe('on a real cluster', () => {
     })
 
     it('is lost, and known to be, when somebody else took it meanwhile', async () => {
-      const frozen = await (await lockOf('frozen@there 7')).acquire('deploy')
+      const frozen = await lockOf('frozen@there 7').acquire('deploy')
       await age()
-      const lock = await lockOf('me@here 1')
+      const lock = lockOf('me@here 1')
       const mine = await lock.acquire('switch')
       if (!('lost' in frozen) || !('lost' in mine)) throw new Error('both were to get it')
       const lost = new Promise((resolve) => frozen.lost.addEventListener('abort', resolve))

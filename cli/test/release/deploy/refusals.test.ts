@@ -1,4 +1,4 @@
-// A chart that would change what serves is refused before anything is written; a safe one is rendered once.
+// A chart that would change what serves is refused before anything is written.
 import { describe, expect, it } from 'vitest'
 import type { Config } from '../../../src/config/schema.ts'
 import type { Manifest, MigrationCheck } from '../../../src/release/ports.ts'
@@ -98,6 +98,12 @@ const cases: Case[] = [
     chart: changing((text) =>
       text.replace(/("matchLabels":\{[^}]*),"shopctl.dev\/color":"[^"]*"/, '$1'),
     ),
+  },
+  {
+    title: 'pods without a port',
+    code: 'no-port',
+    message: /^Which port of order takes HTTP cannot be told: its pods offer none\.$/,
+    chart: changing((text) => text.replace(/"ports":\[[^\]]*\]/, '"ports":[]')),
   },
   {
     title: 'two ports of which none is named http',
@@ -266,82 +272,5 @@ describe('passes', () => {
     expect(shop.world.driver.writes[0]?.shared?.values).toMatchObject({
       shopctl: { ports: { stable: name, preview: name } },
     })
-  })
-})
-
-describe('both colors are rendered', () => {
-  const renderedBy = async (shop: Shop, config?: Config): Promise<string[]> => {
-    // What the driver applies is rendered too, by the fake chart; a check renders both colors.
-    shop.world.charts.rendered.length = 0
-    await shop.deploy({ services: ['order'], ...(config && { config }) })
-    return shop.world.charts.rendered
-  }
-  const sharedOf = ({ world }: Shop) => world.driver.writes.at(-1)?.shared
-
-  it('only when charts or values are new', async () => {
-    const shop = createShop()
-    const written = ['order', 'order-blue']
-    expect(await renderedBy(shop)).toEqual(['order-blue', 'order-green', 'order', ...written])
-    await shop.switch({ skipSmoke: true })
-    shop.commit('b')
-    expect(await renderedBy(shop)).toEqual(['order-green'])
-    shop.world.source.contents['charts/values/order.yaml'] = 'replicas: 3'
-    expect(await renderedBy(shop)).toEqual(['order-blue', 'order-green', 'order', 'order-green'])
-  })
-
-  it('when the built-in chart is new', async () => {
-    const shop = await aRelease()
-    const builtin = {
-      service: { path: '/charts/shop-service', hash: 'service-2' },
-      guard: { path: '/charts/shop-guard', hash: 'guard-1' },
-    }
-    shop.world.charts.rendered.length = 0
-    await shop.deploy({ services: ['order'], builtin })
-    expect(shop.world.charts.rendered).toContain('order-blue')
-  })
-
-  it('and the shared release is written only when its render changed, and before the slot', async () => {
-    const shop = await aRelease()
-    const before = shop.world.log.length
-    await shop.deploy({ services: ['order'] })
-    expect(sharedOf(shop)).toBeNull()
-    shop.world.source.contents['charts/values/order.yaml'] = 'edge: { nodePort: 31080 }'
-    await shop.deploy({ services: ['order'] })
-    expect(sharedOf(shop)).toMatchObject({ values: { edge: { nodePort: 31080 } } })
-    const written = shop.world.log.slice(before).filter((line) => line.startsWith('write'))
-    expect(written.map((line) => line.split(' ')[1])).toEqual([
-      'order-green',
-      'order',
-      'order-green',
-    ])
-  })
-
-  it('and the shared release is written anew when it was left half-way, or its Services are gone', async () => {
-    const shop = await aRelease()
-    const { world, deploy } = shop
-    await deploy({ services: ['order'] })
-    if (world.driver.releases.order) world.driver.releases.order.finished = false
-    await deploy({ services: ['order'] })
-    expect(sharedOf(shop)).toMatchObject({ name: 'order' })
-    shop.commit('c')
-    if (world.state.services.order) world.state.services.order.preview = null
-    await deploy({ services: ['order'] })
-    expect(sharedOf(shop)).toMatchObject({ name: 'order' })
-  })
-
-  it('and the shared release goes back with charts and values that a slot still has', async () => {
-    const shop = await aRelease()
-    const { world, deploy } = shop
-    const values = String(world.source.contents['charts/values/order.yaml'])
-    const chart = 'name: app'
-    world.source.contents['charts/app/Chart.yaml'] = chart
-    world.source.contents['charts/values/order.yaml'] = 'edge: { nodePort: 31080 }'
-    await deploy({ services: ['order'] })
-    expect(sharedOf(shop)).toMatchObject({ values: { edge: { nodePort: 31080 } } })
-    // Another image, with the values that the live slot has: what both share has to be as they say again.
-    shop.commit('c')
-    world.source.contents['charts/values/order.yaml'] = values
-    await deploy({ services: ['order'] })
-    expect(sharedOf(shop)?.values).toEqual({ shopctl: expect.any(Object) })
   })
 })

@@ -1,0 +1,85 @@
+// Charts and values that were found safe are not rendered again, and the shared release is written only when it is new.
+import { describe, expect, it } from 'vitest'
+import type { DeployInput } from '../../../src/release/deploy/deploy.ts'
+import { builtin, createShop, type Shop } from '../../fakes/shop.ts'
+
+/** Blue serves; the tree is another one since, and so is the chart. */
+async function aRelease(): Promise<Shop> {
+  const shop = createShop()
+  await shop.release({ services: ['order'] })
+  shop.commit('b')
+  shop.world.source.contents['charts/app/Chart.yaml'] = 'name: app\nversion: 2'
+  return shop
+}
+
+describe('both colors are rendered', () => {
+  const renderedBy = async (shop: Shop, over: Partial<DeployInput> = {}): Promise<string[]> => {
+    shop.world.charts.rendered.length = 0
+    await shop.deploy({ services: ['order'], ...over })
+    return shop.world.charts.rendered
+  }
+  const everything = ['order-blue', 'order-green', 'order']
+  const sharedOf = ({ world }: Shop) => world.driver.writes.at(-1)?.shared
+
+  it('only when charts or values are new', async () => {
+    const shop = createShop()
+    expect(await renderedBy(shop)).toEqual(everything)
+    await shop.switch({ skipSmoke: true })
+    shop.commit('b')
+    expect(await renderedBy(shop)).toEqual([])
+    shop.world.source.contents['charts/values/order.yaml'] = 'replicas: 3'
+    expect(await renderedBy(shop)).toEqual(everything)
+    shop.world.source.contents['charts/app/Chart.yaml'] = 'name: app\nversion: 2'
+    expect(await renderedBy(shop)).toEqual(everything)
+    shop.commit('c')
+    expect(await renderedBy(shop)).toEqual([])
+    const service = { path: '/charts/shop-service', hash: 'service-2' }
+    shop.commit('d')
+    expect(await renderedBy(shop, { builtin: { ...builtin, service } })).toEqual(everything)
+  })
+
+  it('and the shared release is written only when its render changed, and before the slot', async () => {
+    const shop = await aRelease()
+    const before = shop.world.log.length
+    await shop.deploy({ services: ['order'] })
+    expect(sharedOf(shop)).toBeNull()
+    shop.world.source.contents['charts/values/order.yaml'] = 'edge: { nodePort: 31080 }'
+    await shop.deploy({ services: ['order'] })
+    expect(sharedOf(shop)).toMatchObject({ values: { edge: { nodePort: 31080 } } })
+    const written = shop.world.log.slice(before).filter((line) => line.startsWith('write'))
+    expect(written.map((line) => line.split(' ')[1])).toEqual([
+      'order-green',
+      'order',
+      'order-green',
+    ])
+  })
+
+  it('and the shared release is written anew when it was left half-way, or its Services are gone', async () => {
+    const shop = await aRelease()
+    const { world, deploy } = shop
+    await deploy({ services: ['order'] })
+    if (world.driver.releases.order) world.driver.releases.order.finished = false
+    await deploy({ services: ['order'] })
+    expect(sharedOf(shop)).toMatchObject({ name: 'order' })
+    shop.commit('c')
+    if (world.state.services.order) world.state.services.order.preview = null
+    await deploy({ services: ['order'] })
+    expect(sharedOf(shop)).toMatchObject({ name: 'order' })
+  })
+
+  it('and the shared release goes back with charts and values that a slot still has', async () => {
+    const shop = await aRelease()
+    const { world, deploy } = shop
+    const values = String(world.source.contents['charts/values/order.yaml'])
+    const chart = 'name: app'
+    world.source.contents['charts/app/Chart.yaml'] = chart
+    world.source.contents['charts/values/order.yaml'] = 'edge: { nodePort: 31080 }'
+    await deploy({ services: ['order'] })
+    expect(sharedOf(shop)).toMatchObject({ values: { edge: { nodePort: 31080 } } })
+    // Another image, with the values that the live slot has: what both share has to be as they say again.
+    shop.commit('c')
+    world.source.contents['charts/values/order.yaml'] = values
+    await deploy({ services: ['order'] })
+    expect(sharedOf(shop)?.values).toEqual({ shopctl: expect.any(Object) })
+  })
+})
