@@ -141,6 +141,7 @@ it('a template says ports and account, a Role what the pods may do', async () =>
       { name: null, number: 9901 },
     ],
     serviceAccount: 'order',
+    labels: marks('order', 'green'),
   })
   expect(await observer().accessRules('order')).toEqual(rules)
 })

@@ -150,11 +150,11 @@ describe('a smoke test', () => {
     })
   })
 
-  it('names pods that say nothing', async () => {
+  it('names pods that do not answer for their role', async () => {
     const shop = bothWait()
     const silent = reporting(shop, (pod, report) => (pod === 'order-green-b-1' ? null : report))
     await expect(shop.smoke({}, silent)).rejects.toThrow(
-      /order-green-b-1 does not answer as it should/,
+      /order-green-b-1 does not answer as it should on its path `management.role`/,
     )
   })
 
