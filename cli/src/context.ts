@@ -19,25 +19,22 @@ import type { Platform } from './platform/platform.ts'
 import type { DesireInput } from './release/deploy/desire.ts'
 import type {
   Broker,
-  Charts,
-  Clock,
-  Driver,
-  ImageBuilder,
-  JournalStore,
-  Lock,
   Management,
-  MigrationCheck,
   Namespace,
   Observer,
-  Operator,
   Pods,
+  Traffic,
+} from './release/ports/cluster.ts'
+import type { Charts, Driver } from './release/ports/driver.ts'
+import type {
+  ImageBuilder,
+  MigrationCheck,
   Programs,
-  Progress,
   Registry,
   Scratch,
   Source,
-  Traffic,
-} from './release/ports.ts'
+} from './release/ports/project.ts'
+import type { Clock, JournalStore, Lock, Operator, Progress } from './release/ports/session.ts'
 
 export interface GlobalOptions {
   env: string

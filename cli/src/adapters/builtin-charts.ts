@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { BuiltinChart } from '../release/ports.ts'
+import type { BuiltinChart } from '../release/ports/driver.ts'
 
 /** In the package they lie beside the program, in the repository with the other charts. */
 function folderOf(name: string): string {

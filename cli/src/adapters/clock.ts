@@ -1,7 +1,7 @@
 // The time, and waiting for it to pass.
 import { setTimeout } from 'node:timers/promises'
 import { interrupted } from '../errors.ts'
-import type { Clock } from '../release/ports.ts'
+import type { Clock } from '../release/ports/session.ts'
 
 export function createClock(): Clock {
   return {

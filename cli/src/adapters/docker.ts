@@ -1,6 +1,6 @@
 // Builds and pushes images with the docker CLI and BuildKit.
 import { failed, refused } from '../errors.ts'
-import type { ImageBuilder } from '../release/ports.ts'
+import type { ImageBuilder } from '../release/ports/project.ts'
 import type { Shell } from './shell.ts'
 
 export function inspectCommand(reference: string): string[] {

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { refused } from '../errors.ts'
-import type { Source } from '../release/ports.ts'
+import type { Source } from '../release/ports/project.ts'
 import type { Shell } from './shell.ts'
 
 export const headCommand = ['rev-parse', '--verify', '--quiet', 'HEAD']

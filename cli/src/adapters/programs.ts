@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { refused } from '../errors.ts'
-import type { Programs } from '../release/ports.ts'
+import type { Programs } from '../release/ports/project.ts'
 import type { Shell } from './shell.ts'
 
 /** zx's globals come from shopctl, so that a script works where zx is not installed. */

@@ -1,6 +1,6 @@
 // An image registry by the OCI distribution API: asks for digests, gives an image another tag.
 import { failed, refused } from '../errors.ts'
-import type { Registry } from '../release/ports.ts'
+import type { Registry } from '../release/ports/project.ts'
 
 const manifestTypes = [
   'application/vnd.oci.image.manifest.v1+json',

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Scratch } from '../release/ports.ts'
+import type { Scratch } from '../release/ports/project.ts'
 
 export function createScratch(): Scratch {
   return {

@@ -6,7 +6,7 @@ import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { bad, good, marked, wrapped } from '../output/text.ts'
 import { isMap } from '../release/canonical.ts'
-import type { Plane } from '../release/ports.ts'
+import type { Plane } from '../release/ports/cluster.ts'
 
 export interface AuditCommandInput {
   plane: Plane

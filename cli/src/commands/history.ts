@@ -4,7 +4,7 @@ import { findOperation, history } from '../inspect/history.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { bad, duration, fitted, oneLine, wrapped } from '../output/text.ts'
-import { idOf, type Operation } from '../release/journal/record.ts'
+import { idOf, type Operation } from '../release/record.ts'
 import type { Side } from '../release/slot.ts'
 
 export async function historyCommand(

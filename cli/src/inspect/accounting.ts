@@ -1,7 +1,7 @@
 // What the services know of their work: any pod of the slot that serves answers for its service's database.
 import { z } from 'zod'
 import { failed, interrupted, refused } from '../errors.ts'
-import type { Management, Plane, PodAnswer, Pods } from '../release/ports.ts'
+import type { Management, Plane, PodAnswer, Pods } from '../release/ports/cluster.ts'
 import { colors, targetOf } from '../release/slot.ts'
 import { type EnvironmentState, liveSlot } from '../release/state.ts'
 

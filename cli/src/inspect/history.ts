@@ -1,7 +1,7 @@
 // history: the operations of an environment, latest first.
 import { refused } from '../errors.ts'
-import { idOf, type Operation } from '../release/journal/record.ts'
-import type { JournalStore } from '../release/ports.ts'
+import type { JournalStore } from '../release/ports/session.ts'
+import { idOf, type Operation } from '../release/record.ts'
 
 export interface History {
   operations: Operation[]

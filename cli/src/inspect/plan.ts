@@ -4,7 +4,7 @@ import { unfinishedServices } from '../release/deploy/deploy.ts'
 import { type DesireInput, type DesirePorts, desire } from '../release/deploy/desire.ts'
 import { type DeployStep, planDeploy } from '../release/deploy/plan.ts'
 import { type ObservePorts, observe } from '../release/observe.ts'
-import type { Driver } from '../release/ports.ts'
+import type { Driver } from '../release/ports/driver.ts'
 import type { Color, Slot } from '../release/slot.ts'
 import { liveSlot } from '../release/state.ts'
 

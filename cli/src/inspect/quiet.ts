@@ -2,7 +2,8 @@
 import { failed, ShopctlError } from '../errors.ts'
 import { canonical } from '../release/canonical.ts'
 import { type ObservePorts, observe } from '../release/observe.ts'
-import type { Clock, Plane } from '../release/ports.ts'
+import type { Plane } from '../release/ports/cluster.ts'
+import type { Clock } from '../release/ports/session.ts'
 import { type AccountingPorts, type Books, readBooks, serving } from './accounting.ts'
 
 export interface QuietPorts extends AccountingPorts, ObservePorts {

@@ -1,9 +1,11 @@
 // status: what serves, what stands by, what is under way; read from the live objects.
-import { currentRelease, idOf, passedSmoke } from '../release/journal/record.ts'
+
 import { chooseStandby } from '../release/move/plan-switch.ts'
 import { latestEpoch } from '../release/move/takeover.ts'
 import { type ObservePorts, observe } from '../release/observe.ts'
-import type { Lock, LockHolder, PodReport, Pods } from '../release/ports.ts'
+import type { PodReport, Pods } from '../release/ports/cluster.ts'
+import type { Lock, LockHolder } from '../release/ports/session.ts'
+import { currentRelease, idOf, passedSmoke } from '../release/record.ts'
 import { type Color, colors, type NamedSlot, type Slot, targetOf } from '../release/slot.ts'
 import { combinationOf, type EnvironmentState, liveColor } from '../release/state.ts'
 

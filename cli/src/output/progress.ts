@@ -1,6 +1,6 @@
 // Announces steps on stderr with the time they took: a spinner at a terminal, plain lines in a pipe.
 import ora, { type Ora } from 'ora'
-import type { Progress } from '../release/ports.ts'
+import type { Progress } from '../release/ports/session.ts'
 import { hasColors, painted, widthOf } from './terminal.ts'
 import { bad, dim, duration, fitted, folded, good, marked, oneLine, warning } from './text.ts'
 

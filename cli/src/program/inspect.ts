@@ -1,6 +1,6 @@
 // The verbs that only look.
 import { type Command, Option } from 'commander'
-import { type Plane, planes } from '../release/ports.ts'
+import { type Plane, planes } from '../release/ports/cluster.ts'
 import {
   addServicesVerb,
   addVerb,

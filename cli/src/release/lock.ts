@@ -1,6 +1,6 @@
 // One change at a time per environment: a command that changes something holds its lock.
 import { failed, refused, ShopctlError } from '../errors.ts'
-import type { Lock } from './ports.ts'
+import type { Lock } from './ports/session.ts'
 
 export interface LockPorts {
   lock: Lock

@@ -1,5 +1,6 @@
 // Reads an environment as it is now.
-import type { JournalStore, Observer } from './ports.ts'
+import type { Observer } from './ports/cluster.ts'
+import type { JournalStore } from './ports/session.ts'
 import type { EnvironmentState } from './state.ts'
 
 export interface ObservePorts {

@@ -1,5 +1,5 @@
 // A plan that is not made: what is wrong, and what to do instead.
-import { openMove } from './journal/record.ts'
+import { openMove } from './record.ts'
 import type { Slot } from './slot.ts'
 import type { EnvironmentState } from './state.ts'
 

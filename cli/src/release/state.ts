@@ -1,5 +1,5 @@
 // What an environment looks like, as read from the live objects, and what follows from it; pure.
-import { doneMoves, type Journal, moveOf, passedSmoke } from './journal/record.ts'
+import { doneMoves, type Journal, moveOf, passedSmoke } from './record.ts'
 import {
   type Color,
   type Combination,

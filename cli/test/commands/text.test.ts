@@ -6,7 +6,7 @@ import { historyText, operationText } from '../../src/commands/history.ts'
 import { listText } from '../../src/commands/messages.ts'
 import { moveDocument, movedResult } from '../../src/commands/moved.ts'
 import { statusText } from '../../src/commands/status.ts'
-import type { Operation } from '../../src/release/journal/record.ts'
+import type { Operation } from '../../src/release/record.ts'
 import { aSide, aSlot } from '../fakes/state.ts'
 
 const widths = [60, 80, 120, Number.POSITIVE_INFINITY]

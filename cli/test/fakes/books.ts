@@ -1,5 +1,5 @@
 // What a service answers about its work on the management port of its pods, from memory.
-import type { PodAnswer } from '../../src/release/ports.ts'
+import type { PodAnswer } from '../../src/release/ports/cluster.ts'
 
 export interface Books {
   account: Record<string, unknown>

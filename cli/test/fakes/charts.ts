@@ -1,5 +1,5 @@
 // Charts in memory: what the chart of a slot and that of a service make of the values that shopctl hands them.
-import type { ChartRelease, Charts, Manifest } from '../../src/release/ports.ts'
+import type { ChartRelease, Charts, Manifest } from '../../src/release/ports/driver.ts'
 import { slotLabels } from '../../src/release/slot.ts'
 
 interface SlotValues {

@@ -1,14 +1,8 @@
 // What every environment does, the one in memory and one on a real cluster, port by port.
 import { describe, expect, it } from 'vitest'
-import type {
-  Driver,
-  Lock,
-  Management,
-  Namespace,
-  Observer,
-  Pods,
-  PointerMove,
-} from '../../src/release/ports.ts'
+import type { Management, Namespace, Observer, Pods } from '../../src/release/ports/cluster.ts'
+import type { Driver, PointerMove } from '../../src/release/ports/driver.ts'
+import type { Lock } from '../../src/release/ports/session.ts'
 import type { Target } from '../../src/release/slot.ts'
 import type { Pointer } from '../../src/release/state.ts'
 import { type JournalUnderTest, journalContract } from './journal-contract.ts'

@@ -1,7 +1,7 @@
 // A small system of two services, as shopctl.yaml would describe it.
 import { parseConfig } from '../../src/config/parse.ts'
 import type { Config } from '../../src/config/schema.ts'
-import type { ImageBuilder, Registry, Source } from '../../src/release/ports.ts'
+import type { ImageBuilder, Registry, Source } from '../../src/release/ports/project.ts'
 
 function serviceText(name: string): string {
   return `

@@ -1,15 +1,13 @@
 // Who writes an environment in memory, and who looks at it.
 import { interrupted } from '../../src/errors.ts'
+import type { AccessRule, Observer, PodTemplate } from '../../src/release/ports/cluster.ts'
 import type {
-  AccessRule,
   ChartWrite,
   Driver,
   Manifest,
-  Observer,
-  PodTemplate,
   Recorded,
   SlotWrite,
-} from '../../src/release/ports.ts'
+} from '../../src/release/ports/driver.ts'
 import { slotName } from '../../src/release/slot.ts'
 import type { EnvironmentState, ServiceState } from '../../src/release/state.ts'
 import { type FakeCharts, slotValuesOf } from './charts.ts'

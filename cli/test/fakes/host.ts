@@ -1,6 +1,7 @@
 // What a command has on its own machine, in memory: time, progress, programs and folders.
 import { interrupted } from '../../src/errors.ts'
-import type { Clock, Operator, Programs, Progress, Scratch } from '../../src/release/ports.ts'
+import type { Programs, Scratch } from '../../src/release/ports/project.ts'
+import type { Clock, Operator, Progress } from '../../src/release/ports/session.ts'
 
 export const operator: Operator = { by: 'me@here', run: null }
 

@@ -1,12 +1,12 @@
 // What every journal does, the one in memory and one on a real cluster.
 import { expect, it } from 'vitest'
+import type { JournalStore } from '../../src/release/ports/session.ts'
 import {
   emptyJournal,
   type Journal,
   type Operation,
   type Outcome,
-} from '../../src/release/journal/record.ts'
-import type { JournalStore } from '../../src/release/ports.ts'
+} from '../../src/release/record.ts'
 import { aMove, anOpenOperation, anOperation } from './state.ts'
 
 export interface JournalUnderTest {

@@ -1,7 +1,7 @@
 // The journal and the lock of an environment, in memory.
 import { failed } from '../../src/errors.ts'
-import { type Operation, operationSchema, releaseNumber } from '../../src/release/journal/record.ts'
-import type { Held, JournalStore, Lock, LockHolder } from '../../src/release/ports.ts'
+import type { Held, JournalStore, Lock, LockHolder } from '../../src/release/ports/session.ts'
+import { type Operation, operationSchema, releaseNumber } from '../../src/release/record.ts'
 import type { EnvironmentState } from '../../src/release/state.ts'
 
 export function conflict(what: string): Error {

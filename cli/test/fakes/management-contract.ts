@@ -1,6 +1,6 @@
 // What the management port of pods does, the one in memory and one behind a real HTTP proxy.
 import { expect, it } from 'vitest'
-import type { Management } from '../../src/release/ports.ts'
+import type { Management } from '../../src/release/ports/cluster.ts'
 
 export interface ManagementUnderTest {
   /** Of `order`, which answers for messages on `/messages` and for accounting on `/accounting`. */

@@ -8,7 +8,7 @@ import type {
   Pods,
   Rollout,
   Which,
-} from '../../src/release/ports.ts'
+} from '../../src/release/ports/cluster.ts'
 import { colors, slotName, type Target } from '../../src/release/slot.ts'
 import type { EnvironmentState } from '../../src/release/state.ts'
 import { answer, type Books, emptyBooks } from './books.ts'

@@ -1,6 +1,6 @@
 // What every registry does, the one in memory and the real ones.
 import { expect, it } from 'vitest'
-import type { Registry } from '../../src/release/ports.ts'
+import type { Registry } from '../../src/release/ports/project.ts'
 
 export interface RegistryUnderTest {
   registry: Registry

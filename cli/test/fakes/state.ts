@@ -4,7 +4,7 @@ import {
   type Journal,
   type MoveOperation,
   type Operation,
-} from '../../src/release/journal/record.ts'
+} from '../../src/release/record.ts'
 import {
   type Color,
   type Move,

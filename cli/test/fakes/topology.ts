@@ -1,5 +1,5 @@
 // What a small broker has to have, with the fields that RabbitMQ's definitions have.
-import type { Broker, Topology } from '../../src/release/ports.ts'
+import type { Broker, Topology } from '../../src/release/ports/cluster.ts'
 
 function binding(source: string, destination: string, routing_key: string) {
   return {

@@ -1,7 +1,7 @@
 // The books of a service: whoever of its pods answers, and page by page.
 import { describe, expect, it } from 'vitest'
 import { entryLines, readBooks } from '../../src/inspect/accounting.ts'
-import type { Management, Plane } from '../../src/release/ports.ts'
+import type { Management, Plane } from '../../src/release/ports/cluster.ts'
 import { names } from '../fakes/shop.ts'
 import { waiting } from '../fakes/state.ts'
 import { createWorld, type World } from '../fakes/world.ts'

@@ -7,7 +7,7 @@ import {
   masked,
   type StuckMessage,
 } from '../../src/inspect/messages.ts'
-import type { Management } from '../../src/release/ports.ts'
+import type { Management } from '../../src/release/ports/cluster.ts'
 import { aService, aSlot, blue } from '../fakes/state.ts'
 import { createWorld, type World } from '../fakes/world.ts'
 

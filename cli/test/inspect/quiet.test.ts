@@ -1,7 +1,7 @@
 // Quiet is when nothing is under way and the books stay as they are.
 import { expect, it } from 'vitest'
 import { awaitQuiet } from '../../src/inspect/quiet.ts'
-import type { Management } from '../../src/release/ports.ts'
+import type { Management } from '../../src/release/ports/cluster.ts'
 import { names } from '../fakes/shop.ts'
 import { waiting } from '../fakes/state.ts'
 import { createWorld, type Ports, type World } from '../fakes/world.ts'

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDocker } from '../../src/adapters/docker.ts'
 import { createRegistry } from '../../src/adapters/registry.ts'
 import { createShell } from '../../src/adapters/shell.ts'
-import type { ImageBuilder } from '../../src/release/ports.ts'
+import type { ImageBuilder } from '../../src/release/ports/project.ts'
 import { registryContract } from '../fakes/registry-contract.ts'
 import { platformEnv } from './shop.ts'
 

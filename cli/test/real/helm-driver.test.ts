@@ -9,7 +9,7 @@ import { createShell } from '../../src/adapters/shell.ts'
 import { createCharts, createHelmDriver } from '../../src/drivers/helm/driver.ts'
 import { createHelm, type Helm } from '../../src/drivers/helm/helm.ts'
 import { createReleases } from '../../src/drivers/helm/releases.ts'
-import type { Driver, SlotWrite } from '../../src/release/ports.ts'
+import type { Driver, SlotWrite } from '../../src/release/ports/driver.ts'
 import { chartsIn, clusterEnv, everyKind, ok, slotValues } from './charts.ts'
 import { root } from './shop.ts'
 

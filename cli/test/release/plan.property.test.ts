@@ -3,9 +3,9 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { planCleanup } from '../../src/release/cleanup/plan.ts'
 import { planDeploy } from '../../src/release/deploy/plan.ts'
-import { interruptedOutcome, openMove } from '../../src/release/journal/record.ts'
 import { planRollback } from '../../src/release/move/plan-rollback.ts'
 import { planSwitch } from '../../src/release/move/plan-switch.ts'
+import { interruptedOutcome, openMove } from '../../src/release/record.ts'
 import {
   type Color,
   colors,

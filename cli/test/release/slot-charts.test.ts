@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { checkApart, checkSlots } from '../../src/release/deploy/charts.ts'
 import { findPorts } from '../../src/release/deploy/shared.ts'
-import type { Manifest } from '../../src/release/ports.ts'
+import type { Manifest } from '../../src/release/ports/driver.ts'
 import type { Color } from '../../src/release/slot.ts'
 
 const wanted = { revision: '0123456789', image: 'registry/example/web@sha256:1' }

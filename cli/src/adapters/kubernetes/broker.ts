@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { V1ConfigMap, V1PodList, V1Secret, V1StatefulSet } from '@kubernetes/client-node'
 import { refused } from '../../errors.ts'
-import type { Broker, Topology } from '../../release/ports.ts'
+import type { Broker, Topology } from '../../release/ports/cluster.ts'
 import type { KubernetesApi } from './api.ts'
 import { isGoing, podOf, queryOf } from './objects.ts'
 

@@ -1,6 +1,7 @@
 // The journal of an environment: a ConfigMap that holds the one open operation, and one for each that ended.
 import type { V1ConfigMap, V1ConfigMapList } from '@kubernetes/client-node'
 import { failed } from '../../errors.ts'
+import type { JournalStore } from '../../release/ports/session.ts'
 import {
   emptyJournal,
   isMove,
@@ -8,8 +9,7 @@ import {
   type Operation,
   operationSchema,
   releaseNumber,
-} from '../../release/journal/record.ts'
-import type { JournalStore } from '../../release/ports.ts'
+} from '../../release/record.ts'
 import { isConflict, type KubernetesApi } from './api.ts'
 
 const headName = 'shopctl-journal'

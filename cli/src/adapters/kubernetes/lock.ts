@@ -1,6 +1,6 @@
 // The lock of an environment: a Lease that its holder renews; one that was killed loses it after 15 s.
 import type { V1Lease } from '@kubernetes/client-node'
-import type { Clock, Held, Lock, LockHolder } from '../../release/ports.ts'
+import type { Clock, Held, Lock, LockHolder } from '../../release/ports/session.ts'
 import { isConflict, type KubernetesApi } from './api.ts'
 
 const leaseName = 'shopctl'

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { ServiceConfig } from '../../config/schema.ts'
 import { failed, interrupted, refused } from '../../errors.ts'
-import type { Management } from '../../release/ports.ts'
+import type { Management } from '../../release/ports/cluster.ts'
 import type { KubernetesApi } from './api.ts'
 import { podPath } from './objects.ts'
 

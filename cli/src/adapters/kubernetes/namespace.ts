@@ -1,6 +1,6 @@
 // The namespace of an environment, its Secrets, and whether its StatefulSets run.
 import type { V1Namespace, V1Secret, V1StatefulSet } from '@kubernetes/client-node'
-import type { Namespace } from '../../release/ports.ts'
+import type { Namespace } from '../../release/ports/cluster.ts'
 import { isConflict, type KubernetesApi } from './api.ts'
 import { awaitObjects } from './watch.ts'
 

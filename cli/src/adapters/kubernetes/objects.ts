@@ -7,7 +7,13 @@ import type {
   V1Pod,
   V1Service,
 } from '@kubernetes/client-node'
-import type { PlaneReport, PodReport, PodState, Rollout, Which } from '../../release/ports.ts'
+import type {
+  PlaneReport,
+  PodReport,
+  PodState,
+  Rollout,
+  Which,
+} from '../../release/ports/cluster.ts'
 import { type Color, type Slot, slotLabels, type Target } from '../../release/slot.ts'
 import type { Pointer } from '../../release/state.ts'
 

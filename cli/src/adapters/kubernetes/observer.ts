@@ -6,7 +6,7 @@ import type {
   V1Service,
   V1ServiceList,
 } from '@kubernetes/client-node'
-import type { Observer } from '../../release/ports.ts'
+import type { Observer } from '../../release/ports/cluster.ts'
 import { slotName } from '../../release/slot.ts'
 import type { OtherService, ServiceState } from '../../release/state.ts'
 import type { KubernetesApi } from './api.ts'

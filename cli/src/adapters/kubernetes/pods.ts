@@ -8,7 +8,7 @@ import type {
   V1PodList,
 } from '@kubernetes/client-node'
 import type { ServiceConfig } from '../../config/schema.ts'
-import type { PodEnd, PodReport, Pods } from '../../release/ports.ts'
+import type { PodEnd, PodReport, Pods } from '../../release/ports/cluster.ts'
 import { slotName } from '../../release/slot.ts'
 import type { KubernetesApi } from './api.ts'
 import {

@@ -2,15 +2,13 @@
 import type { ServiceConfig } from '../../config/schema.ts'
 import type {
   Broker,
-  Clock,
-  JournalStore,
-  Lock,
   Management,
   Namespace,
   Observer,
   Pods,
   Traffic,
-} from '../../release/ports.ts'
+} from '../../release/ports/cluster.ts'
+import type { Clock, JournalStore, Lock } from '../../release/ports/session.ts'
 import { connect, type KubernetesApi } from './api.ts'
 import { createBroker } from './broker.ts'
 import { createJournal } from './journal.ts'

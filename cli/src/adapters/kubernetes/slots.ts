@@ -1,7 +1,7 @@
 // Writes of a slot's objects that need no chart: selectors, restarts, and what an uninstall leaves behind.
 import type { V1Deployment, V1Job, V1PodDisruptionBudget, V1Service } from '@kubernetes/client-node'
 import { failed } from '../../errors.ts'
-import type { PointerMove } from '../../release/ports.ts'
+import type { PointerMove } from '../../release/ports/driver.ts'
 import { type Color, slotName, type Target } from '../../release/slot.ts'
 import type { KubernetesApi } from './api.ts'
 import { jobName, labels, selectorOf, serviceName, slotOf } from './objects.ts'

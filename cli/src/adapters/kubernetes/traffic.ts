@@ -2,7 +2,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { interrupted, said } from '../../errors.ts'
-import type { Traffic } from '../../release/ports.ts'
+import type { Traffic } from '../../release/ports/cluster.ts'
 import type { KubernetesApi } from './api.ts'
 
 /** These belong to one connection; the rest is passed on as it is. */

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { interrupted } from '../../errors.ts'
-import type { WaitOptions } from '../../release/ports.ts'
+import type { WaitOptions } from '../../release/ports/cluster.ts'
 import type { KubernetesApi } from './api.ts'
 
 export interface KubernetesObject {

@@ -1,7 +1,7 @@
 // Finds, with Postgres' own parser, what a migration takes away from the color that still runs the old code.
 import type { Node, ParseResult } from 'libpg-query'
 import { refused } from '../../errors.ts'
-import type { Contraction, MigrationCheck } from '../../release/ports.ts'
+import type { Contraction, MigrationCheck } from '../../release/ports/project.ts'
 import { contractionsOf } from './contractions.ts'
 import { createSchema, type Schema, wordsOf } from './schema.ts'
 

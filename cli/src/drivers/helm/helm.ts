@@ -1,7 +1,7 @@
 // The helm CLI: argument vectors, and how its failures are told.
 import type { Command, Shell } from '../../adapters/shell.ts'
 import { failed, refused, type ShopctlError } from '../../errors.ts'
-import type { ChartRelease, ChartWrite, Marks } from '../../release/ports.ts'
+import type { ChartRelease, ChartWrite, Marks } from '../../release/ports/driver.ts'
 
 export interface HelmOptions {
   program: string

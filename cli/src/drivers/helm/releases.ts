@@ -1,6 +1,6 @@
 // What Helm keeps of its releases: a Secret for each revision of each. Only their metadata is read.
 import type { KubernetesApi, MetadataList } from '../../adapters/kubernetes/api.ts'
-import type { Recorded } from '../../release/ports.ts'
+import type { Recorded } from '../../release/ports/driver.ts'
 import { marksOf } from './helm.ts'
 
 /** The latest revision of each release, by name. */

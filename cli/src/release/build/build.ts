@@ -2,7 +2,8 @@
 import type { Config } from '../../config/schema.ts'
 import { failed } from '../../errors.ts'
 import { lastLines } from '../last-lines.ts'
-import type { ImageBuilder, Programs, Progress, Registry, Source } from '../ports.ts'
+import type { ImageBuilder, Programs, Registry, Source } from '../ports/project.ts'
+import type { Progress } from '../ports/session.ts'
 import { settleAll } from '../settle.ts'
 import { describeImages, type Image, labelsOf, requireService, type TreeInput } from './images.ts'
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import type { Config } from '../../config/schema.ts'
-import type { Source } from '../ports.ts'
+import type { Source } from '../ports/project.ts'
 
 export interface Image {
   service: string

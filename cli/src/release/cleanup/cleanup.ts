@@ -1,9 +1,9 @@
 // cleanup: removes the slots that do not serve; from then on there is no instant way back.
 import { refused } from '../../errors.ts'
-import { type RecordingPorts, recorded } from '../journal/recording.ts'
 import { type LockPorts, withLock } from '../lock.ts'
 import { type ObservePorts, observe } from '../observe.ts'
-import type { Driver } from '../ports.ts'
+import type { Driver } from '../ports/driver.ts'
+import { type RecordingPorts, recorded } from '../recording.ts'
 import { valuesOf } from '../settle.ts'
 import { type NamedSlot, sideOf, targetOf } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'

@@ -1,5 +1,5 @@
 // Whether a service's charts keep its slots apart: nothing they make may change what serves. Pure.
-import type { Manifest } from '../ports.ts'
+import type { Manifest } from '../ports/driver.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Color, colors, otherColor, slotLabels, slotName } from '../slot.ts'
 import type { OtherService } from '../state.ts'

@@ -1,6 +1,7 @@
 // What the work tree and its configuration want an environment to be: a revision per service, and how to write it.
 import { describeImages, type Image, requireService, type TreeInput } from '../build/images.ts'
-import type { BuiltinChart, Registry, Source } from '../ports.ts'
+import type { BuiltinChart } from '../ports/driver.ts'
+import type { Registry, Source } from '../ports/project.ts'
 import { requireDigest } from '../push/push.ts'
 import { rules } from './charts.ts'
 import type { Wanted } from './plan.ts'

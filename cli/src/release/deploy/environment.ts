@@ -3,16 +3,10 @@ import type { EnvironmentConfig } from '../../config/schema.ts'
 import { refused, ShopctlError, said } from '../../errors.ts'
 import { hashFiles } from '../build/images.ts'
 import { compareBroker, firstOf } from '../move/topology.ts'
-import type {
-  Broker,
-  BuiltinChart,
-  ChartWrite,
-  Driver,
-  Namespace,
-  Progress,
-  Recorded,
-  Source,
-} from '../ports.ts'
+import type { Broker, Namespace } from '../ports/cluster.ts'
+import type { BuiltinChart, ChartWrite, Driver, Recorded } from '../ports/driver.ts'
+import type { Source } from '../ports/project.ts'
+import type { Progress } from '../ports/session.ts'
 import { settleAll } from '../settle.ts'
 import { hashChart, hashOf } from './revision.ts'
 import { makeSecrets } from './secrets.ts'

@@ -1,6 +1,6 @@
 // Reads the objects that a chart makes; pure.
 import { isMap } from '../canonical.ts'
-import type { Manifest } from '../ports.ts'
+import type { Manifest } from '../ports/driver.ts'
 import { type Color, slotName } from '../slot.ts'
 
 export function nameOf({ metadata }: Manifest): string {

@@ -6,7 +6,7 @@ import type { Config } from '../../config/schema.ts'
 import { refused } from '../../errors.ts'
 import { hashFiles, requireService } from '../build/images.ts'
 import { canonical, isMap } from '../canonical.ts'
-import type { Source } from '../ports.ts'
+import type { Source } from '../ports/project.ts'
 
 type Values = Record<string, unknown>
 

@@ -1,5 +1,5 @@
 // Tells from pods, Deployment and migration Job whether a slot is ready, broken, or still on its way; pure.
-import type { ContainerState, PodState, Rollout } from '../ports.ts'
+import type { ContainerState, PodState, Rollout } from '../ports/cluster.ts'
 import { isReady } from '../slot.ts'
 
 export interface RolloutProblem {

@@ -1,7 +1,7 @@
 // The Secrets that shopctl.yaml asks for: made once, never changed.
 import { randomBytes } from 'node:crypto'
 import { refused } from '../../errors.ts'
-import type { Namespace } from '../ports.ts'
+import type { Namespace } from '../ports/cluster.ts'
 
 type Secrets = Record<string, Record<string, string>>
 

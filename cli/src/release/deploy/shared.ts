@@ -1,5 +1,6 @@
 // What the slots of a service share: where its Services lead, and whether the pods that serve can bear a change. Pure.
-import type { AccessRule, Manifest, PodTemplate } from '../ports.ts'
+import type { AccessRule, PodTemplate } from '../ports/cluster.ts'
+import type { Manifest } from '../ports/driver.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import type { Color } from '../slot.ts'
 import { requireSlot } from './charts.ts'

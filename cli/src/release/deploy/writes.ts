@@ -1,5 +1,6 @@
 // From a plan to what a driver writes: renders what is new, refuses what would change the live slots.
 import { refused } from '../../errors.ts'
+import type { Observer } from '../ports/cluster.ts'
 import type {
   BuiltinChart,
   ChartRelease,
@@ -7,12 +8,10 @@ import type {
   ChartWrite,
   Driver,
   Manifest,
-  MigrationCheck,
-  Observer,
   Recorded,
   SlotWrite,
-  Source,
-} from '../ports.ts'
+} from '../ports/driver.ts'
+import type { MigrationCheck, Source } from '../ports/project.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Color, colors, isReady, slotLabels, slotName } from '../slot.ts'
 import { type EnvironmentState, liveSlot } from '../state.ts'

@@ -1,8 +1,8 @@
 // Moves live traffic and consumers of several services at once and proves it; switch and rollback are both this.
 import { failed, interrupted, said } from '../../errors.ts'
-import { interruptedOutcome, openMove } from '../journal/record.ts'
-import { beginRecording, type Recording, type RecordingPorts } from '../journal/recording.ts'
-import type { Pods } from '../ports.ts'
+import type { Pods } from '../ports/cluster.ts'
+import { interruptedOutcome, openMove } from '../record.ts'
+import { beginRecording, type Recording, type RecordingPorts } from '../recording.ts'
 import { settleAll } from '../settle.ts'
 import type { Move, MoveVerb } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'

@@ -1,5 +1,5 @@
 // Where a rollback leads: back over the last switch, to a named release, or out of an interrupted one; pure.
-import { doneMoves, type MoveOperation, moveOf, openMove } from '../journal/record.ts'
+import { doneMoves, type MoveOperation, moveOf, openMove } from '../record.ts'
 import { notReady, type Refusal, refuse } from '../refusal.ts'
 import { isReady, type Move, type Side, sameTarget, sideOf } from '../slot.ts'
 import { chosenServices, type EnvironmentState, liveSlot, type ServiceState } from '../state.ts'

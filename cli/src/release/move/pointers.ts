@@ -1,5 +1,6 @@
 // Writes the Services of a move, and puts them back.
-import type { Driver, Observer, PointerMove } from '../ports.ts'
+import type { Observer } from '../ports/cluster.ts'
+import type { Driver, PointerMove } from '../ports/driver.ts'
 import { settleAll, valuesOf } from '../settle.ts'
 import { type Move, type Side, sameTarget, type Target, targetOf } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'

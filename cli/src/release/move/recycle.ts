@@ -1,6 +1,8 @@
 // Restarts a slot that no longer serves, so that connections which stayed open move on: a Service leads new ones only.
 import type { Config } from '../../config/schema.ts'
-import type { Clock, Driver, Pods, Progress } from '../ports.ts'
+import type { Pods } from '../ports/cluster.ts'
+import type { Driver } from '../ports/driver.ts'
+import type { Clock, Progress } from '../ports/session.ts'
 import type { Side } from '../slot.ts'
 
 export interface RecyclePorts {

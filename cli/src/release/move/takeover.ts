@@ -1,5 +1,6 @@
 // Watches a slot take over from another: the Service's endpoints, then the consumers of its pods.
-import type { Clock, PodReport, Pods, Which } from '../ports.ts'
+import type { PodReport, Pods, Which } from '../ports/cluster.ts'
+import type { Clock } from '../ports/session.ts'
 import type { Target } from '../slot.ts'
 
 export interface TakeoverPorts {

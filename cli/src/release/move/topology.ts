@@ -1,7 +1,7 @@
 // Compares what a broker has with what it has to have; pure but for `compareBroker`.
 import { refused } from '../../errors.ts'
 import { canonical } from '../canonical.ts'
-import type { Broker, Topology } from '../ports.ts'
+import type { Broker, Topology } from '../ports/cluster.ts'
 import { type Refusal, refuse } from '../refusal.ts'
 
 type Entry = Record<string, unknown>

@@ -1,7 +1,8 @@
 // push: brings the images into the registry, under a tag that is never moved and one for their inputs.
 import { refused } from '../../errors.ts'
 import { describeImages, type Image, type TreeInput } from '../build/images.ts'
-import type { ImageBuilder, Progress, Registry, Source } from '../ports.ts'
+import type { ImageBuilder, Registry, Source } from '../ports/project.ts'
+import type { Progress } from '../ports/session.ts'
 import { settleAll } from '../settle.ts'
 
 export interface Pushed {

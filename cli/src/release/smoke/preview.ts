@@ -1,7 +1,8 @@
 // Makes the preview plane exactly the combination that is to be tested, for as long as the test runs.
 import { failed } from '../../errors.ts'
 import { awaitOnly, type TakeoverPorts } from '../move/takeover.ts'
-import type { Driver, Observer, PodReport } from '../ports.ts'
+import type { Observer, PodReport } from '../ports/cluster.ts'
+import type { Driver } from '../ports/driver.ts'
 import { settleAll, valuesOf } from '../settle.ts'
 import { colors, type NamedSlot, sameTarget, type Target, targetOf } from '../slot.ts'
 import type { EnvironmentState, Pointer, ServiceState } from '../state.ts'

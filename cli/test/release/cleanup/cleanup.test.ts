@@ -1,6 +1,6 @@
 // A cleanup removes the slots that do not serve, and no other.
 import { describe, expect, it } from 'vitest'
-import type { Driver } from '../../../src/release/ports.ts'
+import type { Driver } from '../../../src/release/ports/driver.ts'
 import { createShop, releasedTwice } from '../../fakes/shop.ts'
 import { aSlot, blue, waiting } from '../../fakes/state.ts'
 import { outcomes, previewOf } from '../../fakes/world.ts'

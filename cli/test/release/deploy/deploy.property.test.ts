@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { failed, ShopctlError } from '../../../src/errors.ts'
-import type { SlotWrite } from '../../../src/release/ports.ts'
+import type { SlotWrite } from '../../../src/release/ports/driver.ts'
 import { slotName } from '../../../src/release/slot.ts'
 import { liveColor } from '../../../src/release/state.ts'
 import { createShop, dyingDriver, dyingJournal, names, type Shop } from '../../fakes/shop.ts'

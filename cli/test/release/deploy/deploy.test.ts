@@ -1,7 +1,7 @@
 // A deploy writes the standby slots, waits until they are ready, and leaves alone what serves.
 import { describe, expect, it } from 'vitest'
 import { failed, refused } from '../../../src/errors.ts'
-import type { PodState } from '../../../src/release/ports.ts'
+import type { PodState } from '../../../src/release/ports/cluster.ts'
 import { createShop, type Shop } from '../../fakes/shop.ts'
 import { outcomes, previewOf } from '../../fakes/world.ts'
 

@@ -1,7 +1,7 @@
 // A chart that would change what serves is refused before anything is written.
 import { describe, expect, it } from 'vitest'
 import type { Config } from '../../../src/config/schema.ts'
-import type { Manifest } from '../../../src/release/ports.ts'
+import type { Manifest } from '../../../src/release/ports/driver.ts'
 import { adding, type ChartFault, changing } from '../../fakes/charts.ts'
 import { aFullConfig } from '../../fakes/config.ts'
 import { createShop, type Shop } from '../../fakes/shop.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { judgeRollout } from '../../../src/release/deploy/rollout.ts'
-import type { ContainerState, Rollout } from '../../../src/release/ports.ts'
+import type { ContainerState, Rollout } from '../../../src/release/ports/cluster.ts'
 import { aSlot } from '../../fakes/state.ts'
 
 function container(over: Partial<ContainerState>): ContainerState {

@@ -1,7 +1,7 @@
 // What is safe is written: rendered once for a check, and the shared release only when it is new.
 import { describe, expect, it } from 'vitest'
 import type { DeployInput } from '../../../src/release/deploy/deploy.ts'
-import type { MigrationCheck } from '../../../src/release/ports.ts'
+import type { MigrationCheck } from '../../../src/release/ports/project.ts'
 import { changing } from '../../fakes/charts.ts'
 import { aFullConfig } from '../../fakes/config.ts'
 import { builtin, createShop, type Shop } from '../../fakes/shop.ts'

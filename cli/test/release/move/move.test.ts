@@ -1,7 +1,7 @@
 // What may go wrong around a move of several services, and what it leaves.
 import { describe, expect, it } from 'vitest'
 import { failed } from '../../../src/errors.ts'
-import type { JournalStore } from '../../../src/release/ports.ts'
+import type { JournalStore } from '../../../src/release/ports/session.ts'
 import { createShop, names, type Shop } from '../../fakes/shop.ts'
 import { green, waiting } from '../../fakes/state.ts'
 import { outcomes, type Ports, serves, type World } from '../../fakes/world.ts'

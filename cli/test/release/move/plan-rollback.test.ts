@@ -1,8 +1,8 @@
 // Where a rollback leads, and when there is nowhere to go.
 import { expect, it } from 'vitest'
-import type { MoveOperation, Operation } from '../../../src/release/journal/record.ts'
 import { planRollback } from '../../../src/release/move/plan-rollback.ts'
 import type { MovePlan } from '../../../src/release/move/plan-switch.ts'
+import type { MoveOperation, Operation } from '../../../src/release/record.ts'
 import type { Refusal } from '../../../src/release/refusal.ts'
 import type { ServiceState } from '../../../src/release/state.ts'
 import {

@@ -1,7 +1,7 @@
 // Where a switch leads, and when it is refused.
 import { expect, it } from 'vitest'
-import type { Operation } from '../../../src/release/journal/record.ts'
 import { planSwitch } from '../../../src/release/move/plan-switch.ts'
+import type { Operation } from '../../../src/release/record.ts'
 import type { ServiceState } from '../../../src/release/state.ts'
 import {
   aMove,

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { failed } from '../../../src/errors.ts'
 import { readStatus } from '../../../src/inspect/status.ts'
-import type { Driver } from '../../../src/release/ports.ts'
+import type { Driver } from '../../../src/release/ports/driver.ts'
 import {
   dyingDriver,
   interruptedSwitch,

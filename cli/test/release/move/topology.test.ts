@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { failed } from '../../../src/errors.ts'
 import { checkBroker, compareTopology, firstOf } from '../../../src/release/move/topology.ts'
-import type { Topology } from '../../../src/release/ports.ts'
+import type { Topology } from '../../../src/release/ports/cluster.ts'
 import { createFakeBroker, smallTopology } from '../../fakes/topology.ts'
 
 function changed(change: (has: Topology) => void): string[] {

@@ -1,6 +1,6 @@
 // The preview plane around a smoke test: it is exactly the combination that would serve, and afterwards as it was.
 import { describe, expect, it } from 'vitest'
-import type { PlaneReport, PodReport } from '../../../src/release/ports.ts'
+import type { PlaneReport, PodReport } from '../../../src/release/ports/cluster.ts'
 import type { Target } from '../../../src/release/slot.ts'
 import type { ServiceState } from '../../../src/release/state.ts'
 import { createShop, type Shop } from '../../fakes/shop.ts'

@@ -1,8 +1,8 @@
 // What a verb that was interrupted leaves, and what the next one makes of it.
 import { describe, expect, it } from 'vitest'
-import { failed } from '../../../src/errors.ts'
-import { movesOf } from '../../../src/release/journal/record.ts'
-import type { JournalStore } from '../../../src/release/ports.ts'
+import { failed } from '../../src/errors.ts'
+import type { JournalStore } from '../../src/release/ports/session.ts'
+import { movesOf } from '../../src/release/record.ts'
 import {
   createShop,
   dyingJournal,
@@ -10,8 +10,8 @@ import {
   names,
   releasedTwice,
   type Shop,
-} from '../../fakes/shop.ts'
-import { outcomes } from '../../fakes/world.ts'
+} from '../fakes/shop.ts'
+import { outcomes } from '../fakes/world.ts'
 
 const away = failed({ code: 'cluster-unreachable', message: 'no answer within 4 s' })
 

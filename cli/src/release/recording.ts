@@ -1,7 +1,6 @@
 // Writes the record of one operation: its intent before the first change, its outcome after the last.
-import { refused, ShopctlError, said } from '../../errors.ts'
-import type { Clock, JournalStore, Operator, Progress } from '../ports.ts'
-import type { EnvironmentState } from '../state.ts'
+import { refused, ShopctlError, said } from '../errors.ts'
+import type { Clock, JournalStore, Operator, Progress } from './ports/session.ts'
 import {
   interruptedOutcome,
   type Operation,
@@ -9,6 +8,7 @@ import {
   releaseNumber,
   type ServiceRecord,
 } from './record.ts'
+import type { EnvironmentState } from './state.ts'
 
 export interface RecordingPorts {
   journal: JournalStore

@@ -1,7 +1,7 @@
 // The journal: one record per operation, validated when it is read; and what follows from the records. Pure.
 import { z } from 'zod'
-import type { Combination } from '../slot.ts'
-import { colors, type Move, type MoveVerb, sameCombination } from '../slot.ts'
+import type { Combination } from './slot.ts'
+import { colors, type Move, type MoveVerb, sameCombination } from './slot.ts'
 
 export const verbs = ['deploy', 'smoke', 'switch', 'rollback', 'cleanup'] as const
 export type Verb = (typeof verbs)[number]
