@@ -13,16 +13,22 @@ export async function statusCommand(context: Context): Promise<Result> {
   const { damaged: _, ...document } = status
   return {
     document: { version: 1, ...document },
-    text: (width) => statusText(status, width),
+    text: (width) => statusText(status, width, silentServices(context)),
     summary: Object.entries(status.services)
       .map(([name, { active }]) => `${name} ${active ?? 'nowhere'}`)
       .join(', '),
   }
 }
 
+/** Those whose pods do not say what they consume. */
+function silentServices({ config }: Context): string[] {
+  return Object.keys(config.services).filter((name) => !config.services[name]?.management?.role)
+}
+
 export function statusText(
   { env, release, operation, lock, services }: Omit<Status, 'damaged'>,
   width: number,
+  silent: readonly string[] = [],
 ): string {
   const lines = [`${env}  ${release ?? 'no release yet'}`]
   if (operation) {
@@ -31,22 +37,34 @@ export function statusText(
   }
   if (lock)
     lines.push(wrapped(`locked by ${lock.holder} since ${lock.since}: ${lock.reason}`, width))
-  const rows = Object.entries(services).flatMap(([name, service]) => slotRows(name, service))
+  const rows = Object.entries(services).flatMap(([name, service]) =>
+    slotRows(name, service, silent.includes(name)),
+  )
   const heading = ['SERVICE', 'SLOT', 'VERSION', 'REVISION', 'READY', 'SMOKE', 'CONSUME']
   return [...lines, '', table([heading, ...rows], width)].join('\n')
 }
 
-function slotRows(name: string, { active, epoch, slots }: ServiceStatus): string[][] {
+function slotRows(
+  name: string,
+  { active, epoch, slots }: ServiceStatus,
+  isSilent: boolean,
+): string[][] {
   const rows = colors.flatMap((color) => {
     const slot = slots[color]
-    return slot ? [slotRow(color, slot, color === active ? { epoch } : null)] : []
+    return slot ? [slotRow(color, slot, color === active ? { epoch } : null, isSilent)] : []
   })
   if (rows.length === 0) return [[name, '-', 'not deployed']]
   return rows.map((row, index) => [index === 0 ? name : '', ...row])
 }
 
 /** `live` null: another slot serves. */
-function slotRow(color: string, slot: SlotStatus, live: { epoch: number | null } | null): string[] {
+function slotRow(
+  color: string,
+  slot: SlotStatus,
+  live: { epoch: number | null } | null,
+  isSilent: boolean,
+): string[] {
+  const consumers = isSilent ? '-' : String(slot.consumers)
   return [
     live ? good(`● ${color}`) : `  ${color}`,
     slot.version,
@@ -54,6 +72,6 @@ function slotRow(color: string, slot: SlotStatus, live: { epoch: number | null }
     `${slot.ready}/${slot.replicas}`,
     slot.smoked ? 'passed' : '-',
     // A column of its own would not fit into 80.
-    live?.epoch ? `${slot.consumers} epoch ${live.epoch}` : String(slot.consumers),
+    live?.epoch ? `${consumers} epoch ${live.epoch}` : consumers,
   ]
 }

@@ -1,5 +1,6 @@
 // Reads Kubernetes objects as the release sees them; pure.
 import type {
+  V1Container,
   V1ContainerStatus,
   V1Deployment,
   V1EndpointSlice,
@@ -76,8 +77,7 @@ export function slotOf(deployment: V1Deployment): Slot | null {
   const updated = status?.updatedReplicas ?? 0
   const old = (status?.replicas ?? 0) - updated
   const ready = current ? Math.max(0, Math.min(updated, (status?.readyReplicas ?? 0) - old)) : 0
-  const images = template?.spec?.containers.flatMap(({ image = '' }) => image.split('@')[1] ?? [])
-  const [digest = ''] = images ?? []
+  const digest = digestOf(template?.spec?.containers ?? [], marks[labels.service])
   return {
     color,
     revision,
@@ -89,6 +89,13 @@ export function slotOf(deployment: V1Deployment): Slot | null {
     helmRelease: annotations[labels.helmRelease] ?? null,
     kept: annotations['helm.sh/resource-policy'] === 'keep',
   }
+}
+
+/** Of the container that is named as the service, else of the first one that goes by digest. */
+function digestOf(containers: readonly V1Container[], service: string | undefined): string {
+  const own = containers.filter(({ name }) => name === service)
+  const digests = [...own, ...containers].flatMap(({ image = '' }) => image.split('@')[1] ?? [])
+  return digests[0] ?? ''
 }
 
 /** A Service without selector, or one that somebody else wrote, names no slot. */

@@ -24,7 +24,7 @@ export interface MoveOptions {
   recycle: readonly string[]
 }
 
-/** What was seen of one service's move, in milliseconds after the write of its Service. */
+/** What was seen of one service's move, in milliseconds from the first write on. */
 export interface Proof extends Move {
   endpointsMs: number
   /** null: its pods do not say what they consume. */
@@ -76,10 +76,13 @@ async function takeOver(
   try {
     await checkSignal(ports)
     started = true
+    const from = ports.clock.monotonic()
     await recording.phase('write', () =>
       pointAll(ports, state, plan.moves, idOf(recording), versions),
     )
-    return await recording.phase('take over', () => observeTakeover(ports, plan, timeoutMs))
+    return await recording.phase('take over', () =>
+      observeTakeover(ports, plan, { from, timeoutMs }),
+    )
   } catch (problem) {
     if (plan.kind === 'switch')
       await putBack(ports, plan, recording, started ? versions : null, problem)
@@ -95,8 +98,13 @@ async function checkSignal({ clock, signal }: MovePorts): Promise<void> {
 
 /** While this process was frozen, somebody may have taken the lock and gone on from here. */
 async function checkOurs({ journal }: MovePorts, recording: Recording): Promise<void> {
-  if (!recording.isWritten || (await isOpen(journal, recording))) return
-  throw failed({
+  if (!recording.isWritten) return
+  // An API server that does not answer just now says nothing of it; the record is written with the same condition.
+  if (!(await isOpen(journal, recording).catch(() => true))) throw overtaken(recording)
+}
+
+function overtaken(recording: Recording): Error {
+  return failed({
     code: 'overtaken',
     message: `The slots of ${idOf(recording)} took over, but somebody else has ended it since.`,
     hint: 'See `shopctl status` for what serves now.',
@@ -120,15 +128,14 @@ async function closeInterrupted(ports: MovePorts, state: EnvironmentState): Prom
 function observeTakeover(
   { progress, ...ports }: MovePorts,
   { kind, moves }: MovePlan,
-  timeoutMs: number,
+  limit: { from: number; timeoutMs: number },
 ): Promise<Proof[]> {
-  const from = ports.clock.monotonic()
   return progress.step(`${moves.map(({ name }) => name).join(', ')}: take over`, async () => {
     const takeovers = await settleAll(
       moves.map(async (each) => ({
         ...each,
         recycled: null,
-        ...(await awaitTakeover(ports, each.name, asTarget(each.to), { from, timeoutMs })),
+        ...(await awaitTakeover(ports, each.name, asTarget(each.to), limit)),
       })),
     )
     const late = takeovers.filter((each) => each.late !== null)
@@ -188,8 +195,9 @@ async function endDone(recording: Recording, proofs: readonly Proof[]): Promise<
     proof: { endpointsMs, consumersMs, epoch },
   }))
   const end = () => recording.end('done', { services })
+  let isOurs = false
   try {
-    await end().catch(end)
+    isOurs = await end().catch(end)
   } catch (cause) {
     const { verb } = recording.operation
     throw failed({
@@ -202,6 +210,7 @@ async function endDone(recording: Recording, proofs: readonly Proof[]): Promise<
       cause,
     })
   }
+  if (!isOurs) throw overtaken(recording)
 }
 
 /**
