@@ -166,6 +166,18 @@ describe('smoked', () => {
     expect((await smokedOf(shop)).payment).toEqual([])
   })
 
+  it('is what passed alone while another slot is not ready', async () => {
+    const shop = await releasedTwice()
+    shop.commit('c')
+    await shop.deploy()
+    await shop.smoke({ services: ['order'] })
+    const waiting = shop.world.state.services.payment?.slots.blue
+    if (waiting) waiting.ready = 0
+    expect(await smokedOf(shop)).toEqual({ order: ['blue', 'green'], payment: ['green'] })
+    await expect(shop.switch()).rejects.toMatchObject({ code: 'slot-not-ready' })
+    await shop.switch({ services: ['order'] })
+  })
+
   it('is no longer what a failed test of the same revoked', async () => {
     const shop = createShop()
     await shop.deploy()

@@ -87,6 +87,34 @@ describe('both colors are rendered', () => {
   })
 })
 
+describe('charts that were found safe', () => {
+  const labelled = changing((text) => text.replaceAll('"labels":{', '"labels":{"tier":"front",'))
+  const toLive = { tier: 'front', 'shopctl.dev/color': 'blue' }
+
+  it.each<[string, Record<string, string>]>([
+    ['a label of the chart', { tier: 'front' }],
+    ['the color that is written', { tier: 'front', 'shopctl.dev/color': 'green' }],
+  ])('are refused with a Service that came since and selects by %s', async (_, selector) => {
+    const shop = createShop()
+    const { world, deploy } = shop
+    world.charts.faults.order = labelled
+    await shop.release({ services: ['order'] })
+    shop.commit('b')
+    world.charts.rendered.length = 0
+    const before = [...world.log]
+    world.state.others.push({ name: 'legacy', selector })
+    await expect(deploy({ services: ['order'] })).rejects.toMatchObject({
+      ...{ code: 'service-moves-traffic', exitCode: 2 },
+      message: expect.stringMatching(/^The Service legacy of the namespace would lead traffic/),
+    })
+    expect(world.log).toEqual(before)
+    expect(world.charts.rendered).toEqual([])
+    world.state.others = [{ name: 'legacy', selector: toLive }]
+    await deploy({ services: ['order'] })
+    expect(world.driver.writes).toHaveLength(2)
+  })
+})
+
 describe('passes', () => {
   it('a migration that takes something away once it is part of what serves', async () => {
     const shop = createShop()

@@ -209,3 +209,15 @@ it('says after a cleanup how to come back, naming rollback --to', () => {
     hint: expect.stringContaining('rollback --to r-1'),
   })
 })
+
+it.each([
+  ['e46219f5', 'check out e46219f5 and run `shopctl release`'],
+  ['e46219f5-cafb71bc', 'run `shopctl release` from the work tree that it was built from'],
+])('says how to release %s again when its slot is gone', (version, how) => {
+  const from = { ...blueSide, version }
+  const move = aMove('r-1', 'switch', [], { services: [{ name: 'order', from, to: greenSide }] })
+  expect(plan({ order: alone }, { closed: [move] })).toMatchObject({
+    message: `order blue with ${version} is gone: it was cleaned up.`,
+    hint: `\`rollback --to r-1\` needs its slot as well: ${how}.`,
+  })
+})

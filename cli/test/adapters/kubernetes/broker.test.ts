@@ -2,9 +2,9 @@
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
-import { createBroker } from '../../src/adapters/kubernetes/broker.ts'
-import { smallTopology } from '../fakes/topology.ts'
+import type { KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
+import { createBroker } from '../../../src/adapters/kubernetes/broker.ts'
+import { smallTopology } from '../../fakes/topology.ts'
 
 const core = '/api/v1/namespaces/shop'
 const secret = 's3cr3t'

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createLock } from '../../src/adapters/kubernetes/lock.ts'
-import type { Clock, Held } from '../../src/release/ports/session.ts'
-import { createFakeApi, type FakeApi } from '../fakes/kubernetes-api.ts'
+import { createLock } from '../../../src/adapters/kubernetes/lock.ts'
+import type { Clock, Held } from '../../../src/release/ports/session.ts'
+import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'
 
 const path = '/apis/coordination.k8s.io/v1/namespaces/shop/leases/shopctl'
 let api: FakeApi

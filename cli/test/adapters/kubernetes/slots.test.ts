@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createSlotObjects } from '../../src/adapters/kubernetes/slots.ts'
-import { createFakeApi } from '../fakes/kubernetes-api.ts'
+import { createSlotObjects } from '../../../src/adapters/kubernetes/slots.ts'
+import { createFakeApi } from '../../fakes/kubernetes-api.ts'
 
 const core = '/api/v1/namespaces/shop'
 const path = '/apis/apps/v1/namespaces/shop/deployments/order-green'

@@ -2,14 +2,14 @@
 import { createServer, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
-import { createManagement } from '../../src/adapters/kubernetes/management.ts'
-import type { Management } from '../../src/release/ports/cluster.ts'
-import { answer, type Books, emptyBooks } from '../fakes/books.ts'
-import { aConfig, aFullConfig } from '../fakes/config.ts'
-import { managementContract } from '../fakes/management-contract.ts'
-import { aService, aSlot, blue } from '../fakes/state.ts'
-import { createWorld } from '../fakes/world.ts'
+import type { KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
+import { createManagement } from '../../../src/adapters/kubernetes/management.ts'
+import type { Management } from '../../../src/release/ports/cluster.ts'
+import { answer, type Books, emptyBooks } from '../../fakes/books.ts'
+import { aConfig, aFullConfig } from '../../fakes/config.ts'
+import { managementContract } from '../../fakes/management-contract.ts'
+import { aService, aSlot, blue } from '../../fakes/state.ts'
+import { createWorld } from '../../fakes/world.ts'
 
 function someBooks(): Books {
   return {

@@ -1,7 +1,7 @@
 // What is seen of pods as they run and end.
 import { beforeEach, describe, expect, it } from 'vitest'
-import { createPods } from '../../src/adapters/kubernetes/pods.ts'
-import { createFakeApi, type FakeApi } from '../fakes/kubernetes-api.ts'
+import { createPods } from '../../../src/adapters/kubernetes/pods.ts'
+import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'
 
 const pods = '/api/v1/namespaces/shop/pods'
 const { signal } = new AbortController()

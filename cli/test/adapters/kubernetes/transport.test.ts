@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { connect, type KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
+import { connect, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import {
   createApiServer,
   createHttpProxy,
@@ -11,7 +11,7 @@ import {
   createSocksProxy,
   type Servers,
   writeKubeconfig,
-} from '../fakes/api-server.ts'
+} from '../../fakes/api-server.ts'
 
 const path = '/api/v1/nodes'
 const ca = { 'certificate-authority': 'ca.pem' }

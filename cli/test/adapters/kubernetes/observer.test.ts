@@ -1,7 +1,7 @@
 // Which Deployments and Services of a namespace are slots and pointers, and which belong to others.
 import { beforeEach, expect, it } from 'vitest'
-import { createObserver } from '../../src/adapters/kubernetes/observer.ts'
-import { createFakeApi, type FakeApi } from '../fakes/kubernetes-api.ts'
+import { createObserver } from '../../../src/adapters/kubernetes/observer.ts'
+import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'
 
 const core = '/api/v1/namespaces/shop'
 const deployments = '/apis/apps/v1/namespaces/shop/deployments'

@@ -6,7 +6,7 @@ import {
   readyEndpoints,
   selectorOf,
   slotOf,
-} from '../../src/adapters/kubernetes/objects.ts'
+} from '../../../src/adapters/kubernetes/objects.ts'
 
 /** What a slot is stands on its pods: a chart may label the Deployment as it likes. */
 function podsWith(...images: string[]) {

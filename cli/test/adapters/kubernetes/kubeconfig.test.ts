@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { readTarget } from '../../src/adapters/kubernetes/kubeconfig.ts'
-import { proxyFor } from '../../src/adapters/kubernetes/proxy.ts'
+import { readTarget } from '../../../src/adapters/kubernetes/kubeconfig.ts'
+import { proxyFor } from '../../../src/adapters/kubernetes/proxy.ts'
 
 describe('the kubeconfig', () => {
   let folder = ''

@@ -1,8 +1,8 @@
 // The world in memory keeps to what the real one does.
 import { describe } from 'vitest'
-import { clusterContract } from '../fakes/cluster-contract.ts'
-import { aService } from '../fakes/state.ts'
-import { createWorld } from '../fakes/world.ts'
+import { clusterContract } from './cluster-contract.ts'
+import { aService } from './state.ts'
+import { createWorld } from './world.ts'
 
 describe('in memory', () => {
   clusterContract(async () => {

@@ -3,16 +3,16 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { connect, type KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
-import { readTarget } from '../../src/adapters/kubernetes/kubeconfig.ts'
-import { createTransport, type Transport } from '../../src/adapters/kubernetes/transport.ts'
+import { connect, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
+import { readTarget } from '../../../src/adapters/kubernetes/kubeconfig.ts'
+import { createTransport, type Transport } from '../../../src/adapters/kubernetes/transport.ts'
 import {
   clientOf,
   createServers,
   type Servers,
   type Serving,
   writeKubeconfig,
-} from '../fakes/api-server.ts'
+} from '../../fakes/api-server.ts'
 
 const path = '/api/v1/nodes'
 const ca = { 'certificate-authority': 'ca.pem' }

@@ -1,8 +1,8 @@
 // The journal in ConfigMaps: what is read of damaged ones, who wins, and what is kept.
 import { beforeEach, describe, expect, it } from 'vitest'
-import { beyondBounds, createJournal, journalOf } from '../../src/adapters/kubernetes/journal.ts'
-import { emptyJournal, type Operation } from '../../src/release/record.ts'
-import { createFakeApi, type FakeApi } from '../fakes/kubernetes-api.ts'
+import { beyondBounds, createJournal, journalOf } from '../../../src/adapters/kubernetes/journal.ts'
+import { emptyJournal, type Operation } from '../../../src/release/record.ts'
+import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'
 
 const maps = '/api/v1/namespaces/shop/configmaps'
 

@@ -2,9 +2,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { expect, it } from 'vitest'
-import type { KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
-import { createNamespace } from '../../src/adapters/kubernetes/namespace.ts'
-import { createPods } from '../../src/adapters/kubernetes/pods.ts'
+import type { KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
+import { createNamespace } from '../../../src/adapters/kubernetes/namespace.ts'
+import { createPods } from '../../../src/adapters/kubernetes/pods.ts'
 
 /** Answers every list with nothing, and lets every watch wait. */
 const api: KubernetesApi = {

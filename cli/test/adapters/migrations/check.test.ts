@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { createMigrationCheck } from '../../src/adapters/migrations/check.ts'
+import { createMigrationCheck } from '../../../src/adapters/migrations/check.ts'
 
 const { contractions } = createMigrationCheck()
 
@@ -196,7 +196,7 @@ it('what Postgres cannot read is refused with its file and line', async () => {
   })
 })
 
-const services = join(import.meta.dirname, '..', '..', '..', 'services')
+const services = join(import.meta.dirname, '..', '..', '..', '..', 'services')
 const folders = readdirSync(services, { recursive: true, encoding: 'utf8' }).filter((folder) =>
   /^[^/]+\/migrations$/.test(folder),
 )

@@ -1,12 +1,12 @@
 // What the adapter makes of the API server's answers.
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { connect, type KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
+import { connect, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import {
   createApiServer,
   createServers,
   type Servers,
   writeKubeconfig,
-} from '../fakes/api-server.ts'
+} from '../../fakes/api-server.ts'
 
 const namespace = '/api/v1/namespaces/shop'
 const leases = '/apis/coordination.k8s.io/v1/namespaces/shop/leases'

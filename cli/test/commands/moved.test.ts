@@ -1,0 +1,33 @@
+// What a switch did, as JSON and as text.
+import { describe, expect, it } from 'vitest'
+import { moveDocument, movedResult } from '../../src/commands/moved.ts'
+import { aSide, aSlot } from '../fakes/state.ts'
+import { plain, widths, words } from './widths.ts'
+
+describe('a switch', () => {
+  const proof = {
+    ...{ name: 'notification', from: aSide('blue', 'a'), to: aSide('green', 'b') },
+    ...{ endpointsMs: 132, consumersMs: null, epoch: null },
+    recycled: { tookMs: 1_900, drained: 1, killed: 1, unknown: 1 },
+  }
+
+  it('as JSON says the epoch of each service', () => {
+    const slot = aSlot('green', 'b')
+    const services = [{ name: 'order', from: null, to: slot, epoch: 7, recycled: null }]
+    expect(moveDocument('r-1', services)).toEqual({
+      version: 1,
+      release: 'r-1',
+      services: [{ name: 'order', from: null, to: 'green', epoch: 7 }],
+      probe: null,
+    })
+  })
+
+  it.each(widths)('goes into %s columns, with what was restarted', (width) => {
+    const { text } = movedResult({ release: 'r-1', services: [proof] })
+    const found = words(plain(text, width))
+    expect(found).toContain('notification blue v-a green v-b 132 ms -')
+    expect(found).toContain(
+      'notification blue restarted: 1 drained, 1 killed with its connections, 1 not seen to end in 1.9 s',
+    )
+  })
+})

@@ -1,0 +1,60 @@
+// What serves and what stands by, as a table.
+import { stripVTControlCharacters } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { statusText } from '../../src/commands/status.ts'
+import { plain, widths, words } from './widths.ts'
+
+describe('a status', () => {
+  const slot = (version: string) => ({
+    ...{ digest: 'sha256:a', version, revision: '0123456789', replicas: 2, ready: 2 },
+    ...{ smoked: true, consumers: 2, inFlight: 0 },
+  })
+  const notification = {
+    active: 'green' as const,
+    epoch: 123,
+    slots: { blue: slot('6c9086eb'), green: slot('6c9086eb-0d2fd927') },
+  }
+  const quiet = { env: 'local', release: 'r-1', operation: null, lock: null }
+  const busy = {
+    ...{ env: 'local', release: 'r-41' },
+    operation: {
+      ...{ id: 'r-42', verb: 'rollback', step: 'under way' },
+      next: 'wait for somebody-with-a-name@a-machine-with-a-longer-one 123456',
+    },
+    lock: {
+      holder: 'somebody-with-a-name@a-machine-with-a-longer-one 123456',
+      reason: 'rollback of everything that was released since this morning',
+      since: '2026-01-01T12:00:00Z',
+    },
+  }
+
+  it('has the epoch of the slot that serves', () => {
+    const text = plain((width) => statusText({ ...quiet, services: { notification } }, width))
+    expect(text).toMatch(/● green.*2 epoch 123$/m)
+    expect(text).toMatch(/ {2}blue.*passed {2}2$/m)
+  })
+
+  it('marks the slot that serves in color', () => {
+    const styled = statusText({ ...quiet, services: { notification } }, 80)
+    const line = styled.split('\n').find((each) => each.includes('green')) ?? ''
+    expect(line).not.toBe(stripVTControlCharacters(line))
+  })
+
+  it.each(widths)('goes into %s columns and loses nothing', (width) => {
+    const bare = { active: null, epoch: null, slots: { blue: null, green: null } }
+    const services = { notification, inventory: bare }
+    const text = words(plain((room) => statusText({ ...busy, services }, room), width))
+    for (const part of [
+      ...['local r-41', 'rollback r-42 under way: wait for somebody', 'locked by somebody'],
+      ...['released since this morning', '6c9086eb-0d2fd927', '2/2', 'passed', '2 epoch 123'],
+      ...['inventory', 'not deployed'],
+    ])
+      expect(text).toContain(part)
+  })
+
+  it('says where there is no release yet', () => {
+    expect(plain((width) => statusText({ ...quiet, release: null, services: {} }, width))).toMatch(
+      /^local {2}no release yet\n/,
+    )
+  })
+})
