@@ -207,12 +207,13 @@ describe('a chart that is not safe is refused, and nothing is written', () => {
     await elsewhere.edit('shopctl.yaml', 'service-http/chart', 'web')
   }
 
-  async function addColor(): Promise<void> {
-    await elsewhere.edit(
-      'web/templates/_helpers.tpl',
-      /^app.kubernetes.io\/instance: .*/m,
-      '$&\nshopctl.dev/color: {{ .Values.shopctl.color }}\nshopctl.dev/revision: {{ .Values.shopctl.revision | quote }}',
-    )
+  /** The color to what selects the pods, the revision to what is on them alone. */
+  async function addLabels(revisionAfter = /^app.kubernetes.io\/managed-by: .*/m): Promise<void> {
+    const helpers = 'web/templates/_helpers.tpl'
+    const color = 'shopctl.dev/color: {{ .Values.shopctl.color }}'
+    const revision = 'shopctl.dev/revision: {{ .Values.shopctl.revision | quote }}'
+    await elsewhere.edit(helpers, /^app.kubernetes.io\/instance: .*/m, `$&\n${color}`)
+    await elsewhere.edit(helpers, revisionAfter, `$&\n${revision}`)
   }
 
   test('an ordinary one, whose pods lack the labels', async () => {
@@ -220,15 +221,21 @@ describe('a chart that is not safe is refused, and nothing is written', () => {
     await expectRefused('no-slot-labels', /web-blue lack shopctl.dev\/color: blue/)
   })
 
+  test('an ordinary one whose selector has the revision too', async () => {
+    await ordinaryChart()
+    await addLabels(/^shopctl.dev\/color: .*/m)
+    await expectRefused('slot-selects-revision', /web-blue selects its pods by/)
+  })
+
   test('an ordinary one with the labels, whose pods run another image', async () => {
     await ordinaryChart()
-    await addColor()
+    await addLabels()
     await expectRefused('no-slot-image', /No container of web-blue/)
   })
 
   test('an ordinary one with labels and image, whose Service leads to the slot', async () => {
     await ordinaryChart()
-    await addColor()
+    await addLabels()
     await elsewhere.edit(
       'web/templates/deployment.yaml',
       /image: ".*"/,
