@@ -57,7 +57,7 @@ describe('an audit', () => {
     const world = aWorld()
     world.programs.outputs['audit.ts'] = JSON.stringify(sum)
     await audit(world, { ...input, waitMs: 5_000 })
-    expect(world.progress.lines).toEqual(['wait for quiet', 'read the books'])
+    expect(world.progress.lines).toEqual(['wait until nothing is in flight', 'read the accounts'])
     expect(world.programs.scripts[0]?.env).toMatchObject({ SHOPCTL_QUIET: 'true' })
   })
 

@@ -1,5 +1,6 @@
 // Messages that got stuck, at the services where they are.
 import { describe, expect, it } from 'vitest'
+import { interrupted, refused } from '../../src/errors.ts'
 import {
   decideMessages,
   findMessages,
@@ -7,7 +8,7 @@ import {
   masked,
   type StuckMessage,
 } from '../../src/inspect/messages.ts'
-import type { Management } from '../../src/release/ports/cluster.ts'
+import type { Management, PodAnswer } from '../../src/release/ports/cluster.ts'
 import { aService, aSlot, blue } from '../fakes/state.ts'
 import { createWorld, type World } from '../fakes/world.ts'
 
@@ -80,12 +81,14 @@ it('are found at every service where they are stuck', async () => {
 describe('are replayed and discarded', () => {
   it('one after another, everywhere or at one service', async () => {
     const world = aWorld()
-    expect(await decideMessages(world, ['order'], 'replay', ['m-3'])).toEqual([
-      { id: 'm-3', service: 'order', result: 'replayed' },
-    ])
+    expect(await decideMessages(world, ['order'], 'replay', ['m-3'])).toEqual({
+      results: [{ id: 'm-3', service: 'order', result: 'replayed' }],
+      stopped: null,
+      untried: 0,
+    })
     expect(idsAt(world, 'payment')).toEqual(['m-2', 'm-3'])
     const twice = await decideMessages(world, null, 'discard', ['m-2', 'm-3', 'm-2'])
-    expect(twice.map(({ id, result }) => `${id} ${result}`)).toEqual([
+    expect(twice.results.map(({ id, result }) => `${id} ${result}`)).toEqual([
       'm-2 discarded',
       'm-3 discarded',
     ])
@@ -94,14 +97,14 @@ describe('are replayed and discarded', () => {
 
   it('all that are parked, and no others', async () => {
     const world = aWorld()
-    const results = await decideMessages(world, null, 'discard', null)
+    const { results } = await decideMessages(world, null, 'discard', null)
     expect(results).toHaveLength(3)
     expect(idsAt(world, 'order')).toEqual(['m-1'])
   })
 
   it.each([
     ['an unknown id', ['m-3', 'm-9'], 'unknown-message', /m-9.*order, payment/],
-    ['one that is tried again', ['m-3', 'm-1'], 'not-parked', /m-1 is retrying at order/],
+    ['one that is tried again', ['m-3', 'm-1'], 'not-parked', /m-1 is retrying at order, not par/],
   ])('with %s among them nothing is changed', async (_, ids, code, message) => {
     const world = aWorld()
     await expect(decideMessages(world, null, 'discard', ids)).rejects.toMatchObject({
@@ -113,7 +116,7 @@ describe('are replayed and discarded', () => {
   })
 
   it('and each says why it failed', async () => {
-    const results = await decideMessages(aWorld(), null, 'replay', ['m-2', 'm-3'])
+    const { results } = await decideMessages(aWorld(), null, 'replay', ['m-2', 'm-3'])
     expect(results.map(({ result }) => result)).toEqual(['failed', 'replayed', 'replayed'])
     expect(results[0]?.reason).toMatch(/409 message m-2 is not an event/)
   })
@@ -125,9 +128,50 @@ describe('are replayed and discarded', () => {
       ask: async (...args) => (args[2] === 'POST' ? null : world.management.ask(...args)),
     }
     const decided = decideMessages({ ...world, management }, ['order'], 'replay', ['m-3'])
-    expect(await decided).toMatchObject([
+    expect((await decided).results).toMatchObject([
       { result: 'failed', reason: expect.stringContaining('may have been replayed') },
     ])
+  })
+
+  /** The answers to the decisions, one by one; an error is thrown. */
+  function answering(world: World, ...answers: (PodAnswer | Error)[]): Management {
+    return {
+      ...world.management,
+      async ask(...args) {
+        if (args[2] === 'GET') return world.management.ask(...args)
+        const answer = answers.shift()
+        if (answer instanceof Error) throw answer
+        return answer ?? null
+      },
+    }
+  }
+  const done = { status: 200, body: '' }
+  const forbidden = refused({ code: 'not-allowed', message: 'pods/proxy is forbidden.' })
+
+  it.each([
+    ['Ctrl-C', interrupted()],
+    ['a right that was taken away', forbidden],
+  ])('and %s in between leaves the results so far', async (_, problem) => {
+    const world = aWorld()
+    const management = answering(world, done, problem)
+    expect(await decideMessages({ ...world, management }, null, 'discard', null)).toEqual({
+      results: [
+        { id: 'm-2', service: 'payment', result: 'discarded' },
+        {
+          ...{ id: 'm-3', service: 'order', result: 'failed' },
+          reason: `${problem.message} It may have been discarded.`,
+        },
+      ],
+      stopped: problem,
+      untried: 1,
+    })
+  })
+
+  it('and a refusal of the first one changes nothing', async () => {
+    const world = aWorld()
+    const management = answering(world, forbidden)
+    const decided = decideMessages({ ...world, management }, null, 'replay', null)
+    await expect(decided).rejects.toBe(forbidden)
   })
 })
 

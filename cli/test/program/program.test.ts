@@ -54,6 +54,7 @@ describe('bad input is exit 2, with what would have been right', () => {
     ['no id', ['messages', 'show'], /argument 'id'/],
     ['neither ids nor all', ['messages', 'replay'], /either ids or --all/],
     ['ids and all', ['messages', 'discard', 'x', '--all'], /either ids or --all/],
+    ['a reason of messages', ['messages', 'replay', '--all', '--reason', 'x'], /'--reason'/],
     ['a service of messages', ['messages', 'list', '--service', 'ordr'], /"ordr"[\s\S]*order/],
     ['a word too many', ['status', 'order'], /too many arguments/],
   ]
@@ -135,7 +136,7 @@ describe('elsewhere', () => {
   it('an audit without a script says what to write', async () => {
     await writeFile(join(folder, 'shopctl.yaml'), configText)
     const { exitCode, stderr } = await shopctlIn(folder, ['audit'])
-    expect(stderr).toMatch(/names no script[\s\S]*`audit:`/)
+    expect(stderr).toMatch(/names no audit script[\s\S]*`audit:`/)
     expect(exitCode).toBe(2)
   })
 
@@ -153,7 +154,9 @@ describe('elsewhere', () => {
     const all = verb.startsWith('messages') ? ['--all'] : []
     const { exitCode, stderr } = await shopctlIn(folder, [...verb.split(' '), ...all])
     expect(stderr).toMatch(
-      new RegExp(`local is protected[\\s\\S]*shopctl ${verb} --env local --yes`),
+      new RegExp(
+        `local is protected, and the ${verb} was[\\s\\S]*add \`--yes\` to the same command`,
+      ),
     )
     expect(exitCode).toBe(2)
   })

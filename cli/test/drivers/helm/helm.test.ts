@@ -120,4 +120,25 @@ describe('running helm', () => {
       hint: expect.stringContaining('shopctl cleanup'),
     })
   })
+
+  it('that fails to upgrade gives the hint of the caller, or the one for a slot', async () => {
+    const { helm } = helmAnswering(1, 'Error: timed out')
+    await expect(helm.upgrade(write, alone, signal)).rejects.toMatchObject({
+      hint: expect.stringContaining('The live slots were not changed.'),
+    })
+    const hint = 'Look at postgres.'
+    await expect(helm.upgrade(write, { ...alone, hint }, signal)).rejects.toMatchObject({ hint })
+  })
+
+  it('that is too old is refused, with its version', async () => {
+    const old = "Error: unknown flag: --server-side\nSee 'helm upgrade --help'."
+    const { commands, helm } = helmAnswering(1, old, 'v3.18.4+gd80839c')
+    await expect(helm.upgrade(write, alone, signal)).rejects.toMatchObject({
+      ...{ code: 'old-helm', exitCode: 2 },
+      message:
+        '/bin/helm is v3.18.4+gd80839c and does not know the flag --server-side. shopctl needs helm 4.',
+      hint: expect.stringContaining('Install helm 4'),
+    })
+    expect(commands.at(-1)?.args).toEqual(['version', '--short'])
+  })
 })
