@@ -1,4 +1,4 @@
-// What the services know of their work, collected and summed up by a script of the project.
+// The accounts of the services, collected and given to a script of the project.
 import { describe, expect, it } from 'vitest'
 import { type AuditInput, audit } from '../../src/inspect/audit.ts'
 import { names } from '../fakes/shop.ts'
@@ -74,9 +74,13 @@ describe('an audit', () => {
   const bad: [string, string, RegExp][] = [
     ['nothing', '', /printed no JSON document but:\nnothing/],
     ['text', 'one\ntwo', /no JSON document but:\none\ntwo/],
-    ['another document', '{"balanced":"yes"}', /another document[\s\S]*balanced/],
-    ['no violations', '{"balanced":true}', /another document[\s\S]*violations/],
-    ['one without a rule', '{"balanced":true,"violations":[{}]}', /another document[\s\S]*rule/],
+    ['another document', '{"balanced":"yes"}', /a document that is not an audit[\s\S]*balanced/],
+    ['no violations', '{"balanced":true}', /a document that is not an audit[\s\S]*violations/],
+    [
+      'one without a rule',
+      '{"balanced":true,"violations":[{}]}',
+      /a document that is not an audit[\s\S]*rule/,
+    ],
   ]
   it.each(bad)(
     'of a script that prints %s fails with what it printed',
