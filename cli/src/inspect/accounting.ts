@@ -26,7 +26,7 @@ interface Account extends z.infer<typeof accountSchema> {
   inFlight: number
 }
 
-export interface Books {
+export interface Reading {
   service: string
   /** The pod that answered. */
   pod: string
@@ -101,12 +101,12 @@ export function detailOf({ status, body }: PodAnswer): string {
   return `${status} ${body.slice(0, 200)}`.trim()
 }
 
-export async function readBooks(
+export async function readAccount(
   ports: AccountingPorts,
   state: EnvironmentState,
   service: string,
   plane: Plane,
-): Promise<Books> {
+): Promise<Reading> {
   const path = `${ports.management.path(service, 'accounting')}?plane=${plane}`
   const answer = await askService(ports, state, service, path)
   const account = accountSchema.safeParse(answer.status === 200 ? parseJson(answer.body) : null)

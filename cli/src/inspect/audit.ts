@@ -10,7 +10,7 @@ import type { EnvironmentState } from '../release/state.ts'
 import {
   type AccountingPorts,
   entryLines,
-  readBooks,
+  readAccount,
   requireLive,
   servicesWith,
 } from './accounting.ts'
@@ -89,7 +89,7 @@ async function collect(
   plane: Plane,
   folder: Folder,
 ): Promise<void> {
-  const { account, pod } = await readBooks(ports, state, service, plane)
+  const { account, pod } = await readAccount(ports, state, service, plane)
   await folder.write(`${service}.json`, once(JSON.stringify(account)))
   await folder.write(`${service}.entries.ndjson`, entryLines(ports, service, pod, plane))
 }

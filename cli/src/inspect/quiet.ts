@@ -6,8 +6,8 @@ import type { Plane } from '../release/ports/cluster.ts'
 import type { Clock } from '../release/ports/session.ts'
 import {
   type AccountingPorts,
-  type Books,
-  readBooks,
+  type Reading,
+  readAccount,
   requireLive,
   servicesWith,
 } from './accounting.ts'
@@ -23,7 +23,7 @@ const furtherLooks = 2
 const silenceMs = 15_000
 
 /** What is still in flight: one line, or none. */
-export function unsettled({ service, account }: Books): string[] {
+export function unsettled({ service, account }: Reading): string[] {
   const { outbox, queued, dead, retrying, inFlight } = account
   const counts = { 'in its outbox': outbox.waiting, queued, dead, retrying, 'in flight': inFlight }
   const moving = Object.entries(counts).filter(([, number]) => number > 0)
@@ -42,10 +42,10 @@ export async function awaitQuiet(
   let before: string | null = null
   let looks = 0
   for (;;) {
-    const { waiting, books } = await look(ports, plane, silentSince)
-    looks = waiting.length === 0 && books === before ? looks + 1 : 0
+    const { waiting, accounts } = await look(ports, plane, silentSince)
+    looks = waiting.length === 0 && accounts === before ? looks + 1 : 0
     if (looks >= furtherLooks) return
-    before = waiting.length === 0 ? books : null
+    before = waiting.length === 0 ? accounts : null
     const what = waiting.join('; ') || 'the accounts still change'
     say(what)
     if (clock.monotonic() - started > timeoutMs) {
@@ -64,25 +64,35 @@ async function look(
   ports: QuietPorts,
   plane: Plane,
   silentSince: Map<string, number>,
-): Promise<{ waiting: string[]; books: string }> {
+): Promise<{ waiting: string[]; accounts: string }> {
   try {
     const state = await observe(ports)
     const names = requireLive(state, servicesWith('accounting', ports.management, state, null))
-    const books = await Promise.all(names.map((name) => readBooks(ports, state, name, plane)))
-    const silent = noteSilence(ports.clock, silentSince, books)
-    const waiting = [...books.flatMap(unsettled), ...silent.map((pod) => `${pod} does not answer`)]
+    const accounts = await Promise.all(names.map((name) => readAccount(ports, state, name, plane)))
+    const silent = noteSilence(ports.clock, silentSince, accounts)
+    const waiting = [
+      ...accounts.flatMap(unsettled),
+      ...silent.map((pod) => `${pod} does not answer`),
+    ]
     // The time of the reading is not a change.
-    return { waiting, books: canonical(books.map(({ account }) => ({ ...account, at: null }))) }
+    return {
+      waiting,
+      accounts: canonical(accounts.map(({ account }) => ({ ...account, at: null }))),
+    }
   } catch (problem) {
     if (!(problem instanceof ShopctlError) || problem.kind !== 'failed') throw problem
-    return { waiting: [problem.message], books: '' }
+    return { waiting: [problem.message], accounts: '' }
   }
 }
 
 /** The silent pods that may still hold messages. */
-function noteSilence(clock: Clock, since: Map<string, number>, books: readonly Books[]): string[] {
+function noteSilence(
+  clock: Clock,
+  since: Map<string, number>,
+  readings: readonly Reading[],
+): string[] {
   const now = clock.monotonic()
-  const silent = books.flatMap((each) => each.silent)
+  const silent = readings.flatMap((each) => each.silent)
   for (const pod of since.keys()) if (!silent.includes(pod)) since.delete(pod)
   for (const pod of silent) if (!since.has(pod)) since.set(pod, now)
   return silent.filter((pod) => now - (since.get(pod) ?? now) < silenceMs)

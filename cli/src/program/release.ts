@@ -64,7 +64,7 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
       await inEnvironment(command, (context) => switchCommand(context, input))
     })
   addChange(program, 'rollback', 'go back to the slots that were live before the last switch')
-    .option('--to <release>', 'go back to the slots of this release, if they still exist')
+    .option('--to <release>', 'go back to the slots that were live after this release')
     .addOption(switchTimeout())
     .action(async (flags: ChangeFlags & { to?: string; timeout: number }, command) => {
       const { rollbackCommand } = await import('../commands/rollback.ts')

@@ -25,7 +25,7 @@ export function createHelmDriver({ helm, releases, objects, progress }: HelmDriv
 
   const upgrade = async (write: SlotWrite, signal: AbortSignal): Promise<void> => {
     const { service, color, shared } = write
-    // Adopt only the slot's own Deployment. Helm refuses all other objects of another release.
+    // Adopt only where the Deployment or budget of the slot belongs to another release. Helm refuses all other cases.
     const [adopt] = await Promise.all([
       objects.belongsElsewhere(service, color),
       repair(write.name),
