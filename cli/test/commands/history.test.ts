@@ -40,11 +40,11 @@ describe('a history', () => {
     expect(lines).toHaveLength(4)
   })
 
-  it('says when there is none', () => {
+  it('reports when there is none', () => {
     expect(historyText([], 80)).toBe('This environment has no operations yet.')
   })
 
-  it.each(widths)('goes into %s columns and loses nothing', (width) => {
+  it.each(widths)('fits into %s columns and loses nothing', (width) => {
     const text = words(plain((room) => historyText(operations, room), width))
     for (const part of ['r-41 switch', 'undone', 'payment notification', undone.by, 'op-58'])
       expect(text).toContain(part)

@@ -9,7 +9,7 @@ function aWorld(): World {
   return createWorld(names, { order: waiting(), payment: waiting() })
 }
 
-/** What the script says besides is its own affair. */
+/** The script may print more fields. */
 const sum = {
   balanced: true,
   violations: [],
@@ -53,7 +53,7 @@ describe('an audit', () => {
     ])
   })
 
-  it('waits for quiet first when it is told to, and tells the script', async () => {
+  it('waits until nothing is in flight with --wait, and the script knows', async () => {
     const world = aWorld()
     world.programs.outputs['audit.ts'] = JSON.stringify(sum)
     await audit(world, { ...input, waitMs: 5_000 })
@@ -61,7 +61,7 @@ describe('an audit', () => {
     expect(world.programs.scripts[0]?.env).toMatchObject({ SHOPCTL_QUIET: 'true' })
   })
 
-  it('passes on what is violated, whatever the script says of it', async () => {
+  it('returns the violations as the script has them', async () => {
     const world = aWorld()
     const violations = [
       { rule: 'a parcel without an address', parcels: ['p-1', 'p-2'], count: 30 },

@@ -1,4 +1,4 @@
-// Messages that got stuck, at the services where they are.
+// Stuck messages, at the services where they are.
 import { describe, expect, it } from 'vitest'
 import { interrupted, refused } from '../../src/errors.ts'
 import {
@@ -38,7 +38,7 @@ function idsAt(world: World, name: string): string[] {
   return world.books[name]?.messages.map(({ id }) => id) ?? []
 }
 
-it('are listed of all services that serve, those for a person first, the oldest first', async () => {
+it('are listed of all live services, parked ones first, then the oldest', async () => {
   const world = aWorld()
   const found = await listMessages(world, null)
   expect(found.map(({ id, service }) => `${id} ${service}`)).toEqual([
@@ -51,7 +51,7 @@ it('are listed of all services that serve, those for a person first, the oldest 
   expect(narrowed.map(({ id }) => id)).toEqual(['m-3', 'm-1'])
 })
 
-it('of a service that does not serve are refused when it is named', async () => {
+it('of a service that is not live are refused when it is named', async () => {
   await expect(listMessages(aWorld(), ['new'])).rejects.toMatchObject({
     code: 'nothing-live',
     exitCode: 2,
@@ -104,7 +104,7 @@ describe('are replayed and discarded', () => {
 
   it.each([
     ['an unknown id', ['m-3', 'm-9'], 'unknown-message', /m-9.*order, payment/],
-    ['one that is tried again', ['m-3', 'm-1'], 'not-parked', /m-1 is retrying at order, not par/],
+    ['one that is retrying', ['m-3', 'm-1'], 'not-parked', /m-1 is retrying at order, not par/],
   ])('with %s among them nothing is changed', async (_, ids, code, message) => {
     const world = aWorld()
     await expect(decideMessages(world, null, 'discard', ids)).rejects.toMatchObject({
@@ -115,7 +115,7 @@ describe('are replayed and discarded', () => {
     expect(idsAt(world, 'order')).toEqual(['m-3', 'm-1'])
   })
 
-  it('and each says why it failed', async () => {
+  it('and each failure has its reason', async () => {
     const { results } = await decideMessages(aWorld(), null, 'replay', ['m-2', 'm-3'])
     expect(results.map(({ result }) => result)).toEqual(['failed', 'replayed', 'replayed'])
     expect(results[0]?.reason).toMatch(/409 message m-2 is not an event/)
@@ -175,7 +175,7 @@ describe('are replayed and discarded', () => {
   })
 })
 
-describe('are shown without what their service says is sensitive', () => {
+describe('are shown without the values that their service marks as sensitive', () => {
   const event = {
     id: 'm-1',
     data: { 'a/b': 1, 'c~d': 2, lines: [{ to: 'x' }, { to: 'y' }], token: 't', note: null },
@@ -205,7 +205,7 @@ describe('are shown without what their service says is sensitive', () => {
     expect(shown({ sensitive })).toEqual(expected)
   })
 
-  it('and nothing of an event whose service says nothing', () => {
+  it('and nothing of an event without that list', () => {
     expect(shown({})).toBe('***')
     expect(shown({ sensitive: 'token' })).toBe('***')
   })

@@ -113,7 +113,7 @@ describe('an error', () => {
     expect(err.text()).toBe('✗ No.\n')
   })
 
-  it('that nobody expected says where to report it, and has a stack only on request', () => {
+  it('that is a bug has a hint to report it, and a stack only on request', () => {
     const error = new TypeError('x is undefined', { cause: new Error('why') })
     const short = plain(error)
     expect(short).toMatchObject({ exitCode: 1, document: { error: { code: 'bug' } } })

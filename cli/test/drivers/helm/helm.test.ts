@@ -37,7 +37,7 @@ describe('helm upgrade', () => {
     expect(args.slice(-3)).toEqual(['--wait', '--timeout', '3m'])
   })
 
-  it('takes objects of another release over only when it is told to', () => {
+  it('takes over objects of another release only with adopt', () => {
     expect(upgradeCommand(write, here, { wait: false, adopt: true }).at(-1)).toBe(
       '--take-ownership',
     )
@@ -59,7 +59,7 @@ it('helm template renders what an upgrade would apply: tests aside, hooks too', 
   )
 })
 
-it('helm uninstall takes a release that is gone for done', () => {
+it('helm uninstall succeeds for a release that no longer exists', () => {
   expect(uninstallCommand('order-green', here).join(' ')).toBe(
     'uninstall order-green --namespace shop --ignore-not-found --cascade background',
   )
