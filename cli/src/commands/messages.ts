@@ -117,7 +117,7 @@ async function decide(
     document: { version: 1, env: context.env, messages: results },
     text: (width) =>
       rows.length === 0 ? nothing : table([['ID', 'SERVICE', 'RESULT'], ...rows], width),
-    summary: `${results.length - failures.length} of ${results.length} done`,
+    summary: `${results.length - failures.length} of ${results.length + decisions.untried} done`,
     ...(failures.length > 0 && { failure: notDecided(decision, decisions, failures) }),
   }
 }
@@ -130,7 +130,7 @@ function notDecided(
   const lines = failures.map(({ id, service, reason }) => `${id} at ${service}: ${reason}`)
   return new ShopctlError(stopped?.kind === 'interrupted' ? 'interrupted' : 'failed', {
     code: stopped?.code ?? `${decision}-failed`,
-    message: [...lines, ...(untried > 0 ? [`${untried} more were not tried.`] : [])].join('\n'),
+    message: [...lines, ...(untried > 0 ? [`Not tried: ${untried}.`] : [])].join('\n'),
     hint: 'Run `shopctl messages list` to see what is still stuck.',
   })
 }
