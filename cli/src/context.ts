@@ -1,4 +1,4 @@
-// Composition root: what a command works with, each part built when it is first needed.
+// Composition root: makes the ports of a command, each when it is first needed.
 import { homedir, hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { builtinChart } from './adapters/builtin-charts.ts'
@@ -16,6 +16,7 @@ import type { Config, EnvironmentConfig } from './config/schema.ts'
 import { refused } from './errors.ts'
 import { createProgress } from './output/progress.ts'
 import type { Platform } from './platform/platform.ts'
+import type { DeployInput } from './release/deploy/deploy.ts'
 import type { DesireInput } from './release/deploy/desire.ts'
 import type {
   Broker,
@@ -36,15 +37,15 @@ import type {
 } from './release/ports/project.ts'
 import type { Clock, JournalStore, Lock, Operator, Progress } from './release/ports/session.ts'
 
-export interface GlobalOptions {
+interface GlobalOptions {
   env: string
   /** null: all. */
   services: readonly string[] | null
   signal: AbortSignal
 }
 
-/** What needs no cluster. */
-export interface LocalPorts {
+/** The ports that need no cluster. */
+interface LocalPorts {
   source: Source
   programs: Programs
   scratch: Scratch
@@ -56,7 +57,7 @@ export interface LocalPorts {
   signal: AbortSignal
 }
 
-/** What an environment's cluster offers. */
+/** The ports that need the cluster of the environment. */
 export interface ClusterPorts extends LocalPorts {
   observer: Observer
   pods: Pods
@@ -67,7 +68,7 @@ export interface ClusterPorts extends LocalPorts {
   traffic: Traffic
   driver: Driver
   charts: Charts
-  /** null: the environment names none. */
+  /** null: the environment has none. */
   broker: Broker | null
 }
 
@@ -75,18 +76,19 @@ export interface Context extends LocalPorts {
   config: Config
   env: string
   environment: EnvironmentConfig
-  /** Those asked for, null when none were named. */
+  /** The services of --service, null without it. */
   chosen: readonly string[] | null
-  /** Those asked for, or all. */
+  /** The services of --service, or all. */
   services: readonly string[]
-  /** Which images are meant. */
+  /** The current work tree: services, and where their images are. */
   tree(): Promise<Omit<DesireInput, 'sharedChart'>>
-  builtin: { service: ReturnType<typeof builtinChart>; guard: ReturnType<typeof builtinChart> }
+  /** The charts that come with shopctl. Reads them at each call. */
+  builtin(): DeployInput['builtin']
   builder(): Promise<ImageBuilder>
   cluster(): Promise<ClusterPorts>
 }
 
-/** How to reach the parts of an environment. */
+/** The addresses and programs of an environment. */
 interface Access {
   registry: string
   kubeconfig: string | null
@@ -132,7 +134,7 @@ export function createContext({ env, services: chosen, signal }: GlobalOptions):
     environment,
     chosen,
     services,
-    builtin: { service: builtinChart('shop-service'), guard: builtinChart('shop-guard') },
+    builtin: () => ({ service: builtinChart('shop-service'), guard: builtinChart('shop-guard') }),
     tree: async () => ({ config, env, services, registryAddress: (await access()).registry }),
     builder: once(async () => {
       const { docker, dockerEnv } = await access()
@@ -187,7 +189,7 @@ async function accessOf(environment: EnvironmentConfig, progress: Progress): Pro
     throw refused({
       code: 'platform-down',
       message: 'The embedded platform is not running.',
-      hint: 'Start it with `shopctl platform up`; it takes less than a minute once it is built.',
+      hint: 'Run `shopctl platform up`. It takes less than a minute once it is built.',
     })
   }
   const { helm, docker, dockerHost, dockerConfig } = await platform.tools()
@@ -203,10 +205,9 @@ async function accessOf(environment: EnvironmentConfig, progress: Progress): Pro
 
 export interface PlatformContext {
   platform: Platform
-  progress: Progress
 }
 
-/** What the `platform` commands work with; they need no shopctl.yaml. */
+/** The context of the `platform` commands. They need no shopctl.yaml. */
 export async function createPlatformContext(
   progress: Progress = createProgress(createClock().monotonic),
 ): Promise<PlatformContext> {
@@ -214,14 +215,26 @@ export async function createPlatformContext(
   const cacheDir = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'shopctl')
   const now = () => createClock().now().getTime()
   const platform = createPlatform({ shell: createShell(), progress, now, cacheDir })
-  return { platform, progress }
+  return { platform }
 }
 
-function currentOperator(): Operator {
-  const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = process.env
+/** `readUser` is like os.userInfo, which throws for a uid without an entry in /etc/passwd. */
+export function currentOperator(
+  env: NodeJS.ProcessEnv = process.env,
+  readUser: () => { username: string } = userInfo,
+): Operator {
+  const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = env
   const run =
     GITHUB_SERVER_URL && GITHUB_REPOSITORY && GITHUB_RUN_ID
       ? `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`
       : null
-  return { by: `${userInfo().username}@${hostname()}`, run }
+  return { by: `${userName(env, readUser)}@${hostname()}`, run }
+}
+
+function userName(env: NodeJS.ProcessEnv, readUser: () => { username: string }): string {
+  try {
+    return readUser().username
+  } catch {
+    return env.USER || `uid ${process.getuid?.() ?? 'unknown'}`
+  }
 }

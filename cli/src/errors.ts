@@ -1,13 +1,13 @@
-// The one family of expected errors. Anything else that reaches main.ts is a bug of ours.
+// All expected errors. Any other error that reaches main.ts is a bug of shopctl.
 
-export type ErrorKind = 'refused' | 'failed' | 'interrupted'
+type ErrorKind = 'refused' | 'failed' | 'interrupted'
 
 export interface ErrorDetail {
   /** Stable identifier for scripts, kebab-case: `lock-held`, `slot-not-ready`. */
   code: string
-  /** One line that says what is wrong. */
+  /** One line: what is wrong. */
   message: string
-  /** One line that says what to do about it. */
+  /** One line: what to do, with the command to run. */
   hint?: string
   cause?: unknown
 }
@@ -32,17 +32,17 @@ export class ShopctlError extends Error {
   }
 }
 
-/** Nothing was changed: bad input, or a state in which the command makes no sense. Exit 2. */
+/** Nothing was changed: the input is bad, or the command does not fit the state. Exit 2. */
 export function refused(detail: ErrorDetail): ShopctlError {
   return new ShopctlError('refused', detail)
 }
 
-/** Something was tried and did not work. Exit 1. */
+/** The command tried and failed. Exit 1. */
 export function failed(detail: ErrorDetail): ShopctlError {
   return new ShopctlError('failed', detail)
 }
 
-/** Once something was changed, what would have been a refusal is a failure. */
+/** After a change, a refusal becomes a failure. */
 export function afterChange(error: unknown): unknown {
   return error instanceof ShopctlError && error.kind === 'refused'
     ? failed({
@@ -54,7 +54,7 @@ export function afterChange(error: unknown): unknown {
     : error
 }
 
-/** Someone pressed Ctrl-C or sent SIGTERM. Exit 130. */
+/** Ctrl-C or SIGTERM. Exit 130. */
 export function interrupted(hint?: string): ShopctlError {
   return new ShopctlError('interrupted', {
     code: 'interrupted',
@@ -63,7 +63,7 @@ export function interrupted(hint?: string): ShopctlError {
   })
 }
 
-/** What an error says, whatever was thrown. */
+/** The message of anything that was thrown. */
 export function said(problem: unknown): string {
   return problem instanceof Error ? problem.message : String(problem)
 }

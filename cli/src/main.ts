@@ -4,24 +4,27 @@ import { runProgram } from './program/program.ts'
 const argv = process.argv.slice(2)
 const controller = new AbortController()
 
-/** One Ctrl-C may arrive twice, from the terminal and from the launcher; a later one means: at once. */
+/** The terminal and bin/shopctl.js may both deliver one Ctrl-C. A second one after this time exits at once. */
 const sameMs = 1_000
 let interruptedAt: number | null = null
 
 function interrupt(): void {
-  // A release lets go of its lock and puts back what is half-way; the platform is safe to interrupt anywhere.
+  // A release undoes what is incomplete and releases its lock. The platform can be interrupted anywhere.
   if (argv[0] === 'platform') process.exit(130)
   const now = performance.now()
-  if (interruptedAt !== null && now - interruptedAt > sameMs) process.exit(130)
+  if (interruptedAt !== null && now - interruptedAt > sameMs) {
+    process.stderr.write('Stopped at once. The lock expires within 15 s; run `shopctl status`.\n')
+    process.exit(130)
+  }
   interruptedAt ??= now
   controller.abort()
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, interrupt)
 let exitCode: number | null = null
-// Whoever reads may stop early, as `head` does; that is no failure, and hides none. What a command prints it prints
-// at its end, so that a moment later it is known what it came to.
+// The reader of stdout may stop early, as `head` does. That is no failure. A command prints its result at its end, so
+// its exit code is known a moment later.
 process.stdout.on('error', () => setImmediate(() => process.exit(exitCode ?? 0)))
-// A terminal that is gone must not keep a release from letting go of what it holds.
+// Without its terminal, a release must still release its lock.
 process.stderr.on('error', () => {})
 
 async function run(): Promise<number> {
@@ -34,5 +37,5 @@ async function run(): Promise<number> {
 }
 
 exitCode = await run()
-// Open connections must not hold a finished command back.
+// Open connections must not delay the end of the command.
 process.stdout.write('', () => process.exit(exitCode ?? 0))

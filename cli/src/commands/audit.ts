@@ -8,9 +8,9 @@ import { bad, good, marked, wrapped } from '../output/text.ts'
 import { isMap } from '../release/canonical.ts'
 import type { Plane } from '../release/ports/cluster.ts'
 
-export interface AuditCommandInput {
+interface AuditCommandInput {
   plane: Plane
-  /** How long to wait for quiet first, null: not at all. */
+  /** How long to wait until nothing is in flight, null: not at all. */
   waitMs: number | null
 }
 
@@ -22,8 +22,8 @@ export async function auditCommand(
   if (config.audit === undefined) {
     throw refused({
       code: 'no-audit',
-      message: 'shopctl.yaml names no script that sums up.',
-      hint: 'Write a zx script, and name it there with `audit:`.',
+      message: 'shopctl.yaml names no audit script.',
+      hint: 'Write a zx script, set `audit:` in shopctl.yaml to its path, then run `shopctl audit` again.',
     })
   }
   const ports = await context.cluster()
@@ -40,8 +40,8 @@ export async function auditCommand(
 function notBalanced(sum: Audit) {
   return failed({
     code: 'not-balanced',
-    message: `The books do not balance: ${rulesOf(sum)}.`,
-    hint: '`shopctl messages list` shows events that got stuck; the logs of the services say the rest.',
+    message: `The accounts do not balance: ${rulesOf(sum)}.`,
+    hint: 'Run `shopctl messages list` to see stuck messages, and read the logs of the services.',
   })
 }
 
@@ -51,14 +51,14 @@ function rulesOf({ violations }: Audit): string {
       .slice(0, 3)
       .map(({ rule }) => rule)
       .concat(violations.length > 3 ? [`and ${violations.length - 3} more`] : [])
-      .join('; ') || 'the script says so, and names no rule'
+      .join('; ') || 'the script reports it without a rule'
   )
 }
 
 const shownIds = 10
 const shownRows = 12
 
-/** Sections of numbers, tables of rows, and what is violated, as the script has them. */
+/** The sections of the script's document: numbers, tables, then the violations. */
 export function auditText(
   { balanced, violations, ...sections }: Audit,
   { env, plane }: { env: string; plane: Plane },
@@ -76,7 +76,7 @@ export function auditText(
   ].join('\n')
 }
 
-/** The maps of numbers under their names, and the single numbers together. */
+/** Each map of numbers under its name, then the single numbers as `totals`. */
 function numbersOf(sections: Record<string, unknown>): [string, Record<string, number>][] {
   const numbersIn = (map: Record<string, unknown>): Record<string, number> =>
     Object.fromEntries(
@@ -93,7 +93,7 @@ function numbersOf(sections: Record<string, unknown>): [string, Record<string, n
   )
 }
 
-/** In as many lines as it takes. */
+/** The numbers of a section, folded to the width. */
 function numberRows(name: string, numbers: Record<string, number>, width: number): string[][] {
   const room = Math.min(width, 80) - 10
   const lines: string[] = []
@@ -115,7 +115,7 @@ function isRows(value: unknown): value is Record<string, unknown>[] {
   return Array.isArray(value) && value.length > 0 && value.every(isMap)
 }
 
-/** The last ones; the first are history. */
+/** A table of the last rows. */
 function rowTable(rows: readonly Record<string, unknown>[], width: number): string {
   const columns = [...new Set(rows.flatMap(Object.keys))].filter((column) =>
     rows.some((row) => !isMap(row[column]) && !Array.isArray(row[column])),

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import type { Result } from '../output/result.ts'
 import { build } from '../release/build/build.ts'
 
-const found = { built: 'built', engine: 'built before', registry: 'in the registry' }
+const found = { built: 'built', engine: 'already built', registry: 'in the registry' }
 
 export async function buildCommand(context: Context): Promise<Result> {
   const [builder, tree] = await Promise.all([context.builder(), context.tree()])
@@ -12,7 +12,7 @@ export async function buildCommand(context: Context): Promise<Result> {
     if (from !== 'built') context.progress.note(`${image.service}: unchanged, ${found[from]}`)
   const reference = ({ image }: (typeof built)[number]): string =>
     `${image.repository}:${image.version}`
-  const anew = built.filter(({ from }) => from === 'built').length
+  const fresh = built.filter(({ from }) => from === 'built').length
   return {
     document: {
       version: 1,
@@ -24,6 +24,6 @@ export async function buildCommand(context: Context): Promise<Result> {
       })),
     },
     text: () => built.map(reference).join('\n'),
-    summary: `${anew} of ${built.length} images built`,
+    summary: `${fresh} of ${built.length} images built`,
   }
 }

@@ -1,17 +1,17 @@
-// In a protected environment whatever changes something is asked for.
+// Asks for a confirmation in a protected environment.
 import type { Context } from '../context.ts'
 import { refused } from '../errors.ts'
 import { confirm } from '../output/confirm.ts'
 
-/** What every command takes that changes something. */
+/** The input that the changing commands share. */
 export interface ChangeInput {
-  /** For the records. */
+  /** Kept in the journal. */
   reason: string | null
-  /** Needs no confirmation in a protected environment. */
+  /** Skip the confirmation. */
   yes: boolean
 }
 
-/** Before the lock is taken: nobody should wait for somebody's answer. */
+/** Call it before taking the lock: other commands must not wait for the answer. */
 export async function confirmChange(context: Context, verb: string, yes: boolean): Promise<void> {
   const { environment, env, services, signal } = context
   if (!environment.protected || yes) return
@@ -19,6 +19,6 @@ export async function confirmChange(context: Context, verb: string, yes: boolean
   throw refused({
     code: 'not-confirmed',
     message: `${env} is protected, and the ${verb} was not confirmed.`,
-    hint: `Answer y at a terminal, or run \`shopctl ${verb} --env ${env} --yes\`.`,
+    hint: 'Answer y at a terminal, or add `--yes` to the same command.',
   })
 }

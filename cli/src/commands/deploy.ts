@@ -7,7 +7,7 @@ import { type Deployed, type DeployInput, deploy } from '../release/deploy/deplo
 import type { Color } from '../release/slot.ts'
 import { type ChangeInput, confirmChange } from './confirm.ts'
 
-export interface DeployCommandInput extends ChangeInput {
+interface DeployCommandInput extends ChangeInput {
   color: Color | null
   timeoutMs: number
 }
@@ -32,24 +32,24 @@ export async function deployCommand(
   }
 }
 
-/** What a deploy takes from the project. */
+/** The input of a deploy that comes from the project. */
 export async function deployInput(
   context: Context,
 ): Promise<Omit<DeployInput, 'color' | 'timeoutMs' | 'reason'>> {
   const { environment, builtin } = context
-  return { ...(await context.tree()), environment, builtin }
+  return { ...(await context.tree()), environment, builtin: builtin() }
 }
 
 const outcomes: Record<Deployed['action'], string> = {
-  live: 'serves already',
-  ready: 'stood by already',
+  live: 'already live',
+  ready: 'already on standby',
   upgrade: 'ready',
 }
 
 export function deployTable(deployed: readonly Deployed[], width: number): string {
   return table(
     [
-      ['SERVICE', 'SLOT', 'VERSION', 'REVISION', 'STANDBY', 'TOOK'],
+      ['SERVICE', 'SLOT', 'VERSION', 'REVISION', 'STATE', 'TOOK'],
       ...deployed.map(({ service, color, version, revision, action, tookMs }) => [
         service,
         color,

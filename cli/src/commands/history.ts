@@ -5,7 +5,7 @@ import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { bad, duration, fitted, oneLine, wrapped } from '../output/text.ts'
 import { idOf, type Operation } from '../release/record.ts'
-import type { Side } from '../release/slot.ts'
+import { sideText } from './moved.ts'
 
 export async function historyCommand(
   context: Context,
@@ -14,7 +14,7 @@ export async function historyCommand(
   const { journal } = await context.cluster()
   const { operations, damaged } = await history(journal, limit)
   for (const name of damaged)
-    context.progress.warn(`the journal's record ${name} cannot be read and was skipped`)
+    context.progress.warn(`the journal record ${name} cannot be read and was skipped`)
   return {
     document: { version: 1, env: context.env, operations, damaged },
     text: (width) => historyText(operations, width),
@@ -23,7 +23,7 @@ export async function historyCommand(
 }
 
 export function historyText(operations: readonly Operation[], width: number): string {
-  if (operations.length === 0) return 'Nothing has been done in this environment yet.'
+  if (operations.length === 0) return 'This environment has no operations yet.'
   const rows = operations.map((operation) => [
     idOf(operation),
     operation.verb,
@@ -58,16 +58,16 @@ export function operationText(operation: Operation, width: number): string {
   const { verb, startedAt, endedAt, by, run, reason, services, phases, error } = operation
   const lines = [
     `${idOf(operation)}  ${verb}  ${outcomeOf(operation)}`,
-    `from ${startedAt} to ${endedAt ?? 'now'}`,
+    `from ${startedAt}${endedAt ? ` to ${endedAt}` : ', not ended'}`,
     wrapped(`by ${by}${run ? `, ${run}` : ''}`, width),
-    ...(reason ? [wrapped(`why: ${fitted(oneLine(reason), 2_000)}`, width)] : []),
+    ...(reason ? [wrapped(`reason: ${fitted(oneLine(reason), 2_000)}`, width)] : []),
     ...(error ? ['', wrapped(error, width)] : []),
   ]
   const measured = [...new Set(services.flatMap(({ proof }) => Object.keys(proof ?? {})))]
   const rows = services.map(({ name, from, to, proof }) => [
     name,
-    shown(from),
-    shown(to),
+    sideText(from),
+    sideText(to),
     ...measured.map((what) => String(proof?.[what] ?? '-')),
   ])
   const heading = ['SERVICE', 'FROM', 'TO', ...measured.map(headingOf)]
@@ -82,8 +82,4 @@ export function operationText(operation: Operation, width: number): string {
 /** `endpointsMs` → `ENDPOINTS MS`. */
 function headingOf(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase()
-}
-
-function shown(side: Side | null): string {
-  return side ? `${side.color} ${side.version}` : '-'
 }

@@ -1,9 +1,10 @@
 // shopctl messages list | show | replay | discard
 import type { Context } from '../context.ts'
-import { failed } from '../errors.ts'
+import { ShopctlError } from '../errors.ts'
 import {
   type Decided,
   type Decision,
+  type Decisions,
   decideMessages,
   findMessages,
   listLimit,
@@ -20,7 +21,7 @@ export async function messagesListCommand(context: Context): Promise<Result> {
   const { chosen, clock, env, progress } = context
   const messages = await listMessages(await context.cluster(), chosen)
   for (const service of full(messages))
-    progress.warn(`${service} has more; these are its ${listLimit} oldest`)
+    progress.warn(`${service} has more messages; these are its ${listLimit} oldest`)
   const nothing = 'No message is stuck.'
   return {
     document: { version: 1, env, messages },
@@ -29,14 +30,14 @@ export async function messagesListCommand(context: Context): Promise<Result> {
   }
 }
 
-/** The services of which not all messages came. */
+/** The services that have more messages than were read. */
 function full(messages: readonly StuckMessage[]): string[] {
   return [...new Set(messages.map(({ service }) => service))].filter(
     (name) => messages.filter(({ service }) => service === name).length >= listLimit,
   )
 }
 
-/** Two lines for each: an id and a reason do not go into one. */
+/** Two lines per message: an id and a reason do not fit into one. */
 export function listText(messages: readonly StuckMessage[], now: Date, width: number): string {
   const rows = messages.map(({ id, service, state, attempts, firstFailedAt }) => [
     id,
@@ -87,8 +88,8 @@ function showText({ event, ...message }: StuckMessage, width: number): string {
   return `${fields}\n\n${typeof event === 'string' ? event : JSON.stringify(event, null, 2)}`
 }
 
-export interface DecisionInput extends ChangeInput {
-  /** null: all that are parked. */
+interface DecisionInput extends Pick<ChangeInput, 'yes'> {
+  /** null: all parked messages. */
   ids: readonly string[] | null
 }
 
@@ -106,7 +107,9 @@ async function decide(
   { ids, yes }: DecisionInput,
 ): Promise<Result> {
   await confirmChange(context, `messages ${decision}`, yes)
-  const results = await decideMessages(await context.cluster(), context.chosen, decision, ids)
+  const ports = await context.cluster()
+  const decisions = await decideMessages(ports, context.chosen, decision, ids)
+  const { results } = decisions
   const failures = results.filter(({ result }) => result === 'failed')
   const rows = results.map(({ id, service, result }) => [id, service, result])
   const nothing = 'No message is parked.'
@@ -114,15 +117,20 @@ async function decide(
     document: { version: 1, env: context.env, messages: results },
     text: (width) =>
       rows.length === 0 ? nothing : table([['ID', 'SERVICE', 'RESULT'], ...rows], width),
-    summary: `${results.length - failures.length} of ${results.length} done`,
-    ...(failures.length > 0 && { failure: notDecided(decision, failures) }),
+    summary: `${results.length - failures.length} of ${results.length + decisions.untried} done`,
+    ...(failures.length > 0 && { failure: notDecided(decision, decisions, failures) }),
   }
 }
 
-function notDecided(decision: Decision, failures: readonly Decided[]) {
-  return failed({
-    code: `${decision}-failed`,
-    message: failures.map(({ id, service, reason }) => `${id} at ${service}: ${reason}`).join('\n'),
-    hint: '`shopctl messages list` shows what is still stuck.',
+function notDecided(
+  decision: Decision,
+  { stopped, untried }: Decisions,
+  failures: readonly Decided[],
+): ShopctlError {
+  const lines = failures.map(({ id, service, reason }) => `${id} at ${service}: ${reason}`)
+  return new ShopctlError(stopped?.kind === 'interrupted' ? 'interrupted' : 'failed', {
+    code: stopped?.code ?? `${decision}-failed`,
+    message: [...lines, ...(untried > 0 ? [`Not tried: ${untried}.`] : [])].join('\n'),
+    hint: 'Run `shopctl messages list` to see what is still stuck.',
   })
 }

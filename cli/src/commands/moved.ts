@@ -1,4 +1,4 @@
-// How a switch or rollback is shown: its proof.
+// The result of a switch or rollback, with its proof.
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { wrapped } from '../output/text.ts'
@@ -7,11 +7,11 @@ import { recycledText } from '../release/move/recycle.ts'
 import type { Side } from '../release/slot.ts'
 
 export function movedResult({ release, services }: Moved): Result {
-  const moves = services.map(({ name, to }) => `${name} ${to?.color ?? 'nowhere'}`).join(', ')
+  const moves = services.map(({ name, to }) => `${name} ${to?.color ?? 'no slot'}`).join(', ')
   return {
     document: moveDocument(release, services),
     text: (width) => [release, ...movedLines(services, width)].join('\n'),
-    summary: `${release}: ${moves || 'nothing had to be moved'}`,
+    summary: `${release}: ${moves || 'no Service had to be moved'}`,
   }
 }
 
@@ -19,8 +19,8 @@ function movedLines(services: readonly Proof[], width: number): string[] {
   if (services.length === 0) return []
   const rows = services.map(({ name, from, to, endpointsMs, consumersMs }) => [
     name,
-    shown(from),
-    shown(to),
+    sideText(from),
+    sideText(to),
     `${endpointsMs} ms`,
     consumersMs === null ? '-' : `${consumersMs} ms`,
   ])
@@ -32,7 +32,7 @@ function movedLines(services: readonly Proof[], width: number): string[] {
   return [table([['SERVICE', 'FROM', 'TO', 'HTTP', 'EVENTS'], ...rows], width), ...restarts]
 }
 
-function shown(side: Side | null): string {
+export function sideText(side: Side | null): string {
   return side ? `${side.color} ${side.version}` : '-'
 }
 

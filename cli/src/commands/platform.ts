@@ -1,4 +1,4 @@
-// `shopctl platform`: the cluster on this machine.
+// shopctl platform up | status | env | logs | down
 import type { PlatformContext } from '../context.ts'
 import type { Result } from '../output/result.ts'
 import { folded } from '../output/text.ts'
@@ -8,7 +8,8 @@ import type { PlatformStatus } from '../platform/platform.ts'
 
 export async function platformUpCommand({ platform }: PlatformContext): Promise<Result> {
   const status = await platform.up()
-  const shell = 'For a shell with kubectl, helm and docker: `eval "$(npx shopctl platform env)"`'
+  const shell =
+    'To use kubectl, helm and docker in this shell: `eval "$(npx shopctl platform env)"`'
   return {
     document: status,
     text: (width) => folded(`${describeStatus(status)}\n\n${shell}`, width),
@@ -29,21 +30,21 @@ export async function platformEnvCommand({ platform }: PlatformContext): Promise
   const env = await platform.env()
   return {
     document: { version: 1, env },
-    // For a shell, which takes the lines as they are.
+    // A shell evaluates the lines, so they are not folded.
     text: () => exportLines(env),
     summary: `The platform's variables: ${Object.keys(env).join(', ')}.`,
   }
 }
 
-export interface PlatformLogsInput {
+interface PlatformLogsInput {
   /** null: all. */
   component: string | null
   follow: boolean
-  /** Lines of each. */
+  /** Lines per component. */
   tail: number
 }
 
-/** Prints as it reads, and has no result. */
+/** Prints the logs itself, so there is no result. */
 export async function platformLogsCommand(
   { platform }: PlatformContext,
   { component, follow, tail }: PlatformLogsInput,
@@ -68,10 +69,9 @@ const stopped = 'The platform is stopped.'
 
 function sentenceOf({ running, components }: PlatformStatus): string {
   if (running) return 'The platform is running.'
-  return components.some((each) => each.running) ? 'The platform runs in part.' : stopped
+  return components.some((each) => each.running) ? 'The platform is partly running.' : stopped
 }
 
-/** What `status` shows to people. */
 export function describeStatus(status: PlatformStatus): string {
   const { running, kubeconfig, registry, edgeUrl, previewUrl, components } = status
   const addresses = [
@@ -103,7 +103,7 @@ const labels: Readonly<Record<keyof Footprint, string>> = {
   cgroups: 'cgroups',
 }
 
-/** What `down` shows to people: a table of before and after, and what stays on disk. */
+/** A table of what existed before and after, then what stays on disk. */
 export function describeDown({ before, after, kept }: DownReport): string {
   const rows = Object.entries(labels).map(([key, label]) => {
     const name = key as keyof Footprint
@@ -118,7 +118,7 @@ export function describeDown({ before, after, kept }: DownReport): string {
   ].join('\n')
 }
 
-// For a shell to evaluate: single quotes keep everything but themselves.
+/** Single quotes keep every character except a single quote. */
 function quote(value: string): string {
   return `'${value.replaceAll("'", "'\\''")}'`
 }

@@ -1,19 +1,23 @@
 // shopctl release
 import type { Context } from '../context.ts'
 import type { Result } from '../output/result.ts'
+import { wrapped } from '../output/text.ts'
 import { release } from '../release/release.ts'
 import type { Color } from '../release/slot.ts'
 import { type ChangeInput, confirmChange } from './confirm.ts'
 import { deployInput, deployTable } from './deploy.ts'
 import { moveDocument, movedResult } from './moved.ts'
 
-export interface ReleaseCommandInput extends ChangeInput {
+interface ReleaseCommandInput extends ChangeInput {
   color: Color | null
   skipSmoke: boolean
   deployTimeoutMs: number
-  /** How long a slot may take to take over. */
+  /** How long the switch waits for a slot to take over. */
   timeoutMs: number
 }
+
+const nextSteps =
+  'The old slots are on standby. `shopctl rollback` makes them live again, `shopctl cleanup` deletes them.'
 
 export async function releaseCommand(
   context: Context,
@@ -32,18 +36,19 @@ export async function releaseCommand(
     },
   )
   if (!moved) {
-    const nothing = 'Everything serves already; nothing was released.'
+    const nothing = 'Every service is already live in this version. Nothing was released.'
     return { document: moveDocument(null, []), text: () => nothing, summary: nothing }
   }
   const result = movedResult(moved)
-  const back = moved.services.some(({ from }) => from)
-    ? [
-        'What served before stands by: `shopctl rollback` goes back to it,',
-        '`shopctl cleanup` removes it.',
-      ]
-    : []
+  const hasOld = moved.services.some(({ from }) => from)
   return {
     ...result,
-    text: (width) => [deployTable(deployed, width), '', result.text(width), ...back].join('\n'),
+    text: (width) =>
+      [
+        deployTable(deployed, width),
+        '',
+        result.text(width),
+        ...(hasOld ? [wrapped(nextSteps, width)] : []),
+      ].join('\n'),
   }
 }

@@ -5,8 +5,8 @@ import { rollback } from '../release/move/rollback.ts'
 import { type ChangeInput, confirmChange } from './confirm.ts'
 import { movedResult } from './moved.ts'
 
-export interface RollbackCommandInput extends ChangeInput {
-  /** Release id, null for the one before the last switch. */
+interface RollbackCommandInput extends ChangeInput {
+  /** Release id, null: the slots before the last switch. */
   to: string | null
   timeoutMs: number
 }

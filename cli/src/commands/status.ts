@@ -9,18 +9,18 @@ import { colors } from '../release/slot.ts'
 export async function statusCommand(context: Context): Promise<Result> {
   const status = await readStatus(await context.cluster(), context.env, context.chosen)
   for (const name of status.damaged)
-    context.progress.warn(`the journal's record ${name} cannot be read and was skipped`)
+    context.progress.warn(`the journal record ${name} cannot be read and was skipped`)
   const { damaged: _, ...document } = status
   return {
     document: { version: 1, ...document },
     text: (width) => statusText(status, width, silentServices(context)),
     summary: Object.entries(status.services)
-      .map(([name, { active }]) => `${name} ${active ?? 'nowhere'}`)
+      .map(([name, { active }]) => `${name} ${active ?? 'not live'}`)
       .join(', '),
   }
 }
 
-/** Those whose pods do not say what they consume. */
+/** The services whose pods do not report what they consume. */
 function silentServices({ config }: Context): string[] {
   return Object.keys(config.services).filter((name) => !config.services[name]?.management?.role)
 }
@@ -57,7 +57,7 @@ function slotRows(
   return rows.map((row, index) => [index === 0 ? name : '', ...row])
 }
 
-/** `live` null: another slot serves. */
+/** `live` null: the slot is not live. */
 function slotRow(
   color: string,
   slot: SlotStatus,
@@ -71,7 +71,7 @@ function slotRow(
     slot.revision,
     `${slot.ready}/${slot.replicas}`,
     slot.smoked ? 'passed' : '-',
-    // A column of its own would not fit into 80.
+    // The epoch has no column of its own: it would not fit into 80 columns.
     live?.epoch ? `${consumers} epoch ${live.epoch}` : consumers,
   ]
 }

@@ -6,7 +6,7 @@ import type { Color } from '../release/slot.ts'
 import { type ChangeInput, confirmChange } from './confirm.ts'
 import { movedResult } from './moved.ts'
 
-export interface SwitchCommandInput extends ChangeInput {
+interface SwitchCommandInput extends ChangeInput {
   color: Color | null
   skipSmoke: boolean
   timeoutMs: number

@@ -1,4 +1,4 @@
-// Reads the text of shopctl.yaml; a mistake is told with file, line, path and what was expected.
+// Parses shopctl.yaml. Each mistake is reported with file, line, path and what was expected.
 import {
   type Document,
   isCollection,
@@ -14,7 +14,7 @@ import { type Config, configSchema } from './schema.ts'
 
 export const configFile = 'shopctl.yaml'
 
-/** `file` is only for messages. Throws a refusal that lists the mistakes. */
+/** `file` is for messages only. Throws a refusal that lists the mistakes. */
 export function parseConfig(text: string, file: string): Config {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines })
@@ -42,8 +42,8 @@ function mistakes(lines: string[]): ShopctlError {
     message: lines.slice(0, 5).join('\n'),
     hint:
       lines.length > 5
-        ? `Correct these and ${lines.length - 5} more.`
-        : 'Correct it and run the command again.',
+        ? `Correct these and ${lines.length - 5} more, then run the command again.`
+        : 'Correct it, then run the command again.',
   })
 }
 
@@ -64,7 +64,7 @@ function explain(issue: z.core.$ZodIssue): { path: Path; expected: string }[] {
   ]
 }
 
-/** Where the key of `path` stands, or the nearest thing above it that exists. */
+/** Offset of the key at `path`, or of its nearest parent that exists. */
 function offsetOf(document: Document, path: Path): number {
   for (let length = path.length; length > 0; length--) {
     const parent = document.getIn(path.slice(0, length - 1), true)
@@ -90,7 +90,7 @@ function nameOf(kind: string, wanted: string, known: readonly string[]): string 
   })
 }
 
-/** The environment's settings; an unknown name is refused with the ones there are. */
+/** The settings of an environment. An unknown name is refused, with the known ones. */
 export function environmentOf(config: Config, wanted: string): Config['environments'][string] {
   const name = nameOf('environment', wanted, Object.keys(config.environments))
   return config.environments[name] as Config['environments'][string]

@@ -1,4 +1,4 @@
-// The one schema of shopctl.yaml: types and validation come from here.
+// The schema of shopctl.yaml: its types and its validation.
 import { z } from 'zod'
 
 const name = z
@@ -15,13 +15,13 @@ const path = z
   .refine((value) => !value.startsWith('/'), 'expected a path relative to shopctl.yaml')
 
 const build = z.strictObject({
-  /** Docker build context; its Dockerfile describes the image. */
+  /** Build context of `docker build`, with a Dockerfile. */
   context: path,
-  /** Run before `docker build`, from the root: an argument vector. */
+  /** Command to run before `docker build`, in the folder of shopctl.yaml: an argument vector. */
   prepare: z.array(z.string().min(1)).min(1).optional(),
-  /** What the image is made of. Nothing changed here, nothing is built. */
+  /** Files and folders of the image. It is built only when one of them changed. */
   inputs: z.array(path).min(1),
-  /** Folders of the database migrations; where they are the same as those of the live slot, they are not run again. */
+  /** Folders of the database migrations. They run only when they differ from those of the live slot. */
   migrations: z
     .union(
       [path.transform((one) => [one]), z.array(path).min(1)],
@@ -32,34 +32,34 @@ const build = z.strictObject({
 
 const urlPath = z.string().regex(/^\//, 'expected a path that begins with a slash')
 
-/** What each pod of a service answers on a port of its own. Each path is optional. */
+/** The paths that each pod answers on its management port. Each is optional. */
 const management = z.strictObject({
   port: z.int().min(1).max(65_535),
-  /** What it consumes. With it, consumers move with HTTP and the switch waits for them. */
+  /** What the pod consumes. With it, consumers switch together with HTTP and the switch waits for them. */
   role: urlPath.optional(),
-  /** Why it is not ready, for the message when it does not become so. */
+  /** Why the pod is not ready, for the message of a deploy that fails. */
   readiness: urlPath.optional(),
-  /** Events that got stuck, for `shopctl messages`. */
+  /** Stuck messages, for `shopctl messages`. */
   messages: urlPath.optional(),
-  /** What it did, for `shopctl audit`. */
+  /** Accounts of the service, for `shopctl audit`. */
   accounting: urlPath.optional(),
 })
 
 const service = z.strictObject({
   /** Chart of a slot. */
   chart: path,
-  /** `<folder>/<environment>/<file>` beside it wins over it where it exists. */
+  /** Values file. If `<folder>/<environment>/<file>` exists, it is used too and wins. */
   values: path.optional(),
-  /** The container port that takes HTTP, by name or number; by default the one named `http`, or the only one. */
+  /** Container port for HTTP, by name or number. Default: the port named `http`, or the only one. */
   port: z.union([z.string().min(1), z.int().min(1).max(65_535)]).optional(),
   build,
-  /** A zx script that checks a slot before it goes live. Without one, `health` has to answer below 400. */
+  /** A zx script that checks a slot before it goes live. Without it, `health` has to answer below 400. */
   smoke: path.optional(),
   health: urlPath.default('/healthz'),
   management: management.optional(),
   /**
-   * Whether the slot that served is restarted after a switch, so that connections which stayed open move on. By default
-   * where pods do not follow the Service by themselves, which is where `management.role` is not set.
+   * Whether a switch restarts the old slot, so that open connections move to the new one. Default: true without
+   * `management.role`, since such pods do not follow the Service by themselves.
    */
   recycle: z.boolean().optional(),
 })
@@ -70,7 +70,7 @@ const dependency = z.strictObject({
   values: z.array(path).default([]),
 })
 
-/** `random`, or a text with `${secret.key}` for the value of another one. */
+/** `random`, or a text in which `${secret.key}` stands for another value. */
 const secretValue = z.string().min(1)
 
 const environmentFields = z.strictObject({
@@ -80,19 +80,19 @@ const environmentFields = z.strictObject({
       z.strictObject({
         /** Context of the kubeconfig. */
         context: z.string().min(1),
-        /** Where images go: `host:port` or `host/path`. */
+        /** Registry of the images: `host:port` or `host/path`. */
         registry: z.string().min(1),
       }),
     ],
     'expected `embedded`, or a map with `context` and `registry`',
   ),
   namespace: name,
-  /** switch and rollback ask for a confirmation. */
+  /** deploy, switch, rollback, release, cleanup, messages replay and messages discard ask for a confirmation. */
   protected: z.boolean().default(false),
-  /** Made once, when missing; values that exist are never changed. */
+  /** Secrets that deploy creates when they are missing. Existing values are never changed. */
   secrets: z.record(name, z.record(z.string().min(1), secretValue)).default({}),
   dependencies: z.array(dependency).default([]),
-  /** The dependency that is the message broker; its ConfigMap `<name>-topology` says what it has to have. */
+  /** The dependency that is the message broker. Its ConfigMap `<name>-topology` declares its topology. */
   broker: name.optional(),
 })
 
@@ -102,22 +102,22 @@ const environment = environmentFields.refine(
 )
 
 const configFields = z.strictObject({
-  /** Of the system as a whole: the path of its images in the registry. */
+  /** Name of the system, and path of its images in the registry. */
   name,
-  /** From upstream to downstream: the audit reads their books in this order. */
+  /** From upstream to downstream: audit reads their accounts in this order. */
   services: z
     .record(name, service)
     .refine((map) => Object.keys(map).length > 0, 'expected at least one service'),
-  /** A zx script that goes through the whole system on the preview plane, after the services' own. */
+  /** A zx script that tests the whole system on the preview plane, after the scripts of the services. */
   smoke: path.optional(),
-  /** A zx script that sums up what the services know of their work, for `shopctl audit`. */
+  /** A zx script that sums up the accounts of the services, for `shopctl audit`. */
   audit: path.optional(),
   environments: z
     .record(name, environment)
     .refine((map) => Object.keys(map).length > 0, 'expected at least one environment'),
 })
 
-/** Releases, Deployments and Services that shopctl makes for a service; two of one name would overwrite each other. */
+/** Names of the Helm releases, Deployments and Services of a service. No two services may share one. */
 function madeFor(service: string): string[] {
   return [service, ...['preview', 'blue', 'green'].map((what) => `${service}-${what}`)]
 }
@@ -128,7 +128,7 @@ export const configSchema = configFields.superRefine(({ services, environments }
     const owner = others.find((other) => madeFor(other).includes(name))
     const isGuard = name === 'shopctl-guard'
     if (!owner && !isGuard) return
-    const message = `expected another name: ${name} is made for ${owner ?? 'the environment'}`
+    const message = `expected another name: shopctl uses ${name} for ${owner ?? 'the environment'}`
     addIssue({ code: 'custom', path, message })
   }
   for (const name of names) {

@@ -1,4 +1,4 @@
-// What the services know of their work: any pod of the slot that serves answers for its service's database.
+// The accounts of the services. Any pod of the live slot answers for the database of its service.
 import { z } from 'zod'
 import { failed, interrupted, refused } from '../errors.ts'
 import type { Management, Plane, PodAnswer, Pods } from '../release/ports/cluster.ts'
@@ -13,7 +13,7 @@ export interface AccountingPorts {
 
 const count = z.int().nonnegative().default(0)
 
-/** As much of the accounting as the command line itself understands; the rest is the audit script's. */
+/** The numbers that shopctl reads itself. The audit script reads the rest. */
 const accountSchema = z.looseObject({
   outbox: z.looseObject({ waiting: count }).default({ waiting: 0 }),
   queued: count,
@@ -21,52 +21,57 @@ const accountSchema = z.looseObject({
   retrying: count,
 })
 
-export interface Account extends z.infer<typeof accountSchema> {
-  /** Deliveries that its pods hold, of both slots. */
+interface Account extends z.infer<typeof accountSchema> {
+  /** Messages that the pods of both slots have taken and not finished. */
   inFlight: number
 }
 
-export interface Books {
+export interface Reading {
   service: string
   /** The pod that answered. */
   pod: string
   account: Account
-  /** Pods of the service that do not say what they hold. */
+  /** Pods of the service that do not report what they hold. */
   silent: string[]
 }
 
 /**
- * The services asked for that answer this, and serve. Refused when one that was named does not; a sum needs all that
- * answer for it, named or not.
+ * The services whose pods answer for this: the chosen ones, or all. Refused when a chosen service does not answer, or
+ * no service does.
  */
-export function serving(
-  management: Management,
+export function servicesWith(
   what: 'messages' | 'accounting',
+  management: Management,
   state: EnvironmentState,
   chosen: readonly string[] | null,
 ): string[] {
   const able = Object.keys(state.services).filter((name) => management.path(name, what) !== null)
-  const unable = chosen ? chosen.find((name) => !able.includes(name)) : able.length === 0
-  if (unable) {
-    throw refused({
-      code: `no-${what}`,
-      message: `${unable === true ? 'No service' : unable} of shopctl.yaml says on which path its pods answer for ${what}.`,
-      hint: `Set \`services.<name>.management.${what}\` there, if its pods do.`,
-    })
-  }
-  const asked = chosen ?? able
-  const names = asked.filter((name) => state.services[name] && liveSlot(state.services[name]))
-  const idle = asked.find((name) => !names.includes(name))
-  const mayLack = !chosen && what === 'messages' && names.length > 0
-  if (idle === undefined || mayLack) return names
+  const unable = chosen?.find((name) => !able.includes(name)) ?? null
+  if (unable === null && able.length > 0) return [...(chosen ?? able)]
   throw refused({
-    code: 'nothing-live',
-    message: `${idle} has no slot that serves, so nobody answers for it.`,
-    hint: 'Run `shopctl release` first; `shopctl status` shows what serves.',
+    code: `no-${what}`,
+    message: `${unable ?? 'No service'} of shopctl.yaml has a path on which its pods answer for ${what}.`,
+    hint: `If its pods answer, set \`services.<name>.management.${what}\` there, then run the command again.`,
   })
 }
 
-/** The answer of the first pod that gives one: below 500. `service` has a slot that serves. */
+export function isLive(state: EnvironmentState, name: string): boolean {
+  const service = state.services[name]
+  return service !== undefined && liveSlot(service) !== null
+}
+
+/** The same services. Refused when one of them has no live slot. */
+export function requireLive(state: EnvironmentState, services: string[]): string[] {
+  const idle = services.find((name) => !isLive(state, name))
+  if (idle === undefined) return services
+  throw refused({
+    code: 'nothing-live',
+    message: `${idle} has no live slot, so no pod answers for it.`,
+    hint: `Run \`shopctl release --service ${idle}\` first.`,
+  })
+}
+
+/** The answer of the first pod that answers below 500. `service` has a live slot. */
 export async function askService(
   { management, pods, signal }: AccountingPorts,
   state: EnvironmentState,
@@ -75,52 +80,49 @@ export async function askService(
 ): Promise<PodAnswer & { pod: string }> {
   const slot = state.services[service] && liveSlot(state.services[service])
   const names = slot ? await pods.list(service, targetOf(slot)) : []
-  let said = 'no answer'
+  let problem = 'no answer'
   for (const pod of names) {
     const answer = await management.ask(service, pod, 'GET', path, signal)
     if (signal.aborted) throw interrupted()
     if (answer && answer.status < 500) return { pod, ...answer }
-    if (answer) said = detailOf(answer)
+    if (answer) problem = detailOf(answer)
   }
   throw failed({
     code: 'not-answered',
-    message: `No pod of ${service} answers GET ${path}: ${said}.`,
-    hint: 'See the logs of its pods, then run the command again.',
+    message: `No pod of ${service} answers GET ${path}: ${problem}.`,
+    hint: `Read the logs of the pods of ${service}, then run the command again.`,
   })
 }
 
-/** What an error says in words, as RFC 9457 puts it. */
+/** Status and `detail` of a problem document (RFC 9457), or the start of another body. */
 export function detailOf({ status, body }: PodAnswer): string {
-  try {
-    const { detail } = JSON.parse(body) as { detail?: unknown }
-    if (typeof detail === 'string') return `${status} ${detail}`
-  } catch {
-    // Then it is what it is.
-  }
+  const problem = parseJson(body) as { detail?: unknown } | null
+  if (typeof problem?.detail === 'string') return `${status} ${problem.detail}`
   return `${status} ${body.slice(0, 200)}`.trim()
 }
 
-export async function readBooks(
+export async function readAccount(
   ports: AccountingPorts,
   state: EnvironmentState,
   service: string,
   plane: Plane,
-): Promise<Books> {
+): Promise<Reading> {
   const path = `${ports.management.path(service, 'accounting')}?plane=${plane}`
   const answer = await askService(ports, state, service, path)
   const account = accountSchema.safeParse(answer.status === 200 ? parseJson(answer.body) : null)
   if (!account.success) {
     throw failed({
       code: 'bad-accounting',
-      message: `${answer.pod} does not answer GET ${path} as it should: ${answer.status === 200 ? z.prettifyError(account.error) : detailOf(answer)}`,
-      hint: `Release ${service} anew if its version is older than the accounting.`,
+      message: `${answer.pod} gives a wrong answer to GET ${path}: ${answer.status === 200 ? z.prettifyError(account.error) : detailOf(answer)}`,
+      hint: `Correct the accounting of ${service}, then run \`shopctl release --service ${service}\`.`,
     })
   }
   const { inFlight, silent } = await readInFlight(ports, state, service, plane)
   return { service, pod: answer.pod, account: { ...account.data, inFlight }, silent }
 }
 
-function parseJson(text: string): unknown {
+/** null: it is no JSON. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -145,10 +147,10 @@ async function readInFlight(
   }
 }
 
-/** As many entries as one request asks for. */
+/** Entries per request. */
 const pageSize = 5_000
 
-/** Every line of what a pod accounts for, page by page, ascending by `id`; an id may have several lines. */
+/** All entries of a pod, one JSON line each, ascending by `id`. An id may have several lines. */
 export async function* entryLines(
   { management, signal }: AccountingPorts,
   service: string,
@@ -160,14 +162,14 @@ export async function* entryLines(
   for (;;) {
     const from: string = after === null ? '' : `&after=${encodeURIComponent(after)}`
     const path = `${entries}?plane=${plane}&limit=${pageSize}${from}`
-    // The page may end between the lines of one id: they are held back until the next id shows that it is whole.
+    // A page may end between the lines of one id. They are held until the next id begins.
     let held: string[] = []
     let current: string | null = null
     let size = 0
     for await (const line of management.lines(service, pod, path, signal)) {
-      const id = idOf(line, pod)
+      const id = idOf(line, service, pod)
       if (id !== current) {
-        if (id <= (current ?? after ?? '')) throw unordered(pod, id)
+        if (id <= (current ?? after ?? '')) throw unordered(service, pod, id)
         yield* ended(held)
         if (current !== null) after = current
         current = id
@@ -187,18 +189,24 @@ function ended(lines: readonly string[]): string[] {
   return lines.map((line) => `${line}\n`)
 }
 
-function idOf(line: string, pod: string): string {
+function idOf(line: string, service: string, pod: string): string {
   const entry = parseJson(line) as { id?: unknown } | null
   if (typeof entry?.id === 'string') return entry.id
   throw failed({
     code: 'bad-accounting',
     message: `${pod} answers with an entry that has no id: ${line.slice(0, 100)}`,
+    hint: entriesHint(service),
   })
 }
 
-function unordered(pod: string, id: string): Error {
+function unordered(service: string, pod: string, id: string): Error {
   return failed({
     code: 'bad-accounting',
     message: `${pod} does not answer with its entries in ascending order: ${id} comes too late.`,
+    hint: entriesHint(service),
   })
+}
+
+function entriesHint(service: string): string {
+  return `Correct the entries of ${service} (CONTRACT.md, level 3), then run \`shopctl release --service ${service}\`.`
 }

@@ -1,4 +1,4 @@
-// audit: collects what the services know of their work, and lets the project's own script sum it up.
+// audit: collects the accounts of the services and runs the project's script over them.
 import { z } from 'zod'
 import { failed, interrupted } from '../errors.ts'
 import { lastLines } from '../release/last-lines.ts'
@@ -7,10 +7,16 @@ import type { Plane } from '../release/ports/cluster.ts'
 import type { Folder, Programs, Scratch } from '../release/ports/project.ts'
 import type { Clock, Progress } from '../release/ports/session.ts'
 import type { EnvironmentState } from '../release/state.ts'
-import { type AccountingPorts, entryLines, readBooks, serving } from './accounting.ts'
+import {
+  type AccountingPorts,
+  entryLines,
+  readAccount,
+  requireLive,
+  servicesWith,
+} from './accounting.ts'
 import { awaitQuiet } from './quiet.ts'
 
-export interface AuditPorts extends AccountingPorts, ObservePorts {
+interface AuditPorts extends AccountingPorts, ObservePorts {
   programs: Programs
   progress: Progress
   scratch: Scratch
@@ -20,19 +26,19 @@ export interface AuditPorts extends AccountingPorts, ObservePorts {
 export interface AuditInput {
   plane: Plane
   namespaceName: string
-  /** How long to wait for quiet first, null: not at all. */
+  /** How long to wait until nothing is in flight, null: not at all. */
   waitMs: number | null
-  /** Path of the script that sums up. */
+  /** Path of the project's script. */
   script: string
 }
 
-/** What the script prints. What else it says is passed on, and shown, as it is. */
-export const auditSchema = z.looseObject({
+/** The document of the script. Its other fields are printed as they are. */
+const auditSchema = z.looseObject({
   balanced: z.boolean(),
   violations: z.array(
     z.looseObject({
       rule: z.string(),
-      /** Where not all that it concerns is named. */
+      /** The number of cases, where the lists name only some. */
       count: z.number().optional(),
     }),
   ),
@@ -44,16 +50,16 @@ export async function audit(ports: AuditPorts, input: AuditInput): Promise<Audit
   const { plane, waitMs, script } = input
   const { progress, management } = ports
   if (waitMs !== null) {
-    await progress.step('wait for quiet', (say) =>
+    await progress.step('wait until nothing is in flight', (say) =>
       awaitQuiet(ports, { plane, timeoutMs: waitMs }, say),
     )
   }
   const state = await observe(ports)
-  const names = serving(management, 'accounting', state, null)
+  const names = requireLive(state, servicesWith('accounting', management, state, null))
   return ports.scratch.folder(async (folder) => {
-    await progress.step('read the books', async (say) => {
-      // One after another, and those first that others work for: what is read later is at least as new, so that
-      // nothing is seen downstream and unknown to the service that it came from.
+    await progress.step('read the accounts', async (say) => {
+      // Upstream first: what an upstream account already knows, a later reading downstream has too. New entries
+      // downstream may still be unknown upstream; the script has to ignore entries that are this young.
       for (const name of names) {
         say(name)
         await collect(ports, state, name, plane, folder)
@@ -70,8 +76,8 @@ export async function audit(ports: AuditPorts, input: AuditInput): Promise<Audit
     if (exitCode === 0) return parseAudit(stdout, script)
     throw failed({
       code: 'audit-failed',
-      message: `${script} could not sum up and ended with exit code ${exitCode}:\n${lastLines(output, 15)}`,
-      hint: 'Fix the script, or the service whose books it cannot read.',
+      message: `${script} ended with exit code ${exitCode}:\n${lastLines(output, 15)}`,
+      hint: 'Fix the script, or the service whose accounts it cannot read, then run `shopctl audit` again.',
     })
   })
 }
@@ -83,7 +89,7 @@ async function collect(
   plane: Plane,
   folder: Folder,
 ): Promise<void> {
-  const { account, pod } = await readBooks(ports, state, service, plane)
+  const { account, pod } = await readAccount(ports, state, service, plane)
   await folder.write(`${service}.json`, once(JSON.stringify(account)))
   await folder.write(`${service}.entries.ndjson`, entryLines(ports, service, pod, plane))
 }
@@ -101,13 +107,13 @@ function parseAudit(text: string, script: string): Audit {
   }
   const parsed = auditSchema.safeParse(printed)
   if (parsed.success) return parsed.data
-  throw badAudit(script, `another document than the audit's:\n${z.prettifyError(parsed.error)}`)
+  throw badAudit(script, `a document that is not an audit:\n${z.prettifyError(parsed.error)}`)
 }
 
 function badAudit(script: string, what: string): Error {
   return failed({
     code: 'bad-audit',
     message: `${script} printed ${what}`,
-    hint: 'Its stdout has to be one JSON document; whatever else it says belongs on stderr.',
+    hint: 'Print one JSON document on stdout and all else on stderr, then run `shopctl audit` again.',
   })
 }

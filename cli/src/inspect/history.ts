@@ -3,7 +3,7 @@ import { refused } from '../errors.ts'
 import type { JournalStore } from '../release/ports/session.ts'
 import { idOf, type Operation } from '../release/record.ts'
 
-export interface History {
+interface History {
   operations: Operation[]
   /** Names of records that could not be read. */
   damaged: string[]
@@ -15,7 +15,7 @@ export async function history(journal: JournalStore, limit: number): Promise<His
   return { operations: all.reverse().slice(0, limit), damaged }
 }
 
-/** `id` is a release's, `r-41`, or an operation's, `op-57` or `57`. */
+/** `id` names a release, as `r-41`, or an operation, as `op-57` or `57`. */
 export async function findOperation(journal: JournalStore, id: string): Promise<Operation> {
   const { operations } = await history(journal, Number.POSITIVE_INFINITY)
   const found = operations.find(
@@ -29,7 +29,7 @@ export async function findOperation(journal: JournalStore, id: string): Promise<
     message: `The journal has no operation ${id}.`,
     hint:
       known.length > 0
-        ? `The latest are ${known.join(', ')}; see \`shopctl history\`.`
-        : 'Nothing has been done in this environment yet.',
+        ? `The latest are ${known.join(', ')}. Run \`shopctl history\` to see all.`
+        : 'This environment has no operations yet.',
   })
 }

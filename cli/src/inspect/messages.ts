@@ -1,16 +1,25 @@
-// Messages that got stuck: found at every service, shown, sent once more or given up.
+// Stuck messages: list, show, replay, discard.
 import { z } from 'zod'
-import { failed, refused } from '../errors.ts'
+import { failed, refused, ShopctlError } from '../errors.ts'
 import { isMap } from '../release/canonical.ts'
 import { type ObservePorts, observe } from '../release/observe.ts'
 import { settleAll } from '../release/settle.ts'
-import { type AccountingPorts, askService, detailOf, serving } from './accounting.ts'
+import type { EnvironmentState } from '../release/state.ts'
+import {
+  type AccountingPorts,
+  askService,
+  detailOf,
+  isLive,
+  parseJson,
+  requireLive,
+  servicesWith,
+} from './accounting.ts'
 
-export type MessagePorts = AccountingPorts & ObservePorts
+type MessagePorts = AccountingPorts & ObservePorts
 
 const messageSchema = z.looseObject({
   id: z.string(),
-  /** null: it is no event. */
+  /** null: the message is no event. */
   type: z.string().nullable(),
   state: z.enum(['parked', 'retrying', 'unroutable']),
   attempts: z.number(),
@@ -19,7 +28,7 @@ const messageSchema = z.looseObject({
   lastFailedAt: z.string(),
 })
 
-/** One that did not have its effect, at the service whose effect it is. */
+/** A message that a service could not handle, or that no queue takes. */
 export interface StuckMessage extends z.infer<typeof messageSchema> {
   service: string
 }
@@ -34,7 +43,15 @@ export interface Decided {
   reason?: string
 }
 
-/** As many as one service is asked for. */
+export interface Decisions {
+  results: Decided[]
+  /** What stopped the command after these results, null: all messages were tried. */
+  stopped: ShopctlError | null
+  /** Number of messages that were not tried. */
+  untried: number
+}
+
+/** Most messages of one service in a list. */
 export const listLimit = 10_000
 
 interface Found {
@@ -43,7 +60,7 @@ interface Found {
   message: StuckMessage
 }
 
-/** Those for a person first, the oldest of them first. */
+/** Parked messages first, then by age, the oldest first. */
 export async function listMessages(
   ports: MessagePorts,
   chosen: readonly string[] | null,
@@ -54,10 +71,12 @@ export async function listMessages(
 async function listFound(ports: MessagePorts, chosen: readonly string[] | null): Promise<Found[]> {
   const state = await observe(ports)
   const lists = await settleAll(
-    serving(ports.management, 'messages', state, chosen).map(async (service): Promise<Found[]> => {
+    askedServices(ports, state, chosen).map(async (service): Promise<Found[]> => {
       const path = `${ports.management.path(service, 'messages')}?limit=${listLimit}`
       const answer = await askService(ports, state, service, path)
-      const list = z.array(messageSchema).safeParse(answer.status === 200 ? json(answer) : null)
+      const list = z
+        .array(messageSchema)
+        .safeParse(answer.status === 200 ? parseJson(answer.body) : null)
       if (!list.success) throw unreadable(service, detailOf(answer))
       return list.data.map((message) => ({ pod: answer.pod, message: { ...message, service } }))
     }),
@@ -67,7 +86,18 @@ async function listFound(ports: MessagePorts, chosen: readonly string[] | null):
   return lists.flat().sort((a, b) => (rank(a) < rank(b) ? -1 : 1))
 }
 
-/** At every service where it is stuck: an event goes to several. Refused when it is nowhere. */
+/** The chosen services, or all that have a live slot. */
+function askedServices(
+  { management }: MessagePorts,
+  state: EnvironmentState,
+  chosen: readonly string[] | null,
+): string[] {
+  const asked = servicesWith('messages', management, state, chosen)
+  const live = asked.filter((name) => isLive(state, name))
+  return chosen || live.length === 0 ? requireLive(state, asked) : live
+}
+
+/** The message at every service where it is stuck. Refused when it is stuck at none. */
 export async function findMessages(
   ports: MessagePorts,
   chosen: readonly string[] | null,
@@ -82,13 +112,13 @@ async function findPlaces(
   id: string,
 ): Promise<Found[]> {
   const state = await observe(ports)
-  const services = serving(ports.management, 'messages', state, chosen)
+  const services = askedServices(ports, state, chosen)
   const found = await settleAll(
     services.map(async (service): Promise<Found[]> => {
       const path = `${ports.management.path(service, 'messages')}/${encodeURIComponent(id)}`
       const answer = await askService(ports, state, service, path)
       if (answer.status === 404 || answer.status === 400) return []
-      const message = messageSchema.safeParse(answer.status === 200 ? json(answer) : null)
+      const message = messageSchema.safeParse(answer.status === 200 ? parseJson(answer.body) : null)
       if (!message.success) throw unreadable(service, detailOf(answer))
       return [{ pod: answer.pod, message: { ...message.data, service } }]
     }),
@@ -97,24 +127,34 @@ async function findPlaces(
   throw refused({
     code: 'unknown-message',
     message: `No message ${id} is stuck at ${services.join(', ')}.`,
-    hint: '`shopctl messages list` shows those that are.',
+    hint: 'Run `shopctl messages list` to see the stuck messages.',
   })
 }
 
-/** `ids` null: all that are parked. The others are looked up first: a mistake in one id changes nothing. */
+/** `ids` null: all parked messages. Looks up all ids first: one wrong id is refused before anything is changed. */
 export async function decideMessages(
   ports: MessagePorts,
   chosen: readonly string[] | null,
   decision: Decision,
   ids: readonly string[] | null,
-): Promise<Decided[]> {
+): Promise<Decisions> {
   const found = ids
     ? await findParked(ports, chosen, decision, ids)
     : (await listFound(ports, chosen)).filter(isParked)
   const results: Decided[] = []
-  // One after another, in the order in which they were named or failed.
-  for (const { pod, message } of found) results.push(await decideOne(ports, pod, message, decision))
-  return results
+  for (const { pod, message } of found) {
+    try {
+      results.push(await decideOne(ports, pod, message, decision))
+    } catch (problem) {
+      if (!(problem instanceof ShopctlError)) throw problem
+      if (results.length === 0 && problem.kind === 'refused') throw problem
+      const { id, service } = message
+      const reason = `${problem.message} It may have been ${past[decision]}.`
+      results.push({ id, service, result: 'failed', reason })
+      return { results, stopped: problem, untried: found.length - results.length }
+    }
+  }
+  return { results, stopped: null, untried: 0 }
 }
 
 function isParked({ message }: Found): boolean {
@@ -140,8 +180,8 @@ async function findParked(
 function notParked({ id, service, state }: StuckMessage, decision: Decision): Error {
   return refused({
     code: 'not-parked',
-    message: `${id} is ${state} at ${service}: it is being tried again by itself.`,
-    hint: `Only a parked message can be ${past[decision]}; it is parked once it has failed often enough.`,
+    message: `${id} is ${state} at ${service}, not parked.`,
+    hint: `Only a parked message can be ${past[decision]}. Run \`shopctl messages list\` to see which are.`,
   })
 }
 
@@ -162,25 +202,17 @@ async function decideOne(
   return { id, service, result: 'failed', reason }
 }
 
-function json({ body }: { body: string }): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    return null
-  }
-}
-
-function unreadable(service: string, said: string): Error {
+function unreadable(service: string, answer: string): Error {
   return failed({
     code: 'bad-messages',
-    message: `${service} does not answer for its messages as it should: ${said}`,
-    hint: `Release ${service} anew if its version is older than this.`,
+    message: `${service} gives a wrong answer for its messages: ${answer}`,
+    hint: `Correct the messages of ${service}, then run \`shopctl release --service ${service}\`.`,
   })
 }
 
 /**
- * The message with `***` where its service says that something is sensitive, by JSON pointers into the event. A service
- * that says nothing has its event hidden as a whole.
+ * The message with `***` for each value that `sensitive` points to, by JSON pointers into the event. Without that list
+ * the whole event is hidden.
  */
 export function masked(message: StuckMessage): StuckMessage {
   const pointers = z.array(z.string()).safeParse(message.sensitive)

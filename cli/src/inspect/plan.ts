@@ -1,4 +1,4 @@
-// plan: what deploy would do, and what serves now; changes nothing.
+// plan: what deploy would do, and which slots are live. Changes nothing.
 import { refused } from '../errors.ts'
 import { unfinishedServices } from '../release/deploy/deploy.ts'
 import { type DesireInput, type DesirePorts, desire } from '../release/deploy/desire.ts'
@@ -8,11 +8,11 @@ import type { Driver } from '../release/ports/driver.ts'
 import type { Color, Slot } from '../release/slot.ts'
 import { liveSlot } from '../release/state.ts'
 
-export interface PlanPorts extends ObservePorts, DesirePorts {
+interface PlanPorts extends ObservePorts, DesirePorts {
   driver: Driver
 }
 
-export interface PlanInput extends DesireInput {
+interface PlanInput extends DesireInput {
   color: Color | null
 }
 

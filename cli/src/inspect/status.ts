@@ -1,5 +1,4 @@
-// status: what serves, what stands by, what is under way; read from the live objects.
-
+// status: what is live, what is on standby and what is running. Read from the objects in the cluster.
 import { chooseStandby } from '../release/move/plan-switch.ts'
 import { latestEpoch } from '../release/move/takeover.ts'
 import { type ObservePorts, observe } from '../release/observe.ts'
@@ -9,7 +8,7 @@ import { currentRelease, idOf, passedSmoke } from '../release/record.ts'
 import { type Color, colors, type NamedSlot, type Slot, targetOf } from '../release/slot.ts'
 import { combinationOf, type EnvironmentState, liveColor } from '../release/state.ts'
 
-export interface StatusPorts extends ObservePorts {
+interface StatusPorts extends ObservePorts {
   pods: Pods
   lock: Lock
 }
@@ -20,16 +19,16 @@ export interface SlotStatus {
   revision: string
   replicas: number
   ready: number
-  /** Whether its smoke test passed in the combination that a switch would make live, or that serves. */
+  /** Whether its smoke test passed in the combination that is live, or that a switch would make live. */
   smoked: boolean
-  /** Sums over its pods. */
+  /** Sum over its pods, like `inFlight`. */
   consumers: number
   inFlight: number
 }
 
 export interface ServiceStatus {
   active: Color | null
-  /** The one that the live slot consumes in; null: it does not consume. */
+  /** Epoch in which the live slot consumes, null: it does not consume. */
   epoch: number | null
   slots: Record<Color, SlotStatus | null>
 }
@@ -66,7 +65,7 @@ export async function readStatus(
   }
 }
 
-/** A deploy, smoke or cleanup that was interrupted is closed by the next command, and asks for nothing. */
+/** The open operation. The next command closes one that was interrupted and is no switch or rollback. */
 function operationStatus(
   { journal: { open } }: EnvironmentState,
   lock: LockHolder | null,
@@ -110,7 +109,7 @@ async function reportsOf(pods: Pods, name: string, slot: Slot): Promise<(PodRepo
   return Promise.all(names.map((pod) => pods.report(name, pod)))
 }
 
-/** Whether a switch would take it: one of all that waits, or of this service alone. */
+/** Whether a switch of all standby slots, or of this service only, would accept the slot. */
 function isSmoked(
   state: EnvironmentState,
   next: readonly NamedSlot[],

@@ -2,21 +2,18 @@
 import { createInterface } from 'node:readline'
 import { interrupted } from '../errors.ts'
 
-/**
- * No answer means no, and so does a stdin that is no terminal. Throws `interrupted` at Ctrl-C and when the signal
- * aborts.
- */
+/** No answer, or a stdin that is no terminal, means no. Throws `interrupted` at Ctrl-C and when the signal aborts. */
 export async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
   if (!process.stdin.isTTY) return false
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  // Otherwise what is said next would go on in the line of the question.
+  // Without an answer, the next output would start in the line of the question.
   let inLine = true
   const answer = Promise.withResolvers<string>()
   const stop = (): void => answer.reject(interrupted('Nothing was changed.'))
   terminal.once('SIGINT', stop)
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
-  // The end of the input, Ctrl-D, comes without an answer.
+  // Ctrl-D ends the input without an answer.
   terminal.once('close', () => answer.resolve(''))
   terminal.question(`${question} [y/N] `, (text) => {
     inLine = false

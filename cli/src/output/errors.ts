@@ -1,9 +1,9 @@
-// How an error is told: what, then what to do; a stack only on request.
-import { ShopctlError } from '../errors.ts'
+// Prints an error: the message, the hint, and with --verbose the stack.
+import { ShopctlError, said } from '../errors.ts'
 import { painted, type Streams, standardStreams, widthOf } from './terminal.ts'
 import { bad, folded, marked } from './text.ts'
 
-export interface Told {
+interface Told {
   exitCode: number
   /** For stderr. */
   text: string
@@ -11,7 +11,7 @@ export interface Told {
   document: object
 }
 
-/** Writes it on stderr, and with --json on stdout too. Returns the exit code. */
+/** Writes the error to stderr, and with --json to stdout too. Returns the exit code. */
 export function report(
   error: unknown,
   { json, verbose }: { json: boolean; verbose: boolean },
@@ -29,13 +29,11 @@ export function tell(
 ): Told {
   const expected = error instanceof ShopctlError
   const code = expected ? error.code : 'bug'
-  const message = expected
-    ? error.message
-    : `shopctl has a bug: ${error instanceof Error ? error.message : String(error)}`
+  const message = expected ? error.message : `shopctl has a bug: ${said(error)}`
   const hint = expected
     ? (error.hint ?? null)
-    : 'Run it again with --verbose, and report what it prints to the maintainers.'
-  // What follows the first line is what another program printed, and stays as it is.
+    : 'Run the same command with --verbose, and send its output to the maintainers.'
+  // The lines after the first are the output of another program. They are not folded.
   const [first = '', ...printed] = message.split('\n')
   const lines = [
     marked(bad('✗'), first, width),

@@ -1,4 +1,4 @@
-// Announces steps on stderr with the time they took: a spinner at a terminal, plain lines in a pipe.
+// Shows steps and their times on stderr: a spinner at a terminal, plain lines in a pipe.
 import ora, { type Ora } from 'ora'
 import type { Progress } from '../release/ports/session.ts'
 import { hasColors, painted, widthOf } from './terminal.ts'
@@ -12,17 +12,17 @@ interface Running {
   started: number
 }
 
-/** In a pipe a long step would look dead without a sign of life. */
+/** In a pipe, a long step prints a line this often. */
 const signOfLifeMs = 20_000
-/** What the spinner takes before its text, and one more: some terminals break a line that is full. */
+/** Columns of the spinner, and one more: some terminals break a full line. */
 const spinnerWidth = 3
 
-/** null where a line cannot be written over. */
+/** null where a line cannot be overwritten. */
 function createSpinner(stream: NodeJS.WriteStream): Ora | null {
-  // A terminal without a width, as some recorders have, makes the spinner count lines for ever.
+  // Without a width, as in some recorders, the spinner never stops counting lines.
   if (!stream.isTTY || !stream.columns || process.env.TERM === 'dumb' || process.env.CI) return null
   const spinner = ora({ stream, discardStdin: false, color: false })
-  // ora colors by what stdout can show.
+  // ora decides about colors by stdout, not by this stream.
   if (hasColors(stream)) {
     const { frames, ...rest } = spinner.spinner
     spinner.spinner = { ...rest, frames: frames.map(good) }
@@ -30,13 +30,13 @@ function createSpinner(stream: NodeJS.WriteStream): Ora | null {
   return spinner
 }
 
-/** `now` is a clock in milliseconds. */
+/** `now` returns milliseconds. */
 export function createProgress(
   now: () => number,
   stream: NodeJS.WriteStream = process.stderr,
 ): Progress {
   const running = new Set<Running>()
-  // Steps run side by side, and a terminal has one last line: they share one spinner.
+  // Steps run in parallel and share one spinner, in the last line of the terminal.
   const spinner = createSpinner(stream)
   const line = (text: string): void => {
     spinner?.stop()

@@ -1,17 +1,17 @@
-// What a command came to, and how it is shown.
+// The result of a command, and how it is printed.
 import type { ShopctlError } from '../errors.ts'
 import { report } from './errors.ts'
 import { painted, type Streams, standardStreams, widthOf } from './terminal.ts'
 
-/** What a verb came to, for a terminal, a program or a workflow. */
+/** A result in three forms: for programs, for people, for a summary. */
 export interface Result {
-  /** What --json prints. It has `version: 1`. */
+  /** Printed with --json. It has `version: 1`. */
   document: object
-  /** For people; no line is longer than `width` columns. */
+  /** Lines of at most `width` columns. */
   text(width: number): string
-  /** One line, for a workflow's summary or a notification. */
+  /** One line, for the summary of a workflow or for a notification. */
   summary: string
-  /** Bad news: shown after the result, and its exit code is the command's. */
+  /** Printed after the result. The command ends with its exit code. */
   failure?: ShopctlError
 }
 
@@ -24,6 +24,6 @@ export function show(
   const { out } = streams
   const text = json ? JSON.stringify(result.document) : painted(result.text(widthOf(out)), out)
   out.write(`${text}\n`)
-  // The document was the one that stdout has room for.
+  // stdout already has its one document.
   return result.failure ? report(result.failure, { json: false, verbose }, streams) : 0
 }

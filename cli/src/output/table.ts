@@ -1,13 +1,13 @@
-// Tables that lose nothing on a narrow terminal.
+// Tables that fit a narrow terminal.
 import { fitted, textWidth } from './text.ts'
 
 const gap = 2
-/** Of the lines that go on with a row. */
+/** Of the further lines of a row. */
 const indent = 4
 
 /**
- * Columns as wide as their widest cell; the first row is the heading. Where a row does not fit, it goes on in the next
- * line, the heading alike. Only a cell that is too wide for a line of its own is cut.
+ * Each column is as wide as its widest cell. The first row is the heading. Where the columns do not fit, every row,
+ * heading included, takes several lines. A cell is cut only where it is wider than a line.
  */
 export function table(
   rows: readonly (readonly string[])[],
@@ -28,7 +28,7 @@ function columnWidths(rows: readonly (readonly string[])[]): number[] {
   )
 }
 
-/** The columns that go into each line. */
+/** The columns of each line. */
 function linesOf(widths: readonly number[], width: number): number[][] {
   const lines: number[][] = []
   let used = 0

@@ -1,4 +1,4 @@
-// What a stream can show: how many columns, and colors or not.
+// What a stream can show: its width, and whether it has colors.
 import { stripVTControlCharacters } from 'node:util'
 
 /** A terminal, a pipe or a file. */
@@ -18,20 +18,20 @@ export interface Streams {
 
 export const standardStreams: Streams = { out: process.stdout, err: process.stderr }
 
-/** Columns; Infinity when it is no terminal. */
+/** Columns. Infinity for a stream that is no terminal. */
 export function widthOf(stream: Stream): number {
-  // Some recorders are terminals without a width.
+  // Some recorders are terminals without columns.
   return stream.isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY
 }
 
-/** FORCE_COLOR decides before NO_COLOR, as in Node; TERM is looked at by the terminal itself. */
+/** FORCE_COLOR wins over NO_COLOR, as in Node. `hasColors` of a terminal reads TERM. */
 export function hasColors(stream: Stream, env: NodeJS.ProcessEnv = process.env): boolean {
   if (env.FORCE_COLOR !== undefined) return !['0', 'false'].includes(env.FORCE_COLOR)
   if (env.NO_COLOR) return false
   return stream.isTTY === true && stream.hasColors?.() === true
 }
 
-/** The text as the stream can show it: without its styles where there are no colors. */
+/** The text, without styles where the stream has no colors. */
 export function painted(text: string, stream: Stream): string {
   return hasColors(stream) ? text : stripVTControlCharacters(text)
 }

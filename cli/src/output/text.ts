@@ -1,4 +1,4 @@
-// Words, lines and times for people. Styles are always written; a stream without colors drops them.
+// Text for people. It always has styles; `painted` removes them for a stream without colors.
 import { stripVTControlCharacters, styleText } from 'node:util'
 import { eastAsianWidth } from 'get-east-asian-width'
 
@@ -24,10 +24,10 @@ export function dim(text: string): string {
   return styled('dim', text)
 }
 
-/** Combined with the character before, or not shown at all. */
+/** Characters that take no column. */
 const withoutWidth = /[\p{Mn}\p{Me}\p{Cf}\p{Cc}]/u
 
-/** Columns that a text takes, styles aside. */
+/** Columns of a text, without its styles. */
 export function textWidth(text: string): number {
   let width = 0
   for (const character of stripVTControlCharacters(text)) {
@@ -36,7 +36,7 @@ export function textWidth(text: string): number {
   return width
 }
 
-/** A text from outside in one line: no line breaks, no control characters. */
+/** Foreign text in one line, without control characters. */
 export function oneLine(text: string): string {
   return stripVTControlCharacters(text)
     .replaceAll(/[\s\p{Cc}]+/gu, ' ')
@@ -45,14 +45,14 @@ export function oneLine(text: string): string {
 
 const style = /(\p{Cc}\[[\d;]*m)/u
 
-/** No wider than this; what is cut off shows. */
+/** Cuts a text to `width` columns; a cut text ends with `…`. */
 export function fitted(text: string, width: number): string {
   if (textWidth(text) <= width) return text
   let room = Math.max(width - 1, 0)
   let cut = false
   const kept: string[] = []
   for (const [index, part] of text.split(style).entries()) {
-    // Every other part is a style, which must end even if its text does not.
+    // Odd parts are styles. They are kept, since each style that begins must end.
     if (index % 2 === 1) kept.push(part)
     else if (!cut)
       for (const character of part) {
@@ -65,17 +65,16 @@ export function fitted(text: string, width: number): string {
   return kept.join('')
 }
 
-/** For prose where nothing says how wide it may be. */
+/** Width of prose without a terminal. */
 const proseWidth = 80
 
-/** Prose in lines of a width. Without one, as in a pipe, in lines of 80 columns. */
+/** Folds prose to `width`, or to 80 columns in a pipe. */
 export function wrapped(text: string, width: number): string {
   return folded(text, Number.isFinite(width) ? width : proseWidth)
 }
 
 /**
- * Breaks lines at blanks; what follows has the indentation of its line. A line that fits stays as it is. What stands
- * in backticks is to be pasted and is not broken, however long it is.
+ * Breaks long lines at blanks and keeps their indentation. Text in backticks is for pasting and is never broken.
  */
 export function folded(text: string, width: number): string {
   return text
@@ -99,7 +98,7 @@ function foldedLine(line: string, width: number): string {
   return [...lines, current].join('\n')
 }
 
-/** Prose behind a mark of one column, such as ✓. */
+/** Prose after a mark of one column, such as ✓. */
 export function marked(mark: string, text: string, width: number): string {
   return `${mark} ${folded(`  ${text}`, width).trimStart()}`
 }
@@ -114,7 +113,7 @@ export function duration(ms: number): string {
     : `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`
 }
 
-/** How long ago: `< 1 min`, `90 min`, `40 h`, `3 d`. */
+/** `< 1 min`, `90 min`, `40 h`, `3 d`. */
 export function age(ms: number): string {
   const minutes = Math.max(0, Math.floor(ms / 60_000))
   if (minutes < 1) return '< 1 min'

@@ -1,9 +1,9 @@
-// How the help looks: at any width of the terminal.
+// Formats the help for any width of the terminal.
 import { styleText } from 'node:util'
 import { type Command, Help, type HelpConfiguration } from 'commander'
 
 const indent = 2
-/** Less than this beside the names, and a description goes below its name. */
+/** A description with less room than this goes below its name. */
 const narrowest = 28
 
 export const helpFormat: HelpConfiguration = {

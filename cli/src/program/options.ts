@@ -1,8 +1,8 @@
-// The options that commands share, and how their values are read.
+// The options that commands share, and the parsers of their values.
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Color, colors } from '../release/slot.ts'
 
-/** What the records say of a change, and whether to ask before it. */
+/** The flags of a command that changes an environment. */
 export interface ChangeFlags {
   reason?: string
   yes?: true
@@ -12,30 +12,39 @@ export interface ColorFlag {
   color?: Color
 }
 
-/** A command of its own environment. */
+/** A command in an environment. */
 export function addVerb(parent: Command, name: string, description: string): Command {
   return parent
     .command(name)
     .description(description)
     .option('--env <name>', 'environment of shopctl.yaml', 'local')
-    .option('--json', 'one JSON document on stdout')
-    .option('--verbose', 'stacks of errors')
+    .option('--json', 'print one JSON document on stdout')
+    .option('--verbose', 'print the stacks of errors')
 }
 
-/** A command that can be narrowed to some services. */
+/** A command that --service can limit to some services. */
 export function addServicesVerb(parent: Command, name: string, description: string): Command {
   return addVerb(parent, name, description).option(
     '--service <names>',
-    'only these services: repeat it, or separate them by commas',
+    'only these services: separate names by commas, or repeat the option',
     list,
   )
 }
 
-/** A command that changes the environment. */
+/** A command that asks for a confirmation in a protected environment. */
+export function addConfirmedVerb(parent: Command, name: string, description: string): Command {
+  return addServicesVerb(parent, name, description).option(
+    '--yes',
+    'skip the confirmation in a protected environment',
+  )
+}
+
+/** A command that changes the environment and is kept in the journal. */
 export function addChange(parent: Command, name: string, description: string): Command {
-  return addServicesVerb(parent, name, description)
-    .option('--reason <text>', 'why, for the records')
-    .option('--yes', 'do not ask in a protected environment')
+  return addConfirmedVerb(parent, name, description).option(
+    '--reason <text>',
+    'reason, kept in the journal',
+  )
 }
 
 export function changeOf({ reason, yes }: ChangeFlags): { reason: string | null; yes: boolean } {
@@ -45,18 +54,18 @@ export function changeOf({ reason, yes }: ChangeFlags): { reason: string | null;
 export function colorOption(does: string): Option {
   return new Option(
     '--color <color>',
-    `${does}, refused where it is live (default: each service's standby)`,
+    `${does}; refused where it is live (default: the standby slot of each service)`,
   ).choices([...colors])
 }
 
 export function deployTimeout(flag: string): Option {
-  return new Option(`${flag} <seconds>`, 'how long a slot may take to become ready')
+  return new Option(`${flag} <seconds>`, 'how long to wait until a slot is ready')
     .argParser(seconds)
     .default(180)
 }
 
 export function switchTimeout(): Option {
-  return new Option('--timeout <seconds>', 'how long a slot may take to take over')
+  return new Option('--timeout <seconds>', 'how long to wait until a slot takes over')
     .argParser(seconds)
     .default(10)
 }
@@ -66,12 +75,12 @@ function list(value: string, before: string[] = []): string[] {
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '')
-  // An empty variable of a script would otherwise stand for no service, and be done at once.
+  // An empty variable in a script must not mean "no services": the command would do nothing and succeed.
   if (names.length === 0) throw new InvalidArgumentError('Expected a name.')
   return [...before, ...names]
 }
 
-/** A timer of Node counts milliseconds in 32 bits; above, it would fire at once. */
+/** Node counts the milliseconds of a timer in 32 bits. A longer timer fires at once. */
 const mostSeconds = 2_147_483
 
 export function seconds(value: string): number {

@@ -1,4 +1,4 @@
-// `platform`: the cluster on this machine. It needs no shopctl.yaml.
+// `platform`: the cluster on this machine. Needs no shopctl.yaml.
 import type { Command } from 'commander'
 import { wholeNumber } from './options.ts'
 import type { Runner } from './runner.ts'
@@ -11,32 +11,32 @@ export function addPlatform(program: Command, { onPlatform }: Runner): void {
     platform
       .command(name)
       .description(description)
-      // Every command takes it; here it changes nothing.
-      .option('--env <name>', 'any: the platform is one for all environments')
-      .option('--verbose', 'stacks of errors')
+      // Every command accepts --env; here it has no effect.
+      .option('--env <name>', 'ignored: all environments share one platform')
+      .option('--verbose', 'print the stacks of errors')
   const verbWithResult = (name: string, description: string): Command =>
-    verb(name, description).option('--json', 'one JSON document on stdout')
+    verb(name, description).option('--json', 'print one JSON document on stdout')
 
-  verbWithResult('up', 'build what is missing, start what does not run').action(
+  verbWithResult('up', 'build what is missing and start what is not running').action(
     async (_, command) => {
       const { platformUpCommand } = await import('../commands/platform.ts')
       await onPlatform(command, platformUpCommand)
     },
   )
-  verbWithResult('status', 'what runs, and where').action(async (_, command) => {
+  verbWithResult('status', 'show the components and their addresses').action(async (_, command) => {
     const { platformStatusCommand } = await import('../commands/platform.ts')
     await onPlatform(command, platformStatusCommand)
   })
-  verbWithResult('env', 'variables for a shell: eval "$(shopctl platform env)"').action(
+  verbWithResult('env', 'print variables for a shell: eval "$(shopctl platform env)"').action(
     async (_, command) => {
       const { platformEnvCommand } = await import('../commands/platform.ts')
       await onPlatform(command, platformEnvCommand)
     },
   )
-  verb('logs', 'the last lines of the logs of a component, or of all')
-    .argument('[component]', 'one of those that status names')
-    .option('--follow', 'go on with what is added')
-    .option('--tail <lines>', 'how many lines of each', wholeNumber, 50)
+  verb('logs', 'print the last log lines of one component, or of all')
+    .argument('[component]', 'name of a component, from `platform status`')
+    .option('--follow', 'keep printing new lines')
+    .option('--tail <lines>', 'number of lines per component', wholeNumber, 50)
     .action(
       async (
         component: string | undefined,
@@ -48,8 +48,8 @@ export function addPlatform(program: Command, { onPlatform }: Runner): void {
         await onPlatform(command, (context) => platformLogsCommand(context, input))
       },
     )
-  verbWithResult('down', 'stop it and leave nothing behind but its data')
-    .option('--purge', 'remove its data and everything that was built, too')
+  verbWithResult('down', 'stop the platform and keep only its data')
+    .option('--purge', 'delete its data and all builds too')
     .action(async ({ purge }: { purge?: true }, command) => {
       const { platformDownCommand } = await import('../commands/platform.ts')
       const input = { purge: purge === true }

@@ -1,4 +1,4 @@
-// The commander tree: flags become typed input, and only the command that runs is loaded.
+// The commander tree. Flags become typed input; only the command that runs is loaded.
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { refused } from '../errors.ts'
@@ -10,7 +10,7 @@ import { addPlatform } from './platform.ts'
 import { addRelease } from './release.ts'
 import { createRunner, type Runner } from './runner.ts'
 
-/** Runs the command that the words name; resolves to its exit code. */
+/** Runs the command that argv names. Resolves to its exit code. */
 export async function runProgram(argv: readonly string[], signal: AbortSignal): Promise<number> {
   let exitCode = 0
   const program = createProgram(
@@ -22,7 +22,7 @@ export async function runProgram(argv: readonly string[], signal: AbortSignal): 
     await program.parseAsync(argv, { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    // --help and --version end with an exception too.
+    // Commander throws after --help and --version too.
     if (error.exitCode !== 0) throw badUsage(program, argv, error)
   }
   return exitCode
@@ -47,10 +47,10 @@ function createProgram(runner: Runner): Command {
   program.commandsGroup('Other:')
   addMessages(program, runner)
   addPlatform(program, runner)
-  return program.helpCommand('help [command]', 'say how a command is used')
+  return program.helpCommand('help [command]', 'show the help of a command')
 }
 
-/** Commander's message, and the names that would have been right. */
+/** Commander's message, with the known commands and options as the hint. */
 function badUsage(program: Command, argv: readonly string[], error: CommanderError): Error {
   const command = commandOf(program, argv)
   const names = command.commands.map((each) => each.name()).join(', ')
@@ -59,14 +59,14 @@ function badUsage(program: Command, argv: readonly string[], error: CommanderErr
     ...(names ? [`Commands: ${names}.`] : []),
     ...(command.parent && flags ? [`Options: ${flags}.`] : []),
   ]
-  // Without a command, commander answers with the whole help.
+  // Without a command, commander's message is the whole help.
   const text = error.code === 'commander.help' ? 'No command was given.' : error.message
   const [message = '', suggestion] = text.replace(/^error: /, '').split('\n')
   const hint = [suggestion?.replace(/^\((.*)\)$/, '$1'), ...known].filter(Boolean).join(' ')
   return refused({ code: 'bad-usage', message, hint })
 }
 
-/** The command that the first words name, as far as they do. */
+/** The innermost command that the words name. */
 function commandOf(command: Command, [word, ...rest]: readonly string[]): Command {
   const named = command.commands.find((each) => each.name() === word)
   return named ? commandOf(named, rest) : command

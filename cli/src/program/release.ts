@@ -1,4 +1,4 @@
-// The verbs that bring something new into service, and back.
+// The commands of a release.
 import type { Command } from 'commander'
 import {
   addChange,
@@ -25,14 +25,12 @@ export function addRelease(program: Command, { inEnvironment }: Runner): void {
       await inEnvironment(command, buildCommand)
     },
   )
-  addServicesVerb(program, 'push', 'bring the images into the registry').action(
-    async (_, command) => {
-      const { pushCommand } = await import('../commands/push.ts')
-      await inEnvironment(command, pushCommand)
-    },
-  )
-  addChange(program, 'deploy', 'write the standby slots and wait until they are ready')
-    .addOption(colorOption('the slot to write'))
+  addServicesVerb(program, 'push', 'push the images to the registry').action(async (_, command) => {
+    const { pushCommand } = await import('../commands/push.ts')
+    await inEnvironment(command, pushCommand)
+  })
+  addChange(program, 'deploy', 'deploy to the standby slots and wait until they are ready')
+    .addOption(colorOption('the slot to deploy to'))
     .addOption(deployTimeout('--timeout'))
     .action(async (flags: ChangeFlags & ColorFlag & { timeout: number }, command) => {
       const { deployCommand } = await import('../commands/deploy.ts')
@@ -40,14 +38,14 @@ export function addRelease(program: Command, { inEnvironment }: Runner): void {
       const input = { ...changeOf(flags), color: flags.color ?? null, timeoutMs }
       await inEnvironment(command, (context) => deployCommand(context, input))
     })
-  addServicesVerb(program, 'smoke', 'test the deployed slots through the preview Service').action(
+  addServicesVerb(program, 'smoke', 'test the standby slots through their preview Services').action(
     async (_, command) => {
       const { smokeCommand } = await import('../commands/smoke.ts')
       await inEnvironment(command, smokeCommand)
     },
   )
   addMoves(program, inEnvironment)
-  addChange(program, 'cleanup', 'remove the slots that do not serve').action(
+  addChange(program, 'cleanup', 'delete the slots that are not live').action(
     async (flags: ChangeFlags, command) => {
       const { cleanupCommand } = await import('../commands/cleanup.ts')
       await inEnvironment(command, (context) => cleanupCommand(context, changeOf(flags)))
@@ -56,7 +54,7 @@ export function addRelease(program: Command, { inEnvironment }: Runner): void {
 }
 
 function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): void {
-  addChange(program, 'switch', 'make the deployed slots live, all at once')
+  addChange(program, 'switch', 'make the standby slots live, all at once')
     .addOption(colorOption('the slot to make live'))
     .option('--skip-smoke', 'switch without a smoke test; needs --reason')
     .addOption(switchTimeout())
@@ -65,8 +63,8 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
       const { switchCommand } = await import('../commands/switch.ts')
       await inEnvironment(command, (context) => switchCommand(context, input))
     })
-  addChange(program, 'rollback', 'make the slots live again that served before the last switch')
-    .option('--to <release>', 'go back to what served after this release, while its slots stand')
+  addChange(program, 'rollback', 'go back to the slots that were live before the last switch')
+    .option('--to <release>', 'go back to the slots that were live after this release')
     .addOption(switchTimeout())
     .action(async (flags: ChangeFlags & { to?: string; timeout: number }, command) => {
       const { rollbackCommand } = await import('../commands/rollback.ts')
@@ -75,7 +73,7 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
       await inEnvironment(command, (context) => rollbackCommand(context, input))
     })
   addChange(program, 'release', 'build, push, deploy, smoke and switch')
-    .addOption(colorOption('the slot to write and to make live'))
+    .addOption(colorOption('the slot to deploy to and make live'))
     .option('--skip-smoke', 'switch without a smoke test; needs --reason')
     .addOption(deployTimeout('--deploy-timeout'))
     .addOption(switchTimeout())
@@ -88,8 +86,8 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
 }
 
 function switchOf(flags: SwitchFlags, command: Command) {
-  // Going without a test is a decision, and the records say why it was taken.
-  if (flags.skipSmoke && !flags.reason) command.error("error: --skip-smoke needs --reason '…'")
+  // The journal keeps the reason why a test was skipped.
+  if (flags.skipSmoke && !flags.reason) command.error("--skip-smoke needs --reason '…'")
   return {
     ...changeOf(flags),
     color: flags.color ?? null,

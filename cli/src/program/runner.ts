@@ -1,4 +1,4 @@
-// Runs the verb of a command in what its flags name, and shows what it came to.
+// Runs a command in the environment of its flags, and shows the result.
 import type { Command } from 'commander'
 import type { Context, PlatformContext } from '../context.ts'
 import type { Result } from '../output/result.ts'
@@ -6,7 +6,7 @@ import type { Result } from '../output/result.ts'
 export interface Runner {
   /** In the environment that the flags name. */
   inEnvironment(command: Command, verb: (context: Context) => Promise<Result>): Promise<void>
-  /** On this machine; null: the verb showed all that there was. */
+  /** On this machine. null: the command printed its output itself. */
   onPlatform(
     command: Command,
     verb: (context: PlatformContext) => Promise<Result | null>,
@@ -42,7 +42,7 @@ export function createRunner(signal: AbortSignal, ended: (exitCode: number) => v
   }
 }
 
-/** What was given to the command around it counts too: commander hands it `history show 7 --env test`. */
+/** Includes the flags of the parent: commander gives it the --env of `history show 7 --env test`. */
 function flagsOf(command: Command): Flags {
   const { parent } = command
   const given = Object.entries(parent?.opts() ?? {}).filter(

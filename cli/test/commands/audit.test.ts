@@ -42,7 +42,7 @@ describe('an audit', () => {
     expect(text).toMatch(/ {4}and 2 more$/)
   })
 
-  it.each(widths)('goes into %s columns and loses nothing', (width) => {
+  it.each(widths)('fits into %s columns and loses nothing', (width) => {
     const rule = 'what was taken from a customer is what was asked of the customer, and no more'
     const audit = { ...books, violations: [...books.violations, { rule }] }
     const text = words(plain((room) => auditText(audit, here, room), width))
@@ -50,7 +50,7 @@ describe('an audit', () => {
       expect(text).toContain(part)
   })
 
-  it('shows the latest of many rows, and says how many there were before', () => {
+  it('shows the latest of many rows, and the number of earlier ones', () => {
     const rows = Array.from({ length: 30 }, (_, day) => ({ day, moved: day * 2 }))
     const text = plain((width) =>
       auditText({ balanced: true, violations: [], rows }, { env: 'bank', plane: 'preview' }, width),

@@ -40,11 +40,11 @@ describe('a history', () => {
     expect(lines).toHaveLength(4)
   })
 
-  it('says when there is none', () => {
-    expect(historyText([], 80)).toBe('Nothing has been done in this environment yet.')
+  it('reports when there is none', () => {
+    expect(historyText([], 80)).toBe('This environment has no operations yet.')
   })
 
-  it.each(widths)('goes into %s columns and loses nothing', (width) => {
+  it.each(widths)('fits into %s columns and loses nothing', (width) => {
     const text = words(plain((room) => historyText(operations, room), width))
     for (const part of ['r-41 switch', 'undone', 'payment notification', undone.by, 'op-58'])
       expect(text).toContain(part)
@@ -73,14 +73,14 @@ describe('a history', () => {
       services: [{ name: 'order', from: aSide('blue', 'a'), to: null }],
     })
     const text = plain((width) => operationText(removed, width))
-    expect(text).toMatch(/^op-9 {2}cleanup {2}open\nfrom \S+ to now$/m)
+    expect(text).toMatch(/^op-9 {2}cleanup {2}open\nfrom \S+, not ended$/m)
     expect(text).toMatch(/^order +blue v-a +-$/m)
   })
 
   it.each(widths)('shows one in %s columns and loses nothing', (width) => {
     const text = words(plain((room) => operationText(undone, room), width))
     for (const part of [
-      ...[undone.by, undone.run ?? '', 'why: because it had to be done', 'within 30 s.'],
+      ...[undone.by, undone.run ?? '', 'reason: because it had to be done', 'within 30 s.'],
       ...['1 of 2 consume.', 'notification blue v-a green v-b', 'move the Services'],
     ])
       expect(text).toContain(part)

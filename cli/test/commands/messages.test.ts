@@ -1,6 +1,11 @@
 // The messages that are stuck, two lines each.
 import { describe, expect, it } from 'vitest'
-import { listText } from '../../src/commands/messages.ts'
+import { listText, messagesReplayCommand } from '../../src/commands/messages.ts'
+import type { Context } from '../../src/context.ts'
+import { interrupted } from '../../src/errors.ts'
+import type { Management } from '../../src/release/ports/cluster.ts'
+import { waiting } from '../fakes/state.ts'
+import { createWorld } from '../fakes/world.ts'
 import { id, plain, widths } from './widths.ts'
 
 describe('messages', () => {
@@ -36,5 +41,34 @@ describe('messages', () => {
     ])
       expect(text).toContain(part)
     expect(text.match(/no event/g)).toHaveLength(1)
+  })
+})
+
+it('a replay that is interrupted shows what is done and what is not, and ends with 130', async () => {
+  const world = createWorld(['order'], { order: waiting() })
+  const parked = { type: null, state: 'parked', attempts: 8, reason: null }
+  const times = { firstFailedAt: '2026-01-01T10:00:00Z', lastFailedAt: '2026-01-01T11:00:00Z' }
+  for (const n of [1, 2, 3]) world.books.order?.messages.push({ id: id(n), ...parked, ...times })
+  let posts = 0
+  const management: Management = {
+    ...world.management,
+    async ask(...args) {
+      if (args[2] === 'GET') return world.management.ask(...args)
+      posts += 1
+      if (posts === 2) throw interrupted()
+      return { status: 200, body: '' }
+    },
+  }
+  const context = {
+    ...{ env: 'local', chosen: null, environment: { protected: false } },
+    cluster: async () => ({ ...world, management }),
+  } as unknown as Context
+  const { text, summary, failure } = await messagesReplayCommand(context, { ids: null, yes: false })
+  expect(plain(text)).toMatch(/order +replayed\n.*order +failed$/)
+  expect(summary).toBe('1 of 3 done')
+  expect(failure).toMatchObject({
+    exitCode: 130,
+    message: `${id(2)} at order: Interrupted. It may have been replayed.\nNot tried: 1.`,
+    hint: expect.stringContaining('shopctl messages list'),
   })
 })

@@ -11,7 +11,7 @@ describe('a switch', () => {
     recycled: { tookMs: 1_900, drained: 1, killed: 1, unknown: 1 },
   }
 
-  it('as JSON says the epoch of each service', () => {
+  it('as JSON has the epoch of each service', () => {
     const slot = aSlot('green', 'b')
     const services = [{ name: 'order', from: null, to: slot, epoch: 7, recycled: null }]
     expect(moveDocument('r-1', services)).toEqual({
@@ -22,7 +22,7 @@ describe('a switch', () => {
     })
   })
 
-  it.each(widths)('goes into %s columns, with what was restarted', (width) => {
+  it.each(widths)('fits into %s columns, with what was restarted', (width) => {
     const { text } = movedResult({ release: 'r-1', services: [proof] })
     const found = words(plain(text, width))
     expect(found).toContain('notification blue v-a green v-b 132 ms -')

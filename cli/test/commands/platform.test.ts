@@ -7,7 +7,6 @@ import {
   platformEnvCommand,
   platformStatusCommand,
 } from '../../src/commands/platform.ts'
-import { createProgress } from '../../src/output/progress.ts'
 import type { Platform, PlatformStatus } from '../../src/platform/platform.ts'
 
 function contextOf(answers: { status?: PlatformStatus; env?: Record<string, string> }) {
@@ -15,7 +14,7 @@ function contextOf(answers: { status?: PlatformStatus; env?: Record<string, stri
     status: async () => answers.status,
     env: async () => answers.env,
   } as unknown as Platform
-  return { platform, progress: createProgress(() => 0) }
+  return { platform }
 }
 
 it('prints variables that any shell reads as they are', () => {
@@ -33,7 +32,7 @@ const stopped = {
 
 it.each([
   [null, 'The platform is stopped.'],
-  [7, 'The platform runs in part.'],
+  [7, 'The platform is partly running.'],
 ])('describes a platform whose etcd has pid %s', (pid, sentence) => {
   const components = [
     { name: 'etcd', running: pid !== null, pid },

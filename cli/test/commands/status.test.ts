@@ -1,4 +1,4 @@
-// What serves and what stands by, as a table.
+// What is live and what is on standby, as a table.
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { statusText } from '../../src/commands/status.ts'
@@ -28,19 +28,19 @@ describe('a status', () => {
     },
   }
 
-  it('has the epoch of the slot that serves', () => {
+  it('has the epoch of the live slot', () => {
     const text = plain((width) => statusText({ ...quiet, services: { notification } }, width))
     expect(text).toMatch(/● green.*2 epoch 123$/m)
     expect(text).toMatch(/ {2}blue.*passed {2}2$/m)
   })
 
-  it('marks the slot that serves in color', () => {
+  it('marks the live slot in color', () => {
     const styled = statusText({ ...quiet, services: { notification } }, 80)
     const line = styled.split('\n').find((each) => each.includes('green')) ?? ''
     expect(line).not.toBe(stripVTControlCharacters(line))
   })
 
-  it.each(widths)('goes into %s columns and loses nothing', (width) => {
+  it.each(widths)('fits into %s columns and loses nothing', (width) => {
     const bare = { active: null, epoch: null, slots: { blue: null, green: null } }
     const services = { notification, inventory: bare }
     const text = words(plain((room) => statusText({ ...busy, services }, room), width))
@@ -52,7 +52,7 @@ describe('a status', () => {
       expect(text).toContain(part)
   })
 
-  it('says where there is no release yet', () => {
+  it('reports that there is no release yet', () => {
     expect(plain((width) => statusText({ ...quiet, release: null, services: {} }, width))).toMatch(
       /^local {2}no release yet\n/,
     )

@@ -87,19 +87,19 @@ describe('shopctl.yaml', () => {
       `a service that is named as what another has, ${what}`,
       '\n  payment:',
       `\n  order-${what}:`,
-      `:12:3: services.order-${what}: expected another name: order-${what} is made for order`,
+      `:12:3: services.order-${what}: expected another name: shopctl uses order-${what} for order`,
     ]),
     ...['order', 'payment-blue'].map((name): [string, string, string, string] => [
       `a dependency that is named ${name}`,
       '{ name: postgres',
       `{ name: ${name}`,
-      `:29:11: environments.local.dependencies.0.name: expected another name: ${name} is made for ${name.split('-')[0]}`,
+      `:29:11: environments.local.dependencies.0.name: expected another name: shopctl uses ${name} for ${name.split('-')[0]}`,
     ]),
     [
       'a dependency that is named as the guard',
       '{ name: postgres',
       '{ name: shopctl-guard',
-      ':29:11: environments.local.dependencies.0.name: expected another name: shopctl-guard is made for the environment',
+      ':29:11: environments.local.dependencies.0.name: expected another name: shopctl uses shopctl-guard for the environment',
     ],
     [
       'a path that leads away',
@@ -127,7 +127,7 @@ describe('shopctl.yaml', () => {
     ],
     ['text that is no YAML', 'name: shop', 'name: [shop', ':2:1: '],
   ]
-  it.each(cases)('with %s: says where and what was expected', (_, from, to, expected) => {
+  it.each(cases)('with %s: reports where and what was expected', (_, from, to, expected) => {
     expect(mistake(configText.replace(from, to))).toContain(`shopctl.yaml${expected}`)
   })
 
@@ -168,7 +168,7 @@ environments:
     })
   })
 
-  it('says on which port and paths the pods of a service answer', () => {
+  it('has the port and the paths on which the pods of a service answer', () => {
     expect(aFullConfig().services.order?.management).toEqual({
       port: 9090,
       role: '/role',

@@ -1,6 +1,6 @@
-// The books of a service: whoever of its pods answers, and page by page.
+// The account of a service, from any of its pods, and its entries page by page.
 import { describe, expect, it } from 'vitest'
-import { entryLines, readBooks } from '../../src/inspect/accounting.ts'
+import { entryLines, readAccount } from '../../src/inspect/accounting.ts'
 import type { Management, Plane } from '../../src/release/ports/cluster.ts'
 import { names } from '../fakes/shop.ts'
 import { waiting } from '../fakes/state.ts'
@@ -10,8 +10,8 @@ function aWorld(): World {
   return createWorld(names, { order: waiting(), payment: waiting() })
 }
 
-describe('the books of a service', () => {
-  it('come from the next pod when one has no database', async () => {
+describe('the account of a service', () => {
+  it('comes from the next pod when one has no database', async () => {
     const world = aWorld()
     const management: Management = {
       ...world.management,
@@ -20,11 +20,11 @@ describe('the books of a service', () => {
           ? { status: 503, body: '{"detail":"no database"}' }
           : world.management.ask(service, pod, ...rest),
     }
-    const books = await readBooks({ ...world, management }, world.state, 'order', 'live')
-    expect(books).toMatchObject({ pod: 'order-blue-a-1' })
+    const reading = await readAccount({ ...world, management }, world.state, 'order', 'live')
+    expect(reading).toMatchObject({ pod: 'order-blue-a-1' })
   })
 
-  it('count what the pods of both slots hold, plane by plane', async () => {
+  it('counts what the pods of both slots hold, plane by plane', async () => {
     const world = aWorld()
     const pods: World['pods'] = {
       ...world.pods,
@@ -39,22 +39,22 @@ describe('the books of a service', () => {
         )
       },
     }
-    const read = (plane: Plane) => readBooks({ ...world, pods }, world.state, 'order', plane)
+    const read = (plane: Plane) => readAccount({ ...world, pods }, world.state, 'order', plane)
     expect((await read('live')).account.inFlight).toBe(4)
     expect((await read('preview')).account.inFlight).toBe(8)
   })
 
-  it('need no count of what pods hold that do not say so', async () => {
+  it('needs no report of what the pods hold', async () => {
     const world = aWorld()
     const pods = { ...world.pods, reports: () => false }
-    const books = await readBooks({ ...world, pods }, world.state, 'order', 'live')
-    expect(books).toMatchObject({ account: { inFlight: 0 }, silent: [] })
+    const reading = await readAccount({ ...world, pods }, world.state, 'order', 'live')
+    expect(reading).toMatchObject({ account: { inFlight: 0 }, silent: [] })
   })
 
   it('may leave out what does not apply, and say more', async () => {
     const world = aWorld()
     if (world.books.order) world.books.order.account = { parcels: 3 }
-    const { account } = await readBooks(world, world.state, 'order', 'live')
+    const { account } = await readAccount(world, world.state, 'order', 'live')
     expect(account).toEqual({
       outbox: { waiting: 0 },
       queued: 0,
@@ -65,10 +65,10 @@ describe('the books of a service', () => {
     })
   })
 
-  it('that are none are told of', async () => {
+  it('is checked', async () => {
     const world = aWorld()
     if (world.books.order) world.books.order.account = { queued: 'many' }
-    await expect(readBooks(world, world.state, 'order', 'live')).rejects.toMatchObject({
+    await expect(readAccount(world, world.state, 'order', 'live')).rejects.toMatchObject({
       code: 'bad-accounting',
       message: expect.stringContaining('queued'),
     })

@@ -1,4 +1,4 @@
-// What the services know of their work, collected and summed up by a script of the project.
+// The accounts of the services, collected and given to a script of the project.
 import { describe, expect, it } from 'vitest'
 import { type AuditInput, audit } from '../../src/inspect/audit.ts'
 import { names } from '../fakes/shop.ts'
@@ -9,7 +9,7 @@ function aWorld(): World {
   return createWorld(names, { order: waiting(), payment: waiting() })
 }
 
-/** What the script says besides is its own affair. */
+/** The script may print more fields. */
 const sum = {
   balanced: true,
   violations: [],
@@ -53,15 +53,15 @@ describe('an audit', () => {
     ])
   })
 
-  it('waits for quiet first when it is told to, and tells the script', async () => {
+  it('waits until nothing is in flight with --wait, and the script knows', async () => {
     const world = aWorld()
     world.programs.outputs['audit.ts'] = JSON.stringify(sum)
     await audit(world, { ...input, waitMs: 5_000 })
-    expect(world.progress.lines).toEqual(['wait for quiet', 'read the books'])
+    expect(world.progress.lines).toEqual(['wait until nothing is in flight', 'read the accounts'])
     expect(world.programs.scripts[0]?.env).toMatchObject({ SHOPCTL_QUIET: 'true' })
   })
 
-  it('passes on what is violated, whatever the script says of it', async () => {
+  it('returns the violations as the script has them', async () => {
     const world = aWorld()
     const violations = [
       { rule: 'a parcel without an address', parcels: ['p-1', 'p-2'], count: 30 },
@@ -74,9 +74,13 @@ describe('an audit', () => {
   const bad: [string, string, RegExp][] = [
     ['nothing', '', /printed no JSON document but:\nnothing/],
     ['text', 'one\ntwo', /no JSON document but:\none\ntwo/],
-    ['another document', '{"balanced":"yes"}', /another document[\s\S]*balanced/],
-    ['no violations', '{"balanced":true}', /another document[\s\S]*violations/],
-    ['one without a rule', '{"balanced":true,"violations":[{}]}', /another document[\s\S]*rule/],
+    ['another document', '{"balanced":"yes"}', /a document that is not an audit[\s\S]*balanced/],
+    ['no violations', '{"balanced":true}', /a document that is not an audit[\s\S]*violations/],
+    [
+      'one without a rule',
+      '{"balanced":true,"violations":[{}]}',
+      /a document that is not an audit[\s\S]*rule/,
+    ],
   ]
   it.each(bad)(
     'of a script that prints %s fails with what it printed',

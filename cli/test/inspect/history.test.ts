@@ -48,10 +48,10 @@ describe('an operation', () => {
     await expect(findOperation(world.journal, 'r-9')).rejects.toMatchObject({
       code: 'unknown-operation',
       exitCode: 2,
-      hint: 'The latest are r-2, op-5, op-4, r-1, op-2; see `shopctl history`.',
+      hint: 'The latest are r-2, op-5, op-4, r-1, op-2. Run `shopctl history` to see all.',
     })
     await expect(findOperation(createShop().world.journal, 'r-1')).rejects.toMatchObject({
-      hint: 'Nothing has been done in this environment yet.',
+      hint: 'This environment has no operations yet.',
     })
   })
 })

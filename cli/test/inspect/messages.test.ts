@@ -1,5 +1,6 @@
-// Messages that got stuck, at the services where they are.
+// Stuck messages, at the services where they are.
 import { describe, expect, it } from 'vitest'
+import { interrupted, refused } from '../../src/errors.ts'
 import {
   decideMessages,
   findMessages,
@@ -7,7 +8,7 @@ import {
   masked,
   type StuckMessage,
 } from '../../src/inspect/messages.ts'
-import type { Management } from '../../src/release/ports/cluster.ts'
+import type { Management, PodAnswer } from '../../src/release/ports/cluster.ts'
 import { aService, aSlot, blue } from '../fakes/state.ts'
 import { createWorld, type World } from '../fakes/world.ts'
 
@@ -37,7 +38,7 @@ function idsAt(world: World, name: string): string[] {
   return world.books[name]?.messages.map(({ id }) => id) ?? []
 }
 
-it('are listed of all services that serve, those for a person first, the oldest first', async () => {
+it('are listed of all live services, parked ones first, then the oldest', async () => {
   const world = aWorld()
   const found = await listMessages(world, null)
   expect(found.map(({ id, service }) => `${id} ${service}`)).toEqual([
@@ -50,7 +51,7 @@ it('are listed of all services that serve, those for a person first, the oldest 
   expect(narrowed.map(({ id }) => id)).toEqual(['m-3', 'm-1'])
 })
 
-it('of a service that does not serve are refused when it is named', async () => {
+it('of a service that is not live are refused when it is named', async () => {
   await expect(listMessages(aWorld(), ['new'])).rejects.toMatchObject({
     code: 'nothing-live',
     exitCode: 2,
@@ -80,12 +81,14 @@ it('are found at every service where they are stuck', async () => {
 describe('are replayed and discarded', () => {
   it('one after another, everywhere or at one service', async () => {
     const world = aWorld()
-    expect(await decideMessages(world, ['order'], 'replay', ['m-3'])).toEqual([
-      { id: 'm-3', service: 'order', result: 'replayed' },
-    ])
+    expect(await decideMessages(world, ['order'], 'replay', ['m-3'])).toEqual({
+      results: [{ id: 'm-3', service: 'order', result: 'replayed' }],
+      stopped: null,
+      untried: 0,
+    })
     expect(idsAt(world, 'payment')).toEqual(['m-2', 'm-3'])
     const twice = await decideMessages(world, null, 'discard', ['m-2', 'm-3', 'm-2'])
-    expect(twice.map(({ id, result }) => `${id} ${result}`)).toEqual([
+    expect(twice.results.map(({ id, result }) => `${id} ${result}`)).toEqual([
       'm-2 discarded',
       'm-3 discarded',
     ])
@@ -94,14 +97,14 @@ describe('are replayed and discarded', () => {
 
   it('all that are parked, and no others', async () => {
     const world = aWorld()
-    const results = await decideMessages(world, null, 'discard', null)
+    const { results } = await decideMessages(world, null, 'discard', null)
     expect(results).toHaveLength(3)
     expect(idsAt(world, 'order')).toEqual(['m-1'])
   })
 
   it.each([
     ['an unknown id', ['m-3', 'm-9'], 'unknown-message', /m-9.*order, payment/],
-    ['one that is tried again', ['m-3', 'm-1'], 'not-parked', /m-1 is retrying at order/],
+    ['one that is retrying', ['m-3', 'm-1'], 'not-parked', /m-1 is retrying at order, not par/],
   ])('with %s among them nothing is changed', async (_, ids, code, message) => {
     const world = aWorld()
     await expect(decideMessages(world, null, 'discard', ids)).rejects.toMatchObject({
@@ -112,8 +115,8 @@ describe('are replayed and discarded', () => {
     expect(idsAt(world, 'order')).toEqual(['m-3', 'm-1'])
   })
 
-  it('and each says why it failed', async () => {
-    const results = await decideMessages(aWorld(), null, 'replay', ['m-2', 'm-3'])
+  it('and each failure has its reason', async () => {
+    const { results } = await decideMessages(aWorld(), null, 'replay', ['m-2', 'm-3'])
     expect(results.map(({ result }) => result)).toEqual(['failed', 'replayed', 'replayed'])
     expect(results[0]?.reason).toMatch(/409 message m-2 is not an event/)
   })
@@ -125,13 +128,54 @@ describe('are replayed and discarded', () => {
       ask: async (...args) => (args[2] === 'POST' ? null : world.management.ask(...args)),
     }
     const decided = decideMessages({ ...world, management }, ['order'], 'replay', ['m-3'])
-    expect(await decided).toMatchObject([
+    expect((await decided).results).toMatchObject([
       { result: 'failed', reason: expect.stringContaining('may have been replayed') },
     ])
   })
+
+  /** The answers to the decisions, one by one; an error is thrown. */
+  function answering(world: World, ...answers: (PodAnswer | Error)[]): Management {
+    return {
+      ...world.management,
+      async ask(...args) {
+        if (args[2] === 'GET') return world.management.ask(...args)
+        const answer = answers.shift()
+        if (answer instanceof Error) throw answer
+        return answer ?? null
+      },
+    }
+  }
+  const done = { status: 200, body: '' }
+  const forbidden = refused({ code: 'not-allowed', message: 'pods/proxy is forbidden.' })
+
+  it.each([
+    ['Ctrl-C', interrupted()],
+    ['a right that was taken away', forbidden],
+  ])('and %s in between leaves the results so far', async (_, problem) => {
+    const world = aWorld()
+    const management = answering(world, done, problem)
+    expect(await decideMessages({ ...world, management }, null, 'discard', null)).toEqual({
+      results: [
+        { id: 'm-2', service: 'payment', result: 'discarded' },
+        {
+          ...{ id: 'm-3', service: 'order', result: 'failed' },
+          reason: `${problem.message} It may have been discarded.`,
+        },
+      ],
+      stopped: problem,
+      untried: 1,
+    })
+  })
+
+  it('and a refusal of the first one changes nothing', async () => {
+    const world = aWorld()
+    const management = answering(world, forbidden)
+    const decided = decideMessages({ ...world, management }, null, 'replay', null)
+    await expect(decided).rejects.toBe(forbidden)
+  })
 })
 
-describe('are shown without what their service says is sensitive', () => {
+describe('are shown without the values that their service marks as sensitive', () => {
   const event = {
     id: 'm-1',
     data: { 'a/b': 1, 'c~d': 2, lines: [{ to: 'x' }, { to: 'y' }], token: 't', note: null },
@@ -161,7 +205,7 @@ describe('are shown without what their service says is sensitive', () => {
     expect(shown({ sensitive })).toEqual(expected)
   })
 
-  it('and nothing of an event whose service says nothing', () => {
+  it('and nothing of an event without that list', () => {
     expect(shown({})).toBe('***')
     expect(shown({ sensitive: 'token' })).toBe('***')
   })

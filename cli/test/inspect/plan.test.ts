@@ -13,7 +13,7 @@ async function planned({ world, config }: Shop, color: Color | null = null) {
   return plan(world, { ...tree, env: 'local', sharedChart: builtin.service, color })
 }
 
-it('says of each service what would be written, over what, and what serves', async () => {
+it('shows for each service what would be written, over what, and what is live', async () => {
   const shop = createShop()
   await shop.release()
   shop.commit('b', ['payment'])
@@ -35,7 +35,7 @@ it('says of each service what would be written, over what, and what serves', asy
   expect((await planned(shop)).map(({ action }) => action)).toEqual(['live', 'ready'])
 })
 
-it('says the same as deploy of what was left half-way', async () => {
+it('does the same as deploy with an incomplete slot', async () => {
   const shop = createShop()
   await shop.release()
   shop.commit('b')

@@ -1,4 +1,4 @@
-// Quiet is when nothing is under way and the books stay as they are.
+// Waiting until nothing is in flight and the accounts do not change.
 import { expect, it } from 'vitest'
 import { awaitQuiet } from '../../src/inspect/quiet.ts'
 import type { Management } from '../../src/release/ports/cluster.ts'
@@ -27,12 +27,12 @@ function asking({ management }: World, before: () => void): { management: Manage
   }
 }
 
-it('ends when nothing is under way and the books stay the same', async () => {
+it('ends when nothing is in flight and the accounts stay the same', async () => {
   const world = aWorld()
   let at = 0
   const asked = asking(world, () => {
     const { order } = world.books
-    // When the books were read is no news.
+    // The time of a reading is not a change.
     if (order) order.account = { ...order.account, at: ++at }
   })
   await wait(world, asked)
@@ -83,7 +83,7 @@ it('gives up on a silent pod only when the broker has taken back what it held', 
   await wait(world, { pods }, 20_000)
 })
 
-it('cannot come to be while a service has nothing that serves', async () => {
+it('is refused while a service has no live slot', async () => {
   const world = createWorld(names, { order: waiting() })
   await expect(wait(world)).rejects.toMatchObject({ code: 'nothing-live', exitCode: 2 })
 })

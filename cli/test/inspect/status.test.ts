@@ -1,4 +1,4 @@
-// What serves, what stands by, what is under way.
+// What is live, what is on standby and what is running.
 import { describe, expect, it } from 'vitest'
 import { readStatus, type Status } from '../../src/inspect/status.ts'
 import { withLock } from '../../src/release/lock.ts'
@@ -27,7 +27,7 @@ async function smokedOf(shop: Shop): Promise<Record<string, string[]>> {
 }
 
 describe('status', () => {
-  it('shows slots, what serves, and who consumes', async () => {
+  it('shows the slots, which one is live, and its consumers', async () => {
     const shop = createShop()
     await shop.release()
     shop.commit('b', ['order'])
@@ -92,7 +92,7 @@ describe('status', () => {
 })
 
 describe('the operation that status shows', () => {
-  it('is under way while somebody holds the lock', async () => {
+  it('is running while another command holds the lock', async () => {
     const shop = createShop()
     const seen: Status[] = []
     const lookingTraffic = {
@@ -129,7 +129,7 @@ describe('the operation that status shows', () => {
     })
   })
 
-  it('is none while somebody holds the lock for what is not recorded yet', async () => {
+  it('is none while another command holds the lock and has not recorded yet', async () => {
     const shop = createShop()
     await withLock(shop.world, 'deploy of order', async () => {
       expect(await statusOf(shop)).toMatchObject({
@@ -154,7 +154,7 @@ describe('smoked', () => {
     expect(await smokedOf(shop)).toEqual({ order: ['blue'], payment: ['blue'] })
   })
 
-  it('is what passed alone, for a switch of this service alone', async () => {
+  it('is a test of this service only, for a switch of this service only', async () => {
     const shop = await releasedTwice()
     shop.commit('c')
     await shop.deploy()
@@ -166,7 +166,7 @@ describe('smoked', () => {
     expect((await smokedOf(shop)).payment).toEqual([])
   })
 
-  it('is what passed alone while another slot is not ready', async () => {
+  it('is a test of this service only, while another slot is not ready', async () => {
     const shop = await releasedTwice()
     shop.commit('c')
     await shop.deploy()

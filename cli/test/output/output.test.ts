@@ -57,7 +57,7 @@ describe('a result', () => {
     text: (width) => `${good('●')} fits ${width}`,
     summary: 'Fits.',
   }
-  const failure = failed({ code: 'not-balanced', message: 'The books do not balance.' })
+  const failure = failed({ code: 'not-balanced', message: 'The accounts do not balance.' })
   const shown = (result: Result, json: boolean, columns?: number) => {
     const [out, err] = [recorder(columns), recorder()]
     const exitCode = show(result, { json, verbose: false }, { out, err })
@@ -75,7 +75,7 @@ describe('a result', () => {
   })
 
   it('that is bad news is shown before its error, with the exit code of the error', () => {
-    const err = '✗ The books do not balance.\n'
+    const err = '✗ The accounts do not balance.\n'
     expect(shown({ ...result, failure }, false)).toEqual({
       ...{ exitCode: 1, out: '● fits Infinity\n', err },
     })
@@ -113,11 +113,11 @@ describe('an error', () => {
     expect(err.text()).toBe('✗ No.\n')
   })
 
-  it('that nobody expected says where to report it, and has a stack only on request', () => {
+  it('that is a bug has a hint to report it, and a stack only on request', () => {
     const error = new TypeError('x is undefined', { cause: new Error('why') })
     const short = plain(error)
     expect(short).toMatchObject({ exitCode: 1, document: { error: { code: 'bug' } } })
-    expect(short.text).toMatch(/bug: x is undefined\n.*report/)
+    expect(short.text).toMatch(/bug: x is undefined\n.*with --verbose, and send its output/)
     expect(short.text).not.toMatch(/\n\s+at /)
     expect(plain(error, { verbose: true }).text).toMatch(/\n\s+at [\s\S]*caused by Error: why/)
   })

@@ -119,7 +119,7 @@ describe('a step at a terminal', () => {
     expect(exitCode).toBe(0)
     expect(text).toMatch(frames)
     expect(text).toContain('\u001b[32m⠋\u001b[39m')
-    // What moves the cursor begins a line anew.
+    // A sequence that moves the cursor begins a new line.
     const lines = text.split(/\r?\n|\p{Cc}\[\??\d*[AGKhl]/u)
     expect(Math.max(...lines.map(textWidth))).toBeLessThanOrEqual(40)
     expect(stripVTControlCharacters(text)).toMatch(/✓ wait [\s\S]*notification\s+1\.\d\s+s/)

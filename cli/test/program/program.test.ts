@@ -52,8 +52,9 @@ describe('bad input is exit 2, with what would have been right', () => {
     ['no subcommand', ['messages'], /No command.*\n.*list, show, replay, discard/],
     ['a subcommand', ['messages', 'lst'], /'lst'\n.*list/],
     ['no id', ['messages', 'show'], /argument 'id'/],
-    ['neither ids nor all', ['messages', 'replay'], /either ids or --all/],
-    ['ids and all', ['messages', 'discard', 'x', '--all'], /either ids or --all/],
+    ['neither ids nor all', ['messages', 'replay'], /Give either ids or --all/],
+    ['ids and all', ['messages', 'discard', 'x', '--all'], /Give either ids or --all/],
+    ['a reason of messages', ['messages', 'replay', '--all', '--reason', 'x'], /'--reason'/],
     ['a service of messages', ['messages', 'list', '--service', 'ordr'], /"ordr"[\s\S]*order/],
     ['a word too many', ['status', 'order'], /too many arguments/],
   ]
@@ -76,7 +77,7 @@ describe('bad input is exit 2, with what would have been right', () => {
   })
 })
 
-it('keeps its exit code when nobody reads what it prints', async () => {
+it('keeps its exit code when its output is not read', async () => {
   const line = `{ sleep 0.2; "$0" "$@"; echo $? >&2; } | true`
   const command = [process.execPath, join(root, 'cli/bin/shopctl.js')]
   const exitCodeOf = async (...args: string[]): Promise<string | undefined> => {
@@ -115,7 +116,7 @@ it('helps, with every command in 80 columns', async () => {
   expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
 })
 
-it('says its version', async () => {
+it('prints its version', async () => {
   expect((await shopctl('--version')).stdout).toMatch(/^\d+\.\d+\.\d+$/)
 })
 
@@ -126,16 +127,16 @@ describe('elsewhere', () => {
   })
   afterEach(() => rm(folder, { recursive: true }))
 
-  it('without a shopctl.yaml says where it looked', async () => {
+  it('without a shopctl.yaml reports where it looked', async () => {
     const { exitCode, stderr } = await shopctlIn(folder, ['status'])
     expect(stderr).toContain(`no shopctl.yaml in ${folder} or above`)
     expect(exitCode).toBe(2)
   })
 
-  it('an audit without a script says what to write', async () => {
+  it('an audit without a script reports what to write', async () => {
     await writeFile(join(folder, 'shopctl.yaml'), configText)
     const { exitCode, stderr } = await shopctlIn(folder, ['audit'])
-    expect(stderr).toMatch(/names no script[\s\S]*`audit:`/)
+    expect(stderr).toMatch(/names no audit script[\s\S]*`audit:`/)
     expect(exitCode).toBe(2)
   })
 
@@ -147,13 +148,15 @@ describe('elsewhere', () => {
     'cleanup',
     'messages replay',
     'messages discard',
-  ])('%s of a protected environment asks, or needs --yes where nobody can answer', async (verb) => {
+  ])('%s of a protected environment asks, or needs --yes without a terminal', async (verb) => {
     const text = configText.replace('namespace: shop', 'namespace: shop\n    protected: true')
     await writeFile(join(folder, 'shopctl.yaml'), text)
     const all = verb.startsWith('messages') ? ['--all'] : []
     const { exitCode, stderr } = await shopctlIn(folder, [...verb.split(' '), ...all])
     expect(stderr).toMatch(
-      new RegExp(`local is protected[\\s\\S]*shopctl ${verb} --env local --yes`),
+      new RegExp(
+        `local is protected, and the ${verb} was[\\s\\S]*add \`--yes\` to the same command`,
+      ),
     )
     expect(exitCode).toBe(2)
   })

@@ -1,4 +1,4 @@
-// The helm driver: slots are Helm releases, and the selectors of the Services belong to shopctl alone.
+// The helm driver. Each slot is a Helm release; shopctl itself patches the selectors of the Services.
 import { parseAllDocuments } from 'yaml'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { interrupted } from '../../errors.ts'
@@ -9,10 +9,10 @@ import { slotName } from '../../release/slot.ts'
 import type { Helm } from './helm.ts'
 import type { Releases } from './releases.ts'
 
-export interface HelmDriverDeps {
+interface HelmDriverDeps {
   helm: Helm
   releases: Releases
-  /** Writes that need no helm. */
+  /** Changes objects without helm. */
   objects: SlotObjects
   progress: Progress
 }
@@ -20,18 +20,18 @@ export interface HelmDriverDeps {
 export function createHelmDriver({ helm, releases, objects, progress }: HelmDriverDeps): Driver {
   const repair = async (name: string): Promise<void> => {
     if (await releases.repair(name))
-      progress.note(`repaired the Helm release ${name}, which was left half-way`)
+      progress.note(`repaired the Helm release ${name}, which was incomplete`)
   }
 
   const upgrade = async (write: SlotWrite, signal: AbortSignal): Promise<void> => {
     const { service, color, shared } = write
-    // Only what stands in its place and is not its own: helm refuses everything else that belongs to another release.
+    // Adopt only where the Deployment or budget of the slot belongs to another release. Helm refuses all other cases.
     const [adopt] = await Promise.all([
       objects.belongsElsewhere(service, color),
       repair(write.name),
       shared && repair(shared.name),
     ])
-    // A Job cannot be changed: one of an earlier deploy goes first.
+    // A Job cannot be changed, so the Job of an earlier deploy is deleted first.
     await objects.deleteJob(service, color)
     if (shared) await helm.upgrade(shared, { wait: false, adopt: false }, signal)
     if (signal.aborted) throw interrupted()
@@ -46,7 +46,7 @@ export function createHelmDriver({ helm, releases, objects, progress }: HelmDriv
         slots.map(async ({ service, slot }) => {
           const name = slotName(service, slot.color)
           await objects.checkRevision(service, slot)
-          // Helm uninstalls what was left half-way, too; after a repair it would not know what belongs to it.
+          // No repair: helm uninstalls an incomplete release too, and a repair deletes its list of objects.
           await helm.uninstall(name, signal)
           await objects.deleteRest(service, slot)
         }),
@@ -54,7 +54,8 @@ export function createHelmDriver({ helm, releases, objects, progress }: HelmDriv
     restartSlot: (service, color) => objects.restart(service, color),
     async install(chart, signal) {
       await repair(chart.name)
-      await helm.upgrade(chart, { wait: true, adopt: false }, signal)
+      const hint = `Fix the cause in the chart or the pods of ${chart.name}, then run \`shopctl deploy\` again.`
+      await helm.upgrade(chart, { wait: true, adopt: false, hint }, signal)
     },
   }
 }
@@ -65,9 +66,9 @@ export function createCharts(helm: Helm, namespace: string): Charts {
   }
 }
 
-/** The objects in helm's YAML as helm applies them: what stands in a list is applied one by one. */
+/** The objects in helm's YAML. Helm applies the items of a List one by one. */
 function manifestsOf(text: string, namespace: string): Manifest[] {
-  // 1.1, as helm itself reads it: octal modes. Of two equal keys helm takes the last.
+  // Helm reads YAML 1.1, with octal modes. Of two equal keys it takes the last.
   return parseAllDocuments(text, { version: '1.1', uniqueKeys: false })
     .flatMap((document) => flattened(document.toJS()))
     .map((object) => {

@@ -1,16 +1,16 @@
-// The helm CLI: argument vectors, and how its failures are told.
+// The helm CLI: its argument vectors and its errors.
 import type { Command, Shell } from '../../adapters/shell.ts'
 import { failed, refused, type ShopctlError } from '../../errors.ts'
 import type { ChartRelease, ChartWrite, Marks } from '../../release/ports/driver.ts'
 
-export interface HelmOptions {
+interface HelmOptions {
   program: string
   /** Added to the environment: KUBECONFIG. */
   env: Readonly<Record<string, string>>
   /** Context of the kubeconfig, null for its current one. */
   context: string | null
   namespace: string
-  /** Relative paths of charts and values files are relative to it. */
+  /** Base of the relative paths of charts and values files. */
   root: string
 }
 
@@ -18,7 +18,7 @@ type Where = Pick<HelmOptions, 'namespace' | 'context'>
 
 const prefix = 'shopctl.dev/'
 
-/** Generated values come last and from standard input, so that no file has to be written. */
+/** Generated values come last, from standard input. */
 function valuesArgs({ valuesFiles }: ChartRelease): string[] {
   return [...valuesFiles.flatMap((file) => ['--values', file]), '--values', '-']
 }
@@ -39,17 +39,19 @@ export function templateCommand(release: ChartRelease, { namespace }: Where): st
   ]
 }
 
-export interface UpgradeOptions {
+interface UpgradeOptions {
   /** Wait until everything in it is ready. */
   wait: boolean
-  /** Take objects over that stand there and belong to another release. */
+  /** Take over existing objects of another release. */
   adopt: boolean
+  /** Hint of a failure. Default: the hint for a slot. */
+  hint?: string
 }
 
 export function upgradeCommand(
   release: ChartWrite,
   where: Where,
-  { wait, adopt }: UpgradeOptions,
+  { wait, adopt }: Pick<UpgradeOptions, 'wait' | 'adopt'>,
 ): string[] {
   return [
     'upgrade',
@@ -59,10 +61,10 @@ export function upgradeCommand(
     ...contextArgs(where),
     ...valuesArgs(release),
     '--reset-values',
-    // Somebody may have scaled a standby slot by hand.
+    // A standby slot may have been scaled by hand.
     '--server-side=true',
     '--force-conflicts',
-    // The API server validates what it is given; helm's own reading of the schema takes most of its time.
+    // The API server validates. Helm's own reading of the schema takes most of its time.
     '--disable-openapi-validation',
     '--history-max',
     '3',
@@ -81,7 +83,7 @@ export function uninstallCommand(name: string, where: Where): string[] {
   return ['uninstall', name, ...contextArgs(where), '--ignore-not-found', '--cascade', 'background']
 }
 
-/** Of a release Secret's labels, those that we gave it. */
+/** The labels of a release Secret that are marks of shopctl. */
 export function marksOf(labels: Readonly<Record<string, string>>): Marks {
   return Object.fromEntries(
     Object.entries(labels)
@@ -91,7 +93,7 @@ export function marksOf(labels: Readonly<Record<string, string>>): Marks {
 }
 
 export interface Helm {
-  /** YAML of everything that the chart makes. */
+  /** YAML of all objects of the chart. */
   template(release: ChartRelease): Promise<string>
   upgrade(release: ChartWrite, options: UpgradeOptions, signal: AbortSignal): Promise<void>
   uninstall(name: string, signal: AbortSignal): Promise<void>
@@ -99,8 +101,13 @@ export interface Helm {
 
 export function createHelm(shell: Shell, options: HelmOptions): Helm {
   const { program, env, root } = options
-  const helm = (args: string[], more: Pick<Command, 'input' | 'signal'>) =>
-    shell.run({ program, args, cwd: root, env, ...more })
+  const helm = async (args: string[], more: Pick<Command, 'input' | 'signal'>) => {
+    const finished = await shell.run({ program, args, cwd: root, env, ...more })
+    const flag = /^Error: unknown flag: (\S+)/m.exec(finished.stderr)?.[1]
+    if (finished.exitCode === 0 || !flag) return finished
+    const version = await shell.run({ program, args: ['version', '--short'], cwd: root, env })
+    throw oldHelm(program, flag, version.stdout.trim())
+  }
   return {
     async template(release) {
       const input = JSON.stringify(release.values)
@@ -109,18 +116,20 @@ export function createHelm(shell: Shell, options: HelmOptions): Helm {
       throw badValues(release, messageOf(stderr))
     },
     async upgrade(release, upgrade, signal) {
-      // JSON is YAML in which every text is quoted: a hash of digits stays a text.
+      // In JSON every text is quoted, so a hash of digits stays a text.
       const input = JSON.stringify(release.values)
       const args = upgradeCommand(release, options, upgrade)
       const { exitCode, stderr } = await helm(args, { input, signal })
       if (exitCode === 0) return
       const message = messageOf(stderr)
-      // Helm has one exit code for everything; it checks values before it touches the cluster.
+      // Helm has one exit code for all errors. It checks the values before it changes the cluster.
       if (message.includes('specifications of the schema')) throw badValues(release, message)
       throw failed({
         code: 'helm-failed',
         message: `helm could not upgrade ${release.name}:\n${message}`,
-        hint: 'What serves was not touched. Remove the cause and run `shopctl deploy` again.',
+        hint:
+          upgrade.hint ??
+          'The live slots were not changed. Fix the cause, then run `shopctl deploy` again.',
       })
     },
     async uninstall(name, signal) {
@@ -129,10 +138,18 @@ export function createHelm(shell: Shell, options: HelmOptions): Helm {
       throw failed({
         code: 'helm-failed',
         message: `helm could not uninstall ${name}:\n${messageOf(stderr)}`,
-        hint: 'Remove the cause and run `shopctl cleanup` again.',
+        hint: 'Fix the cause, then run `shopctl cleanup` again.',
       })
     },
   }
+}
+
+function oldHelm(program: string, flag: string, version: string): ShopctlError {
+  return refused({
+    code: 'old-helm',
+    message: `${program} is ${version || 'of an unknown version'} and does not know the flag ${flag}. shopctl needs helm 4.`,
+    hint: 'Install helm 4 and put it first on the PATH. Run `helm version` to check it.',
+  })
 }
 
 function badValues({ name, chart, valuesFiles }: ChartRelease, message: string): ShopctlError {

@@ -1,4 +1,4 @@
-// What Helm keeps of its releases: a Secret for each revision of each. Only their metadata is read.
+// The Secrets in which Helm keeps its releases, one per revision. Only their metadata is read.
 import type { KubernetesApi, MetadataList } from '../../adapters/kubernetes/api.ts'
 import type { Recorded } from '../../release/ports/driver.ts'
 import { marksOf } from './helm.ts'
@@ -22,7 +22,7 @@ export function recordedOf(secrets: readonly Revision[]): Record<string, Recorde
 
 export interface Releases {
   recorded(): Promise<Record<string, Recorded>>
-  /** Makes a release that was left half-way fit for the next upgrade. Whether there was something to do. */
+  /** Prepares an incomplete release for the next upgrade. Returns whether it was incomplete. */
   repair(name: string): Promise<boolean>
 }
 
@@ -56,7 +56,7 @@ function versionOf({ metadata }: Revision): number {
   return Number(metadata.labels?.version ?? 0)
 }
 
-/** Helm refuses to upgrade what is pending; an uninstall that was killed leaves a release that it refuses for ever. */
+/** Helm refuses to upgrade a pending release, and one whose uninstall was killed. */
 function leftovers(status: string, all: readonly Revision[], last: Revision): readonly Revision[] {
   if (status.startsWith('pending-')) return [last]
   return status === 'uninstalling' || status === 'uninstalled' ? all : []

@@ -12,8 +12,8 @@ let done: string[]
 let notes: string[]
 /** Steps that fail, as `done` names them. */
 let broken: string[]
-/** Releases that were left half-way. */
-let halfWay: string[]
+/** Releases that are incomplete. */
+let incomplete: string[]
 /** Slots that another release holds. */
 let foreign: string[]
 /** Runs when a step is done. */
@@ -24,7 +24,7 @@ beforeEach(() => {
   done = []
   notes = []
   broken = []
-  halfWay = []
+  incomplete = []
   foreign = []
   after = {}
 })
@@ -44,7 +44,7 @@ const helm: Helm = {
 const releases: Releases = {
   recorded: async () => ({}),
   async repair(name) {
-    if (!halfWay.includes(name)) return false
+    if (!incomplete.includes(name)) return false
     await step(`repair ${name}`)
     return true
   },
@@ -83,14 +83,14 @@ function outcomes(results: readonly PromiseSettledResult<unknown>[]) {
 }
 
 describe('writing a slot', () => {
-  it('is one upgrade, after the Job of an earlier deploy is gone', async () => {
+  it('is one upgrade, after the Job of an earlier deploy is deleted', async () => {
     await driver().writeSlots([slot('order', 'green')], signal)
     expect(done).toEqual(['delete job order-green', 'upgrade order-green'])
     expect(notes).toEqual([])
   })
 
-  it('repairs what was left half-way, then writes what the slots share, then the slot', async () => {
-    halfWay = ['order', 'order-green']
+  it('repairs incomplete releases, then writes the shared release, then the slot', async () => {
+    incomplete = ['order', 'order-green']
     await driver().writeSlots([slot('order', 'green', true)], signal)
     expect(done.slice(0, 2).sort()).toEqual(['repair order', 'repair order-green'])
     expect(done.slice(2)).toEqual([
@@ -103,7 +103,7 @@ describe('writing a slot', () => {
   })
 
   it('does not repair what it does not write', async () => {
-    halfWay = ['order', 'order-blue', 'payment']
+    incomplete = ['order', 'order-blue', 'payment']
     await driver().writeSlots([slot('order', 'green')], signal)
     expect(done).toEqual(['delete job order-green', 'upgrade order-green'])
   })
@@ -151,7 +151,7 @@ describe('removing a slot', () => {
     expect(done).toEqual(['check order-green b', 'uninstall order-green', 'delete order-green b'])
   })
 
-  it('leaves one alone that was deployed anew, and takes the others', async () => {
+  it('keeps one that was deployed again, and removes the others', async () => {
     broken = ['check order-green b']
     const slots = ['order', 'payment'].map((service) => ({ service, slot: green }))
     expect(outcomes(await driver().removeSlots(slots, signal))).toEqual(['broken', undefined])
@@ -159,8 +159,8 @@ describe('removing a slot', () => {
     expect(done).toContain('delete payment-green b')
   })
 
-  it('lets helm uninstall what was left half-way: after a repair it would leave the objects', async () => {
-    halfWay = ['order-green']
+  it('lets helm uninstall an incomplete release: after a repair it would leave the objects', async () => {
+    incomplete = ['order-green']
     await driver().removeSlots([{ service: 'order', slot: green }], signal)
     expect(done).not.toContain('repair order-green')
   })
@@ -183,7 +183,7 @@ it('moves all pointers although one is a conflict, and gives their new versions'
 })
 
 it('installs a dependency in whatever state it is, waits for it, and takes nothing over', async () => {
-  halfWay = ['postgres']
+  incomplete = ['postgres']
   const chart = { name: 'postgres', chart: 'c', valuesFiles: [], values: {}, marks: {} }
   await driver().install(chart, signal)
   expect(done).toEqual(['repair postgres', 'upgrade postgres wait'])

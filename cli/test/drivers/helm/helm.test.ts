@@ -37,7 +37,7 @@ describe('helm upgrade', () => {
     expect(args.slice(-3)).toEqual(['--wait', '--timeout', '3m'])
   })
 
-  it('takes objects of another release over only when it is told to', () => {
+  it('takes over objects of another release only with adopt', () => {
     expect(upgradeCommand(write, here, { wait: false, adopt: true }).at(-1)).toBe(
       '--take-ownership',
     )
@@ -59,7 +59,7 @@ it('helm template renders what an upgrade would apply: tests aside, hooks too', 
   )
 })
 
-it('helm uninstall takes a release that is gone for done', () => {
+it('helm uninstall succeeds for a release that no longer exists', () => {
   expect(uninstallCommand('order-green', here).join(' ')).toBe(
     'uninstall order-green --namespace shop --ignore-not-found --cascade background',
   )
@@ -119,5 +119,26 @@ describe('running helm', () => {
       exitCode: 1,
       hint: expect.stringContaining('shopctl cleanup'),
     })
+  })
+
+  it('that fails to upgrade gives the hint of the caller, or the one for a slot', async () => {
+    const { helm } = helmAnswering(1, 'Error: timed out')
+    await expect(helm.upgrade(write, alone, signal)).rejects.toMatchObject({
+      hint: expect.stringContaining('The live slots were not changed.'),
+    })
+    const hint = 'Look at postgres.'
+    await expect(helm.upgrade(write, { ...alone, hint }, signal)).rejects.toMatchObject({ hint })
+  })
+
+  it('that is too old is refused, with its version', async () => {
+    const old = "Error: unknown flag: --server-side\nSee 'helm upgrade --help'."
+    const { commands, helm } = helmAnswering(1, old, 'v3.18.4+gd80839c')
+    await expect(helm.upgrade(write, alone, signal)).rejects.toMatchObject({
+      ...{ code: 'old-helm', exitCode: 2 },
+      message:
+        '/bin/helm is v3.18.4+gd80839c and does not know the flag --server-side. shopctl needs helm 4.',
+      hint: expect.stringContaining('Install helm 4'),
+    })
+    expect(commands.at(-1)?.args).toEqual(['version', '--short'])
   })
 })

@@ -1,4 +1,4 @@
-// What Helm's own Secrets say of its releases, and how one that was left half-way is made fit again.
+// The Secrets of Helm: what they record, and the repair of an incomplete release.
 import { describe, expect, it } from 'vitest'
 import { createReleases, recordedOf } from '../../../src/drivers/helm/releases.ts'
 import { createFakeApi } from '../../fakes/kubernetes-api.ts'

@@ -1,0 +1,15 @@
+// The document of plan --json: only what its readers may rely on.
+import { expect, it } from 'vitest'
+import { stepDocument } from '../../src/commands/plan.ts'
+import { aSlot } from '../fakes/state.ts'
+
+it('has the slots without the internals of shopctl', () => {
+  const live = { ...aSlot('blue', 'a'), kept: true, helmRelease: 'order-blue', migrations: 'm' }
+  const { color, digest, version, revision, replicas, ready } = live
+  const wanted = { digest: 'sha256:b', version: 'v-b', revision: 'b' }
+  const step = { service: 'order', action: 'upgrade', color: 'green', wanted } as const
+  expect(stepDocument({ ...step, replaces: null, live })).toEqual({
+    ...{ name: 'order', action: 'upgrade', color: 'green', wanted, replaces: null },
+    live: { color, digest, version, revision, replicas, ready },
+  })
+})
