@@ -1,4 +1,4 @@
-// Writes the record of one operation: its intent before the first change, its outcome after the last.
+// Records one operation: the intent before its first change, the outcome after its last.
 import { refused, ShopctlError, said } from '../errors.ts'
 import type { Clock, JournalStore, Operator, Progress } from './ports/session.ts'
 import {
@@ -19,22 +19,22 @@ export interface RecordingPorts {
 
 export type Intent = Pick<Operation, 'verb' | 'reason' | 'services' | 'combination'>
 
-/** An operation that is under way. */
+/** A running operation. */
 export interface Recording {
   operation: Operation
-  /** false: it goes on without a record. */
+  /** false: the operation runs without a record. */
   isWritten: boolean
-  /** Runs a part of it, and keeps how long it took. */
+  /** Runs one phase and records its duration. */
   phase<T>(name: string, run: () => Promise<T>): Promise<T>
-  /** false: somebody else has ended it meanwhile. `services` replaces those of the intent. */
+  /** false: another command has ended the operation. `services` replaces the services of the intent. */
   end(outcome: Outcome, detail?: { error?: unknown; services?: ServiceRecord[] }): Promise<boolean>
 }
 
 const errorLength = 4_000
 
 /**
- * Writes the intent, in the place of one that was interrupted. A rollback goes on without its record when it cannot be
- * written; everything else fails before anything was changed.
+ * Writes the intent. An interrupted operation is closed by the same write. If the write fails, a rollback runs without
+ * a record; every other operation fails before it changes anything.
  */
 export async function beginRecording(
   ports: RecordingPorts,
@@ -74,7 +74,7 @@ export async function beginRecording(
   }
 }
 
-/** Records `work` as one operation, whatever it comes to. */
+/** Runs `work` and records it as one operation, with its outcome. */
 export async function recorded<T>(
   ports: RecordingPorts & { signal: AbortSignal },
   state: EnvironmentState,
@@ -117,7 +117,7 @@ function operationOf(
   }
 }
 
-/** The Services know a release that could not be recorded. */
+/** A release without a record is still noted on the Services. */
 function lastRelease({ journal, services }: EnvironmentState): number {
   const noted = Object.values(services).flatMap(({ stable }) => releaseNumber(stable?.release))
   return Math.max(journal.counter.release, ...noted)
@@ -130,7 +130,7 @@ function isConflict(problem: unknown): boolean {
 function overtaken(): Error {
   return refused({
     code: 'conflict',
-    message: 'Somebody else has changed this environment since this was planned.',
-    hint: 'See `shopctl status`, then run it again.',
+    message: 'Another command has changed this environment since this one read it.',
+    hint: 'Run `shopctl status`, then run the command again.',
   })
 }

@@ -1,4 +1,4 @@
-// release: build, push, deploy, smoke and switch, in this order; the last three under one lock.
+// release: build, push, deploy, smoke and switch, in this order. The last three hold the lock.
 import { type BuildPorts, type Built, build } from './build/build.ts'
 import {
   type Deployed,
@@ -24,7 +24,7 @@ export interface Released {
   built: Built[]
   pushed: Pushed[]
   deployed: Deployed[]
-  /** null: everything serves already. */
+  /** null: everything is live already. */
   moved: Moved | null
 }
 
@@ -40,7 +40,7 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
       .map(({ service }) => service)
     if (services.length === 0) return { built, pushed, deployed, moved: null }
     if (!input.skipSmoke) await smokeStandby(locked, { ...input, services })
-    // What deploy wrote is what is switched to; a service that serves already need not be there.
+    // Only the services that are not live yet are switched.
     const moved = await switchStandby(locked, {
       ...input,
       services,

@@ -1,4 +1,4 @@
-// cleanup: removes the slots that do not serve; from then on there is no instant way back.
+// cleanup: deletes the slots that are not live. After that a rollback needs a new release.
 import { refused } from '../../errors.ts'
 import { type LockPorts, withLock } from '../lock.ts'
 import { type ObservePorts, observe } from '../observe.ts'
@@ -18,7 +18,7 @@ export interface CleanupInput {
   reason: string | null
 }
 
-/** The slots that are gone. */
+/** Returns the slots that were deleted. */
 export async function cleanup(ports: CleanupPorts, input: CleanupInput): Promise<NamedSlot[]> {
   return withLock(ports, input.reason ?? 'cleanup', async (locked) => {
     const state = await observe(locked)
@@ -38,7 +38,7 @@ async function carryOut(
   plan: CleanupPlan,
 ): Promise<void> {
   const { driver, progress, signal } = ports
-  // First the preview: no Service may lead to a slot that is about to go.
+  // The preview Services first: no Service may select a slot that is being deleted.
   await pointPreviews(ports, state, plan)
   const slots = plan.removals.map(({ name, slot }) => ({ service: name, slot: targetOf(slot) }))
   const names = plan.removals.map(({ name, slot }) => `${name} ${slot.color}`).join(', ')

@@ -1,4 +1,4 @@
-// Tells from pods, Deployment and migration Job whether a slot is ready, broken, or still on its way; pure.
+// Decides from pods, Deployment and migration Job whether a slot is ready, broken or still starting; pure.
 import type { ContainerState, PodState, Rollout } from '../ports/cluster.ts'
 import { isReady } from '../slot.ts'
 
@@ -7,13 +7,13 @@ export interface RolloutProblem {
   what: string
   pod: string
   container: string
-  /** null: it never ran. */
+  /** null: the container never ran. */
   exitCode: number | null
-  /** Whether the run that failed is the one before the current. */
+  /** Whether the failed run is the one before the current run. */
   restarted: boolean
 }
 
-/** Waiting reasons that do not pass within a deploy. */
+/** Waiting reasons that do not go away by themselves. */
 const hopeless = [
   'ImagePullBackOff',
   'InvalidImageName',
@@ -22,7 +22,7 @@ const hopeless = [
   'CrashLoopBackOff',
 ]
 
-/** null: still on its way. */
+/** null: still starting. */
 export function judgeRollout({
   slot,
   pods,
@@ -30,7 +30,7 @@ export function judgeRollout({
 }: Rollout): { kind: 'ready' } | RolloutProblem | null {
   if (job?.failed) return jobProblem(job.pods)
   const migrated = job === null || job.succeeded
-  // Until the migrations are through, a service may well fail for want of its tables.
+  // Until the migrations are applied, the pods may fail because tables are missing.
   const broken = migrated ? firstProblem(pods) : null
   if (broken) return broken
   return slot && migrated && isReady(slot) ? { kind: 'ready' } : null

@@ -1,4 +1,4 @@
-// rollback: makes the slots live again that served before.
+// rollback: makes earlier slots live again.
 import type { Config } from '../../config/schema.ts'
 import { refused, said } from '../../errors.ts'
 import { withLock } from '../lock.ts'
@@ -18,7 +18,7 @@ export interface RollbackInput extends RollbackIntent {
 
 export async function rollback(ports: SwitchPorts, input: RollbackInput): Promise<Moved> {
   const { reason, timeoutMs, config } = input
-  // A way back always works, whatever the broker says; what it says is shown when the way is gone.
+  // A rollback does not depend on the broker: differences are only shown afterwards.
   const looking = ports.broker && brokerWarning(ports.broker)
   const moved = await withLock(ports, reason ?? 'rollback', async (locked) => {
     const state = await observe(locked)

@@ -1,4 +1,4 @@
-// switch: makes the deployed slots live, all at once.
+// switch: makes the deployed slots live, all in one move.
 import type { Config } from '../../config/schema.ts'
 import { refused } from '../../errors.ts'
 import { type LockPorts, withLock } from '../lock.ts'
@@ -27,7 +27,7 @@ export async function switchSlots(ports: SwitchPorts, input: SwitchInput): Promi
   return withLock(ports, reason, (locked) => switchStandby(locked, input))
 }
 
-/** Under the lock, which the caller holds. */
+/** The caller holds the lock. */
 export async function switchStandby(ports: SwitchPorts, input: SwitchInput): Promise<Moved> {
   const { broker } = ports
   const [state] = await Promise.all([observe(ports), broker && checkBroker(broker)])

@@ -1,5 +1,4 @@
-// smoke: tests the slots that wait for a switch, each alone and the whole system with them, and records for which
-// combination that passed.
+// smoke: tests each standby slot, then the whole system with these slots, and records the tested combination.
 import type { Config } from '../../config/schema.ts'
 import { failed, interrupted, refused } from '../../errors.ts'
 import { requireService } from '../build/images.ts'
@@ -39,7 +38,7 @@ export async function smoke(ports: SmokePorts, input: SmokeInput): Promise<Smoke
   return withLock(ports, reason, (locked) => smokeStandby(locked, input))
 }
 
-/** Under the lock, which the caller holds. */
+/** The caller holds the lock. */
 export async function smokeStandby(ports: SmokePorts, input: SmokeInput): Promise<Smoked> {
   const state = await observe(ports)
   const found = interruptedRefusal(state) ?? chooseStandby(state, input.services)
@@ -65,7 +64,7 @@ function tested(state: EnvironmentState, slots: readonly NamedSlot[]) {
   })
 }
 
-/** Opens ways to the preview Services of all of them, and closes them afterwards. */
+/** Opens connections to the preview Services during `test`. */
 async function withWays<T>(
   { traffic }: SmokePorts,
   slots: readonly NamedSlot[],
@@ -131,8 +130,8 @@ async function checkHealth(
   if (typeof answer === 'number' && answer < 400) return
   throw failed({
     code: 'smoke-failed',
-    message: `${who} does not answer GET ${health} as it should: ${answer}.`,
-    hint: 'What serves was not touched. Fix the service, or name its health path or a smoke test in shopctl.yaml.',
+    message: `GET ${health} of ${who} failed: ${answer}.`,
+    hint: 'The live slots were not changed. Fix the service, or set `health` or `smoke` in shopctl.yaml, then run `shopctl smoke` again.',
   })
 }
 
@@ -145,8 +144,8 @@ async function smokeWhole(
   if (whole === undefined) return
   const missing = Object.keys(state.services).filter((name) => urls[name] === undefined)
   if (missing.length > 0) {
-    // Refusing would keep a system from being brought up, or extended, one service after another.
-    const line = `${whole} was not run: ${missing.join(', ')} has no slot that serves, nor one that is tested`
+    // A refusal would prevent releasing the services of a new system one after another.
+    const line = `${whole} was not run: ${missing.join(', ')} has neither a live nor a tested slot`
     return ports.progress.warn(line)
   }
   await ports.progress.step('smoke all services together', () =>
@@ -169,6 +168,6 @@ async function run(
   throw failed({
     code: 'smoke-failed',
     message: `${what} (${file}) ended with exit code ${exitCode}:\n${lastLines(output, 15)}`,
-    hint: 'What serves was not touched. Fix the service or its test, then deploy and smoke again.',
+    hint: 'The live slots were not changed. Fix the service or its test, then run `shopctl deploy` and `shopctl smoke` again.',
   })
 }

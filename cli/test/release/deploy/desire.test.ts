@@ -62,7 +62,7 @@ describe('a revision', () => {
     delete world.source.contents['charts/app/Chart.yaml']
     await expect(revisions(world)).rejects.toMatchObject({
       code: 'no-chart',
-      message: 'There is no chart charts/app, which shopctl.yaml names.',
+      message: 'shopctl.yaml: there is no chart charts/app.',
     })
   })
 

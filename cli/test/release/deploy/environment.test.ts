@@ -113,7 +113,7 @@ describe('the guard', () => {
     await shop.deploy()
     const warnings = () => shop.world.progress.lines.filter((line) => line.startsWith('!'))
     expect(warnings()).toEqual([
-      expect.stringMatching(/^! This environment has no guard against changes of what serves/),
+      expect.stringMatching(/^! This environment has no guard against changes of the live slots/),
     ])
     expect(outcomes(shop.world)).toEqual(['op-1 done'])
   })

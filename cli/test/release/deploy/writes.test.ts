@@ -105,7 +105,7 @@ describe('charts that were found safe', () => {
     world.state.others.push({ name: 'legacy', selector })
     await expect(deploy({ services: ['order'] })).rejects.toMatchObject({
       ...{ code: 'service-moves-traffic', exitCode: 2 },
-      message: expect.stringMatching(/^The Service legacy of the namespace would lead traffic/),
+      message: expect.stringMatching(/^The Service legacy of the namespace would send traffic/),
     })
     expect(world.log).toEqual(before)
     expect(world.charts.rendered).toEqual([])

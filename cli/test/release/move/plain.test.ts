@@ -35,7 +35,7 @@ describe('its smoke test', () => {
   })
 
   it.each([
-    [503, /^payment green does not answer GET \/healthz as it should: 503\.$/],
+    [503, /^GET \/healthz of payment green failed: 503\.$/],
     [404, /: 404\.$/],
     ['socket hang up', /: socket hang up\.$/],
   ])('fails at %s', async (answer, message) => {
@@ -132,6 +132,6 @@ it('says how the pods of a restarted slot ended', () => {
   const tookMs = 1_900
   expect(recycledText({ tookMs, drained: 1, killed: 0, unknown: 0 })).toBe('1 drained in 1.9 s')
   expect(recycledText({ tookMs, drained: 1, killed: 2, unknown: 3 })).toBe(
-    '1 drained, 2 killed with its connections, 3 not seen to end in 1.9 s',
+    '1 drained, 2 killed with open connections, 3 not seen to end in 1.9 s',
   )
 })

@@ -107,7 +107,7 @@ describe('a smoke test', () => {
     await shop.smoke({ services: ['order'] })
     expect(filesOf(shop)).toEqual(['order/smoke.ts'])
     expect(shop.world.progress.lines.join('\n')).toMatch(
-      /! smoke\.ts was not run: payment has no slot/,
+      /! smoke\.ts was not run: payment has neither a live nor a tested slot/,
     )
   })
 
@@ -116,7 +116,7 @@ describe('a smoke test', () => {
     shop.world.faults.previewDeaf.add('order')
     await expect(shop.smoke({ services: ['payment'] })).rejects.toMatchObject({
       code: 'preview-not-taken-over',
-      message: expect.stringMatching(/order blue .*order-blue-a-0 says.*0 consumers/),
+      message: expect.stringMatching(/order blue .*order-blue-a-0 reports.*0 consumers/),
     })
     expect(shop.world.programs.scripts).toEqual([])
     expect(previewOf(shop.world, 'order')).toEqual(green)
@@ -154,7 +154,7 @@ describe('a smoke test', () => {
     const shop = bothWait()
     const silent = reporting(shop, (pod, report) => (pod === 'order-green-b-1' ? null : report))
     await expect(shop.smoke({}, silent)).rejects.toThrow(
-      /order-green-b-1 does not answer as it should on its path `management.role`/,
+      /order-green-b-1 gives no valid answer on its path `management.role`/,
     )
   })
 
