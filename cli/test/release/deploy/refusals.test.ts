@@ -135,13 +135,13 @@ const cases: Case[] = [
   {
     title: 'a port of shopctl.yaml that its pods do not have',
     code: 'no-port',
-    message: /offer http \(8080\), preview \(8081\), not 3000\.$/,
+    message: /have the ports http \(8080\), preview \(8081\), not 3000\.$/,
     config: (text) => text.replace('chart: charts/app', 'chart: charts/app\n    port: 3000'),
   },
   {
     title: 'a release of that name that is not ours',
     code: 'foreign-release',
-    message: /^There is a Helm release order in the namespace that shopctl did not make\.$/,
+    message: /^The namespace has a Helm release order that shopctl did not create\.$/,
     arrange({ world }) {
       world.driver.releases = { order: { finished: true, marks: {} } }
       world.state.services.order = emptyService()
@@ -150,7 +150,7 @@ const cases: Case[] = [
   {
     title: 'a Service of that name that is not ours',
     code: 'foreign-service',
-    message: /^There is a Service order in the namespace that shopctl did not make\.$/,
+    message: /^The namespace has a Service order that shopctl did not create\.$/,
     arrange({ world }) {
       world.driver.releases = {}
       world.state.services.order = aService({}, null, null)
@@ -159,7 +159,7 @@ const cases: Case[] = [
   {
     title: 'the layout of an earlier shopctl',
     code: 'old-layout',
-    message: /^order-blue is part of the Helm release order, as an earlier shopctl made it\.$/,
+    message: /^order-blue is part of the Helm release order, which an earlier shopctl wrote\.$/,
     arrange({ world }) {
       world.driver.releases = { order: { finished: true, marks: {} } }
       const slot = world.state.services.order?.slots.blue
