@@ -1,24 +1,23 @@
 // The journal: one record per operation, validated when it is read, and functions over the records. Pure.
 import { z } from 'zod'
-import type { Combination } from './slot.ts'
-import { colors, type Move, type MoveVerb, sameCombination } from './slot.ts'
+import {
+  type Combination,
+  combinationSchema,
+  type Move,
+  type MoveVerb,
+  sameCombination,
+  sideSchema,
+} from './slot.ts'
 
 export const verbs = ['deploy', 'smoke', 'switch', 'rollback', 'cleanup'] as const
 export type Verb = (typeof verbs)[number]
 
-const side = z.object({
-  color: z.enum(colors),
-  digest: z.string(),
-  version: z.string(),
-  revision: z.string(),
-})
-
 const serviceRecord = z.object({
   name: z.string(),
   /** The slot before the operation. */
-  from: side.nullable(),
+  from: sideSchema.nullable(),
   /** The slot that was written, tested or made live. null: the slot was removed. */
-  to: side.nullable(),
+  to: sideSchema.nullable(),
   /** What was measured during the operation. */
   proof: z.record(z.string(), z.union([z.number(), z.string(), z.null()])).optional(),
 })
@@ -43,9 +42,7 @@ export const operationSchema = z.object({
   reason: z.string().nullable(),
   services: z.array(serviceRecord),
   /** Of a smoke test: the combination that was tested. */
-  combination: z
-    .record(z.string(), z.object({ revision: z.string(), digest: z.string() }))
-    .optional(),
+  combination: combinationSchema.optional(),
   phases: z.array(z.object({ name: z.string(), tookMs: z.number() })),
   /** null: running or interrupted. */
   outcome: z.enum(outcomes).nullable(),
@@ -81,8 +78,12 @@ export const emptyJournal: Journal = {
   head: null,
 }
 
+export function isMoveVerb(verb: Verb): verb is MoveVerb {
+  return verb === 'switch' || verb === 'rollback'
+}
+
 export function isMove(operation: Operation): operation is MoveOperation {
-  return operation.verb === 'switch' || operation.verb === 'rollback'
+  return isMoveVerb(operation.verb)
 }
 
 /** The id shown to users: the release id, or the number of the operation. */

@@ -1,4 +1,5 @@
 // Slots, and the targets of Services; pure.
+import { z } from 'zod'
 
 export const colors = ['blue', 'green'] as const
 export type Color = (typeof colors)[number]
@@ -39,13 +40,15 @@ export interface Target {
   revision: string
 }
 
+export const sideSchema = z.object({
+  color: z.enum(colors),
+  digest: z.string(),
+  version: z.string(),
+  revision: z.string(),
+})
+
 /** A slot as recorded in the journal. Its Deployment may no longer exist. */
-export interface Side {
-  color: Color
-  digest: string
-  version: string
-  revision: string
-}
+export type Side = z.infer<typeof sideSchema>
 
 /** A move of the stable Service of one service. null: no slot is live. */
 export interface Move {
@@ -56,8 +59,13 @@ export interface Move {
 
 export type MoveVerb = 'switch' | 'rollback'
 
+export const combinationSchema = z.record(
+  z.string(),
+  z.object({ revision: z.string(), digest: z.string() }),
+)
+
 /** Revision and digest of each service: the slots that are tested, or would be live, together. */
-export type Combination = Record<string, { revision: string; digest: string }>
+export type Combination = z.infer<typeof combinationSchema>
 
 export function isReady(slot: Slot): boolean {
   return slot.replicas > 0 && slot.ready >= slot.replicas

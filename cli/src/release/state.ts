@@ -54,6 +54,11 @@ export function liveSlot(service: ServiceState): Slot | null {
   return color && service.slots[color]
 }
 
+export function liveSlotOf({ services }: EnvironmentState, name: string): Slot | null {
+  const service = services[name]
+  return service ? liveSlot(service) : null
+}
+
 export function servesFrom(state: EnvironmentState, name: string, color: Color | null): boolean {
   const service = state.services[name]
   return color !== null && service !== undefined && liveColor(service) === color

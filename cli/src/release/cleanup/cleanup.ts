@@ -4,6 +4,7 @@ import { type LockPorts, withLock } from '../lock.ts'
 import { type ObservePorts, observe } from '../observe.ts'
 import type { Driver } from '../ports/driver.ts'
 import { type RecordingPorts, recorded } from '../recording.ts'
+import { isRefusal } from '../refusal.ts'
 import { valuesOf } from '../settle.ts'
 import { type NamedSlot, sideOf, targetOf } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'
@@ -23,7 +24,7 @@ export async function cleanup(ports: CleanupPorts, input: CleanupInput): Promise
   return withLock(ports, input.reason ?? 'cleanup', async (locked) => {
     const state = await observe(locked)
     const plan = planCleanup(state, input)
-    if (plan.kind === 'refusal') throw refused(plan)
+    if (isRefusal(plan)) throw refused(plan)
     const services = plan.removals.map(({ name, slot }) => ({ name, from: sideOf(slot), to: null }))
     const intent = { verb: 'cleanup' as const, reason: input.reason, services }
     if (services.length === 0) await pointPreviews(locked, state, plan)

@@ -1,6 +1,6 @@
 // Plans a rollback: of the last switch, to a named release, or of an interrupted move; pure.
 import { doneMoves, type MoveOperation, moveOf, openMove } from '../record.ts'
-import { notReady, type Refusal, refuse } from '../refusal.ts'
+import { isRefusal, notReady, type Refusal, refuse } from '../refusal.ts'
 import { isReady, type Move, type Side, sameTarget, sideOf } from '../slot.ts'
 import { chosenServices, type EnvironmentState, liveSlot, type ServiceState } from '../state.ts'
 import type { MovePlan } from './plan-switch.ts'
@@ -18,7 +18,7 @@ export function planRollback(state: EnvironmentState, intent: RollbackIntent): M
   const targets = intent.to
     ? targetsAfter(state, intent.to, intent.services)
     : targetsBefore(state, intent.services)
-  if ('kind' in targets) return targets
+  if (isRefusal(targets)) return targets
   const moves: Move[] = []
   for (const { name, side, release } of targets.services) {
     const service = state.services[name]

@@ -1,5 +1,5 @@
 // Chooses the slots for a smoke test or switch, and plans a switch; pure.
-import { interruptedRefusal, notReady, type Refusal, refuse } from '../refusal.ts'
+import { interruptedRefusal, isRefusal, notReady, type Refusal, refuse } from '../refusal.ts'
 import {
   type Color,
   isReady,
@@ -13,7 +13,7 @@ import {
   candidate,
   chosenServices,
   type EnvironmentState,
-  liveSlot,
+  liveSlotOf,
   rolledBackFrom,
   type ServiceState,
   servesFrom,
@@ -86,13 +86,13 @@ export function planSwitch(state: EnvironmentState, intent: SwitchIntent): MoveP
     )
   }
   const found = chooseStandby(state, intent.services)
-  if (found.kind === 'refusal') return found
+  if (isRefusal(found)) return found
   const { slots } = found
   const elsewhere = slots.find(({ slot }) => intent.color !== null && slot.color !== intent.color)
   if (elsewhere) return otherSlot(elsewhere)
   if (!intent.skipSmoke && !wasSmoked(state, slots)) return notSmoked(state, slots)
   const moves = slots.map(({ name, slot }) => {
-    const live = state.services[name] && liveSlot(state.services[name])
+    const live = liveSlotOf(state, name)
     return { name, from: live ? sideOf(live) : null, to: sideOf(slot) }
   })
   return { kind: 'switch', moves }

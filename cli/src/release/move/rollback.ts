@@ -4,6 +4,7 @@ import { refused, said } from '../../errors.ts'
 import { withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
+import { isRefusal } from '../refusal.ts'
 import { type Moved, move } from './move.ts'
 import { planRollback, type RollbackIntent } from './plan-rollback.ts'
 import { recycledServices } from './recycle.ts'
@@ -23,7 +24,7 @@ export async function rollback(ports: SwitchPorts, input: RollbackInput): Promis
   const moved = await withLock(ports, reason ?? 'rollback', async (locked) => {
     const state = await observe(locked)
     const plan = planRollback(state, input)
-    if (plan.kind === 'refusal') throw refused(plan)
+    if (isRefusal(plan)) throw refused(plan)
     for (const line of plan.stays ?? []) locked.progress.warn(line)
     return move(locked, state, plan, { reason, timeoutMs, recycle: recycledServices(config) })
   })

@@ -4,6 +4,7 @@ import { refused } from '../../errors.ts'
 import { type LockPorts, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
+import { isRefusal } from '../refusal.ts'
 import { type Moved, type MovePorts, move } from './move.ts'
 import { planSwitch, type SwitchIntent } from './plan-switch.ts'
 import { recycledServices } from './recycle.ts'
@@ -32,7 +33,7 @@ export async function switchStandby(ports: SwitchPorts, input: SwitchInput): Pro
   const { broker } = ports
   const [state] = await Promise.all([observe(ports), broker && checkBroker(broker)])
   const plan = planSwitch(state, input)
-  if (plan.kind === 'refusal') throw refused(plan)
+  if (isRefusal(plan)) throw refused(plan)
   const { reason, timeoutMs, config } = input
   return move(ports, state, plan, { reason, timeoutMs, recycle: recycledServices(config) })
 }
