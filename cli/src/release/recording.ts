@@ -3,6 +3,7 @@ import { refused, ShopctlError, said } from '../errors.ts'
 import type { Clock, JournalStore, Operator, Progress } from './ports/session.ts'
 import {
   interruptedOutcome,
+  isMoveVerb,
   type Operation,
   type Outcome,
   releaseNumber,
@@ -82,19 +83,20 @@ export async function recorded<T>(
   work: (recording: Recording) => Promise<T>,
 ): Promise<T> {
   const recording = await beginRecording(ports, state, intent)
+  const warn = (problem: unknown): void =>
+    ports.progress.warn(`This ${intent.verb} is not recorded: ${said(problem)}`)
+  let result: T
   try {
-    const result = await work(recording)
-    await recording.end('done')
-    return result
+    result = await work(recording)
   } catch (error) {
-    // What the operation came to is said either way; that it is not recorded is not worth hiding it.
-    await recording
-      .end(ports.signal.aborted ? 'interrupted' : 'failed', { error })
-      .catch((problem) =>
-        ports.progress.warn(`This ${intent.verb} is not recorded: ${said(problem)}`),
-      )
+    // The error of the operation matters more than that of its record.
+    await recording.end(ports.signal.aborted ? 'interrupted' : 'failed', { error }).catch(warn)
     throw error
   }
+  // The work is done, so a missing record is no failure.
+  const end = () => recording.end('done')
+  await end().catch(end).catch(warn)
+  return result
 }
 
 function operationOf(
@@ -102,11 +104,10 @@ function operationOf(
   state: EnvironmentState,
   intent: Intent,
 ): Operation {
-  const isMove = intent.verb === 'switch' || intent.verb === 'rollback'
   return {
     version: 1,
     number: state.journal.counter.operation + 1,
-    release: isMove ? `r-${lastRelease(state) + 1}` : null,
+    release: isMoveVerb(intent.verb) ? `r-${lastRelease(state) + 1}` : null,
     startedAt: clock.now().toISOString(),
     endedAt: null,
     ...operator,
