@@ -24,7 +24,7 @@ const pollMs = 100
 const oldSlotMs = 5_000
 const listAgainMs = 2_000
 
-/** Whether the Service routes only to these pods within the time. They are listed again, since pods may be replaced. */
+/** Whether the Service routes only to these pods within the time. */
 export async function awaitOnly(
   { pods, clock, signal }: TakeoverPorts,
   service: string,
@@ -32,9 +32,8 @@ export async function awaitOnly(
   list: () => Promise<string[]>,
   { from, timeoutMs, empty }: { from: number; timeoutMs: number; empty: boolean },
 ): Promise<boolean> {
-  const listed = patiently(list, { clock, signal })
   for (;;) {
-    const wanted = await listed()
+    const wanted = await list()
     const left = timeoutMs - (clock.monotonic() - from)
     const only = await pods.awaitEndpoints(
       service,
@@ -53,7 +52,7 @@ export async function awaitOnly(
  * Refreshes an old list, since pods may be replaced. If a request fails, the previous list is used: one failed request
  * does not fail a switch.
  */
-function patiently(
+export function refreshed(
   list: () => Promise<string[]>,
   { clock, signal }: Pick<TakeoverPorts, 'clock' | 'signal'>,
 ): typeof list {
@@ -80,7 +79,7 @@ export async function awaitTakeover(
 ): Promise<Takeover> {
   const { pods, clock } = ports
   const elapsed = (): number => Math.round(clock.monotonic() - from)
-  const list = patiently(async () => (to ? pods.list(name, to) : []), ports)
+  const list = refreshed(async () => (to ? pods.list(name, to) : []), ports)
   const only = await awaitOnly(ports, name, 'stable', list, { from, timeoutMs, empty: !to })
   const endpointsMs = elapsed()
   const who = `${name} ${to?.color ?? ''}`.trim()

@@ -1,8 +1,9 @@
 // Points the preview plane to the tested combination while the test runs.
-import { failed } from '../../errors.ts'
-import { awaitOnly, type TakeoverPorts } from '../move/takeover.ts'
+import { failed, said } from '../../errors.ts'
+import { awaitOnly, refreshed, type TakeoverPorts } from '../move/takeover.ts'
 import type { Observer, PodReport } from '../ports/cluster.ts'
 import type { Driver } from '../ports/driver.ts'
+import type { Progress } from '../ports/session.ts'
 import { settleAll, valuesOf } from '../settle.ts'
 import { colors, type NamedSlot, sameTarget, type Target, targetOf } from '../slot.ts'
 import type { EnvironmentState, Pointer, ServiceState } from '../state.ts'
@@ -10,6 +11,7 @@ import type { EnvironmentState, Pointer, ServiceState } from '../state.ts'
 export interface PreviewPorts extends TakeoverPorts {
   driver: Driver
   observer: Observer
+  progress: Progress
 }
 
 const takeoverMs = 15_000
@@ -26,6 +28,9 @@ export async function withPreview<T>(
   test: () => Promise<T>,
 ): Promise<T> {
   const moved: NamedSlot[] = []
+  const pointAllBack = () =>
+    settleAll(moved.map(({ name, slot }) => pointBack(ports, state, name, slot)))
+  let result: T
   try {
     await settleAll(
       combination.map(async (each) => {
@@ -33,10 +38,15 @@ export async function withPreview<T>(
       }),
     )
     await settleAll(combination.map((each) => awaitPreview(ports, state, each)))
-    return await test()
-  } finally {
-    await settleAll(moved.map(({ name, slot }) => pointBack(ports, state, name, slot)))
+    result = await test()
+  } catch (error) {
+    await pointAllBack().catch((problem) =>
+      ports.progress.warn(`a preview Service was not pointed back: ${said(problem)}`),
+    )
+    throw error
   }
+  await pointAllBack()
+  return result
 }
 
 /** Whether the preview Service was moved. */
@@ -65,14 +75,14 @@ async function pointBack(
 ): Promise<void> {
   const service = state.services[name]
   const before = service?.preview?.target
-  if (!before || !stands(service, before)) return
+  if (!before || !hasSlot(service, before)) return
   const pointer = await ports.observer.pointer(name, 'preview')
   // Another command has moved it since.
   if (!pointer || !sameTarget(pointer.target, from)) return
   await point(ports, name, before, pointer)
 }
 
-function stands(service: ServiceState, target: Target): boolean {
+function hasSlot(service: ServiceState, target: Target): boolean {
   return service.slots[target.color]?.revision === target.revision
 }
 
@@ -84,7 +94,7 @@ async function awaitPreview(
 ): Promise<void> {
   const { pods, clock, signal } = ports
   const from = clock.monotonic()
-  const list = (): Promise<string[]> => pods.list(name, targetOf(slot))
+  const list = refreshed(() => pods.list(name, targetOf(slot)), ports)
   const who = `${name} ${slot.color}`
   const options = { from, timeoutMs: takeoverMs, empty: false }
   if (!(await awaitOnly(ports, name, 'preview', list, options))) {
@@ -137,9 +147,8 @@ async function inTheWay(
 }
 
 function describe(report: PodReport | null): string {
-  if (!report) return 'gives no valid answer on its path `management.role`'
-  const { preview } = report
+  const preview = report?.preview
   return preview
     ? `reports about its preview plane: ${preview.role}, ${preview.consumers} consumers`
-    : 'says nothing of a preview plane'
+    : 'gives no valid answer on its path `management.role`'
 }

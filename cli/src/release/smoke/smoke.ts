@@ -9,10 +9,10 @@ import { type ObservePorts, observe } from '../observe.ts'
 import type { Traffic } from '../ports/cluster.ts'
 import type { Programs } from '../ports/project.ts'
 import { type RecordingPorts, recorded } from '../recording.ts'
-import { interruptedRefusal } from '../refusal.ts'
+import { interruptedRefusal, isRefusal } from '../refusal.ts'
 import { settleAll } from '../settle.ts'
 import { type Combination, type NamedSlot, sideOf } from '../slot.ts'
-import { combinationOf, type EnvironmentState, liveSlot, together } from '../state.ts'
+import { combinationOf, type EnvironmentState, liveSlotOf, together } from '../state.ts'
 import { type PreviewPorts, withPreview } from './preview.ts'
 
 export interface SmokePorts extends LockPorts, ObservePorts, RecordingPorts, PreviewPorts {
@@ -42,7 +42,7 @@ export async function smoke(ports: SmokePorts, input: SmokeInput): Promise<Smoke
 export async function smokeStandby(ports: SmokePorts, input: SmokeInput): Promise<Smoked> {
   const state = await observe(ports)
   const found = interruptedRefusal(state) ?? chooseStandby(state, input.services)
-  if (found.kind === 'refusal') throw refused(found)
+  if (isRefusal(found)) throw refused(found)
   const combination = combinationOf(state, found.slots)
   const slots = together(state, found.slots)
   const services = await recorded(
@@ -59,7 +59,7 @@ export async function smokeStandby(ports: SmokePorts, input: SmokeInput): Promis
 
 function tested(state: EnvironmentState, slots: readonly NamedSlot[]) {
   return slots.map(({ name, slot }) => {
-    const live = state.services[name] && liveSlot(state.services[name])
+    const live = liveSlotOf(state, name)
     return { name, from: live ? sideOf(live) : null, to: sideOf(slot) }
   })
 }

@@ -1,6 +1,7 @@
 // The preview plane around a smoke test: it is exactly the combination that would serve, and afterwards as it was.
 import { describe, expect, it } from 'vitest'
 import type { PlaneReport, PodReport } from '../../../src/release/ports/cluster.ts'
+import type { Driver } from '../../../src/release/ports/driver.ts'
 import type { Target } from '../../../src/release/slot.ts'
 import type { ServiceState } from '../../../src/release/state.ts'
 import { createShop, type Shop } from '../../fakes/shop.ts'
@@ -94,6 +95,31 @@ describe('a smoke test', () => {
     expect(previewOf(shop.world, 'order')).toEqual(green)
     expect(outcomes(shop.world)).toEqual(['op-1 failed'])
     expect(shop.world.ways.size).toBe(0)
+  })
+
+  it('shows why it failed although previews cannot be pointed back', async () => {
+    const shop = bothWait()
+    const { world } = shop
+    world.programs.failing.add('smoke.ts')
+    const driver: Driver = {
+      ...world.driver,
+      async movePointers(moves) {
+        if (moves.some(({ to }) => to?.color === 'green')) throw new Error('no answer')
+        return world.driver.movePointers(moves)
+      },
+    }
+    await expect(shop.smoke({ services: ['payment'] }, { driver })).rejects.toMatchObject({
+      code: 'smoke-failed',
+    })
+    expect(world.progress.lines).toContain('! a preview Service was not pointed back: no answer')
+    world.programs.failing.clear()
+    await world.driver.movePointers([
+      {
+        ...{ service: 'order', which: 'preview', to: green, release: null },
+        resourceVersion: world.state.services.order?.preview?.resourceVersion ?? '',
+      },
+    ])
+    await expect(shop.smoke({ services: ['payment'] }, { driver })).rejects.toThrow('no answer')
   })
 
   it('gives a preview Service that leads nowhere the live slot for good', async () => {
