@@ -1,4 +1,4 @@
-// Moves the live traffic and consumers of several services in one operation, and checks the result. Used by switch and rollback.
+// Moves live traffic and consumers of several services in one operation and checks the result: switch and rollback.
 import { failed, interrupted, said } from '../../errors.ts'
 import type { Pods } from '../ports/cluster.ts'
 import { interruptedOutcome, openMove } from '../record.ts'

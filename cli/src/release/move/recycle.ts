@@ -1,6 +1,7 @@
-// Restarts a slot after its switch, to close its open connections: a Service routes only new connections to the new slot.
+// Restarts the old slot after a switch: its open connections would stay, as a Service routes only new ones.
 import type { Config } from '../../config/schema.ts'
-import type { Pods } from '../ports/cluster.ts'
+import { said } from '../../errors.ts'
+import type { PodEnd, Pods } from '../ports/cluster.ts'
 import type { Driver } from '../ports/driver.ts'
 import type { Clock, Progress } from '../ports/session.ts'
 import type { Side } from '../slot.ts'
@@ -48,7 +49,12 @@ export async function recycle(
     })
     ending.catch(() => {})
     await driver.restartSlot(service, color)
-    const ends = await ending
+    const ends = await ending.catch((problem) => {
+      progress.warn(
+        `${service}: the old slot was restarted, but its end was not watched: ${said(problem)}`,
+      )
+      return names.map((pod): PodEnd => ({ pod, exitCode: null }))
+    })
     const drained = ends.filter(({ exitCode }) => exitCode === 0).length
     const unknown = ends.filter(({ exitCode }) => exitCode === null).length
     const tookMs = Math.round(clock.monotonic() - from)

@@ -118,6 +118,23 @@ describe('its switch', () => {
     expect(shop.world.progress.lines.at(-1)).toMatch(/^! payment: .*was not restarted.*no answer/)
   })
 
+  it('reports the restart although the end of the pods cannot be watched', async () => {
+    const shop = await aPlainShop()
+    const pods = {
+      ...shop.world.pods,
+      async awaitEnd() {
+        throw new Error('no answer')
+      },
+    }
+    expect(await shop.switch({ skipSmoke: true }, { pods })).toMatchObject({
+      services: [{ recycled: { drained: 0, killed: 0, unknown: 2 } }],
+    })
+    expect(shop.world.log.at(-1)).toBe('restart payment-blue')
+    expect(shop.world.progress.lines.at(-1)).toBe(
+      '! payment: the old slot was restarted, but its end was not watched: no answer',
+    )
+  })
+
   it('is rolled back in the same way', async () => {
     const shop = await aPlainShop()
     await shop.switch({ skipSmoke: true })
