@@ -1,4 +1,5 @@
 // release: build, push, deploy, smoke and switch, in this order. The last three hold the lock.
+import { afterChange } from '../errors.ts'
 import { type BuildPorts, type Built, build } from './build/build.ts'
 import {
   type Deployed,
@@ -39,14 +40,22 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
       .filter(({ action }) => action !== 'live')
       .map(({ service }) => service)
     if (services.length === 0) return { built, pushed, deployed, moved: null }
-    if (!input.skipSmoke) await smokeStandby(locked, { ...input, services })
-    // Only the services that are not live yet are switched.
-    const moved = await switchStandby(locked, {
-      ...input,
-      services,
-      color: null,
-      timeoutMs: input.switchTimeoutMs,
-    })
-    return { built, pushed, deployed, moved }
+    try {
+      const moved = await goLive(locked, input, services)
+      return { built, pushed, deployed, moved }
+    } catch (error) {
+      throw deployed.some(({ action }) => action === 'upgrade') ? afterChange(error) : error
+    }
   })
+}
+
+/** `services` are those that are not live yet. */
+async function goLive(
+  ports: ReleasePorts,
+  input: ReleaseInput,
+  services: readonly string[],
+): Promise<Moved> {
+  if (!input.skipSmoke) await smokeStandby(ports, { ...input, services })
+  const { switchTimeoutMs: timeoutMs } = input
+  return switchStandby(ports, { ...input, services, color: null, timeoutMs })
 }
