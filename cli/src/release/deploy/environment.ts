@@ -41,7 +41,7 @@ export async function prepareEnvironment(
   { environment, guardChart, uid }: EnvironmentInput,
   recorded: Readonly<Record<string, Recorded>>,
 ): Promise<void> {
-  await Promise.all([
+  await settleAll([
     makeSecrets(ports.namespace, environment.secrets),
     ensureGuard(ports, guardChart, uid, recorded),
   ])

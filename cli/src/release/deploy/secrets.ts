@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { refused } from '../../errors.ts'
 import type { Namespace } from '../ports/cluster.ts'
+import { settleAll } from '../settle.ts'
 
 type Secrets = Record<string, Record<string, string>>
 
@@ -50,7 +51,5 @@ export async function makeSecrets(namespace: Namespace, wanted: Secrets): Promis
   )
   const existing = Object.fromEntries(found.flatMap(([name, data]) => (data ? [[name, data]] : [])))
   const missing = missingSecrets(wanted, existing, randomText)
-  await Promise.all(
-    Object.entries(missing).map(([name, data]) => namespace.addToSecret(name, data)),
-  )
+  await settleAll(Object.entries(missing).map(([name, data]) => namespace.addToSecret(name, data)))
 }
