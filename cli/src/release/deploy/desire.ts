@@ -27,7 +27,7 @@ export interface Recipe {
   migrations: string | null
   migrationFiles: string[]
   /** Hash over charts and values. A combination that passed the checks is not rendered again. */
-  checked: string
+  checkedHash: string
 }
 
 export interface Desired {
@@ -65,7 +65,7 @@ async function desireOne(
     hashChart(source, chart),
   ])
   const shared = values.edge === undefined ? {} : { edge: values.edge }
-  const checked = hashOf([rules, chartHash, sharedChart.hash, values, port]).slice(0, 32)
+  const checkedHash = hashOf([rules, chartHash, sharedChart.hash, values, port]).slice(0, 32)
   return {
     service,
     wanted: { digest, version, revision: revisionOf({ digest, values, chart: chartHash }) },
@@ -77,7 +77,7 @@ async function desireOne(
       repository,
       migrations,
       migrationFiles,
-      checked,
+      checkedHash,
     },
   }
 }

@@ -52,18 +52,16 @@ function problemOf(
   container: ContainerState,
   waiting: { reason: string; message: string },
 ): RolloutProblem {
-  const exitCode =
-    waiting.reason === 'CrashLoopBackOff' ? (container.ended?.exitCode ?? null) : null
-  const what =
-    exitCode === null
-      ? `the pod cannot start, ${waiting.reason}: ${waiting.message}`
-      : `the container ${container.name} ended with exit code ${exitCode}, ${container.restarts + 1} times so far. Its last lines:`
+  const ended = waiting.reason === 'CrashLoopBackOff' ? container.ended : null
+  const what = ended
+    ? `the container ${container.name} ended with ${exitOf(ended)}, ${container.restarts + 1} times so far.`
+    : `the pod cannot start, ${waiting.reason}: ${waiting.message}`
   return {
     kind: 'broken',
     what,
     pod: pod.name,
     container: container.name,
-    exitCode,
+    exitCode: ended?.exitCode ?? null,
     restarted: true,
   }
 }
@@ -71,13 +69,38 @@ function problemOf(
 function jobProblem(pods: readonly PodState[]): RolloutProblem {
   const pod = pods.findLast(({ containers }) => containers.some(({ ended }) => ended))
   const container = pod?.containers.find(({ ended }) => ended)
-  const exitCode = container?.ended?.exitCode ?? null
+  const ended = container?.ended ?? null
   return {
     kind: 'broken',
-    what: `the migration failed${exitCode === null ? '' : ` with exit code ${exitCode}. Its last lines:`}`,
+    what: `the migration failed${ended ? ` with ${exitOf(ended)}` : ''}.`,
     pod: pod?.name ?? '',
     container: container?.name ?? '',
-    exitCode,
+    exitCode: ended?.exitCode ?? null,
     restarted: false,
   }
+}
+
+function exitOf({ exitCode, reason }: { exitCode: number; reason: string }): string {
+  return `exit code ${exitCode}${['', 'Error', 'Completed'].includes(reason) ? '' : ` (${reason})`}`
+}
+
+/** Why a slot is not ready yet, as far as Kubernetes reports it. */
+export function pendingReasons({ pods, job }: Rollout): string[] {
+  const isMigrating = job !== null && !job.succeeded
+  return [
+    ...(isMigrating ? ['The migration Job has not ended.', ...waitingLines(job.pods)] : []),
+    ...(pods.length === 0 ? ['No pod was created.'] : waitingLines(pods)),
+  ]
+}
+
+export function isWaiting({ containers }: PodState): boolean {
+  return containers.some(({ waiting }) => waiting !== null)
+}
+
+function waitingLines(pods: readonly PodState[]): string[] {
+  return pods.flatMap(({ name, containers }) =>
+    containers.flatMap(({ waiting }) =>
+      waiting ? [`${name}: ${waiting.reason}${waiting.message && `: ${waiting.message}`}`] : [],
+    ),
+  )
 }

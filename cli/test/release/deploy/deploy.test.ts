@@ -211,6 +211,42 @@ describe('a slot that does not come up', () => {
     await expect(deploy({ services: ['order'] })).rejects.toMatchObject({
       code: 'slot-not-ready',
       message: expect.stringContaining('"broker":false'),
+      hint: expect.stringContaining(
+        '`kubectl --namespace shop describe pod order-green-1`, then `shopctl deploy` again',
+      ),
+    })
+  })
+
+  it.each<[string, PodState[], RegExp, string]>([
+    [
+      'its pod waits',
+      [pod({ waiting: { reason: 'ErrImagePull', message: 'no route' } })],
+      /not ready after 0\.1 s\.\norder-green-1: ErrImagePull: no route$/,
+      'describe pod order-green-1`',
+    ],
+    [
+      'it has no pod',
+      [],
+      /not ready after 0\.1 s\.\nNo pod was created\.$/,
+      'describe deployment order-blue`',
+    ],
+  ])('reports when the time is up that %s', async (_, pods, message, hint) => {
+    const { world, deploy } = createShop()
+    world.faults.rollout.order = { pods, job: null }
+    await expect(deploy({ services: ['order'] })).rejects.toMatchObject({
+      code: 'slot-not-ready',
+      message: expect.stringMatching(message),
+      hint: expect.stringContaining(hint),
+    })
+  })
+
+  it('promises no last lines of a container that wrote none', async () => {
+    const { world, deploy } = createShop()
+    const ended = { exitCode: 1, reason: 'Error' }
+    world.faults.rollout.order = { pods: [pod({ waiting, ended })], job: null }
+    const pods = { ...world.pods, logs: async () => '' }
+    await expect(deploy({ services: ['order'] }, { pods })).rejects.toMatchObject({
+      message: expect.stringMatching(/2 times so far\.$/),
     })
   })
 

@@ -4,7 +4,7 @@ import type { DeployInput } from '../../../src/release/deploy/deploy.ts'
 import type { MigrationCheck } from '../../../src/release/ports/project.ts'
 import { changing } from '../../fakes/charts.ts'
 import { aFullConfig } from '../../fakes/config.ts'
-import { builtin, createShop, type Shop } from '../../fakes/shop.ts'
+import { createShop, type Shop } from '../../fakes/shop.ts'
 
 /** Blue serves; the tree is another one since, and so is the chart. */
 async function aRelease(): Promise<Shop> {
@@ -36,9 +36,9 @@ describe('both colors are rendered', () => {
     expect(await renderedBy(shop)).toEqual(everything)
     shop.commit('c')
     expect(await renderedBy(shop)).toEqual([])
-    const service = { path: '/charts/shop-service', hash: 'service-2' }
+    const sharedChart = { path: '/charts/shop-service', hash: 'service-2' }
     shop.commit('d')
-    expect(await renderedBy(shop, { builtin: { ...builtin, service } })).toEqual(everything)
+    expect(await renderedBy(shop, { sharedChart })).toEqual(everything)
   })
 
   it('and the shared release is written only when its render changed, and before the slot', async () => {
