@@ -14,7 +14,13 @@ import type { EnvironmentState, Pointer } from '../state.ts'
 import { type DesireInput, type DesirePorts, desire } from './desire.ts'
 import { type EnvironmentPorts, prepareEnvironment } from './environment.ts'
 import { type DeployPlan, type DeployStep, planDeploy } from './plan.ts'
-import { isWaiting, judgeRollout, pendingReasons, type RolloutProblem } from './rollout.ts'
+import {
+  isWaiting,
+  judgeRollout,
+  migrationPod,
+  pendingReasons,
+  type RolloutProblem,
+} from './rollout.ts'
 import { type WritesPorts, writeOf } from './writes.ts'
 
 export interface DeployPorts
@@ -211,7 +217,7 @@ async function late(
     ),
   )
   const reasons = rollout ? pendingReasons(rollout) : []
-  const pod = unready[0] ?? rollout?.job?.pods[0]
+  const pod = (rollout && migrationPod(rollout)) ?? unready[0]
   const object = pod ? `pod ${pod.name}` : `deployment ${slotName(service, color)}`
   return failed({
     code: 'slot-not-ready',
