@@ -10,7 +10,7 @@ import {
 } from './slot.ts'
 
 export const verbs = ['deploy', 'smoke', 'switch', 'rollback', 'cleanup'] as const
-export type Verb = (typeof verbs)[number]
+type Verb = (typeof verbs)[number]
 
 const serviceRecord = z.object({
   name: z.string(),

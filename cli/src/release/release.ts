@@ -13,7 +13,7 @@ import { type SwitchPorts, switchStandby } from './move/switch.ts'
 import { type Pushed, type PushPorts, push } from './push/push.ts'
 import { type SmokeInput, type SmokePorts, smokeStandby } from './smoke/smoke.ts'
 
-export type ReleasePorts = BuildPorts & PushPorts & DeployPorts & SmokePorts & SwitchPorts
+type ReleasePorts = BuildPorts & PushPorts & DeployPorts & SmokePorts & SwitchPorts
 
 export interface ReleaseInput extends DeployInput, Pick<SmokeInput, 'namespaceName'> {
   skipSmoke: boolean

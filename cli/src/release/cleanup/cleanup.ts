@@ -10,11 +10,11 @@ import { type NamedSlot, sideOf, targetOf } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'
 import { type CleanupPlan, planCleanup } from './plan.ts'
 
-export interface CleanupPorts extends LockPorts, ObservePorts, RecordingPorts {
+interface CleanupPorts extends LockPorts, ObservePorts, RecordingPorts {
   driver: Driver
 }
 
-export interface CleanupInput {
+interface CleanupInput {
   services: readonly string[] | null
   reason: string | null
 }

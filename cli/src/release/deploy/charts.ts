@@ -23,7 +23,7 @@ export const rules = 1
 /** The rendered chart of a service's slots, by color. */
 export type Slots = Record<Color, Manifest[]>
 
-export interface WantedSlot {
+interface WantedSlot {
   revision: string
   /** Repository and digest. */
   image: string

@@ -30,7 +30,7 @@ export interface Recipe {
   checkedHash: string
 }
 
-export interface Desired {
+interface Desired {
   wanted: Record<string, Wanted>
   recipes: Record<string, Recipe>
 }

@@ -21,7 +21,7 @@ export interface EnvironmentPorts {
   signal: AbortSignal
 }
 
-export interface EnvironmentInput {
+interface EnvironmentInput {
   environment: EnvironmentConfig
   guardChart: BuiltinChart
   /** The uid of the Namespace. */

@@ -34,7 +34,7 @@ export interface DeployPlan {
   steps: DeployStep[]
 }
 
-export interface DeployIntent {
+interface DeployIntent {
   wanted: Readonly<Record<string, Wanted>>
   /** The color to write. Refused if it is live. null: each service's standby. */
   color: Color | null

@@ -11,7 +11,7 @@ import type { Source } from '../ports/project.ts'
 type Values = Record<string, unknown>
 
 /** Merges as Helm does with several files: maps are merged, other values replaced, null removes a key. */
-export function mergeValues(base: Values, over: Values): Values {
+function mergeValues(base: Values, over: Values): Values {
   const merged: Values = { ...base }
   for (const [key, value] of Object.entries(over)) {
     const before = merged[key]

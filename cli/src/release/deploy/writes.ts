@@ -30,7 +30,7 @@ export interface WritesPorts {
 }
 
 /** One step of a plan and what its write depends on. */
-export interface WriteRequest {
+interface WriteRequest {
   /** Name of the system as a whole. */
   system: string
   sharedChart: BuiltinChart

@@ -16,7 +16,7 @@ export interface MovePorts extends RecordingPorts, PointerPorts {
   signal: AbortSignal
 }
 
-export interface MoveOptions {
+interface MoveOptions {
   reason: string | null
   /** How long a new slot may take to take over. */
   timeoutMs: number

@@ -28,7 +28,7 @@ export interface MovePlan {
   stays?: string[]
 }
 
-export interface Chosen {
+interface Chosen {
   kind: 'chosen'
   slots: NamedSlot[]
 }

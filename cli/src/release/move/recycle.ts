@@ -6,7 +6,7 @@ import type { Driver } from '../ports/driver.ts'
 import type { Clock, Progress } from '../ports/session.ts'
 import type { Side } from '../slot.ts'
 
-export interface RecyclePorts {
+interface RecyclePorts {
   driver: Driver
   pods: Pods
   progress: Progress

@@ -77,7 +77,7 @@ export interface WaitOptions {
   signal: AbortSignal
 }
 
-export interface SlotId {
+interface SlotId {
   service: string
   color: Color
   revision: string

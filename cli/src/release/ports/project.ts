@@ -41,7 +41,7 @@ export interface Contraction {
 export interface MigrationCheck {
   /**
    * `file` is for messages. `earlier` are the contents of the migrations before it, in order: the old code may rely on
-   * them. Replacing a constraint is allowed only if `earlier` shows that the new one accepts everything the old one did.
+   * them. A constraint may be replaced only if `earlier` shows that the new one accepts everything the old one did.
    */
   contractions(file: string, sql: string, earlier: readonly string[]): Promise<Contraction[]>
 }
@@ -57,7 +57,7 @@ export interface Programs {
   ): Promise<ProgramResult>
 }
 
-export interface ProgramResult {
+interface ProgramResult {
   exitCode: number
   stdout: string
   /** stdout and stderr, in the order of their writes. */
