@@ -37,7 +37,8 @@ export async function deployInput(
   context: Context,
 ): Promise<Omit<DeployInput, 'color' | 'timeoutMs' | 'reason'>> {
   const { environment, builtin } = context
-  return { ...(await context.tree()), environment, builtin: builtin() }
+  const { service: sharedChart, guard: guardChart } = builtin()
+  return { ...(await context.tree()), environment, sharedChart, guardChart }
 }
 
 const outcomes: Record<Deployed['action'], string> = {

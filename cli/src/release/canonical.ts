@@ -1,10 +1,10 @@
-// One text for one content.
+// Serializes values for comparison and hashing.
 
 export function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The same text for the same content, whatever the order of keys. */
+/** JSON with sorted keys. */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (!isMap(value)) return JSON.stringify(value) ?? 'null'

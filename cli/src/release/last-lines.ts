@@ -1,6 +1,6 @@
-// What is worth showing of a program's output when it failed.
+// The part of a failed program's output that is shown.
 
-/** The end of it, without the lines of stack traces, which say nothing to who did not write it. */
+/** The last `count` lines, without stack traces. */
 export function lastLines(text: string, count: number): string {
   return text
     .trimEnd()

@@ -1,4 +1,4 @@
-// One change at a time per environment: a command that changes something holds its lock.
+// The lock of an environment. Every command that changes something holds it.
 import { failed, refused, ShopctlError } from '../errors.ts'
 import type { Lock } from './ports/session.ts'
 
@@ -8,8 +8,8 @@ export interface LockPorts {
 }
 
 /**
- * Runs `change` under the lock, with the ports it was given but for `signal`: that one also aborts when the lock is
- * lost, and whatever `change` has started has to stop then.
+ * Runs `change` while it holds the lock. The `signal` that `change` gets also aborts when the lock is lost: `change`
+ * has to stop then.
  */
 export async function withLock<P extends LockPorts, T>(
   ports: P,
@@ -20,8 +20,8 @@ export async function withLock<P extends LockPorts, T>(
   if ('holder' in held) {
     throw refused({
       code: 'lock-held',
-      message: `${held.holder} holds the lock since ${held.since}, for: ${held.reason}.`,
-      hint: 'Wait until it is done. The lock of a command that was killed ends by itself within 15 s.',
+      message: `${held.holder} has held the lock since ${held.since}, for: ${held.reason}.`,
+      hint: 'Wait until that command has ended. The lock of a killed command expires within 15 s.',
     })
   }
   try {
@@ -32,8 +32,8 @@ export async function withLock<P extends LockPorts, T>(
     const why = reason instanceof ShopctlError ? ` ${reason.message}` : ''
     throw failed({
       code: 'lock-lost',
-      message: `The lock is lost: this command did not renew it in time, and someone else may hold it.${why}`,
-      hint: 'See `shopctl status`, then run the command again.',
+      message: `The lock is lost: this command did not renew it in time, and another command may hold it.${why}`,
+      hint: 'Run `shopctl status`, then run the command again.',
       cause: error,
     })
   } finally {

@@ -1,4 +1,4 @@
-// Reads an environment as it is now.
+// Reads the current state of an environment.
 import type { Observer } from './ports/cluster.ts'
 import type { JournalStore } from './ports/session.ts'
 import type { EnvironmentState } from './state.ts'

@@ -1,55 +1,52 @@
-// The journal: one record per operation, validated when it is read; and what follows from the records. Pure.
+// The journal: one record per operation, validated when it is read, and functions over the records. Pure.
 import { z } from 'zod'
-import type { Combination } from './slot.ts'
-import { colors, type Move, type MoveVerb, sameCombination } from './slot.ts'
+import {
+  type Combination,
+  combinationSchema,
+  type Move,
+  type MoveVerb,
+  sameCombination,
+  sideSchema,
+} from './slot.ts'
 
 export const verbs = ['deploy', 'smoke', 'switch', 'rollback', 'cleanup'] as const
-export type Verb = (typeof verbs)[number]
-
-const side = z.object({
-  color: z.enum(colors),
-  digest: z.string(),
-  version: z.string(),
-  revision: z.string(),
-})
+type Verb = (typeof verbs)[number]
 
 const serviceRecord = z.object({
   name: z.string(),
-  /** The slot that was there or served before. */
-  from: side.nullable(),
-  /** The slot that was written, tested or made live; null for one that was removed. */
-  to: side.nullable(),
-  /** What was measured of it. */
+  /** The slot before the operation. */
+  from: sideSchema.nullable(),
+  /** The slot that was written, tested or made live. null: the slot was removed. */
+  to: sideSchema.nullable(),
+  /** What was measured during the operation. */
   proof: z.record(z.string(), z.union([z.number(), z.string(), z.null()])).optional(),
 })
 
-/** `done`, or why not: `undone` is a switch that went back, `interrupted` one whose command ended half-way. */
+/** `undone`: a switch that was put back. `interrupted`: the command ended before the operation was complete. */
 export const outcomes = ['done', 'failed', 'undone', 'interrupted'] as const
 
 export const operationSchema = z.object({
   version: z.literal(1),
   /** Counts all operations of an environment. */
   number: z.int().positive(),
-  /** `r-41`: the release id of a switch or rollback. */
+  /** `r-41`: the release id of a switch or rollback. null: another operation. */
   release: z.string().nullable(),
   verb: z.enum(verbs),
-  /** ISO 8601, by the clock of the machine that ran it. */
+  /** ISO 8601, by the clock of the machine that ran the command. */
   startedAt: z.string(),
   endedAt: z.string().nullable(),
   /** User and host. */
   by: z.string(),
-  /** The URL of the CI run, or null at a laptop. */
+  /** The URL of the CI run. null: not run by CI. */
   run: z.string().nullable(),
   reason: z.string().nullable(),
   services: z.array(serviceRecord),
-  /** Of a smoke test: what was tested together. */
-  combination: z
-    .record(z.string(), z.object({ revision: z.string(), digest: z.string() }))
-    .optional(),
+  /** Of a smoke test: the combination that was tested. */
+  combination: combinationSchema.optional(),
   phases: z.array(z.object({ name: z.string(), tookMs: z.number() })),
-  /** null: under way. */
+  /** null: running or interrupted. */
   outcome: z.enum(outcomes).nullable(),
-  /** Why it did not end well. */
+  /** The error that ended it. */
   error: z.string().nullable(),
 })
 
@@ -61,15 +58,15 @@ export type Outcome = (typeof outcomes)[number]
 export type MoveOperation = Operation & { verb: MoveVerb; release: string }
 
 export interface Journal {
-  /** The last numbers that were given out. */
+  /** The last numbers in use. */
   counter: { operation: number; release: number }
-  /** The one that is under way or was interrupted. */
+  /** The operation that is running or was interrupted. */
   open: Operation | null
   /** Oldest first. */
   closed: Operation[]
-  /** Names of records that could not be read, and were skipped. */
+  /** Names of records that could not be read. They are skipped. */
   damaged: string[]
-  /** Stands for what was read; the next write must find the same. null: there is no journal yet. */
+  /** Version of the journal that was read; a write fails if it has changed. null: there is no journal yet. */
   head: string | null
 }
 
@@ -81,21 +78,25 @@ export const emptyJournal: Journal = {
   head: null,
 }
 
-export function isMove(operation: Operation): operation is MoveOperation {
-  return operation.verb === 'switch' || operation.verb === 'rollback'
+export function isMoveVerb(verb: Verb): verb is MoveVerb {
+  return verb === 'switch' || verb === 'rollback'
 }
 
-/** What people call it: the release id, or the number of the operation. */
+export function isMove(operation: Operation): operation is MoveOperation {
+  return isMoveVerb(operation.verb)
+}
+
+/** The id shown to users: the release id, or the number of the operation. */
 export function idOf({ release, number }: Operation): string {
   return release ?? `op-${number}`
 }
 
-/** The switch or rollback that was begun and not ended. */
+/** The switch or rollback that has started and not ended. */
 export function openMove({ open }: Journal): MoveOperation | null {
   return open && isMove(open) ? open : null
 }
 
-/** Switches and rollbacks that ended, oldest first. */
+/** The switches and rollbacks that have ended, oldest first. */
 export function movesOf({ closed }: Journal): MoveOperation[] {
   return closed.filter(isMove)
 }
@@ -104,7 +105,7 @@ export function doneMoves(journal: Journal): MoveOperation[] {
   return movesOf(journal).filter(({ outcome }) => outcome === 'done')
 }
 
-/** The id of the release that serves, null before the first. */
+/** The id of the live release. null: nothing was released yet. */
 export function currentRelease(journal: Journal): string | null {
   return doneMoves(journal).at(-1)?.release ?? null
 }
@@ -113,7 +114,7 @@ export function moveOf({ services }: Operation, name: string): Move | undefined 
   return services.find((move) => move.name === name)
 }
 
-/** Whether the last smoke test of `name` in this combination passed. One that was begun and not ended did not. */
+/** Whether the last smoke test of `name` in this combination passed. A test that has not ended did not pass. */
 export function passedSmoke(
   { open, closed }: Journal,
   name: string,
@@ -129,13 +130,13 @@ export function passedSmoke(
   return last?.outcome === 'done'
 }
 
-/** How an interrupted operation is closed by the next one. A rollback always goes on to where it was going. */
+/** The outcome with which the next operation closes an interrupted one. A rollback is always completed. */
 export function interruptedOutcome({ verb }: Operation): Outcome {
   if (verb === 'rollback') return 'done'
   return verb === 'switch' ? 'undone' : 'interrupted'
 }
 
-/** 41 of `r-41`; empty for what is no release id. */
+/** [41] of `r-41`; empty if `id` is no release id. */
 export function releaseNumber(id: string | null | undefined): number[] {
   const [, digits] = /^r-(\d+)$/.exec(id ?? '') ?? []
   return digits === undefined ? [] : [Number(digits)]

@@ -1,8 +1,9 @@
-// Writes the record of one operation: its intent before the first change, its outcome after the last.
+// Records one operation: the intent before its first change, the outcome after its last.
 import { refused, ShopctlError, said } from '../errors.ts'
 import type { Clock, JournalStore, Operator, Progress } from './ports/session.ts'
 import {
   interruptedOutcome,
+  isMoveVerb,
   type Operation,
   type Outcome,
   releaseNumber,
@@ -19,22 +20,22 @@ export interface RecordingPorts {
 
 export type Intent = Pick<Operation, 'verb' | 'reason' | 'services' | 'combination'>
 
-/** An operation that is under way. */
+/** A running operation. */
 export interface Recording {
   operation: Operation
-  /** false: it goes on without a record. */
+  /** false: the operation runs without a record. */
   isWritten: boolean
-  /** Runs a part of it, and keeps how long it took. */
+  /** Runs one phase and records its duration. */
   phase<T>(name: string, run: () => Promise<T>): Promise<T>
-  /** false: somebody else has ended it meanwhile. `services` replaces those of the intent. */
+  /** false: another command has ended the operation. `services` replaces the services of the intent. */
   end(outcome: Outcome, detail?: { error?: unknown; services?: ServiceRecord[] }): Promise<boolean>
 }
 
 const errorLength = 4_000
 
 /**
- * Writes the intent, in the place of one that was interrupted. A rollback goes on without its record when it cannot be
- * written; everything else fails before anything was changed.
+ * Writes the intent. An interrupted operation is closed by the same write. If the write fails, a rollback runs without
+ * a record; every other operation fails before it changes anything.
  */
 export async function beginRecording(
   ports: RecordingPorts,
@@ -74,7 +75,7 @@ export async function beginRecording(
   }
 }
 
-/** Records `work` as one operation, whatever it comes to. */
+/** Runs `work` and records it as one operation, with its outcome. */
 export async function recorded<T>(
   ports: RecordingPorts & { signal: AbortSignal },
   state: EnvironmentState,
@@ -82,19 +83,20 @@ export async function recorded<T>(
   work: (recording: Recording) => Promise<T>,
 ): Promise<T> {
   const recording = await beginRecording(ports, state, intent)
+  const warn = (problem: unknown): void =>
+    ports.progress.warn(`This ${intent.verb} is not recorded: ${said(problem)}`)
+  let result: T
   try {
-    const result = await work(recording)
-    await recording.end('done')
-    return result
+    result = await work(recording)
   } catch (error) {
-    // What the operation came to is said either way; that it is not recorded is not worth hiding it.
-    await recording
-      .end(ports.signal.aborted ? 'interrupted' : 'failed', { error })
-      .catch((problem) =>
-        ports.progress.warn(`This ${intent.verb} is not recorded: ${said(problem)}`),
-      )
+    // The error of the operation matters more than that of its record.
+    await recording.end(ports.signal.aborted ? 'interrupted' : 'failed', { error }).catch(warn)
     throw error
   }
+  // The work is done, so a missing record is no failure.
+  const end = () => recording.end('done')
+  await end().catch(end).catch(warn)
+  return result
 }
 
 function operationOf(
@@ -102,11 +104,10 @@ function operationOf(
   state: EnvironmentState,
   intent: Intent,
 ): Operation {
-  const isMove = intent.verb === 'switch' || intent.verb === 'rollback'
   return {
     version: 1,
     number: state.journal.counter.operation + 1,
-    release: isMove ? `r-${lastRelease(state) + 1}` : null,
+    release: isMoveVerb(intent.verb) ? `r-${lastRelease(state) + 1}` : null,
     startedAt: clock.now().toISOString(),
     endedAt: null,
     ...operator,
@@ -117,7 +118,7 @@ function operationOf(
   }
 }
 
-/** The Services know a release that could not be recorded. */
+/** A release without a record is still noted on the Services. */
 function lastRelease({ journal, services }: EnvironmentState): number {
   const noted = Object.values(services).flatMap(({ stable }) => releaseNumber(stable?.release))
   return Math.max(journal.counter.release, ...noted)
@@ -130,7 +131,7 @@ function isConflict(problem: unknown): boolean {
 function overtaken(): Error {
   return refused({
     code: 'conflict',
-    message: 'Somebody else has changed this environment since this was planned.',
-    hint: 'See `shopctl status`, then run it again.',
+    message: 'Another command has changed this environment since this one read it.',
+    hint: 'Run `shopctl status`, then run the command again.',
   })
 }

@@ -1,4 +1,4 @@
-// A plan that is not made: what is wrong, and what to do instead.
+// The refusal of a plan: what is wrong, and what to do about it.
 import { openMove } from './record.ts'
 import type { Slot } from './slot.ts'
 import type { EnvironmentState } from './state.ts'
@@ -27,7 +27,7 @@ export function interruptedRefusal({ journal }: EnvironmentState): Refusal | nul
     refuse(
       'interrupted-operation',
       `The ${move.verb} ${move.release} of ${move.by} (${move.startedAt}) was interrupted.`,
-      'Run `shopctl rollback`: it puts every service of it back to the slot that served before.',
+      'Run `shopctl rollback`: it undoes an interrupted switch and completes an interrupted rollback.',
     )
   )
 }
@@ -36,6 +36,6 @@ export function notReady(name: string, slot: Slot): Refusal {
   return refuse(
     'slot-not-ready',
     `${name} ${slot.color} is not ready: ${slot.ready} of ${slot.replicas} pods.`,
-    'Wait for it, or run `shopctl deploy` again: it says what keeps the pods from becoming ready.',
+    'Wait for it, or run `shopctl deploy` again: it reports why the pods are not ready.',
   )
 }

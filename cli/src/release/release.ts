@@ -1,4 +1,5 @@
-// release: build, push, deploy, smoke and switch, in this order; the last three under one lock.
+// release: build, push, deploy, smoke and switch, in this order. The last three hold the lock.
+import { afterChange } from '../errors.ts'
 import { type BuildPorts, type Built, build } from './build/build.ts'
 import {
   type Deployed,
@@ -12,7 +13,7 @@ import { type SwitchPorts, switchStandby } from './move/switch.ts'
 import { type Pushed, type PushPorts, push } from './push/push.ts'
 import { type SmokeInput, type SmokePorts, smokeStandby } from './smoke/smoke.ts'
 
-export type ReleasePorts = BuildPorts & PushPorts & DeployPorts & SmokePorts & SwitchPorts
+type ReleasePorts = BuildPorts & PushPorts & DeployPorts & SmokePorts & SwitchPorts
 
 export interface ReleaseInput extends DeployInput, Pick<SmokeInput, 'namespaceName'> {
   skipSmoke: boolean
@@ -24,7 +25,7 @@ export interface Released {
   built: Built[]
   pushed: Pushed[]
   deployed: Deployed[]
-  /** null: everything serves already. */
+  /** null: everything is live already. */
   moved: Moved | null
 }
 
@@ -39,14 +40,22 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
       .filter(({ action }) => action !== 'live')
       .map(({ service }) => service)
     if (services.length === 0) return { built, pushed, deployed, moved: null }
-    if (!input.skipSmoke) await smokeStandby(locked, { ...input, services })
-    // What deploy wrote is what is switched to; a service that serves already need not be there.
-    const moved = await switchStandby(locked, {
-      ...input,
-      services,
-      color: null,
-      timeoutMs: input.switchTimeoutMs,
-    })
-    return { built, pushed, deployed, moved }
+    try {
+      const moved = await goLive(locked, input, services)
+      return { built, pushed, deployed, moved }
+    } catch (error) {
+      throw deployed.some(({ action }) => action === 'upgrade') ? afterChange(error) : error
+    }
   })
+}
+
+/** `services` are those that are not live yet. */
+async function goLive(
+  ports: ReleasePorts,
+  input: ReleaseInput,
+  services: readonly string[],
+): Promise<Moved> {
+  if (!input.skipSmoke) await smokeStandby(ports, { ...input, services })
+  const { switchTimeoutMs: timeoutMs } = input
+  return switchStandby(ports, { ...input, services, color: null, timeoutMs })
 }

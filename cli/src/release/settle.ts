@@ -1,11 +1,11 @@
-// Waits for what runs side by side.
+// Waits for tasks that run in parallel.
 
-/** Lets every one come to its end before the first failure is thrown, so that nothing runs on unseen. */
+/** Waits until every task has ended, then throws the first failure: no task runs on unobserved. */
 export async function settleAll<T>(tasks: readonly Promise<T>[]): Promise<T[]> {
   return valuesOf(await Promise.allSettled(tasks))
 }
 
-/** The values of all; throws the first failure. */
+/** All values. Throws the first failure. */
 export function valuesOf<T>(results: readonly PromiseSettledResult<T>[]): T[] {
   const broken = results.find((result) => result.status === 'rejected')
   if (broken) throw broken.reason

@@ -1,4 +1,5 @@
-// What a slot is, and what a Service names; pure.
+// Slots, and the targets of Services; pure.
+import { z } from 'zod'
 
 export const colors = ['blue', 'green'] as const
 export type Color = (typeof colors)[number]
@@ -7,23 +8,23 @@ export function otherColor(color: Color): Color {
   return color === 'blue' ? 'green' : 'blue'
 }
 
-/** A Deployment of one color, as it stands in the cluster. */
+/** A Deployment of one color, as it is in the cluster. */
 export interface Slot {
   color: Color
   /** `sha256:…` of the image. */
   digest: string
-  /** For people: the tag of the image. */
+  /** The tag of the image, shown to users. */
   version: string
-  /** Hash over image, configuration and chart: what this slot is. */
+  /** Hash over image, values and chart. */
   revision: string
   replicas: number
-  /** Pods of this very revision that are ready. */
+  /** Ready pods of this revision. */
   ready: number
-  /** Hash of the migrations that its image needs, null when it has none. */
+  /** Hash over the migrations of the image. null: it has none. */
   migrations: string | null
-  /** The Helm release that the Deployment belongs to, null when none. */
+  /** The Helm release of the Deployment. null: none. */
   helmRelease: string | null
-  /** Whether Helm leaves it alone when it is no longer part of a release. */
+  /** Whether Helm keeps the Deployment when it is removed from its release (`helm.sh/resource-policy: keep`). */
   kept: boolean
 }
 
@@ -33,21 +34,23 @@ export interface NamedSlot {
   slot: Slot
 }
 
-/** What a Service's selector names. */
+/** What the selector of a Service selects. */
 export interface Target {
   color: Color
   revision: string
 }
 
-/** A slot as the journal keeps it, after the Deployment may be gone. */
-export interface Side {
-  color: Color
-  digest: string
-  version: string
-  revision: string
-}
+export const sideSchema = z.object({
+  color: z.enum(colors),
+  digest: z.string(),
+  version: z.string(),
+  revision: z.string(),
+})
 
-/** A move of the stable Service of one service. `null`: nothing serves. */
+/** A slot as recorded in the journal. Its Deployment may no longer exist. */
+export type Side = z.infer<typeof sideSchema>
+
+/** A move of the stable Service of one service. null: no slot is live. */
 export interface Move {
   name: string
   from: Side | null
@@ -56,8 +59,13 @@ export interface Move {
 
 export type MoveVerb = 'switch' | 'rollback'
 
-/** Revision and digest per service: what would serve together. */
-export type Combination = Record<string, { revision: string; digest: string }>
+export const combinationSchema = z.record(
+  z.string(),
+  z.object({ revision: z.string(), digest: z.string() }),
+)
+
+/** Revision and digest of each service: the slots that are tested, or would be live, together. */
+export type Combination = z.infer<typeof combinationSchema>
 
 export function isReady(slot: Slot): boolean {
   return slot.replicas > 0 && slot.ready >= slot.replicas
@@ -85,12 +93,12 @@ export function sameCombination(a: Combination, b: Combination): boolean {
   )
 }
 
-/** Name of the slot's Helm release and of its Deployment. */
+/** Name of the slot's Helm release and Deployment. */
 export function slotName(service: string, color: Color): string {
   return `${service}-${color}`
 }
 
-/** Labels that a slot's pods carry, by which a Service names them. */
+/** The labels of a slot's pods that a Service selects. */
 export function slotLabels(service: string, target: { color: string; revision: string }) {
   return {
     'app.kubernetes.io/name': service,

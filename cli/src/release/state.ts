@@ -1,4 +1,4 @@
-// What an environment looks like, as read from the live objects, and what follows from it; pure.
+// The state of an environment, as read from the cluster, and functions over it; pure.
 import { doneMoves, type Journal, moveOf, passedSmoke } from './record.ts'
 import {
   type Color,
@@ -10,9 +10,9 @@ import {
   type Target,
 } from './slot.ts'
 
-/** The selector of a Service as it was read; a write carries its resourceVersion. */
+/** The selector of a Service as it was read. A write sends its resourceVersion. */
 export interface Pointer {
-  /** null: it leads nowhere. */
+  /** null: it selects no slot. */
   target: Target | null
   resourceVersion: string
   /** The release that wrote it last, as `r-41`. */
@@ -26,7 +26,7 @@ export interface ServiceState {
   preview: Pointer | null
 }
 
-/** A Service of the namespace that belongs to no service of ours. */
+/** A Service of the namespace that belongs to no service of shopctl.yaml. */
 export interface OtherService {
   name: string
   selector: Record<string, string>
@@ -48,10 +48,15 @@ export function liveColor(service: ServiceState): Color | null {
   return service.stable?.target?.color ?? null
 }
 
-/** The slot that serves: the one whose color the stable Service selects. */
+/** The live slot: the stable Service selects its color. */
 export function liveSlot(service: ServiceState): Slot | null {
   const color = liveColor(service)
   return color && service.slots[color]
+}
+
+export function liveSlotOf({ services }: EnvironmentState, name: string): Slot | null {
+  const service = services[name]
+  return service ? liveSlot(service) : null
 }
 
 export function servesFrom(state: EnvironmentState, name: string, color: Color | null): boolean {
@@ -59,20 +64,20 @@ export function servesFrom(state: EnvironmentState, name: string, color: Color |
   return color !== null && service !== undefined && liveColor(service) === color
 }
 
-/** Where `deploy` may write. While nothing is live, it stays with the slot it began with. */
+/** The color that `deploy` may write. While nothing is live, it stays the color of the first deploy. */
 export function standbyColor(service: ServiceState): Color {
   const live = liveColor(service)
   if (live) return otherColor(live)
   return service.preview?.target?.color ?? 'blue'
 }
 
-/** The slot that waits for a switch: `deploy` leaves the preview Service on it, a switch moves it away. */
+/** The slot to be switched to: the preview Service selects it, and it is not live. */
 export function candidate(service: ServiceState): Slot | null {
   const target = service.preview?.target
   return target && target.color !== liveColor(service) ? slotAt(service, target) : null
 }
 
-/** The standby slot, if the last thing that happened to the service was a rollback away from it. */
+/** The standby slot, if the last move of the service was a rollback away from it. */
 export function rolledBackFrom({ services, journal }: EnvironmentState, name: string): Slot | null {
   const last = doneMoves(journal).findLast((move) => moveOf(move, name) !== undefined)
   if (last?.verb !== 'rollback') return null
@@ -88,7 +93,7 @@ export function chosenServices(
   return Object.entries(state.services).filter(([name]) => !chosen || chosen.includes(name))
 }
 
-/** The slots that would serve together if these went live and the other services stayed as they are. */
+/** The slots that would be live if `chosen` went live and the other services stayed as they are. */
 export function together(state: EnvironmentState, chosen: readonly NamedSlot[]): NamedSlot[] {
   return Object.entries(state.services).flatMap(([name, service]) => {
     const slot = chosen.find((each) => each.name === name)?.slot ?? liveSlot(service)
@@ -105,7 +110,7 @@ export function combinationOf(state: EnvironmentState, chosen: readonly NamedSlo
   )
 }
 
-/** Whether each of these slots passed its smoke test in exactly this combination. */
+/** Whether each of these slots passed its smoke test in this combination. */
 export function wasSmoked(state: EnvironmentState, chosen: readonly NamedSlot[]): boolean {
   const combination = combinationOf(state, chosen)
   return chosen.every(({ name }) => passedSmoke(state.journal, name, combination))

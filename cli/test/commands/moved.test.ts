@@ -27,7 +27,7 @@ describe('a switch', () => {
     const found = words(plain(text, width))
     expect(found).toContain('notification blue v-a green v-b 132 ms -')
     expect(found).toContain(
-      'notification blue restarted: 1 drained, 1 killed with its connections, 1 not seen to end in 1.9 s',
+      'notification blue restarted: 1 drained, 1 killed with open connections, 1 not seen to end in 1.9 s',
     )
   })
 })

@@ -18,11 +18,8 @@ import { createWorld, type Ports, type World } from './world.ts'
 
 export const names = ['order', 'payment']
 
-/** Charts that come with shopctl. */
-export const builtin = {
-  service: { path: '/charts/shop-service', hash: 'service-1' },
-  guard: { path: '/charts/shop-guard', hash: 'guard-1' },
-}
+export const sharedChart = { path: '/charts/shop-service', hash: 'service-1' }
+export const guardChart = { path: '/charts/shop-guard', hash: 'guard-1' }
 
 export interface Shop {
   world: World
@@ -52,7 +49,8 @@ export function createShop({
   const tree = { config, registryAddress: '127.0.0.1:5000', services: Object.keys(config.services) }
   const deployInput: DeployInput = {
     ...tree,
-    ...{ env: 'local', environment, builtin, color: null, timeoutMs: 100, reason: null },
+    ...{ env: 'local', environment, sharedChart, guardChart },
+    ...{ color: null, timeoutMs: 100, reason: null },
   }
   const smokeInput = { config, services: null, namespaceName: 'shop', reason: null }
   const moveInput = { config, services: null, reason: null, timeoutMs: 50 }

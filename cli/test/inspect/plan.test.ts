@@ -4,13 +4,13 @@ import { plan } from '../../src/inspect/plan.ts'
 import { build } from '../../src/release/build/build.ts'
 import { push } from '../../src/release/push/push.ts'
 import type { Color } from '../../src/release/slot.ts'
-import { builtin, createShop, interruptedSwitch, names, type Shop } from '../fakes/shop.ts'
+import { createShop, interruptedSwitch, names, type Shop, sharedChart } from '../fakes/shop.ts'
 
 async function planned({ world, config }: Shop, color: Color | null = null) {
   const tree = { config, registryAddress: '127.0.0.1:5000', services: names }
   await build(world, tree)
   await push(world, tree)
-  return plan(world, { ...tree, env: 'local', sharedChart: builtin.service, color })
+  return plan(world, { ...tree, env: 'local', sharedChart, color })
 }
 
 it('shows for each service what would be written, over what, and what is live', async () => {

@@ -73,7 +73,7 @@ describe('foreign services', { timeout: 120_000 }, () => {
     expect(colors(await elsewhere.status())).toEqual({ web: null, worker: null })
     expect(takers()).toEqual(new Set())
     const early = await elsewhere.shopctl('switch')
-    expect(early.stderr).toMatch(/smoke test has not passed/)
+    expect(early.stderr).toMatch(/No smoke test has passed/)
     expect(early.exitCode).toBe(2)
     await elsewhere.ok('smoke')
     const text = await elsewhere.ok('switch')
@@ -241,7 +241,7 @@ describe('a chart that is not safe is refused, and nothing is written', () => {
       /image: ".*"/,
       'image: {{ .Values.shopctl.image }}',
     )
-    await expectRefused('chart-moves-traffic', /makes a Service web-blue that leads traffic/)
+    await expectRefused('chart-moves-traffic', /renders a Service web-blue that sends traffic/)
   })
 
   test('one with a Service that selects by the name alone', async () => {
@@ -250,7 +250,7 @@ describe('a chart that is not safe is refused, and nothing is written', () => {
       /$/,
       '---\napiVersion: v1\nkind: Service\nmetadata: { name: "{{ .Release.Name }}" }\nspec:\n  selector: { app.kubernetes.io/name: web }\n  ports: [{ port: 80 }]\n',
     )
-    await expectRefused('chart-moves-traffic', /makes a Service web-blue that leads traffic/)
+    await expectRefused('chart-moves-traffic', /renders a Service web-blue that sends traffic/)
   })
 
   test('one of a service whose name is taken', async () => {

@@ -128,7 +128,7 @@ test('a new slot without its database does not take over: the switch goes back',
       const run = await shopctl(['switch', '--service', 'payment', '--timeout', '5s'], {
         cwd: tree.dir,
       })
-      expect(run.stderr).toMatch(/What served before serves again/)
+      expect(run.stderr).toMatch(/The slots that were live before are live again/)
       expect(run.exitCode).toBe(1)
     } finally {
       await heal()

@@ -26,13 +26,12 @@ function full({ world }: Shop, problem: Error = away): { journal: JournalStore }
   return { journal }
 }
 
-/** Blue serves; green waits, and its deploy was killed before it was recorded as done. */
+/** Blue is live, green is on standby, and the end of its deploy was not recorded. */
 async function interruptedDeploy(): Promise<Shop> {
   const shop = createShop()
   await shop.release()
   shop.commit('b')
-  const killed = shop.deploy({}, { journal: dyingJournal(shop.world) })
-  await expect(killed).rejects.toThrow('killed')
+  await shop.deploy({}, { journal: dyingJournal(shop.world) })
   expect(shop.world.state.journal.open).toMatchObject({ verb: 'deploy', outcome: null })
   return shop
 }
@@ -62,7 +61,7 @@ describe('an interrupted deploy', () => {
   it('blocks no rollback', async () => {
     const shop = await releasedTwice()
     shop.commit('c')
-    await expect(shop.deploy({}, { journal: dyingJournal(shop.world) })).rejects.toThrow('killed')
+    await shop.deploy({}, { journal: dyingJournal(shop.world) })
     await expect(shop.rollback()).rejects.toMatchObject({ code: 'slot-gone' })
     shop.commit('b')
     await shop.cleanup()
@@ -132,6 +131,27 @@ describe('a record that cannot be written', () => {
       'r-4',
     ])
     expect(world.state.journal.counter.release).toBe(4)
+  })
+
+  it.each([
+    ['is written at the second attempt', 1, 'op-1 done'],
+    ['is a warning, since the work is done', 2, undefined],
+  ])('at the end of a deploy %s', async (_, failures, outcome) => {
+    const shop = createShop()
+    const { world } = shop
+    let left = failures
+    const journal: JournalStore = {
+      ...world.journal,
+      async end(operation) {
+        if (left-- > 0) throw away
+        return world.journal.end(operation)
+      },
+    }
+    expect(await shop.deploy({}, { journal })).toMatchObject([{ action: 'upgrade' }, {}])
+    expect(outcomes(world).at(-1)).toBe(outcome)
+    const warning = '! This deploy is not recorded: no answer within 4 s'
+    expect(world.progress.lines.includes(warning)).toBe(outcome === undefined)
+    expect(world.state.journal.open?.outcome).toBe(outcome === undefined ? null : undefined)
   })
 
   it('at the end of a deploy is warned of, and hides nothing of why it failed', async () => {

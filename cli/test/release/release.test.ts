@@ -1,5 +1,6 @@
 // A release is build, push, deploy, smoke and switch, one after the other under one lock.
 import { describe, expect, it } from 'vitest'
+import type { Programs } from '../../src/release/ports/project.ts'
 import { createShop, names } from '../fakes/shop.ts'
 import { outcomes, previewOf } from '../fakes/world.ts'
 
@@ -78,6 +79,21 @@ describe('a release', () => {
     world.programs.failing.add('smoke.ts')
     await expect(release()).rejects.toMatchObject({ code: 'smoke-failed', exitCode: 1 })
     for (const name of names) expect(live(name)).toBe('blue 1a2b3c4d')
+  })
+
+  it('has failed, not been refused, when its switch is refused after the deploy', async () => {
+    const { world, release } = createShop()
+    const programs: Programs = {
+      ...world.programs,
+      async script(file, env, signal) {
+        world.broker.has.bindings = []
+        return world.programs.script(file, env, signal)
+      },
+    }
+    await expect(release({}, { programs })).rejects.toMatchObject({
+      code: 'broker-differs',
+      exitCode: 1,
+    })
   })
 
   it('may leave the smoke test out', async () => {

@@ -1,4 +1,4 @@
-// build: makes the images side by side, and none that the registry or the local engine has already.
+// build: builds the images in parallel. An image that the registry or the local engine already has is not built.
 import type { Config } from '../../config/schema.ts'
 import { failed } from '../../errors.ts'
 import { lastLines } from '../last-lines.ts'
@@ -9,7 +9,7 @@ import { describeImages, type Image, labelsOf, requireService, type TreeInput } 
 
 export interface Built {
   image: Image
-  /** Where the image was found, or `built` when it had to be made. */
+  /** Where the image was found; `built`: it was built now. */
   from: 'registry' | 'engine' | 'built'
 }
 
@@ -40,7 +40,7 @@ async function buildOne(ports: BuildPorts, config: Config, image: Image): Promis
         throw failed({
           code: 'prepare-failed',
           message: `${prepare.join(' ')} ended with exit code ${exitCode}:\n${lastLines(output, 20)}`,
-          hint: `Correct it, or \`services.${image.service}.build.prepare\` in shopctl.yaml.`,
+          hint: `Fix the command or \`services.${image.service}.build.prepare\` in shopctl.yaml, then run \`shopctl build\` again.`,
         })
       }
     }

@@ -1,4 +1,4 @@
-// What image a service's work tree stands for: its inputs' hash, and the names that follow from it.
+// The image of a service for the current work tree: the hash of its inputs, its repository and its tags.
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import type { Config } from '../../config/schema.ts'
@@ -8,16 +8,16 @@ export interface Image {
   service: string
   /** `host:port/shop/order`, without tag. */
   repository: string
-  /** Tag for people: the commit, plus a hash of the inputs when they differ from it. */
+  /** The tag shown to users: the commit, plus a hash of the inputs if they differ from the commit. */
   version: string
   commit: string
-  /** Hash over everything the image is made of. */
+  /** Hash over all files that the image is built from. */
   inputs: string
-  /** Tag under which an image with these inputs is found again, whatever the commit. */
+  /** The tag by the hash of the inputs. It does not depend on the commit. */
   inputsTag: string
-  /** The SQL files of its migrations, in the order of their names: as they are applied. */
+  /** The SQL files of its migrations, in the order in which they are applied. */
   migrationFiles: string[]
-  /** Hash over them, null when there are none. */
+  /** Hash over the migration files. null: there are none. */
   migrations: string | null
 }
 
@@ -25,7 +25,7 @@ function sha256(): ReturnType<typeof createHash> {
   return createHash('sha256')
 }
 
-/** Tests are no part of an image, and what is built from the inputs is none of them. */
+/** Whether a file is an input. Tests and build output are not. */
 function belongs(file: string, paths: readonly string[]): boolean {
   return (
     paths.some((path) => file === path || file.startsWith(`${path}/`)) &&
@@ -33,7 +33,7 @@ function belongs(file: string, paths: readonly string[]): boolean {
   )
 }
 
-/** Hash over names and contents, as they are in the work tree now. */
+/** Hash over the names and contents in the current work tree. */
 export async function hashFiles(source: Source, files: readonly string[]): Promise<string> {
   const hash = sha256()
   const contents = await Promise.all(files.map((file) => source.read(file)))
@@ -44,7 +44,7 @@ export async function hashFiles(source: Source, files: readonly string[]): Promi
   return hash.digest('hex')
 }
 
-/** Which images are meant: those of the tree as it stands. */
+/** Selects the images of the current work tree. */
 export interface TreeInput {
   config: Config
   /** `host:port` or `host/path`. */
@@ -97,7 +97,7 @@ export function requireService(config: Config, name: string): Config['services']
   return service
 }
 
-/** Labels that an image carries, OCI's where there is one. */
+/** The labels of an image. OCI's own keys are used where they exist. */
 export function labelsOf(image: Image): Record<string, string> {
   return {
     'org.opencontainers.image.version': image.version,

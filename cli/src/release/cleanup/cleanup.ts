@@ -1,29 +1,30 @@
-// cleanup: removes the slots that do not serve; from then on there is no instant way back.
+// cleanup: deletes the slots that are not live. After that a rollback needs a new release.
 import { refused } from '../../errors.ts'
 import { type LockPorts, withLock } from '../lock.ts'
 import { type ObservePorts, observe } from '../observe.ts'
 import type { Driver } from '../ports/driver.ts'
 import { type RecordingPorts, recorded } from '../recording.ts'
+import { isRefusal } from '../refusal.ts'
 import { valuesOf } from '../settle.ts'
 import { type NamedSlot, sideOf, targetOf } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'
 import { type CleanupPlan, planCleanup } from './plan.ts'
 
-export interface CleanupPorts extends LockPorts, ObservePorts, RecordingPorts {
+interface CleanupPorts extends LockPorts, ObservePorts, RecordingPorts {
   driver: Driver
 }
 
-export interface CleanupInput {
+interface CleanupInput {
   services: readonly string[] | null
   reason: string | null
 }
 
-/** The slots that are gone. */
+/** Returns the slots that were deleted. */
 export async function cleanup(ports: CleanupPorts, input: CleanupInput): Promise<NamedSlot[]> {
   return withLock(ports, input.reason ?? 'cleanup', async (locked) => {
     const state = await observe(locked)
     const plan = planCleanup(state, input)
-    if (plan.kind === 'refusal') throw refused(plan)
+    if (isRefusal(plan)) throw refused(plan)
     const services = plan.removals.map(({ name, slot }) => ({ name, from: sideOf(slot), to: null }))
     const intent = { verb: 'cleanup' as const, reason: input.reason, services }
     if (services.length === 0) await pointPreviews(locked, state, plan)
@@ -38,7 +39,7 @@ async function carryOut(
   plan: CleanupPlan,
 ): Promise<void> {
   const { driver, progress, signal } = ports
-  // First the preview: no Service may lead to a slot that is about to go.
+  // The preview Services first: no Service may select a slot that is being deleted.
   await pointPreviews(ports, state, plan)
   const slots = plan.removals.map(({ name, slot }) => ({ service: name, slot: targetOf(slot) }))
   const names = plan.removals.map(({ name, slot }) => `${name} ${slot.color}`).join(', ')

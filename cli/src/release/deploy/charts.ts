@@ -1,4 +1,4 @@
-// Whether a service's charts keep its slots apart: nothing they make may change what serves. Pure.
+// Checks that a service's charts keep its slots apart: deploying one slot must not change the other. Pure.
 import type { Manifest } from '../ports/driver.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Color, colors, otherColor, slotLabels, slotName } from '../slot.ts'
@@ -17,19 +17,19 @@ import {
   selects,
 } from './manifests.ts'
 
-/** Counts up when a rule is added: charts that passed before are looked at again. */
+/** Version of these rules. A higher number makes `deploy` check every chart again. */
 export const rules = 1
 
-/** What the chart of a slot makes, by color, as `deploy` would write it. */
+/** The rendered chart of a service's slots, by color. */
 export type Slots = Record<Color, Manifest[]>
 
-export interface WantedSlot {
+interface WantedSlot {
   revision: string
-  /** By digest. */
+  /** Repository and digest. */
   image: string
 }
 
-/** null: whatever is deployed to one color, the pods of the other color and what leads to them stay as they are. */
+/** null: a deploy to one color changes neither the pods of the other color nor the traffic to them. */
 export function checkSlots(
   service: string,
   slots: Slots,
@@ -46,7 +46,7 @@ export function checkSlots(
   return null
 }
 
-/** null: no object belongs to both slots, nor to one of them and to what they share. */
+/** null: no object belongs to both slots, or to a slot and the shared chart. */
 export function checkApart(
   service: string,
   { blue, green }: Slots,
@@ -56,8 +56,8 @@ export function checkApart(
   if (twice === null) return null
   return refuse(
     'shared-object',
-    `The chart of ${service} makes ${twice} for more than one slot: a deploy to one would change the other.`,
-    'Name it after the release, `{{ .Release.Name }}`, which is the service and the color; Services are made by shopctl.',
+    `The chart of ${service} renders ${twice} for more than one slot: a deploy to one slot would change the other.`,
+    'Start its name with `{{ .Release.Name }}` (service and color). If it is a Service, remove it: shopctl creates the Services.',
   )
 }
 
@@ -73,8 +73,8 @@ export function requireSlot(
   const found = manifests.filter(({ kind }) => kind === 'Deployment').map(nameOf)
   return refuse(
     'no-slot',
-    `The chart of ${service} makes no Deployment ${name}${found.length > 0 ? `, but ${found.join(', ')}` : ''}.`,
-    'Give the Deployment the name `{{ .Release.Name }}` and no namespace: a slot is found by it.',
+    `The chart of ${service} renders no Deployment ${name}${found.length > 0 ? `, but ${found.join(', ')}` : ''}.`,
+    'Give the Deployment the name `{{ .Release.Name }}` and no namespace: shopctl finds the slot by its name.',
   )
 }
 
@@ -94,7 +94,7 @@ function slotProblem(
     return refuse(
       'no-slot-labels',
       `The pods of ${name} lack ${missing.map(([key, value]) => `${key}: ${value}`).join(', ')}.`,
-      'Take the labels from the values `shopctl.service`, `shopctl.color` and `shopctl.revision`: the switch is a selector of them.',
+      'Set the labels from the values `shopctl.service`, `shopctl.color` and `shopctl.revision`: the Services select by them.',
     )
   }
   const selects = matchLabels(deployment)
@@ -102,27 +102,27 @@ function slotProblem(
     return refuse(
       'no-slot-labels',
       `The Deployment ${name} does not select its pods by shopctl.dev/color.`,
-      'Add `shopctl.dev/color: {{ .Values.shopctl.color }}` to its `spec.selector.matchLabels`: it must not take the pods of the other slot.',
+      'Add `shopctl.dev/color: {{ .Values.shopctl.color }}` to its `spec.selector.matchLabels`: it must not select the pods of the other slot.',
     )
   }
   if (selects['shopctl.dev/revision'] !== undefined) {
     return refuse(
       'slot-selects-revision',
-      `The Deployment ${name} selects its pods by shopctl.dev/revision: a selector cannot be changed, so the slot could never be written again.`,
-      'Take it out of its `spec.selector.matchLabels`, and leave it in the labels of its pods.',
+      `The Deployment ${name} selects its pods by shopctl.dev/revision: a selector is immutable, so the slot could never be deployed again.`,
+      'Remove it from `spec.selector.matchLabels`, and keep it in the labels of the pods.',
     )
   }
   if (!containersOf(deployment).some((container) => at(container, 'image') === image)) {
     return refuse(
       'no-slot-image',
       `No container of ${name} runs the image that was built for ${service}.`,
-      'Set `image: {{ .Values.shopctl.image }}` for the one that does its work.',
+      'Set `image: {{ .Values.shopctl.image }}` for the main container.',
     )
   }
   return helperProblem(service, color, manifests, revision)
 }
 
-/** Our Services select by the three labels alone: other pods that have them would get the slot's traffic. */
+/** Our Services select by three labels only: other pods with these labels would get the slot's traffic. */
 function helperProblem(
   service: string,
   color: Color,
@@ -137,12 +137,12 @@ function helperProblem(
   if (!helper) return null
   return refuse(
     'helper-gets-traffic',
-    `The pods of the ${helper.kind} ${nameOf(helper)} have the labels of the slot ${slotName(service, color)}, and would get its traffic.`,
-    'Leave `shopctl.dev/revision` out of their labels: only the pods of the slot have it.',
+    `The pods of the ${helper.kind} ${nameOf(helper)} have the labels of the slot ${slotName(service, color)} and would get its traffic.`,
+    'Remove `shopctl.dev/revision` from their labels: only the pods of the slot may have it.',
   )
 }
 
-/** A Service that selects the slot's pods leads traffic to them as soon as they are ready. */
+/** A Service of the chart, or another one of the namespace, that would send traffic to the slot before the switch. */
 function trafficProblem(
   service: string,
   color: Color,
@@ -153,41 +153,44 @@ function trafficProblem(
   const own = manifests
     .filter((each) => each.kind === 'Service' && isHere(each))
     .map((each) => ({ name: nameOf(each), selector: selectorOf(each) }))
-  const made = own.find((each) => leadsTo(labels, each))
+  const made = own.find((each) => hasEndpoint(each, labels))
   if (made) {
     return refuse(
       'chart-moves-traffic',
-      `The chart of ${service} makes a Service ${made.name} that leads traffic to a slot as soon as it is deployed.`,
-      `Leave it out of the chart: ${ours(service)}`,
+      `The chart of ${service} renders a Service ${made.name} that sends traffic to a slot as soon as it is deployed.`,
+      `Remove it from the chart: ${ours(service)}`,
     )
   }
   return checkTraffic(service, labels, others)
 }
 
-/** A Service that stands in the namespace. */
+/** null: no other Service of the namespace selects these pods. */
 export function checkTraffic(
   service: string,
   labels: Readonly<Record<string, string>>,
   others: readonly OtherService[],
 ): Refusal | null {
-  const standing = others.find((other) => leadsTo(labels, other))
-  if (!standing) return null
+  const found = others.find((other) => hasEndpoint(other, labels))
+  if (!found) return null
   return refuse(
     'service-moves-traffic',
-    `The Service ${standing.name} of the namespace would lead traffic to the pods of ${service} as soon as they are ready.`,
+    `The Service ${found.name} of the namespace would send traffic to the pods of ${service} as soon as they are ready.`,
     `Delete it or narrow its selector: ${ours(service)}`,
   )
 }
 
-function leadsTo(labels: Readonly<Record<string, string>>, { selector }: OtherService): boolean {
+function hasEndpoint(
+  { selector }: OtherService,
+  labels: Readonly<Record<string, string>>,
+): boolean {
   return Object.keys(selector).length > 0 && selects(selector, labels)
 }
 
 function ours(service: string): string {
-  return `shopctl makes the Services ${service} and ${service}-preview, and only a switch moves them.`
+  return `shopctl creates the Services ${service} and ${service}-preview, and only a switch moves the live one.`
 }
 
-/** A budget or a network policy that is for the pods of the other slot too. */
+/** A PodDisruptionBudget or NetworkPolicy that also selects the pods of the other slot. */
 function reachProblem(service: string, color: Color, slots: Slots): Refusal | null {
   const other = podLabels(deploymentOf(service, otherColor(color), slots[otherColor(color)]))
   const found = slots[color].find((each) => {
@@ -197,7 +200,7 @@ function reachProblem(service: string, color: Color, slots: Slots): Refusal | nu
   if (!found) return null
   return refuse(
     'reaches-other-slot',
-    `The ${found.kind} ${nameOf(found)} of the chart of ${service} is for the pods of the other slot too.`,
+    `The ${found.kind} ${nameOf(found)} of the chart of ${service} also selects the pods of the other slot.`,
     'Add `shopctl.dev/color: {{ .Values.shopctl.color }}` to its selector.',
   )
 }

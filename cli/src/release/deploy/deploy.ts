@@ -1,19 +1,26 @@
-// deploy: writes the wanted revision to the standby slots and waits until they are ready; the live ones stay as they are.
+// deploy: writes the wanted revisions to the standby slots and waits until they are ready.
 import type { EnvironmentConfig } from '../../config/schema.ts'
 import { afterChange, failed, interrupted, refused } from '../../errors.ts'
 import { lastLines } from '../last-lines.ts'
 import { type LockPorts, withLock } from '../lock.ts'
 import { type ObservePorts, observe } from '../observe.ts'
-import type { Pods } from '../ports/cluster.ts'
+import type { Pods, Rollout } from '../ports/cluster.ts'
 import type { BuiltinChart, Driver, Recorded, SlotWrite } from '../ports/driver.ts'
-import { type RecordingPorts, recorded as record } from '../recording.ts'
+import { recorded as asRecorded, type RecordingPorts } from '../recording.ts'
+import { isRefusal } from '../refusal.ts'
 import { settleAll } from '../settle.ts'
 import { type Color, sameTarget, sideOf, slotName } from '../slot.ts'
 import type { EnvironmentState, Pointer } from '../state.ts'
 import { type DesireInput, type DesirePorts, desire } from './desire.ts'
 import { type EnvironmentPorts, prepareEnvironment } from './environment.ts'
 import { type DeployPlan, type DeployStep, planDeploy } from './plan.ts'
-import { judgeRollout, type RolloutProblem } from './rollout.ts'
+import {
+  isWaiting,
+  judgeRollout,
+  migrationPod,
+  pendingReasons,
+  type RolloutProblem,
+} from './rollout.ts'
 import { type WritesPorts, writeOf } from './writes.ts'
 
 export interface DeployPorts
@@ -26,10 +33,10 @@ export interface DeployPorts
   pods: Pods
 }
 
-export interface DeployInput extends Omit<DesireInput, 'sharedChart'> {
+export interface DeployInput extends DesireInput {
   environment: EnvironmentConfig
-  builtin: { service: BuiltinChart; guard: BuiltinChart }
-  /** A check as much as a choice; null: each service's standby. */
+  guardChart: BuiltinChart
+  /** The color to write. Refused if it is live. null: each service's standby. */
   color: Color | null
   /** How long a slot may take to become ready. */
   timeoutMs: number
@@ -52,47 +59,43 @@ export async function deploy(ports: DeployPorts, input: DeployInput): Promise<De
   return withLock(ports, reason, (locked) => deployStandby(locked, input, uid))
 }
 
-/** Under the lock, which the caller holds. */
+/** The caller holds the lock. */
 export async function deployStandby(
   ports: DeployPorts,
   input: DeployInput,
   uid: string,
 ): Promise<Deployed[]> {
-  const { system, shared, guard } = builtinOf(input)
-  const [desired, state, written] = await Promise.all([
-    desire(ports, { ...input, sharedChart: shared }),
+  const [desired, state, recorded] = await Promise.all([
+    desire(ports, input),
     observe(ports),
     ports.driver.recorded(),
   ])
   const plan = planDeploy(state, {
     wanted: desired.wanted,
     color: input.color,
-    unfinished: unfinishedServices(written, input.services),
+    unfinished: unfinishedServices(recorded, input.services),
   })
-  if (plan.kind === 'refusal') throw refused(plan)
+  if (isRefusal(plan)) throw refused(plan)
   const upgrades = plan.steps.filter(({ action }) => action === 'upgrade')
   const writes = await settleAll(
     upgrades.map((step) => {
       const recipe = desired.recipes[step.service]
-      if (!recipe) throw new Error(`nothing says how to write ${step.service}`)
-      return writeOf(ports, state, step, recipe, { system, sharedChart: shared }, written)
+      if (!recipe) throw new Error(`no recipe for ${step.service}`)
+      const { config, sharedChart } = input
+      return writeOf(ports, { system: config.name, sharedChart, state, recorded, step, recipe })
     }),
   )
-  const { environment, timeoutMs } = input
-  const prepare = () => prepareEnvironment(ports, { environment, guardChart: guard, uid }, written)
-  const write = () => carryOut(ports, state, plan, writes, timeoutMs)
+  const { environment, guardChart } = input
+  const prepare = () => prepareEnvironment(ports, { environment, guardChart, uid }, recorded)
+  const write = () => carryOut(ports, state, plan, writes, input)
   if (upgrades.length === 0) {
     await prepare()
     return write()
   }
-  return record(ports, state, intentOf(plan, input), async ({ phase }) => {
+  return asRecorded(ports, state, intentOf(plan, input), async ({ phase }) => {
     await phase('prepare', prepare)
     return phase('write', write)
   })
-}
-
-function builtinOf({ config, builtin }: DeployInput) {
-  return { system: config.name, shared: builtin.service, guard: builtin.guard }
 }
 
 function intentOf({ steps }: DeployPlan, { reason }: DeployInput) {
@@ -119,11 +122,11 @@ async function carryOut(
   state: EnvironmentState,
   plan: DeployPlan,
   writes: readonly SlotWrite[],
-  timeoutMs: number,
+  input: DeployInput,
 ): Promise<Deployed[]> {
   const { clock, driver, progress, signal } = ports
   const from = clock.monotonic()
-  // Who lost the lock, or was frozen while it ran out, must not write any more.
+  // Without the lock nothing may be written.
   if (signal.aborted) throw interrupted()
   const writing = writes.length > 0 ? driver.writeSlots(writes, signal) : Promise.resolve([])
   return settleAll(
@@ -135,7 +138,7 @@ async function carryOut(
           const index = writes.findIndex((write) => write.service === service)
           const written = (await writing)[index]
           if (written?.status === 'rejected') throw written.reason
-          await awaitReady(ports, step, timeoutMs)
+          await awaitReady(ports, step, input)
         })
       } else await pointPreview(driver, step, state.services[service]?.preview ?? null)
       const tookMs = Math.round(clock.monotonic() - from)
@@ -147,22 +150,30 @@ async function carryOut(
 async function awaitReady(
   { driver, observer, pods, signal }: DeployPorts,
   step: DeployStep,
-  timeoutMs: number,
+  { environment, timeoutMs }: DeployInput,
 ): Promise<void> {
   const { service, color, wanted } = step
   try {
-    // The write may have made the Service, or changed it.
+    // The write may have created or changed the Service.
     await pointPreview(driver, step, await observer.pointer(service, 'preview'))
   } catch (error) {
     throw afterChange(error)
   }
   const slot = { service, color, revision: wanted.revision }
-  const verdict = await pods.awaitRollout(slot, judgeRollout, { timeoutMs, signal })
+  const seen: Rollout[] = []
+  const judge = (rollout: Rollout) => {
+    seen[0] = rollout
+    return judgeRollout(rollout)
+  }
+  const verdict = await pods.awaitRollout(slot, judge, { timeoutMs, signal })
   if (verdict?.kind === 'ready') return
-  throw verdict ? await broken(pods, step, verdict) : await late(pods, step, timeoutMs)
+  const options = { namespace: environment.namespace, timeoutMs }
+  throw verdict
+    ? await broken(pods, step, verdict)
+    : await late(pods, step, seen[0] ?? null, options)
 }
 
-/** Makes the slot the candidate: from now on smoke and switch mean it. */
+/** Makes the slot the candidate of smoke and switch. */
 async function pointPreview(
   driver: Driver,
   { service, preview }: DeployStep,
@@ -176,7 +187,7 @@ async function pointPreview(
   if (moved?.status === 'rejected') throw moved.reason
 }
 
-const untouched = 'What serves was not touched.'
+const untouched = 'The live slots were not changed.'
 
 async function broken(pods: Pods, step: DeployStep, problem: RolloutProblem): Promise<Error> {
   const { pod, container, what, exitCode, restarted } = problem
@@ -186,24 +197,35 @@ async function broken(pods: Pods, step: DeployStep, problem: RolloutProblem): Pr
       : await pods.logs(pod, container, { lines: 15, previous: restarted }).catch(() => '')
   return failed({
     code: 'slot-broken',
-    message: `${step.service} ${step.color}: ${what}${lines ? `\n${lastLines(lines, 15)}` : ''}`,
+    message: `${step.service} ${step.color}: ${what}${lines ? ` Its last lines:\n${lastLines(lines, 15)}` : ''}`,
     hint: `${untouched} Fix the service and run \`shopctl deploy\` again.`,
   })
 }
 
-async function late(pods: Pods, step: DeployStep, timeoutMs: number): Promise<Error> {
-  const { service, color, wanted } = step
-  const names = await pods.list(service, { color, revision: wanted.revision })
-  const reasons = await Promise.all(
-    names
-      .slice(0, 2)
-      .map(async (pod) => `${pod}: ${await pods.readiness(service, pod).catch(() => 'no answer')}`),
+async function late(
+  pods: Pods,
+  { service, color }: DeployStep,
+  rollout: Rollout | null,
+  { namespace, timeoutMs }: { namespace: string; timeoutMs: number },
+): Promise<Error> {
+  const unready = rollout?.pods.filter(({ ready }) => !ready) ?? []
+  const running = unready.filter((pod) => !isWaiting(pod)).slice(0, 2)
+  const answers = await Promise.all(
+    running.map(
+      async ({ name }) =>
+        `${name}: ${await pods.readiness(service, name).catch(() => 'no answer')}`,
+    ),
   )
+  const reasons = rollout ? pendingReasons(rollout) : []
+  const pod = (rollout && migrationPod(rollout)) ?? unready[0]
+  const object = pod ? `pod ${pod.name}` : `deployment ${slotName(service, color)}`
   return failed({
     code: 'slot-not-ready',
-    message: [`${service} ${color} was not ready after ${timeoutMs / 1000} s.`, ...reasons].join(
-      '\n',
-    ),
-    hint: `${untouched} Look into the pods, then run \`shopctl deploy\` again.`,
+    message: [
+      `${service} ${color} was not ready after ${timeoutMs / 1000} s.`,
+      ...reasons,
+      ...answers,
+    ].join('\n'),
+    hint: `${untouched} Run \`kubectl --namespace ${namespace} describe ${object}\`, then \`shopctl deploy\` again.`,
   })
 }

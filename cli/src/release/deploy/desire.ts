@@ -1,4 +1,4 @@
-// What the work tree and its configuration want an environment to be: a revision per service, and how to write it.
+// Computes from the work tree and shopctl.yaml the wanted revision of each service and how to write it.
 import { describeImages, type Image, requireService, type TreeInput } from '../build/images.ts'
 import type { BuiltinChart } from '../ports/driver.ts'
 import type { Registry, Source } from '../ports/project.ts'
@@ -12,36 +12,36 @@ export interface DesirePorts {
   registry: Registry
 }
 
-/** How to write a service, the plan aside. */
+/** How to write a service. */
 export interface Recipe {
   /** Chart of a slot. */
   chart: string
   valuesFiles: string[]
-  /** Of these values, what belongs to what the slots share. */
+  /** The values for the shared chart. */
   shared: { edge?: unknown }
-  /** Of shopctl.yaml; null: to be found in the chart. */
+  /** The port in shopctl.yaml. null: it is read from the chart. */
   port: string | number | null
   /** `host:port/shop/order`, without tag. */
   repository: string
-  /** Hash over its migrations, null when there are none. */
+  /** Hash over its migrations. null: there are none. */
   migrations: string | null
   migrationFiles: string[]
-  /** Hash over charts and values: what has been found safe need not be rendered again. */
-  checked: string
+  /** Hash over charts and values. A combination that passed the checks is not rendered again. */
+  checkedHash: string
 }
 
-export interface Desired {
+interface Desired {
   wanted: Record<string, Wanted>
   recipes: Record<string, Recipe>
 }
 
 export interface DesireInput extends TreeInput {
   env: string
-  /** The chart of what the slots of a service share. */
+  /** The chart of the objects that the slots of a service share. */
   sharedChart: BuiltinChart
 }
 
-/** Refused when the registry has no image of this tree. */
+/** Refused if the registry has no image of the current work tree. */
 export async function desire(ports: DesirePorts, input: DesireInput): Promise<Desired> {
   const images = await describeImages(ports.source, input)
   const each = await Promise.all(images.map((image) => desireOne(ports, input, image)))
@@ -65,7 +65,7 @@ async function desireOne(
     hashChart(source, chart),
   ])
   const shared = values.edge === undefined ? {} : { edge: values.edge }
-  const checked = hashOf([rules, chartHash, sharedChart.hash, values, port]).slice(0, 32)
+  const checkedHash = hashOf([rules, chartHash, sharedChart.hash, values, port]).slice(0, 32)
   return {
     service,
     wanted: { digest, version, revision: revisionOf({ digest, values, chart: chartHash }) },
@@ -77,7 +77,7 @@ async function desireOne(
       repository,
       migrations,
       migrationFiles,
-      checked,
+      checkedHash,
     },
   }
 }

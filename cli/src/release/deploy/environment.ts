@@ -1,4 +1,4 @@
-// What deploy makes sure of first: namespace, guard, Secrets, and the charts that the services depend on.
+// What deploy prepares first: Secrets, guard, and the charts that the services depend on.
 import type { EnvironmentConfig } from '../../config/schema.ts'
 import { refused, ShopctlError, said } from '../../errors.ts'
 import { hashFiles } from '../build/images.ts'
@@ -21,19 +21,19 @@ export interface EnvironmentPorts {
   signal: AbortSignal
 }
 
-export interface EnvironmentInput {
+interface EnvironmentInput {
   environment: EnvironmentConfig
   guardChart: BuiltinChart
-  /** Of the Namespace. */
+  /** The uid of the Namespace. */
   uid: string
 }
 
-/** How long a dependency may take to start that was installed before. */
+/** How long an installed dependency may take to start. */
 const startMs = 30_000
 
 type Dependency = EnvironmentConfig['dependencies'][number]
 
-/** Mark of a release that says what it was made of. */
+/** Mark of a release: the hash of its chart and values. */
 const inputs = 'inputs'
 
 export async function prepareEnvironment(
@@ -41,7 +41,7 @@ export async function prepareEnvironment(
   { environment, guardChart, uid }: EnvironmentInput,
   recorded: Readonly<Record<string, Recorded>>,
 ): Promise<void> {
-  await Promise.all([
+  await settleAll([
     makeSecrets(ports.namespace, environment.secrets),
     ensureGuard(ports, guardChart, uid, recorded),
   ])
@@ -50,7 +50,7 @@ export async function prepareEnvironment(
     dependencies.map(async (each) => {
       const chart = await chartOf(ports.source, each)
       const installed = await ensureInstalled(ports, chart, recorded)
-      // What was installed just now has declared its topology.
+      // Installing the chart has just declared its topology.
       if (!installed && each.name === broker) await repairBroker(ports, chart)
     }),
   )
@@ -58,7 +58,7 @@ export async function prepareEnvironment(
 
 export const guardName = 'shopctl-guard'
 
-/** The rule that nobody changes a slot that serves. Only an administrator may install it, once. */
+/** Installs the admission policy that protects the live slots. Only an administrator may install it. */
 async function ensureGuard(
   { driver, progress, signal }: EnvironmentPorts,
   { path, hash }: BuiltinChart,
@@ -75,7 +75,7 @@ async function ensureGuard(
     if (signal.aborted || !isForbidden(problem)) throw problem
     const state = known ? 'an older guard' : 'no guard'
     progress.warn(
-      `This environment has ${state} against changes of what serves: your account may not install one. An administrator's first \`shopctl deploy\` does.`,
+      `This environment has ${state} against changes of the live slots: your account may not install one. An administrator's \`shopctl deploy\` installs it.`,
     )
   }
 }
@@ -93,7 +93,7 @@ async function chartOf(source: Source, { name, chart, values }: Dependency): Pro
   return { name, chart, valuesFiles: values, values: {}, marks }
 }
 
-/** Whether it was installed or upgraded. */
+/** Whether the chart was installed or upgraded. */
 async function ensureInstalled(
   ports: EnvironmentPorts,
   chart: ChartWrite,
@@ -102,8 +102,8 @@ async function ensureInstalled(
   const { name, marks } = chart
   const { driver, namespace, progress, signal } = ports
   const known = recorded[name]
-  const stands = await namespace.statefulSet(name)
-  if (stands && known?.finished && known.marks[inputs] === marks[inputs]) {
+  const exists = (await namespace.statefulSet(name)) !== null
+  if (exists && known?.finished && known.marks[inputs] === marks[inputs]) {
     await awaitRunning(ports, name)
     return false
   }
@@ -111,17 +111,17 @@ async function ensureInstalled(
   return true
 }
 
-/** The chart's own Job declares the topology with every upgrade, and fails if the broker does not take it. */
+/** The chart's Job declares the topology at every upgrade, and fails if the broker rejects it. */
 async function repairBroker(ports: EnvironmentPorts, chart: ChartWrite): Promise<void> {
   const { broker, driver, progress, signal } = ports
   if (!broker) return
   const differences = await compareBroker(broker)
   if (differences.length === 0) return
-  progress.note(`${chart.name} is not what its chart declares: ${firstOf(differences)}`)
+  progress.note(`${chart.name} is not as its chart declares: ${firstOf(differences)}`)
   await progress.step(`repair ${chart.name}`, () => driver.install(chart, signal))
 }
 
-/** Without it every pod would only run into the deploy's time limit. */
+/** Refuses early: without a dependency no slot becomes ready. */
 async function awaitRunning(
   { namespace, progress, signal }: EnvironmentPorts,
   name: string,
@@ -129,7 +129,7 @@ async function awaitRunning(
   const found = await namespace.statefulSet(name)
   if ((found?.ready ?? 0) > 0) return
   const wanted = found?.replicas ?? 0
-  // It may just be starting, with the machine; scaled to nothing it never will.
+  // It may still be starting. Scaled to zero it never starts.
   const started =
     wanted > 0 &&
     (await progress.step(`wait for ${name}`, () =>
@@ -139,6 +139,6 @@ async function awaitRunning(
   throw refused({
     code: 'dependency-down',
     message: `${name} is down: none of the ${wanted} pods of its StatefulSet ${name} is ready.`,
-    hint: `Look at it with \`kubectl describe statefulset ${name}\`, then run the command again.`,
+    hint: `Run \`kubectl describe statefulset ${name}\` to see why, then run the command again.`,
   })
 }

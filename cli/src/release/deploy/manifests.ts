@@ -1,4 +1,4 @@
-// Reads the objects that a chart makes; pure.
+// Reads rendered objects; pure.
 import { isMap } from '../canonical.ts'
 import type { Manifest } from '../ports/driver.ts'
 import { type Color, slotName } from '../slot.ts'
@@ -7,7 +7,7 @@ export function nameOf({ metadata }: Manifest): string {
   return metadata.name
 }
 
-/** In the namespace of the environment: what a chart puts elsewhere is neither a slot nor reaches one. */
+/** Whether it is in the namespace of the environment. Objects in other namespaces do not affect a slot. */
 export function isHere({ metadata }: Manifest): boolean {
   return metadata.namespace === undefined
 }
@@ -45,7 +45,7 @@ function texts(value: unknown): Record<string, string> {
   )
 }
 
-/** Of a workload, a CronJob or a bare Pod; none of anything else. */
+/** The pod labels of a workload, a CronJob or a Pod; empty for other objects. */
 export function podLabels(object: Manifest | undefined): Record<string, string> {
   if (object?.kind === 'Pod') return texts(object.metadata.labels)
   const spec = object?.kind === 'CronJob' ? at(object, 'spec', 'jobTemplate') : object
@@ -56,12 +56,11 @@ export function matchLabels(workload: Manifest): Record<string, string> {
   return texts(at(workload, 'spec', 'selector', 'matchLabels'))
 }
 
-/** Of a Service. */
 export function selectorOf(service: Manifest): Record<string, string> {
   return texts(at(service, 'spec', 'selector'))
 }
 
-/** Labels of the pods that a budget or a network policy is for; null: it is neither, or selects by more than labels. */
+/** The labels by which a budget or network policy selects pods. null: it is neither, or uses matchExpressions. */
 export function reachOf(manifest: Manifest): Record<string, string> | null {
   const field = { NetworkPolicy: 'podSelector', PodDisruptionBudget: 'selector' }[manifest.kind]
   const selector = field && at(manifest, 'spec', field)
@@ -69,7 +68,7 @@ export function reachOf(manifest: Manifest): Record<string, string> | null {
   return texts(at(selector, 'matchLabels'))
 }
 
-/** Whether pods with these labels are selected. */
+/** Whether the selector matches these labels. */
 export function selects(
   selector: Readonly<Record<string, string>>,
   labels: Readonly<Record<string, string>>,

@@ -10,7 +10,7 @@ import {
   standbyColor,
 } from '../state.ts'
 
-/** What a service should become: made by `desire` from image, values and chart. */
+/** The wanted image and revision of a service. */
 export interface Wanted {
   digest: string
   version: string
@@ -19,13 +19,13 @@ export interface Wanted {
 
 export interface DeployStep {
   service: string
-  /** live: serves already; ready: stands by already; upgrade: the slot has to be written. */
+  /** live: is live already; ready: is on standby already; upgrade: the slot has to be written. */
   action: 'live' | 'ready' | 'upgrade'
   color: Color
   wanted: Wanted
-  /** What the slot holds now. */
+  /** The slot as it is now. */
   replaces: Slot | null
-  /** Where the preview Service belongs afterwards. */
+  /** What the preview Service has to select afterwards. */
   preview: Target
 }
 
@@ -34,11 +34,11 @@ export interface DeployPlan {
   steps: DeployStep[]
 }
 
-export interface DeployIntent {
+interface DeployIntent {
   wanted: Readonly<Record<string, Wanted>>
-  /** A check as much as a choice: a service where it is live is refused. */
+  /** The color to write. Refused if it is live. null: each service's standby. */
   color: Color | null
-  /** Services of which something was written only in part. */
+  /** Services whose last write is incomplete. */
   unfinished: readonly string[]
 }
 
@@ -53,7 +53,7 @@ export function planDeploy(state: EnvironmentState, intent: DeployIntent): Deplo
     if (intent.color && liveColor(now) === intent.color)
       return slotIsLive(state, service, intent.color, Object.keys(intent.wanted))
     const step = deployStep(service, now, wanted, intent.color ?? standbyColor(now))
-    // The slot may stand though what belongs to it does not.
+    // The slot may be ready although the rest of its release is incomplete.
     const unfinished = step.action === 'ready' && intent.unfinished.includes(service)
     steps.push(unfinished ? { ...step, action: 'upgrade' } : step)
   }
@@ -70,25 +70,25 @@ function slotIsLive(
   const isMixed = names.some((name) => servesFrom(state, name, other))
   return refuse(
     'slot-is-live',
-    `${service} serves from ${color}; deploy writes only to the standby slot.`,
+    `${service} is live on ${color}; deploy writes only to the standby slot.`,
     isMixed
-      ? "Leave --color out to take each service's standby: they do not all serve from the same color."
-      : `Use --color ${other}, or leave --color out to take each service's standby.`,
+      ? "Leave out --color to deploy to each service's standby: the services are not all live on the same color."
+      : `Use --color ${other}, or leave out --color to deploy to each service's standby.`,
   )
 }
 
 function deployStep(service: string, now: ServiceState, wanted: Wanted, color: Color): DeployStep {
   const live = liveSlot(now)
   if (live && live.revision === wanted.revision) {
-    // The preview goes back to the live slot too: a candidate deployed earlier is no longer wanted.
+    // The preview Service goes back to the live slot: an earlier candidate is no longer wanted.
     const { color } = live
     return { service, action: 'live', color, wanted, replaces: live, preview: targetOf(live) }
   }
   const slot = now.slots[color]
-  const stands = slot !== null && slot.revision === wanted.revision && isReady(slot)
+  const isDone = slot !== null && slot.revision === wanted.revision && isReady(slot)
   return {
     service,
-    action: stands ? 'ready' : 'upgrade',
+    action: isDone ? 'ready' : 'upgrade',
     color,
     wanted,
     replaces: slot,

@@ -1,4 +1,4 @@
-// What a slot is made of, and the hash that names it.
+// The values and charts of a slot, and the revision that identifies it.
 import { createHash } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 import { parse } from 'yaml'
@@ -10,8 +10,8 @@ import type { Source } from '../ports/project.ts'
 
 type Values = Record<string, unknown>
 
-/** Maps are merged, everything else is replaced, null removes: as Helm does it with several files. */
-export function mergeValues(base: Values, over: Values): Values {
+/** Merges as Helm does with several files: maps are merged, other values replaced, null removes a key. */
+function mergeValues(base: Values, over: Values): Values {
   const merged: Values = { ...base }
   for (const [key, value] of Object.entries(over)) {
     const before = merged[key]
@@ -22,8 +22,8 @@ export function mergeValues(base: Values, over: Values): Values {
 }
 
 /**
- * Names a slot: the same image, configuration and chart give the same revision. The chart is part of it, so that
- * a change of it, too, reaches the cluster by way of the standby slot.
+ * Identifies a slot: the same image, values and chart give the same revision. The chart is included, so that a change
+ * of the chart is also deployed to the standby slot.
  */
 export function revisionOf(parts: { digest: string; values: Values; chart: string }): string {
   return hashOf(parts).slice(0, 10)
@@ -33,7 +33,7 @@ export function hashOf(content: unknown): string {
   return createHash('sha256').update(canonical(content)).digest('hex')
 }
 
-/** The values files of a service, the stronger ones last; the one of the environment may be missing. */
+/** The values files of a service; later files override earlier ones. The environment's own file is optional. */
 export async function valuesFiles(
   source: Source,
   config: Config,
@@ -48,7 +48,7 @@ export async function valuesFiles(
     throw refused({
       code: 'no-values',
       message: `shopctl.yaml: services.${service}.values: there is no file ${values}.`,
-      hint: 'Correct the path, or write the file; one that git ignores does not count.',
+      hint: 'Fix the path or create the file, then run the command again. Files that git ignores do not count.',
     })
   }
   return [values, special].filter((file) => found.includes(file))
@@ -70,7 +70,7 @@ function parseYaml(file: string, text: string): unknown {
     throw refused({
       code: 'bad-values',
       message: `${file}: ${error instanceof Error ? error.message.split('\n')[0] : error}`,
-      hint: 'Correct the file and run the command again.',
+      hint: 'Fix the file, then run the command again.',
       cause: error,
     })
   }
@@ -82,7 +82,7 @@ export async function hashChart(source: Source, chart: string): Promise<string> 
   if (files.length > 0) return hashFiles(source, files)
   throw refused({
     code: 'no-chart',
-    message: `There is no chart ${chart}, which shopctl.yaml names.`,
-    hint: 'Correct the path, or write the chart; files that git ignores do not count.',
+    message: `shopctl.yaml: there is no chart ${chart}.`,
+    hint: 'Fix the path or create the chart, then run the command again. Files that git ignores do not count.',
   })
 }

@@ -1,4 +1,4 @@
-// Tells from pods, Deployment and migration Job whether a slot is ready, broken, or still on its way; pure.
+// Decides from pods, Deployment and migration Job whether a slot is ready, broken or still starting; pure.
 import type { ContainerState, PodState, Rollout } from '../ports/cluster.ts'
 import { isReady } from '../slot.ts'
 
@@ -7,13 +7,13 @@ export interface RolloutProblem {
   what: string
   pod: string
   container: string
-  /** null: it never ran. */
+  /** null: the container never ran. */
   exitCode: number | null
-  /** Whether the run that failed is the one before the current. */
+  /** Whether the failed run is the one before the current run. */
   restarted: boolean
 }
 
-/** Waiting reasons that do not pass within a deploy. */
+/** Waiting reasons that do not go away by themselves. */
 const hopeless = [
   'ImagePullBackOff',
   'InvalidImageName',
@@ -22,7 +22,7 @@ const hopeless = [
   'CrashLoopBackOff',
 ]
 
-/** null: still on its way. */
+/** null: still starting. */
 export function judgeRollout({
   slot,
   pods,
@@ -30,7 +30,7 @@ export function judgeRollout({
 }: Rollout): { kind: 'ready' } | RolloutProblem | null {
   if (job?.failed) return jobProblem(job.pods)
   const migrated = job === null || job.succeeded
-  // Until the migrations are through, a service may well fail for want of its tables.
+  // Until the migrations are applied, the pods may fail because tables are missing.
   const broken = migrated ? firstProblem(pods) : null
   if (broken) return broken
   return slot && migrated && isReady(slot) ? { kind: 'ready' } : null
@@ -52,18 +52,16 @@ function problemOf(
   container: ContainerState,
   waiting: { reason: string; message: string },
 ): RolloutProblem {
-  const exitCode =
-    waiting.reason === 'CrashLoopBackOff' ? (container.ended?.exitCode ?? null) : null
-  const what =
-    exitCode === null
-      ? `the pod cannot start, ${waiting.reason}: ${waiting.message}`
-      : `the container ${container.name} ended with exit code ${exitCode}, ${container.restarts + 1} times so far. Its last lines:`
+  const ended = waiting.reason === 'CrashLoopBackOff' ? container.ended : null
+  const what = ended
+    ? `the container ${container.name} ended with ${exitOf(ended)}, ${container.restarts + 1} times so far.`
+    : `the pod cannot start, ${waiting.reason}: ${waiting.message}`
   return {
     kind: 'broken',
     what,
     pod: pod.name,
     container: container.name,
-    exitCode,
+    exitCode: ended?.exitCode ?? null,
     restarted: true,
   }
 }
@@ -71,13 +69,43 @@ function problemOf(
 function jobProblem(pods: readonly PodState[]): RolloutProblem {
   const pod = pods.findLast(({ containers }) => containers.some(({ ended }) => ended))
   const container = pod?.containers.find(({ ended }) => ended)
-  const exitCode = container?.ended?.exitCode ?? null
+  const ended = container?.ended ?? null
   return {
     kind: 'broken',
-    what: `the migration failed${exitCode === null ? '' : ` with exit code ${exitCode}. Its last lines:`}`,
+    what: `the migration failed${ended ? ` with ${exitOf(ended)}` : ''}.`,
     pod: pod?.name ?? '',
     container: container?.name ?? '',
-    exitCode,
+    exitCode: ended?.exitCode ?? null,
     restarted: false,
   }
+}
+
+function exitOf({ exitCode, reason }: { exitCode: number; reason: string }): string {
+  return `exit code ${exitCode}${['', 'Error', 'Completed'].includes(reason) ? '' : ` (${reason})`}`
+}
+
+/** Why a slot is not ready yet, as far as Kubernetes reports it. */
+export function pendingReasons({ pods, job }: Rollout): string[] {
+  const isMigrating = job !== null && !job.succeeded
+  return [
+    ...(isMigrating ? ['The migration Job has not ended.', ...waitingLines(job.pods)] : []),
+    ...(pods.length === 0 ? ['No pod was created.'] : waitingLines(pods)),
+  ]
+}
+
+/** A pod of the migration Job that keeps the slot from being ready. */
+export function migrationPod({ job }: Rollout): PodState | null {
+  return (job && !job.succeeded && job.pods.at(-1)) || null
+}
+
+export function isWaiting({ containers }: PodState): boolean {
+  return containers.some(({ waiting }) => waiting !== null)
+}
+
+function waitingLines(pods: readonly PodState[]): string[] {
+  return pods.flatMap(({ name, containers }) =>
+    containers.flatMap(({ waiting }) =>
+      waiting ? [`${name}: ${waiting.reason}${waiting.message && `: ${waiting.message}`}`] : [],
+    ),
+  )
 }

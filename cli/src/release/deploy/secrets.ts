@@ -1,7 +1,8 @@
-// The Secrets that shopctl.yaml asks for: made once, never changed.
+// The Secrets of shopctl.yaml: created once, never changed.
 import { randomBytes } from 'node:crypto'
 import { refused } from '../../errors.ts'
 import type { Namespace } from '../ports/cluster.ts'
+import { settleAll } from '../settle.ts'
 
 type Secrets = Record<string, Record<string, string>>
 
@@ -9,7 +10,7 @@ function randomText(): string {
   return randomBytes(18).toString('base64url')
 }
 
-/** What is missing in `existing`, with random values drawn and references filled in; pure but for `draw`. */
+/** The values missing in `existing`: random ones from `draw`, the others with their references filled in. */
 export function missingSecrets(wanted: Secrets, existing: Secrets, draw: () => string): Secrets {
   const all: Secrets = structuredClone(existing)
   const missing: Secrets = {}
@@ -39,7 +40,7 @@ function fillIn(text: string, secrets: Secrets, path: string): string {
     throw refused({
       code: 'bad-config',
       message: `shopctl.yaml: ${path}: there is no secret value ${secret}.${key}.`,
-      hint: `Add it below \`secrets.${secret}\`; it has to be \`random\` or exist already.`,
+      hint: `Add it below \`secrets.${secret}\`, then run the command again. It has to be \`random\` or exist already.`,
     })
   })
 }
@@ -50,7 +51,5 @@ export async function makeSecrets(namespace: Namespace, wanted: Secrets): Promis
   )
   const existing = Object.fromEntries(found.flatMap(([name, data]) => (data ? [[name, data]] : [])))
   const missing = missingSecrets(wanted, existing, randomText)
-  await Promise.all(
-    Object.entries(missing).map(([name, data]) => namespace.addToSecret(name, data)),
-  )
+  await settleAll(Object.entries(missing).map(([name, data]) => namespace.addToSecret(name, data)))
 }

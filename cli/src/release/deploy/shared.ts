@@ -1,4 +1,4 @@
-// What the slots of a service share: where its Services lead, and whether the pods that serve can bear a change. Pure.
+// The shared release of a service: the ports of its Services, and whether the live pods tolerate a change. Pure.
 import type { AccessRule, PodTemplate } from '../ports/cluster.ts'
 import type { Manifest } from '../ports/driver.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal.ts'
@@ -6,7 +6,7 @@ import type { Color } from '../slot.ts'
 import { requireSlot } from './charts.ts'
 import { containersOf, list, nameOf, portsOf, targetPorts } from './manifests.ts'
 
-/** What a Service names as its target: a container port's name or number. */
+/** A container port's name or number. */
 export type Port = string | number
 
 export interface Ports {
@@ -14,7 +14,7 @@ export interface Ports {
   preview: Port
 }
 
-/** `port` of shopctl.yaml, else the container port named `http`, else the only one. */
+/** The target port: `port` of shopctl.yaml, otherwise the container port named `http`, otherwise the only one. */
 export function findPorts(
   service: string,
   color: Color,
@@ -33,7 +33,7 @@ export function findPorts(
     const list = offered.map(({ name, number }) => (name ? `${name} (${number})` : `${number}`))
     return refuse(
       'no-port',
-      `Which port of ${service} takes HTTP cannot be told: its pods offer ${list.join(', ') || 'none'}${port === null ? '' : `, and not ${port}`}.`,
+      `The HTTP port of ${service} is not known: its pods have the ports ${list.join(', ') || '(none)'}${port === null ? '' : `, not ${port}`}.`,
       `Name the port \`http\` in the chart, or set \`services.${service}.port\` in shopctl.yaml.`,
     )
   }
@@ -42,18 +42,18 @@ export function findPorts(
   return { stable, preview: preview ?? stable }
 }
 
-/** null: the pods that serve have what the shared objects are about to name, and keep what they may do. */
+/** null: the live pods have the ports of the new Services and keep their rights. */
 export function checkShared(
   service: string,
   shared: readonly Manifest[],
   live: PodTemplate,
   rules: readonly AccessRule[],
 ): Refusal | null {
-  const hint = `Release pods that have it first, with the shared part as it is: \`shopctl release --service ${service}\`.`
+  const hint = `Add the port to the pods first and leave the Services as they are: \`shopctl release --service ${service}\`.`
   for (const { name, target } of shared.flatMap(targetPorts)) {
     const offered = live.ports.some((port) => port.name === target || port.number === target)
     if (offered) continue
-    const message = `The Service ${name} would lead to the port ${target}, which the pods of ${service} that serve do not have.`
+    const message = `The Service ${name} would route to the port ${target}, which the live pods of ${service} do not have.`
     return refuse('live-lacks-port', message, hint)
   }
   const accounts = shared.filter(({ kind }) => kind === 'ServiceAccount').map(nameOf)
@@ -63,11 +63,11 @@ export function checkShared(
     .flatMap(grants)
   const lost = rules.flatMap(grants).find((grant) => !granted.includes(grant))
   if (lost !== undefined && accounts.includes(live.serviceAccount ?? '')) {
-    const message = `The pods of ${service} that serve would lose the right to ${lost}.`
+    const message = `The live pods of ${service} would lose the right to ${lost}.`
     return refuse(
       'live-lacks-right',
       message,
-      'Keep it in the chart until no slot uses it any more.',
+      'Keep it in the chart until no slot uses it any more, then run the command again.',
     )
   }
   return null
@@ -77,7 +77,7 @@ function rulesOf(role: Manifest): AccessRule[] {
   return list(role.rules) as AccessRule[]
 }
 
-/** One text for each thing that a rule lets somebody do. */
+/** One text for each right that a rule grants. */
 function grants({ resources = [], resourceNames = [''], verbs }: AccessRule): string[] {
   return verbs.flatMap((verb) =>
     resources.flatMap((resource) =>

@@ -1,4 +1,4 @@
-// From a plan to what a driver writes: renders what is new, refuses what would change the live slots.
+// Computes the writes of a plan: renders new charts, and refuses those that would change the live slots.
 import { refused } from '../../errors.ts'
 import type { Observer } from '../ports/cluster.ts'
 import type {
@@ -14,7 +14,7 @@ import type {
 import type { MigrationCheck, Source } from '../ports/project.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Color, colors, isReady, slotLabels, slotName } from '../slot.ts'
-import { type EnvironmentState, liveSlot } from '../state.ts'
+import { type EnvironmentState, liveSlotOf } from '../state.ts'
 import { checkApart, checkSlots, checkTraffic } from './charts.ts'
 import type { Recipe } from './desire.ts'
 import type { DeployStep } from './plan.ts'
@@ -29,49 +29,42 @@ export interface WritesPorts {
   driver: Driver
 }
 
-export interface WritesInput {
+/** One step of a plan and what its write depends on. */
+interface WriteRequest {
   /** Name of the system as a whole. */
   system: string
   sharedChart: BuiltinChart
+  state: EnvironmentState
+  recorded: Readonly<Record<string, Recorded>>
+  step: DeployStep
+  recipe: Recipe
 }
 
-/** Marks of a slot's release: the hash of charts and values that were found safe. */
-const checked = 'checked'
-/** Mark of the shared release: the hash of what it renders. A slot's release has that of the one it was written with. */
-const rendered = 'rendered'
-const sharedRendered = 'shared'
+/** Mark of a slot's release: the hash of the charts and values that passed the checks. */
+const checkedMark = 'checked'
+/** Mark of a slot's release: the hash of the shared release it was written with. */
+const sharedMark = 'shared'
+/** Mark of the shared release: the hash of its rendered objects. */
+const renderedMark = 'rendered'
 
-/** What to write for one step of a plan. Throws a refusal; nothing has been written then. */
-export async function writeOf(
-  ports: WritesPorts,
-  state: EnvironmentState,
-  step: DeployStep,
-  recipe: Recipe,
-  input: WritesInput,
-  recorded: Readonly<Record<string, Recorded>>,
-): Promise<SlotWrite> {
-  const foreign = checkOwner(state, step, recorded)
+/** What to write for one step. Throws a refusal before anything is written. */
+export async function writeOf(ports: WritesPorts, request: WriteRequest): Promise<SlotWrite> {
+  const foreign = checkOwner(request)
   if (foreign) throw refused(foreign)
-  await checkMigrations(ports, state, step, recipe)
-  const { service, color } = step
-  const slot = slotChart(state, step, recipe, input, color)
-  const stands = standingShared(state, service, recorded)
-  const { shared, renders } =
-    stands !== null && isKnown(service, recipe, stands, recorded)
-      ? await knownShared(ports, state, step, stands)
-      : await checkedShared(ports, state, step, recipe, input, stands)
-  const marks = { [checked]: recipe.checked, [sharedRendered]: renders }
-  return { ...slot, marks, service, color, shared }
+  await checkMigrations(ports, request)
+  const { service, color } = request.step
+  const { recipe } = request
+  const currentHash = currentSharedHash(request)
+  const { shared, sharedHash } =
+    currentHash !== null && wasChecked(request, currentHash)
+      ? await keepShared(ports, request, currentHash)
+      : await renderShared(ports, request, currentHash)
+  const marks = { [checkedMark]: recipe.checkedHash, [sharedMark]: sharedHash }
+  return { ...slotChart(request, color), marks, service, color, shared }
 }
 
-/** What we add to the values of a slot's chart stands under one key, so that it meets none of the chart's own. */
-function slotChart(
-  state: EnvironmentState,
-  step: DeployStep,
-  recipe: Recipe,
-  { system }: WritesInput,
-  color: Color,
-): ChartRelease {
+/** Our values are all under the key `shopctl`, apart from the chart's own. */
+function slotChart({ state, step, recipe, system }: WriteRequest, color: Color): ChartRelease {
   const { service, wanted } = step
   const { chart, valuesFiles, migrations } = recipe
   const { version, revision } = wanted
@@ -91,94 +84,88 @@ function imageOf({ wanted }: DeployStep, { repository }: Recipe): string {
   return `${repository}@${wanted.digest}`
 }
 
-/** Pods are ready only when their migrations are applied: the live ones prove it. */
+/** Ready live pods prove that their migrations are applied. */
 function isMigrated(state: EnvironmentState, service: string, migrations: string): boolean {
-  const live = state.services[service] && liveSlot(state.services[service])
+  const live = liveSlotOf(state, service)
   return live?.migrations === migrations && isReady(live)
 }
 
-/** What the shared release renders; null where it, or a Service of it, is not there as it should be. */
-function standingShared(
-  state: EnvironmentState,
-  service: string,
-  recorded: Readonly<Record<string, Recorded>>,
-): string | null {
-  const { stable = null, preview = null } = state.services[service] ?? {}
-  const known = recorded[service]
-  return stable && preview && known?.finished ? (known.marks[rendered] ?? null) : null
+/** The hash of the shared release in the cluster. null: it is incomplete, or one of its Services is missing. */
+function currentSharedHash({ state, step, recorded }: WriteRequest): string | null {
+  const { stable = null, preview = null } = state.services[step.service] ?? {}
+  const known = recorded[step.service]
+  return stable && preview && known?.finished ? (known.marks[renderedMark] ?? null) : null
 }
 
-/** Whether these charts with these values were found safe before, and go with the shared part that stands. */
-function isKnown(
-  service: string,
-  recipe: Recipe,
-  stands: string,
-  recorded: Readonly<Record<string, Recorded>>,
-): boolean {
+/** Whether these charts and values passed the checks before, with the current shared release. */
+function wasChecked({ step, recipe, recorded }: WriteRequest, currentHash: string): boolean {
   return colors.some((color) => {
-    const marks = recorded[slotName(service, color)]?.marks
-    return marks?.[checked] === recipe.checked && marks[sharedRendered] === stands
+    const marks = recorded[slotName(step.service, color)]?.marks
+    return marks?.[checkedMark] === recipe.checkedHash && marks[sharedMark] === currentHash
   })
 }
 
-/** The charts are as they were, but a Service may have come into the namespace since. */
-async function knownShared(
+interface SharedWrite {
+  /** null: the shared release is up to date. */
+  shared: ChartWrite | null
+  sharedHash: string
+}
+
+/** The charts are unchanged, but a Service may have been added to the namespace since they were checked. */
+async function keepShared(
   { observer }: WritesPorts,
-  state: EnvironmentState,
-  { service, color, wanted }: DeployStep,
-  stands: string,
-): Promise<{ shared: null; renders: string }> {
-  const standing = colors.find((each) => state.services[service]?.slots[each])
-  const template = standing && (await observer.podTemplate(service, standing))
+  { state, step }: WriteRequest,
+  sharedHash: string,
+): Promise<SharedWrite> {
+  const { service, color, wanted } = step
+  const existing = colors.find((each) => state.services[service]?.slots[each])
+  const template = existing && (await observer.podTemplate(service, existing))
   const labels = { ...template?.labels, ...slotLabels(service, { ...wanted, color }) }
   const refusal = checkTraffic(service, labels, state.others)
   if (refusal) throw refused(refusal)
-  return { shared: null, renders: stands }
+  return { shared: null, sharedHash }
 }
 
-/** `shared` null: what is wanted stands. */
-async function checkedShared(
-  ports: WritesPorts,
-  state: EnvironmentState,
-  step: DeployStep,
-  recipe: Recipe,
-  input: WritesInput,
-  stands: string | null,
-): Promise<{ shared: ChartWrite | null; renders: string }> {
-  const { charts } = ports
+async function renderShared(
+  { charts, observer }: WritesPorts,
+  request: WriteRequest,
+  currentHash: string | null,
+): Promise<SharedWrite> {
+  const { state, step, recipe, system, sharedChart } = request
   const { service, wanted } = step
   const [blue, green] = await Promise.all(
-    colors.map((color) => charts.render(slotChart(state, step, recipe, input, color))),
+    colors.map((color) => charts.render(slotChart(request, color))),
   )
   const slots = { blue: blue ?? [], green: green ?? [] }
   const { revision } = wanted
   const image = imageOf(step, recipe)
   const unsafe = checkSlots(service, slots, { revision, image }, state.others)
   if (unsafe) throw refused(unsafe)
-  const found = findPorts(service, step.color, slots[step.color], recipe.port)
-  if (isRefusal(found)) throw refused(found)
+  const ports = findPorts(service, step.color, slots[step.color], recipe.port)
+  if (isRefusal(ports)) throw refused(ports)
   const chart = {
     name: service,
-    chart: input.sharedChart.path,
+    chart: sharedChart.path,
     valuesFiles: [],
-    values: { shopctl: { system: input.system, service, ports: found }, ...recipe.shared },
+    values: { shopctl: { system, service, ports }, ...recipe.shared },
   }
-  const shared = await charts.render(chart)
-  const refusal = checkApart(service, slots, shared)
+  const manifests = await charts.render(chart)
+  const refusal = checkApart(service, slots, manifests)
   if (refusal) throw refused(refusal)
-  const renders = hashOf(shared).slice(0, 40)
-  if (renders === stands) return { shared: null, renders }
-  await refuseHarm(ports.observer, state, service, shared)
-  return { shared: { ...chart, marks: { [rendered]: renders } }, renders }
+  const sharedHash = hashOf(manifests).slice(0, 40)
+  if (sharedHash === currentHash) return { shared: null, sharedHash }
+  await refuseHarm(observer, state, service, manifests)
+  return { shared: { ...chart, marks: { [renderedMark]: sharedHash } }, sharedHash }
 }
 
+/** Refuses a shared release that the live pods do not tolerate. */
 async function refuseHarm(
   observer: Observer,
   state: EnvironmentState,
   service: string,
   shared: readonly Manifest[],
 ): Promise<void> {
-  const live = state.services[service] && liveSlot(state.services[service])
+  const live = liveSlotOf(state, service)
   if (!live) return
   const [template, rules] = await Promise.all([
     observer.podTemplate(service, live.color),
@@ -188,14 +175,12 @@ async function refuseHarm(
   if (refusal) throw refused(refusal)
 }
 
-/** Both colors work on one schema, so a migration may only add to it. What the live slot has was checked before. */
+/** Both colors use one schema, so a migration may only add. The migrations of the live slot are applied already. */
 async function checkMigrations(
   { source, migrations }: WritesPorts,
-  state: EnvironmentState,
-  { service }: DeployStep,
-  recipe: Recipe,
+  { state, step, recipe }: WriteRequest,
 ): Promise<void> {
-  if (recipe.migrations !== null && isMigrated(state, service, recipe.migrations)) return
+  if (recipe.migrations !== null && isMigrated(state, step.service, recipe.migrations)) return
   const earlier: string[] = []
   for (const file of recipe.migrationFiles) {
     const sql = String(await source.read(file))
@@ -205,20 +190,17 @@ async function checkMigrations(
     throw refused({
       code: 'migration-contracts',
       message: `${file}:${found.line} is more than an addition: ${found.why}.\n${found.statement}`,
-      hint: 'A migration may only add. Take away in a later release, when no slot uses it any more.',
+      hint: 'Split it: a release may only add. Remove by hand, with `psql`, when no slot uses it any more.',
     })
   }
 }
 
-/** A release of that name that we did not write would be overwritten, and its objects deleted. */
-function checkOwner(
-  state: EnvironmentState,
-  { service }: DeployStep,
-  recorded: Readonly<Record<string, Recorded>>,
-): Refusal | null {
+/** A Helm release of that name that shopctl did not write would be overwritten, and its objects deleted. */
+function checkOwner({ state, step, recorded }: WriteRequest): Refusal | null {
+  const { service } = step
   const known = recorded[service]
   if (!known) return foreignService(state, service)
-  if (known.marks[rendered] !== undefined || !known.finished) return null
+  if (known.marks[renderedMark] !== undefined || !known.finished) return null
   const inOne = colors.filter((color) => {
     const slot = state.services[service]?.slots[color]
     return slot?.helmRelease === service && !slot.kept
@@ -228,16 +210,16 @@ function checkOwner(
     const objects = `deployments,poddisruptionbudgets --selector app.kubernetes.io/name=${service}`
     return refuse(
       'old-layout',
-      `${names} ${inOne.length > 1 ? 'are' : 'is'} part of the Helm release ${service}, as an earlier shopctl made it.`,
-      `Run \`kubectl annotate ${objects} helm.sh/resource-policy=keep\` in the namespace, then this command again: no pod is restarted.`,
+      `${names} ${inOne.length > 1 ? 'are' : 'is'} part of the Helm release ${service}, which an earlier shopctl wrote.`,
+      `Run \`kubectl annotate ${objects} helm.sh/resource-policy=keep\` in the namespace, then this command again. No pod restarts.`,
     )
   }
   const isOurs = colors.some((color) => state.services[service]?.slots[color] != null)
   if (isOurs) return null
   return refuse(
     'foreign-release',
-    `There is a Helm release ${service} in the namespace that shopctl did not make.`,
-    `Uninstall it or give it another name: shopctl keeps the Services of ${service} in a release of that name.`,
+    `The namespace has a Helm release ${service} that shopctl did not create.`,
+    `Uninstall it with \`helm uninstall ${service}\`, or rename the service in shopctl.yaml.`,
   )
 }
 
@@ -247,7 +229,7 @@ function foreignService(state: EnvironmentState, service: string): Refusal | nul
   if (stable?.target !== null && preview?.target !== null) return null
   return refuse(
     'foreign-service',
-    `There is a Service ${found} in the namespace that shopctl did not make.`,
-    `Delete it, or give one of the two another name: shopctl makes the Services ${service} and ${service}-preview.`,
+    `The namespace has a Service ${found} that shopctl did not create.`,
+    `Delete it with \`kubectl delete service ${found}\`, or rename the service in shopctl.yaml.`,
   )
 }

@@ -1,4 +1,4 @@
-// Moves live traffic and consumers of several services at once and proves it; switch and rollback are both this.
+// Moves live traffic and consumers of several services in one operation and checks the result: switch and rollback.
 import { failed, interrupted, said } from '../../errors.ts'
 import type { Pods } from '../ports/cluster.ts'
 import { interruptedOutcome, openMove } from '../record.ts'
@@ -9,29 +9,29 @@ import type { EnvironmentState } from '../state.ts'
 import type { MovePlan } from './plan-switch.ts'
 import { asTarget, type PointerPorts, pointAll, pointBack, pointPreviews } from './pointers.ts'
 import { type Recycled, recycle } from './recycle.ts'
-import { awaitOutgoing, awaitTakeover, type Takeover } from './takeover.ts'
+import { awaitOldSlot, awaitTakeover, type Takeover } from './takeover.ts'
 
 export interface MovePorts extends RecordingPorts, PointerPorts {
   pods: Pods
   signal: AbortSignal
 }
 
-export interface MoveOptions {
+interface MoveOptions {
   reason: string | null
   /** How long a new slot may take to take over. */
   timeoutMs: number
-  /** Services whose old slot is restarted afterwards. */
+  /** The services whose old slot is restarted afterwards. */
   recycle: readonly string[]
 }
 
-/** What was seen of one service's move, in milliseconds from the first write on. */
+/** The measurements of one service's move. Times count from the first write. */
 export interface Proof extends Move {
   endpointsMs: number
-  /** null: its pods do not say what they consume. */
+  /** null: its pods do not report what they consume. */
   consumersMs: number | null
-  /** Of the gate that the new slot opened; null: nothing consumes, or there is no gate. */
+  /** The epoch of the gate that the new slot opened. null: it consumes nothing, or has no gate. */
   epoch: number | null
-  /** null: the slot that served was not restarted. */
+  /** null: the old slot was not restarted. */
   recycled: Recycled | null
 }
 
@@ -40,7 +40,7 @@ export interface Moved {
   services: Proof[]
 }
 
-/** Throws when a new slot did not take over; a switch has then put every Service back. */
+/** Throws if a new slot did not take over. A switch has then put every Service back. */
 export async function move(
   ports: MovePorts,
   state: EnvironmentState,
@@ -52,8 +52,8 @@ export async function move(
   const { kind: verb, moves: services } = plan
   const recording = await beginRecording(ports, state, { verb, reason: options.reason, services })
   const proofs = await takeOver(ports, state, plan, recording, options.timeoutMs)
-  // From here on the new slots serve: nothing that goes wrong takes traffic away from them.
-  for (const line of await outgoing(ports, services)) ports.progress.warn(line)
+  // The new slots are live: no later problem puts the Services back.
+  for (const line of await oldSlots(ports, services)) ports.progress.warn(line)
   await checkOurs(ports, recording)
   await movePreviews(ports, plan)
   await endDone(recording, proofs)
@@ -90,24 +90,24 @@ async function takeOver(
   }
 }
 
-/** Lets the timers run first: after a freeze it is one of them that finds the lock lost. */
+/** Lets the timers run first: after a freeze, a timer detects that the lock is lost. */
 async function checkSignal({ clock, signal }: MovePorts): Promise<void> {
   await clock.sleep(0, signal)
   if (signal.aborted) throw interrupted()
 }
 
-/** While this process was frozen, somebody may have taken the lock and gone on from here. */
+/** While this process was frozen, another command may have taken the lock and continued. */
 async function checkOurs({ journal }: MovePorts, recording: Recording): Promise<void> {
   if (!recording.isWritten) return
-  // An API server that does not answer just now says nothing of it; the record is written with the same condition.
+  // An unreachable API server is ignored here: writing the record checks the same condition.
   if (!(await isOpen(journal, recording).catch(() => true))) throw overtaken(recording)
 }
 
 function overtaken(recording: Recording): Error {
   return failed({
     code: 'overtaken',
-    message: `The slots of ${idOf(recording)} took over, but somebody else has ended it since.`,
-    hint: 'See `shopctl status` for what serves now.',
+    message: `The slots of ${idOf(recording)} took over, but another command has ended ${idOf(recording)} since.`,
+    hint: 'Run `shopctl status` to see the live slots.',
   })
 }
 
@@ -115,7 +115,7 @@ async function isOpen(journal: MovePorts['journal'], { operation }: Recording): 
   return (await journal.read()).open?.number === operation.number
 }
 
-/** Nothing has to be moved any more: the interrupted operation is closed. */
+/** Nothing has to be moved: closes the interrupted operation. */
 async function closeInterrupted(ports: MovePorts, state: EnvironmentState): Promise<Moved> {
   const operation = openMove(state.journal)
   if (!operation) return { release: '', services: [] }
@@ -144,11 +144,11 @@ function observeTakeover(
   })
 }
 
-async function outgoing(ports: MovePorts, moves: readonly Move[]): Promise<string[]> {
+async function oldSlots(ports: MovePorts, moves: readonly Move[]): Promise<string[]> {
   const lines = await Promise.all(
     moves.map(({ name, from }) =>
-      awaitOutgoing(ports, name, asTarget(from)).catch((problem) => [
-        `${name}: the outgoing slot could not be watched: ${said(problem)}`,
+      awaitOldSlot(ports, name, asTarget(from)).catch((problem) => [
+        `${name}: the old slot could not be watched: ${said(problem)}`,
       ]),
     ),
   )
@@ -159,15 +159,15 @@ function notTaken(late: readonly Takeover[], kind: MoveVerb, moves: readonly Mov
   const first = moves.filter(({ from }) => from === null).map(({ name }) => name)
   const back =
     first.length === moves.length
-      ? 'Nothing served before, and nothing serves now.'
-      : `What served before serves again${first.length > 0 ? `; of ${first.join(', ')} nothing did` : ''}.`
+      ? 'No slot was live before, and none is live now.'
+      : `The slots that were live before are live again${first.length > 0 ? `; ${first.join(', ')} had none` : ''}.`
   return failed({
     code: 'not-taken-over',
     message: late.map(({ late }) => late).join('\n'),
     hint:
       kind === 'switch'
-        ? `${back} See the logs of these pods.`
-        : 'Their Services lead to them all the same. See `shopctl status`, then run `shopctl rollback` again.',
+        ? `${back} Run \`kubectl logs <pod>\` for these pods.`
+        : 'Their Services select them all the same. Run `shopctl status`, then `shopctl rollback` again.',
   })
 }
 
@@ -176,12 +176,12 @@ async function movePreviews(ports: MovePorts, { kind, moves }: MovePlan): Promis
     await pointPreviews(ports, moves)
   } catch (cause) {
     if (kind === 'switch')
-      return ports.progress.warn(`a preview Service still leads to another slot: ${said(cause)}`)
-    // After a rollback the preview Service still offers the bad slot to the next switch: not done until it is moved.
+      return ports.progress.warn(`a preview Service still selects another slot: ${said(cause)}`)
+    // The preview Service still offers the bad slot to the next switch: the rollback is not done until it is moved.
     throw failed({
       code: 'preview-not-moved',
-      message: `The earlier slots serve, but a preview Service still leads to another one: ${said(cause)}`,
-      hint: 'Run `shopctl rollback` again: it finishes this one.',
+      message: `The earlier slots are live, but a preview Service still selects another slot: ${said(cause)}`,
+      hint: 'Run `shopctl rollback` again: it completes this one.',
       cause,
     })
   }
@@ -205,8 +205,8 @@ async function endDone(recording: Recording, proofs: readonly Proof[]): Promise<
       message: `The slots of ${idOf(recording)} took over, but that could not be recorded: ${said(cause)}`,
       hint:
         verb === 'switch'
-          ? 'They serve. See `shopctl status`: if it shows an interrupted switch, `shopctl rollback` goes back.'
-          : 'They serve. Run `shopctl rollback` again if `shopctl status` shows an interrupted one.',
+          ? 'They are live. Run `shopctl status`: if it shows an interrupted switch, `shopctl rollback` undoes it.'
+          : 'They are live. Run `shopctl status`: if it shows an interrupted rollback, `shopctl rollback` completes it.',
       cause,
     })
   }
@@ -214,8 +214,8 @@ async function endDone(recording: Recording, proofs: readonly Proof[]): Promise<
 }
 
 /**
- * Puts every Service back that was written, none when `versions` is null. If that fails too, the intent stays open and
- * `rollback` finishes it.
+ * Puts back every Service that was written; `versions` null: none was. If that fails, the operation stays open and
+ * `rollback` completes it.
  */
 async function putBack(
   ports: MovePorts,
@@ -225,7 +225,7 @@ async function putBack(
   problem: unknown,
 ): Promise<void> {
   try {
-    // Somebody else dealt with it while this process was frozen: nothing here is ours any more.
+    // While this process was frozen, another command has ended the operation.
     if (!(await isOpen(ports.journal, recording))) return
     if (versions) {
       await ports.progress.step('put back what was switched', () =>
@@ -237,7 +237,7 @@ async function putBack(
     throw failed({
       code: 'not-put-back',
       message: `${idOf(recording)} failed, and the Services could not be put back: ${said(cause)}`,
-      hint: 'Run `shopctl rollback`: it finishes what was begun.',
+      hint: 'Run `shopctl rollback`: it puts them back.',
       cause: problem,
     })
   }
@@ -252,7 +252,7 @@ async function recycleAll(
     proofs.map(async (proof) => {
       if (!proof.from || !services.includes(proof.name)) return proof
       const recycled = await recycle(ports, proof.name, proof.from).catch((problem) => {
-        const line = `${proof.name}: the slot that served was not restarted, its open connections stay: ${said(problem)}`
+        const line = `${proof.name}: the old slot was not restarted and keeps its open connections: ${said(problem)}`
         ports.progress.warn(line)
         return null
       })

@@ -1,24 +1,24 @@
-// Where a rollback leads: back over the last switch, to a named release, or out of an interrupted one; pure.
+// Plans a rollback: of the last switch, to a named release, or of an interrupted move; pure.
 import { doneMoves, type MoveOperation, moveOf, openMove } from '../record.ts'
-import { notReady, type Refusal, refuse } from '../refusal.ts'
+import { isRefusal, notReady, type Refusal, refuse } from '../refusal.ts'
 import { isReady, type Move, type Side, sameTarget, sideOf } from '../slot.ts'
 import { chosenServices, type EnvironmentState, liveSlot, type ServiceState } from '../state.ts'
 import type { MovePlan } from './plan-switch.ts'
 
 export interface RollbackIntent {
   services: readonly string[] | null
-  /** Release id; null: what served before the last switch. */
+  /** Release id. null: the slots that were live before the last switch. */
   to: string | null
 }
 
-/** Reverses the last switch, or with `to` goes back to what served after that release. */
+/** Reverses the last switch. With `to`: goes back to the slots that were live after that release. */
 export function planRollback(state: EnvironmentState, intent: RollbackIntent): MovePlan | Refusal {
   const interrupted = openMove(state.journal)
   if (interrupted) return finishInterrupted(state, interrupted, intent.services)
   const targets = intent.to
     ? targetsAfter(state, intent.to, intent.services)
     : targetsBefore(state, intent.services)
-  if ('kind' in targets) return targets
+  if (isRefusal(targets)) return targets
   const moves: Move[] = []
   for (const { name, side, release } of targets.services) {
     const service = state.services[name]
@@ -32,8 +32,10 @@ export function planRollback(state: EnvironmentState, intent: RollbackIntent): M
   if (moves.length === 0) {
     return refuse(
       'nothing-to-roll-back',
-      `${intent.to ?? 'What served before the last switch'} serves already.`,
-      'Nothing needs to be done.',
+      intent.to
+        ? `${intent.to} is live already.`
+        : 'The slots that were live before the last switch are live already.',
+      'Run `shopctl status` to see the live slots.',
     )
   }
   return { kind: 'rollback', moves }
@@ -49,7 +51,7 @@ function finishInterrupted(
     return refuse(
       'interrupted-operation',
       `The ${operation.verb} ${operation.release} was interrupted and concerns ${names.join(', ')}.`,
-      'Run `shopctl rollback` without --service: it finishes all of them.',
+      'Run `shopctl rollback` without --service: it completes all of them.',
     )
   }
   const moves: Move[] = []
@@ -57,14 +59,14 @@ function finishInterrupted(
   for (const { name, from, to } of operation.services) {
     const service = state.services[name]
     if (!service) continue
-    // A rollback never undoes itself: an interrupted one goes on to where it was going.
+    // An interrupted switch is undone, an interrupted rollback completed.
     const goal = operation.verb === 'rollback' ? to : from
     const live = liveSlot(service)
     if (sameTarget(live, goal)) continue
     if (goal && isGone(service, goal)) {
-      // To insist on it would leave no way out: as long as the operation is open, nothing else is allowed.
-      const serves = live ? `keeps serving from ${live.color} (${live.version})` : 'serves nothing'
-      stays.push(`${name} ${serves}: ${goal.color} with ${goal.version} is gone`)
+      // A refusal would block the environment: nothing else is allowed while the operation is open.
+      const now = live ? `stays live on ${live.color} (${live.version})` : 'has no live slot'
+      stays.push(`${name} ${now}: ${goal.color} with ${goal.version} no longer exists`)
       continue
     }
     const refusal = goal && checkTarget(name, service, goal, operation.release)
@@ -75,12 +77,12 @@ function finishInterrupted(
 }
 
 const forwardHint =
-  '`shopctl switch --service …` goes forward again, `shopctl rollback --to <release>` to an earlier one that stands.'
+  'Run `shopctl switch --service …` to go forward again, or `shopctl rollback --to <release>` to go to an earlier release.'
 
 interface RollbackTarget {
   name: string
   side: Side
-  /** The release that brought this slot, as far as the records reach back. */
+  /** The release that made this slot live, if the journal still has it. */
   release: string
 }
 
@@ -98,11 +100,15 @@ function targetsBefore(
     []
   if (names.length === 0) {
     return lastSwitch
-      ? refuse('already-rolled-back', `${lastSwitch.release} was rolled back already.`, forwardHint)
+      ? refuse(
+          'already-rolled-back',
+          `${lastSwitch.release} has already been rolled back.`,
+          forwardHint,
+        )
       : refuse(
           'nothing-to-roll-back',
-          'There is nothing to roll back to: nothing was switched yet.',
-          '`shopctl status` shows what serves.',
+          'There is nothing to roll back to: there was no switch yet.',
+          'Run `shopctl status` to see the live slots.',
         )
   }
   const services: RollbackTarget[] = []
@@ -112,15 +118,15 @@ function targetsBefore(
     if (last?.verb === 'rollback') {
       return refuse(
         'already-rolled-back',
-        `${name} was rolled back already, by ${last.release}.`,
+        `${name} has already been rolled back, by ${last.release}.`,
         forwardHint,
       )
     }
     if (!last || !move?.from) {
       return refuse(
         'nothing-to-roll-back',
-        `There is nothing to roll back to: ${name} had no slot in service before${last ? ` ${last.release}` : ''}.`,
-        'Release a fixed version instead.',
+        `There is nothing to roll back to: ${name} had no live slot before${last ? ` ${last.release}` : ''}.`,
+        'Fix the service and run `shopctl release`.',
       )
     }
     services.push({
@@ -148,7 +154,9 @@ function targetsAfter(
     return refuse(
       'unknown-release',
       `There is no release ${id} to go back to.`,
-      known.length > 0 ? `The latest are ${known.join(', ')}.` : 'Nothing was switched yet.',
+      known.length > 0
+        ? `Run \`shopctl history\` to see them. The latest are ${known.join(', ')}.`
+        : 'There was no switch yet. Run `shopctl release`.',
     )
   }
   const services: RollbackTarget[] = []
@@ -176,16 +184,16 @@ function checkTarget(
   if (!slot || isGone(service, side)) {
     return refuse(
       'slot-gone',
-      `${name} ${side.color} with ${side.version} is gone: ${slot ? `${slot.version} was deployed over it` : 'it was cleaned up'}.`,
-      `\`rollback --to ${release}\` needs its slot as well: ${releaseAgain(side.version)}.`,
+      `${name} ${side.color} with ${side.version} no longer exists: ${slot ? `${slot.version} was deployed over it` : 'it was cleaned up'}.`,
+      `\`shopctl rollback --to ${release}\` needs this slot: ${releaseAgain(side.version)}.`,
     )
   }
   return isReady(slot) ? null : notReady(name, slot)
 }
 
-/** A version with a hash behind the commit was built from a work tree that git does not have. */
+/** A version with a hash after the commit was built from uncommitted files. */
 function releaseAgain(version: string): string {
   return /^[0-9a-f]{8}$/.test(version)
     ? `check out ${version} and run \`shopctl release\``
-    : 'run `shopctl release` from the work tree that it was built from'
+    : 'run `shopctl release` in the work tree it was built from'
 }

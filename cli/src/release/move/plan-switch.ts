@@ -1,5 +1,5 @@
-// Which slots a smoke test and a switch are about, and where a switch leads; pure.
-import { interruptedRefusal, notReady, type Refusal, refuse } from '../refusal.ts'
+// Chooses the slots for a smoke test or switch, and plans a switch; pure.
+import { interruptedRefusal, isRefusal, notReady, type Refusal, refuse } from '../refusal.ts'
 import {
   type Color,
   isReady,
@@ -13,7 +13,7 @@ import {
   candidate,
   chosenServices,
   type EnvironmentState,
-  liveSlot,
+  liveSlotOf,
   rolledBackFrom,
   type ServiceState,
   servesFrom,
@@ -24,18 +24,18 @@ import {
 export interface MovePlan {
   kind: MoveVerb
   moves: Move[]
-  /** Lines about services that stay where they are. */
+  /** Warnings about services that are not moved. */
   stays?: string[]
 }
 
-export interface Chosen {
+interface Chosen {
   kind: 'chosen'
   slots: NamedSlot[]
 }
 
 /**
- * The slots that a smoke test and a switch are about. Without names those deployed and not live yet; a service that is
- * named may also go forward again after a rollback.
+ * The slots for a smoke test or switch. Without names: the newly deployed slots that are not live yet. A named service
+ * may also go forward again after a rollback.
  */
 export function chooseStandby(
   state: EnvironmentState,
@@ -53,7 +53,7 @@ export function chooseStandby(
   return refuse(
     'nothing-deployed',
     'No service has a newly deployed slot on standby.',
-    'Run `shopctl deploy` first, or after a rollback name with --service what is to go forward again.',
+    'Run `shopctl deploy` first. To go forward again after a rollback, name the services with --service.',
   )
 }
 
@@ -68,9 +68,9 @@ function noCandidate(name: string, service: ServiceState): Refusal {
 
 export interface SwitchIntent {
   services: readonly string[] | null
-  /** Where the switch is expected to lead; null: wherever the standby is. */
+  /** The expected color of the new slots. null: any. */
   color: Color | null
-  /** Waives the smoke test, never the readiness. */
+  /** Skips the check that the smoke test has passed. Slots must be ready in any case. */
   skipSmoke: boolean
 }
 
@@ -81,18 +81,18 @@ export function planSwitch(state: EnvironmentState, intent: SwitchIntent): MoveP
   if (already) {
     return refuse(
       'slot-is-live',
-      `${already} serves from ${intent.color} already.`,
-      'Leave --color out to switch to the standby.',
+      `${already} is live on ${intent.color} already.`,
+      'Leave out --color to switch to the standby.',
     )
   }
   const found = chooseStandby(state, intent.services)
-  if (found.kind === 'refusal') return found
+  if (isRefusal(found)) return found
   const { slots } = found
   const elsewhere = slots.find(({ slot }) => intent.color !== null && slot.color !== intent.color)
   if (elsewhere) return otherSlot(elsewhere)
   if (!intent.skipSmoke && !wasSmoked(state, slots)) return notSmoked(state, slots)
   const moves = slots.map(({ name, slot }) => {
-    const live = state.services[name] && liveSlot(state.services[name])
+    const live = liveSlotOf(state, name)
     return { name, from: live ? sideOf(live) : null, to: sideOf(slot) }
   })
   return { kind: 'switch', moves }
@@ -101,8 +101,8 @@ export function planSwitch(state: EnvironmentState, intent: SwitchIntent): MoveP
 function otherSlot({ name, slot }: NamedSlot): Refusal {
   return refuse(
     'slot-is-live',
-    `${name} has its standby on ${slot.color}, not on ${otherColor(slot.color)}.`,
-    `Use --color ${slot.color}, or leave --color out.`,
+    `The standby of ${name} is ${slot.color}, not ${otherColor(slot.color)}.`,
+    `Use --color ${slot.color}, or leave out --color.`,
   )
 }
 
@@ -111,7 +111,7 @@ function notSmoked(state: EnvironmentState, slots: readonly NamedSlot[]): Refusa
   const only = names.length === Object.keys(state.services).length ? '' : ` --service ${names}`
   return refuse(
     'not-smoked',
-    `The smoke test has not passed for exactly what would serve: ${names.join(', ')} new, the others as they are.`,
+    `No smoke test has passed for the slots that would be live: ${names.join(', ')} new, the other services as they are.`,
     `Run \`shopctl smoke${only}\`, or \`shopctl switch --skip-smoke --reason "…"\`.`,
   )
 }

@@ -1,4 +1,4 @@
-// Writes the Services of a move, and puts them back.
+// Writes the Services of a move and puts them back.
 import type { Observer } from '../ports/cluster.ts'
 import type { Driver, PointerMove } from '../ports/driver.ts'
 import { settleAll, valuesOf } from '../settle.ts'
@@ -10,7 +10,7 @@ export interface PointerPorts {
   observer: Observer
 }
 
-/** Notes in `versions` the resourceVersion after each write, by service. */
+/** Stores in `versions` the resourceVersion after each write, by service. */
 export async function pointAll(
   { driver }: PointerPorts,
   state: EnvironmentState,
@@ -65,7 +65,7 @@ export async function pointBack(
   valuesOf(await driver.movePointers(written.flat()))
 }
 
-/** A write whose answer was lost may have been carried out. */
+/** A write without an answer may have been carried out. */
 async function versionIfWritten(
   observer: Observer,
   name: string,

@@ -1,11 +1,12 @@
-// Restarts a slot that no longer serves, so that connections which stayed open move on: a Service leads new ones only.
+// Restarts the old slot after a switch: its open connections would stay, as a Service routes only new ones.
 import type { Config } from '../../config/schema.ts'
-import type { Pods } from '../ports/cluster.ts'
+import { said } from '../../errors.ts'
+import type { PodEnd, Pods } from '../ports/cluster.ts'
 import type { Driver } from '../ports/driver.ts'
 import type { Clock, Progress } from '../ports/session.ts'
 import type { Side } from '../slot.ts'
 
-export interface RecyclePorts {
+interface RecyclePorts {
   driver: Driver
   pods: Pods
   progress: Progress
@@ -13,23 +14,23 @@ export interface RecyclePorts {
   signal: AbortSignal
 }
 
-/** How the pods of the slot ended; those that were killed broke the connections that they still had. */
+/** How the pods of the slot ended. A killed pod breaks its open connections. */
 export interface Recycled {
   tookMs: number
   drained: number
   killed: number
-  /** Still there when the time was up, or gone unseen. */
+  /** Pods that did not end within the time, or whose end was not seen. */
   unknown: number
 }
 
-/** Pods that follow their Service close their connections by themselves. */
+/** Services whose old slot is restarted. Pods that report their role close their connections by themselves. */
 export function recycledServices({ services }: Config): string[] {
   return Object.entries(services)
     .filter(([, { recycle, management }]) => recycle ?? management?.role === undefined)
     .map(([name]) => name)
 }
 
-/** Longer than Kubernetes' own time for a pod to end. */
+/** Longer than the default terminationGracePeriodSeconds. */
 const limitMs = 60_000
 
 /** null: the slot has no pods. */
@@ -48,7 +49,12 @@ export async function recycle(
     })
     ending.catch(() => {})
     await driver.restartSlot(service, color)
-    const ends = await ending
+    const ends = await ending.catch((problem) => {
+      progress.warn(
+        `${service}: the old slot was restarted, but its end was not watched: ${said(problem)}`,
+      )
+      return names.map((pod): PodEnd => ({ pod, exitCode: null }))
+    })
     const drained = ends.filter(({ exitCode }) => exitCode === 0).length
     const unknown = ends.filter(({ exitCode }) => exitCode === null).length
     const tookMs = Math.round(clock.monotonic() - from)
@@ -59,7 +65,7 @@ export async function recycle(
 export function recycledText({ tookMs, drained, killed, unknown }: Recycled): string {
   const parts = [
     ...(drained > 0 ? [`${drained} drained`] : []),
-    ...(killed > 0 ? [`${killed} killed with its connections`] : []),
+    ...(killed > 0 ? [`${killed} killed with open connections`] : []),
     ...(unknown > 0 ? [`${unknown} not seen to end`] : []),
   ]
   return `${parts.join(', ')} in ${(tookMs / 1000).toFixed(1)} s`

@@ -1,9 +1,10 @@
-// rollback: makes the slots live again that served before.
+// rollback: makes earlier slots live again.
 import type { Config } from '../../config/schema.ts'
 import { refused, said } from '../../errors.ts'
 import { withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
+import { isRefusal } from '../refusal.ts'
 import { type Moved, move } from './move.ts'
 import { planRollback, type RollbackIntent } from './plan-rollback.ts'
 import { recycledServices } from './recycle.ts'
@@ -18,12 +19,12 @@ export interface RollbackInput extends RollbackIntent {
 
 export async function rollback(ports: SwitchPorts, input: RollbackInput): Promise<Moved> {
   const { reason, timeoutMs, config } = input
-  // A way back always works, whatever the broker says; what it says is shown when the way is gone.
+  // A rollback does not depend on the broker: differences are only shown afterwards.
   const looking = ports.broker && brokerWarning(ports.broker)
   const moved = await withLock(ports, reason ?? 'rollback', async (locked) => {
     const state = await observe(locked)
     const plan = planRollback(state, input)
-    if (plan.kind === 'refusal') throw refused(plan)
+    if (isRefusal(plan)) throw refused(plan)
     for (const line of plan.stays ?? []) locked.progress.warn(line)
     return move(locked, state, plan, { reason, timeoutMs, recycle: recycledServices(config) })
   })

@@ -1,9 +1,10 @@
-// switch: makes the deployed slots live, all at once.
+// switch: makes the deployed slots live, all in one move.
 import type { Config } from '../../config/schema.ts'
 import { refused } from '../../errors.ts'
 import { type LockPorts, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
+import { isRefusal } from '../refusal.ts'
 import { type Moved, type MovePorts, move } from './move.ts'
 import { planSwitch, type SwitchIntent } from './plan-switch.ts'
 import { recycledServices } from './recycle.ts'
@@ -27,12 +28,12 @@ export async function switchSlots(ports: SwitchPorts, input: SwitchInput): Promi
   return withLock(ports, reason, (locked) => switchStandby(locked, input))
 }
 
-/** Under the lock, which the caller holds. */
+/** The caller holds the lock. */
 export async function switchStandby(ports: SwitchPorts, input: SwitchInput): Promise<Moved> {
   const { broker } = ports
   const [state] = await Promise.all([observe(ports), broker && checkBroker(broker)])
   const plan = planSwitch(state, input)
-  if (plan.kind === 'refusal') throw refused(plan)
+  if (isRefusal(plan)) throw refused(plan)
   const { reason, timeoutMs, config } = input
   return move(ports, state, plan, { reason, timeoutMs, recycle: recycledServices(config) })
 }

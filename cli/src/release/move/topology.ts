@@ -1,4 +1,4 @@
-// Compares what a broker has with what it has to have; pure but for `compareBroker`.
+// Compares a broker with what its chart declares; pure except `compareBroker`.
 import { refused } from '../../errors.ts'
 import { canonical } from '../canonical.ts'
 import type { Broker, Topology } from '../ports/cluster.ts'
@@ -7,12 +7,12 @@ import { type Refusal, refuse } from '../refusal.ts'
 type Entry = Record<string, unknown>
 
 interface Kind {
-  /** The fields that tell its entries apart. */
+  /** The fields that identify an entry. */
   keys: readonly string[]
   name(entry: Entry): string
   /**
-   * Whether what nobody declared is a difference, since it gives somebody rights that he should not have. A binding is
-   * none: the slot that a rollback goes back to may need it.
+   * Whether an undeclared entry is a difference: it may grant rights that nobody declared. An undeclared binding is
+   * none: the slot of a rollback may need it.
    */
   closed?: true
 }
@@ -47,33 +47,32 @@ function identity({ keys }: Kind, entry: Entry): string {
   return canonical(keys.map((key) => entry[key] ?? null))
 }
 
-/** The broker shows fields besides those that were declared. */
+/** The broker returns more fields than were declared. */
 function isAsDeclared(declared: Entry, found: Entry): boolean {
   return Object.keys(declared).every((key) => canonical(declared[key]) === canonical(found[key]))
 }
 
-/** One line per difference, what is missing first. Other vhosts are none of ours. */
+/** One line per difference, missing entries first. Vhosts that are not declared are ignored. */
 export function compareTopology(declared: Topology, found: Topology): string[] {
   const missing: string[] = []
-  const otherwise: string[] = []
+  const changed: string[] = []
   const extra: string[] = []
   for (const [kind, rules] of Object.entries(kinds)) {
-    const standing = new Map((found[kind] ?? []).map((entry) => [identity(rules, entry), entry]))
+    const existing = new Map((found[kind] ?? []).map((entry) => [identity(rules, entry), entry]))
     const wanted = new Set<string>()
     for (const entry of declared[kind] ?? []) {
       const id = identity(rules, entry)
       wanted.add(id)
-      const match = standing.get(id)
+      const match = existing.get(id)
       if (!match) missing.push(`${rules.name(entry)} is missing`)
-      else if (!isAsDeclared(entry, match))
-        otherwise.push(`${rules.name(entry)} is not as declared`)
+      else if (!isAsDeclared(entry, match)) changed.push(`${rules.name(entry)} is not as declared`)
     }
     if (!rules.closed) continue
-    for (const [id, entry] of standing)
+    for (const [id, entry] of existing)
       if (!wanted.has(id) && isOurs(declared, entry))
-        extra.push(`${rules.name(entry)} is there, but not declared`)
+        extra.push(`${rules.name(entry)} exists, but is not declared`)
   }
-  return [...missing, ...otherwise, ...extra]
+  return [...missing, ...changed, ...extra]
 }
 
 function isOurs(declared: Topology, { vhost }: Entry): boolean {
@@ -87,7 +86,7 @@ export async function compareBroker(broker: Broker): Promise<string[]> {
 
 const named = 3
 
-/** What is shown of a list of differences. */
+/** The first differences as one line. */
 export function firstOf(differences: readonly string[]): string {
   const more = differences.length - named
   return `${differences.slice(0, named).join('; ')}${more > 0 ? `; and ${more} more` : ''}`
@@ -96,12 +95,12 @@ export function firstOf(differences: readonly string[]): string {
 function otherTopology(differences: readonly string[]): Refusal {
   return refuse(
     'broker-differs',
-    `The broker is not what its chart declares: ${firstOf(differences)}.`,
-    'Run `shopctl deploy`: it puts this right before anything else.',
+    `The broker is not as its chart declares: ${firstOf(differences)}.`,
+    'Run `shopctl deploy`: it repairs the broker first.',
   )
 }
 
-/** Before a switch: consumers must not take over where events do not arrive. */
+/** Refuses a switch to consumers that would not get their events. */
 export async function checkBroker(broker: Broker): Promise<void> {
   const differences = await compareBroker(broker)
   if (differences.length > 0) throw refused(otherTopology(differences))

@@ -1,17 +1,17 @@
-// An environment's cluster as a release looks at it: Services, slots, pods, namespace, broker.
+// What a release reads of an environment's cluster: Services, slots, pods, namespace, broker.
 import type { Color, Slot, Target } from '../slot.ts'
 import type { OtherService, Pointer, ServiceState } from '../state.ts'
 
 export type Which = 'stable' | 'preview'
 
-/** Who looks: the slots and Services as they are in the cluster. */
+/** Reads the slots and Services from the cluster. */
 export interface Observer {
   /** One entry for each service of shopctl.yaml. */
   services(): Promise<{ services: Record<string, ServiceState>; others: OtherService[] }>
   pointer(service: string, which: Which): Promise<Pointer | null>
-  /** What a slot's pods offer and run as; null when there is no such slot. */
+  /** Ports, service account and labels of a slot's pods. null: there is no such slot. */
   podTemplate(service: string, color: Color): Promise<PodTemplate | null>
-  /** The rules of the service's Role; null when it has none. */
+  /** The rules of the service's Role. null: it has none. */
   accessRules(service: string): Promise<AccessRule[] | null>
 }
 
@@ -31,9 +31,9 @@ export interface AccessRule {
 export interface ContainerState {
   name: string
   restarts: number
-  /** Why it does not run: `ImagePullBackOff`, `CrashLoopBackOff`, … */
+  /** Why the container does not run: `ImagePullBackOff`, `CrashLoopBackOff`, … */
   waiting: { reason: string; message: string } | null
-  /** How it ended last. */
+  /** How the last run ended. */
   ended: { exitCode: number; reason: string } | null
 }
 
@@ -46,29 +46,29 @@ export interface PodState {
 export interface Rollout {
   slot: Slot | null
   pods: PodState[]
-  /** null: no Job of that name. */
+  /** The migration Job. null: there is none. */
   job: { succeeded: boolean; failed: boolean; pods: PodState[] } | null
 }
 
 export const planes = ['live', 'preview'] as const
 export type Plane = (typeof planes)[number]
 
-/** What a pod says of one of its planes. */
+/** What a pod reports about one of its planes. */
 export interface PlaneReport {
   role: 'live' | 'standby' | 'unknown'
-  /** Of its open consumer; null: it consumes nothing, or has no gate. */
+  /** The epoch of its consumers. null: it consumes nothing, or has no gate. */
   epoch: number | null
-  /** Only while it is the live slot's turn, and the broker delivers. */
+  /** Whether it has consumers and the broker delivers to them. */
   consuming: boolean
   consumers: number
   inFlight: number
 }
 
-/** What a pod answers of itself: its live plane, `preview` aside. */
+/** What a pod reports about itself. The fields of PlaneReport are those of its live plane. */
 export interface PodReport extends PlaneReport {
-  /** As it was read last; null: it could not be read, or the service has none. */
+  /** The gate as last read. null: it could not be read, or the service has none. */
   gate: { epoch: number; color: string | null; revision: string | null } | null
-  /** null: a service without a preview plane. */
+  /** null: the service has no preview plane. */
   preview: PlaneReport | null
 }
 
@@ -77,38 +77,38 @@ export interface WaitOptions {
   signal: AbortSignal
 }
 
-export interface SlotId {
+interface SlotId {
   service: string
   color: Color
   revision: string
 }
 
-/** What runs in the slots, as it changes. */
+/** Watches the pods of the slots. */
 export interface Pods {
-  /** Names of the pods of this slot, ready or not. */
+  /** Names of all pods of this slot, ready or not. */
   list(service: string, target: Target): Promise<string[]>
-  /** Whether the pods of this service say what they consume. */
+  /** Whether the pods of this service report what they consume. */
   reports(service: string): boolean
-  /** null: no answer. */
+  /** null: the pod does not answer. */
   report(service: string, pod: string): Promise<PodReport | null>
-  /** Calls `judge` at every change until it answers; null when it did not within the time. */
+  /** Calls `judge` at every change until it returns a value. null: it returned none within the time. */
   awaitRollout<T>(
     slot: SlotId,
     judge: (rollout: Rollout) => T | null,
     options: WaitOptions,
   ): Promise<T | null>
-  /** The same for the names of the pods that a Service sends traffic to. */
+  /** Likewise for the names of a Service's ready endpoints. */
   awaitEndpoints<T>(
     service: string,
     which: Which,
     judge: (pods: string[]) => T | null,
     options: WaitOptions,
   ): Promise<T | null>
-  /** Follows the named pods of a slot until they have ended. */
+  /** Watches the named pods of a slot until they have ended. */
   awaitEnd(slot: SlotId, pods: readonly string[], options: WaitOptions): Promise<PodEnd[]>
-  /** What the readiness path of a pod answers. */
+  /** The answer on the readiness path of a pod. */
   readiness(service: string, pod: string): Promise<string>
-  /** The container's last lines; `previous` those of the run before its restart. */
+  /** The last lines of the container's log. `previous`: of the run before its restart. */
   logs(
     pod: string,
     container: string,
@@ -118,21 +118,21 @@ export interface Pods {
 
 export interface PodEnd {
   pod: string
-  /** null: it was still there when the time was up, or went unseen. */
+  /** null: it did not end within the time, or its end was not seen. */
   exitCode: number | null
 }
 
-/** The namespace of an environment and its Secrets. */
+/** The namespace of an environment, its Secrets and StatefulSets. */
 export interface Namespace {
-  /** Makes it when missing. Returns its uid. */
+  /** Creates the namespace if it is missing. Returns its uid. */
   ensure(): Promise<string>
-  /** null for a Secret that does not exist. */
+  /** null: there is no such Secret. */
   readSecret(name: string): Promise<Record<string, string> | null>
-  /** Adds keys; existing ones stay. */
+  /** Adds keys. Existing keys stay as they are. */
   addToSecret(name: string, entries: Readonly<Record<string, string>>): Promise<void>
-  /** Ready and wanted pods of a StatefulSet, null when there is none of that name. */
+  /** Ready and wanted pods of a StatefulSet. null: there is none of that name. */
   statefulSet(name: string): Promise<{ ready: number; replicas: number } | null>
-  /** Whether a pod of it became ready within the time. */
+  /** Whether one of its pods became ready within the time. */
   awaitStatefulSet(name: string, options: WaitOptions): Promise<boolean>
 }
 
@@ -141,11 +141,11 @@ export interface PodAnswer {
   body: string
 }
 
-/** What services say of their work, and do about it, on the management port of their pods. */
+/** The management port of the services' pods: accounts and messages. */
 export interface Management {
-  /** The path on which the pods of a service answer this, null when shopctl.yaml names none. */
+  /** The path for this on the pods of a service. null: shopctl.yaml names none. */
   path(service: string, what: 'messages' | 'accounting'): string | null
-  /** null: no answer. `path` with its query. */
+  /** Sends one request; `path` includes the query. null: the pod does not answer. */
   ask(
     service: string,
     pod: string,
@@ -153,23 +153,23 @@ export interface Management {
     path: string,
     signal: AbortSignal,
   ): Promise<PodAnswer | null>
-  /** The lines of a long answer as they come. Throws when the pod does not give it, or not to its end. */
+  /** The lines of a long answer as they arrive. Throws if the answer is an error or incomplete. */
   lines(service: string, pod: string, path: string, signal: AbortSignal): AsyncIterable<string>
 }
 
-/** What a broker has to have or has, as RabbitMQ's definitions put it: entries by kind. */
+/** The objects of a broker by kind, in the format of RabbitMQ's definitions. */
 export type Topology = Record<string, Record<string, unknown>[]>
 
 export interface Broker {
-  /** Refused when nothing says what it has to have. */
+  /** What the broker's chart declares. Refused if there is no declaration. */
   declared(): Promise<Topology>
-  /** What it has. Refused when it cannot be reached. */
+  /** What the broker has. Refused if it cannot be reached. */
   found(): Promise<Topology>
 }
 
-/** Opens a way from this machine to a Service of the environment. */
+/** Opens a connection from this machine to a Service of the environment. */
 export interface Traffic {
   open(service: string): Promise<{ url: string; close(): Promise<void> }>
-  /** GET through that way; the status, or why there was none. */
+  /** Sends a GET to such a URL. Returns the status, or why there is none. */
   status(url: string, signal: AbortSignal): Promise<number | string>
 }

@@ -1,8 +1,8 @@
-// Who writes: how a plan is carried out.
+// What carries out a plan: the charts and the writes to the cluster.
 import type { Color, Target } from '../slot.ts'
 import type { Which } from './cluster.ts'
 
-/** An object that a chart makes. Its namespace is there when it is not the environment's. */
+/** An object of a rendered chart. `namespace` is set only if it is not the environment's. */
 export interface Manifest {
   apiVersion: string
   kind: string
@@ -10,36 +10,36 @@ export interface Manifest {
   [field: string]: unknown
 }
 
-/** A chart with its values: what a Helm release is made of. */
+/** A chart with its values. */
 export interface ChartRelease {
   /** `order-green`, `order`, `postgres`. */
   name: string
-  /** Folder of the chart: relative to the root of the project, or absolute. */
+  /** Folder of the chart, absolute or relative to the project's root. */
   chart: string
-  /** Later files win over earlier ones. */
+  /** Later files override earlier ones. */
   valuesFiles: readonly string[]
-  /** Values that win over every file. */
+  /** Values that override every file. */
   values: Readonly<Record<string, unknown>>
 }
 
-/** A chart that comes with shopctl. */
+/** A chart that is part of shopctl. */
 export interface BuiltinChart {
   /** Absolute path of its folder. */
   path: string
   hash: string
 }
 
-/** Renders charts as they would be applied. Refuses values that do not fit. */
+/** Renders charts as they would be applied. Refused if the values do not match the chart's schema. */
 export interface Charts {
   render(release: ChartRelease): Promise<Manifest[]>
 }
 
-/** Marks on what a driver wrote, by which a later command knows it again. Values of up to 63 letters and digits. */
+/** Labels of a Helm release that later commands compare. Values of up to 63 letters and digits. */
 export type Marks = Readonly<Record<string, string>>
 
-/** What is recorded as wanted, by name of release, `order-green` or `order`. */
+/** The last write of a Helm release, such as `order-green` or `order`. */
 export interface Recorded {
-  /** false: the last write was killed or failed, and may have been carried out in part. */
+  /** false: the last write was killed or failed, and may be incomplete. */
   finished: boolean
   marks: Marks
 }
@@ -51,38 +51,38 @@ export interface ChartWrite extends ChartRelease {
 export interface SlotWrite extends ChartWrite {
   service: string
   color: Color
-  /** What the slots of the service share; null: it is as it should be. Written before the slot. */
+  /** The release that the slots of the service share, written before the slot. null: it is up to date. */
   shared: ChartWrite | null
 }
 
 export interface PointerMove {
   service: string
   which: Which
-  /** null: the Service is to lead nowhere. */
+  /** null: the Service selects no slot. */
   to: Target | null
-  /** As it was read; the move fails with a conflict when the Service was changed since. */
+  /** As it was read. The move fails with a conflict if the Service has changed since. */
   resourceVersion: string
-  /** The release that moves it, as `r-41`; null: none is noted. */
+  /** The release that moves it, as `r-41`. null: no release is noted. */
   release: string | null
 }
 
-/** Who writes: how a plan is carried out. All of one operation is one call. */
+/** Writes to the cluster. One call carries out all writes of one kind of an operation. */
 export interface Driver {
   recorded(): Promise<Record<string, Recorded>>
-  /** One result per slot, in order: the others are written although one fails. */
+  /** One result per slot, in order. If one fails, the others are written all the same. */
   writeSlots(
     slots: readonly SlotWrite[],
     signal: AbortSignal,
   ): Promise<PromiseSettledResult<void>[]>
   /** One result per move, in order: the Service's new resourceVersion. */
   movePointers(moves: readonly PointerMove[]): Promise<PromiseSettledResult<string>[]>
-  /** Fails with a conflict when a slot is another revision by now. One result per slot, in order. */
+  /** Fails with a conflict if a slot has another revision. One result per slot, in order. */
   removeSlots(
     slots: readonly { service: string; slot: Target }[],
     signal: AbortSignal,
   ): Promise<PromiseSettledResult<void>[]>
-  /** Restarts the pods of a slot, new ones first. */
+  /** Restarts the pods of a slot. New pods start before old ones end. */
   restartSlot(service: string, color: Color): Promise<void>
-  /** Installs or upgrades what the services depend on, and waits until it is ready. */
+  /** Installs or upgrades a chart that belongs to no service, and waits until it is ready. */
   install(chart: ChartWrite, signal: AbortSignal): Promise<void>
 }

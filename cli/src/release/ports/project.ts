@@ -1,19 +1,19 @@
 // The project on this machine: its work tree, images, programs and scripts.
 
-/** The work tree that images are made of. */
+/** The work tree that images are built from. */
 export interface Source {
-  /** Commit of HEAD in full, null before the first commit. */
+  /** The full hash of HEAD. null: there is no commit yet. */
   commit(): Promise<string | null>
   /** Tracked and untracked files below `paths` that git does not ignore, relative to the root, sorted. */
   files(paths: readonly string[]): Promise<string[]>
-  /** Those of them that differ from HEAD. */
+  /** The files below `paths` that differ from HEAD. */
   changed(paths: readonly string[]): Promise<string[]>
   read(file: string): Promise<Buffer>
 }
 
 /** Builds images into the local engine and pushes them. `repository` is `host:port/path/name`. */
 export interface ImageBuilder {
-  /** Label `dev.shopctl.inputs` of a local image, null when there is no such image. */
+  /** Label `dev.shopctl.inputs` of a local image. null: there is no such image. */
   inputsOf(reference: string): Promise<string | null>
   build(image: {
     context: string
@@ -23,15 +23,15 @@ export interface ImageBuilder {
   push(reference: string): Promise<void>
 }
 
-/** An image registry. References are repository and tag, or repository and digest. */
+/** An image registry. */
 export interface Registry {
-  /** `sha256:…`, null when the tag does not exist. */
+  /** `sha256:…`; null: there is no such tag. */
   digest(repository: string, tag: string): Promise<string | null>
-  /** Gives an image that is there another tag. */
+  /** Adds a tag to an image in the registry. */
   tag(repository: string, digest: string, tag: string): Promise<void>
 }
 
-/** A statement of a migration that takes away what the other color may still use. */
+/** A statement of a migration that removes something the other color may still use. */
 export interface Contraction {
   line: number
   statement: string
@@ -40,16 +40,16 @@ export interface Contraction {
 
 export interface MigrationCheck {
   /**
-   * `file` is for messages. `earlier` are the contents of the migrations before it, in order: they say what the old
-   * code may rely on. A rule that is replaced passes only if they show that the new one allows all that the old did.
+   * `file` is for messages. `earlier` are the contents of the migrations before it, in order: the old code may rely on
+   * them. A constraint may be replaced only if `earlier` shows that the new one accepts everything the old one did.
    */
   contractions(file: string, sql: string, earlier: readonly string[]): Promise<Contraction[]>
 }
 
-/** Runs programs of the project, from its root. They are stopped when `signal` aborts. */
+/** Runs programs of the project in its root folder. When `signal` aborts, they are stopped. */
 export interface Programs {
   run(argv: readonly string[], signal: AbortSignal): Promise<ProgramResult>
-  /** A zx script, with the release in its environment. */
+  /** Runs a zx script with these environment variables. */
   script(
     file: string,
     env: Readonly<Record<string, string>>,
@@ -57,20 +57,20 @@ export interface Programs {
   ): Promise<ProgramResult>
 }
 
-export interface ProgramResult {
+interface ProgramResult {
   exitCode: number
   stdout: string
-  /** What it wrote to stdout and stderr, in order. */
+  /** stdout and stderr, in the order of their writes. */
   output: string
 }
 
-/** A folder for what a script is to read. */
+/** A folder for the files that a script reads. */
 export interface Folder {
   path: string
   write(name: string, parts: AsyncIterable<string>): Promise<void>
 }
 
 export interface Scratch {
-  /** Gives a folder that only this user can read, and deletes it afterwards. */
+  /** Creates a folder that only this user can read, and deletes it after `use`. */
   folder<T>(use: (folder: Folder) => Promise<T>): Promise<T>
 }

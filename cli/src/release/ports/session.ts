@@ -1,23 +1,23 @@
-// Around every command: the clock, who runs it, what it shows, its lock and its record.
+// What every command uses: clock, operator, progress, lock and journal.
 import type { Journal, Operation, Outcome } from '../record.ts'
 
 export interface Clock {
   now(): Date
-  /** Milliseconds since some moment, for durations: no one sets this clock. */
+  /** Milliseconds of a clock that is never set, for durations. */
   monotonic(): number
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
-/** Who runs a command, and where. */
+/** The user that runs the command. */
 export interface Operator {
   /** User and host. */
   by: string
-  /** The URL of the CI run, null at a laptop. */
+  /** The URL of the CI run. null: not run by CI. */
   run: string | null
 }
 
 export interface Progress {
-  /** Announces a step, runs it, and says how it ended and how long it took. `say` replaces the detail shown. */
+  /** Shows a step while it runs, then its result and duration. `say` sets the detail that is shown. */
   step<T>(title: string, run: (say: (detail: string) => void) => Promise<T>): Promise<T>
   note(line: string): void
   warn(line: string): void
@@ -31,8 +31,8 @@ export interface LockHolder {
 
 export interface Held {
   /**
-   * Aborts when someone else took the lock or may have, say after this process was frozen; its reason is the error of
-   * the last renewal that failed.
+   * Aborts when the lock is lost: another command may hold it, for example after this process was frozen. The reason
+   * of the signal is the error of the last failed renewal.
    */
   lost: AbortSignal
   release(): Promise<void>
@@ -43,14 +43,14 @@ export interface Lock {
   acquire(reason: string): Promise<Held | LockHolder>
 }
 
-/** What happened to an environment. Everything but `read` may fail with a conflict: somebody else was first. */
+/** The journal of an environment. A write fails with a conflict if another command has written since. */
 export interface JournalStore {
   read(): Promise<Journal>
   /**
-   * Makes `operation` the open one, in the place of the one that `seen` has open, which is closed as `outcome`.
-   * Fails with a conflict when the journal is not as it was seen.
+   * Makes `operation` the open one, and closes the one that is open in `seen` with `outcome`. Fails with a conflict if
+   * the journal has changed since `seen` was read.
    */
   begin(operation: Operation, seen: Journal, outcome: Outcome | null): Promise<void>
-  /** Keeps the ended operation, and leaves nothing open. false: it is not the open one any more. */
+  /** Closes the operation. false: it is no longer the open one. */
   end(operation: Operation): Promise<boolean>
 }

@@ -1,4 +1,4 @@
-// push: brings the images into the registry, under a tag that is never moved and one for their inputs.
+// push: pushes the images, each with its version tag, which is never moved, and its inputs tag.
 import { refused } from '../../errors.ts'
 import { describeImages, type Image, type TreeInput } from '../build/images.ts'
 import type { ImageBuilder, Registry, Source } from '../ports/project.ts'
@@ -9,7 +9,7 @@ export interface Pushed {
   image: Image
   /** `sha256:…` */
   digest: string
-  /** Whether layers had to be sent. */
+  /** Whether the image was pushed, not only tagged. */
   sent: boolean
 }
 
@@ -33,7 +33,7 @@ async function pushOne({ builder, registry, progress }: PushPorts, image: Image)
   ])
   if (known) {
     if (taken && taken !== known) throw tagTaken(image, taken)
-    // The same image as before under a new commit: a tag is all it needs.
+    // The image exists under another commit: it only needs the tag.
     if (!taken) await registry.tag(repository, known, version)
     return { image, digest: known, sent: false }
   }
@@ -42,7 +42,7 @@ async function pushOne({ builder, registry, progress }: PushPorts, image: Image)
   if ((await builder.inputsOf(reference)) !== image.inputs) {
     throw refused({
       code: 'not-built',
-      message: `There is no image of ${image.service} for the tree as it stands.`,
+      message: `There is no image of ${image.service} for the current work tree.`,
       hint: `Run \`shopctl build --service ${image.service}\` first.`,
     })
   }
@@ -58,18 +58,18 @@ async function pushOne({ builder, registry, progress }: PushPorts, image: Image)
 function tagTaken(image: Image, digest: string): Error {
   return refused({
     code: 'tag-taken',
-    message: `${image.repository}:${image.version} is in the registry already, with another digest (${digest.slice(0, 19)}…).`,
-    hint: 'A tag is never moved: commit the change, so that the image gets a tag of its own.',
+    message: `The registry already has ${image.repository}:${image.version} with another digest (${digest.slice(0, 19)}…).`,
+    hint: 'Tags are never moved. Run `git commit`, so that the image gets a new tag, then run the command again.',
   })
 }
 
-/** Digest of the image that was pushed for this tree; refused when there is none. */
+/** The digest of the pushed image of this tree. Refused if there is none. */
 export async function requireDigest(registry: Registry, image: Image): Promise<string> {
   const digest = await registry.digest(image.repository, image.inputsTag)
   if (digest) return digest
   throw refused({
     code: 'not-pushed',
-    message: `The registry has no image of ${image.service} for the tree as it stands (${image.version}).`,
-    hint: `Run \`shopctl build\` and \`shopctl push\` first, or \`shopctl release\` for all of it.`,
+    message: `The registry has no image of ${image.service} for the current work tree (${image.version}).`,
+    hint: 'Run `shopctl build` and `shopctl push` first, or `shopctl release` for all steps.',
   })
 }

@@ -1,8 +1,9 @@
-// Makes the preview plane exactly the combination that is to be tested, for as long as the test runs.
-import { failed } from '../../errors.ts'
-import { awaitOnly, type TakeoverPorts } from '../move/takeover.ts'
+// Points the preview plane to the tested combination while the test runs.
+import { failed, said } from '../../errors.ts'
+import { awaitOnly, refreshed, type TakeoverPorts } from '../move/takeover.ts'
 import type { Observer, PodReport } from '../ports/cluster.ts'
 import type { Driver } from '../ports/driver.ts'
+import type { Progress } from '../ports/session.ts'
 import { settleAll, valuesOf } from '../settle.ts'
 import { colors, type NamedSlot, sameTarget, type Target, targetOf } from '../slot.ts'
 import type { EnvironmentState, Pointer, ServiceState } from '../state.ts'
@@ -10,14 +11,15 @@ import type { EnvironmentState, Pointer, ServiceState } from '../state.ts'
 export interface PreviewPorts extends TakeoverPorts {
   driver: Driver
   observer: Observer
+  progress: Progress
 }
 
 const takeoverMs = 15_000
 const pollMs = 40
 
 /**
- * Points every preview Service to its slot of the combination, waits until these slots and no others consume the preview
- * plane, runs `test`, and points back what it moved: a slot that waits for its own switch goes on waiting.
+ * Points every preview Service to its slot of the combination, waits until only these slots consume the preview plane,
+ * runs `test`, and points the moved Services back: they mark the slots for later switches.
  */
 export async function withPreview<T>(
   ports: PreviewPorts,
@@ -26,6 +28,9 @@ export async function withPreview<T>(
   test: () => Promise<T>,
 ): Promise<T> {
   const moved: NamedSlot[] = []
+  const pointAllBack = () =>
+    settleAll(moved.map(({ name, slot }) => pointBack(ports, state, name, slot)))
+  let result: T
   try {
     await settleAll(
       combination.map(async (each) => {
@@ -33,13 +38,18 @@ export async function withPreview<T>(
       }),
     )
     await settleAll(combination.map((each) => awaitPreview(ports, state, each)))
-    return await test()
-  } finally {
-    await settleAll(moved.map(({ name, slot }) => pointBack(ports, state, name, slot)))
+    result = await test()
+  } catch (error) {
+    await pointAllBack().catch((problem) =>
+      ports.progress.warn(`a preview Service was not pointed back: ${said(problem)}`),
+    )
+    throw error
   }
+  await pointAllBack()
+  return result
 }
 
-/** Whether it had to be moved. */
+/** Whether the preview Service was moved. */
 async function pointPreview(ports: PreviewPorts, name: string, to: Target): Promise<boolean> {
   const pointer = await ports.observer.pointer(name, 'preview')
   if (!pointer || sameTarget(pointer.target, to)) return false
@@ -65,18 +75,18 @@ async function pointBack(
 ): Promise<void> {
   const service = state.services[name]
   const before = service?.preview?.target
-  if (!before || !stands(service, before)) return
+  if (!before || !hasSlot(service, before)) return
   const pointer = await ports.observer.pointer(name, 'preview')
-  // Somebody who holds the lock by now has moved it on.
+  // Another command has moved it since.
   if (!pointer || !sameTarget(pointer.target, from)) return
   await point(ports, name, before, pointer)
 }
 
-function stands(service: ServiceState, target: Target): boolean {
+function hasSlot(service: ServiceState, target: Target): boolean {
   return service.slots[target.color]?.revision === target.revision
 }
 
-/** First the Service's endpoints, then the consumers: until both are there the test would meet another combination. */
+/** Waits for the Service's endpoints and the consumers: before that, the test would reach another combination. */
 async function awaitPreview(
   ports: PreviewPorts,
   state: EnvironmentState,
@@ -84,14 +94,14 @@ async function awaitPreview(
 ): Promise<void> {
   const { pods, clock, signal } = ports
   const from = clock.monotonic()
-  const list = (): Promise<string[]> => pods.list(name, targetOf(slot))
+  const list = refreshed(() => pods.list(name, targetOf(slot)), ports)
   const who = `${name} ${slot.color}`
   const options = { from, timeoutMs: takeoverMs, empty: false }
   if (!(await awaitOnly(ports, name, 'preview', list, options))) {
     throw failed({
       code: 'preview-not-there',
-      message: `The Service ${name}-preview does not lead to ${who} after ${takeoverMs / 1000} s.`,
-      hint: 'Run `shopctl status`; if the slot is ready there, try again.',
+      message: `The Service ${name}-preview does not route only to ${who} after ${takeoverMs / 1000} s.`,
+      hint: 'Run `shopctl status`. If the slot is ready, run `shopctl smoke` again.',
     })
   }
   if (!pods.reports(name)) return
@@ -102,14 +112,14 @@ async function awaitPreview(
       throw failed({
         code: 'preview-not-taken-over',
         message: `${who} did not take over the preview plane within ${takeoverMs / 1000} s: ${problem}.`,
-        hint: 'What serves was not touched. See the logs of this pod, then smoke again.',
+        hint: 'The live slots were not changed. Run `kubectl logs <pod>` for this pod, then `shopctl smoke` again.',
       })
     }
     await clock.sleep(pollMs, signal)
   }
 }
 
-/** null: these pods consume the preview plane of their service, and no others do. */
+/** null: only the pods of this slot consume the preview plane of the service. */
 async function inTheWay(
   { pods }: PreviewPorts,
   state: EnvironmentState,
@@ -137,9 +147,8 @@ async function inTheWay(
 }
 
 function describe(report: PodReport | null): string {
-  if (!report) return 'does not answer as it should on its path `management.role`'
-  const { preview } = report
+  const preview = report?.preview
   return preview
-    ? `says of its preview plane: ${preview.role}, ${preview.consumers} consumers`
-    : 'says nothing of a preview plane'
+    ? `reports about its preview plane: ${preview.role}, ${preview.consumers} consumers`
+    : 'gives no valid answer on its path `management.role`'
 }

@@ -1,5 +1,4 @@
-// smoke: tests the slots that wait for a switch, each alone and the whole system with them, and records for which
-// combination that passed.
+// smoke: tests each standby slot, then the whole system with these slots, and records the tested combination.
 import type { Config } from '../../config/schema.ts'
 import { failed, interrupted, refused } from '../../errors.ts'
 import { requireService } from '../build/images.ts'
@@ -10,10 +9,10 @@ import { type ObservePorts, observe } from '../observe.ts'
 import type { Traffic } from '../ports/cluster.ts'
 import type { Programs } from '../ports/project.ts'
 import { type RecordingPorts, recorded } from '../recording.ts'
-import { interruptedRefusal } from '../refusal.ts'
+import { interruptedRefusal, isRefusal } from '../refusal.ts'
 import { settleAll } from '../settle.ts'
 import { type Combination, type NamedSlot, sideOf } from '../slot.ts'
-import { combinationOf, type EnvironmentState, liveSlot, together } from '../state.ts'
+import { combinationOf, type EnvironmentState, liveSlotOf, together } from '../state.ts'
 import { type PreviewPorts, withPreview } from './preview.ts'
 
 export interface SmokePorts extends LockPorts, ObservePorts, RecordingPorts, PreviewPorts {
@@ -39,11 +38,11 @@ export async function smoke(ports: SmokePorts, input: SmokeInput): Promise<Smoke
   return withLock(ports, reason, (locked) => smokeStandby(locked, input))
 }
 
-/** Under the lock, which the caller holds. */
+/** The caller holds the lock. */
 export async function smokeStandby(ports: SmokePorts, input: SmokeInput): Promise<Smoked> {
   const state = await observe(ports)
   const found = interruptedRefusal(state) ?? chooseStandby(state, input.services)
-  if (found.kind === 'refusal') throw refused(found)
+  if (isRefusal(found)) throw refused(found)
   const combination = combinationOf(state, found.slots)
   const slots = together(state, found.slots)
   const services = await recorded(
@@ -60,12 +59,12 @@ export async function smokeStandby(ports: SmokePorts, input: SmokeInput): Promis
 
 function tested(state: EnvironmentState, slots: readonly NamedSlot[]) {
   return slots.map(({ name, slot }) => {
-    const live = state.services[name] && liveSlot(state.services[name])
+    const live = liveSlotOf(state, name)
     return { name, from: live ? sideOf(live) : null, to: sideOf(slot) }
   })
 }
 
-/** Opens ways to the preview Services of all of them, and closes them afterwards. */
+/** Opens connections to the preview Services during `test`. */
 async function withWays<T>(
   { traffic }: SmokePorts,
   slots: readonly NamedSlot[],
@@ -131,8 +130,8 @@ async function checkHealth(
   if (typeof answer === 'number' && answer < 400) return
   throw failed({
     code: 'smoke-failed',
-    message: `${who} does not answer GET ${health} as it should: ${answer}.`,
-    hint: 'What serves was not touched. Fix the service, or name its health path or a smoke test in shopctl.yaml.',
+    message: `GET ${health} of ${who} failed: ${answer}.`,
+    hint: 'The live slots were not changed. Fix the service, or set `health` or `smoke` in shopctl.yaml, then run `shopctl smoke` again.',
   })
 }
 
@@ -145,8 +144,8 @@ async function smokeWhole(
   if (whole === undefined) return
   const missing = Object.keys(state.services).filter((name) => urls[name] === undefined)
   if (missing.length > 0) {
-    // Refusing would keep a system from being brought up, or extended, one service after another.
-    const line = `${whole} was not run: ${missing.join(', ')} has no slot that serves, nor one that is tested`
+    // A refusal would prevent releasing the services of a new system one after another.
+    const line = `${whole} was not run: ${missing.join(', ')} has neither a live nor a tested slot`
     return ports.progress.warn(line)
   }
   await ports.progress.step('smoke all services together', () =>
@@ -169,6 +168,6 @@ async function run(
   throw failed({
     code: 'smoke-failed',
     message: `${what} (${file}) ended with exit code ${exitCode}:\n${lastLines(output, 15)}`,
-    hint: 'What serves was not touched. Fix the service or its test, then deploy and smoke again.',
+    hint: 'The live slots were not changed. Fix the service or its test, then run `shopctl deploy` and `shopctl smoke` again.',
   })
 }

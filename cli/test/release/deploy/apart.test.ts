@@ -29,7 +29,7 @@ const refused: Refused[] = [
     ([how, selector]): Refused => [
       `makes a Service that selects the pods ${how}`,
       'chart-moves-traffic',
-      'makes a Service order-blue that leads traffic to a slot',
+      'renders a Service order-blue that sends traffic to a slot',
       (color) => [...ordinary(color), service(`order-${color}`, selector(color))],
     ],
   ),
@@ -44,13 +44,13 @@ const refused: Refused[] = [
   [
     'makes the Services of both colors one',
     'chart-moves-traffic',
-    'makes a Service web',
+    'renders a Service web',
     (color) => [service('web', { app: 'order' }), ...ordinary(color)],
   ],
   [
     'makes a Service in one color only',
     'chart-moves-traffic',
-    'makes a Service web',
+    'renders a Service web',
     (color) => [
       ...ordinary(color),
       ...(color === 'green' ? [service('web', { app: 'order' })] : []),
@@ -59,19 +59,19 @@ const refused: Refused[] = [
   [
     'makes one object for both colors',
     'shared-object',
-    'makes ConfigMap settings for more than one slot',
+    'renders ConfigMap settings for more than one slot',
     withSlot(() => [object('ConfigMap', 'settings')]),
   ],
   [
     'makes one object for both colors in another namespace',
     'shared-object',
-    'makes ConfigMap settings',
+    'renders ConfigMap settings',
     withSlot(() => [object('ConfigMap', 'settings', { namespace: 'other' })]),
   ],
   [
     'makes one object of two versions of its group',
     'shared-object',
-    'makes HorizontalPodAutoscaler order',
+    'renders HorizontalPodAutoscaler order',
     withSlot((color) => [
       {
         ...object('HorizontalPodAutoscaler', 'order'),
@@ -82,13 +82,13 @@ const refused: Refused[] = [
   [
     'makes one object of the cluster for both colors',
     'shared-object',
-    'makes ClusterRole order',
+    'renders ClusterRole order',
     withSlot(() => [object('ClusterRole', 'order', { group: 'rbac.authorization.k8s.io' })]),
   ],
   [
     'makes an object that the other color has, in one color only',
     'shared-object',
-    'makes ConfigMap order-blue',
+    'renders ConfigMap order-blue',
     (color) => [
       ...ordinary(color),
       ...(color === 'green' ? [object('ConfigMap', 'order-blue')] : []),
@@ -97,13 +97,13 @@ const refused: Refused[] = [
   [
     'makes the Service that shopctl makes, without selector',
     'shared-object',
-    'makes Service order for more than one slot',
+    'renders Service order for more than one slot',
     (color) => [...ordinary(color), ...(color === 'green' ? [service('order', undefined)] : [])],
   ],
   [
     'makes the account that shopctl makes',
     'shared-object',
-    'makes ServiceAccount order',
+    'renders ServiceAccount order',
     (color) => [
       ...ordinary(color),
       ...(color === 'blue' ? [object('ServiceAccount', 'order')] : []),

@@ -95,29 +95,29 @@ const accepted: [string, Make][] = [
 ]
 
 const refused: Refused[] = [
-  ['makes nothing', 'no-slot', 'makes no Deployment order-blue.', () => []],
+  ['makes nothing', 'no-slot', 'renders no Deployment order-blue.', () => []],
   [
     'names the Deployment otherwise',
     'no-slot',
-    'makes no Deployment order-blue, but order',
+    'renders no Deployment order-blue, but order',
     () => [deployment('blue', { name: 'order' })],
   ],
   [
     'names both by one color',
     'no-slot',
-    'makes no Deployment order-green, but order-blue',
+    'renders no Deployment order-green, but order-blue',
     () => [deployment('blue')],
   ],
   [
     'puts the Deployment elsewhere',
     'no-slot',
-    'makes no Deployment order-blue',
+    'renders no Deployment order-blue',
     (color) => [deployment(color, { namespace: 'other' })],
   ],
   [
     'makes a StatefulSet of it',
     'no-slot',
-    'makes no Deployment order-blue.',
+    'renders no Deployment order-blue.',
     (color) => [{ ...deployment(color), kind: 'StatefulSet' }],
   ],
   ...Object.keys(slotLabels('order', { color: 'blue', revision })).map(

@@ -4,13 +4,13 @@ import { build } from '../../../src/release/build/build.ts'
 import { desire } from '../../../src/release/deploy/desire.ts'
 import { push } from '../../../src/release/push/push.ts'
 import { aConfig } from '../../fakes/config.ts'
-import { builtin, names } from '../../fakes/shop.ts'
+import { names, sharedChart } from '../../fakes/shop.ts'
 import { createWorld, type World } from '../../fakes/world.ts'
 
 const tree = { config: aConfig(), registryAddress: '127.0.0.1:5000', services: names }
 
 function desired(world: World, env = 'local') {
-  return desire(world, { ...tree, env, sharedChart: builtin.service })
+  return desire(world, { ...tree, env, sharedChart })
 }
 
 async function revisions(world: World, env = 'local') {
@@ -62,7 +62,7 @@ describe('a revision', () => {
     delete world.source.contents['charts/app/Chart.yaml']
     await expect(revisions(world)).rejects.toMatchObject({
       code: 'no-chart',
-      message: 'There is no chart charts/app, which shopctl.yaml names.',
+      message: 'shopctl.yaml: there is no chart charts/app.',
     })
   })
 
@@ -107,7 +107,7 @@ describe('a recipe', () => {
 
   it('is to be checked anew with other values, another chart or another built-in one', async () => {
     const world = createWorld(names)
-    const checked = async () => (await revisions(world)).recipes.order?.checked
+    const checked = async () => (await revisions(world)).recipes.order?.checkedHash
     const first = await checked()
     world.source.contents['order/main.ts'] = 'another image'
     expect(await checked()).toBe(first)
@@ -115,8 +115,8 @@ describe('a recipe', () => {
     const second = await checked()
     world.source.contents['charts/app/Chart.yaml'] = 'name: app\nversion: 2'
     const third = await checked()
-    const sharedChart = { ...builtin.service, hash: 'service-2' }
-    const { recipes } = await desire(world, { ...tree, env: 'local', sharedChart })
-    expect(new Set([first, second, third, recipes.order?.checked]).size).toBe(4)
+    const changed = { ...sharedChart, hash: 'service-2' }
+    const { recipes } = await desire(world, { ...tree, env: 'local', sharedChart: changed })
+    expect(new Set([first, second, third, recipes.order?.checkedHash]).size).toBe(4)
   })
 })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { failed } from '../../../src/errors.ts'
 import { guardName } from '../../../src/release/deploy/environment.ts'
 import { aFullConfig } from '../../fakes/config.ts'
-import { builtin, createShop, type Shop } from '../../fakes/shop.ts'
+import { createShop, type Shop } from '../../fakes/shop.ts'
 import { outcomes } from '../../fakes/world.ts'
 
 function aShop(): Shop {
@@ -96,10 +96,10 @@ describe('the guard', () => {
     expect(guards(shop)).toMatchObject([
       { chart: '/charts/shop-guard', values: { namespaceUid: 'uid-1' } },
     ])
-    const guard = { path: '/charts/shop-guard', hash: 'guard-2' }
-    await shop.deploy({ builtin: { ...builtin, guard } })
+    const guardChart = { path: '/charts/shop-guard', hash: 'guard-2' }
+    await shop.deploy({ guardChart })
     expect(guards(shop)).toHaveLength(2)
-    await shop.deploy({ builtin: { ...builtin, guard } }, { namespace: elsewhere(shop) })
+    await shop.deploy({ guardChart }, { namespace: elsewhere(shop) })
     expect(guards(shop).at(-1)?.values).toEqual({ namespaceUid: 'uid-2' })
   })
 
@@ -113,7 +113,7 @@ describe('the guard', () => {
     await shop.deploy()
     const warnings = () => shop.world.progress.lines.filter((line) => line.startsWith('!'))
     expect(warnings()).toEqual([
-      expect.stringMatching(/^! This environment has no guard against changes of what serves/),
+      expect.stringMatching(/^! This environment has no guard against changes of the live slots/),
     ])
     expect(outcomes(shop.world)).toEqual(['op-1 done'])
   })
@@ -122,8 +122,8 @@ describe('the guard', () => {
     const shop = aShop()
     await shop.deploy()
     forbid(shop)
-    const guard = { path: '/charts/shop-guard', hash: 'guard-2' }
-    await shop.deploy({ builtin: { ...builtin, guard } })
+    const guardChart = { path: '/charts/shop-guard', hash: 'guard-2' }
+    await shop.deploy({ guardChart })
     expect(shop.world.progress.lines.at(-1)).toMatch(/^! This environment has an older guard/)
   })
 

@@ -71,7 +71,7 @@ it('names the other color only where it would do', () => {
       unfinished: [],
     })
   expect(hint({ payment: waiting() })).toMatchObject({ hint: expect.stringMatching(/green/) })
-  const mixed = expect.stringMatching(/^Leave --color out/)
+  const mixed = expect.stringMatching(/^Leave out --color/)
   expect(hint({ payment: switched() })).toMatchObject({ hint: mixed })
 })
 

@@ -26,25 +26,25 @@ const cases: Case[] = [
   {
     title: 'a Service that takes every pod of the service',
     code: 'chart-moves-traffic',
-    message: /^The chart of order makes a Service order-extra that leads traffic/,
+    message: /^The chart of order renders a Service order-extra that sends traffic/,
     chart: adding(() => aServiceNamed('order-extra', app)),
   },
   {
     title: 'a Service of the slot itself',
     code: 'chart-moves-traffic',
-    message: /makes a Service order-(blue|green) that/,
+    message: /renders a Service order-(blue|green) that/,
     chart: adding((name, { metadata }) => aServiceNamed(name, metadata.labels ?? {})),
   },
   {
     title: 'a Service in the namespace that takes every pod of the service',
     code: 'service-moves-traffic',
-    message: /^The Service legacy of the namespace would lead traffic to the pods of order/,
+    message: /^The Service legacy of the namespace would send traffic to the pods of order/,
     arrange: ({ world }) => world.state.others.push({ name: 'legacy', selector: app }),
   },
   {
     title: 'an object that both slots make',
     code: 'shared-object',
-    message: /^The chart of order makes ConfigMap order-config for more than one slot/,
+    message: /^The chart of order renders ConfigMap order-config for more than one slot/,
     chart: adding(() => ({
       apiVersion: 'v1',
       kind: 'ConfigMap',
@@ -54,20 +54,20 @@ const cases: Case[] = [
   {
     title: 'an object that the shared part makes as well',
     code: 'shared-object',
-    message: /makes Service order for more than one slot/,
+    message: /renders Service order for more than one slot/,
     chart: (made, release) =>
       release.name === 'order-green' ? [...made, aServiceNamed('order', {})] : made,
   },
   {
     title: 'no Deployment of the name that a slot has',
     code: 'no-slot',
-    message: /^The chart of order makes no Deployment order-blue, but my-order\.$/,
+    message: /^The chart of order renders no Deployment order-blue, but my-order\.$/,
     chart: changing((text) => text.replaceAll(/"name":"order-(blue|green)"/g, '"name":"my-order"')),
   },
   {
     title: 'no Deployment at all',
     code: 'no-slot',
-    message: /^The chart of order makes no Deployment order-blue\.$/,
+    message: /^The chart of order renders no Deployment order-blue\.$/,
     chart: (made) => made.filter(({ kind }) => kind !== 'Deployment'),
   },
   {
@@ -112,7 +112,7 @@ const cases: Case[] = [
     title: 'a budget for the pods of both slots',
     code: 'reaches-other-slot',
     message:
-      /^The PodDisruptionBudget order-blue of the chart of order is for the pods of the other/,
+      /^The PodDisruptionBudget order-blue of the chart of order also selects the pods of the other/,
     chart: (made) =>
       made.map((each) =>
         each.kind === 'PodDisruptionBudget'
@@ -123,25 +123,25 @@ const cases: Case[] = [
   {
     title: 'pods without a port',
     code: 'no-port',
-    message: /^Which port of order takes HTTP cannot be told: its pods offer none\.$/,
+    message: /^The HTTP port of order is not known: its pods have the ports \(none\)\.$/,
     chart: changing((text) => text.replace(/"ports":\[[^\]]*\]/, '"ports":[]')),
   },
   {
     title: 'two ports of which none is named http',
     code: 'no-port',
-    message: /offer web \(8080\), preview \(8081\)\.$/,
+    message: /have the ports web \(8080\), preview \(8081\)\.$/,
     chart: changing((text) => text.replaceAll('"name":"http"', '"name":"web"')),
   },
   {
     title: 'a port of shopctl.yaml that its pods do not have',
     code: 'no-port',
-    message: /offer http \(8080\), preview \(8081\), and not 3000\.$/,
+    message: /have the ports http \(8080\), preview \(8081\), not 3000\.$/,
     config: (text) => text.replace('chart: charts/app', 'chart: charts/app\n    port: 3000'),
   },
   {
     title: 'a release of that name that is not ours',
     code: 'foreign-release',
-    message: /^There is a Helm release order in the namespace that shopctl did not make\.$/,
+    message: /^The namespace has a Helm release order that shopctl did not create\.$/,
     arrange({ world }) {
       world.driver.releases = { order: { finished: true, marks: {} } }
       world.state.services.order = emptyService()
@@ -150,7 +150,7 @@ const cases: Case[] = [
   {
     title: 'a Service of that name that is not ours',
     code: 'foreign-service',
-    message: /^There is a Service order in the namespace that shopctl did not make\.$/,
+    message: /^The namespace has a Service order that shopctl did not create\.$/,
     arrange({ world }) {
       world.driver.releases = {}
       world.state.services.order = aService({}, null, null)
@@ -159,7 +159,7 @@ const cases: Case[] = [
   {
     title: 'the layout of an earlier shopctl',
     code: 'old-layout',
-    message: /^order-blue is part of the Helm release order, as an earlier shopctl made it\.$/,
+    message: /^order-blue is part of the Helm release order, which an earlier shopctl wrote\.$/,
     arrange({ world }) {
       world.driver.releases = { order: { finished: true, marks: {} } }
       const slot = world.state.services.order?.slots.blue
@@ -228,7 +228,7 @@ describe('is refused before anything is written:', () => {
       code: 'live-lacks-port',
       exitCode: 2,
       message:
-        'The Service order would lead to the port web, which the pods of order that serve do not have.',
+        'The Service order would route to the port web, which the live pods of order do not have.',
     })
     expect(shop.world.driver.writes).toHaveLength(1)
   })
@@ -242,7 +242,7 @@ describe('is refused before anything is written:', () => {
     await expect(shop.deploy({ services: ['order'] })).rejects.toMatchObject({
       code: 'live-lacks-right',
       exitCode: 2,
-      message: 'The pods of order that serve would lose the right to get services order.',
+      message: 'The live pods of order would lose the right to get services order.',
     })
     expect(shop.world.driver.writes).toHaveLength(1)
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { judgeRollout } from '../../../src/release/deploy/rollout.ts'
+import { judgeRollout, pendingReasons } from '../../../src/release/deploy/rollout.ts'
 import type { ContainerState, Rollout } from '../../../src/release/ports/cluster.ts'
 import { aSlot } from '../../fakes/state.ts'
 
@@ -70,5 +70,41 @@ describe('a rollout', () => {
       exitCode: 37,
       what: expect.stringContaining('exit code 37, 3 times'),
     })
+  })
+
+  it('names the reason why a container ended', () => {
+    const killed = container({
+      restarts: 1,
+      waiting: { reason: 'CrashLoopBackOff', message: '' },
+      ended: { exitCode: 137, reason: 'OOMKilled' },
+    })
+    expect(judgeRollout(rollout({}, killed))).toMatchObject({
+      what: 'the container order ended with exit code 137 (OOMKilled), 2 times so far.',
+    })
+  })
+})
+
+describe('a slot that is not ready has', () => {
+  it.each<[string, Rollout, string[]]>([
+    ['no pod', rollout({ pods: [] }), ['No pod was created.']],
+    [
+      'a migration that has not ended',
+      rollout({ job: { ...running, pods: [] } }),
+      ['The migration Job has not ended.'],
+    ],
+    [
+      'a migration that waits',
+      rollout({
+        job: {
+          ...running,
+          pods: [{ name: 'job-1', ready: false, containers: [waiting('Pulling')] }],
+        },
+      }),
+      ['The migration Job has not ended.', 'job-1: Pulling: why'],
+    ],
+    ['a pod that waits', rollout({}, waiting('ErrImagePull')), ['order-1: ErrImagePull: why']],
+    ['a pod that runs', rollout({}, container({})), []],
+  ])('%s', (_, now, lines) => {
+    expect(pendingReasons(now)).toEqual(lines)
   })
 })

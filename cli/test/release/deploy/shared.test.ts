@@ -75,7 +75,7 @@ describe('the port that takes HTTP', () => {
   })
 
   it.each<[string, [string | null, number][], string | number | null, string]>([
-    ['there is none', [], null, 'offer none.'],
+    ['there is none', [], null, 'have the ports (none).'],
     [
       'none of two is named http',
       [
@@ -83,11 +83,16 @@ describe('the port that takes HTTP', () => {
         [null, 81],
       ],
       null,
-      'offer web (80), 81.',
+      'have the ports web (80), 81.',
     ],
-    ['the one that was named is not there', [['http', 80]], 'web', 'offer http (80), and not web.'],
-    ['no port has that number', [['http', 80]], 8080, 'offer http (80), and not 8080.'],
-    ['a name is asked for by its number in quotes', [['http', 80]], '80', 'and not 80.'],
+    [
+      'the one that was named is not there',
+      [['http', 80]],
+      'web',
+      'have the ports http (80), not web.',
+    ],
+    ['no port has that number', [['http', 80]], 8080, 'have the ports http (80), not 8080.'],
+    ['a name is asked for by its number in quotes', [['http', 80]], '80', 'not 80.'],
   ])('cannot be told where %s', (_, ports, port, message) => {
     const found = find(ofPorts(...ports), port)
     expect(found).toMatchObject({
@@ -143,7 +148,7 @@ describe('what the slots share', () => {
   ])('is refused when the live pods lack the port that it leads to by %s', (_, manifests) => {
     expect(checkShared('order', manifests, live, [])).toMatchObject({
       code: 'live-lacks-port',
-      message: expect.stringContaining('The Service order would lead to the port'),
+      message: expect.stringContaining('The Service order would route to the port'),
       hint: expect.stringContaining('shopctl release --service order'),
     })
   })

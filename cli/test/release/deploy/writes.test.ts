@@ -4,7 +4,7 @@ import type { DeployInput } from '../../../src/release/deploy/deploy.ts'
 import type { MigrationCheck } from '../../../src/release/ports/project.ts'
 import { changing } from '../../fakes/charts.ts'
 import { aFullConfig } from '../../fakes/config.ts'
-import { builtin, createShop, type Shop } from '../../fakes/shop.ts'
+import { createShop, type Shop } from '../../fakes/shop.ts'
 
 /** Blue serves; the tree is another one since, and so is the chart. */
 async function aRelease(): Promise<Shop> {
@@ -36,9 +36,9 @@ describe('both colors are rendered', () => {
     expect(await renderedBy(shop)).toEqual(everything)
     shop.commit('c')
     expect(await renderedBy(shop)).toEqual([])
-    const service = { path: '/charts/shop-service', hash: 'service-2' }
+    const sharedChart = { path: '/charts/shop-service', hash: 'service-2' }
     shop.commit('d')
-    expect(await renderedBy(shop, { builtin: { ...builtin, service } })).toEqual(everything)
+    expect(await renderedBy(shop, { sharedChart })).toEqual(everything)
   })
 
   it('and the shared release is written only when its render changed, and before the slot', async () => {
@@ -105,7 +105,7 @@ describe('charts that were found safe', () => {
     world.state.others.push({ name: 'legacy', selector })
     await expect(deploy({ services: ['order'] })).rejects.toMatchObject({
       ...{ code: 'service-moves-traffic', exitCode: 2 },
-      message: expect.stringMatching(/^The Service legacy of the namespace would lead traffic/),
+      message: expect.stringMatching(/^The Service legacy of the namespace would send traffic/),
     })
     expect(world.log).toEqual(before)
     expect(world.charts.rendered).toEqual([])

@@ -35,7 +35,7 @@ describe('its smoke test', () => {
   })
 
   it.each([
-    [503, /^payment green does not answer GET \/healthz as it should: 503\.$/],
+    [503, /^GET \/healthz of payment green failed: 503\.$/],
     [404, /: 404\.$/],
     ['socket hang up', /: socket hang up\.$/],
   ])('fails at %s', async (answer, message) => {
@@ -118,6 +118,23 @@ describe('its switch', () => {
     expect(shop.world.progress.lines.at(-1)).toMatch(/^! payment: .*was not restarted.*no answer/)
   })
 
+  it('reports the restart although the end of the pods cannot be watched', async () => {
+    const shop = await aPlainShop()
+    const pods = {
+      ...shop.world.pods,
+      async awaitEnd() {
+        throw new Error('no answer')
+      },
+    }
+    expect(await shop.switch({ skipSmoke: true }, { pods })).toMatchObject({
+      services: [{ recycled: { drained: 0, killed: 0, unknown: 2 } }],
+    })
+    expect(shop.world.log.at(-1)).toBe('restart payment-blue')
+    expect(shop.world.progress.lines.at(-1)).toBe(
+      '! payment: the old slot was restarted, but its end was not watched: no answer',
+    )
+  })
+
   it('is rolled back in the same way', async () => {
     const shop = await aPlainShop()
     await shop.switch({ skipSmoke: true })
@@ -132,6 +149,6 @@ it('says how the pods of a restarted slot ended', () => {
   const tookMs = 1_900
   expect(recycledText({ tookMs, drained: 1, killed: 0, unknown: 0 })).toBe('1 drained in 1.9 s')
   expect(recycledText({ tookMs, drained: 1, killed: 2, unknown: 3 })).toBe(
-    '1 drained, 2 killed with its connections, 3 not seen to end in 1.9 s',
+    '1 drained, 2 killed with open connections, 3 not seen to end in 1.9 s',
   )
 })

@@ -183,7 +183,7 @@ it('leaves a service of an interrupted switch where it is when there is no slot 
   expect(plan({ order: alone, payment: switched() }, records)).toMatchObject({
     kind: 'rollback',
     moves: [{ name: 'payment', to: blueSide }],
-    stays: [expect.stringMatching(/order keeps serving from green.*blue with v-a is gone/)],
+    stays: [expect.stringMatching(/order stays live on green.*blue with v-a no longer exists/)],
   })
   expect(plan({ order: alone, payment: alone }, records)).toMatchObject({ moves: [] })
 })
@@ -196,7 +196,9 @@ it('waits for a slot of an interrupted switch that is there and not ready', () =
 
 it('says so when what it would go back to serves already', () => {
   const result = plan({ order: aService(bothSlots, blue, green) }, { closed: [one] })
-  expect(result).toMatchObject({ message: expect.stringMatching(/^What served before.*already/) })
+  expect(result).toMatchObject({
+    message: expect.stringMatching(/^The slots that were live before.*already/),
+  })
 })
 
 it('says after a cleanup how to come back, naming rollback --to', () => {
@@ -212,12 +214,12 @@ it('says after a cleanup how to come back, naming rollback --to', () => {
 
 it.each([
   ['e46219f5', 'check out e46219f5 and run `shopctl release`'],
-  ['e46219f5-cafb71bc', 'run `shopctl release` from the work tree that it was built from'],
+  ['e46219f5-cafb71bc', 'run `shopctl release` in the work tree it was built from'],
 ])('says how to release %s again when its slot is gone', (version, how) => {
   const from = { ...blueSide, version }
   const move = aMove('r-1', 'switch', [], { services: [{ name: 'order', from, to: greenSide }] })
   expect(plan({ order: alone }, { closed: [move] })).toMatchObject({
-    message: `order blue with ${version} is gone: it was cleaned up.`,
-    hint: `\`rollback --to r-1\` needs its slot as well: ${how}.`,
+    message: `order blue with ${version} no longer exists: it was cleaned up.`,
+    hint: `\`shopctl rollback --to r-1\` needs this slot: ${how}.`,
   })
 })

@@ -46,7 +46,7 @@ it('does not lead to where a service serves already', () => {
   const intent = { services: ['order'], color: 'blue', skipSmoke: true } as const
   expect(planSwitch(aState(live), intent)).toMatchObject({
     code: 'slot-is-live',
-    message: 'order serves from blue already.',
+    message: 'order is live on blue already.',
   })
 })
 
@@ -54,8 +54,8 @@ it('does not lead to another color than the one that was named', () => {
   const intent = { services: null, color: 'blue', skipSmoke: true } as const
   expect(planSwitch(aState({ order: waiting() }), intent)).toMatchObject({
     code: 'slot-is-live',
-    message: 'order has its standby on green, not on blue.',
-    hint: 'Use --color green, or leave --color out.',
+    message: 'The standby of order is green, not blue.',
+    hint: 'Use --color green, or leave out --color.',
   })
 })
 

@@ -26,7 +26,7 @@ it('reverses the last switch, all of it, and only once', async () => {
   await expect(shop.rollback()).rejects.toMatchObject({
     code: 'already-rolled-back',
     exitCode: 2,
-    message: expect.stringMatching(/rolled back already/),
+    message: expect.stringMatching(/has already been rolled back/),
   })
 })
 
@@ -87,9 +87,7 @@ it('is never kept from happening by the broker, whose troubles it shows', async 
   shop.world.broker.has.bindings = []
   await shop.rollback()
   expect(shop.live('order')).toBe('blue 1a2b3c4d')
-  expect(shop.world.progress.lines.join('\n')).toMatch(
-    /! The broker is not what its chart declares/,
-  )
+  expect(shop.world.progress.lines.join('\n')).toMatch(/! The broker is not as its chart declares/)
 })
 
 it('is not done while a preview Service still offers the slot that was left', async () => {

@@ -22,7 +22,7 @@ describe('a switch', () => {
       exitCode: 1,
       message: expect.stringContaining('expected 200, got 503'),
     })
-    await expect(shop.switch()).rejects.toThrow(/smoke test has not passed/)
+    await expect(shop.switch()).rejects.toThrow(/No smoke test has passed/)
     await expect(shop.switch()).rejects.toMatchObject({ code: 'not-smoked', exitCode: 2 })
   })
 
@@ -53,8 +53,8 @@ describe('a switch', () => {
     world.faults.deaf.add('payment')
     await expect(switchSlots()).rejects.toMatchObject({
       code: 'not-taken-over',
-      message: expect.stringMatching(/payment green.*live, 0 consumers.*could not read its gate/),
-      hint: expect.stringMatching(/^What served before serves again/),
+      message: expect.stringMatching(/payment green.*live, 0 consumers.*no gate or cannot read it/),
+      hint: expect.stringMatching(/^The slots that were live before are live again/),
     })
     for (const name of names) expect(live(name)).toBe('blue 1a2b3c4d')
     expect(world.state.journal.open).toBeNull()
@@ -74,7 +74,7 @@ describe('a switch', () => {
     shop.world.faults.deaf.add('order')
     await expect(shop.switch()).rejects.toMatchObject({
       code: 'not-taken-over',
-      hint: expect.stringMatching(/^Nothing served before, and nothing serves now/),
+      hint: expect.stringMatching(/^No slot was live before, and none is live now/),
     })
     for (const name of names) expect(shop.world.state.services[name]?.stable?.target).toBeNull()
   })
@@ -111,7 +111,7 @@ describe('a switch', () => {
     world.faults.silent.add('order')
     await switchSlots()
     expect(world.progress.lines).toContain(
-      `! order-blue-${revision}-0 of the outgoing slot does not answer`,
+      `! order-blue-${revision}-0 of the old slot does not answer`,
     )
   })
 

@@ -73,12 +73,12 @@ describe('a broker', () => {
     [
       'a user who may read here',
       (has) => add(has, 'permissions', { vhost: '/', user: 'spy', read: '.*' }),
-      'permission of spy in vhost / is there, but not declared',
+      'permission of spy in vhost / exists, but is not declared',
     ],
     [
       'a policy of somebody else',
       (has) => add(has, 'policies', { vhost: '/', name: 'all', pattern: '.*' }),
-      'policy all in vhost / is there, but not declared',
+      'policy all in vhost / exists, but is not declared',
     ],
   ]
   it.each(otherwise)('with %s', (_, change, expected) => {

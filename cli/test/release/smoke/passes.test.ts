@@ -62,7 +62,7 @@ describe('a smoke test that does not pass', () => {
     expect(passed(shop, names)).toBe(false)
   })
 
-  it('since its command was killed, revokes that pass as well', async () => {
+  it('without its end, revokes that pass as well', async () => {
     const shop = bothWait()
     await shop.smoke()
     const journal = {
@@ -71,7 +71,7 @@ describe('a smoke test that does not pass', () => {
         throw new Error('killed')
       },
     }
-    await expect(shop.smoke({}, { journal })).rejects.toThrow('killed')
+    await shop.smoke({}, { journal })
     expect(passed(shop, names)).toBe(false)
     await expect(shop.switch()).rejects.toMatchObject({ code: 'not-smoked' })
     await shop.smoke()

@@ -1,6 +1,7 @@
 // The preview plane around a smoke test: it is exactly the combination that would serve, and afterwards as it was.
 import { describe, expect, it } from 'vitest'
 import type { PlaneReport, PodReport } from '../../../src/release/ports/cluster.ts'
+import type { Driver } from '../../../src/release/ports/driver.ts'
 import type { Target } from '../../../src/release/slot.ts'
 import type { ServiceState } from '../../../src/release/state.ts'
 import { createShop, type Shop } from '../../fakes/shop.ts'
@@ -96,6 +97,31 @@ describe('a smoke test', () => {
     expect(shop.world.ways.size).toBe(0)
   })
 
+  it('shows why it failed although previews cannot be pointed back', async () => {
+    const shop = bothWait()
+    const { world } = shop
+    world.programs.failing.add('smoke.ts')
+    const driver: Driver = {
+      ...world.driver,
+      async movePointers(moves) {
+        if (moves.some(({ to }) => to?.color === 'green')) throw new Error('no answer')
+        return world.driver.movePointers(moves)
+      },
+    }
+    await expect(shop.smoke({ services: ['payment'] }, { driver })).rejects.toMatchObject({
+      code: 'smoke-failed',
+    })
+    expect(world.progress.lines).toContain('! a preview Service was not pointed back: no answer')
+    world.programs.failing.clear()
+    await world.driver.movePointers([
+      {
+        ...{ service: 'order', which: 'preview', to: green, release: null },
+        resourceVersion: world.state.services.order?.preview?.resourceVersion ?? '',
+      },
+    ])
+    await expect(shop.smoke({ services: ['payment'] }, { driver })).rejects.toThrow('no answer')
+  })
+
   it('gives a preview Service that leads nowhere the live slot for good', async () => {
     const shop = createShop({ initial: { order: service(null), payment: waiting() } })
     await shop.smoke({ services: ['payment'] })
@@ -107,7 +133,7 @@ describe('a smoke test', () => {
     await shop.smoke({ services: ['order'] })
     expect(filesOf(shop)).toEqual(['order/smoke.ts'])
     expect(shop.world.progress.lines.join('\n')).toMatch(
-      /! smoke\.ts was not run: payment has no slot/,
+      /! smoke\.ts was not run: payment has neither a live nor a tested slot/,
     )
   })
 
@@ -116,7 +142,7 @@ describe('a smoke test', () => {
     shop.world.faults.previewDeaf.add('order')
     await expect(shop.smoke({ services: ['payment'] })).rejects.toMatchObject({
       code: 'preview-not-taken-over',
-      message: expect.stringMatching(/order blue .*order-blue-a-0 says.*0 consumers/),
+      message: expect.stringMatching(/order blue .*order-blue-a-0 reports.*0 consumers/),
     })
     expect(shop.world.programs.scripts).toEqual([])
     expect(previewOf(shop.world, 'order')).toEqual(green)
@@ -154,7 +180,7 @@ describe('a smoke test', () => {
     const shop = bothWait()
     const silent = reporting(shop, (pod, report) => (pod === 'order-green-b-1' ? null : report))
     await expect(shop.smoke({}, silent)).rejects.toThrow(
-      /order-green-b-1 does not answer as it should on its path `management.role`/,
+      /order-green-b-1 gives no valid answer on its path `management.role`/,
     )
   })
 
