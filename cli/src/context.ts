@@ -83,7 +83,7 @@ export interface Context extends LocalPorts {
   /** The current work tree: services, and where their images are. */
   tree(): Promise<Omit<DesireInput, 'sharedChart'>>
   /** The charts that come with shopctl. Reads them at each call. */
-  builtin(): DeployInput['builtin']
+  builtinCharts(): Pick<DeployInput, 'sharedChart' | 'guardChart'>
   builder(): Promise<ImageBuilder>
   cluster(): Promise<ClusterPorts>
 }
@@ -134,7 +134,10 @@ export function createContext({ env, services: chosen, signal }: GlobalOptions):
     environment,
     chosen,
     services,
-    builtin: () => ({ service: builtinChart('shop-service'), guard: builtinChart('shop-guard') }),
+    builtinCharts: () => ({
+      sharedChart: builtinChart('shop-service'),
+      guardChart: builtinChart('shop-guard'),
+    }),
     tree: async () => ({ config, env, services, registryAddress: (await access()).registry }),
     builder: once(async () => {
       const { docker, dockerEnv } = await access()

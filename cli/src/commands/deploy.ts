@@ -36,9 +36,8 @@ export async function deployCommand(
 export async function deployInput(
   context: Context,
 ): Promise<Omit<DeployInput, 'color' | 'timeoutMs' | 'reason'>> {
-  const { environment, builtin } = context
-  const { service: sharedChart, guard: guardChart } = builtin()
-  return { ...(await context.tree()), environment, sharedChart, guardChart }
+  const { environment } = context
+  return { ...(await context.tree()), ...context.builtinCharts(), environment }
 }
 
 const outcomes: Record<Deployed['action'], string> = {

@@ -18,7 +18,7 @@ export async function planCommand(
   { color }: { color: Color | null },
 ): Promise<Result> {
   const [ports, tree] = await Promise.all([context.cluster(), context.tree()])
-  const steps = await plan(ports, { ...tree, sharedChart: context.builtin().service, color })
+  const steps = await plan(ports, { ...tree, ...context.builtinCharts(), color })
   const rows = steps.map(({ service, action, color, wanted, live }) => [
     service,
     actions[action],

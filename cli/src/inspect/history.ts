@@ -15,13 +15,10 @@ export async function history(journal: JournalStore, limit: number): Promise<His
   return { operations: all.reverse().slice(0, limit), damaged }
 }
 
-/** `id` names a release, as `r-41`, or an operation, as `op-57` or `57`. */
+/** `id` as `history` shows it: `r-41` or `op-57`. */
 export async function findOperation(journal: JournalStore, id: string): Promise<Operation> {
   const { operations } = await history(journal, Number.POSITIVE_INFINITY)
-  const found = operations.find(
-    (operation) =>
-      idOf(operation) === id || `op-${operation.number}` === id || String(operation.number) === id,
-  )
+  const found = operations.find((operation) => idOf(operation) === id)
   if (found) return found
   const known = operations.slice(0, 5).map(idOf)
   throw refused({

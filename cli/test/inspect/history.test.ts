@@ -36,11 +36,15 @@ describe('an operation', () => {
   it.each([
     ['r-2', 6],
     ['op-5', 5],
-    ['5', 5],
-    ['op-6', 6],
   ])('is found as %s', async (id, number) => {
     const { world } = await releasedTwice()
     expect(await findOperation(world.journal, id)).toMatchObject({ number })
+  })
+
+  it.each(['5', 'op-6'])('is not found as %s, which could mean another one', async (id) => {
+    const { world } = await releasedTwice()
+    const finding = findOperation(world.journal, id)
+    await expect(finding).rejects.toMatchObject({ code: 'unknown-operation' })
   })
 
   it('that there is not is refused with the latest that there are', async () => {

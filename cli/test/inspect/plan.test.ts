@@ -53,4 +53,10 @@ it('refuses what deploy refuses', async () => {
     code: 'interrupted-operation',
     exitCode: 2,
   })
+  const unsafe = createShop()
+  await unsafe.release()
+  unsafe.commit('b')
+  unsafe.world.source.contents['charts/app/Chart.yaml'] = 'name: app\nversion: 2'
+  unsafe.world.state.others.push({ name: 'old', selector: { 'app.kubernetes.io/name': 'order' } })
+  await expect(planned(unsafe)).rejects.toMatchObject({ code: 'service-moves-traffic' })
 })

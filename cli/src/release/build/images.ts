@@ -1,7 +1,8 @@
 // The image of a service for the current work tree: the hash of its inputs, its repository and its tags.
 import { createHash } from 'node:crypto'
-import { basename } from 'node:path'
+import { basename, normalize } from 'node:path/posix'
 import type { Config } from '../../config/schema.ts'
+import { refused } from '../../errors.ts'
 import type { Source } from '../ports/project.ts'
 
 export interface Image {
@@ -33,6 +34,29 @@ function belongs(file: string, paths: readonly string[]): boolean {
   )
 }
 
+/** A path that matches nothing would hide every change: the image would never be built again. */
+function checkPaths(
+  service: string,
+  setting: 'inputs' | 'migrations',
+  paths: readonly string[],
+  files: readonly string[],
+): void {
+  const unused = paths.find(
+    (path) => !files.some((file) => file === path || file.startsWith(`${path}/`)),
+  )
+  if (unused === undefined) return
+  throw refused({
+    code: `no-${setting}`,
+    message: `shopctl.yaml: services.${service}.build.${setting}: ${unused} matches no file.`,
+    hint: 'Name files and folders from the folder of shopctl.yaml, without patterns. Files that git ignores do not count.',
+  })
+}
+
+/** `./services/order/` means `services/order`. */
+function normalized(path: string): string {
+  return normalize(path).replace(/\/$/, '')
+}
+
 /** Hash over the names and contents in the current work tree. */
 export async function hashFiles(source: Source, files: readonly string[]): Promise<string> {
   const hash = sha256()
@@ -56,23 +80,23 @@ export async function describeImages(
   source: Source,
   { config, registryAddress, services }: TreeInput,
 ): Promise<Image[]> {
-  const builds = services.map((service) => ({
-    service,
-    build: requireService(config, service).build,
-  }))
-  const paths = [
-    ...new Set(builds.flatMap(({ build }) => [...build.inputs, build.migrations ?? []].flat())),
-  ]
+  const builds = services.map((service) => {
+    const { inputs, migrations = [] } = requireService(config, service).build
+    return { service, inputs: inputs.map(normalized), migrations: migrations.map(normalized) }
+  })
+  const paths = [...new Set(builds.flatMap(({ inputs, migrations }) => [...inputs, ...migrations]))]
   const [commit, files, changed] = await Promise.all([
     source.commit(),
     source.files(paths),
     source.changed(paths),
   ])
   return Promise.all(
-    builds.map(async ({ service, build }) => {
-      const mine = (file: string): boolean => belongs(file, build.inputs)
+    builds.map(async ({ service, inputs: inputPaths, migrations: migrationPaths }) => {
+      checkPaths(service, 'inputs', inputPaths, files)
+      checkPaths(service, 'migrations', migrationPaths, files)
+      const mine = (file: string): boolean => belongs(file, inputPaths)
       const migrationFiles = files
-        .filter((file) => file.endsWith('.sql') && belongs(file, build.migrations ?? []))
+        .filter((file) => file.endsWith('.sql') && belongs(file, migrationPaths))
         .sort((one, other) => (basename(one) < basename(other) ? -1 : 1))
       const inputs = await hashFiles(source, files.filter(mine))
       const dirty = commit === null || changed.some(mine)

@@ -1,19 +1,17 @@
 // deploy: writes the wanted revisions to the standby slots and waits until they are ready.
 import type { EnvironmentConfig } from '../../config/schema.ts'
-import { afterChange, failed, interrupted, refused } from '../../errors.ts'
+import { afterChange, failed, interrupted } from '../../errors.ts'
 import { lastLines } from '../last-lines.ts'
 import { type LockPorts, withLock } from '../lock.ts'
-import { type ObservePorts, observe } from '../observe.ts'
 import type { Pods, Rollout } from '../ports/cluster.ts'
-import type { BuiltinChart, Driver, Recorded, SlotWrite } from '../ports/driver.ts'
+import type { BuiltinChart, Driver, SlotWrite } from '../ports/driver.ts'
 import { recorded as asRecorded, type RecordingPorts } from '../recording.ts'
-import { isRefusal } from '../refusal.ts'
 import { settleAll } from '../settle.ts'
 import { type Color, sameTarget, sideOf, slotName } from '../slot.ts'
-import type { EnvironmentState, Pointer } from '../state.ts'
-import { type DesireInput, type DesirePorts, desire } from './desire.ts'
+import { type EnvironmentState, liveSlotOf, type Pointer } from '../state.ts'
 import { type EnvironmentPorts, prepareEnvironment } from './environment.ts'
-import { type DeployPlan, type DeployStep, planDeploy } from './plan.ts'
+import type { DeployPlan, DeployStep } from './plan.ts'
+import { type PrepareInput, type PreparePorts, prepareDeploy } from './prepare.ts'
 import {
   isWaiting,
   judgeRollout,
@@ -21,23 +19,14 @@ import {
   pendingReasons,
   type RolloutProblem,
 } from './rollout.ts'
-import { type WritesPorts, writeOf } from './writes.ts'
 
-export interface DeployPorts
-  extends LockPorts,
-    ObservePorts,
-    RecordingPorts,
-    DesirePorts,
-    WritesPorts,
-    EnvironmentPorts {
+export interface DeployPorts extends LockPorts, PreparePorts, RecordingPorts, EnvironmentPorts {
   pods: Pods
 }
 
-export interface DeployInput extends DesireInput {
+export interface DeployInput extends PrepareInput {
   environment: EnvironmentConfig
   guardChart: BuiltinChart
-  /** The color to write. Refused if it is live. null: each service's standby. */
-  color: Color | null
   /** How long a slot may take to become ready. */
   timeoutMs: number
   reason: string | null
@@ -65,30 +54,14 @@ export async function deployStandby(
   input: DeployInput,
   uid: string,
 ): Promise<Deployed[]> {
-  const [desired, state, recorded] = await Promise.all([
-    desire(ports, input),
-    observe(ports),
-    ports.driver.recorded(),
-  ])
-  const plan = planDeploy(state, {
-    wanted: desired.wanted,
-    color: input.color,
-    unfinished: unfinishedServices(recorded, input.services),
-  })
-  if (isRefusal(plan)) throw refused(plan)
-  const upgrades = plan.steps.filter(({ action }) => action === 'upgrade')
-  const writes = await settleAll(
-    upgrades.map((step) => {
-      const recipe = desired.recipes[step.service]
-      if (!recipe) throw new Error(`no recipe for ${step.service}`)
-      const { config, sharedChart } = input
-      return writeOf(ports, { system: config.name, sharedChart, state, recorded, step, recipe })
-    }),
-  )
+  const { state, recorded, plan, writes } = await prepareDeploy(ports, input)
+  for (const { service, shared } of writes)
+    if (shared && liveSlotOf(state, service))
+      ports.progress.note(`${service}: its two Services change as well, for the live slot too`)
   const { environment, guardChart } = input
   const prepare = () => prepareEnvironment(ports, { environment, guardChart, uid }, recorded)
   const write = () => carryOut(ports, state, plan, writes, input)
-  if (upgrades.length === 0) {
+  if (writes.length === 0) {
     await prepare()
     return write()
   }
@@ -105,16 +78,6 @@ function intentOf({ steps }: DeployPlan, { reason }: DeployInput) {
     to: { color, ...wanted },
   }))
   return { verb: 'deploy' as const, reason, services }
-}
-
-export function unfinishedServices(
-  recorded: Readonly<Record<string, Recorded>>,
-  services: readonly string[],
-): string[] {
-  const isUnfinished = (name: string): boolean => recorded[name]?.finished === false
-  return services.filter((service) =>
-    [service, slotName(service, 'blue'), slotName(service, 'green')].some(isUnfinished),
-  )
 }
 
 async function carryOut(

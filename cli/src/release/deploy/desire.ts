@@ -1,4 +1,5 @@
 // Computes from the work tree and shopctl.yaml the wanted revision of each service and how to write it.
+import { refused } from '../../errors.ts'
 import { describeImages, type Image, requireService, type TreeInput } from '../build/images.ts'
 import type { BuiltinChart } from '../ports/driver.ts'
 import type { Registry, Source } from '../ports/project.ts'
@@ -64,6 +65,7 @@ async function desireOne(
     readValues(source, files),
     hashChart(source, chart),
   ])
+  if (values.shopctl !== undefined) throw ownValues(service, files)
   const shared = values.edge === undefined ? {} : { edge: values.edge }
   const checkedHash = hashOf([rules, chartHash, sharedChart.hash, values, port]).slice(0, 32)
   return {
@@ -80,4 +82,12 @@ async function desireOne(
       checkedHash,
     },
   }
+}
+
+function ownValues(service: string, files: readonly string[]): Error {
+  return refused({
+    code: 'bad-values',
+    message: `The values of ${service} set \`shopctl\`, which shopctl sets itself.`,
+    hint: `Remove it from ${files.join(' or ')}.`,
+  })
 }

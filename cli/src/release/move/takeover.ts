@@ -148,7 +148,8 @@ function describe(report: PodReport | null): string {
   const opened = gate
     ? `its gate ${gate.color ? `names ${gate.color} ${gate.revision}` : 'was never opened'}, epoch ${gate.epoch}`
     : 'it has no gate or cannot read it'
-  return `it reports: ${report.role}, ${report.consumers} consumers; ${opened}`
+  const consuming = report.consuming ? 'consuming' : 'not consuming'
+  return `it reports: ${report.role}, ${report.consumers} consumers, ${consuming}; ${opened}`
 }
 
 /** Warnings about pods of the old slot that still consume, have messages in flight or do not answer. */

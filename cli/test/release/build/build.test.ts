@@ -41,6 +41,34 @@ describe('an image', () => {
     expect(payment).toEqual(before[1])
   })
 
+  it.each([
+    ['./order/', 'kernel'],
+    ['order', './kernel'],
+  ])('is the same however its inputs are written: %s and %s', async (...inputs) => {
+    const { source } = createWorld(names)
+    const [before] = await images(source)
+    const config = aConfig()
+    if (config.services.order) config.services.order.build.inputs = inputs
+    const [order] = await describeImages(source, { ...tree, config })
+    expect(order?.inputs).toBe(before?.inputs)
+  })
+
+  it.each([
+    ['inputs', ['order', 'kernle'], 'no-inputs'],
+    ['inputs', ['services/*'], 'no-inputs'],
+    ['migrations', ['order/migration'], 'no-migrations'],
+  ] as const)('is refused when a path of its %s matches no file: %s', async (key, paths, code) => {
+    const { source } = createWorld(names)
+    const config = aConfig()
+    if (config.services.order) config.services.order.build[key] = [...paths]
+    const describing = describeImages(source, { ...tree, config })
+    await expect(describing).rejects.toMatchObject({
+      code,
+      exitCode: 2,
+      message: `shopctl.yaml: services.order.build.${key}: ${paths.at(-1)} matches no file.`,
+    })
+  })
+
   it('carries its version, its commit, its inputs and its migrations', async () => {
     const { source } = createWorld(names)
     const [order] = await images(source)

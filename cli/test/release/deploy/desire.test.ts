@@ -57,6 +57,16 @@ describe('a revision', () => {
     })
   })
 
+  it('has no values of its own under the key that shopctl sets', async () => {
+    const world = createWorld(names)
+    world.source.contents['charts/values/order.yaml'] = 'shopctl: { color: red }'
+    await expect(revisions(world)).rejects.toMatchObject({
+      code: 'bad-values',
+      exitCode: 2,
+      message: 'The values of order set `shopctl`, which shopctl sets itself.',
+    })
+  })
+
   it('needs the chart that shopctl.yaml names', async () => {
     const world = createWorld(names)
     delete world.source.contents['charts/app/Chart.yaml']

@@ -1,0 +1,58 @@
+// Everything that a deploy finds out before its first change: what is wanted, the plan, and the checked writes.
+import { refused } from '../../errors.ts'
+import { type ObservePorts, observe } from '../observe.ts'
+import type { Recorded, SlotWrite } from '../ports/driver.ts'
+import { isRefusal } from '../refusal.ts'
+import { settleAll } from '../settle.ts'
+import { type Color, slotName } from '../slot.ts'
+import type { EnvironmentState } from '../state.ts'
+import { type DesireInput, type DesirePorts, desire } from './desire.ts'
+import { type DeployPlan, planDeploy } from './plan.ts'
+import { type WritesPorts, writeOf } from './writes.ts'
+
+export interface PreparePorts extends ObservePorts, DesirePorts, WritesPorts {}
+
+export interface PrepareInput extends DesireInput {
+  /** Expected color: refused where it is live. null: the standby slot of each service. */
+  color: Color | null
+}
+
+export interface Prepared {
+  state: EnvironmentState
+  recorded: Record<string, Recorded>
+  plan: DeployPlan
+  /** One for each `upgrade` of the plan. */
+  writes: SlotWrite[]
+}
+
+/** Throws a refusal if the deploy would be refused. */
+export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): Promise<Prepared> {
+  const { color, config, services, sharedChart } = input
+  const [{ wanted, recipes }, state, recorded] = await Promise.all([
+    desire(ports, input),
+    observe(ports),
+    ports.driver.recorded(),
+  ])
+  const unfinished = unfinishedServices(recorded, services)
+  const plan = planDeploy(state, { wanted, color, unfinished })
+  if (isRefusal(plan)) throw refused(plan)
+  const upgrades = plan.steps.filter(({ action }) => action === 'upgrade')
+  const writes = await settleAll(
+    upgrades.map((step) => {
+      const recipe = recipes[step.service]
+      if (!recipe) throw new Error(`no recipe for ${step.service}`)
+      return writeOf(ports, { system: config.name, sharedChart, state, recorded, step, recipe })
+    }),
+  )
+  return { state, recorded, plan, writes }
+}
+
+function unfinishedServices(
+  recorded: Readonly<Record<string, Recorded>>,
+  services: readonly string[],
+): string[] {
+  const isUnfinished = (name: string): boolean => recorded[name]?.finished === false
+  return services.filter((service) =>
+    [service, slotName(service, 'blue'), slotName(service, 'green')].some(isUnfinished),
+  )
+}
