@@ -48,8 +48,8 @@ describe('over HTTP', () => {
 
 describe('in memory', () => {
   registryContract(async () => {
-    const { registry } = createEngine()
-    await registry.tag('r/shop/order', 'sha256:a', 'there')
+    const { registry, tags } = createEngine()
+    tags.set('r/shop/order:there', 'sha256:a')
     return { registry, repository: 'r/shop/order' }
   })
 })
@@ -70,6 +70,15 @@ it('says which registry is out of reach, and how it was addressed', async () => 
     code: 'registry-unreachable',
     exitCode: 2,
     message: expect.stringContaining('http://127.0.0.1:1'),
+  })
+})
+
+it.each([401, 403])('reports that shopctl cannot log in when the answer is %i', async (status) => {
+  const registry = createRegistry(async () => new Response('no', { status }))
+  await expect(registry.digest('127.0.0.1:1/shop/order', 'a')).rejects.toMatchObject({
+    code: 'registry-error',
+    message: expect.stringContaining(String(status)),
+    hint: expect.stringContaining('anonymous reads'),
   })
 })
 
