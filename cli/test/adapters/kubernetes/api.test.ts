@@ -60,6 +60,17 @@ it('what is not allowed in the middle of a change is a failure', async () => {
   })
 })
 
+it('credentials that the cluster does not accept are another refusal than a missing permission', async () => {
+  answers = { [`GET ${namespace}/services`]: [401, 'Unauthorized'] }
+  const fresh = connect({ file, context: null })
+  await expect(fresh.get(`${namespace}/services`)).rejects.toMatchObject({
+    code: 'no-credentials',
+    exitCode: 2,
+    message: 'The cluster does not accept your credentials: Unauthorized',
+    hint: expect.stringContaining('kubectl auth whoami'),
+  })
+})
+
 it('a change to an environment that is not there yet is refused', async () => {
   answers = { [`POST ${leases}`]: [404, 'namespaces "shop" not found'] }
   await expect(api.send('POST', leases, {})).rejects.toMatchObject({

@@ -61,6 +61,13 @@ describe('a lock', () => {
     expect(await lockOf('you@there 2').acquire('switch')).toHaveProperty('release')
   })
 
+  it('is read once to take it, and once to look at it', async () => {
+    await take('me@here 1')
+    expect(api.requests).toEqual([`GET ${path}`])
+    await lockOf('you@there 2').lockHolder()
+    expect(api.requests).toHaveLength(2)
+  })
+
   it('stays ours when the answer to a renewal was lost', async () => {
     const held = await take('me@here 1')
     api.faults.loseAnswers = 1

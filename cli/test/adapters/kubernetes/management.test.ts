@@ -2,7 +2,7 @@
 import { createServer, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
+import { errorOf, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import { createManagement } from '../../../src/adapters/kubernetes/management.ts'
 import type { Management } from '../../../src/release/ports/cluster.ts'
 import { answer, type Books, emptyBooks } from '../../fakes/books.ts'
@@ -63,7 +63,7 @@ describe('through a proxy', () => {
           .end()
       })
     const { services } = aFullConfig()
-    management = createManagement({ open } as KubernetesApi, 'shop', services)
+    management = createManagement({ open, errorOf } as KubernetesApi, 'shop', services)
   })
   beforeEach(() => {
     books = someBooks()

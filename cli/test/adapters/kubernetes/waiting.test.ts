@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { expect, it } from 'vitest'
-import type { KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
+import { errorOf, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import { createNamespace } from '../../../src/adapters/kubernetes/namespace.ts'
 import { createPods } from '../../../src/adapters/kubernetes/pods.ts'
 
@@ -14,6 +14,7 @@ const api: KubernetesApi = {
   metadata: async () => null,
   patch: async <T>() => ({}) as T,
   open: () => new Promise<IncomingMessage>(() => {}),
+  errorOf,
   forward: () => new Promise<Duplex>(() => {}),
 }
 const slot = { service: 'order', color: 'green', revision: 'b' } as const
