@@ -125,7 +125,9 @@ export function createPlatform({ shell, progress, now, cacheDir }: PlatformDeps)
         logOf(layout, name),
       )
       const args = [`--lines=${tail}`, ...(follow ? ['--follow=name', '--retry'] : []), ...files]
-      await shell.run({ program: 'tail', args }, (line) => process.stdout.write(`${line}\n`))
+      await shell.run({ program: 'tail', args, keepOutput: false }, (line) =>
+        process.stdout.write(`${line}\n`),
+      )
     },
 
     tools: async () => ({

@@ -27,6 +27,26 @@ describe('shell', () => {
     await expect(shell.check(sh('kill -INT $$'))).rejects.toMatchObject({ kind: 'interrupted' })
   })
 
+  it.each([
+    ['TERM', 143],
+    ['KILL', 137],
+  ])('reports the end by SIG%s as a shell does', async (signal, exitCode) => {
+    expect(await shell.run(sh(`kill -${signal} $$`))).toMatchObject({ exitCode })
+  })
+
+  it('reports a program that took too long as ended by SIGTERM', async () => {
+    const late = { program: 'sleep', args: ['9'], timeoutMs: 50 }
+    expect(await shell.run(late)).toMatchObject({ exitCode: 143 })
+  })
+
+  it('keeps no output when only the lines are wanted', async () => {
+    const lines: string[] = []
+    const command = { ...sh('seq 3; echo err >&2'), keepOutput: false }
+    const finished = await shell.run(command, (line) => lines.push(line))
+    expect(finished).toEqual({ exitCode: 0, stdout: '', stderr: '', output: '' })
+    expect(lines.sort()).toEqual(['1', '2', '3', 'err'])
+  })
+
   it('says which program is missing', async () => {
     const missing = shell.run({ program: 'no-such-program', args: [] })
     await expect(missing).rejects.toThrow(/no-such-program/)
