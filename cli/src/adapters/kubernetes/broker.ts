@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { V1ConfigMap, V1PodList, V1Secret, V1StatefulSet } from '@kubernetes/client-node'
-import { refused } from '../../errors.ts'
+import { refused, said } from '../../errors.ts'
 import type { Broker, Topology } from '../../release/ports/cluster.ts'
 import type { KubernetesApi } from './api.ts'
 import { isGoing, podOf, queryOf } from './objects.ts'
@@ -66,7 +66,7 @@ export function createBroker(api: KubernetesApi, namespace: string, name: string
         .forward({ namespace, pod, port: managementPort })
         .then((connection) => definitions(connection, secret, done.signal))
         .catch((cause) => {
-          throw unreachable(cause instanceof Error ? cause.message : String(cause), cause)
+          throw unreachable(said(cause), cause)
         })
       try {
         return await Promise.race([asked, late])

@@ -5,7 +5,7 @@ import { homedir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { refused } from '../../errors.ts'
+import { refused, said } from '../../errors.ts'
 
 export interface KubeconfigChoice {
   /** File, null for the usual places. */
@@ -126,7 +126,7 @@ function readFile(file: string): z.infer<typeof kubeconfigSchema> {
   try {
     content = parse(readFileSync(file, 'utf8'))
   } catch (cause) {
-    throw unreadable(cause instanceof Error ? cause.message : String(cause), cause)
+    throw unreadable(said(cause), cause)
   }
   const { success, data, error } = kubeconfigSchema.safeParse(content ?? {})
   if (!success) {
@@ -199,6 +199,6 @@ export function bytesOf(
   try {
     return readFileSync(file)
   } catch (cause) {
-    throw unreadable(cause instanceof Error ? cause.message : String(cause), cause)
+    throw unreadable(said(cause), cause)
   }
 }

@@ -1,6 +1,6 @@
 // Finds, with Postgres' own parser, what a migration takes away from the color that still runs the old code.
 import type { Node, ParseResult } from 'libpg-query'
-import { refused } from '../../errors.ts'
+import { refused, said } from '../../errors.ts'
 import type { Contraction, MigrationCheck } from '../../release/ports/project.ts'
 import { contractionsOf } from './contractions.ts'
 import { createSchema, type Schema, wordsOf } from './schema.ts'
@@ -55,7 +55,7 @@ function statementsOf(parser: Parser, file: string, sql: string): Statement[] {
     const at = parser.hasSqlDetails(cause) ? (cause.sqlDetails?.cursorPosition ?? 0) : 0
     throw refused({
       code: 'bad-migration',
-      message: `${file}, line ${lineOf(sql.slice(0, at))}: ${cause instanceof Error ? cause.message : cause}`,
+      message: `${file}, line ${lineOf(sql.slice(0, at))}: ${said(cause)}`,
       hint: 'A migration is plain SQL, as Postgres takes it; commands of psql are not.',
       cause,
     })

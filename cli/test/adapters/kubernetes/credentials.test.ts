@@ -208,16 +208,26 @@ printf '{"kind":"ExecCredential","status":{"token":"%s","expirationTimestamp":"%
     expect(tokens(seen)).toEqual(['1', '1', '3'])
   })
 
-  it('that fails is named, with what it said and how to install it', async () => {
+  it('that fails is named, with its output and without how to install it', async () => {
     const seen = await servers.serve()
     const transport = transportOf(seen.port, plugin('echo no session >&2; exit 3'))
     await expect(get(transport)).rejects.toMatchObject({
       code: 'no-credentials',
       exitCode: 2,
       message: expect.stringMatching(/plugin\.sh failed: exit code 3: no session/),
-      hint: 'Install the plugin.',
+      hint: expect.stringContaining('kubectl get nodes'),
     })
     expect(seen.requests).toEqual([])
+  })
+
+  it('that is not installed is named with its install hint', async () => {
+    const { port } = await servers.serve()
+    const exec = { ...plugin().exec, command: './no-such-plugin.sh' }
+    await expect(get(transportOf(port, { exec }))).rejects.toMatchObject({
+      code: 'no-credentials',
+      message: expect.stringContaining('ENOENT'),
+      hint: 'Install the plugin.',
+    })
   })
 
   it.each([
