@@ -84,7 +84,7 @@ describe('is refused, naming it,', () => {
     [
       'with a wrong password',
       () => set(`${core}/secrets/rabbitmq`, { data: { admin: 'eA==' } }),
-      /does not take the password/,
+      /rejects the password admin of the Secret/,
     ],
     ['when nothing answers', () => set('refuse', true), /connection refused/],
   ]
