@@ -38,12 +38,12 @@ it.each<[Partial<Facts>, string, RegExp]>([
   [
     { busyPorts: [{ address: '127.0.0.1', port: 5000, owner: nginx }] },
     'port-busy',
-    /Port 5000 is taken on 127\.0\.0\.1 by nginx \(pid 812\)/,
+    /Port 5000 is in use on 127\.0\.0\.1 by nginx \(pid 812\)/,
   ],
   [
     { busyPorts: [{ address: '*', port: 6443, owner: null }] },
     'port-busy',
-    /Port 6443 is taken on every address by a process that cannot be seen/,
+    /Port 6443 is in use on every address by a process that is not visible/,
   ],
   [
     { unreachable: [{ registry: 'the Go module proxy', reason: 'connection refused' }] },
