@@ -1,4 +1,4 @@
-// Against a real git in a folder of its own.
+// With a real git in a temporary folder.
 import { mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -39,7 +39,7 @@ it('has no commit before the first one', async () => {
   ])
 })
 
-it('lists files relative to its folder: tracked and new ones, not ignored and not deleted ones', async () => {
+it('lists tracked and new files relative to its folder, without ignored and deleted ones', async () => {
   await git('add', '--all')
   await git('commit', '--quiet', '--message', 'first')
   await rm(join(root, 'shop/order/a.ts'))

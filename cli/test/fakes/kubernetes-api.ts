@@ -1,4 +1,4 @@
-// An API server in memory: objects by path under optimistic locking, lists, watches, and a clock of its own.
+// An API server in memory: objects by path with optimistic locking, lists, watches, and its own clock.
 import type { IncomingMessage } from 'node:http'
 import { PassThrough } from 'node:stream'
 import {
@@ -22,17 +22,17 @@ interface Stored {
 
 export interface FakeApi extends KubernetesApi {
   objects: Map<string, Stored>
-  /** Methods and paths of what was changed. */
+  /** Methods and paths of all changes. */
   changes: string[]
-  /** Methods and paths of what was opened. */
+  /** Methods and paths of all calls of `open`. */
   requests: string[]
-  /** Puts an object there as a controller would, seen by those who watch. */
+  /** Writes an object as a controller would. Watches see it. */
   put(path: string, object: object): void
   remove(path: string): void
   faults: {
-    /** So many writes are carried out, and their answers never arrive. */
+    /** The number of writes whose answers are lost. */
     loseAnswers: number
-    /** Nothing gets through. */
+    /** Unreachable. */
     away: boolean
   }
 }

@@ -1,4 +1,4 @@
-// Each reason not to start is found, and told in one line with the next step.
+// Each reason not to start is reported in one line, with the next step.
 import { expect, it } from 'vitest'
 import { availableMemory, type Facts, reasonAgainst } from '../../src/platform/preflight.ts'
 
@@ -20,7 +20,7 @@ const fine: Facts = {
   unreachable: [],
 }
 
-it('has nothing against a machine that just suffices', () => {
+it('accepts a machine that just meets the limits', () => {
   expect(reasonAgainst(fine)).toBeNull()
 })
 

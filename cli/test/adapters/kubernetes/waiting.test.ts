@@ -6,7 +6,7 @@ import { errorOf, type KubernetesApi } from '../../../src/adapters/kubernetes/ap
 import { createNamespace } from '../../../src/adapters/kubernetes/namespace.ts'
 import { createPods } from '../../../src/adapters/kubernetes/pods.ts'
 
-/** Answers every list with nothing, and lets every watch wait. */
+/** Every list is empty, and no watch is answered. */
 const api: KubernetesApi = {
   get: async <T>() => ({ items: [] }) as T,
   send: async <T>() => ({}) as T,

@@ -1,4 +1,4 @@
-// Which migrations the other color could stumble over, by the real parser.
+// Which migrations may break the other color, by the real parser.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
