@@ -96,7 +96,7 @@ function bad(message: string, hint: string) {
 export function originOf(url: string, { remote = false } = {}): string {
   const target = URL.parse(url)
   if (target?.protocol !== 'http:' && target?.protocol !== 'https:')
-    throw bad(`${url} is no HTTP URL.`, 'Give one like http://127.0.0.1:30080.')
+    throw bad(`${url} is not an HTTP URL.`, 'Give one like http://127.0.0.1:30080.')
   if (!remote && !isLoopback(target.hostname))
     throw bad(
       `${target.hostname} is not this machine.`,
@@ -197,9 +197,9 @@ export function startSender<C extends Call>(options: SenderOptions<C>): Sender {
 
   const failUnsent = (intendedAt: number): void => {
     const error = 'not sent in time: too many requests were open'
-    const nobody = { status: 0, color: null, version: null, error }
+    const unsent = { status: 0, color: null, version: null, error }
     const sentAt = now()
-    finish({ intendedAt, sentAt, latencyMs: sentAt - intendedAt, ...nobody }, options.next(), '')
+    finish({ intendedAt, sentAt, latencyMs: sentAt - intendedAt, ...unsent }, options.next(), '')
   }
 
   /** Timers round to milliseconds and may be early. Returns at once when the sender is stopped. */

@@ -14,7 +14,7 @@ function busy(who: string): Error {
 }
 
 /** Runs under the lock, or throws `refused`. Takes over a lock whose holder has ended, or from before a reboot. */
-export async function alone<T>(layout: Layout, run: () => Promise<T>): Promise<T> {
+export async function withPlatformLock<T>(layout: Layout, run: () => Promise<T>): Promise<T> {
   const file = join(layout.home, 'lock.json')
   await mkdir(dirname(file), { recursive: true })
   const take = async (): Promise<boolean> => {

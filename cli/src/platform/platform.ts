@@ -6,7 +6,7 @@ import type { Progress } from '../output/progress.ts'
 import { createDaemons, logOf } from './daemons.ts'
 import { type DownReport, takeDown } from './down.ts'
 import { edgeUrl, layoutOf, previewUrl, registry } from './layout.ts'
-import { alone } from './lock.ts'
+import { withPlatformLock } from './lock.ts'
 import { allComponents, itemsOf, machineOf } from './parts.ts'
 import { checkMachine, preflight } from './preflight.ts'
 import { bringUp, type Deps, isUp } from './up.ts'
@@ -89,7 +89,7 @@ export function createPlatform({ shell, progress, now, cacheDir }: PlatformDeps)
       const items = await loadItems()
       if (!(await isUp(deps, items))) {
         await preflight(deps, items)
-        await alone(layout, () => bringUp(deps, items))
+        await withPlatformLock(layout, () => bringUp(deps, items))
       }
       return status()
     },
@@ -97,7 +97,7 @@ export function createPlatform({ shell, progress, now, cacheDir }: PlatformDeps)
     async down({ purge }) {
       await checkMachine(layout)
       const items = await loadItems()
-      return alone(layout, () => takeDown(deps, items, purge))
+      return withPlatformLock(layout, () => takeDown(deps, items, purge))
     },
 
     async env() {

@@ -27,7 +27,9 @@ const schemes = ['http:', 'https:', 'socks5:', 'socks5h:']
 function parseProxy(text: string): URL {
   const url = URL.parse(text.includes('://') ? text : `http://${text}`)
   if (url && schemes.includes(url.protocol)) return url
-  throw unreadable(`"${text}" is no proxy: write http://, https:// or socks5://, a host and a port`)
+  throw unreadable(
+    `"${text}" is not a proxy: write http://, https:// or socks5://, a host and a port`,
+  )
 }
 
 /** Without the brackets that a URL puts around an IPv6 address. */

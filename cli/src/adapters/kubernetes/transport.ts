@@ -107,7 +107,7 @@ export function createTransport(target: Target, now: () => number): Transport {
 function serverOf({ cluster }: Target): URL {
   const server = URL.parse(cluster.server)
   if (server?.protocol === 'https:' || server?.protocol === 'http:') return server
-  throw unreadable(`"${cluster.server}" is no server: write https://, a host and a port`)
+  throw unreadable(`"${cluster.server}" is not a server: write https://, a host and a port`)
 }
 
 /** One agent for all requests, and another when the client's certificate changes. */
