@@ -195,8 +195,8 @@ describe('where it sends to', () => {
     ['http://example.com', /not this machine/],
     ['http://127.0.0.1.example.com', /not this machine/],
     ['http://10.0.0.1', /not this machine/],
-    ['ftp://127.0.0.1', /no HTTP URL/],
-    ['127.0.0.1:80', /no HTTP URL/],
+    ['ftp://127.0.0.1', /is not an HTTP URL/],
+    ['127.0.0.1:80', /is not an HTTP URL/],
   ])('%s is refused', (url, message) => {
     expect(() => startSender({ url, rate: 1, seconds: 1, next })).toThrow(message)
   })
