@@ -1,5 +1,5 @@
-// `npm run bench`: the README's figures, measured in one run on the running platform, in environment `test`.
-// `npm run bench -- events` measures the event backbone alone.
+// `npm run bench` measures the README's figures in one run on the running platform, in environment `test`.
+// `npm run bench -- events` measures only the event backbone.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { KubeConfig, type V1Pod, Watch } from '@kubernetes/client-node'
@@ -30,7 +30,7 @@ async function timed(run: () => Promise<unknown>): Promise<number> {
   return performance.now() - started
 }
 
-/** Runs `run` `times` times and gives the median of its milliseconds. */
+/** Calls `run` several times and returns the median of its milliseconds. */
 async function median(times: number, run: () => Promise<unknown>): Promise<number> {
   const samples: number[] = []
   for (let n = 0; n < times; n++) samples.push(await timed(run))
@@ -47,7 +47,7 @@ function node(...args: string[]): Promise<string> {
 }
 const launcher = join(root, 'cli/bin/shopctl.js')
 
-/** Bytes of memory in use on this machine, page cache aside. */
+/** Bytes of memory in use on this machine, without the page cache. */
 function memoryInUse(): number {
   const info = readFileSync('/proc/meminfo', 'utf8')
   const kib = (field: string): number =>
@@ -62,7 +62,7 @@ function isReady(pod: V1Pod): boolean {
   )
 }
 
-/** Milliseconds from a new pod's creation to Ready, as a watch sees them, for the pods that appear during `run`. */
+/** Milliseconds from creation to Ready, by a watch, of the pods that are created during `run`. */
 async function watchPods(run: () => Promise<void>): Promise<{ pods: number[]; jobs: number[] }> {
   const config = new KubeConfig()
   config.loadFromFile((await platformEnv()).KUBECONFIG ?? '')
@@ -84,7 +84,7 @@ async function watchPods(run: () => Promise<void>): Promise<{ pods: number[]; jo
     },
     () => {},
   )
-  await new Promise((resolve) => setTimeout(resolve, 1_000)) // the pods that were there before
+  await new Promise((resolve) => setTimeout(resolve, 1_000)) // skips the existing pods
   started = true
   await run()
   watch.abort()

@@ -1,4 +1,4 @@
-// The figures of the event backbone: latency, sustained orders as such and as a share of a floor, handover, idle cost.
+// The figures of the event backbone: latency, sustained orders, their share of a bare script's, handover, idle cost.
 import { existsSync } from 'node:fs'
 import { mkdir, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -31,7 +31,7 @@ function ms(value: number): string {
   return `${Math.round(value)} ms`
 }
 
-/** Runs a load to its end; throws when an order was lost or ended otherwise than it must. */
+/** Runs a load to its end. Throws when an order was lost or has the wrong outcome. */
 async function run(rate: number, seconds: number): Promise<LoadReport> {
   const report = await startLoad({ url: edgeUrl, rate, seconds, seed: 1, patienceMs: 60_000 }).ended
   if (!isExact(report)) throw new Error(describe(report).join('\n'))
@@ -41,12 +41,12 @@ async function run(rate: number, seconds: number): Promise<LoadReport> {
 const steps = [40, 50, 60, 65, 70, 75, 80, 85, 90, 95, 100, 110, 120, 140]
 const stepSeconds = 15
 
-/** While orders are confirmed within a second, and requests answered, the backlog does not grow. */
+/** The backlog does not grow while orders are confirmed, and requests answered, within a second. */
 function isSustained({ failures, answers, confirmed }: LoadReport): boolean {
   return failures === 0 && answers.p95Ms < 1_000 && confirmed.p95Ms < 1_000
 }
 
-/** The most orders a second at which the backlog does not grow, in steps. */
+/** The highest step, in orders per second, at which the backlog does not grow. */
 async function findSustained(): Promise<number> {
   let sustained = 0
   for (const orders of steps) {
@@ -58,8 +58,8 @@ async function findSustained(): Promise<number> {
 }
 
 /**
- * Runs with this process among the pods, and as heavy as so many of them: what does their work beside them would be
- * starved by the database that it works with. With cgroup v1 only.
+ * Runs with this process in the pods' cgroup, with the weight of this many pods. Outside, the database would get most
+ * of the processor time. With cgroup v1 only.
  */
 async function asPods<T>(pods: number, run: () => Promise<T>): Promise<T> {
   const root = hierarchyOf(await listMounts(), 'cpu') ?? ''
@@ -74,7 +74,7 @@ async function asPods<T>(pods: number, run: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What 25m, which a service's pod asks for, are in `cpu.shares`. */
+/** `cpu.shares` of a service's pod, which requests 25m. */
 const sharesOfPod = 25
 const handlersOfPod = 4
 
@@ -93,11 +93,11 @@ async function floor(): Promise<number> {
   return (await asPods(pods, () => measureFloor(options))).ordersPerSecond
 }
 
-/** After a rollback, going forward again names its services. */
+/** After a rollback, the next switch must name its services. */
 const forward = ['switch', '--service', services.join(',')]
 const moves = [['rollback'], forward, ['rollback'], forward, ['rollback'], forward]
 
-/** Switches forth and back while more orders come than are worked off; returns all handovers, shortest first. */
+/** Switches back and forth while more orders arrive than are handled. Returns all handovers, the shortest first. */
 async function moveWithBacklog(tree: Tree, rate: number): Promise<number[]> {
   const before = (await status()).services as Record<string, { epoch?: number | null }>
   const load = startLoad({ url: edgeUrl, rate, seconds: 120, patienceMs: 120_000 })
@@ -136,7 +136,7 @@ async function costOf(pod: string): Promise<Cost> {
 
 const idleSeconds = 20
 
-/** The most that one of the services' pods takes when nothing happens. */
+/** The highest cost of any service pod without load. */
 async function idleCost(): Promise<{ mebibytes: number; cpuPercent: number }> {
   await sleep(10_000)
   const selector = `app.kubernetes.io/name in (${services.join(',')})`
@@ -153,7 +153,7 @@ async function idleCost(): Promise<{ mebibytes: number; cpuPercent: number }> {
   }
 }
 
-/** Expects all four services live in environment `test`; `tree` may be changed and is released. */
+/** Needs all four services live in environment `test`. Changes and releases `tree`. */
 export async function benchEvents(tree: Tree, report: Report): Promise<void> {
   for (const name of services) await tree.append(`services/${name}/main.ts`, '\n// bench, events\n')
   await shopctlOk(['release'], { cwd: tree.dir })

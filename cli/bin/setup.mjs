@@ -1,5 +1,5 @@
-// Runs a script of this repo on a machine where nothing is installed yet: brings node_modules up to the lockfile,
-// then hands over to the Node 24 that comes with it. Plain JavaScript without dependencies, for any Node from 18 on.
+// Runs a script of this repo on a machine where nothing is installed yet: installs node_modules from the lockfile,
+// then runs the script with the Node 24 in it. Plain JavaScript without dependencies, for Node 18 and later.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -28,7 +28,7 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   )
   if (status !== 0) {
     process.stderr.write(
-      `npm ci failed${error ? `: ${error.message}` : ''}. Is the npm registry in reach? Then run the same command again.\n`,
+      `npm ci failed${error ? `: ${error.message}` : ''}. Check that the npm registry is reachable, then run the same command again.\n`,
     )
     process.exit(1)
   }
@@ -44,7 +44,7 @@ const child = spawn(join(bin, 'node'), [join(root, script), ...args], {
   stdio: 'inherit',
   env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` },
 })
-// A terminal sends Ctrl-C to the child as well; a lone kill of this process is passed on.
+// A terminal sends Ctrl-C to the child too. A SIGTERM for this process is forwarded.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => child.kill('SIGTERM'))
 child.on('error', (error) => {

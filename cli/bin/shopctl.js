@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-// Starts shopctl with a Node that is new enough. Plain JavaScript, so that an old one can read it.
+// Starts shopctl with a Node that is new enough. Plain JavaScript, so that an old Node can read it.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import module from 'node:module'
+import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -10,7 +11,7 @@ const wanted = 24
 const here = dirname(fileURLToPath(import.meta.url))
 
 /** The `node` package, installed here or in a folder above. */
-const newerNode = () => {
+function newerNode() {
   for (let folder = here; folder !== dirname(folder); folder = dirname(folder)) {
     const found = join(folder, 'node_modules', 'node', 'bin', 'node')
     if (existsSync(found)) return found
@@ -28,7 +29,7 @@ if (Number(process.versions.node.split('.')[0]) < wanted) {
     stdio: 'inherit',
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  child.on('exit', (code) => process.exit(code ?? 130))
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
 } else {
   module.enableCompileCache?.()
   const source = join(here, '..', 'src', 'main.ts')

@@ -1,11 +1,11 @@
-// The charts that come with shopctl: what the slots of a service share, and the guard of an environment.
+// The charts that come with shopctl: the shared objects of a service, and the guard of an environment.
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BuiltinChart } from '../release/ports/driver.ts'
 
-/** In the package they lie beside the program, in the repository with the other charts. */
+/** The package has them beside the program, the repository among the other charts. */
 function folderOf(name: string): string {
   const here = fileURLToPath(new URL('.', import.meta.url))
   const places = [join(here, '../charts', name), join(here, '../../../charts', name)]

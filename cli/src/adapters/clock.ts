@@ -1,4 +1,4 @@
-// The time, and waiting for it to pass.
+// The machine's clock.
 import { setTimeout } from 'node:timers/promises'
 import { interrupted } from '../errors.ts'
 import type { Clock } from '../release/ports/session.ts'

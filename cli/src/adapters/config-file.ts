@@ -7,7 +7,7 @@ export interface ConfigFile {
   text: string
   /** Its folder; paths in it are relative to it. */
   root: string
-  /** As the user would name it. */
+  /** Its path from the current folder, for messages. */
   shown: string
 }
 

@@ -13,7 +13,7 @@ export function inspectCommand(reference: string): string[] {
   ]
 }
 
-/** Without provenance: an image is one manifest, and its digest names what runs. */
+/** Without provenance, so that an image is one manifest with one digest. */
 export function buildCommand(image: Parameters<ImageBuilder['build']>[0]): string[] {
   return [
     'build',
@@ -31,7 +31,7 @@ export function pushCommand(reference: string): string[] {
   return ['push', '--quiet', reference]
 }
 
-/** The part of BuildKit's output that says which step failed and why: it stands between lines of dashes at the end. */
+/** The step that failed and its output, which BuildKit prints between lines of dashes at the end. */
 export function failingStep(output: string): string {
   const lines = output.trimEnd().split('\n')
   const first = lines.findIndex((line) => /^-{4,}$/.test(line.trim()))
@@ -42,7 +42,7 @@ export function failingStep(output: string): string {
     .join('\n')
 }
 
-/** Whether docker found no engine to talk to; a step of a build that says the same has its number before it. */
+/** Whether docker could not connect to an engine. The same text of a build step begins with the step's number. */
 function isDown(stderr: string): boolean {
   return /^(error: )?(cannot connect to the docker daemon|error during connect|failed to connect to the docker api)/im.test(
     stderr,
@@ -71,12 +71,12 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
       reached = true
       return finished
     }
-    // Before the first answer nothing can have been built or pushed.
+    // Before the first answer, nothing was built or pushed.
     const make = reached ? failed : refused
     throw make({
       code: 'engine-unreachable',
       message: `The Docker engine cannot be reached: ${finished.stderr.trim().split('\n').at(-1)}`,
-      hint: 'See that it runs (`docker info`, `shopctl platform status`), then run the command again.',
+      hint: 'Check that it runs (`docker info`, `shopctl platform status`), then run the command again.',
     })
   }
   return {
@@ -90,7 +90,7 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
       throw failed({
         code: 'build-failed',
         message: `docker build ${image.context} failed:\n${failingStep(output)}`,
-        hint: `Correct ${image.context}/Dockerfile or what it copies, then run the command again.`,
+        hint: `Fix ${image.context}/Dockerfile or the files that it copies, then run the command again.`,
       })
     },
     async push(reference) {
@@ -99,7 +99,7 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
       throw failed({
         code: 'push-failed',
         message: `docker push ${reference} failed:\n${stderr.trim().split('\n').slice(-3).join('\n')}`,
-        hint: 'See that the registry runs and lets you write.',
+        hint: 'Check that the registry runs and accepts pushes, then run the command again.',
       })
     },
   }

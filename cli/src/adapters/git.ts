@@ -1,13 +1,13 @@
-// The work tree as git sees it.
+// The work tree, as git lists it.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { refused } from '../errors.ts'
+import { refused, said } from '../errors.ts'
 import type { Source } from '../release/ports/project.ts'
-import type { Shell } from './shell.ts'
+import type { Finished, Shell } from './shell.ts'
 
 export const headCommand = ['rev-parse', '--verify', '--quiet', 'HEAD']
 
-/** Tracked files and new ones, without what git ignores. */
+/** Tracked files and new ones, without ignored ones. */
 export function filesCommand(paths: readonly string[]): string[] {
   return [
     'ls-files',
@@ -31,20 +31,26 @@ export function changedCommand(paths: readonly string[]): string[] {
 
 /** `root` is the folder of shopctl.yaml; it may lie deeper than the root of the repository. */
 export function createGitSource(shell: Shell, root: string): Source {
-  const git = async (args: readonly string[]): Promise<string> => {
-    const { exitCode, stdout, stderr } = await shell.run({ program: 'git', args, cwd: root })
-    if (exitCode === 0 || (exitCode === 1 && args === headCommand)) return stdout
+  // A killed command must leave no .git/index.lock.
+  const env = { GIT_OPTIONAL_LOCKS: '0' }
+  const run = (args: readonly string[]): Promise<Finished> =>
+    shell.run({ program: 'git', args, cwd: root, env })
+  const outputOf = ({ exitCode, stdout, stderr }: Finished): string => {
+    if (exitCode === 0) return stdout
     throw refused({
       code: 'no-git',
       message: `git cannot read ${root}: ${stderr.trim().split('\n')[0]}`,
-      hint: 'shopctl names images after commits: run it in a git repository.',
+      hint: 'Run shopctl in a git repository: it names images after commits.',
     })
   }
+  const git = async (args: readonly string[]): Promise<string> => outputOf(await run(args))
   const entries = async (args: readonly string[]): Promise<string[]> =>
     (await git(args)).split('\0').filter((entry) => entry !== '')
   return {
     async commit() {
-      return (await git(headCommand)).trim() || null
+      const head = await run(headCommand)
+      // 1: the repository has no commit yet.
+      return head.exitCode === 1 ? null : outputOf(head).trim()
     },
     async files(paths) {
       if (paths.length === 0) return []
@@ -56,9 +62,24 @@ export function createGitSource(shell: Shell, root: string): Source {
     },
     async changed(paths) {
       const prefix = (await git(['rev-parse', '--show-prefix'])).trim()
-      // Two letters of state and a blank come first; status names files from the repository's root.
+      // Each entry is two letters of state, a blank and a path from the repository's root.
       return (await entries(changedCommand(paths))).map((entry) => entry.slice(3 + prefix.length))
     },
-    read: (file) => readFile(join(root, file)),
+    read: (file) =>
+      readFile(join(root, file)).catch((cause) => {
+        throw unreadable(file, cause)
+      }),
   }
+}
+
+/** git lists submodules and symbolic links as files. */
+function unreadable(file: string, cause: NodeJS.ErrnoException): Error {
+  const isFolder = cause.code === 'EISDIR'
+  const why = isFolder ? 'it is a submodule or a symbolic link to a folder' : said(cause)
+  return refused({
+    code: 'bad-input',
+    message: `${file} cannot be an input of an image: ${why}.`,
+    hint: 'Replace it with files, or remove it from `inputs` in shopctl.yaml.',
+    cause,
+  })
 }

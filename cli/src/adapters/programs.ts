@@ -13,7 +13,7 @@ export function scriptCommand(file: string): string[] {
 export function createPrograms(shell: Shell, options: { root: string }): Programs {
   return {
     run([program = '', ...args], signal) {
-      // `node` is the one that runs shopctl: the machine's own may be too old for the project.
+      // `node` is the Node that runs shopctl: the machine's may be too old for the project.
       const resolved = program === 'node' ? process.execPath : program
       return shell.run({ program: resolved, args, cwd: options.root, signal })
     },
@@ -22,7 +22,7 @@ export function createPrograms(shell: Shell, options: { root: string }): Program
         throw refused({
           code: 'script-missing',
           message: `There is no script ${file}, which shopctl.yaml names.`,
-          hint: 'Correct the path there, or write the script.',
+          hint: 'Fix the path in shopctl.yaml, or write the script.',
         })
       }
       const args = scriptCommand(file)

@@ -1,5 +1,5 @@
-// An image registry by the OCI distribution API: asks for digests, gives an image another tag.
-import { failed, refused } from '../errors.ts'
+// An image registry, through the OCI distribution API: reads digests and adds tags to images.
+import { failed, refused, said } from '../errors.ts'
 import type { Registry } from '../release/ports/project.ts'
 
 const manifestTypes = [
@@ -11,7 +11,7 @@ const manifestTypes = [
 
 const timeoutMs = 4_000
 
-/** `127.0.0.1:5000/shop/order` → its host, and the name of the repository there. Loopback is plain HTTP, as for docker. */
+/** Splits `127.0.0.1:5000/shop/order` into the base URL and the name. Loopback uses plain HTTP, as in docker. */
 export function locate(repository: string): { base: string; name: string } {
   const slash = repository.indexOf('/')
   const host = repository.slice(0, slash)
@@ -24,35 +24,40 @@ export function createRegistry(request: typeof fetch = fetch): Registry {
   const ask = async (
     repository: string,
     path: string,
-    init: { method?: string; headers?: Record<string, string>; body?: ArrayBuffer } = {},
+    init: { method: string; headers: Record<string, string>; body?: ArrayBuffer },
   ): Promise<Response> => {
     const { base, name } = locate(repository)
+    const { method } = init
     const url = `${base}/v2/${name}/${path}`
     let response: Response
     try {
       response = await request(url, { ...init, signal: AbortSignal.timeout(timeoutMs) })
     } catch (cause) {
-      // Before the first answer nothing can have been pushed.
+      // Before the first answer, nothing was pushed.
       const make = reached ? failed : refused
       throw make({
         code: 'registry-unreachable',
         message: `The registry at ${base} cannot be reached: ${reason(cause)}.`,
-        hint: 'See that it runs (`shopctl platform status`) and that its address in shopctl.yaml is right.',
+        hint: 'Check that it runs (`shopctl platform status`) and that its address in shopctl.yaml is correct.',
         cause,
       })
     }
     reached = true
-    if (response.ok || response.status === 404) return response
     const { status } = response
+    if (response.ok || (status === 404 && method === 'HEAD')) return response
     throw failed({
       code: 'registry-error',
-      message: `The registry answered ${status} to ${init.method ?? 'GET'} ${url}: ${(await response.text()).slice(0, 200)}`,
+      message: `The registry answered ${status} to ${method} ${url}: ${(await response.text()).slice(0, 200)}`,
       ...((status === 401 || status === 403) && {
-        hint: 'Log in to the registry with `docker login`.',
+        hint: 'shopctl cannot log in to a registry yet: use one that allows anonymous reads.',
       }),
     })
   }
-  const manifest = (repository: string, reference: string, method = 'GET'): Promise<Response> =>
+  const manifest = (
+    repository: string,
+    reference: string,
+    method: 'GET' | 'HEAD',
+  ): Promise<Response> =>
     ask(repository, `manifests/${reference}`, { method, headers: { accept: manifestTypes } })
 
   return {
@@ -61,7 +66,7 @@ export function createRegistry(request: typeof fetch = fetch): Registry {
       return response.status === 404 ? null : response.headers.get('docker-content-digest')
     },
     async tag(repository, digest, tag) {
-      const found = await manifest(repository, digest)
+      const found = await manifest(repository, digest, 'GET')
       await ask(repository, `manifests/${tag}`, {
         method: 'PUT',
         headers: { 'content-type': found.headers.get('content-type') ?? '' },
@@ -76,5 +81,5 @@ function reason(error: unknown): string {
   if (cause instanceof Error && cause.name === 'TimeoutError')
     return `no answer within ${timeoutMs / 1000} s`
   if (cause instanceof AggregateError) return reason(cause.errors[0])
-  return cause instanceof Error ? cause.message : String(cause)
+  return said(cause)
 }

@@ -1,4 +1,4 @@
-// Folders for a moment, in the machine's place for them.
+// Temporary folders.
 import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

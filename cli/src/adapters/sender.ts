@@ -1,10 +1,10 @@
-// An open-loop HTTP sender: requests leave by a schedule that was fixed before the first one, whether answers come or not.
+// An open-loop HTTP sender: it sends on a fixed schedule, whether answers come or not.
 import { createHistogram } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import { Client } from 'undici'
 import { refused } from '../errors.ts'
 
-/** One request, as the caller wants it sent. */
+/** One request. */
 export interface Call {
   method: 'GET' | 'POST'
   /** Begins with `/`. */
@@ -13,14 +13,14 @@ export interface Call {
   body?: string
 }
 
-/** What became of one request. Times are milliseconds since the epoch, from a clock that never jumps. */
+/** The outcome of one request. Times are milliseconds since the epoch, from a monotonic clock. */
 export interface Exchange {
-  /** When the schedule wanted it sent, and when it was. */
+  /** When it was scheduled, and when it was sent. */
   intendedAt: number
   sentAt: number
-  /** From `intendedAt` to the end of the answer: a request that had to wait for its turn waited because of the system. */
+  /** From `intendedAt` to the end of the answer. Waiting for a connection counts, since slow answers cause it. */
   latencyMs: number
-  /** 0: no answer came, and `error` says why. */
+  /** 0: no answer. `error` has the reason. */
   status: number
   color: string | null
   version: string | null
@@ -36,35 +36,35 @@ export interface Summary {
 }
 
 export interface SenderOptions<C extends Call> {
-  /** Scheme, host and port; loopback only, unless `remote` says that another host is meant. */
+  /** Scheme, host and port. Any host but loopback needs `remote`. */
   url: string
   remote?: boolean
   /** Requests per second, evenly spaced. */
   rate: number
-  /** How long the schedule runs. Then answers are awaited, and what could not leave `timeoutMs` later has failed. */
+  /** How long the schedule runs. Requests that are still unsent `timeoutMs` later have failed. */
   seconds: number
-  /** At most so many requests in all. */
+  /** Maximum number of requests. */
   count?: number
-  /** Asked when a request is due. */
+  /** Makes a request when it is due. */
   next: () => C
-  /** Called once per request, in the order of their ends; `text` is the answer's body, empty when none came. */
+  /** Called when a request ends. `text` is the answer's body, empty without an answer. */
   onExchange?: (exchange: Exchange, call: C, text: string) => void
-  /** By default: no answer, or a status of 400 and more. */
+  /** Default: no answer, or a status of at least 400. */
   isFailure?: (exchange: Exchange, call: C) => boolean
-  /** Keep-alive connections that are used in turn; more are opened while all are busy. */
+  /** Keep-alive connections, used in turn. While all are busy, more are opened. */
   connections?: number
-  /** Share of the requests that open a connection of their own, and close it. */
+  /** Share of the requests that open a new connection and close it. */
   newConnections?: number
-  /** At most so many requests wait for an answer at once; those that are due wait their turn. */
+  /** Maximum number of requests in flight. Others that are due wait. */
   maxOpen?: number
   /** For the connection, and again for the answer. */
   timeoutMs?: number
 }
 
 export interface Sender {
-  /** Resolves when the schedule has ended and each request has its answer or its failure. */
+  /** Resolves when the schedule has ended and each request has succeeded or failed. */
   ended: Promise<Summary>
-  /** Ends the schedule now; what is open is still awaited. */
+  /** Ends the schedule now, and waits for the requests in flight. */
   stop(): Promise<Summary>
 }
 
@@ -92,11 +92,11 @@ function bad(message: string, hint: string) {
   return refused({ code: 'bad-load', message, hint })
 }
 
-/** The origin of a URL that may be sent to; else a refusal. */
+/** The origin of a URL. Throws a refusal when requests must not go there. */
 export function originOf(url: string, { remote = false } = {}): string {
   const target = URL.parse(url)
   if (target?.protocol !== 'http:' && target?.protocol !== 'https:')
-    throw bad(`${url} is no HTTP URL.`, 'Give one like http://127.0.0.1:30080.')
+    throw bad(`${url} is not an HTTP URL.`, 'Give one like http://127.0.0.1:30080.')
   if (!remote && !isLoopback(target.hostname))
     throw bad(
       `${target.hostname} is not this machine.`,
@@ -114,7 +114,7 @@ function now(): number {
   return performance.timeOrigin + performance.now()
 }
 
-/** The connections: those that are kept are lent out in turn, so that all of them see traffic. */
+/** Kept connections are used in turn, so that all of them get traffic. */
 function createConnections(origin: string, kept: number, timeoutMs: number) {
   const open = (): Client =>
     new Client(origin, {
@@ -188,7 +188,7 @@ export function startSender<C extends Call>(options: SenderOptions<C>): Sender {
   const send = async (n: number, intendedAt: number): Promise<void> => {
     const call = options.next()
     const sentAt = now()
-    // Evenly spread: the nth request is one of them when the count of them, so far, grows by it.
+    // Evenly spread: request n opens a new connection when the rounded share of n grows.
     const isNew = Math.floor((n + 1) * newConnections) > Math.floor(n * newConnections)
     const lend = isNew ? pool.fresh : pool.kept
     const { text, ...answer } = await lend((client) => exchange(client, call, isNew))
@@ -197,12 +197,12 @@ export function startSender<C extends Call>(options: SenderOptions<C>): Sender {
 
   const failUnsent = (intendedAt: number): void => {
     const error = 'not sent in time: too many requests were open'
-    const nobody = { status: 0, color: null, version: null, error }
+    const unsent = { status: 0, color: null, version: null, error }
     const sentAt = now()
-    finish({ intendedAt, sentAt, latencyMs: sentAt - intendedAt, ...nobody }, options.next(), '')
+    finish({ intendedAt, sentAt, latencyMs: sentAt - intendedAt, ...unsent }, options.next(), '')
   }
 
-  /** Timers know whole milliseconds only and may be early; ends at once when the sender is stopped. */
+  /** Timers round to milliseconds and may be early. Returns at once when the sender is stopped. */
   const sleepUntil = async (at: number): Promise<void> => {
     const { signal } = stopping
     for (let ms = at - now(); ms > 0 && !signal.aborted; ms = at - now())

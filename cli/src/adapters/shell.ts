@@ -1,4 +1,5 @@
-// Runs other programs; the only importer of execa. Callers hand over an argument vector, never a command line.
+// Runs other programs: the only importer of execa. Callers pass an argument vector, never a command line.
+import { constants } from 'node:os'
 import { createInterface } from 'node:readline'
 import { execa } from 'execa'
 import { failed, interrupted, refused } from '../errors.ts'
@@ -7,35 +8,39 @@ export interface Command {
   program: string
   args: readonly string[]
   cwd?: string
-  /** Added to the inherited environment. Secrets travel here or in `input`, never in `args`. */
+  /** Added to the inherited environment. Secrets go here or into `input`, never into `args`. */
   env?: Readonly<Record<string, string>>
   /** Text for standard input. */
   input?: string
   signal?: AbortSignal
   timeoutMs?: number
+  /** false: only `onLine` gets the output, for programs without end. */
+  keepOutput?: boolean
 }
 
 export interface Finished {
+  /** As a shell reports it: 128 and the signal's number after a signal. */
   exitCode: number
   stdout: string
   stderr: string
-  /** Both, in the order in which they were written. */
+  /** Both, in the order of writing. */
   output: string
 }
 
 export interface Shell {
-  /** Runs to the end and hands back whatever exit code came. Throws if the program cannot be started or is interrupted. */
+  /** Returns any exit code. Throws when the program cannot be started or is interrupted. */
   run(command: Command, onLine?: (line: string) => void): Promise<Finished>
-  /** Runs to the end and throws `failed` with the last lines of stderr on any exit code but 0. */
+  /** Returns stdout. Throws `failed` with the last lines of stderr on any exit code but 0. */
   check(command: Command, onLine?: (line: string) => void): Promise<string>
 }
 
 export function createShell(): Shell {
   const run: Shell['run'] = async (command, onLine) => {
-    const { program, args, input, cwd, env, signal, timeoutMs } = command
+    const { program, args, input, cwd, env, signal, timeoutMs, keepOutput = true } = command
     const subprocess = execa(program, args, {
       reject: false,
       all: true,
+      buffer: keepOutput,
       ...(input === undefined ? { stdin: 'ignore' } : { input }),
       ...(cwd !== undefined && { cwd }),
       ...(env !== undefined && { env }),
@@ -44,7 +49,7 @@ export function createShell(): Shell {
     })
     if (onLine && subprocess.all) createInterface({ input: subprocess.all }).on('line', onLine)
     const result = await subprocess
-    // A terminal sends Ctrl-C to the program as well, which may end of it before we are told.
+    // A terminal sends Ctrl-C to the program too. It may end before shopctl gets the signal.
     if (result.isCanceled || result.signal === 'SIGINT') throw interrupted()
     if (result.exitCode === undefined && !result.isTerminated && !result.timedOut) {
       throw refused({
@@ -55,7 +60,7 @@ export function createShell(): Shell {
       })
     }
     return {
-      exitCode: result.exitCode ?? 130,
+      exitCode: result.exitCode ?? 128 + (result.signal ? constants.signals[result.signal] : 0),
       stdout: String(result.stdout ?? ''),
       stderr: String(result.stderr ?? ''),
       output: String(result.all ?? ''),

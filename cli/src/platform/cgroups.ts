@@ -1,4 +1,4 @@
-// The cgroups of the platform: all that it starts lives below one cgroup, so all of it can be found again.
+// The cgroups of the platform. Every process that it starts is below one cgroup, where it can be found again.
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
@@ -6,17 +6,17 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { listMounts, type Mount } from './mounts.ts'
 
-/** Below this are `daemons`, `builders`, the kubelet's `kubepods` and the build containers. */
+/** Parent of `daemons`, `builders`, the kubelet's `kubepods` and the build containers. */
 export const cgroupRoot = '/shopctl'
 
-/** Mount points of the hierarchies: one for each controller with cgroup v1, a single one with v2. */
+/** Mount points of the hierarchies: cgroup v1 has several, v2 has one. */
 export function hierarchies(mounts: readonly Mount[]): string[] {
   return mounts
     .filter(({ type }) => type === 'cgroup' || type === 'cgroup2')
     .map(({ target }) => target)
 }
 
-/** Where a controller is: with cgroup v1 in a hierarchy of its own or of a few, with v2 in the only one. */
+/** Mount point of the hierarchy that has the controller. */
 export function hierarchyOf(mounts: readonly Mount[], controller: string): string | undefined {
   return (
     mounts.find(({ type, options }) => type === 'cgroup' && options.includes(controller)) ??
@@ -30,13 +30,12 @@ async function trackingRoot(): Promise<string> {
 }
 
 /**
- * What a group gets of the processors when all want them: with cgroup v1, as much as so many 1024ths of one process that
- * nobody has put into a group. Left as they are, all pods together would get no more than a single program beside them.
- * The kubelet gives `kubepods` 1024 for each processor; a build in `docker` gives way to it.
+ * Weights for processor time with cgroup v1. A process outside all groups has 1024. By default, all pods together would
+ * get no more than one such process. The kubelet gives `kubepods` 1024 for each processor; builds in `docker` get less.
  */
 const cpuShares = { '.': 4096 * availableParallelism(), docker: 512 }
 
-/** Creates the cgroups that the kubelet expects to find, with what they get of the processors. */
+/** Creates the cgroups that the kubelet expects, with their weights. */
 export async function createCgroups(): Promise<void> {
   for (const hierarchy of hierarchies(await listMounts())) {
     const root = join(hierarchy, cgroupRoot)
@@ -52,14 +51,14 @@ export async function createCgroups(): Promise<void> {
 /** Kinds of processes besides pods. */
 export type Kind = 'daemons' | 'builders'
 
-/** The folder of the cgroup for one kind of processes; a process enters it by its `cgroup.procs`. */
+/** The folder of the cgroup for one kind of processes. A process enters it through `cgroup.procs`. */
 export async function cgroupOf(kind: Kind): Promise<string> {
   const folder = join(await trackingRoot(), cgroupRoot, kind)
   await mkdir(folder, { recursive: true })
   return folder
 }
 
-/** From /proc/PID/cgroup, the path below the hierarchy of a controller. */
+/** Parses /proc/PID/cgroup: the path below the hierarchy of a controller. */
 export function pathIn(cgroups: string, controller: string): string {
   const lines = cgroups.split('\n').map((line) => line.split(':'))
   const line =
@@ -68,7 +67,7 @@ export function pathIn(cgroups: string, controller: string): string {
   return line?.slice(2).join(':') || '/'
 }
 
-/** Runs with this process in a cgroup below `root`, the controller's hierarchy. Afterwards it is back where it was. */
+/** Runs with this process in a cgroup below `root`, the controller's hierarchy. Then moves the process back. */
 export async function inCgroup<T>(
   root: string,
   controller: string,
@@ -86,15 +85,12 @@ export async function inCgroup<T>(
   }
 }
 
-/**
- * Runs with this process among the builders, so that the programs it starts are found even when it is killed and they
- * are not.
- */
+/** Runs with this process among the builders. If it is killed, the programs that it started can still be found. */
 export async function asBuilder<T>(run: () => Promise<T>): Promise<T> {
   return inCgroup(await trackingRoot(), 'pids', await cgroupOf('builders'), run)
 }
 
-/** All our cgroups, the innermost first, which is the order to remove them in. */
+/** All cgroups of the platform, the innermost first: the order to remove them. */
 export async function listCgroups(): Promise<string[]> {
   const below = async (folder: string): Promise<string[]> => {
     const entries = await readdir(folder, { withFileTypes: true }).catch(() => null)
@@ -107,7 +103,7 @@ export async function listCgroups(): Promise<string[]> {
   return (await Promise.all(roots.map(below))).flat()
 }
 
-/** Every process in one of our cgroups, or only those of one kind; never this process. */
+/** Every process in a cgroup of the platform, or only those of one kind. Excludes this process. */
 export async function listMembers(kind?: Kind): Promise<number[]> {
   const groups = (await listCgroups()).filter((group) => !kind || group.endsWith(`/${kind}`))
   const lists = await Promise.all(
@@ -117,7 +113,7 @@ export async function listMembers(kind?: Kind): Promise<number[]> {
   return [...pids].filter((pid) => pid !== process.pid)
 }
 
-/** Kills the same, again and again: between the list and the kill, a process may have started another. */
+/** Kills the same processes. Repeats, since a process may start another between the list and the kill. */
 export async function killMembers(kind?: Kind): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt += 1) {
     const members = await listMembers(kind)
@@ -127,7 +123,7 @@ export async function killMembers(kind?: Kind): Promise<void> {
   }
 }
 
-/** Sends a signal to a process that may have ended meanwhile. */
+/** Sends a signal to a process that may already have ended. */
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)
@@ -136,7 +132,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** Removes the cgroups; their processes must have been killed. A cgroup is busy until the last has quite ended. */
+/** Removes the cgroups after their processes were killed. Repeats, since a cgroup is busy until the last one has ended. */
 export async function removeCgroups(): Promise<void> {
   for (let attempt = 0; attempt < 40; attempt += 1) {
     const groups = await listCgroups()

@@ -1,4 +1,4 @@
-// What is asked of the running cluster: that the node and the pods are what they say, and its standing objects.
+// The running cluster: applies the objects of every cluster, and waits for the node and the pods after a restart.
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Shell } from '../adapters/shell.ts'
@@ -28,16 +28,13 @@ function isTrue(conditions: readonly Condition[] | undefined, type: string): Con
   return conditions?.find((condition) => condition.type === type && condition.status === 'True')
 }
 
-/** Ready, and said so by the kubelet that runs now: `since` is when that was started, in seconds since 1970. */
+/** Whether the current kubelet reports it as ready. `since` is the kubelet's start in seconds since 1970. */
 export function isNodeReady(object: NodeObject, since: number): boolean {
   const ready = isTrue(object.status?.conditions, 'Ready')
   return ready !== undefined && Date.parse(ready.lastHeartbeatTime ?? '') / 1000 >= since
 }
 
-/**
- * Pods that the API server still calls ready though their containers belong to an earlier life of the platform: the
- * kubelet has not come to them yet.
- */
+/** Pods that are still Ready in the API server, but whose containers ran before the restart. */
 export function outdatedPods(pods: readonly PodObject[], since: number): PodObject[] {
   return pods.filter(({ status }) => {
     if (status?.phase === 'Succeeded' || status?.phase === 'Failed') return false
@@ -50,11 +47,11 @@ export function outdatedPods(pods: readonly PodObject[], since: number): PodObje
 }
 
 export interface Cluster {
-  /** Creates or updates the objects that every cluster has: storage class, roles. */
+  /** Applies the objects of every cluster: storage class, roles. */
   applyManifests(): Promise<void>
-  /** Waits until the node is ready, as the kubelet says that was started at `since`. */
+  /** Waits until the kubelet that was started at `since` reports the node as ready. */
   awaitNode(since: number): Promise<void>
-  /** Waits until no pod of an earlier life passes for ready. */
+  /** Waits until no pod is Ready only because of its state before the restart. */
   awaitPods(since: number): Promise<void>
 }
 
@@ -69,7 +66,7 @@ export function createCluster(deps: {
 }): Cluster {
   const { shell, layout, kubectl, now } = deps
   const common = [
-    // The certificate of the last resort: the administrator's own rights are among the objects to apply.
+    // The administrator's rights are among the objects to apply, so that certificate cannot be used yet.
     `--kubeconfig=${join(layout.pki, 'super-admin.conf')}`,
     `--cache-dir=${join(layout.home, 'kubectl')}`,
   ]
@@ -86,7 +83,7 @@ export function createCluster(deps: {
         throw failed({
           code: 'cluster-not-ready',
           message: `${what} after ${patienceMs / 1000} s.`,
-          hint: 'Look at: shopctl platform logs kubelet',
+          hint: 'Run `shopctl platform logs kubelet`.',
         })
       }
       await sleep(200)

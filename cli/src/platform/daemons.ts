@@ -9,7 +9,7 @@ import type { Component } from './component.ts'
 import type { Layout } from './layout.ts'
 import { hashOf } from './store.ts'
 
-/** What tells a process from a later one with the same number: when it began, and in which boot. */
+/** Distinguishes a process from a later one with the same id: by its start time and the boot. */
 export interface Identity {
   pid: number
   /** Clock ticks after boot, field 22 of /proc/PID/stat. */
@@ -17,13 +17,13 @@ export interface Identity {
   boot: string
 }
 
-/** What the pid file holds. */
+/** The content of the pid file. */
 interface Started extends Identity {
   /** Hash of the component as it was started. */
   definition: string
 }
 
-/** Field 22 of a /proc/PID/stat line; the name before it may hold spaces and brackets. Null for a zombie. */
+/** Field 22 of a /proc/PID/stat line. The name before it may contain spaces and brackets. null: a zombie. */
 export function startTimeOf(stat: string): string | null {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return fields[0] === 'Z' || fields[0] === 'X' ? null : (fields[19] ?? null)
@@ -33,14 +33,14 @@ function read(path: string): Promise<string | null> {
   return readFile(path, 'utf8').catch(() => null)
 }
 
-/** Who has this process id now, or null. */
+/** The process that has this id now, or null. */
 export async function identify(pid: number): Promise<Identity | null> {
   const started = startTimeOf((await read(`/proc/${pid}/stat`)) ?? '')
   const boot = (await read('/proc/sys/kernel/random/boot_id'))?.trim() ?? ''
   return started ? { pid, started, boot } : null
 }
 
-/** The same process, and not another that was given its number. */
+/** Whether both are the same process, not only the same id. */
 export function isSame(a: Identity, b: Identity | null): boolean {
   return b !== null && a.pid === b.pid && a.started === b.started && a.boot === b.boot
 }
@@ -49,7 +49,7 @@ function definitionOf({ files, program, args, env }: Component): string {
   return hashOf([JSON.stringify({ files, program, args, env })])
 }
 
-// Nothing else of the caller's environment: it may hold secrets, and daemons should not differ by who started them.
+// No other variables of the caller: they may hold secrets, and every caller should start the same daemons.
 const proxySettings = [
   'HTTP_PROXY',
   'HTTPS_PROXY',
@@ -71,10 +71,10 @@ function environmentOf(component: Component, layout: Layout): Record<string, str
 export interface Daemons {
   /** The process id of a running component, or null. */
   pidOf(name: string): Promise<number | null>
-  /** Whether it runs, and as this component says: another shopctl may want other flags, or another program. */
+  /** Whether it runs with this definition. Another version of shopctl may use other flags or another program. */
   isCurrent(component: Component): Promise<boolean>
   start(component: Component): Promise<void>
-  /** Asks it to end, and kills it after `graceMs`. Does nothing when it is not running. */
+  /** Sends SIGTERM, and SIGKILL after `graceMs`. Does nothing when it is not running. */
   stop(name: string, graceMs: number): Promise<void>
 }
 
@@ -95,11 +95,11 @@ export function createDaemons(layout: Layout, now: () => number): Daemons {
 
   const spawnDetached = async (component: Component): Promise<number> => {
     const log = logOf(layout, component.name)
-    // One earlier life is kept: it says why that one ended.
+    // The log of the previous run is kept: it shows why that run ended.
     await rename(log, `${log}.1`).catch(() => {})
     const output = openSync(log, 'a', 0o600)
     const cgroup = await cgroupOf('daemons')
-    // The shell enters the cgroup before it becomes the daemon: whatever that starts is found there later.
+    // The shell enters the cgroup before it becomes the daemon, so that the daemon's children are in it too.
     const script = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
     const child = spawn('/bin/sh', ['-c', script, cgroup, component.program, ...component.args], {
       detached: true,

@@ -9,7 +9,7 @@ import type { Item } from './store.ts'
 
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
-/** The first archive of Debian itself among lines of `apt-get indextargets`; security updates are another one. */
+/** The first archive of Debian in the output of `apt-get indextargets`. Security updates have another archive. */
 export function mirrorAmong(targets: string): string | null {
   return (
     targets
@@ -19,22 +19,22 @@ export function mirrorAmong(targets: string): string | null {
   )
 }
 
-/** Debian's mirror as the machine's own sources name it. */
+/** Debian's mirror in the machine's own package sources. */
 export async function debianMirror(shell: Shell): Promise<string> {
   const args = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages']
   const mirror = mirrorAmong(await shell.check({ program: 'apt-get', args }))
   if (mirror) return mirror
   throw refused({
     code: 'no-debian-mirror',
-    message: "No archive of Debian is among this machine's package sources.",
-    hint: 'Add one to /etc/apt/sources.list; its address ends in /debian.',
+    message: "This machine's package sources contain no archive of Debian.",
+    hint: 'Add one to /etc/apt/sources.list. Its address ends in /debian.',
   })
 }
 
-/** Package → suite. Unpacked, not installed: no service is started, nobody else's engine is touched. */
+/** Package → suite. They are unpacked, not installed, so no service starts and an installed engine stays unchanged. */
 type Selection = Readonly<Record<string, 'bookworm' | 'trixie'>>
 
-// Go programs that need no more than Debian 12's C library; trixie's runc would need a newer one.
+// These run with Debian 12's C library. Only trixie's runc needs a newer one.
 const engines: Selection = {
   containerd: 'trixie',
   'containernetworking-plugins': 'trixie',
@@ -47,7 +47,7 @@ const engines: Selection = {
 
 const goToolchain: Selection = { 'golang-1.24-go': 'trixie', 'golang-1.24-src': 'trixie' }
 
-/** apt with lists, cache and sources of its own in `folder`; the machine's stay as they are. */
+/** apt with its lists, cache and sources in `folder`. The machine's own stay unchanged. */
 export function aptOptions(folder: string): string[] {
   return [
     `Dir::Etc::SourceList=${folder}/sources.list`,
@@ -101,12 +101,12 @@ export function enginesItem(shell: Shell): Item {
   return unpacked(shell, 'debian', engines)
 }
 
-/** Go, for machines that have none: GOROOT is `usr/lib/go-1.24` in it. */
+/** Go, for machines without it. GOROOT is `usr/lib/go-1.24` in it. */
 export function goItem(shell: Shell): Item {
   return unpacked(shell, 'go', goToolchain)
 }
 
-// File that shows that a package is installed → package.
+// A file of the package → package.
 const hostPackages: Readonly<Record<string, string>> = {
   '/usr/sbin/iptables': 'iptables',
   '/usr/bin/mmdebstrap': 'mmdebstrap',
@@ -115,14 +115,14 @@ const hostPackages: Readonly<Record<string, string>> = {
   [keyring]: 'debian-archive-keyring',
 }
 
-/** Packages that the platform needs and the machine lacks. */
+/** Packages that the platform needs and that are not installed. */
 export function missingPackages(exists: (path: string) => boolean = existsSync): string[] {
   return Object.entries(hostPackages)
     .filter(([file]) => !exists(file))
     .map(([, name]) => name)
 }
 
-/** Installs them from the machine's own sources; none of them starts a service. */
+/** Installs them from the machine's own sources. None of them starts a service. */
 export async function installPackages(shell: Shell, packages: readonly string[]): Promise<void> {
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
   const install = {
@@ -144,7 +144,7 @@ export async function installPackages(shell: Shell, packages: readonly string[])
   await shell.check(install)
 }
 
-/** Fetches a small file from `mirror` as apt would, proxies included. `scratch` is a folder to leave it in. */
+/** Fetches a small file from `mirror` into `scratch` as apt does, with apt's proxies. */
 export function mirrorCheck(mirror: string, scratch: string): Check {
   return {
     registry: `Debian's mirror ${mirror}`,

@@ -1,4 +1,4 @@
-// Takes the platform down: pods first, then the daemons, then everything else that it put on the machine.
+// Stops the platform: the pods first, then the daemons. Then removes everything else from the machine.
 import { existsSync } from 'node:fs'
 import type { Machine } from './component.ts'
 import { restoreMachine } from './earlier.ts'
@@ -9,12 +9,12 @@ import { type Deps, stopPods } from './up.ts'
 
 export interface DownReport {
   version: 1
-  /** Names of the daemons that ran. */
+  /** Names of the daemons that were running. */
   stopped: string[]
-  /** What the platform had on the machine, and what it has now. */
+  /** What the platform had on the machine, and what is left. */
   before: Footprint
   after: Footprint
-  /** What is left on disk, in words. */
+  /** What stays on disk, as text for the user. */
   kept: string[]
 }
 
@@ -34,7 +34,7 @@ export async function takeDown(deps: Deps, items: Items, purge: boolean): Promis
 
   if (stopped.includes('containerd') && existsSync(machine.kubernetes)) {
     await progress.step('Stopping the pods', async () => {
-      // First, or it would start them again.
+      // The kubelet stops first: it would start the pods again.
       await daemons.stop('kubelet', graceMs)
       await stopPods(deps, machine).catch((error: Error) => progress.warn(error.message))
     })

@@ -1,10 +1,10 @@
-// What the machine was like before the platform's first start, so that `down` can put it back.
+// Records the machine's state before the platform's first start, so that `down` can restore it.
 import { existsSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Layout } from './layout.ts'
 
-// Kernel settings that the kubelet and kube-proxy change, or need.
+// Kernel settings that the kubelet and kube-proxy need or change.
 const settings: Readonly<Record<string, string>> = {
   'net/ipv4/ip_forward': '1',
   'net/ipv4/conf/all/route_localnet': '1',
@@ -15,7 +15,7 @@ const settings: Readonly<Record<string, string>> = {
   'kernel/panic_on_oops': '1',
 }
 
-// Folders whose place the programs do not let us choose.
+// Folders with a fixed path.
 const folders = [
   '/run/containerd',
   '/run/docker',
@@ -27,7 +27,7 @@ const folders = [
 
 interface Earlier {
   settings: Record<string, string>
-  /** Those of the folders that were not there. */
+  /** The folders that did not exist. */
   absent: string[]
 }
 
@@ -44,7 +44,7 @@ async function look(): Promise<Earlier> {
   return { settings: values, absent: folders.filter((folder) => !existsSync(folder)) }
 }
 
-/** Writes down what is there, and changes the kernel's settings. After a crash the first record stays. */
+/** Records the state and changes the kernel's settings. After a crash the first record stays. */
 export async function adjustMachine(layout: Layout): Promise<void> {
   const earlier = await look()
   await writeFile(record(layout), JSON.stringify(earlier), { flag: 'wx' }).catch(() => {})
@@ -53,7 +53,7 @@ export async function adjustMachine(layout: Layout): Promise<void> {
   }
 }
 
-/** Puts the kernel's settings back, and removes the folders that the programs made. */
+/** Restores the kernel's settings and removes the folders that the programs created. */
 export async function restoreMachine(layout: Layout): Promise<void> {
   const text = await readFile(record(layout), 'utf8').catch(() => null)
   if (text === null) return

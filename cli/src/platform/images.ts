@@ -1,4 +1,4 @@
-// The base images that the local registry serves under their public names, made of Debian's packages and npm's node.
+// The base images in the local registry, under their public names: made from Debian's packages and npm's node.
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,9 +15,9 @@ export interface BaseImage {
   tag: string
   suite: 'bookworm' | 'trixie'
   packages: readonly string[]
-  /** A user made before the packages are installed, with the ids that the public image has. */
+  /** A user that is created before the packages are installed, with the ids of the public image. */
   user: { name: string; id: number; home: string; shell: string }
-  /** Further options of mmdebstrap. */
+  /** More options for mmdebstrap. */
   options: readonly string[]
   /** An npm package whose `bin/node` goes to /usr/local/bin. */
   node?: string
@@ -57,9 +57,9 @@ export const baseImages: readonly BaseImage[] = [
     packages: ['postgresql-17'],
     user: { name: 'postgres', id: 999, home: '/var/lib/postgresql', shell: '/bin/bash' },
     options: [
-      // No cluster at installation: its files would be in every image.
+      // Do not create a cluster: its files would be in every image.
       '--essential-hook=mkdir -p "$1/etc/postgresql-common/createcluster.d"; echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.d/none.conf"',
-      // The just-in-time compiler is 150 MB, and Postgres does without where its library is missing.
+      // The just-in-time compiler takes 150 MB, and Postgres works without it.
       without('/usr/lib/*/libLLVM*'),
       without('/usr/lib/postgresql/17/lib/bitcode/*'),
       without('/usr/lib/postgresql/17/lib/llvmjit*'),
@@ -88,7 +88,7 @@ export function bootstrapArguments(
     '--quiet',
     '--aptopt=Apt::Install-Recommends "false"',
     ...['man', 'locale', 'info'].map((kind) => without(`/usr/share/${kind}/*`)),
-    // Licences stay, as in Debian's own images.
+    // Keep licences, as in Debian's own images.
     without('/usr/share/doc/*'),
     '--dpkgopt=path-include=/usr/share/doc/*/copyright',
     `--include=${image.packages.join(',')}`,
@@ -105,7 +105,7 @@ function fingerprint(image: BaseImage): string {
   return hashOf([JSON.stringify(image), ...bootstrapArguments(image, '', '', '')])
 }
 
-// Read from the registry's folder: the answer is wanted before the registry runs.
+// Reads the registry's folder, since the registry may not run yet.
 function tagExists(layout: Layout, repository: string, tag: string): boolean {
   return existsSync(
     join(
@@ -152,7 +152,7 @@ async function importAndPush(
   }
 }
 
-/** Bootstraps one base image and pushes it: the tag that says what it is made of goes last, as the mark of completion. */
+/** Bootstraps and pushes one base image. The tag with the fingerprint goes last: it marks the image as complete. */
 export async function makeImage(tools: ImageTools, image: BaseImage): Promise<void> {
   const { shell, layout } = tools
   const folder = join(layout.temporary, image.repository)
@@ -164,7 +164,7 @@ export async function makeImage(tools: ImageTools, image: BaseImage): Promise<vo
   await shell.check({
     program: 'mmdebstrap',
     args: bootstrapArguments(image, node, archive, await debianMirror(shell)),
-    // Where it bootstraps: an interrupted run is found and cleared there.
+    // mmdebstrap works in TMPDIR. The next start removes what an interrupted run leaves there.
     env: { TMPDIR: folder },
   })
   const name = `${registry}/${image.repository}`
@@ -175,7 +175,7 @@ export async function makeImage(tools: ImageTools, image: BaseImage): Promise<vo
   await rm(folder, { recursive: true })
 }
 
-/** Makes sure that the registry has the image that every pod's namespaces are held open by. */
+/** Pushes the pause image, which holds the namespaces of every pod open, unless the registry has it. */
 export async function makePauseImage(tools: ImageTools, program: string): Promise<void> {
   const [repository = '', tag = ''] = pauseImage.replace('registry.k8s.io/', '').split(':')
   const version = hashOf([await readFile(program, 'latin1')])

@@ -1,13 +1,13 @@
-// Our own packet filter rules, and the removal of those that the cluster's parts leave behind.
+// Adds the platform's packet filter rules, and removes them and those that the cluster's parts leave behind.
 import type { Shell } from '../adapters/shell.ts'
 import { network } from './layout.ts'
 
 const programs = ['iptables', 'ip6tables'] as const
 
-// Chains of kube-proxy and the kubelet, of CNI plugins, and ours.
+// Chains of kube-proxy and the kubelet, of CNI plugins, and of the platform.
 const ours = /^(KUBE-|CNI-|SHOPCTL-)/
 
-/** The script for `iptables-restore --noflush` that lets pods and build containers talk, and reach the outside. */
+/** Input for `iptables-restore --noflush`: pods and build containers may reach each other and other networks. */
 export function rulesScript(): string {
   return [
     '*filter',
@@ -45,7 +45,7 @@ export async function addRules(shell: Shell): Promise<void> {
   }
 }
 
-/** How many chains and rules of ours a dump of `iptables-save` holds. */
+/** The number of the platform's chains and rules in the output of `iptables-save`. */
 export function countRules(dump: string): number {
   return dump.split('\n').filter((line) => isOurChain(line) || isOurRule(line)).length
 }
@@ -62,8 +62,8 @@ function isOurRule(line: string): boolean {
 }
 
 /**
- * From a dump of `iptables-save`, the script for `iptables-restore --noflush` that removes our chains and the rules
- * of other chains that jump to them. Empty when there is nothing to remove.
+ * Input for `iptables-restore --noflush` that removes the platform's chains, and the rules of other chains that jump to
+ * them. `dump` is the output of `iptables-save`. Empty when there is nothing to remove.
  */
 export function removalScript(dump: string): string {
   const script: string[] = []
@@ -74,7 +74,7 @@ export function removalScript(dump: string): string {
     if (chains.length === 0) continue
     script.push(
       lines[0] ?? '',
-      // Naming a chain empties it; after that, none refers to another.
+      // This line empties the chain, so that no chain refers to another.
       ...chains.map((chain) => `:${chain} - [0:0]`),
       ...outside.map((rule) => rule.replace('-A', '-D')),
       ...chains.map((chain) => `-X ${chain}`),
@@ -92,7 +92,7 @@ async function save(shell: Shell, program: string): Promise<string> {
 }
 const missing = { exitCode: 127, stdout: '' }
 
-/** Chains and rules of ours in the kernel, IPv4 and IPv6. */
+/** The number of the platform's chains and rules in the kernel, IPv4 and IPv6. */
 export async function countOurRules(shell: Shell): Promise<number> {
   const dumps = await Promise.all(programs.map((program) => save(shell, program)))
   return dumps.reduce((sum, dump) => sum + countRules(dump), 0)

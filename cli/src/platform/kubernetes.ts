@@ -1,4 +1,4 @@
-// Builds the cluster's program and the pause program out of their Go modules.
+// Builds the cluster's program and the pause program from Go modules.
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Shell } from '../adapters/shell.ts'
@@ -9,7 +9,7 @@ import { contentsOf, type Item, store } from './store.ts'
 
 const oldestGo = [1, 24] as const
 
-/** Whether `go version go1.26.8 linux/amd64` or `go1.24` can build it. */
+/** `version` is like `go version go1.26.8 linux/amd64` or `go1.24`. */
 export function isNewEnough(version: string): boolean {
   const [, major = '0', minor = '0'] = /go(\d+)\.(\d+)/.exec(version) ?? []
   return (
@@ -17,7 +17,7 @@ export function isNewEnough(version: string): boolean {
   )
 }
 
-/** A Go of this machine that is new enough, or null. */
+/** The machine's own Go, or null when it is missing or too old. */
 export async function findGo(shell: Shell): Promise<string | null> {
   for (const go of ['go', '/usr/local/go/bin/go']) {
     const found = await shell.run({ program: go, args: ['version'] }).catch(() => null)
@@ -40,14 +40,14 @@ function linkerFlags(): string {
   )
 }
 
-/** Arguments of `go`: `-v` names each package when it is compiled, which is all the progress there is. */
+/** Arguments of `go`. `-v` prints each compiled package: the only progress that go reports. */
 export function buildArguments(output: string, source: string): string[] {
   return [
     'build',
     '-v',
     '-trimpath',
     '-buildvcs=false',
-    // Nobody debugs it here, and the compiler saves an eighth of its time.
+    // Without debug information the compiler needs an eighth less time.
     '-gcflags=all=-dwarf=false',
     `-ldflags=${linkerFlags()}`,
     `-o=${output}`,
@@ -55,7 +55,7 @@ export function buildArguments(output: string, source: string): string[] {
   ]
 }
 
-// Caches of our own: `down --purge` removes them, and the user's stay as they are; proxies are the user's.
+// The platform's own caches, which `down --purge` removes. Proxies are the user's.
 function goEnvironment(layout: Layout): Record<string, string> {
   return {
     CGO_ENABLED: '0',
@@ -68,12 +68,12 @@ function goEnvironment(layout: Layout): Record<string, string> {
     GOPATH: join(layout.cache, 'go'),
     GOCACHE: join(layout.cache, 'go/build'),
     GOTMPDIR: layout.temporary,
-    // Go counts its runs there.
+    // Go writes its telemetry there.
     XDG_CONFIG_HOME: join(layout.temporary, 'config'),
   }
 }
 
-/** How many packages a build from nothing compiles, for the share that is shown. */
+/** Number of packages in a full build, to show progress. */
 const packages = 2_800
 
 export async function kubernetesItem(shell: Shell, layout: Layout): Promise<Item> {
@@ -103,7 +103,7 @@ export async function kubernetesItem(shell: Shell, layout: Layout): Promise<Item
   }
 }
 
-/** The cluster's program in the item's folder; its first argument says which part it becomes. */
+/** The cluster's program in the item's folder. Its first argument names the part. */
 export function kubernetesProgram(folder: string): string {
   return join(folder, 'kubernetes')
 }
@@ -112,7 +112,7 @@ export function pauseProgram(folder: string): string {
   return join(folder, 'pause')
 }
 
-/** Asks the proxies that Go is configured for. */
+/** Uses the proxies that Go is configured with. */
 export function goCheck(go: string, scratch: string): Check {
   return {
     registry: 'the Go module proxy',

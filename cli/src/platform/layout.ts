@@ -1,34 +1,35 @@
-// Where everything of the platform lives on this machine: folders, sockets, addresses.
+// The platform's folders, sockets and addresses on this machine.
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 export const node = 'shopctl'
 export const kubernetesVersion = 'v1.34.4'
 
-/** Everything has an address of its own on `lo`, so that nobody's ports on 127.0.0.1 are in the way. */
+/** The daemons listen on their own address on `lo`, so that they do not need ports on 127.0.0.1. */
 export const network = {
   host: '10.245.0.1',
   services: '10.245.16.0/20',
   pods: '10.245.128.0/24',
   builds: '10.245.2.0/24',
   buildsGateway: '10.245.2.1/24',
-  /** Covers all of the above: traffic within it is never masqueraded. */
+  /** All of the above. Traffic within it is not masqueraded. */
   all: '10.245.0.0/16',
   podBridge: 'shopctl-pods',
   buildBridge: 'shopctl0',
 } as const
 
 export const registry = '127.0.0.1:5000'
+/** NodePorts of the edge. */
 export const edgeUrl = 'http://127.0.0.1:30080'
 export const previewUrl = 'http://127.0.0.1:30081'
 
 export interface Layout {
   cache: string
-  /** Content-addressed, built once, never changed. */
+  /** Built once and never changed. Folder names contain a hash. */
   store: string
-  /** The running platform: configuration, logs, and the data that `down` keeps. */
+  /** Configuration, logs, and the data that `down` keeps. */
   home: string
-  /** Sockets and other things that a reboot may take. */
+  /** Sockets and other files that a reboot may delete. */
   run: string
   kubeconfig: string
   pki: string
@@ -66,7 +67,7 @@ export function layoutOf(cache: string): Layout {
   }
 }
 
-/** The folder `embedded`, which lies beside `src` in the repository and beside the bundle in the package. */
+/** The folder `embedded`: beside `src` in the repository, beside the bundle in the package. */
 export function embeddedFolder(): string {
   for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
     const candidate = join(folder, 'embedded')

@@ -1,4 +1,4 @@
-// What the platform has on this machine besides files, and the removal of all of it.
+// Counts and removes everything but files that the platform has on this machine.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Shell } from '../adapters/shell.ts'
@@ -8,7 +8,7 @@ import { type Layout, network } from './layout.ts'
 import { listMounts, mountsBelow, removeFolder, unmountBelow } from './mounts.ts'
 import { listOwnLinks, tearDownNetwork } from './network.ts'
 
-/** What is there of the platform; all zero or empty after `down`. */
+/** All fields are zero or empty after `down`. */
 export interface Footprint {
   processes: number
   mounts: number
@@ -27,7 +27,7 @@ function lines(text: string): string[] {
     .filter(Boolean)
 }
 
-/** Addresses and routes of ours among `ip -oneline address` and `ip route`. */
+/** The platform's lines in the output of `ip -oneline address` and `ip route`. */
 export function ours(listing: string): string[] {
   const prefix = network.all.split('.').slice(0, 2).join('.')
   return lines(listing).filter(
@@ -51,12 +51,12 @@ function ownerFile(layout: Layout): string {
   return join(layout.run, 'owner')
 }
 
-/** Marks the machine's one platform as that of this cache directory. */
+/** Records that the machine's platform belongs to this cache directory. */
 export function claimMachine(layout: Layout): Promise<void> {
   return writeFile(ownerFile(layout), layout.cache)
 }
 
-/** The cache directory of a platform that runs here and is not this one, or null. */
+/** The cache directory of another platform that runs on this machine, or null. */
 export async function otherPlatform(layout: Layout): Promise<string | null> {
   const owner = await readFile(ownerFile(layout), 'utf8').catch(() => null)
   if (owner === null || owner === layout.cache) return null
@@ -67,7 +67,7 @@ function mountFolders(layout: Layout): string[] {
   return [layout.run, layout.home]
 }
 
-/** Ends every process of the platform and removes all that a footprint counts. Data and logs stay. */
+/** Ends every process of the platform and removes everything in a footprint. Data and logs stay. */
 export async function clearLeftovers(shell: Shell, layout: Layout): Promise<void> {
   await killMembers()
   await unmountBelow(shell, mountFolders(layout))

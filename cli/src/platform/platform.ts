@@ -1,4 +1,4 @@
-// The embedded platform: a single-node Kubernetes with a registry and a Docker engine, as daemons of this machine.
+// The embedded platform: a single-node Kubernetes, a registry and a Docker engine, as daemons of this machine.
 import { join } from 'node:path'
 import type { Shell } from '../adapters/shell.ts'
 import { refused } from '../errors.ts'
@@ -6,12 +6,12 @@ import type { Progress } from '../output/progress.ts'
 import { createDaemons, logOf } from './daemons.ts'
 import { type DownReport, takeDown } from './down.ts'
 import { edgeUrl, layoutOf, previewUrl, registry } from './layout.ts'
-import { alone } from './lock.ts'
+import { withPlatformLock } from './lock.ts'
 import { allComponents, itemsOf, machineOf } from './parts.ts'
 import { checkMachine, preflight } from './preflight.ts'
 import { bringUp, type Deps, isUp } from './up.ts'
 
-/** All null when the platform, or a part of it, does not run. */
+/** Addresses are null unless every component runs. */
 export interface PlatformStatus {
   version: 1
   running: boolean
@@ -19,32 +19,32 @@ export interface PlatformStatus {
   kubeconfig: string | null
   /** `host:port`. */
   registry: string | null
-  /** Without trailing slash. */
+  /** Without a trailing slash. */
   edgeUrl: string | null
   previewUrl: string | null
   components: { name: string; running: boolean; pid: number | null }[]
 }
 
-/** Paths of programs that belong to the platform, and what the Docker client is told by its environment. */
+/** Paths of the platform's programs, and the environment of the Docker client. */
 export interface PlatformTools {
   helm: string
   kubectl: string
   docker: string
   /** DOCKER_HOST. */
   dockerHost: string
-  /** DOCKER_CONFIG: makes the client find buildx. */
+  /** DOCKER_CONFIG, where the client finds buildx. */
   dockerConfig: string
 }
 
 export interface Platform {
-  /** Safe to repeat; throws `refused` before anything is changed, `failed` when a part does not start. */
+  /** Can be repeated. Throws `refused` before any change, `failed` when a part does not start. */
   up(): Promise<PlatformStatus>
   status(): Promise<PlatformStatus>
-  /** Keeps data and what was built, unless `purge`. */
+  /** Keeps the data and the builds, unless `purge`. */
   down(options: { purge: boolean }): Promise<DownReport>
-  /** Variables for a shell that uses the platform; throws `refused` when it does not run. */
+  /** Variables for a shell that uses the platform. Throws `refused` when the platform does not run. */
   env(): Promise<Record<string, string>>
-  /** Prints the last lines of one component's log, or of all; goes on until interrupted when `follow`. */
+  /** Prints the last lines of one component's log, or of all logs. `follow` continues until interrupted. */
   logs(component: string | undefined, options: { follow: boolean; tail: number }): Promise<void>
   tools(): Promise<PlatformTools>
 }
@@ -89,7 +89,7 @@ export function createPlatform({ shell, progress, now, cacheDir }: PlatformDeps)
       const items = await loadItems()
       if (!(await isUp(deps, items))) {
         await preflight(deps, items)
-        await alone(layout, () => bringUp(deps, items))
+        await withPlatformLock(layout, () => bringUp(deps, items))
       }
       return status()
     },
@@ -97,7 +97,7 @@ export function createPlatform({ shell, progress, now, cacheDir }: PlatformDeps)
     async down({ purge }) {
       await checkMachine(layout)
       const items = await loadItems()
-      return alone(layout, () => takeDown(deps, items, purge))
+      return withPlatformLock(layout, () => takeDown(deps, items, purge))
     },
 
     async env() {
@@ -125,7 +125,9 @@ export function createPlatform({ shell, progress, now, cacheDir }: PlatformDeps)
         logOf(layout, name),
       )
       const args = [`--lines=${tail}`, ...(follow ? ['--follow=name', '--retry'] : []), ...files]
-      await shell.run({ program: 'tail', args }, (line) => process.stdout.write(`${line}\n`))
+      await shell.run({ program: 'tail', args, keepOutput: false }, (line) =>
+        process.stdout.write(`${line}\n`),
+      )
     },
 
     tools: async () => ({
@@ -142,6 +144,6 @@ function notRunning() {
   return refused({
     code: 'platform-stopped',
     message: 'The platform does not run.',
-    hint: 'Start it with: shopctl platform up',
+    hint: 'Run `shopctl platform up`.',
   })
 }

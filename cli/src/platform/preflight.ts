@@ -1,4 +1,4 @@
-// Reasons not to start the platform, each found before anything is changed.
+// Checks, before any change, whether the platform can start.
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -18,7 +18,7 @@ import { type Item, isStored } from './store.ts'
 import type { Deps } from './up.ts'
 
 const GiB = 1024 ** 3
-// To build everything; once it is built, the kubelet wants 1 GiB free, and images of the shop need room.
+// The build needs the most. Later, the kubelet needs 1 GiB free, and images need space.
 const diskToBuild = 10 * GiB
 const diskToRun = 2 * GiB
 const memoryToRun = 4 * GiB
@@ -29,18 +29,18 @@ export interface Facts {
   uid: number
   /** Cache directory of another platform that runs on this machine. */
   otherPlatform: string | null
-  /** Bytes free for the cache directory. */
+  /** Free bytes on the disk of the cache directory. */
   freeDisk: number
   neededDisk: number
-  /** Bytes of memory that programs can still have. */
+  /** Bytes of available memory. */
   freeMemory: number
   neededMemory: number
   cacheFolder: string
   hasApt: boolean
   hasCgroups: boolean
-  /** Of ports that the platform needs: where, and who has it. */
+  /** Ports that the platform needs and that another process has. */
   busyPorts: readonly { address: string; port: number; owner: Owner | null }[]
-  /** Package registries that are needed and do not answer, and what their client said. */
+  /** Package registries that are needed and do not answer, with their client's message. */
   unreachable: readonly { registry: string; reason: string }[]
 }
 
@@ -48,7 +48,7 @@ function inGiB(bytes: number): string {
   return `${(bytes / GiB).toFixed(1)} GiB`
 }
 
-/** Addresses, cgroups and sockets are the machine's: there is one platform, whoever's. */
+/** Addresses, cgroups and sockets are the machine's, so a machine can run only one platform. */
 function reasonAgainstOther(otherPlatform: string | null): ErrorDetail | null {
   return otherPlatform === null
     ? null
@@ -62,7 +62,7 @@ function reasonAgainstOther(otherPlatform: string | null): ErrorDetail | null {
 const otherCluster =
   'Name a cluster that you have in shopctl.yaml: environments.<name>.cluster.context.'
 
-/** Why this user on this machine can neither start nor stop a platform, or null. */
+/** Why this user cannot start or stop a platform on this machine, or null. */
 export function reasonAgainstMachine({
   platform,
   architecture,
@@ -86,7 +86,7 @@ export function reasonAgainstMachine({
     return {
       code: 'not-root',
       message: 'Running a Kubernetes node needs root.',
-      hint: 'Run it again with: sudo --preserve-env=PATH,HOME',
+      hint: 'Run the command again with `sudo --preserve-env=PATH,HOME`.',
     }
   }
   return null
@@ -99,9 +99,8 @@ export function reasonAgainst(facts: Facts): ErrorDetail | null {
   if (!facts.hasApt) {
     return {
       code: 'not-debian',
-      message:
-        'The embedded platform takes its programs from Debian packages, and there is no apt-get here.',
-      hint: 'Use Debian 12 or later, or a relative of it.',
+      message: 'The embedded platform uses Debian packages, and this machine has no apt-get.',
+      hint: 'Use Debian 12 or later, or a distribution based on it.',
     }
   }
   if (!facts.hasCgroups) {
@@ -115,14 +114,14 @@ export function reasonAgainst(facts: Facts): ErrorDetail | null {
     return {
       code: 'disk-space',
       message: `${facts.cacheFolder} has ${inGiB(facts.freeDisk)} of free disk; ${inGiB(facts.neededDisk)} are needed.`,
-      hint: 'Make room, or set XDG_CACHE_HOME to a folder on a larger disk.',
+      hint: 'Free disk space, or set XDG_CACHE_HOME to a folder on a larger disk.',
     }
   }
   if (facts.freeMemory < facts.neededMemory) {
     return {
       code: 'memory',
       message: `${inGiB(facts.freeMemory)} of memory are free; ${inGiB(facts.neededMemory)} are needed.`,
-      hint: 'Stop something large, or use a machine with more memory.',
+      hint: 'Stop other programs, or use a machine with more memory.',
     }
   }
   const [busy] = facts.busyPorts
@@ -130,22 +129,22 @@ export function reasonAgainst(facts: Facts): ErrorDetail | null {
     const where = busy.address === '*' ? 'every address' : busy.address
     return {
       code: 'port-busy',
-      message: `Port ${busy.port} is taken on ${where} by ${busy.owner ? `${busy.owner.name} (pid ${busy.owner.pid})` : 'a process that cannot be seen from here'}.`,
-      hint: 'Stop that process, or make it listen elsewhere.',
+      message: `Port ${busy.port} is in use on ${where} by ${busy.owner ? `${busy.owner.name} (pid ${busy.owner.pid})` : 'a process that is not visible from here'}.`,
+      hint: 'Stop this process, or let it listen on another port.',
     }
   }
   const [away] = facts.unreachable
   if (away) {
     return {
       code: 'registry-unreachable',
-      message: `${away.registry} is out of reach, and parts of the platform must still be fetched: ${away.reason}`,
-      hint: 'Check the network and the proxy settings, then run it again.',
+      message: `${away.registry} cannot be reached, and the platform must download parts from it: ${away.reason}`,
+      hint: 'Check the network and the proxy settings, then run the command again.',
     }
   }
   return null
 }
 
-/** Every port that the platform listens at, and the NodePorts of the shop. */
+/** Every port of the platform, and the edge's NodePorts. */
 function endpoints(): Endpoint[] {
   const at = (address: string, ports: readonly number[]): Endpoint[] =>
     ports.map((port) => ({ address, port }))
@@ -178,7 +177,7 @@ async function neededChecks(
   const lacks = (item: Item): boolean => !isStored(layout, item)
   const debian = lacks(items.engines) || images.length > 0 || missingPackages().length > 0
   const npm = lacks(items.clients) || images.some(({ node }) => node)
-  // Without a Go of its own the machine gets Debian's, and that is not there to ask with.
+  // A machine without Go gets Debian's, which is not installed yet.
   const go = lacks(items.kubernetes) ? await findGo(shell) : null
   return [
     ...(debian ? [mirrorCheck(await debianMirror(shell), scratch)] : []),
@@ -201,7 +200,7 @@ async function checkRegistries(deps: Deps, items: Items): Promise<Facts['unreach
   return answers.flat()
 }
 
-/** Throws `refused` when the platform cannot be started here. Ports that its own daemons hold are not busy. */
+/** Throws `refused` when the platform cannot start. Ports of its own daemons do not count as busy. */
 export async function preflight(deps: Deps, items: Items): Promise<void> {
   const local = await localFacts(deps.layout, items)
   const reason =
@@ -219,7 +218,7 @@ async function busyPorts(): Promise<Facts['busyPorts']> {
   return found.filter(({ owner }) => owner === null || !own.includes(owner.pid))
 }
 
-/** Throws `refused` where there can be no platform of ours to stop. */
+/** Throws `refused` when this machine cannot run this platform, so that there is nothing to stop. */
 export async function checkMachine(layout: Layout): Promise<void> {
   const reason =
     reasonAgainstMachine(machineFacts()) ?? reasonAgainstOther(await otherPlatform(layout))
@@ -243,7 +242,7 @@ async function localFacts(layout: Layout, items: Items): Promise<Facts> {
     freeDisk: await freeDiskAt(layout.cache),
     neededDisk: isBuilt(layout, items) ? diskToRun : diskToBuild,
     freeMemory: availableMemory(await readFile('/proc/meminfo', 'utf8').catch(() => '')),
-    // What runs of it has its share already.
+    // Running daemons already have their memory.
     neededMemory: runsInPart ? 0 : memoryToRun,
     cacheFolder: layout.cache,
     hasApt: existsSync('/usr/bin/apt-get'),

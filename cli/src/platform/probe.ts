@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 
 const timeoutMs = 2_000
 
-/** True when the URL answers 2xx. The daemons' own serving certificates are not checked: only readiness is asked. */
+/** Whether the URL answers 2xx. Does not check the daemons' certificates: the request has no secrets. */
 export function answers(url: string, options: RequestOptions = {}): Promise<boolean> {
   return new Promise((resolve) => {
     const send = url.startsWith('https:') ? tlsRequest : plainRequest
@@ -28,7 +28,7 @@ export function answers(url: string, options: RequestOptions = {}): Promise<bool
   })
 }
 
-/** True when a Unix socket takes connections. */
+/** Whether a Unix socket accepts connections. */
 export function listens(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path, timeout: timeoutMs })

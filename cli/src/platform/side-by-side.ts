@@ -3,7 +3,7 @@ import type { Progress } from '../output/progress.ts'
 
 export type Job = (say: (detail: string) => void) => Promise<void>
 
-/** The detail shown is what each job still under way said last. If one fails, the others are waited for first. */
+/** Shows the last detail of each running job. If one fails, waits for the others before it throws. */
 export function sideBySide(
   progress: Progress,
   title: string,

@@ -1,8 +1,8 @@
-// Which ports are taken, and by whom.
+// Finds the ports in use and their processes.
 import { readdir, readFile, readlink } from 'node:fs/promises'
 
 export interface Listener {
-  /** Dotted IPv4 address, or `*` for all of them; other IPv6 addresses are left out. */
+  /** Dotted IPv4 address, or `*` for all. Other IPv6 addresses are left out. */
   address: string
   port: number
   inode: string
@@ -15,7 +15,7 @@ function ipv4(hex: string): string {
   return [6, 4, 2, 0].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)).join('.')
 }
 
-// An IPv6 socket that was bound to an IPv4 address.
+// An IPv6 socket that is bound to an IPv4 address.
 const mapped = '0000000000000000FFFF0000'
 
 function addressOf(hex: string): string | null {
@@ -43,7 +43,7 @@ export interface Endpoint {
   port: number
 }
 
-/** The first listener that is in the way of each endpoint. */
+/** The first listener that conflicts with each endpoint. */
 export function conflicts(wanted: readonly Endpoint[], listeners: readonly Listener[]): Listener[] {
   return wanted.flatMap(({ address, port }) => {
     const taken = listeners.find(
@@ -66,7 +66,7 @@ export interface Owner {
   name: string
 }
 
-/** Who has the socket, or null when no process shows it. */
+/** The process with the socket, or null when none is visible. */
 export async function ownerOf(inode: string): Promise<Owner | null> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   for (const pid of pids) {

@@ -1,4 +1,4 @@
-// Things that are built or fetched once: each in a folder named by the hash of what it is made of.
+// Items that are built or fetched once, each in a folder with the hash of its inputs in its name.
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
@@ -23,12 +23,11 @@ export async function contentsOf(folder: string): Promise<string[]> {
   return files.flatMap((file, index) => [file.slice(folder.length), texts[index] ?? ''])
 }
 
-/** A thing of the store: what it is called, what it is made of, how it is made. */
 export interface Item {
   name: string
-  /** Whatever a change of should make it anew. */
+  /** When they change, the item is made again. */
   inputs: readonly string[]
-  /** Fills an empty folder. `say` tells how far it is. */
+  /** Fills an empty folder. `say` reports progress. */
   build(folder: string, say: (detail: string) => void): Promise<void>
 }
 
@@ -40,7 +39,7 @@ export function isStored(layout: Layout, item: Item): boolean {
   return existsSync(storedAt(layout, item))
 }
 
-/** Makes the item unless it is there. A folder in the store is whole: it is built elsewhere and then renamed. */
+/** Makes the item unless it exists. It is built elsewhere and then renamed, so that a stored folder is complete. */
 export async function store(
   layout: Layout,
   item: Item,

@@ -41,7 +41,7 @@ export interface Deps {
 const patienceMs = 60_000
 const graceMs = 10_000
 
-/** Whether nothing is left to do: all is built, runs as it should, and says that it is ready. */
+/** Whether every part is built, runs with its current definition, and is ready. */
 export async function isUp({ layout, daemons }: Deps, items: Items): Promise<boolean> {
   if (!isBuilt(layout, items)) return false
   const checks = allComponents(machineOf(layout, items)).map(
@@ -63,7 +63,7 @@ async function awaitReady({ daemons, layout, now }: Deps, component: Component):
     throw failed({
       code: 'component-not-ready',
       message: `${component.name} ${alive ? `was not ready after ${patienceMs / 1000} s` : 'ended at once'}:\n${last}`,
-      hint: `See the whole of it with: shopctl platform logs ${component.name}`,
+      hint: `Run \`shopctl platform logs ${component.name}\` to see the whole log.`,
     })
   }
 }
@@ -84,7 +84,7 @@ async function startGroups(
   }
 }
 
-/** Addresses, cgroups and folders; safe to repeat. */
+/** Addresses, cgroups and folders. Can be repeated. */
 async function prepareMachine({ shell, layout }: Deps): Promise<void> {
   const folders = [
     layout.home,
@@ -101,7 +101,7 @@ async function prepareMachine({ shell, layout }: Deps): Promise<void> {
   await createCgroups()
 }
 
-// The engines come first, since the base images are made with them while Go compiles.
+// The engines come first: they make the base images while Go compiles.
 async function build(deps: Deps, items: Items): Promise<void> {
   const { shell, layout, progress } = deps
   const machine = machineOf(layout, items)
@@ -127,7 +127,7 @@ async function link(path: string, target: string): Promise<void> {
   await symlink(target, path)
 }
 
-/** The folder of the PATH that `env` prints, and where the docker client looks for buildx. */
+/** Fills the folder that `env` adds to the PATH, and the one where the docker client looks for buildx. */
 async function linkPrograms(layout: Layout, items: Items): Promise<void> {
   const clients = storedAt(layout, items.clients)
   const { debian } = machineOf(layout, items)
@@ -140,7 +140,7 @@ async function linkPrograms(layout: Layout, items: Items): Promise<void> {
   )
 }
 
-/** Ends the pods that containerd remembers of an earlier life, before a kubelet counts on them. */
+/** Ends the pods that containerd still has from an earlier run. A kubelet would take them for running. */
 export function stopPods({ shell, layout }: Deps, machine: Machine): Promise<string> {
   return shell.check({
     program: machine.kubernetes,
@@ -173,7 +173,7 @@ async function startCluster(deps: Deps, items: Items, afresh: boolean): Promise<
   })
 }
 
-/** Everything there is to do when `isUp` says no. Preflight is past, and nobody else is at it. */
+/** Runs when `isUp` is false, after the preflight checks and under the lock. */
 export async function bringUp(deps: Deps, items: Items): Promise<void> {
   const { shell, layout, progress, daemons } = deps
   const packages = missingPackages()
@@ -182,7 +182,7 @@ export async function bringUp(deps: Deps, items: Items): Promise<void> {
       installPackages(shell, packages),
     )
   }
-  // Without its containerd, what still runs is the wreck of an earlier life: begin from nothing.
+  // Without containerd, whatever still runs is left from a crash: start from nothing.
   const afresh = (await daemons.pidOf('containerd')) === null
   if (afresh) await clearLeftovers(shell, layout)
   await killMembers('builders')

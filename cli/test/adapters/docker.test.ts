@@ -20,7 +20,7 @@ function dockerAnswering(answers: Finished[]) {
 }
 const image = { context: 'order', tags: [], labels: {} }
 
-it('an engine that is down is named, at the start as a refusal, later as a failure', async () => {
+it('an engine that is down is a refusal at the start, and later a failure', async () => {
   await expect(dockerAnswering([finished(1, down)]).build(image)).rejects.toMatchObject({
     code: 'engine-unreachable',
     exitCode: 2,
@@ -32,7 +32,7 @@ it('an engine that is down is named, at the start as a refusal, later as a failu
   await expect(stopping.push('r:2')).rejects.toMatchObject({ exitCode: 1 })
 })
 
-it('an image that is not there is no reason to stop, a build that fails is the Dockerfile', async () => {
+it('a missing image is no error, and a failed build points to the Dockerfile', async () => {
   const docker = dockerAnswering([
     finished(1, 'Error: No such image: r:1'),
     finished(1, '#8 0.213 Cannot connect to the Docker daemon'),

@@ -1,5 +1,5 @@
-// Against a real git in a folder of its own.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+// With a real git in a temporary folder.
+import { mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -39,7 +39,7 @@ it('has no commit before the first one', async () => {
   ])
 })
 
-it('lists files relative to its folder: tracked and new ones, not ignored and not deleted ones', async () => {
+it('lists tracked and new files relative to its folder, without ignored and deleted ones', async () => {
   await git('add', '--all')
   await git('commit', '--quiet', '--message', 'first')
   await rm(join(root, 'shop/order/a.ts'))
@@ -54,6 +54,37 @@ it('lists files relative to its folder: tracked and new ones, not ignored and no
   ])
   expect((await source().changed(['order'])).sort()).toEqual(['order/a.ts', 'order/new.ts'])
   expect(String(await source().read('order/new.ts'))).toBe('new')
+})
+
+it.each([
+  ['a symbolic link to a folder', () => symlink('order', join(root, 'shop/link'))],
+  ['a symbolic link to nothing', () => symlink('nothing', join(root, 'shop/link'))],
+  [
+    'a submodule',
+    async () => {
+      const inside = ['-C', join(root, 'shop/link')]
+      await git('init', '--quiet', join(root, 'shop/link'))
+      await git(...inside, 'commit', '--quiet', '--allow-empty', '--message', 'first')
+      await git('add', 'shop/link')
+    },
+  ],
+])('refuses to read %s, and names it', async (_, make) => {
+  await make()
+  expect(await source().files(['link'])).toEqual(['link'])
+  await expect(source().read('link')).rejects.toMatchObject({
+    code: 'bad-input',
+    exitCode: 2,
+    message: expect.stringMatching(/^link cannot be an input/),
+  })
+})
+
+it('does not write the index, so that a killed command leaves no lock', async () => {
+  await git('add', '--all')
+  await git('commit', '--quiet', '--message', 'first')
+  await utimes(join(root, 'shop/order/a.ts'), 1, 1)
+  const index = await readFile(join(root, '.git/index'))
+  expect(await source().changed(['order'])).toEqual([])
+  expect(await readFile(join(root, '.git/index'))).toEqual(index)
 })
 
 it('refuses a folder that is no repository', async () => {

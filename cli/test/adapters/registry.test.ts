@@ -12,7 +12,7 @@ function digestOf(body: Buffer): string {
   return `sha256:${createHash('sha256').update(body).digest('hex')}`
 }
 
-/** The part of the distribution API that is used, over manifests in memory. */
+/** The distribution API for manifests in memory. */
 async function startServer(): Promise<{ server: Server; address: string }> {
   const image = Buffer.from('{"schemaVersion":2,"config":{"digest":"sha256:c"}}')
   const manifests = new Map([
@@ -48,13 +48,13 @@ describe('over HTTP', () => {
 
 describe('in memory', () => {
   registryContract(async () => {
-    const { registry } = createEngine()
-    await registry.tag('r/shop/order', 'sha256:a', 'there')
+    const { registry, tags } = createEngine()
+    tags.set('r/shop/order:there', 'sha256:a')
     return { registry, repository: 'r/shop/order' }
   })
 })
 
-it('speaks plain HTTP with loopback only', () => {
+it('uses plain HTTP only with loopback', () => {
   expect(locate('127.0.0.1:5000/shop/order')).toEqual({
     base: 'http://127.0.0.1:5000',
     name: 'shop/order',
@@ -65,7 +65,7 @@ it('speaks plain HTTP with loopback only', () => {
   })
 })
 
-it('says which registry is out of reach, and how it was addressed', async () => {
+it('names a registry that cannot be reached, with its address', async () => {
   await expect(createRegistry().digest('127.0.0.1:1/shop/order', 'a')).rejects.toMatchObject({
     code: 'registry-unreachable',
     exitCode: 2,
@@ -73,7 +73,16 @@ it('says which registry is out of reach, and how it was addressed', async () => 
   })
 })
 
-it('that falls silent in the middle of a command is a failure: something may have been pushed', async () => {
+it.each([401, 403])('reports that shopctl cannot log in when the answer is %i', async (status) => {
+  const registry = createRegistry(async () => new Response('no', { status }))
+  await expect(registry.digest('127.0.0.1:1/shop/order', 'a')).rejects.toMatchObject({
+    code: 'registry-error',
+    message: expect.stringContaining(String(status)),
+    hint: expect.stringContaining('anonymous reads'),
+  })
+})
+
+it('a registry that stops answering during a command is a failure: something may have been pushed', async () => {
   let up = true
   const request: typeof fetch = async () => {
     if (up) return new Response(null, { status: 404 })

@@ -1,4 +1,4 @@
-// Folders for scripts, and scripts that are not there.
+// Temporary folders, and scripts that do not exist.
 import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ async function* parts(...texts: string[]): AsyncGenerator<string> {
   yield* texts
 }
 
-it('a scratch folder is for this user alone, and gone afterwards', async () => {
+it('only this user can read a scratch folder, and it is deleted afterwards', async () => {
   const path = await createScratch().folder(async (folder) => {
     await folder.write('a.txt', parts('one\n', 'two\n'))
     expect(await readFile(join(folder.path, 'a.txt'), 'utf8')).toBe('one\ntwo\n')
@@ -21,7 +21,7 @@ it('a scratch folder is for this user alone, and gone afterwards', async () => {
   expect(existsSync(path)).toBe(false)
 })
 
-it('a scratch folder is gone when its use fails', async () => {
+it('a scratch folder is deleted when its use fails', async () => {
   let path = ''
   const failing = createScratch().folder(async (folder) => {
     path = folder.path

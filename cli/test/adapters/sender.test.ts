@@ -17,7 +17,7 @@ afterEach(() => {
   }
 })
 
-/** A server on loopback, and how many connections it was asked for. */
+/** A server on loopback that counts its connections. */
 async function serve(answer: RequestListener) {
   const seen = { connections: 0 }
   const server = createServer(answer)
@@ -65,7 +65,7 @@ describe('the schedule', () => {
     }
   })
 
-  it('does not wait for answers: a pause of the server costs each request that it met', async () => {
+  it('does not wait for answers: a pause of the server delays every request during it', async () => {
     const pauseMs = 400
     const pausedAt = performance.now() + 100
     const { url } = await serve((request, response) => {
@@ -83,12 +83,12 @@ describe('the schedule', () => {
     })
     const summary = await sender.ended
     expect(summary).toMatchObject({ requests: 80, failures: 0 })
-    // A closed loop would have met the pause once per connection.
+    // In a closed loop, the pause would delay one request per connection.
     expect(late.length).toBeGreaterThan(25)
     expect(summary.maxMs).toBeGreaterThan(pauseMs * 0.9)
   })
 
-  it('counts the wait for a turn when too many requests are open', async () => {
+  it('counts the wait of a request while too many are in flight', async () => {
     const { url } = await serve((request, response) =>
       setTimeout(() => ok(request, response as never), 100),
     )
@@ -107,7 +107,7 @@ describe('the schedule', () => {
     expect(last.latencyMs).toBeGreaterThan(600)
   })
 
-  it('fails what it could not send in time', async () => {
+  it('fails requests that it could not send in time', async () => {
     const { url } = await serve(() => {})
     const errors: (string | null)[] = []
     const sender = startSender({
@@ -145,7 +145,7 @@ describe('connections', () => {
       ok(request, response as never)
     })
     const shape = { rate: 200, seconds: 0.5, connections: 4, newConnections: 0.2 }
-    // No more at once, for on a machine that stands still a moment further ones would be opened, and kept.
+    // No more at once: after a pause of the machine, more connections would be opened and kept.
     await startSender({ url, ...shape, maxOpen: 4, next }).ended
     expect(closing.filter(Boolean)).toHaveLength(20)
     expect(seen.connections).toBeGreaterThanOrEqual(24)
@@ -173,7 +173,7 @@ describe('failures', () => {
     expect(await startSender({ ...options, isFailure }).ended).toMatchObject({ failures: 0 })
   })
 
-  it('say why no answer came', async () => {
+  it('have the reason why there is no answer', async () => {
     const { url } = await serve((request) => request.socket.resetAndDestroy())
     const exchanges: Exchange[] = []
     const onExchange = (one: Exchange): unknown => exchanges.push(one)
@@ -195,8 +195,8 @@ describe('where it sends to', () => {
     ['http://example.com', /not this machine/],
     ['http://127.0.0.1.example.com', /not this machine/],
     ['http://10.0.0.1', /not this machine/],
-    ['ftp://127.0.0.1', /no HTTP URL/],
-    ['127.0.0.1:80', /no HTTP URL/],
+    ['ftp://127.0.0.1', /is not an HTTP URL/],
+    ['127.0.0.1:80', /is not an HTTP URL/],
   ])('%s is refused', (url, message) => {
     expect(() => startSender({ url, rate: 1, seconds: 1, next })).toThrow(message)
   })

@@ -1,4 +1,4 @@
-// The shell against real programs.
+// The shell with real programs.
 import { describe, expect, it } from 'vitest'
 import { createShell } from '../../src/adapters/shell.ts'
 
@@ -8,7 +8,7 @@ function sh(script: string) {
 }
 
 describe('shell', () => {
-  it('hands back output and exit code', async () => {
+  it('returns output and exit code', async () => {
     expect(await shell.run(sh('echo out; echo err >&2; exit 3'))).toMatchObject({
       exitCode: 3,
       stdout: 'out',
@@ -23,11 +23,31 @@ describe('shell', () => {
     await expect(failing).rejects.not.toThrow(/\n88\n/)
   })
 
-  it('takes a program that ended of Ctrl-C for an interruption, not for a failure', async () => {
+  it('reports a program that Ctrl-C ended as an interruption, not as a failure', async () => {
     await expect(shell.check(sh('kill -INT $$'))).rejects.toMatchObject({ kind: 'interrupted' })
   })
 
-  it('says which program is missing', async () => {
+  it.each([
+    ['TERM', 143],
+    ['KILL', 137],
+  ])('reports the end by SIG%s as a shell does', async (signal, exitCode) => {
+    expect(await shell.run(sh(`kill -${signal} $$`))).toMatchObject({ exitCode })
+  })
+
+  it('reports a program that took too long as ended by SIGTERM', async () => {
+    const late = { program: 'sleep', args: ['9'], timeoutMs: 50 }
+    expect(await shell.run(late)).toMatchObject({ exitCode: 143 })
+  })
+
+  it('keeps no output when only the lines are wanted', async () => {
+    const lines: string[] = []
+    const command = { ...sh('seq 3; echo err >&2'), keepOutput: false }
+    const finished = await shell.run(command, (line) => lines.push(line))
+    expect(finished).toEqual({ exitCode: 0, stdout: '', stderr: '', output: '' })
+    expect(lines.sort()).toEqual(['1', '2', '3', 'err'])
+  })
+
+  it('names a missing program', async () => {
     const missing = shell.run({ program: 'no-such-program', args: [] })
     await expect(missing).rejects.toThrow(/no-such-program/)
     await expect(missing).rejects.toMatchObject({ kind: 'refused', code: 'program-missing' })

@@ -1,4 +1,4 @@
-// What is said to docker, git and node, word by word.
+// The argument vectors of docker, git and node.
 import { describe, expect, it } from 'vitest'
 import {
   buildCommand,
@@ -32,7 +32,7 @@ describe('docker', () => {
     expect(pushCommand('r:1')).toEqual(['push', '--quiet', 'r:1'])
   })
 
-  it('shows the step that failed, of all that BuildKit says', () => {
+  it('shows the failed step from the output of BuildKit', () => {
     const log = [
       ...Array.from({ length: 300 }, (_, line) => `#5 0.1 line ${line}`),
       '------',
@@ -58,7 +58,7 @@ describe('docker', () => {
   })
 })
 
-it('git lists what is tracked and what is new, never what it ignores', () => {
+it('git lists tracked and new files, without ignored ones', () => {
   expect(filesCommand(['a', 'b']).join(' ')).toBe(
     'ls-files -z --cached --others --exclude-standard --deduplicate -- a b',
   )

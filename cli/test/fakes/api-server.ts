@@ -1,4 +1,4 @@
-// An API server over real TLS with a CA of its own, and proxies that lead to it whatever they are asked for.
+// An API server over real TLS with its own CA, and proxies that always connect to it.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import {
@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 
-/** In a new folder: ca.pem; server.pem for 127.0.0.1, ::1 and cluster.test; named.pem for other.test alone; client.pem. */
+/** In a new folder: ca.pem; server.pem for 127.0.0.1, ::1 and cluster.test; named.pem for other.test only; client.pem. */
 function createCertificates(): { folder: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'certificates-'))
   const make = (name: string, ...more: string[]): void => {
@@ -30,14 +30,14 @@ function createCertificates(): { folder: string; remove(): void } {
 }
 
 export interface ServeOptions {
-  /** Of the first answers; all others are 200. */
+  /** Of the first answers. All others are 200. */
   statuses?: (number | 'reset')[]
   /** Sent with 429. */
   retryAfter?: string
   host?: string
 }
 
-/** What it is asked, request by request. */
+/** A running server and its requests. */
 export interface Serving {
   port: number
   requests: IncomingMessage[]
@@ -47,7 +47,7 @@ export interface Servers {
   folder: string
   /** An API server that answers every request with the name in the client's certificate. */
   serve(certificate?: string | null, options?: ServeOptions): Promise<Serving>
-  /** Has it listen, and returns its port. */
+  /** Listens, and returns the port. */
   start(server: Server, host?: string): Promise<number>
   stopAll(): Promise<void>
   remove(): void
@@ -95,7 +95,7 @@ export function createServers(): Servers {
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
-/** `name` is the certificate's; without one it speaks plain HTTP. */
+/** `name` is the name of the certificate. null: plain HTTP. */
 export function createApiServer(folder: string, name: string | null, answer: Answer): Server {
   if (name === null) return createHttpServer(answer)
   const read = (file: string): Buffer => readFileSync(join(folder, file))
@@ -103,13 +103,13 @@ export function createApiServer(folder: string, name: string | null, answer: Ans
   return createHttpsServer({ ...tls, requestCert: true, rejectUnauthorized: false }, answer)
 }
 
-/** The name in the client's certificate, null without one that the CA signed. */
+/** The name in the client's certificate. null: no certificate of the CA. */
 export function clientOf(request: IncomingMessage): string | null {
   const socket = request.socket as TLSSocket
   return socket.authorized ? String(socket.getPeerCertificate().subject.CN) : null
 }
 
-/** Notes what it is asked for, and connects to `port` here. */
+/** Records requests, and connects to `port` of this machine. */
 export function createHttpProxy(port: number, asked: string[]): Server {
   const server = createHttpServer((request, response) => {
     asked.push(`${request.method} ${request.url}`)

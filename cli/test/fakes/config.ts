@@ -1,6 +1,7 @@
 // A small system of two services, as shopctl.yaml would describe it.
 import { parseConfig } from '../../src/config/parse.ts'
 import type { Config } from '../../src/config/schema.ts'
+import { failed } from '../../src/errors.ts'
 import type { ImageBuilder, Registry, Source } from '../../src/release/ports/project.ts'
 
 function serviceText(name: string): string {
@@ -121,6 +122,8 @@ export function createEngine(): FakeEngine {
     registry: {
       digest: async (repository, tag) => tags.get(`${repository}:${tag}`) ?? null,
       async tag(repository, digest, tag) {
+        if (![...tags.values()].includes(digest))
+          throw failed({ code: 'registry-error', message: `no manifest ${digest}` })
         tags.set(`${repository}:${tag}`, digest)
       },
     },

@@ -1,7 +1,11 @@
-// An API server in memory: objects by path under optimistic locking, lists, watches, and a clock of its own.
+// An API server in memory: objects by path with optimistic locking, lists, watches, and its own clock.
 import type { IncomingMessage } from 'node:http'
 import { PassThrough } from 'node:stream'
-import type { KubernetesApi, MetadataList } from '../../src/adapters/kubernetes/api.ts'
+import {
+  errorOf,
+  type KubernetesApi,
+  type MetadataList,
+} from '../../src/adapters/kubernetes/api.ts'
 import { failed } from '../../src/errors.ts'
 import { isMap } from '../../src/release/canonical.ts'
 
@@ -18,15 +22,17 @@ interface Stored {
 
 export interface FakeApi extends KubernetesApi {
   objects: Map<string, Stored>
-  /** Methods and paths of what was changed. */
+  /** Methods and paths of all changes. */
   changes: string[]
-  /** Puts an object there as a controller would, seen by those who watch. */
+  /** Methods and paths of all calls of `open`. */
+  requests: string[]
+  /** Writes an object as a controller would. Watches see it. */
   put(path: string, object: object): void
   remove(path: string): void
   faults: {
-    /** So many writes are carried out, and their answers never arrive. */
+    /** The number of writes whose answers are lost. */
     loseAnswers: number
-    /** Nothing gets through. */
+    /** Unreachable. */
     away: boolean
   }
 }
@@ -77,6 +83,7 @@ export function createFakeApi(time: () => number): FakeApi {
   let version = 0
   const objects = new Map<string, Stored>()
   const changes: string[] = []
+  const requests: string[] = []
   const watches = new Set<{ path: string; stream: PassThrough }>()
   const faults = { loseAnswers: 0, away: false }
   const reach = (): void => {
@@ -149,10 +156,12 @@ export function createFakeApi(time: () => number): FakeApi {
   return {
     objects,
     changes,
+    requests,
     faults,
     put: (path, object) => void store(path, object as Stored),
     remove,
     get,
+    errorOf,
     metadata: (path) => get<MetadataList>(path),
     async send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body: unknown) {
       reach()
@@ -180,8 +189,15 @@ export function createFakeApi(time: () => number): FakeApi {
     async open(options) {
       reach()
       const headers = { date: new Date(time()).toUTCString() }
-      const stream = options.path.includes('watch=1') ? watch(options) : new PassThrough()
-      return Object.assign(stream, { headers, statusCode: 200 }) as unknown as IncomingMessage
+      requests.push(`${options.method} ${options.path}`)
+      if (options.path.includes('watch=1')) {
+        const stream = watch(options)
+        return Object.assign(stream, { headers, statusCode: 200 }) as unknown as IncomingMessage
+      }
+      const found = await get(options.path)
+      const stream = new PassThrough().end(JSON.stringify(found ?? { kind: 'Status', code: 404 }))
+      const statusCode = found ? 200 : 404
+      return Object.assign(stream, { headers, statusCode }) as unknown as IncomingMessage
     },
   }
 }

@@ -1,15 +1,15 @@
-// What every registry does, the one in memory and the real ones.
+// The contract of a registry: in memory, over HTTP, and the platform's.
 import { expect, it } from 'vitest'
 import type { Registry } from '../../src/release/ports/project.ts'
 
 export interface RegistryUnderTest {
   registry: Registry
-  /** A repository that holds one image, under the tag `there`. */
+  /** A repository with one image, tagged `there`. */
   repository: string
 }
 
 export function registryContract(make: () => Promise<RegistryUnderTest>): void {
-  it('knows the digest of a tag, and tags it does not have', async () => {
+  it('returns the digest of a tag, and null for a missing one', async () => {
     const { registry, repository } = await make()
     expect(await registry.digest(repository, 'there')).toMatch(/^sha256:/)
     expect(await registry.digest(repository, 'not-there')).toBeNull()
@@ -21,5 +21,12 @@ export function registryContract(make: () => Promise<RegistryUnderTest>): void {
     const digest = await registry.digest(repository, 'there')
     await registry.tag(repository, digest ?? '', 'again')
     expect(await registry.digest(repository, 'again')).toBe(digest)
+  })
+
+  it('fails to tag an image that it does not have', async () => {
+    const { registry, repository } = await make()
+    const tagging = registry.tag(repository, `sha256:${'0'.repeat(64)}`, 'never')
+    await expect(tagging).rejects.toMatchObject({ kind: 'failed' })
+    expect(await registry.digest(repository, 'never')).toBeNull()
   })
 }

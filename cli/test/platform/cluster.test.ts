@@ -1,4 +1,4 @@
-// What the API server still says of an earlier life is not taken for the present one.
+// The API server's state from before a restart does not count.
 import { expect, it } from 'vitest'
 import { isNodeReady, outdatedPods } from '../../src/platform/cluster.ts'
 
@@ -30,7 +30,7 @@ function pod(name: string, phase: string, ready: string, startedAt: number) {
   }
 }
 
-it('finds pods that are called ready with containers of an earlier life', () => {
+it('finds pods that are Ready with containers from before the restart', () => {
   const pods = [
     pod('fresh', 'Running', 'True', 101),
     pod('outdated', 'Running', 'True', 50),

@@ -1,4 +1,4 @@
-// The argument vectors of other programs, and what is read of their answers.
+// The argument vectors of other programs, and parsers for their output.
 import { expect, it } from 'vitest'
 import { aptOptions, mirrorAmong, missingPackages } from '../../src/platform/debian.ts'
 import { baseImages, bootstrapArguments } from '../../src/platform/images.ts'

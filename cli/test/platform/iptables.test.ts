@@ -1,4 +1,4 @@
-// The rules that go when the platform goes are ours and the cluster's, never another's.
+// `down` removes only the rules of the platform and the cluster.
 import { expect, it } from 'vitest'
 import { countRules, removalScript, rulesScript } from '../../src/platform/iptables.ts'
 
@@ -24,7 +24,7 @@ const dump = [
   others,
 ].join('\n')
 
-it('empties our chains, then removes the jumps to them, then the chains', () => {
+it('empties the chains of the platform, then removes the jumps to them, then the chains', () => {
   expect(removalScript(dump)).toBe(
     [
       '*nat',
@@ -39,7 +39,7 @@ it('empties our chains, then removes the jumps to them, then the chains', () => 
   )
 })
 
-it('leaves a table without chains of ours alone', () => {
+it('does not change a table without chains of the platform', () => {
   expect(removalScript(others)).toBe('')
   expect(countRules(others)).toBe(0)
 })

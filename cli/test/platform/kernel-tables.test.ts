@@ -1,4 +1,4 @@
-// The kernel's tables as they are printed, read into what is asked of them.
+// Parsers for the kernel's tables.
 import { describe, expect, it } from 'vitest'
 import { hierarchies, hierarchyOf, pathIn } from '../../src/platform/cgroups.ts'
 import { isSame, startTimeOf } from '../../src/platform/daemons.ts'
@@ -20,7 +20,7 @@ describe('mounts', () => {
   ].join('\n')
   const mounts = parseMountinfo(mountinfo)
 
-  it('finds those below a folder, the innermost first, and no neighbour', () => {
+  it('finds those below a folder, the innermost first, and none beside it', () => {
     expect(mountsBelow(mounts, ['/run/shopctl'])).toEqual(['/run/shopctl/a/b c', '/run/shopctl/a'])
   })
 
@@ -110,7 +110,7 @@ describe('listeners', () => {
 })
 
 describe('interfaces, addresses and routes', () => {
-  it('takes our bridges and what is plugged into them, and nothing else', () => {
+  it('finds the bridges of the platform and their ports, and nothing else', () => {
     const links = [
       { ifname: 'lo' },
       { ifname: 'docker0' },
@@ -121,7 +121,7 @@ describe('interfaces, addresses and routes', () => {
     expect(ownLinks(links)).toEqual(['shopctl-pods', 'veth1'])
   })
 
-  it('takes addresses and routes of our networks only', () => {
+  it('finds only addresses and routes in the networks of the platform', () => {
     const addresses = [
       '1: lo    inet 127.0.0.1/8 scope host lo',
       '1: lo    inet 10.245.0.1/32 scope global lo',

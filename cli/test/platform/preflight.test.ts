@@ -1,4 +1,4 @@
-// Each reason not to start is found, and told in one line with the next step.
+// Each reason not to start is reported in one line, with the next step.
 import { expect, it } from 'vitest'
 import { availableMemory, type Facts, reasonAgainst } from '../../src/platform/preflight.ts'
 
@@ -20,7 +20,7 @@ const fine: Facts = {
   unreachable: [],
 }
 
-it('has nothing against a machine that just suffices', () => {
+it('accepts a machine that just meets the limits', () => {
   expect(reasonAgainst(fine)).toBeNull()
 })
 
@@ -38,12 +38,12 @@ it.each<[Partial<Facts>, string, RegExp]>([
   [
     { busyPorts: [{ address: '127.0.0.1', port: 5000, owner: nginx }] },
     'port-busy',
-    /Port 5000 is taken on 127\.0\.0\.1 by nginx \(pid 812\)/,
+    /Port 5000 is in use on 127\.0\.0\.1 by nginx \(pid 812\)/,
   ],
   [
     { busyPorts: [{ address: '*', port: 6443, owner: null }] },
     'port-busy',
-    /Port 6443 is taken on every address by a process that cannot be seen/,
+    /Port 6443 is in use on every address by a process that is not visible/,
   ],
   [
     { unreachable: [{ registry: 'the Go module proxy', reason: 'connection refused' }] },

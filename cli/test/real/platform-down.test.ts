@@ -116,7 +116,7 @@ describe('with a cache directory of its own', () => {
   it('refuses a registry out of reach, and names it', async () => {
     const env = { XDG_CACHE_HOME: cache, GOPROXY: 'http://127.0.0.1:9', GONOSUMDB: '*' }
     const { exitCode, stderr } = await platform(['up'], env)
-    expect(stderr).toMatch(/The Go module proxy is out of reach/i)
+    expect(stderr).toMatch(/The Go module proxy cannot be reached/i)
     expect(exitCode).toBe(2)
     expect(await readdir(cache)).toEqual([])
   })
@@ -139,7 +139,7 @@ describe('with a cache directory of its own', () => {
     const server = createServer().listen(5000, '127.0.0.1')
     const { exitCode, stderr } = await platform(['up'])
     server.close()
-    expect(stderr).toMatch(/Port 5000 is taken on 127\.0\.0\.1 by .* \(pid \d+\)/)
+    expect(stderr).toMatch(/Port 5000 is in use on 127\.0\.0\.1 by .* \(pid \d+\)/)
     expect(exitCode).toBe(2)
     expect((await machine()).processes).toEqual([])
   })

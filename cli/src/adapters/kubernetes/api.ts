@@ -3,24 +3,26 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { V1ListMeta, V1ObjectMeta } from '@kubernetes/client-node'
-import { afterChange, failed, refused, type ShopctlError } from '../../errors.ts'
+import { afterChange, failed, refused, ShopctlError } from '../../errors.ts'
 import { forward, type PodPort } from './forward.ts'
 import { type KubeconfigChoice, readTarget } from './kubeconfig.ts'
 import { createTransport, type OpenOptions, type Transport } from './transport.ts'
 
 export interface KubernetesApi {
-  /** null when it answers 404. */
+  /** null: 404. */
   get<T>(path: string): Promise<T | null>
-  /** A list without what is in it: names, labels, annotations. null when it answers 404. */
+  /** Only the metadata of a list: names, labels, annotations. null: 404. */
   metadata(path: string): Promise<MetadataList | null>
   send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body: unknown): Promise<T>
   /** Server-side apply as field manager `shopctl`. With a resourceVersion in it, it may conflict. */
   apply<T>(path: string, object: unknown): Promise<T>
   /** JSON merge patch (RFC 7386). With a resourceVersion in it, it may conflict. */
   patch<T>(path: string, body: unknown): Promise<T>
-  /** Any request, answered as it comes. `timeoutMs` is for the first byte; null waits for ever. */
+  /** Sends any request and returns any answer. `timeoutMs` is for the first byte; null: no limit. */
   open(options: OpenOptions): Promise<IncomingMessage>
-  /** A connection to a port of a pod; whoever opens it destroys it. */
+  /** What an answer of `open` with an error status means. */
+  errorOf(status: number, method: string, path: string, body: string): ShopctlError
+  /** A connection to a port of a pod. The caller destroys it. */
   forward(to: PodPort): Promise<Duplex>
 }
 
@@ -30,12 +32,18 @@ export interface MetadataList {
   items: { metadata: V1ObjectMeta }[]
 }
 
-/** Someone else changed the object since it was read. */
+/** Another client changed the object since it was read. */
 export function isConflict(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'conflict'
 }
 
-/** `now` is this machine's clock, in milliseconds: it says when a token ends. */
+/** Whether the cluster refuses this user, so that asking again cannot help. */
+export function isDenied(error: unknown): boolean {
+  if (!(error instanceof ShopctlError)) return false
+  return error.code === 'not-allowed' || error.code === 'no-credentials'
+}
+
+/** `now` is this machine's clock, in milliseconds. It decides when a token has expired. */
 export function connect(choice: KubeconfigChoice, now: () => number = Date.now): KubernetesApi {
   return createApi(createTransport(readTarget(choice), now))
 }
@@ -53,6 +61,7 @@ const metadataOnly = `${json};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,${
 
 function createApi(transport: Transport): KubernetesApi {
   let changed = false
+  const marked = <E>(error: E): E => (changed ? (afterChange(error) as E) : error)
   const ask = async <T>({
     method,
     path,
@@ -61,7 +70,7 @@ function createApi(transport: Transport): KubernetesApi {
     accept = json,
   }: Request): Promise<T | null> => {
     const content = body === undefined ? null : JSON.stringify(body)
-    // Node sends no length with a DELETE by itself, and its body would then be read as the next request.
+    // Node sends no length with a DELETE, and the server would read the body as the next request.
     const headers = content && {
       'content-type': type,
       'content-length': String(Buffer.byteLength(content)),
@@ -75,18 +84,17 @@ function createApi(transport: Transport): KubernetesApi {
         retry: method === 'GET' ? 'read' : 'write',
       })
       .catch((error) => {
-        throw changed ? afterChange(error) : error
+        throw marked(error)
       })
     const answer = await text(response)
     const status = response.statusCode ?? 0
     if (status < 300) {
-      // Taking the lock changes nothing that stays: it is let go again.
+      // The lock is no change: it is released again.
       changed ||= method !== 'GET' && !path.startsWith('/apis/coordination.k8s.io/')
       return JSON.parse(answer) as T
     }
     if (status === 404 && method === 'GET') return null
-    const error = answerOf(status, method, path, answer)
-    throw changed ? afterChange(error) : error
+    throw marked(errorOf(status, method, path, answer))
   }
   const write = async <T>(request: Request): Promise<T> => {
     const answer = await ask<T>(request)
@@ -102,6 +110,7 @@ function createApi(transport: Transport): KubernetesApi {
     })
   return {
     open: transport.open,
+    errorOf: (...answer) => marked(errorOf(...answer)),
     forward: (to) => forward(transport, to),
     get: (path) => ask({ method: 'GET', path }),
     metadata: (path) => ask({ method: 'GET', path, accept: metadataOnly }),
@@ -113,13 +122,26 @@ function createApi(transport: Transport): KubernetesApi {
   }
 }
 
-function answerOf(status: number, method: string, path: string, content: string): ShopctlError {
+/** For a test's API server, too. */
+export function errorOf(
+  status: number,
+  method: string,
+  path: string,
+  content: string,
+): ShopctlError {
   const message = messageOf(content)
-  if (status === 401 || status === 403) {
+  if (status === 401) {
+    return refused({
+      code: 'no-credentials',
+      message: `The cluster does not accept your credentials: ${message}`,
+      hint: 'Log in again; `kubectl auth whoami` shows who you are.',
+    })
+  }
+  if (status === 403) {
     return refused({
       code: 'not-allowed',
       message: `The cluster does not let you ${method} ${path.split('?')[0]}: ${message}`,
-      hint: 'Use an account that may, or ask for the permission.',
+      hint: 'Use an account with this permission, or ask for it.',
     })
   }
   const missing = status === 404 && /^namespaces "(.+)" not found$/.exec(message)?.[1]
@@ -134,7 +156,7 @@ function answerOf(status: number, method: string, path: string, content: string)
     code: status === 409 ? 'conflict' : status === 404 ? 'not-found' : 'cluster-error',
     message: `The cluster answered ${status} to ${method} ${path.split('?')[0]}: ${message}`,
     ...(status === 409 && {
-      hint: 'Someone else changed it meanwhile: see `shopctl status` and run the command again.',
+      hint: 'Another client changed it meanwhile. Run `shopctl status`, then run the command again.',
     }),
   })
 }

@@ -1,26 +1,26 @@
-// RabbitMQ: what its chart declares, and what its management API says that it has.
+// RabbitMQ's topology: as its chart declares it, and as its management API reports it.
 import { request } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { V1ConfigMap, V1PodList, V1Secret, V1StatefulSet } from '@kubernetes/client-node'
-import { refused } from '../../errors.ts'
+import { refused, said } from '../../errors.ts'
 import type { Broker, Topology } from '../../release/ports/cluster.ts'
 import type { KubernetesApi } from './api.ts'
 import { isGoing, podOf, queryOf } from './objects.ts'
 
 const managementPort = 15_672
 const admin = 'admin'
-/** For all of it; a switch waits for the answer. */
+/** For the whole answer: a switch waits for it. */
 const answerMs = 3_000
 
-/** `name` is that of the StatefulSet, of the Secret with the passwords, and the first part of the ConfigMap's. */
+/** `name` is the name of the StatefulSet and of the Secret with the passwords. The ConfigMap is `<name>-topology`. */
 export function createBroker(api: KubernetesApi, namespace: string, name: string): Broker {
   const core = `/api/v1/namespaces/${namespace}`
   const unreachable = (why: string, cause?: unknown): Error =>
     refused({
       code: 'broker-unreachable',
-      message: `The broker ${name} cannot be asked for its topology (management API, port ${managementPort}): ${why}.`,
-      hint: `Look at it with \`kubectl -n ${namespace} describe statefulset ${name}\`, then run the command again.`,
+      message: `The topology of the broker ${name} cannot be read (management API, port ${managementPort}): ${why}.`,
+      hint: `Run \`kubectl -n ${namespace} describe statefulset ${name}\`, then run the command again.`,
       cause,
     })
 
@@ -48,8 +48,8 @@ export function createBroker(api: KubernetesApi, namespace: string, name: string
       if (declaration !== undefined) return JSON.parse(declaration) as Topology
       throw refused({
         code: 'broker-undeclared',
-        message: `Nothing says what the broker ${name} has to have: there is no ConfigMap ${name}-topology with a topology.json.`,
-        hint: 'Run `shopctl deploy`: it brings the broker up to date first.',
+        message: `The broker ${name} has no declared topology: there is no ConfigMap ${name}-topology with a topology.json.`,
+        hint: 'Run `shopctl deploy`: it updates the broker first.',
       })
     },
     async found() {
@@ -66,7 +66,7 @@ export function createBroker(api: KubernetesApi, namespace: string, name: string
         .forward({ namespace, pod, port: managementPort })
         .then((connection) => definitions(connection, secret, done.signal))
         .catch((cause) => {
-          throw unreachable(cause instanceof Error ? cause.message : String(cause), cause)
+          throw unreachable(said(cause), cause)
         })
       try {
         return await Promise.race([asked, late])
@@ -77,7 +77,7 @@ export function createBroker(api: KubernetesApi, namespace: string, name: string
   }
 }
 
-/** The API server's proxy takes the credentials off a request; a connection of our own does not. */
+/** Over a connection of its own: the API server's proxy removes the credentials of a request. */
 async function definitions(
   connection: Duplex,
   password: string,
@@ -101,7 +101,7 @@ async function definitions(
   })
   if (answer.status === 401)
     throw new Error(
-      `it does not take the password ${admin} of the Secret; it reads it at its start`,
+      `it rejects the password ${admin} of the Secret, which it reads only at its start`,
     )
   if (answer.status !== 200) throw new Error(`it answered ${answer.status}`)
   return JSON.parse(answer.body) as Topology

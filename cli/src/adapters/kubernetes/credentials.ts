@@ -1,9 +1,9 @@
-// Who we are to the API server: certificates, tokens, token files and exec plugins, renewed before they end.
+// The user's credentials for the API server: certificates, tokens, token files and exec plugins. Renews them in time.
 import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
-import { refused } from '../../errors.ts'
+import { refused, said } from '../../errors.ts'
 import { bytesOf, type ExecEntry, type Target, type UserEntry } from './kubeconfig.ts'
 
 export interface Credentials {
@@ -14,22 +14,22 @@ export interface Credentials {
 }
 
 export interface CredentialSource {
-  /** What to send now; asked before every request. */
+  /** What to send now. Every request asks for it. */
   current(): Promise<Credentials>
-  /** The API server did not take `used`: forgets them. false when there are no others to be had. */
+  /** The API server rejected `used`: forgets them. false when there is no way to get others. */
   renew(used: Credentials): boolean
 }
 
 interface Kept {
   credentials: Credentials
-  /** Milliseconds since 1970, null for no end. */
+  /** Milliseconds since 1970. null: never. */
   renewAt: number | null
   endsAt: number | null
 }
 
 /** As in client-go. */
 const tokenFileMs = 60_000
-/** A token is renewed this long before its end, or in the last tenth of its life when that is shorter. */
+/** A token is renewed this long before it expires, or in the last tenth of its life if that is shorter. */
 const marginMs = 60_000
 
 export function createCredentials(target: Target, now: () => number): CredentialSource {
@@ -50,13 +50,13 @@ export function createCredentials(target: Target, now: () => number): Credential
       try {
         kept = await pending
       } catch (error) {
-        // They still hold for a moment, and the next request asks again.
+        // They are still valid for a moment, and the next request tries again.
         if (!kept?.endsAt || now() >= kept.endsAt) throw error
       }
       return kept.credentials
     },
     renew(used) {
-      // Another request may have renewed them meanwhile.
+      // Another request may already have renewed them.
       if (renewable && kept?.credentials === used) kept = null
       return renewable
     },
@@ -100,7 +100,7 @@ async function changing(target: Target, now: () => number): Promise<Kept> {
   if (user.exec) return fromPlugin(user.exec, target, now)
   if (user.tokenFile) {
     const token = await readFile(user.tokenFile, 'utf8').catch((cause) => {
-      throw noCredentials(cause instanceof Error ? cause.message : String(cause))
+      throw noCredentials(said(cause))
     })
     return { credentials: bearer(token.trim()), renewAt, endsAt: null }
   }
@@ -114,7 +114,7 @@ function bearer(token: string): Credentials {
   return { headers: { authorization: `Bearer ${token}` } }
 }
 
-/** OIDC and its elder relatives, which kubectl has given up for exec plugins: rare enough to wait for the import. */
+/** OIDC and older providers. They are rare, so only their users wait for the import. */
 async function fromProvider(user: UserEntry): Promise<Credentials['headers']> {
   const { KubeConfig } = await import('@kubernetes/client-node')
   const kubeconfig = new KubeConfig()
@@ -126,7 +126,7 @@ async function fromProvider(user: UserEntry): Promise<Credentials['headers']> {
   try {
     await kubeconfig.applyToHTTPSOptions(options)
   } catch (cause) {
-    throw noCredentials(cause instanceof Error ? cause.message : String(cause))
+    throw noCredentials(said(cause))
   }
   return options.headers
 }
@@ -163,12 +163,14 @@ async function fromPlugin(exec: ExecEntry, target: Target, now: () => number): P
   }
 }
 
-/** Not through the shell: a plugin may have to ask for a password at the terminal. */
+/** Not through the shell adapter: a plugin may ask for a password at the terminal. */
 async function runPlugin(exec: ExecEntry, target: Target): Promise<string> {
   const mode = exec.interactiveMode ?? 'IfAvailable'
   const interactive = mode !== 'Never' && process.stdin.isTTY === true
   if (mode === 'Always' && !interactive) {
-    throw noCredentials(`${exec.command} has to ask something, and there is no terminal`)
+    throw noCredentials(
+      `${exec.command} needs a terminal to ask the user, and there is no terminal`,
+    )
   }
   const added = Object.fromEntries((exec.env ?? []).map(({ name, value }) => [name, value]))
   const info = {
@@ -184,7 +186,6 @@ async function runPlugin(exec: ExecEntry, target: Target): Promise<string> {
     child.once('error', reject)
     child.once('close', resolve)
   })
-  const hint = exec.installHint ? { hint: exec.installHint.trim().split('\n').join(' ') } : {}
   try {
     const [code, stdout, stderr] = await Promise.all([
       ended,
@@ -195,8 +196,9 @@ async function runPlugin(exec: ExecEntry, target: Target): Promise<string> {
     const last = stderr.trim().split('\n').slice(-3).join(' ')
     throw new Error(`exit code ${code}${last && `: ${last}`}`)
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw noCredentials(`${exec.command} failed: ${why}`, { ...hint, cause })
+    const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
+    const hint = isMissing ? exec.installHint?.trim().split('\n').join(' ') : undefined
+    throw noCredentials(`${exec.command} failed: ${said(cause)}`, { ...(hint && { hint }), cause })
   }
 }
 
@@ -219,7 +221,7 @@ function noCredentials(why: string, more: { hint?: string; cause?: unknown } = {
   return refused({
     code: 'no-credentials',
     message: `There are no credentials for the cluster: ${why}.`,
-    hint: 'Try `kubectl get nodes` with the same context: it asks for credentials in the same way.',
+    hint: 'Run `kubectl get nodes` with the same context: it uses the same credentials.',
     ...more,
   })
 }

@@ -1,4 +1,4 @@
-// A connection to a port of a pod through the API server, for what the API server's HTTP proxy takes away: credentials.
+// A connection to a port of a pod through the API server, whose HTTP proxy would remove credentials.
 import { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { Transport } from './transport.ts'
@@ -25,7 +25,7 @@ export async function forward(
 }
 
 function connectionOver(socket: WebSocket): Duplex {
-  const begun = new Set<number>()
+  const started = new Set<number>()
   const connection = new Duplex({
     read: () => socket.resume(),
     write(chunk: Buffer, _, done) {
@@ -42,8 +42,8 @@ function connectionOver(socket: WebSocket): Duplex {
   })
   socket.on('message', (data: Buffer) => {
     const channel = data[0] ?? dataChannel
-    const content = data.subarray(begun.has(channel) ? 1 : 1 + portBytes)
-    begun.add(channel)
+    const content = data.subarray(started.has(channel) ? 1 : 1 + portBytes)
+    started.add(channel)
     if (content.length === 0) return
     if (channel === errorChannel) connection.destroy(new Error(short(String(content))))
     else if (!connection.push(content)) socket.pause()
@@ -54,7 +54,7 @@ function connectionOver(socket: WebSocket): Duplex {
   return connection
 }
 
-/** The kubelet names network namespaces first, and says last what went wrong. */
+/** The kubelet's message begins with network namespaces and ends with the reason. */
 function short(complaint: string): string {
   return /(dial tcp\S* \S+: .*?)( IPv6|$)/.exec(complaint.trim())?.[1] ?? complaint.trim()
 }

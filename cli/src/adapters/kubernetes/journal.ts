@@ -1,4 +1,4 @@
-// The journal of an environment: a ConfigMap that holds the one open operation, and one for each that ended.
+// The journal of an environment: one ConfigMap for the open operation, and one for each ended operation.
 import type { V1ConfigMap, V1ConfigMapList } from '@kubernetes/client-node'
 import { failed } from '../../errors.ts'
 import type { JournalStore } from '../../release/ports/session.ts'
@@ -14,9 +14,9 @@ import { isConflict, type KubernetesApi } from './api.ts'
 
 const headName = 'shopctl-journal'
 const label = 'shopctl.dev/journal'
-/** Of each kind, moves and all else, so many are kept: a rollback needs the moves. */
+/** Of moves, which a rollback needs, and of all other operations. */
 const keptOfAKind = 100
-/** All records together; an object of Kubernetes holds 1 MiB at most. */
+/** For all records together. A Kubernetes object holds at most 1 MiB. */
 const keptBytes = 16 * 1024 * 1024
 const keptMovesAtLeast = 20
 const attempts = 5
@@ -56,14 +56,18 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
     return found ? api.send('PUT', `${maps}/${headName}`, object) : api.send('POST', maps, object)
   }
 
-  /** Whoever comes too late must not write the record of what another one has ended. */
+  /** A late command must not write the record of an operation that another command has ended. */
   const checkSeen = async (seen: Journal): Promise<void> => {
     const found = await api.get<V1ConfigMap>(head)
     if (found?.metadata?.resourceVersion === seen.head) return
-    throw failed({ code: 'conflict', message: 'The journal was changed since it was read.' })
+    throw failed({
+      code: 'conflict',
+      message: 'The journal was changed since it was read.',
+      hint: 'Another command has run meanwhile. Run `shopctl status`, then run the command again.',
+    })
   }
 
-  /** Records beyond the bounds, the oldest first; what fails here is deleted next time. */
+  /** Deletes records beyond the bounds, the oldest first. The next operation deletes what fails here. */
   const prune = async (): Promise<void> => {
     const unwanted = beyondBounds(await readAll())
     await Promise.all(unwanted.map((name) => api.send('DELETE', `${maps}/${name}`, {})))
@@ -72,7 +76,7 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
   return {
     read: async () => journalOf(await readAll()),
     async begin(operation, seen, outcome) {
-      // First the record of what is replaced: at no time is it in neither place.
+      // The record of the replaced operation comes first, so that it is always in one place.
       if (seen.open) {
         await checkSeen(seen)
         await keep({ ...seen.open, outcome, endedAt: operation.startedAt })
@@ -90,10 +94,10 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
         const found = await api.get<V1ConfigMap>(head)
         const now = headOf(found)
         const isOpen = now?.open?.number === operation.number
-        // Where somebody else has closed it, their record stands.
+        // If another command has closed it, its record stays.
         if (isOpen || !now) await keep(operation)
         if (!found || !now || !isOpen) {
-          // Ended before, with the answer lost, or by the rollback of somebody else.
+          // This command closed it and the answer was lost, or another command's rollback closed it.
           return now?.open === null && now.counter.operation === operation.number
         }
         try {
@@ -115,7 +119,7 @@ interface Head {
   open: Operation | null
 }
 
-/** In the order of their numbers. */
+/** Names sort by number. */
 function recordName({ number }: Operation): string {
   return `${headName}-${String(number).padStart(8, '0')}`
 }
@@ -142,7 +146,7 @@ function headOf(map: V1ConfigMap | null): Head | null {
   return { version: 1, counter: content.counter, open }
 }
 
-/** A record that cannot be read is named and left out; a head that cannot be read is made anew from the records. */
+/** Leaves out unreadable records and lists them in `damaged`. Rebuilds an unreadable head from the records. */
 export function journalOf(maps: readonly V1ConfigMap[]): Journal {
   const nameOf = ({ metadata }: V1ConfigMap): string => metadata?.name ?? ''
   const damaged: string[] = []
@@ -170,7 +174,7 @@ export function journalOf(maps: readonly V1ConfigMap[]): Journal {
   }
 }
 
-/** Names of the records that are too many or too large, the oldest first. Exported for its test. */
+/** Names of the records beyond the bounds, the oldest first. Exported for its test. */
 export function beyondBounds(maps: readonly V1ConfigMap[]): string[] {
   const { closed } = journalOf(maps)
   const sizes = new Map(

@@ -1,11 +1,11 @@
-// The kubeconfig, read as kubectl reads it: which server, how it is addressed, and as whom.
-// Our own, because the import of @kubernetes/client-node alone takes 300 ms: half of `status`.
+// Reads the kubeconfig as kubectl does: the server, how to reach it, and the user.
+// Without @kubernetes/client-node: its import takes 300 ms, half of the time of `shopctl status`.
 import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { refused } from '../../errors.ts'
+import { refused, said } from '../../errors.ts'
 
 export interface KubeconfigChoice {
   /** File, null for the usual places. */
@@ -73,7 +73,7 @@ export interface Target {
   user: UserEntry
 }
 
-/** Where the kubelet puts what a pod may use to speak to the API server. */
+/** Where the kubelet mounts a pod's credentials for the API server. */
 const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 export function readTarget(choice: KubeconfigChoice): Target {
@@ -82,12 +82,12 @@ export function readTarget(choice: KubeconfigChoice): Target {
   )
   if (files.length === 0) return insidePod()
   const configs = files.map(readFile)
-  // As in kubectl: the first file that names something wins.
+  // As in kubectl, the first file with an entry wins.
   const contexts = configs.flatMap((each) => each.contexts ?? [])
   const wanted =
     choice.context ?? configs.map((each) => each['current-context']).find((name) => name) ?? null
   const known = [...new Set(contexts.map(({ name }) => name))]
-  const has = known.length > 0 ? `It has: ${known.join(', ')}.` : 'It has none at all.'
+  const has = known.length > 0 ? `It has: ${known.join(', ')}.` : 'It has none.'
   if (wanted === null) {
     throw refused({
       code: 'no-context',
@@ -126,7 +126,7 @@ function readFile(file: string): z.infer<typeof kubeconfigSchema> {
   try {
     content = parse(readFileSync(file, 'utf8'))
   } catch (cause) {
-    throw unreadable(cause instanceof Error ? cause.message : String(cause), cause)
+    throw unreadable(said(cause), cause)
   }
   const { success, data, error } = kubeconfigSchema.safeParse(content ?? {})
   if (!success) {
@@ -188,7 +188,7 @@ export function unreadable(why: string, cause?: unknown): Error {
   })
 }
 
-/** The bytes of `key`: base64 in `key-data`, which wins, or a file. */
+/** The bytes of `key`: from base64 in `key-data`, else from a file. */
 export function bytesOf(
   entry: ClusterEntry | UserEntry,
   key: 'certificate-authority' | 'client-certificate' | 'client-key',
@@ -199,6 +199,6 @@ export function bytesOf(
   try {
     return readFileSync(file)
   } catch (cause) {
-    throw unreadable(cause instanceof Error ? cause.message : String(cause), cause)
+    throw unreadable(said(cause), cause)
   }
 }

@@ -1,4 +1,5 @@
-// The lock of an environment: a Lease that its holder renews; one that was killed loses it after 15 s.
+// The lock of an environment: a Lease that its holder renews. It expires 15 s after the last renewal.
+import { text } from 'node:stream/consumers'
 import type { V1Lease } from '@kubernetes/client-node'
 import type { Clock, Held, Lock, LockHolder } from '../../release/ports/session.ts'
 import { isConflict, type KubernetesApi } from './api.ts'
@@ -31,14 +32,18 @@ export function createLock(
 ): Lock {
   const collection = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`
   const path = `${collection}/${leaseName}`
-  const read = (): Promise<V1Lease | null> => api.get<V1Lease>(path)
 
-  /** Those who share a lock have to share a clock: the API server's, in whole seconds. */
-  const serverTime = async (): Promise<number> => {
-    const response = await api.open({ method: 'GET', path })
-    response.resume()
+  /** `at` is the API server's time, in whole seconds: all commands that share a lock must share a clock. */
+  const read = async (): Promise<{ lease: V1Lease | null; at: number }> => {
+    const response = await api.open({ method: 'GET', path, retry: 'read' })
+    const body = await text(response)
+    const status = response.statusCode ?? 0
+    if (status !== 200 && status !== 404) throw api.errorOf(status, 'GET', path, body)
     const time = Date.parse(response.headers.date ?? '')
-    return Number.isNaN(time) ? clock.now().getTime() : time
+    return {
+      lease: status === 404 ? null : (JSON.parse(body) as V1Lease),
+      at: Number.isNaN(time) ? clock.now().getTime() : time,
+    }
   }
 
   const write = (
@@ -65,7 +70,7 @@ export function createLock(
     return found ? api.send('PUT', path, lease) : api.send('POST', collection, lease)
   }
 
-  /** Gives the milliseconds since. The monotonic clock stands still while a laptop sleeps, the other one may be set. */
+  /** Milliseconds since now, by the faster clock: the monotonic one stops while a laptop sleeps, the other one may be set. */
   const startTimer = (): (() => number) => {
     const [monotonic, wall] = [clock.monotonic(), clock.now().getTime()]
     return () => Math.max(clock.monotonic() - monotonic, clock.now().getTime() - wall)
@@ -83,23 +88,24 @@ export function createLock(
     const renew = async (): Promise<void> => {
       const since = startTimer()
       try {
-        lease = await write(lease, reason, { acquired, renewed: microTime(await serverTime()) })
+        const { at } = await read()
+        lease = await write(lease, reason, { acquired, renewed: microTime(at) })
         sinceRenewed = since
         renewalError = undefined
       } catch (error) {
         renewalError = error
-        // An API server that is away for a moment leaves the lease as it is.
+        // When the API server is unreachable for a moment, the lease does not change.
         if (isConflict(error)) await afterConflict()
       }
     }
     const afterConflict = async (): Promise<void> => {
       try {
-        const found = await read()
-        // Ours under another version: a renewal was carried out, and its answer was lost.
+        const { lease: found } = await read()
+        // Ours with another resourceVersion: the renewal succeeded, but its answer was lost.
         if (found && isOurs(found)) lease = found
         else lost.abort(renewalError)
       } catch {
-        // Not known yet: the next renewal asks again.
+        // Not known yet. The next renewal asks again.
       }
     }
     const renewal = setInterval(() => {
@@ -107,7 +113,7 @@ export function createLock(
         turn = null
       })
     }, renewMs)
-    // A process that was frozen for so long may have been replaced, whatever the next renewal says.
+    // After a freeze of this length another command may have taken the lock, even if the next renewal succeeds.
     const check = setInterval(() => {
       if (sinceRenewed() > leaseSeconds * 1000) lost.abort(renewalError)
     }, checkMs)
@@ -120,27 +126,29 @@ export function createLock(
         clearInterval(check)
         await turn
         const { uid, resourceVersion } = lease.metadata ?? {}
-        // If this fails, the lease ends by itself: not worth covering up what the command came to.
+        // If this fails, the lease expires by itself. The command's own result matters more.
         await api.send('DELETE', path, { preconditions: { uid, resourceVersion } }).catch(() => {})
       },
     }
   }
   return {
     async lockHolder() {
-      const [found, at] = await Promise.all([read(), serverTime()])
-      return holderOf(found, at)
+      const { lease, at } = await read()
+      return holderOf(lease, at)
     },
     async acquire(reason) {
       const since = startTimer()
-      const [found, at] = await Promise.all([read(), serverTime()])
+      const { lease: found, at } = await read()
       const other = holderOf(found, at)
       if (other) return other
       const time = microTime(at)
       try {
         return keep(await write(found, reason, { acquired: time, renewed: time }), reason, since)
       } catch (error) {
-        // Two asked at the same moment, and the other one was first.
-        const winner = isConflict(error) ? holderOf(await read(), await serverTime()) : null
+        if (!isConflict(error)) throw error
+        // Another command took the lock at the same moment.
+        const now = await read()
+        const winner = holderOf(now.lease, now.at)
         if (winner) return winner
         throw error
       }

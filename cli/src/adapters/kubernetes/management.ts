@@ -1,13 +1,13 @@
-// Asks pods on their management port, through the API server's proxy.
-import type { IncomingMessage } from 'node:http'
+// The management port of pods.
 import { text } from 'node:stream/consumers'
 import type { ServiceConfig } from '../../config/schema.ts'
-import { failed, interrupted, refused } from '../../errors.ts'
+import { failed, interrupted, said } from '../../errors.ts'
 import type { Management } from '../../release/ports/cluster.ts'
-import type { KubernetesApi } from './api.ts'
+import { isDenied, type KubernetesApi } from './api.ts'
+import { askPod, isFromCluster } from './ask-pod.ts'
 import { podPath } from './objects.ts'
 
-/** Sums over whole tables take their time. */
+/** A service may have to sum over whole tables. */
 const answerMs = 10_000
 
 export function createManagement(
@@ -15,42 +15,26 @@ export function createManagement(
   namespace: string,
   services: Readonly<Record<string, ServiceConfig>>,
 ): Management {
-  const open = (
-    method: string,
-    service: string,
-    pod: string,
-    path: string,
-    signal: AbortSignal,
-  ): Promise<IncomingMessage> => {
-    const port = services[service]?.management?.port ?? 0
-    const target = podPath(namespace, pod, port, path)
-    return api.open({ method, path: target, timeoutMs: answerMs, signal })
-  }
+  const portOf = (service: string): number => services[service]?.management?.port ?? 0
   return {
     path: (service, what) => services[service]?.management?.[what] ?? null,
-    async ask(service, pod, method, path, signal) {
-      try {
-        const response = await open(method, service, pod, path, signal)
-        const body = await text(response)
-        const status = response.statusCode ?? 0
-        if (status < 400 || !isClusters(body)) return { status, body }
-      } catch (error) {
-        if (signal.aborted) throw interrupted()
-        // Whether the cluster or the pod was silent cannot be told apart here.
-        if (!isSilence(error)) throw error
-        return null
-      }
-      return null
+    ask(service, pod, method, path, signal) {
+      const port = portOf(service)
+      return askPod(api, { namespace, pod, port, method, path, timeoutMs: answerMs, signal })
     },
     async *lines(service, pod, path, signal) {
-      const response = await open('GET', service, pod, path, signal)
+      const target = podPath(namespace, pod, portOf(service), path)
+      const request = { method: 'GET', path: target, timeoutMs: answerMs, signal }
+      const response = await api.open(request)
       const status = response.statusCode ?? 0
       if (status !== 200) {
-        const said = (await text(response)).slice(0, 300)
-        throw unread(pod, path, `${status} ${said}`)
+        const body = await text(response)
+        const error = api.errorOf(status, 'GET', target, body)
+        if (isFromCluster(body) && isDenied(error)) throw error
+        throw unread(namespace, pod, path, `${status} ${body.slice(0, 300)}`)
       }
       response.setEncoding('utf8')
-      response.setTimeout(answerMs, () => response.destroy(new Error('it stopped half-way')))
+      response.setTimeout(answerMs, () => response.destroy(new Error('the answer is incomplete')))
       let rest = ''
       try {
         for await (const chunk of response) {
@@ -60,38 +44,17 @@ export function createManagement(
         }
       } catch (cause) {
         if (signal.aborted) throw interrupted()
-        throw unread(pod, path, cause instanceof Error ? cause.message : String(cause))
+        throw unread(namespace, pod, path, said(cause))
       }
       if (rest.trim() !== '') yield rest
     },
   }
 }
 
-function isSilence(error: unknown): boolean {
-  return error instanceof Error && (!('code' in error) || error.code !== 'not-allowed')
-}
-
-/** Whether the API server answers in place of the pod, which it could not reach. */
-function isClusters(body: string): boolean {
-  let status: { kind?: string; code?: number; message?: string } | null
-  try {
-    status = JSON.parse(body)
-  } catch {
-    return false
-  }
-  if (status?.kind !== 'Status') return false
-  if (status.code !== 401 && status.code !== 403) return true
-  throw refused({
-    code: 'not-allowed',
-    message: `The cluster does not let you ask pods: ${status.message}`,
-    hint: 'Use an account that may get and create pods/proxy, or ask for the permission.',
-  })
-}
-
-function unread(pod: string, path: string, why: string): Error {
+function unread(namespace: string, pod: string, path: string, why: string): Error {
   return failed({
     code: 'not-answered',
-    message: `${pod} did not answer GET ${path.split('?')[0]} to its end: ${why}`,
-    hint: 'See its logs, or run the command again.',
+    message: `${pod} did not answer GET ${path.split('?')[0]}: ${why}`,
+    hint: `Run \`kubectl -n ${namespace} logs ${pod}\`, or run the command again.`,
   })
 }

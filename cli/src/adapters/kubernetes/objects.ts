@@ -1,4 +1,4 @@
-// Reads Kubernetes objects as the release sees them; pure.
+// Reads Kubernetes objects into the types of a release. Pure.
 import type {
   V1Container,
   V1ContainerStatus,
@@ -41,10 +41,10 @@ export function jobName(service: string, color: Color): string {
   return `${service}-${color}-migrate`
 }
 
-/** A color that no pod has: the endpoints of a Service go when it is selected, and stay when the selector is removed. */
+/** A color that no pod has. It removes the endpoints of a Service; without a selector they would stay. */
 const nowhere = { color: 'none', revision: 'none' }
 
-/** What a Service selects by; null: nothing. */
+/** The selector of a Service. null selects no pod. */
 export function selectorOf(service: string, target: Target | null): Record<string, string> {
   return slotLabels(service, target ?? nowhere)
 }
@@ -58,12 +58,12 @@ export function queryOf(selector: Readonly<Record<string, string>>): string {
   )}`
 }
 
-/** Of a port of a pod, through the API server's proxy; `path` begins with a slash. */
+/** The path to a port of a pod, through the API server's proxy. `path` begins with a slash. */
 export function podPath(namespace: string, pod: string, port: number, path: string): string {
   return `/api/v1/namespaces/${namespace}/pods/${pod}:${port}/proxy${path}`
 }
 
-/** null for a Deployment that is no slot. What a slot is stands on its pods. */
+/** null for a Deployment that is not a slot. The labels of its pods name the slot. */
 export function slotOf(deployment: V1Deployment): Slot | null {
   const { annotations = {}, generation = 0 } = deployment.metadata ?? {}
   const { template, replicas = 1 } = deployment.spec ?? {}
@@ -72,7 +72,7 @@ export function slotOf(deployment: V1Deployment): Slot | null {
   const revision = marks[labels.revision]
   if (!isColor(color) || revision === undefined) return null
   const { status } = deployment
-  // Until the controller has seen this generation, and while pods of the last one are ready too, its count is not ours.
+  // The status may be of an earlier generation, and readyReplicas also counts pods of the old revision.
   const current = (status?.observedGeneration ?? 0) >= generation
   const updated = status?.updatedReplicas ?? 0
   const old = (status?.replicas ?? 0) - updated
@@ -91,14 +91,14 @@ export function slotOf(deployment: V1Deployment): Slot | null {
   }
 }
 
-/** Of the container that is named as the service, else of the first one that goes by digest. */
+/** Of the container with the service's name, else of the first container with a digest. */
 function digestOf(containers: readonly V1Container[], service: string | undefined): string {
   const own = containers.filter(({ name }) => name === service)
   const digests = [...own, ...containers].flatMap(({ image = '' }) => image.split('@')[1] ?? [])
   return digests[0] ?? ''
 }
 
-/** A Service without selector, or one that somebody else wrote, names no slot. */
+/** A Service without a selector, or with one that shopctl did not write, names no slot. */
 export function pointerOf(service: V1Service): Pointer {
   const selector = service.spec?.selector ?? {}
   const color = selector[labels.color]
@@ -144,7 +144,7 @@ export function isGoing(pod: V1Pod): boolean {
   return pod.metadata?.deletionTimestamp !== undefined
 }
 
-/** What `/role` answered; null when that is no such report. Versions before the gate leave some of it out. */
+/** From the answer of `management.role`; null: it is no report. Versions without a gate leave fields out. */
 export function reportOf(report: Partial<PodReport> | null): PodReport | null {
   const live = planeReportOf(report)
   if (!report || !live) return null
@@ -187,7 +187,7 @@ export function rolloutOf(
   }
 }
 
-/** A Job of the same name may have been there before. */
+/** An earlier Job may have had the same name. */
 function isOf(pod: V1Pod, job: V1Job | undefined): boolean {
   return pod.metadata?.ownerReferences?.some(({ uid }) => uid === job?.metadata?.uid) ?? false
 }

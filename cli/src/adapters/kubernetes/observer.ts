@@ -12,7 +12,7 @@ import type { OtherService, ServiceState } from '../../release/state.ts'
 import type { KubernetesApi } from './api.ts'
 import { labels, pointerOf, serviceName, slotOf } from './objects.ts'
 
-/** `services` are the names that shopctl.yaml knows. */
+/** `services` are the names in shopctl.yaml. */
 export function createObserver(
   api: KubernetesApi,
   namespace: string,

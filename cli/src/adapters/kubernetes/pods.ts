@@ -1,4 +1,4 @@
-// Waits for what runs in a namespace, and asks pods through the API server's proxy.
+// The pods of a namespace: waits for them and asks them.
 import { text } from 'node:stream/consumers'
 import type {
   V1Deployment,
@@ -11,10 +11,10 @@ import type { ServiceConfig } from '../../config/schema.ts'
 import type { PodEnd, PodReport, Pods } from '../../release/ports/cluster.ts'
 import { slotName } from '../../release/slot.ts'
 import type { KubernetesApi } from './api.ts'
+import { askPod } from './ask-pod.ts'
 import {
   isGoing,
   jobName,
-  podPath,
   queryOf,
   readyEndpoints,
   reportOf,
@@ -24,9 +24,8 @@ import {
 } from './objects.ts'
 import { awaitObjects } from './watch.ts'
 
-/** A pod that does not answer in this time is silent. */
 const answerMs = 1_000
-/** Whether it is ready, a pod may first have to find out. */
+/** Longer, since a pod may ask its own dependencies first. */
 const readinessMs = 3_000
 
 function named(name: string): string {
@@ -43,10 +42,6 @@ export function createPods(
   const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
   const slices = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`
 
-  const ask = async (pod: string, port: number, path: string, timeoutMs: number) => {
-    const target = podPath(namespace, pod, port, path)
-    return text(await api.open({ method: 'GET', path: target, timeoutMs }))
-  }
   return {
     async list(service, target) {
       const list = await api.get<V1PodList>(`${pods}?${queryOf(selectorOf(service, target))}`)
@@ -58,8 +53,10 @@ export function createPods(
     async report(service, pod) {
       const { port, role } = services[service]?.management ?? {}
       if (port === undefined || role === undefined) return null
+      const answer = await askPod(api, { namespace, pod, port, path: role, timeoutMs: answerMs })
+      if (answer?.status !== 200) return null
       try {
-        return reportOf(JSON.parse(await ask(pod, port, role, answerMs)) as Partial<PodReport>)
+        return reportOf(JSON.parse(answer.body) as Partial<PodReport>)
       } catch {
         return null
       }
@@ -119,7 +116,9 @@ export function createPods(
     async readiness(service, pod) {
       const { port, readiness } = services[service]?.management ?? {}
       if (port === undefined || readiness === undefined) return 'not ready'
-      return (await ask(pod, port, readiness, readinessMs)).trim().slice(0, 300)
+      const request = { namespace, pod, port, path: readiness, timeoutMs: readinessMs }
+      const answer = await askPod(api, request)
+      return answer ? answer.body.trim().slice(0, 300) : 'no answer'
     },
     async logs(pod, container, { lines, previous }) {
       const query = `container=${container}&tailLines=${lines}&previous=${previous}`
@@ -130,7 +129,7 @@ export function createPods(
   }
 }
 
-/** The first bad one of its containers; null while one of them runs. */
+/** Of the first container that failed, else 0. null while a container runs. */
 function exitCodeOf(pod: V1Pod): number | null {
   const states = pod.status?.containerStatuses?.map(({ state }) => state?.terminated) ?? []
   if (states.length === 0 || states.some((state) => !state)) return null

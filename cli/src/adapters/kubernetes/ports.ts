@@ -1,4 +1,4 @@
-// One environment on a Kubernetes cluster: everything that a release needs of it.
+// One environment on a Kubernetes cluster, as a release needs it.
 import type { ServiceConfig } from '../../config/schema.ts'
 import type {
   Broker,
@@ -25,9 +25,9 @@ export interface KubernetesOptions {
   kubeconfig: KubeconfigChoice
   namespace: string
   services: Readonly<Record<string, ServiceConfig>>
-  /** Name of the dependency that is the broker, null: there is none. */
+  /** Name of the dependency that is the broker. null: none. */
   broker: string | null
-  /** Who holds the lock, for others to read. */
+  /** What other commands see as the holder of the lock. */
   holder: string
   clock: Clock
 }

@@ -1,4 +1,4 @@
-// Which proxy leads to the API server, by the rules that kubectl has from Go, and the agent that goes through it.
+// Chooses the proxy to the API server by Go's rules, as kubectl does, and makes the agent that uses it.
 import { Agent, type AgentOptions } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { BlockList, isIP } from 'node:net'
@@ -7,7 +7,7 @@ import { unreadable } from './kubeconfig.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** `proxyUrl` of the kubeconfig holds for every server; those of the environment not for NO_PROXY and loopback. */
+/** `proxyUrl` of the kubeconfig applies to every server. The environment's proxies exclude loopback and NO_PROXY. */
 export function proxyFor(
   server: URL,
   proxyUrl: string | null | undefined,
@@ -27,7 +27,9 @@ const schemes = ['http:', 'https:', 'socks5:', 'socks5h:']
 function parseProxy(text: string): URL {
   const url = URL.parse(text.includes('://') ? text : `http://${text}`)
   if (url && schemes.includes(url.protocol)) return url
-  throw unreadable(`"${text}" is no proxy: write http://, https:// or socks5://, a host and a port`)
+  throw unreadable(
+    `"${text}" is not a proxy: write http://, https:// or socks5://, a host and a port`,
+  )
 }
 
 /** Without the brackets that a URL puts around an IPv6 address. */
@@ -67,7 +69,7 @@ function within(host: string, range: string): boolean {
   return block.check(host, type)
 }
 
-/** Keeps its connections: a switch asks every pod many times. */
+/** Keeps connections open: a switch asks every pod many times. */
 export async function agentFor(server: URL, proxy: URL | null, tls: AgentOptions): Promise<Agent> {
   const options = { keepAlive: true, ...tls }
   if (proxy?.protocol.startsWith('socks')) {
@@ -77,11 +79,11 @@ export async function agentFor(server: URL, proxy: URL | null, tls: AgentOptions
   if (proxy && !goesThroughProxies()) {
     throw refused({
       code: 'old-node',
-      message: `Node ${process.version} cannot go through the proxy ${proxy.host}.`,
+      message: `Node ${process.version} cannot use the proxy ${proxy.host}.`,
       hint: 'Install Node 24.5 or later.',
     })
   }
-  // What holds is already decided: Node would match NO_PROXY by rules of its own.
+  // Without NO_PROXY, which Node would match by other rules than Go.
   const proxyEnv = proxy ? { HTTP_PROXY: proxy.href, HTTPS_PROXY: proxy.href } : undefined
   const Kind = server.protocol === 'http:' ? Agent : HttpsAgent
   return new Kind({ ...options, ...(proxyEnv && { proxyEnv }) })

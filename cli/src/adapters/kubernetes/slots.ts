@@ -1,4 +1,4 @@
-// Writes of a slot's objects that need no chart: selectors, restarts, and what an uninstall leaves behind.
+// Writes objects of a slot without a chart: selectors, restarts, and what an uninstall leaves behind.
 import type { V1Deployment, V1Job, V1PodDisruptionBudget, V1Service } from '@kubernetes/client-node'
 import { failed } from '../../errors.ts'
 import type { PointerMove } from '../../release/ports/driver.ts'
@@ -7,13 +7,13 @@ import type { KubernetesApi } from './api.ts'
 import { jobName, labels, selectorOf, serviceName, slotOf } from './objects.ts'
 
 export interface SlotObjects {
-  /** The Service's new resourceVersion. Fails with a conflict when it was changed meanwhile. */
+  /** Returns the Service's new resourceVersion. Fails with a conflict when the Service was changed meanwhile. */
   point(move: PointerMove): Promise<string>
-  /** Whether what stands in the slot belongs to another Helm release than the slot's, or to none. */
+  /** Whether an object of the slot belongs to another Helm release than the slot's, or to none. */
   belongsElsewhere(service: string, color: Color): Promise<boolean>
   /** Deletes the migration Job of an earlier deploy. */
   deleteJob(service: string, color: Color): Promise<void>
-  /** Fails with a conflict when the slot is another revision by now. */
+  /** Fails with a conflict when the slot has another revision by now. */
   checkRevision(service: string, slot: Target): Promise<void>
   /** Deletes a Deployment that belongs to no Helm release. */
   deleteRest(service: string, slot: Target): Promise<void>
@@ -21,7 +21,7 @@ export interface SlotObjects {
   restart(service: string, color: Color): Promise<void>
 }
 
-/** `now` is for the mark of a restart. */
+/** `now` is for the annotation of a restart. */
 export function createSlotObjects(
   api: KubernetesApi,
   namespace: string,
@@ -36,8 +36,8 @@ export function createSlotObjects(
     if (!found || slotOf(found)?.revision === slot.revision) return found
     throw failed({
       code: 'conflict',
-      message: `${service} ${slot.color} was deployed anew meanwhile.`,
-      hint: 'See `shopctl status` and run the command again.',
+      message: `${service} ${slot.color} was deployed again meanwhile.`,
+      hint: 'Run `shopctl status`, then run the command again.',
     })
   }
   return {

@@ -1,11 +1,12 @@
-// A way from this machine to a Service: a server on loopback that passes requests on through the API server's proxy.
+// Reaches a Service from this machine: a server on loopback forwards requests through the API server's proxy.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { pipeline } from 'node:stream/promises'
 import { interrupted, said } from '../../errors.ts'
 import type { Traffic } from '../../release/ports/cluster.ts'
 import type { KubernetesApi } from './api.ts'
 
-/** These belong to one connection; the rest is passed on as it is. */
+/** These belong to one connection. All other headers are forwarded. */
 const hopByHop = new Set([
   'connection',
   'keep-alive',
@@ -49,10 +50,11 @@ export function createTraffic(api: KubernetesApi, namespace: string): Traffic {
             timeoutMs: answerMs,
           })
           response.writeHead(answer.statusCode ?? 502, passedOn(answer.headers))
-          answer.pipe(response)
+          await pipeline(answer, response)
         } catch (error) {
+          if (response.headersSent) return void response.destroy()
           response.writeHead(502, { 'content-type': 'text/plain' })
-          response.end(error instanceof Error ? error.message : String(error))
+          response.end(said(error))
         }
       })
       await new Promise<void>((resolve, reject) => {

@@ -1,4 +1,4 @@
-// Sends requests to the API server: through a proxy where one is named, with renewed credentials, again where that is safe.
+// Sends requests to the API server: through a configured proxy, with renewed credentials, and again where that is safe.
 import { type Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { type AgentOptions, request as httpsRequest } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,17 +13,17 @@ export interface OpenOptions {
   path: string
   headers?: Record<string, string | string[]>
   body?: NodeJS.ReadableStream | string
-  /** For the first byte; null waits for ever. */
+  /** For the first byte. null: no limit. */
   timeoutMs?: number | null
   signal?: AbortSignal
-  /** Sent again: a read on 429, 5xx and a lost connection, a write on 429 alone. Without it, never. */
+  /** Sends it again: a read after 429, 5xx or a lost connection, a write only after 429. Default: never. */
   retry?: 'read' | 'write'
 }
 
 export interface Transport {
-  /** Any answer, whatever its status; throws when there is none. */
+  /** Returns an answer with any status. Throws without an answer. */
   open(options: OpenOptions): Promise<IncomingMessage>
-  /** Paused: no message comes before it is resumed. */
+  /** Paused: it emits no message before it is resumed. */
   webSocket(path: string, protocols: string[]): Promise<WebSocket>
 }
 
@@ -31,7 +31,7 @@ const defaultTimeoutMs = 4_000
 const firstPauseMs = 200
 const tries = 5
 const lostCodes = ['ECONNRESET', 'EPIPE']
-/** All pauses of one request together. */
+/** For all pauses of one request. */
 const patienceMs = 15_000
 
 export function createTransport(target: Target, now: () => number): Transport {
@@ -42,18 +42,18 @@ export function createTransport(target: Target, now: () => number): Transport {
   const agentWith = createAgents(target, server, proxy)
   let reached = false
   const unreachable = (cause: Error): ShopctlError => {
-    // Before the first answer nothing can have been changed.
+    // Before the first answer, nothing was changed.
     const make = reached ? failed : refused
     const through = proxy ? ` through the proxy ${proxy.host}` : ''
     const context = target.context === null ? '' : ` (this is ${target.context})`
     return make({
       code: 'cluster-unreachable',
       message: `The cluster at ${target.cluster.server} cannot be reached${through}: ${cause.message}.`,
-      hint: `See that it runs (\`shopctl platform status\`), or which context the environment names in shopctl.yaml${context}.`,
+      hint: `Check that it runs (\`shopctl platform status\`) and which context the environment has in shopctl.yaml${context}.`,
       cause,
     })
   }
-  /** With valid credentials: once more with new ones when these are not taken. An Error when there is no answer. */
+  /** Sends it with current credentials, and after a 401 once more with new ones. An Error: no answer. */
   const attempt = async (options: OpenOptions): Promise<IncomingMessage | Error> => {
     const path = `${base}${options.path}`
     const once = async (credentials: Credentials): Promise<IncomingMessage | Error> =>
@@ -107,7 +107,7 @@ export function createTransport(target: Target, now: () => number): Transport {
 function serverOf({ cluster }: Target): URL {
   const server = URL.parse(cluster.server)
   if (server?.protocol === 'https:' || server?.protocol === 'http:') return server
-  throw unreadable(`"${cluster.server}" is no server: write https://, a host and a port`)
+  throw unreadable(`"${cluster.server}" is not a server: write https://, a host and a port`)
 }
 
 /** One agent for all requests, and another when the client's certificate changes. */
@@ -168,10 +168,10 @@ function serverTls({ cluster }: Target): AgentOptions {
   }
 }
 
-/** Whether the same request may be answered otherwise a moment later, and can do no harm a second time. */
+/** Whether the request may succeed a moment later and is safe to repeat. */
 function mayPass(answer: IncomingMessage | Error, retry: OpenOptions['retry']): boolean {
   if (answer instanceof Error) {
-    // The connection broke: the request may have been carried out or not.
+    // A lost connection leaves open whether the server carried the request out.
     return retry === 'read' && 'code' in answer && lostCodes.includes(String(answer.code))
   }
   const status = answer.statusCode ?? 0
@@ -184,18 +184,18 @@ function pauseAfter(answer: IncomingMessage | Error, tried: number): number {
   return asked > 0 ? asked * 1000 : firstPauseMs * 2 ** (tried - 1)
 }
 
-/** The status when it is refused. */
+/** Returns the status when the server refuses. */
 async function upgrade(
   url: string,
   protocols: string[],
   options: { agent: Agent; headers: Credentials['headers'] },
 ): Promise<WebSocket | number> {
-  // Late: few commands speak to a port of a pod.
+  // Imported late: few commands connect to a pod.
   const { WebSocket } = await import('ws')
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, protocols, { ...options, handshakeTimeout: defaultTimeoutMs })
     socket.once('open', () => {
-      // The first message may already be there, and nobody listens yet.
+      // The first message may arrive before there is a listener.
       socket.pause()
       resolve(socket)
     })

@@ -1,9 +1,10 @@
 // Waits for objects: lists and watches them, and judges them at every change.
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { interrupted } from '../../errors.ts'
 import type { WaitOptions } from '../../release/ports/cluster.ts'
-import type { KubernetesApi } from './api.ts'
+import { isDenied, type KubernetesApi } from './api.ts'
 
 export interface KubernetesObject {
   metadata?: { name?: string; resourceVersion?: string }
@@ -15,10 +16,10 @@ interface List {
 }
 
 const retryMs = 200
-/** The API server ends every watch after this time, and a new one begins: so a watch that hangs is noticed. */
+/** The API server ends every watch after this time and a new one starts, so a hanging watch does not last. */
 const watchSeconds = 60
 
-/** `path` is a collection, with its selectors as query. At every change, `seen` gets all its objects. */
+/** `path` is a collection with its selectors as query. At every change, `seen` gets all its objects. Throws when denied. */
 async function follow(
   api: KubernetesApi,
   path: string,
@@ -40,6 +41,8 @@ async function follow(
         signal,
         retry: 'read',
       })
+      const status = response.statusCode ?? 0
+      if (status !== 200) throw api.errorOf(status, 'GET', path, await text(response))
       for await (const line of createInterface({
         input: response,
         crlfDelay: Number.POSITIVE_INFINITY,
@@ -52,9 +55,10 @@ async function follow(
         else objects.set(name, object)
         seen(objects)
       }
-    } catch {
-      // The API server may be away for a moment; the caller has a time limit.
+    } catch (error) {
       if (signal.aborted) return
+      if (isDenied(error)) throw error
+      // The API server may be unreachable for a moment. The caller has a time limit.
       await sleep(retryMs)
     }
   }
@@ -90,7 +94,7 @@ export async function awaitObjects<T>(
           reject(error)
         }
       }
-      void follow(api, path, seen, done.signal)
+      follow(api, path, seen, done.signal).catch(reject)
     })
   })
   try {

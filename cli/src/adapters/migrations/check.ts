@@ -1,6 +1,6 @@
-// Finds, with Postgres' own parser, what a migration takes away from the color that still runs the old code.
+// Finds, with Postgres' own parser, statements of a migration that may break the color with the old code.
 import type { Node, ParseResult } from 'libpg-query'
-import { refused } from '../../errors.ts'
+import { refused, said } from '../../errors.ts'
 import type { Contraction, MigrationCheck } from '../../release/ports/project.ts'
 import { contractionsOf } from './contractions.ts'
 import { createSchema, type Schema, wordsOf } from './schema.ts'
@@ -10,7 +10,7 @@ type Parser = typeof import('libpg-query')
 export function createMigrationCheck(): MigrationCheck {
   return {
     async contractions(file, sql, earlier) {
-      // Late: only `deploy` needs it, and it is WebAssembly.
+      // Imported late: only `deploy` needs it, and it is WebAssembly.
       const parser = await import('libpg-query')
       await parser.loadModule()
       const schema = createSchema()
@@ -44,7 +44,7 @@ function check(
 }
 
 function statementsOf(parser: Parser, file: string, sql: string): Statement[] {
-  // Nothing at all is a syntax error to the parser.
+  // The parser rejects empty text.
   if (leadOf(sql) === sql.length) return []
   // The parser counts bytes.
   const bytes = Buffer.from(sql)
@@ -55,8 +55,8 @@ function statementsOf(parser: Parser, file: string, sql: string): Statement[] {
     const at = parser.hasSqlDetails(cause) ? (cause.sqlDetails?.cursorPosition ?? 0) : 0
     throw refused({
       code: 'bad-migration',
-      message: `${file}, line ${lineOf(sql.slice(0, at))}: ${cause instanceof Error ? cause.message : cause}`,
-      hint: 'A migration is plain SQL, as Postgres takes it; commands of psql are not.',
+      message: `${file}, line ${lineOf(sql.slice(0, at))}: ${said(cause)}`,
+      hint: 'Write plain SQL that Postgres accepts, without psql commands.',
       cause,
     })
   }
@@ -70,7 +70,7 @@ function statementsOf(parser: Parser, file: string, sql: string): Statement[] {
   })
 }
 
-/** How many characters of white space and comments are before the statement. */
+/** Length of the white space and comments before the statement. */
 function leadOf(text: string): number {
   return /^(\s+|--.*(\n|$)|\/\*[\s\S]*?\*\/)*/.exec(text)?.[0].length ?? 0
 }
@@ -94,7 +94,7 @@ function onOneLine(parser: Parser, source: string): string {
   return text.length > longest ? `${text.slice(0, longest - 1)}…` : text
 }
 
-/** A DO block is run at once, so its statements count as if they stood in the file. */
+/** Postgres runs a DO block at once, so its statements are checked like those of the file. */
 function checkBlock(
   parser: Parser,
   { file, node, line, source }: Statement,
@@ -108,9 +108,9 @@ function checkBlock(
     if (languageOf(node) !== 'plpgsql') throw new Error('another language')
     block = parser.parsePlPgSQLSync(source)
   } catch {
-    return refuse('what a DO block does is only known when it is written in PL/pgSQL')
+    return refuse('a DO block can only be checked when it is written in PL/pgSQL')
   }
-  // Lines in the block count from where its text begins.
+  // Line numbers in the block start with its text.
   const opening = source.search(/\$[^$]*\$|'/)
   const first = line + lineOf(source.slice(0, opening)) - 1
   return runsOf(parser, block).flatMap(({ query, lineno }) => {
@@ -120,7 +120,7 @@ function checkBlock(
         {
           line: at,
           statement: onOneLine(parser, source),
-          why: 'it runs SQL that is put together only when it runs: write it out',
+          why: 'it builds its SQL at run time: write the SQL out',
         },
       ]
     }
@@ -139,12 +139,12 @@ function languageOf(node: Node): string | undefined {
 }
 
 interface Run {
-  /** null when it is only known at run time. */
+  /** null: only known at run time. */
   query: string | null
   lineno: number
 }
 
-/** What runs in the parsed block, in order. */
+/** The SQL of a parsed block, in order. */
 function runsOf(parser: Parser, block: unknown, line = 1): Run[] {
   if (typeof block !== 'object' || block === null) return []
   if (Array.isArray(block)) return block.flatMap((each) => runsOf(parser, each, line))
@@ -161,7 +161,7 @@ interface Expression {
   PLpgSQL_expr: { query: string; parseMode: number }
 }
 
-/** The text of the SQL is what it gives, as in EXECUTE; other modes are SQL. */
+/** `query` is an expression that returns SQL, as in EXECUTE. In other modes it is SQL. */
 const asExpression = 2
 
 function isExpression(value: unknown): value is Expression {

@@ -1,4 +1,4 @@
-// Why a statement may break code that was written before it. What is not known to only add is refused.
+// Why a statement may break older code. A statement that is not known to only add is refused.
 import type { AlterTableCmd, ColumnDef, Constraint, DropStmt, Node, RangeVar } from 'libpg-query'
 import {
   columnsOf,
@@ -13,7 +13,7 @@ import {
   wordsOf,
 } from './schema.ts'
 
-/** Statements that make something, change rows, or change nothing that lasts. */
+/** Statements that create objects, change rows, or change nothing permanent. */
 const harmless = new Set(
   `CreateStmt CreateTableAsStmt CreateSchemaStmt CreateSeqStmt CreateEnumStmt CompositeTypeStmt CreateRangeStmt
   CreateDomainStmt CreateFunctionStmt CreateExtensionStmt CreateStatsStmt CreateTrigStmt DefineStmt ViewStmt
@@ -23,7 +23,7 @@ const harmless = new Set(
   ),
 )
 
-/** Actions of ALTER TABLE that no code notices. */
+/** Actions of ALTER TABLE that do not affect code. */
 const harmlessActions = new Set(
   `AT_DropNotNull AT_ValidateConstraint AT_SetStatistics AT_SetOptions AT_ResetOptions AT_SetStorage AT_SetCompression
   AT_SetRelOptions AT_ResetRelOptions AT_ClusterOn AT_DropCluster AT_ReplicaIdentity AT_AttachPartition
@@ -74,12 +74,12 @@ function otherwise(node: Node, kind: string, schema: Schema): string | null {
   if ('AlterEnumStmt' in node) {
     const { oldVal, newVal, typeName } = node.AlterEnumStmt
     if (!oldVal || schema.isNew(nameOf(wordsOf(typeName)))) return null
-    return `${newVal ? 'renames' : 'takes away'} the value ${oldVal}, which the other color may use`
+    return `${newVal ? 'renames' : 'removes'} the value ${oldVal}, which the other color may use`
   }
-  if ('GrantStmt' in node) return node.GrantStmt.is_grant ? null : 'takes rights away'
-  if ('GrantRoleStmt' in node) return node.GrantRoleStmt.is_grant ? null : 'takes rights away'
+  if ('GrantStmt' in node) return node.GrantStmt.is_grant ? null : 'revokes privileges'
+  if ('GrantRoleStmt' in node) return node.GrantRoleStmt.is_grant ? null : 'revokes privileges'
   if ('AlterDefaultPrivilegesStmt' in node) {
-    return node.AlterDefaultPrivilegesStmt.action?.is_grant ? null : 'takes rights away'
+    return node.AlterDefaultPrivilegesStmt.action?.is_grant ? null : 'revokes privileges'
   }
   if ('AlterSeqStmt' in node && schema.isNew(relationName(node.AlterSeqStmt.sequence))) return null
   if ('AlterDomainStmt' in node && schema.isNew(nameOf(wordsOf(node.AlterDomainStmt.typeName)))) {
@@ -90,7 +90,7 @@ function otherwise(node: Node, kind: string, schema: Schema): string | null {
     const name = relation ? relationName(relation) : nameOf(wordsOf(listOf(object)))
     return schema.isNew(name) ? null : `moves ${name} to the schema ${newschema}`
   }
-  return `is no statement that is known to only add (${kind.replace(/Stmt$/, '')})`
+  return `is not known to only add (${kind.replace(/Stmt$/, '')})`
 }
 
 function relationsOf(nodes: Node[] | undefined): string[] {
@@ -116,11 +116,11 @@ function drop(
     return unique.length > 0 ? onConflict(`the unique index ${unique.join(', ')}`) : null
   }
   if (removeType === 'OBJECT_STATISTIC_EXT' || old.length === 0) return null
-  return `takes away the ${kind} ${old.join(', ')}`
+  return `removes the ${kind} ${old.join(', ')}`
 }
 
 function onConflict(what: string): string {
-  return `takes away ${what}, which the other color may name in ON CONFLICT`
+  return `removes ${what}, which the other color may name in ON CONFLICT`
 }
 
 function areNew(table: string, columns: string[], schema: Schema): boolean {
@@ -139,13 +139,13 @@ function alteration(
     case 'AT_AddColumn':
       return def && 'ColumnDef' in def ? addition(table, def.ColumnDef) : null
     case 'AT_DropColumn':
-      return `takes away ${column}`
+      return `removes ${column}`
     case 'AT_AlterColumnType':
       return `changes the type of ${column}`
     case 'AT_SetNotNull':
       return `the other color may leave ${column} empty`
     case 'AT_ColumnDefault':
-      return def ? null : `takes away the default of ${column}, which the other color may rely on`
+      return def ? null : `removes the default of ${column}, which the other color may rely on`
     case 'AT_DropConstraint':
       return schema.ruleOf(table, name)?.kind === 'unique'
         ? onConflict(`the constraint ${name} of ${table}`)

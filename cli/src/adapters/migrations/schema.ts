@@ -1,4 +1,4 @@
-// What migrations have made so far, as far as the check needs to know.
+// The objects that migrations have created so far, as far as the check needs them.
 import type { ColumnDef, Constraint, Node, RangeVar } from 'libpg-query'
 
 export interface Rule {
@@ -8,15 +8,15 @@ export interface Rule {
 }
 
 export interface Schema {
-  /** Takes note of what a statement makes or drops. */
+  /** Notes what a statement creates or drops. */
   note(node: Node): void
-  /** What is there now, and no more, belongs to the old code. */
+  /** The old code uses exactly what exists now. */
   endOfFile(): void
-  /** Made by this very file: the old code knows nothing of it. */
+  /** Created by this file, so the old code does not use it. */
   isNew(name: string): boolean
-  /** Added by this very file, and empty in every row that the old code writes. */
+  /** Added by this file, and null in every row that the old code writes. */
   isNewColumn(table: string, column: string): boolean
-  /** Also when this very file has dropped it: the old code keeps to it. */
+  /** Finds it even when this file has dropped it: the old code relies on it. */
   ruleOf(table: string, constraint: string): Rule | undefined
   isUniqueIndex(name: string): boolean
 }
@@ -90,7 +90,7 @@ export function createSchema(): Schema {
   }
 }
 
-/** Without `public.`, which is where it is without a schema. */
+/** Without `public.`, the default schema. */
 export function relationName(relation: RangeVar | undefined): string {
   return nameOf([relation?.schemaname ?? '', relation?.relname ?? ''])
 }
@@ -107,7 +107,7 @@ function unqualified(name: string): string {
   return name.split('.').at(-1) ?? name
 }
 
-/** `IF NOT EXISTS` and `OR REPLACE` may find what the old code uses already. */
+/** `IF NOT EXISTS` and `OR REPLACE` may find an object that the old code uses. */
 function madeBy(node: Node): string[] {
   if ('CreateStmt' in node)
     return node.CreateStmt.if_not_exists ? [] : [relationName(node.CreateStmt.relation)]
@@ -138,13 +138,13 @@ function madeBy(node: Node): string[] {
   return []
 }
 
-/** After a temporary table of the same name is dropped, the name is that of the old code again. */
+/** After a temporary table is dropped, its name may again be that of a table of the old code. */
 function goneBy(node: Node): string[] {
   if (!('DropStmt' in node)) return []
   return (node.DropStmt.objects ?? []).map((object) => nameOf(wordsOf(listOf(object))))
 }
 
-/** A name stands as a list of words, with or without arguments or a type's details. */
+/** The words of a name, without arguments or type modifiers. */
 export function listOf(object: Node | undefined): Node[] {
   if (!object) return []
   if ('List' in object) return object.List.items ?? []
@@ -159,7 +159,7 @@ export function constraintsOf(column: ColumnDef): Constraint[] {
   )
 }
 
-/** `serial` brings a default of its own. */
+/** `serial` implies a default. */
 export function isSerial(column: ColumnDef): boolean {
   return /^(small|big)?serial[248]?$/.test(wordsOf(column.typeName?.names).at(-1) ?? '')
 }
@@ -169,7 +169,7 @@ function kindOf({ contype }: Constraint): Rule['kind'] {
   return contype === 'CONSTR_UNIQUE' || contype === 'CONSTR_PRIMARY' ? 'unique' : 'other'
 }
 
-/** Its own name, or the one that Postgres gives. */
+/** Its own name, or the one that Postgres generates. */
 export function constraintName(table: string, rule: Constraint, column?: string): string {
   if (rule.conname) return rule.conname
   const name = unqualified(table)

@@ -1,4 +1,4 @@
-// containerd with CRI: runs the pods, and the containers of the Docker engine.
+// containerd with CRI: runs the pods and the containers of the Docker engine.
 import { join } from 'node:path'
 import { type Component, enginePath, json, type Machine } from '../component.ts'
 import { network, registry } from '../layout.ts'
@@ -38,7 +38,7 @@ state = "${layout.run}/containerd"
 `
 }
 
-// The local registry answers first for the base images it mirrors; the public one has all others.
+// The local registry comes first, for the base images. All other images are in the public one.
 function mirror(server: string): string {
   return `server = "${server}"
 
@@ -47,7 +47,7 @@ function mirror(server: string): string {
 `
 }
 
-// Masquerading is one rule for all pods, made with the network: a rule for each would slow down every start.
+// One rule of the network masquerades all pods. A rule for each pod would slow down its start.
 function podNetwork({ layout }: Machine): string {
   return json({
     cniVersion: '1.0.0',

@@ -5,13 +5,13 @@ import type { Component, Machine } from '../component.ts'
 import { network } from '../layout.ts'
 import { answers } from '../probe.ts'
 
-// It does not start with a file that names no server, as on a machine without a network.
+// CoreDNS does not start when resolv.conf has no server, as on a machine without a network.
 function hasUpstream(): boolean {
   const resolver = '/etc/resolv.conf'
   return existsSync(resolver) && /^\s*nameserver\s/m.test(readFileSync(resolver, 'utf8'))
 }
 
-// Answers live for 5 s: a Service that was just made is not missed for long.
+// Answers are cached for 5 s only, so that new Services are found soon.
 function corefile({ layout }: Machine): string {
   return `.:53 {
   bind ${network.host}

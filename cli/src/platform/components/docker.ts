@@ -1,4 +1,4 @@
-// A Docker engine of our own, for building images: own socket, data folder and bridge; it shares containerd.
+// The platform's Docker engine builds images. It has its own socket, data folder and bridge, and shares containerd.
 import { join } from 'node:path'
 import { cgroupRoot } from '../cgroups.ts'
 import { type Component, enginePath, json, type Machine } from '../component.ts'
@@ -10,7 +10,7 @@ export function docker({ layout, debian }: Machine): Component {
   const pidfile = join(layout.run, 'docker.pid')
   return {
     name: 'docker',
-    // It refuses to start while any process has the number in it.
+    // It refuses to start while any process has the id in this file.
     leftovers: [pidfile],
     files: {
       [file]: json({
@@ -21,7 +21,7 @@ export function docker({ layout, debian }: Machine): Component {
         containerd: layout.containerdSocket,
         bridge: network.buildBridge,
         'cgroup-parent': join(cgroupRoot, 'docker'),
-        // With its own rules it would set the FORWARD chain to DROP and cut the pods off from each other.
+        // Docker's own rules would set the FORWARD chain to DROP, and pods could not reach each other.
         iptables: false,
         ip6tables: false,
         'ip-masq': false,

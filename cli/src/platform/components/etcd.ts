@@ -1,4 +1,4 @@
-// etcd: what the API server stores.
+// etcd: the store of the API server.
 import { join } from 'node:path'
 import type { Component, Machine } from '../component.ts'
 import { network, node } from '../layout.ts'

@@ -24,7 +24,7 @@ export function kubeControllerManager({ layout, kubernetes }: Machine): Componen
       '--use-service-account-credentials',
       `--flex-volume-plugin-dir=${join(layout.home, 'kubelet/volume-plugins')}`,
       '--controllers=*,bootstrapsigner,tokencleaner',
-      // One node needs no election; waiting for the lease of an earlier life would cost 15 s.
+      // One node needs no election. Waiting for the lease of an earlier run would take 15 s.
       '--leader-elect=false',
       // A release creates dozens of objects at once.
       '--kube-api-qps=200',

@@ -1,4 +1,4 @@
-// kube-proxy: makes ClusterIPs and NodePorts lead to pods.
+// kube-proxy: routes ClusterIPs and NodePorts to pods.
 import { join } from 'node:path'
 import { type Component, json, type Machine } from '../component.ts'
 import { network, node } from '../layout.ts'
@@ -19,11 +19,11 @@ export function kubeProxy({ layout, kubernetes }: Machine): Component {
         metricsBindAddress: `${network.host}:10249`,
         clusterCIDR: network.pods,
         mode: 'iptables',
-        // A switch waits for this: the default gathers changes for a whole second.
+        // A switch waits for it. By default it collects changes for a second.
         iptables: { minSyncPeriod: '50ms', localhostNodePorts: true },
-        // NodePorts are for this machine only.
+        // NodePorts are only for this machine.
         nodePortAddresses: ['127.0.0.0/8', `${network.host}/32`],
-        // The machine's own connection tracking settings stay as they are.
+        // Do not change the machine's connection tracking.
         conntrack: { maxPerCore: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
       }),
     },

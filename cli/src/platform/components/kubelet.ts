@@ -30,7 +30,7 @@ export function kubelet({ layout, kubernetes }: Machine): Component {
         containerLogMaxFiles: 2,
         volumePluginDir: join(layout.home, 'kubelet/volume-plugins'),
         failSwapOn: false,
-        // Absolute sizes, and no garbage collection of images by percentage: the disk may be large and nearly full.
+        // Absolute sizes and no percentages: the disk may be large and nearly full.
         evictionHard: {
           'memory.available': '100Mi',
           'nodefs.available': '1Gi',
@@ -39,7 +39,7 @@ export function kubelet({ layout, kubernetes }: Machine): Component {
           'imagefs.inodesFree': '10000',
         },
         imageGCHighThresholdPercent: 100,
-        // Many pods start at once in a release, and their images come from this machine.
+        // A release starts many pods at once, and their images come from this machine.
         registryPullQPS: 0,
         serializeImagePulls: false,
         kubeAPIQPS: 200,

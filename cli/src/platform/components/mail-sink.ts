@@ -1,4 +1,4 @@
-// Takes the mail that services send and delivers none of it.
+// Accepts the mail of services and delivers none of it.
 import type { Component, Machine } from '../component.ts'
 import { network } from '../layout.ts'
 import { answers } from '../probe.ts'

@@ -1,4 +1,4 @@
-// Makes the persistent volumes that claims ask for.
+// Creates the persistent volumes for claims.
 import { join } from 'node:path'
 import type { Component, Machine } from '../component.ts'
 import { node } from '../layout.ts'
@@ -13,7 +13,7 @@ export function provisioner({ layout, kubernetes }: Machine): Component {
       `--root=${join(layout.home, 'volumes')}`,
       `--node=${node}`,
     ],
-    // It serves nothing; its process is its sign of life.
+    // It has no port to ask.
     ready: async () => true,
   }
 }

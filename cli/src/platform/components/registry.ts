@@ -1,4 +1,4 @@
-// The local image registry: what `push` pushes to, and the mirror of the base images.
+// The local image registry: the target of `push`, and the mirror of the base images.
 import { join } from 'node:path'
 import { type Component, json, type Machine } from '../component.ts'
 import { registry as address } from '../layout.ts'

@@ -1,4 +1,4 @@
-// What the adapter makes of the API server's answers.
+// Errors of the API server, as shopctl reports them.
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { connect, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import {
@@ -14,7 +14,7 @@ const leases = '/apis/coordination.k8s.io/v1/namespaces/shop/leases'
 let servers: Servers
 let file = ''
 let api: KubernetesApi
-/** Status and message by method and path; everything else is 200. */
+/** Status and message by method and path. All others are answered with 200. */
 let answers: Record<string, [number, string]> = {}
 
 beforeAll(async () => {
@@ -44,14 +44,14 @@ function forbidden(): Promise<unknown> {
   return api.apply(`${namespace}/services/order`, {})
 }
 
-it('what is not allowed is refused as long as nothing was changed; the lock is no change', async () => {
+it('a 403 is a refusal before any change; the lock is no change', async () => {
   await expect(forbidden()).rejects.toMatchObject({ code: 'not-allowed', exitCode: 2 })
   await api.get(`${namespace}/services`)
   await api.send('POST', leases, {})
   await expect(forbidden()).rejects.toMatchObject({ code: 'not-allowed', exitCode: 2 })
 })
 
-it('what is not allowed in the middle of a change is a failure', async () => {
+it('a 403 after a change is a failure', async () => {
   await api.send('PUT', `${namespace}/configmaps/shopctl-records`, {})
   await expect(forbidden()).rejects.toMatchObject({
     code: 'not-allowed',
@@ -60,7 +60,18 @@ it('what is not allowed in the middle of a change is a failure', async () => {
   })
 })
 
-it('a change to an environment that is not there yet is refused', async () => {
+it('a 401 is about credentials, not about a permission', async () => {
+  answers = { [`GET ${namespace}/services`]: [401, 'Unauthorized'] }
+  const fresh = connect({ file, context: null })
+  await expect(fresh.get(`${namespace}/services`)).rejects.toMatchObject({
+    code: 'no-credentials',
+    exitCode: 2,
+    message: 'The cluster does not accept your credentials: Unauthorized',
+    hint: expect.stringContaining('kubectl auth whoami'),
+  })
+})
+
+it('a change in a namespace that does not exist is refused', async () => {
   answers = { [`POST ${leases}`]: [404, 'namespaces "shop" not found'] }
   await expect(api.send('POST', leases, {})).rejects.toMatchObject({
     code: 'nothing-deployed',

@@ -1,4 +1,4 @@
-// The broker's management API over a connection of its own, which here leads to a plain HTTP server.
+// The broker's management API over a forwarded connection, here to a plain HTTP server.
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -84,7 +84,7 @@ describe('is refused, naming it,', () => {
     [
       'with a wrong password',
       () => set(`${core}/secrets/rabbitmq`, { data: { admin: 'eA==' } }),
-      /does not take the password/,
+      /rejects the password admin of the Secret/,
     ],
     ['when nothing answers', () => set('refuse', true), /connection refused/],
   ]

@@ -1,4 +1,4 @@
-// As whom the API server is asked: certificates, tokens, and real exec plugins.
+// Credentials for the API server: certificates, tokens, and real exec plugins.
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
@@ -141,7 +141,7 @@ function idToken(): string {
 
 describe('an exec plugin', () => {
   let clock = 0
-  /** Prints the number of its call as token, good for ten minutes of our clock. */
+  /** Prints the number of its call as a token that is valid for ten minutes of `clock`. */
   function plugin(script = ''): { exec: object } {
     writeFileSync(join(folder, 'calls'), '')
     const content = `#!/bin/sh
@@ -170,7 +170,7 @@ printf '{"kind":"ExecCredential","status":{"token":"%s","expirationTimestamp":"%
   const tokens = ({ requests }: Serving): string[] =>
     requests.map(({ headers }) => (headers.authorization ?? '').replace('Bearer ', ''))
 
-  it('is asked once for many requests, and again before its token ends', async () => {
+  it('is called once for many requests, and again before its token expires', async () => {
     const seen = await servers.serve()
     const transport = transportOf(seen.port, plugin())
     await Promise.all([get(transport), get(transport)])
@@ -181,7 +181,7 @@ printf '{"kind":"ExecCredential","status":{"token":"%s","expirationTimestamp":"%
     expect(tokens(seen)).toEqual(['1', '1', '1', '2'])
   })
 
-  it('is asked again after a 401 in the midst of a command, also for a write', async () => {
+  it('is called again after a 401 in the middle of a command, also for a write', async () => {
     const seen = await servers.serve('server', { statuses: [200, 401, 200, 200, 401] })
     const transport = transportOf(seen.port, plugin())
     await get(transport)
@@ -192,13 +192,13 @@ printf '{"kind":"ExecCredential","status":{"token":"%s","expirationTimestamp":"%
     expect(tokens(seen)).toEqual(['1', '1', '2', '2', '2', '3'])
   })
 
-  it('is asked once after a 401, not for ever', async () => {
+  it('is called once after a 401, not endlessly', async () => {
     const seen = await servers.serve('server', { statuses: Array(9).fill(401) })
     expect(await get(transportOf(seen.port, plugin()))).toBe(401)
     expect(tokens(seen)).toEqual(['1', '2'])
   })
 
-  it('that fails before the end of a token that still holds is asked again later', async () => {
+  it('that fails while its last token is valid is called again later', async () => {
     const seen = await servers.serve()
     const transport = transportOf(seen.port, plugin('[ $(wc -l < "$FOLDER/calls") = 2 ] && exit 1'))
     await get(transport)
@@ -208,16 +208,26 @@ printf '{"kind":"ExecCredential","status":{"token":"%s","expirationTimestamp":"%
     expect(tokens(seen)).toEqual(['1', '1', '3'])
   })
 
-  it('that fails is named, with what it said and how to install it', async () => {
+  it('that fails is named, with its output and without how to install it', async () => {
     const seen = await servers.serve()
     const transport = transportOf(seen.port, plugin('echo no session >&2; exit 3'))
     await expect(get(transport)).rejects.toMatchObject({
       code: 'no-credentials',
       exitCode: 2,
       message: expect.stringMatching(/plugin\.sh failed: exit code 3: no session/),
-      hint: 'Install the plugin.',
+      hint: expect.stringContaining('kubectl get nodes'),
     })
     expect(seen.requests).toEqual([])
+  })
+
+  it('that is not installed is named with its install hint', async () => {
+    const { port } = await servers.serve()
+    const exec = { ...plugin().exec, command: './no-such-plugin.sh' }
+    await expect(get(transportOf(port, { exec }))).rejects.toMatchObject({
+      code: 'no-credentials',
+      message: expect.stringContaining('ENOENT'),
+      hint: 'Install the plugin.',
+    })
   })
 
   it.each([

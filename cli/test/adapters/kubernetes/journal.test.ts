@@ -1,4 +1,4 @@
-// The journal in ConfigMaps: what is read of damaged ones, who wins, and what is kept.
+// The journal in ConfigMaps: damaged ones, conflicts, and how many are kept.
 import { beforeEach, describe, expect, it } from 'vitest'
 import { beyondBounds, createJournal, journalOf } from '../../../src/adapters/kubernetes/journal.ts'
 import { emptyJournal, type Operation } from '../../../src/release/record.ts'
@@ -48,11 +48,11 @@ function aHead(operation: number, release: number, open: Operation | null = null
 }
 
 describe('a journal that is read', () => {
-  it('is empty where there is none', () => {
+  it('is empty when there is none', () => {
     expect(journalOf([])).toEqual(emptyJournal)
   })
 
-  it('has the records in the order of their numbers, and the one that is open', () => {
+  it('has the records by number, and the open operation', () => {
     const under = open(100_000_000, { verb: 'smoke' })
     const found = [10, 9, 99_999_999, 2].map((number) => recordMap(number, operation(number)))
     const journal = journalOf([...found, aHead(100_000_000, 3, under)])
@@ -107,7 +107,7 @@ describe('a journal that is read', () => {
     })
   })
 
-  it('has an operation once that is open and closed: its end was killed half-way', () => {
+  it('has an operation once that is both open and closed, since its end was interrupted', () => {
     const journal = journalOf([
       recordMap(1, operation(1)),
       recordMap(2, operation(2)),
@@ -117,7 +117,7 @@ describe('a journal that is read', () => {
     expect(journal.open?.number).toBe(2)
   })
 
-  it('counts on from the records when the head is behind, or gone', () => {
+  it('continues the numbers of the records when the head is old or missing', () => {
     const records = [recordMap(8, move(8, 5))]
     expect(journalOf([...records, aHead(2, 1)]).counter).toEqual({ operation: 8, release: 5 })
     expect(journalOf(records)).toMatchObject({
@@ -145,7 +145,7 @@ describe('what is too much', () => {
   })
 
   it('are the largest sums: others first, then moves, and never the latest twenty moves', () => {
-    // 0.9 MB as it is stored: ü has two bytes.
+    // 0.9 MB in UTF-8: ü has two bytes.
     const reason = 'ü'.repeat(450_000)
     const big = (make: (number: number) => Operation) => (number: number) => ({
       ...make(number),
@@ -158,7 +158,7 @@ describe('what is too much', () => {
         big((n) => move(n, n)),
       )
     expect(numbers(beyondBounds(moves(18)))).toEqual([])
-    // 19 MB of 16 MiB, but these are kept for a rollback.
+    // 19 MB exceed 16 MiB, but a rollback needs these.
     expect(numbers(beyondBounds(moves(21)))).toEqual([1])
     const others = some(10, 101, big(operation))
     expect(numbers(beyondBounds([...moves(10), ...others]))).toEqual([101, 102])
@@ -184,7 +184,7 @@ describe('a journal that is written', () => {
   const stored = async (number: number) =>
     (await store().read()).closed.find((each) => each.number === number)
 
-  it('opens an operation, and keeps it when it ends', async () => {
+  it('opens an operation, and keeps its record when it ends', async () => {
     const journal = store()
     await journal.begin(open(1), await journal.read(), null)
     expect(await journal.read()).toMatchObject({ open: { number: 1 }, closed: [] })
@@ -196,7 +196,7 @@ describe('a journal that is written', () => {
     })
   })
 
-  it('gives a first and a later opening to one of two', async () => {
+  it('lets only one of two commands open an operation, the first one and later ones', async () => {
     const journal = store()
     for (const number of [1, 2]) {
       const seen = await journal.read()
@@ -210,7 +210,7 @@ describe('a journal that is written', () => {
     }
   })
 
-  it('closes the one in whose place another opens', async () => {
+  it('closes the open operation when another one opens', async () => {
     const journal = store()
     await journal.begin(open(1, { verb: 'switch', release: 'r-1' }), emptyJournal, null)
     const next = open(2, {
@@ -226,7 +226,7 @@ describe('a journal that is written', () => {
     })
   })
 
-  it('keeps the record of whoever closed an operation, when its own command comes late', async () => {
+  it('keeps the record of the command that closed an operation when a late command ends it again', async () => {
     const journal = store()
     await journal.begin(open(1), emptyJournal, null)
     await journal.begin(open(2), await journal.read(), 'interrupted')
@@ -237,7 +237,7 @@ describe('a journal that is written', () => {
     expect(await stored(1)).toMatchObject({ outcome: 'interrupted' })
   })
 
-  it('has ended an operation when it is told a second time', async () => {
+  it('accepts a second end of an operation', async () => {
     const journal = store()
     await journal.begin(open(1), emptyJournal, null)
     expect(await journal.end(operation(1))).toBe(true)
@@ -256,7 +256,7 @@ describe('a journal that is written', () => {
     expect(await journal.read()).toMatchObject({ damaged: [], open: { number: 2 } })
   })
 
-  it('deletes what is too much, and ends well though that fails', async () => {
+  it('deletes records beyond the bounds, and ends well when that fails', async () => {
     const journal = store()
     for (let number = 1; number <= 101; number += 1) {
       const map = recordMap(number, operation(number))

@@ -1,4 +1,4 @@
-// The kubeconfig and the proxy's rules, as kubectl takes them.
+// The kubeconfig and the rules for proxies, as in kubectl.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -40,7 +40,7 @@ clusters:
   - { name: two, cluster: { server: "https://two" } }
 `
 
-  it('may be several files: the first that names something wins, and one that is missing is passed over', () => {
+  it('may be several files: the first entry wins, and a missing file is skipped', () => {
     const files = [write('1', one), join(folder, 'gone'), write('2', two)]
     vi.stubEnv('KUBECONFIG', files.join(delimiter))
     expect(readTarget({ file: null, context: null })).toMatchObject({
@@ -65,7 +65,7 @@ clusters:
     expect(read).toThrow(expect.objectContaining({ code, exitCode: 2 }))
   })
 
-  it('that is nowhere is refused, saying where it was looked for', () => {
+  it('that does not exist is refused with the paths', () => {
     expect(() => readTarget({ file: null, context: null })).toThrow(join(folder, '.kube', 'config'))
   })
 })
@@ -99,7 +99,7 @@ describe('the proxy', () => {
     expect(proxyFor(new URL(server), null, env)?.host ?? null).toBe(expected)
   })
 
-  it('of the kubeconfig holds, whatever the environment says', () => {
+  it('of the kubeconfig overrides the environment', () => {
     const env = { HTTPS_PROXY: 'http://other', NO_PROXY: '*' }
     expect(proxyFor(new URL('https://[::1]'), 'socks5://proxy:1080', env)?.host).toBe('proxy:1080')
     expect(() => proxyFor(new URL('https://a'), 'ftp://proxy', env)).toThrow('"ftp://proxy"')

@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 afterEach(() => vi.useRealTimers())
 
-/** The lock as a machine sees it whose clock is wrong by `skewMs`. */
+/** The lock on a machine whose clock is wrong by `skewMs`. */
 function lockOf(holder: string, skewMs = 0) {
   const clock: Clock = {
     now: () => new Date(Date.now() + skewMs),
@@ -28,7 +28,7 @@ async function take(holder: string, skewMs = 0): Promise<Held> {
   return held
 }
 
-/** The lease of a holder that was killed just now. */
+/** Leaves the lease of a holder that was just killed. */
 async function leaveBehind(): Promise<void> {
   const held = await take('dead@there 7')
   const lease = api.objects.get(path)
@@ -46,7 +46,7 @@ describe('a lock', () => {
     expect(await other.lockHolder()).toMatchObject({ holder: 'me@here 1' })
   })
 
-  it.each(skews)('that a machine %i ms off holds is seen to be held', async (skew) => {
+  it.each(skews)('is held by a machine whose clock is %i ms off', async (skew) => {
     const held = await take('me@here 1', skew)
     await vi.advanceTimersByTimeAsync(60_000)
     expect(await lockOf('you@there 2').lockHolder()).toMatchObject({ holder: 'me@here 1' })
@@ -61,6 +61,13 @@ describe('a lock', () => {
     expect(await lockOf('you@there 2').acquire('switch')).toHaveProperty('release')
   })
 
+  it('is read once to take it and once to see its holder', async () => {
+    await take('me@here 1')
+    expect(api.requests).toEqual([`GET ${path}`])
+    await lockOf('you@there 2').lockHolder()
+    expect(api.requests).toHaveLength(2)
+  })
+
   it('stays ours when the answer to a renewal was lost', async () => {
     const held = await take('me@here 1')
     api.faults.loseAnswers = 1
@@ -70,7 +77,7 @@ describe('a lock', () => {
     expect(api.objects.has(path)).toBe(false)
   })
 
-  it('is lost when somebody else took it', async () => {
+  it('is lost when another command took it', async () => {
     const held = await take('me@here 1')
     const lease = api.objects.get(path)
     const spec = { holderIdentity: 'you@there 2', renewTime: new Date().toISOString() }
@@ -81,7 +88,7 @@ describe('a lock', () => {
     expect(api.objects.has(path)).toBe(true)
   })
 
-  it('is lost when it could not be renewed for 15 s, and not when the API server is away for a moment', async () => {
+  it('is lost when it could not be renewed for 15 s, but not when the API server is unreachable for a moment', async () => {
     const held = await take('me@here 1')
     api.faults.away = true
     await vi.advanceTimersByTimeAsync(11_000)
@@ -94,7 +101,7 @@ describe('a lock', () => {
     expect(held.lost.reason).toMatchObject({ code: 'cluster-unreachable' })
   })
 
-  it('is lost to a laptop that slept, whose monotonic clock stood still', async () => {
+  it('is lost after a laptop slept and its monotonic clock stopped', async () => {
     const held = await take('me@here 1')
     vi.setSystemTime(Date.now() + 16_000)
     await vi.advanceTimersByTimeAsync(250)

@@ -1,8 +1,8 @@
-// The management port through a proxy as the API server's, which is here a plain HTTP server.
+// The management port through the API server's proxy, here a plain HTTP server.
 import { createServer, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
+import { errorOf, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import { createManagement } from '../../../src/adapters/kubernetes/management.ts'
 import type { Management } from '../../../src/release/ports/cluster.ts'
 import { answer, type Books, emptyBooks } from '../../fakes/books.ts'
@@ -63,7 +63,7 @@ describe('through a proxy', () => {
           .end()
       })
     const { services } = aFullConfig()
-    management = createManagement({ open } as KubernetesApi, 'shop', services)
+    management = createManagement({ open, errorOf } as KubernetesApi, 'shop', services)
   })
   beforeEach(() => {
     books = someBooks()
@@ -72,13 +72,13 @@ describe('through a proxy', () => {
 
   managementContract(async () => ({ management, pod: 'order-1', gone: 'gone' }))
 
-  it('has no path where shopctl.yaml names none', () => {
+  it('has no path without one in shopctl.yaml', () => {
     const plain = createManagement({} as KubernetesApi, 'shop', aConfig().services)
     expect(plain.path('order', 'messages')).toBeNull()
     expect(management.path('unknown', 'messages')).toBeNull()
   })
 
-  it('refuses when it is the cluster that does not let one ask', async () => {
+  it('refuses when the cluster does not allow the request', async () => {
     await expect(
       management.ask('order', 'forbidden', 'GET', '/messages', signal),
     ).rejects.toMatchObject({
@@ -87,7 +87,7 @@ describe('through a proxy', () => {
     })
   })
 
-  it('fails when an answer stops half-way', async () => {
+  it('fails when an answer is incomplete', async () => {
     const read = async (): Promise<void> => {
       for await (const _ of management.lines('order', 'broken', '/accounting/entries', signal));
     }

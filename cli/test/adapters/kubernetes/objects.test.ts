@@ -8,7 +8,7 @@ import {
   slotOf,
 } from '../../../src/adapters/kubernetes/objects.ts'
 
-/** What a slot is stands on its pods: a chart may label the Deployment as it likes. */
+/** The labels of its pods define a slot. A chart is free to label the Deployment. */
 function podsWith(...images: string[]) {
   return {
     metadata: {
@@ -38,7 +38,7 @@ function deployment(status: object, replicas = 2): V1Deployment {
 }
 
 describe('a slot', () => {
-  it('is what its Deployment says', () => {
+  it('is read from its Deployment', () => {
     const slot = slotOf(deployment({ replicas: 2, updatedReplicas: 2, readyReplicas: 2 }))
     expect(slot).toEqual({
       color: 'green',
@@ -53,7 +53,7 @@ describe('a slot', () => {
     })
   })
 
-  it('of a chart that says no more than the labels has the version of its digest', () => {
+  it('of a chart with only the labels has its digest as version', () => {
     const digest = `sha256:${'0123456789abcdef'.repeat(4)}`
     const template = podsWith('proxy:1', `registry/order@${digest}`)
     expect(slotOf({ spec: { selector: {}, template } })).toEqual({
@@ -69,7 +69,7 @@ describe('a slot', () => {
     })
   })
 
-  it('says when Helm is to keep it', () => {
+  it('reports whether Helm keeps it', () => {
     const slot = deployment({})
     slot.metadata = { annotations: { 'helm.sh/resource-policy': 'keep' } }
     expect(slotOf(slot)).toMatchObject({ kept: true, helmRelease: null })
@@ -92,7 +92,7 @@ describe('a slot', () => {
     expect(slotOf(deployment(status))?.ready).toBe(ready)
   })
 
-  it('is no Deployment of somebody else', () => {
+  it('is not a Deployment of another tool', () => {
     expect(slotOf({ metadata: { labels: {} } })).toBeNull()
     const template = podsWith('order@sha256:b')
     template.metadata.labels['shopctl.dev/color'] = 'red'
@@ -100,7 +100,7 @@ describe('a slot', () => {
   })
 })
 
-it('a Service without our selector names no slot', () => {
+it('a Service without a selector of shopctl names no slot', () => {
   const metadata = { resourceVersion: '7' }
   const target = { color: 'green', revision: 'b' } as const
   expect(pointerOf({ metadata })).toEqual({ target: null, resourceVersion: '7', release: null })
@@ -112,7 +112,7 @@ it('a Service without our selector names no slot', () => {
   expect(pointerOf({ metadata, spec: nowhere }).target).toBeNull()
 })
 
-it('a Service says which release moved it last', () => {
+it('a Service has the release that moved it last', () => {
   const annotations = { 'shopctl.dev/release': 'r-41' }
   expect(pointerOf({ metadata: { annotations } }).release).toBe('r-41')
 })

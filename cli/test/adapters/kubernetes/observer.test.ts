@@ -1,4 +1,4 @@
-// Which Deployments and Services of a namespace are slots and pointers, and which belong to others.
+// Which Deployments and Services of a namespace are slots and pointers, and which are not.
 import { beforeEach, expect, it } from 'vitest'
 import { createObserver } from '../../../src/adapters/kubernetes/observer.ts'
 import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'

@@ -1,4 +1,4 @@
-// What is seen of pods as they run and end.
+// Pods as they run and end.
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createPods } from '../../../src/adapters/kubernetes/pods.ts'
 import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'
@@ -31,14 +31,14 @@ function end(names: string[], timeoutMs = waiting.timeoutMs) {
 }
 
 describe('the end of pods', () => {
-  it('is known at once when they are gone, though not how', async () => {
+  it('is known at once when they no longer exist, but without an exit code', async () => {
     expect(await end(['a-0', 'a-1'])).toEqual([
       { pod: 'a-0', exitCode: null },
       { pod: 'a-1', exitCode: null },
     ])
   })
 
-  it('is awaited, and has the exit code that was seen last', async () => {
+  it('is awaited, with the last exit code that was seen', async () => {
     put('a-0', ['runs'])
     put('a-1', ['runs'])
     const ended = end(['a-0', 'a-1'])
@@ -62,7 +62,7 @@ describe('the end of pods', () => {
     expect(await ended).toEqual([{ pod: 'a-0', exitCode: 143 }])
   })
 
-  it('of one that went while a container still ran is unknown', async () => {
+  it('of a pod that was deleted while a container ran is unknown', async () => {
     put('a-0', [0, 'runs'])
     const ended = end(['a-0'])
     await new Promise((resolve) => setTimeout(resolve, 20))
@@ -70,18 +70,18 @@ describe('the end of pods', () => {
     expect(await ended).toEqual([{ pod: 'a-0', exitCode: null }])
   })
 
-  it('has a time limit, after which one that is still there has none', async () => {
+  it('has a time limit, after which a running pod has no exit code', async () => {
     put('a-1', ['runs'])
     expect(await end(['a-1'], 50)).toEqual([{ pod: 'a-1', exitCode: null }])
   })
 
-  it('does not wait for pods that came in their place', async () => {
+  it('does not wait for the pods that replaced them', async () => {
     put('new-0', ['runs'])
     expect(await end(['a-0'])).toEqual([{ pod: 'a-0', exitCode: null }])
   })
 })
 
-it('the pods of a slot are those of its revision that are not going', async () => {
+it('the pods of a slot are those of its revision that are not being deleted', async () => {
   put('a-0', ['runs'])
   put('a-1', ['runs'], { deletionTimestamp: '2026-01-01T12:00:00Z' })
   put('b-0', ['runs'], { labels: { ...labels, 'shopctl.dev/revision': 'b' } })

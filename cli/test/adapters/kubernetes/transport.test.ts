@@ -1,4 +1,4 @@
-// How the API server is reached: TLS, proxies, and what is sent again.
+// Requests to the API server: TLS, proxies, and retries.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'

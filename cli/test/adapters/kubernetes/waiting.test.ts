@@ -2,11 +2,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { expect, it } from 'vitest'
-import type { KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
+import { errorOf, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import { createNamespace } from '../../../src/adapters/kubernetes/namespace.ts'
 import { createPods } from '../../../src/adapters/kubernetes/pods.ts'
 
-/** Answers every list with nothing, and lets every watch wait. */
+/** Every list is empty, and no watch is answered. */
 const api: KubernetesApi = {
   get: async <T>() => ({ items: [] }) as T,
   send: async <T>() => ({}) as T,
@@ -14,6 +14,7 @@ const api: KubernetesApi = {
   metadata: async () => null,
   patch: async <T>() => ({}) as T,
   open: () => new Promise<IncomingMessage>(() => {}),
+  errorOf,
   forward: () => new Promise<Duplex>(() => {}),
 }
 const slot = { service: 'order', color: 'green', revision: 'b' } as const

@@ -1,4 +1,4 @@
-// Which migrations the other color could stumble over, by the real parser.
+// Which migrations may break the other color, by the real parser.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -24,7 +24,7 @@ async function whys(sql: string): Promise<string[]> {
 
 describe('refuses', () => {
   it.each<[string, RegExp]>([
-    ['DROP TABLE orders', /takes away the table orders/],
+    ['DROP TABLE orders', /removes the table orders/],
     ['DROP TABLE IF EXISTS shop.orders, customers CASCADE', /shop\.orders, customers/],
     ['DROP VIEW v', /the view v/],
     ['DROP MATERIALIZED VIEW v', /the materialized view v/],
@@ -39,10 +39,10 @@ describe('refuses', () => {
     ['DROP INDEX orders_by_reason', /unique index orders_by_reason.*ON CONFLICT/],
     ['TRUNCATE orders', /deletes all rows of orders/],
     ['DELETE FROM orders', /deletes all rows of orders/],
-    ['alter table orders drop column reason', /takes away the column reason of orders/],
-    ['ALTER TABLE orders DROP reason', /takes away the column reason of orders/],
-    ['ALTER TABLE "orders" DROP "reason"', /takes away the column reason of orders/],
-    ['ALTER TABLE public.orders DROP reason', /takes away the column reason of orders/],
+    ['alter table orders drop column reason', /removes the column reason of orders/],
+    ['ALTER TABLE orders DROP reason', /removes the column reason of orders/],
+    ['ALTER TABLE "orders" DROP "reason"', /removes the column reason of orders/],
+    ['ALTER TABLE public.orders DROP reason', /removes the column reason of orders/],
     ['ALTER TABLE orders DROP CONSTRAINT orders_key_key', /orders_key_key.*ON CONFLICT/],
     ['ALTER TABLE orders DROP CONSTRAINT orders_pkey', /orders_pkey.*ON CONFLICT/],
     ['ALTER TABLE orders RENAME COLUMN reason TO why', /renames reason of orders to why/],
@@ -58,7 +58,7 @@ describe('refuses', () => {
     ['ALTER TABLE orders ALTER COLUMN reason SET NOT NULL', /may leave the column reason/],
     ['ALTER TABLE orders ALTER reason SET NOT NULL', /may leave the column reason/],
     ['ALTER TABLE orders ALTER reason /* really */ SET\nNOT NULL', /may leave the column reason/],
-    ['ALTER TABLE orders ALTER status DROP DEFAULT', /takes away the default/],
+    ['ALTER TABLE orders ALTER status DROP DEFAULT', /removes the default/],
     ['ALTER TABLE orders ADD COLUMN note text NOT NULL', /does not know the column note/],
     ['ALTER TABLE orders ADD note text NOT NULL DEFAULT NULL', /does not know the column note/],
     ['ALTER TABLE orders ADD note text PRIMARY KEY', /does not know the column note/],
@@ -73,41 +73,41 @@ describe('refuses', () => {
     ['CREATE UNIQUE INDEX CONCURRENTLY i ON orders (reason)', /same values of reason twice/],
     ['ALTER TABLE orders ENABLE ROW LEVEL SECURITY', /EnableRowSecurity/],
     ['ALTER TABLE orders OWNER TO me', /ChangeOwner/],
-    ['REVOKE SELECT ON orders FROM app', /takes rights away/],
+    ['REVOKE SELECT ON orders FROM app', /revokes privileges/],
     ['ALTER SEQUENCE s RESTART', /AlterSeq/],
     ['CREATE RULE r AS ON INSERT TO orders DO INSTEAD NOTHING', /Rule/],
     [
       "ALTER TABLE orders DROP CONSTRAINT orders_status_check, ADD CONSTRAINT orders_status_check CHECK (status IN ('placed'))",
       /no longer allows paid/,
     ],
-    ['CREATE TABLE IF NOT EXISTS orders (a int); DROP TABLE orders', /takes away the table orders/],
-    ['DROP TABLE orders; CREATE TABLE orders (a int)', /takes away the table orders/],
-    ['DO $$ BEGIN ALTER TABLE orders DROP reason; END $$', /takes away the column reason/],
+    ['CREATE TABLE IF NOT EXISTS orders (a int); DROP TABLE orders', /removes the table orders/],
+    ['DROP TABLE orders; CREATE TABLE orders (a int)', /removes the table orders/],
+    ['DO $$ BEGIN ALTER TABLE orders DROP reason; END $$', /removes the column reason/],
     [
       'DO $$ BEGIN IF true THEN LOOP DROP TABLE orders; END LOOP; END IF; END $$',
-      /takes away the table orders/,
+      /removes the table orders/,
     ],
-    ["DO $$ BEGIN EXECUTE 'DROP TABLE orders'; END $$", /takes away the table orders/],
-    ["DO $$ BEGIN EXECUTE format('DROP TABLE %I', 'orders'); END $$", /only when it runs/],
-    ["DO $$ BEGIN EXECUTE 'DROP TABLE ' || 'orders'; END $$", /only when it runs/],
+    ["DO $$ BEGIN EXECUTE 'DROP TABLE orders'; END $$", /removes the table orders/],
+    ["DO $$ BEGIN EXECUTE format('DROP TABLE %I', 'orders'); END $$", /builds its SQL at run time/],
+    ["DO $$ BEGIN EXECUTE 'DROP TABLE ' || 'orders'; END $$", /builds its SQL at run time/],
     [
       "DO $$ DECLARE r record; BEGIN FOR r IN EXECUTE 'DROP TABLE orders' LOOP END LOOP; END $$",
-      /takes away the table orders/,
+      /removes the table orders/,
     ],
-    ['DO $$ BEGIN EXECUTE $q$DROP TABLE orders$q$; END $$', /takes away the table orders/],
+    ['DO $$ BEGIN EXECUTE $q$DROP TABLE orders$q$; END $$', /removes the table orders/],
     [
       'DO $$ DECLARE r record; BEGIN FOR r IN DELETE FROM orders RETURNING * LOOP END LOOP; END $$',
       /deletes all rows of orders/,
     ],
     [
       'DO $$ BEGIN NULL; EXCEPTION WHEN others THEN DROP TABLE orders; END $$',
-      /takes away the table orders/,
+      /removes the table orders/,
     ],
     [
       'CREATE TEMP TABLE orders (a int); DROP TABLE orders; DROP TABLE orders',
-      /takes away the table orders/,
+      /removes the table orders/,
     ],
-    ["DO 'BEGIN DROP TABLE orders; END'", /takes away the table orders/],
+    ["DO 'BEGIN DROP TABLE orders; END'", /removes the table orders/],
     ['DO LANGUAGE plpython3u $$ x $$', /PL\/pgSQL/],
   ])('%s', async (sql, why) => {
     const found = await whys(sql)
@@ -167,7 +167,7 @@ END $$`
     {
       line: 6,
       statement: 'ALTER TABLE orders DROP reason, ALTER status TYPE int',
-      why: 'takes away the column reason of orders',
+      why: 'removes the column reason of orders',
     },
     {
       line: 6,
@@ -177,7 +177,7 @@ END $$`
     {
       line: 11,
       statement: 'DROP TABLE customers',
-      why: 'takes away the table customers',
+      why: 'removes the table customers',
     },
   ])
 })

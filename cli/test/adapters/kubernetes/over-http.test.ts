@@ -1,0 +1,132 @@
+// What pods, waits and traffic make of the API server's answers, over a real HTTP server.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { connect, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
+import { createPods } from '../../../src/adapters/kubernetes/pods.ts'
+import { createTraffic } from '../../../src/adapters/kubernetes/traffic.ts'
+import { awaitObjects } from '../../../src/adapters/kubernetes/watch.ts'
+import {
+  createApiServer,
+  createServers,
+  type Servers,
+  writeKubeconfig,
+} from '../../fakes/api-server.ts'
+import { aFullConfig } from '../../fakes/config.ts'
+
+let servers: Servers
+let api: KubernetesApi
+let answer: (request: IncomingMessage, response: ServerResponse) => void = () => {}
+
+beforeAll(() => {
+  servers = createServers()
+})
+afterAll(() => servers.remove())
+beforeEach(async () => {
+  const server = createApiServer(servers.folder, null, (...args) => answer(...args))
+  const port = await servers.start(server)
+  const file = writeKubeconfig(servers.folder, { server: `http://127.0.0.1:${port}` })
+  api = connect({ file, context: null })
+})
+afterEach(() => servers.stopAll())
+
+function refuse(response: ServerResponse, code: number, message = 'User "a" cannot'): void {
+  response.writeHead(code).end(JSON.stringify({ kind: 'Status', code, message }))
+}
+
+const live = { role: 'live', epoch: 1, consuming: true, consumers: 2, inFlight: 0 }
+
+describe('a pod', () => {
+  const pods = () => createPods(api, 'shop', aFullConfig().services)
+
+  it('reports its role', async () => {
+    answer = (_, response) => void response.end(JSON.stringify(live))
+    expect(await pods().report('order', 'order-1')).toMatchObject(live)
+  })
+
+  it('that stops in the middle of an answer does not answer', async () => {
+    answer = (_, response) => void response.write('{"role":')
+    expect(await pods().report('order', 'order-1')).toBeNull()
+    expect(await pods().readiness('order', 'order-1')).toBe('no answer')
+  })
+
+  it('that answers without end does not answer', async () => {
+    const chunk = Buffer.alloc(1024 * 1024, ' ')
+    answer = (_, response) => {
+      const more = (): void => void response.write(chunk, (error) => error || more())
+      more()
+    }
+    const started = performance.now()
+    expect(await pods().readiness('order', 'order-1')).toBe('no answer')
+    expect(performance.now() - started).toBeLessThan(3_500)
+  })
+
+  it('that the API server cannot reach does not answer', async () => {
+    answer = (_, response) => refuse(response, 503, 'error trying to reach service')
+    expect(await pods().report('order', 'order-1')).toBeNull()
+    expect(await pods().readiness('order', 'order-1')).toBe('no answer')
+  })
+
+  it('that answers with an error says why it is not ready', async () => {
+    answer = (_, response) => void response.writeHead(503).end('{"broker":false}\n')
+    expect(await pods().readiness('order', 'order-1')).toBe('{"broker":false}')
+    expect(await pods().report('order', 'order-1')).toBeNull()
+  })
+
+  it.each([
+    [401, 'no-credentials'],
+    [403, 'not-allowed'],
+  ])('that the cluster does not let us ask is a refusal: %i', async (status, code) => {
+    answer = (_, response) => refuse(response, status)
+    await expect(pods().report('order', 'order-1')).rejects.toMatchObject({ code })
+    await expect(pods().readiness('order', 'order-1')).rejects.toMatchObject({ code })
+  })
+})
+
+describe('a wait', () => {
+  const { signal } = new AbortController()
+  const wait = () =>
+    awaitObjects(api, ['/api/v1/namespaces/shop/pods'], ([pods = []]) => pods.length || null, {
+      timeoutMs: 2_000,
+      signal,
+    })
+
+  it.each([
+    [401, 'no-credentials'],
+    [403, 'not-allowed'],
+  ])('ends when the list is answered with %i', async (status, code) => {
+    answer = (_, response) => refuse(response, status)
+    await expect(wait()).rejects.toMatchObject({ code })
+  })
+
+  it('ends when the watch is not allowed', async () => {
+    answer = ({ url }, response) =>
+      url?.includes('watch=1') ? refuse(response, 403) : void response.end('{"items":[]}')
+    await expect(wait()).rejects.toMatchObject({ code: 'not-allowed' })
+  })
+
+  it('goes on after a watch that starts too far back', async () => {
+    const lists = ['{"items":[]}', '{"items":[{"metadata":{"name":"a"}}]}']
+    answer = ({ url }, response) =>
+      url?.includes('watch=1') ? refuse(response, 410, 'too old') : void response.end(lists.shift())
+    expect(await wait()).toBe(1)
+  })
+})
+
+it('traffic ends the answer to the client when the one from the pod breaks off', async () => {
+  answer = (_, response) => {
+    response.write('half')
+    setTimeout(() => response.destroy(), 20)
+  }
+  const opened = await createTraffic(api, 'shop').open('order')
+  try {
+    const response = await fetch(opened.url)
+    const ended = response.text().then(
+      () => 'ended',
+      () => 'broken',
+    )
+    expect(await Promise.race([ended, sleep(2_000)])).toBe('broken')
+  } finally {
+    await opened.close()
+  }
+})
