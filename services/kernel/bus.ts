@@ -54,7 +54,8 @@ export interface Bus {
   connected(): boolean
   /** Publishes all at once. Throws when there is no connection. */
   publish<Message extends Outgoing>(messages: Message[]): Promise<Publication<Message>>
-  consume(queue: string, receive: Receiver): Consumption
+  /** Gives `receive` up to `concurrency` deliveries at once. */
+  consume(queue: string, concurrency: number, receive: Receiver): Consumption
   /** Messages that are ready in a queue. */
   depth(queue: string): Promise<number>
   close(): Promise<void>
@@ -68,11 +69,6 @@ export interface BusDeps {
   logger: Logger
 }
 
-/**
- * Fewer than the database pool has connections, so that handlers cannot use it up. The prefetch is the same, so that no
- * delivery waits in the client library.
- */
-const concurrency = 4
 const acquireTimeoutMs = 2_000
 /** With the above less than `idle_in_transaction_session_timeout`: the relay waits for confirms in a transaction. */
 const confirmTimeoutMs = 2_500
@@ -96,7 +92,8 @@ export function createBus(deps: BusDeps): Bus {
   return {
     connected: () => connection.ready,
     publish: publisher.publish,
-    consume: (queue, receive) => consume(connection, deps.logger, queue, receive),
+    consume: (queue, concurrency, receive) =>
+      consume({ connection, logger: deps.logger, queue, concurrency, receive }),
     depth: async (queue) => (await connection.queueDeclare({ queue, passive: true })).messageCount,
     close: async () => {
       // It fails when the connection is lost, which does not matter any more.
@@ -189,12 +186,19 @@ function refusalOf(error: unknown): string {
   return error instanceof AMQPConnectionError || code === 'CH_CLOSE' ? '' : message
 }
 
-function consume(
-  connection: Connection,
-  logger: Logger,
-  queue: string,
-  receive: Receiver,
-): Consumption {
+function consume({
+  connection,
+  logger,
+  queue,
+  concurrency,
+  receive,
+}: {
+  connection: Connection
+  logger: Logger
+  queue: string
+  concurrency: number
+  receive: Receiver
+}): Consumption {
   let inFlight = 0
   const stopping = new AbortController()
 
@@ -210,6 +214,7 @@ function consume(
     }
   }
 
+  // The prefetch is the same, so that no delivery waits in the client library.
   const consumer = connection.createConsumer(
     { queue, queueOptions: { passive: true }, qos: { prefetchCount: concurrency }, concurrency },
     deliver,

@@ -25,6 +25,8 @@ export interface Consumer {
 export interface ConsumerDeps extends SettlementDeps {
   bus: Bus
   queue: string
+  /** Deliveries that are handled at once. Each needs a connection to the database. */
+  concurrency: { messages: number; deadLetters: number }
   /** Called after the consumer has stopped because the gate names another slot or epoch. */
   onGateClosed: () => void
 }
@@ -41,6 +43,7 @@ interface Session {
 }
 
 export function createConsumer(deps: ConsumerDeps): Consumer {
+  const { bus, queue, concurrency } = deps
   const settlement = createSettlement(deps)
   let wanted: Fence | null = null
   let current: Session | undefined
@@ -72,8 +75,8 @@ export function createConsumer(deps: ConsumerDeps): Consumer {
         opened.resolve(fence)
       },
       consumptions: [
-        deps.bus.consume(deps.queue, receiver(settlement.message)),
-        deps.bus.consume(deadLettersOf(deps.queue), receiver(settlement.deadLetter)),
+        bus.consume(queue, concurrency.messages, receiver(settlement.message)),
+        bus.consume(deadLettersOf(queue), concurrency.deadLetters, receiver(settlement.deadLetter)),
       ],
     }
     return session

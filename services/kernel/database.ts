@@ -71,8 +71,26 @@ export function createDatabase(deps: DatabaseDeps): Database {
     try {
       return await pool.connect()
     } catch (cause) {
-      const message = 'the database does not answer'
+      const message = `cannot connect to the database: ${reasonOf(cause)}`
       throw Object.assign(new Error(message, { cause }), { statusCode: 503 })
+    }
+  }
+
+  /** Returns the connection to the pool after `work`, or closes it when a failure has left it unusable. */
+  async function using<T>(
+    client: PoolClient,
+    work: () => Promise<T>,
+    isUsableAfter: (error: unknown) => boolean | Promise<boolean>,
+  ): Promise<T> {
+    let broken: Error | undefined
+    try {
+      return await work()
+    } catch (error) {
+      const isUsable = await isUsableAfter(error)
+      if (!isUsable || isStale(error)) broken = error as Error
+      throw error
+    } finally {
+      client.release(broken)
     }
   }
 
@@ -81,17 +99,15 @@ export function createDatabase(deps: DatabaseDeps): Database {
     check?: () => void,
   ): Promise<Record<string, unknown>[][]> {
     const client = await connect()
-    let broken: Error | undefined
     try {
       check?.()
-      // Postgres runs a batch as one transaction, without BEGIN.
-      return (await send(client, statements)).map(({ rows }) => rows)
     } catch (error) {
-      if (!isConnectionIntact(error)) broken = error as Error
+      client.release()
       throw error
-    } finally {
-      client.release(broken)
     }
+    // Postgres runs a batch as one transaction, without BEGIN.
+    const results = await using(client, () => send(client, statements), isRolledBack)
+    return results.map(({ rows }) => rows)
   }
 
   return {
@@ -104,17 +120,11 @@ export function createDatabase(deps: DatabaseDeps): Database {
 
     async transaction(work, first) {
       const client = await connect()
-      let broken: Error | undefined
-      try {
-        return await runTransaction(client, work, first)
-      } catch (error) {
-        await client.query('ROLLBACK').catch((rollbackError: Error) => {
-          broken = rollbackError
-        })
-        throw error
-      } finally {
-        client.release(broken)
-      }
+      return using(
+        client,
+        () => runTransaction(client, work, first),
+        () => rollBack(client),
+      )
     },
 
     close: () => pool.end(),
@@ -128,12 +138,27 @@ class OneWriteSocket extends Socket {
   }
 }
 
-/** After an ERROR the server has rolled back, and the connection is usable, unless its prepared statements were the reason. */
-function isConnectionIntact(error: unknown): boolean {
-  return (
-    (error as { severity?: string }).severity === 'ERROR' &&
-    !/^(0A000|26000|42P05)$/.test(String(codeOf(error)))
+/** After an ERROR the server has rolled back the batch. */
+function isRolledBack(error: unknown): boolean {
+  return (error as { severity?: string }).severity === 'ERROR'
+}
+
+/** Returns false when the connection is broken. */
+function rollBack(client: PoolClient): Promise<boolean> {
+  return client.query('ROLLBACK').then(
+    () => true,
+    () => false,
   )
+}
+
+/** The prepared statements of the connection do not fit the database any more. */
+function isStale(error: unknown): boolean {
+  return /^(0A000|26000|42P05)$/.test(String(codeOf(error)))
+}
+
+/** Names the user and the database, but no password. When all addresses of a host fail, the error has only a code. */
+function reasonOf(error: unknown): string {
+  return (error as Error).message || String(codeOf(error))
 }
 
 async function runTransaction<T>(

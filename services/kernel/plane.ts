@@ -68,22 +68,32 @@ export type Plane = ReturnType<typeof createPlane>
 
 /**
  * Connections to Postgres. No code waits for a second connection while it holds one, so the pool cannot deadlock.
- * Live: 4 for handlers, 3 for HTTP and the relay, 2 for readiness and the gate: at most 9 per pod. A few stay open when
- * idle, so that a pod can go on when the server has none left.
- * Preview: 3 and 1, so at most 4, and mostly none.
- * 4 services with 2 slots of 2 pods, and 1 more pod per service during a rollout: 20 × 13 = 260. The server has 300, less
- * those for superusers.
+ * Live: 5 for the messages and dead letters that are handled at once, 2 for HTTP and the relay, and 2 for readiness and
+ * the gate. That is at most 9 per pod. A few stay open when idle, so that a pod can go on when the server has none left.
+ * Preview: 3 and 1, so at most 4. Most of the time none is open.
+ * 4 services have 2 slots of 2 pods, and 1 more pod each during a rollout: 20 × 13 = 260. The server allows 300, less
+ * those that it keeps for superusers.
  */
 const sizes = {
-  live: { pool: { max: 7, min: 2 }, control: { max: 2, min: 1 }, relay: {} },
-  preview: { pool: { max: 3 }, control: { max: 1 }, relay: { pollMs: 5_000 } },
+  live: {
+    pool: { max: 7, min: 2 },
+    control: { max: 2, min: 1 },
+    concurrency: { messages: 4, deadLetters: 1 },
+    relay: {},
+  },
+  preview: {
+    pool: { max: 3 },
+    control: { max: 1 },
+    concurrency: { messages: 2, deadLetters: 1 },
+    relay: { pollMs: 5_000 },
+  },
 }
 const migrationPollMs = 250
 const flushMs = 2_000
 
 export function createPlane(deps: PlaneDeps) {
   const { plane, identity, metrics, now, newId } = deps
-  const { pool, control: controlPool, relay: relayOptions } = sizes[plane]
+  const { pool, control: controlPool, concurrency, relay: relayOptions } = sizes[plane]
   const logger = deps.logger.child({ plane })
   const name = plane === 'live' ? identity.pod : `${identity.pod} ${plane}`
   const database = createDatabase({ url: deps.databaseUrl, name, logger, pool })
@@ -103,6 +113,7 @@ export function createPlane(deps: PlaneDeps) {
   const consumer = createConsumer({
     bus,
     queue: identity.service,
+    concurrency,
     subscriptions: parts.subscriptions,
     consumer: identity.service,
     outbox,
@@ -223,12 +234,14 @@ async function waitForMigrations(
 ): Promise<void> {
   let logged = ''
   for (;;) {
-    const waiting = await missingMigrations(database, expected).then(
-      (missing) => (missing.length === 0 ? '' : `migrations: ${missing.join(', ')}`),
-      (error: Error) => `the database: ${error.message}`,
-    )
-    if (waiting === '') return
-    if (waiting !== logged) logger.info(`waiting for ${waiting}`)
+    const missing = await missingMigrations(database, expected).catch((error: Error) => error)
+    const failed = missing instanceof Error
+    if (!failed && missing.length === 0) return
+    const waiting = failed ? missing.message : missing.join(', ')
+    if (waiting !== logged) {
+      if (failed) logger.warn({ err: missing }, 'waiting for the database')
+      else logger.info({ missing }, 'waiting for migrations')
+    }
     logged = waiting
     await setTimeout(migrationPollMs)
   }

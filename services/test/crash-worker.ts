@@ -44,6 +44,7 @@ const counting = on(thingDone, {
 const consumer = createConsumer({
   bus,
   queue: env.QUEUE,
+  concurrency: { messages: 4, deadLetters: 1 },
   subscriptions: [counting],
   consumer: env.QUEUE,
   outbox,

@@ -85,6 +85,7 @@ export function openConsumer(
   const consumer = createConsumer({
     bus,
     queue,
+    concurrency: { messages: 4, deadLetters: 1 },
     subscriptions: [subscription],
     consumer: queue,
     outbox: openOutbox(database, relay),
