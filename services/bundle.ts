@@ -1,5 +1,5 @@
 // Bundles a service into services/<name>/dist: all that its image adds to Node.
-import { cp, rm } from 'node:fs/promises'
+import { constants, copyFile, mkdir, readdir, rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build } from 'esbuild'
 
@@ -32,10 +32,14 @@ export function bundling(service: string): BuildOptions {
   }
 }
 
-/** Copies the SQL files of the kernel and of a service into one folder. */
+/** Copies the SQL files of the kernel and of a service into one folder. Rejects when both have a file of the same name. */
 export async function copyMigrations(service: string, to: URL): Promise<void> {
+  await mkdir(to, { recursive: true })
   for (const owner of ['kernel', service]) {
-    await cp(new URL(`${owner}/migrations/`, here), to, { recursive: true })
+    const from = new URL(`${owner}/migrations/`, here)
+    for (const name of await readdir(from)) {
+      await copyFile(new URL(name, from), new URL(name, to), constants.COPYFILE_EXCL)
+    }
   }
 }
 

@@ -2,16 +2,22 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { migrate, readMigrations } from '@shop/kernel/migrate'
+import { migrate } from '@shop/kernel/migrate'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createSchema, createTopology, openDatabase, setting } from './infrastructure.ts'
+import {
+  createSchema,
+  createTopology,
+  migrationsOf,
+  openDatabase,
+  setting,
+} from './infrastructure.ts'
 import { effects, eventually, thingDone, waiting } from './things.ts'
 
 const worker = fileURLToPath(new URL('crash-worker.ts', import.meta.url))
 
 async function createVictim() {
   const [url, topology] = await Promise.all([createSchema(), createTopology()])
-  await migrate(url, await readMigrations(new URL('../order/migrations/', import.meta.url)))
+  await migrate(url, await migrationsOf('order'))
   const database = openDatabase(url)
   await database.query('CREATE TABLE effects (n int)')
   await database.query('CREATE TABLE requests (key text PRIMARY KEY)')

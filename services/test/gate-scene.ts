@@ -7,15 +7,15 @@ import {
   moveGate,
   readGate,
 } from '@shop/kernel/gate'
-import { migrate, readMigrations } from '@shop/kernel/migrate'
+import { migrate } from '@shop/kernel/migrate'
 import type { Slot } from '@shop/kernel/role'
 import { expect, onTestFinished, vi } from 'vitest'
-import { createSchema, logger, openDatabase } from './infrastructure.ts'
+import { createSchema, logger, migrationsOf, openDatabase } from './infrastructure.ts'
 
 export const blue: Slot = { color: 'blue', revision: 'b1' }
 export const green: Slot = { color: 'green', revision: 'g1' }
 
-const migrations = await readMigrations(new URL('../order/migrations/', import.meta.url))
+const migrations = await migrationsOf('order')
 
 /** A database with a gate, a table for effects, and a Service that names a slot. */
 export async function createScene() {

@@ -5,7 +5,7 @@ import { type Contract, draft, type Envelope } from '@shop/events/envelope'
 import { type Bus, createBus } from '@shop/kernel/bus'
 import { createDatabase, type Database } from '@shop/kernel/database'
 import { type Fence, GateClosed } from '@shop/kernel/gate'
-import { migrate, readMigrations } from '@shop/kernel/migrate'
+import { type Migration, migrate, readMigrations } from '@shop/kernel/migrate'
 import { createOutbox, type Outbox, retryKey } from '@shop/kernel/outbox'
 import { createRelay, type Relay } from '@shop/kernel/relay'
 import { createMetrics, type Identity } from '@shop/kernel/telemetry'
@@ -51,10 +51,17 @@ async function execute(url: string, sql: string): Promise<void> {
   await client.end()
 }
 
+export function migrationsOf(service: string): Promise<Migration[]> {
+  const folders = ['kernel', service].map(
+    (owner) => new URL(`../${owner}/migrations/`, import.meta.url),
+  )
+  return readMigrations(folders)
+}
+
 /** The tables of a service in a new schema. */
 export async function createServiceDatabase(service: string): Promise<Database> {
   const url = await createSchema()
-  await migrate(url, await readMigrations(new URL(`../${service}/migrations/`, import.meta.url)))
+  await migrate(url, await migrationsOf(service))
   return openDatabase(url)
 }
 

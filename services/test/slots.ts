@@ -4,10 +4,17 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { orderConfirmed } from '@shop/events/contracts'
-import { migrate, readMigrations } from '@shop/kernel/migrate'
+import { migrate } from '@shop/kernel/migrate'
 import { type FakeKubernetes, startFakeKubernetes } from '@shop/kernel/test/fake-kubernetes'
 import { expect, onTestFinished, vi } from 'vitest'
-import { arrived, createSchema, createTopology, newId, setting } from './infrastructure.ts'
+import {
+  arrived,
+  createSchema,
+  createTopology,
+  migrationsOf,
+  newId,
+  setting,
+} from './infrastructure.ts'
 import { startMailServer } from './mail-server.ts'
 
 export type Color = 'blue' | 'green'
@@ -87,7 +94,7 @@ export async function createSlots() {
       )
     },
     migrate: async () => {
-      const migrations = await readMigrations(new URL('migrations/', folder))
+      const migrations = await migrationsOf('notification')
       await Promise.all([url, previewUrl].map((each) => migrate(each, migrations)))
     },
     select: (color: Color, service?: string) => select(kubernetes, color, service),
