@@ -69,8 +69,11 @@ function answerOf(result: ActionResult, id: string): Answer {
       return problem(404, `there is no message ${id}`)
     case 'not-parked':
       return problem(409, `message ${id} is being retried`)
-    case 'unreadable':
-      return problem(409, `message ${id} is not an event: it can only be discarded`)
+    case 'cannot-replay':
+      return problem(
+        409,
+        `message ${id} cannot be sent again: it is not an event, or Postgres cannot store it. Discard it.`,
+      )
   }
 }
 

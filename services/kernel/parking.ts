@@ -29,18 +29,18 @@ export type ParsedBody =
 
 /** The id of a body that is not an event is a hash of its bytes, so each delivery of it has the same. */
 export function parseBody(body: Buffer): ParsedBody {
-  const unreadable = (problem: string) => ({ id: hashId(body), event: null, problem })
+  const notAnEvent = (problem: string) => ({ id: hashId(body), event: null, problem })
   const json = body.toString()
   let parsed: unknown
   try {
     parsed = JSON.parse(json)
   } catch {
-    return unreadable('not an event: not JSON')
+    return notAnEvent('not an event: not JSON')
   }
   const read = envelope.safeParse(parsed)
   if (read.success) return { id: read.data.id, event: read.data, json }
   const fields = read.error.issues.map(({ path }) => path.join('.') || 'all of it')
-  return unreadable(`not an event: ${fields.join(', ')}`)
+  return notAnEvent(`not an event: ${fields.join(', ')}`)
 }
 
 /** A UUID of version 8, which may contain any bits. */
@@ -68,7 +68,8 @@ export interface Failure {
   /** Failed attempts including this one. */
   attempts: number
   state: 'retrying' | 'parked'
-  cause: Cause
+  /** `other` unless given. */
+  cause?: Cause
   reason: string
 }
 
@@ -77,7 +78,7 @@ export interface Failure {
  * parked, or has failed more often. So a message that is delivered twice is not retried twice.
  */
 export async function recordFailure(tx: Transaction, failure: Failure): Promise<boolean> {
-  const { message } = failure
+  const { message, cause = 'other' } = failure
   const { type = null, subject = null, source = null } = message.event ?? {}
   const rows = await tx.query(
     `INSERT INTO parked AS known
@@ -98,7 +99,7 @@ export async function recordFailure(tx: Transaction, failure: Failure): Promise<
       failure.body,
       failure.consumer,
       failure.attempt,
-      failure.cause,
+      cause,
     ],
   )
   return rows.length > 0
@@ -145,8 +146,8 @@ export async function findStuck(
   return row ?? null
 }
 
-/** `unreadable`: the message is not an event that the outbox can store, so it cannot be replayed. */
-export type ActionResult = 'done' | 'not-found' | 'not-parked' | 'unreadable'
+/** `cannot-replay`: the message is not an event, or Postgres cannot store it in the outbox. */
+export type ActionResult = 'done' | 'not-found' | 'not-parked' | 'cannot-replay'
 
 /** Sends a parked message to its queue again, with no failed attempts. Call `outbox.wake` after the commit. */
 export async function replay(
@@ -162,7 +163,7 @@ export async function replay(
   if (!row) return 'not-found'
   if (row.state !== 'parked') return 'not-parked'
   const message = parseBody(row.body)
-  if (!message.event || !(await isStorable(tx, message.json))) return 'unreadable'
+  if (!message.event || !(await isStorable(tx, message.json))) return 'cannot-replay'
   tx.execute(`UPDATE parked SET state = 'retrying', attempts = 0 WHERE message_id = $1`, [id])
   const { type } = message.event
   outbox.resend(tx, { type, json: message.json, service, attempt: 0, delayMs: 0 })
@@ -178,6 +179,9 @@ async function isStorable(tx: Transaction, json: string): Promise<boolean> {
   return row?.valid ?? false
 }
 
+/** A run holds the lock of the gate, so it must be short. The next run replays the next messages. */
+const replayBatch = 100
+
 /**
  * Replays messages of `types`, which this version handles, that an earlier version parked. Their queue was bound to the
  * new types when this version was deployed, so the earlier version received them until the switch.
@@ -189,10 +193,14 @@ export function replayUnhandled(outbox: Outbox, service: string, types: string[]
     async run(tx: Transaction): Promise<Draft[]> {
       const rows = await tx.query<{ id: string }>(
         `SELECT message_id AS id FROM parked WHERE state = 'parked' AND type = ANY($1::text[])
-         AND cause IS DISTINCT FROM 'other' LIMIT 1000`,
+         AND cause IS DISTINCT FROM 'other' ORDER BY first_failed_at LIMIT ${replayBatch}`,
         [types],
       )
-      for (const { id } of rows) await replay(tx, outbox, service, id)
+      for (const { id } of rows) {
+        if ((await replay(tx, outbox, service, id)) === 'done') continue
+        // It can never be replayed, so the next run must not select it again.
+        tx.execute(`UPDATE parked SET cause = 'other' WHERE message_id = $1`, [id])
+      }
       return []
     },
   }

@@ -3,7 +3,7 @@ import type { Delivery } from './bus.ts'
 import { type Fence, GateClosed } from './gate.ts'
 import { type Subscription, Unreadable } from './inbox.ts'
 import type { Outbox } from './outbox.ts'
-import { type Failure, type ParsedBody, parseBody, recordFailure } from './parking.ts'
+import { type Cause, type Failure, type ParsedBody, parseBody, recordFailure } from './parking.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
 export interface SettlementDeps {
@@ -65,7 +65,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     failures: number,
   ): Promise<string> {
     const attempts = delivery.attempt + 1
-    const park = async (reason: string, cause: Failure['cause'] = 'other') => {
+    const park = async (reason: string, cause: Cause = 'other') => {
       await record(fence, delivery, message, { state: 'parked', attempts, cause, reason })
       return 'parked'
     }
@@ -83,8 +83,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       const reason = error instanceof Error ? error.message : String(error)
       if (error instanceof Unreadable || attempts >= maxAttempts) return park(reason)
       try {
-        const verdict: Verdict = { state: 'retrying', attempts, cause: 'other', reason }
-        await record(fence, delivery, message, verdict)
+        await record(fence, delivery, message, { state: 'retrying', attempts, reason })
       } catch (recordError) {
         if (!isUnstorable(recordError)) throw recordError
         return park(`${reason} (and it cannot be sent again: ${recordError.message})`)
@@ -110,7 +109,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     async deadLetter(fence, delivery) {
       const { death, attempt } = delivery
       const reason = death ? `dead letter: ${death.reason} in ${death.queue}` : 'dead letter'
-      const verdict: Verdict = { state: 'parked', attempts: attempt, cause: 'other', reason }
+      const verdict: Verdict = { state: 'parked', attempts: attempt, reason }
       await record(fence, delivery, parseBody(delivery.body), verdict)
     },
   }
