@@ -1,6 +1,7 @@
 // Read access to the stock and the reservations.
 import type { Database } from '@shop/kernel/database'
-import { type HttpServer, problemDocument, sendProblem } from '@shop/kernel/http'
+import { type HttpServer, sendProblem } from '@shop/kernel/http'
+import { problemDocument } from '@shop/kernel/problem'
 import { z } from 'zod'
 import { findReservation, findStock } from './store.ts'
 

@@ -33,6 +33,8 @@ export interface ConsumerDeps extends SettlementDeps {
 
 const preparedMs = 1_000
 const retryMs = 500
+/** The same failure is logged once in 20 attempts: every 10 seconds. */
+const logEvery = 20
 
 interface Session {
   /** Null as long as the session is only prepared. */
@@ -148,6 +150,7 @@ async function untilSettled(
   stopping: AbortSignal,
   settle: (failures: number) => Promise<void>,
 ): Promise<boolean> {
+  let logged = ''
   for (let failures = 0; !stopping.aborted; failures += 1) {
     try {
       await settle(failures)
@@ -155,7 +158,11 @@ async function untilSettled(
       return true
     } catch (error) {
       if (error instanceof GateClosed) throw error
-      if (failures === 0) logger.warn({ err: error }, 'keeping a message until it can be recorded')
+      const message = error instanceof Error ? error.message : String(error)
+      if (message !== logged || failures % logEvery === 0) {
+        logger.warn({ err: error, failures }, 'cannot settle a delivery; retrying')
+      }
+      logged = message
     }
     await setTimeout(retryMs, undefined, { signal: stopping }).catch(() => {})
   }

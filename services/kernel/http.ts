@@ -1,5 +1,4 @@
 // The public HTTP server: identity headers, problem documents, OpenAPI, and draining.
-import { STATUS_CODES } from 'node:http'
 import { Server } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import swagger from '@fastify/swagger'
@@ -11,7 +10,7 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
-import { z } from 'zod'
+import { type Problem, problemBody, problemType } from './problem.ts'
 import { continueTrace, type Identity, type Logger, type Metrics } from './telemetry.ts'
 
 declare module 'fastify' {
@@ -31,19 +30,6 @@ export interface HttpDeps {
   /** When false, each answer closes its connection, so that keep-alive clients reconnect to another pod. */
   keepAlive: () => boolean
 }
-
-/** A problem document (RFC 9457), for the `response` schemas of routes. */
-export const problemDocument = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string().optional(),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-  })
-  .meta({ description: 'application/problem+json (RFC 9457)' })
-
-type Problem = Omit<z.infer<typeof problemDocument>, 'type' | 'title'>
 
 export function createHttp(deps: HttpDeps) {
   const app = Fastify({
@@ -108,9 +94,10 @@ export function createHttp(deps: HttpDeps) {
 
 /** Answers with a problem document. */
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
-  const { status, ...rest } = problem
-  const body = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, ...rest }
-  return reply.code(status).type('application/problem+json').send(JSON.stringify(body))
+  return reply
+    .code(problem.status)
+    .type(problemType)
+    .send(JSON.stringify(problemBody(problem)))
 }
 
 function problemOf(error: FastifyError): Problem {

@@ -25,7 +25,7 @@ export interface Kernel<Config> extends PlaneKernel {
 export interface Definition<Shape extends z.ZodRawShape> {
   /** Settings of this service alone. */
   config: z.ZodObject<Shape>
-  /** The service's own folder of SQL files; the kernel adds its own. */
+  /** The folder of the service's SQL files. */
   migrations: URL
   /** Called once for each plane. */
   compose(kernel: Kernel<z.infer<z.ZodObject<Shape>>>): Parts
@@ -63,7 +63,7 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
     logger,
     api,
     namespace: config.POD_NAMESPACE,
-    migrations: await readMigrations(definition.migrations),
+    migrations: await readMigrations(migrationFolders(definition.migrations)),
     now: () => new Date(),
     newId: () => randomUUIDv7(),
     compose: (kernel: PlaneKernel) => definition.compose({ ...kernel, config, identity }),
@@ -90,7 +90,7 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
   }
 
   let ending = false
-  const management = createManagement({
+  const routes = {
     'GET /livez': () => ({ status: 200, body: { live: true } }),
     'GET /readyz': createReadiness(planes, logger, () => ending),
     'GET /role': async () => {
@@ -100,7 +100,8 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
     },
     'GET /metrics': async () => ({ status: 200, text: await metrics.registry.metrics() }),
     ...planeRoutes(planes),
-  })
+  }
+  const management = createManagement(routes, logger)
 
   async function shutdown(signal: string): Promise<void> {
     logger.info({ signal }, 'ending')
@@ -130,6 +131,12 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
   await once(management, 'listening')
   await Promise.all(Object.values(planes).map((plane) => plane.start()))
   logger.info({ startedMs: Math.round(performance.now()) }, 'started')
+}
+
+/** The kernel's SQL files and the service's are in two folders, which the bundle makes one. */
+function migrationFolders(ofService: URL): URL[] {
+  const ofKernel = new URL('./migrations/', import.meta.url)
+  return ofKernel.href === ofService.href ? [ofService] : [ofKernel, ofService]
 }
 
 type Planes = Record<PlaneName, Plane>

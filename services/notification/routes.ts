@@ -1,6 +1,7 @@
 // Read access to the notifications, and to the mail sink.
 import type { Database } from '@shop/kernel/database'
-import { type HttpServer, problemDocument } from '@shop/kernel/http'
+import type { HttpServer } from '@shop/kernel/http'
+import { problemDocument } from '@shop/kernel/problem'
 import { z } from 'zod'
 import { messageIdOf, outcomes } from './domain.ts'
 import { findKeptMails } from './mail-sink.ts'

@@ -1,8 +1,9 @@
 // The public API of the shop: place an order, and read it.
 import { createHash } from 'node:crypto'
 import type { Database } from '@shop/kernel/database'
-import { type HttpServer, problemDocument, sendProblem } from '@shop/kernel/http'
+import { type HttpServer, sendProblem } from '@shop/kernel/http'
 import type { Outbox } from '@shop/kernel/outbox'
+import { problemDocument } from '@shop/kernel/problem'
 import { z } from 'zod'
 import { place } from './domain.ts'
 import { findByKey, findOrder, insertOrder, type Slot } from './store.ts'

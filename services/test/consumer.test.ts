@@ -1,4 +1,5 @@
 import { on } from '@shop/kernel/inbox'
+import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import {
   arrived,
@@ -170,6 +171,28 @@ describe('the consumer', () => {
     await eventually(everything)
     expect(performance.now() - start).toBeLessThan(900)
     expect(await effects(things.database)).toEqual([])
+  })
+
+  it('logs why it cannot settle a delivery, once for each reason', async () => {
+    const things = await createThings()
+    const reasons: string[] = []
+    const log = pino(
+      {},
+      { write: (line) => void reasons.push((JSON.parse(line) as { err: Error }).err.message) },
+    )
+    let failures = 0
+    const fence = {
+      ...openFence(things.database),
+      transaction: () => {
+        failures += 1
+        throw Object.assign(new Error(failures < 3 ? 'first' : 'second'), { statusCode: 503 })
+      },
+    }
+    const consumer = openConsumer(things, counting(), { logger: log })
+    consumer.set(fence)
+    await things.topology.publish([arrived(thingDone, newId(), { n: 1 })])
+    await eventually(() => expect(failures).toBeGreaterThan(4))
+    expect(reasons).toEqual(['first', 'second'])
   })
 
   it('keeps its deliveries during an outage of the database, and counts no failure', async () => {

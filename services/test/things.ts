@@ -77,7 +77,9 @@ export async function createThings(): Promise<{
 export function openConsumer(
   things: { database: Database; topology: Topology; queue: string },
   subscription: Subscription,
-  options: { bus?: Bus } & Partial<Pick<ConsumerDeps, 'onGateClosed' | 'retryBaseMs'>> = {},
+  options: { bus?: Bus } & Partial<
+    Pick<ConsumerDeps, 'logger' | 'onGateClosed' | 'retryBaseMs'>
+  > = {},
 ): Consumer {
   const { database, topology, queue } = things
   const { bus = openBus(topology.exchange), ...others } = options
