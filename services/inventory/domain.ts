@@ -15,7 +15,7 @@ export interface Stock {
 /** All but `reserved` are final. */
 export type ReservationStatus = 'reserved' | 'rejected' | 'released' | 'sold'
 
-export type Reserved =
+export type ReserveOutcome =
   | { kind: 'reserved'; amount: { value: number; currency: string } }
   | { kind: 'rejected'; reason: 'unknown-sku' | 'insufficient-stock'; sku: string }
 
@@ -31,7 +31,7 @@ export function merge(lines: Line[]): Line[] {
 }
 
 /** Reserves the whole order or nothing. `lines` are merged. */
-export function reserve(lines: Line[], stock: Stock[]): Reserved {
+export function reserve(lines: Line[], stock: Stock[]): ReserveOutcome {
   const bySku = new Map(stock.map((one) => [one.sku, one]))
   let value = 0
   let currency = ''

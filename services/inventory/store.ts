@@ -131,15 +131,15 @@ export async function accounting(db: Queries): Promise<{ stock: StockAccount[] }
   return { stock }
 }
 
-/** The reservations of the first `limit` orders after `after` (null: from the first), by order id. */
+/** The reservations of the first `limit` orders after `after`, by order id. */
 export async function entries(
   db: Queries,
-  after: string | null,
+  after: string,
   limit: number,
 ): Promise<{ id: string; status: ReservationStatus }[]> {
   return db.query(
     `SELECT order_id AS id, status FROM reservations
-     WHERE order_id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
+     WHERE order_id > $1
      ORDER BY order_id LIMIT $2`,
     [after, limit],
   )

@@ -33,7 +33,7 @@ export interface Delivery {
   /** Failed attempts to handle it so far, as its publisher says. */
   attempt: number
   /** How often it was delivered before and not settled, as the broker counts. */
-  returns: number
+  deliveryCount: number
   /** Why and in which queue it was dead-lettered. */
   death: { reason: string; queue: string } | null
 }
@@ -106,7 +106,7 @@ export function createBus(deps: BusDeps): Bus {
 function createPublisher(connection: Connection, exchange: string) {
   /** Reasons by message id, one map per publication in progress: two publications may contain copies of one event. */
   const returns = new Set<Map<string, string>>()
-  let channel: Channel | undefined
+  let current: Channel | undefined
   let opening: Promise<Channel> | undefined
 
   async function open(): Promise<Channel> {
@@ -117,12 +117,12 @@ function createPublisher(connection: Connection, exchange: string) {
       }
     })
     await opened.confirmSelect()
-    channel = opened
+    current = opened
     return opened
   }
 
-  async function current(): Promise<Channel> {
-    if (channel?.active) return channel
+  async function openChannel(): Promise<Channel> {
+    if (current?.active) return current
     opening ??= open().finally(() => {
       opening = undefined
     })
@@ -132,17 +132,20 @@ function createPublisher(connection: Connection, exchange: string) {
   async function publish<Message extends Outgoing>(
     messages: Message[],
   ): Promise<Publication<Message>> {
-    const open = await current()
+    const channel = await openChannel()
     const returned = new Map<string, string>()
     returns.add(returned)
     const unsettled = new Set(messages)
+    /** Neither confirmed nor refused before the channel was closed. */
+    const unknown = new Set<Message>()
     const refusals = new Map<Message, string>()
     const confirms = messages.map((message) => {
-      return open.basicPublish(envelopeOf(message, exchange), Buffer.from(message.body)).then(
+      return channel.basicPublish(envelopeOf(message, exchange), Buffer.from(message.body)).then(
         () => void unsettled.delete(message),
-        (error: unknown) => {
+        (error: AMQPError) => {
           unsettled.delete(message)
-          refusals.set(message, refusalOf(error))
+          if (isChannelClosed(error)) unknown.add(message)
+          else refusals.set(message, error.message)
         },
       )
     })
@@ -157,14 +160,21 @@ function createPublisher(connection: Connection, exchange: string) {
       if (reason) refusals.set(message, reason)
     }
     return {
-      confirmed: messages.filter((message) => !refusals.has(message)),
-      refused: [...refusals]
-        .filter(([, reason]) => reason !== '')
-        .map(([message, reason]) => ({ message, reason })),
+      confirmed: messages.filter((message) => !refusals.has(message) && !unknown.has(message)),
+      refused: [...refusals].map(([message, reason]) => ({ message, reason })),
     }
   }
 
-  return { publish, close: async () => channel?.close() }
+  return { publish, close: async () => current?.close() }
+}
+
+/** The routing key that is bound to the queue of this service alone. */
+export function retryKey(service: string): string {
+  return `retry.${service}`
+}
+
+export function deadLettersOf(queue: string): string {
+  return `${queue}.dead`
 }
 
 function envelopeOf(message: Outgoing, exchange: string) {
@@ -180,10 +190,9 @@ function envelopeOf(message: Outgoing, exchange: string) {
   }
 }
 
-/** Empty when the channel was closed, which says nothing about the message. */
-function refusalOf(error: unknown): string {
-  const { code, message } = error as AMQPError
-  return error instanceof AMQPConnectionError || code === 'CH_CLOSE' ? '' : message
+/** The broker may or may not have received the message. */
+function isChannelClosed(error: AMQPError): boolean {
+  return error instanceof AMQPConnectionError || error.code === 'CH_CLOSE'
 }
 
 function consume({
@@ -236,7 +245,7 @@ function deliveryOf({ body, headers = {} }: AsyncMessage): Delivery {
   return {
     body: bytesOf(body),
     attempt: countOf(headers['x-attempt']),
-    returns: countOf(headers['x-delivery-count']),
+    deliveryCount: countOf(headers['x-delivery-count']),
     death: death ? { reason: String(death.reason), queue: String(death.queue) } : null,
   }
 }

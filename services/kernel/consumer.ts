@@ -1,7 +1,6 @@
 // The service's consumer: takes deliveries while it has a fence, and handles, retries or parks each of them.
 import { setTimeout } from 'node:timers/promises'
-import { deadLettersOf } from './accounting.ts'
-import type { Bus, Consumption, Delivery } from './bus.ts'
+import { type Bus, type Consumption, type Delivery, deadLettersOf } from './bus.ts'
 import { faultPoint } from './faults.ts'
 import { type Fence, GateClosed } from './gate.ts'
 import { createSettlement, type Settle, type SettlementDeps } from './settlement.ts'

@@ -76,7 +76,7 @@ export interface GateMove {
   from: number
   to: Slot
   /** By `performance.now()`. Later the decision is void, because the process was frozen since. */
-  before: number
+  deadline: number
 }
 
 /**
@@ -99,10 +99,11 @@ export async function moveGate(database: Database, move: GateMove): Promise<Gate
 const lockNotAvailable = '55P03'
 
 /** One batch, so that a process that freezes does not hold the exclusive lock. */
-async function moveUnderLock(database: Database, { from, to, before }: GateMove): Promise<Gate> {
+async function moveUnderLock(database: Database, { from, to, deadline }: GateMove): Promise<Gate> {
   // Checked at the last moment, because the process may freeze while it waits for a connection.
   const check = (): void => {
-    if (performance.now() > before) throw new Error('the decision to move the gate is too long ago')
+    if (performance.now() > deadline)
+      throw new Error('the decision to move the gate is too long ago')
   }
   const statements = [
     statement(`SELECT set_config('lock_timeout', '${lockTimeoutMs}', true)`),
@@ -142,7 +143,7 @@ export interface Gatekeeper {
    * Live: moves the gate to this slot, and retries until it has. Unknown: opens a fence when the gate names this slot
    * already. Standby: drops the fence.
    */
-  follow(role: Role): void
+  setRole(role: Role): void
   /** To be called after GateClosed. Drops the fence, unless it is a newer one. */
   refused(): void
   /** The gate, read again unless the database is slow. Never rejects. */
@@ -203,10 +204,10 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
   }
 
   async function read(): Promise<Gate> {
-    const before = readings
+    const readingsBefore = readings
     const gate = await readGate(deps.control)
     // If it was read or moved in the meantime, this answer may be the older one.
-    if (readings === before) accept(gate)
+    if (readings === readingsBefore) accept(gate)
     return gate
   }
 
@@ -220,7 +221,7 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
   }
 
   async function attempt(): Promise<void> {
-    const before = performance.now() + decisionMs
+    const deadline = performance.now() + decisionMs
     const grace = setTimeout(graceMs)
     // An old reading is good enough: if the gate has changed since, moveGate changes nothing and returns it.
     const known = role === 'live' && last && !isSame(last, deps.slot) ? last : null
@@ -231,7 +232,7 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
     if (!to || !isSame(to, deps.slot)) return
     if (color && !graceIsOver) await grace
     graceIsOver = true
-    accept(await moveGate(deps.control, { from, to, before }))
+    accept(await moveGate(deps.control, { from, to, deadline }))
   }
 
   async function openFence(): Promise<void> {
@@ -256,7 +257,7 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
   }
 
   return {
-    follow(next) {
+    setRole(next) {
       if (next === role) return
       role = next
       graceIsOver = false

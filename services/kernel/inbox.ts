@@ -3,6 +3,7 @@ import type { Contract, Draft, Envelope } from '@shop/events/envelope'
 import type { Queries, Transaction } from './database.ts'
 import type { Fence } from './gate.ts'
 import type { Outbox } from './outbox.ts'
+import type { ScheduledJob } from './schedule.ts'
 import { continueTrace } from './telemetry.ts'
 
 export type Outcome = 'handled' | 'duplicate'
@@ -90,4 +91,30 @@ async function addToInbox(
     [consumer, id, type, color, revision, epoch],
   )
   return row?.isNew ?? false
+}
+
+const keepDays = 7
+const batchSize = 10_000
+
+/** Replaces inbox rows that are too old for a repeated delivery by their sums. */
+export const inboxPruning: ScheduledJob = {
+  name: 'inbox-pruning',
+  everyMs: 30_000,
+  async run(tx) {
+    await tx.query(
+      `WITH gone AS (
+         DELETE FROM inbox WHERE (consumer, message_id) IN (
+           SELECT consumer, message_id FROM inbox
+           WHERE handled_at < now() - make_interval(days => $1) ORDER BY handled_at LIMIT $2
+         ) RETURNING epoch, color, revision, repeats
+       )
+       INSERT INTO inbox_history AS known (epoch, color, revision, handled, repeats)
+       SELECT epoch, color, revision, count(*), sum(repeats) FROM gone
+       GROUP BY epoch, color, revision
+       ON CONFLICT (epoch, color, revision) DO UPDATE SET
+         handled = known.handled + EXCLUDED.handled, repeats = known.repeats + EXCLUDED.repeats`,
+      [keepDays, batchSize],
+    )
+    return []
+  },
 }

@@ -1,5 +1,6 @@
 // Events are stored in the transaction that makes them true, and published afterwards.
 import type { Draft, Envelope } from '@shop/events/envelope'
+import { retryKey } from './bus.ts'
 import type { Database, Transaction } from './database.ts'
 import { faultPoint } from './faults.ts'
 import type { Fence } from './gate.ts'
@@ -80,11 +81,6 @@ export function createOutbox(deps: OutboxDeps): Outbox {
 
     wake: (delayMs) => deps.relay?.wake(delayMs),
   }
-}
-
-/** The routing key that is bound to the queue of this service alone. */
-export function retryKey(service: string): string {
-  return `retry.${service}`
 }
 
 function toEntry(deps: OutboxDeps, traceparent: string): (draft: Draft) => OutboxEntry {

@@ -2,13 +2,13 @@
 // and preview, with the same code and nothing in common.
 import { setTimeout } from 'node:timers/promises'
 import { exchange } from '@shop/events/envelope'
-import { inboxPruning, kernelAccounting } from './accounting.ts'
+import { kernelAccounting } from './accounting.ts'
 import { createBus } from './bus.ts'
 import { createConsumer } from './consumer.ts'
 import { createDatabase, type Database } from './database.ts'
 import { createGatekeeper } from './gate.ts'
 import { createHttp, drainHttp, type HttpServer } from './http.ts'
-import type { Subscription } from './inbox.ts'
+import { inboxPruning, type Subscription } from './inbox.ts'
 import { createMessages } from './messages.ts'
 import { type Migration, missingMigrations } from './migrate.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
@@ -16,9 +16,7 @@ import { replayUnhandled } from './parking.ts'
 import { createRelay } from './relay.ts'
 import { followService, type KubernetesApi } from './role.ts'
 import { type ScheduledJob, startSchedule } from './schedule.ts'
-import type { Identity, Logger, Metrics } from './telemetry.ts'
-
-export type PlaneName = 'live' | 'preview'
+import type { Identity, Logger, Metrics, PlaneName } from './telemetry.ts'
 
 /** What the accounting knows of one thing; several entries may have the same id. */
 export interface AccountingEntry {
@@ -34,7 +32,7 @@ export interface Parts {
   /** Sums of the service's own tables, for the audit. */
   accounting(): Promise<Record<string, unknown>>
   /** The entries of the first `limit` ids greater than `after`, ascending by id. */
-  entries(after: string | null, limit: number): Promise<AccountingEntry[]>
+  entries(after: string, limit: number): Promise<AccountingEntry[]>
   close?(): Promise<void> | void
 }
 
@@ -121,11 +119,11 @@ export function createPlane(deps: PlaneDeps) {
     metrics,
     onGateClosed,
   })
-  const follow = (): void => {
+  const applyRole = (): void => {
     metrics.live.set(follower.role() === 'live' ? 1 : 0)
     if (!migrated) return
     const role = ending ? 'standby' : follower.role()
-    gatekeeper.follow(role)
+    gatekeeper.setRole(role)
     if (gatekeeper.fence()) return
     if (role === 'live') consumer.prepare()
     else consumer.set(null)
@@ -137,7 +135,7 @@ export function createPlane(deps: PlaneDeps) {
     slot: identity,
     logger,
     now,
-    onChange: follow,
+    onChange: applyRole,
   })
   const gatekeeper = createGatekeeper({
     database,
@@ -174,7 +172,7 @@ export function createPlane(deps: PlaneDeps) {
       await http.listen({ host: '0.0.0.0', port: deps.port })
       await waitForMigrations(control, deps.migrations, logger)
       migrated = true
-      follow()
+      applyRole()
     },
 
     checks: async () => ({
@@ -214,7 +212,7 @@ export function createPlane(deps: PlaneDeps) {
     /** Finishes what is in hand, publishes what is written when the broker is connected, and closes. */
     async close(): Promise<void> {
       ending = true
-      if (migrated) follow()
+      if (migrated) applyRole()
       await Promise.all([consumer.close(), schedule.close(), drainHttp(http)])
       follower.close()
       await relay.flush(flushMs)

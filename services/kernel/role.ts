@@ -145,7 +145,7 @@ export function followService(deps: FollowerDeps): Follower {
   }
 
   /** Without a resourceVersion, a watch begins with the present state, so it is never too old. */
-  async function follow(): Promise<void> {
+  async function watchOnce(): Promise<void> {
     watch = newWatch()
     const { stop } = watch
     const query = `watch=true&fieldSelector=metadata.name%3D${deps.service}&timeoutSeconds=${watchSeconds}`
@@ -183,7 +183,7 @@ export function followService(deps: FollowerDeps): Follower {
   }
 
   void repeat(read, getEveryMs)
-  void repeat(follow, watchAgainMs)
+  void repeat(watchOnce, watchAgainMs)
 
   return {
     role: () => role,

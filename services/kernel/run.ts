@@ -12,9 +12,15 @@ import {
   problem,
 } from './management.ts'
 import { readMigrations } from './migrate.ts'
-import { createPlane, type Parts, type Plane, type PlaneKernel, type PlaneName } from './plane.ts'
+import { createPlane, type Parts, type Plane, type PlaneKernel } from './plane.ts'
 import { connectKubernetes } from './role.ts'
-import { createLogger, createMetrics, type Identity, type Logger } from './telemetry.ts'
+import {
+  createLogger,
+  createMetrics,
+  type Identity,
+  type Logger,
+  type PlaneName,
+} from './telemetry.ts'
 
 /** What the kernel gives to a service, for one plane. */
 export interface Kernel<Config> extends PlaneKernel {
@@ -170,8 +176,11 @@ function createReadiness(planes: Planes, logger: Logger, ending: () => boolean):
   }
 }
 
+/** Less than any other id. */
+const nilId = '00000000-0000-0000-0000-000000000000'
+
 const pageSchema = z.object({
-  after: z.uuid().nullable(),
+  after: z.uuid().default(nilId),
   limit: z.coerce.number().int().min(1).max(10_000),
 })
 
@@ -191,7 +200,7 @@ function planeRoutes(planes: Planes): Record<string, ManagementHandler> {
     'GET /accounting': on(async (plane) => ({ status: 200, body: await plane.accounting() })),
     'GET /accounting/entries': on(async (plane, { query }) => {
       const page = pageSchema.safeParse({
-        after: query.get('after'),
+        after: query.get('after') ?? undefined,
         limit: query.get('limit') ?? 5_000,
       })
       if (!page.success) return problem(400, 'after is an id, and limit a number up to 10000')

@@ -22,7 +22,7 @@ export type Settle = (fence: Fence, delivery: Delivery, failures: number) => Pro
 
 const maxAttempts = 8
 /** A handler that kills its process records no failure: only the broker counts it. */
-const maxReturns = 50
+const maxDeliveries = 50
 /** After so many database errors in a row, the message counts as the cause. */
 const maxDatabaseFailures = 20
 
@@ -70,8 +70,8 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       return 'parked'
     }
     if (!message.event) return park(message.problem)
-    if (delivery.returns >= maxReturns) {
-      return park(`delivered ${delivery.returns} times without an outcome`)
+    if (delivery.deliveryCount >= maxDeliveries) {
+      return park(`delivered ${delivery.deliveryCount} times without an outcome`)
     }
     const subscription = byType.get(message.event.type)
     if (!subscription) return park(unhandled(message.event.type, [...byType.keys()]), 'unhandled')

@@ -6,7 +6,7 @@ import type { Outbox } from '@shop/kernel/outbox'
 import { problemDocument } from '@shop/kernel/problem'
 import { z } from 'zod'
 import { place } from './domain.ts'
-import { findByKey, findOrder, insertOrder, type Slot } from './store.ts'
+import { findByKey, findOrder, insertOrder, type SlotVersion } from './store.ts'
 
 /** Text that is safe in JSON, SQL and mail headers. */
 const text = z
@@ -49,7 +49,7 @@ export interface RouteDeps {
   database: Database
   outbox: Outbox
   newId: () => string
-  slot: Slot
+  slot: SlotVersion
 }
 
 export function routes(app: HttpServer, deps: RouteDeps): void {

@@ -16,7 +16,7 @@ export async function accounting({ database, provider }: AccountingDeps) {
 /** The payments of the first `limit` orders after `after`, by order id, with the provider's captures and refunds. */
 export async function entries(
   { database, provider }: AccountingDeps,
-  after: string | null,
+  after: string,
   limit: number,
 ) {
   const payments = await listPayments(database, after, limit)

@@ -13,7 +13,7 @@ export interface Payment {
   amount: Money | null
 }
 
-export interface Settlement {
+export interface Decision {
   status: PaymentStatus
   reason: string | null
   events: Draft[]
@@ -23,7 +23,7 @@ export interface Settlement {
 export type Undone = 'cancelled' | 'refunded'
 
 /** Applies the provider's answer to an intent. Returns null when the payment has ended already. */
-export function settle(payment: Payment, outcome: ChargeOutcome): Settlement | null {
+export function settle(payment: Payment, outcome: ChargeOutcome): Decision | null {
   const { id: paymentId, orderId, amount } = payment
   if (payment.status !== 'intended' || !amount) return null
   switch (outcome.kind) {
@@ -48,15 +48,15 @@ export function settle(payment: Payment, outcome: ChargeOutcome): Settlement | n
 }
 
 /** What the provider has to do when the order is cancelled. */
-export function undo(status: PaymentStatus): 'cancel' | 'refund' | 'nothing' {
+export function howToUndo(status: PaymentStatus): 'cancel' | 'refund' | 'nothing' {
   if (status === 'intended') return 'cancel'
   return status === 'captured' ? 'refund' : 'nothing'
 }
 
 /** Ends the payment of a cancelled order. Returns null when it has ended already. */
-export function giveUp(payment: Payment, undone: Undone): Settlement | null {
+export function giveUp(payment: Payment, undone: Undone): Decision | null {
   const { id, status } = payment
-  if (undo(status) === 'nothing') return null
+  if (howToUndo(status) === 'nothing') return null
   if (status === 'captured' && undone === 'cancelled') {
     throw new Error(`payment ${id} was captured after the provider had cancelled it`)
   }

@@ -4,9 +4,9 @@ import type { Envelope } from '@shop/events/envelope'
 import type { Queries } from '@shop/kernel/database'
 import { faultPoint } from '@shop/kernel/faults'
 import { on, type Subscription } from '@shop/kernel/inbox'
-import { giveUp, settle, type Undone, undo } from './domain.ts'
+import { giveUp, howToUndo, settle, type Undone } from './domain.ts'
 import type { ChargeOutcome, PaymentProvider } from './provider.ts'
-import { insertPayment, lockPayment, saveSettlement } from './store.ts'
+import { insertPayment, lockPayment, saveDecision } from './store.ts'
 
 export interface HandlerDeps {
   provider: PaymentProvider
@@ -33,10 +33,10 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
       },
       load,
       async handle(tx, { data: { orderId } }, { loaded: payment, prepared: outcome }) {
-        const settlement = outcome && payment && settle(payment, outcome)
-        if (!settlement) return []
-        saveSettlement(tx, orderId, settlement)
-        return settlement.events
+        const decision = outcome && payment && settle(payment, outcome)
+        if (!decision) return []
+        saveDecision(tx, orderId, decision)
+        return decision.events
       },
     }),
 
@@ -45,7 +45,7 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
         // When stock.reserved has not arrived yet, this row prevents a capture later.
         const placeholder = { id: newId(), orderId, status: 'cancelled' as const, amount: null }
         const { id, status } = await insertPayment(fence, placeholder)
-        const action = undo(status)
+        const action = howToUndo(status)
         if (action === 'nothing') return null
         if (action === 'cancel' && (await provider.cancel(id)).kind === 'cancelled')
           return 'cancelled'
@@ -54,8 +54,8 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
       },
       load,
       async handle(tx, { data: { orderId } }, { loaded: payment, prepared: undone }) {
-        const settlement = undone && payment && giveUp(payment, undone)
-        if (settlement) saveSettlement(tx, orderId, settlement)
+        const decision = undone && payment && giveUp(payment, undone)
+        if (decision) saveDecision(tx, orderId, decision)
         return []
       },
     }),

@@ -38,7 +38,7 @@ export async function createScene() {
       logger,
       onChange: (fence) => fences.push(fence?.epoch ?? null),
     })
-    onTestFinished(() => keeper.follow('standby'))
+    onTestFinished(() => keeper.setRole('standby'))
     return { keeper, fences }
   }
 
@@ -67,7 +67,7 @@ export function soon() {
 
 async function moveGateTo(database: Database, to: Slot) {
   const { epoch: from } = await readGate(database)
-  return moveGate(database, { from, to, before: soon() })
+  return moveGate(database, { from, to, deadline: soon() })
 }
 
 export function effect(fence: Fence, work: (tx: Transaction) => Promise<void> = async () => {}) {

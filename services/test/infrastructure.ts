@@ -2,11 +2,11 @@
 import { randomUUID, randomUUIDv7 } from 'node:crypto'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type Contract, draft, type Envelope } from '@shop/events/envelope'
-import { type Bus, createBus } from '@shop/kernel/bus'
+import { type Bus, createBus, retryKey } from '@shop/kernel/bus'
 import { createDatabase, type Database } from '@shop/kernel/database'
 import { type Fence, GateClosed } from '@shop/kernel/gate'
 import { type Migration, migrate, readMigrations } from '@shop/kernel/migrate'
-import { createOutbox, type Outbox, retryKey } from '@shop/kernel/outbox'
+import { createOutbox, type Outbox } from '@shop/kernel/outbox'
 import { createRelay, type Relay } from '@shop/kernel/relay'
 import { createMetrics, type Identity } from '@shop/kernel/telemetry'
 import { Client } from 'pg'
@@ -25,6 +25,8 @@ export const logger = pino({}, { write: () => {} })
 export function newId() {
   return randomUUIDv7()
 }
+/** Less than any other id. */
+export const nilId = '00000000-0000-0000-0000-000000000000'
 export const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
 export function setting(name: string): string {
@@ -224,7 +226,7 @@ export function openBus(exchange: string, url = setting('SHOP_TEST_AMQP_URL')): 
 }
 
 export function openRelay(database: Database, bus: Bus): Relay {
-  const metrics = createMetrics(identity)
+  const metrics = createMetrics(identity).of('live')
   const relay = createRelay({ database, bus, logger, metrics })
   onTestFinished(() => relay.close())
   return relay

@@ -42,7 +42,7 @@ describe('a handler that fails', () => {
       retrying: 0,
       queued: 0,
       dead: 0,
-      outbox: { waiting: 0, failing: 0 },
+      outbox: { waiting: 0 },
       byEpoch: [],
     })
   })
@@ -232,7 +232,6 @@ describe('a message without an outcome', () => {
     )
     expect(await effects(shop.database)).toEqual([1])
     expect(await shop.accounting()).toMatchObject({
-      gate: { epoch: 0, color: null, revision: null },
       byEpoch: [{ epoch: 1, color: 'blue', revision: 'r1', handled: 1 }],
     })
   })

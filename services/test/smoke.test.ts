@@ -41,7 +41,7 @@ async function serve(shop: Shop, plane: 'live' | 'preview' = 'preview') {
   }
   const urls: Record<string, string> = {}
   for (const [name, add] of Object.entries(routes)) {
-    const metrics = createMetrics(identity)
+    const metrics = createMetrics(identity).of('live')
     const app = createHttp({ identity, plane, logger, metrics, keepAlive: () => true })
     app.after(() => add(app))
     await app.listen({ port: 0, host: '127.0.0.1' })

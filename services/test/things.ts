@@ -92,7 +92,7 @@ export function openConsumer(
     consumer: queue,
     outbox: openOutbox(database, relay),
     logger,
-    metrics: createMetrics(identity),
+    metrics: createMetrics(identity).of('live'),
     onGateClosed: () => {},
     retryBaseMs: 2,
     ...others,

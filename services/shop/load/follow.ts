@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { Pool } from 'undici'
 import type { createLatencies } from '../../../cli/src/adapters/sender.ts'
-import type { Entry, Ledger } from './ledger.ts'
+import type { Ledger, LedgerEntry } from './ledger.ts'
 import type { Outcome } from './mix.ts'
 
 interface OrderView {
@@ -27,13 +27,13 @@ const readers = 2
 
 export function followOrders({ url, ledger, latencies, readsPerSecond }: FollowOptions) {
   const pool = new Pool(url, { connections: readers, headersTimeout: 5_000, bodyTimeout: 5_000 })
-  const waiting: { entry: Entry; notBefore: number }[] = []
-  const reading = new Set<Entry>()
+  const waiting: { entry: LedgerEntry; notBefore: number }[] = []
+  const reading = new Set<LedgerEntry>()
   const sending = new AbortController()
   let hurryUntil = Number.POSITIVE_INFINITY
 
   /** False while the order is open, and when the read failed. */
-  const hasEnded = async (entry: Entry): Promise<boolean> => {
+  const hasEnded = async (entry: LedgerEntry): Promise<boolean> => {
     try {
       const answer = await pool.request({ method: 'GET', path: `/orders/${entry.id}` })
       const text = await answer.body.text()
@@ -72,7 +72,8 @@ export function followOrders({ url, ledger, latencies, readsPerSecond }: FollowO
 
   const readersAtWork = Array.from({ length: readers }, reader)
   return {
-    add: (entry: Entry): void => void waiting.push({ entry, notBefore: Date.now() + youngestMs }),
+    add: (entry: LedgerEntry): void =>
+      void waiting.push({ entry, notBefore: Date.now() + youngestMs }),
     /** Reads the open orders without a rate limit, until all have ended, or for `patienceMs`. */
     async finish(patienceMs: number): Promise<void> {
       hurryUntil = Date.now() + patienceMs
