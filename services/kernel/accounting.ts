@@ -3,12 +3,12 @@ import { type Bus, deadLettersOf } from './bus.ts'
 import type { Queries } from './database.ts'
 
 export interface Accounting {
-  /** When this was counted, in milliseconds since 1970, by the database's clock. */
+  /** The time of the count, in milliseconds since 1970, by the database's clock. */
   at: number
   outbox: { waiting: number }
   /** Messages that are ready in the service's queue. */
   queued: number
-  /** Messages that are ready in the queue of its dead letters. */
+  /** Messages that are ready in its dead-letter queue. */
   dead: number
   retrying: number
   parked: number
@@ -31,7 +31,7 @@ export async function kernelAccounting(
   return { ...sums, queued, dead }
 }
 
-/** One statement, so that all numbers are of the same moment. */
+/** One statement, so that it counts everything at the same moment. */
 const summary = `
   WITH handlings AS (
     SELECT epoch, color, revision, sum(handled) AS handled, sum(repeats) AS repeats FROM (

@@ -1,4 +1,4 @@
-// RabbitMQ: publishing with confirms, and one consumer per queue. Exchanges and queues are declared elsewhere.
+// RabbitMQ: publishes with confirms, and consumes queues. The rabbitmq chart declares exchanges and queues.
 import { setImmediate } from 'node:timers/promises'
 import {
   AMQPConnectionError,
@@ -16,25 +16,25 @@ export interface Outgoing {
   id: string
   type: string
   routingKey: string
-  /** Failed attempts to handle it so far. */
+  /** How often its handling has failed so far. */
   attempt: number
   body: string
 }
 
-/** A message in neither list was not confirmed before the connection was lost: it may have arrived. */
+/** A message in neither list was not confirmed before the connection was lost. The broker may have received it. */
 export interface Publication<Message extends Outgoing = Outgoing> {
   confirmed: Message[]
-  /** Returned as unroutable, rejected by a queue, or not confirmed in time. */
+  /** Messages that were returned as unroutable, rejected by a queue, or not confirmed in time. */
   refused: { message: Message; reason: string }[]
 }
 
 export interface Delivery {
   body: Buffer
-  /** Failed attempts to handle it so far, as its publisher says. */
+  /** How often its handling has failed so far. The publisher counts. */
   attempt: number
-  /** How often it was delivered before and not settled, as the broker counts. */
+  /** How often it was delivered before and not settled. The broker counts. */
   deliveryCount: number
-  /** Why and in which queue it was dead-lettered. */
+  /** Why and in which queue it was dead-lettered, or null. */
   death: { reason: string; queue: string } | null
 }
 
@@ -43,20 +43,20 @@ export interface Consumption {
   active(): boolean
   /** Deliveries that are not settled. */
   inFlight(): number
-  /** Cancels the consumer and requeues what is prefetched. Resolves when the deliveries in hand are settled. */
+  /** Cancels the consumer and requeues prefetched messages. Resolves when all other deliveries are settled. */
   stop(): Promise<void>
 }
 
-/** Returns true to acknowledge and false to requeue. Must not throw. `stopping` is aborted when it should end soon. */
+/** Returns true to acknowledge and false to requeue. Must not throw. Should end soon after `stopping` is aborted. */
 export type Receiver = (delivery: Delivery, stopping: AbortSignal) => Promise<boolean>
 
 export interface Bus {
   connected(): boolean
-  /** Publishes all at once. Throws when there is no connection. */
+  /** Publishes all messages at once. Throws when there is no connection. */
   publish<Message extends Outgoing>(messages: Message[]): Promise<Publication<Message>>
   /** Gives `receive` up to `concurrency` deliveries at once. */
   consume(queue: string, concurrency: number, receive: Receiver): Consumption
-  /** Messages that are ready in a queue. */
+  /** The number of messages that are ready in a queue. */
   depth(queue: string): Promise<number>
   close(): Promise<void>
 }
@@ -70,7 +70,10 @@ export interface BusDeps {
 }
 
 const acquireTimeoutMs = 2_000
-/** With the above less than `idle_in_transaction_session_timeout`: the relay waits for confirms in a transaction. */
+/**
+ * The relay waits for confirms in a transaction, so this and `acquireTimeoutMs` together are less than
+ * `idle_in_transaction_session_timeout`.
+ */
 const confirmTimeoutMs = 2_500
 
 export function createBus(deps: BusDeps): Bus {
@@ -82,7 +85,7 @@ export function createBus(deps: BusDeps): Bus {
     acquireTimeout: acquireTimeoutMs,
     retryLow: 100,
     retryHigh: 2_000,
-    // With Nagle's algorithm a small frame waits up to 40 ms for the TCP acknowledgement of the last one.
+    // With Nagle's algorithm, a small frame waits up to 40 ms for the TCP acknowledgement of the previous one.
     noDelay: true,
   })
   connection.on('error', (error) => deps.logger.warn({ err: error }, 'broker connection lost'))
@@ -96,7 +99,7 @@ export function createBus(deps: BusDeps): Bus {
       consume({ connection, logger: deps.logger, queue, concurrency, receive }),
     depth: async (queue) => (await connection.queueDeclare({ queue, passive: true })).messageCount,
     close: async () => {
-      // It fails when the connection is lost, which does not matter any more.
+      // This fails when the connection is lost, which does not matter any more.
       await publisher.close().catch(() => {})
       await connection.close()
     },
@@ -104,7 +107,10 @@ export function createBus(deps: BusDeps): Bus {
 }
 
 function createPublisher(connection: Connection, exchange: string) {
-  /** Reasons by message id, one map per publication in progress: two publications may contain copies of one event. */
+  /**
+   * The reasons of `basic.return`, by message id. Each publication in progress has a map, because two publications may
+   * contain copies of one event.
+   */
   const returns = new Set<Map<string, string>>()
   let current: Channel | undefined
   let opening: Promise<Channel> | undefined
@@ -149,10 +155,10 @@ function createPublisher(connection: Connection, exchange: string) {
         },
       )
     })
-    // One turn later the messages are sent, and the broker cannot have answered yet.
+    // One turn later, the messages are sent and the broker cannot have answered yet.
     void setImmediate().then(() => faultPoint('relay.published'))
     await settledWithin(confirms, confirmTimeoutMs)
-    // The client emits a return one turn after the confirm that follows it.
+    // The broker sends a return before its confirm, but the client emits the return one turn after the confirm.
     await setImmediate()
     returns.delete(returned)
     for (const message of messages) {
@@ -212,7 +218,7 @@ function consume({
   const stopping = new AbortController()
 
   async function deliver(message: AsyncMessage): Promise<ConsumerStatus> {
-    // It arrived between the cancel and the broker's answer.
+    // The message arrived between the cancel and the broker's answer.
     if (stopping.signal.aborted) return ConsumerStatus.REQUEUE
     inFlight += 1
     try {
@@ -254,7 +260,7 @@ function countOf(header: unknown): number {
   return Number.isSafeInteger(header) && Number(header) > 0 ? Number(header) : 0
 }
 
-/** The client parses text and JSON by itself. */
+/** The client has already parsed text and JSON. */
 function bytesOf(body: unknown): Buffer {
   if (Buffer.isBuffer(body)) return body
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))

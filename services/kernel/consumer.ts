@@ -7,15 +7,15 @@ import { createSettlement, type Settle, type SettlementDeps } from './settlement
 import type { Logger } from './telemetry.ts'
 
 export interface Consumer {
-  /** Subscribes before the fence is there, to save time in a switch. Ends after a second without a fence. */
+  /** Subscribes before there is a fence, to save time in a switch. Stops when there is no fence within a second. */
   prepare(): void
-  /** Starts with a fence, restarts with another, stops with null. Deliveries in hand are finished. */
+  /** Starts with a fence, restarts with another one, and stops with null. Finishes the deliveries that it has. */
   set(fence: Fence | null): void
-  /** Of the fence that it consumes with. */
+  /** The epoch of the fence that it consumes with. */
   epoch(): number | null
   /** True while the broker delivers to this pod. */
   active(): boolean
-  /** Deliveries that are not settled, also those of a consumption that is ending. */
+  /** Deliveries that are not settled, including those of a consumption that is stopping. */
   inFlight(): number
   /** Stops, and resolves when all deliveries are settled. */
   close(): Promise<void>
@@ -36,10 +36,10 @@ const retryMs = 500
 const logEvery = 20
 
 interface Session {
-  /** Null as long as the session is only prepared. */
+  /** Null while the session is only prepared. */
   fence: Fence | null
   open(fence: Fence): void
-  /** Of the queue and of its dead letters. */
+  /** The consumptions of the queue and of its dead letters. */
   consumptions: Consumption[]
 }
 
@@ -63,7 +63,7 @@ export function createConsumer(deps: ConsumerDeps): Consumer {
           )
         } catch (error) {
           if (!(error instanceof GateClosed)) throw error
-          // Stop before the message is requeued, so that this pod does not get it again.
+          // Stop before the message is requeued, so that the broker does not deliver it to this pod again.
           if (current === session) end()
           deps.onGateClosed()
           return false
@@ -87,7 +87,7 @@ export function createConsumer(deps: ConsumerDeps): Consumer {
     for (const one of current?.consumptions ?? []) {
       const stopped = one
         .stop()
-        .catch((error) => deps.logger.warn({ err: error }, 'consumer did not stop cleanly'))
+        .catch((error) => deps.logger.warn({ err: error }, 'could not cancel the consumer'))
         .finally(() => ending.delete(one))
       ending.set(one, stopped)
     }
@@ -141,8 +141,8 @@ async function unlessStopped<T>(promise: Promise<T>, stopping: AbortSignal): Pro
 }
 
 /**
- * Repeats `settle` while it throws. It throws only when the database is not available, and a requeued message would be
- * delivered again at once. Returns false when stopped before that.
+ * Repeats `settle` until it does not throw. It throws when the database is not available; a message that was requeued
+ * instead would be delivered again at once. Returns false when it is stopped first.
  */
 async function untilSettled(
   logger: Logger,

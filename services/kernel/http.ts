@@ -15,7 +15,7 @@ import { continueTrace, type Identity, type Logger, type Metrics } from './telem
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The trace context of this request, for the events that follow from it. */
+    /** The trace context of this request, for events that follow from it. */
     traceparent: string
   }
 }
@@ -33,9 +33,9 @@ export interface HttpDeps {
 
 export function createHttp(deps: HttpDeps) {
   const app = Fastify({
-    // Metrics count and time requests: a log line for each would cost more than the answer.
+    // No log line for each request: it would cost more than the answer. Metrics count and time requests.
     loggerInstance: deps.logger.child({}, { level: 'warn' }),
-    // Requests that arrive while the server closes are answered as usual.
+    // Answer requests that arrive while the server closes.
     return503OnClosing: false,
     bodyLimit: 256 * 1024,
   })
@@ -113,21 +113,21 @@ function problemOf(error: FastifyError): Problem {
   }
   const status = error.statusCode ?? 500
   if (status === 503) return { status, detail: 'the database is not available; try again' }
-  // The details of a bug are for the log only.
+  // The details of a bug go to the log only.
   return status < 500 ? { status, detail: error.message } : { status }
 }
 
-/** For so long, new connections may come, because kube-proxy does not know yet that this pod is ending. */
+/** During this time new connections may arrive, because kube-proxy does not yet know that this pod is terminating. */
 const endpointsConvergeMs = 2_000
-/** For so long, keep-alive clients may send another request, whose answer closes their connection. */
+/** During this time keep-alive clients may send another request. Its answer closes their connection. */
 const connectionsLeaveMs = 3_000
 const lastRequestMs = 1_000
 
-/** Answers with `Connection: close` until all clients have gone, or had time to. */
+/** Answers with `Connection: close` until all clients have disconnected, or the time for that is over. */
 export async function drainHttp(http: HttpServer): Promise<void> {
   await setTimeout(endpointsConvergeMs)
   await withoutConnections(http, connectionsLeaveMs)
-  // Stops listening only: the close of http would also reset connections with a request in transit.
+  // Stop listening. http.close() would also reset connections with a request in transit.
   Server.prototype.close.call(http.server)
   await withoutConnections(http, lastRequestMs)
   await http.close()

@@ -1,4 +1,4 @@
-// The management port (9090): for the kubelet, Prometheus and shopctl. Not reachable from outside of the cluster.
+// The management port (9090) for the kubelet, Prometheus and shopctl. It is not reachable from outside the cluster.
 import { createServer, type Server } from 'node:http'
 import { problemBody, problemType } from './problem.ts'
 import type { Logger } from './telemetry.ts'
@@ -9,12 +9,12 @@ export interface ManagementRequest {
   query: URLSearchParams
 }
 
-/** A status with a JSON body or a text, and `type` for an unusual content type. */
+/** A status with a JSON body or a text. `type` is the content type unless it is the usual one. */
 export type Answer = { status: number; type?: string } & ({ body: unknown } | { text: string })
 
 export type ManagementHandler = (request: ManagementRequest) => Answer | Promise<Answer>
 
-/** Handlers by method and path, as `POST /messages/:id/replay`. */
+/** Handlers by method and path, for example `POST /messages/:id/replay`. */
 export type ManagementRoutes = Record<string, ManagementHandler>
 
 /** A problem document (RFC 9457). */

@@ -1,4 +1,4 @@
-// The management port's answers about messages that are stuck, and its actions on them.
+// The management routes for stuck messages: list, show, replay and discard.
 import { sensitivePointers } from '@shop/events/sensitive'
 import { z } from 'zod'
 import type { Database } from './database.ts'
@@ -9,7 +9,7 @@ import { type ActionResult, discard, findStuck, listStuck, replay } from './park
 export interface MessagesDeps {
   database: Database
   outbox: Outbox
-  /** Whose queue a replayed message goes to. */
+  /** The service to whose queue a replayed message goes. */
   service: string
 }
 

@@ -1,5 +1,5 @@
-// A plane: a database, a virtual host of the broker, an HTTP port, and a Service to follow. Each pod runs two of them, live
-// and preview, with the same code and nothing in common.
+// A plane: a database, a virtual host of the broker, an HTTP port, and a Service to follow. Each pod runs two planes, live
+// and preview. They run the same code and share no data.
 import { setTimeout } from 'node:timers/promises'
 import { exchange } from '@shop/events/envelope'
 import { kernelAccounting } from './accounting.ts'
@@ -18,7 +18,7 @@ import { followService, type KubernetesApi } from './role.ts'
 import { type ScheduledJob, startSchedule } from './schedule.ts'
 import type { Identity, Logger, Metrics, PlaneName } from './telemetry.ts'
 
-/** What the accounting knows of one thing; several entries may have the same id. */
+/** A line of the accounting, about one order. Several entries may have the same id. */
 export interface AccountingEntry {
   id: string
   [field: string]: unknown
@@ -31,7 +31,7 @@ export interface Parts {
   jobs?: ScheduledJob[]
   /** Sums of the service's own tables, for the audit. */
   accounting(): Promise<Record<string, unknown>>
-  /** The entries of the first `limit` ids greater than `after`, ascending by id. */
+  /** The entries of the first `limit` ids that are greater than `after`, in ascending order of ids. */
   entries(after: string, limit: number): Promise<AccountingEntry[]>
   close?(): Promise<void> | void
 }
@@ -95,7 +95,7 @@ export function createPlane(deps: PlaneDeps) {
   const logger = deps.logger.child({ plane })
   const name = plane === 'live' ? identity.pod : `${identity.pod} ${plane}`
   const database = createDatabase({ url: deps.databaseUrl, name, logger, pool })
-  // A pool of its own, so that busy handlers neither delay the gate nor make the pod look unready.
+  // A separate pool, so that busy handlers neither delay the gate nor make the pod unready.
   const control = createDatabase({ url: deps.databaseUrl, name, logger, pool: controlPool })
   const bus = createBus({ url: deps.amqpUrl, name, exchange, logger })
   const relay = createRelay({ database, bus, logger, metrics, ...relayOptions })
@@ -167,7 +167,7 @@ export function createPlane(deps: PlaneDeps) {
   return {
     messages,
 
-    /** Listens, and follows the Service once the migrations are applied. */
+    /** Listens, and waits until the migrations are applied. Then takes its role from the Service. */
     async start(): Promise<void> {
       await http.listen({ host: '0.0.0.0', port: deps.port })
       await waitForMigrations(control, deps.migrations, logger)
@@ -185,7 +185,7 @@ export function createPlane(deps: PlaneDeps) {
     }),
 
     async report() {
-      // First, because it may drop the fence.
+      // Read the gate first, because that may drop the fence.
       const gate = await gatekeeper.latest()
       const consuming = gatekeeper.fence() !== null && consumer.active()
       return {
@@ -209,7 +209,7 @@ export function createPlane(deps: PlaneDeps) {
 
     entries: parts.entries,
 
-    /** Finishes what is in hand, publishes what is written when the broker is connected, and closes. */
+    /** Finishes deliveries, jobs and requests, publishes events in the outbox if the broker is connected, and closes. */
     async close(): Promise<void> {
       ending = true
       if (migrated) applyRole()

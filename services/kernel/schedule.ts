@@ -1,4 +1,4 @@
-// Scheduled jobs: run by the slot that the gate names, and by one of its pods at a time.
+// Scheduled jobs. They run in the slot that the gate names, in one of its pods at a time.
 import type { Draft } from '@shop/events/envelope'
 import type { Transaction } from './database.ts'
 import { type Fence, GateClosed } from './gate.ts'
@@ -8,7 +8,7 @@ import { continueTrace, type Logger } from './telemetry.ts'
 export interface ScheduledJob {
   name: string
   everyMs: number
-  /** Changes the database by `tx` alone, and returns the events that follow. */
+  /** Changes the database only through `tx`, and returns the events that follow. */
   run(tx: Transaction): Promise<Draft[]>
 }
 

@@ -1,4 +1,4 @@
-// What becomes of a delivery: its event is handled, or its failure is recorded and it is retried later or parked.
+// Settles a delivery: handles its event, or records the failure and retries the event later or parks it.
 import type { Delivery } from './bus.ts'
 import { type Fence, GateClosed } from './gate.ts'
 import { type Subscription, Unreadable } from './inbox.ts'
@@ -13,17 +13,17 @@ export interface SettlementDeps {
   outbox: Outbox
   logger: Logger
   metrics: Metrics
-  /** The delay of the first retry, doubled by each further one. */
+  /** The delay before the first retry. Each further retry doubles it. */
   retryBaseMs?: number
 }
 
-/** Resolves when the delivery can be acknowledged. `failures`: how often settling this delivery has thrown before. */
+/** Resolves when the delivery can be acknowledged. `failures` is how often settling this delivery has thrown before. */
 export type Settle = (fence: Fence, delivery: Delivery, failures: number) => Promise<void>
 
 const maxAttempts = 8
-/** A handler that kills its process records no failure: only the broker counts it. */
+/** When a handler kills its process, no failure is recorded. Only the broker counts the delivery. */
 const maxDeliveries = 50
-/** After so many database errors in a row, the message counts as the cause. */
+/** After this many database errors in a row, the message is assumed to be the cause. */
 const maxDatabaseFailures = 20
 
 type Verdict = Pick<Failure, 'state' | 'attempts' | 'cause' | 'reason'>
@@ -52,10 +52,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     const fields = { messageId: message.id, attempts, reason }
     if (!isRecorded) return logger.debug(fields, 'an older copy of a message was dropped')
     if (state === 'retrying') outbox.wake(delayMs)
-    logger.warn(
-      fields,
-      state === 'parked' ? 'message parked' : 'handler failed; it will be retried',
-    )
+    logger.warn(fields, state === 'parked' ? 'message parked' : 'handler failed; it will run again')
   }
 
   async function handle(
@@ -95,7 +92,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
   return {
     async message(fence, delivery, failures) {
       const message = parseBody(delivery.body)
-      // Types from outside must not become labels: there may be any number of them.
+      // Unknown types must not become labels, because there may be any number of them.
       const type = message.event && byType.has(message.event.type) ? message.event.type : 'other'
       const observe = deps.metrics.handlerSeconds.startTimer({ type })
       let outcome = 'interrupted'
@@ -120,10 +117,10 @@ function unhandled(type: string, handled: string[]): string {
   const readable = handled.filter((one) => nameOf(one) === nameOf(type))
   return readable.length > 0
     ? `cannot read ${type}, only ${readable.join(', ')}`
-    : `nobody here handles ${type}`
+    : `this version does not handle ${type}`
 }
 
-/** Connection refused or lost, too many connections, server starting or ending, timeout, lock or deadlock. */
+/** Connection refused or lost, too many connections, server starting or shutting down, timeout, lock or deadlock. */
 function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { code, statusCode, message } = error as Error & { code?: unknown; statusCode?: unknown }
@@ -131,7 +128,7 @@ function isDatabaseUnavailable(error: unknown): boolean {
   return /^Connection terminated|^Client has encountered|^Query read timeout/.test(message)
 }
 
-/** Text that JSON can contain and Postgres cannot store. */
+/** JSON can contain text that Postgres cannot store. */
 function isUnstorable(error: unknown): error is Error {
   return error instanceof Error && /^22/.test(String((error as NodeJS.ErrnoException).code))
 }

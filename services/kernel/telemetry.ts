@@ -6,7 +6,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 
 export type { Logger }
 
-/** Which pod this is: in each log line and each HTTP answer. */
+/** The pod, as each log line names it. HTTP answers name its color and version. */
 export interface Identity {
   service: string
   color: string
@@ -15,7 +15,7 @@ export interface Identity {
   pod: string
 }
 
-/** Credentials and personal data, at the first four levels of what is logged. */
+/** Credentials and personal data, in the first four levels of a logged object. */
 const redacted = [
   'authorization',
   'password',
@@ -64,7 +64,7 @@ export function createMetrics(identity: Identity): {
   const registry = new Registry()
   const { service, color, version } = identity
   registry.setDefaultLabels({ service, color, version })
-  // The default of 10 ms wakes an idle process 100 times a second.
+  // With the default of 10 ms, an idle process would wake up 100 times a second.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 })
   const registers = [registry]
   const httpSeconds = new Histogram({

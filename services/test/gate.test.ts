@@ -102,7 +102,7 @@ describe('the gate', () => {
     const late = moveGate(database, { from: 0, to: green, deadline: soon() })
     expect(await late).toEqual({ epoch: 1, ...blue })
     const stale = moveGate(database, { from: 1, to: green, deadline: performance.now() - 1 })
-    await expect(stale).rejects.toThrow('too long ago')
+    await expect(stale).rejects.toThrow('too old')
     expect(await gate()).toEqual({ epoch: 1, ...blue })
   })
 
@@ -111,7 +111,7 @@ describe('the gate', () => {
     await move(blue)
     const busy = Array.from({ length: 5 }, () => database.query('SELECT pg_sleep(0.3)'))
     const late = moveGate(database, { from: 1, to: green, deadline: performance.now() + 100 })
-    await expect(late).rejects.toThrow('too long ago')
+    await expect(late).rejects.toThrow('too old')
     await Promise.all(busy)
     expect(await gate()).toEqual({ epoch: 1, ...blue })
   })

@@ -96,7 +96,7 @@ describe('an unreadable message', () => {
     [
       'of another type',
       JSON.stringify(arrived(stranger, 'x', {})),
-      'nobody here handles cat.fed.v1',
+      'this version does not handle cat.fed.v1',
     ],
     [
       'with wrong data',
