@@ -8,7 +8,7 @@ import { findReservation, findStock } from './store.ts'
 const stock = z.object({
   sku: z.string(),
   available: z.int(),
-  price: z.int().meta({ description: 'Per piece, in minor units of the currency.' }),
+  price: z.int().meta({ description: 'The price of one piece, in minor units of the currency.' }),
   currency: z.string(),
 })
 

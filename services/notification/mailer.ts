@@ -1,4 +1,4 @@
-// Sends mail by SMTP, over a few connections that stay open.
+// Sends mail by SMTP over a few connections that stay open.
 import { createTransport } from 'nodemailer'
 import type { Mail } from './domain.ts'
 

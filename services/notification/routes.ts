@@ -18,7 +18,7 @@ const notification = z.object({
 const mail = z.object({
   messageId: z.string(),
   to: z.string(),
-  message: z.string().meta({ description: 'The whole mail with its headers.' }),
+  message: z.string().meta({ description: 'The mail with its headers.' }),
   keptAt: z.iso.datetime(),
 })
 

@@ -10,7 +10,7 @@ export interface NotificationView {
   sentAt: Date | null
 }
 
-/** Counts an attempt to send. Returns false when the mail was sent already. */
+/** Counts an attempt to send the mail. Returns false when it was already sent. */
 export async function beginAttempt(
   db: Queries,
   orderId: string,
@@ -43,7 +43,7 @@ export async function findNotifications(db: Queries, orderId: string): Promise<N
   )
 }
 
-/** Counts of notifications. `repeats`: attempts after the first. */
+/** Counts notifications. `repeats` are attempts after the first one. */
 export async function accounting(db: Queries): Promise<Record<string, number>> {
   const [counts] = await db.query<Record<string, number>>(
     `SELECT count(*) FILTER (WHERE sent_at IS NOT NULL)::int AS sent,

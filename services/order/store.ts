@@ -15,7 +15,7 @@ export interface SlotVersion {
   version: string
 }
 
-/** A slot, and the epoch of the gate at that time; null for an order that is older than the gate. */
+/** A slot with the epoch of the gate at that time. The epoch is null for an order that is older than the gate. */
 export type SlotInEpoch = SlotVersion & { epoch: number | null }
 
 export interface NewOrder {
@@ -107,7 +107,7 @@ export function saveDecision(
   )
 }
 
-/** How many orders were accepted, and how many are in which state. */
+/** How many orders were accepted, and how many are in each state. */
 export async function accounting(db: Queries): Promise<Record<string, number>> {
   const [orders] = await db.query<Record<string, number>>(
     `SELECT count(*)::int AS accepted,

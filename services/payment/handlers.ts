@@ -20,7 +20,7 @@ function load(tx: Queries, { data: { orderId } }: Envelope<{ orderId: string }>)
 export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] {
   return [
     on(stockReserved, {
-      // The intent is committed before the provider is called, so that its key survives a crash.
+      // Commits the intent before calling the provider, so that the idempotency key survives a crash.
       async prepare({ data: { orderId, amount, payment } }, fence): Promise<ChargeOutcome | null> {
         const intent = { id: newId(), orderId, status: 'intended' as const, amount }
         const { id: idempotencyKey, status } = await insertPayment(fence, intent)
@@ -42,7 +42,7 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
 
     on(orderCancelled, {
       async prepare({ data: { orderId } }, fence): Promise<Undone | null> {
-        // When stock.reserved has not arrived yet, this row prevents a capture later.
+        // If stock.reserved arrives later, this row prevents a capture.
         const placeholder = { id: newId(), orderId, status: 'cancelled' as const, amount: null }
         const { id, status } = await insertPayment(fence, placeholder)
         const action = howToUndo(status)

@@ -76,9 +76,9 @@ describe('the smoke test of the whole shop', () => {
     keepDelivering(shop)
     const { code, output } = await smoke(await serve(shop))
     expect(output.split('\n').filter((line) => !line.includes('answers'))).toEqual([
-      'ok: a paid order is confirmed, in all services alike',
-      'ok: a declined order is cancelled, in all services alike',
-      'ok: an order of something unknown is rejected, in all services alike',
+      'ok: a paid order is confirmed, in all services',
+      'ok: a declined order is cancelled, in all services',
+      'ok: an order of an unknown SKU is rejected, in all services',
       '',
     ])
     expect(code).toBe(0)
@@ -93,7 +93,7 @@ describe('the smoke test of the whole shop', () => {
     const { code, output } = await smoke(await serve(shop))
     expect(code).toBe(1)
     expect(output).toMatch(
-      /failed: a paid order \(\S+\): notification should say \[\{"to":"smoke-.*; after 10 s: \[\]/,
+      /failed: a paid order \(\S+\): notification should answer \[\{"to":"smoke-.*; after 10 s: \[\]/,
     )
   })
 

@@ -1,9 +1,9 @@
-// What the customers know: which orders the shop has accepted, and how each must end.
+// What the customers know: which orders the shop has accepted, and how each of them must end.
 import type { Outcome, Placement, Step } from './mix.ts'
 
 export interface LedgerEntry {
   readonly placement: Placement
-  /** The first answer; later ones must have the same bytes. */
+  /** The first answer. Later answers must have the same bytes. */
   answer: string | null
   id: string | null
   /** How the order ended, or null while it is open. */
@@ -76,7 +76,7 @@ export function createLedger() {
       if (kind === 'order') remember(sent, placement)
     },
 
-    /** Judges an answer. 0 and 5xx are failures, after which the request is repeated. */
+    /** Judges an answer. After a failure (0 or 5xx) the request is repeated. */
     answer({ kind, placement }: Step, status: number, text: string): Verdict {
       const entry = entryOf(placement)
       if (status === 0 || status >= 500) return 'failed'
@@ -90,7 +90,7 @@ export function createLedger() {
       return accept(entry, text)
     },
 
-    /** Notes how an accepted order has ended. */
+    /** Records how an accepted order has ended. */
     settled(entry: LedgerEntry, outcome: Outcome, reason: string | null): void {
       entry.outcome = outcome
       const { expected } = entry.placement
