@@ -6,7 +6,7 @@ export const exchange = 'shop.events'
 
 export const envelope = z.object({
   specversion: z.literal('1.0'),
-  /** A UUIDv7, by which consumers recognise a repeated delivery. */
+  /** A UUIDv7, by which consumers recognize a repeated delivery. */
   id: z.uuid(),
   /** The service that published it, for example `/order`. */
   source: z.string().min(1),

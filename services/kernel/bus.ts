@@ -12,7 +12,7 @@ import { faultPoint } from './faults.ts'
 import type { Logger } from './telemetry.ts'
 
 export interface Outgoing {
-  /** The event's id, by which consumers recognise a repeated delivery. */
+  /** The event's id, by which consumers recognize a repeated delivery. */
   id: string
   type: string
   routingKey: string

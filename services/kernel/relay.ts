@@ -34,7 +34,7 @@ export interface RelayDeps {
 
 /**
  * For this time, only the pod that wrote an event publishes it. After it any relay does, because the pod may have died. If
- * the pod was only slow, the event is published twice, and consumers recognise the copy by its id.
+ * the pod was only slow, the event is published twice, and consumers recognize the copy by its id.
  */
 export const headStartMs = 2_000
 /** An event that was in memory for longer than this is published from the outbox: the pod was frozen or overloaded. */

@@ -6,7 +6,7 @@ export interface Mail {
   to: string
   subject: string
   text: string
-  /** The same for each repetition, so that recipients can recognise it. */
+  /** The same for each repetition, so that recipients can recognize it. */
   messageId: string
 }
 
