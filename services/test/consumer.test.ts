@@ -46,7 +46,7 @@ describe('the consumer', () => {
     expect(await things.topology.drain(things.queue)).toEqual([])
   })
 
-  it('starts at once, finishes deliveries in hand when it stops, and leaves the rest to others', async () => {
+  it('starts at once, finishes its deliveries when it stops, and leaves the others to the next consumer', async () => {
     const things = await createThings()
     const { database } = things
     await store(database, numbers(40).map(done))
@@ -69,7 +69,7 @@ describe('the consumer', () => {
     await eventually(() => expect(first.inFlight()).toBe(4))
     expect(performance.now() - start).toBeLessThan(1_000)
 
-    // The first stops, while the other one starts.
+    // The first one stops while the other one starts.
     const closing = first.close()
     second.set(openFence(database, { epoch: 2, color: 'green' }))
     expect(first.active()).toBe(false)

@@ -1,4 +1,4 @@
-// A minimal service in a process of its own, for crash.test.ts to kill: it does one thing, and counts it.
+// A minimal service in a separate process, which crash.test.ts kills. It does one thing and counts it.
 import { randomUUIDv7 } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { contract, draft } from '@shop/events/envelope'
@@ -56,7 +56,7 @@ const { query, transaction } = database
 consumer.set({ epoch: 1, color: 'blue', revision: 'r1', query, transaction })
 while (!bus.connected() || !consumer.active()) await setTimeout(10)
 
-// Like a client that repeats a request with the same key, because it had no answer.
+// Like a client that repeats a request with the same key, because it got no answer.
 await outbox.commitUnfenced(continueTrace(undefined), async (tx) => {
   const first = await tx.query(
     `INSERT INTO requests (key) VALUES ('the only one') ON CONFLICT DO NOTHING RETURNING key`,

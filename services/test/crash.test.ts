@@ -46,10 +46,10 @@ async function createVictim() {
 
 describe('a process that is killed', () => {
   it.each([
-    // After the kill: committed requests, and effects. After the restart: how often the message was repeated.
+    // `requests` and `had` (effects) are counted after the kill, and `repeats` of the message after the restart.
     { fault: 'write.before-commit', requests: 0, had: [], repeats: [0] },
     { fault: 'write.after-commit', requests: 1, had: [], repeats: [0] },
-    // The message has arrived at the broker, or has not.
+    // The broker may or may not have received the message.
     { fault: 'relay.published', requests: 1, had: [], repeats: [0, 1] },
     { fault: 'relay.confirmed', requests: 1, had: undefined, repeats: [1] },
     { fault: 'inbox.handled', requests: 1, had: [1], repeats: [1, 2] },

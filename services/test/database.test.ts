@@ -39,7 +39,7 @@ describe('createDatabase', () => {
       const inserted = tx.query('INSERT INTO counter VALUES (1) RETURNING n')
       late.push(inserted.catch((error) => error))
     }
-    // Like a BEGIN that failed: the transaction is over, and a later statement would commit by itself.
+    // Like a BEGIN that failed: there is no transaction, and a later statement would commit on its own.
     const over = statement('COMMIT')
     const failing = database.transaction(async (tx) => {
       tx.query('SELECT nonsense').catch(() => {})
@@ -61,7 +61,7 @@ describe('createDatabase', () => {
     expect(outside).toEqual({ outside: true })
   })
 
-  it('survives that the server ends its connections, in use or idle', async () => {
+  it('survives when the server ends its connections, in use or idle', async () => {
     const { database, count } = await createCounter()
     const ended = database.transaction(async (tx) => {
       await tx.query('SELECT pg_terminate_backend(pg_backend_pid())')
@@ -117,7 +117,7 @@ describe('createDatabase', () => {
     expect(await pid()).toEqual(before)
   })
 
-  it('rejects with the error of the statement that failed, also when nobody awaits it', async () => {
+  it('rejects with the error of the statement that failed, even if it is not awaited', async () => {
     const { database, count } = await createCounter()
     const failing = (more: (tx: Transaction) => Promise<unknown>) =>
       database.transaction(async (tx) => {

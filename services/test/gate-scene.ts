@@ -1,4 +1,4 @@
-// A gate in a real Postgres, with pods of two slots and a Service, for tests of the gate.
+// For tests of the gate: a gate in a real Postgres, with pods of two slots and a Service.
 import type { Database, Transaction } from '@shop/kernel/database'
 import {
   createGatekeeper,

@@ -1,4 +1,4 @@
-// The gate in a real Postgres: who may commit, in which order, and what must not block it.
+// The gate in a real Postgres: which slot may commit, in which order, and what must not block it.
 import { setTimeout } from 'node:timers/promises'
 import { createFence, type Fence, moveGate } from '@shop/kernel/gate'
 import { describe, expect, it, vi } from 'vitest'
@@ -24,7 +24,7 @@ describe('the gate', () => {
     select(green)
     pods.green.keeper.setRole('live')
     expect((await untilFence(pods.green.keeper)).epoch).toBe(2)
-    // The blue pod has not seen the change yet: its effects are refused, and it drops its fence.
+    // The blue pod has not seen the change yet. Its effects are refused, and it drops its fence.
     await expect(effect(pods.blue.keeper.fence() as Fence)).rejects.toThrow('epoch 1 is over')
     await pods.blue.keeper.latest()
     expect(pods.blue.keeper.fence()).toBeNull()
@@ -147,7 +147,7 @@ describe('the gate', () => {
     other.keeper.setRole('unknown')
     expect((await untilFence(one.keeper)).epoch).toBe(1)
     expect(other.keeper.fence()).toBeNull()
-    // Another pod has moved it, and they read that.
+    // Another pod moves the gate, and these pods read it.
     await move(green)
     expect((await untilFence(other.keeper)).epoch).toBe(2)
     await expect(effect(one.keeper.fence() as Fence)).rejects.toThrow('epoch 1 is over')

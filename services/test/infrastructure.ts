@@ -1,4 +1,4 @@
-// Real Postgres and RabbitMQ for tests: each test gets a schema, an exchange and queues of its own.
+// Real Postgres and RabbitMQ for tests. Each test has its own schema, exchange and queues.
 import { randomUUID, randomUUIDv7 } from 'node:crypto'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type Contract, draft, type Envelope } from '@shop/events/envelope'
@@ -96,7 +96,7 @@ export interface Topology {
   exchange: string
   /** Declares a service's queues until the end of the test, bound to these event types and to its retries. */
   queue(...types: string[]): Promise<string>
-  /** The same with a given name. */
+  /** Does the same with a given name. */
   declare(queue: string, ...types: string[]): Promise<void>
   bind(queue: string, type: string): Promise<void>
   unbind(queue: string, type: string): Promise<void>

@@ -78,8 +78,8 @@ describe('a service as a process', () => {
     expect(await ask()).toEqual({ status: 200, connection: 'close' })
     expect(await ask()).toEqual({ status: 200, connection: 'close' })
 
-    // After SIGTERM it answers for a while, and then refuses connections. A connection is reset only if the kernel has
-    // accepted it and the process has not, when the listener closes.
+    // After SIGTERM the pod answers for a while, and then refuses connections. A connection is reset only if, when the
+    // listener closes, the kernel has accepted it but the process has not.
     const exit = once(pod.process, 'exit')
     pod.process.kill('SIGTERM')
     const end: string[] = []

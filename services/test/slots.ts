@@ -1,5 +1,5 @@
-// The notification service as real processes of both colors. It publishes no events, so its tests can share a broker with a
-// running shop.
+// The notification service as real processes of both colors. It publishes no events, so its tests can share a broker with
+// a running shop.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -39,7 +39,7 @@ export async function createSlots() {
   ])
   const queue = `test.${newId()}`
   await topology.declare(queue, orderConfirmed.type)
-  // The exchange is the shop's, because its name is a constant; the queue is the test's own.
+  // The exchange is the shop's, because its name is a constant. Only the queue is the test's own.
   const kubernetes = await startFakeKubernetes('notification', 'notification-preview')
   onTestFinished(() => kubernetes.close())
 

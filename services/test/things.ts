@@ -73,7 +73,7 @@ export async function createThings(): Promise<{
   return { database, topology, queue: await topology.queue(thingDone.type) }
 }
 
-/** A consumer with a relay of its own for its retries, which have short delays. */
+/** A consumer with short retry delays, and a separate relay for its retries. */
 export function openConsumer(
   things: { database: Database; topology: Topology; queue: string },
   subscription: Subscription,

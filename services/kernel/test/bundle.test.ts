@@ -32,7 +32,7 @@ describe('a bundle', () => {
       const wanted = await readMigrations(folders)
       const names = (await readdir(folder)).sort()
       expect(names).toEqual(wanted.map(({ name }) => name))
-      // A file that exists already is never replaced.
+      // An existing file is never replaced.
       await expect(copyMigrations(service, copied)).rejects.toMatchObject({ code: 'EEXIST' })
     },
   )

@@ -18,13 +18,13 @@ describe('a service without configuration', { timeout: 30_000 }, () => {
     expect(stderr).toMatch(/^bad configuration: SERVICE_NAME is not set; .*\n$/)
   })
 
-  it('so does the migration Job', () => {
+  it('the migration Job ends with one line', () => {
     const { status, stderr } = start('kernel/migrate-job.ts')
     expect(status).toBe(1)
     expect(stderr).toBe('bad configuration: PREVIEW_DATABASE_URL is not set\n')
   })
 
-  it('nor does the migration Job migrate one plane alone', () => {
+  it('the migration Job does not migrate one plane only', () => {
     const env = { DATABASE_URL: 'postgresql://127.0.0.1:1/none' }
     const { status, stderr } = start('kernel/migrate-job.ts', env)
     expect(status).toBe(1)

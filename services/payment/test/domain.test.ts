@@ -66,7 +66,7 @@ describe('howToUndo', () => {
 describe('giveUp', () => {
   it.each<[PaymentStatus, Undone, PaymentStatus | null]>([
     ['intended', 'cancelled', 'cancelled'],
-    // The provider had captured it, and its answer was lost.
+    // The provider had captured the payment, but its answer was lost.
     ['intended', 'refunded', 'refunded'],
     ['captured', 'refunded', 'refunded'],
     ['declined', 'cancelled', null],
