@@ -50,7 +50,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       return isLatest
     })
     const fields = { messageId: message.id, attempts, reason }
-    if (!isRecorded) return logger.debug(fields, 'an older copy of a message was dropped')
+    if (!isRecorded) return logger.debug(fields, 'dropped an older copy of a message')
     if (state === 'retrying') outbox.wake(delayMs)
     logger.warn(fields, state === 'parked' ? 'message parked' : 'handler failed; it will run again')
   }
