@@ -1,5 +1,5 @@
-// Bundles a service into services/<name>/dist: all that its image adds to Node.
-import { cp, rm } from 'node:fs/promises'
+// Bundles a service into services/<name>/dist. The image adds only this folder to Node.
+import { constants, copyFile, mkdir, readdir, rm } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build } from 'esbuild'
 
@@ -16,13 +16,13 @@ export function bundling(service: string): BuildOptions {
     platform: 'node',
     target: 'node24',
     format: 'esm',
-    // Removes the points at which tests kill the process.
+    // Removes the fault points, at which tests kill the process.
     define: { 'process.env.SHOP_FAULT': 'undefined' },
-    // Identifiers are kept, so that stack traces are readable.
+    // Keeps identifiers, so that stack traces are readable.
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',
-    // Most dependencies are CommonJS and require Node's modules.
+    // Most dependencies are CommonJS, and they require Node's modules.
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
     },
@@ -32,10 +32,14 @@ export function bundling(service: string): BuildOptions {
   }
 }
 
-/** Copies the SQL files of the kernel and of a service into one folder. */
+/** Copies the SQL files of the kernel and of a service into one folder. Rejects when both have a file of the same name. */
 export async function copyMigrations(service: string, to: URL): Promise<void> {
+  await mkdir(to, { recursive: true })
   for (const owner of ['kernel', service]) {
-    await cp(new URL(`${owner}/migrations/`, here), to, { recursive: true })
+    const from = new URL(`${owner}/migrations/`, here)
+    for (const name of await readdir(from)) {
+      await copyFile(new URL(name, from), new URL(name, to), constants.COPYFILE_EXCL)
+    }
   }
 }
 

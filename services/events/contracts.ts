@@ -1,4 +1,4 @@
-// One contract per event: all that the services know of each other. Personal data and credentials are marked as sensitive.
+// One contract per event. Services know no more of each other. Contracts mark personal data and credentials as sensitive.
 import { z } from 'zod'
 import { contract } from './envelope.ts'
 
@@ -10,13 +10,13 @@ const items = z.array(z.object({ sku: z.string(), quantity: z.int().positive() }
 /** The payment provider's token for a means of payment. */
 const payment = z.object({ token: z.string().meta({ sensitive: true }) })
 
-/** order → inventory: stock is to be reserved. */
+/** order → inventory: reserve the stock. */
 export const orderPlaced = contract(
   'order.placed.v1',
   z.object({ orderId, items, customer, payment }),
 )
 
-/** inventory → order, payment: the stock is reserved; `amount` is its price. */
+/** inventory → order, payment: the stock is reserved. `amount` is its price. */
 export const stockReserved = contract('stock.reserved.v1', z.object({ orderId, amount, payment }))
 
 /** inventory → order: nothing was reserved. */
@@ -26,8 +26,8 @@ export const stockRejected = contract(
 )
 
 /**
- * inventory → order: a reservation has expired. The order service decides: it cancels an open order, and publishes the
- * outcome of one that has ended again.
+ * inventory → order: a reservation has expired. The order service cancels the order if it is open. Otherwise it publishes
+ * the outcome of the order again.
  */
 export const reservationExpired = contract('reservation.expired.v1', z.object({ orderId }))
 
@@ -43,16 +43,19 @@ export const paymentDeclined = contract(
   z.object({ orderId, paymentId: z.uuid(), reason: z.string() }),
 )
 
-/** order → inventory, notification: paid, and the reserved stock is sold. */
+/** order → inventory, notification: the order is paid. The inventory sells the reserved stock. */
 export const orderConfirmed = contract('order.confirmed.v1', z.object({ orderId, customer }))
 
-/** order → notification: not enough stock. */
+/** order → notification: the order is rejected, because its stock could not be reserved. */
 export const orderRejected = contract(
   'order.rejected.v1',
   z.object({ orderId, customer, reason: z.string() }),
 )
 
-/** order → inventory, payment, notification: cancelled; the reserved stock is released. */
+/**
+ * order → inventory, payment, notification: the order is cancelled. The inventory releases the reserved stock, and the
+ * payment service cancels or refunds the payment.
+ */
 export const orderCancelled = contract(
   'order.cancelled.v1',
   z.object({ orderId, customer, reason: z.string() }),

@@ -6,13 +6,13 @@ export const exchange = 'shop.events'
 
 export const envelope = z.object({
   specversion: z.literal('1.0'),
-  /** A UUIDv7, by which consumers recognise a repeated delivery. */
+  /** A UUIDv7, by which consumers recognize a repeated delivery. */
   id: z.uuid(),
-  /** The service that published it, as `/order`. */
+  /** The service that published it, for example `/order`. */
   source: z.string().min(1),
-  /** Name and version, as `order.placed.v1`. */
+  /** Name and version, for example `order.placed.v1`. */
   type: z.string().min(1),
-  /** The id of the thing that the event is about. */
+  /** The id of the order that the event is about. */
   subject: z.string().min(1),
   time: z.iso.datetime(),
   datacontenttype: z.literal('application/json'),
@@ -21,7 +21,7 @@ export const envelope = z.object({
   data: z.unknown(),
 })
 
-/** An event as it is sent. `data` is unchecked unless a contract has parsed it. */
+/** An event as it is sent. `data` is not checked unless a contract has parsed it. */
 export type Envelope<Data = unknown> = Omit<z.infer<typeof envelope>, 'data'> & { data: Data }
 
 /** The type of an event and the schema of its data, shared by its producer and its consumers. */

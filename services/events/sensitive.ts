@@ -1,4 +1,4 @@
-// Which fields of an event are sensitive: personal data and credentials, as the contracts mark them.
+// The sensitive fields of events: personal data and credentials, which the contracts mark.
 import { z } from 'zod'
 import * as contracts from './contracts.ts'
 
@@ -7,7 +7,7 @@ export const sensitiveNames: ReadonlySet<string> = new Set(
   Object.values(contracts).flatMap(({ data }) => namesIn(z.toJSONSchema(data))),
 )
 
-/** Of a JSON schema, which contains the metadata of the contract's fields. */
+/** Names in a JSON schema. Its fields have the metadata of the contract's fields. */
 function namesIn(schema: object): string[] {
   return Object.entries(schema).flatMap(([keyword, value]) => {
     if (!isObject(value)) return []
@@ -19,8 +19,8 @@ function namesIn(schema: object): string[] {
 }
 
 /**
- * JSON pointers (RFC 6901) of the sensitive fields of an event, found by their names, so that events of unknown versions
- * are covered too. Of anything but a JSON object, the whole is sensitive: its pointer is empty.
+ * JSON pointers (RFC 6901) of the sensitive fields of an event. They are found by name, so that unknown versions are
+ * covered too. Anything but a JSON object is entirely sensitive: the result is one empty pointer.
  */
 export function sensitivePointers(event: unknown): string[] {
   return isObject(event) && !Array.isArray(event) ? pointersIn(event, '') : ['']

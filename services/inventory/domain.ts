@@ -1,4 +1,4 @@
-// Whether there is enough stock for an order, and what happens to it when the order ends. Pure.
+// Decides whether an order gets its stock, and what happens to that stock when the order ends. Pure.
 export interface Line {
   sku: string
   quantity: number
@@ -7,19 +7,19 @@ export interface Line {
 export interface Stock {
   sku: string
   available: number
-  /** Per piece, in minor units of the currency. */
+  /** The price of one piece, in minor units of the currency. */
   price: number
   currency: string
 }
 
-/** All but `reserved` are final. */
+/** All states except `reserved` are final. */
 export type ReservationStatus = 'reserved' | 'rejected' | 'released' | 'sold'
 
-export type Reserved =
+export type ReserveOutcome =
   | { kind: 'reserved'; amount: { value: number; currency: string } }
   | { kind: 'rejected'; reason: 'unknown-sku' | 'insufficient-stock'; sku: string }
 
-/** One line per SKU, sorted by it, so that all transactions lock the stock in the same order. */
+/** Returns one line per SKU, sorted by SKU, so that all transactions lock the stock in the same order. */
 export function merge(lines: Line[]): Line[] {
   const quantities = new Map<string, number>()
   for (const { sku, quantity } of lines) {
@@ -30,8 +30,8 @@ export function merge(lines: Line[]): Line[] {
     .sort((a, b) => (a.sku < b.sku ? -1 : 1))
 }
 
-/** Reserves the whole order or nothing. `lines` are merged. */
-export function reserve(lines: Line[], stock: Stock[]): Reserved {
+/** Reserves all lines or none. `lines` must be merged. */
+export function reserve(lines: Line[], stock: Stock[]): ReserveOutcome {
   const bySku = new Map(stock.map((one) => [one.sku, one]))
   let value = 0
   let currency = ''
@@ -45,7 +45,7 @@ export function reserve(lines: Line[], stock: Stock[]): Reserved {
   return { kind: 'reserved', amount: { value, currency } }
 }
 
-/** Whether the end of an order changes its reservation: a cancelled order releases it, a confirmed one sells it. */
+/** Whether the end of the order still changes its reservation. */
 export function isOpen(status: ReservationStatus): boolean {
   return status === 'reserved'
 }

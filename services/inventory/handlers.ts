@@ -32,7 +32,7 @@ export function subscriptions(): Subscription[] {
           insertReservation(tx, orderId, 'reserved', lines),
           lockStock(tx, skusOf(lines)),
         ])
-        // The order is cancelled already: it gets nothing, and needs no answer.
+        // The order was already cancelled. It gets no stock, and needs no answer.
         if (!isNew) return []
         const outcome = reserve(lines, stock)
         if (outcome.kind === 'rejected') {
@@ -48,7 +48,7 @@ export function subscriptions(): Subscription[] {
     on(orderConfirmed, {
       load: (tx, { data: { orderId } }) => lockReservation(tx, orderId),
       async handle(tx, { data: { orderId } }, { loaded: reservation }) {
-        // Only a reserved order is confirmed, so this message belongs to another database, or data are lost.
+        // Only orders with a reservation are confirmed. This message belongs to another database, or data is lost.
         if (!reservation) throw new Error(`order ${orderId} was confirmed without a reservation`)
         if (isOpen(reservation.status)) markSold(tx, orderId)
         return []
@@ -57,7 +57,7 @@ export function subscriptions(): Subscription[] {
 
     on(orderCancelled, {
       async handle(tx, { data: { orderId } }) {
-        // When order.placed has not arrived yet, this row prevents a reservation later.
+        // If order.placed arrives later, this row prevents a reservation.
         if (await insertReservation(tx, orderId, 'rejected', [])) return []
         const reservation = await lockReservation(tx, orderId)
         if (reservation && isOpen(reservation.status)) {
@@ -71,12 +71,12 @@ export function subscriptions(): Subscription[] {
   ]
 }
 
-/** Few enough for a short transaction; the rest follow in the next run. */
+/** Few enough for a short transaction. The next run handles the others. */
 const expiryBatch = 100
 
 /**
- * Publishes reservation.expired once for each reservation that is too old. Its stock is released only when the order is
- * cancelled, so a confirmed order never loses it.
+ * Publishes reservation.expired once for each reservation that is too old. The stock is released only when the order
+ * service cancels the order, so a confirmed order never loses its stock.
  */
 export async function expire(tx: Transaction, ttlSeconds: number): Promise<Draft[]> {
   const orderIds = await markExpired(tx, ttlSeconds, expiryBatch)

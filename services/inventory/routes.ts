@@ -1,13 +1,14 @@
 // Read access to the stock and the reservations.
 import type { Database } from '@shop/kernel/database'
-import { type HttpServer, problemDocument, sendProblem } from '@shop/kernel/http'
+import { type HttpServer, sendProblem } from '@shop/kernel/http'
+import { problemDocument } from '@shop/kernel/problem'
 import { z } from 'zod'
 import { findReservation, findStock } from './store.ts'
 
 const stock = z.object({
   sku: z.string(),
   available: z.int(),
-  price: z.int().meta({ description: 'Per piece, in minor units of the currency.' }),
+  price: z.int().meta({ description: 'The price of one piece, in minor units of the currency.' }),
   currency: z.string(),
 })
 

@@ -12,7 +12,7 @@ export async function lockStock(tx: Transaction, skus: string[]): Promise<Stock[
   )
 }
 
-/** Adds to the available pieces; `direction` -1 takes them away. */
+/** Adds the lines to the available stock (`direction` 1) or subtracts them (-1). */
 export function moveStock(tx: Transaction, lines: Line[], direction: 1 | -1): void {
   tx.execute(
     `UPDATE stock SET available = available + moved.pieces
@@ -22,7 +22,7 @@ export function moveStock(tx: Transaction, lines: Line[], direction: 1 | -1): vo
   )
 }
 
-/** Stores an order's reservation. Returns false when it has one. */
+/** Stores the reservation of an order. Returns false when the order already has one. */
 export async function insertReservation(
   tx: Transaction,
   orderId: string,
@@ -105,14 +105,14 @@ export interface StockAccount {
   sku: string
   initial: number
   available: number
-  /** Reserved for open orders now. */
+  /** Pieces that are reserved for open orders. */
   reserved: number
   sold: number
-  /** Released so far. */
+  /** Pieces that cancelled orders have released so far. */
   released: number
 }
 
-/** Pieces by SKU, from the stock and from the reservations, which must agree. */
+/** The pieces of each SKU, counted in the stock and in the reservations. The two must agree. */
 export async function accounting(db: Queries): Promise<{ stock: StockAccount[] }> {
   const stock = await db.query<StockAccount>(
     `WITH moved AS (
@@ -131,15 +131,15 @@ export async function accounting(db: Queries): Promise<{ stock: StockAccount[] }
   return { stock }
 }
 
-/** The reservations of the first `limit` orders after `after` (null: from the first), by order id. */
+/** The reservations of the first `limit` orders after `after`, by order id. */
 export async function entries(
   db: Queries,
-  after: string | null,
+  after: string,
   limit: number,
 ): Promise<{ id: string; status: ReservationStatus }[]> {
   return db.query(
     `SELECT order_id AS id, status FROM reservations
-     WHERE order_id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
+     WHERE order_id > $1
      ORDER BY order_id LIMIT $2`,
     [after, limit],
   )

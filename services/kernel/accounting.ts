@@ -1,16 +1,14 @@
-// The kernel's part of the accounting, and the pruning of old inbox rows.
-import type { Bus } from './bus.ts'
+// The kernel's part of the accounting: messages that wait, and events that were handled.
+import { type Bus, deadLettersOf } from './bus.ts'
 import type { Queries } from './database.ts'
-import type { ScheduledJob } from './schedule.ts'
 
 export interface Accounting {
-  /** When this was counted, in milliseconds since 1970, by the database's clock. */
+  /** The time of the count, in milliseconds since 1970, by the database's clock. */
   at: number
-  gate: { epoch: number; color: string | null; revision: string | null } | null
-  outbox: { waiting: number; failing: number }
+  outbox: { waiting: number }
   /** Messages that are ready in the service's queue. */
   queued: number
-  /** Messages that are ready in the queue of its dead letters. */
+  /** Messages that are ready in its dead-letter queue. */
   dead: number
   retrying: number
   parked: number
@@ -33,11 +31,7 @@ export async function kernelAccounting(
   return { ...sums, queued, dead }
 }
 
-export function deadLettersOf(queue: string): string {
-  return `${queue}.dead`
-}
-
-/** One statement, so that all numbers are of the same moment. */
+/** One statement, so that it counts everything at the same moment. */
 const summary = `
   WITH handlings AS (
     SELECT epoch, color, revision, sum(handled) AS handled, sum(repeats) AS repeats FROM (
@@ -47,39 +41,10 @@ const summary = `
     ) AS both_parts GROUP BY epoch, color, revision
   )
   SELECT (extract(epoch FROM now()) * 1000)::float8 AS at,
-    (SELECT json_build_object('epoch', epoch, 'color', color, 'revision', revision)
-     FROM release_gate) AS gate,
-    (SELECT json_build_object('waiting', count(*), 'failing', count(*) FILTER (WHERE attempts > 0))
-     FROM outbox) AS outbox,
+    (SELECT json_build_object('waiting', count(*)) FROM outbox) AS outbox,
     (SELECT count(*)::int FROM parked WHERE state = 'retrying') AS retrying,
     (SELECT count(*)::int FROM parked WHERE state = 'parked') AS parked,
     (SELECT coalesce(sum(repeats), 0)::int FROM handlings) AS "duplicatesRefused",
     (SELECT coalesce(json_agg(json_build_object('epoch', coalesce(epoch, 0), 'color', color,
        'revision', revision, 'handled', handled) ORDER BY epoch NULLS FIRST, color), '[]')
      FROM handlings) AS "byEpoch"`
-
-const keepDays = 7
-const batchSize = 10_000
-
-/** Replaces inbox rows that are too old for a repeated delivery by their sums. */
-export const inboxPruning: ScheduledJob = {
-  name: 'inbox-pruning',
-  everyMs: 30_000,
-  async run(tx) {
-    await tx.query(
-      `WITH gone AS (
-         DELETE FROM inbox WHERE (consumer, message_id) IN (
-           SELECT consumer, message_id FROM inbox
-           WHERE handled_at < now() - make_interval(days => $1) ORDER BY handled_at LIMIT $2
-         ) RETURNING epoch, color, revision, repeats
-       )
-       INSERT INTO inbox_history AS known (epoch, color, revision, handled, repeats)
-       SELECT epoch, color, revision, count(*), sum(repeats) FROM gone
-       GROUP BY epoch, color, revision
-       ON CONFLICT (epoch, color, revision) DO UPDATE SET
-         handled = known.handled + EXCLUDED.handled, repeats = known.repeats + EXCLUDED.repeats`,
-      [keepDays, batchSize],
-    )
-    return []
-  },
-}

@@ -1,5 +1,5 @@
-// Sends several statements to Postgres as one, which is answered once. In a pipeline of pg each statement has an answer of
-// its own, and sending it is most of the cost of a small statement.
+// Sends several statements to Postgres as one request with one answer. In pg's own pipeline, each statement is a request,
+// and a request costs more than a small statement.
 import type { Duplex } from 'node:stream'
 import pg, { type PoolClient, Query, type QueryResult, type Submittable } from 'pg'
 
@@ -8,7 +8,7 @@ export interface Statement {
   values: unknown[]
 }
 
-/** Throws when a value cannot be sent, before any statement of the batch is sent. */
+/** Throws when a value cannot be sent. At that time no statement of the batch has been sent. */
 export function statement(text: string, values: unknown[] = []): Statement {
   return {
     text,
@@ -19,10 +19,10 @@ export function statement(text: string, values: unknown[] = []): Statement {
 const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknown): unknown } })
   .utils
 
-/** A connection of pg; its own types do not cover this. */
+/** The parts of a pg connection that its types do not have. */
 interface Wire
   extends Record<'parse' | 'bind' | 'describe' | 'execute' | 'close', (message: object) => void> {
-  /** Statements that are prepared on this connection: text by name. */
+  /** The texts of the prepared statements, by name. */
   parsedStatements: Record<string, string>
   stream: Duplex
   sync(): void
@@ -36,7 +36,7 @@ const MultipleQuery = Query as unknown as new (
   callback: Callback,
 ) => { submit(wire: Wire): void; handleError(error: Error, wire: Wire): void }
 
-/** Like pg's query of several statements in one text, but with prepared statements. */
+/** Like pg's query with several statements in one text, but with prepared statements. */
 class Batch extends MultipleQuery {
   readonly #statements: Statement[]
   readonly #preparing: string[] = []
@@ -63,7 +63,7 @@ class Batch extends MultipleQuery {
     wire.stream.uncork()
   }
 
-  /** The server skips what follows the error, so which of the new statements are prepared is unknown: forget them all. */
+  /** The server skips all that follows the error, so some of the new statements may not be prepared. Forgets them all. */
   override handleError(error: Error, wire: Wire): void {
     for (const name of this.#preparing) {
       delete wire.parsedStatements[name]
@@ -75,7 +75,7 @@ class Batch extends MultipleQuery {
 
 const names = new Map<string, string>()
 
-/** Statements are constants of the program, so there are few names. */
+/** Each text gets one name. Texts are constants of the program, so there are few. */
 function nameOf(text: string): string {
   const known = names.get(text)
   if (known) return known

@@ -1,4 +1,4 @@
-// RabbitMQ: publishing with confirms, and one consumer per queue. Exchanges and queues are declared elsewhere.
+// RabbitMQ: publishes with confirms, and consumes queues. The rabbitmq chart declares exchanges and queues.
 import { setImmediate } from 'node:timers/promises'
 import {
   AMQPConnectionError,
@@ -12,29 +12,29 @@ import { faultPoint } from './faults.ts'
 import type { Logger } from './telemetry.ts'
 
 export interface Outgoing {
-  /** The event's id, by which consumers recognise a repeated delivery. */
+  /** The event's id, by which consumers recognize a repeated delivery. */
   id: string
   type: string
   routingKey: string
-  /** Failed attempts to handle it so far. */
+  /** How often its handling has failed so far. */
   attempt: number
   body: string
 }
 
-/** A message in neither list was not confirmed before the connection was lost: it may have arrived. */
+/** A message in neither list was not confirmed before the connection was lost. The broker may have received it. */
 export interface Publication<Message extends Outgoing = Outgoing> {
   confirmed: Message[]
-  /** Returned as unroutable, rejected by a queue, or not confirmed in time. */
+  /** Messages that were returned as unroutable, rejected by a queue, or not confirmed in time. */
   refused: { message: Message; reason: string }[]
 }
 
 export interface Delivery {
   body: Buffer
-  /** Failed attempts to handle it so far, as its publisher says. */
+  /** How often its handling has failed so far. The publisher counts. */
   attempt: number
-  /** How often it was delivered before and not settled, as the broker counts. */
-  returns: number
-  /** Why and in which queue it was dead-lettered. */
+  /** How often it was delivered before and not settled. The broker counts. */
+  deliveryCount: number
+  /** Why and in which queue it was dead-lettered, or null. */
   death: { reason: string; queue: string } | null
 }
 
@@ -43,19 +43,20 @@ export interface Consumption {
   active(): boolean
   /** Deliveries that are not settled. */
   inFlight(): number
-  /** Cancels the consumer and requeues what is prefetched. Resolves when the deliveries in hand are settled. */
+  /** Cancels the consumer and requeues prefetched messages. Resolves when all other deliveries are settled. */
   stop(): Promise<void>
 }
 
-/** Returns true to acknowledge and false to requeue. Must not throw. `stopping` is aborted when it should end soon. */
+/** Returns true to acknowledge and false to requeue. Must not throw. Should end soon after `stopping` is aborted. */
 export type Receiver = (delivery: Delivery, stopping: AbortSignal) => Promise<boolean>
 
 export interface Bus {
   connected(): boolean
-  /** Publishes all at once. Throws when there is no connection. */
+  /** Publishes all messages at once. Throws when there is no connection. */
   publish<Message extends Outgoing>(messages: Message[]): Promise<Publication<Message>>
-  consume(queue: string, receive: Receiver): Consumption
-  /** Messages that are ready in a queue. */
+  /** Gives `receive` up to `concurrency` deliveries at once. */
+  consume(queue: string, concurrency: number, receive: Receiver): Consumption
+  /** The number of messages that are ready in a queue. */
   depth(queue: string): Promise<number>
   close(): Promise<void>
 }
@@ -68,13 +69,11 @@ export interface BusDeps {
   logger: Logger
 }
 
-/**
- * Fewer than the database pool has connections, so that handlers cannot use it up. The prefetch is the same, so that no
- * delivery waits in the client library.
- */
-const concurrency = 4
 const acquireTimeoutMs = 2_000
-/** With the above less than `idle_in_transaction_session_timeout`: the relay waits for confirms in a transaction. */
+/**
+ * The relay waits for confirms in a transaction, so this and `acquireTimeoutMs` together are less than
+ * `idle_in_transaction_session_timeout`.
+ */
 const confirmTimeoutMs = 2_500
 
 export function createBus(deps: BusDeps): Bus {
@@ -86,7 +85,7 @@ export function createBus(deps: BusDeps): Bus {
     acquireTimeout: acquireTimeoutMs,
     retryLow: 100,
     retryHigh: 2_000,
-    // With Nagle's algorithm a small frame waits up to 40 ms for the TCP acknowledgement of the last one.
+    // With Nagle's algorithm, a small frame waits up to 40 ms for the TCP acknowledgement of the previous one.
     noDelay: true,
   })
   connection.on('error', (error) => deps.logger.warn({ err: error }, 'broker connection lost'))
@@ -96,10 +95,11 @@ export function createBus(deps: BusDeps): Bus {
   return {
     connected: () => connection.ready,
     publish: publisher.publish,
-    consume: (queue, receive) => consume(connection, deps.logger, queue, receive),
+    consume: (queue, concurrency, receive) =>
+      consume({ connection, logger: deps.logger, queue, concurrency, receive }),
     depth: async (queue) => (await connection.queueDeclare({ queue, passive: true })).messageCount,
     close: async () => {
-      // It fails when the connection is lost, which does not matter any more.
+      // This fails when the connection is lost, which does not matter any more.
       await publisher.close().catch(() => {})
       await connection.close()
     },
@@ -107,9 +107,12 @@ export function createBus(deps: BusDeps): Bus {
 }
 
 function createPublisher(connection: Connection, exchange: string) {
-  /** Reasons by message id, one map per publication in progress: two publications may contain copies of one event. */
+  /**
+   * The reasons of `basic.return`, by message id. Each publication in progress has a map, because two publications may
+   * contain copies of one event.
+   */
   const returns = new Set<Map<string, string>>()
-  let channel: Channel | undefined
+  let current: Channel | undefined
   let opening: Promise<Channel> | undefined
 
   async function open(): Promise<Channel> {
@@ -120,12 +123,12 @@ function createPublisher(connection: Connection, exchange: string) {
       }
     })
     await opened.confirmSelect()
-    channel = opened
+    current = opened
     return opened
   }
 
-  async function current(): Promise<Channel> {
-    if (channel?.active) return channel
+  async function openChannel(): Promise<Channel> {
+    if (current?.active) return current
     opening ??= open().finally(() => {
       opening = undefined
     })
@@ -135,24 +138,27 @@ function createPublisher(connection: Connection, exchange: string) {
   async function publish<Message extends Outgoing>(
     messages: Message[],
   ): Promise<Publication<Message>> {
-    const open = await current()
+    const channel = await openChannel()
     const returned = new Map<string, string>()
     returns.add(returned)
     const unsettled = new Set(messages)
+    /** Neither confirmed nor refused before the channel was closed. */
+    const unknown = new Set<Message>()
     const refusals = new Map<Message, string>()
     const confirms = messages.map((message) => {
-      return open.basicPublish(envelopeOf(message, exchange), Buffer.from(message.body)).then(
+      return channel.basicPublish(envelopeOf(message, exchange), Buffer.from(message.body)).then(
         () => void unsettled.delete(message),
-        (error: unknown) => {
+        (error: AMQPError) => {
           unsettled.delete(message)
-          refusals.set(message, refusalOf(error))
+          if (isChannelClosed(error)) unknown.add(message)
+          else refusals.set(message, error.message)
         },
       )
     })
-    // One turn later the messages are sent, and the broker cannot have answered yet.
+    // One turn later, the messages are sent and the broker cannot have answered yet.
     void setImmediate().then(() => faultPoint('relay.published'))
     await settledWithin(confirms, confirmTimeoutMs)
-    // The client emits a return one turn after the confirm that follows it.
+    // The broker sends a return before its confirm, but the client emits the return one turn after the confirm.
     await setImmediate()
     returns.delete(returned)
     for (const message of messages) {
@@ -160,14 +166,21 @@ function createPublisher(connection: Connection, exchange: string) {
       if (reason) refusals.set(message, reason)
     }
     return {
-      confirmed: messages.filter((message) => !refusals.has(message)),
-      refused: [...refusals]
-        .filter(([, reason]) => reason !== '')
-        .map(([message, reason]) => ({ message, reason })),
+      confirmed: messages.filter((message) => !refusals.has(message) && !unknown.has(message)),
+      refused: [...refusals].map(([message, reason]) => ({ message, reason })),
     }
   }
 
-  return { publish, close: async () => channel?.close() }
+  return { publish, close: async () => current?.close() }
+}
+
+/** The routing key that is bound to the queue of this service alone. */
+export function retryKey(service: string): string {
+  return `retry.${service}`
+}
+
+export function deadLettersOf(queue: string): string {
+  return `${queue}.dead`
 }
 
 function envelopeOf(message: Outgoing, exchange: string) {
@@ -183,23 +196,29 @@ function envelopeOf(message: Outgoing, exchange: string) {
   }
 }
 
-/** Empty when the channel was closed, which says nothing about the message. */
-function refusalOf(error: unknown): string {
-  const { code, message } = error as AMQPError
-  return error instanceof AMQPConnectionError || code === 'CH_CLOSE' ? '' : message
+/** The broker may or may not have received the message. */
+function isChannelClosed(error: AMQPError): boolean {
+  return error instanceof AMQPConnectionError || error.code === 'CH_CLOSE'
 }
 
-function consume(
-  connection: Connection,
-  logger: Logger,
-  queue: string,
-  receive: Receiver,
-): Consumption {
+function consume({
+  connection,
+  logger,
+  queue,
+  concurrency,
+  receive,
+}: {
+  connection: Connection
+  logger: Logger
+  queue: string
+  concurrency: number
+  receive: Receiver
+}): Consumption {
   let inFlight = 0
   const stopping = new AbortController()
 
   async function deliver(message: AsyncMessage): Promise<ConsumerStatus> {
-    // It arrived between the cancel and the broker's answer.
+    // The message arrived between the cancel and the broker's answer.
     if (stopping.signal.aborted) return ConsumerStatus.REQUEUE
     inFlight += 1
     try {
@@ -210,6 +229,7 @@ function consume(
     }
   }
 
+  // The prefetch is the same, so that no delivery waits in the client library.
   const consumer = connection.createConsumer(
     { queue, queueOptions: { passive: true }, qos: { prefetchCount: concurrency }, concurrency },
     deliver,
@@ -231,7 +251,7 @@ function deliveryOf({ body, headers = {} }: AsyncMessage): Delivery {
   return {
     body: bytesOf(body),
     attempt: countOf(headers['x-attempt']),
-    returns: countOf(headers['x-delivery-count']),
+    deliveryCount: countOf(headers['x-delivery-count']),
     death: death ? { reason: String(death.reason), queue: String(death.queue) } : null,
   }
 }
@@ -240,7 +260,7 @@ function countOf(header: unknown): number {
   return Number.isSafeInteger(header) && Number(header) > 0 ? Number(header) : 0
 }
 
-/** The client parses text and JSON by itself. */
+/** The client has already parsed text and JSON. */
 function bytesOf(body: unknown): Buffer {
   if (Buffer.isBuffer(body)) return body
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))

@@ -1,4 +1,4 @@
-// Configuration: read from the environment, and checked before anything starts.
+// Reads the configuration from the environment, and checks it before anything starts.
 import { z } from 'zod'
 
 const port = z.coerce.number().int().min(0).max(65_535)
@@ -21,14 +21,14 @@ const common = z.object({
   PREVIEW_AMQP_URL: z.url({ protocol: /^amqps?$/ }),
   KUBERNETES_SERVICE_HOST: z.string().min(1),
   KUBERNETES_SERVICE_PORT: port.default(443),
-  /** The folder in which the pod's token and the API server's CA are mounted. */
+  /** The folder with the pod's token and the API server's CA. */
   SERVICE_ACCOUNT_DIR: z.string().default('/var/run/secrets/kubernetes.io/serviceaccount'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 })
 
 export type CommonConfig = z.infer<typeof common>
 
-/** Reads the common settings and a service's own. `problems` is one line: every wrong variable, and never a value. */
+/** Reads the common settings and those of a service. `problems` is one line that names every wrong variable and no value. */
 export function readConfig<Shape extends z.ZodRawShape>(
   own: z.ZodObject<Shape>,
   env: NodeJS.ProcessEnv,

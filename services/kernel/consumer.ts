@@ -1,22 +1,21 @@
 // The service's consumer: takes deliveries while it has a fence, and handles, retries or parks each of them.
 import { setTimeout } from 'node:timers/promises'
-import { deadLettersOf } from './accounting.ts'
-import type { Bus, Consumption, Delivery } from './bus.ts'
+import { type Bus, type Consumption, type Delivery, deadLettersOf } from './bus.ts'
 import { faultPoint } from './faults.ts'
 import { type Fence, GateClosed } from './gate.ts'
 import { createSettlement, type Settle, type SettlementDeps } from './settlement.ts'
 import type { Logger } from './telemetry.ts'
 
 export interface Consumer {
-  /** Subscribes before the fence is there, to save time in a switch. Ends after a second without a fence. */
+  /** Subscribes before there is a fence, to save time in a switch. Stops when there is no fence within a second. */
   prepare(): void
-  /** Starts with a fence, restarts with another, stops with null. Deliveries in hand are finished. */
+  /** Starts with a fence, restarts with another one, and stops with null. Finishes the deliveries that it has. */
   set(fence: Fence | null): void
-  /** Of the fence that it consumes with. */
+  /** The epoch of the fence that it consumes with. */
   epoch(): number | null
   /** True while the broker delivers to this pod. */
   active(): boolean
-  /** Deliveries that are not settled, also those of a consumption that is ending. */
+  /** Deliveries that are not settled, including those of a consumption that is stopping. */
   inFlight(): number
   /** Stops, and resolves when all deliveries are settled. */
   close(): Promise<void>
@@ -25,22 +24,27 @@ export interface Consumer {
 export interface ConsumerDeps extends SettlementDeps {
   bus: Bus
   queue: string
+  /** Deliveries that are handled at once. Each needs a connection to the database. */
+  concurrency: { messages: number; deadLetters: number }
   /** Called after the consumer has stopped because the gate names another slot or epoch. */
   onGateClosed: () => void
 }
 
 const preparedMs = 1_000
 const retryMs = 500
+/** The same failure is logged once in 20 attempts: every 10 seconds. */
+const logEvery = 20
 
 interface Session {
-  /** Null as long as the session is only prepared. */
+  /** Null while the session is only prepared. */
   fence: Fence | null
   open(fence: Fence): void
-  /** Of the queue and of its dead letters. */
+  /** The consumptions of the queue and of its dead letters. */
   consumptions: Consumption[]
 }
 
 export function createConsumer(deps: ConsumerDeps): Consumer {
+  const { bus, queue, concurrency } = deps
   const settlement = createSettlement(deps)
   let wanted: Fence | null = null
   let current: Session | undefined
@@ -59,7 +63,7 @@ export function createConsumer(deps: ConsumerDeps): Consumer {
           )
         } catch (error) {
           if (!(error instanceof GateClosed)) throw error
-          // Stop before the message is requeued, so that this pod does not get it again.
+          // Stop before the message is requeued, so that the broker does not deliver it to this pod again.
           if (current === session) end()
           deps.onGateClosed()
           return false
@@ -72,8 +76,8 @@ export function createConsumer(deps: ConsumerDeps): Consumer {
         opened.resolve(fence)
       },
       consumptions: [
-        deps.bus.consume(deps.queue, receiver(settlement.message)),
-        deps.bus.consume(deadLettersOf(deps.queue), receiver(settlement.deadLetter)),
+        bus.consume(queue, concurrency.messages, receiver(settlement.message)),
+        bus.consume(deadLettersOf(queue), concurrency.deadLetters, receiver(settlement.deadLetter)),
       ],
     }
     return session
@@ -83,7 +87,7 @@ export function createConsumer(deps: ConsumerDeps): Consumer {
     for (const one of current?.consumptions ?? []) {
       const stopped = one
         .stop()
-        .catch((error) => deps.logger.warn({ err: error }, 'consumer did not stop cleanly'))
+        .catch((error) => deps.logger.warn({ err: error }, 'could not cancel the consumer'))
         .finally(() => ending.delete(one))
       ending.set(one, stopped)
     }
@@ -137,14 +141,15 @@ async function unlessStopped<T>(promise: Promise<T>, stopping: AbortSignal): Pro
 }
 
 /**
- * Repeats `settle` while it throws. It throws only when the database is not available, and a requeued message would be
- * delivered again at once. Returns false when stopped before that.
+ * Repeats `settle` until it does not throw. It throws when the database is not available; a message that was requeued
+ * instead would be delivered again at once. Returns false when it is stopped first.
  */
 async function untilSettled(
   logger: Logger,
   stopping: AbortSignal,
   settle: (failures: number) => Promise<void>,
 ): Promise<boolean> {
+  let logged = ''
   for (let failures = 0; !stopping.aborted; failures += 1) {
     try {
       await settle(failures)
@@ -152,7 +157,11 @@ async function untilSettled(
       return true
     } catch (error) {
       if (error instanceof GateClosed) throw error
-      if (failures === 0) logger.warn({ err: error }, 'keeping a message until it can be recorded')
+      const message = error instanceof Error ? error.message : String(error)
+      if (message !== logged || failures % logEvery === 0) {
+        logger.warn({ err: error, failures }, 'cannot settle a delivery; retrying')
+      }
+      logged = message
     }
     await setTimeout(retryMs, undefined, { signal: stopping }).catch(() => {})
   }

@@ -4,29 +4,30 @@ import { Pool, type PoolClient, type QueryResult } from 'pg'
 import { type Statement, send, statement } from './batch.ts'
 import type { Logger } from './telemetry.ts'
 
-/** Runs one statement and returns its rows. Statements are prepared once per connection. */
+/** Runs one statement and returns its rows. Each connection prepares a statement once. */
 export interface Queries {
   query<Row>(text: string, values?: unknown[]): Promise<Row[]>
 }
 
-/** The statements of one transaction. Only valid inside the callback that received it. */
+/** One transaction. Valid only inside the callback that receives it. */
 export interface Transaction extends Queries {
-  /** Sends a statement with the next one, and drops its rows. When it fails, the transaction fails. */
+  /** Sends a statement together with the next one, and ignores its rows. When it fails, the transaction fails. */
   execute(text: string, values?: unknown[]): void
 }
 
 export interface Database extends Queries {
   /**
-   * Commits when `work` resolves. Rolls back and rejects when it rejects. READ COMMITTED. Statements of one turn of the
-   * event loop are sent together. `first` runs before them; when it fails, none of them has an effect or returns rows.
+   * Commits when `work` resolves. Rolls back and rejects when it rejects. The isolation level is READ COMMITTED.
+   * Statements of one turn of the event loop are sent together. `first` runs before all of them. When it fails, none of
+   * them has an effect or returns rows.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>, first?: Statement): Promise<T>
   /**
-   * Runs statements in one transaction and one round trip, and returns the rows of each. `check` is called with a
-   * connection at hand, right before they are sent; when it throws, they are not sent.
+   * Runs statements in one transaction and one round trip, and returns the rows of each. `check` is called when there is
+   * a connection, right before the statements are sent. When it throws, they are not sent.
    */
   batch(statements: Statement[], check?: () => void): Promise<Record<string, unknown>[][]>
-  /** Waits until all connections are back, then closes them. */
+  /** Waits until no connection is in use, and closes them. */
   close(): Promise<void>
 }
 
@@ -49,21 +50,21 @@ export function createDatabase(deps: DatabaseDeps): Database {
   const pool = new Pool({
     connectionString: deps.url,
     application_name: deps.name,
-    // As long as a statement may take: on a busy machine it is better to wait than to fail.
+    // As long as a statement may take. On a busy machine it is better to wait than to fail.
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
-    // The server's timeout is shorter, so that the client gets its reason. The client's includes earlier statements.
+    // The server's timeout is shorter, so that its error arrives first. The client's includes the time of earlier statements.
     statement_timeout: 5_000,
     query_timeout: 6_000,
     idle_in_transaction_session_timeout: 5_000,
-    // A statement is sent without waiting for the answers of earlier ones.
+    // Send a statement before the earlier ones are answered.
     pipeline: true,
     stream: () => new OneWriteSocket(),
     max,
     min,
     idleTimeoutMillis: idleMs,
   })
-  // A connection that breaks in use also emits an error; the query rejects, and that is enough.
+  // A connection that breaks while in use emits an error. The query rejects too, and that is enough.
   pool.on('connect', (client) => client.on('error', () => {}))
   pool.on('error', (error) => deps.logger.warn({ err: error }, 'idle database connection lost'))
 
@@ -71,8 +72,26 @@ export function createDatabase(deps: DatabaseDeps): Database {
     try {
       return await pool.connect()
     } catch (cause) {
-      const message = 'the database does not answer'
+      const message = `cannot connect to the database: ${reasonOf(cause)}`
       throw Object.assign(new Error(message, { cause }), { statusCode: 503 })
+    }
+  }
+
+  /** Returns the connection to the pool after `work`, or closes it when a failure has left it unusable. */
+  async function using<T>(
+    client: PoolClient,
+    work: () => Promise<T>,
+    isUsableAfter: (error: unknown) => boolean | Promise<boolean>,
+  ): Promise<T> {
+    let broken: Error | undefined
+    try {
+      return await work()
+    } catch (error) {
+      const isUsable = await isUsableAfter(error)
+      if (!isUsable || isStale(error)) broken = error as Error
+      throw error
+    } finally {
+      client.release(broken)
     }
   }
 
@@ -81,17 +100,15 @@ export function createDatabase(deps: DatabaseDeps): Database {
     check?: () => void,
   ): Promise<Record<string, unknown>[][]> {
     const client = await connect()
-    let broken: Error | undefined
     try {
       check?.()
-      // Postgres runs a batch as one transaction, without BEGIN.
-      return (await send(client, statements)).map(({ rows }) => rows)
     } catch (error) {
-      if (!isConnectionIntact(error)) broken = error as Error
+      client.release()
       throw error
-    } finally {
-      client.release(broken)
     }
+    // Postgres runs a batch as one transaction, without BEGIN.
+    const results = await using(client, () => send(client, statements), isRolledBack)
+    return results.map(({ rows }) => rows)
   }
 
   return {
@@ -104,36 +121,45 @@ export function createDatabase(deps: DatabaseDeps): Database {
 
     async transaction(work, first) {
       const client = await connect()
-      let broken: Error | undefined
-      try {
-        return await runTransaction(client, work, first)
-      } catch (error) {
-        await client.query('ROLLBACK').catch((rollbackError: Error) => {
-          broken = rollbackError
-        })
-        throw error
-      } finally {
-        client.release(broken)
-      }
+      return using(
+        client,
+        () => runTransaction(client, work, first),
+        () => rollBack(client),
+      )
     },
 
     close: () => pool.end(),
   }
 }
 
-/** Writes corked chunks as one buffer, which is cheaper than a list of small ones. */
+/** Writes corked chunks as one buffer, which is cheaper than many small ones. */
 class OneWriteSocket extends Socket {
   override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
     this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'buffer' as never, done)
   }
 }
 
-/** After an ERROR the server has rolled back, and the connection is usable, unless its prepared statements were the reason. */
-function isConnectionIntact(error: unknown): boolean {
-  return (
-    (error as { severity?: string }).severity === 'ERROR' &&
-    !/^(0A000|26000|42P05)$/.test(String(codeOf(error)))
+/** After an ERROR the server has rolled back the batch. */
+function isRolledBack(error: unknown): boolean {
+  return (error as { severity?: string }).severity === 'ERROR'
+}
+
+/** Returns false when the connection is broken. */
+function rollBack(client: PoolClient): Promise<boolean> {
+  return client.query('ROLLBACK').then(
+    () => true,
+    () => false,
   )
+}
+
+/** The prepared statements of the connection do not fit the database any more. */
+function isStale(error: unknown): boolean {
+  return /^(0A000|26000|42P05)$/.test(String(codeOf(error)))
+}
+
+/** Names the user and the database, but no password. When all addresses of a host fail, the error has only a code. */
+function reasonOf(error: unknown): string {
+  return (error as Error).message || String(codeOf(error))
 }
 
 async function runTransaction<T>(
@@ -164,8 +190,8 @@ async function runTransaction<T>(
 }
 
 /**
- * Collects the statements of one turn of the event loop, and sends them when it ends. They wait until the turn before has
- * succeeded: if BEGIN failed, they would commit by themselves.
+ * Collects the statements of one turn of the event loop, and sends them when the turn ends. They wait until the statements
+ * of the previous turn have succeeded: after a failed BEGIN, each of them would commit on its own.
  */
 function createTurns(client: PoolClient) {
   let waiting: { statement: Statement; answer: PromiseWithResolvers<QueryResult> }[] = []
@@ -202,7 +228,7 @@ function createTurns(client: PoolClient) {
       return answer.promise
     },
     end,
-    /** Statements that are not sent yet never are: the connection is about to be released. */
+    /** Statements that are not sent yet are never sent, because the connection is about to be released. */
     close(): void {
       closed = true
     },

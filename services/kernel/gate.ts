@@ -5,13 +5,13 @@ import { codeOf, type Database, type Queries, type Transaction } from './databas
 import { isSame, type Role, type Slot } from './role.ts'
 import type { Logger } from './telemetry.ts'
 
-/** The gate names another slot or epoch. The message has to be requeued, and the consumer has to stop. */
+/** The gate names another slot or epoch. The consumer must stop and requeue the message. */
 export class GateClosed extends Error {
   override readonly name = 'GateClosed'
 }
 
 /**
- * Access to the database for one slot in one epoch. Transactions (READ COMMITTED), and single queries, commit only while
+ * Access to the database for one slot in one epoch. Transactions (READ COMMITTED) and single queries commit only while
  * the gate names both. Otherwise they throw GateClosed, have no effect and return no rows.
  */
 export interface Fence extends Queries {
@@ -21,20 +21,23 @@ export interface Fence extends Queries {
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
 }
 
-/** The slot whose handlers may commit; none in epoch 0. */
+/** The slot whose handlers may commit. Color and revision are null in epoch 0. */
 export interface Gate {
   epoch: number
   color: string | null
   revision: string | null
 }
 
-/** The advisory lock of the gate: shared by fenced transactions (see `pass_gate` in the migrations), exclusive to move it. */
+/**
+ * The advisory lock of the gate. Fenced transactions take it shared (see `pass_gate` in the migrations); moving the gate
+ * takes it exclusive.
+ */
 const lockClass = 7_316
 const lock = `${lockClass}, 'release_gate'::regclass::oid::integer`
 const gateQuery = 'SELECT epoch, color, revision FROM release_gate'
 const lockTimeoutMs = 500
 const lockAttempts = 4
-/** For so long after it began, a decision may be carried out: a GET of the Service, and some lock timeouts. */
+/** How long a decision stays valid after it began: enough for a GET of the Service and some lock timeouts. */
 const decisionMs = 4_000
 
 function gateOf(row: Record<string, unknown> | undefined): Gate {
@@ -51,7 +54,7 @@ export async function readGate(queries: Queries): Promise<Gate> {
   return gateOf(row)
 }
 
-/** The SQLSTATE of `pass_gate` when the gate names another slot or epoch. */
+/** The SQLSTATE that `pass_gate` raises when the gate names another slot or epoch. */
 const gateClosedState = 'GATE1'
 
 export function createFence(database: Database, { color, revision }: Slot, epoch: number): Fence {
@@ -71,18 +74,18 @@ export function createFence(database: Database, { color, revision }: Slot, epoch
   }
 }
 
-/** A decision to move the gate: epoch `from` was read first, and after it the Service, which named the slot `to`. */
+/** A decision to move the gate. First the gate was read in epoch `from`, then the Service, which named the slot `to`. */
 export interface GateMove {
   from: number
   to: Slot
-  /** By `performance.now()`. Later the decision is void, because the process was frozen since. */
-  before: number
+  /** By `performance.now()`. After it the decision is not valid, because the process may have been frozen. */
+  deadline: number
 }
 
 /**
  * Moves the gate to a slot in a new epoch, unless its epoch has changed since it was read. Returns the gate after that.
- * The Service was read after the gate, so the gate follows the order of changes of the Service. A process that holds the
- * lock for too long is frozen: its connection is terminated, so it cannot commit any more.
+ * Because the Service was read after the gate, the gate changes in the same order as the Service. When another process
+ * holds the lock for too long, it may be frozen, so its connection is terminated and it can never commit.
  */
 export async function moveGate(database: Database, move: GateMove): Promise<Gate> {
   for (let attempt = 1; ; attempt++) {
@@ -98,16 +101,16 @@ export async function moveGate(database: Database, move: GateMove): Promise<Gate
 
 const lockNotAvailable = '55P03'
 
-/** One batch, so that a process that freezes does not hold the exclusive lock. */
-async function moveUnderLock(database: Database, { from, to, before }: GateMove): Promise<Gate> {
-  // Checked at the last moment, because the process may freeze while it waits for a connection.
+/** Sends one batch, so that a process that freezes does not keep the exclusive lock. */
+async function moveUnderLock(database: Database, { from, to, deadline }: GateMove): Promise<Gate> {
+  // Check at the last moment, because the process may freeze while it waits for a connection.
   const check = (): void => {
-    if (performance.now() > before) throw new Error('the decision to move the gate is too long ago')
+    if (performance.now() > deadline) throw new Error('the decision to move the gate is too old')
   }
   const statements = [
     statement(`SELECT set_config('lock_timeout', '${lockTimeoutMs}', true)`),
     statement(`SELECT pg_advisory_xact_lock(${lock})`),
-    // A separate statement, so that it sees what was committed while it waited for the lock.
+    // A separate statement, so that it sees what others committed while the lock was awaited.
     statement(
       `UPDATE release_gate
        SET epoch = epoch + 1, color = $2, revision = $3, opened_at = clock_timestamp()
@@ -120,8 +123,8 @@ async function moveUnderLock(database: Database, { from, to, before }: GateMove)
 }
 
 /**
- * Terminates the connections that hold the lock in the epoch that is to end. Transactions that began after `askedAt` are
- * spared: this process made them wait.
+ * Terminates the connections that hold the lock, while the gate is still in `epoch`. Transactions that began after
+ * `askedAt` are spared, because this process itself made them wait.
  */
 async function endHolders(database: Database, epoch: number, askedAt: number): Promise<void> {
   await database.query(
@@ -139,20 +142,20 @@ async function endHolders(database: Database, epoch: number, askedAt: number): P
 
 export interface Gatekeeper {
   /**
-   * Live: moves the gate to this slot, and retries until it has. Unknown: opens a fence when the gate names this slot
-   * already. Standby: drops the fence.
+   * Live: moves the gate to this slot, and retries until that succeeds. Unknown: opens a fence if the gate already names
+   * this slot. Standby: drops the fence.
    */
-  follow(role: Role): void
-  /** To be called after GateClosed. Drops the fence, unless it is a newer one. */
+  setRole(role: Role): void
+  /** Call it after GateClosed. Reads the gate, and drops the fence unless the gate still names its slot and epoch. */
   refused(): void
-  /** The gate, read again unless the database is slow. Never rejects. */
+  /** The gate. Reads it at most every 100 ms; returns the last known one when the database is slow. Never rejects. */
   latest(): Promise<Gate | null>
   fence(): Fence | null
 }
 
 export interface GatekeeperDeps {
   database: Database
-  /** A pool of its own, so that reading and moving the gate does not wait for handlers. */
+  /** A separate pool, so that reading and moving the gate does not wait for handlers. */
   control: Database
   slot: Slot
   /** The slot that the Service names now. */
@@ -161,15 +164,15 @@ export interface GatekeeperDeps {
   onChange: (fence: Fence | null) => void
 }
 
-/** During a switch `latest` is called many times a second. */
+/** During a switch, `latest` is called many times a second. */
 const readEveryMs = 100
 const readTimeoutMs = 300
-/** Time for the handlers of the other slot to finish calls to other systems, which would have to be repeated. */
+/** Time for handlers of the other slot to finish their calls to other systems. Otherwise these would be repeated. */
 const graceMs = 25
 const firstRetryMs = 100
 const lastRetryMs = 1_000
 
-/** Keeps a fence while the Service and the gate name this slot. */
+/** Keeps a fence while both the Service and the gate name this slot. */
 export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
   let role: Role = 'standby'
   let fence: Fence | null = null
@@ -203,10 +206,10 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
   }
 
   async function read(): Promise<Gate> {
-    const before = readings
+    const readingsBefore = readings
     const gate = await readGate(deps.control)
-    // If it was read or moved in the meantime, this answer may be the older one.
-    if (readings === before) accept(gate)
+    // If the gate was read or moved meanwhile, this answer may be the older one.
+    if (readings === readingsBefore) accept(gate)
     return gate
   }
 
@@ -220,18 +223,18 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
   }
 
   async function attempt(): Promise<void> {
-    const before = performance.now() + decisionMs
+    const deadline = performance.now() + decisionMs
     const grace = setTimeout(graceMs)
-    // An old reading is good enough: if the gate has changed since, moveGate changes nothing and returns it.
+    // An old reading is good enough. If the gate has changed since, moveGate changes nothing and returns the new gate.
     const known = role === 'live' && last && !isSame(last, deps.slot) ? last : null
     const { epoch: from, color } = known ?? (await read())
     if (fence || role !== 'live') return
-    // After the gate was read, and not under its lock, which stops all handlers.
+    // Read the Service after the gate, and not while holding its lock, which blocks all handlers.
     const to = await deps.readService()
     if (!to || !isSame(to, deps.slot)) return
     if (color && !graceIsOver) await grace
     graceIsOver = true
-    accept(await moveGate(deps.control, { from, to, before }))
+    accept(await moveGate(deps.control, { from, to, deadline }))
   }
 
   async function openFence(): Promise<void> {
@@ -245,7 +248,8 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
         await attempt()
         failing = false
       } catch (error) {
-        if (!failing) deps.logger.warn({ err: error }, 'cannot open the gate; retrying')
+        if (!failing)
+          deps.logger.warn({ err: error }, 'cannot move the gate to this slot; retrying')
         failing = true
       }
       if (fence) break
@@ -256,7 +260,7 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
   }
 
   return {
-    follow(next) {
+    setRole(next) {
       if (next === role) return
       role = next
       graceIsOver = false
@@ -264,7 +268,7 @@ export function createGatekeeper(deps: GatekeeperDeps): Gatekeeper {
       wake()
       void openFence()
     },
-    // The consumer has stopped. When the gate cannot be read, drop the fence, so that a new one restarts the consumer.
+    // The consumer has stopped. When the gate cannot be read, drop the fence: a new fence restarts the consumer.
     refused: () => void read().catch(drop),
     latest,
     fence: () => fence,

@@ -1,5 +1,4 @@
 // The public HTTP server: identity headers, problem documents, OpenAPI, and draining.
-import { STATUS_CODES } from 'node:http'
 import { Server } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import swagger from '@fastify/swagger'
@@ -11,12 +10,12 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
-import { z } from 'zod'
+import { type Problem, problemBody, problemType } from './problem.ts'
 import { continueTrace, type Identity, type Logger, type Metrics } from './telemetry.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The trace context of this request, for the events that follow from it. */
+    /** The trace context of this request, for events that follow from it. */
     traceparent: string
   }
 }
@@ -32,24 +31,11 @@ export interface HttpDeps {
   keepAlive: () => boolean
 }
 
-/** A problem document (RFC 9457), for the `response` schemas of routes. */
-export const problemDocument = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string().optional(),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-  })
-  .meta({ description: 'application/problem+json (RFC 9457)' })
-
-type Problem = Omit<z.infer<typeof problemDocument>, 'type' | 'title'>
-
 export function createHttp(deps: HttpDeps) {
   const app = Fastify({
-    // Metrics count and time requests: a log line for each would cost more than the answer.
+    // No log line for each request: it would cost more than the answer. Metrics count and time requests.
     loggerInstance: deps.logger.child({}, { level: 'warn' }),
-    // Requests that arrive while the server closes are answered as usual.
+    // Answer requests that arrive while the server closes.
     return503OnClosing: false,
     bodyLimit: 256 * 1024,
   })
@@ -108,9 +94,10 @@ export function createHttp(deps: HttpDeps) {
 
 /** Answers with a problem document. */
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
-  const { status, ...rest } = problem
-  const body = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, ...rest }
-  return reply.code(status).type('application/problem+json').send(JSON.stringify(body))
+  return reply
+    .code(problem.status)
+    .type(problemType)
+    .send(JSON.stringify(problemBody(problem)))
 }
 
 function problemOf(error: FastifyError): Problem {
@@ -126,21 +113,21 @@ function problemOf(error: FastifyError): Problem {
   }
   const status = error.statusCode ?? 500
   if (status === 503) return { status, detail: 'the database is not available; try again' }
-  // The details of a bug are for the log only.
+  // The details of a bug go to the log only.
   return status < 500 ? { status, detail: error.message } : { status }
 }
 
-/** For so long, new connections may come, because kube-proxy does not know yet that this pod is ending. */
+/** During this time new connections may arrive, because kube-proxy does not yet know that this pod is terminating. */
 const endpointsConvergeMs = 2_000
-/** For so long, keep-alive clients may send another request, whose answer closes their connection. */
+/** During this time keep-alive clients may send another request. Its answer closes their connection. */
 const connectionsLeaveMs = 3_000
 const lastRequestMs = 1_000
 
-/** Answers with `Connection: close` until all clients have gone, or had time to. */
+/** Answers with `Connection: close` until all clients have disconnected, or the time for that is over. */
 export async function drainHttp(http: HttpServer): Promise<void> {
   await setTimeout(endpointsConvergeMs)
   await withoutConnections(http, connectionsLeaveMs)
-  // Stops listening only: the close of http would also reset connections with a request in transit.
+  // Stop listening. http.close() would also reset connections with a request in transit.
   Server.prototype.close.call(http.server)
   await withoutConnections(http, lastRequestMs)
   await http.close()

@@ -1,8 +1,9 @@
-// Each event takes effect once: the inbox row, the effects and the events that follow are one transaction.
+// Each event takes effect once: one transaction writes the inbox row, the effects and the events that follow.
 import type { Contract, Draft, Envelope } from '@shop/events/envelope'
 import type { Queries, Transaction } from './database.ts'
 import type { Fence } from './gate.ts'
 import type { Outbox } from './outbox.ts'
+import type { ScheduledJob } from './schedule.ts'
 import { continueTrace } from './telemetry.ts'
 
 export type Outcome = 'handled' | 'duplicate'
@@ -10,7 +11,7 @@ export type Outcome = 'handled' | 'duplicate'
 /** How a service handles one type of event. */
 export interface Subscription {
   readonly type: string
-  /** Throws Unreadable when the data do not fit the contract. */
+  /** Throws Unreadable when the data does not fit the contract. */
   receive(event: Envelope, inbox: InboxDeps): Promise<Outcome>
 }
 
@@ -21,20 +22,20 @@ export interface InboxDeps {
   fence: Fence
 }
 
-/** The message does not fit its contract, so another attempt cannot succeed. */
+/** The data does not fit the contract, so another attempt cannot succeed. */
 export class Unreadable extends Error {
   override readonly name = 'Unreadable'
 }
 
 export interface Handler<Data, Prepared, Loaded> {
   /**
-   * Calls other systems before the transaction begins. It may run more than once per event, so it must be idempotent.
-   * Writes through `fence`.
+   * Calls other systems before the transaction begins. It may run more than once per event, so it must be idempotent. It
+   * writes through `fence`.
    */
   prepare?: (event: Envelope<Data>, fence: Fence) => Promise<Prepared>
-  /** Reads and locks what `handle` decides on, in the same round trip as the inbox row. Changes nothing. */
+  /** Reads and locks the rows that `handle` needs, in the same round trip as the inbox row. Changes nothing. */
   load?: (tx: Queries, event: Envelope<Data>) => Promise<Loaded>
-  /** Changes the database by `tx` alone, and returns the events that follow. */
+  /** Changes the database only through `tx`, and returns the events that follow. */
   handle: (
     tx: Transaction,
     event: Envelope<Data>,
@@ -72,8 +73,8 @@ function readData<Data>(contract: Contract<Data>, data: unknown): Data {
 }
 
 /**
- * Adds the event to the inbox, and returns false when it is there already. Waits for a transaction that is handling the
- * same event. Earlier failures of the event are deleted.
+ * Adds the event to the inbox and deletes its earlier failures. Returns false when the inbox already has the event. Waits
+ * for another transaction that is handling the same event.
  */
 async function addToInbox(
   tx: Transaction,
@@ -90,4 +91,30 @@ async function addToInbox(
     [consumer, id, type, color, revision, epoch],
   )
   return row?.isNew ?? false
+}
+
+const keepDays = 7
+const batchSize = 10_000
+
+/** Replaces old inbox rows by their sums. Their messages are too old to be delivered again. */
+export const inboxPruning: ScheduledJob = {
+  name: 'inbox-pruning',
+  everyMs: 30_000,
+  async run(tx) {
+    await tx.query(
+      `WITH gone AS (
+         DELETE FROM inbox WHERE (consumer, message_id) IN (
+           SELECT consumer, message_id FROM inbox
+           WHERE handled_at < now() - make_interval(days => $1) ORDER BY handled_at LIMIT $2
+         ) RETURNING epoch, color, revision, repeats
+       )
+       INSERT INTO inbox_history AS known (epoch, color, revision, handled, repeats)
+       SELECT epoch, color, revision, count(*), sum(repeats) FROM gone
+       GROUP BY epoch, color, revision
+       ON CONFLICT (epoch, color, revision) DO UPDATE SET
+         handled = known.handled + EXCLUDED.handled, repeats = known.repeats + EXCLUDED.repeats`,
+      [keepDays, batchSize],
+    )
+    return []
+  },
 }

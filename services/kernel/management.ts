@@ -1,5 +1,7 @@
-// The management port (9090): for the kubelet, Prometheus and shopctl. Not reachable from outside of the cluster.
-import { createServer, type Server, STATUS_CODES } from 'node:http'
+// The management port (9090) for the kubelet, Prometheus and shopctl. It is not reachable from outside the cluster.
+import { createServer, type Server } from 'node:http'
+import { problemBody, problemType } from './problem.ts'
+import type { Logger } from './telemetry.ts'
 
 export interface ManagementRequest {
   /** The values of the route's `:name` segments, decoded. */
@@ -7,22 +9,21 @@ export interface ManagementRequest {
   query: URLSearchParams
 }
 
-/** A status with a JSON body or a text, and `type` for an unusual content type. */
+/** A status with a JSON body or a text. `type` is the content type unless it is the usual one. */
 export type Answer = { status: number; type?: string } & ({ body: unknown } | { text: string })
 
 export type ManagementHandler = (request: ManagementRequest) => Answer | Promise<Answer>
 
-/** Handlers by method and path, as `POST /messages/:id/replay`. */
+/** Handlers by method and path, for example `POST /messages/:id/replay`. */
 export type ManagementRoutes = Record<string, ManagementHandler>
 
 /** A problem document (RFC 9457). */
 export function problem(status: number, detail: string): Answer {
-  const body = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail }
-  return { status, type: 'application/problem+json', body }
+  return { status, type: problemType, body: problemBody({ status, detail }) }
 }
 
-/** Serves the routes. When a handler throws, the answer is 503 with its message. */
-export function createManagement(routes: ManagementRoutes): Server {
+/** Serves the routes. When a handler throws, the answer is 503 with its message, and the error is logged. */
+export function createManagement(routes: ManagementRoutes, logger: Logger): Server {
   const table = Object.entries(routes).map(([route, handler]) => {
     const [method = '', path = ''] = route.split(' ')
     return { method, path: path.split('/'), handler }
@@ -42,23 +43,40 @@ export function createManagement(routes: ManagementRoutes): Server {
         ? problem(405, `${method} is not allowed here`)
         : problem(404, `there is no ${url.pathname}`)
     }
+    return chosen.handler({ params: chosen.params, query: url.searchParams })
+  }
+
+  async function render(method: string, target: string): Promise<Rendered> {
     try {
-      return await chosen.handler({ params: chosen.params, query: url.searchParams })
+      return rendered(await answer(method, target))
     } catch (error) {
-      return problem(503, error instanceof Error ? error.message : String(error))
+      logger.warn({ err: error, method, path: target }, 'management request failed')
+      return rendered(problem(503, error instanceof Error ? error.message : String(error)))
     }
   }
 
   return createServer(async (request, response) => {
     request.resume()
-    const reply = await answer(request.method ?? 'GET', request.url ?? '/')
-    if (reply.status === 204) return void response.writeHead(204).end()
-    const [type, payload] =
-      'text' in reply
-        ? ['text/plain; version=0.0.4; charset=utf-8', reply.text]
-        : ['application/json; charset=utf-8', JSON.stringify(reply.body)]
-    response.writeHead(reply.status, { 'content-type': reply.type ?? type }).end(payload)
+    const { status, type, payload } = await render(request.method ?? 'GET', request.url ?? '/')
+    if (status === 204) return void response.writeHead(204).end()
+    response.writeHead(status, { 'content-type': type }).end(payload)
   })
+}
+
+interface Rendered {
+  status: number
+  type: string
+  payload: string
+}
+
+function rendered(answer: Answer): Rendered {
+  const { status } = answer
+  if ('text' in answer) {
+    const { type = 'text/plain; version=0.0.4; charset=utf-8', text } = answer
+    return { status, type, payload: text }
+  }
+  const { type = 'application/json; charset=utf-8', body } = answer
+  return { status, type, payload: JSON.stringify(body) }
 }
 
 function segmentsOf(path: string): string[] | null {

@@ -1,4 +1,4 @@
-// The management port's answers about messages that are stuck, and its actions on them.
+// The management routes for stuck messages: list, show, replay and discard.
 import { sensitivePointers } from '@shop/events/sensitive'
 import { z } from 'zod'
 import type { Database } from './database.ts'
@@ -9,7 +9,7 @@ import { type ActionResult, discard, findStuck, listStuck, replay } from './park
 export interface MessagesDeps {
   database: Database
   outbox: Outbox
-  /** Whose queue a replayed message goes to. */
+  /** The service to whose queue a replayed message goes. */
   service: string
 }
 
@@ -69,8 +69,11 @@ function answerOf(result: ActionResult, id: string): Answer {
       return problem(404, `there is no message ${id}`)
     case 'not-parked':
       return problem(409, `message ${id} is being retried`)
-    case 'unreadable':
-      return problem(409, `message ${id} is not an event: it can only be discarded`)
+    case 'cannot-replay':
+      return problem(
+        409,
+        `message ${id} cannot be sent again: it is not an event, or Postgres cannot store it. Discard it.`,
+      )
   }
 }
 

@@ -12,20 +12,14 @@ export interface Migration {
   sql: string
 }
 
-/** Any number will do, as long as all migrations of a database use the same one. */
+/** All migrations of a database take this advisory lock. */
 const lock = 7_316_522
 
-const kernelFolder = new URL('./migrations/', import.meta.url)
-
-/**
- * Reads the SQL files of the kernel and those in `folder`, sorted by file name. In an image both are in one folder.
- * Throws when a file of the service has the name of one of the kernel.
- */
-export async function readMigrations(folder: URL): Promise<Migration[]> {
-  const folders = [...new Set([kernelFolder.href, folder.href])]
+/** Reads the SQL files in these folders, sorted by file name. Throws when two folders have a file of the same name. */
+export async function readMigrations(folders: URL[]): Promise<Migration[]> {
   const files = (await Promise.all(folders.map(listSql))).flat().sort(byName)
   const twice = files.find(({ name }, index) => name === files[index - 1]?.name)
-  if (twice) throw new Error(`${twice.name} is a migration of the kernel: choose another name`)
+  if (twice) throw new Error(`two folders have a migration ${twice.name}: rename one of them`)
   return Promise.all(
     files.map(async ({ name, url }) => {
       const sql = await readFile(url, 'utf8')
@@ -39,8 +33,8 @@ interface SqlFile {
   url: URL
 }
 
-async function listSql(folder: string): Promise<SqlFile[]> {
-  const names = (await readdir(new URL(folder))).filter((name) => name.endsWith('.sql'))
+async function listSql(folder: URL): Promise<SqlFile[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.sql'))
   return names.map((name) => ({ name, url: new URL(name, folder) }))
 }
 
@@ -49,12 +43,14 @@ function byName(one: SqlFile, other: SqlFile): number {
 }
 
 /**
- * Applies what is missing, each file in a transaction of its own, and returns the names.
- * Files that the database knows and this program does not are left alone: an older colour may be
- * migrating after a newer one. Throws when a file was changed after it had been applied.
+ * Applies the missing migrations, each in a transaction of its own, and returns their names. Ignores applied migrations
+ * that this version does not have: an older version may migrate after a newer one. Throws when a file was changed after it
+ * had been applied.
  */
 export async function migrate(url: string, migrations: Migration[]): Promise<string[]> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 3_000 })
+  // Without a listener, a broken connection would end the process. The running query rejects, and that is enough.
+  client.on('error', () => {})
   await client.connect()
   try {
     await client.query('SELECT pg_advisory_lock($1)', [lock])
@@ -65,8 +61,7 @@ export async function migrate(url: string, migrations: Migration[]): Promise<str
          applied_at timestamptz NOT NULL DEFAULT now()
        )`,
     )
-    const { rows } = await client.query<AppliedRow>('SELECT name, checksum FROM schema_migrations')
-    const applied = new Map(rows.map((row) => [row.name, row.checksum]))
+    const applied = await readChecksums(async (text) => (await client.query(text)).rows)
     const missing = migrations.filter(({ name }) => !applied.has(name))
     const changed = migrations.filter(
       (m) => applied.has(m.name) && applied.get(m.name) !== m.checksum,
@@ -82,15 +77,18 @@ export async function migrate(url: string, migrations: Migration[]): Promise<str
   }
 }
 
-interface AppliedRow {
-  name: string
-  checksum: string
+/** The checksums of the applied migrations, by name. */
+async function readChecksums(
+  query: (text: string) => Promise<{ name: string; checksum: string }[]>,
+): Promise<Map<string, string>> {
+  const rows = await query('SELECT name, checksum FROM schema_migrations')
+  return new Map(rows.map(({ name, checksum }) => [name, checksum]))
 }
 
 async function apply(client: Client, { name, checksum, sql }: Migration): Promise<void> {
   try {
     await client.query('BEGIN')
-    // Live pods use these tables: fail and be repeated rather than block them.
+    // Live pods use these tables. Their statements wait while this one waits for a lock, so it must not wait long.
     await client.query("SET LOCAL lock_timeout = '5s'")
     await client.query(sql)
     await client.query('INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)', [
@@ -99,12 +97,26 @@ async function apply(client: Client, { name, checksum, sql }: Migration): Promis
     ])
     await client.query('COMMIT')
   } catch (error) {
-    await client.query('ROLLBACK')
+    // It fails when the connection is broken, which is not the reason to report.
+    await client.query('ROLLBACK').catch(() => {})
     throw new Error(`${name}: ${error instanceof Error ? error.message : error}`, { cause: error })
   }
 }
 
-/** What still has to be applied before this program may work; empty when all is there. */
+/** Connection refused, reset or ended, unknown host, timeout, or a server that starts or shuts down. */
+const transientCode = /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|57P0|08)/
+/** Errors of pg that have no code. */
+const transientMessage = /^(timeout expired|Connection terminated)/
+
+/** Whether the same migrations may succeed later, although nothing is changed. */
+export function isTransient(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== undefined) return transientCode.test(code)
+  return transientMessage.test(error.message) || isTransient(error.cause)
+}
+
+/** The migrations that this version needs and the database does not have, by name. */
 export async function missingMigrations(
   database: Queries,
   expected: Migration[],
@@ -113,7 +125,6 @@ export async function missingMigrations(
     `SELECT to_regclass('schema_migrations') IS NOT NULL AS present`,
   )
   if (!table?.present) return expected.map(({ name }) => name)
-  const rows = await database.query<AppliedRow>('SELECT name, checksum FROM schema_migrations')
-  const applied = new Map(rows.map((row) => [row.name, row.checksum]))
+  const applied = await readChecksums((text) => database.query(text))
   return expected.filter((m) => applied.get(m.name) !== m.checksum).map(({ name }) => name)
 }

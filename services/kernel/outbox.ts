@@ -1,14 +1,15 @@
-// Events are stored in the transaction that makes them true, and published afterwards.
+// The outbox: stores events in the transaction of the change that they are about. They are published after the commit.
 import type { Draft, Envelope } from '@shop/events/envelope'
+import { retryKey } from './bus.ts'
 import type { Database, Transaction } from './database.ts'
 import { faultPoint } from './faults.ts'
 import type { Fence } from './gate.ts'
 import { headStartMs, type OutboxEntry, type Relay } from './relay.ts'
 
-/** Changes the database by `tx` alone, and returns the events that follow from the change. */
+/** Changes the database only through `tx`, and returns the events that follow from the change. */
 export type Change<T> = (tx: Transaction) => Promise<{ result: T; events: Draft[] }>
 
-/** A copy of an event, sent to one service alone. */
+/** A copy of an event that is sent to one service only. */
 export interface Copy {
   type: string
   /** The whole event as JSON. */
@@ -21,26 +22,26 @@ export interface Copy {
 
 export interface Outbox {
   /**
-   * Runs `change` and stores its events in one transaction, which commits only while the gate names the fence's slot.
-   * For event handlers and scheduled jobs. `traceparent` is the trace that the events belong to.
+   * Runs `change` and stores its events in one transaction, which commits only while the gate names the slot and the
+   * epoch of the fence. For event handlers and scheduled jobs. The events belong to the trace `traceparent`.
    */
   commitFenced<T>(fence: Fence, traceparent: string, change: Change<T>): Promise<T>
-  /** The same without the gate. For HTTP requests, which both slots accept. */
+  /** Does the same without the gate. For HTTP requests, which both slots accept. */
   commitUnfenced<T>(traceparent: string, change: Change<T>): Promise<T>
   /** Stores a copy of an event under the same id. Call `wake` after the commit. */
   resend(tx: Transaction, copy: Copy): void
-  /** Makes the relay look into the outbox in `delayMs`. */
+  /** Makes the relay read the outbox after `delayMs`. */
   wake(delayMs?: number): void
 }
 
 export interface OutboxDeps {
   database: Database
-  /** CloudEvents `source` of all events, as `/<service>`. */
+  /** The CloudEvents `source` of all events: `/<service>`. */
   source: string
   now: () => Date
   /** Makes UUIDv7s. */
   newId: () => string
-  /** Publishes what was committed. Without one, the next relay that looks into the outbox does. */
+  /** Publishes committed events. Without it, the next relay that reads the outbox publishes them. */
   relay?: Pick<Relay, 'publish' | 'wake'>
 }
 
@@ -69,7 +70,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     commitFenced: commit,
     commitUnfenced: (traceparent, change) => commit(deps.database, traceparent, change),
 
-    // A new row, because the relay may still hold the row of the last copy.
+    // A new row, because the relay may still be publishing the row of the previous copy.
     resend(tx, { type, json, service, attempt, delayMs }) {
       tx.execute(
         `INSERT INTO outbox (id, type, event, routing_key, attempt, not_before)
@@ -80,11 +81,6 @@ export function createOutbox(deps: OutboxDeps): Outbox {
 
     wake: (delayMs) => deps.relay?.wake(delayMs),
   }
-}
-
-/** The routing key that is bound to the queue of this service alone. */
-export function retryKey(service: string): string {
-  return `retry.${service}`
 }
 
 function toEntry(deps: OutboxDeps, traceparent: string): (draft: Draft) => OutboxEntry {

@@ -1,4 +1,4 @@
-// Messages whose handling has failed: retried for a while, then parked until somebody decides.
+// Messages whose handling has failed. They are retried for a while, and then parked until a user replays or discards them.
 import { createHash } from 'node:crypto'
 import { type Draft, type Envelope, envelope } from '@shop/events/envelope'
 import type { Queries, Transaction } from './database.ts'
@@ -7,14 +7,14 @@ import type { ScheduledJob } from './schedule.ts'
 
 export type State = 'parked' | 'retrying' | 'unroutable'
 
-/** A message that was not delivered, or not handled. */
+/** A message that could not be delivered or handled. */
 export interface StuckMessage {
   id: string
   /** Type, subject and source are null when the body is not an event. */
   type: string | null
   subject: string | null
   source: string | null
-  /** `unroutable`: still in the outbox, because the broker does not accept it. */
+  /** `unroutable`: the message is still in the outbox, because the broker does not accept it. */
   state: State
   attempts: number
   reason: string
@@ -27,23 +27,23 @@ export type ParsedBody =
   | { id: string; event: Envelope; json: string }
   | { id: string; event: null; problem: string }
 
-/** The id of a body that is not an event is a hash of its bytes, so each delivery of it has the same. */
+/** When the body is not an event, its id is a hash of its bytes, so that each delivery has the same id. */
 export function parseBody(body: Buffer): ParsedBody {
-  const unreadable = (problem: string) => ({ id: hashId(body), event: null, problem })
+  const notAnEvent = (problem: string) => ({ id: hashId(body), event: null, problem })
   const json = body.toString()
   let parsed: unknown
   try {
     parsed = JSON.parse(json)
   } catch {
-    return unreadable('not an event: not JSON')
+    return notAnEvent('not an event: not JSON')
   }
   const read = envelope.safeParse(parsed)
   if (read.success) return { id: read.data.id, event: read.data, json }
   const fields = read.error.issues.map(({ path }) => path.join('.') || 'all of it')
-  return unreadable(`not an event: ${fields.join(', ')}`)
+  return notAnEvent(`not an event: ${fields.join(', ')}`)
 }
 
-/** A UUID of version 8, which may contain any bits. */
+/** A UUID of version 8, whose bits may have any meaning. */
 function hashId(body: Buffer): string {
   const hex = createHash('sha256').update(body).digest('hex')
   return [
@@ -55,29 +55,30 @@ function hashId(body: Buffer): string {
   ].join('-')
 }
 
-/** `unhandled`: this version does not handle the type, a later one may. */
+/** `unhandled`: this version does not handle the type of the event, but a later version may. */
 export type Cause = 'unhandled' | 'other'
 
 export interface Failure {
-  /** Whose inbox row says that the message was handled. */
+  /** The consumer whose inbox has the message once it is handled. */
   consumer: string
   message: ParsedBody
   body: Buffer
-  /** Failed attempts before this delivery, as the delivery says. */
+  /** Failed attempts before this delivery, counted by its publisher. */
   attempt: number
-  /** Failed attempts including this one. */
+  /** Failed attempts, including this one. */
   attempts: number
   state: 'retrying' | 'parked'
-  cause: Cause
+  /** `other` unless given. */
+  cause?: Cause
   reason: string
 }
 
 /**
- * Stores a failure. Returns false, and stores nothing, when another copy of the message is further: it was handled or
- * parked, or has failed more often. So a message that is delivered twice is not retried twice.
+ * Stores a failure. Returns false and stores nothing when another copy of the message was handled or parked, or has failed
+ * more often. Therefore a message that is delivered twice is not retried twice.
  */
 export async function recordFailure(tx: Transaction, failure: Failure): Promise<boolean> {
-  const { message } = failure
+  const { message, cause = 'other' } = failure
   const { type = null, subject = null, source = null } = message.event ?? {}
   const rows = await tx.query(
     `INSERT INTO parked AS known
@@ -98,7 +99,7 @@ export async function recordFailure(tx: Transaction, failure: Failure): Promise<
       failure.body,
       failure.consumer,
       failure.attempt,
-      failure.cause,
+      cause,
     ],
   )
   return rows.length > 0
@@ -109,7 +110,7 @@ function storable(text: string): string {
   return text.replaceAll('\0', '\uFFFD')
 }
 
-/** A retry whose copy is lost, because the broker lost its data for example, counts as parked after a while. */
+/** A retry whose copy is lost, for example because the broker has lost its data, counts as parked after 5 minutes. */
 const effectiveState = `CASE WHEN state = 'retrying' AND last_failed_at < now() - interval '5 minutes'
     AND NOT EXISTS (SELECT FROM outbox WHERE event ->> 'id' = parked.message_id::text)
   THEN 'parked' ELSE state END`
@@ -121,7 +122,7 @@ const unroutableColumns = `(event ->> 'id')::uuid AS id, type, event ->> 'subjec
   coalesce(last_error, 'not published') AS reason,
   created_at AS "firstFailedAt", coalesce(failed_at, created_at) AS "lastFailedAt"`
 
-/** The one that failed first comes first. */
+/** Ordered by the time of the first failure. */
 export async function listStuck(db: Queries, limit: number): Promise<StuckMessage[]> {
   return db.query<StuckMessage>(
     `SELECT ${parkedColumns} FROM parked
@@ -145,10 +146,10 @@ export async function findStuck(
   return row ?? null
 }
 
-/** `unreadable`: the message is not an event that the outbox can store, so it cannot be replayed. */
-export type ActionResult = 'done' | 'not-found' | 'not-parked' | 'unreadable'
+/** `cannot-replay`: the message is not an event, or Postgres cannot store it in the outbox. */
+export type ActionResult = 'done' | 'not-found' | 'not-parked' | 'cannot-replay'
 
-/** Sends a parked message to its queue again, with no failed attempts. Call `outbox.wake` after the commit. */
+/** Sends a parked message to its queue again, as if it had never failed. Call `outbox.wake` after the commit. */
 export async function replay(
   tx: Transaction,
   outbox: Outbox,
@@ -162,14 +163,14 @@ export async function replay(
   if (!row) return 'not-found'
   if (row.state !== 'parked') return 'not-parked'
   const message = parseBody(row.body)
-  if (!message.event || !(await isStorable(tx, message.json))) return 'unreadable'
+  if (!message.event || !(await isStorable(tx, message.json))) return 'cannot-replay'
   tx.execute(`UPDATE parked SET state = 'retrying', attempts = 0 WHERE message_id = $1`, [id])
   const { type } = message.event
   outbox.resend(tx, { type, json: message.json, service, attempt: 0, delayMs: 0 })
   return 'done'
 }
 
-/** False for JSON that Postgres cannot store, because it contains \u0000 for example. */
+/** False when Postgres cannot store the JSON, for example because it contains \u0000. */
 async function isStorable(tx: Transaction, json: string): Promise<boolean> {
   const [row] = await tx.query<{ valid: boolean }>(
     `SELECT pg_input_is_valid($1, 'jsonb') AS valid`,
@@ -178,9 +179,12 @@ async function isStorable(tx: Transaction, json: string): Promise<boolean> {
   return row?.valid ?? false
 }
 
+/** A run holds the lock of the gate, so it must be short. The next run replays the next messages. */
+const replayBatch = 100
+
 /**
- * Replays messages of `types`, which this version handles, that an earlier version parked. Their queue was bound to the
- * new types when this version was deployed, so the earlier version received them until the switch.
+ * Replays messages of `types` that an earlier version parked because it did not handle them. Deploying this version bound
+ * the queue to the new types, but the earlier version consumed the queue until the switch.
  */
 export function replayUnhandled(outbox: Outbox, service: string, types: string[]): ScheduledJob {
   return {
@@ -189,10 +193,14 @@ export function replayUnhandled(outbox: Outbox, service: string, types: string[]
     async run(tx: Transaction): Promise<Draft[]> {
       const rows = await tx.query<{ id: string }>(
         `SELECT message_id AS id FROM parked WHERE state = 'parked' AND type = ANY($1::text[])
-         AND cause IS DISTINCT FROM 'other' LIMIT 1000`,
+         AND cause IS DISTINCT FROM 'other' ORDER BY first_failed_at LIMIT ${replayBatch}`,
         [types],
       )
-      for (const { id } of rows) await replay(tx, outbox, service, id)
+      for (const { id } of rows) {
+        if ((await replay(tx, outbox, service, id)) === 'done') continue
+        // It can never be replayed, so the next run must not select it again.
+        tx.execute(`UPDATE parked SET cause = 'other' WHERE message_id = $1`, [id])
+      }
       return []
     },
   }

@@ -1,14 +1,14 @@
-// A plane: a database, a virtual host of the broker, an HTTP port, and a Service to follow. Each pod runs two of them, live
-// and preview, with the same code and nothing in common.
+// A plane: a database, a virtual host of the broker, an HTTP port, and a Service to follow. Each pod runs two planes, live
+// and preview. They run the same code and share no data.
 import { setTimeout } from 'node:timers/promises'
 import { exchange } from '@shop/events/envelope'
-import { inboxPruning, kernelAccounting } from './accounting.ts'
+import { kernelAccounting } from './accounting.ts'
 import { createBus } from './bus.ts'
 import { createConsumer } from './consumer.ts'
 import { createDatabase, type Database } from './database.ts'
 import { createGatekeeper } from './gate.ts'
 import { createHttp, drainHttp, type HttpServer } from './http.ts'
-import type { Subscription } from './inbox.ts'
+import { inboxPruning, type Subscription } from './inbox.ts'
 import { createMessages } from './messages.ts'
 import { type Migration, missingMigrations } from './migrate.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
@@ -16,11 +16,9 @@ import { replayUnhandled } from './parking.ts'
 import { createRelay } from './relay.ts'
 import { followService, type KubernetesApi } from './role.ts'
 import { type ScheduledJob, startSchedule } from './schedule.ts'
-import type { Identity, Logger, Metrics } from './telemetry.ts'
+import type { Identity, Logger, Metrics, PlaneName } from './telemetry.ts'
 
-export type PlaneName = 'live' | 'preview'
-
-/** What the accounting knows of one thing; several entries may have the same id. */
+/** A line of the accounting, about one order. Several entries may have the same id. */
 export interface AccountingEntry {
   id: string
   [field: string]: unknown
@@ -33,8 +31,8 @@ export interface Parts {
   jobs?: ScheduledJob[]
   /** Sums of the service's own tables, for the audit. */
   accounting(): Promise<Record<string, unknown>>
-  /** The entries of the first `limit` ids greater than `after`, ascending by id. */
-  entries(after: string | null, limit: number): Promise<AccountingEntry[]>
+  /** The entries of the first `limit` ids that are greater than `after`, in ascending order of ids. */
+  entries(after: string, limit: number): Promise<AccountingEntry[]>
   close?(): Promise<void> | void
 }
 
@@ -68,26 +66,36 @@ export type Plane = ReturnType<typeof createPlane>
 
 /**
  * Connections to Postgres. No code waits for a second connection while it holds one, so the pool cannot deadlock.
- * Live: 4 for handlers, 3 for HTTP and the relay, 2 for readiness and the gate: at most 9 per pod. A few stay open when
- * idle, so that a pod can go on when the server has none left.
- * Preview: 3 and 1, so at most 4, and mostly none.
- * 4 services with 2 slots of 2 pods, and 1 more pod per service during a rollout: 20 × 13 = 260. The server has 300, less
- * those for superusers.
+ * Live: 5 for the messages and dead letters that are handled at once, 2 for HTTP and the relay, and 2 for readiness and
+ * the gate. That is at most 9 per pod. A few stay open when idle, so that a pod can go on when the server has none left.
+ * Preview: 3 and 1, so at most 4. Most of the time none is open.
+ * 4 services have 2 slots of 2 pods, and 1 more pod each during a rollout: 20 × 13 = 260. The server allows 300, less
+ * those that it keeps for superusers.
  */
 const sizes = {
-  live: { pool: { max: 7, min: 2 }, control: { max: 2, min: 1 }, relay: {} },
-  preview: { pool: { max: 3 }, control: { max: 1 }, relay: { pollMs: 5_000 } },
+  live: {
+    pool: { max: 7, min: 2 },
+    control: { max: 2, min: 1 },
+    concurrency: { messages: 4, deadLetters: 1 },
+    relay: {},
+  },
+  preview: {
+    pool: { max: 3 },
+    control: { max: 1 },
+    concurrency: { messages: 2, deadLetters: 1 },
+    relay: { pollMs: 5_000 },
+  },
 }
 const migrationPollMs = 250
 const flushMs = 2_000
 
 export function createPlane(deps: PlaneDeps) {
   const { plane, identity, metrics, now, newId } = deps
-  const { pool, control: controlPool, relay: relayOptions } = sizes[plane]
+  const { pool, control: controlPool, concurrency, relay: relayOptions } = sizes[plane]
   const logger = deps.logger.child({ plane })
   const name = plane === 'live' ? identity.pod : `${identity.pod} ${plane}`
   const database = createDatabase({ url: deps.databaseUrl, name, logger, pool })
-  // A pool of its own, so that busy handlers neither delay the gate nor make the pod look unready.
+  // A separate pool, so that busy handlers neither delay the gate nor make the pod unready.
   const control = createDatabase({ url: deps.databaseUrl, name, logger, pool: controlPool })
   const bus = createBus({ url: deps.amqpUrl, name, exchange, logger })
   const relay = createRelay({ database, bus, logger, metrics, ...relayOptions })
@@ -103,6 +111,7 @@ export function createPlane(deps: PlaneDeps) {
   const consumer = createConsumer({
     bus,
     queue: identity.service,
+    concurrency,
     subscriptions: parts.subscriptions,
     consumer: identity.service,
     outbox,
@@ -110,11 +119,11 @@ export function createPlane(deps: PlaneDeps) {
     metrics,
     onGateClosed,
   })
-  const follow = (): void => {
+  const applyRole = (): void => {
     metrics.live.set(follower.role() === 'live' ? 1 : 0)
     if (!migrated) return
     const role = ending ? 'standby' : follower.role()
-    gatekeeper.follow(role)
+    gatekeeper.setRole(role)
     if (gatekeeper.fence()) return
     if (role === 'live') consumer.prepare()
     else consumer.set(null)
@@ -126,7 +135,7 @@ export function createPlane(deps: PlaneDeps) {
     slot: identity,
     logger,
     now,
-    onChange: follow,
+    onChange: applyRole,
   })
   const gatekeeper = createGatekeeper({
     database,
@@ -158,12 +167,12 @@ export function createPlane(deps: PlaneDeps) {
   return {
     messages,
 
-    /** Listens, and follows the Service once the migrations are applied. */
+    /** Listens, and waits until the migrations are applied. Then takes its role from the Service. */
     async start(): Promise<void> {
       await http.listen({ host: '0.0.0.0', port: deps.port })
       await waitForMigrations(control, deps.migrations, logger)
       migrated = true
-      follow()
+      applyRole()
     },
 
     checks: async () => ({
@@ -176,7 +185,7 @@ export function createPlane(deps: PlaneDeps) {
     }),
 
     async report() {
-      // First, because it may drop the fence.
+      // Read the gate first, because that may drop the fence.
       const gate = await gatekeeper.latest()
       const consuming = gatekeeper.fence() !== null && consumer.active()
       return {
@@ -200,10 +209,10 @@ export function createPlane(deps: PlaneDeps) {
 
     entries: parts.entries,
 
-    /** Finishes what is in hand, publishes what is written when the broker is connected, and closes. */
+    /** Finishes deliveries, jobs and requests, publishes events in the outbox if the broker is connected, and closes. */
     async close(): Promise<void> {
       ending = true
-      if (migrated) follow()
+      if (migrated) applyRole()
       await Promise.all([consumer.close(), schedule.close(), drainHttp(http)])
       follower.close()
       await relay.flush(flushMs)
@@ -223,12 +232,14 @@ async function waitForMigrations(
 ): Promise<void> {
   let logged = ''
   for (;;) {
-    const waiting = await missingMigrations(database, expected).then(
-      (missing) => (missing.length === 0 ? '' : `migrations: ${missing.join(', ')}`),
-      (error: Error) => `the database: ${error.message}`,
-    )
-    if (waiting === '') return
-    if (waiting !== logged) logger.info(`waiting for ${waiting}`)
+    const missing = await missingMigrations(database, expected).catch((error: Error) => error)
+    const failed = missing instanceof Error
+    if (!failed && missing.length === 0) return
+    const waiting = failed ? missing.message : missing.join(', ')
+    if (waiting !== logged) {
+      if (failed) logger.warn({ err: missing }, 'waiting for the database')
+      else logger.info({ missing }, 'waiting for migrations')
+    }
     logged = waiting
     await setTimeout(migrationPollMs)
   }

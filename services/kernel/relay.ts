@@ -1,4 +1,4 @@
-// The relay publishes events: those of its own pod from memory, all others from the outbox.
+// The relay publishes the events of its own pod from memory, and all others from the outbox.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bus, Outgoing, Publication } from './bus.ts'
 import type { Database } from './database.ts'
@@ -12,13 +12,13 @@ export interface OutboxEntry extends Outgoing {
 
 export interface Relay {
   /**
-   * Publishes what this pod has just committed. `since` is when it was written, by `performance.now()`. What cannot be
-   * published stays in the outbox.
+   * Publishes events that this pod has just committed. They were written at `since`, by `performance.now()`. Events that
+   * cannot be published stay in the outbox.
    */
   publish(entries: OutboxEntry[], since: number): void
-  /** Makes the relay look into the outbox in `delayMs`. */
+  /** Makes the relay read the outbox after `delayMs`. */
   wake(delayMs?: number): void
-  /** Publishes what it has in memory and what is due in the outbox. Gives up after `timeoutMs`. */
+  /** Publishes the events in memory and those that are due in the outbox. Gives up after `timeoutMs`. */
   flush(timeoutMs: number): Promise<void>
   close(): Promise<void>
 }
@@ -28,23 +28,23 @@ export interface RelayDeps {
   bus: Bus
   logger: Logger
   metrics: Metrics
-  /** How often it looks into the outbox. When nothing is due, that is one small query. */
+  /** How often it reads the outbox. When nothing is due, that is one small query. */
   pollMs?: number
 }
 
 /**
- * For so long only the pod that wrote an event publishes it. After that any relay does, because the pod may have died. If
- * the pod was only slow, the event is published twice, and consumers recognise it by its id.
+ * For this time, only the pod that wrote an event publishes it. After it any relay does, because the pod may have died. If
+ * the pod was only slow, the event is published twice, and consumers recognize the copy by its id.
  */
 export const headStartMs = 2_000
-/** An event that was in memory for longer, because the pod was frozen or overloaded, is left to the outbox. */
+/** An event that was in memory for longer than this is published from the outbox: the pod was frozen or overloaded. */
 const staleMs = headStartMs / 2
 const batchSize = 100
-/** The pause between batches from memory: under load, fewer and larger batches are cheaper. */
+/** The pause between batches from memory. Under load, it makes batches fewer and larger, which is cheaper. */
 const pauseMs = 5
-/** More events than this are left to the outbox, to save memory. */
+/** When there are more events in memory, new ones are published from the outbox instead. */
 const maxInMemory = 1_000
-/** Wake-ups within the same interval of this length are one. */
+/** Wake-ups within one interval of this length are combined. */
 const wakeGridMs = 50
 
 export function createRelay(deps: RelayDeps): Relay {
@@ -92,14 +92,14 @@ export function createRelay(deps: RelayDeps): Relay {
       try {
         if ((await publishDue(deps)) === batchSize) again = true
       } catch (error) {
-        logger.warn({ err: error }, 'the relay failed; it will retry')
+        logger.warn({ err: error }, 'could not publish from the outbox; retrying')
         return
       }
     }
   }
 
-  /** Needs no transaction, because almost always nothing is due. */
-  async function lookIntoOutbox(): Promise<void> {
+  /** Looks without a transaction, because almost always nothing is due. */
+  async function pollOutbox(): Promise<void> {
     if (sweeping || !bus.connected()) return
     const due = await database
       .query('SELECT 1 FROM outbox WHERE not_before <= now() LIMIT 1')
@@ -117,7 +117,7 @@ export function createRelay(deps: RelayDeps): Relay {
     delayed.set(tick, setTimeout(wakeUp, tick * wakeGridMs - performance.now()))
   }
 
-  const poll = setInterval(lookIntoOutbox, pollMs)
+  const poll = setInterval(pollOutbox, pollMs)
 
   return {
     publish(entries, since) {
@@ -147,7 +147,7 @@ const due = `SELECT id AS row, event ->> 'id' AS id, type, coalesce(routing_key,
   FROM outbox WHERE not_before <= now()
   ORDER BY not_before, position LIMIT ${batchSize} FOR UPDATE SKIP LOCKED`
 
-/** Publishes up to `batchSize` events that are due, and returns how many were confirmed or refused. */
+/** Publishes up to `batchSize` due events. Returns how many were confirmed or refused. */
 function publishDue(deps: RelayDeps): Promise<number> {
   return deps.database.transaction(async (tx) => {
     const batch = await tx.query<OutboxEntry>(due)
@@ -177,7 +177,7 @@ async function attempt(
 
 type Statement = [text: string, values: string[][]]
 
-/** Deletes what was confirmed, and delays what was refused, so that it does not block the others. */
+/** Deletes confirmed events. Delays refused events, so that they do not block the others. */
 function statementsFor({ confirmed, refused }: Publication<OutboxEntry>): Statement[] {
   const statements: Statement[] = []
   if (confirmed.length > 0) {

@@ -1,4 +1,4 @@
-// The role of a pod: it is live while the Service that it follows selects its color and revision.
+// The role of a pod: it is live while its Service selects its color and revision.
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
@@ -10,7 +10,7 @@ import type { Logger } from './telemetry.ts'
 /** `unknown` until the first answer of the API server. */
 export type Role = 'live' | 'standby' | 'unknown'
 
-/** What a pod belongs to, and a Service selects. */
+/** A slot, as pods are labelled and Services select them. */
 export interface Slot {
   color: string
   revision: string
@@ -27,7 +27,7 @@ export interface Follower {
   role(): Role
   /** When the role last changed. */
   since(): Date
-  /** GETs the Service and updates the role. Resolves with null when it selects no slot. */
+  /** GETs the Service and updates the role. Resolves with null when the Service selects no slot. */
   read(): Promise<Slot | null>
   close(): void
 }
@@ -42,9 +42,9 @@ export interface FollowerDeps {
   onChange: (role: Role) => void
 }
 
-/** The part of the Kubernetes API that is needed here. */
+/** The part of the Kubernetes API that this needs. */
 export interface KubernetesApi {
-  /** Resolves with the head of the answer. `signal` also aborts the body. */
+  /** Resolves when the headers have arrived. `signal` also aborts the body. */
   get(path: string, signal: AbortSignal): Promise<IncomingMessage>
   close(): void
 }
@@ -54,7 +54,7 @@ const getTimeoutMs = 1_500
 const watchAgainMs = 200
 const afterFailureMs = 1_000
 const watchHeadMs = 3_000
-/** After this time the server ends a watch; the client does soon after it. */
+/** After this time the server ends a watch. If it does not, the client does so 10 seconds later. */
 const watchSeconds = 240
 
 const serviceObject = z.object({
@@ -66,11 +66,11 @@ const watchEvent = z.object({ type: z.string(), object: z.unknown() })
 
 interface Watch {
   stop: AbortController
-  /** The number of its beginning, in the order of observations; null before the server has answered. */
+  /** The number of its start in the order of observations. Null until the server answers. */
   began: number | null
   /** The resourceVersion of its last event. */
   version: string | undefined
-  /** The resourceVersion of the last GET: events with a lower one are late. */
+  /** The resourceVersion of the last GET. Events with a lower one are late. */
   newest: number
 }
 
@@ -79,14 +79,14 @@ function newWatch(): Watch {
     stop: new AbortController(),
     began: null,
     version: undefined,
-    // Not kept for the next watch: after a restore of etcd the versions are lower.
+    // Starts from 0 for each watch, because versions are lower after a restore of etcd.
     newest: 0,
   }
 }
 
 /**
- * Follows a Service by a watch, which is fast, and by a GET every two seconds, which notices a watch that is silent. While
- * the API server does not answer, the role stays as it is.
+ * Follows a Service by a watch, which is fast, and by a GET every two seconds, which notices a watch that has gone silent.
+ * The role does not change while the API server does not answer.
  */
 export function followService(deps: FollowerDeps): Follower {
   const path = `/api/v1/namespaces/${deps.namespace}/services`
@@ -112,10 +112,10 @@ export function followService(deps: FollowerDeps): Follower {
   async function read(): Promise<Slot | null> {
     const number = ++count
     const object = await get()
-    // A later observation has decided already.
+    // A later observation has already decided the role.
     if (number < decidedBy) return slotOf(object)
     const version = object?.metadata.resourceVersion
-    // The watch has missed a change: it is late or half-open, so start a new one.
+    // The watch has missed a change. It is late or half-open, so start a new one.
     if (watch.began !== null && watch.began < number && watch.version !== version) {
       watch.stop.abort()
     }
@@ -144,8 +144,8 @@ export function followService(deps: FollowerDeps): Follower {
     decide(++count, deleted ? null : service)
   }
 
-  /** Without a resourceVersion, a watch begins with the present state, so it is never too old. */
-  async function follow(): Promise<void> {
+  /** A watch without a resourceVersion begins with the current state, so the server never answers that it is too old. */
+  async function watchOnce(): Promise<void> {
     watch = newWatch()
     const { stop } = watch
     const query = `watch=true&fieldSelector=metadata.name%3D${deps.service}&timeoutSeconds=${watchSeconds}`
@@ -183,7 +183,7 @@ export function followService(deps: FollowerDeps): Follower {
   }
 
   void repeat(read, getEveryMs)
-  void repeat(follow, watchAgainMs)
+  void repeat(watchOnce, watchAgainMs)
 
   return {
     role: () => role,
@@ -196,7 +196,7 @@ export function followService(deps: FollowerDeps): Follower {
   }
 }
 
-/** Null for a Service that does not exist or selects no slot. */
+/** Null when the Service does not exist or selects no slot. */
 function slotOf(object: ServiceObject | null): Slot | null {
   const color = object?.spec.selector?.['shopctl.dev/color']
   const revision = object?.spec.selector?.['shopctl.dev/revision']
@@ -206,7 +206,7 @@ function slotOf(object: ServiceObject | null): Slot | null {
 export function connectKubernetes(deps: {
   host: string
   port: number
-  /** The folder in which the pod's token and the API server's CA are mounted. */
+  /** The folder with the pod's token and the API server's CA. */
   serviceAccountDir: string
 }): KubernetesApi {
   const { host, port, serviceAccountDir } = deps

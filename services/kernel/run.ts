@@ -1,4 +1,4 @@
-// Composes a service, starts it, and ends it gracefully.
+// Composes a service, starts it, and shuts it down gracefully.
 import { randomUUIDv7 } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
@@ -12,9 +12,15 @@ import {
   problem,
 } from './management.ts'
 import { readMigrations } from './migrate.ts'
-import { createPlane, type Parts, type Plane, type PlaneKernel, type PlaneName } from './plane.ts'
+import { createPlane, type Parts, type Plane, type PlaneKernel } from './plane.ts'
 import { connectKubernetes } from './role.ts'
-import { createLogger, createMetrics, type Identity, type Logger } from './telemetry.ts'
+import {
+  createLogger,
+  createMetrics,
+  type Identity,
+  type Logger,
+  type PlaneName,
+} from './telemetry.ts'
 
 /** What the kernel gives to a service, for one plane. */
 export interface Kernel<Config> extends PlaneKernel {
@@ -23,20 +29,20 @@ export interface Kernel<Config> extends PlaneKernel {
 }
 
 export interface Definition<Shape extends z.ZodRawShape> {
-  /** Settings of this service alone. */
+  /** The settings that only this service has. */
   config: z.ZodObject<Shape>
-  /** The service's own folder of SQL files; the kernel adds its own. */
+  /** The folder of the service's SQL files. */
   migrations: URL
   /** Called once for each plane. */
   compose(kernel: Kernel<z.infer<z.ZodObject<Shape>>>): Parts
 }
 
-/** Below the kubelet's timeout, so that the answer says what is missing. */
+/** Less than the kubelet's timeout, so that the answer can say what is missing. */
 const checksAnswerMs = 1_500
-/** Below the pod's termination grace period. */
+/** Less than the pod's termination grace period. */
 const shutdownLimitMs = 25_000
 
-/** Runs a service until SIGTERM or SIGINT. With a wrong configuration, exits with one line that says what is wrong. */
+/** Runs a service until SIGTERM or SIGINT. When the configuration is wrong, prints one line that says why, and exits. */
 export async function run<Shape extends z.ZodRawShape>(definition: Definition<Shape>) {
   const read = readConfig(definition.config, process.env)
   if (!read.ok) {
@@ -63,7 +69,7 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
     logger,
     api,
     namespace: config.POD_NAMESPACE,
-    migrations: await readMigrations(definition.migrations),
+    migrations: await readMigrations(migrationFolders(definition.migrations)),
     now: () => new Date(),
     newId: () => randomUUIDv7(),
     compose: (kernel: PlaneKernel) => definition.compose({ ...kernel, config, identity }),
@@ -90,7 +96,7 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
   }
 
   let ending = false
-  const management = createManagement({
+  const routes = {
     'GET /livez': () => ({ status: 200, body: { live: true } }),
     'GET /readyz': createReadiness(planes, logger, () => ending),
     'GET /role': async () => {
@@ -100,26 +106,27 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
     },
     'GET /metrics': async () => ({ status: 200, text: await metrics.registry.metrics() }),
     ...planeRoutes(planes),
-  })
+  }
+  const management = createManagement(routes, logger)
 
   async function shutdown(signal: string): Promise<void> {
-    logger.info({ signal }, 'ending')
+    logger.info({ signal }, 'shutting down')
     ending = true
     setTimeout(shutdownLimitMs, undefined, { ref: false }).then(() => {
-      logger.error('failed to end in time')
+      logger.error('did not shut down in time')
       process.exit(1)
     })
     await Promise.all(Object.values(planes).map((plane) => plane.close()))
     api.close()
     management.close()
-    logger.info('ended')
+    logger.info('shut down')
     process.exit(0)
   }
 
   function onSignal(signal: string): void {
     if (ending) process.exit(1)
     shutdown(signal).catch((error) => {
-      logger.error({ err: error }, 'failed to end cleanly')
+      logger.error({ err: error }, 'shutdown failed')
       process.exit(1)
     })
   }
@@ -132,12 +139,19 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
   logger.info({ startedMs: Math.round(performance.now()) }, 'started')
 }
 
+/** The kernel's SQL files and the service's are in two folders, which the bundle makes one. */
+function migrationFolders(ofService: URL): URL[] {
+  const ofKernel = new URL('./migrations/', import.meta.url)
+  return ofKernel.href === ofService.href ? [ofService] : [ofKernel, ofService]
+}
+
 type Planes = Record<PlaneName, Plane>
 
 /**
- * At first, ready means: the live plane has its database, migrations and broker, and the preview plane its migrations.
- * Once ready, only the live database counts. Without the broker, the outbox keeps the events, so a live pod goes on, and
- * a standby is still a target for a rollback. Trouble in the preview plane must not take a live pod out of service.
+ * A pod becomes ready when its live plane has the database, the migrations and the broker, and its preview plane has the
+ * migrations. After that, it stays ready while the live database answers. Without the broker, a live pod still serves,
+ * because the outbox keeps its events, and a standby pod can still be the target of a rollback. Trouble in the preview
+ * plane must not make a live pod unready.
  */
 function createReadiness(planes: Planes, logger: Logger, ending: () => boolean): ManagementHandler {
   let wasReady = false
@@ -163,12 +177,15 @@ function createReadiness(planes: Planes, logger: Logger, ending: () => boolean):
   }
 }
 
+/** Less than any other id. */
+const nilId = '00000000-0000-0000-0000-000000000000'
+
 const pageSchema = z.object({
-  after: z.uuid().nullable(),
+  after: z.uuid().default(nilId),
   limit: z.coerce.number().int().min(1).max(10_000),
 })
 
-/** The routes about one plane, the live one unless the query says `plane=preview`. */
+/** The routes of one plane. The query selects it: `plane=live` (the default) or `plane=preview`. */
 function planeRoutes(planes: Planes): Record<string, ManagementHandler> {
   type PlaneHandler = (plane: Plane, request: ManagementRequest) => Answer | Promise<Answer>
   const on =
@@ -184,7 +201,7 @@ function planeRoutes(planes: Planes): Record<string, ManagementHandler> {
     'GET /accounting': on(async (plane) => ({ status: 200, body: await plane.accounting() })),
     'GET /accounting/entries': on(async (plane, { query }) => {
       const page = pageSchema.safeParse({
-        after: query.get('after'),
+        after: query.get('after') ?? undefined,
         limit: query.get('limit') ?? 5_000,
       })
       if (!page.success) return problem(400, 'after is an id, and limit a number up to 10000')

@@ -1,4 +1,4 @@
-// Scheduled jobs: run by the slot that the gate names, and by one of its pods at a time.
+// Scheduled jobs. They run in the slot that the gate names, in one of its pods at a time.
 import type { Draft } from '@shop/events/envelope'
 import type { Transaction } from './database.ts'
 import { type Fence, GateClosed } from './gate.ts'
@@ -8,7 +8,7 @@ import { continueTrace, type Logger } from './telemetry.ts'
 export interface ScheduledJob {
   name: string
   everyMs: number
-  /** Changes the database by `tx` alone, and returns the events that follow. */
+  /** Changes the database only through `tx`, and returns the events that follow. */
   run(tx: Transaction): Promise<Draft[]>
 }
 
@@ -23,9 +23,9 @@ export interface ScheduleDeps {
 
 const lockClass = 7_317
 
-/** Starts at once. A job that failed runs again at its next time. */
+/** Runs each job every `everyMs`, for the first time after `everyMs`. A job that failed runs again at its next time. */
 export function startSchedule(deps: ScheduleDeps): { close(): Promise<void> } {
-  const running = new Set<Promise<void>>()
+  const running = new Map<ScheduledJob, Promise<void>>()
 
   async function runOnce({ name, run }: ScheduledJob, fence: Fence): Promise<void> {
     const change = async (tx: Transaction) => {
@@ -39,28 +39,23 @@ export function startSchedule(deps: ScheduleDeps): { close(): Promise<void> } {
       await deps.outbox.commitFenced(fence, continueTrace(undefined), change)
     } catch (error) {
       if (error instanceof GateClosed) deps.onGateClosed()
-      else deps.logger.warn({ err: error, name }, 'scheduled job failed; it will run again')
+      else deps.logger.warn({ err: error, job: name }, 'scheduled job failed; it will run again')
     }
   }
 
   const timers = deps.jobs.map((job) => {
-    let busy = false
     return setInterval(() => {
       const fence = deps.fence()
-      if (!fence || busy) return
-      busy = true
-      const run = runOnce(job, fence).finally(() => {
-        busy = false
-        running.delete(run)
-      })
-      running.add(run)
+      if (!fence || running.has(job)) return
+      const run = runOnce(job, fence).finally(() => running.delete(job))
+      running.set(job, run)
     }, job.everyMs)
   })
 
   return {
     async close() {
       for (const timer of timers) clearInterval(timer)
-      await Promise.all(running)
+      await Promise.all(running.values())
     },
   }
 }

@@ -1,9 +1,9 @@
-// What becomes of a delivery: its event is handled, or its failure is recorded and it is retried later or parked.
+// Settles a delivery: handles its event, or records the failure and retries the event later or parks it.
 import type { Delivery } from './bus.ts'
 import { type Fence, GateClosed } from './gate.ts'
 import { type Subscription, Unreadable } from './inbox.ts'
 import type { Outbox } from './outbox.ts'
-import { type Failure, type ParsedBody, parseBody, recordFailure } from './parking.ts'
+import { type Cause, type Failure, type ParsedBody, parseBody, recordFailure } from './parking.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
 export interface SettlementDeps {
@@ -13,17 +13,17 @@ export interface SettlementDeps {
   outbox: Outbox
   logger: Logger
   metrics: Metrics
-  /** The delay of the first retry, doubled by each further one. */
+  /** The delay before the first retry. Each further retry doubles it. */
   retryBaseMs?: number
 }
 
-/** Resolves when the delivery can be acknowledged. `failures`: how often settling this delivery has thrown before. */
+/** Resolves when the delivery can be acknowledged. `failures` is how often settling this delivery has thrown before. */
 export type Settle = (fence: Fence, delivery: Delivery, failures: number) => Promise<void>
 
 const maxAttempts = 8
-/** A handler that kills its process records no failure: only the broker counts it. */
-const maxReturns = 50
-/** After so many database errors in a row, the message counts as the cause. */
+/** When a handler kills its process, no failure is recorded. Only the broker counts the delivery. */
+const maxDeliveries = 50
+/** After this many database errors in a row, the message is assumed to be the cause. */
 const maxDatabaseFailures = 20
 
 type Verdict = Pick<Failure, 'state' | 'attempts' | 'cause' | 'reason'>
@@ -50,12 +50,9 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       return isLatest
     })
     const fields = { messageId: message.id, attempts, reason }
-    if (!isRecorded) return logger.debug(fields, 'an older copy of a message was dropped')
+    if (!isRecorded) return logger.debug(fields, 'dropped an older copy of a message')
     if (state === 'retrying') outbox.wake(delayMs)
-    logger.warn(
-      fields,
-      state === 'parked' ? 'message parked' : 'handler failed; it will be retried',
-    )
+    logger.warn(fields, state === 'parked' ? 'message parked' : 'handler failed; it will run again')
   }
 
   async function handle(
@@ -65,13 +62,13 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     failures: number,
   ): Promise<string> {
     const attempts = delivery.attempt + 1
-    const park = async (reason: string, cause: Failure['cause'] = 'other') => {
+    const park = async (reason: string, cause: Cause = 'other') => {
       await record(fence, delivery, message, { state: 'parked', attempts, cause, reason })
       return 'parked'
     }
     if (!message.event) return park(message.problem)
-    if (delivery.returns >= maxReturns) {
-      return park(`delivered ${delivery.returns} times without an outcome`)
+    if (delivery.deliveryCount >= maxDeliveries) {
+      return park(`delivered ${delivery.deliveryCount} times without an outcome`)
     }
     const subscription = byType.get(message.event.type)
     if (!subscription) return park(unhandled(message.event.type, [...byType.keys()]), 'unhandled')
@@ -83,8 +80,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       const reason = error instanceof Error ? error.message : String(error)
       if (error instanceof Unreadable || attempts >= maxAttempts) return park(reason)
       try {
-        const verdict: Verdict = { state: 'retrying', attempts, cause: 'other', reason }
-        await record(fence, delivery, message, verdict)
+        await record(fence, delivery, message, { state: 'retrying', attempts, reason })
       } catch (recordError) {
         if (!isUnstorable(recordError)) throw recordError
         return park(`${reason} (and it cannot be sent again: ${recordError.message})`)
@@ -96,7 +92,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
   return {
     async message(fence, delivery, failures) {
       const message = parseBody(delivery.body)
-      // Types from outside must not become labels: there may be any number of them.
+      // Unknown types must not become labels, because there may be any number of them.
       const type = message.event && byType.has(message.event.type) ? message.event.type : 'other'
       const observe = deps.metrics.handlerSeconds.startTimer({ type })
       let outcome = 'interrupted'
@@ -110,7 +106,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     async deadLetter(fence, delivery) {
       const { death, attempt } = delivery
       const reason = death ? `dead letter: ${death.reason} in ${death.queue}` : 'dead letter'
-      const verdict: Verdict = { state: 'parked', attempts: attempt, cause: 'other', reason }
+      const verdict: Verdict = { state: 'parked', attempts: attempt, reason }
       await record(fence, delivery, parseBody(delivery.body), verdict)
     },
   }
@@ -121,10 +117,10 @@ function unhandled(type: string, handled: string[]): string {
   const readable = handled.filter((one) => nameOf(one) === nameOf(type))
   return readable.length > 0
     ? `cannot read ${type}, only ${readable.join(', ')}`
-    : `nobody here handles ${type}`
+    : `this version does not handle ${type}`
 }
 
-/** Connection refused or lost, too many connections, server starting or ending, timeout, lock or deadlock. */
+/** Connection refused or lost, too many connections, server starting or shutting down, timeout, lock or deadlock. */
 function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { code, statusCode, message } = error as Error & { code?: unknown; statusCode?: unknown }
@@ -132,7 +128,7 @@ function isDatabaseUnavailable(error: unknown): boolean {
   return /^Connection terminated|^Client has encountered|^Query read timeout/.test(message)
 }
 
-/** Text that JSON can contain and Postgres cannot store. */
+/** JSON can contain text that Postgres cannot store. */
 function isUnstorable(error: unknown): error is Error {
   return error instanceof Error && /^22/.test(String((error as NodeJS.ErrnoException).code))
 }

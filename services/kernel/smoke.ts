@@ -1,18 +1,18 @@
-// Shared by the smoke scripts of the services: sends requests to the slot behind the preview Service.
+// For the smoke scripts of the services: sends requests to the slot behind the preview Service.
 import { setTimeout } from 'node:timers/promises'
 
 export interface Smoke {
   /** GETs a path, expects the status and the slot's headers, and returns the parsed body. */
   get(path: string, status: number): Promise<unknown>
-  /** Ends the script as failed unless `condition` holds. */
+  /** Fails the script with the message `otherwise` unless `condition` holds. */
   expect(condition: boolean, otherwise: string): void
 }
 
 const requestTimeoutMs = 5_000
-/** The preview Service has just been changed: for so long other pods may answer. */
+/** The preview Service has just changed. During this time other pods may still answer. */
 const patienceMs = 10_000
 
-/** Waits until the slot answers that shopctl names in the environment variables. */
+/** Waits until the slot that shopctl names in environment variables answers. */
 export async function startSmoke(): Promise<Smoke> {
   const [url, color, version] = ['PREVIEW_URL', 'COLOR', 'VERSION'].map((name) => {
     const value = process.env[`SHOPCTL_${name}`]
@@ -24,7 +24,7 @@ export async function startSmoke(): Promise<Smoke> {
     return fetch(`${url}${path}`, { signal: AbortSignal.timeout(requestTimeoutMs) })
   }
 
-  /** What is wrong with the answer, or null. */
+  /** Says what is wrong with the answer, or returns null. */
   async function wrongSlot(): Promise<string | null> {
     try {
       const response = await request('/healthz')

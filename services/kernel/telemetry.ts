@@ -6,7 +6,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 
 export type { Logger }
 
-/** Which pod this is: in each log line and each HTTP answer. */
+/** The pod, as each log line names it. HTTP answers name its color and version. */
 export interface Identity {
   service: string
   color: string
@@ -15,7 +15,7 @@ export interface Identity {
   pod: string
 }
 
-/** Credentials and personal data, at the first four levels of what is logged. */
+/** Credentials and personal data, in the first four levels of a logged object. */
 const redacted = [
   'authorization',
   'password',
@@ -40,6 +40,8 @@ export function createLogger(
   return pino(options, out)
 }
 
+export type PlaneName = 'live' | 'preview'
+
 /** The metrics of one plane. */
 export interface Metrics {
   httpSeconds: {
@@ -54,14 +56,15 @@ export interface Metrics {
 
 const buckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
-/** One registry for the process, the metrics of the live plane, and with `of` those of another plane. */
-export function createMetrics(
-  identity: Identity,
-): Metrics & { registry: Registry; of: (plane: string) => Metrics } {
+/** One registry for the process, and with `of` the metrics of a plane. */
+export function createMetrics(identity: Identity): {
+  registry: Registry
+  of: (plane: PlaneName) => Metrics
+} {
   const registry = new Registry()
   const { service, color, version } = identity
   registry.setDefaultLabels({ service, color, version })
-  // The default of 10 ms wakes an idle process 100 times a second.
+  // With the default of 10 ms, an idle process would wake up 100 times a second.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 100 })
   const registers = [registry]
   const httpSeconds = new Histogram({
@@ -73,14 +76,14 @@ export function createMetrics(
   })
   const handlerSeconds = new Histogram({
     name: 'event_handler_duration_seconds',
-    help: 'Time from the delivery of an event to its acknowledgement.',
+    help: 'Time of one attempt to handle an event.',
     labelNames: ['plane', 'type', 'outcome'] as const,
     buckets,
     registers,
   })
   const published = new Counter({
     name: 'events_published_total',
-    help: 'Events from the outbox that the broker has confirmed, or has not.',
+    help: 'Attempts to publish an event, by outcome: confirmed or failed.',
     labelNames: ['plane', 'outcome'] as const,
     registers,
   })
@@ -90,7 +93,7 @@ export function createMetrics(
     labelNames: ['plane'] as const,
     registers,
   })
-  const of = (plane: string): Metrics => ({
+  const of = (plane: PlaneName): Metrics => ({
     httpSeconds: {
       observe: (labels, seconds) => httpSeconds.observe({ plane, ...labels }, seconds),
     },
@@ -100,7 +103,7 @@ export function createMetrics(
     published: { inc: (labels, count) => published.inc({ plane, ...labels }, count) },
     live: { set: (value) => live.set({ plane }, value) },
   })
-  return { registry, of, ...of('live') }
+  return { registry, of }
 }
 
 const traceparent = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/

@@ -6,7 +6,7 @@ export interface Mail {
   to: string
   subject: string
   text: string
-  /** The same for each repetition, so that a repetition can be recognised. */
+  /** The same for each repetition, so that recipients can recognize it. */
   messageId: string
 }
 
@@ -18,7 +18,7 @@ const sentences: Record<Outcome, string> = {
 const expired =
   'We are sorry: your order took too long, so we cancelled it. If you were charged, the money is on its way back.'
 
-/** `reason`: why the order was rejected or cancelled. */
+/** `reason` is why the order was rejected or cancelled, or null. */
 export function compose(
   orderId: string,
   outcome: Outcome,

@@ -1,4 +1,4 @@
-// One mail per outcome of an order.
+// Sends one mail per outcome of an order.
 import { orderCancelled, orderConfirmed, orderRejected } from '@shop/events/contracts'
 import type { Contract } from '@shop/events/envelope'
 import { on, type Subscription } from '@shop/kernel/inbox'

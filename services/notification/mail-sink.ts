@@ -1,4 +1,4 @@
-// The mail of the preview plane: stored in a table instead of sent.
+// The mail sink of the preview plane: stores mails in a table instead of sending them.
 import type { Queries } from '@shop/kernel/database'
 import { createTransport } from 'nodemailer'
 import type { Mailer } from './mailer.ts'
@@ -6,7 +6,7 @@ import type { Mailer } from './mailer.ts'
 export interface KeptMail {
   messageId: string
   to: string
-  /** The whole mail with its headers. */
+  /** The mail with its headers. */
   message: string
   keptAt: Date
 }

@@ -1,4 +1,4 @@
-// Sends mail by SMTP, over a few connections that stay open.
+// Sends mail by SMTP over a few connections that stay open.
 import { createTransport } from 'nodemailer'
 import type { Mail } from './domain.ts'
 
@@ -20,8 +20,19 @@ export function createMailer(smtpUrl: string, from: string): Mailer {
   })
   return {
     async send(mail) {
-      await transport.sendMail({ from, ...mail })
+      try {
+        await transport.sendMail({ from, ...mail })
+      } catch (error) {
+        throw withoutRecipient(error)
+      }
     },
     close: () => transport.close(),
   }
+}
+
+/** The message and the cause of nodemailer's error quote the server's reply, which usually names the recipient. */
+function withoutRecipient(error: unknown): Error {
+  const { responseCode, code = 'unknown error' } = error as { responseCode?: number; code?: string }
+  if (responseCode) return new Error(`the mail server refused the mail: ${responseCode} ${code}`)
+  return new Error(`the mail server cannot be reached: ${code}`)
 }

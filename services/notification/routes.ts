@@ -1,6 +1,7 @@
 // Read access to the notifications, and to the mail sink.
 import type { Database } from '@shop/kernel/database'
-import { type HttpServer, problemDocument } from '@shop/kernel/http'
+import type { HttpServer } from '@shop/kernel/http'
+import { problemDocument } from '@shop/kernel/problem'
 import { z } from 'zod'
 import { messageIdOf, outcomes } from './domain.ts'
 import { findKeptMails } from './mail-sink.ts'
@@ -17,7 +18,7 @@ const notification = z.object({
 const mail = z.object({
   messageId: z.string(),
   to: z.string(),
-  message: z.string().meta({ description: 'The whole mail with its headers.' }),
+  message: z.string().meta({ description: 'The mail with its headers.' }),
   keptAt: z.iso.datetime(),
 })
 

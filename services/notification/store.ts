@@ -10,7 +10,7 @@ export interface NotificationView {
   sentAt: Date | null
 }
 
-/** Counts an attempt to send. Returns false when the mail was sent already. */
+/** Counts an attempt to send the mail. Returns false when it was already sent. */
 export async function beginAttempt(
   db: Queries,
   orderId: string,
@@ -43,24 +43,21 @@ export async function findNotifications(db: Queries, orderId: string): Promise<N
   )
 }
 
-/** Counts of notifications. `repeats`: attempts after the first. */
+/** Counts notifications. `repeats` are attempts after the first one. */
 export async function accounting(db: Queries): Promise<Record<string, number>> {
   const [counts] = await db.query<Record<string, number>>(
     `SELECT count(*) FILTER (WHERE sent_at IS NOT NULL)::int AS sent,
        count(*) FILTER (WHERE sent_at IS NULL)::int AS unsent,
-       coalesce(sum(attempts - 1), 0)::int AS repeats,
-       count(*) FILTER (WHERE outcome = 'confirmed')::int AS confirmed,
-       count(*) FILTER (WHERE outcome = 'rejected')::int AS rejected,
-       count(*) FILTER (WHERE outcome = 'cancelled')::int AS cancelled
+       coalesce(sum(attempts - 1), 0)::int AS repeats
      FROM notifications`,
   )
   return { ...counts }
 }
 
-/** One entry per outcome of the first `limit` orders after `after` (null: from the first), by order id. */
+/** One entry per outcome of the first `limit` orders after `after`, by order id. */
 export async function entries(
   db: Queries,
-  after: string | null,
+  after: string,
   limit: number,
 ): Promise<{ id: string; outcome: Outcome; sent: boolean; repeats: number }[]> {
   return db.query(
@@ -68,7 +65,7 @@ export async function entries(
      FROM notifications
      WHERE order_id IN (
        SELECT DISTINCT order_id FROM notifications
-       WHERE order_id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
+       WHERE order_id > $1
        ORDER BY order_id LIMIT $2
      )
      ORDER BY order_id, outcome`,

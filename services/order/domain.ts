@@ -1,4 +1,4 @@
-// What an order is, and how the events of the other services change it. Pure.
+// What an order is, and how events of the other services change it. Pure.
 import { orderCancelled, orderConfirmed, orderPlaced, orderRejected } from '@shop/events/contracts'
 import { type Draft, draft } from '@shop/events/envelope'
 
@@ -20,7 +20,7 @@ export interface Placement {
   payment: { token: string }
 }
 
-/** The part of an order that a decision needs. */
+/** The part of an order that decisions need. */
 export interface Order {
   id: string
   status: Status
@@ -28,7 +28,7 @@ export interface Order {
   customer: Customer
 }
 
-/** What an event of another service says about an order. */
+/** What an event of another service means for an order. */
 export type Update =
   | { kind: 'stock-reserved' }
   | { kind: 'stock-rejected'; reason: string }
@@ -47,8 +47,8 @@ export function place(id: string, { items, customer, payment }: Placement): Draf
 }
 
 /**
- * Updates may arrive in any order: a capture implies the reservation. A settled order never changes. Returns null when
- * nothing changes.
+ * Returns null when the update changes nothing. Updates may arrive in any order, so a captured payment confirms an order
+ * that is not reserved yet. A settled order never changes.
  */
 export function decide(order: Order, update: Update): Decision | null {
   if (isSettled(order.status)) return null
@@ -67,8 +67,8 @@ export function decide(order: Order, update: Update): Decision | null {
 }
 
 /**
- * The outcome of a settled order, to be published again when its reservation has expired. The inventory has missed the
- * first event: it was deleted by hand, or published before the inventory subscribed to it.
+ * The outcome of a settled order, which is published again when its reservation expires. The inventory has missed the
+ * first event: somebody deleted it, or it was published before the inventory's queue was bound to it.
  */
 export function repeatOutcome(order: Order): Draft[] {
   const { status, reason } = order
@@ -88,7 +88,7 @@ function outcomeOf({ id: orderId, customer }: Order, status: Ending, reason: str
   return draft(contract, orderId, { orderId, customer, reason: reason ?? 'unknown' })
 }
 
-/** True for a final state. */
+/** Whether the state is final. */
 export function isSettled(status: Status): boolean {
   return status !== 'placed' && status !== 'reserved'
 }

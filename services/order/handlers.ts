@@ -1,4 +1,4 @@
-// How the order service handles the events of the others.
+// How the order service handles events of the other services.
 import {
   paymentCaptured,
   paymentDeclined,
@@ -10,11 +10,11 @@ import type { Contract, Draft } from '@shop/events/envelope'
 import type { Transaction } from '@shop/kernel/database'
 import { on, type Subscription } from '@shop/kernel/inbox'
 import { decide, isSettled, type Order, repeatOutcome, type Update } from './domain.ts'
-import { lockOrder, type Slot, saveDecision } from './store.ts'
+import { lockOrder, type SlotVersion, saveDecision } from './store.ts'
 
-export function subscriptions(slot: Slot): Subscription[] {
+export function subscriptions(slot: SlotVersion): Subscription[] {
   function settle(tx: Transaction, orderId: string, order: Order | null, update: Update): Draft[] {
-    // An order is stored before its first event is published, so this message belongs to another database.
+    // An order is stored before its first event is published. This message belongs to another database.
     if (!order) throw new Error(`order ${orderId} is unknown`)
     if (update.kind === 'reservation-expired' && isSettled(order.status))
       return repeatOutcome(order)

@@ -1,11 +1,12 @@
 // The public API of the shop: place an order, and read it.
 import { createHash } from 'node:crypto'
 import type { Database } from '@shop/kernel/database'
-import { type HttpServer, problemDocument, sendProblem } from '@shop/kernel/http'
+import { type HttpServer, sendProblem } from '@shop/kernel/http'
 import type { Outbox } from '@shop/kernel/outbox'
+import { problemDocument } from '@shop/kernel/problem'
 import { z } from 'zod'
 import { place } from './domain.ts'
-import { findByKey, findOrder, insertOrder, type Slot } from './store.ts'
+import { findByKey, findOrder, insertOrder, type SlotVersion } from './store.ts'
 
 /** Text that is safe in JSON, SQL and mail headers. */
 const text = z
@@ -13,7 +14,7 @@ const text = z
   .max(255)
   .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'must be plain text, not empty')
 
-/** Unknown fields are allowed, and are part of the comparison of repeated requests. */
+/** Unknown fields are allowed. Repeated requests must have the same ones. */
 const placement = z.looseObject({
   items: z
     .array(z.looseObject({ sku: text, quantity: z.int().min(1).max(1_000_000_000) }))
@@ -29,7 +30,7 @@ const slot = z.object({
   epoch: z
     .int()
     .nullable()
-    .meta({ description: "The gate's, or null for an order that is older than the gate." }),
+    .meta({ description: 'The epoch of the gate. Null for an order that is older than the gate.' }),
 })
 
 const order = z.object({
@@ -48,7 +49,7 @@ export interface RouteDeps {
   database: Database
   outbox: Outbox
   newId: () => string
-  slot: Slot
+  slot: SlotVersion
 }
 
 export function routes(app: HttpServer, deps: RouteDeps): void {
@@ -93,7 +94,7 @@ export function routes(app: HttpServer, deps: RouteDeps): void {
           detail: 'this Idempotency-Key was used with another body',
         })
       }
-      // The stored bytes are sent as they are, which the type of the response does not allow for.
+      // Sends the stored bytes unchanged. The type of the response does not allow that.
       return reply
         .code(202)
         .type('application/json')
@@ -123,7 +124,7 @@ export function routes(app: HttpServer, deps: RouteDeps): void {
   )
 }
 
-/** A hash that does not depend on the order of keys. */
+/** The hash of a body, which does not depend on the order of its keys. */
 function hash(body: unknown): string {
   const canonical = JSON.stringify(body, (_key, value) =>
     value !== null && typeof value === 'object' && !Array.isArray(value)

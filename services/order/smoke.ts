@@ -1,4 +1,4 @@
-// Run by `shopctl smoke`: reads through the preview Service, and writes nothing.
+// Run by `shopctl smoke`. It reads through the preview Service and writes nothing.
 import { startSmoke } from '@shop/kernel/smoke'
 
 const smoke = await startSmoke()

@@ -10,19 +10,19 @@ import {
 } from './domain.ts'
 
 /** The slot that placed or settled an order. */
-export interface Slot {
+export interface SlotVersion {
   color: string
   version: string
 }
 
-/** A slot, and the epoch of the gate at that time; null for an order that is older than the gate. */
-export type SlotInEpoch = Slot & { epoch: number | null }
+/** A slot with the epoch of the gate at that time. The epoch is null for an order that is older than the gate. */
+export type SlotInEpoch = SlotVersion & { epoch: number | null }
 
 export interface NewOrder {
   id: string
   items: Item[]
   customer: Customer
-  placedBy: Slot
+  placedBy: SlotVersion
   idempotencyKey: string
   requestHash: string
   response: string
@@ -92,7 +92,12 @@ export async function lockOrder(tx: Queries, id: string): Promise<Order | null> 
   return row ?? null
 }
 
-export function saveDecision(tx: Transaction, id: string, decision: Decision, by: Slot): void {
+export function saveDecision(
+  tx: Transaction,
+  id: string,
+  decision: Decision,
+  by: SlotVersion,
+): void {
   tx.execute(
     `UPDATE orders SET status = $2, reason = $3,
        settled_at = CASE WHEN $4 THEN now() END, settled_by = CASE WHEN $4 THEN $5::jsonb END,
@@ -102,7 +107,7 @@ export function saveDecision(tx: Transaction, id: string, decision: Decision, by
   )
 }
 
-/** How many orders were accepted, and how many are in which state. */
+/** How many orders were accepted, and how many are in each state. */
 export async function accounting(db: Queries): Promise<Record<string, number>> {
   const [orders] = await db.query<Record<string, number>>(
     `SELECT count(*)::int AS accepted,
@@ -115,15 +120,15 @@ export async function accounting(db: Queries): Promise<Record<string, number>> {
   return { ...orders }
 }
 
-/** The first `limit` orders after `after` (null: from the first), by id. */
+/** The first `limit` orders after `after`, by id. */
 export async function entries(
   db: Queries,
-  after: string | null,
+  after: string,
   limit: number,
 ): Promise<{ id: string; status: Status }[]> {
   return db.query(
     `SELECT id, status FROM orders
-     WHERE id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
+     WHERE id > $1
      ORDER BY id LIMIT $2`,
     [after, limit],
   )

@@ -1,4 +1,4 @@
-// The accounting of payments: the service's own, beside what the provider says.
+// The accounting of payments, from the service's table and from the provider's records.
 import type { Database } from '@shop/kernel/database'
 import type { PaymentProvider } from './provider.ts'
 import { countPayments, listPayments } from './store.ts'
@@ -8,7 +8,7 @@ export interface AccountingDeps {
   provider: PaymentProvider
 }
 
-/** Payments by status, and how often the provider captured and refunded in all. */
+/** The number of payments in each status, and how often the provider has captured and refunded. */
 export async function accounting({ database, provider }: AccountingDeps) {
   return { ...(await countPayments(database)), ...(await provider.totals()) }
 }
@@ -16,7 +16,7 @@ export async function accounting({ database, provider }: AccountingDeps) {
 /** The payments of the first `limit` orders after `after`, by order id, with the provider's captures and refunds. */
 export async function entries(
   { database, provider }: AccountingDeps,
-  after: string | null,
+  after: string,
   limit: number,
 ) {
   const payments = await listPayments(database, after, limit)

@@ -5,7 +5,7 @@ import type { ChargeOutcome, Money } from './provider.ts'
 
 export type PaymentStatus = 'intended' | 'captured' | 'declined' | 'cancelled' | 'refunded'
 
-/** Stored as an intent before the provider is called. The amount is null when the order was cancelled before that. */
+/** It is stored as an intent before the provider is called. The amount is null if the order was cancelled before that. */
 export interface Payment {
   id: string
   orderId: string
@@ -13,7 +13,7 @@ export interface Payment {
   amount: Money | null
 }
 
-export interface Settlement {
+export interface Decision {
   status: PaymentStatus
   reason: string | null
   events: Draft[]
@@ -22,8 +22,8 @@ export interface Settlement {
 /** What the provider did for a cancelled order. */
 export type Undone = 'cancelled' | 'refunded'
 
-/** Applies the provider's answer to an intent. Returns null when the payment has ended already. */
-export function settle(payment: Payment, outcome: ChargeOutcome): Settlement | null {
+/** Applies the provider's answer to an intent. Returns null when the payment has already ended. */
+export function settle(payment: Payment, outcome: ChargeOutcome): Decision | null {
   const { id: paymentId, orderId, amount } = payment
   if (payment.status !== 'intended' || !amount) return null
   switch (outcome.kind) {
@@ -42,21 +42,21 @@ export function settle(payment: Payment, outcome: ChargeOutcome): Settlement | n
       }
     }
     case 'cancelled':
-      // It was cancelled at the provider because the order was cancelled.
+      // The charge was cancelled at the provider because the order was cancelled.
       return { status: 'cancelled', reason: 'order-cancelled', events: [] }
   }
 }
 
-/** What the provider has to do when the order is cancelled. */
-export function undo(status: PaymentStatus): 'cancel' | 'refund' | 'nothing' {
+/** What the provider must do when the order is cancelled. */
+export function howToUndo(status: PaymentStatus): 'cancel' | 'refund' | 'nothing' {
   if (status === 'intended') return 'cancel'
   return status === 'captured' ? 'refund' : 'nothing'
 }
 
-/** Ends the payment of a cancelled order. Returns null when it has ended already. */
-export function giveUp(payment: Payment, undone: Undone): Settlement | null {
+/** Ends the payment of a cancelled order. Returns null when it has already ended. */
+export function giveUp(payment: Payment, undone: Undone): Decision | null {
   const { id, status } = payment
-  if (undo(status) === 'nothing') return null
+  if (howToUndo(status) === 'nothing') return null
   if (status === 'captured' && undone === 'cancelled') {
     throw new Error(`payment ${id} was captured after the provider had cancelled it`)
   }

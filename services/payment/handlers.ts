@@ -4,9 +4,9 @@ import type { Envelope } from '@shop/events/envelope'
 import type { Queries } from '@shop/kernel/database'
 import { faultPoint } from '@shop/kernel/faults'
 import { on, type Subscription } from '@shop/kernel/inbox'
-import { giveUp, settle, type Undone, undo } from './domain.ts'
+import { giveUp, howToUndo, settle, type Undone } from './domain.ts'
 import type { ChargeOutcome, PaymentProvider } from './provider.ts'
-import { insertPayment, lockPayment, saveSettlement } from './store.ts'
+import { insertPayment, lockPayment, saveDecision } from './store.ts'
 
 export interface HandlerDeps {
   provider: PaymentProvider
@@ -20,7 +20,7 @@ function load(tx: Queries, { data: { orderId } }: Envelope<{ orderId: string }>)
 export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] {
   return [
     on(stockReserved, {
-      // The intent is committed before the provider is called, so that its key survives a crash.
+      // Commits the intent before calling the provider, so that the idempotency key survives a crash.
       async prepare({ data: { orderId, amount, payment } }, fence): Promise<ChargeOutcome | null> {
         const intent = { id: newId(), orderId, status: 'intended' as const, amount }
         const { id: idempotencyKey, status } = await insertPayment(fence, intent)
@@ -33,19 +33,19 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
       },
       load,
       async handle(tx, { data: { orderId } }, { loaded: payment, prepared: outcome }) {
-        const settlement = outcome && payment && settle(payment, outcome)
-        if (!settlement) return []
-        saveSettlement(tx, orderId, settlement)
-        return settlement.events
+        const decision = outcome && payment && settle(payment, outcome)
+        if (!decision) return []
+        saveDecision(tx, orderId, decision)
+        return decision.events
       },
     }),
 
     on(orderCancelled, {
       async prepare({ data: { orderId } }, fence): Promise<Undone | null> {
-        // When stock.reserved has not arrived yet, this row prevents a capture later.
+        // If stock.reserved arrives later, this row prevents a capture.
         const placeholder = { id: newId(), orderId, status: 'cancelled' as const, amount: null }
         const { id, status } = await insertPayment(fence, placeholder)
-        const action = undo(status)
+        const action = howToUndo(status)
         if (action === 'nothing') return null
         if (action === 'cancel' && (await provider.cancel(id)).kind === 'cancelled')
           return 'cancelled'
@@ -54,8 +54,8 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
       },
       load,
       async handle(tx, { data: { orderId } }, { loaded: payment, prepared: undone }) {
-        const settlement = undone && payment && giveUp(payment, undone)
-        if (settlement) saveSettlement(tx, orderId, settlement)
+        const decision = undone && payment && giveUp(payment, undone)
+        if (decision) saveDecision(tx, orderId, decision)
         return []
       },
     }),

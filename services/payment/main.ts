@@ -10,7 +10,7 @@ await run({
   config: z.object({ PAYMENT_PROVIDER: z.literal('sandbox') }),
   migrations: new URL('./migrations/', import.meta.url),
   compose({ database, newId }) {
-    // The only provider so far. The preview plane must always have this one.
+    // The only provider so far. The preview plane must never have another one.
     const provider = createSandbox(database)
     return {
       routes: (app) => routes(app, { database, provider }),

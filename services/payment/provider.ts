@@ -7,19 +7,19 @@ export interface Money {
 
 export interface Charge {
   idempotencyKey: string
-  /** For the provider's records. */
+  /** The provider keeps it in its records. */
   orderId: string
   token: string
   amount: Money
 }
 
-/** `cancelled`: the key was cancelled before. */
+/** `cancelled`: the key was cancelled before the capture. */
 export type ChargeOutcome =
   | { kind: 'captured' }
   | { kind: 'declined'; reason: string }
   | { kind: 'cancelled' }
 
-/** `captured`: too late, it has to be refunded. */
+/** `captured`: too late to cancel, so the charge must be refunded. */
 export type CancelOutcome = { kind: 'cancelled' } | { kind: 'captured' }
 
 /** How often the provider captured and refunded. */
@@ -28,15 +28,15 @@ export interface Statement {
   refunds: number
 }
 
-/** All calls are idempotent, by their idempotency key. */
+/** Calls with an idempotency key are idempotent. */
 export interface PaymentProvider {
   capture(charge: Charge): Promise<ChargeOutcome>
-  /** Cancels a charge, even one that was never requested: nothing can be captured with the key any more. */
+  /** Cancels a charge, even one that was never requested. After that, nothing can be captured with the key. */
   cancel(idempotencyKey: string): Promise<CancelOutcome>
-  /** Refunds what was captured with the key. */
+  /** Refunds the capture with this key. */
   refund(idempotencyKey: string): Promise<void>
-  /** The provider's records of some orders, by order id. `id` is the idempotency key of its payment. */
+  /** The provider's records of these payments, by order id. `id` is the idempotency key of the payment. */
   statements(payments: { id: string; orderId: string }[]): Promise<Map<string, Statement>>
-  /** The provider's records in all. */
+  /** The totals of all records. */
   totals(): Promise<Statement>
 }

@@ -1,6 +1,7 @@
 // Read access to the payments.
 import type { Database } from '@shop/kernel/database'
-import { type HttpServer, problemDocument } from '@shop/kernel/http'
+import type { HttpServer } from '@shop/kernel/http'
+import { problemDocument } from '@shop/kernel/problem'
 import { z } from 'zod'
 import type { PaymentProvider } from './provider.ts'
 import { findPayment } from './store.ts'

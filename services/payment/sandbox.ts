@@ -1,4 +1,4 @@
-// A payment provider without money: the token decides the outcome.
+// A payment provider without real money. The token decides the outcome.
 import type { Queries } from '@shop/kernel/database'
 import type { PaymentProvider, Statement } from './provider.ts'
 
@@ -7,7 +7,7 @@ type Outcome = 'captured' | 'declined' | 'voided' | 'refunded'
 const sums = `count(*) FILTER (WHERE outcome IN ('captured', 'refunded'))::int AS captures,
   count(*) FILTER (WHERE outcome = 'refunded')::int AS refunds`
 
-/** Its records are a table of its own, written outside of the service's transactions. */
+/** Its records are a separate table, which it writes outside the service's transactions. */
 export function createSandbox(records: Queries): PaymentProvider {
   return {
     async capture({ idempotencyKey, orderId, token, amount }) {
@@ -54,7 +54,7 @@ export function createSandbox(records: Queries): PaymentProvider {
     },
 
     async statements(payments) {
-      // By order as well as by key, so that a second capture with another key is counted.
+      // Matches by order and by key, so that a second capture with another key is counted.
       const rows = await records.query<Statement & { orderId: string }>(
         `SELECT asked.order_id AS "orderId", ${sums}
          FROM unnest($1::uuid[], $2::uuid[]) AS asked (order_id, key)

@@ -1,6 +1,6 @@
 // The payments table.
 import type { Queries, Transaction } from '@shop/kernel/database'
-import type { Payment, PaymentStatus, Settlement } from './domain.ts'
+import type { Decision, Payment, PaymentStatus } from './domain.ts'
 import type { Money } from './provider.ts'
 
 export interface PaymentView {
@@ -47,10 +47,10 @@ export async function lockPayment(tx: Queries, orderId: string): Promise<Payment
   return row ?? null
 }
 
-export function saveSettlement(
+export function saveDecision(
   tx: Transaction,
   orderId: string,
-  { status, reason }: Omit<Settlement, 'events'>,
+  { status, reason }: Omit<Decision, 'events'>,
 ): void {
   tx.execute(
     'UPDATE payments SET status = $2, reason = $3, settled_at = now() WHERE order_id = $1',
@@ -72,15 +72,15 @@ export async function countPayments(db: Queries): Promise<Record<PaymentStatus, 
   return counts
 }
 
-/** The payments of the first `limit` orders after `after` (null: from the first), by order id. */
+/** The payments of the first `limit` orders after `after`, by order id. */
 export async function listPayments(
   db: Queries,
-  after: string | null,
+  after: string,
   limit: number,
 ): Promise<{ id: string; orderId: string; status: PaymentStatus }[]> {
   return db.query(
     `SELECT id, order_id AS "orderId", status FROM payments
-     WHERE order_id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000')
+     WHERE order_id > $1
      ORDER BY order_id LIMIT $2`,
     [after, limit],
   )

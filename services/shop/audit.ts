@@ -1,4 +1,4 @@
-// Run by `shopctl audit`: reads the accounting of the services, `<service>.json` and `<service>.entries.ndjson` of each, and
+// Run by `shopctl audit`. It reads the accounting of each service from `<service>.json` and `<service>.entries.ndjson`, and
 // prints the sums and violations as one JSON document.
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -22,7 +22,7 @@ function perService<T>(of: (service: Service) => T): Record<Service, T> {
   }
 }
 
-/** Opens the file only when the first entry is read: readLines loses lines that are emitted before. */
+/** Opens the file when the first entry is read. If it were opened earlier, readLines could lose lines. */
 async function* entriesOf(service: Service): AsyncGenerator<Entry, void> {
   const name = `${service}.entries.ndjson`
   const input = await open(join(folder as string, name))

@@ -1,4 +1,4 @@
-// `npm run demo`: version 1 on a real cluster, then version 2 of one service released under load, back, and forward again.
+// `npm run demo`: releases version 1 on a real cluster, then version 2 of one service under load, and goes back and forward.
 import { cp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -9,7 +9,8 @@ import { type Exchange, type Order, settle, startShoppers } from './shoppers.ts'
 const root = process.cwd()
 const launcher = join(root, 'cli/bin/shopctl.js')
 
-// A terminal sends Ctrl-C to shopctl too. The first one waits until shopctl has ended, the second one ends at once.
+// A terminal sends Ctrl-C to shopctl too. After the first one, the demo waits until shopctl has ended. The second one
+// ends the demo at once.
 let interrupted = false
 function interrupt(): void {
   if (interrupted) process.exit(130)
@@ -26,7 +27,7 @@ interface Status {
   >
 }
 
-/** Runs shopctl in `cwd`, with its output on this terminal. */
+/** Runs shopctl in `cwd`. Its output goes to this terminal. */
 async function shopctl(cwd: string, ...args: string[]): Promise<void> {
   if (interrupted) throw new Error('Interrupted.')
   console.log(chalk.bold(`\n$ shopctl ${args.join(' ')}`))
@@ -46,13 +47,13 @@ async function live(service: string): Promise<string> {
   return color ? `${color} (${version})` : 'nothing'
 }
 
-/** Cleans up after a run that was killed: waits for its lock to expire, and rolls back an interrupted switch. */
+/** Cleans up after a run that was killed: waits until its lock expires, and rolls back an interrupted switch. */
 async function repair(): Promise<void> {
   for (let n = 0; n < 60 && (await ask<Status>('status')).lock; n++) await sleep(500)
   if ((await ask<Status>('status')).operation) await shopctl(root, 'rollback')
 }
 
-/** A copy of the working tree, with uncommitted changes. */
+/** Copies the working tree with its uncommitted changes, and returns the path of the copy. */
 async function copyTree(): Promise<string> {
   const copy = join(tmpdir(), 'shop-version-2')
   await rm(copy, { recursive: true, force: true })
@@ -73,13 +74,13 @@ async function copyTree(): Promise<string> {
   return copy
 }
 
-/** Makes version 2: a change that `GET /openapi.json` shows. */
+/** Makes version 2. `GET /openapi.json` shows the change. */
 async function changeOrder(copy: string): Promise<void> {
   const file = join(copy, 'services/order/routes.ts')
   const source = await readFile(file, 'utf8')
   const edited = source.replace("summary: 'Place an order", `$& (${new Date().toISOString()})`)
   if (edited === source)
-    throw new Error(`${file} does not have the line that the demo changes: change the demo`)
+    throw new Error(`${file} does not have the line that the demo changes. Change the demo.`)
   await writeFile(file, edited)
 }
 
@@ -132,7 +133,7 @@ function heading(text: string): void {
   console.log(chalk.bold.cyan(`\n${text}`))
 }
 
-/** Releases version 2 from `copy`, goes back, and forward again, while customers place orders. */
+/** Releases version 2 from `copy`, rolls back, and switches forward again, while customers place orders. */
 async function releaseUnderLoad(copy: string, edgeUrl: string): Promise<void> {
   const before = await live('order')
   await changeOrder(copy)
@@ -142,13 +143,13 @@ async function releaseUnderLoad(copy: string, edgeUrl: string): Promise<void> {
     console.log(`\n  order: ${before} → ${await live('order')}`)
     showExchanges('What the customers saw', shoppers.exchanges)
 
-    heading('3. Back, and forward again, customers still ordering')
+    heading('3. Back and forward again, while customers keep ordering')
     await shopctl(copy, 'rollback')
     await shopctl(copy, 'switch', '--service', 'order')
   } finally {
     await shoppers.stop()
   }
-  showExchanges('What the customers saw in all', shoppers.exchanges)
+  showExchanges('What the customers saw in total', shoppers.exchanges)
   const orders = await settle(edgeUrl, shoppers.placed)
   showOrders(orders, shoppers.placed.length)
   const failures = shoppers.exchanges.filter(failedExchange).length
@@ -184,12 +185,12 @@ function showNextSteps(edgeUrl: string, seconds: number): void {
 ${chalk.green('✓')} Done in ${seconds} s. The platform is still running, with the orders in it. Try next:
 
   npx shopctl status
-  npx shopctl audit              # is each order accounted for in all four services?
+  npx shopctl audit              # does each order add up in all four services?
   npm run load -- --rate 30 --seconds 60
   curl ${edgeUrl}/openapi.json
   eval "$(npx shopctl platform env)" && kubectl get pods -n shop
-  npx shopctl release            # this tree, with a change of your own; order goes back to it
-  npx shopctl platform down      # stop; data are kept. --purge deletes them
+  npx shopctl release            # release this tree, with a change of your own
+  npx shopctl platform down      # stop, and keep the data. --purge deletes it
 `)
 }
 
@@ -205,6 +206,6 @@ main().catch((error: unknown) => {
   const isPrinted = error instanceof Error && 'exitCode' in error
   if (!isPrinted)
     console.error(chalk.red(`\n${error instanceof Error ? error.message : String(error)}`))
-  console.error('\nThe demo stopped. Run it again: it continues from the present state.')
+  console.error('\nThe demo stopped. Run it again: it continues from the current state.')
   process.exit(isPrinted ? Number(error.exitCode) || 1 : 1)
 })

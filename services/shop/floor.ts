@@ -1,11 +1,11 @@
-// The baseline for the shop's throughput: a bare script that does as many transactions and confirmed publishes per order as
-// the four services, with the same Postgres and broker, and nothing else.
+// The baseline for the shop's throughput: a script that does as many transactions and confirmed publishes per order as the
+// four services, with the same Postgres and broker, and nothing else.
 import { randomUUID } from 'node:crypto'
 import { Pool } from 'pg'
 import { Connection, type Publisher } from 'rabbitmq-client'
 
 /**
- * Transactions of the services for a confirmed order, counted from their code:
+ * The transactions of the services for a confirmed order, counted from their code:
  *
  *   order         stores the order, with its event        1   then order.placed
  *   inventory     reserves                                1   then stock.reserved, to two queues
@@ -20,16 +20,16 @@ import { Connection, type Publisher } from 'rabbitmq-client'
  */
 export const perOrder = {
   writes: 10,
-  /** The number of queues of each event. Each is one publish and one transaction that deletes the event. */
+  /** The number of queues of each event. Each event is one publish and one transaction that deletes the event. */
   events: [1, 2, 1, 2],
 } as const
 
 export interface FloorOptions {
-  /** Of a user who may create tables. */
+  /** The user must be allowed to create tables. */
   databaseUrl: string
-  /** Of a user who may declare exchanges and queues. */
+  /** The user must be allowed to declare exchanges and queues. */
   amqpUrl: string
-  /** Orders at once. The shop has four handlers in each live pod. */
+  /** Orders at the same time. Each live pod of the shop handles four messages at the same time. */
   concurrency: number
   seconds: number
 }
@@ -40,7 +40,7 @@ export interface Floor {
   ordersPerSecond: number
 }
 
-/** As large as an order with its event. */
+/** About as large as an order with its event. */
 const event = JSON.stringify({ filling: 'x'.repeat(500) })
 /** There is no consumer, so the queue drops its oldest messages. */
 const queueArguments = {
@@ -61,7 +61,7 @@ async function openDatabase({ databaseUrl, concurrency }: FloorOptions) {
     remove: { name: 'remove', text: `DELETE FROM ${table} WHERE id = $1` },
   }
   return {
-    /** One statement, one transaction. */
+    /** One statement in one transaction. */
     insert: async (id: string) => void (await pool.query(statements.insert, [id, event])),
     remove: async (id: string) => void (await pool.query(statements.remove, [id])),
     async close() {
@@ -100,7 +100,7 @@ async function openBroker({ amqpUrl }: FloorOptions) {
   }
 }
 
-/** A closed loop: each of `concurrency` workers does one order after another. Deletes all that it created. */
+/** A closed loop: each of `concurrency` workers does one order after another. Afterwards deletes everything it created. */
 export async function measureFloor(options: FloorOptions): Promise<Floor> {
   const database = await openDatabase(options)
   const broker = await openBroker(options)

@@ -7,17 +7,18 @@ import { describe, isClean } from './load/report.ts'
 
 const usage = `npm run load -- --rate 30 --seconds 60 [--url URL] [--seed N] [--json]
 
-  --rate     requests per second, 1 to 500; they are sent on time, however
-             slow the answers are
+  --rate     requests per second, 1 to 500; they are sent on time, even if
+             answers are slow
   --seconds  1 to 600
-  --url      base of the order API on this machine, http://127.0.0.1:30080
-             unless given
+  --url      base of the order API on this machine; the default is
+             http://127.0.0.1:30080
   --seed     the same number gives the same sequence of orders
   --json     one document on stdout
 
-Most orders are confirmed; some are rejected (an unknown SKU) or declined
-(tok_declined), and some requests repeat an earlier key. Exit status: 0 no
-request failed and each order ended as expected; 1 otherwise; 2 bad input.`
+Most orders are confirmed. Some are rejected (unknown SKU) or cancelled
+(tok_declined). Some requests repeat an earlier key.
+Exit status: 0 if no request failed and each order ended as expected, 1 if
+not, 2 for bad input.`
 
 const progressMs = 5_000
 
@@ -58,7 +59,7 @@ function readInput(args: string[]): (LoadOptions & { json: boolean }) | 'help' {
   }
 }
 
-/** When the shop does not answer at all, that is bad input, not a load with failures. */
+/** Throws BadInput when the shop does not answer at all, which is no load with failures. */
 async function checkReachable(url: string): Promise<void> {
   try {
     const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(5_000) })
@@ -85,7 +86,7 @@ async function main(): Promise<number> {
   const interrupt = (): void => {
     if (interrupted) process.exit(130)
     interrupted = true
-    process.stderr.write('- no more requests; waiting for the orders that are open\n')
+    process.stderr.write('- no more requests; waiting for the open orders\n')
     void load?.stop()
   }
 

@@ -1,9 +1,9 @@
-// Simulated customers with keep-alive connections: each places an order, reads it, and repeats that until stopped.
+// Simulated customers with keep-alive connections. Each places an order and reads it, again and again until stopped.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'undici'
 
-/** One HTTP exchange. `status` is 0 when there was no answer; `error` says why. */
+/** One HTTP exchange. `status` is 0 when there was no answer, and `error` says why. */
 export interface Exchange {
   at: number
   method: 'GET' | 'POST'
@@ -22,7 +22,7 @@ export interface Order {
 
 export interface Shoppers {
   readonly exchanges: readonly Exchange[]
-  /** Ids of the orders that were answered with 202. */
+  /** The ids of the orders that were accepted with 202. */
   readonly placed: readonly string[]
   /** Stops after each customer's current exchange. */
   stop(): Promise<void>
@@ -30,7 +30,7 @@ export interface Shoppers {
 
 const final = new Set(['confirmed', 'rejected', 'cancelled'])
 
-/** `url`: base of the order API. Each of `clients` sends about one request per `pauseMs`. */
+/** `url` is the base of the order API. Each of `clients` sends about one request per `pauseMs`. */
 export function startShoppers(url: string, { clients = 8, pauseMs = 100 } = {}): Shoppers {
   const exchanges: Exchange[] = []
   const placed: string[] = []

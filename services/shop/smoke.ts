@@ -1,4 +1,4 @@
-// Run by `shopctl smoke`: whole orders through the preview plane of the slots that will serve together.
+// Run by `shopctl smoke`. It places orders in the preview plane of the slots that will serve together.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -30,7 +30,7 @@ const scenarios: Scenario[] = [
     payments: [{ status: 'declined', captures: 0, refunds: 0 }],
   },
   {
-    name: 'an order of something unknown',
+    name: 'an order of an unknown SKU',
     sku: 'no-such-sku',
     token: 'tok_ok',
     order: 'rejected',
@@ -45,7 +45,7 @@ const pollMs = 100
 
 const urls = readUrls()
 
-/** Places an order and checks its final state in each service. The patience is for all of it. */
+/** Places an order and checks its final state in each service, all within `patienceMs`. */
 async function check(scenario: Scenario): Promise<string> {
   const { name, sku, token } = scenario
   const until = performance.now() + patienceMs
@@ -53,17 +53,17 @@ async function check(scenario: Scenario): Promise<string> {
   const body = { items: [{ sku, quantity: 1 }], customer: { email }, payment: { token } }
   const headers = { 'content-type': 'application/json', 'idempotency-key': `smoke-${randomUUID()}` }
   const request = { method: 'POST', headers, body: JSON.stringify(body) }
-  // Repeats have the same key, so they place one order.
+  // Repeated requests have the same key, so they place one order.
   const placed = await eventually(until, `${name} cannot be placed`, async () => {
     const { id } = (await ask('order', '/orders', 202, request)) as { id: string }
     return { done: id }
   })
 
-  /** Waits until a service answers with as many objects as expected, with the expected fields. */
+  /** Waits until a service answers with the expected number of objects, which have the expected fields. */
   const expectIn = (service: string, path: string, expected: Fields[]) =>
     eventually(
       until,
-      `${name} (${placed}): ${service} should say ${JSON.stringify(expected)}`,
+      `${name} (${placed}): ${service} should answer ${JSON.stringify(expected)}`,
       async () => {
         const seen = [await ask(service, path, 200)].flat()
         const isAll = seen.length === expected.length
@@ -81,7 +81,7 @@ async function check(scenario: Scenario): Promise<string> {
     expectIn('notification', `/notifications${query}`, [{ outcome: scenario.order }]),
     expectIn('notification', `/mails${query}`, [{ to: email }]),
   ])
-  return `${name} is ${scenario.order}, in all services alike`
+  return `${name} is ${scenario.order}, in all services`
 }
 
 type Fields = Record<string, string | number>
@@ -108,10 +108,10 @@ async function ask(
   return JSON.parse(text)
 }
 
-/** Ends the test at once: the order may be a real one. */
+/** Ends the test at once, because the order may be a real one. */
 class WrongPlane extends Error {}
 
-/** Retries until `attempt` is done. After `until` throws `otherwise` with what was seen last. */
+/** Retries until `attempt` is done. After `until`, throws `otherwise` with the last answer. */
 async function eventually<T>(
   until: number,
   otherwise: string,
@@ -142,7 +142,7 @@ function readUrls(): Record<string, string> {
   process.exit(1)
 }
 
-/** Before the first order, because at a wrong address it would be a real one. */
+/** Checked before the first order, because an order at the wrong address would be a real one. */
 async function checkAddress(service: string): Promise<string> {
   const until = performance.now() + patienceMs
   await eventually(until, `${service} does not answer`, async () => ({

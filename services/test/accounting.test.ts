@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { inboxPruning } from '@shop/kernel/accounting'
+import { inboxPruning } from '@shop/kernel/inbox'
 import { describe, expect, it } from 'vitest'
 import { openService } from './stuck.ts'
 

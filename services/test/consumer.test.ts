@@ -1,4 +1,5 @@
 import { on } from '@shop/kernel/inbox'
+import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import {
   arrived,
@@ -45,7 +46,7 @@ describe('the consumer', () => {
     expect(await things.topology.drain(things.queue)).toEqual([])
   })
 
-  it('starts at once, finishes deliveries in hand when it stops, and leaves the rest to others', async () => {
+  it('starts at once, finishes its deliveries when it stops, and leaves the others to the next consumer', async () => {
     const things = await createThings()
     const { database } = things
     await store(database, numbers(40).map(done))
@@ -68,7 +69,7 @@ describe('the consumer', () => {
     await eventually(() => expect(first.inFlight()).toBe(4))
     expect(performance.now() - start).toBeLessThan(1_000)
 
-    // The first stops, while the other one starts.
+    // The first one stops while the other one starts.
     const closing = first.close()
     second.set(openFence(database, { epoch: 2, color: 'green' }))
     expect(first.active()).toBe(false)
@@ -170,6 +171,28 @@ describe('the consumer', () => {
     await eventually(everything)
     expect(performance.now() - start).toBeLessThan(900)
     expect(await effects(things.database)).toEqual([])
+  })
+
+  it('logs why it cannot settle a delivery, once for each reason', async () => {
+    const things = await createThings()
+    const reasons: string[] = []
+    const log = pino(
+      {},
+      { write: (line) => void reasons.push((JSON.parse(line) as { err: Error }).err.message) },
+    )
+    let failures = 0
+    const fence = {
+      ...openFence(things.database),
+      transaction: () => {
+        failures += 1
+        throw Object.assign(new Error(failures < 3 ? 'first' : 'second'), { statusCode: 503 })
+      },
+    }
+    const consumer = openConsumer(things, counting(), { logger: log })
+    consumer.set(fence)
+    await things.topology.publish([arrived(thingDone, newId(), { n: 1 })])
+    await eventually(() => expect(failures).toBeGreaterThan(4))
+    expect(reasons).toEqual(['first', 'second'])
   })
 
   it('keeps its deliveries during an outage of the database, and counts no failure', async () => {

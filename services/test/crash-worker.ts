@@ -1,4 +1,4 @@
-// A minimal service in a process of its own, for crash.test.ts to kill: it does one thing, and counts it.
+// A minimal service in a separate process, which crash.test.ts kills. It does one thing and counts it.
 import { randomUUIDv7 } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { contract, draft } from '@shop/events/envelope'
@@ -24,7 +24,7 @@ const thingDone = contract('thing.done.v1', z.object({ n: z.int() }))
 const pod = `crash-${process.pid}`
 const identity = { service: env.QUEUE, color: 'blue', version: 'v1', revision: 'r1', pod }
 const logger = createLogger(identity, 'warn')
-const metrics = createMetrics(identity)
+const metrics = createMetrics(identity).of('live')
 const database = createDatabase({ url: env.DATABASE_URL, name: pod, logger })
 const bus = createBus({ url: env.AMQP_URL, name: pod, exchange: env.EXCHANGE, logger })
 const relay = createRelay({ database, bus, logger, metrics })
@@ -44,6 +44,7 @@ const counting = on(thingDone, {
 const consumer = createConsumer({
   bus,
   queue: env.QUEUE,
+  concurrency: { messages: 4, deadLetters: 1 },
   subscriptions: [counting],
   consumer: env.QUEUE,
   outbox,
@@ -55,7 +56,7 @@ const { query, transaction } = database
 consumer.set({ epoch: 1, color: 'blue', revision: 'r1', query, transaction })
 while (!bus.connected() || !consumer.active()) await setTimeout(10)
 
-// Like a client that repeats a request with the same key, because it had no answer.
+// Like a client that repeats a request with the same key, because it got no answer.
 await outbox.commitUnfenced(continueTrace(undefined), async (tx) => {
   const first = await tx.query(
     `INSERT INTO requests (key) VALUES ('the only one') ON CONFLICT DO NOTHING RETURNING key`,

@@ -2,16 +2,22 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { migrate, readMigrations } from '@shop/kernel/migrate'
+import { migrate } from '@shop/kernel/migrate'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createSchema, createTopology, openDatabase, setting } from './infrastructure.ts'
+import {
+  createSchema,
+  createTopology,
+  migrationsOf,
+  openDatabase,
+  setting,
+} from './infrastructure.ts'
 import { effects, eventually, thingDone, waiting } from './things.ts'
 
 const worker = fileURLToPath(new URL('crash-worker.ts', import.meta.url))
 
 async function createVictim() {
   const [url, topology] = await Promise.all([createSchema(), createTopology()])
-  await migrate(url, await readMigrations(new URL('../order/migrations/', import.meta.url)))
+  await migrate(url, await migrationsOf('order'))
   const database = openDatabase(url)
   await database.query('CREATE TABLE effects (n int)')
   await database.query('CREATE TABLE requests (key text PRIMARY KEY)')
@@ -40,10 +46,10 @@ async function createVictim() {
 
 describe('a process that is killed', () => {
   it.each([
-    // After the kill: committed requests, and effects. After the restart: how often the message was repeated.
+    // `requests` and `had` (effects) are counted after the kill, and `repeats` of the message after the restart.
     { fault: 'write.before-commit', requests: 0, had: [], repeats: [0] },
     { fault: 'write.after-commit', requests: 1, had: [], repeats: [0] },
-    // The message has arrived at the broker, or has not.
+    // The broker may or may not have received the message.
     { fault: 'relay.published', requests: 1, had: [], repeats: [0, 1] },
     { fault: 'relay.confirmed', requests: 1, had: undefined, repeats: [1] },
     { fault: 'inbox.handled', requests: 1, had: [1], repeats: [1, 2] },

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { statement } from '@shop/kernel/batch'
 import { createDatabase, type Transaction } from '@shop/kernel/database'
-import { describe, expect, it, vi } from 'vitest'
-import { createSchema, logger, openDatabase } from './infrastructure.ts'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createSchema, logger, openDatabase, setting } from './infrastructure.ts'
 
 async function createCounter() {
   const database = openDatabase(await createSchema())
@@ -39,7 +39,7 @@ describe('createDatabase', () => {
       const inserted = tx.query('INSERT INTO counter VALUES (1) RETURNING n')
       late.push(inserted.catch((error) => error))
     }
-    // Like a BEGIN that failed: the transaction is over, and a later statement would commit by itself.
+    // Like a BEGIN that failed: there is no transaction, and a later statement would commit on its own.
     const over = statement('COMMIT')
     const failing = database.transaction(async (tx) => {
       tx.query('SELECT nonsense').catch(() => {})
@@ -61,7 +61,7 @@ describe('createDatabase', () => {
     expect(outside).toEqual({ outside: true })
   })
 
-  it('survives that the server ends its connections, in use or idle', async () => {
+  it('survives when the server ends its connections, in use or idle', async () => {
     const { database, count } = await createCounter()
     const ended = database.transaction(async (tx) => {
       await tx.query('SELECT pg_terminate_backend(pg_backend_pid())')
@@ -73,11 +73,51 @@ describe('createDatabase', () => {
   it('has a status for HTTP when the database is not available', async () => {
     const url = 'postgresql://nobody:hunter2@127.0.0.1:1/none'
     const database = createDatabase({ url, name: 'test', logger })
-    await expect(database.query('SELECT 1')).rejects.toMatchObject({ statusCode: 503 })
+    await expect(database.query('SELECT 1')).rejects.toMatchObject({
+      statusCode: 503,
+      message: 'cannot connect to the database: connect ECONNREFUSED 127.0.0.1:1',
+    })
     await database.close()
   })
 
-  it('rejects with the error of the statement that failed, also when nobody awaits it', async () => {
+  it.each([
+    ['password', 'x', 'password authentication failed for user "postgres"'],
+    ['pathname', '/none', 'database "none" does not exist'],
+  ] as const)('says why the server refuses a connection: %s', async (part, value, reason) => {
+    const url = new URL(setting('SHOP_TEST_DATABASE_URL'))
+    url[part] = value
+    const database = openDatabase(url.href)
+    await expect(database.query('SELECT 1')).rejects.toThrow(reason)
+  })
+
+  it('closes a connection whose prepared statements are gone', async () => {
+    const url = setting('SHOP_TEST_DATABASE_URL')
+    const database = createDatabase({ url, name: 'test', logger, pool: { max: 1 } })
+    onTestFinished(() => database.close())
+    const one = 'SELECT 1 AS one'
+    for (const again of [
+      () => database.query(one),
+      () => database.transaction((tx) => tx.query(one)),
+    ]) {
+      await again()
+      await database.query('DEALLOCATE ALL')
+      await expect(again()).rejects.toMatchObject({ code: '26000' })
+      expect(await again()).toEqual([{ one: 1 }])
+    }
+  })
+
+  it('keeps the connection when the check before a batch throws', async () => {
+    const { database } = await createCounter()
+    const pid = () => database.query('SELECT pg_backend_pid() AS pid')
+    const before = await pid()
+    const refused = database.batch([statement('SELECT 1')], () => {
+      throw new Error('too late')
+    })
+    await expect(refused).rejects.toThrow('too late')
+    expect(await pid()).toEqual(before)
+  })
+
+  it('rejects with the error of the statement that failed, even if it is not awaited', async () => {
     const { database, count } = await createCounter()
     const failing = (more: (tx: Transaction) => Promise<unknown>) =>
       database.transaction(async (tx) => {

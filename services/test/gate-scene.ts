@@ -1,4 +1,4 @@
-// A gate in a real Postgres, with pods of two slots and a Service, for tests of the gate.
+// For tests of the gate: a gate in a real Postgres, with pods of two slots and a Service.
 import type { Database, Transaction } from '@shop/kernel/database'
 import {
   createGatekeeper,
@@ -7,15 +7,15 @@ import {
   moveGate,
   readGate,
 } from '@shop/kernel/gate'
-import { migrate, readMigrations } from '@shop/kernel/migrate'
+import { migrate } from '@shop/kernel/migrate'
 import type { Slot } from '@shop/kernel/role'
 import { expect, onTestFinished, vi } from 'vitest'
-import { createSchema, logger, openDatabase } from './infrastructure.ts'
+import { createSchema, logger, migrationsOf, openDatabase } from './infrastructure.ts'
 
 export const blue: Slot = { color: 'blue', revision: 'b1' }
 export const green: Slot = { color: 'green', revision: 'g1' }
 
-const migrations = await readMigrations(new URL('../order/migrations/', import.meta.url))
+const migrations = await migrationsOf('order')
 
 /** A database with a gate, a table for effects, and a Service that names a slot. */
 export async function createScene() {
@@ -38,7 +38,7 @@ export async function createScene() {
       logger,
       onChange: (fence) => fences.push(fence?.epoch ?? null),
     })
-    onTestFinished(() => keeper.follow('standby'))
+    onTestFinished(() => keeper.setRole('standby'))
     return { keeper, fences }
   }
 
@@ -67,7 +67,7 @@ export function soon() {
 
 async function moveGateTo(database: Database, to: Slot) {
   const { epoch: from } = await readGate(database)
-  return moveGate(database, { from, to, before: soon() })
+  return moveGate(database, { from, to, deadline: soon() })
 }
 
 export function effect(fence: Fence, work: (tx: Transaction) => Promise<void> = async () => {}) {

@@ -1,4 +1,4 @@
-// The gate in a real Postgres: who may commit, in which order, and what must not block it.
+// The gate in a real Postgres: which slot may commit, in which order, and what must not block it.
 import { setTimeout } from 'node:timers/promises'
 import { createFence, type Fence, moveGate } from '@shop/kernel/gate'
 import { describe, expect, it, vi } from 'vitest'
@@ -18,17 +18,17 @@ describe('the gate', () => {
     const { startPod, select, gate } = await createScene()
     const pods = { blue: startPod(blue), green: startPod(green) }
     select(blue)
-    pods.blue.keeper.follow('live')
-    pods.green.keeper.follow('standby')
+    pods.blue.keeper.setRole('live')
+    pods.green.keeper.setRole('standby')
     expect((await untilFence(pods.blue.keeper)).epoch).toBe(1)
     select(green)
-    pods.green.keeper.follow('live')
+    pods.green.keeper.setRole('live')
     expect((await untilFence(pods.green.keeper)).epoch).toBe(2)
-    // The blue pod has not seen the change yet: its effects are refused, and it drops its fence.
+    // The blue pod has not seen the change yet. Its effects are refused, and it drops its fence.
     await expect(effect(pods.blue.keeper.fence() as Fence)).rejects.toThrow('epoch 1 is over')
     await pods.blue.keeper.latest()
     expect(pods.blue.keeper.fence()).toBeNull()
-    pods.blue.keeper.follow('standby')
+    pods.blue.keeper.setRole('standby')
     expect(await gate()).toEqual({ epoch: 2, ...green })
     expect([pods.blue.fences, pods.green.fences]).toEqual([[1, null], [2]])
   })
@@ -47,9 +47,9 @@ describe('the gate', () => {
     for (let turn = 0; turn < 10; turn++) {
       const [next, other] = turn % 2 === 0 ? pods : [...pods].reverse()
       select(turn % 2 === 0 ? blue : green)
-      next?.keeper.follow('live')
+      next?.keeper.setRole('live')
       // The other pod becomes standby late.
-      const late = setTimeout(turn * 5).then(() => other?.keeper.follow('standby'))
+      const late = setTimeout(turn * 5).then(() => other?.keeper.setRole('standby'))
       const begun = async () => expect(await effects()).toContain(turn + 1)
       await Promise.all([late, vi.waitFor(begun, { timeout: 5_000, interval: 10 })])
     }
@@ -64,9 +64,9 @@ describe('the gate', () => {
     const { startPod, select, gate } = await createScene()
     const [one, other] = [startPod(blue), startPod(green)]
     select(green)
-    other.keeper.follow('live')
+    other.keeper.setRole('live')
     await untilFence(other.keeper)
-    one.keeper.follow('live')
+    one.keeper.setRole('live')
     await setTimeout(500)
     expect(one.keeper.fence()).toBeNull()
     expect(await gate()).toEqual({ epoch: 1, ...green })
@@ -79,7 +79,7 @@ describe('the gate', () => {
     const { startPod, select, gate } = await createScene()
     select(blue)
     const pods = Array.from({ length: 5 }, () => startPod(blue))
-    for (const { keeper } of pods) keeper.follow('live')
+    for (const { keeper } of pods) keeper.setRole('live')
     const fences = await Promise.all(pods.map(({ keeper }) => untilFence(keeper)))
     expect(fences.map(({ epoch }) => epoch)).toEqual([1, 1, 1, 1, 1])
     expect(await gate()).toEqual({ epoch: 1, ...blue })
@@ -90,7 +90,7 @@ describe('the gate', () => {
     await move(green)
     select(null)
     const { keeper } = startPod(blue)
-    keeper.follow('live')
+    keeper.setRole('live')
     await setTimeout(300)
     expect(keeper.fence()).toBeNull()
     expect(await gate()).toEqual({ epoch: 1, ...green })
@@ -99,10 +99,10 @@ describe('the gate', () => {
   it('is not moved by a decision that is too old, or from an earlier epoch', async () => {
     const { database, move, gate } = await createScene()
     await move(blue)
-    const late = moveGate(database, { from: 0, to: green, before: soon() })
+    const late = moveGate(database, { from: 0, to: green, deadline: soon() })
     expect(await late).toEqual({ epoch: 1, ...blue })
-    const stale = moveGate(database, { from: 1, to: green, before: performance.now() - 1 })
-    await expect(stale).rejects.toThrow('too long ago')
+    const stale = moveGate(database, { from: 1, to: green, deadline: performance.now() - 1 })
+    await expect(stale).rejects.toThrow('too old')
     expect(await gate()).toEqual({ epoch: 1, ...blue })
   })
 
@@ -110,8 +110,8 @@ describe('the gate', () => {
     const { database, move, gate } = await createScene()
     await move(blue)
     const busy = Array.from({ length: 5 }, () => database.query('SELECT pg_sleep(0.3)'))
-    const late = moveGate(database, { from: 1, to: green, before: performance.now() + 100 })
-    await expect(late).rejects.toThrow('too long ago')
+    const late = moveGate(database, { from: 1, to: green, deadline: performance.now() + 100 })
+    await expect(late).rejects.toThrow('too old')
     await Promise.all(busy)
     expect(await gate()).toEqual({ epoch: 1, ...blue })
   })
@@ -120,12 +120,12 @@ describe('the gate', () => {
     const { database, startPod, select, effects } = await createScene()
     const [one, other] = [startPod(blue), startPod(green)]
     select(blue)
-    one.keeper.follow('live')
+    one.keeper.setRole('live')
     const old = await untilFence(one.keeper)
     const frozen = await Promise.all([freeze(old), freeze(old), freeze(old)])
     select(green)
     const start = performance.now()
-    other.keeper.follow('live')
+    other.keeper.setRole('live')
     // A transaction that begins while the lock is awaited is not terminated.
     await untilLockIsAwaited(database)
     await effect(old)
@@ -143,11 +143,11 @@ describe('the gate', () => {
     await move(blue)
     setApi(() => Promise.reject(new Error('the API server does not answer')))
     const [one, other] = [startPod(blue), startPod(green)]
-    one.keeper.follow('unknown')
-    other.keeper.follow('unknown')
+    one.keeper.setRole('unknown')
+    other.keeper.setRole('unknown')
     expect((await untilFence(one.keeper)).epoch).toBe(1)
     expect(other.keeper.fence()).toBeNull()
-    // Another pod has moved it, and they read that.
+    // Another pod moves the gate, and these pods read it.
     await move(green)
     expect((await untilFence(other.keeper)).epoch).toBe(2)
     await expect(effect(one.keeper.fence() as Fence)).rejects.toThrow('epoch 1 is over')
@@ -160,7 +160,7 @@ describe('the gate', () => {
     const { database, startPod, select, move, setApi, gate } = await createScene()
     const { keeper, fences } = startPod(blue)
     select(blue)
-    keeper.follow('live')
+    keeper.setRole('live')
     const old = await untilFence(keeper)
     select(green)
     const { epoch } = await move(green)
@@ -194,7 +194,7 @@ describe('the gate', () => {
       select(slot)
       await move(slot)
       if (fences.length > 0) continue
-      keeper.follow('live')
+      keeper.setRole('live')
       await untilFence(keeper)
     }
     away = true
@@ -211,7 +211,7 @@ describe('the gate', () => {
     await database.query('ALTER TABLE release_gate RENAME TO away')
     const { keeper } = startPod(blue)
     select(blue)
-    keeper.follow('live')
+    keeper.setRole('live')
     await setTimeout(1_000)
     expect(keeper.fence()).toBeNull()
     await database.query('ALTER TABLE away RENAME TO release_gate')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createShell } from '../../cli/src/adapters/shell.ts'
 import { platformEnv, root } from '../../cli/test/real/shop.ts'
 
-// Runs at the same time need a namespace each.
+// Concurrent runs need separate namespaces.
 const namespace = process.env.SHOP_PARTS_NAMESPACE ?? 'shop-parts'
 const services = ['order', 'inventory', 'payment', 'notification']
 const users = ['admin', 'cookie', ...services, ...services.map((service) => `${service}_preview`)]

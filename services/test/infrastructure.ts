@@ -1,12 +1,12 @@
-// Real Postgres and RabbitMQ for tests: each test gets a schema, an exchange and queues of its own.
+// Real Postgres and RabbitMQ for tests. Each test has its own schema, exchange and queues.
 import { randomUUID, randomUUIDv7 } from 'node:crypto'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type Contract, draft, type Envelope } from '@shop/events/envelope'
-import { type Bus, createBus } from '@shop/kernel/bus'
+import { type Bus, createBus, retryKey } from '@shop/kernel/bus'
 import { createDatabase, type Database } from '@shop/kernel/database'
 import { type Fence, GateClosed } from '@shop/kernel/gate'
-import { migrate, readMigrations } from '@shop/kernel/migrate'
-import { createOutbox, type Outbox, retryKey } from '@shop/kernel/outbox'
+import { type Migration, migrate, readMigrations } from '@shop/kernel/migrate'
+import { createOutbox, type Outbox } from '@shop/kernel/outbox'
 import { createRelay, type Relay } from '@shop/kernel/relay'
 import { createMetrics, type Identity } from '@shop/kernel/telemetry'
 import { Client } from 'pg'
@@ -25,6 +25,8 @@ export const logger = pino({}, { write: () => {} })
 export function newId() {
   return randomUUIDv7()
 }
+/** Less than any other id. */
+export const nilId = '00000000-0000-0000-0000-000000000000'
 export const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
 export function setting(name: string): string {
@@ -51,10 +53,17 @@ async function execute(url: string, sql: string): Promise<void> {
   await client.end()
 }
 
+export function migrationsOf(service: string): Promise<Migration[]> {
+  const folders = ['kernel', service].map(
+    (owner) => new URL(`../${owner}/migrations/`, import.meta.url),
+  )
+  return readMigrations(folders)
+}
+
 /** The tables of a service in a new schema. */
 export async function createServiceDatabase(service: string): Promise<Database> {
   const url = await createSchema()
-  await migrate(url, await readMigrations(new URL(`../${service}/migrations/`, import.meta.url)))
+  await migrate(url, await migrationsOf(service))
   return openDatabase(url)
 }
 
@@ -87,7 +96,7 @@ export interface Topology {
   exchange: string
   /** Declares a service's queues until the end of the test, bound to these event types and to its retries. */
   queue(...types: string[]): Promise<string>
-  /** The same with a given name. */
+  /** Does the same with a given name. */
   declare(queue: string, ...types: string[]): Promise<void>
   bind(queue: string, type: string): Promise<void>
   unbind(queue: string, type: string): Promise<void>
@@ -217,7 +226,7 @@ export function openBus(exchange: string, url = setting('SHOP_TEST_AMQP_URL')): 
 }
 
 export function openRelay(database: Database, bus: Bus): Relay {
-  const metrics = createMetrics(identity)
+  const metrics = createMetrics(identity).of('live')
   const relay = createRelay({ database, bus, logger, metrics })
   onTestFinished(() => relay.close())
   return relay

@@ -18,13 +18,16 @@ export async function startMailServer(): Promise<MailServer> {
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['STARTTLS'],
-    onData(stream, _session, done) {
+    onData(stream, session, done) {
       let mail = ''
       stream.on('data', (chunk) => {
         mail += chunk
       })
       stream.on('end', () => {
-        if (refusing) return done(new Error('mailbox full'))
+        if (refusing) {
+          const recipients = session.envelope.rcptTo.map(({ address }) => address)
+          return done(new Error(`<${recipients}>: mailbox full`))
+        }
         mails.push(mail)
         done()
       })

@@ -1,4 +1,4 @@
-import { type Migration, migrate, missingMigrations } from '@shop/kernel/migrate'
+import { isTransient, type Migration, migrate, missingMigrations } from '@shop/kernel/migrate'
 import { describe, expect, it } from 'vitest'
 import { createSchema, openDatabase } from './infrastructure.ts'
 
@@ -36,6 +36,14 @@ describe('migrate', () => {
     expect(await missingMigrations(database, [one, two])).toEqual([two.name])
     const [b] = await database.query<{ gone: boolean }>(`SELECT to_regclass('b') IS NULL AS gone`)
     expect(b?.gone).toBe(true)
+  })
+
+  it('reports the error of a file, not that of the connection that it broke', async () => {
+    const url = await createSchema()
+    const broken = { ...one, sql: 'SELECT pg_terminate_backend(pg_backend_pid())' }
+    const failed = await migrate(url, [broken]).catch((error: Error) => error)
+    expect(failed).toMatchObject({ message: expect.stringMatching(/^0001_a\.sql: terminating/) })
+    expect(isTransient(failed)).toBe(true)
   })
 
   it('lets an older version migrate after a newer one', async () => {

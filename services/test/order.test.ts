@@ -20,6 +20,7 @@ import {
   identity,
   logger,
   newId,
+  nilId,
   openOutbox,
 } from './infrastructure.ts'
 
@@ -37,7 +38,7 @@ let deliver: (event: Envelope) => Promise<Envelope[]>
 
 beforeEach(async () => {
   database = await createServiceDatabase('order')
-  const metrics = createMetrics(identity)
+  const metrics = createMetrics(identity).of('live')
   app = createHttp({ identity, plane: 'live', logger, metrics, keepAlive: () => true })
   app.after(() => routes(app, { database, outbox: openOutbox(database), newId, slot }))
   deliver = deliverTo(database, subscriptions(green))
@@ -195,7 +196,7 @@ describe('what the audit asks', () => {
     const placed = await Promise.all(['a', 'b', 'c'].map((key) => place(key, body)))
     const ids = placed.map((one) => one.json().id as string).sort()
     const entry = (id: string) => ({ id, status: 'placed' })
-    expect(await entries(database, null, 2)).toEqual(ids.slice(0, 2).map(entry))
+    expect(await entries(database, nilId, 2)).toEqual(ids.slice(0, 2).map(entry))
     expect(await entries(database, ids[1] ?? '', 2)).toEqual(ids.slice(2).map(entry))
     expect(await accounting(database)).toMatchObject({ accepted: 3, open: 3 })
   })

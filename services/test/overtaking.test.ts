@@ -1,4 +1,4 @@
-// An order ends in the same way in all services, in whichever sequence and however often messages arrive, whatever fails.
+// An order ends the same way in all services, in whatever order and however often messages arrive, and whatever fails.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createShop, type Delivery, type Look, type Shop } from './shop.ts'
@@ -27,7 +27,7 @@ const scenario = fc.record({
   steps: fc.array(step, { maxLength: 20 }),
 })
 
-/** Enough for all cases: more would be an endless loop of messages. */
+/** Enough for all cases. More would mean that messages cause each other endlessly. */
 const mostDeliveries = 200
 
 /** The states in the other services that fit the final status of an order. */
@@ -74,7 +74,7 @@ describe('events of one order that overtake each other', () => {
       const { pending } = shop
       const chosen = picks.flatMap((pick) => pending.splice(pick % (pending.length || 1), 1))
       const outcomes = await Promise.allSettled(chosen.map(shop.deliver))
-      // Deliver again what failed, and what the broker repeats.
+      // Deliver failed messages again, and those that the broker repeats.
       pending.push(...chosen.filter((_, n) => again || outcomes[n]?.status === 'rejected'))
       lost = false
       if (expire) await shop.expire()
@@ -108,7 +108,7 @@ describe('events of one order that overtake each other', () => {
       }),
       { numRuns: 120 },
     )
-    // Otherwise the scenarios do not show enough.
+    // Otherwise the scenarios do not cover enough.
     expect([...endings]).toEqual(
       expect.arrayContaining([
         'confirmed captured',
@@ -133,7 +133,7 @@ describe('an outcome that the inventory has missed', () => {
         customer: { email: 'ada@example.com' },
         payment: { token },
       })
-      // Its event was published before the inventory subscribed to it, or was deleted by hand.
+      // The event was published before the inventory's queue was bound to it, or somebody deleted it.
       const isLost = ({ to, event }: Delivery) =>
         to === 'inventory' && event.type === `order.${ending}.v1`
       for (let one = shop.pending.shift(); one; one = shop.pending.shift()) {

@@ -42,7 +42,7 @@ describe('a handler that fails', () => {
       retrying: 0,
       queued: 0,
       dead: 0,
-      outbox: { waiting: 0, failing: 0 },
+      outbox: { waiting: 0 },
       byEpoch: [],
     })
   })
@@ -96,7 +96,7 @@ describe('an unreadable message', () => {
     [
       'of another type',
       JSON.stringify(arrived(stranger, 'x', {})),
-      'nobody here handles cat.fed.v1',
+      'this version does not handle cat.fed.v1',
     ],
     [
       'with wrong data',
@@ -162,6 +162,23 @@ describe('an unreadable message', () => {
     ])
   })
 
+  it('is replayed in batches, the oldest first', async () => {
+    const shop = await openService()
+    shop.consumer.set(null)
+    const body = Buffer.from(JSON.stringify(arrived(stranger, 'x', {})))
+    await shop.database.query(
+      `INSERT INTO parked
+         (message_id, state, attempts, reason, type, body, cause, first_failed_at)
+       SELECT gen_random_uuid(), 'parked', 1, n::text, $1, $2, 'unhandled', now() - n * interval '1 s'
+       FROM generate_series(1, 101) AS n`,
+      [stranger.type, body],
+    )
+    const again = replayUnhandled(openOutbox(shop.database), shop.queue, [stranger.type])
+    await shop.database.transaction((tx) => again.run(tx))
+    const left = await shop.database.query(`SELECT reason FROM parked WHERE state = 'parked'`)
+    expect(left).toEqual([{ reason: '1' }])
+  })
+
   it('that cannot be stored does not keep others from being replayed', async () => {
     const shop = await openService()
     await shop.send(JSON.stringify({ ...arrived(stranger, 'x', {}), extension: 'a\0b' }))
@@ -171,6 +188,9 @@ describe('an unreadable message', () => {
     const again = replayUnhandled(openOutbox(shop.database), shop.queue, [stranger.type])
     await shop.database.transaction((tx) => again.run(tx))
     expect((await shop.list()).map(({ state }) => state).sort()).toEqual(['parked', 'retrying'])
+    // Nor does it take a place in the next batch.
+    const causes = `SELECT cause FROM parked WHERE state = 'parked'`
+    expect(await shop.database.query(causes)).toEqual([{ cause: 'other' }])
     const answers = parked.map(({ id }) => shop.messages.replay(shop.ask(id)))
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([409, 409])
   })
@@ -212,7 +232,6 @@ describe('a message without an outcome', () => {
     )
     expect(await effects(shop.database)).toEqual([1])
     expect(await shop.accounting()).toMatchObject({
-      gate: { epoch: 0, color: null, revision: null },
       byEpoch: [{ epoch: 1, color: 'blue', revision: 'r1', handled: 1 }],
     })
   })

@@ -1,4 +1,4 @@
-// The payment service's handlers in a process of their own, for payment.test.ts to kill. Handles one event, from stdin.
+// The payment service's handlers in a separate process, which payment.test.ts kills. Handles one event from stdin.
 import { randomUUIDv7 } from 'node:crypto'
 import { text } from 'node:stream/consumers'
 import type { Envelope } from '@shop/events/envelope'

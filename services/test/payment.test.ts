@@ -10,7 +10,7 @@ import type { PaymentProvider } from '@shop/payment/provider'
 import { createSandbox } from '@shop/payment/sandbox'
 import { describe, expect, it } from 'vitest'
 import { deliverTo } from './deliver.ts'
-import { arrived, createServiceDatabase, newId, setting } from './infrastructure.ts'
+import { arrived, createServiceDatabase, newId, nilId, setting } from './infrastructure.ts'
 
 const customer = { email: 'ada@example.com' }
 const amount = { value: 1200, currency: 'EUR' }
@@ -33,8 +33,7 @@ async function open(disturb: (sandbox: PaymentProvider) => PaymentProvider = (on
     provider,
     deliver: deliverTo(database, payment.subscriptions({ provider, newId })),
     account: () => books.accounting({ database, provider }),
-    entries: (after: string | null = null, limit = 10) =>
-      books.entries({ database, provider }, after, limit),
+    entries: (after = nilId, limit = 10) => books.entries({ database, provider }, after, limit),
   }
 }
 
@@ -154,7 +153,7 @@ describe('payment', () => {
     const { deliver, entries } = await open()
     const ids = [newId(), newId(), newId()].sort()
     await Promise.all(ids.map((orderId) => deliver(reserved(orderId, 'tok_ok'))))
-    expect((await entries(null, 2)).map(({ id }) => id)).toEqual(ids.slice(0, 2))
+    expect((await entries(nilId, 2)).map(({ id }) => id)).toEqual(ids.slice(0, 2))
     expect((await entries(ids[1], 2)).map(({ id }) => id)).toEqual(ids.slice(2))
   })
 })

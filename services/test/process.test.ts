@@ -78,8 +78,8 @@ describe('a service as a process', () => {
     expect(await ask()).toEqual({ status: 200, connection: 'close' })
     expect(await ask()).toEqual({ status: 200, connection: 'close' })
 
-    // After SIGTERM it answers for a while, and then refuses connections. A connection is reset only if the kernel has
-    // accepted it and the process has not, when the listener closes.
+    // After SIGTERM the pod answers for a while, and then refuses connections. A connection is reset only if, when the
+    // listener closes, the kernel has accepted it but the process has not.
     const exit = once(pod.process, 'exit')
     pod.process.kill('SIGTERM')
     const end: string[] = []
@@ -195,10 +195,13 @@ describe('a service as a process', () => {
     }
     await slots.publish(5)
     await eventually(() => expect(slots.mail.mails).toHaveLength(5))
-    expect(await blue.manage('/accounting?plane=live')).toMatchObject({
-      plane: 'live',
-      byEpoch: [{ epoch: 1, color: 'blue', handled: 5 }],
-    })
+    // A mail is sent before the transaction that counts its event commits.
+    await eventually(async () =>
+      expect(await blue.manage('/accounting?plane=live')).toMatchObject({
+        plane: 'live',
+        byEpoch: [{ epoch: 1, color: 'blue', handled: 5 }],
+      }),
+    )
     expect(await blue.manage('/accounting?plane=other')).toMatchObject({ status: 400 })
     expect(await blue.manage('/accounting?plane=preview')).toMatchObject({ status: 503 })
     expect(await blue.manage('/accounting/entries?after=1')).toMatchObject({ status: 400 })

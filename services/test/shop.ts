@@ -36,9 +36,9 @@ export interface Shop {
   /** Messages in transit. Deliver them in any order, and as often as you like. */
   pending: Delivery[]
   place(placement: Placement): Promise<string>
-  /** Handles the delivery; the service's new events are pending then. Throws what the handler threw. */
+  /** Handles the delivery. Then the service's new events are pending. Throws the error of the handler. */
   deliver(delivery: Delivery): Promise<void>
-  /** Makes events pending that the services have stored otherwise. */
+  /** Makes events pending that services have stored without a delivery. */
   collect(): Promise<void>
   /** Expires all reservations. */
   expire(): Promise<void>

@@ -1,13 +1,20 @@
-// The notification service as real processes of both colors. It publishes no events, so its tests can share a broker with a
-// running shop.
+// The notification service as real processes of both colors. It publishes no events, so its tests can share a broker with
+// a running shop.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { orderConfirmed } from '@shop/events/contracts'
-import { migrate, readMigrations } from '@shop/kernel/migrate'
+import { migrate } from '@shop/kernel/migrate'
 import { type FakeKubernetes, startFakeKubernetes } from '@shop/kernel/test/fake-kubernetes'
 import { expect, onTestFinished, vi } from 'vitest'
-import { arrived, createSchema, createTopology, newId, setting } from './infrastructure.ts'
+import {
+  arrived,
+  createSchema,
+  createTopology,
+  migrationsOf,
+  newId,
+  setting,
+} from './infrastructure.ts'
 import { startMailServer } from './mail-server.ts'
 
 export type Color = 'blue' | 'green'
@@ -32,7 +39,7 @@ export async function createSlots() {
   ])
   const queue = `test.${newId()}`
   await topology.declare(queue, orderConfirmed.type)
-  // The exchange is the shop's, because its name is a constant; the queue is the test's own.
+  // The exchange is the shop's, because its name is a constant. Only the queue is the test's own.
   const kubernetes = await startFakeKubernetes('notification', 'notification-preview')
   onTestFinished(() => kubernetes.close())
 
@@ -87,7 +94,7 @@ export async function createSlots() {
       )
     },
     migrate: async () => {
-      const migrations = await readMigrations(new URL('migrations/', folder))
+      const migrations = await migrationsOf('notification')
       await Promise.all([url, previewUrl].map((each) => migrate(each, migrations)))
     },
     select: (color: Color, service?: string) => select(kubernetes, color, service),

@@ -41,7 +41,7 @@ async function serve(shop: Shop, plane: 'live' | 'preview' = 'preview') {
   }
   const urls: Record<string, string> = {}
   for (const [name, add] of Object.entries(routes)) {
-    const metrics = createMetrics(identity)
+    const metrics = createMetrics(identity).of('live')
     const app = createHttp({ identity, plane, logger, metrics, keepAlive: () => true })
     app.after(() => add(app))
     await app.listen({ port: 0, host: '127.0.0.1' })
@@ -76,9 +76,9 @@ describe('the smoke test of the whole shop', () => {
     keepDelivering(shop)
     const { code, output } = await smoke(await serve(shop))
     expect(output.split('\n').filter((line) => !line.includes('answers'))).toEqual([
-      'ok: a paid order is confirmed, in all services alike',
-      'ok: a declined order is cancelled, in all services alike',
-      'ok: an order of something unknown is rejected, in all services alike',
+      'ok: a paid order is confirmed, in all services',
+      'ok: a declined order is cancelled, in all services',
+      'ok: an order of an unknown SKU is rejected, in all services',
       '',
     ])
     expect(code).toBe(0)
@@ -93,7 +93,7 @@ describe('the smoke test of the whole shop', () => {
     const { code, output } = await smoke(await serve(shop))
     expect(code).toBe(1)
     expect(output).toMatch(
-      /failed: a paid order \(\S+\): notification should say \[\{"to":"smoke-.*; after 10 s: \[\]/,
+      /failed: a paid order \(\S+\): notification should answer \[\{"to":"smoke-.*; after 10 s: \[\]/,
     )
   })
 

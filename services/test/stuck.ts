@@ -1,4 +1,4 @@
-// A consumer and the management routes about its messages, for tests of stuck messages.
+// For tests of stuck messages: a consumer, and the management routes for its messages.
 import { kernelAccounting } from '@shop/kernel/accounting'
 import { createMessages } from '@shop/kernel/messages'
 import type { StuckMessage } from '@shop/kernel/parking'
@@ -28,7 +28,7 @@ export async function openService(subscription = counting()) {
     messages,
     ask,
     list,
-    /** Waits until so many are parked, and returns all stuck messages. */
+    /** Waits until `count` messages are parked, and returns all stuck messages. */
     parked: async (count = 1) => {
       await eventually(async () => {
         const found = await list()

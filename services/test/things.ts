@@ -73,11 +73,13 @@ export async function createThings(): Promise<{
   return { database, topology, queue: await topology.queue(thingDone.type) }
 }
 
-/** A consumer with a relay of its own for its retries, which have short delays. */
+/** A consumer with short retry delays, and a separate relay for its retries. */
 export function openConsumer(
   things: { database: Database; topology: Topology; queue: string },
   subscription: Subscription,
-  options: { bus?: Bus } & Partial<Pick<ConsumerDeps, 'onGateClosed' | 'retryBaseMs'>> = {},
+  options: { bus?: Bus } & Partial<
+    Pick<ConsumerDeps, 'logger' | 'onGateClosed' | 'retryBaseMs'>
+  > = {},
 ): Consumer {
   const { database, topology, queue } = things
   const { bus = openBus(topology.exchange), ...others } = options
@@ -85,11 +87,12 @@ export function openConsumer(
   const consumer = createConsumer({
     bus,
     queue,
+    concurrency: { messages: 4, deadLetters: 1 },
     subscriptions: [subscription],
     consumer: queue,
     outbox: openOutbox(database, relay),
     logger,
-    metrics: createMetrics(identity),
+    metrics: createMetrics(identity).of('live'),
     onGateClosed: () => {},
     retryBaseMs: 2,
     ...others,

@@ -1,4 +1,4 @@
-// A consumer that works only while its slot is live. It takes items from a queue by HTTP: put your broker there.
+// A consumer that works only while its slot is live. It takes items from a queue by HTTP. Use your broker instead.
 package main
 
 import (
@@ -37,16 +37,16 @@ func main() {
 		}
 	}()
 	<-stopping.Done()
-	// What it holds is finished first.
+	// Finish the current item first.
 	<-worked
-	patience, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	limited, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := server.Shutdown(patience); err != nil {
+	if err := server.Shutdown(limited); err != nil {
 		log.Fatal(err)
 	}
 }
 
-// Report is what GET /role answers.
+// Report is the answer to GET /role.
 type Report struct {
 	Role      string `json:"role"`
 	Consuming bool   `json:"consuming"`
@@ -68,7 +68,7 @@ func routes(slot *Slot, worker *Worker) http.Handler {
 		json.NewEncoder(w).Encode(map[string]string{"version": version})
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Clients with open connections come back on new ones, which the Service leads to the live slot.
+		// Clients must open a new connection, which the Service leads to the live slot.
 		if slot.role() == standby {
 			w.Header().Set("Connection", "close")
 		}

@@ -22,7 +22,7 @@ const (
 	unknown = "unknown"
 )
 
-// Slot knows whether it is live: whether the Service of its name selects its color and its revision.
+// Slot knows whether it is live: whether the Service selects its color and its revision.
 type Slot struct {
 	service, color, revision string
 	client                   *http.Client
@@ -51,8 +51,8 @@ func (s *Slot) role() string {
 	return unknown
 }
 
-// follow keeps the last role while the API server is away. Each watch begins with the Service as it is, and lasts ten
-// seconds at most, so that one whose connection broke unseen is not waited for.
+// follow keeps the last role while the API server does not answer. Each watch begins with the current Service. It lasts ten
+// seconds at most, so that a broken connection is noticed.
 func (s *Slot) follow(stopping context.Context) {
 	for stopping.Err() == nil {
 		if err := s.watch(stopping); err != nil && stopping.Err() == nil {
@@ -71,7 +71,7 @@ func (s *Slot) watch(stopping context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Read anew each time: the kubelet renews it.
+	// Read it each time, because the kubelet rotates it.
 	token, err := os.ReadFile(account + "token")
 	if err != nil {
 		return err
@@ -94,7 +94,7 @@ func (s *Slot) watch(stopping context.Context) error {
 	return s.read(json.NewDecoder(response.Body))
 }
 
-// Event is one line of a watch; of a Service only its selector matters.
+// Event is one line of a watch. Only the selector of the Service matters.
 type Event struct {
 	Type   string
 	Object struct {
@@ -111,7 +111,7 @@ func (s *Slot) read(events *json.Decoder) error {
 			return err
 		}
 		if event.Type != "ADDED" && event.Type != "MODIFIED" {
-			return fmt.Errorf("the watch says %s", event.Type)
+			return fmt.Errorf("unexpected watch event %s", event.Type)
 		}
 		role := standby
 		selector := event.Object.Spec.Selector

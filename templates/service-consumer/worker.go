@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Worker takes one item after another.
+// Worker handles one item after another.
 type Worker struct {
 	queue     string
 	slot      *Slot

@@ -1,11 +1,11 @@
-// An HTTP service that knows nothing of shopctl, and drains when its pod ends.
+// An HTTP service that does not know shopctl. It drains when its pod terminates.
 import { createServer } from 'node:http'
 
 const version = 'version 1'
 let draining = false
 
 const server = createServer((request, response) => {
-  // A client with an open connection makes a new one, and the Service leads it to the pods that serve.
+  // The client must open a new connection, which the Service leads to a pod that is not terminating.
   if (draining) response.setHeader('connection', 'close')
   response.setHeader('content-type', 'application/json')
   response.end(`${JSON.stringify(request.url === '/healthz' ? { ok: true } : { version })}\n`)
@@ -13,7 +13,7 @@ const server = createServer((request, response) => {
 server.keepAliveTimeout = 60_000
 server.listen(8080)
 
-// The pod ends. Clients that ask within two seconds move on by themselves; connections that stay idle are closed.
+// The pod terminates. For two seconds, answers close their connections. Then the server closes idle connections.
 process.on('SIGTERM', () => {
   draining = true
   setTimeout(() => server.close(), 2_000)

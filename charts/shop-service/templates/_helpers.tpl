@@ -1,4 +1,4 @@
-{{/* Labels of everything that belongs to the service. */}}
+{{/* Labels of all objects of the service. */}}
 {{- define "labels" -}}
 app.kubernetes.io/name: {{ .Values.shopctl.service | quote }}
 app.kubernetes.io/part-of: {{ .Values.shopctl.system | quote }}

@@ -1,25 +1,25 @@
-{{/* The name of everything in the slot. Another release name would leave the slot without its guard and its Service. */}}
+{{/* The name of the objects in the slot. With another name, neither the guard nor the Service would find the slot. */}}
 {{- define "slotName" -}}
 {{- $name := printf "%s-%s" .Values.shopctl.service .Values.shopctl.color -}}
 {{- if ne .Release.Name $name }}{{ fail (printf "the release of this slot is named %s, not %s" $name .Release.Name) }}{{ end -}}
 {{ $name }}
 {{- end }}
 
-{{/* Labels of everything that belongs to the service. */}}
+{{/* Labels of all objects of the service. */}}
 {{- define "labels" -}}
 app.kubernetes.io/name: {{ .Values.shopctl.service | quote }}
 app.kubernetes.io/part-of: {{ .Values.shopctl.system | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
-{{/* Labels of everything in the slot. */}}
+{{/* Labels of all objects in the slot. */}}
 {{- define "slotLabels" -}}
 {{ include "labels" . }}
 shopctl.dev/color: {{ .Values.shopctl.color }}
 shopctl.dev/revision: {{ .Values.shopctl.revision | quote }}
 {{- end }}
 
-{{/* What a Deployment selects by: name and color, so that the slots never see each other's pods. */}}
+{{/* The selector of the Deployment: name and color, so that a slot never selects pods of the other slot. */}}
 {{- define "slotSelector" -}}
 app.kubernetes.io/name: {{ .Values.shopctl.service | quote }}
 shopctl.dev/color: {{ .Values.shopctl.color }}
@@ -38,13 +38,13 @@ readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end }}
 
-{{/* Writable scratch space; everything else in a container is read-only. */}}
+{{/* A writable folder. All other files in a container are read-only. */}}
 {{- define "scratchVolume" -}}
 - name: tmp
   emptyDir: { medium: Memory, sizeLimit: 16Mi }
 {{- end }}
 
-{{/* Variables taken from the service's Secret: `from` maps their names to its keys. */}}
+{{/* Environment variables from the Secret of the service. `from` maps names of variables to keys of the Secret. */}}
 {{- define "secretEnv" -}}
 {{- range $name, $key := .from }}
 - name: {{ $name }}

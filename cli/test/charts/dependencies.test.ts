@@ -154,7 +154,7 @@ describe('rabbitmq with 3 nodes', () => {
 
   it('does not shrink', async () => {
     await expect(install('rabbitmq', { cluster: [standing(3, 'Parallel')] })).rejects.toThrow(
-      'nodes: a cluster does not shrink by a value',
+      'nodes: a cluster cannot shrink by this value',
     )
   })
 })

@@ -228,7 +228,6 @@ describe('the migration Job', () => {
             {
               command: ['node', 'migrate.js'],
               env: [
-                { name: 'SERVICE_NAME', value: 'order' },
                 secret('order', 'DATABASE_URL', 'database-url'),
                 secret('order', 'PREVIEW_DATABASE_URL', 'preview-database-url'),
               ],

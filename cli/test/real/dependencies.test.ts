@@ -148,7 +148,7 @@ describe('the topology', () => {
     })
     await expect(install('rabbitmq')).rejects.toThrow('rabbitmq-topology')
     const log = await ok('kubectl', ['logs', 'job/rabbitmq-topology'])
-    expect(log).toContain('the broker has these otherwise:\nqueues: ')
+    expect(log).toContain('these are different in the broker:\nqueues: ')
     expect(log).toContain('"name":"inventory.dead"')
     for (const secret of Object.values(passwords)) expect(log).not.toContain(secret)
     await api('DELETE', 'queues/preview/inventory.dead')
@@ -226,6 +226,6 @@ describe('with 3 nodes', () => {
   })
 
   it('does not shrink', async () => {
-    await expect(install('rabbitmq')).rejects.toThrow('a cluster does not shrink by a value')
+    await expect(install('rabbitmq')).rejects.toThrow('a cluster cannot shrink by this value')
   })
 })

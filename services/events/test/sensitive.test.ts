@@ -25,7 +25,7 @@ describe('sensitivePointers', () => {
     ])
   })
 
-  it('finds none where there is none', () => {
+  it('finds none in an event without sensitive fields', () => {
     expect(sensitivePointers({ data: { orderId: '1' } })).toEqual([])
   })
 

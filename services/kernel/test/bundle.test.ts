@@ -26,9 +26,14 @@ describe('a bundle', () => {
       onTestFinished(() => rm(folder, { recursive: true }))
       const copied = pathToFileURL(`${folder}/`)
       await copyMigrations(service, copied)
-      const wanted = await readMigrations(new URL(`../../${service}/migrations/`, import.meta.url))
+      const folders = ['kernel', service].map(
+        (owner) => new URL(`../../${owner}/migrations/`, import.meta.url),
+      )
+      const wanted = await readMigrations(folders)
       const names = (await readdir(folder)).sort()
       expect(names).toEqual(wanted.map(({ name }) => name))
+      // An existing file is never replaced.
+      await expect(copyMigrations(service, copied)).rejects.toMatchObject({ code: 'EEXIST' })
     },
   )
 })

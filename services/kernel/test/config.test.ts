@@ -28,7 +28,7 @@ describe('readConfig', () => {
     })
   })
 
-  it('names all that is wrong, in one line and without any value', () => {
+  it('names every wrong variable in one line, and no value', () => {
     const { SLOT_VERSION: _, ...rest } = env
     const read = readConfig(own, { ...rest, SLOT_COLOR: 'red', AMQP_URL: 'http://x:hunter2@y' })
     expect(read.ok).toBe(false)

@@ -9,13 +9,13 @@ import { join } from 'node:path'
 
 export interface FakeKubernetes {
   port: number
-  /** Holds `ca.crt` and `token`, as a pod's mount does. */
+  /** The folder with `ca.crt` and `token`, like a pod's mount. */
   serviceAccountDir: string
-  /** Creates or changes a Service, the first one unless named; `null` leaves it without selector. */
+  /** Creates or changes a Service, by default the first one. With `null`, it has no selector. */
   select(selector: Record<string, string> | null, service?: string): void
   /** Deletes the first Service. */
   remove(): void
-  /** From now on only this token is accepted, and it is the one in the mount. */
+  /** Puts this token into the mount. From now on, no other token is accepted. */
   rotateToken(token: string): void
   /** Watches stay open, but send no events. */
   muteWatches(muted: boolean): void
@@ -23,7 +23,7 @@ export interface FakeKubernetes {
   stallWatches(stalled: boolean): void
   /** Like a restore of etcd: watches end, and versions continue from this one. */
   restore(version: number): void
-  /** Ends each watch with 410, like after a compaction. */
+  /** Ends each watch with 410, as after a compaction. */
   expireWatches(): void
   /** While down, watches end and every request is answered with 503. */
   setDown(down: boolean): void

@@ -21,7 +21,7 @@ beforeEach(() => {
     identity,
     plane: 'live',
     logger: pino({}, { write: () => {} }),
-    metrics: createMetrics(identity),
+    metrics: createMetrics(identity).of('live'),
     keepAlive: () => keepAlive,
   })
   app.after(() => {

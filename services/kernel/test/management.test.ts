@@ -1,14 +1,25 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createManagement, problem } from '../management.ts'
+import { createManagement, type ManagementRoutes, problem } from '../management.ts'
 
 let server: Server
 let url: string
+let log: string
 
 beforeEach(async () => {
-  server = createManagement({
+  log = ''
+  const logger = pino(
+    {},
+    {
+      write(line) {
+        log += line
+      },
+    },
+  )
+  const routes: ManagementRoutes = {
     'GET /livez': () => ({ status: 200, body: { live: true } }),
     'GET /metrics': async () => ({ status: 200, text: 'up 1\n' }),
     'GET /readyz': async () => {
@@ -18,7 +29,9 @@ beforeEach(async () => {
     'GET /things/:id': ({ params }) =>
       params.id === 'none' ? problem(404, 'no such thing') : { status: 200, body: params },
     'POST /things/:id/turn': () => ({ status: 204, body: null }),
-  }).listen(0, '127.0.0.1')
+    'GET /huge': () => ({ status: 200, body: { n: 1n } }),
+  }
+  server = createManagement(routes, logger).listen(0, '127.0.0.1')
   await once(server, 'listening')
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 })
@@ -43,6 +56,7 @@ describe('createManagement', () => {
 
   it.each([
     ['GET', '/readyz', 503, 'the database does not answer'],
+    ['GET', '/huge', 503, 'Do not know how to serialize a BigInt'],
     ['GET', '/nowhere', 404, 'there is no /nowhere'],
     ['GET', '/toString', 404, 'there is no /toString'],
     ['GET', '/things/', 404, 'there is no /things/'],
@@ -53,5 +67,7 @@ describe('createManagement', () => {
     const response = await fetch(`${url}${path}`, { method })
     expect(response.headers.get('content-type')).toBe('application/problem+json')
     expect(await response.json()).toMatchObject({ type: 'about:blank', status, detail })
+    if (status === 503) expect(log).toContain(`"path":"${path}"`)
+    else expect(log).toBe('')
   })
 })

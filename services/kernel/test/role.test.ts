@@ -37,7 +37,7 @@ async function createScene({ onTestFinished }: TestContext) {
     return follower
   }
 
-  /** Waits for the watch: before it, only the next GET notices a change. */
+  /** Waits until there is a watch. Until then, only a GET notices a change. */
   async function followAndWatch(): Promise<Follower> {
     const started = follow()
     await vi.waitFor(() => expect(kubernetes.watchCount()).toBe(1), { timeout: 5_000 })

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
-function start(file: string) {
+function start(file: string, env: NodeJS.ProcessEnv = {}) {
   return spawnSync(process.execPath, [fileURLToPath(new URL(`../../${file}`, import.meta.url))], {
-    env: {},
+    env,
     encoding: 'utf8',
     timeout: 20_000,
   })
@@ -18,9 +18,16 @@ describe('a service without configuration', { timeout: 30_000 }, () => {
     expect(stderr).toMatch(/^bad configuration: SERVICE_NAME is not set; .*\n$/)
   })
 
-  it('so does the migration Job', () => {
+  it('the migration Job ends with one line', () => {
     const { status, stderr } = start('kernel/migrate-job.ts')
     expect(status).toBe(1)
-    expect(stderr).toBe('bad configuration: DATABASE_URL is not set\n')
+    expect(stderr).toBe('bad configuration: PREVIEW_DATABASE_URL is not set\n')
+  })
+
+  it('the migration Job does not migrate one plane only', () => {
+    const env = { DATABASE_URL: 'postgresql://127.0.0.1:1/none' }
+    const { status, stderr } = start('kernel/migrate-job.ts', env)
+    expect(status).toBe(1)
+    expect(stderr).toBe('bad configuration: PREVIEW_DATABASE_URL is not set\n')
   })
 })

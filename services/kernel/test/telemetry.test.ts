@@ -18,7 +18,7 @@ describe('createLogger', () => {
 describe('createMetrics', () => {
   it('labels the metrics of the planes in one document', async () => {
     const metrics = createMetrics(identity)
-    metrics.published.inc({ outcome: 'confirmed' }, 2)
+    metrics.of('live').published.inc({ outcome: 'confirmed' }, 2)
     metrics.of('preview').published.inc({ outcome: 'confirmed' }, 1)
     metrics.of('preview').handlerSeconds.startTimer({ type: 'a' })({ outcome: 'handled' })
     const text = await metrics.registry.metrics()

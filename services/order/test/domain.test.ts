@@ -15,18 +15,18 @@ function orderIn(status: Status, reason: string | null = null) {
   return { id, status, reason, customer }
 }
 
-/** Given a status, when an update arrives, then status and events; null: nothing changes. */
+/** Given a status, when an update arrives, then status and events. Null when nothing changes. */
 const table: [Status, keyof typeof updates, [Status, string | null, string[]] | null][] = [
   ['placed', 'stock-reserved', ['reserved', null, []]],
   ['placed', 'stock-rejected', ['rejected', 'unknown-sku', ['order.rejected.v1']]],
   ['reserved', 'payment-captured', ['confirmed', null, ['order.confirmed.v1']]],
   ['reserved', 'payment-declined', ['cancelled', 'card-declined', ['order.cancelled.v1']]],
-  // The payment was faster than the reservation it followed from.
+  // The payment's event arrived before the reservation's.
   ['placed', 'payment-captured', ['confirmed', null, ['order.confirmed.v1']]],
   ['placed', 'payment-declined', ['cancelled', 'card-declined', ['order.cancelled.v1']]],
   ['reserved', 'stock-reserved', null],
   ['reserved', 'reservation-expired', ['cancelled', 'reservation-expired', ['order.cancelled.v1']]],
-  // The expiry was faster than the reservation.
+  // The expiry's event arrived before the reservation's.
   ['placed', 'reservation-expired', ['cancelled', 'reservation-expired', ['order.cancelled.v1']]],
 ]
 
@@ -78,7 +78,7 @@ describe('repeatOutcome', () => {
 })
 
 describe('place', () => {
-  it('sends the inventory all it needs', () => {
+  it('sends the inventory everything that it needs', () => {
     const placement = {
       items: [{ sku: 'mug', quantity: 2 }],
       customer,

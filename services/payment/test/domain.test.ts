@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { giveUp, type PaymentStatus, settle, type Undone, undo } from '../domain.ts'
+import { giveUp, howToUndo, type PaymentStatus, settle, type Undone } from '../domain.ts'
 
 const payment = {
   id: '01a20a70-45d6-79f6-be69-623cdf650bbc',
@@ -51,22 +51,22 @@ describe('settle', () => {
   )
 })
 
-describe('undo', () => {
-  it.each<[PaymentStatus, ReturnType<typeof undo>]>([
+describe('howToUndo', () => {
+  it.each<[PaymentStatus, ReturnType<typeof howToUndo>]>([
     ['intended', 'cancel'],
     ['captured', 'refund'],
     ['declined', 'nothing'],
     ['cancelled', 'nothing'],
     ['refunded', 'nothing'],
   ])('given %s, then %s', (status, expected) => {
-    expect(undo(status)).toBe(expected)
+    expect(howToUndo(status)).toBe(expected)
   })
 })
 
 describe('giveUp', () => {
   it.each<[PaymentStatus, Undone, PaymentStatus | null]>([
     ['intended', 'cancelled', 'cancelled'],
-    // The provider had captured it, and its answer was lost.
+    // The provider had captured the payment, but its answer was lost.
     ['intended', 'refunded', 'refunded'],
     ['captured', 'refunded', 'refunded'],
     ['declined', 'cancelled', null],

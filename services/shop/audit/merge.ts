@@ -4,7 +4,7 @@ export interface Entry {
   [field: string]: unknown
 }
 
-/** The entries of one order; none from a service that does not know it. */
+/** The entries of one order. A service that does not know the order has none. */
 export interface Group<Name extends string> {
   id: string
   entries: Record<Name, Entry[]>
@@ -30,12 +30,12 @@ function parse(name: string, line: string): Entry {
     const entry = JSON.parse(line) as Entry | null
     if (typeof entry?.id === 'string') return entry
   } catch {
-    // Reported below, with the line.
+    // The error below shows the line.
   }
   throw new Error(`${name} has a line that is not an entry: ${line.slice(0, 80)}`)
 }
 
-/** Merges sorted streams, and keeps one entry of each in memory. */
+/** Merges sorted streams. Keeps only one entry of each in memory. */
 export async function* mergeById<Name extends string>(
   streams: Record<Name, AsyncIterator<Entry, unknown>>,
 ): AsyncGenerator<Group<Name>, void> {

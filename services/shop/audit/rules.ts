@@ -1,8 +1,8 @@
-// What must hold for each order, whatever happens to pods, broker and databases. Pure.
+// The rules that each order must satisfy, whatever happens to pods, broker and databases. Pure.
 export const services = ['order', 'inventory', 'payment', 'notification'] as const
 export type Service = (typeof services)[number]
 
-/** What the four services say about one order. */
+/** The state of one order in the four services. */
 export interface Facts {
   order: { status: string } | null
   inventory: { status: string } | null
@@ -12,8 +12,8 @@ export interface Facts {
 }
 
 /**
- * What makes a finding harmless: `nothing`; `moving`, the order changed while the services were read; a service that has
- * messages waiting, which it still has to handle; or messages waiting `anywhere`.
+ * What can explain a finding, so that it is no violation. `moving`: the order changed between the readings of two services.
+ * A service: messages wait for it. `anywhere`: messages wait for any service. `nothing`: it is always a violation.
  */
 export type Excuse = 'nothing' | 'moving' | 'anywhere' | Service
 
@@ -25,14 +25,14 @@ export interface Finding {
 export const rules = {
   unknownOrder: 'unknown to the order service',
   unknownState: 'in an unknown state',
-  stuck: 'open, and no message is waiting for it',
+  stuck: 'open, and no message is waiting that would settle it',
   capturedTwice: 'captured more than once',
   refundedTwice: 'refunded more often than captured',
-  paperCapture: 'captured according to the payment service, not to the provider',
+  paperCapture: 'captured according to the payment service, but not according to the provider',
   notCaptured: 'confirmed without a capture',
   confirmedRefunded: 'confirmed, and refunded',
-  stockLost: 'confirmed, and its stock was released',
-  notSold: 'confirmed, and its stock is not sold',
+  stockLost: 'confirmed, and its stock is neither reserved nor sold',
+  notSold: 'confirmed, and its stock is still reserved',
   soldOpen: 'sold before it was confirmed',
   moneyKept: 'cancelled, and the money was kept',
   stockKept: 'cancelled, and the stock was kept',
@@ -48,7 +48,7 @@ function finding(excuse: Excuse, rule: string): Finding {
   return { rule, excuse }
 }
 
-/** The service that has to act next on an open order. */
+/** The service that must act next on an open order. */
 function nextService({ inventory, payment }: Facts): Service {
   if (!inventory) return 'inventory'
   if (inventory.status !== 'reserved') return 'order'
@@ -136,7 +136,7 @@ function judgeState(status: string, facts: Facts): Finding[] {
   }
 }
 
-/** All violations of the rules, each with what would excuse it. */
+/** All findings about one order. */
 export function judge(facts: Facts): Finding[] {
   const { order } = facts
   if (!order) return [finding('moving', rules.unknownOrder), ...judgeMoney(facts)]

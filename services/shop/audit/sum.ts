@@ -5,9 +5,9 @@ import { type Excuse, type Facts, judge, type Service, services } from './rules.
 
 const count = z.int().nonnegative()
 
-/** The part of `GET /accounting` of each service that is read here. */
+/** The part of `GET /accounting` that the audit reads. */
 const account = z.looseObject({
-  /** By the database's clock, which is close to the clock of the order ids. */
+  /** The time of the count, by the database's clock. The clock of the order ids is close to it. */
   at: z.number(),
   outbox: z.looseObject({ waiting: count }),
   queued: count,
@@ -15,7 +15,7 @@ const account = z.looseObject({
   retrying: count,
   parked: count,
   duplicatesRefused: count,
-  /** Added by shopctl, from the pods. */
+  /** Deliveries that pods have not settled. Added by shopctl. */
   inFlight: count.default(0),
   byEpoch: z.array(
     z.looseObject({
@@ -58,7 +58,7 @@ const accountsSchema = z.object({
 
 export type Accounts = z.infer<typeof accountsSchema>
 
-/** Parses the accounting. Throws with the path of what is missing. */
+/** Parses the accounting. Throws an error that names each missing field. */
 export function readAccounts(documents: Record<Service, unknown>): Accounts {
   const read = accountsSchema.safeParse(documents)
   if (!read.success) throw new Error(z.prettifyError(read.error))
@@ -67,19 +67,20 @@ export function readAccounts(documents: Record<Service, unknown>): Accounts {
 
 export interface Violation {
   rule: string
-  /** The number of orders, and the ids of the first ones. */
+  /** The number of orders. */
   count: number
+  /** The ids of the first orders. */
   orders: string[]
 }
 
 const idsShown = 100
 /**
- * Orders younger than this are excused: a message in transit is not counted anywhere, and an order may change between the
- * readings of two services. When the shop is quiet, only the first is possible.
+ * Findings about orders younger than this are no violations. A message in transit is not counted anywhere, and an order may
+ * change between the readings of two services. When the shop is quiet, only the former can happen.
  */
 const freshMs = { quiet: 2_000, moving: 60_000 }
 
-/** When an order was placed, from its UUIDv7. */
+/** When an order was placed. Its id is a UUIDv7, which contains the time. */
 function placedAt(orderId: string): number {
   return Number.parseInt(orderId.replace('-', '').slice(0, 12), 16)
 }
@@ -112,7 +113,7 @@ function factsOf({ entries }: Group<Service>): Facts {
   }
 }
 
-/** Whether waiting messages explain a finding about this many orders. */
+/** Whether the waiting messages can explain a finding about this many orders. */
 function excuses(accounts: Accounts): (excuse: Excuse, orders: number) => boolean {
   const outbox = services.reduce((sum, name) => sum + accounts[name].outbox.waiting, 0)
   const before = (name: Service): number => {
@@ -122,13 +123,13 @@ function excuses(accounts: Accounts): (excuse: Excuse, orders: number) => boolea
   const anywhere = outbox + services.reduce((sum, name) => sum + before(name), 0)
   return (excuse, orders) => {
     if (excuse === 'nothing' || excuse === 'moving') return false
-    // One message explains at most one order.
+    // One message can explain one order at most.
     if (excuse === 'anywhere') return orders <= anywhere
     return orders <= outbox + before(excuse) + accounts[excuse].parked
   }
 }
 
-/** Reads all orders once, and keeps only their violations. */
+/** Reads all orders once. Keeps only violations in memory. */
 async function findViolations(
   accounts: Accounts,
   groups: AsyncIterable<Group<Service>>,
@@ -159,17 +160,23 @@ function findWrongSums({ order, inventory }: Accounts): Violation[] {
   return [
     ...(accepted === confirmed + rejected + cancelled + open
       ? []
-      : [wrong('accepted orders are not confirmed, rejected, cancelled or open')]),
+      : [wrong('confirmed + rejected + cancelled + open is not the number of accepted orders')]),
     ...inventory.own.stock
       .filter(
         ({ initial, available, reserved, sold }) =>
           available < 0 || initial !== available + reserved + sold,
       )
-      .map(({ sku }) => wrong(`stock of ${sku} is not available, reserved or sold`)),
+      .map(({ sku, available }) =>
+        wrong(
+          available < 0
+            ? `stock of ${sku}: the available stock is negative`
+            : `stock of ${sku}: available + reserved + sold is not the initial stock`,
+        ),
+      ),
   ]
 }
 
-/** The document of `shopctl audit --json` without its version. `quiet`: no orders changed during the readings. */
+/** The document of `shopctl audit --json`, without its version. `quiet`: no order changed while the services were read. */
 export async function sumUp(
   accounts: Accounts,
   groups: AsyncIterable<Group<Service>>,

@@ -1,4 +1,4 @@
-// A load on the shop: places orders on a schedule, repeats requests that failed, and reads how the orders end.
+// A load on the shop: places orders on a schedule, repeats failed requests, and reads how the orders end.
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { Pool } from 'undici'
@@ -14,20 +14,20 @@ import { createMix, type Step } from './mix.ts'
 import { close, type LoadReport, percentilesOf } from './report.ts'
 
 export interface LoadOptions {
-  /** Base of the order API, on loopback. */
+  /** The base of the order API, on loopback. */
   url: string
   /** Requests per second. */
   rate: number
   seconds: number
   /** Random unless given. */
   seed?: number
-  /** After the schedule, how long to repeat failed requests, and then how long to wait for open orders. */
+  /** How long failed requests are repeated after the schedule. After that, open orders are read for the same time. */
   patienceMs?: number
 }
 
 export interface Load {
   progress(): { requests: number; failures: number; accepted: number }
-  /** Resolves when the schedule is over and all orders have ended, or time is up. */
+  /** Resolves when the schedule is over and all orders have ended, or when time is up. */
   ended: Promise<LoadReport>
   /** Ends the schedule now. */
   stop(): Promise<LoadReport>
@@ -48,12 +48,12 @@ function callOf(step: Step): OrderCall {
   }
 }
 
-/** Repeats requests with the same key until they have an answer. */
+/** Repeats failed requests with the same key until they are answered. */
 function retryFailed(url: string, judge: (step: Step, status: number, text: string) => boolean) {
   const pool = new Pool(url, { connections: 4, ...timeouts })
   const failed: Step[] = []
   let sent = 0
-  let atHand = 0
+  let inProgress = 0
   let until = Number.POSITIVE_INFINITY
 
   /** Resolves with true when there was an answer. */
@@ -71,9 +71,9 @@ function retryFailed(url: string, judge: (step: Step, status: number, text: stri
   const rounds = async (): Promise<void> => {
     while (Date.now() < until && (until === Number.POSITIVE_INFINITY || failed.length > 0)) {
       const round = failed.splice(0)
-      atHand = round.length
+      inProgress = round.length
       await Promise.all(round.map(async (step) => (await again(step)) || failed.push(step)))
-      atHand = 0
+      inProgress = 0
       await setTimeout(retryEveryMs)
     }
     await pool.close()
@@ -83,7 +83,7 @@ function retryFailed(url: string, judge: (step: Step, status: number, text: stri
   return {
     add: (step: Step): void => void failed.push(step),
     sent: (): number => sent,
-    waiting: (): number => failed.length + atHand,
+    waiting: (): number => failed.length + inProgress,
     async finish(patienceMs: number): Promise<void> {
       until = Date.now() + patienceMs
       await ended
@@ -91,7 +91,7 @@ function retryFailed(url: string, judge: (step: Step, status: number, text: stri
   }
 }
 
-/** Starts at once. Throws when the options are invalid. */
+/** Starts sending at once. Throws when the options are invalid. */
 export function startLoad(options: LoadOptions): Load {
   const { url, rate, seconds, patienceMs = 30_000 } = options
   const seed = options.seed ?? randomBytes(4).readUInt32LE()
@@ -102,7 +102,7 @@ export function startLoad(options: LoadOptions): Load {
   const failuresByKind: Record<string, number> = {}
   const counts = { requests: 0, failures: 0 }
 
-  /** False when the request failed, so that its effect is unknown. */
+  /** Returns false when the request failed, because then its effect is unknown. */
   const judge = (step: Step, status: number, text: string): boolean => {
     const before = ledger.accepted()
     const verdict = ledger.answer(step, status, text)

@@ -1,8 +1,8 @@
-// Reads accepted orders until they have ended, at a rate too low to be a load.
+// Reads accepted orders until they have ended. Its rate is too low to be a load.
 import { setTimeout } from 'node:timers/promises'
 import { Pool } from 'undici'
 import type { createLatencies } from '../../../cli/src/adapters/sender.ts'
-import type { Entry, Ledger } from './ledger.ts'
+import type { Ledger, LedgerEntry } from './ledger.ts'
 import type { Outcome } from './mix.ts'
 
 interface OrderView {
@@ -17,7 +17,7 @@ export interface FollowOptions {
   ledger: Ledger
   /** Records the time from placed to settled of confirmed orders. */
   latencies: ReturnType<typeof createLatencies>
-  /** The limit while requests are being sent. */
+  /** The limit while orders are being placed. */
   readsPerSecond: number
 }
 
@@ -27,13 +27,13 @@ const readers = 2
 
 export function followOrders({ url, ledger, latencies, readsPerSecond }: FollowOptions) {
   const pool = new Pool(url, { connections: readers, headersTimeout: 5_000, bodyTimeout: 5_000 })
-  const waiting: { entry: Entry; notBefore: number }[] = []
-  const reading = new Set<Entry>()
+  const waiting: { entry: LedgerEntry; notBefore: number }[] = []
+  const reading = new Set<LedgerEntry>()
   const sending = new AbortController()
-  let hurryUntil = Number.POSITIVE_INFINITY
+  let finishBy = Number.POSITIVE_INFINITY
 
-  /** False while the order is open, and when the read failed. */
-  const hasEnded = async (entry: Entry): Promise<boolean> => {
+  /** Returns false when the order is open, and when the read fails. */
+  const hasEnded = async (entry: LedgerEntry): Promise<boolean> => {
     try {
       const answer = await pool.request({ method: 'GET', path: `/orders/${entry.id}` })
       const text = await answer.body.text()
@@ -51,7 +51,7 @@ export function followOrders({ url, ledger, latencies, readsPerSecond }: FollowO
 
   const isDone = (): boolean =>
     sending.signal.aborted &&
-    (Date.now() > hurryUntil || (waiting.length === 0 && reading.size === 0))
+    (Date.now() > finishBy || (waiting.length === 0 && reading.size === 0))
 
   const reader = async (): Promise<void> => {
     while (!isDone()) {
@@ -72,10 +72,11 @@ export function followOrders({ url, ledger, latencies, readsPerSecond }: FollowO
 
   const readersAtWork = Array.from({ length: readers }, reader)
   return {
-    add: (entry: Entry): void => void waiting.push({ entry, notBefore: Date.now() + youngestMs }),
-    /** Reads the open orders without a rate limit, until all have ended, or for `patienceMs`. */
+    add: (entry: LedgerEntry): void =>
+      void waiting.push({ entry, notBefore: Date.now() + youngestMs }),
+    /** Reads the open orders without a rate limit, until all have ended or `patienceMs` is over. */
     async finish(patienceMs: number): Promise<void> {
-      hurryUntil = Date.now() + patienceMs
+      finishBy = Date.now() + patienceMs
       for (const one of waiting) one.notBefore = 0
       sending.abort()
       await Promise.all(readersAtWork)

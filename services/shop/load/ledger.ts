@@ -1,9 +1,9 @@
-// What the customers know: which orders the shop has accepted, and how each must end.
+// What the customers know: which orders the shop has accepted, and how each of them must end.
 import type { Outcome, Placement, Step } from './mix.ts'
 
-export interface Entry {
+export interface LedgerEntry {
   readonly placement: Placement
-  /** The first answer; later ones must have the same bytes. */
+  /** The first answer. Later answers must have the same bytes. */
   answer: string | null
   id: string | null
   /** How the order ended, or null while it is open. */
@@ -23,14 +23,14 @@ const wanted = { order: 202, repeat: 202, conflict: 409 }
 const recently = 200
 
 export function createLedger() {
-  const entries = new Map<string, Entry>()
-  const byId = new Map<string, Entry>()
+  const entries = new Map<string, LedgerEntry>()
+  const byId = new Map<string, LedgerEntry>()
   const surprises: Surprise[] = []
   const sent: Placement[] = []
   const accepted: Placement[] = []
   const answered = { repeats: 0, conflicts: 0 }
 
-  const entryOf = (placement: Placement): Entry => {
+  const entryOf = (placement: Placement): LedgerEntry => {
     const known = entries.get(placement.key)
     if (known) return known
     const entry = { placement, answer: null, id: null, outcome: null }
@@ -42,12 +42,12 @@ export function createLedger() {
     if (list.push(placement) > recently) list.shift()
   }
 
-  const surprise = (entry: Entry, what: string): Verdict => {
+  const surprise = (entry: LedgerEntry, what: string): Verdict => {
     surprises.push({ what, orderId: entry.id, key: entry.placement.key })
     return 'unexpected'
   }
 
-  const accept = (entry: Entry, text: string): Verdict => {
+  const accept = (entry: LedgerEntry, text: string): Verdict => {
     if (entry.answer !== null) {
       if (entry.answer === text) return 'as expected'
       return surprise(entry, `the same key and body got another answer: ${text.slice(0, 120)}`)
@@ -66,7 +66,7 @@ export function createLedger() {
     entry: entryOf,
     /** Placements that may be repeated. */
     earlier: { sent, accepted },
-    entries: (): Iterable<Entry> => entries.values(),
+    entries: (): Iterable<LedgerEntry> => entries.values(),
     surprises: (): readonly Surprise[] => surprises,
     accepted: (): number => byId.size,
     answered: (): Readonly<typeof answered> => answered,
@@ -76,7 +76,7 @@ export function createLedger() {
       if (kind === 'order') remember(sent, placement)
     },
 
-    /** Judges an answer. 0 and 5xx are failures, after which the request is repeated. */
+    /** Judges an answer. After a failure (0 or 5xx) the request is repeated. */
     answer({ kind, placement }: Step, status: number, text: string): Verdict {
       const entry = entryOf(placement)
       if (status === 0 || status >= 500) return 'failed'
@@ -90,8 +90,8 @@ export function createLedger() {
       return accept(entry, text)
     },
 
-    /** Notes how an accepted order has ended. */
-    settled(entry: Entry, outcome: Outcome, reason: string | null): void {
+    /** Records how an accepted order has ended. */
+    settled(entry: LedgerEntry, outcome: Outcome, reason: string | null): void {
       entry.outcome = outcome
       const { expected } = entry.placement
       if (outcome !== expected)

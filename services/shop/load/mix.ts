@@ -1,4 +1,4 @@
-// Which requests customers send. The same seed gives the same sequence of orders.
+// Decides which requests customers send. The same seed gives the same sequence of orders.
 export type Outcome = 'confirmed' | 'rejected' | 'cancelled'
 
 /** An order that a customer wants, with its idempotency key. */
@@ -18,11 +18,11 @@ export interface Step {
   body: string
 }
 
-/** Earlier placements that may be repeated, newest last. */
+/** Earlier placements that may be repeated. The newest are last. */
 export interface Earlier {
-  /** Including those without an answer. */
+  /** All that were sent, even if not answered. */
   sent: readonly Placement[]
-  /** Those that were answered 202, so their key is certainly in use. */
+  /** Those that were answered 202, so that their key is certainly in use. */
   accepted: readonly Placement[]
 }
 
@@ -31,7 +31,7 @@ interface Line {
   quantity: number
 }
 
-/** Random numbers from 0 to below 1 (mulberry32). */
+/** Random numbers from 0 (inclusive) to 1 (exclusive), by mulberry32. */
 export function createRandom(seed: number): () => number {
   let state = seed | 0
   return () => {
@@ -42,13 +42,13 @@ export function createRandom(seed: number): () => number {
   }
 }
 
-/** Percentages of the requests. The rest are orders of one line that are confirmed. */
+/** Percentages of the requests. All others are orders of one line that are confirmed. */
 const shares = { conflict: 2, repeat: 6, declined: 7, unknown: 6, lines: 14 }
 const skus = ['mug', 'tee', 'cap'] as const
 /** Only the latest requests are repeated. */
 const memory = 40
 
-/** `run` makes the keys unique, so that a sequence can be run again in the same shop. */
+/** `run` makes the keys unique, so that the same sequence can run again in the same shop. */
 export function createMix({ seed, run }: { seed: number; run: string }) {
   const random = createRandom(seed)
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
@@ -71,7 +71,7 @@ export function createMix({ seed, run }: { seed: number; run: string }) {
 
   return {
     next({ sent, accepted }: Earlier): Step {
-      // Draw all numbers of a step, used or not, so that the answers of the shop do not change the sequence.
+      // Draw all numbers of a step, even if not used, so that the answers of the shop do not change the sequence.
       const [draw, which, lines] = [random() * 100, random(), [line(), line(), line()]]
       const [first] = lines as [Line, Line, Line]
       const recent = (list: readonly Placement[]): Placement | undefined =>
@@ -85,7 +85,7 @@ export function createMix({ seed, run }: { seed: number; run: string }) {
       limit += shares.declined
       if (draw < limit) return place('cancelled', [first], 'tok_declined')
       limit += shares.unknown
-      // One line is in stock and the other unknown: the whole order is rejected.
+      // One line is in stock, but the other is unknown, so the order is rejected.
       if (draw < limit) return place('rejected', [first, { sku: 'no-such-sku', quantity: 1 }])
       limit += shares.lines
       if (draw < limit) return place('confirmed', lines)

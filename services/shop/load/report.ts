@@ -15,28 +15,30 @@ export type Ends = { orders: number; open: number } & Record<Outcome, number>
 
 export interface LoadReport {
   url: string
-  /** The wanted requests per second and duration. */
+  /** The requests per second and the duration, as given. */
   rate: number
   seconds: number
   seed: number
-  /** Scheduled requests. Latencies are from the scheduled time to the end of the answer. */
+  /** Scheduled requests that were sent. */
   requests: number
   failures: number
+  /** Latencies from the scheduled time to the end of the answer. */
   answers: Percentiles
-  /** Failures by kind, as `503` or `read ECONNRESET`. */
+  /** Failures by kind, for example `503` or `read ECONNRESET`. */
   failuresByKind: Record<string, number>
   /** Requests that were repeated with the same key, because they failed. */
   retries: number
   /** Orders that were accepted with 202. */
   accepted: number
-  /** Keys without an answer: whether there is an order is unknown. */
+  /** Keys without an answer. Whether they have an order is unknown. */
   unanswered: number
-  /** From placed to confirmed, by the times in the order. */
+  /** Latencies from placed to confirmed, from the times in the order. */
   confirmed: Percentiles
-  /** By expected outcome: how many orders, and how they ended. */
+  /** For each expected outcome, how many orders there were and how they ended. */
   outcomes: Record<Outcome, Ends>
-  /** Repetitions that got the same bytes, and conflicts that got 409. */
+  /** Repeated requests that got the same bytes. */
   repeats: number
+  /** Requests with an earlier key and another body that got 409. */
   conflicts: number
   /** Accepted orders that had not ended when time was up. */
   lost: string[]
@@ -84,12 +86,12 @@ export function close(ledger: Ledger) {
   }
 }
 
-/** Each order is known and ended as expected, even if requests failed. */
+/** Whether each order is known and ended as expected. Requests may have failed. */
 export function isExact(report: Pick<LoadReport, 'unanswered' | 'lost' | 'unexpected'>): boolean {
   return report.unanswered === 0 && report.lost.length === 0 && report.unexpected.length === 0
 }
 
-/** Exact, and no request failed. */
+/** Whether the load is exact and no request failed. */
 export function isClean(report: LoadReport): boolean {
   return report.failures === 0 && isExact(report)
 }
@@ -126,7 +128,7 @@ function latencyRow(
     : [title, count, ...[p50Ms, p95Ms, p99Ms, maxMs].map((ms) => `${ms.toFixed(ms < 100 ? 1 : 0)}`)]
 }
 
-/** The lines to print, at most 80 columns each unless texts from outside are longer. */
+/** The lines to print. They have at most 80 columns, except for errors and URLs that are longer. */
 export function describe(report: LoadReport): string[] {
   const { url, rate, seconds, seed, failures, failuresByKind, lost, unexpected } = report
   const kinds = Object.entries(failuresByKind).map(([kind, count]) => `  ${count} × ${kind}`)

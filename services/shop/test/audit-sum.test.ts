@@ -103,7 +103,7 @@ describe('sumUp', () => {
   it('finds orders that do not add up', async () => {
     const { violations } = await sumUp(accounts({}, { accepted: 5 }), groups(), true)
     expect(violations.map(({ rule }) => rule)).toEqual([
-      'accepted orders are not confirmed, rejected, cancelled or open',
+      'confirmed + rejected + cancelled + open is not the number of accepted orders',
     ])
   })
 
@@ -111,8 +111,17 @@ describe('sumUp', () => {
     const wrong = account({ stock: [{ ...mug, available: 8 }] })
     const { violations } = await sumUp(accounts({ inventory: wrong }), groups(), true)
     expect(violations.map(({ rule }) => rule)).toEqual([
-      'stock of mug is not available, reserved or sold',
+      'stock of mug: available + reserved + sold is not the initial stock',
     ])
+  })
+
+  it('finds stock that was given away more than once', async () => {
+    const oversold = { ...mug, initial: 0, available: -1, reserved: 0, sold: 1 }
+    const wrong = account({ stock: [oversold] })
+    const { violations } = await sumUp(accounts({ inventory: wrong }), groups(), true)
+    expect(violations.map(({ rule }) => rule)).toContain(
+      'stock of mug: the available stock is negative',
+    )
   })
 })
 

@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** More than any buffer holds, so that a reader that starts too early or too late loses lines. */
+/** More lines than a buffer holds, so that a reader that starts too early or too late would lose some. */
 const count = 20_000
 function id(n: number): string {
   return `01900000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`

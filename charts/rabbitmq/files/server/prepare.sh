@@ -1,5 +1,6 @@
-# Puts what the server needs of the Secret into memory: the cookie, which must be its owner's alone, and the
-# administrator, by whom the Job declares all else. The shell itself writes the password: it is never an argument.
+# Writes two things from the Secret to a volume in memory: the Erlang cookie, which only its owner may read, and the
+# administrator, as whom the Job declares everything else. The shell writes the password itself, so that it never appears
+# in a list of processes.
 set -eu
 umask 077
 
@@ -9,7 +10,7 @@ chmod 0400 /run/rabbitmq/.erlang.cookie
 password=$(cat /run/secrets/rabbitmq/admin)
 case $password in
   '' | *[\"\\]*)
-    echo "Secret rabbitmq: the password admin is empty or holds a quote or a backslash" >&2
+    echo "Secret rabbitmq: the password admin is empty or contains a quote or a backslash" >&2
     exit 1
     ;;
 esac

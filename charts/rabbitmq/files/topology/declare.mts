@@ -1,5 +1,5 @@
-// Makes the broker what topology.json declares, through its HTTP API. Runs after each install and upgrade of the
-// release and may run at any time: what is right already stays as it is.
+// Declares topology.json in the broker, through its HTTP API. Runs after each install and upgrade of the release. It may
+// run at any time, because it changes only what differs.
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -8,7 +8,7 @@ type Kind = 'vhosts' | 'users' | 'permissions' | 'exchanges' | 'queues' | 'bindi
 /** RabbitMQ's definitions file. */
 type Topology = Record<Kind, Entry[]>
 
-/** What tells the entries of a kind apart. */
+/** The fields that identify an entry. */
 const keys: Record<Kind, string[]> = {
   vhosts: ['name'],
   users: ['name'],
@@ -27,11 +27,11 @@ const deadline = Date.now() + 150_000
 
 const password = async (user: string): Promise<string> => {
   const text = await readFile(`${secret}/${user}`, 'utf8').catch(() => '')
-  if (text === '') throw new Error(`Secret rabbitmq: there is no password ${user}`)
+  if (text === '') throw new Error(`Secret rabbitmq: the password ${user} is missing`)
   return text
 }
 
-/** The same text for the same content, whatever the order of its keys. */
+/** JSON that does not depend on the order of keys. */
 const canonical = (value: unknown): string =>
   JSON.stringify(value, (_, inner: unknown) =>
     inner !== null && typeof inner === 'object' && !Array.isArray(inner)
@@ -40,15 +40,15 @@ const canonical = (value: unknown): string =>
   )
 const identity = (kind: Kind, entry: Entry): string =>
   canonical(keys[kind].map((key) => entry[key] ?? null))
-/** The broker adds fields of its own to what was declared. */
+/** The broker adds fields to declared entries, which do not matter. */
 const fits = (declared: Entry, found: Entry): boolean =>
   Object.keys(declared).every((key) => canonical(declared[key]) === canonical(found[key]))
 
-/** Declared entries that the broker does not have, or has otherwise. */
-const lacking = (kind: Kind, declared: Topology, found: Topology): Entry[] => {
-  const standing = new Map(found[kind].map((entry) => [identity(kind, entry), entry]))
+/** Declared entries that are missing in the broker, or are different there. */
+const missing = (kind: Kind, declared: Topology, found: Topology): Entry[] => {
+  const existing = new Map(found[kind].map((entry) => [identity(kind, entry), entry]))
   return declared[kind].filter((entry) => {
-    const match = standing.get(identity(kind, entry))
+    const match = existing.get(identity(kind, entry))
     return !match || !fits(entry, match)
   })
 }
@@ -56,8 +56,8 @@ const lacking = (kind: Kind, declared: Topology, found: Topology): Entry[] => {
 type Closed = 'permissions' | 'policies'
 
 /**
- * Rights and policies that nobody declared: there the declaration is the whole. A binding stays, for this runs before
- * a switch: the slot that is live, or the one that a rollback goes back to, may still need its events.
+ * Permissions and policies of the declared virtual hosts that are not declared. They are deleted. Bindings are not, because
+ * this runs before a switch, and the live slot or the target of a rollback may still need their events.
  */
 const surplus = (kind: Closed, declared: Topology, found: Topology): Entry[] => {
   const wanted = new Set(declared[kind].map((entry) => identity(kind, entry)))
@@ -70,7 +70,7 @@ const surplus = (kind: Closed, declared: Topology, found: Topology): Entry[] => 
 const path = (...parts: unknown[]): string =>
   `/api/${parts.map((part) => encodeURIComponent(String(part))).join('/')}`
 
-/** Asks again while the broker starts; any other refusal is final. */
+/** Retries while the broker is starting. Any other error is final. */
 const request = async <T,>(method: string, route: string, body?: unknown): Promise<T> => {
   const authorization = `Basic ${Buffer.from(`admin:${await password('admin')}`).toString('base64')}`
   for (;;) {
@@ -85,7 +85,8 @@ const request = async <T,>(method: string, route: string, body?: unknown): Promi
       const text = await response.text()
       if (response.ok) return (text === '' ? null : JSON.parse(text)) as T
       trouble = `${method} ${route} → ${response.status} ${text.slice(0, 500)}`
-      if (response.status === 401) trouble += ' (the server takes its password when it starts)'
+      if (response.status === 401)
+        trouble += ' (the server reads its password when it starts: restart it)'
       if (response.status < 500) throw new RangeError(trouble)
     } catch (error) {
       if (error instanceof RangeError) throw error
@@ -103,7 +104,7 @@ const running = async (): Promise<string[]> => {
     const found = await request<{ name: string; running: boolean }[]>('GET', '/api/nodes')
     const names = found.filter((node) => node.running).map(({ name }) => name)
     if (names.length >= nodes) return names
-    if (Date.now() > deadline) throw new Error(`only ${names.length} of ${nodes} nodes run`)
+    if (Date.now() > deadline) throw new Error(`only ${names.length} of ${nodes} nodes are running`)
     await sleep(500)
   }
 }
@@ -111,7 +112,7 @@ const running = async (): Promise<string[]> => {
 const remove = (kind: Closed, { vhost, name, user }: Entry): Promise<void> =>
   request('DELETE', path(kind, vhost, kind === 'policies' ? name : user))
 
-/** A queue that is older than a node has no member on it. */
+/** Adds members to queues. A queue that is older than a node has no member on that node. */
 const growQueues = async (declared: Topology): Promise<void> => {
   const wanted = new Set(declared.queues.map((queue) => identity('queues', queue)))
   for (let grown = false; ; grown = true) {
@@ -119,10 +120,10 @@ const growQueues = async (declared: Topology): Promise<void> => {
     const small = queues.filter(
       (queue) => wanted.has(identity('queues', queue)) && queue.members.length < nodes,
     )
-    // Leaders stay where they were, which is all on one node.
+    // The leaders are still on the nodes that were there before, so spread them.
     if (small.length === 0) return grown ? request('POST', '/api/rebalance/queues') : undefined
     if (Date.now() > deadline)
-      throw new Error(`fewer than ${nodes} members: ${small.length} queues`)
+      throw new Error(`${small.length} queues have fewer than ${nodes} members`)
     const vhosts = new Set(small.map(({ vhost }) => vhost))
     for (const node of await running()) {
       for (const vhost of vhosts) {
@@ -152,13 +153,13 @@ if (nodes > 1) await growQueues(declared)
 
 const after = await definitions()
 const wrong = kinds.flatMap((kind) =>
-  lacking(kind, declared, after).map((entry) => `${kind}: ${canonical(entry)}`),
+  missing(kind, declared, after).map((entry) => `${kind}: ${canonical(entry)}`),
 )
 if (wrong.length > 0) {
-  // Of what exists, the broker changes neither type nor arguments.
-  throw new Error(`the broker has these otherwise:\n${wrong.join('\n')}`)
+  // The broker never changes the type or the arguments of an existing entry.
+  throw new Error(`these are different in the broker:\n${wrong.join('\n')}`)
 }
 for (const kind of kinds) {
-  const added = lacking(kind, declared, before).length
+  const added = missing(kind, declared, before).length
   console.log(`${kind}: ${declared[kind].length}, ${added} of them added or changed`)
 }
