@@ -6,6 +6,7 @@ import { createClock } from './adapters/clock.ts'
 import { findConfigFile } from './adapters/config-file.ts'
 import { createDocker } from './adapters/docker.ts'
 import { createGitSource } from './adapters/git.ts'
+import type { KubernetesPorts } from './adapters/kubernetes/ports.ts'
 import { createMigrationCheck } from './adapters/migrations/check.ts'
 import { createPrograms } from './adapters/programs.ts'
 import { createRegistry } from './adapters/registry.ts'
@@ -18,14 +19,6 @@ import { createProgress } from './output/progress.ts'
 import type { Platform } from './platform/platform.ts'
 import type { DeployInput } from './release/deploy/deploy.ts'
 import type { DesireInput } from './release/deploy/desire.ts'
-import type {
-  Broker,
-  Management,
-  Namespace,
-  Observer,
-  Pods,
-  Traffic,
-} from './release/ports/cluster.ts'
 import type { Charts, Driver } from './release/ports/driver.ts'
 import type {
   ImageBuilder,
@@ -35,7 +28,7 @@ import type {
   Scratch,
   Source,
 } from './release/ports/project.ts'
-import type { Clock, JournalStore, Lock, Operator, Progress } from './release/ports/session.ts'
+import type { Clock, Operator, Progress } from './release/ports/session.ts'
 
 interface GlobalOptions {
   env: string
@@ -58,18 +51,9 @@ interface LocalPorts {
 }
 
 /** The ports that need the cluster of the environment. */
-export interface ClusterPorts extends LocalPorts {
-  observer: Observer
-  pods: Pods
-  journal: JournalStore
-  lock: Lock
-  namespace: Namespace
-  management: Management
-  traffic: Traffic
+export interface ClusterPorts extends LocalPorts, Omit<KubernetesPorts, 'api' | 'objects'> {
   driver: Driver
   charts: Charts
-  /** null: the environment has none. */
-  broker: Broker | null
 }
 
 export interface Context extends LocalPorts {
