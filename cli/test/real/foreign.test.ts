@@ -257,7 +257,11 @@ describe('a chart that is not safe is refused, and nothing is written', () => {
     await elsewhere.tool('kubectl', 'create', 'service', 'clusterip', 'api', '--tcp=80:8080')
     await elsewhere.edit('shopctl.yaml', '  web:', '  api:')
     for (const verb of ['build', 'push']) await elsewhere.ok(verb, '--service', 'api')
-    await expectRefused('foreign-service', /There is a Service api in the namespace/, 'api')
+    await expectRefused(
+      'foreign-service',
+      /The namespace has a Service api that shopctl did not create/,
+      'api',
+    )
   })
 
   test('one with an object that both colors share', async () => {
