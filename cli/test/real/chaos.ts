@@ -6,7 +6,7 @@ import { createShell } from '../../src/adapters/shell.ts'
 import { kubectlOk } from './shop.ts'
 
 interface PodObject {
-  metadata: { name: string; uid: string }
+  metadata: { name: string; uid: string; deletionTimestamp?: string }
   status: { containerStatuses?: { ready: boolean; restartCount: number }[] }
 }
 
@@ -17,34 +17,39 @@ interface Pod {
   restarts: number
 }
 
+/** Without those that are being deleted: pods of the version before, of which no process may be left. */
 async function podsOf(selector: string): Promise<Pod[]> {
   const list = await kubectlOk('get', 'pods', '--selector', selector, '--output=json')
-  return (JSON.parse(list) as { items: PodObject[] }).items.map(({ metadata, status }) => {
-    const { ready = false, restartCount = 0 } = status.containerStatuses?.[0] ?? {}
-    return { name: metadata.name, uid: metadata.uid, ready, restarts: restartCount }
-  })
+  return (JSON.parse(list) as { items: PodObject[] }).items
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .map(({ metadata, status }) => {
+      const { ready = false, restartCount = 0 } = status.containerStatuses?.[0] ?? {}
+      return { name: metadata.name, uid: metadata.uid, ready, restarts: restartCount }
+    })
 }
 
 export function slotSelector(service: string, color: string | null): string {
   return `app.kubernetes.io/name=${service},shopctl.dev/color=${color}`
 }
 
-/** Pids of a pod's containers; what holds its network namespace is left out. */
-async function processesOf(uid: string): Promise<number[]> {
+/** Pids of a pod's containers, or of the process that holds its network namespace. */
+async function processesOf(uid: string, which: 'containers' | 'sandbox'): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const found = await Promise.all(
     pids.map(async (pid) => {
       const [cgroup, name] = await Promise.all(
         ['cgroup', 'comm'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')),
       )
-      return cgroup?.includes(`pod${uid}/`) && name?.trim() !== 'pause' ? [Number(pid)] : []
+      const isSandbox = name?.trim() === 'pause'
+      const isWanted = isSandbox === (which === 'sandbox')
+      return cgroup?.includes(`pod${uid}/`) && isWanted ? [Number(pid)] : []
     }),
   )
   return found.flat()
 }
 
 async function processesIn(pods: readonly Pod[], selector: string): Promise<number[]> {
-  const pids = (await Promise.all(pods.map(({ uid }) => processesOf(uid)))).flat()
+  const pids = (await Promise.all(pods.map(({ uid }) => processesOf(uid, 'containers')))).flat()
   if (pids.length === 0) throw new Error(`no process in the pods of ${selector}`)
   return pids
 }
@@ -105,8 +110,10 @@ const shell = createShell()
 /** Adds to a pod's own network namespace what these rules drop, until the returned function is called. */
 async function dropIn(uid: string, rules: readonly string[][]): Promise<() => Promise<void>> {
   const change = async (how: '--insert' | '--delete'): Promise<void> => {
-    // Looked up each time: the container may have been started again since.
-    const [pid] = await processesOf(uid)
+    // Not a container's, which may just be starting again. Without a sandbox the pod has ended, and its rules with it.
+    const [pid] = await processesOf(uid, 'sandbox')
+    if (pid === undefined && how === '--delete') return
+    if (pid === undefined) throw new Error(`the pod ${uid} has no sandbox`)
     for (const [chain = '', ...match] of rules) {
       const inside = [`--target=${pid}`, '--net', 'iptables', '--wait', how, chain, ...match]
       await shell.check({ program: 'nsenter', args: [...inside, '--jump', 'DROP'] })
