@@ -53,6 +53,27 @@ async function repair(): Promise<void> {
   if ((await ask<Status>('status')).operation) await shopctl(root, 'rollback')
 }
 
+/** What an earlier shopctl deployed, both slots in one Helm release, stays live while its slots get releases of their own. */
+async function keepEarlierLayout(): Promise<void> {
+  const kubectl = async (...args: string[]): Promise<string> => {
+    const line = `eval "$(node '${launcher}' platform env)" && exec kubectl --namespace shop "$@"`
+    return (await $({ cwd: root, quiet: true })`sh -c ${line} kubectl ${args}`).stdout
+  }
+  const columns =
+    '{range .items[*]}{.metadata.labels.app\\.kubernetes\\.io/name} {.metadata.annotations.meta\\.helm\\.sh/release-name}{"\\n"}{end}'
+  const rows = (await kubectl('get', 'deployments', `--output=jsonpath=${columns}`)).split('\n')
+  const isEarlier = rows.some((row) => {
+    const [service, release] = row.split(' ')
+    return service !== '' && service === release
+  })
+  if (!isEarlier) return
+  console.log(
+    '\nThe slots are in the layout of an earlier shopctl. They are kept, and no pod restarts.',
+  )
+  const slots = ['deployments,poddisruptionbudgets', '--selector=app.kubernetes.io/part-of=shop']
+  await kubectl('annotate', ...slots, '--overwrite', 'helm.sh/resource-policy=keep')
+}
+
 /** Copies the working tree with its uncommitted changes, and returns the path of the copy. */
 async function copyTree(): Promise<string> {
   const copy = join(tmpdir(), 'shop-version-2')
@@ -162,6 +183,7 @@ async function main(): Promise<void> {
   const started = Date.now()
   await shopctl(root, 'platform', 'up')
   await repair()
+  await keepEarlierLayout()
   const { edgeUrl } = await ask<{ edgeUrl: string }>('platform', 'status')
 
   heading('1. Version 1: build, push, deploy to the idle color, smoke, switch')
