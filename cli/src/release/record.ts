@@ -2,22 +2,34 @@
 import { z } from 'zod'
 import {
   type Combination,
-  combinationSchema,
+  colors,
   type Move,
   type MoveVerb,
+  type Side,
   sameCombination,
-  sideSchema,
 } from './slot.ts'
 
 export const verbs = ['deploy', 'smoke', 'switch', 'rollback', 'cleanup'] as const
 type Verb = (typeof verbs)[number]
 
+const side: z.ZodType<Side> = z.object({
+  color: z.enum(colors),
+  digest: z.string(),
+  version: z.string(),
+  revision: z.string(),
+})
+
+const combination: z.ZodType<Combination> = z.record(
+  z.string(),
+  z.object({ revision: z.string(), digest: z.string() }),
+)
+
 const serviceRecord = z.object({
   name: z.string(),
   /** The slot before the operation. */
-  from: sideSchema.nullable(),
+  from: side.nullable(),
   /** The slot that was written, tested or made live. null: the slot was removed. */
-  to: sideSchema.nullable(),
+  to: side.nullable(),
   /** What was measured during the operation. */
   proof: z.record(z.string(), z.union([z.number(), z.string(), z.null()])).optional(),
 })
@@ -42,7 +54,7 @@ export const operationSchema = z.object({
   reason: z.string().nullable(),
   services: z.array(serviceRecord),
   /** Of a smoke test: the combination that was tested. */
-  combination: combinationSchema.optional(),
+  combination: combination.optional(),
   phases: z.array(z.object({ name: z.string(), tookMs: z.number() })),
   /** null: running or interrupted. */
   outcome: z.enum(outcomes).nullable(),

@@ -1,5 +1,4 @@
-// Slots, and the targets of Services; pure.
-import { z } from 'zod'
+// Slots, and the targets of Services; pure. The command tree imports it at each start, so it imports nothing itself.
 
 export const colors = ['blue', 'green'] as const
 export type Color = (typeof colors)[number]
@@ -40,15 +39,13 @@ export interface Target {
   revision: string
 }
 
-export const sideSchema = z.object({
-  color: z.enum(colors),
-  digest: z.string(),
-  version: z.string(),
-  revision: z.string(),
-})
-
 /** A slot as recorded in the journal. Its Deployment may no longer exist. */
-export type Side = z.infer<typeof sideSchema>
+export interface Side {
+  color: Color
+  digest: string
+  version: string
+  revision: string
+}
 
 /** A move of the stable Service of one service. null: no slot is live. */
 export interface Move {
@@ -59,13 +56,8 @@ export interface Move {
 
 export type MoveVerb = 'switch' | 'rollback'
 
-export const combinationSchema = z.record(
-  z.string(),
-  z.object({ revision: z.string(), digest: z.string() }),
-)
-
 /** Revision and digest of each service: the slots that are tested, or would be live, together. */
-export type Combination = z.infer<typeof combinationSchema>
+export type Combination = Record<string, { revision: string; digest: string }>
 
 export function isReady(slot: Slot): boolean {
   return slot.replicas > 0 && slot.ready >= slot.replicas
