@@ -3,7 +3,7 @@ import { ShopctlError, said } from '../errors.ts'
 import { painted, type Streams, standardStreams, widthOf } from './terminal.ts'
 import { bad, folded, marked } from './text.ts'
 
-interface Told {
+interface FormattedError {
   exitCode: number
   /** For stderr. */
   text: string
@@ -17,16 +17,16 @@ export function report(
   { json, verbose }: { json: boolean; verbose: boolean },
   { out, err }: Streams = standardStreams,
 ): number {
-  const told = tell(error, { verbose, width: widthOf(err) })
-  if (json) out.write(`${JSON.stringify(told.document)}\n`)
-  err.write(`${painted(told.text, err)}\n`)
-  return told.exitCode
+  const formatted = formatError(error, { verbose, width: widthOf(err) })
+  if (json) out.write(`${JSON.stringify(formatted.document)}\n`)
+  err.write(`${painted(formatted.text, err)}\n`)
+  return formatted.exitCode
 }
 
-export function tell(
+export function formatError(
   error: unknown,
   { verbose, width }: { verbose: boolean; width: number },
-): Told {
+): FormattedError {
   const expected = error instanceof ShopctlError
   const code = expected ? error.code : 'bug'
   const message = expected ? error.message : `shopctl has a bug: ${said(error)}`

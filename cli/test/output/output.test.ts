@@ -2,7 +2,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { failed, refused } from '../../src/errors.ts'
-import { report, tell } from '../../src/output/errors.ts'
+import { formatError, report } from '../../src/output/errors.ts'
 import { type Result, show } from '../../src/output/result.ts'
 import { hasColors, type Stream, widthOf } from '../../src/output/terminal.ts'
 import { good } from '../../src/output/text.ts'
@@ -18,8 +18,8 @@ function recorder(columns?: number): Stream & { text: () => string } {
 }
 
 function plain(error: unknown, { verbose = false, width = Number.POSITIVE_INFINITY } = {}) {
-  const told = tell(error, { verbose, width })
-  return { ...told, text: stripVTControlCharacters(told.text) }
+  const formatted = formatError(error, { verbose, width })
+  return { ...formatted, text: stripVTControlCharacters(formatted.text) }
 }
 
 describe('colors of a stream', () => {
