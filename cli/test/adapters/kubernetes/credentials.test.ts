@@ -34,52 +34,6 @@ function apiOf(cluster: object, user: object = {}): KubernetesApi {
   return connect({ file: writeKubeconfig(folder, cluster, user), context: null })
 }
 
-describe('the server', () => {
-  it('is known by the CA of the kubeconfig, beside it', async () => {
-    const { port } = await servers.serve()
-    const api = apiOf({ server: `https://127.0.0.1:${port}`, ...ca })
-    expect(await api.get(path)).toEqual({ client: null })
-  })
-
-  it('is refused when another CA signed its certificate, naming it and its context', async () => {
-    const { port } = await servers.serve()
-    const api = apiOf({ server: `https://127.0.0.1:${port}` })
-    await expect(api.get(path)).rejects.toMatchObject({
-      code: 'cluster-unreachable',
-      exitCode: 2,
-      message: expect.stringContaining(`https://127.0.0.1:${port} cannot be reached`),
-      hint: expect.stringContaining('this is a'),
-    })
-  })
-
-  it('is taken as it is with insecure-skip-tls-verify', async () => {
-    const { port } = await servers.serve('named')
-    const cluster = { server: `https://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true }
-    expect(await apiOf(cluster).get(path)).toEqual({ client: null })
-  })
-
-  it('has the name of tls-server-name, and no other', async () => {
-    const { port } = await servers.serve('named')
-    const cluster = { server: `https://127.0.0.1:${port}`, ...ca }
-    const named = apiOf({ ...cluster, 'tls-server-name': 'other.test' })
-    expect(await named.get(path)).toEqual({ client: null })
-    await expect(apiOf(cluster).get(path)).rejects.toMatchObject({
-      code: 'cluster-unreachable',
-    })
-  })
-
-  it.each([
-    ['https://[::1]', 'server', '::1'],
-    ['http://127.0.0.1', null, '127.0.0.1'],
-    ['http://[::1]', null, '::1'],
-  ])('may be at %s', async (address, certificate, host) => {
-    const { port, requests } = await servers.serve(certificate, { host })
-    const api = apiOf({ server: `${address}:${port}/prefix/`, ...ca })
-    expect(await api.get(path)).toEqual({ client: null })
-    expect(requests[0]?.url).toBe(`/prefix${path}`)
-  })
-})
-
 describe('the user', () => {
   const answer = async (
     user: object,
