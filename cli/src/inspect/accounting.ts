@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { failed, interrupted, refused } from '../errors.ts'
 import type { Management, Plane, PodAnswer, Pods } from '../release/ports/cluster.ts'
 import { colors, targetOf } from '../release/slot.ts'
-import { type EnvironmentState, liveSlot } from '../release/state.ts'
+import { type EnvironmentState, liveSlotOf } from '../release/state.ts'
 
 export interface AccountingPorts {
   management: Management
@@ -56,8 +56,7 @@ export function servicesWith(
 }
 
 export function isLive(state: EnvironmentState, name: string): boolean {
-  const service = state.services[name]
-  return service !== undefined && liveSlot(service) !== null
+  return liveSlotOf(state, name) !== null
 }
 
 /** The same services. Refused when one of them has no live slot. */
@@ -78,7 +77,7 @@ export async function askService(
   service: string,
   path: string,
 ): Promise<PodAnswer & { pod: string }> {
-  const slot = state.services[service] && liveSlot(state.services[service])
+  const slot = liveSlotOf(state, service)
   const names = slot ? await pods.list(service, targetOf(slot)) : []
   let problem = 'no answer'
   for (const pod of names) {
