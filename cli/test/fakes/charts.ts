@@ -23,7 +23,7 @@ export type ChartFault = (made: Manifest[], release: ChartRelease) => Manifest[]
 export interface FakeCharts extends Charts {
   /** Names of the releases that were rendered for a check, in order. */
   rendered: string[]
-  /** What a release makes, for whoever writes it. */
+  /** The objects of a release. */
   make(release: ChartRelease): Manifest[]
   /** By service. */
   faults: Record<string, ChartFault>

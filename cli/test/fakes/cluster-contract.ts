@@ -181,7 +181,7 @@ function podsContract(make: () => Promise<ClusterUnderTest>): void {
     expect(await pods.awaitRollout(slot, () => null, short)).toBeNull()
   })
 
-  it('stops waiting when it is told to', async () => {
+  it('stops waiting when the signal aborts', async () => {
     const { pods } = await make()
     const options = { timeoutMs: 3_000, signal: AbortSignal.abort() }
     const waiting = pods.awaitEndpoints('order', 'stable', () => null, options)

@@ -103,7 +103,7 @@ export function journalContract(make: () => Promise<JournalUnderTest>): void {
     expect(summary(await journal.read())).toEqual(['1 done'])
   })
 
-  it('is told of the end once more when the answer to the first was lost', async () => {
+  it('accepts the end a second time when the answer to the first was lost', async () => {
     const cluster = await make()
     await run(cluster, ended(deploy(1)))
     expect(await cluster.journal.end(ended(deploy(1)))).toBe(true)

@@ -101,7 +101,7 @@ export function createFakePods(parts: PodParts): Pods {
       return judge(podsOf(parts, name, targetOf(name, which)))
     },
     async awaitEnd({ service, color, revision }, pods) {
-      // Whoever restarts the slot does so meanwhile.
+      // The slot is restarted while this waits.
       await setImmediate()
       const left = podsOf(parts, service, { color, revision })
       const { [service]: exitCode = 0 } = faults.exitCodes

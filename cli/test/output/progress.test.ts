@@ -6,7 +6,7 @@ import { createProgress } from '../../src/output/progress.ts'
 
 type Progress = ReturnType<typeof createProgress>
 
-async function told(run: (progress: Progress) => Promise<unknown>): Promise<string> {
+async function printed(run: (progress: Progress) => Promise<unknown>): Promise<string> {
   const stream = new PassThrough()
   await run(createProgress(() => 0, stream as unknown as NodeJS.WriteStream))
   stream.end()
@@ -15,7 +15,7 @@ async function told(run: (progress: Progress) => Promise<unknown>): Promise<stri
 
 describe('progress in a pipe', () => {
   it('names a step at its start and its end', async () => {
-    expect(await told((progress) => progress.step('deploy order', async () => 1))).toBe(
+    expect(await printed((progress) => progress.step('deploy order', async () => 1))).toBe(
       '- deploy order\n✓ deploy order 0.0 s\n',
     )
   })
@@ -25,11 +25,11 @@ describe('progress in a pipe', () => {
       const step = progress.step('deploy order', async () => Promise.reject(new Error('no')))
       await expect(step).rejects.toThrow('no')
     }
-    expect(await told(failing)).toBe('- deploy order\n✗ deploy order 0.0 s\n')
+    expect(await printed(failing)).toBe('- deploy order\n✗ deploy order 0.0 s\n')
   })
 
   it('leaves long lines whole', async () => {
     const warning = 'word '.repeat(40).trim()
-    expect(await told(async (progress) => progress.warn(warning))).toBe(`! ${warning}\n`)
+    expect(await printed(async (progress) => progress.warn(warning))).toBe(`! ${warning}\n`)
   })
 })

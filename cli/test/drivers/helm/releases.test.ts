@@ -40,7 +40,7 @@ describe('a Helm release', () => {
       { order: { finished: true, marks: { checked: 'new' } } },
     ],
     [
-      'is told apart by its name',
+      'is distinguished by its name',
       [revision('order', 1, 'pending-upgrade'), revision('order-green', 7, 'deployed')],
       { order: unfinished, 'order-green': finished },
     ],
