@@ -3,11 +3,11 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createShell } from '../../src/adapters/shell.ts'
-import { kubectlOk } from './shop.ts'
+import { kubectlOk, until } from './shop.ts'
 
 interface PodObject {
   metadata: { name: string; uid: string; deletionTimestamp?: string }
-  status: { containerStatuses?: { ready: boolean; restartCount: number }[] }
+  status: { phase: string; containerStatuses?: { ready: boolean; restartCount: number }[] }
 }
 
 interface Pod {
@@ -17,15 +17,19 @@ interface Pod {
   restarts: number
 }
 
-/** Without those that are being deleted: pods of the version before, of which no process may be left. */
+/** Without pods that have ended or are being deleted: they may have no process any more. */
 async function podsOf(selector: string): Promise<Pod[]> {
   const list = await kubectlOk('get', 'pods', '--selector', selector, '--output=json')
   return (JSON.parse(list) as { items: PodObject[] }).items
-    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .filter(({ metadata, status }) => !metadata.deletionTimestamp && hasNotEnded(status.phase))
     .map(({ metadata, status }) => {
       const { ready = false, restartCount = 0 } = status.containerStatuses?.[0] ?? {}
       return { name: metadata.name, uid: metadata.uid, ready, restarts: restartCount }
     })
+}
+
+function hasNotEnded(phase: string): boolean {
+  return phase !== 'Failed' && phase !== 'Succeeded'
 }
 
 export function slotSelector(service: string, color: string | null): string {
@@ -48,10 +52,19 @@ async function processesOf(uid: string, which: 'containers' | 'sandbox'): Promis
   return found.flat()
 }
 
-async function processesIn(pods: readonly Pod[], selector: string): Promise<number[]> {
-  const pids = (await Promise.all(pods.map(({ uid }) => processesOf(uid, 'containers')))).flat()
-  if (pids.length === 0) throw new Error(`no process in the pods of ${selector}`)
+/** Waits until the pod has such a process: a container may just be starting again. */
+async function awaitProcesses(uid: string, which: 'containers' | 'sandbox'): Promise<number[]> {
+  let pids: number[] = []
+  await until(`the pod ${uid} has processes (${which})`, async () => {
+    pids = await processesOf(uid, which)
+    return pids.length > 0
+  })
   return pids
+}
+
+async function containersIn(pods: readonly Pod[], selector: string): Promise<number[]> {
+  if (pods.length === 0) throw new Error(`no pods of ${selector}`)
+  return (await Promise.all(pods.map(({ uid }) => awaitProcesses(uid, 'containers')))).flat()
 }
 
 /**
@@ -60,7 +73,7 @@ async function processesIn(pods: readonly Pod[], selector: string): Promise<numb
  */
 export async function killPods(selector: string): Promise<() => Promise<boolean>> {
   const pods = await podsOf(selector)
-  for (const pid of await processesIn(pods, selector)) {
+  for (const pid of await containersIn(pods, selector)) {
     try {
       process.kill(pid, 'SIGKILL')
     } catch (error) {
@@ -90,7 +103,7 @@ async function freezerOf(pid: number): Promise<{ file: string; on: string; off: 
 
 /** Stops every process of these pods where it stands, unseen by itself, until the returned function is called. */
 export async function freezePods(selector: string): Promise<() => Promise<void>> {
-  const pids = await processesIn(await podsOf(selector), selector)
+  const pids = await containersIn(await podsOf(selector), selector)
   const freezers = await Promise.all(pids.map(freezerOf))
   const unique = [...new Map(freezers.map((freezer) => [freezer.file, freezer])).values()]
   await Promise.all(unique.map(({ file, on }) => writeFile(file, on)))
@@ -109,18 +122,18 @@ const shell = createShell()
 
 /** Adds to a pod's own network namespace what these rules drop, until the returned function is called. */
 async function dropIn(uid: string, rules: readonly string[][]): Promise<() => Promise<void>> {
-  const change = async (how: '--insert' | '--delete'): Promise<void> => {
-    // Not a container's, which may just be starting again. Without a sandbox the pod has ended, and its rules with it.
-    const [pid] = await processesOf(uid, 'sandbox')
-    if (pid === undefined && how === '--delete') return
-    if (pid === undefined) throw new Error(`the pod ${uid} has no sandbox`)
+  const change = async (pid: number, how: '--insert' | '--delete'): Promise<void> => {
     for (const [chain = '', ...match] of rules) {
       const inside = [`--target=${pid}`, '--net', 'iptables', '--wait', how, chain, ...match]
       await shell.check({ program: 'nsenter', args: [...inside, '--jump', 'DROP'] })
     }
   }
-  await change('--insert')
-  return () => change('--delete')
+  const [sandbox = Number.NaN] = await awaitProcesses(uid, 'sandbox')
+  await change(sandbox, '--insert')
+  return async () => {
+    // Without a sandbox the pod has ended, and its rules with it.
+    for (const pid of await processesOf(uid, 'sandbox')) await change(pid, '--delete')
+  }
 }
 
 /** Drops what these pods send to any Postgres, until the returned function is called. */
