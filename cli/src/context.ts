@@ -170,7 +170,7 @@ async function accessOf(environment: EnvironmentConfig, progress: Progress): Pro
     const { context, registry } = environment.cluster
     return { registry, kubeconfig: null, context, helm: 'helm', docker: 'docker', dockerEnv: {} }
   }
-  const { platform } = await createPlatformContext(progress)
+  const { platform } = await createPlatformContext(undefined, progress)
   const { running, kubeconfig, registry } = await platform.status()
   if (!running || !kubeconfig || !registry) {
     throw refused({
@@ -194,14 +194,16 @@ export interface PlatformContext {
   platform: Platform
 }
 
-/** The context of the `platform` commands. They need no shopctl.yaml. */
+/** The context of the `platform` commands. They need no shopctl.yaml. `seconds` is the limit of each program it runs. */
 export async function createPlatformContext(
+  seconds = 3_600,
   progress: Progress = createProgress(createClock().monotonic),
 ): Promise<PlatformContext> {
   const { createPlatform } = await import('./platform/platform.ts')
   const cacheDir = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'shopctl')
   const now = () => createClock().now().getTime()
-  const platform = createPlatform({ shell: createShell(), progress, now, cacheDir })
+  const shell = createShell({ seconds, setting: '`shopctl platform up --timeout`' })
+  const platform = createPlatform({ shell, progress, now, cacheDir })
   return { platform }
 }
 

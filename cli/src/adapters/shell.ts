@@ -13,9 +13,18 @@ export interface Command {
   /** Text for standard input. */
   input?: string
   signal?: AbortSignal
-  timeoutMs?: number
+  /** After this time the program and its children are ended. */
+  limit?: Limit
+  /** For messages. Default: the program and its first argument. */
+  title?: string
   /** false: only `onLine` gets the output, for programs without end. */
   keepOutput?: boolean
+}
+
+export interface Limit {
+  seconds: number
+  /** Where the user sets it: `timeouts.build` of shopctl.yaml. */
+  setting: string
 }
 
 export interface Finished {
@@ -28,30 +37,45 @@ export interface Finished {
 }
 
 export interface Shell {
-  /** Returns any exit code. Throws when the program cannot be started or is interrupted. */
+  /** Returns any exit code. Throws when the program cannot be started, is interrupted or takes too long. */
   run(command: Command, onLine?: (line: string) => void): Promise<Finished>
   /** Returns stdout. Throws `failed` with the last lines of stderr on any exit code but 0. */
   check(command: Command, onLine?: (line: string) => void): Promise<string>
 }
 
-export function createShell(): Shell {
+/** Between SIGTERM and SIGKILL. */
+const graceMs = 5_000
+
+/** The leaders of the process groups that run. */
+const running = new Set<number>()
+process.on('exit', () => {
+  for (const leader of running) endGroup(leader, 'SIGTERM')
+})
+
+/** `usualLimit` is for commands without one. A program without end has none. */
+export function createShell(usualLimit?: Limit): Shell {
   const run: Shell['run'] = async (command, onLine) => {
-    const { program, args, input, cwd, env, signal, timeoutMs, keepOutput = true } = command
+    const { program, args, input, cwd, env, signal, keepOutput = true } = command
+    const limit = command.limit ?? (keepOutput ? usualLimit : undefined)
+    if (signal?.aborted) throw interrupted()
     const subprocess = execa(program, args, {
       reject: false,
       all: true,
       buffer: keepOutput,
+      // A process group of its own: a program's children are ended with it.
+      detached: true,
       ...(input === undefined ? { stdin: 'ignore' } : { input }),
       ...(cwd !== undefined && { cwd }),
       ...(env !== undefined && { env }),
-      ...(signal !== undefined && { cancelSignal: signal }),
-      ...(timeoutMs !== undefined && { timeout: timeoutMs }),
     })
     if (onLine && subprocess.all) createInterface({ input: subprocess.all }).on('line', onLine)
+    const stop = guard(subprocess.pid, signal, limit)
     const result = await subprocess
+    const ended = stop()
+    if (ended === 'late' && limit) throw late(command, limit, String(result.all ?? ''))
     // A terminal sends Ctrl-C to the program too. It may end before shopctl gets the signal.
-    if (result.isCanceled || result.signal === 'SIGINT') throw interrupted()
-    if (result.exitCode === undefined && !result.isTerminated && !result.timedOut) {
+    if (ended === 'interrupted' || result.signal === 'SIGINT') throw interrupted()
+    if (result.exitCode === undefined && !result.isTerminated) {
       throw refused({
         code: 'program-missing',
         message: `${program} could not be started: ${result.originalMessage ?? result.shortMessage}`,
@@ -74,8 +98,59 @@ export function createShell(): Shell {
       const last = (stderr.trim() || stdout.trim()).split('\n').slice(-12).join('\n')
       throw failed({
         code: 'program-failed',
-        message: `${command.program} ${command.args[0] ?? ''} ended with exit code ${exitCode}:\n${last}`,
+        message: `${titleOf(command)} ended with exit code ${exitCode}:\n${last}`,
       })
     },
   }
+}
+
+function titleOf({ title, program, args }: Command): string {
+  return title ?? [program, ...args.slice(0, 1)].join(' ')
+}
+
+/** Ends the group when the signal aborts or the time is up. The result is called at the end, and returns which it was. */
+function guard(
+  leader: number | undefined,
+  signal: AbortSignal | undefined,
+  limit: Limit | undefined,
+): () => 'interrupted' | 'late' | null {
+  if (leader === undefined) return () => null
+  let why: 'interrupted' | 'late' | null = null
+  let kill: NodeJS.Timeout | undefined
+  const end = (cause: 'interrupted' | 'late'): void => {
+    if (why) return
+    why = cause
+    endGroup(leader, 'SIGTERM')
+    kill = setTimeout(() => endGroup(leader, 'SIGKILL'), graceMs)
+  }
+  const abort = (): void => end('interrupted')
+  const timer = limit && setTimeout(() => end('late'), limit.seconds * 1000)
+  running.add(leader)
+  signal?.addEventListener('abort', abort)
+  return () => {
+    clearTimeout(timer)
+    clearTimeout(kill)
+    signal?.removeEventListener('abort', abort)
+    // What it left behind ignored SIGTERM, or closed its output.
+    if (why) endGroup(leader, 'SIGKILL')
+    running.delete(leader)
+    return why
+  }
+}
+
+function endGroup(leader: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-leader, signal)
+  } catch {
+    // It has ended.
+  }
+}
+
+function late(command: Command, { seconds, setting }: Limit, output: string): Error {
+  const last = output.trim().split('\n').slice(-5).join('\n')
+  return failed({
+    code: 'timed-out',
+    message: `${titleOf(command)} did not end within ${seconds} s, the limit of ${setting}.${last && ` Its last lines:\n${last}`}`,
+    hint: 'Find out what it waits for, or set a higher limit. Then run the command again.',
+  })
 }

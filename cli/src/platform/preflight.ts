@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type ErrorDetail, refused } from '../errors.ts'
+import { type ErrorDetail, refused, ShopctlError } from '../errors.ts'
 import { listMembers } from './cgroups.ts'
 import type { Check } from './component.ts'
 import { debianMirror, mirrorCheck, missingPackages } from './debian.ts'
@@ -191,8 +191,12 @@ async function checkRegistries(deps: Deps, items: Items): Promise<Facts['unreach
   const checks = await neededChecks(deps, items, scratch)
   const answers = await Promise.all(
     checks.map(async ({ registry: name, command }) => {
-      const { exitCode, output } = await deps.shell.run({ ...command, timeoutMs: 20_000 })
-      const reason = output.trim().split('\n').at(-1) || 'no answer within 20 s'
+      const limit = { seconds: 20, setting: 'a check' }
+      const { exitCode, output } = await deps.shell.run({ ...command, limit }).catch((error) => {
+        if (!(error instanceof ShopctlError && error.code === 'timed-out')) throw error
+        return { exitCode: 1, output: 'no answer within 20 s' }
+      })
+      const reason = output.trim().split('\n').at(-1) ?? ''
       return exitCode === 0 ? [] : [{ registry: name, reason }]
     }),
   )

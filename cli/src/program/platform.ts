@@ -1,6 +1,6 @@
 // `platform`: the cluster on this machine. Needs no shopctl.yaml.
 import type { Command } from 'commander'
-import { wholeNumber } from './options.ts'
+import { seconds, wholeNumber } from './options.ts'
 import type { Runner } from './runner.ts'
 
 export function addPlatform(program: Command, { onPlatform }: Runner): void {
@@ -17,12 +17,12 @@ export function addPlatform(program: Command, { onPlatform }: Runner): void {
   const verbWithResult = (name: string, description: string): Command =>
     verb(name, description).option('--json', 'print one JSON document on stdout')
 
-  verbWithResult('up', 'build what is missing and start what is not running').action(
-    async (_, command) => {
+  verbWithResult('up', 'build what is missing and start what is not running')
+    .option('--timeout <seconds>', 'how long each download or build may take', seconds, 3_600)
+    .action(async (_, command) => {
       const { platformUpCommand } = await import('../commands/platform.ts')
       await onPlatform(command, platformUpCommand)
-    },
-  )
+    })
   verbWithResult('status', 'show the components and their addresses').action(async (_, command) => {
     const { platformStatusCommand } = await import('../commands/platform.ts')
     await onPlatform(command, platformStatusCommand)

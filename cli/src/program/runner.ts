@@ -18,6 +18,8 @@ interface Flags {
   json?: true
   verbose?: true
   service?: string[]
+  /** Seconds. */
+  timeout?: number
 }
 
 /** `ended` gets the exit code. */
@@ -36,7 +38,7 @@ export function createRunner(signal: AbortSignal, ended: (exitCode: number) => v
     },
     async onPlatform(command, verb) {
       const { createPlatformContext } = await import('../context.ts')
-      const result = await verb(await createPlatformContext())
+      const result = await verb(await createPlatformContext(flagsOf(command).timeout))
       if (result) await end(command, result)
     },
   }

@@ -1,10 +1,19 @@
 // The shell with real programs.
-import { describe, expect, it } from 'vitest'
+import { mkdtemp, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, vi } from 'vitest'
 import { createShell } from '../../src/adapters/shell.ts'
 
 const shell = createShell()
 function sh(script: string) {
   return { program: 'sh', args: ['-c', script] }
+}
+
+/** A zombie has ended. */
+async function isAlive(pid: string): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') Z')
+  return !/\) Z/.test(stat)
 }
 
 describe('shell', () => {
@@ -34,9 +43,41 @@ describe('shell', () => {
     expect(await shell.run(sh(`kill -${signal} $$`))).toMatchObject({ exitCode })
   })
 
-  it('reports a program that took too long as ended by SIGTERM', async () => {
-    const late = { program: 'sleep', args: ['9'], timeoutMs: 50 }
-    expect(await shell.run(late)).toMatchObject({ exitCode: 143 })
+  it('ends a program that takes too long, with its last lines, the limit and its setting', async () => {
+    const limit = { seconds: 0.3, setting: '`timeouts.build` of shopctl.yaml' }
+    await expect(shell.run({ ...sh('echo still at it; sleep 60'), limit })).rejects.toMatchObject({
+      kind: 'failed',
+      code: 'timed-out',
+      message:
+        'sh -c did not end within 0.3 s, the limit of `timeouts.build` of shopctl.yaml. Its last lines:\nstill at it',
+    })
+  })
+
+  it.each<[string, (script: string) => Promise<unknown>]>([
+    [
+      'takes too long',
+      (script) => shell.run({ ...sh(script), limit: { seconds: 0.3, setting: '' } }),
+    ],
+    ['is interrupted', (script) => shell.run({ ...sh(script), signal: AbortSignal.timeout(300) })],
+  ])('ends the children of a program that %s, and does not wait for them', async (_, run) => {
+    const file = join(await mkdtemp(join(tmpdir(), 'shell-')), 'child')
+    // The child keeps the output open, also when its parent has ended.
+    for (const wait of ['wait', 'exit 0']) {
+      await expect(run(`sleep 60 & echo $! > ${file}; ${wait}`)).rejects.toThrow()
+      const child = (await readFile(file, 'utf8')).trim()
+      await vi.waitFor(async () => expect(await isAlive(child)).toBe(false))
+    }
+  })
+
+  it('kills what ignores SIGTERM', async () => {
+    const stubborn = sh("trap '' TERM; while :; do sleep 1; done")
+    const running = shell.run({ ...stubborn, limit: { seconds: 0.3, setting: '' } })
+    await expect(running).rejects.toMatchObject({ code: 'timed-out' })
+  }, 15_000)
+
+  it('starts nothing after Ctrl-C', async () => {
+    const signal = AbortSignal.abort()
+    await expect(shell.run({ ...sh('exit 0'), signal })).rejects.toMatchObject({ exitCode: 130 })
   })
 
   it('keeps no output when only the lines are wanted', async () => {
