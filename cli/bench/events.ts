@@ -7,7 +7,7 @@ import type { V1PodList } from '@kubernetes/client-node'
 import { measureFloor } from '../../services/shop/floor.ts'
 import { startLoad } from '../../services/shop/load/drive.ts'
 import { describe, isExact, type LoadReport } from '../../services/shop/load/report.ts'
-import { isGoing } from '../src/adapters/kubernetes/objects.ts'
+import { isActive } from '../src/adapters/kubernetes/objects.ts'
 import { cgroupRoot, hierarchyOf, inCgroup } from '../src/platform/cgroups.ts'
 import { listMounts } from '../src/platform/mounts.ts'
 import { handovers } from '../test/real/database.ts'
@@ -142,7 +142,7 @@ async function idleCost(): Promise<{ mebibytes: number; cpuPercent: number }> {
   const selector = `app.kubernetes.io/name in (${services.join(',')})`
   const args = ['--selector', selector, '--field-selector=status.phase=Running', '--output=json']
   const { items } = JSON.parse(await kubectlOk('get', 'pods', ...args)) as V1PodList
-  const pods = items.filter((pod) => !isGoing(pod)).map(({ metadata }) => metadata?.name ?? '')
+  const pods = items.filter((pod) => isActive(pod)).map(({ metadata }) => metadata?.name ?? '')
   const before = await Promise.all(pods.map(costOf))
   await sleep(idleSeconds * 1000)
   const after = await Promise.all(pods.map(costOf))

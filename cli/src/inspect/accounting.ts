@@ -137,7 +137,9 @@ async function readInFlight(
 ): Promise<{ inFlight: number; silent: string[] }> {
   if (!pods.reports(service)) return { inFlight: 0, silent: [] }
   const slots = colors.flatMap((color) => state.services[service]?.slots[color] ?? [])
-  const names = (await Promise.all(slots.map((slot) => pods.list(service, targetOf(slot))))).flat()
+  const names = (
+    await Promise.all(slots.map((slot) => pods.selected(service, targetOf(slot))))
+  ).flat()
   const reports = await Promise.all(names.map((pod) => pods.report(service, pod)))
   const held = reports.map((report) => (plane === 'live' ? report : report?.preview)?.inFlight ?? 0)
   return {

@@ -150,6 +150,7 @@ function podsContract(make: () => Promise<ClusterUnderTest>): void {
   it('has no pods and no endpoints where there are none', async () => {
     const { pods, management } = await make()
     expect(await pods.list('order', green)).toEqual([])
+    expect(await pods.selected('order', green)).toEqual([])
     expect(pods.reports('order')).toBe(true)
     expect(await pods.report('order', gone)).toBeNull()
     expect(await management.ask('order', gone, 'GET', '/accounting', signal)).toBeNull()

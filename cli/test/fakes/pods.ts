@@ -86,6 +86,7 @@ export function createFakePods(parts: PodParts): Pods {
   }
   return {
     list: async (name, target) => podsOf(parts, name, target),
+    selected: async (name, target) => podsOf(parts, name, target),
     reports: (name) => !faults.plain.has(name),
     report: async (name, pod) => report(name, pod),
     async awaitRollout({ service, color, revision }, judge, { signal }) {

@@ -6,7 +6,7 @@ import type { V1ConfigMap, V1PodList, V1Secret, V1StatefulSet } from '@kubernete
 import { refused, said } from '../../errors.ts'
 import type { Broker, Topology } from '../../release/ports/cluster.ts'
 import type { KubernetesApi } from './api.ts'
-import { isGoing, podOf, queryOf } from './objects.ts'
+import { isActive, podOf, queryOf } from './objects.ts'
 
 const managementPort = 15_672
 const admin = 'admin'
@@ -30,8 +30,9 @@ export function createBroker(api: KubernetesApi, namespace: string, name: string
     )
     if (!set) throw unreachable(`there is no StatefulSet ${name}`)
     const selector = queryOf(set.spec?.selector.matchLabels ?? {})
-    const pods = (await api.get<V1PodList>(`${core}/pods?${selector}`))?.items ?? []
-    const ready = pods.filter((pod) => !isGoing(pod) && podOf(pod).ready)
+    const list = await api.get<V1PodList>(`${core}/pods?${selector}`)
+    const pods = (list?.items ?? []).filter(isActive)
+    const ready = pods.filter((pod) => podOf(pod).ready)
     if (!ready[0]) throw unreachable(`none of its ${pods.length} pods is ready`)
     return ready[0].metadata?.name ?? ''
   }

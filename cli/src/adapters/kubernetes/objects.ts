@@ -140,8 +140,22 @@ export function podOf(pod: V1Pod): PodState {
   }
 }
 
-export function isGoing(pod: V1Pod): boolean {
-  return pod.metadata?.deletionTimestamp !== undefined
+export function hasEnded({ status }: V1Pod): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed'
+}
+
+/** All others count for nothing: the Deployment has replaced them. */
+export function isActive(pod: V1Pod): boolean {
+  return pod.metadata?.deletionTimestamp === undefined && !hasEnded(pod)
+}
+
+/** Copies by `kubectl debug` and pods of a Job may have the labels of a slot, too. */
+export function isOfDeployment({ metadata }: V1Pod): boolean {
+  return (
+    metadata?.ownerReferences?.some(
+      ({ kind, controller }) => kind === 'ReplicaSet' && controller === true,
+    ) ?? false
+  )
 }
 
 /** From the answer of `management.role`; null: it is no report. Versions without a gate leave fields out. */
@@ -176,7 +190,7 @@ export function rolloutOf(
 ): Rollout {
   return {
     slot: deployments[0] ? slotOf(deployments[0]) : null,
-    pods: pods.filter((pod) => !isGoing(pod)).map(podOf),
+    pods: pods.filter((pod) => isActive(pod) && isOfDeployment(pod)).map(podOf),
     job: jobs[0]
       ? {
           succeeded: hasCondition(jobs[0], 'Complete'),

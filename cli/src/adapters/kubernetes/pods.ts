@@ -9,11 +9,13 @@ import type {
 } from '@kubernetes/client-node'
 import type { ServiceConfig } from '../../config/schema.ts'
 import type { PodEnd, PodReport, Pods } from '../../release/ports/cluster.ts'
-import { slotName } from '../../release/slot.ts'
+import { slotName, type Target } from '../../release/slot.ts'
 import type { KubernetesApi } from './api.ts'
 import { askPod } from './ask-pod.ts'
 import {
-  isGoing,
+  hasEnded,
+  isActive,
+  isOfDeployment,
   jobName,
   queryOf,
   readyEndpoints,
@@ -42,13 +44,16 @@ export function createPods(
   const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
   const slices = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`
 
+  const running = async (service: string, target: Target): Promise<V1Pod[]> => {
+    const list = await api.get<V1PodList>(`${pods}?${queryOf(selectorOf(service, target))}`)
+    return (list?.items ?? []).filter((pod) => isActive(pod) && pod.status?.phase === 'Running')
+  }
+
   return {
     async list(service, target) {
-      const list = await api.get<V1PodList>(`${pods}?${queryOf(selectorOf(service, target))}`)
-      return (list?.items ?? [])
-        .filter((pod) => !isGoing(pod))
-        .map((pod) => pod.metadata?.name ?? '')
+      return (await running(service, target)).filter(isOfDeployment).map(podName)
     },
+    selected: async (service, target) => (await running(service, target)).map(podName),
     reports: (service) => services[service]?.management?.role !== undefined,
     async report(service, pod) {
       const { port, role } = services[service]?.management ?? {}
@@ -98,14 +103,14 @@ export function createPods(
       const codes = new Map<string, number>()
       const path = `${pods}?${queryOf(selectorOf(service, { color, revision }))}`
       const left = (found: readonly V1Pod[]): string[] =>
-        names.filter((name) => found.some(({ metadata }) => metadata?.name === name))
+        names.filter((name) => found.some((pod) => podName(pod) === name && !hasEnded(pod)))
       await awaitObjects(
         api,
         [path],
         ([found = []]) => {
           for (const pod of found as V1Pod[]) {
             const code = exitCodeOf(pod)
-            if (code !== null) codes.set(pod.metadata?.name ?? '', code)
+            if (code !== null) codes.set(podName(pod), code)
           }
           return left(found as V1Pod[]).length === 0 ? true : null
         },
@@ -127,6 +132,10 @@ export function createPods(
       return response.statusCode === 200 ? content.trimEnd() : ''
     },
   }
+}
+
+function podName({ metadata }: V1Pod): string {
+  return metadata?.name ?? ''
 }
 
 /** Of the first container that failed, else 0. null while a container runs. */

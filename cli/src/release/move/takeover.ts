@@ -79,8 +79,8 @@ export async function awaitTakeover(
 ): Promise<Takeover> {
   const { pods, clock } = ports
   const elapsed = (): number => Math.round(clock.monotonic() - from)
-  const list = refreshed(async () => (to ? pods.list(name, to) : []), ports)
-  const only = await awaitOnly(ports, name, 'stable', list, { from, timeoutMs, empty: !to })
+  const selected = refreshed(async () => (to ? pods.selected(name, to) : []), ports)
+  const only = await awaitOnly(ports, name, 'stable', selected, { from, timeoutMs, empty: !to })
   const endpointsMs = elapsed()
   const who = `${name} ${to?.color ?? ''}`.trim()
   const unseen = { endpointsMs, consumersMs: null, epoch: null }
@@ -89,6 +89,7 @@ export async function awaitTakeover(
     return { ...unseen, late: `${who}: its Service does not route only to it after ${seconds} s` }
   }
   if (!to || !pods.reports(name)) return { ...unseen, late: null }
+  const list = refreshed(() => pods.list(name, to), ports)
   return awaitConsumers(ports, name, who, list, { elapsed, timeoutMs, endpointsMs })
 }
 

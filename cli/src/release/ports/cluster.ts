@@ -85,8 +85,10 @@ interface SlotId {
 
 /** Watches the pods of the slots. */
 export interface Pods {
-  /** Names of all pods of this slot, ready or not. */
+  /** Names of the running pods of this slot, ready or not. */
   list(service: string, target: Target): Promise<string[]>
+  /** Likewise of all pods that a Service with this target may route to: copies of a pod have its labels, too. */
+  selected(service: string, target: Target): Promise<string[]>
   /** Whether the pods of this service report what they consume. */
   reports(service: string): boolean
   /** null: the pod does not answer. */

@@ -94,7 +94,7 @@ async function awaitPreview(
 ): Promise<void> {
   const { pods, clock, signal } = ports
   const from = clock.monotonic()
-  const list = refreshed(() => pods.list(name, targetOf(slot)), ports)
+  const list = refreshed(() => pods.selected(name, targetOf(slot)), ports)
   const who = `${name} ${slot.color}`
   const options = { from, timeoutMs: takeoverMs, empty: false }
   if (!(await awaitOnly(ports, name, 'preview', list, options))) {

@@ -75,16 +75,72 @@ describe('the end of pods', () => {
     expect(await end(['a-1'], 50)).toEqual([{ pod: 'a-1', exitCode: null }])
   })
 
+  it('is that of a pod that was evicted, although it is never deleted', async () => {
+    const metadata = { name: 'a-0', labels }
+    const containerStatuses = [{ state: { terminated: { exitCode: 137 } } }]
+    api.put(`${pods}/a-0`, { metadata, status: { phase: 'Failed', containerStatuses } })
+    expect(await end(['a-0'], 60_000)).toEqual([{ pod: 'a-0', exitCode: 137 }])
+  })
+
   it('does not wait for the pods that replaced them', async () => {
     put('new-0', ['runs'])
     expect(await end(['a-0'])).toEqual([{ pod: 'a-0', exitCode: null }])
   })
 })
 
-it('the pods of a slot are those of its revision that are not being deleted', async () => {
-  put('a-0', ['runs'])
-  put('a-1', ['runs'], { deletionTimestamp: '2026-01-01T12:00:00Z' })
-  put('b-0', ['runs'], { labels: { ...labels, 'shopctl.dev/revision': 'b' } })
-  put('g-0', ['runs'], { labels: { ...labels, 'shopctl.dev/color': 'green' } })
-  expect(await createPods(api, 'shop', {}).list('order', id)).toEqual(['a-0'])
+/** A pod as a ReplicaSet makes it, or as something else does. */
+const byReplicaSet = { ownerReferences: [{ kind: 'ReplicaSet', controller: true }] }
+
+describe('the pods of a slot', () => {
+  const putPod = (name: string, status: object = {}, more: object = {}): void =>
+    api.put(`${pods}/${name}`, {
+      metadata: { name, labels, ...byReplicaSet, ...more },
+      status: { phase: 'Running', ...status },
+    })
+  const deleted = { deletionTimestamp: '2026-01-01T12:00:00Z' }
+  const list = () => createPods(api, 'shop', {}).list('order', id)
+  const selected = () => createPods(api, 'shop', {}).selected('order', id)
+
+  beforeEach(() => putPod('a-0'))
+
+  const others: [string, object, object?][] = [
+    ['was ended by its deadline', { phase: 'Failed', reason: 'DeadlineExceeded' }],
+    ['was evicted', { phase: 'Failed', reason: 'Evicted' }],
+    ['has run to its end', { phase: 'Succeeded' }],
+    ['is being deleted', {}, deleted],
+    ['was on a node that is gone', { phase: 'Unknown', reason: 'NodeLost' }],
+    ['does not run yet', { phase: 'Pending' }],
+    ['is of another revision', {}, { labels: { ...labels, 'shopctl.dev/revision': 'b' } }],
+    ['is of the other color', {}, { labels: { ...labels, 'shopctl.dev/color': 'green' } }],
+    ['is a copy made by kubectl debug', {}, { ownerReferences: undefined }],
+    ['is of a Job', {}, { ownerReferences: [{ kind: 'Job', controller: true }] }],
+  ]
+  it.each(others)('do not include one that %s', async (_, status, more) => {
+    putPod('x-0', status, more)
+    expect(await list()).toEqual(['a-0'])
+  })
+
+  it('include one that is not ready', async () => {
+    putPod('x-0', { conditions: [{ type: 'Ready', status: 'False' }] })
+    expect(await list()).toEqual(['a-0', 'x-0'])
+  })
+
+  it('are not all that its Service may route to', async () => {
+    putPod('copy', {}, { ownerReferences: undefined })
+    putPod('ended', { phase: 'Failed' })
+    expect(await selected()).toEqual(['a-0', 'copy'])
+  })
+
+  it.each(others.slice(0, 4))(
+    'in a rollout do not include one that %s',
+    async (_, status, more) => {
+      putPod('x-0', status, more)
+      const names = await createPods(api, 'shop', {}).awaitRollout(
+        id,
+        ({ pods }) => pods.map(({ name }) => name),
+        waiting,
+      )
+      expect(names).toEqual(['a-0'])
+    },
+  )
 })

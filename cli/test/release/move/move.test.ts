@@ -175,3 +175,20 @@ describe('a pod that is replaced while its slot takes over', () => {
     expect(await smoked).toMatchObject({ services: [{ name: 'order' }] })
   })
 })
+
+it('a copy of a pod, which consumes nothing, keeps no switch from being done', async () => {
+  const shop = readyToSwitch()
+  const { pods } = shop.world
+  const withCopy = async (...[name, target]: Parameters<typeof pods.selected>) => [
+    ...(await pods.selected(name, target)),
+    'order-debug',
+  ]
+  const over: Partial<Ports> = {
+    pods: {
+      ...pods,
+      selected: withCopy,
+      awaitEndpoints: async (name, _, judge) => judge(await withCopy(name, green)),
+    },
+  }
+  expect(await switchAll(shop, over)).toMatchObject({ release: 'r-1' })
+})
