@@ -45,7 +45,9 @@ export function journalContract(make: () => Promise<JournalUnderTest>): void {
       open: deploy(1),
       closed: [],
     })
+    expect(await journal.isOpen(deploy(1))).toBe(true)
     expect(await journal.end(ended(deploy(1)))).toBe(true)
+    expect(await journal.isOpen(deploy(1))).toBe(false)
     const services = aMove('r-7', 'switch', ['order']).services
     const move = deploy(2, { verb: 'switch', release: 'r-7', services })
     await journal.begin(move, await journal.read(), null)

@@ -67,9 +67,9 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
     })
   }
 
-  /** Deletes records beyond the bounds, the oldest first. The next operation deletes what fails here. */
-  const prune = async (): Promise<void> => {
-    const unwanted = beyondBounds(await readAll())
+  /** Deletes records beyond the bounds. The next operation deletes what fails here. */
+  const prune = async (operations: readonly Operation[]): Promise<void> => {
+    const unwanted = beyondBounds(operations)
     await Promise.all(unwanted.map((name) => api.send('DELETE', `${maps}/${name}`, {})))
   }
 
@@ -88,7 +88,10 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
         counter: { operation: operation.number, release },
         open: operation,
       })
+      const { closed, open } = seen
+      await prune([...closed, ...(open ? [open] : []), operation]).catch(() => {})
     },
+    isOpen: async ({ number }) => headOf(await api.get<V1ConfigMap>(head))?.open?.number === number,
     async end(operation) {
       for (let attempt = 1; ; attempt++) {
         const found = await api.get<V1ConfigMap>(head)
@@ -102,13 +105,11 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
         }
         try {
           await writeHead(found, { ...now, open: null })
-          break
+          return true
         } catch (error) {
           if (!isConflict(error) || attempt === attempts) throw error
         }
       }
-      await prune().catch(() => {})
-      return true
     },
   }
 }
@@ -174,19 +175,16 @@ export function journalOf(maps: readonly V1ConfigMap[]): Journal {
   }
 }
 
-/** Names of the records beyond the bounds, the oldest first. Exported for its test. */
-export function beyondBounds(maps: readonly V1ConfigMap[]): string[] {
-  const { closed } = journalOf(maps)
-  const sizes = new Map(
-    closed.map((each) => [each.number, Buffer.byteLength(JSON.stringify(each))]),
-  )
-  const moves = closed.filter(isMove)
-  const others = closed.filter((each) => !isMove(each))
+/** Names of the records beyond the bounds, the oldest first. `all` is in order. Exported for its test. */
+export function beyondBounds(all: readonly Operation[]): string[] {
+  const sizes = new Map(all.map((each) => [each.number, Buffer.byteLength(JSON.stringify(each))]))
+  const moves = all.filter(isMove)
+  const others = all.filter((each) => !isMove(each))
   const unwanted = new Set<Operation>([
     ...moves.slice(0, -keptOfAKind),
     ...others.slice(0, -keptOfAKind),
   ])
-  let bytes = closed.reduce(
+  let bytes = all.reduce(
     (sum, each) => sum + (unwanted.has(each) ? 0 : (sizes.get(each.number) ?? 0)),
     0,
   )

@@ -100,7 +100,7 @@ async function checkSignal({ clock, signal }: MovePorts): Promise<void> {
 async function checkOurs({ journal }: MovePorts, recording: Recording): Promise<void> {
   if (!recording.isWritten) return
   // An unreachable API server is ignored here: writing the record checks the same condition.
-  if (!(await isOpen(journal, recording).catch(() => true))) throw overtaken(recording)
+  if (!(await journal.isOpen(recording.operation).catch(() => true))) throw overtaken(recording)
 }
 
 function overtaken(recording: Recording): Error {
@@ -109,10 +109,6 @@ function overtaken(recording: Recording): Error {
     message: `The slots of ${idOf(recording)} took over, but another command has ended ${idOf(recording)} since.`,
     hint: 'Run `shopctl status` to see the live slots.',
   })
-}
-
-async function isOpen(journal: MovePorts['journal'], { operation }: Recording): Promise<boolean> {
-  return (await journal.read()).open?.number === operation.number
 }
 
 /** Nothing has to be moved: closes the interrupted operation. */
@@ -226,7 +222,7 @@ async function putBack(
 ): Promise<void> {
   try {
     // While this process was frozen, another command has ended the operation.
-    if (!(await isOpen(ports.journal, recording))) return
+    if (!(await ports.journal.isOpen(recording.operation))) return
     if (versions) {
       await ports.progress.step('put back what was switched', () =>
         recording.phase('put back', () => pointBack(ports, moves, idOf(recording), versions)),

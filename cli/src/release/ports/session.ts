@@ -46,6 +46,8 @@ export interface Lock {
 /** The journal of an environment. A write fails with a conflict if another command has written since. */
 export interface JournalStore {
   read(): Promise<Journal>
+  /** Whether the operation is the open one. Cheaper than `read`. */
+  isOpen(operation: Operation): Promise<boolean>
   /**
    * Makes `operation` the open one, and closes the one that is open in `seen` with `outcome`. Fails with a conflict if
    * the journal has changed since `seen` was read.
