@@ -1,37 +1,21 @@
 // Parses shopctl.yaml. Each mistake is reported with file, line, path and what was expected.
-import {
-  type Document,
-  isCollection,
-  isMap,
-  isNode,
-  isScalar,
-  LineCounter,
-  parseDocument,
-} from 'yaml'
 import type { z } from 'zod'
 import { refused, type ShopctlError } from '../errors.ts'
 import { type Config, configSchema } from './schema.ts'
+import { type Path, readYaml } from './yaml.ts'
 
 export const configFile = 'shopctl.yaml'
 
 /** `file` is for messages only. Throws a refusal that lists the mistakes. */
 export function parseConfig(text: string, file: string): Config {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines })
-  const [broken] = document.errors
-  if (broken) {
-    const { line, col } = lines.linePos(broken.pos[0])
-    throw mistakes([
-      `${file}:${line}:${col}: ${broken.message.split('\n')[0]?.replace(/ at line .*$/, '')}`,
-    ])
-  }
-  const result = configSchema.safeParse(document.toJS())
-  if (result.success) return result.data
+  const yaml = readYaml(text)
+  if ('message' in yaml) throw mistakes([`${file}:${yaml.place}: ${yaml.message}`])
+  const where = (path: Path): string =>
+    `${file}:${yaml.placeOf(path)}: ${path.join('.') || 'the file'}`
+  const result = configSchema.safeParse(yaml.value)
+  if (result.success) return { ...result.data, where }
   const found = result.error.issues.flatMap((issue) =>
-    explain(issue).map(({ path, expected }) => {
-      const { line, col } = lines.linePos(offsetOf(document, path))
-      return `${file}:${line}:${col}: ${path.join('.') || 'the file'}: ${expected}`
-    }),
+    explain(issue).map(({ path, expected }) => `${where(path)}: ${expected}`),
   )
   throw mistakes(found)
 }
@@ -47,8 +31,6 @@ function mistakes(lines: string[]): ShopctlError {
   })
 }
 
-type Path = readonly (string | number)[]
-
 function explain(issue: z.core.$ZodIssue): { path: Path; expected: string }[] {
   const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))
   if (issue.code === 'unrecognized_keys') {
@@ -62,23 +44,6 @@ function explain(issue: z.core.$ZodIssue): { path: Path; expected: string }[] {
   return [
     { path, expected: missing ? message.replace(/, received.*/, '; it is missing') : message },
   ]
-}
-
-/** Offset of the key at `path`, or of its nearest parent that exists. */
-function offsetOf(document: Document, path: Path): number {
-  for (let length = path.length; length > 0; length--) {
-    const parent = document.getIn(path.slice(0, length - 1), true)
-    const last = path[length - 1]
-    if (isMap(parent)) {
-      const key = parent.items.find(
-        ({ key }) => isScalar(key) && String(key.value) === String(last),
-      )?.key
-      if (isNode(key) && key.range) return key.range[0]
-    }
-    const node = isCollection(parent) ? parent.get(last, true) : undefined
-    if (isNode(node) && node.range) return node.range[0]
-  }
-  return 0
 }
 
 function nameOf(kind: string, wanted: string, known: readonly string[]): string {

@@ -1,5 +1,7 @@
 // The schema of shopctl.yaml: its types and its validation.
+import { isAbsolute, normalize } from 'node:path/posix'
 import { z } from 'zod'
+import type { Path } from './yaml.ts'
 
 const name = z
   .string()
@@ -7,12 +9,19 @@ const name = z
     /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/,
     'expected a DNS label: lower-case letters, digits and dashes',
   )
+  // Every object of JavaScript has a property of this name.
+  .refine((value) => value !== 'constructor', 'expected another name than constructor')
 
-/** Relative to the folder of shopctl.yaml. */
+/** Below the folder of shopctl.yaml, as git writes it: `./services/order/` means `services/order`. */
 const path = z
   .string()
   .min(1)
-  .refine((value) => !value.startsWith('/'), 'expected a path relative to shopctl.yaml')
+  .transform((value) => normalize(value).replace(/(?<=.)\/$/, ''))
+  .refine((value) => !isAbsolute(value), 'expected a path relative to shopctl.yaml')
+  .refine(
+    (value) => value.split('/')[0] !== '..',
+    'expected a path in the folder of shopctl.yaml, without `..`',
+  )
 
 const build = z.strictObject({
   /** Build context of `docker build`, with a Dockerfile. */
@@ -73,6 +82,10 @@ const dependency = z.strictObject({
 /** `random`, or a text in which `${secret.key}` stands for another value. */
 const secretValue = z.string().min(1)
 
+const secretKey = z
+  .string()
+  .regex(/^[-._a-zA-Z0-9]+$/, 'expected a key of a Secret: letters, digits, `-`, `_` and `.`')
+
 const environmentFields = z.strictObject({
   cluster: z.union(
     [
@@ -90,7 +103,7 @@ const environmentFields = z.strictObject({
   /** deploy, switch, rollback, release, cleanup, messages replay and messages discard ask for a confirmation. */
   protected: z.boolean().default(false),
   /** Secrets that deploy creates when they are missing. Existing values are never changed. */
-  secrets: z.record(name, z.record(z.string().min(1), secretValue)).default({}),
+  secrets: z.record(name, z.record(secretKey, secretValue)).default({}),
   dependencies: z.array(dependency).default([]),
   /** The dependency that is the message broker. Its ConfigMap `<name>-topology` declares its topology. */
   broker: name.optional(),
@@ -141,6 +154,9 @@ export const configSchema = configFields.superRefine(({ services, environments }
   }
 })
 
-export type Config = z.infer<typeof configSchema>
+export interface Config extends z.infer<typeof configSchema> {
+  /** Where a setting is: file, line, column and path. It begins the message about a mistake. */
+  where(path: Path): string
+}
 export type ServiceConfig = z.infer<typeof service>
 export type EnvironmentConfig = z.infer<typeof environment>

@@ -1,0 +1,112 @@
+// Reads YAML of one document, and knows the place of each of its keys. What is no plain data is a mistake.
+import {
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+  type YAMLError,
+} from 'yaml'
+
+export type Path = readonly (string | number)[]
+
+export interface Yaml {
+  value: unknown
+  /** `line:column` of the key at `path`, or of its nearest parent that exists. */
+  placeOf(path: Path): string
+}
+
+export interface YamlMistake {
+  /** `line:column` */
+  place: string
+  message: string
+}
+
+export function readYaml(text: string): Yaml | YamlMistake {
+  const lines = new LineCounter()
+  const placeAt = (offset: number): string => {
+    const { line, col } = lines.linePos(offset)
+    return `${Math.max(line, 1)}:${Math.max(col, 1)}`
+  }
+  // A warning of the parser says that it did not understand a tag.
+  let document: Document
+  try {
+    document = parseDocument(text, { lineCounter: lines, logLevel: 'error' })
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return { place: '1:1', message: 'its values are nested too deeply' }
+  }
+  const [broken] = [...document.errors, ...document.warnings]
+  if (broken) return { place: placeAt(broken.pos[0]), message: wordsOf(broken) }
+  const odd = oddNode(document)
+  if (odd) return { place: placeAt(odd.node.range?.[0] ?? 0), message: odd.message }
+  try {
+    const value: unknown = document.toJS()
+    return { value, placeOf: (path) => placeAt(offsetOf(document, path)) }
+  } catch (error) {
+    // Few aliases of aliases can stand for gigabytes.
+    if (!(error instanceof ReferenceError)) throw error
+    return {
+      place: placeAt(firstAlias(document)),
+      message: 'its aliases stand for too many values',
+    }
+  }
+}
+
+function wordsOf({ code, message }: YAMLError): string {
+  if (code === 'MULTIPLE_DOCS') return 'expected one document'
+  return message.split('\n')[0]?.replace(/ at line .*$/, '') ?? code
+}
+
+/** Valid YAML that no setting can be. */
+function oddNode(document: Document): { node: Node; message: string } | null {
+  let odd: { node: Node; message: string } | null = null
+  visit(document, {
+    Alias(_, node) {
+      if (node.resolve(document)) return
+      odd = { node, message: `there is no anchor &${node.source} before this alias` }
+      return visit.BREAK
+    },
+    Scalar(key, node) {
+      if (typeof node.value !== 'string') return
+      if (node.value.includes('\0')) odd = { node, message: 'expected text without NUL' }
+      if (key === 'key' && node.value === '__proto__')
+        odd = { node, message: 'expected another name than __proto__' }
+      return odd ? visit.BREAK : undefined
+    },
+  })
+  return odd
+}
+
+function firstAlias(document: Document): number {
+  let offset = 0
+  visit(document, {
+    Alias(_, { range }) {
+      offset = range?.[0] ?? 0
+      return visit.BREAK
+    },
+  })
+  return offset
+}
+
+function offsetOf(document: Document, path: Path): number {
+  for (let length = path.length; length > 0; length--) {
+    const found = document.getIn(path.slice(0, length - 1), true)
+    const parent = isAlias(found) ? found.resolve(document) : found
+    const last = path[length - 1]
+    if (isMap(parent)) {
+      const key = parent.items.find(
+        ({ key }) => isScalar(key) && String(key.value) === String(last),
+      )?.key
+      if (isNode(key) && key.range) return key.range[0]
+    }
+    const node = isCollection(parent) ? parent.get(last, true) : undefined
+    if (isNode(node) && node.range) return node.range[0]
+  }
+  return 0
+}
