@@ -3,7 +3,7 @@ import { homedir, hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { builtinChart } from './adapters/builtin-charts.ts'
 import { createClock } from './adapters/clock.ts'
-import { findConfigFile } from './adapters/config-file.ts'
+import { currentFolder, findConfigFile } from './adapters/config-file.ts'
 import { createDocker } from './adapters/docker.ts'
 import { createGitSource } from './adapters/git.ts'
 import type { KubernetesPorts } from './adapters/kubernetes/ports.ts'
@@ -90,13 +90,17 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   }
 }
 
-export function createContext({ env, services: chosen, signal }: GlobalOptions): Context {
-  const { text, root, shown } = findConfigFile(configFile, process.cwd())
+export async function createContext(options: GlobalOptions): Promise<Context> {
+  const { env, services: chosen, signal } = options
+  const shell = createShell()
+  const { text, root, shown } = await findConfigFile(shell, {
+    name: configFile,
+    from: currentFolder(),
+  })
   const config = parseConfig(text, shown)
   const environment = environmentOf(config, env)
   if (chosen) checkServices(config, chosen)
   const services = chosen ?? Object.keys(config.services)
-  const shell = createShell()
   const clock = createClock()
   const progress = createProgress(clock.monotonic)
   const access = once(() => accessOf(environment, progress))
@@ -200,11 +204,25 @@ export async function createPlatformContext(
   progress: Progress = createProgress(createClock().monotonic),
 ): Promise<PlatformContext> {
   const { createPlatform } = await import('./platform/platform.ts')
-  const cacheDir = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'shopctl')
+  const cacheDir = cacheFolder()
   const now = () => createClock().now().getTime()
   const shell = createShell({ seconds, setting: '`shopctl platform up --timeout`' })
   const platform = createPlatform({ shell, progress, now, cacheDir })
   return { platform }
+}
+
+/** Node throws for a uid without HOME and without an entry in /etc/passwd. */
+function cacheFolder(): string {
+  try {
+    return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'shopctl')
+  } catch (cause) {
+    throw refused({
+      code: 'no-home',
+      message: 'You have no home folder: HOME is not set.',
+      hint: 'Set HOME or XDG_CACHE_HOME to a folder of yours, then run the command again.',
+      cause,
+    })
+  }
 }
 
 /** `readUser` is like os.userInfo, which throws for a uid without an entry in /etc/passwd. */

@@ -33,7 +33,7 @@ export function createRunner(signal: AbortSignal, ended: (exitCode: number) => v
     async inEnvironment(command, verb) {
       const { env, service } = flagsOf(command)
       const { createContext } = await import('../context.ts')
-      const context = createContext({ env, services: service ?? null, signal })
+      const context = await createContext({ env, services: service ?? null, signal })
       await end(command, await verb(context))
     },
     async onPlatform(command, verb) {
