@@ -118,7 +118,13 @@ export function readTarget(choice: KubeconfigChoice): Target {
 
 function usualFiles(): string[] {
   const named = (process.env.KUBECONFIG ?? '').split(delimiter).filter((file) => file !== '')
-  return named.length > 0 ? named : [join(homedir(), '.kube', 'config')]
+  if (named.length > 0) return named
+  try {
+    return [join(homedir(), '.kube', 'config')]
+  } catch {
+    // A uid without HOME and without an entry in /etc/passwd.
+    return []
+  }
 }
 
 function readFile(file: string): z.infer<typeof kubeconfigSchema> {
@@ -165,7 +171,7 @@ function insidePod(): Target {
   if (!host || !port || !existsSync(`${serviceAccount}/token`)) {
     throw refused({
       code: 'no-kubeconfig',
-      message: `There is no kubeconfig: looked for ${usualFiles().join(', ')}.`,
+      message: `There is no kubeconfig: looked for ${usualFiles().join(', ') || 'HOME, which is not set'}.`,
       hint: 'Set KUBECONFIG, or `cluster` of the environment in shopctl.yaml.',
     })
   }
