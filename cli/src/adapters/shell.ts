@@ -1,5 +1,8 @@
 // Runs other programs: the only importer of execa. Callers pass an argument vector, never a command line.
+import { access, constants as modes } from 'node:fs/promises'
+import type { Socket } from 'node:net'
 import { constants } from 'node:os'
+import { delimiter, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { execa } from 'execa'
 import { failed, interrupted, refused } from '../errors.ts'
@@ -52,37 +55,48 @@ process.on('exit', () => {
   for (const leader of running) endGroup(leader, 'SIGTERM')
 })
 
-/** `usualLimit` is for commands without one. A program without end has none. */
-export function createShell(usualLimit?: Limit): Shell {
+/**
+ * Becomes the program. Before, it starts a watcher in the program's process group. File 3 is a socket to shopctl. A line
+ * from it ends the watcher. If shopctl ends without it, even by SIGKILL, the whole group gets the signal $0.
+ */
+const guarded = `( (trap '' HUP INT TERM; read -r end <&3 || kill -s "$0" 0) </dev/null >/dev/null 2>&1 &)
+exec "$@" 3<&-`
+
+/**
+ * `usualLimit` is for commands without one. A program without end has none. `orphaned` is what programs get when shopctl
+ * ends before them.
+ */
+export function createShell(
+  usualLimit?: Limit,
+  orphaned: 'SIGKILL' | 'SIGTERM' = 'SIGKILL',
+): Shell {
   const run: Shell['run'] = async (command, onLine) => {
     const { program, args, input, cwd, env, signal, keepOutput = true } = command
     const limit = command.limit ?? (keepOutput ? usualLimit : undefined)
+    if (!(await isProgram(command))) throw missing(program, 'it is not on the PATH.')
     if (signal?.aborted) throw interrupted()
-    const subprocess = execa(program, args, {
+    const subprocess = execa('sh', ['-c', guarded, orphaned.slice(3), program, ...args], {
       reject: false,
       all: true,
-      buffer: keepOutput,
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', 'pipe'],
+      buffer: { stdout: keepOutput, stderr: keepOutput, all: keepOutput, fd3: false },
       // A process group of its own: a program's children are ended with it.
       detached: true,
-      ...(input === undefined ? { stdin: 'ignore' } : { input }),
+      ...(input !== undefined && { input }),
       ...(cwd !== undefined && { cwd }),
       ...(env !== undefined && { env }),
     })
     if (onLine && subprocess.all) createInterface({ input: subprocess.all }).on('line', onLine)
+    const { nodeChildProcess: child } = subprocess
+    child.once('exit', () => (child.stdio[3] as Socket).end('\n'))
     const stop = guard(subprocess.pid, signal, limit)
     const result = await subprocess
     const ended = stop()
     if (ended === 'late' && limit) throw late(command, limit, String(result.all ?? ''))
     // A terminal sends Ctrl-C to the program too. It may end before shopctl gets the signal.
     if (ended === 'interrupted' || result.signal === 'SIGINT') throw interrupted()
-    if (result.exitCode === undefined && !result.isTerminated) {
-      throw refused({
-        code: 'program-missing',
-        message: `${program} could not be started: ${result.originalMessage ?? result.shortMessage}`,
-        hint: `Install ${program}, or put it on the PATH.`,
-        cause: result,
-      })
-    }
+    if (result.exitCode === undefined && !result.isTerminated)
+      throw missing(program, result.originalMessage ?? result.shortMessage ?? '', result)
     return {
       exitCode: result.exitCode ?? 128 + (result.signal ? constants.signals[result.signal] : 0),
       stdout: String(result.stdout ?? ''),
@@ -102,6 +116,26 @@ export function createShell(usualLimit?: Limit): Shell {
       })
     },
   }
+}
+
+/** As execvp finds it: by the working directory and the PATH of the command. */
+async function isProgram({ program, cwd = '.', env }: Command): Promise<boolean> {
+  const path = env?.PATH ?? process.env.PATH ?? ''
+  const folders = program.includes('/') ? [''] : path.split(delimiter)
+  const found = folders.map((folder) => access(resolve(cwd, folder, program), modes.X_OK))
+  return Promise.any(found).then(
+    () => true,
+    () => false,
+  )
+}
+
+function missing(program: string, why: string, cause?: unknown): Error {
+  return refused({
+    code: 'program-missing',
+    message: `${program} could not be started: ${why}`,
+    hint: `Install ${program}, or put it on the PATH.`,
+    cause,
+  })
 }
 
 function titleOf({ title, program, args }: Command): string {

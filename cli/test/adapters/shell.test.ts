@@ -1,8 +1,11 @@
 // The shell with real programs.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { setTimeout } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createShell } from '../../src/adapters/shell.ts'
 
 const shell = createShell()
@@ -88,9 +91,53 @@ describe('shell', () => {
     expect(lines.sort()).toEqual(['1', '2', '3', 'err'])
   })
 
-  it('names a missing program', async () => {
-    const missing = shell.run({ program: 'no-such-program', args: [] })
-    await expect(missing).rejects.toThrow(/no-such-program/)
+  it.each([
+    { program: 'no-such-program' },
+    { program: '/no/such/program' },
+    { program: 'ls', env: { PATH: '/no/such/folder' } },
+    { program: '/etc/passwd' },
+    { program: 'ls', cwd: '/no/such/folder' },
+  ])('names the program that cannot be started: $program', async (command) => {
+    const missing = shell.run({ ...command, args: [] })
+    await expect(missing).rejects.toThrow(`${command.program} could not be started`)
     await expect(missing).rejects.toMatchObject({ kind: 'refused', code: 'program-missing' })
+  })
+
+  it('starts a program by its path in the working directory', async () => {
+    const there = { program: './shell.test.sh', args: ['a b', '', '*'], cwd: import.meta.dirname }
+    expect(await shell.run(there)).toMatchObject({ exitCode: 7, stdout: '[a b][][*]' })
+  })
+})
+
+async function alive(pids: readonly string[]): Promise<string[]> {
+  const states = await Promise.all(pids.map(isAlive))
+  return pids.filter((_, index) => states[index])
+}
+
+/** Prints its own pid and that of a child. Both ignore the signals that a terminal sends. */
+const family = `trap '' INT TERM HUP; sleep 60 & echo $$ $!; wait; wait`
+
+describe('the programs of a shopctl', () => {
+  it.each(['SIGKILL', 'SIGTERM'] as const)('die with it when it gets %s', async (signal) => {
+    const shellFile = join(import.meta.dirname, '../../src/adapters/shell.ts')
+    const script = `import { createShell } from ${JSON.stringify(shellFile)}
+      await createShell().run({ program: 'sh', args: ['-c', ${JSON.stringify(family)}] }, console.log)`
+    const parent = spawn(process.execPath, ['--input-type=module-typescript', '--eval', script])
+    const [line] = await once(parent.stdout, 'data')
+    const pids = String(line).trim().split(' ')
+    expect(await alive(pids)).toHaveLength(2)
+    parent.kill(signal)
+    await expect.poll(() => alive(pids)).toEqual([])
+  })
+
+  it('may leave something behind when they end by themselves', async () => {
+    const { stdout } = await shell.run(sh('sleep 60 >/dev/null 2>&1 & echo $!'))
+    onTestFinished(() => void process.kill(Number(stdout)))
+    await setTimeout(100)
+    expect(await isAlive(stdout)).toBe(true)
+  })
+
+  it('may kill their own process group', async () => {
+    expect(await shell.run(sh('kill -s KILL -- -$$'))).toMatchObject({ exitCode: 137 })
   })
 })

@@ -1,0 +1,3 @@
+#!/bin/sh
+printf '[%s]' "$@"
+exit 7
