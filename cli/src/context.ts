@@ -8,6 +8,7 @@ import { createDocker } from './adapters/docker.ts'
 import { createGitSource } from './adapters/git.ts'
 import type { KubernetesPorts } from './adapters/kubernetes/ports.ts'
 import { createMigrationCheck } from './adapters/migrations/check.ts'
+import { describeSelf, hasEnded } from './adapters/processes.ts'
 import { createPrograms } from './adapters/programs.ts'
 import { createRegistry } from './adapters/registry.ts'
 import { createScratch } from './adapters/scratch.ts'
@@ -157,6 +158,7 @@ async function connectCluster(
     broker,
     holder: `${operator.by} ${process.pid}`,
     clock,
+    processes: { describeSelf, hasEnded },
   })
   const env = kubeconfig ? { KUBECONFIG: kubeconfig } : {}
   const helm = createHelm(shell, { program, env, context, namespace, root })
@@ -206,7 +208,9 @@ export async function createPlatformContext(
   const { createPlatform } = await import('./platform/platform.ts')
   const cacheDir = cacheFolder()
   const now = () => createClock().now().getTime()
-  const shell = createShell({ seconds, setting: '`shopctl platform up --timeout`' })
+  const limit = { seconds, setting: '`shopctl platform up --timeout`' }
+  // dpkg and mmdebstrap clean up at SIGTERM.
+  const shell = createShell(limit, 'SIGTERM')
   const platform = createPlatform({ shell, progress, now, cacheDir })
   return { platform }
 }

@@ -4,18 +4,11 @@ import { openSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Identity, identify, isSame } from '../adapters/processes.ts'
 import { cgroupOf, signal } from './cgroups.ts'
 import type { Component } from './component.ts'
 import type { Layout } from './layout.ts'
 import { hashOf } from './store.ts'
-
-/** Distinguishes a process from a later one with the same id: by its start time and the boot. */
-export interface Identity {
-  pid: number
-  /** Clock ticks after boot, field 22 of /proc/PID/stat. */
-  started: string
-  boot: string
-}
 
 /** The content of the pid file. */
 interface Started extends Identity {
@@ -23,26 +16,8 @@ interface Started extends Identity {
   definition: string
 }
 
-/** Field 22 of a /proc/PID/stat line. The name before it may contain spaces and brackets. null: a zombie. */
-export function startTimeOf(stat: string): string | null {
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return fields[0] === 'Z' || fields[0] === 'X' ? null : (fields[19] ?? null)
-}
-
 function read(path: string): Promise<string | null> {
   return readFile(path, 'utf8').catch(() => null)
-}
-
-/** The process that has this id now, or null. */
-export async function identify(pid: number): Promise<Identity | null> {
-  const started = startTimeOf((await read(`/proc/${pid}/stat`)) ?? '')
-  const boot = (await read('/proc/sys/kernel/random/boot_id'))?.trim() ?? ''
-  return started ? { pid, started, boot } : null
-}
-
-/** Whether both are the same process, not only the same id. */
-export function isSame(a: Identity, b: Identity | null): boolean {
-  return b !== null && a.pid === b.pid && a.started === b.started && a.boot === b.boot
 }
 
 function definitionOf({ files, program, args, env }: Component): string {

@@ -1,8 +1,8 @@
 // The lock of the platform: only one start or stop runs at a time.
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { type Identity, identify, isSame } from '../adapters/processes.ts'
 import { refused } from '../errors.ts'
-import { type Identity, identify, isSame } from './daemons.ts'
 import type { Layout } from './layout.ts'
 
 function busy(who: string): Error {

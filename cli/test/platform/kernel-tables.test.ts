@@ -1,7 +1,6 @@
 // Parsers for the kernel's tables.
 import { describe, expect, it } from 'vitest'
 import { hierarchies, hierarchyOf, pathIn } from '../../src/platform/cgroups.ts'
-import { isSame, startTimeOf } from '../../src/platform/daemons.ts'
 import { ours } from '../../src/platform/leftovers.ts'
 import { mountsBelow, parseMountinfo } from '../../src/platform/mounts.ts'
 import { ownLinks } from '../../src/platform/network.ts'
@@ -48,33 +47,6 @@ it.each([
   ['', 'pids', '/'],
 ])('finds the cgroup of a process in %j for %s', (text, controller, path) => {
   expect(pathIn(text, controller)).toBe(path)
-})
-
-describe('processes', () => {
-  const stat = (name: string, state: string): string =>
-    `42 (${name}) ${state} 1 42 42 0 -1 4194304 102 0 0 0 0 0 0 0 20 0 1 0 276788 3133440 382`
-
-  it.each([
-    ['etcd', 'S', '276788'],
-    ['a) R (b', 'R', '276788'],
-    ['gone', 'Z', null],
-  ])('reads when (%s) began in state %s', (name, state, started) => {
-    expect(startTimeOf(stat(name, state))).toBe(started)
-  })
-
-  it('has no start for a process that is not there', () => {
-    expect(startTimeOf('')).toBeNull()
-  })
-
-  const known = { pid: 42, started: '100', boot: 'x' }
-  it.each([
-    ['the same', { pid: 42, started: '100', boot: 'x' }, true],
-    ['a later process with its number', { pid: 42, started: '101', boot: 'x' }, false],
-    ['a process of another boot', { pid: 42, started: '100', boot: 'y' }, false],
-    ['nobody', null, false],
-  ])('recognises %s', (_, other, same) => {
-    expect(isSame(known, other)).toBe(same)
-  })
 })
 
 describe('listeners', () => {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createClock } from '../../src/adapters/clock.ts'
 import { connect, type KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
 import { createKubernetesPorts, type KubernetesPorts } from '../../src/adapters/kubernetes/ports.ts'
+import { describeSelf, hasEnded } from '../../src/adapters/processes.ts'
 import { createHelmDriver } from '../../src/drivers/helm/driver.ts'
 import type { Helm } from '../../src/drivers/helm/helm.ts'
 import { createReleases } from '../../src/drivers/helm/releases.ts'
@@ -35,6 +36,7 @@ function portsOf(holder: string): KubernetesPorts {
     broker: null,
     holder,
     clock: createClock(),
+    processes: { describeSelf, hasEnded },
   })
 }
 

@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { failed } from '../../src/errors.ts'
 import { withLock } from '../../src/release/lock.ts'
-import { createShop } from '../fakes/shop.ts'
-import { createWorld } from '../fakes/world.ts'
+import type { Lock } from '../../src/release/ports/session.ts'
+import { createShop, releasedTwice } from '../fakes/shop.ts'
+import { createWorld, type World } from '../fakes/world.ts'
 
 describe('the lock', () => {
   it('tells the second one who holds it, and is let go whatever happens', async () => {
@@ -57,7 +58,7 @@ describe('the lock', () => {
     })
   })
 
-  it.each(['deploy', 'smoke', 'switch', 'rollback', 'cleanup', 'release'] as const)(
+  it.each(['deploy', 'smoke', 'switch', 'cleanup', 'release'] as const)(
     'keeps a second %s from changing anything',
     async (verb) => {
       const shop = createShop()
@@ -69,4 +70,48 @@ describe('the lock', () => {
       expect(shop.world.state).toEqual(before)
     },
   )
+
+  /** A lock that another command releases after so many questions. */
+  function busyLock({ lock }: World, questions: number): Lock {
+    let asked = 0
+    const holder = { holder: 'ann@there 7', reason: 'release of order', since: 'noon' }
+    return {
+      ...lock,
+      acquire: async (reason) => (++asked > questions ? lock.acquire(reason) : holder),
+    }
+  }
+
+  it('is waited for by a rollback, which says for whom', async () => {
+    const shop = await releasedTwice()
+    const { world } = shop
+    const from = world.clock.monotonic()
+    expect(await shop.rollback({}, { lock: busyLock(world, 20) })).toMatchObject({ release: 'r-3' })
+    expect(world.progress.lines).toContain('wait for ann@there 7: release of order')
+    expect(world.clock.monotonic() - from).toBe(10_000)
+  })
+
+  it('is not waited for without end', async () => {
+    const shop = await releasedTwice()
+    const from = shop.world.clock.monotonic()
+    const waiting = shop.rollback({}, { lock: busyLock(shop.world, Number.POSITIVE_INFINITY) })
+    await expect(waiting).rejects.toMatchObject({
+      code: 'lock-held',
+      exitCode: 2,
+      message: expect.stringMatching(/^ann@there 7 .*release of order/),
+    })
+    expect(shop.world.clock.monotonic() - from).toBe(180_000)
+    expect(shop.live('order')).toBe('green bbbbbbbb')
+  })
+
+  it('is no longer waited for after Ctrl-C', async () => {
+    const shop = await releasedTwice()
+    const stop = new AbortController()
+    const lock = busyLock(shop.world, Number.POSITIVE_INFINITY)
+    const acquire: Lock['acquire'] = async (reason) => {
+      stop.abort()
+      return lock.acquire(reason)
+    }
+    const waiting = shop.rollback({}, { lock: { ...lock, acquire }, signal: stop.signal })
+    await expect(waiting).rejects.toMatchObject({ exitCode: 130 })
+  })
 })

@@ -1,4 +1,5 @@
-// The lock of an environment: a Lease that its holder renews. It expires 15 s after the last renewal.
+// The lock of an environment: a Lease that its holder renews. It expires 15 s after the last renewal. A process of this
+// machine that has ended holds nothing.
 import { text } from 'node:stream/consumers'
 import type { V1Lease } from '@kubernetes/client-node'
 import type { Clock, Held, Lock, LockHolder } from '../../release/ports/session.ts'
@@ -9,16 +10,20 @@ const leaseSeconds = 15
 const renewMs = 4_000
 const checkMs = 250
 const reasonKey = 'shopctl.dev/reason'
+const processKey = 'shopctl.dev/process'
 
-function holderOf(lease: V1Lease | null, now: number): LockHolder | null {
-  const { holderIdentity, renewTime, acquireTime } = lease?.spec ?? {}
-  if (!holderIdentity || !renewTime) return null
-  if (now - Date.parse(String(renewTime)) > leaseSeconds * 1000) return null
-  return {
-    holder: holderIdentity,
-    reason: lease?.metadata?.annotations?.[reasonKey] ?? '',
-    since: String(acquireTime).replace(/\.\d+Z$/, 'Z'),
-  }
+/** The processes of this machine. */
+export interface Processes {
+  /** null: a process of this system cannot be recognised later. */
+  describeSelf(): Promise<string | null>
+  /** Whether the described process ran here and is gone. false: it runs, or that cannot be seen from here. */
+  hasEnded(description: string): Promise<boolean>
+}
+
+interface LockOptions {
+  holder: string
+  clock: Clock
+  processes: Processes
 }
 
 function microTime(at: number): string {
@@ -28,7 +33,7 @@ function microTime(at: number): string {
 export function createLock(
   api: KubernetesApi,
   namespace: string,
-  { holder, clock }: { holder: string; clock: Clock },
+  { holder, clock, processes }: LockOptions,
 ): Lock {
   const collection = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`
   const path = `${collection}/${leaseName}`
@@ -46,11 +51,25 @@ export function createLock(
     }
   }
 
-  const write = (
+  const holderOf = async (lease: V1Lease | null, at: number): Promise<LockHolder | null> => {
+    const { holderIdentity, renewTime, acquireTime } = lease?.spec ?? {}
+    if (!holderIdentity || !renewTime) return null
+    if (at - Date.parse(String(renewTime)) > leaseSeconds * 1000) return null
+    const annotations = lease?.metadata?.annotations ?? {}
+    if (await processes.hasEnded(annotations[processKey] ?? '')) return null
+    return {
+      holder: holderIdentity,
+      reason: annotations[reasonKey] ?? '',
+      since: String(acquireTime).replace(/\.\d+Z$/, 'Z'),
+    }
+  }
+
+  const write = async (
     found: V1Lease | null,
     reason: string,
     { acquired, renewed }: { acquired: string; renewed: string },
   ): Promise<V1Lease> => {
+    const self = await processes.describeSelf()
     const lease = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
@@ -58,7 +77,7 @@ export function createLock(
         ...found?.metadata,
         name: leaseName,
         namespace,
-        annotations: { [reasonKey]: reason },
+        annotations: { [reasonKey]: reason, ...(self !== null && { [processKey]: self }) },
       },
       spec: {
         holderIdentity: holder,
@@ -139,7 +158,7 @@ export function createLock(
     async acquire(reason) {
       const since = startTimer()
       const { lease: found, at } = await read()
-      const other = holderOf(found, at)
+      const other = await holderOf(found, at)
       if (other) return other
       const time = microTime(at)
       try {
@@ -148,7 +167,7 @@ export function createLock(
         if (!isConflict(error)) throw error
         // Another command took the lock at the same moment.
         const now = await read()
-        const winner = holderOf(now.lease, now.at)
+        const winner = await holderOf(now.lease, now.at)
         if (winner) return winner
         throw error
       }

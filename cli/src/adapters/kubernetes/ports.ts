@@ -13,7 +13,7 @@ import { connect, type KubernetesApi } from './api.ts'
 import { createBroker } from './broker.ts'
 import { createJournal } from './journal.ts'
 import type { KubeconfigChoice } from './kubeconfig.ts'
-import { createLock } from './lock.ts'
+import { createLock, type Processes } from './lock.ts'
 import { createManagement } from './management.ts'
 import { createNamespace } from './namespace.ts'
 import { createObserver } from './observer.ts'
@@ -30,6 +30,7 @@ export interface KubernetesOptions {
   /** What other commands see as the holder of the lock. */
   holder: string
   clock: Clock
+  processes: Processes
 }
 
 export interface KubernetesPorts {

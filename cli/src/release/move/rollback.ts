@@ -17,17 +17,21 @@ export interface RollbackInput extends RollbackIntent {
   timeoutMs: number
 }
 
+/** How long it waits for a command that holds the lock: longer than most deploys take. */
+const lockMs = 180_000
+
 export async function rollback(ports: SwitchPorts, input: RollbackInput): Promise<Moved> {
   const { reason, timeoutMs, config } = input
   // A rollback does not depend on the broker: differences are only shown afterwards.
   const looking = ports.broker && brokerWarning(ports.broker)
-  const moved = await withLock(ports, reason ?? 'rollback', async (locked) => {
+  const change = async (locked: SwitchPorts): Promise<Moved> => {
     const state = await observe(locked)
     const plan = planRollback(state, input)
     if (isRefusal(plan)) throw refused(plan)
     for (const line of plan.stays ?? []) locked.progress.warn(line)
     return move(locked, state, plan, { reason, timeoutMs, recycle: recycledServices(config) })
-  })
+  }
+  const moved = await withLock(ports, reason ?? 'rollback', change, { waitMs: lockMs })
   const warning = await looking
   if (warning) ports.progress.warn(warning)
   return moved

@@ -1,3 +1,4 @@
+import type { V1Lease } from '@kubernetes/client-node'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createLock } from '../../../src/adapters/kubernetes/lock.ts'
 import type { Clock, Held } from '../../../src/release/ports/session.ts'
@@ -5,8 +6,11 @@ import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'
 
 const path = '/apis/coordination.k8s.io/v1/namespaces/shop/leases/shopctl'
 let api: FakeApi
+/** The processes of this machine that are gone. */
+let gone: string[]
 
 beforeEach(() => {
+  gone = []
   vi.useFakeTimers({ now: Date.parse('2026-01-01T12:00:00Z') })
   api = createFakeApi(Date.now)
 })
@@ -19,7 +23,11 @@ function lockOf(holder: string, skewMs = 0) {
     monotonic: () => performance.now(),
     sleep: async () => {},
   }
-  return createLock(api, 'shop', { holder, clock })
+  const processes = {
+    describeSelf: async () => (holder.includes('@mac') ? null : `process of ${holder}`),
+    hasEnded: async (description: string) => gone.includes(description),
+  }
+  return createLock(api, 'shop', { holder, clock, processes })
 }
 
 async function take(holder: string, skewMs = 0): Promise<Held> {
@@ -59,6 +67,23 @@ describe('a lock', () => {
     expect(await lockOf('you@there 2').acquire('switch')).toMatchObject({ holder: 'dead@there 7' })
     vi.setSystemTime(Date.now() + 1_000)
     expect(await lockOf('you@there 2').acquire('switch')).toHaveProperty('release')
+  })
+
+  it('of a process of this machine that has ended is free at once', async () => {
+    await leaveBehind()
+    gone = ['process of dead@there 7']
+    expect(await lockOf('you@there 2').lockHolder()).toBeNull()
+    const held = await lockOf('you@there 2').acquire('switch')
+    expect(held).toHaveProperty('release')
+    expect(await lockOf('me@here 1').lockHolder()).toMatchObject({ holder: 'you@there 2' })
+  })
+
+  it('says nothing about a process where one cannot be recognised later', async () => {
+    await take('me@mac 1')
+    gone = ['']
+    await vi.advanceTimersByTimeAsync(5_000)
+    const lease = api.objects.get(path) as V1Lease
+    expect(Object.keys(lease.metadata?.annotations ?? {})).toEqual(['shopctl.dev/reason'])
   })
 
   it('is read once to take it and once to see its holder', async () => {
