@@ -31,10 +31,8 @@ export function changedCommand(paths: readonly string[]): string[] {
 
 /** `root` is the folder of shopctl.yaml; it may lie deeper than the root of the repository. */
 export function createGitSource(shell: Shell, root: string): Source {
-  // A killed command must leave no .git/index.lock.
-  const env = { GIT_OPTIONAL_LOCKS: '0' }
   const run = (args: readonly string[]): Promise<Finished> =>
-    shell.run({ program: 'git', args, cwd: root, env })
+    shell.run({ program: 'git', args, cwd: root })
   const outputOf = ({ exitCode, stdout, stderr }: Finished): string => {
     if (exitCode === 0) return stdout
     throw refused({

@@ -84,7 +84,8 @@ export function createShell(
       detached: true,
       ...(input !== undefined && { input }),
       ...(cwd !== undefined && { cwd }),
-      ...(env !== undefined && { env }),
+      // A git that is killed must leave no .git/index.lock, also one that the program starts.
+      env: { GIT_OPTIONAL_LOCKS: '0', ...env },
     })
     if (onLine && subprocess.all) createInterface({ input: subprocess.all }).on('line', onLine)
     const { nodeChildProcess: child } = subprocess

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createGitSource } from '../../src/adapters/git.ts'
+import { createPrograms } from '../../src/adapters/programs.ts'
 import { createShell } from '../../src/adapters/shell.ts'
 
 const shell = createShell()
@@ -78,13 +79,30 @@ it.each([
   })
 })
 
-it('does not write the index, so that a killed command leaves no lock', async () => {
+/** Runs `use` while every file of the index looks changed, which git notes in the index when it may. */
+async function withStaleIndex(use: () => Promise<unknown>): Promise<void> {
   await git('add', '--all')
   await git('commit', '--quiet', '--message', 'first')
-  await utimes(join(root, 'shop/order/a.ts'), 1, 1)
+  for (const file of ['a.ts', 'b.ts']) await utimes(join(root, 'shop/order', file), 1, 1)
   const index = await readFile(join(root, '.git/index'))
-  expect(await source().changed(['order'])).toEqual([])
+  await use()
   expect(await readFile(join(root, '.git/index'))).toEqual(index)
+}
+
+it.each([
+  ['commit', () => source().commit()],
+  ['files', () => source().files(['order'])],
+  ['changed', () => source().changed(['order'])],
+])(
+  'does not write the index to read %s, so that a killed command leaves no lock',
+  async (_, read) => {
+    await withStaleIndex(read)
+  },
+)
+
+it('lets no program write the index, such as the `prepare` of a service', async () => {
+  const programs = createPrograms(shell, { root })
+  await withStaleIndex(() => programs.run(['sh', '-c', 'git status'], new AbortController().signal))
 })
 
 it('refuses a folder that is no repository', async () => {
