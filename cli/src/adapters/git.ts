@@ -1,7 +1,7 @@
 // The work tree, as git lists it.
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { refused, said } from '../errors.ts'
+import { lstat, readFile, readlink, realpath, stat } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { refused, ShopctlError, said } from '../errors.ts'
 import type { Source } from '../release/ports/project.ts'
 import type { Finished, Shell } from './shell.ts'
 
@@ -31,20 +31,32 @@ export function changedCommand(paths: readonly string[]): string[] {
 
 /** `root` is the folder of shopctl.yaml; it may lie deeper than the root of the repository. */
 export function createGitSource(shell: Shell, root: string): Source {
+  // A path is no pattern, and messages are recognized in English.
+  const env = { GIT_LITERAL_PATHSPECS: '1', LC_ALL: 'C' }
   const run = (args: readonly string[]): Promise<Finished> =>
-    shell.run({ program: 'git', args, cwd: root })
+    shell.run({ program: 'git', args, cwd: root, env })
   const outputOf = ({ exitCode, stdout, stderr }: Finished): string => {
+    // git warns of a folder that it cannot read, and goes on without its files.
+    const closed = /could not open directory '(.*)':/.exec(stderr)?.[1]
+    if (closed !== undefined) throw badInput(closed, 'it cannot be read')
     if (exitCode === 0) return stdout
-    throw refused({
-      code: 'no-git',
-      message: `git cannot read ${root}: ${stderr.trim().split('\n')[0]}`,
-      hint: 'Run shopctl in a git repository: it names images after commits.',
-    })
+    throw noGit(root, stderr)
   }
   const git = async (args: readonly string[]): Promise<string> => outputOf(await run(args))
   const entries = async (args: readonly string[]): Promise<string[]> =>
     (await git(args)).split('\0').filter((entry) => entry !== '')
+  const follow: Source['follow'] = async (path) => {
+    const [base, real] = await Promise.all([realpath(root), realpath(join(root, path))]).catch(
+      () => [],
+    )
+    if (base === undefined || real === undefined) return null
+    const entry = await stat(real)
+    const is = entry.isFile() ? 'file' : entry.isDirectory() ? 'folder' : 'other'
+    const inside = relative(base, real)
+    return { is, path: /^\.\.(\/|$)/.test(inside) ? null : inside || '.' }
+  }
   return {
+    follow,
     async commit() {
       const head = await run(headCommand)
       // 1: the repository has no commit yet.
@@ -59,25 +71,67 @@ export function createGitSource(shell: Shell, root: string): Source {
       return all.filter((file) => !missing.includes(file)).sort()
     },
     async changed(paths) {
-      const prefix = (await git(['rev-parse', '--show-prefix'])).trim()
+      if (paths.length === 0) return []
+      const prefix = (await git(['rev-parse', '--show-prefix'])).replace(/\n$/, '')
       // Each entry is two letters of state, a blank and a path from the repository's root.
       return (await entries(changedCommand(paths))).map((entry) => entry.slice(3 + prefix.length))
     },
-    read: (file) =>
-      readFile(join(root, file)).catch((cause) => {
+    async read(file) {
+      const found = await follow(file)
+      if (found?.path === null) throw badInput(file, 'it leads out of the folder of shopctl.yaml')
+      if (found && found.is !== 'file') throw badInput(file, whyNoFile(found.is === 'folder'))
+      return readFile(join(root, file)).catch((cause) => {
         throw unreadable(file, cause)
-      }),
+      })
+    },
+    async entry(file) {
+      const path = join(root, file)
+      try {
+        const found = await lstat(path)
+        if (found.isSymbolicLink())
+          return { mode: '120000', content: await readlink(path, 'buffer') }
+        if (!found.isFile()) throw badInput(file, whyNoFile(found.isDirectory()))
+        const isExecutable = (found.mode & 0o100) !== 0
+        return { mode: isExecutable ? '100755' : '100644', content: await readFile(path) }
+      } catch (error) {
+        throw error instanceof ShopctlError ? error : unreadable(file, error)
+      }
+    },
   }
 }
 
-/** git lists submodules and symbolic links as files. */
-function unreadable(file: string, cause: NodeJS.ErrnoException): Error {
-  const isFolder = cause.code === 'EISDIR'
-  const why = isFolder ? 'it is a submodule or a symbolic link to a folder' : said(cause)
+function noGit(root: string, stderr: string): Error {
+  const [said = ''] = stderr.trim().split('\n')
+  const repository = /dubious ownership in repository at '(.*)'/.exec(said)?.[1]
+  return refused({
+    code: 'no-git',
+    message: `git cannot read ${root}: ${said}`,
+    hint:
+      repository === undefined
+        ? 'Run shopctl in a git repository: it names images after commits.'
+        : `If you trust it, run \`git config --global --add safe.directory ${repository}\`.`,
+  })
+}
+
+function whyNoFile(isFolder: boolean): string {
+  return isFolder
+    ? 'it is a submodule or another repository, or a link to a folder'
+    : 'it is no file'
+}
+
+function unreadable(file: string, cause: unknown): Error {
+  const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+  if (!isMissing) return badInput(file, said(cause), cause)
+  return file.includes('\uFFFD')
+    ? badInput(file, 'its name is not UTF-8', cause)
+    : badInput(file, 'it is not on disk, maybe left out by `git sparse-checkout`', cause)
+}
+
+function badInput(file: string, why: string, cause?: unknown): Error {
   return refused({
     code: 'bad-input',
-    message: `${file} cannot be an input of an image: ${why}.`,
-    hint: 'Replace it with files, or remove it from `inputs` in shopctl.yaml.',
+    message: `${file} cannot be an input of an image or a chart: ${why}.`,
+    hint: 'Replace it with a file that you may read, or name other folders in shopctl.yaml.',
     cause,
   })
 }

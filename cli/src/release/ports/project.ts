@@ -8,7 +8,23 @@ export interface Source {
   files(paths: readonly string[]): Promise<string[]>
   /** The files below `paths` that differ from HEAD. */
   changed(paths: readonly string[]): Promise<string[]>
+  /** The content of a file, or of the file that a link leads to. Refused where a link leads out of the root. */
   read(file: string): Promise<Buffer>
+  /** What git would store: a mode, and the content of a file or the target of a link. */
+  entry(file: string): Promise<TreeEntry>
+  /** Where a path leads, through all links. null: there is nothing. */
+  follow(path: string): Promise<Followed | null>
+}
+
+interface TreeEntry {
+  mode: '100644' | '100755' | '120000'
+  content: Buffer
+}
+
+interface Followed {
+  is: 'file' | 'folder' | 'other'
+  /** Relative to the root. null: it leads out of it. */
+  path: string | null
 }
 
 /** Builds images into the local engine and pushes them. `repository` is `host:port/path/name`. */
