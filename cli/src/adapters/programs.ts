@@ -1,7 +1,4 @@
 // Runs the project's own programs and zx scripts, from its root.
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { refused } from '../errors.ts'
 import type { Programs } from '../release/ports/project.ts'
 import type { Shell } from './shell.ts'
 
@@ -18,13 +15,6 @@ export function createPrograms(shell: Shell, options: { root: string }): Program
       return shell.run({ program: resolved, args, cwd: options.root, signal })
     },
     async script(file, env, signal) {
-      if (!existsSync(join(options.root, file))) {
-        throw refused({
-          code: 'script-missing',
-          message: `There is no script ${file}, which shopctl.yaml names.`,
-          hint: 'Fix the path in shopctl.yaml, or write the script.',
-        })
-      }
       const args = scriptCommand(file)
       return shell.run({
         program: process.execPath,

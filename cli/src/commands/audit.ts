@@ -6,6 +6,7 @@ import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { bad, good, marked, wrapped } from '../output/text.ts'
 import { isMap } from '../release/canonical.ts'
+import { checkScript } from '../release/paths.ts'
 import type { Plane } from '../release/ports/cluster.ts'
 
 interface AuditCommandInput {
@@ -26,6 +27,7 @@ export async function auditCommand(
       hint: 'Write a zx script, set `audit:` in shopctl.yaml to its path, then run `shopctl audit` again.',
     })
   }
+  await checkScript(context.source, config, ['audit'], config.audit)
   const ports = await context.cluster()
   const namespaceName = environment.namespace
   const sum = await audit(ports, { plane, waitMs, namespaceName, script: config.audit })

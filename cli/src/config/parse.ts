@@ -1,10 +1,8 @@
 // Parses shopctl.yaml. Each mistake is reported with file, line, path and what was expected.
 import type { z } from 'zod'
 import { refused, type ShopctlError } from '../errors.ts'
-import { type Config, configSchema } from './schema.ts'
+import { type Config, configFile, configSchema } from './schema.ts'
 import { type Path, readYaml } from './yaml.ts'
-
-export const configFile = 'shopctl.yaml'
 
 /** `file` is for messages only. Throws a refusal that lists the mistakes. */
 export function parseConfig(text: string, file: string): Config {

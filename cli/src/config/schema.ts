@@ -154,6 +154,8 @@ export const configSchema = configFields.superRefine(({ services, environments }
   }
 })
 
+export const configFile = 'shopctl.yaml'
+
 export interface Config extends z.infer<typeof configSchema> {
   /** Where a setting is: file, line, column and path. It begins the message about a mistake. */
   where(path: Path): string

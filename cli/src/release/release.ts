@@ -10,6 +10,7 @@ import {
 import { withLock } from './lock.ts'
 import type { Moved } from './move/move.ts'
 import { type SwitchPorts, switchStandby } from './move/switch.ts'
+import { checkSmokeScripts } from './paths.ts'
 import { type Pushed, type PushPorts, push } from './push/push.ts'
 import { type SmokeInput, type SmokePorts, smokeStandby } from './smoke/smoke.ts'
 
@@ -30,6 +31,7 @@ export interface Released {
 }
 
 export async function release(ports: ReleasePorts, input: ReleaseInput): Promise<Released> {
+  if (!input.skipSmoke) await checkSmokeScripts(ports.source, input.config, input.services)
   const built = await build(ports, input)
   const pushed = await push(ports, input)
   const uid = await ports.namespace.ensure()

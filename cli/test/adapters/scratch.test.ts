@@ -1,11 +1,9 @@
-// Temporary folders, and scripts that do not exist.
+// Temporary folders.
 import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { createPrograms } from '../../src/adapters/programs.ts'
 import { createScratch } from '../../src/adapters/scratch.ts'
-import { createShell } from '../../src/adapters/shell.ts'
 
 async function* parts(...texts: string[]): AsyncGenerator<string> {
   yield* texts
@@ -35,13 +33,3 @@ async function* broken(): AsyncGenerator<string> {
   yield 'one\n'
   throw new Error('no more')
 }
-
-it('a script that does not exist is refused by name', async () => {
-  const { signal } = new AbortController()
-  const programs = createPrograms(createShell(), { root: import.meta.dirname })
-  await expect(programs.script('audit.ts', {}, signal)).rejects.toMatchObject({
-    code: 'script-missing',
-    exitCode: 2,
-    message: expect.stringContaining('audit.ts'),
-  })
-})

@@ -2,6 +2,7 @@
 import { parseConfig } from '../../src/config/parse.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { failed } from '../../src/errors.ts'
+import { isBelow } from '../../src/release/build/inputs.ts'
 import type { ImageBuilder, Registry, Source } from '../../src/release/ports/project.ts'
 
 function serviceText(name: string): string {
@@ -53,6 +54,8 @@ export function aFullConfig(change: (text: string) => string = (text) => text): 
 
 export interface Tree extends Source {
   contents: Record<string, string>
+  /** Files that are executable. */
+  executable: Set<string>
   dirty: Set<string>
   head: string | null
 }
@@ -69,22 +72,33 @@ export function createTree(): Tree {
       'order/main.ts': 'order',
       'order/Dockerfile': 'FROM node',
       'order/migrations/1.sql': 'create table a',
+      'order/smoke.ts': 'smoke',
       'order/test/main.test.ts': 'test',
       'payment/main.ts': 'payment',
       'payment/migrations/1.sql': 'create table b',
+      'payment/smoke.ts': 'smoke',
+      'smoke.ts': 'smoke',
     },
+    executable: new Set(),
     dirty: new Set(),
     head: '1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d',
     commit: async () => tree.head,
     files: async (paths) =>
       Object.keys(tree.contents)
-        .filter((file) => paths.some((path) => file === path || file.startsWith(`${path}/`)))
+        .filter((file) => paths.some((path) => isBelow(file, path)))
         .sort(),
     changed: async (paths) =>
-      [...tree.dirty].filter((file) =>
-        paths.some((path) => file === path || file.startsWith(`${path}/`)),
-      ),
+      [...tree.dirty].filter((file) => paths.some((path) => isBelow(file, path))),
     read: async (file) => Buffer.from(tree.contents[file] ?? ''),
+    entry: async (file) => ({
+      mode: tree.executable.has(file) ? '100755' : '100644',
+      content: Buffer.from(tree.contents[file] ?? ''),
+    }),
+    async follow(path) {
+      if (tree.contents[path] !== undefined) return { is: 'file', path }
+      const isFolder = Object.keys(tree.contents).some((file) => isBelow(file, path))
+      return isFolder ? { is: 'folder', path } : null
+    },
   }
   return tree
 }

@@ -1,9 +1,9 @@
 // The image of a service for the current work tree: the hash of its inputs, its repository and its tags.
-import { createHash } from 'node:crypto'
-import { basename, normalize } from 'node:path/posix'
-import type { Config } from '../../config/schema.ts'
-import { refused } from '../../errors.ts'
+import { basename } from 'node:path/posix'
+import { type Config, configFile } from '../../config/schema.ts'
+import { checkPath, type NamedPath, wrongPath } from '../paths.ts'
 import type { Source } from '../ports/project.ts'
+import { countsFor, hashBuild, hashFiles, hashInputs, inputPaths } from './inputs.ts'
 
 export interface Image {
   service: string
@@ -12,8 +12,10 @@ export interface Image {
   /** The tag shown to users: the commit, plus a hash of the inputs if they differ from the commit. */
   version: string
   commit: string
-  /** Hash over all files that the image is built from. */
+  /** Hash over all that the image is built from. */
   inputs: string
+  /** The hash of each file that it is built from. */
+  files: ReadonlyMap<string, string>
   /** The tag by the hash of the inputs. It does not depend on the commit. */
   inputsTag: string
   /** The SQL files of its migrations, in the order in which they are applied. */
@@ -22,50 +24,34 @@ export interface Image {
   migrations: string | null
 }
 
-function sha256(): ReturnType<typeof createHash> {
-  return createHash('sha256')
-}
-
-/** Whether a file is an input. Tests and build output are not. */
-function belongs(file: string, paths: readonly string[]): boolean {
-  return (
-    paths.some((path) => file === path || file.startsWith(`${path}/`)) &&
-    !file.split('/').some((part) => part === 'test' || part === 'dist')
-  )
-}
+type Listed = 'inputs' | 'migrations'
 
 /** A path that matches nothing would hide every change: the image would never be built again. */
-function checkPaths(
+async function checkListed(
+  source: Source,
+  config: Config,
   service: string,
-  setting: 'inputs' | 'migrations',
-  paths: readonly string[],
   files: readonly string[],
-): void {
-  const unused = paths.find(
-    (path) => !files.some((file) => file === path || file.startsWith(`${path}/`)),
-  )
-  if (unused === undefined) return
-  throw refused({
-    code: `no-${setting}`,
-    message: `shopctl.yaml: services.${service}.build.${setting}: ${unused} matches no file.`,
-    hint: 'Name files and folders from the folder of shopctl.yaml, without patterns. Files that git ignores do not count.',
+): Promise<void> {
+  const { inputs, migrations = [] } = requireService(config, service).build
+  const named = (list: Listed, path: string, index: number): NamedPath => ({
+    setting: ['services', service, 'build', list, index],
+    code: `no-${list}`,
+    ...{ path, noun: 'file or folder', is: 'any', links: false },
   })
-}
-
-/** `./services/order/` means `services/order`. */
-function normalized(path: string): string {
-  return normalize(path).replace(/\/$/, '')
-}
-
-/** Hash over the names and contents in the current work tree. */
-export async function hashFiles(source: Source, files: readonly string[]): Promise<string> {
-  const hash = sha256()
-  const contents = await Promise.all(files.map((file) => source.read(file)))
-  files.forEach((file, index) => {
-    const content = contents[index] ?? Buffer.alloc(0)
-    hash.update(`${file}\0${content.length}\0`).update(content)
-  })
-  return hash.digest('hex')
+  for (const each of [
+    ...inputs.map((path, index) => named('inputs', path, index)),
+    ...migrations.map((path, index) => named('migrations', path, index)),
+  ]) {
+    await checkPath(source, config, each)
+    if (files.some((file) => countsFor(file, each.path))) continue
+    throw wrongPath(
+      config,
+      each,
+      `${each.path} has no files that count`,
+      'Name another path. Files that git ignores do not count, nor folders named `test` or `dist`.',
+    )
+  }
 }
 
 /** Selects the images of the current work tree. */
@@ -81,31 +67,34 @@ export async function describeImages(
   { config, registryAddress, services }: TreeInput,
 ): Promise<Image[]> {
   const builds = services.map((service) => {
-    const { inputs, migrations = [] } = requireService(config, service).build
-    return { service, inputs: inputs.map(normalized), migrations: migrations.map(normalized) }
+    const { build } = requireService(config, service)
+    return { service, build, paths: inputPaths(build), migrationPaths: build.migrations ?? [] }
   })
-  const paths = [...new Set(builds.flatMap(({ inputs, migrations }) => [...inputs, ...migrations]))]
+  const paths = builds.flatMap((each) => [...each.paths, ...each.migrationPaths])
   const [commit, files, changed] = await Promise.all([
     source.commit(),
-    source.files(paths),
-    source.changed(paths),
+    source.files([...new Set(paths)]),
+    source.changed([...new Set([...paths, configFile])]),
   ])
   return Promise.all(
-    builds.map(async ({ service, inputs: inputPaths, migrations: migrationPaths }) => {
-      checkPaths(service, 'inputs', inputPaths, files)
-      checkPaths(service, 'migrations', migrationPaths, files)
-      const mine = (file: string): boolean => belongs(file, inputPaths)
+    builds.map(async ({ service, build, paths, migrationPaths }) => {
+      await checkListed(source, config, service, files)
+      const isInput = (file: string): boolean => paths.some((path) => countsFor(file, path))
       const migrationFiles = files
-        .filter((file) => file.endsWith('.sql') && belongs(file, migrationPaths))
+        .filter((file) => file.endsWith('.sql'))
+        .filter((file) => migrationPaths.some((path) => countsFor(file, path)))
         .sort((one, other) => (basename(one) < basename(other) ? -1 : 1))
-      const inputs = await hashFiles(source, files.filter(mine))
-      const dirty = commit === null || changed.some(mine)
+      const inputFiles = await hashInputs(source, files.filter(isInput))
+      const inputs = hashBuild(inputFiles, build)
+      // shopctl.yaml has the settings of the build.
+      const dirty = commit === null || changed.some((file) => file === configFile || isInput(file))
       return {
         service,
         repository: `${registryAddress}/${config.name}/${service}`,
         version: `${commit?.slice(0, 8) ?? 'uncommitted'}${dirty ? `-${inputs.slice(0, 8)}` : ''}`,
         commit: commit ?? 'uncommitted',
         inputs,
+        files: inputFiles,
         inputsTag: `inputs-${inputs.slice(0, 32)}`,
         migrationFiles,
         migrations:

@@ -6,7 +6,15 @@ import type { Registry, Source } from '../ports/project.ts'
 import { requireDigest } from '../push/push.ts'
 import { rules } from './charts.ts'
 import type { Wanted } from './plan.ts'
-import { hashChart, hashOf, readValues, revisionOf, valuesFiles } from './revision.ts'
+import {
+  hashChart,
+  hashOf,
+  readValues,
+  requireChart,
+  requireValues,
+  revisionOf,
+  valuesFiles,
+} from './revision.ts'
 
 export interface DesirePorts {
   source: Source
@@ -44,12 +52,32 @@ export interface DesireInput extends TreeInput {
 
 /** Refused if the registry has no image of the current work tree. */
 export async function desire(ports: DesirePorts, input: DesireInput): Promise<Desired> {
-  const images = await describeImages(ports.source, input)
+  const [images] = await Promise.all([
+    describeImages(ports.source, input),
+    requireDependencies(ports.source, input),
+  ])
   const each = await Promise.all(images.map((image) => desireOne(ports, input, image)))
   return {
     wanted: Object.fromEntries(each.map(({ service, wanted }) => [service, wanted])),
     recipes: Object.fromEntries(each.map(({ service, recipe }) => [service, recipe])),
   }
+}
+
+/** Before the first change: deploy installs them after the Secrets. */
+async function requireDependencies(
+  source: Source,
+  { config, env }: Pick<DesireInput, 'config' | 'env'>,
+): Promise<void> {
+  const { dependencies = [] } = config.environments[env] ?? {}
+  const setting = (index: number) => ['environments', env, 'dependencies', index]
+  await Promise.all(
+    dependencies.flatMap(({ chart, values }, index) => [
+      requireChart(source, config, [...setting(index), 'chart'], chart),
+      ...values.map((path, at) =>
+        requireValues(source, config, [...setting(index), 'values', at], path),
+      ),
+    ]),
+  )
 }
 
 async function desireOne(
@@ -59,6 +87,7 @@ async function desireOne(
 ): Promise<{ service: string; wanted: Wanted; recipe: Recipe }> {
   const { service, repository, version, migrations, migrationFiles } = image
   const { chart, port = null } = requireService(config, service)
+  await requireChart(source, config, ['services', service, 'chart'], chart)
   const files = await valuesFiles(source, config, env, service)
   const [digest, values, chartHash] = await Promise.all([
     requireDigest(registry, image),

@@ -1,7 +1,7 @@
 // What deploy prepares first: Secrets, guard, and the charts that the services depend on.
 import type { EnvironmentConfig } from '../../config/schema.ts'
 import { refused, ShopctlError, said } from '../../errors.ts'
-import { hashFiles } from '../build/images.ts'
+import { hashFiles } from '../build/inputs.ts'
 import { compareBroker, firstOf } from '../move/topology.ts'
 import type { Broker, Namespace } from '../ports/cluster.ts'
 import type { BuiltinChart, ChartWrite, Driver, Recorded } from '../ports/driver.ts'

@@ -3,9 +3,12 @@ import { createHash } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
 import { parse } from 'yaml'
 import type { Config } from '../../config/schema.ts'
+import type { Path } from '../../config/yaml.ts'
 import { refused } from '../../errors.ts'
-import { hashFiles, requireService } from '../build/images.ts'
+import { requireService } from '../build/images.ts'
+import { hashFiles } from '../build/inputs.ts'
 import { canonical, isMap } from '../canonical.ts'
+import { checkPath, type NamedPath, wrongPath } from '../paths.ts'
 import type { Source } from '../ports/project.ts'
 
 type Values = Record<string, unknown>
@@ -42,16 +45,40 @@ export async function valuesFiles(
 ): Promise<string[]> {
   const { values } = requireService(config, service)
   if (values === undefined) return []
+  await requireValues(source, config, ['services', service, 'values'], values)
   const special = join(dirname(values), environment, basename(values))
-  const found = await source.files([values, special])
-  if (!found.includes(values)) {
-    throw refused({
-      code: 'no-values',
-      message: `shopctl.yaml: services.${service}.values: there is no file ${values}.`,
-      hint: 'Fix the path or create the file, then run the command again. Files that git ignores do not count.',
-    })
-  }
-  return [values, special].filter((file) => found.includes(file))
+  const [found] = await source.files([special])
+  return found === special ? [values, special] : [values]
+}
+
+const ignored = 'Name another path, or let git track it: what git ignores does not count.'
+
+/** Refused unless there is such a values file. */
+export async function requireValues(
+  source: Source,
+  config: Config,
+  setting: Path,
+  path: string,
+): Promise<void> {
+  const code = 'no-values'
+  const named: NamedPath = { setting, path, noun: 'file', is: 'file', code, links: true }
+  await checkPath(source, config, named)
+  if ((await source.files([path])).includes(path)) return
+  throw wrongPath(config, named, `git does not list ${path}`, ignored)
+}
+
+/** Refused unless there is such a chart. */
+export async function requireChart(
+  source: Source,
+  config: Config,
+  setting: Path,
+  path: string,
+): Promise<void> {
+  const code = 'no-chart'
+  const named: NamedPath = { setting, path, noun: 'chart', is: 'folder', code, links: false }
+  await checkPath(source, config, named)
+  if ((await source.files([path])).length > 0) return
+  throw wrongPath(config, named, `git lists no file of ${path}`, ignored)
 }
 
 export async function readValues(source: Source, files: readonly string[]): Promise<Values> {
@@ -65,7 +92,8 @@ export async function readValues(source: Source, files: readonly string[]): Prom
 
 function parseYaml(file: string, text: string): unknown {
   try {
-    return parse(text)
+    // Helm takes tags as it likes; the parser would print a warning of each.
+    return parse(text, { logLevel: 'error' })
   } catch (error) {
     throw refused({
       code: 'bad-values',
@@ -78,11 +106,5 @@ function parseYaml(file: string, text: string): unknown {
 
 /** Hash over a chart's files. */
 export async function hashChart(source: Source, chart: string): Promise<string> {
-  const files = await source.files([chart])
-  if (files.length > 0) return hashFiles(source, files)
-  throw refused({
-    code: 'no-chart',
-    message: `shopctl.yaml: there is no chart ${chart}.`,
-    hint: 'Fix the path or create the chart, then run the command again. Files that git ignores do not count.',
-  })
+  return hashFiles(source, await source.files([chart]))
 }

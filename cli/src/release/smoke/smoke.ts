@@ -6,8 +6,9 @@ import { lastLines } from '../last-lines.ts'
 import { type LockPorts, withLock } from '../lock.ts'
 import { chooseStandby } from '../move/plan-switch.ts'
 import { type ObservePorts, observe } from '../observe.ts'
+import { checkSmokeScripts } from '../paths.ts'
 import type { Traffic } from '../ports/cluster.ts'
-import type { Programs } from '../ports/project.ts'
+import type { Programs, Source } from '../ports/project.ts'
 import { type RecordingPorts, recorded } from '../recording.ts'
 import { interruptedRefusal, isRefusal } from '../refusal.ts'
 import { settleAll } from '../settle.ts'
@@ -18,6 +19,7 @@ import { type PreviewPorts, withPreview } from './preview.ts'
 export interface SmokePorts extends LockPorts, ObservePorts, RecordingPorts, PreviewPorts {
   traffic: Traffic
   programs: Programs
+  source: Source
 }
 
 export interface SmokeInput {
@@ -43,6 +45,11 @@ export async function smokeStandby(ports: SmokePorts, input: SmokeInput): Promis
   const state = await observe(ports)
   const found = interruptedRefusal(state) ?? chooseStandby(state, input.services)
   if (isRefusal(found)) throw refused(found)
+  await checkSmokeScripts(
+    ports.source,
+    input.config,
+    found.slots.map(({ name }) => name),
+  )
   const combination = combinationOf(state, found.slots)
   const slots = together(state, found.slots)
   const services = await recorded(

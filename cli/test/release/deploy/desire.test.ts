@@ -1,9 +1,10 @@
 // What the work tree wants: the revision of each service, and what it is made of.
 import { describe, expect, it } from 'vitest'
+import { parseConfig } from '../../../src/config/parse.ts'
 import { build } from '../../../src/release/build/build.ts'
 import { desire } from '../../../src/release/deploy/desire.ts'
 import { push } from '../../../src/release/push/push.ts'
-import { aConfig } from '../../fakes/config.ts'
+import { aConfig, configText } from '../../fakes/config.ts'
 import { names, sharedChart } from '../../fakes/shop.ts'
 import { createWorld, type World } from '../../fakes/world.ts'
 
@@ -72,9 +73,47 @@ describe('a revision', () => {
     delete world.source.contents['charts/app/Chart.yaml']
     await expect(revisions(world)).rejects.toMatchObject({
       code: 'no-chart',
-      message: 'shopctl.yaml: there is no chart charts/app.',
+      message: 'shopctl.yaml:4:5: services.order.chart: there is no chart charts/app.',
     })
   })
+
+  it.each([
+    [
+      'chart',
+      'charts/postgres/Chart.yaml',
+      '29:27: environments.local.dependencies.0.chart: there is no chart charts/postgres',
+    ],
+    [
+      'values',
+      'charts/values/postgres.yaml',
+      '29:60: environments.local.dependencies.0.values.0: there is no file charts/values/postgres.yaml',
+    ],
+  ])('needs the %s of a dependency, before anything is changed', async (_, file, expected) => {
+    const world = createWorld(names)
+    delete world.source.contents[file]
+    await expect(revisions(world)).rejects.toMatchObject({
+      exitCode: 2,
+      message: `shopctl.yaml:${expected}.`,
+    })
+    expect(world.log).toEqual([])
+  })
+
+  it.each(['order.yaml', './order.yaml', 'x/../order.yaml'])(
+    'takes local/order.yaml for the values %s',
+    async (values) => {
+      const world = createWorld(names)
+      const { contents } = world.source
+      const written = configText.replace('charts/values/order.yaml', values)
+      const config = parseConfig(written, 'shopctl.yaml')
+      Object.assign(contents, { 'order.yaml': 'a: 1', 'local/order.yaml': 'a: 2' })
+      await build(world, tree)
+      await push(world, tree)
+      const valuesOf = async (env: string) =>
+        (await desire(world, { ...tree, config, env, sharedChart })).recipes.order?.valuesFiles
+      expect(await valuesOf('local')).toEqual(['order.yaml', 'local/order.yaml'])
+      expect(await valuesOf('test')).toEqual(['order.yaml'])
+    },
+  )
 
   it('names a values file that cannot be read', async () => {
     const world = createWorld(names)

@@ -137,6 +137,23 @@ describe('a smoke test', () => {
     )
   })
 
+  it.each([
+    ['order/smoke.ts', ':11:5: services.order.smoke: there is no script order/smoke.ts'],
+    ['smoke.ts', ': there is no script smoke.ts'],
+  ])('is refused before it begins when %s is not there', async (file, message) => {
+    const shop = bothWait()
+    delete shop.world.source.contents[file]
+    const refusal = {
+      code: 'script-missing',
+      exitCode: 2,
+      message: expect.stringContaining(message),
+    }
+    await expect(shop.smoke()).rejects.toMatchObject(refusal)
+    expect(shop.world.programs.scripts).toEqual([])
+    await expect(shop.release()).rejects.toMatchObject(refusal)
+    expect(shop.world.engine.built).toEqual([])
+  })
+
   it('begins only when the combination alone consumes the preview plane', async () => {
     const shop = bothWait()
     shop.world.faults.previewDeaf.add('order')
