@@ -7,12 +7,13 @@ import { currentFolder, findConfigFile } from './adapters/config-file.ts'
 import { createDocker } from './adapters/docker.ts'
 import { createGitSource } from './adapters/git.ts'
 import type { KubernetesPorts } from './adapters/kubernetes/ports.ts'
+import { agentFor, proxyFor } from './adapters/kubernetes/proxy.ts'
 import { createMigrationCheck } from './adapters/migrations/check.ts'
 import { describeSelf, hasEnded } from './adapters/processes.ts'
 import { createPrograms } from './adapters/programs.ts'
 import { createRegistry } from './adapters/registry.ts'
 import { createScratch } from './adapters/scratch.ts'
-import { createShell, type Shell } from './adapters/shell.ts'
+import { createShell, type Limit, type Shell, withoutProxy } from './adapters/shell.ts'
 import { checkServices, environmentOf, parseConfig } from './config/parse.ts'
 import { type Config, configFile, type EnvironmentConfig } from './config/schema.ts'
 import { refused } from './errors.ts'
@@ -78,10 +79,14 @@ interface Access {
   registry: string
   kubeconfig: string | null
   context: string | null
+  /** How the cluster is reached: the variables that differ from this process's. */
+  env: Record<string, string>
   helm: string
   docker: string
   dockerEnv: Record<string, string>
 }
+
+type LimitOf = (setting: keyof Config['timeouts']) => Limit
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined
@@ -102,14 +107,24 @@ export async function createContext(options: GlobalOptions): Promise<Context> {
   const environment = environmentOf(config, env)
   if (chosen) checkServices(config, chosen)
   const services = chosen ?? Object.keys(config.services)
+  const limitOf: LimitOf = (setting) => ({
+    seconds: config.timeouts[setting],
+    setting: `\`timeouts.${setting}\` of shopctl.yaml`,
+  })
   const clock = createClock()
   const progress = createProgress(clock.monotonic)
   const access = once(() => accessOf(environment, progress))
   const local: LocalPorts = {
-    source: createGitSource(shell, root),
-    programs: createPrograms(shell, { root }),
+    source: createGitSource(shell, root, limitOf('tools')),
+    programs: createPrograms(shell, {
+      root,
+      limits: { run: limitOf('build'), script: limitOf('script') },
+    }),
     scratch: createScratch(),
-    registry: createRegistry(),
+    registry: createRegistry({
+      limit: limitOf('request'),
+      agentOf: (address) => agentFor(address, proxyFor(address, null, process.env), {}),
+    }),
     migrations: createMigrationCheck(),
     progress,
     clock,
@@ -130,10 +145,16 @@ export async function createContext(options: GlobalOptions): Promise<Context> {
     tree: async () => ({ config, env, services, registryAddress: (await access()).registry }),
     builder: once(async () => {
       const { docker, dockerEnv } = await access()
-      return createDocker(shell, { program: docker, env: dockerEnv, root, signal })
+      return createDocker(shell, {
+        program: docker,
+        env: dockerEnv,
+        root,
+        signal,
+        limits: { inspect: limitOf('tools'), build: limitOf('build'), push: limitOf('push') },
+      })
     }),
     cluster: once(async () =>
-      connectCluster(shell, local, { config, environment, root }, await access()),
+      connectCluster(shell, local, { config, environment, root, limitOf }, await access()),
     ),
   }
 }
@@ -141,13 +162,14 @@ export async function createContext(options: GlobalOptions): Promise<Context> {
 async function connectCluster(
   shell: Shell,
   local: LocalPorts,
-  { config, environment, root }: { config: Config; environment: EnvironmentConfig; root: string },
-  { kubeconfig, context, helm: program }: Access,
+  project: { config: Config; environment: EnvironmentConfig; root: string; limitOf: LimitOf },
+  { kubeconfig, context, env: access, helm: program }: Access,
 ): Promise<ClusterPorts> {
   const { createKubernetesPorts } = await import('./adapters/kubernetes/ports.ts')
   const { createHelm } = await import('./drivers/helm/helm.ts')
   const { createCharts, createHelmDriver } = await import('./drivers/helm/driver.ts')
   const { createReleases } = await import('./drivers/helm/releases.ts')
+  const { config, environment, root, limitOf } = project
   const { services } = config
   const { namespace, broker = null } = environment
   const { clock, operator, progress } = local
@@ -159,9 +181,12 @@ async function connectCluster(
     holder: `${operator.by} ${process.pid}`,
     clock,
     processes: { describeSelf, hasEnded },
+    env: { ...process.env, ...access },
+    limits: { request: limitOf('request'), tools: limitOf('tools'), pod: limitOf('pod') },
   })
-  const env = kubeconfig ? { KUBECONFIG: kubeconfig } : {}
-  const helm = createHelm(shell, { program, env, context, namespace, root })
+  const env = { ...access, ...(kubeconfig && { KUBECONFIG: kubeconfig }) }
+  const limit = limitOf('helm')
+  const helm = createHelm(shell, { program, env, context, namespace, root, limit })
   const releases = createReleases(api, namespace)
   return {
     ...local,
@@ -174,7 +199,10 @@ async function connectCluster(
 async function accessOf(environment: EnvironmentConfig, progress: Progress): Promise<Access> {
   if (environment.cluster !== 'embedded') {
     const { context, registry } = environment.cluster
-    return { registry, kubeconfig: null, context, helm: 'helm', docker: 'docker', dockerEnv: {} }
+    return {
+      ...{ registry, kubeconfig: null, context, env: {} },
+      ...{ helm: 'helm', docker: 'docker', dockerEnv: {} },
+    }
   }
   const { platform } = await createPlatformContext(undefined, progress)
   const { running, kubeconfig, registry } = await platform.status()
@@ -185,11 +213,12 @@ async function accessOf(environment: EnvironmentConfig, progress: Progress): Pro
       hint: 'Run `shopctl platform up`. It takes less than a minute once it is built.',
     })
   }
-  const { helm, docker, dockerHost, dockerConfig } = await platform.tools()
+  const { helm, docker, dockerHost, dockerConfig, direct } = await platform.tools()
   return {
     registry,
     kubeconfig,
     context: null,
+    env: withoutProxy(direct),
     helm,
     docker,
     dockerEnv: { DOCKER_HOST: dockerHost, DOCKER_CONFIG: dockerConfig },

@@ -1,7 +1,7 @@
 // Builds and pushes images with the docker CLI and BuildKit.
 import { failed, refused } from '../errors.ts'
 import type { ImageBuilder } from '../release/ports/project.ts'
-import type { Shell } from './shell.ts'
+import type { Limit, Shell } from './shell.ts'
 
 export function inspectCommand(reference: string): string[] {
   return [
@@ -55,17 +55,23 @@ export interface DockerOptions {
   env: Readonly<Record<string, string>>
   root: string
   signal: AbortSignal
+  limits: { inspect: Limit; build: Limit; push: Limit }
 }
 
 export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder {
   let reached = false
-  const docker = async (args: readonly string[]): ReturnType<Shell['run']> => {
+  const docker = async (
+    verb: keyof DockerOptions['limits'],
+    args: readonly string[],
+  ): ReturnType<Shell['run']> => {
     const finished = await shell.run({
       program: options.program,
       args,
       cwd: options.root,
       env: { ...options.env, DOCKER_BUILDKIT: '1' },
       signal: options.signal,
+      limit: options.limits[verb],
+      title: `docker ${verb} ${args.at(-1)}`,
     })
     if (finished.exitCode === 0 || !isDown(finished.stderr)) {
       reached = true
@@ -81,11 +87,11 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
   }
   return {
     async inputsOf(reference) {
-      const { exitCode, stdout } = await docker(inspectCommand(reference))
+      const { exitCode, stdout } = await docker('inspect', inspectCommand(reference))
       return exitCode === 0 ? stdout.trim() || null : null
     },
     async build(image) {
-      const { exitCode, output } = await docker(buildCommand(image))
+      const { exitCode, output } = await docker('build', buildCommand(image))
       if (exitCode === 0) return
       throw failed({
         code: 'build-failed',
@@ -94,7 +100,7 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
       })
     },
     async push(reference) {
-      const { exitCode, stderr } = await docker(pushCommand(reference))
+      const { exitCode, stderr } = await docker('push', pushCommand(reference))
       if (exitCode === 0) return
       throw failed({
         code: 'push-failed',

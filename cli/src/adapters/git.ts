@@ -3,7 +3,7 @@ import { lstat, readFile, readlink, realpath, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { refused, ShopctlError, said } from '../errors.ts'
 import type { Source } from '../release/ports/project.ts'
-import type { Finished, Shell } from './shell.ts'
+import type { Finished, Limit, Shell } from './shell.ts'
 
 export const headCommand = ['rev-parse', '--verify', '--quiet', 'HEAD']
 
@@ -30,11 +30,11 @@ export function changedCommand(paths: readonly string[]): string[] {
 }
 
 /** `root` is the folder of shopctl.yaml; it may lie deeper than the root of the repository. */
-export function createGitSource(shell: Shell, root: string): Source {
+export function createGitSource(shell: Shell, root: string, limit: Limit): Source {
   // A path is no pattern, and messages are recognized in English.
   const env = { GIT_LITERAL_PATHSPECS: '1', LC_ALL: 'C' }
   const run = (args: readonly string[]): Promise<Finished> =>
-    shell.run({ program: 'git', args, cwd: root, env })
+    shell.run({ program: 'git', args, cwd: root, env, limit })
   const outputOf = ({ exitCode, stdout, stderr }: Finished): string => {
     // git warns of a folder that it cannot read, and goes on without its files.
     const closed = /could not open directory '(.*)':/.exec(stderr)?.[1]

@@ -1,27 +1,37 @@
 // Runs the project's own programs and zx scripts, from its root.
 import type { Programs } from '../release/ports/project.ts'
-import type { Shell } from './shell.ts'
+import { type Limit, type Shell, withoutProxy } from './shell.ts'
 
 /** zx's globals come from shopctl, so that a script works where zx is not installed. */
 export function scriptCommand(file: string): string[] {
   return ['--import', import.meta.resolve('zx/globals'), file]
 }
 
-export function createPrograms(shell: Shell, options: { root: string }): Programs {
+interface ProgramOptions {
+  root: string
+  limits: { run: Limit; script: Limit }
+}
+
+export function createPrograms(shell: Shell, { root, limits }: ProgramOptions): Programs {
   return {
-    run([program = '', ...args], signal) {
+    run(argv, signal) {
+      const [program = '', ...args] = argv
       // `node` is the Node that runs shopctl: the machine's may be too old for the project.
       const resolved = program === 'node' ? process.execPath : program
-      return shell.run({ program: resolved, args, cwd: options.root, signal })
+      const title = argv.join(' ')
+      return shell.run({ program: resolved, args, cwd: root, signal, limit: limits.run, title })
     },
     async script(file, env, signal) {
       const args = scriptCommand(file)
       return shell.run({
         program: process.execPath,
         args,
-        cwd: options.root,
-        env,
+        cwd: root,
+        // Its URLs are on loopback.
+        env: { ...env, ...withoutProxy(['localhost', '127.0.0.1']) },
         signal,
+        limit: limits.script,
+        title: file,
       })
     },
   }

@@ -1,6 +1,11 @@
 // An image registry, through the OCI distribution API: reads digests and adds tags to images.
+import { type Agent, request as httpRequest } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { buffer } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { failed, refused, said } from '../errors.ts'
 import type { Registry } from '../release/ports/project.ts'
+import { type Limit, noAnswer } from './shell.ts'
 
 const manifestTypes = [
   'application/vnd.oci.image.manifest.v1+json',
@@ -8,8 +13,6 @@ const manifestTypes = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ].join(', ')
-
-const timeoutMs = 4_000
 
 /** Splits `127.0.0.1:5000/shop/order` into the base URL and the name. Loopback uses plain HTTP, as in docker. */
 export function locate(repository: string): { base: string; name: string } {
@@ -19,8 +22,50 @@ export function locate(repository: string): { base: string; name: string } {
   return { base: `${scheme}://${host}`, name: repository.slice(slash + 1) }
 }
 
-export function createRegistry(request: typeof fetch = fetch): Registry {
+export interface RegistryOptions {
+  /** For an answer. */
+  limit: Limit
+  /** Of the connections to this address: through a proxy, or direct. */
+  agentOf?: (address: URL) => Promise<Agent>
+  request?: typeof fetch
+}
+
+const tries = 3
+const firstPauseMs = 200
+
+export function createRegistry({
+  limit,
+  agentOf,
+  request = through(agentOf),
+}: RegistryOptions): Registry {
   let reached = false
+  const attempt = async (base: string, url: string, init: RequestInit): Promise<Response> => {
+    try {
+      return await request(url, { ...init, signal: AbortSignal.timeout(limit.seconds * 1000) })
+    } catch (cause) {
+      // Before the first answer, nothing was pushed.
+      const make = reached ? failed : refused
+      throw make({
+        code: 'registry-unreachable',
+        message: `The registry at ${base} cannot be reached: ${reason(cause, limit)}.`,
+        hint: 'Check that it runs (`shopctl platform status`) and that its address in shopctl.yaml is correct.',
+        cause,
+      })
+    }
+  }
+  /** A read is sent again where a moment may help. */
+  const patiently = async (base: string, url: string, init: RequestInit): Promise<Response> => {
+    for (let tried = 1; ; tried += 1) {
+      const isLast = tried === tries || init.method === 'PUT'
+      const response = await attempt(base, url, init).catch((error) => {
+        if (isLast || !isReset(error)) throw error
+        return null
+      })
+      if (response && (isLast || (response.status < 500 && response.status !== 429)))
+        return response
+      await sleep(firstPauseMs * 2 ** (tried - 1))
+    }
+  }
   const ask = async (
     repository: string,
     path: string,
@@ -29,19 +74,7 @@ export function createRegistry(request: typeof fetch = fetch): Registry {
     const { base, name } = locate(repository)
     const { method } = init
     const url = `${base}/v2/${name}/${path}`
-    let response: Response
-    try {
-      response = await request(url, { ...init, signal: AbortSignal.timeout(timeoutMs) })
-    } catch (cause) {
-      // Before the first answer, nothing was pushed.
-      const make = reached ? failed : refused
-      throw make({
-        code: 'registry-unreachable',
-        message: `The registry at ${base} cannot be reached: ${reason(cause)}.`,
-        hint: 'Check that it runs (`shopctl platform status`) and that its address in shopctl.yaml is correct.',
-        cause,
-      })
-    }
+    const response = await patiently(base, url, init)
     reached = true
     const { status } = response
     if (response.ok || (status === 404 && method === 'HEAD')) return response
@@ -76,10 +109,48 @@ export function createRegistry(request: typeof fetch = fetch): Registry {
   }
 }
 
-function reason(error: unknown): string {
+function reason(error: unknown, limit: Limit): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error
-  if (cause instanceof Error && cause.name === 'TimeoutError')
-    return `no answer within ${timeoutMs / 1000} s`
-  if (cause instanceof AggregateError) return reason(cause.errors[0])
+  if (cause instanceof Error && ['TimeoutError', 'AbortError'].includes(cause.name))
+    return noAnswer(limit)
+  if (cause instanceof AggregateError) return reason(cause.errors[0], limit)
   return said(cause)
+}
+
+function isReset({ cause }: Error): boolean {
+  const lost = cause instanceof Error ? (cause.cause ?? cause) : cause
+  return (
+    lost instanceof Error && 'code' in lost && ['ECONNRESET', 'EPIPE'].includes(String(lost.code))
+  )
+}
+
+/** Like fetch, which knows no agents. */
+function through(agentOf?: RegistryOptions['agentOf']): typeof fetch {
+  return async (input, { method = 'GET', headers, body, signal } = {}) => {
+    const url = new URL(String(input))
+    const agent = await agentOf?.(url)
+    return new Promise((resolve, reject) => {
+      const send = url.protocol === 'http:' ? httpRequest : httpsRequest
+      const options = {
+        method,
+        headers: headers as Record<string, string>,
+        ...(agent && { agent }),
+        ...(signal && { signal }),
+      }
+      send(url, options, (response) => {
+        const { statusCode: status = 0, headers } = response
+        buffer(response).then((content) => {
+          const fields = Object.entries(headers).map(
+            ([name, value]) => [name, String(value)] as const,
+          )
+          const bare = method === 'HEAD' || [204, 304].includes(status)
+          resolve(
+            new Response(bare ? null : content, { status, headers: Object.fromEntries(fields) }),
+          )
+        }, reject)
+      })
+        .on('error', reject)
+        .end(body instanceof ArrayBuffer ? Buffer.from(body) : undefined)
+    })
+  }
 }

@@ -46,6 +46,18 @@ export interface Shell {
   check(command: Command, onLine?: (line: string) => void): Promise<string>
 }
 
+/** Variables with which a program reaches these hosts directly. None where no proxy is set. */
+export function withoutProxy(
+  hosts: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Record<string, string> {
+  const names = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY']
+  if (!names.some((name) => env[name] || env[name.toLowerCase()])) return {}
+  const list = [env.NO_PROXY || env.no_proxy, ...hosts].filter(Boolean).join(',')
+  // Go reads either, curl the second one.
+  return { NO_PROXY: list, no_proxy: list }
+}
+
 /** Between SIGTERM and SIGKILL. */
 const graceMs = 5_000
 
@@ -179,6 +191,11 @@ function endGroup(leader: number, signal: NodeJS.Signals): void {
   } catch {
     // It has ended.
   }
+}
+
+/** For an answer that is not there in time. */
+export function noAnswer({ seconds, setting }: Limit): string {
+  return `no answer within ${seconds} s${setting && `, the limit of ${setting}`}`
 }
 
 function late(command: Command, { seconds, setting }: Limit, output: string): Error {

@@ -114,6 +114,28 @@ const environment = environmentFields.refine(
   { path: ['broker'], error: 'expected the name of one of the dependencies' },
 )
 
+const limit = 'expected a number of seconds above 0 and up to 2147483'
+/** Node counts the milliseconds of a timer in 32 bits. */
+const seconds = z.number(limit).gt(0, limit).max(2_147_483, limit)
+
+/** Time limits in seconds. */
+const timeouts = z.strictObject({
+  /** `prepare` and `docker build`, each. */
+  build: seconds.default(1_200),
+  /** `docker push`. */
+  push: seconds.default(600),
+  /** A helm command, and the time until a dependency is ready. */
+  helm: seconds.default(180),
+  /** A smoke test or the audit script. */
+  script: seconds.default(600),
+  /** git, `docker image inspect`, and the program that a kubeconfig names for credentials. */
+  tools: seconds.default(60),
+  /** An answer of the API server or the registry. */
+  request: seconds.default(4),
+  /** An answer of a pod about its accounts or messages, or to a smoke test. */
+  pod: seconds.default(15),
+})
+
 const configFields = z.strictObject({
   /** Name of the system, and path of its images in the registry. */
   name,
@@ -125,6 +147,7 @@ const configFields = z.strictObject({
   smoke: path.optional(),
   /** A zx script that sums up the accounts of the services, for `shopctl audit`. */
   audit: path.optional(),
+  timeouts: timeouts.prefault({}),
   environments: z
     .record(name, environment)
     .refine((map) => Object.keys(map).length > 0, 'expected at least one environment'),

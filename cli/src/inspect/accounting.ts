@@ -1,6 +1,6 @@
 // The accounts of the services. Any pod of the live slot answers for the database of its service.
 import { z } from 'zod'
-import { failed, interrupted, refused } from '../errors.ts'
+import { failed, interrupted, refused, ShopctlError } from '../errors.ts'
 import type { Management, Plane, PodAnswer, Pods } from '../release/ports/cluster.ts'
 import { colors, targetOf } from '../release/slot.ts'
 import { type EnvironmentState, liveSlotOf } from '../release/state.ts'
@@ -150,6 +150,8 @@ async function readInFlight(
 
 /** Entries per request. */
 const pageSize = 5_000
+/** Of a page that broke off. */
+const furtherTries = 2
 
 /** All entries of a pod, one JSON line each, ascending by `id`. An id may have several lines. */
 export async function* entryLines(
@@ -160,6 +162,7 @@ export async function* entryLines(
 ): AsyncGenerator<string> {
   const entries = `${management.path(service, 'accounting')}/entries`
   let after: string | null = null
+  let broken = 0
   for (;;) {
     const from: string = after === null ? '' : `&after=${encodeURIComponent(after)}`
     const path = `${entries}?plane=${plane}&limit=${pageSize}${from}`
@@ -167,23 +170,35 @@ export async function* entryLines(
     let held: string[] = []
     let current: string | null = null
     let size = 0
-    for await (const line of management.lines(service, pod, path, signal)) {
-      const id = idOf(line, service, pod)
-      if (id !== current) {
-        if (id <= (current ?? after ?? '')) throw unordered(service, pod, id)
-        yield* ended(held)
-        if (current !== null) after = current
-        current = id
-        held = []
+    try {
+      for await (const line of management.lines(service, pod, path, signal)) {
+        const id = idOf(line, service, pod)
+        if (id !== current) {
+          if (id <= (current ?? after ?? '')) throw unordered(service, pod, id)
+          yield* ended(held)
+          if (current !== null) after = current
+          current = id
+          held = []
+        }
+        held.push(line)
+        size += 1
       }
-      held.push(line)
-      size += 1
+    } catch (error) {
+      // The page is asked for again from the last whole entry.
+      broken += 1
+      if (broken > furtherTries || !isNotAnswered(error)) throw error
+      continue
     }
+    broken = 0
     if (size >= pageSize && held.length < size) continue
     yield* ended(held)
     if (size < pageSize) return
     after = current
   }
+}
+
+function isNotAnswered(error: unknown): boolean {
+  return error instanceof ShopctlError && error.code === 'not-answered'
 }
 
 function ended(lines: readonly string[]): string[] {

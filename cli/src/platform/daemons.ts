@@ -5,9 +5,10 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Identity, identify, isSame } from '../adapters/processes.ts'
+import { withoutProxy } from '../adapters/shell.ts'
 import { cgroupOf, signal } from './cgroups.ts'
 import type { Component } from './component.ts'
-import type { Layout } from './layout.ts'
+import { direct, type Layout } from './layout.ts'
 import { hashOf } from './store.ts'
 
 /** The content of the pid file. */
@@ -25,14 +26,7 @@ function definitionOf({ files, program, args, env }: Component): string {
 }
 
 // No other variables of the caller: they may hold secrets, and every caller should start the same daemons.
-const proxySettings = [
-  'HTTP_PROXY',
-  'HTTPS_PROXY',
-  'NO_PROXY',
-  'http_proxy',
-  'https_proxy',
-  'no_proxy',
-]
+const proxySettings = ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy']
 
 function environmentOf(component: Component, layout: Layout): Record<string, string> {
   const inherited = proxySettings.flatMap((name) => {
@@ -40,7 +34,13 @@ function environmentOf(component: Component, layout: Layout): Record<string, str
     return value === undefined ? [] : [[name, value] as const]
   })
   const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-  return { PATH: path, HOME: layout.home, ...Object.fromEntries(inherited), ...component.env }
+  return {
+    PATH: path,
+    HOME: layout.home,
+    ...Object.fromEntries(inherited),
+    ...withoutProxy(direct),
+    ...component.env,
+  }
 }
 
 export interface Daemons {

@@ -18,6 +18,17 @@ export const network = {
   buildBridge: 'shopctl0',
 } as const
 
+/** What this machine and the pods reach without a proxy. */
+export const direct = [
+  'localhost',
+  '127.0.0.0/8',
+  '127.0.0.1',
+  '::1',
+  network.all,
+  '.svc',
+  '.cluster.local',
+] as const
+
 export const registry = '127.0.0.1:5000'
 /** NodePorts of the edge. */
 export const edgeUrl = 'http://127.0.0.1:30080'

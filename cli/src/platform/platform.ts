@@ -1,11 +1,11 @@
 // The embedded platform: a single-node Kubernetes, a registry and a Docker engine, as daemons of this machine.
 import { join } from 'node:path'
-import type { Shell } from '../adapters/shell.ts'
+import { type Shell, withoutProxy } from '../adapters/shell.ts'
 import { refused } from '../errors.ts'
 import type { Progress } from '../output/progress.ts'
 import { createDaemons, logOf } from './daemons.ts'
 import { type DownReport, takeDown } from './down.ts'
-import { edgeUrl, layoutOf, previewUrl, registry } from './layout.ts'
+import { direct, edgeUrl, layoutOf, previewUrl, registry } from './layout.ts'
 import { withPlatformLock } from './lock.ts'
 import { allComponents, itemsOf, machineOf } from './parts.ts'
 import { checkMachine, preflight } from './preflight.ts'
@@ -34,6 +34,8 @@ export interface PlatformTools {
   dockerHost: string
   /** DOCKER_CONFIG, where the client finds buildx. */
   dockerConfig: string
+  /** Addresses that no proxy can reach. */
+  direct: readonly string[]
 }
 
 export interface Platform {
@@ -109,6 +111,7 @@ export function createPlatform({ shell, progress, now, cacheDir }: PlatformDeps)
         PATH: known ? path : `${layout.bin}:${path}`,
         DOCKER_HOST: layout.dockerHost,
         DOCKER_CONFIG: layout.dockerConfig,
+        ...withoutProxy(direct),
       }
     },
 
@@ -136,6 +139,7 @@ export function createPlatform({ shell, progress, now, cacheDir }: PlatformDeps)
       docker: join(layout.bin, 'docker'),
       dockerHost: layout.dockerHost,
       dockerConfig: layout.dockerConfig,
+      direct,
     }),
   }
 }

@@ -13,6 +13,8 @@ export function answers(url: string, options: RequestOptions = {}): Promise<bool
       url,
       {
         ...options,
+        // The usual agent may go through a proxy.
+        agent: false,
         timeout: timeoutMs,
         ...(url.startsWith('https:') && { rejectUnauthorized: false }),
       },

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { createDocker } from '../../src/adapters/docker.ts'
 import type { Finished, Shell } from '../../src/adapters/shell.ts'
+import { aLimit } from '../fakes/host.ts'
 
 const down = 'ERROR: Cannot connect to the Docker daemon at unix:///x.sock. Is it running?'
 function finished(exitCode: number, stderr: string): Finished {
@@ -16,7 +17,8 @@ function dockerAnswering(answers: Finished[]) {
   const run: Shell['run'] = async () => answers.shift() ?? finished(0, '')
   const shell: Shell = { run, check: async () => '' }
   const { signal } = new AbortController()
-  return createDocker(shell, { program: 'docker', env: {}, root: '/', signal })
+  const limits = { inspect: aLimit, build: aLimit, push: aLimit }
+  return createDocker(shell, { program: 'docker', env: {}, root: '/', signal, limits })
 }
 const image = { context: 'order', tags: [], labels: {} }
 

@@ -1,4 +1,5 @@
 // What a work tree may hold besides plain files: hashed as git does, or refused by name.
+
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createGitSource } from '../../src/adapters/git.ts'
 import { createShell } from '../../src/adapters/shell.ts'
 import { hashInputs } from '../../src/release/build/inputs.ts'
+import { aLimit } from '../fakes/host.ts'
 
 const shell = createShell()
 let root = ''
@@ -15,7 +17,7 @@ function run(program: string, ...args: string[]) {
 function git(...args: string[]) {
   return run('git', '-c', 'user.name=a', '-c', 'user.email=a@b', ...args)
 }
-const source = () => createGitSource(shell, root)
+const source = () => createGitSource(shell, root, aLimit)
 async function hash(): Promise<Record<string, string>> {
   return Object.fromEntries(await hashInputs(source(), await source().files(['order'])))
 }
@@ -139,6 +141,7 @@ describe('is refused, and named:', () => {
 import { createGitSource } from '${url('adapters/git.ts')}'
 import { createShell } from '${url('adapters/shell.ts')}'
 import { hashInputs } from '${url('release/build/inputs.ts')}'
+import { aLimit } from '../fakes/host.ts'
 const source = createGitSource(createShell(), '${root}')
 await source.files(['order']).then((files) => hashInputs(source, files))
   .then(() => console.log('hashed'), (error) => console.log(error.exitCode, error.message))`

@@ -1,4 +1,5 @@
 // With a real git in a temporary folder.
+
 import { mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +7,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createGitSource } from '../../src/adapters/git.ts'
 import { createPrograms } from '../../src/adapters/programs.ts'
 import { createShell } from '../../src/adapters/shell.ts'
+import { aLimit } from '../fakes/host.ts'
 
 const shell = createShell()
 let root = ''
@@ -28,7 +30,7 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true }))
 
 function source(folder = 'shop') {
-  return createGitSource(shell, join(root, folder))
+  return createGitSource(shell, join(root, folder), aLimit)
 }
 
 it('has no commit before the first one', async () => {
@@ -101,13 +103,16 @@ it.each([
 )
 
 it('lets no program write the index, such as the `prepare` of a service', async () => {
-  const programs = createPrograms(shell, { root })
+  const programs = createPrograms(shell, {
+    root,
+    limits: { run: aLimit, script: aLimit },
+  })
   await withStaleIndex(() => programs.run(['sh', '-c', 'git status'], new AbortController().signal))
 })
 
 it('refuses a folder that is no repository', async () => {
   const elsewhere = await mkdtemp(join(tmpdir(), 'bare-'))
-  await expect(createGitSource(shell, elsewhere).commit()).rejects.toMatchObject({
+  await expect(createGitSource(shell, elsewhere, aLimit).commit()).rejects.toMatchObject({
     code: 'no-git',
     exitCode: 2,
   })

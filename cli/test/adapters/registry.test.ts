@@ -1,10 +1,16 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
+import type { AgentOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { agentFor } from '../../src/adapters/kubernetes/proxy.ts'
 import { createRegistry, locate } from '../../src/adapters/registry.ts'
+import { type Behaviour, createHttpProxy, createServers } from '../fakes/api-server.ts'
 import { createEngine } from '../fakes/config.ts'
+import { aLimit } from '../fakes/host.ts'
 import { registryContract } from '../fakes/registry-contract.ts'
 
 const type = 'application/vnd.oci.image.manifest.v1+json'
@@ -41,7 +47,7 @@ describe('over HTTP', () => {
   })
   afterAll(() => running.server.close())
   registryContract(async () => ({
-    registry: createRegistry(),
+    registry: createRegistry({ limit: aLimit }),
     repository: `${running.address}/shop/order`,
   }))
 })
@@ -66,7 +72,9 @@ it('uses plain HTTP only with loopback', () => {
 })
 
 it('names a registry that cannot be reached, with its address', async () => {
-  await expect(createRegistry().digest('127.0.0.1:1/shop/order', 'a')).rejects.toMatchObject({
+  await expect(
+    createRegistry({ limit: aLimit }).digest('127.0.0.1:1/shop/order', 'a'),
+  ).rejects.toMatchObject({
     code: 'registry-unreachable',
     exitCode: 2,
     message: expect.stringContaining('http://127.0.0.1:1'),
@@ -74,12 +82,53 @@ it('names a registry that cannot be reached, with its address', async () => {
 })
 
 it.each([401, 403])('reports that shopctl cannot log in when the answer is %i', async (status) => {
-  const registry = createRegistry(async () => new Response('no', { status }))
+  const registry = createRegistry({
+    limit: aLimit,
+    request: async () => new Response('no', { status }),
+  })
   await expect(registry.digest('127.0.0.1:1/shop/order', 'a')).rejects.toMatchObject({
     code: 'registry-error',
     message: expect.stringContaining(String(status)),
     hint: expect.stringContaining('anonymous reads'),
   })
+})
+
+it.each<[string, (Behaviour | 404)[], number]>([
+  ['after 500, 429 and a reset', [500, 429, 'reset'], 3],
+  ['not after 404', [404], 1],
+])('a read is sent again %s', async (_, statuses, tries) => {
+  const servers = createServers()
+  const { port, requests } = await servers.serve(null, { statuses })
+  const registry = createRegistry({ limit: aLimit })
+  await registry.digest(`127.0.0.1:${port}/shop/order`, 'a').catch(() => null)
+  expect(requests).toHaveLength(tries)
+  await servers.stopAll()
+  servers.remove()
+})
+
+it('a registry that hangs is given up after the limit, which is named', async () => {
+  const servers = createServers()
+  const { port } = await servers.serve(null, { statuses: ['hang'] })
+  const registry = createRegistry({ limit: { ...aLimit, seconds: 0.3 } })
+  await expect(registry.digest(`127.0.0.1:${port}/shop/order`, 'a')).rejects.toThrow(
+    'no answer within 0.3 s, the limit of `timeouts.request` of shopctl.yaml',
+  )
+  await servers.stopAll()
+  servers.remove()
+})
+
+it('a registry behind a proxy is asked through it', async () => {
+  const servers = createServers()
+  const { port } = await servers.serve()
+  const asked: string[] = []
+  const proxy = new URL(`http://127.0.0.1:${await servers.start(createHttpProxy(port, asked))}`)
+  const ca = readFileSync(join(servers.folder, 'ca.pem'))
+  const agentOf = (address: URL) => agentFor(address, proxy, { ca } as AgentOptions)
+  const registry = createRegistry({ limit: aLimit, agentOf })
+  await registry.digest('cluster.test/shop/order', 'a')
+  expect(asked).toEqual(['CONNECT cluster.test:443'])
+  await servers.stopAll()
+  servers.remove()
 })
 
 it('a registry that stops answering during a command is a failure: something may have been pushed', async () => {
@@ -88,7 +137,7 @@ it('a registry that stops answering during a command is a failure: something may
     if (up) return new Response(null, { status: 404 })
     throw new Error('gone')
   }
-  const registry = createRegistry(request)
+  const registry = createRegistry({ limit: aLimit, request })
   expect(await registry.digest('127.0.0.1:1/shop/order', 'a')).toBeNull()
   up = false
   await expect(registry.digest('127.0.0.1:1/shop/order', 'a')).rejects.toMatchObject({

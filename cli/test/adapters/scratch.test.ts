@@ -1,9 +1,13 @@
-// Temporary folders.
+// Temporary folders, and scripts.
 import { existsSync } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
+import { createPrograms } from '../../src/adapters/programs.ts'
 import { createScratch } from '../../src/adapters/scratch.ts'
+import { createShell } from '../../src/adapters/shell.ts'
+import { aLimit } from '../fakes/host.ts'
 
 async function* parts(...texts: string[]): AsyncGenerator<string> {
   yield* texts
@@ -33,3 +37,25 @@ async function* broken(): AsyncGenerator<string> {
   yield 'one\n'
   throw new Error('no more')
 }
+
+it('a script has a time limit, and reaches loopback without the proxy', async () => {
+  vi.stubEnv('HTTP_PROXY', 'http://proxy')
+  vi.stubEnv('no_proxy', 'example.com')
+  const root = await mkdtemp(join(tmpdir(), 'script-'))
+  await writeFile(join(root, 'a.mjs'), 'console.log(process.env.NO_PROXY, process.env.no_proxy)')
+  await writeFile(join(root, 'b.mjs'), 'setTimeout(() => {}, 60_000)')
+  const script = { seconds: 5, setting: '`timeouts.script`' }
+  const { signal } = new AbortController()
+  const list = 'example.com,localhost,127.0.0.1'
+  const run = (file: string, limit = script) =>
+    createPrograms(createShell(), { root, limits: { run: aLimit, script: limit } }).script(
+      file,
+      {},
+      signal,
+    )
+  expect((await run('a.mjs')).stdout).toBe(`${list} ${list}`)
+  await expect(run('b.mjs', { ...script, seconds: 0.5 })).rejects.toThrow(
+    'b.mjs did not end within 0.5 s, the limit of `timeouts.script`.',
+  )
+  vi.unstubAllEnvs()
+})

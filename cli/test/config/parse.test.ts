@@ -14,6 +14,34 @@ function mistake(text: string): string {
   return 'none'
 }
 
+describe('a time limit', () => {
+  const withLimit = (value: string): string => `${configText}timeouts: { build: ${value} }\n`
+  it.each([
+    ['30', 30],
+    ['0.5', 0.5],
+    ['2147483', 2_147_483],
+  ])('may be %s', (value, seconds) => {
+    const { timeouts } = parseConfig(withLimit(value), 'shopctl.yaml')
+    expect(timeouts).toMatchObject({ build: seconds, helm: 180 })
+  })
+
+  it.each(['0', '-1', '2147484', '1e12', '.inf', '.nan', '10m', '"30"', 'null', '[]'])(
+    'may not be %s',
+    (value) => {
+      expect(mistake(withLimit(value))).toBe(
+        'shopctl.yaml:30:13: timeouts.build: expected a number of seconds above 0 and up to 2147483',
+      )
+    },
+  )
+
+  it('has a usual value', () => {
+    expect(aConfig().timeouts).toEqual({
+      ...{ build: 1_200, push: 600, helm: 180, script: 600 },
+      ...{ tools: 60, request: 4, pod: 15 },
+    })
+  })
+})
+
 describe('shopctl.yaml', () => {
   it('of this repository is right', () => {
     const config = parseConfig(readFileSync(join(root, 'shopctl.yaml'), 'utf8'), 'shopctl.yaml')

@@ -29,9 +29,12 @@ function createCertificates(): { folder: string; remove(): void } {
   return { folder, remove: () => rmSync(folder, { recursive: true }) }
 }
 
+/** A status, or an answer that does not come, breaks off or stops in the middle. */
+export type Behaviour = number | 'reset' | 'hang' | 'half' | 'stall'
+
 export interface ServeOptions {
   /** Of the first answers. All others are 200. */
-  statuses?: (number | 'reset')[]
+  statuses?: Behaviour[]
   /** Sent with 429. */
   retryAfter?: string
   host?: string
@@ -78,6 +81,12 @@ export function createServers(): Servers {
         const status = statuses[requests.length] ?? 200
         requests.push(request)
         if (status === 'reset') return void request.socket.destroy()
+        if (status === 'hang') return
+        if (status === 'half' || status === 'stall') {
+          response.writeHead(200, { 'content-length': '100' }).write('{"items":')
+          if (status === 'half') setTimeout(() => request.socket.destroy(), 20)
+          return
+        }
         if (status === 429) response.setHeader('retry-after', retryAfter)
         response.writeHead(status).end(JSON.stringify({ client: certificate && clientOf(request) }))
       })

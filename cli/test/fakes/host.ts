@@ -1,7 +1,10 @@
 // What a command has on its own machine, in memory: time, progress, programs and folders.
+import type { Limit } from '../../src/adapters/shell.ts'
 import { interrupted } from '../../src/errors.ts'
 import type { Programs, Scratch } from '../../src/release/ports/project.ts'
 import type { Clock, Operator, Progress } from '../../src/release/ports/session.ts'
+
+export const aLimit: Limit = { seconds: 4, setting: '`timeouts.request` of shopctl.yaml' }
 
 export const operator: Operator = { by: 'me@here', run: null }
 

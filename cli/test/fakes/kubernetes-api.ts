@@ -186,13 +186,26 @@ export function createFakeApi(time: () => number): FakeApi {
     async forward() {
       throw new Error('no pods here')
     },
+    async ask({ method, path }) {
+      reach()
+      requests.push(`${method} ${path}`)
+      const found = await get(path)
+      const headers = { date: new Date(time()).toUTCString() }
+      const body = JSON.stringify(found ?? { kind: 'Status', code: 404 })
+      return { status: found ? 200 : 404, headers, body }
+    },
     async open(options) {
       reach()
       const headers = { date: new Date(time()).toUTCString() }
       requests.push(`${options.method} ${options.path}`)
       if (options.path.includes('watch=1')) {
         const stream = watch(options)
-        return Object.assign(stream, { headers, statusCode: 200 }) as unknown as IncomingMessage
+        const setTimeout = () => {}
+        return Object.assign(stream, {
+          headers,
+          statusCode: 200,
+          setTimeout,
+        }) as unknown as IncomingMessage
       }
       const found = await get(options.path)
       const stream = new PassThrough().end(JSON.stringify(found ?? { kind: 'Status', code: 404 }))

@@ -1,5 +1,6 @@
 // The account of a service, from any of its pods, and its entries page by page.
 import { describe, expect, it } from 'vitest'
+import { failed } from '../../src/errors.ts'
 import { entryLines, readAccount } from '../../src/inspect/accounting.ts'
 import type { Management, Plane } from '../../src/release/ports/cluster.ts'
 import { names } from '../fakes/shop.ts'
@@ -114,6 +115,28 @@ describe('the entries of a pod', () => {
     expect(await collect(ports)).toEqual(all)
     expect(asked).toHaveLength(pages)
     expect(asked[0]).toBe('/accounting/entries?plane=live&limit=5000')
+  })
+
+  it.each([
+    [2, 'come whole'],
+    [3, 'fail'],
+  ])('whose page breaks off %i times in a row %s', async (times, outcome) => {
+    const { ports } = paged(ids(6_000, 2))
+    let left = times
+    const lines: Management['lines'] = async function* (...args) {
+      let sent = 0
+      for await (const line of ports.management.lines(...args)) {
+        yield line
+        sent += 1
+        if (sent === 1_001 && left > 0) {
+          left -= 1
+          throw failed({ code: 'not-answered', message: 'reset' })
+        }
+      }
+    }
+    const read = collect({ ...ports, management: { ...ports.management, lines } })
+    if (outcome === 'fail') await expect(read).rejects.toThrow('reset')
+    else expect(await read).toEqual(ids(6_000, 2))
   })
 
   it('have to be in order, so that pages come to an end', async () => {

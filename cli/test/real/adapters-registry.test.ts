@@ -1,4 +1,5 @@
 // The registry and docker adapters against the platform's own.
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,12 +8,14 @@ import { createDocker } from '../../src/adapters/docker.ts'
 import { createRegistry } from '../../src/adapters/registry.ts'
 import { createShell } from '../../src/adapters/shell.ts'
 import type { ImageBuilder } from '../../src/release/ports/project.ts'
+import { aLimit } from '../fakes/host.ts'
 import { registryContract } from '../fakes/registry-contract.ts'
 import { platformEnv } from './shop.ts'
 
 const repository = '127.0.0.1:5000/adapters/image'
 const signal = new AbortController().signal
 let context = ''
+const long = { ...aLimit, seconds: 120 }
 let docker: ImageBuilder
 
 async function build(dockerfile: string, tag: string): Promise<void> {
@@ -31,6 +34,7 @@ beforeAll(async () => {
     env: await platformEnv(),
     root: context,
     signal,
+    limits: { inspect: aLimit, build: long, push: long },
   })
   await build('FROM scratch\nCOPY Dockerfile /\n', 'there')
   await docker.push(`${repository}:there`)
@@ -38,7 +42,7 @@ beforeAll(async () => {
 afterAll(() => rm(context, { recursive: true }))
 
 describe('the registry of the platform', () => {
-  registryContract(async () => ({ registry: createRegistry(), repository }))
+  registryContract(async () => ({ registry: createRegistry({ limit: aLimit }), repository }))
 })
 
 it('docker knows what an image was made of, and images it does not have', async () => {

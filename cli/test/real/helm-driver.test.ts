@@ -16,6 +16,7 @@ import { root } from './shop.ts'
 const here = chartsIn('driver')
 const { field, kubectl, namespace, tool } = here
 const { signal } = new AbortController()
+const limit = { seconds: 180, setting: 'this test' }
 let driver: Driver
 let helm: Helm
 
@@ -23,7 +24,7 @@ beforeAll(async () => {
   await here.create()
   const env = await clusterEnv()
   const api = await connect({ file: env.KUBECONFIG ?? null, context: null })
-  const options = { program: 'helm', env, context: null, namespace, root }
+  const options = { program: 'helm', env, context: null, namespace, root, limit }
   helm = createHelm(createShell(), options)
   driver = createHelmDriver({
     helm,

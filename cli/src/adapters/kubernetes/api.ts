@@ -1,12 +1,17 @@
 // The Kubernetes API: objects by path, and what its answers mean.
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import type { V1ListMeta, V1ObjectMeta } from '@kubernetes/client-node'
 import { afterChange, failed, refused, ShopctlError } from '../../errors.ts'
 import { forward, type PodPort } from './forward.ts'
 import { type KubeconfigChoice, readTarget } from './kubeconfig.ts'
-import { createTransport, type OpenOptions, type Transport } from './transport.ts'
+import {
+  type Answer,
+  createTransport,
+  type OpenOptions,
+  type Transport,
+  type TransportOptions,
+} from './transport.ts'
 
 export interface KubernetesApi {
   /** null: 404. */
@@ -18,9 +23,11 @@ export interface KubernetesApi {
   apply<T>(path: string, object: unknown): Promise<T>
   /** JSON merge patch (RFC 7386). With a resourceVersion in it, it may conflict. */
   patch<T>(path: string, body: unknown): Promise<T>
-  /** Sends any request and returns any answer. `timeoutMs` is for the first byte; null: no limit. */
+  /** Sends any request and returns any answer, whose body the caller reads. `timeoutMs` is for the first byte. */
   open(options: OpenOptions): Promise<IncomingMessage>
-  /** What an answer of `open` with an error status means. */
+  /** Sends any request and returns any whole answer. */
+  ask(options: OpenOptions): Promise<Answer>
+  /** What an answer with an error status means. */
   errorOf(status: number, method: string, path: string, body: string): ShopctlError
   /** A connection to a port of a pod. The caller destroys it. */
   forward(to: PodPort): Promise<Duplex>
@@ -43,9 +50,8 @@ export function isDenied(error: unknown): boolean {
   return error.code === 'not-allowed' || error.code === 'no-credentials'
 }
 
-/** `now` is this machine's clock, in milliseconds. It decides when a token has expired. */
-export function connect(choice: KubeconfigChoice, now: () => number = Date.now): KubernetesApi {
-  return createApi(createTransport(readTarget(choice), now))
+export function connect(choice: KubeconfigChoice, options: TransportOptions = {}): KubernetesApi {
+  return createApi(createTransport(readTarget(choice), options))
 }
 
 interface Request {
@@ -75,8 +81,8 @@ function createApi(transport: Transport): KubernetesApi {
       'content-type': type,
       'content-length': String(Buffer.byteLength(content)),
     }
-    const response = await transport
-      .open({
+    const { status, body: answer } = await transport
+      .ask({
         method,
         path,
         headers: { accept, ...headers },
@@ -86,12 +92,10 @@ function createApi(transport: Transport): KubernetesApi {
       .catch((error) => {
         throw marked(error)
       })
-    const answer = await text(response)
-    const status = response.statusCode ?? 0
     if (status < 300) {
       // The lock is no change: it is released again.
       changed ||= method !== 'GET' && !path.startsWith('/apis/coordination.k8s.io/')
-      return JSON.parse(answer) as T
+      return parsed<T>(answer, method, path)
     }
     if (status === 404 && method === 'GET') return null
     throw marked(errorOf(status, method, path, answer))
@@ -110,6 +114,7 @@ function createApi(transport: Transport): KubernetesApi {
     })
   return {
     open: transport.open,
+    ask: transport.ask,
     errorOf: (...answer) => marked(errorOf(...answer)),
     forward: (to) => forward(transport, to),
     get: (path) => ask({ method: 'GET', path }),
@@ -119,6 +124,19 @@ function createApi(transport: Transport): KubernetesApi {
       patch(path, 'fieldManager=shopctl&force=true', 'application/apply-patch+yaml', object),
     patch: (path, body) =>
       patch(path, 'fieldManager=shopctl', 'application/merge-patch+json', body),
+  }
+}
+
+function parsed<T>(answer: string, method: string, path: string): T {
+  try {
+    return JSON.parse(answer) as T
+  } catch (cause) {
+    throw failed({
+      code: 'cluster-error',
+      message: `The cluster answered ${method} ${path.split('?')[0]} with something else than JSON: ${answer.slice(0, 100)}`,
+      hint: 'Check that `server` in the kubeconfig is an API server, and which proxy is between.',
+      cause,
+    })
   }
 }
 

@@ -1,6 +1,8 @@
 // Asks a port of a pod through the API server's proxy.
 import type { IncomingMessage } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { interrupted } from '../../errors.ts'
+import type { PodAnswer } from '../../release/ports/cluster.ts'
 import { isDenied, type KubernetesApi } from './api.ts'
 import { podPath } from './objects.ts'
 
@@ -14,18 +16,35 @@ export interface PodRequest {
   /** For the whole answer. */
   timeoutMs: number
   signal?: AbortSignal
+  /** Sends a read again when the cluster could not reach the pod. */
+  retry?: boolean
 }
 
+const tries = 3
+const pauseMs = 200
 const maxBytes = 16 * 1024 * 1024
 
 /** null: the pod does not answer. Throws when the cluster does not let us ask. */
 export async function askPod(
   api: KubernetesApi,
-  { namespace, pod, port, method = 'GET', path, timeoutMs, signal }: PodRequest,
-): Promise<{ status: number; body: string } | null> {
-  const target = podPath(namespace, pod, port, path)
+  { timeoutMs, signal, retry = false, ...request }: PodRequest,
+): Promise<PodAnswer | null> {
   const late = AbortSignal.timeout(timeoutMs)
   const limits = signal ? AbortSignal.any([signal, late]) : late
+  for (let tried = 1; ; tried += 1) {
+    const answer = await askOnce(api, { ...request, timeoutMs }, limits, signal)
+    if (answer || !retry || tried === tries || limits.aborted) return answer
+    await sleep(pauseMs)
+  }
+}
+
+async function askOnce(
+  api: KubernetesApi,
+  { namespace, pod, port, method = 'GET', path, timeoutMs }: PodRequest,
+  limits: AbortSignal,
+  signal: AbortSignal | undefined,
+): Promise<PodAnswer | null> {
+  const target = podPath(namespace, pod, port, path)
   try {
     const response = await api.open({ method, path: target, timeoutMs, signal: limits })
     const body = await limitedText(response)

@@ -5,16 +5,23 @@ import { text } from 'node:stream/consumers'
 import type { V1ConfigMap, V1PodList, V1Secret, V1StatefulSet } from '@kubernetes/client-node'
 import { refused, said } from '../../errors.ts'
 import type { Broker, Topology } from '../../release/ports/cluster.ts'
+import { type Limit, noAnswer } from '../shell.ts'
 import type { KubernetesApi } from './api.ts'
 import { isActive, podOf, queryOf } from './objects.ts'
 
 const managementPort = 15_672
 const admin = 'admin'
-/** For the whole answer: a switch waits for it. */
-const answerMs = 3_000
 
-/** `name` is the name of the StatefulSet and of the Secret with the passwords. The ConfigMap is `<name>-topology`. */
-export function createBroker(api: KubernetesApi, namespace: string, name: string): Broker {
+/**
+ * `name` is the name of the StatefulSet and of the Secret with the passwords. The ConfigMap is `<name>-topology`.
+ * `limit` is for the whole answer: a switch waits for it.
+ */
+export function createBroker(
+  api: KubernetesApi,
+  namespace: string,
+  name: string,
+  limit: Limit,
+): Broker {
   const core = `/api/v1/namespaces/${namespace}`
   const unreachable = (why: string, cause?: unknown): Error =>
     refused({
@@ -57,10 +64,7 @@ export function createBroker(api: KubernetesApi, namespace: string, name: string
       const [pod, secret] = await Promise.all([readyPod(), password()])
       const done = new AbortController()
       const late = new Promise<never>((_, reject) => {
-        const timer = setTimeout(
-          () => reject(unreachable(`no answer within ${answerMs / 1000} s`)),
-          answerMs,
-        )
+        const timer = setTimeout(() => reject(unreachable(noAnswer(limit))), limit.seconds * 1000)
         done.signal.addEventListener('abort', () => clearTimeout(timer))
       })
       const asked = api

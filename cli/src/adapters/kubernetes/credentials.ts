@@ -1,9 +1,10 @@
 // The user's credentials for the API server: certificates, tokens, token files and exec plugins. Renews them in time.
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
 import { refused, said } from '../../errors.ts'
+import type { Limit } from '../shell.ts'
 import { bytesOf, type ExecEntry, type Target, type UserEntry } from './kubeconfig.ts'
 
 export interface Credentials {
@@ -32,14 +33,19 @@ const tokenFileMs = 60_000
 /** A token is renewed this long before it expires, or in the last tenth of its life if that is shorter. */
 const marginMs = 60_000
 
-export function createCredentials(target: Target, now: () => number): CredentialSource {
+/** `limit` is for the exec plugin. */
+export function createCredentials(
+  target: Target,
+  now: () => number,
+  limit?: Limit,
+): CredentialSource {
   const { user } = target
   const renewable = Boolean(user.exec || user.tokenFile || user['auth-provider'])
   let kept: Kept | null = null
   let pending: Promise<Kept> | null = null
   const load = async (): Promise<Kept> => {
     const fixed = { headers: fixedHeaders(user), ...certificatesOf(user) }
-    return merge(fixed, await changing(target, now))
+    return merge(fixed, await changing(target, now, limit))
   }
   return {
     async current() {
@@ -94,10 +100,10 @@ function merge(fixed: Credentials, { credentials, ...times }: Kept): Kept {
   }
 }
 
-async function changing(target: Target, now: () => number): Promise<Kept> {
+async function changing(target: Target, now: () => number, limit?: Limit): Promise<Kept> {
   const { user } = target
   const renewAt = now() + tokenFileMs
-  if (user.exec) return fromPlugin(user.exec, target, now)
+  if (user.exec) return fromPlugin(user.exec, target, now, limit)
   if (user.tokenFile) {
     const token = await readFile(user.tokenFile, 'utf8').catch((cause) => {
       throw noCredentials(said(cause))
@@ -141,9 +147,14 @@ const answerSchema = z.object({
   }),
 })
 
-async function fromPlugin(exec: ExecEntry, target: Target, now: () => number): Promise<Kept> {
+async function fromPlugin(
+  exec: ExecEntry,
+  target: Target,
+  now: () => number,
+  limit?: Limit,
+): Promise<Kept> {
   const started = now()
-  const output = await runPlugin(exec, target)
+  const output = await runPlugin(exec, target, limit)
   let status: z.infer<typeof answerSchema>['status']
   try {
     status = answerSchema.parse(JSON.parse(output)).status
@@ -164,7 +175,7 @@ async function fromPlugin(exec: ExecEntry, target: Target, now: () => number): P
 }
 
 /** Not through the shell adapter: a plugin may ask for a password at the terminal. */
-async function runPlugin(exec: ExecEntry, target: Target): Promise<string> {
+async function runPlugin(exec: ExecEntry, target: Target, limit?: Limit): Promise<string> {
   const mode = exec.interactiveMode ?? 'IfAvailable'
   const interactive = mode !== 'Never' && process.stdin.isTTY === true
   if (mode === 'Always' && !interactive) {
@@ -181,10 +192,18 @@ async function runPlugin(exec: ExecEntry, target: Target): Promise<string> {
   const child = spawn(exec.command, exec.args ?? [], {
     stdio: [interactive ? 'inherit' : 'ignore', 'pipe', interactive ? 'inherit' : 'pipe'],
     env: { ...process.env, ...added, KUBERNETES_EXEC_INFO: JSON.stringify(info) },
+    // A group of its own, to end its children too. At a terminal only the first group may read.
+    detached: !interactive,
   })
+  let timer: NodeJS.Timeout | undefined
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', resolve)
+    if (!limit) return
+    timer = setTimeout(() => {
+      endPlugin(child, interactive)
+      reject(new Error(`it did not end within ${limit.seconds} s, the limit of ${limit.setting}`))
+    }, limit.seconds * 1000)
   })
   try {
     const [code, stdout, stderr] = await Promise.all([
@@ -199,7 +218,23 @@ async function runPlugin(exec: ExecEntry, target: Target): Promise<string> {
     const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
     const hint = isMissing ? exec.installHint?.trim().split('\n').join(' ') : undefined
     throw noCredentials(`${exec.command} failed: ${said(cause)}`, { ...(hint && { hint }), cause })
+  } finally {
+    clearTimeout(timer)
   }
+}
+
+function endPlugin(child: ChildProcess, alone: boolean): void {
+  const end = (signal: NodeJS.Signals): void => {
+    try {
+      process.kill(alone ? (child.pid ?? 0) : -(child.pid ?? 0), signal)
+    } catch {
+      // It has ended.
+    }
+  }
+  end('SIGTERM')
+  setTimeout(() => end('SIGKILL'), 1_000).unref()
+  child.stdout?.destroy()
+  child.stderr?.destroy()
 }
 
 function clusterInfo({ cluster }: Target): object {

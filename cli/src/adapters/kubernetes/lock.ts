@@ -1,6 +1,5 @@
 // The lock of an environment: a Lease that its holder renews. It expires 15 s after the last renewal. A process of this
 // machine that has ended holds nothing.
-import { text } from 'node:stream/consumers'
 import type { V1Lease } from '@kubernetes/client-node'
 import type { Clock, Held, Lock, LockHolder } from '../../release/ports/session.ts'
 import { isConflict, type KubernetesApi } from './api.ts'
@@ -40,11 +39,9 @@ export function createLock(
 
   /** `at` is the API server's time, in whole seconds: all commands that share a lock must share a clock. */
   const read = async (): Promise<{ lease: V1Lease | null; at: number }> => {
-    const response = await api.open({ method: 'GET', path, retry: 'read' })
-    const body = await text(response)
-    const status = response.statusCode ?? 0
+    const { status, headers, body } = await api.ask({ method: 'GET', path, retry: 'read' })
     if (status !== 200 && status !== 404) throw api.errorOf(status, 'GET', path, body)
-    const time = Date.parse(response.headers.date ?? '')
+    const time = Date.parse(headers.date ?? '')
     return {
       lease: status === 404 ? null : (JSON.parse(body) as V1Lease),
       at: Number.isNaN(time) ? clock.now().getTime() : time,

@@ -1,5 +1,4 @@
 // The pods of a namespace: waits for them and asks them.
-import { text } from 'node:stream/consumers'
 import type {
   V1Deployment,
   V1EndpointSlice,
@@ -127,9 +126,9 @@ export function createPods(
     },
     async logs(pod, container, { lines, previous }) {
       const query = `container=${container}&tailLines=${lines}&previous=${previous}`
-      const response = await api.open({ method: 'GET', path: `${pods}/${pod}/log?${query}` })
-      const content = await text(response)
-      return response.statusCode === 200 ? content.trimEnd() : ''
+      const path = `${pods}/${pod}/log?${query}`
+      const { status, body } = await api.ask({ method: 'GET', path, retry: 'read' })
+      return status === 200 ? body.trimEnd() : ''
     },
   }
 }

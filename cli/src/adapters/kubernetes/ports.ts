@@ -9,6 +9,7 @@ import type {
   Traffic,
 } from '../../release/ports/cluster.ts'
 import type { Clock, JournalStore, Lock } from '../../release/ports/session.ts'
+import type { Limit } from '../shell.ts'
 import { connect, type KubernetesApi } from './api.ts'
 import { createBroker } from './broker.ts'
 import { createJournal } from './journal.ts'
@@ -31,6 +32,9 @@ export interface KubernetesOptions {
   holder: string
   clock: Clock
   processes: Processes
+  /** Has the proxies. */
+  env: NodeJS.ProcessEnv
+  limits: { request: Limit; tools: Limit; pod: Limit }
 }
 
 export interface KubernetesPorts {
@@ -47,8 +51,8 @@ export interface KubernetesPorts {
 }
 
 export function createKubernetesPorts(options: KubernetesOptions): KubernetesPorts {
-  const { namespace, services, broker, clock } = options
-  const api = connect(options.kubeconfig, () => clock.now().getTime())
+  const { namespace, services, broker, clock, env, limits } = options
+  const api = connect(options.kubeconfig, { now: () => clock.now().getTime(), env, limits })
   return {
     api,
     objects: createSlotObjects(api, namespace, clock.now),
@@ -57,8 +61,8 @@ export function createKubernetesPorts(options: KubernetesOptions): KubernetesPor
     journal: createJournal(api, namespace),
     lock: createLock(api, namespace, options),
     namespace: createNamespace(api, namespace),
-    management: createManagement(api, namespace, services),
-    traffic: createTraffic(api, namespace),
-    broker: broker === null ? null : createBroker(api, namespace, broker),
+    management: createManagement(api, namespace, services, limits.pod),
+    traffic: createTraffic(api, namespace, limits.pod),
+    broker: broker === null ? null : createBroker(api, namespace, broker, limits.request),
   }
 }

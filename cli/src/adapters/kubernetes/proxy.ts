@@ -3,7 +3,6 @@ import { Agent, type AgentOptions } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { BlockList, isIP } from 'node:net'
 import { refused } from '../../errors.ts'
-import { unreadable } from './kubeconfig.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -13,23 +12,28 @@ export function proxyFor(
   proxyUrl: string | null | undefined,
   env: Environment,
 ): URL | null {
-  if (proxyUrl) return parseProxy(proxyUrl)
-  const name = server.protocol === 'http:' ? 'http_proxy' : 'https_proxy'
-  const found = env[name.toUpperCase()] || env[name]
+  if (proxyUrl) return parseProxy(proxyUrl) ?? throwBad(proxyUrl, '`proxy-url` of the kubeconfig')
+  const name = server.protocol === 'http:' ? 'HTTP_PROXY' : 'HTTPS_PROXY'
+  const found = env[name] || env[name.toLowerCase()]
   if (!found || isLoopback(server) || isExcepted(server, env.NO_PROXY || env.no_proxy || '')) {
     return null
   }
-  return parseProxy(found)
+  return parseProxy(found) ?? throwBad(found, name)
 }
 
 const schemes = ['http:', 'https:', 'socks5:', 'socks5h:']
 
-function parseProxy(text: string): URL {
+function parseProxy(text: string): URL | null {
   const url = URL.parse(text.includes('://') ? text : `http://${text}`)
-  if (url && schemes.includes(url.protocol)) return url
-  throw unreadable(
-    `"${text}" is not a proxy: write http://, https:// or socks5://, a host and a port`,
-  )
+  return url && schemes.includes(url.protocol) ? url : null
+}
+
+function throwBad(text: string, source: string): never {
+  throw refused({
+    code: 'bad-proxy',
+    message: `${source} is no proxy: "${text.replace(/[^/]*@/, '***@')}".`,
+    hint: 'Write http://, https:// or socks5://, a host and a port.',
+  })
 }
 
 /** Without the brackets that a URL puts around an IPv6 address. */
@@ -54,7 +58,7 @@ function isExcepted(server: URL, list: string): boolean {
     if (wanted && wanted !== port) return false
     const bare = name.replace(/^\[(.*)\]$/, '$1')
     if (isIP(bare)) return within(host, `${bare}/${isIP(bare) === 6 ? 128 : 32}`)
-    const domain = bare.replace(/^\*/, '')
+    const domain = bare.replace(/^\*(?=\.)/, '')
     return host.endsWith(domain.startsWith('.') ? domain : `.${domain}`) || host === domain
   })
 }
@@ -63,6 +67,7 @@ function within(host: string, range: string): boolean {
   const [network = '', bits = ''] = range.split('/')
   const family = isIP(network)
   if (isIP(host) === 0 || isIP(host) !== family || !/^\d+$/.test(bits)) return false
+  if (Number(bits) > (family === 6 ? 128 : 32)) return false
   const type = family === 6 ? 'ipv6' : 'ipv4'
   const block = new BlockList()
   block.addSubnet(network, Number(bits), type)

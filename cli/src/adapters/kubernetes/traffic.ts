@@ -1,9 +1,10 @@
 // Reaches a Service from this machine: a server on loopback forwards requests through the API server's proxy.
-import { createServer } from 'node:http'
+import { Agent, createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { interrupted, said } from '../../errors.ts'
 import type { Traffic } from '../../release/ports/cluster.ts'
+import { type Limit, noAnswer } from '../shell.ts'
 import type { KubernetesApi } from './api.ts'
 
 /** These belong to one connection. All other headers are forwarded. */
@@ -24,19 +25,17 @@ function passedOn(headers: NodeJS.Dict<string | string[]>): Record<string, strin
   )
 }
 
-const answerMs = 15_000
-
-export function createTraffic(api: KubernetesApi, namespace: string): Traffic {
+/** `limit` is for an answer. */
+export function createTraffic(api: KubernetesApi, namespace: string, limit: Limit): Traffic {
+  const answerMs = limit.seconds * 1000
   return {
     async status(url, signal) {
       try {
         const limits = AbortSignal.any([signal, AbortSignal.timeout(answerMs)])
-        const answer = await fetch(url, { redirect: 'manual', signal: limits })
-        await answer.body?.cancel()
-        return answer.status
+        return await statusOf(url, limits)
       } catch (error) {
         if (signal.aborted) throw interrupted()
-        return said(error)
+        return said(error).startsWith('The operation was aborted') ? noAnswer(limit) : said(error)
       }
     },
     async open(service) {
@@ -71,4 +70,14 @@ export function createTraffic(api: KubernetesApi, namespace: string): Traffic {
       }
     },
   }
+}
+
+/** With an agent of its own: the usual one may go through a proxy, which cannot reach loopback. */
+function statusOf(url: string, signal: AbortSignal): Promise<number> {
+  return new Promise((resolve, reject) => {
+    get(url, { agent: new Agent(), signal }, (response) => {
+      response.destroy()
+      resolve(response.statusCode ?? 0)
+    }).on('error', reject)
+  })
 }

@@ -1,9 +1,11 @@
 // Sends requests to the API server: through a configured proxy, with renewed credentials, and again where that is safe.
 import { type Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { type AgentOptions, request as httpsRequest } from 'node:https'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
 import { failed, interrupted, refused, type ShopctlError } from '../../errors.ts'
+import type { Limit } from '../shell.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
 import { bytesOf, type Target, unreadable } from './kubeconfig.ts'
 import { agentFor, hostOf, proxyFor } from './proxy.ts'
@@ -13,31 +15,59 @@ export interface OpenOptions {
   path: string
   headers?: Record<string, string | string[]>
   body?: NodeJS.ReadableStream | string
-  /** For the first byte. null: no limit. */
-  timeoutMs?: number | null
+  /** For the first byte, and with `ask` for each further one. Default: the limit of requests. */
+  timeoutMs?: number
   signal?: AbortSignal
   /** Sends it again: a read after 429, 5xx or a lost connection, a write only after 429. Default: never. */
   retry?: 'read' | 'write'
 }
 
+/** A whole answer. */
+export interface Answer extends Pick<IncomingMessage, 'headers'> {
+  status: number
+  body: string
+}
+
 export interface Transport {
-  /** Returns an answer with any status. Throws without an answer. */
+  /** Returns an answer with any status. Throws without an answer. The caller reads its body. */
   open(options: OpenOptions): Promise<IncomingMessage>
+  /** The same with its body. An answer that breaks off is none. */
+  ask(options: OpenOptions): Promise<Answer>
   /** Paused: it emits no message before it is resumed. */
   webSocket(path: string, protocols: string[]): Promise<WebSocket>
 }
 
-const defaultTimeoutMs = 4_000
+export interface TransportOptions {
+  /** Milliseconds since 1970, by this machine's clock: it decides when a token has expired. */
+  now?: () => number
+  /** Has the proxies. */
+  env?: NodeJS.ProcessEnv
+  limits?: {
+    /** For an answer. */
+    request?: Limit
+    /** For the program that prints credentials. */
+    tools?: Limit
+  }
+}
+
 const firstPauseMs = 200
 const tries = 5
-const lostCodes = ['ECONNRESET', 'EPIPE']
 /** For all pauses of one request. */
 const patienceMs = 15_000
+const lostCodes = ['ECONNRESET', 'EPIPE']
+/** A server that answered before may restart, or be silent once: each silence takes seconds. */
+const awayCodes = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']
+const late = 'ETIMEDOUT'
 
-export function createTransport(target: Target, now: () => number): Transport {
+/** What decides whether the request is sent again. An Error: no answer. */
+type Outcome = { status: number; retryAfter: string | undefined } | Error
+
+export function createTransport(target: Target, options: TransportOptions = {}): Transport {
+  const { now = Date.now, env = process.env, limits = {} } = options
+  const { request: limit = { seconds: 4, setting: '' } } = limits
   const server = serverOf(target)
-  const proxy = proxyFor(server, target.cluster['proxy-url'], process.env)
-  const source = createCredentials(target, now)
+  const proxy = proxyFor(server, target.cluster['proxy-url'], env)
+  const source = createCredentials(target, now, limits.tools)
   const base = server.pathname.replace(/\/$/, '')
   const agentWith = createAgents(target, server, proxy)
   let reached = false
@@ -46,9 +76,13 @@ export function createTransport(target: Target, now: () => number): Transport {
     const make = reached ? failed : refused
     const through = proxy ? ` through the proxy ${proxy.host}` : ''
     const context = target.context === null ? '' : ` (this is ${target.context})`
+    const why =
+      isLate(cause) && limit.setting
+        ? `${cause.message}, the limit of ${limit.setting}`
+        : cause.message
     return make({
       code: 'cluster-unreachable',
-      message: `The cluster at ${target.cluster.server} cannot be reached${through}: ${cause.message}.`,
+      message: `The cluster at ${target.cluster.server} cannot be reached${through}: ${why}.`,
       hint: `Check that it runs (\`shopctl platform status\`) and which context the environment has in shopctl.yaml${context}.`,
       cause,
     })
@@ -57,7 +91,11 @@ export function createTransport(target: Target, now: () => number): Transport {
   const attempt = async (options: OpenOptions): Promise<IncomingMessage | Error> => {
     const path = `${base}${options.path}`
     const once = async (credentials: Credentials): Promise<IncomingMessage | Error> =>
-      sendOnce(server, await agentWith(credentials), credentials, { ...options, path })
+      sendOnce(server, await agentWith(credentials), credentials, {
+        timeoutMs: limit.seconds * 1000,
+        ...options,
+        path,
+      })
     const credentials = await source.current()
     const answer = await once(credentials)
     if (answer instanceof Error) return answer
@@ -67,39 +105,75 @@ export function createTransport(target: Target, now: () => number): Transport {
     answer.resume()
     return once(await source.current())
   }
-  return {
-    async open(options) {
-      const { signal, retry } = options
-      let waited = 0
-      for (let tried = 1; ; tried += 1) {
-        const answer = await attempt(options).catch((error) => {
-          throw signal?.aborted ? interrupted() : error
-        })
-        if (signal?.aborted) throw interrupted()
-        const pause = pauseAfter(answer, tried)
-        if (!mayPass(answer, retry) || tried === tries || waited + pause > patienceMs) {
-          if (answer instanceof Error) throw unreachable(answer)
-          return answer
-        }
-        if (!(answer instanceof Error)) answer.resume()
-        waited += pause
-        await sleep(pause, undefined, signal && { signal }).catch(() => {
-          throw interrupted()
-        })
+  /** Tries it again while that is safe and may help. */
+  const patiently = async <T>(
+    { signal, retry }: Pick<OpenOptions, 'signal' | 'retry'>,
+    once: () => Promise<T | Error>,
+    outcomeOf: (result: T) => Outcome,
+  ): Promise<T> => {
+    let waited = 0
+    let silences = 0
+    for (let tried = 1; ; tried += 1) {
+      const result = await once().catch((error) => {
+        throw signal?.aborted ? interrupted() : error
+      })
+      if (signal?.aborted) throw interrupted()
+      const outcome = result instanceof Error ? result : outcomeOf(result)
+      const pause = pauseAfter(outcome, tried)
+      if (isLate(outcome)) silences += 1
+      const again = mayPass(outcome, retry, reached && silences <= 1)
+      if (!again || tried === tries || waited + pause > patienceMs) {
+        if (result instanceof Error) throw unreachable(result)
+        return result
       }
+      waited += pause
+      await sleep(pause, undefined, signal && { signal }).catch(() => {
+        throw interrupted()
+      })
+    }
+  }
+  return {
+    open(options) {
+      let last: IncomingMessage | Error | undefined
+      const once = async (): Promise<IncomingMessage | Error> => {
+        // Nobody reads the answer before.
+        if (last && !(last instanceof Error)) last.resume()
+        last = await attempt(options)
+        return last
+      }
+      return patiently(options, once, outcomeOf)
     },
+    ask: (options) =>
+      patiently(
+        options,
+        async () => {
+          const answer = await attempt(options)
+          return answer instanceof Error
+            ? answer
+            : wholeOf(answer, options.timeoutMs ?? limit.seconds * 1000)
+        },
+        ({ status, headers }) => ({ status, retryAfter: headers['retry-after'] }),
+      ),
     async webSocket(path, protocols) {
       const url = `${server.origin.replace(/^http/, 'ws')}${base}${path}`
-      const dial = async (credentials: Credentials): Promise<WebSocket | number> =>
+      const dial = async (credentials: Credentials): Promise<Dialed> =>
         upgrade(url, protocols, {
           agent: await agentWith(credentials),
           headers: credentials.headers,
+          handshakeTimeout: limit.seconds * 1000,
         })
-      const credentials = await source.current()
-      let answer = await dial(credentials)
-      if (answer === 401 && source.renew(credentials)) answer = await dial(await source.current())
-      if (typeof answer === 'number') throw new Error(`Unexpected server response: ${answer}`)
-      return answer
+      const dialed = await patiently(
+        { retry: 'read' },
+        async () => {
+          const credentials = await source.current()
+          const first = await dial(credentials)
+          if (first instanceof Error || first.status !== 401) return first
+          return source.renew(credentials) ? dial(await source.current()) : first
+        },
+        (answer) => answer,
+      )
+      if (dialed.socket) return dialed.socket
+      throw new Error(`Unexpected server response: ${dialed.status}`)
     },
   }
 }
@@ -131,7 +205,7 @@ function sendOnce(
   server: URL,
   agent: Agent,
   credentials: Credentials,
-  { method, path, headers, body, timeoutMs = defaultTimeoutMs, signal }: OpenOptions,
+  { method, path, headers, body, timeoutMs = 0, signal }: OpenOptions,
 ): Promise<IncomingMessage | Error> {
   const plain = server.protocol === 'http:'
   return new Promise((resolve) => {
@@ -145,10 +219,7 @@ function sendOnce(
       headers: { ...credentials.headers, ...headers },
       ...(signal && { signal }),
     })
-    const late = (): void => {
-      request.destroy(new Error(`no answer within ${(timeoutMs ?? 0) / 1000} s`))
-    }
-    const timer = timeoutMs === null ? undefined : setTimeout(late, timeoutMs)
+    const timer = setTimeout(() => request.destroy(lateError(timeoutMs)), timeoutMs)
     const settle = (answer: IncomingMessage | Error): void => {
       clearTimeout(timer)
       resolve(answer)
@@ -168,41 +239,69 @@ function serverTls({ cluster }: Target): AgentOptions {
   }
 }
 
-/** Whether the request may succeed a moment later and is safe to repeat. */
-function mayPass(answer: IncomingMessage | Error, retry: OpenOptions['retry']): boolean {
-  if (answer instanceof Error) {
-    // A lost connection leaves open whether the server carried the request out.
-    return retry === 'read' && 'code' in answer && lostCodes.includes(String(answer.code))
-  }
-  const status = answer.statusCode ?? 0
-  if (status === 429) return retry !== undefined
-  return retry === 'read' && status >= 500 && status !== 501
+function lateError(timeoutMs: number): Error {
+  return Object.assign(new Error(`no answer within ${timeoutMs / 1000} s`), { code: late })
 }
 
-function pauseAfter(answer: IncomingMessage | Error, tried: number): number {
-  const asked = answer instanceof Error ? Number.NaN : Number(answer.headers['retry-after'])
+/** Reads the body. An Error: it broke off, or nothing came for this time. */
+async function wholeOf(response: IncomingMessage, timeoutMs: number): Promise<Answer | Error> {
+  response.setTimeout(timeoutMs, () => response.destroy(lateError(timeoutMs)))
+  const { statusCode: status = 0, headers } = response
+  try {
+    return { status, headers, body: await text(response) }
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}
+
+function isLate(outcome: Outcome): boolean {
+  return outcome instanceof Error && 'code' in outcome && outcome.code === late
+}
+
+function outcomeOf(answer: IncomingMessage): Outcome {
+  return { status: answer.statusCode ?? 0, retryAfter: answer.headers['retry-after'] }
+}
+
+/** Whether the request may succeed a moment later and is safe to repeat. */
+function mayPass(outcome: Outcome, retry: OpenOptions['retry'], mayBeAway: boolean): boolean {
+  if (outcome instanceof Error) {
+    const code = 'code' in outcome ? String(outcome.code) : ''
+    // A lost connection leaves open whether the server carried the request out.
+    if (retry !== 'read') return false
+    if (lostCodes.includes(code)) return true
+    return mayBeAway && awayCodes.includes(code)
+  }
+  if (outcome.status === 429) return retry !== undefined
+  return retry === 'read' && outcome.status >= 500 && outcome.status !== 501
+}
+
+function pauseAfter(outcome: Outcome, tried: number): number {
+  const asked = outcome instanceof Error ? Number.NaN : Number(outcome.retryAfter)
   return asked > 0 ? asked * 1000 : firstPauseMs * 2 ** (tried - 1)
 }
 
-/** Returns the status when the server refuses. */
+type Dialed = { status: number; retryAfter: string | undefined; socket: WebSocket | null } | Error
+
+/** Without a socket: the server refuses. */
 async function upgrade(
   url: string,
   protocols: string[],
-  options: { agent: Agent; headers: Credentials['headers'] },
-): Promise<WebSocket | number> {
+  options: { agent: Agent; headers: Credentials['headers']; handshakeTimeout: number },
+): Promise<Dialed> {
   // Imported late: few commands connect to a pod.
   const { WebSocket } = await import('ws')
-  return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url, protocols, { ...options, handshakeTimeout: defaultTimeoutMs })
+  return new Promise((resolve) => {
+    const socket = new WebSocket(url, protocols, options)
     socket.once('open', () => {
       // The first message may arrive before there is a listener.
       socket.pause()
-      resolve(socket)
+      resolve({ status: 101, retryAfter: undefined, socket })
     })
     socket.once('unexpected-response', (request, response) => {
       request.destroy()
-      resolve(response.statusCode ?? 0)
+      const { statusCode: status = 0, headers } = response
+      resolve({ status, retryAfter: headers['retry-after'], socket: null })
     })
-    socket.once('error', reject)
+    socket.once('error', resolve)
   })
 }

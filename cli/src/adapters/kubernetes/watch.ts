@@ -1,4 +1,5 @@
 // Waits for objects: lists and watches them, and judges them at every change.
+import type { IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -16,8 +17,12 @@ interface List {
 }
 
 const retryMs = 200
-/** The API server ends every watch after this time and a new one starts, so a hanging watch does not last. */
-const watchSeconds = 60
+/** The API server ends every watch after this time, and a new one starts. */
+const watchSeconds = 20
+/** A watch that should have ended: nobody answers at the other side. */
+const silenceMs = (watchSeconds + 5) * 1000
+/** Time changes what a judge says. */
+const tickMs = 1_000
 
 /** `path` is a collection with its selectors as query. At every change, `seen` gets all its objects. Throws when denied. */
 async function follow(
@@ -37,24 +42,9 @@ async function follow(
       const response = await api.open({
         method: 'GET',
         path: `${path}${joined}${query}`,
-        timeoutMs: null,
         signal,
-        retry: 'read',
       })
-      const status = response.statusCode ?? 0
-      if (status !== 200) throw api.errorOf(status, 'GET', path, await text(response))
-      for await (const line of createInterface({
-        input: response,
-        crlfDelay: Number.POSITIVE_INFINITY,
-      })) {
-        const { type, object } = JSON.parse(line) as { type: string; object: KubernetesObject }
-        if (type === 'ERROR') break
-        if (type === 'BOOKMARK') continue
-        const name = object.metadata?.name ?? ''
-        if (type === 'DELETED') objects.delete(name)
-        else objects.set(name, object)
-        seen(objects)
-      }
+      if (!(await read(api, path, response, objects, seen))) await sleep(retryMs)
     } catch (error) {
       if (signal.aborted) return
       if (isDenied(error)) throw error
@@ -64,7 +54,36 @@ async function follow(
   }
 }
 
-/** Calls `judge` with the objects of all `paths` at every change, until it answers. null when the time is up. */
+/** Applies the events of a watch to `objects`. Returns whether it ended in order. */
+async function read(
+  api: KubernetesApi,
+  path: string,
+  response: IncomingMessage,
+  objects: Map<string, KubernetesObject>,
+  seen: (objects: Map<string, KubernetesObject>) => void,
+): Promise<boolean> {
+  response.setTimeout(silenceMs, () => response.destroy(new Error('the watch is silent')))
+  try {
+    const status = response.statusCode ?? 0
+    if (status !== 200) throw api.errorOf(status, 'GET', path, await text(response))
+    const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
+    for await (const line of lines) {
+      const { type, object } = JSON.parse(line) as { type: string; object: KubernetesObject }
+      // 410: the version of the list is too old.
+      if (type === 'ERROR') return false
+      if (type === 'BOOKMARK') continue
+      const name = object.metadata?.name ?? ''
+      if (type === 'DELETED') objects.delete(name)
+      else objects.set(name, object)
+      seen(objects)
+    }
+    return true
+  } finally {
+    response.destroy()
+  }
+}
+
+/** Calls `judge` with the objects of all `paths` at every change and every second, until it answers. null when the time is up. */
 export async function awaitObjects<T>(
   api: KubernetesApi,
   paths: readonly string[],
@@ -82,17 +101,22 @@ export async function awaitObjects<T>(
       clearTimeout(timer)
       signal.removeEventListener('abort', stop)
     })
+    const look = (): void => {
+      const known = collections.flatMap((each) => (each ? [[...each.values()]] : []))
+      if (known.length < paths.length || done.signal.aborted) return
+      try {
+        const answer = judge(known)
+        if (answer !== null) resolve(answer)
+      } catch (error) {
+        reject(error)
+      }
+    }
+    const tick = setInterval(look, tickMs)
+    done.signal.addEventListener('abort', () => clearInterval(tick))
     paths.forEach((path, index) => {
       const seen = (objects: Map<string, KubernetesObject>): void => {
         collections[index] = objects
-        const known = collections.flatMap((each) => (each ? [[...each.values()]] : []))
-        if (known.length < paths.length) return
-        try {
-          const answer = judge(known)
-          if (answer !== null) resolve(answer)
-        } catch (error) {
-          reject(error)
-        }
+        look()
       }
       follow(api, path, seen, done.signal).catch(reject)
     })

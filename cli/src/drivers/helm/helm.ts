@@ -1,5 +1,5 @@
 // The helm CLI: its argument vectors and its errors.
-import type { Command, Shell } from '../../adapters/shell.ts'
+import type { Command, Limit, Shell } from '../../adapters/shell.ts'
 import { failed, refused, type ShopctlError } from '../../errors.ts'
 import type { ChartRelease, ChartWrite, Marks } from '../../release/ports/driver.ts'
 
@@ -12,11 +12,15 @@ interface HelmOptions {
   namespace: string
   /** Base of the relative paths of charts and values files. */
   root: string
+  /** Of each command, and of its wait until everything is ready. */
+  limit: Limit
 }
 
 type Where = Pick<HelmOptions, 'namespace' | 'context'>
 
 const prefix = 'shopctl.dev/'
+/** For helm to end after its own limit. */
+const graceSeconds = 10
 
 /** Generated values come last, from standard input. */
 function valuesArgs({ valuesFiles }: ChartRelease): string[] {
@@ -51,7 +55,7 @@ interface UpgradeOptions {
 export function upgradeCommand(
   release: ChartWrite,
   where: Where,
-  { wait, adopt }: Pick<UpgradeOptions, 'wait' | 'adopt'>,
+  { waitSeconds, adopt }: Pick<UpgradeOptions, 'adopt'> & { waitSeconds: number | null },
 ): string[] {
   return [
     'upgrade',
@@ -70,7 +74,8 @@ export function upgradeCommand(
     '3',
     ...labelArgs(release.marks),
     ...(adopt ? ['--take-ownership'] : []),
-    ...(wait ? ['--wait', '--timeout', '3m'] : []),
+    // Milliseconds: Go knows no exponents.
+    ...(waitSeconds === null ? [] : ['--wait', '--timeout', `${Math.ceil(waitSeconds * 1000)}ms`]),
   ]
 }
 
@@ -100,26 +105,47 @@ export interface Helm {
 }
 
 export function createHelm(shell: Shell, options: HelmOptions): Helm {
-  const { program, env, root } = options
-  const helm = async (args: string[], more: Pick<Command, 'input' | 'signal'>) => {
-    const finished = await shell.run({ program, args, cwd: root, env, ...more })
+  const { program, env, root, limit } = options
+  const helm = async (
+    name: string,
+    args: string[],
+    more: Pick<Command, 'input' | 'signal' | 'limit'>,
+  ) => {
+    const title = `helm ${args[0]} ${name}`
+    const finished = await shell.run({ program, args, cwd: root, env, limit, title, ...more })
     const flag = /^Error: unknown flag: (\S+)/m.exec(finished.stderr)?.[1]
     if (finished.exitCode === 0 || !flag) return finished
-    const version = await shell.run({ program, args: ['version', '--short'], cwd: root, env })
+    const version = await shell.run({
+      program,
+      args: ['version', '--short'],
+      cwd: root,
+      env,
+      limit,
+    })
     throw oldHelm(program, flag, version.stdout.trim())
   }
   return {
     async template(release) {
       const input = JSON.stringify(release.values)
-      const { exitCode, stdout, stderr } = await helm(templateCommand(release, options), { input })
+      const { exitCode, stdout, stderr } = await helm(
+        release.name,
+        templateCommand(release, options),
+        {
+          input,
+        },
+      )
       if (exitCode === 0) return stdout
       throw badValues(release, messageOf(stderr))
     },
     async upgrade(release, upgrade, signal) {
       // In JSON every text is quoted, so a hash of digits stays a text.
       const input = JSON.stringify(release.values)
-      const args = upgradeCommand(release, options, upgrade)
-      const { exitCode, stderr } = await helm(args, { input, signal })
+      const { seconds, setting } = limit
+      const { wait, adopt } = upgrade
+      const args = upgradeCommand(release, options, { waitSeconds: wait ? seconds : null, adopt })
+      // Helm itself says what was not ready. It gets the time for that.
+      const more = wait ? { limit: { seconds: seconds + graceSeconds, setting } } : {}
+      const { exitCode, stderr } = await helm(release.name, args, { input, signal, ...more })
       if (exitCode === 0) return
       const message = messageOf(stderr)
       // Helm has one exit code for all errors. It checks the values before it changes the cluster.
@@ -133,7 +159,7 @@ export function createHelm(shell: Shell, options: HelmOptions): Helm {
       })
     },
     async uninstall(name, signal) {
-      const { exitCode, stderr } = await helm(uninstallCommand(name, options), { signal })
+      const { exitCode, stderr } = await helm(name, uninstallCommand(name, options), { signal })
       if (exitCode === 0) return
       throw failed({
         code: 'helm-failed',

@@ -1,9 +1,11 @@
 // The broker's management API over a forwarded connection, here to a plain HTTP server.
+
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import { createBroker } from '../../../src/adapters/kubernetes/broker.ts'
+import { aLimit } from '../../fakes/host.ts'
 import { smallTopology } from '../../fakes/topology.ts'
 
 const core = '/api/v1/namespaces/shop'
@@ -56,7 +58,7 @@ beforeEach(() => {
 })
 
 function broker() {
-  return createBroker(api as KubernetesApi, 'shop', 'rabbitmq')
+  return createBroker(api as KubernetesApi, 'shop', 'rabbitmq', aLimit)
 }
 
 it('gives what is declared and what is there', async () => {

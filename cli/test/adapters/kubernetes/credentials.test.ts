@@ -1,11 +1,15 @@
 // Credentials for the API server: certificates, tokens, and real exec plugins.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { connect, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import { readTarget } from '../../../src/adapters/kubernetes/kubeconfig.ts'
-import { createTransport, type Transport } from '../../../src/adapters/kubernetes/transport.ts'
+import {
+  createTransport,
+  type Transport,
+  type TransportOptions,
+} from '../../../src/adapters/kubernetes/transport.ts'
 import {
   clientOf,
   createServers,
@@ -110,11 +114,23 @@ printf '{"kind":"ExecCredential","status":{"token":"%s","expirationTimestamp":"%
     const installHint = 'Install\nthe plugin.'
     return { exec: { command: './plugin.sh', args: null, env, installHint } }
   }
-  function transportOf(port: number, user: object, more: object = {}): Transport {
+  function transportOf(
+    port: number,
+    user: object,
+    more: object = {},
+    limits: TransportOptions['limits'] = {},
+  ): Transport {
     clock = 0
     const cluster = { server: `https://127.0.0.1:${port}`, ...ca, ...more }
     const file = writeKubeconfig(folder, cluster, user)
-    return createTransport(readTarget({ file, context: null }), () => clock)
+    return createTransport(readTarget({ file, context: null }), {
+      now: () => clock,
+      limits,
+    })
+  }
+  const statOf = (pid: string): string => {
+    const file = `/proc/${pid}/stat`
+    return existsSync(file) ? readFileSync(file, 'utf8') : ''
   }
   const get = async (transport: Transport): Promise<number | undefined> => {
     const response = await transport.open({ method: 'GET', path })
@@ -172,6 +188,21 @@ printf '{"kind":"ExecCredential","status":{"token":"%s","expirationTimestamp":"%
       hint: expect.stringContaining('kubectl get nodes'),
     })
     expect(seen.requests).toEqual([])
+  })
+
+  it('that hangs is ended, with what it started', async () => {
+    const { port } = await servers.serve()
+    const tools = { seconds: 0.3, setting: '`timeouts.tools` of shopctl.yaml' }
+    const user = plugin('sleep 60 & echo $! > "$FOLDER/child"; wait')
+    const transport = transportOf(port, user, {}, { tools })
+    await expect(get(transport)).rejects.toMatchObject({
+      code: 'no-credentials',
+      message: expect.stringMatching(
+        /plugin\.sh failed: it did not end within 0\.3 s, the limit of `timeouts\.tools`/,
+      ),
+    })
+    const child = readFileSync(join(folder, 'child'), 'utf8').trim()
+    await vi.waitFor(() => expect(statOf(child)).toMatch(/^$|\) Z/))
   })
 
   it('that is not installed is named with its install hint', async () => {

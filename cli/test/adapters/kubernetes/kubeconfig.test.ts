@@ -92,6 +92,14 @@ describe('the proxy', () => {
     ['https://10.1.2.3', { HTTPS_PROXY: 'http://proxy', NO_PROXY: '10.0.0.0/8' }, null],
     ['https://11.1.2.3', { HTTPS_PROXY: 'http://proxy', NO_PROXY: '10.0.0.0/8' }, 'proxy'],
     ['https://10.1.2.3', { HTTPS_PROXY: 'http://proxy', NO_PROXY: '10.1.2.3:443' }, null],
+    ['https://10.1.2.3', { HTTPS_PROXY: 'http://proxy', NO_PROXY: '10.9.9.9/8' }, null],
+    ['https://10.1.2.3', { HTTPS_PROXY: 'http://proxy', NO_PROXY: '10.0.0.0/99' }, 'proxy'],
+    ['https://10.1.2.3', { HTTPS_PROXY: 'http://proxy', NO_PROXY: '10.1.2' }, 'proxy'],
+    ['https://mycluster.test', { HTTPS_PROXY: 'http://proxy', NO_PROXY: '*cluster.test' }, 'proxy'],
+    ['https://CLUSTER.test', { HTTPS_PROXY: 'http://proxy', NO_PROXY: 'Cluster.Test' }, null],
+    ['https://cluster.test', { HTTPS_PROXY: 'http://proxy', no_proxy: 'cluster.test' }, null],
+    ['https://cluster.test', { HTTPS_PROXY: '', https_proxy: 'http://proxy' }, 'proxy'],
+    ['https://cluster.test', { HTTP_PROXY: 'http://proxy' }, null],
     ['https://[fd00::1]', { HTTPS_PROXY: 'http://proxy', NO_PROXY: 'fd00::/8' }, null],
     ['https://[fd00::1]', { HTTPS_PROXY: 'http://proxy', NO_PROXY: '[fd00::1]:443' }, null],
     ['https://[fd00::1]', { HTTPS_PROXY: 'http://proxy', NO_PROXY: 'fd00::1' }, null],
@@ -99,9 +107,18 @@ describe('the proxy', () => {
     expect(proxyFor(new URL(server), null, env)?.host ?? null).toBe(expected)
   })
 
+  it('of the environment that is none is named without its password', () => {
+    const env = { HTTPS_PROXY: 'ftp://me:secret@proxy' }
+    expect(() => proxyFor(new URL('https://a'), null, env)).toThrow(
+      'HTTPS_PROXY is no proxy: "ftp://***@proxy".',
+    )
+  })
+
   it('of the kubeconfig overrides the environment', () => {
     const env = { HTTPS_PROXY: 'http://other', NO_PROXY: '*' }
     expect(proxyFor(new URL('https://[::1]'), 'socks5://proxy:1080', env)?.host).toBe('proxy:1080')
-    expect(() => proxyFor(new URL('https://a'), 'ftp://proxy', env)).toThrow('"ftp://proxy"')
+    expect(() => proxyFor(new URL('https://a'), 'ftp://proxy', env)).toThrow(
+      '`proxy-url` of the kubeconfig is no proxy: "ftp://proxy"',
+    )
   })
 })

@@ -1,4 +1,5 @@
 // The management port through the API server's proxy, here a plain HTTP server.
+
 import { createServer, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -7,6 +8,7 @@ import { createManagement } from '../../../src/adapters/kubernetes/management.ts
 import type { Management } from '../../../src/release/ports/cluster.ts'
 import { answer, type Books, emptyBooks } from '../../fakes/books.ts'
 import { aConfig, aFullConfig } from '../../fakes/config.ts'
+import { aLimit } from '../../fakes/host.ts'
 import { managementContract } from '../../fakes/management-contract.ts'
 import { aService, aSlot, blue } from '../../fakes/state.ts'
 import { createWorld } from '../../fakes/world.ts'
@@ -35,10 +37,13 @@ describe('through a proxy', () => {
   let server: Server
   let books: Books
   let management: Management
+  let pods: string[] = []
+  const asked = (pod: string): number => pods.filter((each) => each === pod).length
 
   beforeAll(async () => {
     server = createServer((incoming, response) => {
       const [, pod = '', path = ''] = prefix.exec(incoming.url ?? '') ?? []
+      pods.push(pod)
       const status = (code: number, message: string): void =>
         void response
           .writeHead(code, { 'content-type': 'application/json' })
@@ -63,17 +68,25 @@ describe('through a proxy', () => {
           .end()
       })
     const { services } = aFullConfig()
-    management = createManagement({ open, errorOf } as KubernetesApi, 'shop', services)
+    management = createManagement({ open, errorOf } as KubernetesApi, 'shop', services, aLimit)
   })
   beforeEach(() => {
+    pods = []
     books = someBooks()
   })
   afterAll(() => void server.close())
 
   managementContract(async () => ({ management, pod: 'order-1', gone: 'gone' }))
 
+  it('reads again where the cluster could not reach the pod, and writes once', async () => {
+    await management.ask('order', 'gone', 'GET', '/messages', signal)
+    expect(asked('gone')).toBe(3)
+    await management.ask('order', 'gone', 'POST', '/messages/1/replay', signal)
+    expect(asked('gone')).toBe(4)
+  })
+
   it('has no path without one in shopctl.yaml', () => {
-    const plain = createManagement({} as KubernetesApi, 'shop', aConfig().services)
+    const plain = createManagement({} as KubernetesApi, 'shop', aConfig().services, aLimit)
     expect(plain.path('order', 'messages')).toBeNull()
     expect(management.path('unknown', 'messages')).toBeNull()
   })

@@ -1,4 +1,5 @@
 // What pods, waits and traffic make of the API server's answers, over a real HTTP server.
+
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -13,6 +14,7 @@ import {
   writeKubeconfig,
 } from '../../fakes/api-server.ts'
 import { aFullConfig } from '../../fakes/config.ts'
+import { aLimit } from '../../fakes/host.ts'
 
 let servers: Servers
 let api: KubernetesApi
@@ -105,6 +107,45 @@ describe('a wait', () => {
     await expect(wait()).rejects.toMatchObject({ code: 'not-allowed' })
   })
 
+  it.each<[string, (response: ServerResponse) => void]>([
+    ['breaks off', (response) => response.destroy()],
+    [
+      'breaks off in the middle of an event',
+      (response) => {
+        response.write('{"type":"ADDED","obj')
+        setTimeout(() => response.destroy(), 20)
+      },
+    ],
+    ['is answered with 500', (response) => void response.writeHead(500).end()],
+    [
+      'says that its version is too old',
+      (response) => void response.end('{"type":"ERROR","object":{"code":410}}\n'),
+    ],
+  ])('goes on after a watch that %s, and does not hurry', async (_, fail) => {
+    let lists = 0
+    answer = ({ url }, response) => {
+      if (url?.includes('watch=1')) return fail(response)
+      lists += 1
+      const items = lists > 2 ? [{ metadata: { name: 'a' } }] : []
+      response.end(JSON.stringify({ items }))
+    }
+    const started = performance.now()
+    expect(await wait()).toBe(1)
+    expect(lists).toBe(3)
+    expect(performance.now() - started).toBeGreaterThan(350)
+  })
+
+  it('is judged every second, though nothing changes', async () => {
+    answer = ({ url }, response) => void (url?.includes('watch=1') || response.end('{"items":[]}'))
+    let looks = 0
+    const judge = () => {
+      looks += 1
+      return looks === 2 || null
+    }
+    const options = { timeoutMs: 5_000, signal }
+    expect(await awaitObjects(api, ['/api/v1/namespaces/shop/pods'], judge, options)).toBe(true)
+  })
+
   it('goes on after a watch that starts too far back', async () => {
     const lists = ['{"items":[]}', '{"items":[{"metadata":{"name":"a"}}]}']
     answer = ({ url }, response) =>
@@ -118,7 +159,7 @@ it('traffic ends the answer to the client when the one from the pod breaks off',
     response.write('half')
     setTimeout(() => response.destroy(), 20)
   }
-  const opened = await createTraffic(api, 'shop').open('order')
+  const opened = await createTraffic(api, 'shop', aLimit).open('order')
   try {
     const response = await fetch(opened.url)
     const ended = response.text().then(

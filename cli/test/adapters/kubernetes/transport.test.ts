@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { connect, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
+import type { TransportOptions } from '../../../src/adapters/kubernetes/transport.ts'
 import {
+  type Behaviour,
   createApiServer,
   createHttpProxy,
   createServers,
@@ -29,9 +31,10 @@ afterEach(async () => {
 })
 afterAll(() => servers.remove())
 
-function apiOf(cluster: object, user: object = {}): KubernetesApi {
-  return connect({ file: writeKubeconfig(folder, cluster, user), context: null })
+function apiOf(cluster: object, user: object = {}, options: TransportOptions = {}): KubernetesApi {
+  return connect({ file: writeKubeconfig(folder, cluster, user), context: null }, options)
 }
+const short = { limits: { request: { seconds: 1, setting: '`timeouts.request`' } } }
 
 describe('the server', () => {
   it('is known by the CA of the kubeconfig, beside it', async () => {
@@ -153,13 +156,50 @@ describe('a proxy', () => {
   })
 })
 
+it('names the limit of an answer, and where it is set', async () => {
+  const { port } = await servers.serve('server', { statuses: ['hang'] })
+  const api = apiOf({ server: `https://127.0.0.1:${port}`, ...ca }, {}, short)
+  await expect(api.get(path)).rejects.toThrow(
+    'cannot be reached: no answer within 1 s, the limit of `timeouts.request`.',
+  )
+})
+
+it('reports an answer that is no JSON', async () => {
+  const server = createApiServer(folder, null, (_, response) => response.end('<html>Log in</html>'))
+  const api = apiOf({ server: `http://127.0.0.1:${await servers.start(server)}` })
+  await expect(api.get(path)).rejects.toMatchObject({
+    code: 'cluster-error',
+    message: expect.stringContaining('<html>Log in</html>'),
+  })
+})
+
+it.each<[string, Behaviour]>([
+  ['500', 500],
+  ['429', 429],
+  ['a reset', 'reset'],
+])('opens the connection to a pod again after %s', async (_, first) => {
+  const sockets = new WebSocketServer({ noServer: true })
+  let asked = 0
+  const server = createApiServer(folder, null, () => {})
+  server.on('upgrade', (request, socket, head) => {
+    asked += 1
+    if (asked > 1) return sockets.handleUpgrade(request, socket, head, () => {})
+    if (first === 'reset') return void socket.destroy()
+    socket.end(`HTTP/1.1 ${first} No\r\ncontent-length: 0\r\n\r\n`)
+  })
+  const api = apiOf({ server: `http://127.0.0.1:${await servers.start(server)}` })
+  const connection = await api.forward({ namespace: 'shop', pod: 'rabbitmq-0', port: 8031 })
+  connection.destroy()
+  expect(asked).toBe(2)
+})
+
 describe('an answer that may pass', () => {
   const outcome = async (
-    statuses: (number | 'reset')[],
+    statuses: Behaviour[],
     ask: (api: KubernetesApi) => Promise<unknown>,
   ): Promise<[number, unknown]> => {
     const { port, requests } = await servers.serve('server', { statuses })
-    const api = apiOf({ server: `https://127.0.0.1:${port}`, ...ca })
+    const api = apiOf({ server: `https://127.0.0.1:${port}`, ...ca }, {}, short)
     const error = await ask(api).then(
       () => null,
       ({ code }) => code,
@@ -169,8 +209,19 @@ describe('an answer that may pass', () => {
   const read = (api: KubernetesApi): Promise<unknown> => api.get(path)
   const write = (api: KubernetesApi): Promise<unknown> => api.send('POST', path, {})
 
-  it.each<[string, (number | 'reset')[], (api: KubernetesApi) => Promise<unknown>, unknown]>([
+  it.each<[string, Behaviour[], (api: KubernetesApi) => Promise<unknown>, unknown]>([
     ['a read again after 429, 503 and a reset', [429, 503, 'reset'], read, [4, null]],
+    ['a read again after an answer that breaks off', ['half'], read, [2, null]],
+    ['a read again after silence in the middle', ['stall'], read, [2, null]],
+    ['a read that the server once answered again after silence', [503, 'hang'], read, [3, null]],
+    ['a read not again after silence from the start', ['hang'], read, [1, 'cluster-unreachable']],
+    ['a read not for ever', Array(9).fill('stall'), read, [2, 'cluster-unreachable']],
+    [
+      'a write not again after an answer that breaks off',
+      ['half'],
+      write,
+      [1, 'cluster-unreachable'],
+    ],
     ['a read five times at most', Array(9).fill(500), read, [5, 'cluster-error']],
     ['a read not again after 403', [403], read, [1, 'not-allowed']],
     ['a write again after 429', [429], write, [2, null]],

@@ -1,10 +1,12 @@
 // Ctrl-C ends every wait.
+
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { expect, it } from 'vitest'
 import { errorOf, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import { createNamespace } from '../../../src/adapters/kubernetes/namespace.ts'
 import { createPods } from '../../../src/adapters/kubernetes/pods.ts'
+import type { Answer } from '../../../src/adapters/kubernetes/transport.ts'
 
 /** Every list is empty, and no watch is answered. */
 const api: KubernetesApi = {
@@ -14,6 +16,7 @@ const api: KubernetesApi = {
   metadata: async () => null,
   patch: async <T>() => ({}) as T,
   open: () => new Promise<IncomingMessage>(() => {}),
+  ask: () => new Promise<Answer>(() => {}),
   errorOf,
   forward: () => new Promise<Duplex>(() => {}),
 }

@@ -1,4 +1,5 @@
 // What is said to helm, word by word, and what is made of its failures.
+
 import { describe, expect, it } from 'vitest'
 import type { Command, Finished, Shell } from '../../../src/adapters/shell.ts'
 import {
@@ -8,6 +9,7 @@ import {
   uninstallCommand,
   upgradeCommand,
 } from '../../../src/drivers/helm/helm.ts'
+import { aLimit } from '../../fakes/host.ts'
 
 const release = {
   name: 'order-green',
@@ -18,11 +20,12 @@ const release = {
 const write = { ...release, marks: {} }
 const here = { namespace: 'shop', context: null }
 const alone = { wait: false, adopt: false }
+const once = { waitSeconds: null, adopt: false }
 const { signal } = new AbortController()
 
 describe('helm upgrade', () => {
   it('gets generated values from standard input, after the files', () => {
-    expect(upgradeCommand(write, here, alone).join(' ')).toBe(
+    expect(upgradeCommand(write, here, once).join(' ')).toBe(
       'upgrade --install order-green charts/shop-slot --namespace shop --values a.yaml --values b.yaml --values - --reset-values --server-side=true --force-conflicts --disable-openapi-validation --history-max 3',
     )
   })
@@ -31,21 +34,21 @@ describe('helm upgrade', () => {
     const args = upgradeCommand(
       write,
       { namespace: 'shop', context: 'prod' },
-      { wait: true, adopt: false },
+      { waitSeconds: 0.5, adopt: false },
     )
     expect(args.join(' ')).toContain('--namespace shop --kube-context prod')
-    expect(args.slice(-3)).toEqual(['--wait', '--timeout', '3m'])
+    expect(args.slice(-3)).toEqual(['--wait', '--timeout', '500ms'])
   })
 
   it('takes over objects of another release only with adopt', () => {
-    expect(upgradeCommand(write, here, { wait: false, adopt: true }).at(-1)).toBe(
+    expect(upgradeCommand(write, here, { waitSeconds: null, adopt: true }).at(-1)).toBe(
       '--take-ownership',
     )
-    expect(upgradeCommand(write, here, alone)).not.toContain('--take-ownership')
+    expect(upgradeCommand(write, here, once)).not.toContain('--take-ownership')
   })
 
   it('keeps marks as labels of the release', () => {
-    const args = upgradeCommand({ ...write, marks: { checked: 'c0', rendered: '12' } }, here, alone)
+    const args = upgradeCommand({ ...write, marks: { checked: 'c0', rendered: '12' } }, here, once)
     expect(args.slice(-2)).toEqual(['--labels', 'shopctl.dev/checked=c0,shopctl.dev/rendered=12'])
     expect(
       marksOf({ 'shopctl.dev/checked': 'c0', 'shopctl.dev/rendered': '12', owner: 'helm' }),
@@ -74,7 +77,13 @@ describe('running helm', () => {
       commands.push(command)
       return { exitCode, stdout, stderr, output: stdout + stderr }
     }
-    const options = { program: '/bin/helm', env: { KUBECONFIG: 'k' }, ...here, root: '/project' }
+    const options = {
+      program: '/bin/helm',
+      env: { KUBECONFIG: 'k' },
+      ...here,
+      root: '/project',
+      limit: aLimit,
+    }
     return { commands, helm: createHelm({ run, check: async () => '' }, options) }
   }
   const wrong =
@@ -85,7 +94,7 @@ describe('running helm', () => {
     expect(await helm.template(release)).toBe('kind: A')
     await helm.upgrade(write, alone, signal)
     await helm.uninstall('order-green', signal)
-    const all = { program: '/bin/helm', cwd: '/project', env: { KUBECONFIG: 'k' } }
+    const all = { program: '/bin/helm', cwd: '/project', env: { KUBECONFIG: 'k' }, limit: aLimit }
     const input = '{"shopctl":{"color":"green"}}'
     expect(commands).toMatchObject([
       { ...all, input },

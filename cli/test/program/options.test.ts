@@ -1,0 +1,32 @@
+// Durations on the command line.
+import { InvalidArgumentError } from 'commander'
+import { expect, it } from 'vitest'
+import { seconds } from '../../src/program/options.ts'
+
+it.each([
+  ['180', 180],
+  ['180s', 180],
+  ['0.5', 0.5],
+  ['2147483', 2_147_483],
+])('%s is a duration', (text, expected) => {
+  expect(seconds(text)).toBe(expected)
+})
+
+it.each([
+  '',
+  ' ',
+  's',
+  '0',
+  '0s',
+  '-1',
+  '-0',
+  'NaN',
+  'Infinity',
+  '1e400',
+  '2147484',
+  '5m',
+  '1 2',
+  '1,5',
+])('"%s" is none that can be waited', (text) => {
+  expect(() => seconds(text)).toThrow(InvalidArgumentError)
+})
