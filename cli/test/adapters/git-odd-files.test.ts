@@ -1,5 +1,4 @@
 // What a work tree may hold besides plain files: hashed as git does, or refused by name.
-
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -141,7 +140,6 @@ describe('is refused, and named:', () => {
 import { createGitSource } from '${url('adapters/git.ts')}'
 import { createShell } from '${url('adapters/shell.ts')}'
 import { hashInputs } from '${url('release/build/inputs.ts')}'
-import { aLimit } from '../fakes/host.ts'
 const source = createGitSource(createShell(), '${root}')
 await source.files(['order']).then((files) => hashInputs(source, files))
   .then(() => console.log('hashed'), (error) => console.log(error.exitCode, error.message))`
