@@ -1,6 +1,7 @@
 // Read access to the stock and the reservations.
 import type { Database } from '@shop/kernel/database'
 import { type HttpServer, sendProblem } from '@shop/kernel/http'
+import { plainText } from '@shop/kernel/json'
 import { problemDocument } from '@shop/kernel/problem'
 import { z } from 'zod'
 import { findReservation, findStock } from './store.ts'
@@ -23,12 +24,13 @@ export function routes(app: HttpServer, { database }: { database: Database }): v
     {
       schema: {
         summary: 'Read the stock of a SKU',
-        params: z.object({ sku: z.string().max(255) }),
+        params: z.object({ sku: z.string() }),
         response: { 200: stock, 404: problemDocument },
       },
     },
     async (request, reply) => {
-      const found = await findStock(database, request.params.sku)
+      const sku = plainText.safeParse(request.params.sku)
+      const found = sku.success ? await findStock(database, sku.data) : null
       return found ?? sendProblem(reply, { status: 404, detail: 'there is no such SKU' })
     },
   )

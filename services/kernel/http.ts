@@ -1,6 +1,5 @@
-// The public HTTP server: identity headers, problem documents, OpenAPI, and draining.
-import { Server } from 'node:net'
-import { setTimeout } from 'node:timers/promises'
+// The public HTTP server: identity headers, problem documents, OpenAPI.
+import type { Socket } from 'node:net'
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyError, type FastifyReply } from 'fastify'
 import {
@@ -10,6 +9,13 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
+import {
+  answerAll,
+  answerOn,
+  problemOf as problemOfClientError,
+  serverOptions,
+} from './client-errors.ts'
+import { isPlainJson } from './json.ts'
 import { type Problem, problemBody, problemType } from './problem.ts'
 import { continueTrace, type Identity, type Logger, type Metrics } from './telemetry.ts'
 
@@ -17,6 +23,10 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The trace context of this request, for events that follow from it. */
     traceparent: string
+  }
+  interface FastifyInstance {
+    /** How many complete requests have no answer yet. */
+    inWork(): number
   }
 }
 
@@ -31,53 +41,118 @@ export interface HttpDeps {
   keepAlive: () => boolean
 }
 
+/** Longer than any name in a path that is valid. */
+const maxParamLength = 1_000
+
 export function createHttp(deps: HttpDeps) {
+  const { identity } = deps
+  const headers = {
+    'x-shop-color': identity.color,
+    'x-shop-version': identity.version,
+    'x-shop-plane': deps.plane,
+  }
+  const stamp = (reply: FastifyReply): void => {
+    reply.headers(headers)
+    if (!deps.keepAlive()) reply.header('connection', 'close')
+  }
+  const observe = (method: string, route: string, status: number, ms: number): void =>
+    deps.metrics.httpSeconds.observe({ method, route, status }, ms / 1_000)
+  const unanswered = new Set<FastifyReply>()
+  const unfinished = (socket: Socket): FastifyReply | undefined =>
+    [...unanswered].find(
+      ({ request, sent }) => request.socket === socket && !request.raw.complete && !sent,
+    )
+
   const app = Fastify({
     // No log line for each request: it would cost more than the answer. Metrics count and time requests.
     loggerInstance: deps.logger.child({}, { level: 'warn' }),
     // Answer requests that arrive while the server closes.
     return503OnClosing: false,
     bodyLimit: 256 * 1024,
+    http: serverOptions,
+    requestTimeout: serverOptions.requestTimeout,
+    // A client that does not read its answers. Longer than the slowest answer.
+    connectionTimeout: 12_000,
+    routerOptions: { maxParamLength },
+    // No hook runs for a path that the router cannot read.
+    frameworkErrors(error, { method }, reply) {
+      stamp(reply)
+      sendProblem(reply, problemOf(error))
+      observe(method, 'none', reply.statusCode, reply.elapsedTime)
+    },
+    clientErrorHandler(error, socket) {
+      const reply = unfinished(socket)
+      if (reply) {
+        // Without it, the server would read on.
+        reply.header('connection', 'close')
+        sendProblem(reply, problemOfClientError(error))
+      } else answer(problemOfClientError(error), socket)
+    },
   })
     .setValidatorCompiler(validatorCompiler)
     .setSerializerCompiler(serializerCompiler)
     .withTypeProvider<ZodTypeProvider>()
 
+  function answer(problem: Problem, socket: Socket): void {
+    if (answerOn(socket, problem, headers)) observe('none', 'none', problem.status, 0)
+  }
+  answerAll(app.server, answer)
+  app.removeContentTypeParser('text/plain')
+
   app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: deps.identity.service, version: deps.identity.version },
+      info: { title: identity.service, version: identity.version },
     },
     transform: jsonSchemaTransform,
   })
 
+  const paths: { pattern: URLPattern; methods: string[] }[] = []
+  app.addHook('onRoute', ({ method, url }) => {
+    paths.push({ pattern: new URLPattern({ pathname: url }), methods: [method].flat() })
+  })
+  const methodsOf = (pathname: string): string[] =>
+    paths.filter(({ pattern }) => pattern.test({ pathname })).flatMap(({ methods }) => methods)
+
   app.decorateRequest('traceparent', '')
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
+    unanswered.add(reply)
     const incoming = request.headers.traceparent
     request.traceparent = continueTrace(typeof incoming === 'string' ? incoming : undefined)
+    if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) {
+      return sendProblem(reply, { status: 400, detail: 'the header host is missing' })
+    }
   })
-  app.addHook('onSend', async (_request, reply) => {
-    reply.headers({
-      'x-shop-color': deps.identity.color,
-      'x-shop-version': deps.identity.version,
-      'x-shop-plane': deps.plane,
+  app.addHook('preValidation', async ({ body }, reply) => {
+    if (isPlainJson(body)) return
+    return sendProblem(reply, {
+      status: 400,
+      detail: 'the body is nested too deeply, or has a number that is too large',
     })
-    if (!deps.keepAlive()) reply.header('connection', 'close')
   })
-  app.addHook('onResponse', async (request, reply) => {
-    deps.metrics.httpSeconds.observe(
-      {
-        method: request.method,
-        route: request.routeOptions.url ?? 'none',
-        status: reply.statusCode,
-      },
-      reply.elapsedTime / 1_000,
-    )
+  app.addHook('onSend', async (_request, reply) => stamp(reply))
+  app.addHook('onResponse', async ({ method, routeOptions }, reply) => {
+    unanswered.delete(reply)
+    observe(method, routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime)
   })
-
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, { status: 404, detail: `there is no ${request.method} ${request.url}` }),
+  app.decorate(
+    'inWork',
+    () =>
+      [...unanswered].filter(({ request, raw }) => request.raw.complete && !raw.writableEnded)
+        .length,
   )
+
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methodsOf(request.url.split('?')[0] ?? '')
+    if (allowed.length === 0) {
+      return sendProblem(reply, {
+        status: 404,
+        detail: `there is no ${request.method} ${request.url}`,
+      })
+    }
+    reply.header('allow', allowed.join(', '))
+    return sendProblem(reply, { status: 405, detail: `${request.method} is not allowed here` })
+  })
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const problem = problemOf(error)
     if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
@@ -115,31 +190,4 @@ function problemOf(error: FastifyError): Problem {
   if (status === 503) return { status, detail: 'the database is not available; try again' }
   // The details of a bug go to the log only.
   return status < 500 ? { status, detail: error.message } : { status }
-}
-
-/** During this time new connections may arrive, because kube-proxy does not yet know that this pod is terminating. */
-const endpointsConvergeMs = 2_000
-/** During this time keep-alive clients may send another request. Its answer closes their connection. */
-const connectionsLeaveMs = 3_000
-const lastRequestMs = 1_000
-
-/** Answers with `Connection: close` until all clients have disconnected, or the time for that is over. */
-export async function drainHttp(http: HttpServer): Promise<void> {
-  await setTimeout(endpointsConvergeMs)
-  await withoutConnections(http, connectionsLeaveMs)
-  // Stop listening. http.close() would also reset connections with a request in transit.
-  Server.prototype.close.call(http.server)
-  await withoutConnections(http, lastRequestMs)
-  await http.close()
-}
-
-async function withoutConnections(http: HttpServer, timeoutMs: number): Promise<void> {
-  const deadline = performance.now() + timeoutMs
-  while (performance.now() < deadline && (await openConnections(http)) > 0) await setTimeout(20)
-}
-
-function openConnections(http: HttpServer): Promise<number> {
-  return new Promise((resolve, reject) => {
-    http.server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
-  })
 }

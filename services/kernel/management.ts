@@ -1,5 +1,7 @@
 // The management port (9090) for the kubelet, Prometheus and shopctl. It is not reachable from outside the cluster.
 import { createServer, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { answerAll, answerOn, problemOf, serverOptions } from './client-errors.ts'
 import { problemBody, problemType } from './problem.ts'
 import type { Logger } from './telemetry.ts'
 
@@ -55,12 +57,14 @@ export function createManagement(routes: ManagementRoutes, logger: Logger): Serv
     }
   }
 
-  return createServer(async (request, response) => {
+  const server = createServer(serverOptions, async (request, response) => {
     request.resume()
     const { status, type, payload } = await render(request.method ?? 'GET', request.url ?? '/')
     if (status === 204) return void response.writeHead(204).end()
     response.writeHead(status, { 'content-type': type }).end(payload)
   })
+  answerAll(server, (problem, socket) => answerOn(socket, problem))
+  return server.on('clientError', (error, socket) => answerOn(socket as Socket, problemOf(error)))
 }
 
 interface Rendered {

@@ -116,6 +116,48 @@ describe('POST /orders', () => {
     expect(await outbox()).toHaveLength(0)
   })
 
+  it.each([
+    ['a local part of 200 characters', `${'a'.repeat(200)}@example.com`],
+    ['a domain that is not in ASCII', 'a@почта.рф'],
+  ])('refuses %s', async (_name, email) => {
+    const response = await place('bad', { ...body, customer: { email } })
+    expect(response.statusCode).toBe(400)
+    expect(response.json().errors[0].path).toBe('/customer/email')
+  })
+
+  it('takes an internationalized domain in ASCII', async () => {
+    const customer = { email: 'user@xn--80a1acny.xn--p1ai' }
+    expect((await place('one', { ...body, customer })).statusCode).toBe(202)
+  })
+
+  it.each(['café', 'Äpfel', '🍏', 'a\tb', 'x'.repeat(256)])('refuses the key %s', async (key) => {
+    // As Node reads the bytes of a header.
+    const response = await place(Buffer.from(key).toString('latin1'), body)
+    expect(response.statusCode).toBe(400)
+    expect(response.json().errors[0].path).toBe('/idempotency-key')
+  })
+
+  it.each(['"8e03978e-40d5-43dd-bc93-6894a57f9324"', 'order 7', '~', 'x'.repeat(255)])(
+    'takes the key %s',
+    async (key) => expect((await place(key, body)).statusCode).toBe(202),
+  )
+
+  it.each([
+    ['nested 3,000 deep', `"note":${'['.repeat(3_000)}${']'.repeat(3_000)}`],
+    ['a number that is too large', '"note":1e400'],
+    ['a prototype', '"__proto__":{"items":[]}'],
+  ])('refuses a further field: %s', async (_name, field) => {
+    const response = await place('bad', `{${field},${JSON.stringify(body).slice(1)}`)
+    expect(response.statusCode).toBe(400)
+    expect(await outbox()).toHaveLength(0)
+  })
+
+  it('ignores further fields that Postgres could not store', async () => {
+    const further = '"note":"\\u0000\\ud800","note":"twice","big":123456789012345678901234567890'
+    const response = await place('one', `{${further},${JSON.stringify(body).slice(1)}`)
+    expect(response.statusCode).toBe(202)
+  })
+
   it('refuses a missing key', async () => {
     const response = await app.inject({ method: 'POST', url: '/orders', body })
     expect(response.statusCode).toBe(400)

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Agent, get } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
+import { openWire } from '@shop/kernel/test/wire'
 import { describe, expect, it } from 'vitest'
 import { openDatabase } from './infrastructure.ts'
 import { createSlots, eventually, messageIds, untilConsuming, untilReady } from './slots.ts'
@@ -91,6 +92,25 @@ describe('a service as a process', () => {
     expect(end.length).toBeLessThanOrEqual(2)
     expect(await exit).toEqual([0, null])
     agent.destroy()
+  })
+
+  it('ends in time though clients never send a request, or only half of one', async () => {
+    const slots = await createSlots()
+    await slots.migrate()
+    slots.select('blue')
+    const pod = slots.start('blue')
+    await untilReady(pod)
+    const half = 'POST /things HTTP/1.1\r\nhost: shop\r\ncontent-length: 9\r\n\r\n{'
+    const ports = [pod.port, pod.previewPort, pod.port]
+    const wires = await Promise.all(
+      ports.flatMap((port) => ['', '', half].map((bytes) => openWire(port, bytes))),
+    )
+    const exit = once(pod.process, 'exit')
+    const from = performance.now()
+    pod.process.kill('SIGTERM')
+    expect(await exit).toEqual([0, null])
+    expect(performance.now() - from).toBeLessThan(9_000)
+    for (const { socket } of wires) socket.destroy()
   })
 
   it('finishes its deliveries on SIGTERM, and leaves the rest to the next pod', async () => {

@@ -51,7 +51,7 @@ describe('createHttp', () => {
 
   it.each([
     ['an unknown path', { url: '/nowhere' }, 404],
-    ['an unknown method', { method: 'DELETE', url: '/things', headers: {} }, 404],
+    ['another method', { method: 'DELETE', url: '/things', headers: {} }, 405],
     ['a body that is not JSON', { method: 'POST', url: '/things', body: '{' }, 400],
     ['a body of another shape', { method: 'POST', url: '/things', body: '{"size":"big"}' }, 400],
     ['no body', { method: 'POST', url: '/things', body: '' }, 400],
