@@ -1,7 +1,17 @@
 // Postgres: a small pool, and transactions that send their statements together where possible.
 import { Socket } from 'node:net'
-import { Pool, type PoolClient, type QueryResult } from 'pg'
+import { Client, Pool, type PoolClient, type QueryResult } from 'pg'
 import { type Statement, send, statement } from './batch.ts'
+import { createCircuit } from './circuit.ts'
+import {
+  isAway,
+  isReadOnly,
+  isRolledBack,
+  isStale,
+  isUnavailable,
+  isVictim,
+  notConnected,
+} from './database-errors.ts'
 import type { Logger } from './telemetry.ts'
 
 /** Runs one statement and returns its rows. Each connection prepares a statement once. */
@@ -17,7 +27,8 @@ export interface Transaction extends Queries {
 
 export interface Database extends Queries {
   /**
-   * Commits when `work` resolves. Rolls back and rejects when it rejects. The isolation level is READ COMMITTED.
+   * Commits when `work` resolves. Rolls back and rejects when it rejects. The isolation level is READ COMMITTED. `work` may
+   * run twice, for example after a deadlock.
    * Statements of one turn of the event loop are sent together. `first` runs before all of them. When it fails, none of
    * them has an effect or returns rows.
    */
@@ -44,6 +55,11 @@ export interface DatabaseDeps {
 }
 
 const idleMs = 10_000
+/** After this time without a connection, the database may be away. */
+const doubtMs = 1_000
+const probeMs = 2_000
+/** A connection that is younger shows that new ones are no better. */
+const freshMs = 500
 
 export function createDatabase(deps: DatabaseDeps): Database {
   const { max, min = 0 } = deps.pool ?? { max: 5 }
@@ -64,16 +80,56 @@ export function createDatabase(deps: DatabaseDeps): Database {
     min,
     idleTimeoutMillis: idleMs,
   })
-  // A connection that breaks while in use emits an error. The query rejects too, and that is enough.
-  pool.on('connect', (client) => client.on('error', () => {}))
+  const openedAt = new WeakMap<PoolClient, number>()
+  /** Connections that were opened before are not used again. */
+  let retiredBefore = 0
+  pool.on('connect', (client) => {
+    openedAt.set(client, performance.now())
+    // A connection that breaks while in use emits an error. The query rejects too, and that is enough.
+    client.on('error', () => {})
+  })
   pool.on('error', (error) => deps.logger.warn({ err: error }, 'idle database connection lost'))
+  const circuit = createCircuit({ probe: () => probe(deps), logger: deps.logger })
 
   async function connect(): Promise<PoolClient> {
+    for (;;) {
+      const client = await checkOut()
+      if ((openedAt.get(client) ?? 0) >= retiredBefore) return client
+      client.release(true)
+    }
+  }
+
+  async function checkOut(): Promise<PoolClient> {
+    if (pool.idleCount === 0) circuit.pass()
+    const connecting = pool.connect()
+    const doubt = setTimeout(circuit.doubt, doubtMs)
     try {
-      return await pool.connect()
+      return await Promise.race([connecting, circuit.opened()])
     } catch (cause) {
-      const message = `cannot connect to the database: ${reasonOf(cause)}`
-      throw Object.assign(new Error(message, { cause }), { statusCode: 503 })
+      // The circuit was first. If the connection is opened after all, the pool keeps it.
+      connecting.then((client) => client.release()).catch(() => {})
+      const error = notConnected(cause)
+      if (isAway(cause)) circuit.open(error)
+      throw error
+    } finally {
+      clearTimeout(doubt)
+    }
+  }
+
+  /**
+   * Runs `work` on a connection. Repeats it once after a deadlock, or on a new connection when this one is read-only: after
+   * a failover, old connections may stay so.
+   */
+  async function attempt<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await connect()
+    try {
+      return await work(client)
+    } catch (error) {
+      const age = performance.now() - (openedAt.get(client) ?? 0)
+      const isOutdated = isReadOnly(error) && age > freshMs
+      if (isOutdated) retiredBefore = performance.now()
+      if (!isOutdated && !isVictim(error)) throw error
+      return await work(await connect())
     }
   }
 
@@ -89,7 +145,7 @@ export function createDatabase(deps: DatabaseDeps): Database {
     } catch (error) {
       const isUsable = await isUsableAfter(error)
       if (!isUsable || isStale(error)) broken = error as Error
-      throw error
+      throw isUnavailable(error) ? Object.assign(error as Error, { statusCode: 503 }) : error
     } finally {
       client.release(broken)
     }
@@ -99,15 +155,16 @@ export function createDatabase(deps: DatabaseDeps): Database {
     statements: Statement[],
     check?: () => void,
   ): Promise<Record<string, unknown>[][]> {
-    const client = await connect()
-    try {
-      check?.()
-    } catch (error) {
-      client.release()
-      throw error
-    }
-    // Postgres runs a batch as one transaction, without BEGIN.
-    const results = await using(client, () => send(client, statements), isRolledBack)
+    const results = await attempt(async (client) => {
+      try {
+        check?.()
+      } catch (error) {
+        client.release()
+        throw error
+      }
+      // Postgres runs a batch as one transaction, without BEGIN.
+      return using(client, () => send(client, statements), isRolledBack)
+    })
     return results.map(({ rows }) => rows)
   }
 
@@ -119,16 +176,19 @@ export function createDatabase(deps: DatabaseDeps): Database {
       return rows as Row[]
     },
 
-    async transaction(work, first) {
-      const client = await connect()
-      return using(
-        client,
-        () => runTransaction(client, work, first),
-        () => rollBack(client),
-      )
-    },
+    transaction: (work, first) =>
+      attempt((client) =>
+        using(
+          client,
+          () => runTransaction(client, work, first),
+          () => rollBack(client),
+        ),
+      ),
 
-    close: () => pool.end(),
+    async close() {
+      circuit.close()
+      await pool.end()
+    },
   }
 }
 
@@ -139,11 +199,6 @@ class OneWriteSocket extends Socket {
   }
 }
 
-/** After an ERROR the server has rolled back the batch. */
-function isRolledBack(error: unknown): boolean {
-  return (error as { severity?: string }).severity === 'ERROR'
-}
-
 /** Returns false when the connection is broken. */
 function rollBack(client: PoolClient): Promise<boolean> {
   return client.query('ROLLBACK').then(
@@ -152,14 +207,20 @@ function rollBack(client: PoolClient): Promise<boolean> {
   )
 }
 
-/** The prepared statements of the connection do not fit the database any more. */
-function isStale(error: unknown): boolean {
-  return /^(0A000|26000|42P05)$/.test(String(codeOf(error)))
-}
-
-/** Names the user and the database, but no password. When all addresses of a host fail, the error has only a code. */
-function reasonOf(error: unknown): string {
-  return (error as Error).message || String(codeOf(error))
+async function probe({ url, name }: DatabaseDeps): Promise<void> {
+  const client = new Client({
+    connectionString: url,
+    application_name: name,
+    connectionTimeoutMillis: probeMs,
+  })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+  } catch (error) {
+    if (isAway(error)) throw notConnected(error)
+  } finally {
+    await client.end().catch(() => {})
+  }
 }
 
 async function runTransaction<T>(
@@ -233,9 +294,4 @@ function createTurns(client: PoolClient) {
       closed = true
     },
   }
-}
-
-/** The SQLSTATE, or the error code of the operating system. */
-export function codeOf(error: unknown): unknown {
-  return (error as { code?: unknown } | null)?.code
 }

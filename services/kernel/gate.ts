@@ -1,7 +1,8 @@
 // The gate: a row in Postgres that names the slot whose event handlers and scheduled jobs may commit.
 import { setTimeout } from 'node:timers/promises'
 import { statement } from './batch.ts'
-import { codeOf, type Database, type Queries, type Transaction } from './database.ts'
+import type { Database, Queries, Transaction } from './database.ts'
+import { codeOf } from './database-errors.ts'
 import { isSame, type Role, type Slot } from './role.ts'
 import type { Logger } from './telemetry.ts'
 

@@ -1,5 +1,6 @@
 // Settles a delivery: handles its event, or records the failure and retries the event later or parks it.
 import type { Delivery } from './bus.ts'
+import { isUnavailable } from './database-errors.ts'
 import { type Fence, GateClosed } from './gate.ts'
 import { type Subscription, Unreadable } from './inbox.ts'
 import type { Outbox } from './outbox.ts'
@@ -76,7 +77,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       return await subscription.receive(message.event, { consumer, outbox, fence })
     } catch (error) {
       if (error instanceof GateClosed) throw error
-      if (isDatabaseUnavailable(error) && failures < maxDatabaseFailures) throw error
+      if (isUnavailable(error) && failures < maxDatabaseFailures) throw error
       const reason = error instanceof Error ? error.message : String(error)
       if (error instanceof Unreadable || attempts >= maxAttempts) return park(reason)
       try {
@@ -118,14 +119,6 @@ function unhandled(type: string, handled: string[]): string {
   return readable.length > 0
     ? `cannot read ${type}, only ${readable.join(', ')}`
     : `this version does not handle ${type}`
-}
-
-/** Connection refused or lost, too many connections, server starting or shutting down, timeout, lock or deadlock. */
-function isDatabaseUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const { code, statusCode, message } = error as Error & { code?: unknown; statusCode?: unknown }
-  if (statusCode === 503 || /^(08|53|57P0|57014|25P0|40P01|55P03)/.test(String(code))) return true
-  return /^Connection terminated|^Client has encountered|^Query read timeout/.test(message)
 }
 
 /** JSON can contain text that Postgres cannot store. */

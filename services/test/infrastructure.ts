@@ -238,21 +238,30 @@ export function openOutbox(database: Database, relay?: Relay): Outbox {
 }
 
 export interface Proxy {
-  /** The broker's URL through this proxy. */
+  /** The URL through this proxy. */
   url: string
   /** Resets all connections and refuses new ones until `restore`. */
   cut(): void
+  /** Accepts connections, but passes nothing on until `restore`. */
+  stall(): void
   restore(): void
 }
 
-/** A proxy of the broker that can cut its connections. */
-export async function createBrokerProxy(): Promise<Proxy> {
-  const target = new URL(setting('SHOP_TEST_AMQP_URL'))
+export function createBrokerProxy(): Promise<Proxy> {
+  return createProxy(setting('SHOP_TEST_AMQP_URL'), 5672)
+}
+
+/** A proxy that can cut its connections. */
+export async function createProxy(of: string, defaultPort: number): Promise<Proxy> {
+  const target = new URL(of)
   const sockets = new Set<Socket>()
   let open = true
+  let stalled = false
   const server = createServer((client) => {
+    client.on('error', () => {})
+    if (stalled) return void sockets.add(client)
     if (!open) return void client.destroy()
-    const upstream = connect(Number(target.port || 5672), target.hostname)
+    const upstream = connect(Number(target.port || defaultPort), target.hostname)
     for (const [socket, peer] of [[client, upstream] as const, [upstream, client] as const]) {
       sockets.add(socket)
       socket.pipe(peer)
@@ -278,7 +287,13 @@ export async function createBrokerProxy(): Promise<Proxy> {
   return {
     url: url.href,
     cut,
+    stall() {
+      stalled = true
+      for (const socket of sockets) socket.unpipe().pause()
+    },
     restore() {
+      if (stalled) cut()
+      stalled = false
       open = true
     },
   }

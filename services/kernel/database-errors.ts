@@ -1,0 +1,56 @@
+// What an error of Postgres, or of a connection to it, means for the caller.
+
+/** The SQLSTATE, or the error code of the operating system. */
+export function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | null)?.code
+}
+
+/** After an ERROR the server has rolled back the batch. */
+export function isRolledBack(error: unknown): boolean {
+  return (error as { severity?: string }).severity === 'ERROR'
+}
+
+/** The prepared statements of the connection do not fit the database any more. */
+export function isStale(error: unknown): boolean {
+  return /^(0A000|26000|42P05)$/.test(String(codeOf(error)))
+}
+
+/** The transaction was rolled back because of another one. */
+export function isVictim(error: unknown): boolean {
+  return /^40(001|P01)$/.test(String(codeOf(error)))
+}
+
+/** After a failover, a connection may be left on a server that is a standby now, or with a setting of that time. */
+export function isReadOnly(error: unknown): boolean {
+  return codeOf(error) === '25006'
+}
+
+const lost =
+  /^(08|25006|25P0|40|53|55P03|57|58|ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_AGAIN)/
+
+/** Errors of pg that have no code. */
+const brokenConnection =
+  /^Connection terminated|^Client (has encountered|was closed)|^Query read timeout/
+
+/**
+ * Connection lost, server starting, shutting down, read-only or full, timeout, lock or deadlock: the same request may
+ * succeed later.
+ */
+export function isUnavailable(error: unknown): boolean {
+  const { statusCode, message = '' } = (error ?? {}) as { statusCode?: unknown; message?: string }
+  if (statusCode === 503) return true
+  return lost.test(String(codeOf(error) ?? '')) || brokenConnection.test(message)
+}
+
+/** Waiting for a busy pool, and a server without a free connection, are no reasons: open connections still work. */
+export function isAway(error: unknown): boolean {
+  if ((error as Error).message === 'timeout exceeded when trying to connect') return false
+  return !String(codeOf(error)).startsWith('53')
+}
+
+/** Names the user and the database, but no password. When all addresses of a host fail, the error has only a code. */
+export function notConnected(cause: unknown): Error {
+  if ((cause as { statusCode?: unknown }).statusCode === 503) return cause as Error
+  const message = `cannot connect to the database: ${(cause as Error).message || codeOf(cause)}`
+  return Object.assign(new Error(message, { cause }), { statusCode: 503 })
+}
