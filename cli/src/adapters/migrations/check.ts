@@ -4,6 +4,7 @@ import { refused, said } from '../../errors.ts'
 import type { Contraction, MigrationCheck } from '../../release/ports/project.ts'
 import { contractionsOf } from './contractions.ts'
 import { createSchema, type Schema, wordsOf } from './schema.ts'
+import { outsideTransaction } from './transaction.ts'
 
 type Parser = typeof import('libpg-query')
 
@@ -18,9 +19,9 @@ export function createMigrationCheck(): MigrationCheck {
         for (const { node } of statementsOf(parser, file, before)) schema.note(node)
         schema.endOfFile()
       }
-      return statementsOf(parser, file, sql).flatMap((statement) =>
-        check(parser, statement, schema),
-      )
+      const statements = statementsOf(parser, file, sql)
+      refuseTransaction(statements)
+      return statements.flatMap((statement) => check(parser, statement, schema))
     },
   }
 }
@@ -41,6 +42,21 @@ function check(
   const whys = contractionsOf(node, schema)
   schema.note(node)
   return whys.map((why) => ({ line, statement: onOneLine(parser, source), why }))
+}
+
+/** The migrator runs such a statement alone, and finds an index by its name after it was killed. */
+function refuseTransaction(statements: readonly Statement[]): void {
+  for (const { file, node, line } of statements) {
+    const command = outsideTransaction(node)
+    if (!command) continue
+    const message = `${file}, line ${line}: ${command} cannot run in a transaction.`
+    if (statements.length > 1) {
+      throw refused({ code: 'bad-migration', message, hint: 'Put it in a file of its own.' })
+    }
+    if ('IndexStmt' in node && !node.IndexStmt.idxname) {
+      throw refused({ code: 'bad-migration', message, hint: 'Give the index a name.' })
+    }
+  }
 }
 
 function statementsOf(parser: Parser, file: string, sql: string): Statement[] {
@@ -124,9 +140,13 @@ function checkBlock(
         },
       ]
     }
-    return statementsOf(parser, file, query).flatMap((each) =>
-      check(parser, { ...each, line: at + each.line - 1 }, schema),
-    )
+    return statementsOf(parser, file, query).flatMap((each) => {
+      const inBlock = { ...each, line: at + each.line - 1 }
+      const command = outsideTransaction(each.node)
+      if (!command) return check(parser, inBlock, schema)
+      const why = `${command} cannot run in a transaction: put it in a file of its own`
+      return [{ line: inBlock.line, statement: onOneLine(parser, each.source), why }]
+    })
   })
 }
 
@@ -151,8 +171,10 @@ function runsOf(parser: Parser, block: unknown, line = 1): Run[] {
   const lineno = 'lineno' in block && typeof block.lineno === 'number' ? block.lineno : line
   return Object.entries(block).flatMap(([name, value]) => {
     if (!isExpression(value)) return runsOf(parser, value, lineno)
-    if (!['sqlstmt', 'query', 'dynquery'].includes(name)) return []
     const { query, parseMode } = value.PLpgSQL_expr
+    // PERFORM has its SQL in `expr`.
+    const isSql = ['sqlstmt', 'query', 'dynquery'].includes(name)
+    if (!isSql && (name !== 'expr' || parseMode !== asStatement)) return []
     return [{ query: parseMode === asExpression ? literalOf(parser, query) : query, lineno }]
   })
 }
@@ -161,6 +183,7 @@ interface Expression {
   PLpgSQL_expr: { query: string; parseMode: number }
 }
 
+const asStatement = 0
 /** `query` is an expression that returns SQL, as in EXECUTE. In other modes it is SQL. */
 const asExpression = 2
 

@@ -12,6 +12,7 @@ import {
   valuesOf,
   wordsOf,
 } from './schema.ts'
+import { rewritten, sessionChange } from './transaction.ts'
 
 /** Statements that create objects, change rows, or change nothing permanent. */
 const harmless = new Set(
@@ -33,7 +34,16 @@ const harmlessActions = new Set(
 /** Empty when it only adds. */
 export function contractionsOf(node: Node, schema: Schema): string[] {
   const kind = Object.keys(node)[0] ?? ''
-  if (harmless.has(kind)) return []
+  const session = sessionChange(node)
+  if (session) return [session]
+  const old = rewritten(node).filter((name) => !schema.isNew(name))
+  if (old.length > 0) return [`locks ${old.join(', ')} for the other color while it writes it anew`]
+  const replaced = schema.replacedBy(node)
+  if (replaced)
+    return [`replaces the ${replaced}, which the other color may use: choose a new name`]
+  if (harmless.has(kind)) {
+    return deletionsIn(node).flatMap((deletion) => otherwise(deletion, '', schema) ?? [])
+  }
   if ('AlterTableStmt' in node) {
     const table = relationName(node.AlterTableStmt.relation)
     if (schema.isNew(table)) return []
@@ -60,9 +70,9 @@ function otherwise(node: Node, kind: string, schema: Schema): string | null {
   }
   if ('DeleteStmt' in node) {
     const table = relationName(node.DeleteStmt.relation)
-    return node.DeleteStmt.whereClause || schema.isNew(table)
-      ? null
-      : `deletes all rows of ${table}`
+    const { whereClause: where } = node.DeleteStmt
+    const isAll = !where || ('A_Const' in where && where.A_Const.boolval !== undefined)
+    return isAll && !schema.isNew(table) ? `deletes all rows of ${table}` : null
   }
   if ('IndexStmt' in node) {
     const { unique, relation, indexParams = [] } = node.IndexStmt
@@ -91,6 +101,13 @@ function otherwise(node: Node, kind: string, schema: Schema): string | null {
     return schema.isNew(name) ? null : `moves ${name} to the schema ${newschema}`
   }
   return `is not known to only add (${kind.replace(/Stmt$/, '')})`
+}
+
+/** In a WITH query or below EXPLAIN ANALYZE. */
+function deletionsIn(node: unknown): Node[] {
+  if (typeof node !== 'object' || node === null) return []
+  const own = 'DeleteStmt' in node ? [node as Node] : []
+  return [...own, ...Object.values(node).flatMap(deletionsIn)]
 }
 
 function relationsOf(nodes: Node[] | undefined): string[] {
@@ -145,7 +162,9 @@ function alteration(
     case 'AT_SetNotNull':
       return `the other color may leave ${column} empty`
     case 'AT_ColumnDefault':
-      return def ? null : `removes the default of ${column}, which the other color may rely on`
+      return def && !isNullConstant(def)
+        ? null
+        : `removes the default of ${column}, which the other color may rely on`
     case 'AT_DropConstraint':
       return schema.ruleOf(table, name)?.kind === 'unique'
         ? onConflict(`the constraint ${name} of ${table}`)
@@ -163,7 +182,7 @@ function addition(table: string, column: ColumnDef): string | null {
     rules.some(({ contype = '' }) => types.includes(contype))
   const isNull = rules.some(
     ({ contype, raw_expr: value }) =>
-      contype === 'CONSTR_DEFAULT' && value && 'A_Const' in value && value.A_Const.isnull,
+      contype === 'CONSTR_DEFAULT' && value && isNullConstant(value),
   )
   const filled =
     isSerial(column) ||
@@ -173,10 +192,29 @@ function addition(table: string, column: ColumnDef): string | null {
   if (has('CONSTR_NOTNULL', 'CONSTR_PRIMARY') && !filled) {
     return `the other color does not know ${name}, and would have to give it a value`
   }
+  const isChecked = rules.some(
+    ({ contype, raw_expr: rule }) => contype === 'CONSTR_CHECK' && mayRefuseNull(rule),
+  )
+  if (isChecked && !filled)
+    return `the other color leaves ${name} empty, which its check may refuse`
   if (has('CONSTR_UNIQUE', 'CONSTR_PRIMARY') && has('CONSTR_DEFAULT') && !isNull) {
     return `${name} gets the same value in every row that the other color writes, and may have it once`
   }
   return null
+}
+
+function isNullConstant(value: Node): boolean {
+  return 'A_Const' in value && value.A_Const.isnull === true
+}
+
+/** A check of a null value is null, and passes, unless it asks whether there is one. */
+function mayRefuseNull(expression: unknown): boolean {
+  if (typeof expression !== 'object' || expression === null) return false
+  if ('nulltesttype' in expression && expression.nulltesttype === 'IS_NOT_NULL') return true
+  if ('CoalesceExpr' in expression || 'BooleanTest' in expression) return true
+  if ('kind' in expression && /^AEXPR_(NOT_)?DISTINCT$/.test(String(expression.kind))) return true
+  if ('funcname' in expression && JSON.stringify(expression.funcname).includes('num_n')) return true
+  return Object.values(expression).some(mayRefuseNull)
 }
 
 function constraint(
@@ -196,7 +234,8 @@ function constraint(
     added.some(({ colname, constraints = [] }) => colname === column && constraints.length === 0)
   const columns = columnsOf(rule)
   const onNew = columns.length > 0 && columns.every(isEmpty)
-  if (onNew && rule.contype !== 'CONSTR_PRIMARY' && rule.contype !== 'CONSTR_NOTNULL') return null
+  const mayFail = ['CONSTR_PRIMARY', 'CONSTR_NOTNULL'].includes(rule.contype ?? '')
+  if (onNew && !mayFail && !mayRefuseNull(rule.raw_expr)) return null
   const before = schema.ruleOf(table, name)?.values
   const after = valuesOf(rule.raw_expr)
   if (before && after && before.column === after.column) {

@@ -19,6 +19,8 @@ export interface Schema {
   /** Finds it even when this file has dropped it: the old code relies on it. */
   ruleOf(table: string, constraint: string): Rule | undefined
   isUniqueIndex(name: string): boolean
+  /** What of the old code `OR REPLACE` replaces, as `view v`. */
+  replacedBy(node: Node): string | null
 }
 
 export function createSchema(): Schema {
@@ -27,6 +29,7 @@ export function createSchema(): Schema {
   const rules = new Map<string, Rule>()
   const dropped = new Set<string>()
   const uniqueIndexes = new Set<string>()
+  const replaceable = new Set<string>()
   const noteRule = (table: string, rule: Constraint, column?: string): void => {
     const name = `${table} ${constraintName(table, rule, column)}`
     dropped.delete(name)
@@ -62,6 +65,8 @@ export function createSchema(): Schema {
   return {
     note(node) {
       for (const name of madeBy(node)) made.add(name)
+      const { what } = replaceableOf(node) ?? {}
+      if (what) replaceable.add(what)
       for (const name of goneBy(node)) made.delete(name)
       const { relation, subname, newname = '' } = 'RenameStmt' in node ? node.RenameStmt : {}
       // A column or a constraint has a `subname`.
@@ -87,6 +92,10 @@ export function createSchema(): Schema {
     isNewColumn: (table, column) => emptyColumns.has(`${table} ${column}`),
     ruleOf: (table, constraint) => rules.get(`${table} ${constraint}`),
     isUniqueIndex: (name) => uniqueIndexes.has(unqualified(name)),
+    replacedBy(node) {
+      const { what = '', name = '', replace } = replaceableOf(node) ?? {}
+      return replace && replaceable.has(what) && !made.has(name) ? what : null
+    },
   }
 }
 
@@ -136,6 +145,25 @@ function madeBy(node: Node): string[] {
     return [`schema ${node.CreateSchemaStmt.schemaname}`]
   }
   return []
+}
+
+/** What can be created with OR REPLACE, and its name as in `madeBy`. */
+function replaceableOf(node: Node): { what: string; name: string; replace: boolean } | null {
+  if ('ViewStmt' in node) {
+    const name = relationName(node.ViewStmt.view)
+    return { what: `view ${name}`, name, replace: node.ViewStmt.replace ?? false }
+  }
+  if ('CreateFunctionStmt' in node) {
+    const { replace = false, funcname } = node.CreateFunctionStmt
+    const name = nameOf(wordsOf(funcname))
+    return { what: `function ${name}`, name: `${name}()`, replace }
+  }
+  if ('CreateTrigStmt' in node) {
+    const { replace = false, trigname, relation } = node.CreateTrigStmt
+    const name = `${relationName(relation)}.${trigname}`
+    return { what: `trigger ${name}`, name, replace }
+  }
+  return null
 }
 
 /** After a temporary table is dropped, its name may again be that of a table of the old code. */

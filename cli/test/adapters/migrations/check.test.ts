@@ -15,7 +15,10 @@ const earlier = [
    );
    CREATE UNIQUE INDEX orders_by_reason ON orders (reason);
    CREATE INDEX orders_by_status ON orders (status);
-   CREATE TABLE customers (id uuid PRIMARY KEY)`,
+   CREATE TABLE customers (id uuid PRIMARY KEY);
+   CREATE FUNCTION total() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$;
+   CREATE VIEW open_orders AS SELECT 1;
+   CREATE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION total()`,
 ]
 
 async function whys(sql: string): Promise<string[]> {
@@ -109,6 +112,52 @@ describe('refuses', () => {
     ],
     ["DO 'BEGIN DROP TABLE orders; END'", /removes the table orders/],
     ['DO LANGUAGE plpython3u $$ x $$', /PL\/pgSQL/],
+    ['WITH gone AS (DELETE FROM orders RETURNING id) SELECT 1', /deletes all rows of orders/],
+    [
+      'WITH gone AS (DELETE FROM orders RETURNING id) INSERT INTO customers SELECT id FROM gone',
+      /deletes all rows of orders/,
+    ],
+    ['DELETE FROM orders WHERE true', /deletes all rows of orders/],
+    ['EXPLAIN ANALYZE DELETE FROM orders', /deletes all rows of orders/],
+    [
+      'CREATE OR REPLACE FUNCTION total() RETURNS int LANGUAGE sql AS $$ SELECT 2 $$',
+      /replaces the function total/,
+    ],
+    ['CREATE OR REPLACE VIEW open_orders AS SELECT 2', /replaces the view open_orders/],
+    [
+      'CREATE OR REPLACE TRIGGER stamp BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION total()',
+      /replaces the trigger orders\.stamp/,
+    ],
+    [
+      'ALTER TABLE orders ADD note text CHECK (note IS NOT NULL)',
+      /leaves the column note .* empty/,
+    ],
+    [
+      "ALTER TABLE orders ADD note text CHECK (coalesce(note, '') <> '')",
+      /leaves the column note .* empty/,
+    ],
+    [
+      'ALTER TABLE orders ADD note text, ADD CHECK (note IS NOT NULL)',
+      /the constraint orders_note_check/,
+    ],
+    ['ALTER TABLE orders ALTER status SET DEFAULT NULL', /removes the default/],
+    ['ALTER TABLE orders DETACH PARTITION p', /DetachPartition/],
+    ['ALTER TABLE orders DISABLE TRIGGER stamp', /DisableTrig/],
+    ['CREATE POLICY p ON orders USING (true)', /CreatePolicy/],
+    ['ALTER DATABASE shop SET default_transaction_read_only = on', /AlterDatabaseSet/],
+    ['ALTER TABLE orders ALTER id ADD GENERATED ALWAYS AS IDENTITY', /AddIdentity/],
+    ['SET search_path TO archive', /search_path: write names with their schema/],
+    ['SET LOCAL search_path = archive', /search_path/],
+    ["SET SCHEMA 'archive'", /search_path/],
+    ["SELECT set_config('search_path', 'archive', false)", /search_path/],
+    ["DO $$ BEGIN PERFORM set_config('search_path', 'a', false); END $$", /search_path/],
+    ['SET ROLE admin', /role/],
+    ['SET SESSION AUTHORIZATION admin', /session_authorization/],
+    ['COMMIT', /each file runs in a transaction/],
+    ['ROLLBACK', /each file runs in a transaction/],
+    ['VACUUM FULL orders', /locks orders .* while it writes it anew/],
+    ['CLUSTER orders USING orders_pkey', /locks orders .* while it writes it anew/],
+    ['REINDEX TABLE orders', /locks orders .* while it writes it anew/],
   ])('%s', async (sql, why) => {
     const found = await whys(sql)
     expect(found).toEqual([expect.stringMatching(why)])
@@ -131,6 +180,17 @@ describe('accepts', () => {
     "ALTER TABLE orders ALTER reason SET DEFAULT ''",
     'ALTER TABLE orders VALIDATE CONSTRAINT c',
     'DROP INDEX orders_by_status',
+    'DROP INDEX CONCURRENTLY orders_by_status',
+    'REINDEX TABLE CONCURRENTLY orders',
+    'REINDEX (CONCURRENTLY, VERBOSE) INDEX orders_by_status',
+    'VACUUM ANALYZE orders',
+    'ANALYZE orders; ANALYZE customers',
+    'SET LOCAL lock_timeout = 1; SAVEPOINT a; RELEASE a',
+    'ALTER TABLE orders ADD note text CHECK (note IS NULL OR length(note) < 9)',
+    'CREATE OR REPLACE FUNCTION sum_up() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$',
+    'CREATE VIEW w AS SELECT 1; CREATE OR REPLACE VIEW w AS SELECT 2',
+    'CREATE TABLE t (a int); REINDEX TABLE t',
+    'WITH x AS (DELETE FROM orders WHERE reason IS NULL RETURNING id) SELECT 1',
     'ALTER TABLE orders DROP CONSTRAINT orders_status_check',
     "ALTER TABLE orders DROP CONSTRAINT orders_status_check, ADD CONSTRAINT orders_status_check CHECK (status IN ('placed', 'paid', 'sent')) NOT VALID",
     "ALTER TABLE orders DROP CONSTRAINT orders_status_check; ALTER TABLE orders ADD CHECK (status IN ('paid', 'placed'))",
@@ -193,6 +253,35 @@ it('what Postgres cannot read is refused with its file and line', async () => {
     code: 'bad-migration',
     exitCode: 2,
     message: '0002.sql, line 2: syntax error at or near "TABEL"',
+  })
+})
+
+describe('a statement that cannot run in a transaction', () => {
+  it.each([
+    'CREATE INDEX CONCURRENTLY i ON orders (reason)',
+    'DROP INDEX CONCURRENTLY orders_by_status',
+    'REINDEX TABLE CONCURRENTLY orders',
+    'REINDEX (CONCURRENTLY) TABLE orders',
+    'VACUUM orders',
+  ])('needs a file of its own: %s', async (statement) => {
+    expect(await whys(`-- why\n${statement};`)).toEqual([])
+    for (const sql of [`SELECT 1;\n${statement}`, `SET lock_timeout = 0;\n${statement};`]) {
+      await expect(contractions('0002.sql', sql, earlier)).rejects.toMatchObject({
+        code: 'bad-migration',
+        exitCode: 2,
+        message: expect.stringMatching(/^0002\.sql, line 2: .* cannot run in a transaction\.$/),
+        hint: expect.stringContaining('a file of its own'),
+      })
+    }
+    expect(await whys(`DO $$ BEGIN ${statement}; END $$`)).toEqual([
+      expect.stringContaining('cannot run in a transaction'),
+    ])
+  })
+
+  it('needs a name to be found again when it creates an index', async () => {
+    await expect(
+      contractions('0002.sql', 'CREATE INDEX CONCURRENTLY ON orders (reason)', earlier),
+    ).rejects.toMatchObject({ code: 'bad-migration', hint: expect.stringContaining('name') })
   })
 })
 
