@@ -19,7 +19,8 @@ const migrations = await readMigrations([new URL('./migrations/', import.meta.ur
 async function apply(plane: string, url: string): Promise<void> {
   for (;;) {
     try {
-      const applied = await migrate(url, migrations)
+      const warn = (warning: string) => process.stdout.write(`warning: ${plane}: ${warning}\n`)
+      const applied = await migrate(url, migrations, warn)
       process.stdout.write(`${plane}: applied ${applied.join(', ') || 'no new migrations'}\n`)
       return
     } catch (error) {

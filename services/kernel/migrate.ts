@@ -1,8 +1,11 @@
 // Applies SQL files in order, once each; run by a Job, awaited by the pods.
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
+import { setTimeout } from 'node:timers/promises'
 import { Client } from 'pg'
+import { blockedTables, isOutsideTransaction, runOutsideTransaction } from './concurrently.ts'
 import type { Queries } from './database.ts'
+import { codeOf, isUnavailable } from './database-errors.ts'
 
 export interface Migration {
   /** The file's name; the order of names is the order of application. */
@@ -14,6 +17,7 @@ export interface Migration {
 
 /** All migrations of a database take this advisory lock. */
 const lock = 7_316_522
+const lockPollMs = 250
 
 /** Reads the SQL files in these folders, sorted by file name. Throws when two folders have a file of the same name. */
 export async function readMigrations(folders: URL[]): Promise<Migration[]> {
@@ -43,17 +47,21 @@ function byName(one: SqlFile, other: SqlFile): number {
 }
 
 /**
- * Applies the missing migrations, each in a transaction of its own, and returns their names. Ignores applied migrations
+ * Applies the missing migrations, each in a transaction of its own if it can run in one, and returns their names. Ignores applied migrations
  * that this version does not have: an older version may migrate after a newer one. Throws when a file was changed after it
  * had been applied.
  */
-export async function migrate(url: string, migrations: Migration[]): Promise<string[]> {
+export async function migrate(
+  url: string,
+  migrations: Migration[],
+  warn: (warning: string) => void = () => {},
+): Promise<string[]> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 3_000 })
   // Without a listener, a broken connection would end the process. The running query rejects, and that is enough.
   client.on('error', () => {})
   await client.connect()
   try {
-    await client.query('SELECT pg_advisory_lock($1)', [lock])
+    await takeLock(client)
     await client.query(
       `CREATE TABLE IF NOT EXISTS schema_migrations (
          name text PRIMARY KEY,
@@ -70,7 +78,15 @@ export async function migrate(url: string, migrations: Migration[]): Promise<str
       const names = changed.map(({ name }) => name).join(', ')
       throw new Error(`${names} changed after it was applied; add a new migration instead`)
     }
-    for (const migration of missing) await apply(client, migration)
+    for (const migration of missing) {
+      for (const [table, rows] of await blockedTables(client, migration.sql)) {
+        warn(
+          `${migration.name}: CREATE INDEX blocks writes to ${table} (about ${rows} rows) while it runs; CREATE INDEX CONCURRENTLY, in a file of its own, does not`,
+        )
+      }
+      await apply(client, migration)
+      await client.query('RESET ALL')
+    }
     return missing.map(({ name }) => name)
   } finally {
     await client.end()
@@ -85,16 +101,29 @@ async function readChecksums(
   return new Map(rows.map(({ name, checksum }) => [name, checksum]))
 }
 
+/** A statement that waits for the lock would block CREATE INDEX CONCURRENTLY of the holder, so it never waits. */
+async function takeLock(client: Client): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query('SELECT pg_try_advisory_lock($1) AS taken', [lock])
+    if (rows[0].taken) return
+    await setTimeout(lockPollMs)
+  }
+}
+
 async function apply(client: Client, { name, checksum, sql }: Migration): Promise<void> {
+  const note = () =>
+    client.query('INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)', [name, checksum])
   try {
+    if (isOutsideTransaction(sql)) {
+      await runOutsideTransaction(client, sql)
+      await note()
+      return
+    }
     await client.query('BEGIN')
     // Live pods use these tables. Their statements wait while this one waits for a lock, so it must not wait long.
     await client.query("SET LOCAL lock_timeout = '5s'")
     await client.query(sql)
-    await client.query('INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)', [
-      name,
-      checksum,
-    ])
+    await note()
     await client.query('COMMIT')
   } catch (error) {
     // It fails when the connection is broken, which is not the reason to report.
@@ -103,18 +132,15 @@ async function apply(client: Client, { name, checksum, sql }: Migration): Promis
   }
 }
 
-/** Connection refused, reset or ended, unknown host, timeout, or a server that starts or shuts down. */
-const transientCode = /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|57P0|08)/
-/** Errors of pg that have no code. */
-const transientMessage = /^(timeout expired|Connection terminated)/
-
 /** Whether the same migrations may succeed later, although nothing is changed. */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  const { code } = error as NodeJS.ErrnoException
-  if (code !== undefined) return transientCode.test(code)
-  return transientMessage.test(error.message) || isTransient(error.cause)
+  if (isUnavailable(error) || codeOf(error) === noSuchDatabase) return true
+  return error.message === 'timeout expired' || isTransient(error.cause)
 }
+
+/** It may be created soon. */
+const noSuchDatabase = '3D000'
 
 /** The migrations that this version needs and the database does not have, by name. */
 export async function missingMigrations(
