@@ -12,6 +12,8 @@ const common = z.object({
   POD_NAMESPACE: z.string().min(1),
   STABLE_SERVICE: z.string().min(1),
   PREVIEW_SERVICE: z.string().min(1),
+  /** Where the stable Service is reached. By default at its name. */
+  STABLE_URL: z.url({ protocol: /^http$/ }).optional(),
   PORT: port.default(8080),
   PREVIEW_PORT: port.default(8081),
   MANAGEMENT_PORT: port.default(9090),

@@ -28,18 +28,21 @@ export function isReadOnly(error: unknown): boolean {
 const lost =
   /^(08|25006|25P0|40|53|55P03|57|58|ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_AGAIN)/
 
+/** The database was restored without its tables and functions. The migration Job creates them. */
+const notMigrated = /^(42P01|42883)$/
 /** Errors of pg that have no code. */
 const brokenConnection =
   /^Connection terminated|^Client (has encountered|was closed)|^Query read timeout/
 
 /**
- * Connection lost, server starting, shutting down, read-only or full, timeout, lock or deadlock: the same request may
- * succeed later.
+ * Connection lost, server starting, shutting down, read-only or full, timeout, lock, deadlock or missing tables: the same
+ * request may succeed later.
  */
 export function isUnavailable(error: unknown): boolean {
   const { statusCode, message = '' } = (error ?? {}) as { statusCode?: unknown; message?: string }
   if (statusCode === 503) return true
-  return lost.test(String(codeOf(error) ?? '')) || brokenConnection.test(message)
+  const code = String(codeOf(error) ?? '')
+  return lost.test(code) || notMigrated.test(code) || brokenConnection.test(message)
 }
 
 /** Waiting for a busy pool, and a server without a free connection, are no reasons: open connections still work. */

@@ -139,6 +139,7 @@ export function isTransient(error: unknown): boolean {
   return error.message === 'timeout expired' || isTransient(error.cause)
 }
 
+const noSuchTable = '42P01'
 /** It may be created soon. */
 const noSuchDatabase = '3D000'
 
@@ -147,10 +148,9 @@ export async function missingMigrations(
   database: Queries,
   expected: Migration[],
 ): Promise<string[]> {
-  const [table] = await database.query<{ present: boolean }>(
-    `SELECT to_regclass('schema_migrations') IS NOT NULL AS present`,
-  )
-  if (!table?.present) return expected.map(({ name }) => name)
-  const applied = await readChecksums((text) => database.query(text))
+  const applied = await readChecksums((text) => database.query(text)).catch((error: unknown) => {
+    if (codeOf(error) === noSuchTable) return new Map<string, string>()
+    throw error
+  })
   return expected.filter((m) => applied.get(m.name) !== m.checksum).map(({ name }) => name)
 }

@@ -8,12 +8,13 @@ import { createConsumer } from './consumer.ts'
 import { createDatabase, type Database } from './database.ts'
 import { drainHttp } from './drain.ts'
 import { createGatekeeper } from './gate.ts'
-import { createHttp, type HttpServer } from './http.ts'
+import { createHttp, type HttpServer, sendProblem } from './http.ts'
 import { inboxPruning, type Subscription } from './inbox.ts'
 import { createMessages } from './messages.ts'
 import { type Migration, missingMigrations } from './migrate.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { replayUnhandled } from './parking.ts'
+import { type Checks, databasePath } from './readiness.ts'
 import { createRelay } from './relay.ts'
 import { followService, type KubernetesApi } from './role.ts'
 import { type ScheduledJob, startSchedule } from './schedule.ts'
@@ -107,6 +108,7 @@ export function createPlane(deps: PlaneDeps) {
 
   let migrated = false
   let ending = false
+  let reachesDatabase = false
 
   const onGateClosed = (): void => gatekeeper.refused()
   const consumer = createConsumer({
@@ -163,7 +165,14 @@ export function createPlane(deps: PlaneDeps) {
     metrics,
     keepAlive: () => role() === 'live' && !ending,
   })
-  http.after(() => parts.routes(http))
+  http.after(() => {
+    http.get(databasePath, { schema: { hide: true } }, async (_request, reply) =>
+      reachesDatabase
+        ? { status: 'ok' }
+        : sendProblem(reply, { status: 503, detail: 'the database is away' }),
+    )
+    parts.routes(http)
+  })
 
   return {
     messages,
@@ -176,14 +185,15 @@ export function createPlane(deps: PlaneDeps) {
       applyRole()
     },
 
-    checks: async () => ({
-      database: await control.query('SELECT 1').then(
-        () => true,
-        () => false,
-      ),
-      migrations: migrated,
-      broker: bus.connected(),
-    }),
+    async checks(): Promise<Checks> {
+      const missing = await missingMigrations(control, deps.migrations).catch(() => null)
+      reachesDatabase = missing !== null
+      return {
+        database: reachesDatabase,
+        migrations: migrated && (missing?.length ?? 0) === 0,
+        broker: bus.connected(),
+      }
+    },
 
     async report() {
       // Read the gate first, because that may drop the fence.

@@ -13,14 +13,9 @@ import {
 } from './management.ts'
 import { readMigrations } from './migrate.ts'
 import { createPlane, type Parts, type Plane, type PlaneKernel } from './plane.ts'
+import { askPeers, createReadiness } from './readiness.ts'
 import { connectKubernetes } from './role.ts'
-import {
-  createLogger,
-  createMetrics,
-  type Identity,
-  type Logger,
-  type PlaneName,
-} from './telemetry.ts'
+import { createLogger, createMetrics, type Identity, type PlaneName } from './telemetry.ts'
 
 /** What the kernel gives to a service, for one plane. */
 export interface Kernel<Config> extends PlaneKernel {
@@ -37,8 +32,6 @@ export interface Definition<Shape extends z.ZodRawShape> {
   compose(kernel: Kernel<z.infer<z.ZodObject<Shape>>>): Parts
 }
 
-/** Less than the kubelet's timeout, so that the answer can say what is missing. */
-const checksAnswerMs = 1_500
 /** Less than the pod's termination grace period. */
 const shutdownLimitMs = 25_000
 
@@ -98,7 +91,12 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
   let ending = false
   const routes = {
     'GET /livez': () => ({ status: 200, body: { live: true } }),
-    'GET /readyz': createReadiness(planes, logger, () => ending),
+    'GET /readyz': createReadiness({
+      planes,
+      peerHasDatabase: askPeers(config.STABLE_URL ?? stableUrl(config)),
+      logger,
+      ending: () => ending,
+    }),
     'GET /role': async () => {
       const { pod: _, ...slot } = identity
       const [live, preview] = await Promise.all([planes.live.report(), planes.preview.report()])
@@ -147,34 +145,8 @@ function migrationFolders(ofService: URL): URL[] {
 
 type Planes = Record<PlaneName, Plane>
 
-/**
- * A pod becomes ready when its live plane has the database, the migrations and the broker, and its preview plane has the
- * migrations. After that, it stays ready while the live database answers. Without the broker, a live pod still serves,
- * because the outbox keeps its events, and a standby pod can still be the target of a rollback. Trouble in the preview
- * plane must not make a live pod unready.
- */
-function createReadiness(planes: Planes, logger: Logger, ending: () => boolean): ManagementHandler {
-  let wasReady = false
-  let last = false
-  let previewStarted = false
-  return async () => {
-    if (ending()) return { status: 503, body: { ready: false, reason: 'ending' } }
-    const nothing = { database: false, migrations: false, broker: false }
-    const inTime = (plane: Plane) =>
-      Promise.race([plane.checks(), setTimeout(checksAnswerMs, nothing, { ref: false })])
-    const [live, preview] = await Promise.all([
-      inTime(planes.live),
-      previewStarted ? null : inTime(planes.preview),
-    ])
-    previewStarted ||= preview?.migrations ?? false
-    const started = live.migrations && live.broker && previewStarted
-    const ready = live.database && (wasReady || started)
-    wasReady ||= ready
-    const body = { ready, ...live, preview: previewStarted }
-    if (ready !== last) logger[ready ? 'info' : 'warn'](body, ready ? 'ready' : 'no longer ready')
-    last = ready
-    return { status: ready ? 200 : 503, body }
-  }
+function stableUrl({ STABLE_SERVICE, POD_NAMESPACE }: CommonConfig): string {
+  return `http://${STABLE_SERVICE}.${POD_NAMESPACE}`
 }
 
 /** Less than any other id. */

@@ -43,7 +43,7 @@ export async function createSlots() {
   const kubernetes = await startFakeKubernetes('notification', 'notification-preview')
   onTestFinished(() => kubernetes.close())
 
-  function start(color: Color): Pod {
+  function start(color: Color, env: Record<string, string> = {}): Pod {
     const [port, previewPort, managementPort] = [nextPort++, nextPort++, nextPort++]
     const child = spawn(process.execPath, [fileURLToPath(new URL('main.ts', folder))], {
       stdio: ['ignore', 'ignore', 'inherit'],
@@ -67,6 +67,7 @@ export async function createSlots() {
         KUBERNETES_SERVICE_PORT: String(kubernetes.port),
         SERVICE_ACCOUNT_DIR: kubernetes.serviceAccountDir,
         SMTP_URL: mail.url,
+        ...env,
       },
     })
     onTestFinished(async () => {
@@ -83,6 +84,7 @@ export async function createSlots() {
 
   return {
     start,
+    url,
     mail,
     kubernetes,
     previewUrl,

@@ -1,0 +1,97 @@
+// Whether a pod is ready. A pod that cannot serve leaves its Service, unless no pod can: then it answers with 503.
+import { get } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
+import type { ManagementHandler } from './management.ts'
+import type { Logger, PlaneName } from './telemetry.ts'
+
+/** What a plane has at the moment. While the database is away, `migrations` tells what it had before. */
+export interface Checks {
+  database: boolean
+  migrations: boolean
+  broker: boolean
+}
+
+export interface ReadinessDeps {
+  planes: Record<PlaneName, { checks(): Promise<Checks> }>
+  /** Whether a pod that the stable Service routes to reaches the live database. */
+  peerHasDatabase: () => Promise<boolean>
+  logger: Logger
+  ending: () => boolean
+  now?: () => number
+}
+
+/** Less than the kubelet's timeout, so that the answer can say what is missing. */
+const checksAnswerMs = 1_500
+/** The Service may route a question to this pod itself, so one answer counts for some time. */
+const peerCountsMs = 10_000
+
+/**
+ * A pod becomes ready when its live plane has the database, the migrations and the broker, and its preview plane has the
+ * migrations. After that, it stays ready while the live database has the migrations, and while the database is away for its
+ * peers as well. Without the broker, a live pod still serves, because the outbox keeps its events, and a standby pod can
+ * still be the target of a rollback. Trouble in the preview plane must not make a live pod unready.
+ */
+export function createReadiness(deps: ReadinessDeps): ManagementHandler {
+  const { planes, logger, ending, now = () => performance.now() } = deps
+  let wasReady = false
+  let last = false
+  let previewStarted = false
+  let asking = false
+  let peerHadDatabase = Number.NEGATIVE_INFINITY
+
+  /** In the background: the answer counts in the next check. */
+  async function askPeer(): Promise<void> {
+    if (asking) return
+    asking = true
+    if (await deps.peerHasDatabase()) peerHadDatabase = now()
+    asking = false
+  }
+
+  function canServe(live: Checks): boolean {
+    if (live.database) {
+      peerHadDatabase = Number.NEGATIVE_INFINITY
+      return live.migrations
+    }
+    if (!wasReady) return false
+    void askPeer()
+    return now() - peerHadDatabase > peerCountsMs
+  }
+
+  return async () => {
+    if (ending()) return { status: 503, body: { ready: false, reason: 'ending' } }
+    const [live, preview] = await Promise.all([
+      inTime(planes.live.checks()),
+      previewStarted ? null : inTime(planes.preview.checks()),
+    ])
+    previewStarted ||= preview?.migrations ?? false
+    const started = live.migrations && live.broker && previewStarted
+    const ready = canServe(live) && (wasReady || started)
+    wasReady ||= ready
+    const body = { ready, ...live, preview: previewStarted }
+    if (ready !== last) logger[ready ? 'info' : 'warn'](body, ready ? 'ready' : 'no longer ready')
+    last = ready
+    return { status: ready ? 200 : 503, body }
+  }
+}
+
+function inTime(checks: Promise<Checks>): Promise<Checks> {
+  const nothing = { database: false, migrations: false, broker: false }
+  return Promise.race([checks, setTimeout(checksAnswerMs, nothing, { ref: false })])
+}
+
+/** Where a pod answers whether it reaches its database. */
+export const databasePath = '/healthz/database'
+const askTimeoutMs = 900
+
+/** Asks through the Service at `url`. Each question has its own connection, so that any pod may answer. */
+export function askPeers(url: string): () => Promise<boolean> {
+  const ask = () =>
+    new Promise<boolean>((resolve) => {
+      const signal = AbortSignal.timeout(askTimeoutMs)
+      get(new URL(databasePath, url), { agent: false, signal }, (response) => {
+        response.resume()
+        resolve(response.statusCode === 200)
+      }).on('error', () => resolve(false))
+    })
+  return async () => (await Promise.all([ask(), ask()])).includes(true)
+}
