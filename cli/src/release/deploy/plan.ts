@@ -79,7 +79,9 @@ function slotIsLive(
 
 function deployStep(service: string, now: ServiceState, wanted: Wanted, color: Color): DeployStep {
   const live = liveSlot(now)
-  if (live && live.revision === wanted.revision) {
+  // Pods that are not ready may miss their migrations, which only the Job of a new slot applies.
+  const isDown = live !== null && live.migrations !== null && live.ready === 0
+  if (live && live.revision === wanted.revision && !isDown) {
     // The preview Service goes back to the live slot: an earlier candidate is no longer wanted.
     const { color } = live
     return { service, action: 'live', color, wanted, replaces: live, preview: targetOf(live) }

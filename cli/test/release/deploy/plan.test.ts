@@ -48,6 +48,20 @@ const cases: [string, ServiceState, string, Color | null, string][] = [
     null,
     'upgrade green',
   ],
+  [
+    'what serves already again when it is down: its database may have lost the migrations',
+    aService({ blue: aSlot('blue', 'a', { ready: 0, migrations: 'm' }) }, blue, blue),
+    'a',
+    null,
+    'upgrade green',
+  ],
+  [
+    'not what serves already and is only partly ready',
+    aService({ blue: aSlot('blue', 'a', { ready: 1, migrations: 'm' }) }, blue, blue),
+    'a',
+    null,
+    'live blue',
+  ],
   ['never to the slot that serves', waiting(), 'c', 'blue', 'slot-is-live'],
 ]
 it.each(cases)('%s', (_, now, revision, color, expected) => {
