@@ -19,6 +19,7 @@ import {
   pendingReasons,
   type RolloutProblem,
 } from './rollout.ts'
+import { showWarnings } from './warnings.ts'
 
 export interface DeployPorts extends LockPorts, PreparePorts, RecordingPorts, EnvironmentPorts {
   pods: Pods
@@ -111,10 +112,11 @@ async function carryOut(
 }
 
 async function awaitReady(
-  { driver, observer, pods, signal }: DeployPorts,
+  ports: DeployPorts,
   step: DeployStep,
   { environment, timeoutMs }: DeployInput,
 ): Promise<void> {
+  const { driver, observer, pods, signal } = ports
   const { service, color, wanted } = step
   try {
     // The write may have created or changed the Service.
@@ -129,7 +131,7 @@ async function awaitReady(
     return judgeRollout(rollout)
   }
   const verdict = await pods.awaitRollout(slot, judge, { timeoutMs, signal })
-  if (verdict?.kind === 'ready') return
+  if (verdict?.kind === 'ready') return seen[0] && showWarnings(ports, service, seen[0])
   const options = { namespace: environment.namespace, timeoutMs }
   throw verdict
     ? await broken(pods, step, verdict)
