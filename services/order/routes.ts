@@ -15,6 +15,7 @@ const idempotencyKey = z
   .string()
   .max(255)
   .regex(/^[ -~]+$/, 'must be 1 to 255 printable ASCII characters')
+  .meta({ description: '1 to 255 printable ASCII characters' })
 
 /** Unknown fields are allowed. Repeated requests must have the same ones. */
 const placement = z.looseObject({
