@@ -1,14 +1,15 @@
 // Who writes an environment in memory, and who looks at it.
 import { interrupted } from '../../src/errors.ts'
 import type { AccessRule, Observer, PodTemplate } from '../../src/release/ports/cluster.ts'
-import type {
-  ChartWrite,
-  Driver,
-  Manifest,
-  Recorded,
-  SlotWrite,
+import {
+  type ChartWrite,
+  type Driver,
+  type Manifest,
+  type Recorded,
+  revisionMark,
+  type SlotWrite,
 } from '../../src/release/ports/driver.ts'
-import { slotName } from '../../src/release/slot.ts'
+import { type Slot, slotName } from '../../src/release/slot.ts'
 import type { EnvironmentState, ServiceState } from '../../src/release/state.ts'
 import { type FakeCharts, slotValuesOf } from './charts.ts'
 import { conflict } from './journal.ts'
@@ -21,6 +22,8 @@ export interface FakeDriver extends Driver {
   failing: Record<string, Error>
   /** Services whose stable Service cannot be written. */
   unwritable: Set<string>
+  /** Releases of which no earlier revision is known. */
+  forgotten: Set<string>
   /** What stands of each release, by its name. */
   standing: Record<string, Manifest[]>
 }
@@ -67,13 +70,9 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
     }
     await record(wanted)
     driver.standing[name] = charts.make(wanted)
-    const { version, revision, image, migrations = null } = slotValuesOf(wanted)
-    const digest = image.split('@')[1] ?? ''
-    service.slots[color] = {
-      ...{ color, version, revision, digest, migrations },
-      ...{ replicas: 2, ready: 0, helmRelease: name, kept: false },
-    }
-    log.push(`write ${name} ${version}`)
+    const slot = slotWritten(wanted, 0)
+    service.slots[color] = slot
+    log.push(`write ${name} ${slot.version}`)
   }
 
   const driver: FakeDriver = {
@@ -82,6 +81,7 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
     installs: [],
     failing: {},
     unwritable: new Set(),
+    forgotten: new Set(),
     standing: {},
     recorded: async () => structuredClone(driver.releases),
     writeSlots(slots, signal) {
@@ -112,6 +112,20 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
           log.push(`remove ${name}`)
         }),
       ),
+    putBack: (slots) =>
+      Promise.allSettled(
+        slots.map(async ({ service, slot: { color, revision } }) => {
+          const name = slotName(service, color)
+          const earlier = driver.writes.findLast(
+            (each) => each.name === name && each.marks[revisionMark] === revision,
+          )
+          if (!earlier || driver.forgotten.has(name)) return false
+          await record(earlier)
+          serviceOf(state, service).slots[color] = slotWritten(earlier, 2)
+          log.push(`put back ${name} ${revision}`)
+          return true
+        }),
+      ),
     async restartSlot(service, color) {
       parts.restarted(slotName(service, color))
       log.push(`restart ${slotName(service, color)}`)
@@ -123,6 +137,16 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
     },
   }
   return driver
+}
+
+function slotWritten(write: SlotWrite, ready: number): Slot {
+  const { color, name } = write
+  const { version, revision, image, migrations = null } = slotValuesOf(write)
+  const digest = image.split('@')[1] ?? ''
+  return {
+    ...{ color, version, revision, digest, migrations },
+    ...{ replicas: 2, ready, helmRelease: name, kept: false },
+  }
 }
 
 interface PodTemplateManifest {
@@ -140,8 +164,8 @@ export function createFakeObserver(state: EnvironmentState, driver: FakeDriver):
     driver.standing[name]?.find((each) => each.kind === kind)
   return {
     async services() {
-      const { services, others } = structuredClone(state)
-      return { services, others }
+      const { journal: _, ...seen } = structuredClone(state)
+      return seen
     },
     pointer: async (name, which) => structuredClone(serviceOf(state, name)[which]),
     async podTemplate(service, color): Promise<PodTemplate | null> {

@@ -52,7 +52,7 @@ function noHelm(): never {
 
 function clusterOf(holder: string): ClusterUnderTest {
   const { objects, ...ports } = portsOf(holder)
-  const helm: Helm = { template: noHelm, upgrade: noHelm, uninstall: noHelm }
+  const helm: Helm = { template: noHelm, upgrade: noHelm, uninstall: noHelm, rollback: noHelm }
   const releases = createReleases(api, namespace)
   return {
     ...ports,

@@ -4,6 +4,7 @@ import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { interrupted } from '../../errors.ts'
 import { isMap } from '../../release/canonical.ts'
 import type { Charts, Driver, Manifest, SlotWrite } from '../../release/ports/driver.ts'
+import { revisionMark } from '../../release/ports/driver.ts'
 import type { Progress } from '../../release/ports/session.ts'
 import { slotName } from '../../release/slot.ts'
 import type { Helm } from './helm.ts'
@@ -49,6 +50,18 @@ export function createHelmDriver({ helm, releases, objects, progress }: HelmDriv
           // No repair: helm uninstalls an incomplete release too, and a repair deletes its list of objects.
           await helm.uninstall(name, signal)
           await objects.deleteRest(service, slot)
+        }),
+      ),
+    putBack: (slots, signal) =>
+      Promise.allSettled(
+        slots.map(async ({ service, slot }) => {
+          const name = slotName(service, slot.color)
+          await repair(name)
+          const version = await releases.find(name, revisionMark, slot.revision)
+          if (version === null) return false
+          await objects.deleteJob(service, slot.color)
+          await helm.rollback(name, version, signal)
+          return true
         }),
       ),
     restartSlot: (service, color) => objects.restart(service, color),

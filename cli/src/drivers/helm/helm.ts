@@ -80,12 +80,30 @@ export function upgradeCommand(
 }
 
 function labelArgs(marks: Marks): string[] {
-  const labels = Object.entries(marks).map(([key, value]) => `${prefix}${key}=${value}`)
+  const labels = Object.entries(marks).map(([key, value]) => `${markLabel(key)}=${value}`)
   return labels.length > 0 ? ['--labels', labels.join(',')] : []
 }
 
 export function uninstallCommand(name: string, where: Where): string[] {
   return ['uninstall', name, ...contextArgs(where), '--ignore-not-found', '--cascade', 'background']
+}
+
+export function rollbackCommand(name: string, version: number, where: Where): string[] {
+  return [
+    'rollback',
+    name,
+    String(version),
+    ...contextArgs(where),
+    '--server-side=true',
+    '--force-conflicts',
+    '--history-max',
+    '3',
+  ]
+}
+
+/** The label of a release Secret for a mark. */
+export function markLabel(mark: string): string {
+  return `${prefix}${mark}`
 }
 
 /** The labels of a release Secret that are marks of shopctl. */
@@ -102,6 +120,8 @@ export interface Helm {
   template(release: ChartRelease): Promise<string>
   upgrade(release: ChartWrite, options: UpgradeOptions, signal: AbortSignal): Promise<void>
   uninstall(name: string, signal: AbortSignal): Promise<void>
+  /** Applies an earlier revision of the release again. */
+  rollback(name: string, version: number, signal: AbortSignal): Promise<void>
 }
 
 export function createHelm(shell: Shell, options: HelmOptions): Helm {
@@ -165,6 +185,16 @@ export function createHelm(shell: Shell, options: HelmOptions): Helm {
         code: 'helm-failed',
         message: `helm could not uninstall ${name}:\n${messageOf(stderr)}`,
         hint: 'Fix the cause, then run `shopctl cleanup` again.',
+      })
+    },
+    async rollback(name, version, signal) {
+      const args = rollbackCommand(name, version, options)
+      const { exitCode, stderr } = await helm(name, args, { signal })
+      if (exitCode === 0) return
+      throw failed({
+        code: 'helm-failed',
+        message: `helm could not put back revision ${version} of ${name}:\n${messageOf(stderr)}`,
+        hint: 'Fix the cause, then run the same command again, or delete the slot with `shopctl cleanup`.',
       })
     },
   }

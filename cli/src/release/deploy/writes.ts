@@ -1,15 +1,16 @@
 // Computes the writes of a plan: renders new charts, and refuses those that would change the live slots.
 import { refused } from '../../errors.ts'
 import type { Observer } from '../ports/cluster.ts'
-import type {
-  BuiltinChart,
-  ChartRelease,
-  Charts,
-  ChartWrite,
-  Driver,
-  Manifest,
-  Recorded,
-  SlotWrite,
+import {
+  type BuiltinChart,
+  type ChartRelease,
+  type Charts,
+  type ChartWrite,
+  type Driver,
+  type Manifest,
+  type Recorded,
+  revisionMark,
+  type SlotWrite,
 } from '../ports/driver.ts'
 import type { MigrationCheck, Source } from '../ports/project.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal.ts'
@@ -52,14 +53,18 @@ export async function writeOf(ports: WritesPorts, request: WriteRequest): Promis
   const foreign = checkOwner(request)
   if (foreign) throw refused(foreign)
   await checkMigrations(ports, request)
-  const { service, color } = request.step
+  const { service, color, wanted } = request.step
   const { recipe } = request
   const currentHash = currentSharedHash(request)
   const { shared, sharedHash } =
     currentHash !== null && wasChecked(request, currentHash)
       ? await keepShared(ports, request, currentHash)
       : await renderShared(ports, request, currentHash)
-  const marks = { [checkedMark]: recipe.checkedHash, [sharedMark]: sharedHash }
+  const marks = {
+    [revisionMark]: wanted.revision,
+    [checkedMark]: recipe.checkedHash,
+    [sharedMark]: sharedHash,
+  }
   return { ...slotChart(request, color), marks, service, color, shared }
 }
 

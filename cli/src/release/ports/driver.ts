@@ -37,6 +37,9 @@ export interface Charts {
 /** Labels of a Helm release that later commands compare. Values of up to 63 letters and digits. */
 export type Marks = Readonly<Record<string, string>>
 
+/** Mark of a slot's release: the revision of the slot. */
+export const revisionMark = 'revision'
+
 /** The last write of a Helm release, such as `order-green` or `order`. */
 export interface Recorded {
   /** false: the last write was killed or failed, and may be incomplete. */
@@ -81,6 +84,14 @@ export interface Driver {
     slots: readonly { service: string; slot: Target }[],
     signal: AbortSignal,
   ): Promise<PromiseSettledResult<void>[]>
+  /**
+   * Writes again what stood in a slot before. One result per slot, in order. false: it is not known any more, and nothing
+   * was changed.
+   */
+  putBack(
+    slots: readonly { service: string; slot: Target }[],
+    signal: AbortSignal,
+  ): Promise<PromiseSettledResult<boolean>[]>
   /** Restarts the pods of a slot. New pods start before old ones end. */
   restartSlot(service: string, color: Color): Promise<void>
   /** Installs or upgrades a chart that belongs to no service, and waits until it is ready. */

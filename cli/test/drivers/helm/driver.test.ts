@@ -14,6 +14,8 @@ let notes: string[]
 let broken: string[]
 /** Releases that are incomplete. */
 let incomplete: string[]
+/** Marks of earlier revisions. */
+let known: string[]
 /** Slots that another release holds. */
 let foreign: string[]
 /** Runs when a step is done. */
@@ -26,6 +28,7 @@ beforeEach(() => {
   broken = []
   incomplete = []
   foreign = []
+  known = []
   after = {}
 })
 
@@ -40,6 +43,7 @@ const helm: Helm = {
   upgrade: ({ name }, { wait, adopt }) =>
     step(`upgrade ${name}${wait ? ' wait' : ''}${adopt ? ' adopt' : ''}`),
   uninstall: (name) => step(`uninstall ${name}`),
+  rollback: (name, version) => step(`rollback ${name} ${version}`),
 }
 const releases: Releases = {
   recorded: async () => ({}),
@@ -48,6 +52,7 @@ const releases: Releases = {
     await step(`repair ${name}`)
     return true
   },
+  find: async (name, mark, value) => (known.includes(`${name} ${mark} ${value}`) ? 7 : null),
 }
 const objects: SlotObjects = {
   async point({ service, resourceVersion }) {
@@ -170,6 +175,24 @@ describe('removing a slot', () => {
     const results = await driver().removeSlots([{ service: 'order', slot: green }], signal)
     expect(outcomes(results)).toEqual(['broken'])
     expect(done.at(-1)).toBe('uninstall order-green')
+  })
+})
+
+describe('putting back what stood in a slot', () => {
+  const blue = { color: 'blue', revision: 'a' } as const
+  const slots = [{ service: 'order', slot: blue }]
+
+  it('is a rollback of its release, after a repair and without the Job of the deploy', async () => {
+    incomplete = ['order-blue']
+    known = ['order-blue revision a']
+    expect(outcomes(await driver().putBack(slots, signal))).toEqual([true])
+    expect(done).toEqual(['repair order-blue', 'delete job order-blue', 'rollback order-blue 7'])
+  })
+
+  it('changes nothing where Helm does not know it any more', async () => {
+    known = ['order-blue revision b', 'order-green revision a']
+    expect(outcomes(await driver().putBack(slots, signal))).toEqual([false])
+    expect(done).toEqual([])
   })
 })
 

@@ -1,12 +1,17 @@
 // The Secrets of Helm: what they record, and the repair of an incomplete release.
+import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { createReleases, recordedOf } from '../../../src/drivers/helm/releases.ts'
 import { createFakeApi } from '../../fakes/kubernetes-api.ts'
 
 const secrets = '/api/v1/namespaces/shop/secrets'
 
+/** As Helm packs a release, and Kubernetes its Secret. */
+const content = Buffer.from(gzipSync('{}').toString('base64')).toString('base64')
+
 function revision(name: string, version: number, status: string, more: object = {}) {
   return {
+    data: { release: content },
     metadata: {
       name: `sh.helm.release.v1.${name}.v${version}`,
       labels: { owner: 'helm', name, version: String(version), status, ...more },
@@ -25,6 +30,11 @@ describe('a Helm release', () => {
       'that failed is not, though one before it is deployed',
       [revision('order', 9, 'deployed'), revision('order', 10, 'failed')],
       { order: unfinished },
+    ],
+    [
+      'of which only a past revision is left is not',
+      [revision('order', 1, 'superseded', { 'shopctl.dev/rendered': 'r' })],
+      { order: { finished: false, marks: { rendered: 'r' } } },
     ],
     [
       'that failed is past after a good one',
@@ -53,10 +63,10 @@ describe('a Helm release', () => {
     expect(recordedOf(found)).toEqual(expected)
   })
 
-  it('is found by its Secrets, and not by those of others nor by past revisions', async () => {
+  it('is found by its Secrets, and not by those of others', async () => {
     const api = createFakeApi(Date.now)
     for (const each of [
-      revision('order', 4, 'superseded'),
+      revision('order', 2, 'superseded'),
       revision('order', 3, 'deployed'),
       revision('payment', 1, 'deployed', { owner: 'somebody' }),
     ])
@@ -78,6 +88,20 @@ describe('a repair', () => {
     ['of one that was killed at its first is a new start', [[1, 'pending-install']], [1]],
     pending('pending-upgrade'),
     pending('pending-rollback'),
+    [
+      'of one that was killed twice forgets both revisions',
+      [
+        [1, 'superseded'],
+        [2, 'pending-upgrade'],
+        [3, 'pending-rollback'],
+      ],
+      [3, 2],
+    ],
+    [
+      'leaves one alone of which only a past revision is left: helm upgrades it',
+      [[1, 'superseded']],
+      [],
+    ],
     [
       'of one that is being uninstalled forgets all of it',
       [
@@ -115,4 +139,34 @@ describe('a repair', () => {
       deleted.map((version) => `DELETE ${secrets}/sh.helm.release.v1.order-green.v${version}`),
     )
   })
+})
+
+it.each([
+  ['no content', {}],
+  ['content that is cut off', { release: content.slice(0, 20) }],
+  ['other content', { release: Buffer.from('hello').toString('base64') }],
+])('a repair forgets a last revision with %s, which Helm would skip', async (_, data) => {
+  const api = createFakeApi(Date.now)
+  const [first, last] = [revision('order', 1, 'superseded'), revision('order', 2, 'deployed')]
+  api.put(`${secrets}/${first.metadata.name}`, first)
+  api.put(`${secrets}/${last.metadata.name}`, { ...last, data })
+  expect(await createReleases(api, 'shop').repair('order')).toBe(true)
+  expect(api.changes).toEqual([`DELETE ${secrets}/${last.metadata.name}`])
+})
+
+it('finds the last complete revision with a mark', async () => {
+  const api = createFakeApi(Date.now)
+  const marked = (version: number, status: string, value: string) =>
+    revision('order-blue', version, status, { 'shopctl.dev/revision': value })
+  for (const each of [
+    marked(3, 'superseded', 'a'),
+    marked(12, 'superseded', 'a'),
+    marked(13, 'failed', 'a'),
+    marked(14, 'deployed', 'b'),
+  ])
+    api.put(`${secrets}/${each.metadata.name}`, each)
+  const releases = createReleases(api, 'shop')
+  expect(await releases.find('order-blue', 'revision', 'a')).toBe(12)
+  expect(await releases.find('order-blue', 'revision', 'c')).toBeNull()
+  expect(await releases.find('order-green', 'revision', 'a')).toBeNull()
 })

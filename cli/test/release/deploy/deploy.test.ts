@@ -42,7 +42,11 @@ describe('a deploy', () => {
           migrate: true,
         },
       },
-      marks: { checked: expect.any(String), shared: expect.any(String) },
+      marks: {
+        revision: expect.any(String),
+        checked: expect.any(String),
+        shared: expect.any(String),
+      },
       shared: {
         name: 'order',
         chart: '/charts/shop-service',
