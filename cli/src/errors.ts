@@ -54,6 +54,18 @@ export function afterChange(error: unknown): unknown {
     : error
 }
 
+export function isInterrupted(error: unknown): error is ShopctlError {
+  return error instanceof ShopctlError && error.kind === 'interrupted'
+}
+
+/** The same error, with another sentence in its hint. */
+export function advised(error: unknown, advice: string): unknown {
+  if (!(error instanceof ShopctlError) || advice === '') return error
+  const { kind, code, message, hint } = error
+  const hints = hint === undefined ? advice : `${hint} ${advice}`
+  return new ShopctlError(kind, { code, message, hint: hints, cause: error })
+}
+
 /** Ctrl-C or SIGTERM. Exit 130. */
 export function interrupted(hint?: string): ShopctlError {
   return new ShopctlError('interrupted', {

@@ -2,6 +2,9 @@
 import type { Context } from '../context.ts'
 import { refused } from '../errors.ts'
 import { confirm } from '../output/confirm.ts'
+import { observe } from '../release/observe.ts'
+import { lostWaysBack } from '../release/standby.ts'
+import { standbyColor } from '../release/state.ts'
 
 /** The input that the changing commands share. */
 export interface ChangeInput {
@@ -15,10 +18,30 @@ export interface ChangeInput {
 export async function confirmChange(context: Context, verb: string, yes: boolean): Promise<void> {
   const { environment, env, services, signal } = context
   if (!environment.protected || yes) return
+  for (const line of process.stdin.isTTY ? await lossesOf(context, verb) : [])
+    context.progress.note(line)
   if (await confirm(`${verb} ${services.join(', ')} in ${env}?`, signal)) return
   throw refused({
     code: 'not-confirmed',
     message: `${env} is protected, and the ${verb} was not confirmed.`,
     hint: 'Answer y at a terminal, or add `--yes` to the same command.',
   })
+}
+
+const losing: Readonly<Record<string, string>> = {
+  deploy: 'deploy may write over',
+  release: 'release may write over',
+  cleanup: 'cleanup deletes',
+}
+
+/** The ways back that are lost by it. */
+async function lossesOf(context: Context, verb: string): Promise<string[]> {
+  const does = losing[verb]
+  if (!does) return []
+  const state = await observe(await context.cluster())
+  const standbys = context.services.flatMap((service) => {
+    const now = state.services[service]
+    return now ? [{ service, color: standbyColor(now) }] : []
+  })
+  return lostWaysBack(state, does, standbys)
 }

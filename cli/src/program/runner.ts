@@ -1,6 +1,7 @@
 // Runs a command in the environment of its flags, and shows the result.
 import type { Command } from 'commander'
 import type { Context, PlatformContext } from '../context.ts'
+import { advised, isInterrupted } from '../errors.ts'
 import type { Result } from '../output/result.ts'
 
 export interface Runner {
@@ -34,13 +35,32 @@ export function createRunner(signal: AbortSignal, ended: (exitCode: number) => v
       const { env, service } = flagsOf(command)
       const { createContext } = await import('../context.ts')
       const context = await createContext({ env, services: service ?? null, signal })
-      await end(command, await verb(context))
+      await end(command, await verb(context).catch(addHint(command)))
     },
     async onPlatform(command, verb) {
       const { createPlatformContext } = await import('../context.ts')
       const result = await verb(await createPlatformContext(flagsOf(command).timeout))
       if (result) await end(command, result)
     },
+  }
+}
+
+/** How to go on after Ctrl-C. All of these commands skip what is done already. */
+const afterInterrupt: Readonly<Record<string, string>> = {
+  build: 'Run `shopctl build` again: it builds what is missing.',
+  push: 'Run `shopctl push` again: it pushes what is missing.',
+  deploy: 'No slot was written. Run `shopctl deploy` again.',
+  smoke: 'Run `shopctl smoke` again. No slot was changed.',
+  switch: 'What was live before is live. Run `shopctl switch` again.',
+  rollback: 'Run `shopctl rollback` again: it completes this one if it had begun.',
+  cleanup: 'Run `shopctl cleanup` again: it deletes what is left.',
+  release: 'No slot was written. Run `shopctl release` again: it skips what is built and pushed.',
+}
+
+function addHint(command: Command): (error: unknown) => never {
+  return (error) => {
+    const hint = afterInterrupt[command.name()]
+    throw isInterrupted(error) && error.hint === undefined && hint ? advised(error, hint) : error
   }
 }
 
