@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import { type Planned, plan } from '../inspect/plan.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
+import { wrapped } from '../output/text.ts'
 import type { DeployStep } from '../release/deploy/plan.ts'
 import type { Color, Slot } from '../release/slot.ts'
 import { sideText } from './moved.ts'
@@ -18,7 +19,7 @@ export async function planCommand(
   { color }: { color: Color | null },
 ): Promise<Result> {
   const [ports, tree] = await Promise.all([context.cluster(), context.tree()])
-  const steps = await plan(ports, { ...tree, ...context.builtinCharts(), color })
+  const { steps, notes } = await plan(ports, { ...tree, ...context.builtinCharts(), color })
   const rows = steps.map(({ service, action, color, wanted, live }) => [
     service,
     actions[action],
@@ -27,8 +28,12 @@ export async function planCommand(
     sideText(live),
   ])
   return {
-    document: { version: 1, env: context.env, services: steps.map(stepDocument) },
-    text: (width) => table([['SERVICE', 'ACTION', 'SLOT', 'VERSION', 'LIVE NOW'], ...rows], width),
+    document: { version: 1, env: context.env, services: steps.map(stepDocument), notes },
+    text: (width) =>
+      [
+        table([['SERVICE', 'ACTION', 'SLOT', 'VERSION', 'LIVE NOW'], ...rows], width),
+        ...notes.map((note) => wrapped(note, width)),
+      ].join('\n'),
     summary: `${steps.filter(({ action }) => action === 'upgrade').length} of ${steps.length} slots to deploy`,
   }
 }

@@ -3,8 +3,9 @@ import type { Context } from '../context.ts'
 import { readStatus, type ServiceStatus, type SlotStatus, type Status } from '../inspect/status.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
-import { good, wrapped } from '../output/text.ts'
-import { colors } from '../release/slot.ts'
+import { good, warning, wrapped } from '../output/text.ts'
+import { colors, slotName } from '../release/slot.ts'
+import { unreadyText } from '../release/unready.ts'
 
 export async function statusCommand(context: Context): Promise<Result> {
   const status = await readStatus(await context.cluster(), context.env, context.chosen)
@@ -26,7 +27,7 @@ function silentServices({ config }: Context): string[] {
 }
 
 export function statusText(
-  { env, release, operation, lock, services }: Omit<Status, 'damaged'>,
+  { env, release, operation, lock, services, problems, unlisted }: Omit<Status, 'damaged'>,
   width: number,
   silent: readonly string[] = [],
 ): string {
@@ -41,7 +42,24 @@ export function statusText(
     slotRows(name, service, silent.includes(name)),
   )
   const heading = ['SERVICE', 'SLOT', 'VERSION', 'REVISION', 'READY', 'SMOKE', 'CONSUME']
-  return [...lines, '', table([heading, ...rows], width)].join('\n')
+  const notes = [...problems.map(unreadyText), ...unlistedLines(unlisted)]
+  return [
+    ...lines,
+    '',
+    table([heading, ...rows], width),
+    ...notes.map((note) => wrapped(`${warning('!')} ${note}`, width)),
+  ].join('\n')
+}
+
+/** One line for each service. */
+function unlistedLines(unlisted: Status['unlisted']): string[] {
+  return [...new Set(unlisted.map(({ service }) => service))].map((service) => {
+    const slots = unlisted.filter((each) => each.service === service)
+    const found = slots.map(({ color, version }) => `${color} ${version}`).join(' and ')
+    // The Services first: without them no slot is live, and the guard lets the slots go.
+    const releases = [service, ...slots.map(({ color }) => slotName(service, color))].join(' ')
+    return `${service} has ${found}, but is not in shopctl.yaml. \`helm uninstall ${releases}\` deletes it.`
+  })
 }
 
 function slotRows(

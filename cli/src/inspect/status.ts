@@ -6,7 +6,13 @@ import type { PodReport, Pods } from '../release/ports/cluster.ts'
 import type { Lock, LockHolder } from '../release/ports/session.ts'
 import { currentRelease, idOf, passedSmoke } from '../release/record.ts'
 import { type Color, colors, type NamedSlot, type Slot, targetOf } from '../release/slot.ts'
-import { combinationOf, type EnvironmentState, liveColor } from '../release/state.ts'
+import {
+  combinationOf,
+  type EnvironmentState,
+  liveColor,
+  type UnlistedSlot,
+} from '../release/state.ts'
+import { findUnready, type Unready } from '../release/unready.ts'
 
 interface StatusPorts extends ObservePorts {
   pods: Pods
@@ -41,6 +47,10 @@ export interface Status {
   /** Names of journal records that could not be read. */
   damaged: string[]
   services: Record<string, ServiceStatus>
+  /** Slots that are not ready, unless an operation under way changes them. */
+  problems: Unready[]
+  /** Slots of services that are not in shopctl.yaml. */
+  unlisted: UnlistedSlot[]
 }
 
 export async function readStatus(
@@ -55,6 +65,8 @@ export async function readStatus(
   const statuses = await Promise.all(
     shown.map(async (name) => [name, await serviceStatus(ports.pods, state, next, name)] as const),
   )
+  const busy = lock && state.journal.open ? state.journal.open.services : []
+  const idle = shown.filter((name) => !busy.some((each) => each.name === name))
   return {
     env,
     release: currentRelease(state.journal),
@@ -62,6 +74,8 @@ export async function readStatus(
     lock,
     damaged: state.journal.damaged,
     services: Object.fromEntries(statuses),
+    problems: await findUnready(ports, state, idle),
+    unlisted: state.unlisted,
   }
 }
 

@@ -1,5 +1,5 @@
 // release: build, push, deploy, smoke and switch, in this order. The last three hold the lock.
-import { afterChange } from '../errors.ts'
+import { advised, afterChange, isInterrupted } from '../errors.ts'
 import { type BuildPorts, type Built, build } from './build/build.ts'
 import {
   type Deployed,
@@ -37,7 +37,7 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
   const uid = await ports.namespace.ensure()
   const reason = input.reason ?? `release of ${input.services.join(', ')}`
   return withLock(ports, reason, async (locked) => {
-    const deployed = await deployStandby(locked, input, uid)
+    const deployed = await deployStandby(locked, input, uid, 'shopctl release')
     const services = deployed
       .filter(({ action }) => action !== 'live')
       .map(({ service }) => service)
@@ -46,9 +46,17 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
       const moved = await goLive(locked, input, services)
       return { built, pushed, deployed, moved }
     } catch (error) {
+      if (isInterrupted(error)) throw advised(error, standsBy(deployed))
       throw deployed.some(({ action }) => action === 'upgrade') ? afterChange(error) : error
     }
   })
+}
+
+function standsBy(deployed: readonly Deployed[]): string {
+  const slots = deployed.filter(({ action }) => action !== 'live')
+  const names = slots.map(({ service, color }) => `${service} ${color}`).join(', ')
+  const services = slots.map(({ service }) => service).join()
+  return `${names} is deployed and not live. \`shopctl release --service ${services}\` goes on, \`shopctl cleanup --service ${services}\` deletes it.`
 }
 
 /** `services` are those that are not live yet. */

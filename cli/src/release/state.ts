@@ -32,9 +32,17 @@ export interface OtherService {
   selector: Record<string, string>
 }
 
+/** A slot of a service that is not in shopctl.yaml. */
+export interface UnlistedSlot {
+  service: string
+  color: Color
+  version: string
+}
+
 export interface EnvironmentState {
   services: Record<string, ServiceState>
   others: OtherService[]
+  unlisted: UnlistedSlot[]
   journal: Journal
 }
 

@@ -14,9 +14,10 @@ describe('a status', () => {
     epoch: 123,
     slots: { blue: slot('6c9086eb'), green: slot('6c9086eb-0d2fd927') },
   }
-  const quiet = { env: 'local', release: 'r-1', operation: null, lock: null }
+  const well = { problems: [], unlisted: [] }
+  const quiet = { env: 'local', release: 'r-1', operation: null, lock: null, ...well }
   const busy = {
-    ...{ env: 'local', release: 'r-41' },
+    ...{ env: 'local', release: 'r-41', ...well },
     operation: {
       ...{ id: 'r-42', verb: 'rollback', step: 'under way' },
       next: 'wait for somebody-with-a-name@a-machine-with-a-longer-one 123456',
@@ -55,6 +56,27 @@ describe('a status', () => {
   it('reports that there is no release yet', () => {
     expect(plain((width) => statusText({ ...quiet, release: null, services: {} }, width))).toMatch(
       /^local {2}no release yet\n/,
+    )
+  })
+
+  it('says what is wrong with a slot, since when, and which command helps', () => {
+    const problem = {
+      ...{ service: 'order', color: 'blue' as const, what: 'order blue 6c9086eb is not ready.' },
+      ...{ since: '2026-01-01T12:00:00.123Z', hint: 'Run `shopctl deploy`.' },
+    }
+    const status = { ...quiet, services: { notification }, problems: [problem] }
+    expect(words(plain((width) => statusText(status, width)))).toMatch(
+      /! order blue 6c9086eb is not ready\. Since 2026-01-01T12:00:00Z\. Run `shopctl deploy`\.$/,
+    )
+  })
+
+  it('names the slots of services that are not in shopctl.yaml, and how to delete them', () => {
+    const unlisted = (['blue', 'green'] as const).map((color) => ({
+      ...{ service: 'billing', color, version: `v-${color}` },
+    }))
+    const status = { ...quiet, services: { notification }, unlisted }
+    expect(words(plain((width) => statusText(status, width)))).toContain(
+      'billing has blue v-blue and green v-green, but is not in shopctl.yaml. `helm uninstall billing billing-blue billing-green` deletes it.',
     )
   })
 })

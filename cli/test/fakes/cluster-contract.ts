@@ -169,9 +169,10 @@ function podsContract(make: () => Promise<ClusterUnderTest>): void {
 
   it('sees a slot that is not there as nothing, and its pods as gone', async () => {
     const { pods } = await make()
-    const seen = { slot: null, pods: [], job: null }
+    const seen = { slot: null, unavailableSince: null, pods: [], job: null }
     const options = { timeoutMs: 3_000, signal }
     expect(await pods.awaitRollout(slot, (rollout) => rollout, options)).toEqual(seen)
+    expect(await pods.rollout(slot)).toEqual(seen)
     const ends = await pods.awaitEnd(slot, [gone], options)
     expect(ends.map(({ pod }) => pod)).toEqual([gone])
   })

@@ -89,13 +89,19 @@ export function createFakePods(parts: PodParts): Pods {
     selected: async (name, target) => podsOf(parts, name, target),
     reports: (name) => !faults.plain.has(name),
     report: async (name, pod) => report(name, pod),
+    async rollout({ service, color }) {
+      const slot = serviceOf(state, service).slots[color]
+      const { [service]: fault = { pods: [], job: null } } = faults.rollout
+      return { slot, unavailableSince: null, ...fault }
+    },
     async awaitRollout({ service, color, revision }, judge, { signal }) {
       if (signal.aborted) throw interrupted()
       const slot = serviceOf(state, service).slots[color]
       const fault = faults.rollout[service]
-      if (fault) return judge({ slot, ...fault })
+      const unavailableSince = null
+      if (fault) return judge({ slot, unavailableSince, ...fault })
       if (slot?.revision === revision) slot.ready = slot.replicas
-      return judge({ slot, pods: [], job: null })
+      return judge({ slot, unavailableSince, pods: [], job: null })
     },
     async awaitEndpoints(name, which, judge, { signal }) {
       if (signal.aborted) throw interrupted()

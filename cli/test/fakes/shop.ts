@@ -136,3 +136,19 @@ export async function interruptedSwitch(): Promise<Shop> {
   await shop.switch({ skipSmoke: true }, killed).catch(() => {})
   return shop
 }
+
+/** Green serves since r-2. A deploy over blue fails, and the work tree is reverted. */
+export async function failedOverWayBack(): Promise<Shop> {
+  const shop = await releasedTwice()
+  const { world } = shop
+  const { source, faults } = world
+  const tree = { head: source.head, contents: { ...source.contents } }
+  shop.commit('c', ['order'])
+  const ended = { exitCode: 37, reason: 'Error' }
+  const waiting = { reason: 'CrashLoopBackOff', message: 'back-off 10s' }
+  const containers = [{ name: 'order', restarts: 4, waiting, ended }]
+  faults.rollout.order = { pods: [{ name: 'order-blue-1', ready: false, containers }], job: null }
+  await shop.release({ services: ['order'] }).catch(() => {})
+  Object.assign(source, tree)
+  return shop
+}

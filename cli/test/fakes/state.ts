@@ -149,7 +149,7 @@ export function aState(
   services: Record<string, ServiceState>,
   records: Parameters<typeof aJournal>[0] = {},
 ): EnvironmentState {
-  return { services, others: [], journal: aJournal(records) }
+  return { services, others: [], unlisted: [], journal: aJournal(records) }
 }
 
 export function named(name: string, slot: Slot): NamedSlot {

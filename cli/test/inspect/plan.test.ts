@@ -10,7 +10,7 @@ async function planned({ world, config }: Shop, color: Color | null = null) {
   const tree = { config, registryAddress: '127.0.0.1:5000', services: names }
   await build(world, tree)
   await push(world, tree)
-  return plan(world, { ...tree, env: 'local', sharedChart, color })
+  return (await plan(world, { ...tree, env: 'local', sharedChart, color })).steps
 }
 
 it('shows for each service what would be written, over what, and what is live', async () => {

@@ -188,8 +188,11 @@ export function rolloutOf(
   jobs: readonly V1Job[],
   jobPods: readonly V1Pod[],
 ): Rollout {
+  const available = deployments[0]?.status?.conditions?.find(({ type }) => type === 'Available')
   return {
     slot: deployments[0] ? slotOf(deployments[0]) : null,
+    unavailableSince:
+      available?.status === 'False' ? String(available.lastTransitionTime ?? '') || null : null,
     pods: pods.filter((pod) => isActive(pod) && isOfDeployment(pod)).map(podOf),
     job: jobs[0]
       ? {

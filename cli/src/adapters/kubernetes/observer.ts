@@ -8,7 +8,7 @@ import type {
 } from '@kubernetes/client-node'
 import type { Observer } from '../../release/ports/cluster.ts'
 import { slotName } from '../../release/slot.ts'
-import type { OtherService, ServiceState } from '../../release/state.ts'
+import type { OtherService, ServiceState, UnlistedSlot } from '../../release/state.ts'
 import type { KubernetesApi } from './api.ts'
 import { labels, pointerOf, serviceName, slotOf } from './objects.ts'
 
@@ -33,6 +33,7 @@ export function createObserver(
       return {
         services: Object.fromEntries(states),
         others: othersOf(services, found?.items ?? []),
+        unlisted: unlistedOf(services, slots?.items ?? []),
       }
     },
     async pointer(service, which) {
@@ -73,6 +74,19 @@ function stateOf(
     state[which] = service ? pointerOf(service) : null
   }
   return state
+}
+
+function unlistedOf(
+  names: readonly string[],
+  deployments: readonly V1Deployment[],
+): UnlistedSlot[] {
+  return deployments.flatMap((deployment) => {
+    const service = deployment.spec?.template.metadata?.labels?.[labels.service] ?? ''
+    const slot = slotOf(deployment)
+    const isSlot = slot && deployment.metadata?.name === slotName(service, slot.color)
+    if (!isSlot || names.includes(service)) return []
+    return [{ service, color: slot.color, version: slot.version }]
+  })
 }
 
 function othersOf(names: readonly string[], services: readonly V1Service[]): OtherService[] {

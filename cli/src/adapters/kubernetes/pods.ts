@@ -7,7 +7,7 @@ import type {
   V1PodList,
 } from '@kubernetes/client-node'
 import type { ServiceConfig } from '../../config/schema.ts'
-import type { PodEnd, PodReport, Pods } from '../../release/ports/cluster.ts'
+import type { PodEnd, PodReport, Pods, SlotId } from '../../release/ports/cluster.ts'
 import { slotName, type Target } from '../../release/slot.ts'
 import type { KubernetesApi } from './api.ts'
 import { askPod } from './ask-pod.ts'
@@ -48,6 +48,16 @@ export function createPods(
     return (list?.items ?? []).filter((pod) => isActive(pod) && pod.status?.phase === 'Running')
   }
 
+  const rolloutPaths = ({ service, color, revision }: SlotId): string[] => {
+    const job = jobName(service, color)
+    return [
+      `${deployments}?${named(slotName(service, color))}`,
+      `${pods}?${queryOf(selectorOf(service, { color, revision }))}`,
+      `${jobs}?${named(job)}`,
+      `${pods}?${queryOf({ 'batch.kubernetes.io/job-name': job })}`,
+    ]
+  }
+
   return {
     async list(service, target) {
       return (await running(service, target)).filter(isOfDeployment).map(podName)
@@ -65,29 +75,12 @@ export function createPods(
         return null
       }
     },
-    awaitRollout({ service, color, revision }, judge, options) {
-      const job = jobName(service, color)
-      const paths = [
-        `${deployments}?${named(slotName(service, color))}`,
-        `${pods}?${queryOf(selectorOf(service, { color, revision }))}`,
-        `${jobs}?${named(job)}`,
-        `${pods}?${queryOf({ 'batch.kubernetes.io/job-name': job })}`,
-      ]
-      return awaitObjects(
-        api,
-        paths,
-        ([found = [], running = [], migrations = [], jobPods = []]) =>
-          judge(
-            rolloutOf(
-              found as V1Deployment[],
-              running as V1Pod[],
-              migrations as V1Job[],
-              jobPods as V1Pod[],
-            ),
-          ),
-        options,
-      )
+    async rollout(slot) {
+      const lists = await Promise.all(rolloutPaths(slot).map((path) => api.get<Items>(path)))
+      return rolloutFrom(lists.map((list) => list?.items ?? []))
     },
+    awaitRollout: (slot, judge, options) =>
+      awaitObjects(api, rolloutPaths(slot), (found) => judge(rolloutFrom(found)), options),
     awaitEndpoints(service, which, judge, options) {
       const name = serviceName(service, which)
       const path = `${slices}?${queryOf({ 'kubernetes.io/service-name': name })}`
@@ -131,6 +124,25 @@ export function createPods(
       return status === 200 ? body.trimEnd() : ''
     },
   }
+}
+
+interface Items {
+  items: object[]
+}
+
+/** From the lists of `rolloutPaths`. */
+function rolloutFrom([
+  found = [],
+  running = [],
+  migrations = [],
+  jobPods = [],
+]: readonly object[][]) {
+  return rolloutOf(
+    found as V1Deployment[],
+    running as V1Pod[],
+    migrations as V1Job[],
+    jobPods as V1Pod[],
+  )
 }
 
 function podName({ metadata }: V1Pod): string {

@@ -7,6 +7,7 @@ import { type RecordingPorts, recorded } from '../recording.ts'
 import { isRefusal } from '../refusal.ts'
 import { valuesOf } from '../settle.ts'
 import { type NamedSlot, sideOf, targetOf } from '../slot.ts'
+import { lostWaysBack } from '../standby.ts'
 import type { EnvironmentState } from '../state.ts'
 import { type CleanupPlan, planCleanup } from './plan.ts'
 
@@ -22,11 +23,14 @@ interface CleanupInput {
 /** Returns the slots that were deleted. */
 export async function cleanup(ports: CleanupPorts, input: CleanupInput): Promise<NamedSlot[]> {
   return withLock(ports, input.reason ?? 'cleanup', async (locked) => {
-    const state = await observe(locked)
-    const plan = planCleanup(state, input)
+    const [state, helmReleases] = await Promise.all([observe(locked), locked.driver.recorded()])
+    const plan = planCleanup(state, input, helmReleases)
     if (isRefusal(plan)) throw refused(plan)
     const services = plan.removals.map(({ name, slot }) => ({ name, from: sideOf(slot), to: null }))
     const intent = { verb: 'cleanup' as const, reason: input.reason, services }
+    const slots = plan.removals.map(({ name, slot: { color } }) => ({ service: name, color }))
+    for (const line of lostWaysBack(state, 'cleanup deletes', slots)) locked.progress.note(line)
+    if (plan.rests.length > 0) await removeRests(locked, plan)
     if (services.length === 0) await pointPreviews(locked, state, plan)
     else await recorded(locked, state, intent, () => carryOut(locked, state, plan))
     return plan.removals
@@ -45,6 +49,16 @@ async function carryOut(
   const names = plan.removals.map(({ name, slot }) => `${name} ${slot.color}`).join(', ')
   await progress.step(`remove ${names}`, async () =>
     valuesOf(await driver.removeSlots(slots, signal)),
+  )
+}
+
+async function removeRests(
+  { driver, progress, signal }: CleanupPorts,
+  { rests }: CleanupPlan,
+): Promise<void> {
+  const names = rests.map(({ service, slot }) => `${service} ${slot.color}`).join(', ')
+  await progress.step(`remove the rest of ${names}`, async () =>
+    valuesOf(await driver.removeSlots(rests, signal)),
   )
 }
 

@@ -1,26 +1,39 @@
 // Which slots are not live and may be deleted; pure.
+import type { Recorded } from '../ports/driver.ts'
 import { interruptedRefusal, type Refusal, refuse } from '../refusal.ts'
-import { isReady, type NamedSlot, otherColor, sameTarget, type Target, targetOf } from '../slot.ts'
+import {
+  isReady,
+  type NamedSlot,
+  otherColor,
+  sameTarget,
+  slotName,
+  type Target,
+  targetOf,
+} from '../slot.ts'
 import { chosenServices, type EnvironmentState, liveSlot } from '../state.ts'
 
 export interface CleanupPlan {
   kind: 'cleanup'
   removals: NamedSlot[]
+  /** Rests of a slot whose Deployment is gone: an uninstall or a first install was killed. */
+  rests: { service: string; slot: Target }[]
   previews: { service: string; target: Target }[]
 }
 
 export function planCleanup(
   state: EnvironmentState,
   intent: { services: readonly string[] | null },
+  recorded: Readonly<Record<string, Recorded>> = {},
 ): CleanupPlan | Refusal {
   const interrupted = interruptedRefusal(state)
   if (interrupted) return interrupted
-  const plan: CleanupPlan = { kind: 'cleanup', removals: [], previews: [] }
+  const plan: CleanupPlan = { kind: 'cleanup', removals: [], rests: [], previews: [] }
   for (const [name, now] of chosenServices(state, intent.services)) {
     const live = liveSlot(now)
     // Without a live slot, the slot that exists is the first deploy, which is still needed.
     if (!live) continue
-    const slot = now.slots[otherColor(live.color)]
+    const color = otherColor(live.color)
+    const slot = now.slots[color]
     if (slot && !isReady(live)) {
       return refuse(
         'live-not-ready',
@@ -29,6 +42,8 @@ export function planCleanup(
       )
     }
     if (slot) plan.removals.push({ name, slot })
+    else if (recorded[slotName(name, color)])
+      plan.rests.push({ service: name, slot: { color, revision: '' } })
     if (!sameTarget(now.preview?.target, live))
       plan.previews.push({ service: name, target: targetOf(live) })
   }

@@ -1,6 +1,6 @@
 // deploy: writes the wanted revisions to the standby slots and waits until they are ready.
 import type { EnvironmentConfig } from '../../config/schema.ts'
-import { afterChange, failed, interrupted } from '../../errors.ts'
+import { advised, afterChange, failed, interrupted } from '../../errors.ts'
 import { lastLines } from '../last-lines.ts'
 import { type LockPorts, withLock } from '../lock.ts'
 import type { Pods, Rollout } from '../ports/cluster.ts'
@@ -8,10 +8,11 @@ import type { BuiltinChart, Driver, SlotWrite } from '../ports/driver.ts'
 import { recorded as asRecorded, type RecordingPorts } from '../recording.ts'
 import { settleAll } from '../settle.ts'
 import { type Color, sameTarget, sideOf, slotName } from '../slot.ts'
-import { type EnvironmentState, liveSlotOf, type Pointer } from '../state.ts'
+import type { EnvironmentState, Pointer } from '../state.ts'
 import { type EnvironmentPorts, prepareEnvironment } from './environment.ts'
+import { howToGoOn, notesOf, untouched } from './notes.ts'
 import type { DeployPlan, DeployStep } from './plan.ts'
-import { type PrepareInput, type PreparePorts, prepareDeploy } from './prepare.ts'
+import { type Prepared, type PrepareInput, type PreparePorts, prepareDeploy } from './prepare.ts'
 import {
   isWaiting,
   judgeRollout,
@@ -19,6 +20,7 @@ import {
   pendingReasons,
   type RolloutProblem,
 } from './rollout.ts'
+import { tidy } from './tidy.ts'
 import { showWarnings } from './warnings.ts'
 
 export interface DeployPorts extends LockPorts, PreparePorts, RecordingPorts, EnvironmentPorts {
@@ -49,35 +51,46 @@ export async function deploy(ports: DeployPorts, input: DeployInput): Promise<De
   return withLock(ports, reason, (locked) => deployStandby(locked, input, uid))
 }
 
-/** The caller holds the lock. */
+/** The caller holds the lock. `again` is the command that goes on after Ctrl-C. */
 export async function deployStandby(
   ports: DeployPorts,
   input: DeployInput,
   uid: string,
+  again = 'shopctl deploy',
 ): Promise<Deployed[]> {
-  const { state, recorded, plan, writes } = await prepareDeploy(ports, input)
-  for (const { service, shared } of writes)
-    if (shared && liveSlotOf(state, service))
-      ports.progress.note(`${service}: its two Services change as well, for the live slot too`)
+  const prepared = await prepareDeploy(ports, input)
+  const { state, recorded, plan, writes, repairs, tidies } = prepared
+  for (const line of await notesOf(ports, prepared)) ports.progress.note(line)
   const { environment, guardChart } = input
   const prepare = () => prepareEnvironment(ports, { environment, guardChart, uid }, recorded)
   const write = () => carryOut(ports, state, plan, writes, input)
-  if (writes.length === 0) {
+  if (writes.length + repairs.length + tidies.length === 0) {
     await prepare()
     return write()
   }
-  return asRecorded(ports, state, intentOf(plan, input), async ({ phase }) => {
+  return asRecorded(ports, state, intentOf(prepared, input), async ({ phase, operation }) => {
     await phase('prepare', prepare)
-    return phase('write', write)
+    try {
+      for (const chart of repairs) await ports.driver.install(chart, ports.signal)
+      const deployed = await phase('write', write)
+      if (tidies.length > 0) {
+        const removed = await phase('put back', () => tidy(ports, tidies))
+        for (const each of operation.services) if (removed.includes(each.name)) each.to = null
+      }
+      return deployed
+    } catch (error) {
+      throw advised(error, howToGoOn(prepared, error, again))
+    }
   })
 }
 
-function intentOf({ steps }: DeployPlan, { reason }: DeployInput) {
-  const services = steps.map(({ service, color, wanted, replaces }) => ({
-    name: service,
-    from: replaces && sideOf(replaces),
-    to: { color, ...wanted },
-  }))
+function intentOf({ plan, tidies }: Prepared, { reason }: DeployInput) {
+  const services = plan.steps.map(({ service, color, wanted, replaces }) => {
+    const tidied = tidies.find((each) => each.service === service)
+    if (tidied)
+      return { name: service, from: tidied.slot && sideOf(tidied.slot), to: tidied.before }
+    return { name: service, from: replaces && sideOf(replaces), to: { color, ...wanted } }
+  })
   return { verb: 'deploy' as const, reason, services }
 }
 
@@ -151,8 +164,6 @@ async function pointPreview(
   ])
   if (moved?.status === 'rejected') throw moved.reason
 }
-
-const untouched = 'The live slots were not changed.'
 
 async function broken(pods: Pods, step: DeployStep, problem: RolloutProblem): Promise<Error> {
   const { pod, container, what, exitCode, restarted } = problem

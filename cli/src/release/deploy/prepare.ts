@@ -1,13 +1,14 @@
 // Everything that a deploy finds out before its first change: what is wanted, the plan, and the checked writes.
 import { refused } from '../../errors.ts'
 import { type ObservePorts, observe } from '../observe.ts'
-import type { Recorded, SlotWrite } from '../ports/driver.ts'
+import type { ChartWrite, Recorded, SlotWrite } from '../ports/driver.ts'
 import { isRefusal } from '../refusal.ts'
 import { settleAll } from '../settle.ts'
 import { type Color, slotName } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'
 import { type DesireInput, type DesirePorts, desire } from './desire.ts'
-import { type DeployPlan, planDeploy } from './plan.ts'
+import { type DeployPlan, type DeployStep, planDeploy } from './plan.ts'
+import { planTidy, type Tidy } from './tidy.ts'
 import { type WritesPorts, writeOf } from './writes.ts'
 
 export interface PreparePorts extends ObservePorts, DesirePorts, WritesPorts {}
@@ -23,6 +24,9 @@ export interface Prepared {
   plan: DeployPlan
   /** One for each `upgrade` of the plan. */
   writes: SlotWrite[]
+  /** What the slots share, of services that are live already: its last write is incomplete. */
+  repairs: ChartWrite[]
+  tidies: Tidy[]
 }
 
 /** Throws a refusal if the deploy would be refused. */
@@ -36,15 +40,21 @@ export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): P
   const unfinished = unfinishedServices(recorded, services)
   const plan = planDeploy(state, { wanted, color, unfinished })
   if (isRefusal(plan)) throw refused(plan)
+  const write = (step: DeployStep): Promise<SlotWrite> => {
+    const recipe = recipes[step.service]
+    if (!recipe) throw new Error(`no recipe for ${step.service}`)
+    return writeOf(ports, { system: config.name, sharedChart, state, recorded, step, recipe })
+  }
   const upgrades = plan.steps.filter(({ action }) => action === 'upgrade')
-  const writes = await settleAll(
-    upgrades.map((step) => {
-      const recipe = recipes[step.service]
-      if (!recipe) throw new Error(`no recipe for ${step.service}`)
-      return writeOf(ports, { system: config.name, sharedChart, state, recorded, step, recipe })
-    }),
+  const broken = plan.steps.filter(
+    ({ action, service }) => action === 'live' && recorded[service]?.finished === false,
   )
-  return { state, recorded, plan, writes }
+  const [writes, repairs] = await Promise.all([
+    settleAll(upgrades.map(write)),
+    settleAll(broken.map(async (step) => (await write(step)).shared ?? [])),
+  ])
+  const tidies = planTidy(state, recorded, plan.steps)
+  return { state, recorded, plan, writes, repairs: repairs.flat(), tidies }
 }
 
 function unfinishedServices(

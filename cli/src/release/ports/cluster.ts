@@ -1,13 +1,13 @@
 // What a release reads of an environment's cluster: Services, slots, pods, namespace, broker.
 import type { Color, Slot, Target } from '../slot.ts'
-import type { OtherService, Pointer, ServiceState } from '../state.ts'
+import type { EnvironmentState, Pointer } from '../state.ts'
 
 export type Which = 'stable' | 'preview'
 
 /** Reads the slots and Services from the cluster. */
 export interface Observer {
   /** One entry for each service of shopctl.yaml. */
-  services(): Promise<{ services: Record<string, ServiceState>; others: OtherService[] }>
+  services(): Promise<Omit<EnvironmentState, 'journal'>>
   pointer(service: string, which: Which): Promise<Pointer | null>
   /** Ports, service account and labels of a slot's pods. null: there is no such slot. */
   podTemplate(service: string, color: Color): Promise<PodTemplate | null>
@@ -45,6 +45,8 @@ export interface PodState {
 
 export interface Rollout {
   slot: Slot | null
+  /** Since when too few of its pods are ready, by the cluster's clock. null: enough are, or it is not known. */
+  unavailableSince: string | null
   pods: PodState[]
   /** The migration Job. null: there is none. */
   job: { succeeded: boolean; failed: boolean; pods: PodState[] } | null
@@ -77,7 +79,7 @@ export interface WaitOptions {
   signal: AbortSignal
 }
 
-interface SlotId {
+export interface SlotId {
   service: string
   color: Color
   revision: string
@@ -93,6 +95,8 @@ export interface Pods {
   reports(service: string): boolean
   /** null: the pod does not answer. */
   report(service: string, pod: string): Promise<PodReport | null>
+  /** How the rollout of this slot stands now. */
+  rollout(slot: SlotId): Promise<Rollout>
   /** Calls `judge` at every change until it returns a value. null: it returned none within the time. */
   awaitRollout<T>(
     slot: SlotId,

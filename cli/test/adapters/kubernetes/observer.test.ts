@@ -49,6 +49,7 @@ it('nothing is there at first', async () => {
   expect(await observer().services()).toEqual({
     services: { order: nothing, payment: nothing },
     others: [],
+    unlisted: [],
   })
   expect(await observer().pointer('order', 'stable')).toBeNull()
   expect(await observer().podTemplate('order', 'blue')).toBeNull()
@@ -144,4 +145,16 @@ it('a template says ports and account, a Role what the pods may do', async () =>
     labels: marks('order', 'green'),
   })
   expect(await observer().accessRules('order')).toEqual(rules)
+})
+
+it('slots of services that are not listed are named, and other Deployments are not', async () => {
+  putDeployment('order-blue', marks('order', 'blue'))
+  putDeployment('billing-green', marks('billing', 'green'), {
+    annotations: { 'shopctl.dev/version': '6c9086eb' },
+  })
+  putDeployment('billing-copy', marks('billing', 'blue'))
+  putDeployment('grafana', { 'app.kubernetes.io/name': 'grafana' })
+  expect((await observer().services()).unlisted).toEqual([
+    { service: 'billing', color: 'green', version: '6c9086eb' },
+  ])
 })

@@ -144,3 +144,21 @@ describe('the pods of a slot', () => {
     },
   )
 })
+
+it.each([
+  ['True', null],
+  ['False', '2026-01-01T12:00:00Z'],
+])(
+  'a Deployment whose condition Available is %s is unavailable since %s',
+  async (status, since) => {
+    const condition = { type: 'Available', status, lastTransitionTime: '2026-01-01T12:00:00Z' }
+    api.put('/apis/apps/v1/namespaces/shop/deployments/order-blue', {
+      metadata: { name: 'order-blue' },
+      status: { conditions: [condition] },
+    })
+    const { unavailableSince } = await createPods(api, 'shop', {}).rollout({
+      ...{ service: 'order', color: 'blue', revision: 'a' },
+    })
+    expect(unavailableSince).toBe(since)
+  },
+)

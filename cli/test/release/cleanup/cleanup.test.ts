@@ -85,3 +85,12 @@ describe('a cleanup', () => {
     expect(outcomes(world)).toEqual(['op-1 interrupted'])
   })
 })
+
+it('removes what a killed command has left of a slot', async () => {
+  const { world, cleanup } = await releasedTwice()
+  await cleanup()
+  world.driver.releases['order-blue'] = { finished: false, marks: {} }
+  await cleanup()
+  expect(world.log.at(-1)).toBe('remove order-blue')
+  expect(world.driver.releases).not.toHaveProperty('order-blue')
+})

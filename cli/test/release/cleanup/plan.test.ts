@@ -17,6 +17,7 @@ it('removes what does not serve, and leads the preview back', () => {
   expect(planCleanup(aState({ order: waiting() }), { services: null })).toEqual({
     kind: 'cleanup',
     removals: [{ name: 'order', slot: bothSlots.green }],
+    rests: [],
     previews: [{ service: 'order', target: blue }],
   })
 })
@@ -41,4 +42,13 @@ it('waits for an interrupted switch to be finished', () => {
   expect(planCleanup(aState({ order: waiting() }, { open }), { services: null })).toMatchObject({
     code: 'interrupted-operation',
   })
+})
+
+it('removes what a killed uninstall or install has left of a slot', () => {
+  const now = { order: aService({ blue: aSlot('blue', 'a') }, blue, blue) }
+  const release = { finished: false, marks: {} }
+  const recorded = { 'order-green': release, 'order-blue': release, order: release }
+  const rests = [{ service: 'order', slot: { color: 'green', revision: '' } }]
+  expect(planCleanup(aState(now), { services: null }, recorded)).toMatchObject({ rests })
+  expect(planCleanup(aState(now), { services: null }, {})).toMatchObject({ rests: [] })
 })

@@ -15,6 +15,7 @@ function container(over: Partial<ContainerState>): ContainerState {
 function rollout(over: Partial<Rollout>, ...containers: ContainerState[]): Rollout {
   return {
     slot: aSlot('green', 'b'),
+    unavailableSince: null,
     pods: [{ name: 'order-1', ready: true, containers }],
     job: null,
     ...over,

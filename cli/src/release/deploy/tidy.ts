@@ -1,0 +1,71 @@
+// What deploy does about the standby slot of a service that is live already in the wanted version: a deploy that failed
+// or was killed has left something there that was never live. What was live there before is put back, or it is deleted.
+import type { Driver, Recorded } from '../ports/driver.ts'
+import type { Progress } from '../ports/session.ts'
+import { valuesOf } from '../settle.ts'
+import { isReady, otherColor, type Side, type Slot, slotName, type Target } from '../slot.ts'
+import { lastLiveIn, wasLive } from '../standby.ts'
+import type { EnvironmentState } from '../state.ts'
+import type { DeployStep } from './plan.ts'
+
+export interface Tidy {
+  service: string
+  target: Target
+  /** What stands there. null: only the rest of a Helm release. */
+  slot: Slot | null
+  /** What was live there last. null: nothing. */
+  before: Side | null
+}
+
+export function planTidy(
+  state: EnvironmentState,
+  recorded: Readonly<Record<string, Recorded>>,
+  steps: readonly Pick<DeployStep, 'service' | 'action' | 'color'>[],
+): Tidy[] {
+  return steps.flatMap(({ service, action, color: live }) => {
+    if (action !== 'live') return []
+    const color = otherColor(live)
+    const slot = state.services[service]?.slots[color] ?? null
+    const isUnfinished = recorded[slotName(service, color)]?.finished === false
+    // A slot that was live is the way back. It may be unready because of something that is away for both slots.
+    if (slot && wasLive(state.journal, service, slot)) return []
+    if (slot ? isReady(slot) && !isUnfinished : !isUnfinished) return []
+    const before = slot && lastLiveIn(state.journal, service, color)
+    return [{ service, target: { color, revision: slot?.revision ?? '' }, slot, before }]
+  })
+}
+
+/** `order green 6c9086eb was never live: order green 1f2e3d4c is put back` */
+export function tidyText({ service, target: { color }, slot, before }: Tidy): string {
+  const name = `${service} ${color}`
+  const found = slot
+    ? `${name} ${slot.version} was never live`
+    : `${name} was not deleted completely`
+  return before
+    ? `${found}: ${before.version}, which was live there before, is put back if Helm still has it`
+    : `${found}: it is deleted`
+}
+
+/** Returns the services whose slot was deleted. */
+export async function tidy(
+  { driver, progress, signal }: { driver: Driver; progress: Progress; signal: AbortSignal },
+  tidies: readonly Tidy[],
+): Promise<string[]> {
+  const removed: string[] = []
+  for (const { service, target, before } of tidies) {
+    const name = `${service} ${target.color}`
+    const isBack =
+      before !== null &&
+      (await progress.step(`put back ${name} ${before.version}`, async (say) => {
+        const [done = false] = valuesOf(await driver.putBack([{ service, slot: before }], signal))
+        if (!done) say('Helm does not have it any more')
+        return done
+      }))
+    if (isBack) continue
+    await progress.step(`remove ${name}`, async () =>
+      valuesOf(await driver.removeSlots([{ service, slot: target }], signal)),
+    )
+    removed.push(service)
+  }
+  return removed
+}
