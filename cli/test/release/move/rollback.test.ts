@@ -4,7 +4,9 @@ import { failed } from '../../../src/errors.ts'
 import { readStatus } from '../../../src/inspect/status.ts'
 import type { Driver } from '../../../src/release/ports/driver.ts'
 import {
+  createShop,
   dyingDriver,
+  dyingJournal,
   interruptedSwitch,
   names,
   releasedTwice,
@@ -42,6 +44,30 @@ it('brings an interrupted switch to its end', async () => {
   expect(world.state.journal.open).toBeNull()
   expect(moveOutcomes(shop)).toEqual(['r-1 done', 'r-2 undone', 'r-3 done'])
 })
+
+it.each([
+  ['of all services', [], names, 1],
+  ['of all services, which had moved nothing', [], names, 0],
+  ['of one while the other is live', ['order'], ['payment'], 1],
+  ['of one and of the other again', ['order'], names, 2],
+])(
+  'leaves nothing live where an interrupted first switch %s began',
+  async (_, live, moved, done) => {
+    const shop = createShop()
+    const { world } = shop
+    if (live.length > 0) await shop.release({ services: live })
+    shop.commit('b', moved)
+    await shop.deploy()
+    const before = names.map(shop.live)
+    const killed = { driver: dyingDriver(world, done), journal: dyingJournal(world) }
+    await shop.switch({ services: moved, skipSmoke: true }, killed).catch(() => {})
+    await shop.rollback()
+    expect(names.map(shop.live)).toEqual(before)
+    expect(world.state.journal.open).toBeNull()
+    await shop.switch({ services: moved, skipSmoke: true })
+    expect(moved.map(shop.live)).toEqual(moved.map(() => expect.stringContaining('bbbbbbbb')))
+  },
+)
 
 it('closes an interrupted switch that had moved nothing, and gives out no number for it', async () => {
   const shop = await interruptedSwitch()

@@ -79,6 +79,24 @@ describe('a switch', () => {
     for (const name of names) expect(shop.world.state.services[name]?.stable?.target).toBeNull()
   })
 
+  it('names the services that had no live slot when it goes back for others, too', async () => {
+    const shop = createShop()
+    await shop.release({ services: ['order'] })
+    shop.commit('b')
+    await shop.deploy()
+    shop.world.faults.deaf.add('order')
+    await expect(shop.switch({ skipSmoke: true })).rejects.toMatchObject({
+      code: 'not-taken-over',
+      hint: expect.stringMatching(
+        /^The slots that were live before are live again; payment had none\./,
+      ),
+    })
+    expect(names.map(shop.live)).toEqual(['blue 1a2b3c4d', null])
+    shop.world.faults.deaf.clear()
+    await shop.switch({ skipSmoke: true })
+    expect(names.map(shop.live)).toEqual(['green bbbbbbbb', 'blue bbbbbbbb'])
+  })
+
   it('puts the others back when one Service was changed by somebody else', async () => {
     const { world, switch: switchSlots, live } = await readyToSwitch()
     world.driver.unwritable.add('payment')
