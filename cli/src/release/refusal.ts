@@ -1,6 +1,6 @@
 // The refusal of a plan: what is wrong, and what to do about it.
 import { openMove } from './record.ts'
-import type { Slot } from './slot.ts'
+import { type Slot, slotName } from './slot.ts'
 import type { EnvironmentState } from './state.ts'
 
 export interface Refusal {
@@ -33,6 +33,13 @@ export function interruptedRefusal({ journal }: EnvironmentState): Refusal | nul
 }
 
 export function notReady(name: string, slot: Slot): Refusal {
+  if (slot.replicas === 0) {
+    return refuse(
+      'slot-not-ready',
+      `${name} ${slot.color} was scaled to zero pods.`,
+      `Run \`kubectl scale deployment/${slotName(name, slot.color)} --replicas=…\` in its namespace, then run the command again.`,
+    )
+  }
   return refuse(
     'slot-not-ready',
     `${name} ${slot.color} is not ready: ${slot.ready} of ${slot.replicas} pods.`,

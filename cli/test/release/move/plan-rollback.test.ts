@@ -194,6 +194,16 @@ it('waits for a slot of an interrupted switch that is there and not ready', () =
   expect(plan({ order: unready }, records)).toMatchObject({ code: 'slot-not-ready' })
 })
 
+it('says how to scale up a slot that was scaled to zero', () => {
+  const none = aSlot('blue', 'a', { replicas: 0, ready: 0 })
+  const zero = aService({ ...bothSlots, blue: none }, green, green)
+  expect(plan({ order: zero }, { closed: [one] })).toMatchObject({
+    code: 'slot-not-ready',
+    message: 'order blue was scaled to zero pods.',
+    hint: expect.stringContaining('kubectl scale deployment/order-blue --replicas='),
+  })
+})
+
 it('says so when what it would go back to serves already', () => {
   const result = plan({ order: aService(bothSlots, blue, green) }, { closed: [one] })
   expect(result).toMatchObject({
