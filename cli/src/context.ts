@@ -53,7 +53,9 @@ interface LocalPorts {
 }
 
 /** The ports that need the cluster of the environment. */
-export interface ClusterPorts extends LocalPorts, Omit<KubernetesPorts, 'api' | 'objects'> {
+export interface ClusterPorts
+  extends LocalPorts,
+    Omit<KubernetesPorts, 'api' | 'objects' | 'scaling'> {
   driver: Driver
   charts: Charts
 }
@@ -173,7 +175,7 @@ async function connectCluster(
   const { services } = config
   const { namespace, broker = null } = environment
   const { clock, operator, progress } = local
-  const { api, objects, ...ports } = createKubernetesPorts({
+  const { api, objects, scaling, ...ports } = createKubernetesPorts({
     kubeconfig: { file: kubeconfig, context },
     namespace,
     services,
@@ -192,7 +194,7 @@ async function connectCluster(
     ...local,
     ...ports,
     charts: createCharts(helm, namespace),
-    driver: createHelmDriver({ helm, releases, objects, progress }),
+    driver: createHelmDriver({ helm, releases, objects, scaling, progress }),
   }
 }
 

@@ -1,10 +1,10 @@
 // shopctl plan
 import type { Context } from '../context.ts'
-import { type Planned, plan } from '../inspect/plan.ts'
+import { type Plan, type Planned, plan } from '../inspect/plan.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { wrapped } from '../output/text.ts'
-import type { DeployStep } from '../release/deploy/plan.ts'
+import { type DeployStep, plannedReplicas } from '../release/deploy/plan.ts'
 import type { Color, Slot } from '../release/slot.ts'
 import { sideText } from './moved.ts'
 
@@ -20,31 +20,35 @@ export async function planCommand(
 ): Promise<Result> {
   const [ports, tree] = await Promise.all([context.cluster(), context.tree()])
   const { steps, notes } = await plan(ports, { ...tree, ...context.builtinCharts(), color })
-  const rows = steps.map(({ service, action, color, wanted, live }) => [
-    service,
-    actions[action],
-    color,
-    wanted.version,
-    sideText(live),
-  ])
   return {
     document: { version: 1, env: context.env, services: steps.map(stepDocument), notes },
-    text: (width) =>
-      [
-        table([['SERVICE', 'ACTION', 'SLOT', 'VERSION', 'LIVE NOW'], ...rows], width),
-        ...notes.map((note) => wrapped(note, width)),
-      ].join('\n'),
+    text: (width) => planText({ steps, notes }, width),
     summary: `${steps.filter(({ action }) => action === 'upgrade').length} of ${steps.length} slots to deploy`,
   }
 }
 
-export function stepDocument({ service, action, color, wanted, replaces, live }: Planned): object {
+export function planText({ steps, notes }: Plan, width: number): string {
+  const rows = steps.map((step) => [
+    step.service,
+    actions[step.action],
+    step.color,
+    step.wanted.version,
+    String(plannedReplicas(step) ?? '-'),
+    sideText(step.live),
+  ])
+  const heading = ['SERVICE', 'ACTION', 'SLOT', 'VERSION', 'PODS', 'LIVE NOW']
+  return [table([heading, ...rows], width), ...notes.map((note) => wrapped(note, width))].join('\n')
+}
+
+export function stepDocument(step: Planned): object {
+  const { service, action, color, wanted, replaces, live } = step
   const { digest, version, revision } = wanted
   return {
     name: service,
     action,
     color,
     wanted: { digest, version, revision },
+    replicas: plannedReplicas(step),
     replaces: replaces && slotDocument(replaces),
     live: live && slotDocument(live),
   }

@@ -15,11 +15,13 @@ interface PlanPorts extends PreparePorts {
   pods: Pods
 }
 
-/** `notes`: what deploy says before it begins. */
-export async function plan(
-  ports: PlanPorts,
-  input: PrepareInput,
-): Promise<{ steps: Planned[]; notes: string[] }> {
+export interface Plan {
+  steps: Planned[]
+  /** What deploy says before it begins. */
+  notes: string[]
+}
+
+export async function plan(ports: PlanPorts, input: PrepareInput): Promise<Plan> {
   const prepared = await prepareDeploy(ports, input)
   const { state, plan } = prepared
   const steps = plan.steps.map(({ preview: _, ...step }) => ({

@@ -7,6 +7,7 @@ import {
   type DeployPorts,
   deployStandby,
 } from './deploy/deploy.ts'
+import { raiseStandby } from './deploy/raise.ts'
 import { withLock } from './lock.ts'
 import type { Moved } from './move/move.ts'
 import { type SwitchPorts, switchStandby } from './move/switch.ts'
@@ -66,6 +67,7 @@ async function goLive(
   services: readonly string[],
 ): Promise<Moved> {
   if (!input.skipSmoke) await smokeStandby(ports, { ...input, services })
+  await raiseStandby(ports, input, services)
   const { switchTimeoutMs: timeoutMs } = input
   return switchStandby(ports, { ...input, services, color: null, timeoutMs })
 }

@@ -14,17 +14,28 @@ export interface Slot {
   digest: string
   /** The tag of the image, shown to users. */
   version: string
-  /** Hash over image, values and chart. */
+  /** Hash over image, values and chart, without the number of pods. */
   revision: string
   replicas: number
   /** Ready pods of this revision. */
   ready: number
+  /** `replicas` of the values at the last deploy. null: they did not set it. */
+  declared: number | null
+  /** null: it has none. */
+  autoscaler: Autoscaler | null
   /** Hash over the migrations of the image. null: it has none. */
   migrations: string | null
   /** The Helm release of the Deployment. null: none. */
   helmRelease: string | null
   /** Whether Helm keeps the Deployment when it is removed from its release (`helm.sh/resource-policy: keep`). */
   kept: boolean
+}
+
+/** A HorizontalPodAutoscaler of a slot. */
+export interface Autoscaler {
+  min: number
+  /** `min` as its chart set it. null: unknown. */
+  declaredMin: number | null
 }
 
 /** A slot of a service. */

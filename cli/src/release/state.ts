@@ -46,7 +46,7 @@ export interface EnvironmentState {
   journal: Journal
 }
 
-function slotAt(service: ServiceState, target: Target | null | undefined): Slot | null {
+export function slotAt(service: ServiceState, target: Target | null | undefined): Slot | null {
   if (!target) return null
   const slot = service.slots[target.color]
   return slot?.revision === target.revision ? slot : null

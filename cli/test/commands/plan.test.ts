@@ -7,9 +7,10 @@ it('has the slots without the internals of shopctl', () => {
   const live = { ...aSlot('blue', 'a'), kept: true, helmRelease: 'order-blue', migrations: 'm' }
   const { color, digest, version, revision, replicas, ready } = live
   const wanted = { digest: 'sha256:b', version: 'v-b', revision: 'b' }
-  const step = { service: 'order', action: 'upgrade', color: 'green', wanted } as const
-  expect(stepDocument({ ...step, replaces: null, live })).toEqual({
-    ...{ name: 'order', action: 'upgrade', color: 'green', wanted, replaces: null },
+  const step = { service: 'order', action: 'upgrade', color: 'green', atLeast: 2 } as const
+  const planned = { ...step, wanted: { ...wanted, replicas: 3 }, replaces: null, live, scale: null }
+  expect(stepDocument(planned)).toEqual({
+    ...{ name: 'order', action: 'upgrade', color: 'green', wanted, replicas: 3, replaces: null },
     live: { color, digest, version, revision, replicas, ready },
   })
 })

@@ -88,6 +88,17 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
       driver.writes.push(...slots)
       return Promise.allSettled(slots.map((slot) => write(slot, signal)))
     },
+    scaleSlots: (scales) =>
+      Promise.allSettled(
+        scales.map(async ({ service, color, replicas, min, declared }) => {
+          const slot = serviceOf(state, service).slots[color]
+          if (!slot) throw conflict(slotName(service, color))
+          if (replicas !== null) slot.replicas = replicas
+          if (min !== null && slot.autoscaler) slot.autoscaler.min = min
+          if (declared !== null) slot.declared = declared
+          log.push(`scale ${slotName(service, color)} ${replicas} at least ${min}`)
+        }),
+      ),
     movePointers: (moves) =>
       Promise.allSettled(
         moves.map(async ({ service: name, which, to, resourceVersion, release }) => {
@@ -140,12 +151,13 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
 }
 
 function slotWritten(write: SlotWrite, ready: number): Slot {
-  const { color, name } = write
+  const { color, name, atLeast, declared } = write
   const { version, revision, image, migrations = null } = slotValuesOf(write)
   const digest = image.split('@')[1] ?? ''
   return {
     ...{ color, version, revision, digest, migrations },
-    ...{ replicas: 2, ready, helmRelease: name, kept: false },
+    ...{ replicas: Math.max(declared ?? 2, atLeast), ready, helmRelease: name, kept: false },
+    ...{ declared, autoscaler: null },
   }
 }
 

@@ -31,6 +31,8 @@ export function aSlot(color: Color, revision: string, over: Partial<Slot> = {}):
     migrations: null,
     helmRelease: null,
     kept: false,
+    declared: null,
+    autoscaler: null,
     ...over,
   }
 }

@@ -1,16 +1,21 @@
 // What a deploy would do, without doing it.
 import { expect, it } from 'vitest'
+import { planText, stepDocument } from '../../src/commands/plan.ts'
 import { plan } from '../../src/inspect/plan.ts'
 import { build } from '../../src/release/build/build.ts'
 import { push } from '../../src/release/push/push.ts'
 import type { Color } from '../../src/release/slot.ts'
 import { createShop, interruptedSwitch, names, type Shop, sharedChart } from '../fakes/shop.ts'
 
-async function planned({ world, config }: Shop, color: Color | null = null) {
+async function planOf({ world, config }: Shop, color: Color | null = null) {
   const tree = { config, registryAddress: '127.0.0.1:5000', services: names }
   await build(world, tree)
   await push(world, tree)
-  return (await plan(world, { ...tree, env: 'local', sharedChart, color })).steps
+  return plan(world, { ...tree, env: 'local', sharedChart, color })
+}
+
+async function planned(shop: Shop, color: Color | null = null) {
+  return (await planOf(shop, color)).steps
 }
 
 it('shows for each service what would be written, over what, and what is live', async () => {
@@ -33,6 +38,29 @@ it('shows for each service what would be written, over what, and what is live', 
   expect([shop.world.state, shop.world.driver.releases]).toEqual(before)
   await shop.deploy()
   expect((await planned(shop)).map(({ action }) => action)).toEqual(['live', 'ready'])
+})
+
+it('shows how many pods a slot will have, and that the live slot is scaled', async () => {
+  const shop = createShop()
+  await shop.release()
+  shop.commit('b', ['order'])
+  const live = shop.world.state.services.order?.slots.blue
+  Object.assign(live ?? {}, { replicas: 4, ready: 4 })
+  shop.world.source.contents['charts/values/payment.yaml'] = 'replicas: 3'
+  const { steps, notes } = await planOf(shop)
+  expect(steps).toMatchObject([
+    { action: 'upgrade', atLeast: 4, wanted: { replicas: 2 }, scale: null },
+    { action: 'live', scale: { color: 'blue', replicas: 3 } },
+  ])
+  expect(planText({ steps, notes }, 100).split('\n')).toEqual([
+    'SERVICE  ACTION        SLOT   VERSION   PODS  LIVE NOW',
+    'order    deploy        green  bbbbbbbb  4     blue 1a2b3c4d',
+    'payment  already live  blue   bbbbbbbb  3     blue 1a2b3c4d',
+    'order green gets 4 pods, as many as the live slot; its values say 2',
+    'payment blue is live and gets 3 pods, as its values say now',
+  ])
+  expect(stepDocument(steps[0] ?? expect.fail())).toMatchObject({ replicas: 4 })
+  expect(stepDocument(steps[1] ?? expect.fail())).toMatchObject({ replicas: 3 })
 })
 
 it('does the same as deploy with an incomplete slot', async () => {

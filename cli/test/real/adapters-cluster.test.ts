@@ -51,12 +51,12 @@ function noHelm(): never {
 }
 
 function clusterOf(holder: string): ClusterUnderTest {
-  const { objects, ...ports } = portsOf(holder)
+  const { objects, scaling, ...ports } = portsOf(holder)
   const helm: Helm = { template: noHelm, upgrade: noHelm, uninstall: noHelm, rollback: noHelm }
   const releases = createReleases(api, namespace)
   return {
     ...ports,
-    driver: createHelmDriver({ helm, releases, objects, progress: createFakeProgress() }),
+    driver: createHelmDriver({ helm, releases, objects, scaling, progress: createFakeProgress() }),
     async damage({ number }) {
       const found = await records()
       const broken = found.find(

@@ -153,6 +153,15 @@ describe('foreign services', { timeout: 120_000 }, () => {
     tell('rollback from a server that does not drain', clients, back, 'version 3', 'version 1')
   })
 
+  test('a chart with a fixed number of pods gets as many as serve now', async () => {
+    await elsewhere.tool('kubectl', 'scale', 'deployment/web-blue', '--replicas=3')
+    await elsewhere.edit('service-http/server.mjs', 'version 3', 'version 4')
+    await elsewhere.ok('release', '--service', 'web')
+    const { web } = (await elsewhere.status()).services
+    expect(web?.slots).toMatchObject({ blue: { replicas: 3 }, green: { replicas: 3, ready: 3 } })
+    await elsewhere.ok('rollback')
+  })
+
   test('every item was taken once and done once', async () => {
     await queue.drain()
     expect(queue.items.length).toBeGreaterThan(300)

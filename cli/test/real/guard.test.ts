@@ -120,6 +120,11 @@ describe('with order live on blue and payment on green', () => {
 
   it.each([
     ['more replicas', ['scale', 'deployment/order-blue', '--replicas=3']],
+    ['fewer replicas', ['scale', 'deployment/order-blue', '--replicas=1']],
+    [
+      'another least of its autoscaler',
+      ['patch', 'hpa/order-blue', '-p', '{"spec":{"minReplicas":3}}'],
+    ],
     ['an annotation', ['annotate', 'deployment/order-blue', 'note=kept']],
     ['the very same again', ['set', 'env', 'deployment/order-blue', 'SLOT_COLOR=blue']],
     ['another budget', ['patch', 'pdb/order-blue', '-p', '{"spec":{"maxUnavailable":2}}']],

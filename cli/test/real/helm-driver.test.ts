@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { connect } from '../../src/adapters/kubernetes/api.ts'
+import { createScaling } from '../../src/adapters/kubernetes/scaling.ts'
 import { createSlotObjects } from '../../src/adapters/kubernetes/slots.ts'
 import { createShell } from '../../src/adapters/shell.ts'
 import { createCharts, createHelmDriver } from '../../src/drivers/helm/driver.ts'
@@ -30,6 +31,7 @@ beforeAll(async () => {
     helm,
     releases: createReleases(api, namespace),
     objects: createSlotObjects(api, namespace, () => new Date()),
+    scaling: createScaling(api, namespace),
     progress: { step: (_, run) => run(() => {}), note() {}, warn() {} },
   })
 })
@@ -44,7 +46,7 @@ function aWrite(release: string): SlotWrite {
   return {
     ...{ service: 'order', color: 'green', name: 'order-green', shared: null },
     ...{ chart: join(root, 'charts/shop-slot'), valuesFiles: [] },
-    ...{ values: slotValues(slot), marks: { checked: `c${release}` } },
+    ...{ values: slotValues(slot), marks: { checked: `c${release}` }, atLeast: 0, declared: 2 },
   }
 }
 

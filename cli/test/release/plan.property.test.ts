@@ -115,7 +115,7 @@ function step(before: EnvironmentState, intent: Intent): EnvironmentState {
   switch (intent.verb) {
     case 'deploy': {
       const { revision, becomesReady } = intent
-      const wanted = { digest: `sha256:${revision}`, version: revision, revision }
+      const wanted = { digest: `sha256:${revision}`, version: revision, revision, replicas: null }
       const plan = planDeploy(before, {
         wanted: Object.fromEntries(intent.services.map((name) => [name, wanted])),
         color: intent.color,
@@ -254,7 +254,7 @@ it('no deploy is for a slot that serves', () => {
   forEveryStep((before, intent) => {
     if (intent.verb !== 'deploy') return
     const { services, revision, color } = intent
-    const wanted = { digest: `sha256:${revision}`, version: revision, revision }
+    const wanted = { digest: `sha256:${revision}`, version: revision, revision, replicas: null }
     const plan = planDeploy(before, {
       wanted: Object.fromEntries(services.map((name) => [name, wanted])),
       color,

@@ -7,6 +7,7 @@ import type {
   V1Job,
   V1Pod,
   V1Service,
+  V2HorizontalPodAutoscaler,
 } from '@kubernetes/client-node'
 import type {
   PlaneReport,
@@ -24,6 +25,8 @@ export const labels = {
   revision: 'shopctl.dev/revision',
   version: 'shopctl.dev/version',
   migrations: 'shopctl.dev/migrations',
+  replicas: 'shopctl.dev/replicas',
+  minReplicas: 'shopctl.dev/min-replicas',
   release: 'shopctl.dev/release',
   helmRelease: 'meta.helm.sh/release-name',
 } as const
@@ -64,7 +67,10 @@ export function podPath(namespace: string, pod: string, port: number, path: stri
 }
 
 /** null for a Deployment that is not a slot. The labels of its pods name the slot. */
-export function slotOf(deployment: V1Deployment): Slot | null {
+export function slotOf(
+  deployment: V1Deployment,
+  autoscalers: readonly V2HorizontalPodAutoscaler[] = [],
+): Slot | null {
   const { annotations = {}, generation = 0 } = deployment.metadata ?? {}
   const { template, replicas = 1 } = deployment.spec ?? {}
   const marks = template?.metadata?.labels ?? {}
@@ -78,17 +84,39 @@ export function slotOf(deployment: V1Deployment): Slot | null {
   const old = (status?.replicas ?? 0) - updated
   const ready = current ? Math.max(0, Math.min(updated, (status?.readyReplicas ?? 0) - old)) : 0
   const digest = digestOf(template?.spec?.containers ?? [], marks[labels.service])
+  const autoscaler = autoscalerOf(autoscalers, deployment.metadata?.name ?? '')
   return {
     color,
     revision,
     replicas,
     ready,
+    declared: numberOf(annotations[labels.replicas]),
+    autoscaler: autoscaler && {
+      min: autoscaler.spec?.minReplicas ?? 1,
+      declaredMin: numberOf(autoscaler.metadata?.annotations?.[labels.minReplicas]),
+    },
     digest,
     version: annotations[labels.version] ?? digest.slice(7, 19),
     migrations: annotations[labels.migrations] ?? null,
     helmRelease: annotations[labels.helmRelease] ?? null,
     kept: annotations['helm.sh/resource-policy'] === 'keep',
   }
+}
+
+function numberOf(text: string | undefined): number | null {
+  return text === undefined ? null : Number(text)
+}
+
+/** The one that scales this Deployment. */
+export function autoscalerOf(
+  autoscalers: readonly V2HorizontalPodAutoscaler[],
+  deployment: string,
+): V2HorizontalPodAutoscaler | null {
+  const found = autoscalers.find(({ spec }) => {
+    const { kind, name } = spec?.scaleTargetRef ?? {}
+    return kind === 'Deployment' && name === deployment
+  })
+  return found ?? null
 }
 
 /** Of the container with the service's name, else of the first container with a digest. */

@@ -5,12 +5,14 @@ import type {
   V1Role,
   V1Service,
   V1ServiceList,
+  V2HorizontalPodAutoscaler,
 } from '@kubernetes/client-node'
 import type { Observer } from '../../release/ports/cluster.ts'
 import { slotName } from '../../release/slot.ts'
 import type { OtherService, ServiceState, UnlistedSlot } from '../../release/state.ts'
 import type { KubernetesApi } from './api.ts'
 import { labels, pointerOf, serviceName, slotOf } from './objects.ts'
+import { listAutoscalers } from './scaling.ts'
 
 /** `services` are the names in shopctl.yaml. */
 export function createObserver(
@@ -23,12 +25,14 @@ export function createObserver(
   const roles = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles`
   return {
     async services() {
-      const [slots, found] = await Promise.all([
+      const [slots, found, autoscalers] = await Promise.all([
         api.get<V1DeploymentList>(deployments),
         api.get<V1ServiceList>(`${core}/services`),
+        listAutoscalers(api, namespace),
       ])
       const states = services.map(
-        (name) => [name, stateOf(name, slots?.items ?? [], found?.items ?? [])] as const,
+        (name) =>
+          [name, stateOf(name, slots?.items ?? [], autoscalers, found?.items ?? [])] as const,
       )
       return {
         services: Object.fromEntries(states),
@@ -60,12 +64,13 @@ export function createObserver(
 function stateOf(
   name: string,
   deployments: readonly V1Deployment[],
+  autoscalers: readonly V2HorizontalPodAutoscaler[],
   services: readonly V1Service[],
 ): ServiceState {
   const state: ServiceState = { slots: { blue: null, green: null }, stable: null, preview: null }
   for (const deployment of deployments) {
     const owner = deployment.spec?.template.metadata?.labels?.[labels.service]
-    const slot = owner === name ? slotOf(deployment) : null
+    const slot = owner === name ? slotOf(deployment, autoscalers) : null
     if (slot && deployment.metadata?.name === slotName(name, slot.color))
       state.slots[slot.color] = slot
   }

@@ -19,6 +19,7 @@ import { createManagement } from './management.ts'
 import { createNamespace } from './namespace.ts'
 import { createObserver } from './observer.ts'
 import { createPods } from './pods.ts'
+import { createScaling, type Scaling } from './scaling.ts'
 import { createSlotObjects, type SlotObjects } from './slots.ts'
 import { createTraffic } from './traffic.ts'
 
@@ -40,6 +41,7 @@ export interface KubernetesOptions {
 export interface KubernetesPorts {
   api: KubernetesApi
   objects: SlotObjects
+  scaling: Scaling
   observer: Observer
   pods: Pods
   journal: JournalStore
@@ -56,6 +58,7 @@ export function createKubernetesPorts(options: KubernetesOptions): KubernetesPor
   return {
     api,
     objects: createSlotObjects(api, namespace, clock.now),
+    scaling: createScaling(api, namespace),
     observer: createObserver(api, namespace, Object.keys(services)),
     pods: createPods(api, namespace, services),
     journal: createJournal(api, namespace),

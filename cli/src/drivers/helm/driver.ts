@@ -1,5 +1,6 @@
 // The helm driver. Each slot is a Helm release; shopctl itself patches the selectors of the Services.
 import { parseAllDocuments } from 'yaml'
+import type { Scaling } from '../../adapters/kubernetes/scaling.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { interrupted } from '../../errors.ts'
 import { isMap } from '../../release/canonical.ts'
@@ -15,10 +16,17 @@ interface HelmDriverDeps {
   releases: Releases
   /** Changes objects without helm. */
   objects: SlotObjects
+  scaling: Scaling
   progress: Progress
 }
 
-export function createHelmDriver({ helm, releases, objects, progress }: HelmDriverDeps): Driver {
+export function createHelmDriver({
+  helm,
+  releases,
+  objects,
+  scaling,
+  progress,
+}: HelmDriverDeps): Driver {
   const repair = async (name: string): Promise<void> => {
     if (await releases.repair(name))
       progress.note(`repaired the Helm release ${name}, which was incomplete`)
@@ -37,10 +45,12 @@ export function createHelmDriver({ helm, releases, objects, progress }: HelmDriv
     if (shared) await helm.upgrade(shared, { wait: false, adopt: false }, signal)
     if (signal.aborted) throw interrupted()
     await helm.upgrade(write, { wait: false, adopt }, signal)
+    await scaling.afterWrite(write)
   }
   return {
     recorded: () => releases.recorded(),
     writeSlots: (slots, signal) => Promise.allSettled(slots.map((slot) => upgrade(slot, signal))),
+    scaleSlots: (scales) => Promise.allSettled(scales.map((scale) => scaling.scale(scale))),
     movePointers: (moves) => Promise.allSettled(moves.map((move) => objects.point(move))),
     removeSlots: (slots, signal) =>
       Promise.allSettled(

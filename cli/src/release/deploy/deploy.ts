@@ -6,7 +6,7 @@ import { type LockPorts, withLock } from '../lock.ts'
 import type { Pods, Rollout } from '../ports/cluster.ts'
 import type { BuiltinChart, Driver, SlotWrite } from '../ports/driver.ts'
 import { recorded as asRecorded, type RecordingPorts } from '../recording.ts'
-import { settleAll } from '../settle.ts'
+import { settleAll, valuesOf } from '../settle.ts'
 import { type Color, sameTarget, sideOf, slotName } from '../slot.ts'
 import type { EnvironmentState, Pointer } from '../state.ts'
 import { type EnvironmentPorts, prepareEnvironment } from './environment.ts'
@@ -61,16 +61,18 @@ export async function deployStandby(
   const prepared = await prepareDeploy(ports, input)
   const { state, recorded, plan, writes, repairs, tidies } = prepared
   for (const line of await notesOf(ports, prepared)) ports.progress.note(line)
+  const scales = plan.steps.flatMap(({ scale }) => scale ?? [])
   const { environment, guardChart } = input
   const prepare = () => prepareEnvironment(ports, { environment, guardChart, uid }, recorded)
   const write = () => carryOut(ports, state, plan, writes, input)
-  if (writes.length + repairs.length + tidies.length === 0) {
+  if (writes.length + repairs.length + tidies.length + scales.length === 0) {
     await prepare()
     return write()
   }
   return asRecorded(ports, state, intentOf(prepared, input), async ({ phase, operation }) => {
     await phase('prepare', prepare)
     try {
+      valuesOf(await ports.driver.scaleSlots(scales))
       for (const chart of repairs) await ports.driver.install(chart, ports.signal)
       const deployed = await phase('write', write)
       if (tidies.length > 0) {
@@ -89,7 +91,7 @@ function intentOf({ plan, tidies }: Prepared, { reason }: DeployInput) {
     const tidied = tidies.find((each) => each.service === service)
     if (tidied)
       return { name: service, from: tidied.slot && sideOf(tidied.slot), to: tidied.before }
-    return { name: service, from: replaces && sideOf(replaces), to: { color, ...wanted } }
+    return { name: service, from: replaces && sideOf(replaces), to: sideOf({ color, ...wanted }) }
   })
   return { verb: 'deploy' as const, reason, services }
 }
@@ -124,10 +126,15 @@ async function carryOut(
   )
 }
 
-async function awaitReady(
+type AwaitedStep = Pick<DeployStep, 'service' | 'color' | 'preview'> & {
+  wanted: { revision: string }
+}
+
+/** Waits until all pods of the slot are ready. */
+export async function awaitReady(
   ports: DeployPorts,
-  step: DeployStep,
-  { environment, timeoutMs }: DeployInput,
+  step: AwaitedStep,
+  { environment, timeoutMs }: Pick<DeployInput, 'environment' | 'timeoutMs'>,
 ): Promise<void> {
   const { driver, observer, pods, signal } = ports
   const { service, color, wanted } = step
@@ -154,7 +161,7 @@ async function awaitReady(
 /** Makes the slot the candidate of smoke and switch. */
 async function pointPreview(
   driver: Driver,
-  { service, preview }: DeployStep,
+  { service, preview }: AwaitedStep,
   pointer: Pointer | null,
 ): Promise<void> {
   if (!pointer || sameTarget(pointer.target, preview)) return
@@ -165,7 +172,7 @@ async function pointPreview(
   if (moved?.status === 'rejected') throw moved.reason
 }
 
-async function broken(pods: Pods, step: DeployStep, problem: RolloutProblem): Promise<Error> {
+async function broken(pods: Pods, step: AwaitedStep, problem: RolloutProblem): Promise<Error> {
   const { pod, container, what, exitCode, restarted } = problem
   const lines =
     exitCode === null
@@ -180,7 +187,7 @@ async function broken(pods: Pods, step: DeployStep, problem: RolloutProblem): Pr
 
 async function late(
   pods: Pods,
-  { service, color }: DeployStep,
+  { service, color }: AwaitedStep,
   rollout: Rollout | null,
   { namespace, timeoutMs }: { namespace: string; timeoutMs: number },
 ): Promise<Error> {

@@ -9,6 +9,7 @@ import type { Wanted } from './plan.ts'
 import {
   hashChart,
   hashOf,
+  readReplicas,
   readValues,
   requireChart,
   requireValues,
@@ -89,17 +90,23 @@ async function desireOne(
   const { chart, port = null } = requireService(config, service)
   await requireChart(source, config, ['services', service, 'chart'], chart)
   const files = await valuesFiles(source, config, env, service)
-  const [digest, values, chartHash] = await Promise.all([
+  const [digest, values, chartHash, replicas] = await Promise.all([
     requireDigest(registry, image),
     readValues(source, files),
     hashChart(source, chart),
+    readReplicas(source, chart, files),
   ])
   if (values.shopctl !== undefined) throw ownValues(service, files)
   const shared = values.edge === undefined ? {} : { edge: values.edge }
   const checkedHash = hashOf([rules, chartHash, sharedChart.hash, values, port]).slice(0, 32)
   return {
     service,
-    wanted: { digest, version, revision: revisionOf({ digest, values, chart: chartHash }) },
+    wanted: {
+      digest,
+      version,
+      revision: revisionOf({ digest, values, chart: chartHash }),
+      replicas,
+    },
     recipe: {
       chart,
       valuesFiles: files,

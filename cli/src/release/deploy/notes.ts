@@ -4,6 +4,7 @@ import type { Pods } from '../ports/cluster.ts'
 import { lostWaysBack } from '../standby.ts'
 import { liveSlotOf } from '../state.ts'
 import { findUnready, unreadyText } from '../unready.ts'
+import { capacityLines } from './plan.ts'
 import type { Prepared } from './prepare.ts'
 import { tidyText } from './tidy.ts'
 
@@ -18,6 +19,7 @@ export async function notesOf(
     ...writes
       .filter(({ service, shared }) => shared && liveSlotOf(state, service))
       .map(({ service }) => `${service}: its two Services change as well, for the live slot too`),
+    ...plan.steps.flatMap(capacityLines),
     ...unready.map(unreadyText),
     ...tidies.map(tidyText),
     ...lostWaysBack(state, 'deploy writes over', writes),

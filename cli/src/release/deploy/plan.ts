@@ -1,4 +1,6 @@
 // deploy: (observed state, wanted revisions) → plan | refusal; pure.
+import { isChanged, liveReplicas, scaleLive } from '../capacity.ts'
+import type { SlotScale } from '../ports/driver.ts'
 import { interruptedRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Color, isReady, otherColor, type Slot, type Target, targetOf } from '../slot.ts'
 import {
@@ -15,6 +17,8 @@ export interface Wanted {
   digest: string
   version: string
   revision: string
+  /** `replicas` of the values. null: they do not set it. */
+  replicas: number | null
 }
 
 export interface DeployStep {
@@ -27,6 +31,10 @@ export interface DeployStep {
   replaces: Slot | null
   /** What the preview Service has to select afterwards. */
   preview: Target
+  /** The slot gets at least so many pods: as many as serve now. */
+  atLeast: number
+  /** How the live slot follows its values. null: it has the number of pods that they say, or was scaled since. */
+  scale: SlotScale | null
 }
 
 export interface DeployPlan {
@@ -40,6 +48,31 @@ interface DeployIntent {
   color: Color | null
   /** Services whose last write is incomplete. */
   unfinished: readonly string[]
+}
+
+/** The number of pods that a slot will have, at least. null: it is up to its chart. */
+export function plannedReplicas(step: Omit<DeployStep, 'preview'>): number | null {
+  const { action, wanted, atLeast, replaces, scale } = step
+  if (action !== 'upgrade') return scale?.replicas ?? replaces?.replicas ?? null
+  return Math.max(wanted.replicas ?? 0, atLeast) || null
+}
+
+/** What a deploy changes about the number of pods of a service. */
+export function capacityLines(step: Omit<DeployStep, 'preview'>): string[] {
+  const { service, action, color, wanted, atLeast, scale } = step
+  const pods = scale?.replicas ?? (scale?.min ? `at least ${scale.min}` : null)
+  const declared = wanted.replicas
+  const isRaised = action === 'upgrade' && declared !== null && atLeast > declared
+  return [
+    ...(pods !== null
+      ? [`${service} ${scale?.color} is live and gets ${pods} pods, as its values say now`]
+      : []),
+    ...(isRaised
+      ? [
+          `${service} ${color} gets ${atLeast} pods, as many as the live slot; its values say ${declared}`,
+        ]
+      : []),
+  ]
 }
 
 const nothing: ServiceState = { slots: { blue: null, green: null }, stable: null, preview: null }
@@ -79,15 +112,23 @@ function slotIsLive(
 
 function deployStep(service: string, now: ServiceState, wanted: Wanted, color: Color): DeployStep {
   const live = liveSlot(now)
+  const scale = live && scaleLive(service, live, wanted.replicas)
   // Pods that are not ready may miss their migrations, which only the Job of a new slot applies.
   const isDown = live !== null && live.migrations !== null && live.ready === 0
   if (live && live.revision === wanted.revision && !isDown) {
     // The preview Service goes back to the live slot: an earlier candidate is no longer wanted.
     const { color } = live
-    return { service, action: 'live', color, wanted, replaces: live, preview: targetOf(live) }
+    const preview = targetOf(live)
+    return { service, action: 'live', color, wanted, replaces: live, preview, atLeast: 0, scale }
   }
+  const atLeast = live ? liveReplicas(live, wanted.replicas) : 0
   const slot = now.slots[color]
-  const isDone = slot !== null && slot.revision === wanted.revision && isReady(slot)
+  const isDone =
+    slot !== null &&
+    slot.revision === wanted.revision &&
+    isReady(slot) &&
+    slot.replicas >= atLeast &&
+    !isChanged(slot, wanted.replicas)
   return {
     service,
     action: isDone ? 'ready' : 'upgrade',
@@ -95,5 +136,7 @@ function deployStep(service: string, now: ServiceState, wanted: Wanted, color: C
     wanted,
     replaces: slot,
     preview: { color, revision: wanted.revision },
+    atLeast,
+    scale,
   }
 }

@@ -26,10 +26,11 @@ function mergeValues(base: Values, over: Values): Values {
 
 /**
  * Identifies a slot: the same image, values and chart give the same revision. The chart is included, so that a change
- * of the chart is also deployed to the standby slot.
+ * of the chart is also deployed to the standby slot. `replicas` is not: it changes no pod.
  */
 export function revisionOf(parts: { digest: string; values: Values; chart: string }): string {
-  return hashOf(parts).slice(0, 10)
+  const { replicas: _, ...values } = parts.values
+  return hashOf({ ...parts, values }).slice(0, 10)
 }
 
 export function hashOf(content: unknown): string {
@@ -88,6 +89,19 @@ export async function readValues(source: Source, files: readonly string[]): Prom
     if (isMap(content)) merged = mergeValues(merged, content)
   }
   return merged
+}
+
+/** `replicas` of the values files, or else of the chart's own values. null: neither has a number of pods. */
+export async function readReplicas(
+  source: Source,
+  chart: string,
+  files: readonly string[],
+): Promise<number | null> {
+  const defaults = await source.files([join(chart, 'values.yaml')])
+  const { replicas } = await readValues(source, [...defaults, ...files])
+  return typeof replicas === 'number' && Number.isInteger(replicas) && replicas > 0
+    ? replicas
+    : null
 }
 
 function parseYaml(file: string, text: string): unknown {

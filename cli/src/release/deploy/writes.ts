@@ -65,7 +65,8 @@ export async function writeOf(ports: WritesPorts, request: WriteRequest): Promis
     [checkedMark]: recipe.checkedHash,
     [sharedMark]: sharedHash,
   }
-  return { ...slotChart(request, color), marks, service, color, shared }
+  const capacity = { atLeast: request.step.atLeast, declared: wanted.replicas }
+  return { ...slotChart(request, color), marks, service, color, shared, ...capacity }
 }
 
 /** Our values are all under the key `shopctl`, apart from the chart's own. */

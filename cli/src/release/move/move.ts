@@ -6,6 +6,7 @@ import { beginRecording, type Recording, type RecordingPorts } from '../recordin
 import { settleAll } from '../settle.ts'
 import type { Move, MoveVerb } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'
+import { settleCapacity } from './capacity.ts'
 import type { MovePlan } from './plan-switch.ts'
 import { asTarget, type PointerPorts, pointAll, pointBack, pointPreviews } from './pointers.ts'
 import { type Recycled, recycle } from './recycle.ts'
@@ -53,7 +54,11 @@ export async function move(
   const recording = await beginRecording(ports, state, { verb, reason: options.reason, services })
   const proofs = await takeOver(ports, state, plan, recording, options.timeoutMs)
   // The new slots are live: no later problem puts the Services back.
-  for (const line of await oldSlots(ports, services)) ports.progress.warn(line)
+  const [warnings] = await Promise.all([
+    oldSlots(ports, services),
+    settleCapacity(ports, state, services),
+  ])
+  for (const line of warnings) ports.progress.warn(line)
   await checkOurs(ports, recording)
   await movePreviews(ports, plan)
   await endDone(recording, proofs)
@@ -115,7 +120,10 @@ function overtaken(recording: Recording): Error {
 async function closeInterrupted(ports: MovePorts, state: EnvironmentState): Promise<Moved> {
   const operation = openMove(state.journal)
   if (!operation) return { release: '', services: [] }
-  if (operation.verb === 'rollback') await pointPreviews(ports, operation.services)
+  if (operation.verb === 'rollback') {
+    await pointPreviews(ports, operation.services)
+    await settleCapacity(ports, state, operation.services)
+  }
   const endedAt = ports.clock.now().toISOString()
   await ports.journal.end({ ...operation, endedAt, outcome: interruptedOutcome(operation) })
   return { release: operation.release, services: [] }

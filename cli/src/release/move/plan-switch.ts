@@ -1,4 +1,5 @@
 // Chooses the slots for a smoke test or switch, and plans a switch; pure.
+import { checkCapacity } from '../capacity.ts'
 import { interruptedRefusal, isRefusal, notReady, type Refusal, refuse } from '../refusal.ts'
 import {
   type Color,
@@ -90,6 +91,8 @@ export function planSwitch(state: EnvironmentState, intent: SwitchIntent): MoveP
   const { slots } = found
   const elsewhere = slots.find(({ slot }) => intent.color !== null && slot.color !== intent.color)
   if (elsewhere) return otherSlot(elsewhere)
+  const small = checkCapacity(state, slots)
+  if (small) return small
   if (!intent.skipSmoke && !wasSmoked(state, slots)) return notSmoked(state, slots)
   const moves = slots.map(({ name, slot }) => {
     const live = liveSlotOf(state, name)

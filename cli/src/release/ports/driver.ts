@@ -56,6 +56,22 @@ export interface SlotWrite extends ChartWrite {
   color: Color
   /** The release that the slots of the service share, written before the slot. null: it is up to date. */
   shared: ChartWrite | null
+  /** The slot gets at least so many pods, whatever its chart says. */
+  atLeast: number
+  /** `replicas` of the values, kept with the slot. null: they do not set it. */
+  declared: number | null
+}
+
+/** What to change about the number of pods of a slot. null: unchanged. */
+export interface SlotScale {
+  service: string
+  color: Color
+  /** Of the Deployment. */
+  replicas: number | null
+  /** The least of its autoscaler. Ignored if it has none. */
+  min: number | null
+  /** `replicas` of the values, kept with the slot. */
+  declared: number | null
 }
 
 export interface PointerMove {
@@ -77,6 +93,8 @@ export interface Driver {
     slots: readonly SlotWrite[],
     signal: AbortSignal,
   ): Promise<PromiseSettledResult<void>[]>
+  /** One result per scale, in order. Does not wait for the pods. */
+  scaleSlots(scales: readonly SlotScale[]): Promise<PromiseSettledResult<void>[]>
   /** One result per move, in order: the Service's new resourceVersion. */
   movePointers(moves: readonly PointerMove[]): Promise<PromiseSettledResult<string>[]>
   /** Fails with a conflict if a slot has another revision. One result per slot, in order. */

@@ -50,6 +50,8 @@ describe('a slot', () => {
       migrations: 'm1',
       helmRelease: 'order-green',
       kept: false,
+      declared: null,
+      autoscaler: null,
     })
   })
 
@@ -66,6 +68,8 @@ describe('a slot', () => {
       migrations: null,
       helmRelease: null,
       kept: false,
+      declared: null,
+      autoscaler: null,
     })
   })
 

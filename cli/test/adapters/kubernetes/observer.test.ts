@@ -71,13 +71,38 @@ it('a slot of any chart has its digest for a version, and belongs to whom Helm s
     blue: {
       ...{ color: 'blue', revision: 'a', digest, version: '0123456789ab', migrations: null },
       ...{ replicas: 2, ready: 2, helmRelease: null, kept: false },
+      ...{ declared: null, autoscaler: null },
     },
     green: {
       ...{ color: 'green', revision: 'b', digest, version: 'v2', migrations: 'm' },
       ...{ replicas: 2, ready: 2, helmRelease: 'order', kept: true },
+      ...{ declared: null, autoscaler: null },
     },
   })
   expect(services.payment).toEqual(nothing)
+})
+
+it('a slot has the autoscaler of its Deployment, whatever its name', async () => {
+  putDeployment('order-blue', marks('order', 'blue'), {
+    annotations: { 'shopctl.dev/replicas': '2' },
+  })
+  putDeployment('order-green', marks('order', 'green', 'b'))
+  const autoscalers = '/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers'
+  const target = (kind: string, name: string) => ({ scaleTargetRef: { kind, name } })
+  const annotations = { 'shopctl.dev/min-replicas': '3' }
+  api.put(`${autoscalers}/by-hand`, {
+    metadata: { name: 'by-hand', annotations },
+    spec: { ...target('Deployment', 'order-blue'), minReplicas: 4, maxReplicas: 9 },
+  })
+  api.put(`${autoscalers}/order-green`, {
+    metadata: { name: 'order-green' },
+    spec: { ...target('StatefulSet', 'order-green'), maxReplicas: 9 },
+  })
+  const { services } = await observer().services()
+  expect(services.order?.slots).toMatchObject({
+    blue: { declared: 2, autoscaler: { min: 4, declaredMin: 3 } },
+    green: { declared: null, autoscaler: null },
+  })
 })
 
 it.each<[string, string, object]>([

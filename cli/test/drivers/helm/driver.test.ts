@@ -1,5 +1,6 @@
 // In which order the helm driver writes, and what one failure does to the rest.
 import { beforeEach, describe, expect, it } from 'vitest'
+import type { Scaling } from '../../../src/adapters/kubernetes/scaling.ts'
 import type { SlotObjects } from '../../../src/adapters/kubernetes/slots.ts'
 import { createCharts, createHelmDriver } from '../../../src/drivers/helm/driver.ts'
 import type { Helm } from '../../../src/drivers/helm/helm.ts'
@@ -66,6 +67,11 @@ const objects: SlotObjects = {
   restart: (service, color) => step(`restart ${service}-${color}`),
 }
 
+const scaling: Scaling = {
+  afterWrite: ({ service, color, atLeast }) => step(`${service}-${color} at least ${atLeast}`),
+  scale: ({ service, color, replicas }) => step(`scale ${service}-${color} ${replicas}`),
+}
+
 function driver() {
   const progress = {
     step: async () => {
@@ -74,13 +80,21 @@ function driver() {
     note: (line: string) => void notes.push(line),
     warn: () => {},
   }
-  return createHelmDriver({ helm, releases, objects, progress })
+  return createHelmDriver({ helm, releases, objects, scaling, progress })
 }
 
 function slot(service: string, color: Color, withShared = false) {
   const chart = { chart: 'c', valuesFiles: [], values: {}, marks: {} }
   const shared = withShared ? { ...chart, name: service } : null
-  return { ...chart, name: `${service}-${color}`, service, color, shared }
+  return {
+    ...chart,
+    name: `${service}-${color}`,
+    service,
+    color,
+    shared,
+    atLeast: 2,
+    declared: null,
+  }
 }
 
 function outcomes(results: readonly PromiseSettledResult<unknown>[]) {
@@ -88,9 +102,11 @@ function outcomes(results: readonly PromiseSettledResult<unknown>[]) {
 }
 
 describe('writing a slot', () => {
+  const raised = 'order-green at least 2'
+
   it('is one upgrade, after the Job of an earlier deploy is deleted', async () => {
     await driver().writeSlots([slot('order', 'green')], signal)
-    expect(done).toEqual(['delete job order-green', 'upgrade order-green'])
+    expect(done).toEqual(['delete job order-green', 'upgrade order-green', raised])
     expect(notes).toEqual([])
   })
 
@@ -102,6 +118,7 @@ describe('writing a slot', () => {
       'delete job order-green',
       'upgrade order',
       'upgrade order-green',
+      raised,
     ])
     expect(notes).toHaveLength(2)
     expect(notes.join()).toContain('order-green')
@@ -110,7 +127,7 @@ describe('writing a slot', () => {
   it('does not repair what it does not write', async () => {
     incomplete = ['order', 'order-blue', 'payment']
     await driver().writeSlots([slot('order', 'green')], signal)
-    expect(done).toEqual(['delete job order-green', 'upgrade order-green'])
+    expect(done).toEqual(['delete job order-green', 'upgrade order-green', raised])
   })
 
   it('takes over a slot of another release, and what the slots share never', async () => {

@@ -47,6 +47,8 @@ describe('a deploy', () => {
         checked: expect.any(String),
         shared: expect.any(String),
       },
+      atLeast: 0,
+      declared: 2,
       shared: {
         name: 'order',
         chart: '/charts/shop-service',

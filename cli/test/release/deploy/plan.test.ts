@@ -17,8 +17,8 @@ import {
   waiting,
 } from '../../fakes/state.ts'
 
-function wanted(revision: string): Wanted {
-  return { digest: `sha256:${revision}`, version: `v-${revision}`, revision }
+function wanted(revision: string, replicas: number | null = null): Wanted {
+  return { digest: `sha256:${revision}`, version: `v-${revision}`, revision, replicas }
 }
 
 const cases: [string, ServiceState, string, Color | null, string][] = [

@@ -1,0 +1,87 @@
+// Changes the number of pods of a slot, and of its HorizontalPodAutoscaler.
+import type {
+  V1Deployment,
+  V2HorizontalPodAutoscaler,
+  V2HorizontalPodAutoscalerList,
+} from '@kubernetes/client-node'
+import type { SlotScale, SlotWrite } from '../../release/ports/driver.ts'
+import { slotName } from '../../release/slot.ts'
+import { isDenied, type KubernetesApi } from './api.ts'
+import { autoscalerOf, labels } from './objects.ts'
+
+export interface Scaling {
+  /** Notes what the values and the chart say, and raises it. Call it after each write of the chart. */
+  afterWrite(write: Pick<SlotWrite, 'service' | 'color' | 'atLeast' | 'declared'>): Promise<void>
+  scale(scale: SlotScale): Promise<void>
+}
+
+/** An account that may not list them can install no chart that has one. */
+export async function listAutoscalers(
+  api: KubernetesApi,
+  namespace: string,
+): Promise<V2HorizontalPodAutoscaler[]> {
+  const path = `/apis/autoscaling/v2/namespaces/${namespace}/horizontalpodautoscalers`
+  try {
+    return (await api.get<V2HorizontalPodAutoscalerList>(path))?.items ?? []
+  } catch (error) {
+    if (isDenied(error)) return []
+    throw error
+  }
+}
+
+export function createScaling(api: KubernetesApi, namespace: string): Scaling {
+  const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`
+  const autoscalers = `/apis/autoscaling/v2/namespaces/${namespace}/horizontalpodautoscalers`
+
+  const autoscaler = async (slot: string): Promise<V2HorizontalPodAutoscaler | null> =>
+    autoscalerOf(await listAutoscalers(api, namespace), slot)
+
+  /** `declared` is the least as the chart or the values say. null: as noted before, or else as it is. */
+  const setLeast = async (
+    { metadata, spec }: V2HorizontalPodAutoscaler,
+    min: number,
+    declared: number | null,
+  ): Promise<void> => {
+    const noted = metadata?.annotations?.[labels.minReplicas]
+    const maxReplicas = Math.max(spec?.maxReplicas ?? min, min)
+    await api.patch(`${autoscalers}/${metadata?.name}`, {
+      ...annotated(labels.minReplicas, declared ?? Number(noted ?? spec?.minReplicas ?? 1)),
+      spec: { minReplicas: min, maxReplicas },
+    })
+  }
+
+  return {
+    async afterWrite({ service, color, atLeast, declared }) {
+      const name = slotName(service, color)
+      const [deployment, found] = await Promise.all([
+        api.get<V1Deployment>(`${deployments}/${name}`),
+        autoscaler(name),
+      ])
+      if (found) {
+        const min = found.spec?.minReplicas ?? 1
+        await setLeast(found, Math.max(min, atLeast), min)
+      }
+      const replicas = deployment?.spec?.replicas ?? 1
+      await api.patch(`${deployments}/${name}`, {
+        ...annotated(labels.replicas, declared),
+        ...(replicas < atLeast && { spec: { replicas: atLeast } }),
+      })
+    },
+    async scale({ service, color, replicas, min, declared }) {
+      const name = slotName(service, color)
+      // First, or it would remove pods beyond its maximum.
+      const found = min === null ? null : await autoscaler(name)
+      if (found && min !== null) await setLeast(found, min, declared === null ? null : min)
+      if (replicas === null && declared === null) return
+      await api.patch(`${deployments}/${name}`, {
+        ...(declared !== null && annotated(labels.replicas, declared)),
+        ...(replicas !== null && { spec: { replicas } }),
+      })
+    },
+  }
+}
+
+/** null removes the annotation. */
+function annotated(name: string, value: number | null): object {
+  return { metadata: { annotations: { [name]: value === null ? null : String(value) } } }
+}

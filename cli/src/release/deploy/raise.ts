@@ -1,0 +1,31 @@
+// Gives standby slots as many pods as the live slots have by now: these may have been scaled since the deploy.
+import { raises } from '../capacity.ts'
+import { chooseStandby } from '../move/plan-switch.ts'
+import { observe } from '../observe.ts'
+import { isRefusal } from '../refusal.ts'
+import { settleAll, valuesOf } from '../settle.ts'
+import { targetOf } from '../slot.ts'
+import { awaitReady, type DeployInput, type DeployPorts } from './deploy.ts'
+
+export async function raiseStandby(
+  ports: DeployPorts,
+  input: Pick<DeployInput, 'environment' | 'timeoutMs'>,
+  services: readonly string[],
+): Promise<void> {
+  const state = await observe(ports)
+  const found = chooseStandby(state, services)
+  // The switch refuses for the same reason.
+  if (isRefusal(found)) return
+  const scales = raises(state, found.slots)
+  if (scales.length === 0) return
+  const raised = scales.map(({ service, replicas }) => `${service} to ${replicas} pods`)
+  await ports.progress.step(`raise ${raised.join(', ')}`, async () => {
+    valuesOf(await ports.driver.scaleSlots(scales))
+    await settleAll(
+      found.slots.map(({ name, slot }) => {
+        const step = { service: name, color: slot.color, wanted: slot, preview: targetOf(slot) }
+        return awaitReady(ports, step, input)
+      }),
+    )
+  })
+}
