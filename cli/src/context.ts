@@ -180,6 +180,7 @@ async function connectCluster(
     namespace,
     services,
     broker,
+    by: operator.by,
     holder: `${operator.by} ${process.pid}`,
     clock,
     processes: { describeSelf, hasEnded },

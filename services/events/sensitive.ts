@@ -34,6 +34,24 @@ function pointersIn(value: object, pointer: string): string[] {
   })
 }
 
+const hidden = '***'
+
+/** The event with `***` for each sensitive value. */
+export function masked(event: unknown): unknown {
+  return isObject(event) && !Array.isArray(event) ? maskedIn(event) : hidden
+}
+
+function maskedIn(value: object): unknown {
+  const inner = (child: unknown): unknown => (isObject(child) ? maskedIn(child) : child)
+  if (Array.isArray(value)) return value.map(inner)
+  return Object.fromEntries(
+    Object.entries(value).map(([name, child]) => [
+      name,
+      sensitiveNames.has(name) ? hidden : inner(child),
+    ]),
+  )
+}
+
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }

@@ -1,6 +1,8 @@
-// The management port (9090) for the kubelet, Prometheus and shopctl. It is not reachable from outside the cluster.
-import { createServer, type Server } from 'node:http'
+// The management port (9090) for the kubelet, Prometheus and shopctl. It is not reachable from outside the cluster, but all
+// pods can reach it.
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Access } from './access.ts'
 import { answerAll, answerOn, problemOf, serverOptions } from './client-errors.ts'
 import { problemBody, problemType } from './problem.ts'
 import type { Logger } from './telemetry.ts'
@@ -24,14 +26,26 @@ export function problem(status: number, detail: string): Answer {
   return { status, type: problemType, body: problemBody({ status, detail }) }
 }
 
-/** Serves the routes. When a handler throws, the answer is 503 with its message, and the error is logged. */
-export function createManagement(routes: ManagementRoutes, logger: Logger): Server {
-  const table = Object.entries(routes).map(([route, handler]) => {
-    const [method = '', path = ''] = route.split(' ')
-    return { method, path: path.split('/'), handler }
-  })
+export interface ManagementDeps {
+  /** For everybody. */
+  open: ManagementRoutes
+  /** For users with a token. Each request is logged. */
+  guarded: ManagementRoutes
+  access: Access
+  logger: Logger
+}
 
-  async function answer(method: string, target: string): Promise<Answer> {
+/** Not `Authorization`, which the API server's proxy removes. */
+const tokenHeader = 'x-shopctl-token'
+/** The person at shopctl, percent-encoded. It says so itself, so it is not proven. */
+const byHeader = 'x-shopctl-by'
+
+/** Serves the routes. When a handler throws, the answer is 503 with its message, and the error is logged. */
+export function createManagement({ open, guarded, access, logger }: ManagementDeps): Server {
+  const table = [...routesOf(open, false), ...routesOf(guarded, true)]
+
+  async function answer(request: IncomingMessage): Promise<Answer> {
+    const { method = 'GET', url: target = '/' } = request
     const url = URL.parse(target, 'http://pod')
     const segments = url && segmentsOf(url.pathname)
     if (!segments) return problem(400, 'the path cannot be read')
@@ -45,26 +59,68 @@ export function createManagement(routes: ManagementRoutes, logger: Logger): Serv
         ? problem(405, `${method} is not allowed here`)
         : problem(404, `there is no ${url.pathname}`)
     }
-    return chosen.handler({ params: chosen.params, query: url.searchParams })
+    const asked = { params: chosen.params, query: url.searchParams }
+    return chosen.isGuarded ? guardedAnswer(request, asked, chosen.handler) : chosen.handler(asked)
   }
 
-  async function render(method: string, target: string): Promise<Rendered> {
+  async function guardedAnswer(
+    { method, url: path, headers, socket }: IncomingMessage,
+    asked: ManagementRequest,
+    handler: ManagementHandler,
+  ): Promise<Answer> {
+    const token = headers[tokenHeader]
+    const decision = await access(typeof token === 'string' ? token : undefined)
+    const what = { method, path, reason: asked.query.get('reason') ?? undefined }
+    if (!('user' in decision)) {
+      const { status, detail } = decision
+      logger.warn({ ...what, status, detail, from: socket.remoteAddress }, 'management refused')
+      return problem(status, detail)
+    }
+    const by = textOf(headers[byHeader])
+    let status = 503
     try {
-      return rendered(await answer(method, target))
+      const given = await handler(asked)
+      status = given.status
+      return given
+    } finally {
+      logger.info({ ...what, user: decision.user, by, status }, 'management')
+    }
+  }
+
+  async function render(request: IncomingMessage): Promise<Rendered> {
+    try {
+      return rendered(await answer(request))
     } catch (error) {
-      logger.warn({ err: error, method, path: target }, 'management request failed')
+      const { method, url: path } = request
+      logger.warn({ err: error, method, path }, 'management request failed')
       return rendered(problem(503, error instanceof Error ? error.message : String(error)))
     }
   }
 
   const server = createServer(serverOptions, async (request, response) => {
     request.resume()
-    const { status, type, payload } = await render(request.method ?? 'GET', request.url ?? '/')
+    const { status, type, payload } = await render(request)
     if (status === 204) return void response.writeHead(204).end()
     response.writeHead(status, { 'content-type': type }).end(payload)
   })
   answerAll(server, (problem, socket) => answerOn(socket, problem))
   return server.on('clientError', (error, socket) => answerOn(socket as Socket, problemOf(error)))
+}
+
+function routesOf(routes: ManagementRoutes, isGuarded: boolean) {
+  return Object.entries(routes).map(([route, handler]) => {
+    const [method = '', path = ''] = route.split(' ')
+    return { method, path: path.split('/'), handler, isGuarded }
+  })
+}
+
+/** Percent-decoded. Undefined when it is missing or cannot be decoded. */
+function textOf(header: string | string[] | undefined): string | undefined {
+  try {
+    return typeof header === 'string' ? decodeURIComponent(header) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 interface Rendered {

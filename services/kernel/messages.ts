@@ -1,5 +1,5 @@
 // The management routes for stuck messages: list, show, replay and discard.
-import { sensitivePointers } from '@shop/events/sensitive'
+import { masked, sensitivePointers } from '@shop/events/sensitive'
 import { z } from 'zod'
 import type { Database } from './database.ts'
 import { type Answer, type ManagementRequest, problem } from './management.ts'
@@ -26,10 +26,10 @@ export interface Messages {
 const limitSchema = z.coerce.number().int().min(1).max(10_000).default(1_000)
 
 export function createMessages({ database, outbox, service }: MessagesDeps): Messages {
-  function withId(act: (id: string) => Promise<Answer>): Handler {
-    return async ({ params }) => {
+  function withId(act: (id: string, query: URLSearchParams) => Promise<Answer>): Handler {
+    return async ({ params, query }) => {
       const id = z.uuid().safeParse(params.id)
-      if (id.success) return act(id.data.toLowerCase())
+      if (id.success) return act(id.data.toLowerCase(), query)
       return problem(400, `${params.id} is not the id of a message`)
     }
   }
@@ -41,12 +41,13 @@ export function createMessages({ database, outbox, service }: MessagesDeps): Mes
       return { status: 200, body: await listStuck(database, limit.data) }
     },
 
-    show: withId(async (id) => {
+    show: withId(async (id, query) => {
       const found = await findStuck(database, id)
       if (!found) return answerOf('not-found', id)
       const { body, ...message } = found
-      const event = contentOf(body)
-      return { status: 200, body: { ...message, event, sensitive: sensitivePointers(event) } }
+      const content = contentOf(body)
+      const event = query.get('reveal') === 'true' ? content : masked(content)
+      return { status: 200, body: { ...message, event, sensitive: sensitivePointers(content) } }
     }),
 
     replay: withId(async (id) => {

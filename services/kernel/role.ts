@@ -1,10 +1,9 @@
 // The role of a pod: it is live while its Service selects its color and revision.
-import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
-import { Agent, request } from 'node:https'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import type { KubernetesApi } from './kubernetes.ts'
 import type { Logger } from './telemetry.ts'
 
 /** `unknown` until the first answer of the API server. */
@@ -40,13 +39,6 @@ export interface FollowerDeps {
   logger: Logger
   now: () => Date
   onChange: (role: Role) => void
-}
-
-/** The part of the Kubernetes API that this needs. */
-export interface KubernetesApi {
-  /** Resolves when the headers have arrived. `signal` also aborts the body. */
-  get(path: string, signal: AbortSignal): Promise<IncomingMessage>
-  close(): void
 }
 
 const getEveryMs = 2_000
@@ -201,33 +193,6 @@ function slotOf(object: ServiceObject | null): Slot | null {
   const color = object?.spec.selector?.['shopctl.dev/color']
   const revision = object?.spec.selector?.['shopctl.dev/revision']
   return color && revision ? { color, revision } : null
-}
-
-export function connectKubernetes(deps: {
-  host: string
-  port: number
-  /** The folder with the pod's token and the API server's CA. */
-  serviceAccountDir: string
-}): KubernetesApi {
-  const { host, port, serviceAccountDir } = deps
-  const agent = new Agent({ ca: readFileSync(`${serviceAccountDir}/ca.crt`), keepAlive: true })
-  return {
-    async get(path, signal) {
-      // Read each time, because the kubelet rotates the token.
-      const token = (await readFile(`${serviceAccountDir}/token`, 'utf8')).trim()
-      const headers = { authorization: `Bearer ${token}`, accept: 'application/json' }
-      return new Promise((resolve, reject) => {
-        request({ host, port, path, agent, headers, signal }, resolve).on('error', reject).end()
-      })
-    },
-    close: () => agent.destroy(),
-  }
-}
-
-async function text(stream: IncomingMessage): Promise<string> {
-  let all = ''
-  for await (const chunk of stream.setEncoding('utf8')) all += chunk
-  return all
 }
 
 async function* lines(stream: IncomingMessage): AsyncGenerator<string> {

@@ -3,7 +3,9 @@ import { randomUUIDv7 } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { z } from 'zod'
+import { createAccess } from './access.ts'
 import { type CommonConfig, readConfig } from './config.ts'
+import { connectKubernetes } from './kubernetes.ts'
 import {
   type Answer,
   createManagement,
@@ -14,7 +16,6 @@ import {
 import { readMigrations } from './migrate.ts'
 import { createPlane, type Parts, type Plane, type PlaneKernel } from './plane.ts'
 import { askPeers, createReadiness } from './readiness.ts'
-import { connectKubernetes } from './role.ts'
 import { createLogger, createMetrics, type Identity, type PlaneName } from './telemetry.ts'
 
 /** What the kernel gives to a service, for one plane. */
@@ -89,7 +90,7 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
   }
 
   let ending = false
-  const routes = {
+  const open = {
     'GET /livez': () => ({ status: 200, body: { live: true } }),
     'GET /readyz': createReadiness({
       planes,
@@ -103,9 +104,14 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
       return { status: 200, body: { ...slot, ...live, preview } }
     },
     'GET /metrics': async () => ({ status: 200, text: await metrics.registry.metrics() }),
-    ...planeRoutes(planes),
   }
-  const management = createManagement(routes, logger)
+  const access = createAccess({
+    userOf: api.userOf,
+    namespace: config.POD_NAMESPACE,
+    service: identity.service,
+    monotonic: () => performance.now(),
+  })
+  const management = createManagement({ open, guarded: planeRoutes(planes), access, logger })
 
   async function shutdown(signal: string): Promise<void> {
     logger.info({ signal }, 'shutting down')

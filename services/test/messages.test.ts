@@ -58,16 +58,24 @@ describe('the message routes', () => {
     expect(await shop.messages.discard(shop.ask(id))).toMatchObject({ status: 409 })
   })
 
-  it('say which fields are sensitive, also of an unknown version and of what is no event', async () => {
+  it('show what is sensitive only on request, also of an unknown version and of what is no event', async () => {
     const shop = await openService()
     const data = { customer: { email: 'ada@example.com' }, payment: { token: 'tok_ok' } }
     const unknown = { ...arrived(thingDone, 'x', { n: 1 }), type: 'thing.done.v9', data }
     await shop.send(JSON.stringify(unknown))
     await shop.parked(1)
     await shop.send('ada@example.com')
-    const shown = (await shop.parked(2)).map(({ id }) => shop.messages.show(shop.ask(id)))
-    expect(await Promise.all(shown)).toMatchObject([
-      { body: { event: unknown, sensitive: ['/data/customer/email', '/data/payment/token'] } },
+    const parked = await shop.parked(2)
+    const show = (query?: string) =>
+      Promise.all(parked.map(({ id }) => shop.messages.show(shop.ask(id, query))))
+    const sensitive = ['/data/customer/email', '/data/payment/token']
+    const hidden = { customer: { email: '***' }, payment: { token: '***' } }
+    expect(await show()).toMatchObject([
+      { body: { event: { ...unknown, data: hidden }, sensitive } },
+      { body: { event: '***', sensitive: [''] } },
+    ])
+    expect(await show('reveal=true')).toMatchObject([
+      { body: { event: unknown, sensitive } },
       { body: { event: 'ada@example.com', sensitive: [''] } },
     ])
   })

@@ -23,7 +23,8 @@ export interface Pod {
   process: ChildProcess
   port: number
   previewPort: number
-  /** GETs JSON from the management port. */
+  managementPort: number
+  /** GETs JSON from the management port, with the operator's token. */
   manage(path: string): Promise<Record<string, unknown>>
 }
 
@@ -41,6 +42,7 @@ export async function createSlots() {
   await topology.declare(queue, orderConfirmed.type)
   // The exchange is the shop's, because its name is a constant. Only the queue is the test's own.
   const kubernetes = await startFakeKubernetes('notification', 'notification-preview')
+  kubernetes.addUser(`system:serviceaccount:test:${queue}-operator`, 'operator')
   onTestFinished(() => kubernetes.close())
 
   function start(color: Color, env: Record<string, string> = {}): Pod {
@@ -77,8 +79,13 @@ export async function createSlots() {
       process: child,
       port,
       previewPort,
-      manage: async (path) =>
-        (await fetch(`http://127.0.0.1:${managementPort}${path}`)).json() as never,
+      managementPort,
+      manage: async (path) => {
+        const headers = { 'x-shopctl-token': 'operator' }
+        return (
+          await fetch(`http://127.0.0.1:${managementPort}${path}`, { headers })
+        ).json() as never
+      },
     }
   }
 

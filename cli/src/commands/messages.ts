@@ -9,7 +9,6 @@ import {
   findMessages,
   listLimit,
   listMessages,
-  masked,
   type StuckMessage,
 } from '../inspect/messages.ts'
 import type { Result } from '../output/result.ts'
@@ -63,8 +62,7 @@ export async function messagesShowCommand(
   context: Context,
   { id, reveal }: { id: string; reveal: boolean },
 ): Promise<Result> {
-  const found = await findMessages(await context.cluster(), context.chosen, id)
-  const messages = reveal ? found : found.map(masked)
+  const messages = await findMessages(await context.cluster(), context.chosen, id, reveal)
   return {
     document: { version: 1, env: context.env, messages },
     text: (width) => messages.map((message) => showText(message, width)).join('\n\n'),
@@ -88,7 +86,7 @@ function showText({ event, ...message }: StuckMessage, width: number): string {
   return `${fields}\n\n${typeof event === 'string' ? event : JSON.stringify(event, null, 2)}`
 }
 
-interface DecisionInput extends Pick<ChangeInput, 'yes'> {
+interface DecisionInput extends ChangeInput {
   /** null: all parked messages. */
   ids: readonly string[] | null
 }
@@ -104,11 +102,11 @@ export function messagesDiscardCommand(context: Context, input: DecisionInput): 
 async function decide(
   context: Context,
   decision: Decision,
-  { ids, yes }: DecisionInput,
+  { ids, reason, yes }: DecisionInput,
 ): Promise<Result> {
   await confirmChange(context, `messages ${decision}`, yes)
   const ports = await context.cluster()
-  const decisions = await decideMessages(ports, context.chosen, decision, ids)
+  const decisions = await decideMessages(ports, context.chosen, { decision, ids, reason })
   const { results } = decisions
   const failures = results.filter(({ result }) => result === 'failed')
   const rows = results.map(({ id, service, result }) => [id, service, result])

@@ -153,9 +153,9 @@ const configFields = z.strictObject({
     .refine((map) => Object.keys(map).length > 0, 'expected at least one environment'),
 })
 
-/** Names of the Helm releases, Deployments and Services of a service. No two services may share one. */
+/** Names of the objects of a service. No two services may share one. */
 function madeFor(service: string): string[] {
-  return [service, ...['preview', 'blue', 'green'].map((what) => `${service}-${what}`)]
+  return [service, ...['preview', 'blue', 'green', 'operator'].map((what) => `${service}-${what}`)]
 }
 
 export const configSchema = configFields.superRefine(({ services, environments }, { addIssue }) => {

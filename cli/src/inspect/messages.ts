@@ -97,25 +97,32 @@ function askedServices(
   return chosen || live.length === 0 ? requireLive(state, asked) : live
 }
 
-/** The message at every service where it is stuck. Refused when it is stuck at none. */
+/**
+ * The message at every service where it is stuck. Refused when it is stuck at none. Without `reveal`, sensitive values
+ * are masked.
+ */
 export async function findMessages(
   ports: MessagePorts,
   chosen: readonly string[] | null,
   id: string,
+  reveal: boolean,
 ): Promise<StuckMessage[]> {
-  return (await findPlaces(ports, chosen, id)).map(({ message }) => message)
+  const found = (await findPlaces(ports, chosen, id, reveal)).map(({ message }) => message)
+  return reveal ? found : found.map(masked)
 }
 
 async function findPlaces(
   ports: MessagePorts,
   chosen: readonly string[] | null,
   id: string,
+  reveal = false,
 ): Promise<Found[]> {
+  const query = reveal ? '?reveal=true' : ''
   const state = await observe(ports)
   const services = askedServices(ports, state, chosen)
   const found = await settleAll(
     services.map(async (service): Promise<Found[]> => {
-      const path = `${ports.management.path(service, 'messages')}/${encodeURIComponent(id)}`
+      const path = `${ports.management.path(service, 'messages')}/${encodeURIComponent(id)}${query}`
       const answer = await askService(ports, state, service, path)
       if (answer.status === 404 || answer.status === 400) return []
       const message = messageSchema.safeParse(answer.status === 200 ? parseJson(answer.body) : null)
@@ -131,12 +138,19 @@ async function findPlaces(
   })
 }
 
-/** `ids` null: all parked messages. Looks up all ids first: one wrong id is refused before anything is changed. */
+interface DecideInput {
+  decision: Decision
+  /** null: all parked messages. */
+  ids: readonly string[] | null
+  /** For the log of the pods. */
+  reason: string | null
+}
+
+/** Looks up all ids first: one wrong id is refused before anything is changed. */
 export async function decideMessages(
   ports: MessagePorts,
   chosen: readonly string[] | null,
-  decision: Decision,
-  ids: readonly string[] | null,
+  { decision, ids, reason }: DecideInput,
 ): Promise<Decisions> {
   const found = ids
     ? await findParked(ports, chosen, decision, ids)
@@ -144,7 +158,7 @@ export async function decideMessages(
   const results: Decided[] = []
   for (const { pod, message } of found) {
     try {
-      results.push(await decideOne(ports, pod, message, decision))
+      results.push(await decideOne(ports, pod, message, { decision, reason }))
     } catch (problem) {
       if (!(problem instanceof ShopctlError)) throw problem
       if (results.length === 0 && problem.kind === 'refused') throw problem
@@ -191,9 +205,10 @@ async function decideOne(
   { management, signal }: MessagePorts,
   pod: string,
   { id, service }: StuckMessage,
-  decision: Decision,
+  { decision, reason: why }: Pick<DecideInput, 'decision' | 'reason'>,
 ): Promise<Decided> {
-  const path = `${management.path(service, 'messages')}/${encodeURIComponent(id)}/${decision}`
+  const query = why === null ? '' : `?reason=${encodeURIComponent(why)}`
+  const path = `${management.path(service, 'messages')}/${encodeURIComponent(id)}/${decision}${query}`
   const answer = await management.ask(service, pod, 'POST', path, signal)
   if (answer && answer.status < 300) return { id, service, result: past[decision] }
   const reason = answer
@@ -212,9 +227,9 @@ function unreadable(service: string, answer: string): Error {
 
 /**
  * The message with `***` for each value that `sensitive` points to, by JSON pointers into the event. Without that list
- * the whole event is hidden.
+ * the whole event is hidden. The pods of a service should have masked them already.
  */
-export function masked(message: StuckMessage): StuckMessage {
+function masked(message: StuckMessage): StuckMessage {
   const pointers = z.array(z.string()).safeParse(message.sensitive)
   const event = pointers.success ? maskAll(message.event, pointers.data) : '***'
   return { ...message, event }

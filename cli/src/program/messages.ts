@@ -1,11 +1,10 @@
 // `messages`: stuck messages.
 import type { Command } from 'commander'
-import { addConfirmedVerb, addServicesVerb } from './options.ts'
+import { addChange, addServicesVerb, type ChangeFlags, changeOf } from './options.ts'
 import type { Runner } from './runner.ts'
 
-interface ChoiceFlags {
+interface ChoiceFlags extends ChangeFlags {
   all?: true
-  yes?: true
 }
 
 export function addMessages(program: Command, { inEnvironment }: Runner): void {
@@ -43,7 +42,7 @@ export function addMessages(program: Command, { inEnvironment }: Runner): void {
 }
 
 function addChoice(messages: Command, name: string, description: string): Command {
-  return addConfirmedVerb(messages, name, description)
+  return addChange(messages, name, description, 'in the log of the pods')
     .argument('[ids...]', 'ids of the messages, from `messages list`')
     .option('--all', 'all parked messages')
 }
@@ -51,5 +50,5 @@ function addChoice(messages: Command, name: string, description: string): Comman
 /** `ids` null: all parked messages. */
 function choiceOf(ids: string[], flags: ChoiceFlags, command: Command) {
   if (flags.all ? ids.length > 0 : ids.length === 0) command.error('Give either ids or --all.')
-  return { yes: flags.yes === true, ids: flags.all ? null : ids }
+  return { ...changeOf(flags), ids: flags.all ? null : ids }
 }

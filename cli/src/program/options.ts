@@ -31,20 +31,16 @@ export function addServicesVerb(parent: Command, name: string, description: stri
   )
 }
 
-/** A command that asks for a confirmation in a protected environment. */
-export function addConfirmedVerb(parent: Command, name: string, description: string): Command {
-  return addServicesVerb(parent, name, description).option(
-    '--yes',
-    'skip the confirmation in a protected environment',
-  )
-}
-
-/** A command that changes the environment and is kept in the journal. */
-export function addChange(parent: Command, name: string, description: string): Command {
-  return addConfirmedVerb(parent, name, description).option(
-    '--reason <text>',
-    'reason, kept in the journal',
-  )
+/** A command that changes the environment: it asks for a confirmation if that is protected. `kept`: where the reason is. */
+export function addChange(
+  parent: Command,
+  name: string,
+  description: string,
+  kept = 'in the journal',
+): Command {
+  return addServicesVerb(parent, name, description)
+    .option('--yes', 'skip the confirmation in a protected environment')
+    .option('--reason <text>', `reason, kept ${kept}`)
 }
 
 export function changeOf({ reason, yes }: ChangeFlags): { reason: string | null; yes: boolean } {

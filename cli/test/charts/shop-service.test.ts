@@ -16,6 +16,7 @@ it.each(['order', 'inventory', 'payment', 'notification'])(
       `Service/${service}`,
       `Service/${service}-preview`,
       `ServiceAccount/${service}`,
+      `ServiceAccount/${service}-operator`,
     ])
   },
 )
@@ -77,6 +78,14 @@ describe('the Services', () => {
       },
     ])
   })
+})
+
+it('the operator has no rights, and no pod gets its token', async () => {
+  const objects = await renderService('order')
+  const operator = pick(objects, 'ServiceAccount', 'order-operator')
+  expect(operator.automountServiceAccountToken).toBe(false)
+  const { subjects } = pick(objects, 'RoleBinding', 'order')
+  expect(subjects).toEqual([{ kind: 'ServiceAccount', name: 'order', namespace: 'shop' }])
 })
 
 describe('a service of another system', () => {

@@ -63,7 +63,11 @@ it('a replay that is interrupted shows what is done and what is not, and ends wi
     ...{ env: 'local', chosen: null, environment: { protected: false } },
     cluster: async () => ({ ...world, management }),
   } as unknown as Context
-  const { text, summary, failure } = await messagesReplayCommand(context, { ids: null, yes: false })
+  const { text, summary, failure } = await messagesReplayCommand(context, {
+    ids: null,
+    reason: null,
+    yes: false,
+  })
   expect(plain(text)).toMatch(/order +replayed\n.*order +failed$/)
   expect(summary).toBe('1 of 3 done')
   expect(failure).toMatchObject({

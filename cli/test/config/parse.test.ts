@@ -111,7 +111,7 @@ describe('shopctl.yaml', () => {
       'migrations: 7',
       ':10:7: services.order.build.migrations: expected a path, or a list of paths',
     ],
-    ...['preview', 'blue', 'green'].map((what): [string, string, string, string] => [
+    ...['preview', 'blue', 'green', 'operator'].map((what): [string, string, string, string] => [
       `a service that is named as what another has, ${what}`,
       '\n  payment:',
       `\n  order-${what}:`,

@@ -13,7 +13,7 @@ export interface ManagementUnderTest {
 
 const { signal } = new AbortController()
 
-async function collect(lines: AsyncIterable<string>): Promise<string[]> {
+export async function collect(lines: AsyncIterable<string>): Promise<string[]> {
   const all: string[] = []
   for await (const line of lines) all.push(line)
   return all

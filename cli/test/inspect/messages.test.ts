@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest'
 import { interrupted, refused } from '../../src/errors.ts'
 import {
+  type Decision,
   decideMessages,
   findMessages,
   listMessages,
-  masked,
   type StuckMessage,
 } from '../../src/inspect/messages.ts'
 import type { Management, PodAnswer } from '../../src/release/ports/cluster.ts'
@@ -32,6 +32,10 @@ function aWorld(): World {
   world.books.order?.messages.push(stuck('m-3'), stuck('m-1', { state: 'retrying' }))
   world.books.payment?.messages.push(stuck('m-2', { event: 'gibberish', type: null }), stuck('m-3'))
   return world
+}
+
+function decision(decision: Decision, ids: readonly string[] | null) {
+  return { decision, ids, reason: null }
 }
 
 function idsAt(world: World, name: string): string[] {
@@ -74,20 +78,20 @@ it('of a service that does not answer for them are refused when it is named, and
 })
 
 it('are found at every service where they are stuck', async () => {
-  const found = await findMessages(aWorld(), null, 'm-3')
+  const found = await findMessages(aWorld(), null, 'm-3', false)
   expect(found.map(({ service }) => service)).toEqual(['order', 'payment'])
 })
 
 describe('are replayed and discarded', () => {
   it('one after another, everywhere or at one service', async () => {
     const world = aWorld()
-    expect(await decideMessages(world, ['order'], 'replay', ['m-3'])).toEqual({
+    expect(await decideMessages(world, ['order'], decision('replay', ['m-3']))).toEqual({
       results: [{ id: 'm-3', service: 'order', result: 'replayed' }],
       stopped: null,
       untried: 0,
     })
     expect(idsAt(world, 'payment')).toEqual(['m-2', 'm-3'])
-    const twice = await decideMessages(world, null, 'discard', ['m-2', 'm-3', 'm-2'])
+    const twice = await decideMessages(world, null, decision('discard', ['m-2', 'm-3', 'm-2']))
     expect(twice.results.map(({ id, result }) => `${id} ${result}`)).toEqual([
       'm-2 discarded',
       'm-3 discarded',
@@ -97,7 +101,7 @@ describe('are replayed and discarded', () => {
 
   it('all that are parked, and no others', async () => {
     const world = aWorld()
-    const { results } = await decideMessages(world, null, 'discard', null)
+    const { results } = await decideMessages(world, null, decision('discard', null))
     expect(results).toHaveLength(3)
     expect(idsAt(world, 'order')).toEqual(['m-1'])
   })
@@ -107,7 +111,7 @@ describe('are replayed and discarded', () => {
     ['one that is retrying', ['m-3', 'm-1'], 'not-parked', /m-1 is retrying at order, not par/],
   ])('with %s among them nothing is changed', async (_, ids, code, message) => {
     const world = aWorld()
-    await expect(decideMessages(world, null, 'discard', ids)).rejects.toMatchObject({
+    await expect(decideMessages(world, null, decision('discard', ids))).rejects.toMatchObject({
       code,
       exitCode: 2,
       message: expect.stringMatching(message),
@@ -115,8 +119,24 @@ describe('are replayed and discarded', () => {
     expect(idsAt(world, 'order')).toEqual(['m-3', 'm-1'])
   })
 
+  it('with the reason, for the log of the pod', async () => {
+    const world = aWorld()
+    const asked: string[] = []
+    const management: Management = {
+      ...world.management,
+      async ask(...args) {
+        asked.push(args[3])
+        return world.management.ask(...args)
+      },
+    }
+    const why = { decision: 'discard' as const, ids: ['m-2'], reason: 'no such sku & more' }
+    await decideMessages({ ...world, management }, ['payment'], why)
+    const path = '/messages/m-2/discard?reason=no%20such%20sku%20%26%20more'
+    expect(asked).toEqual(['/messages/m-2', path])
+  })
+
   it('and each failure has its reason', async () => {
-    const { results } = await decideMessages(aWorld(), null, 'replay', ['m-2', 'm-3'])
+    const { results } = await decideMessages(aWorld(), null, decision('replay', ['m-2', 'm-3']))
     expect(results.map(({ result }) => result)).toEqual(['failed', 'replayed', 'replayed'])
     expect(results[0]?.reason).toMatch(/409 message m-2 is not an event/)
   })
@@ -127,7 +147,7 @@ describe('are replayed and discarded', () => {
       ...world.management,
       ask: async (...args) => (args[2] === 'POST' ? null : world.management.ask(...args)),
     }
-    const decided = decideMessages({ ...world, management }, ['order'], 'replay', ['m-3'])
+    const decided = decideMessages({ ...world, management }, ['order'], decision('replay', ['m-3']))
     expect((await decided).results).toMatchObject([
       { result: 'failed', reason: expect.stringContaining('may have been replayed') },
     ])
@@ -154,23 +174,25 @@ describe('are replayed and discarded', () => {
   ])('and %s in between leaves the results so far', async (_, problem) => {
     const world = aWorld()
     const management = answering(world, done, problem)
-    expect(await decideMessages({ ...world, management }, null, 'discard', null)).toEqual({
-      results: [
-        { id: 'm-2', service: 'payment', result: 'discarded' },
-        {
-          ...{ id: 'm-3', service: 'order', result: 'failed' },
-          reason: `${problem.message} It may have been discarded.`,
-        },
-      ],
-      stopped: problem,
-      untried: 1,
-    })
+    expect(await decideMessages({ ...world, management }, null, decision('discard', null))).toEqual(
+      {
+        results: [
+          { id: 'm-2', service: 'payment', result: 'discarded' },
+          {
+            ...{ id: 'm-3', service: 'order', result: 'failed' },
+            reason: `${problem.message} It may have been discarded.`,
+          },
+        ],
+        stopped: problem,
+        untried: 1,
+      },
+    )
   })
 
   it('and a refusal of the first one changes nothing', async () => {
     const world = aWorld()
     const management = answering(world, forbidden)
-    const decided = decideMessages({ ...world, management }, null, 'replay', null)
+    const decided = decideMessages({ ...world, management }, null, decision('replay', null))
     await expect(decided).rejects.toBe(forbidden)
   })
 })
@@ -180,8 +202,12 @@ describe('are shown without the values that their service marks as sensitive', (
     id: 'm-1',
     data: { 'a/b': 1, 'c~d': 2, lines: [{ to: 'x' }, { to: 'y' }], token: 't', note: null },
   }
-  const shown = (over: Partial<StuckMessage>) =>
-    masked({ ...stuck('m-1', { event }), service: 'order', ...over } as StuckMessage).event
+  const find = async (over: object, reveal = false) => {
+    const world = aWorld()
+    world.books.order?.messages.splice(0, 9, stuck('m-1', { event, ...over }))
+    return (await findMessages(world, ['order'], 'm-1', reveal))[0] as StuckMessage
+  }
+  const shown = async (over: object) => (await find(over)).event
 
   const cases: [string, string[], object | string][] = [
     ['a value', ['/data/token'], { ...event, data: { ...event.data, token: '***' } }],
@@ -201,17 +227,20 @@ describe('are shown without the values that their service marks as sensitive', (
     ['what is not there', ['/data/no', '/x/y/z', '/data/lines/7'], event],
     ['nothing', [], event],
   ]
-  it.each(cases)('%s', (_, sensitive, expected) => {
-    expect(shown({ sensitive })).toEqual(expected)
+  it.each(cases)('%s', async (_, sensitive, expected) => {
+    expect(await shown({ sensitive })).toEqual(expected)
   })
 
-  it('and nothing of an event without that list', () => {
-    expect(shown({})).toBe('***')
-    expect(shown({ sensitive: 'token' })).toBe('***')
+  it('and nothing of an event without that list', async () => {
+    expect(await shown({})).toBe('***')
+    expect(await shown({ sensitive: 'token' })).toBe('***')
   })
 
-  it('and the rest of the message stays', () => {
-    const message = { ...stuck('m-1'), service: 'order' } as StuckMessage
-    expect(masked(message)).toEqual({ ...message, event: '***' })
+  it('and the rest of the message stays', async () => {
+    expect(await find({})).toEqual({ ...stuck('m-1'), service: 'order', event: '***' })
+  })
+
+  it('unless they are asked for', async () => {
+    expect((await find({}, true)).event).toEqual(event)
   })
 })

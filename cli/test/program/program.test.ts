@@ -54,7 +54,6 @@ describe('bad input is exit 2, with what would have been right', () => {
     ['no id', ['messages', 'show'], /argument 'id'/],
     ['neither ids nor all', ['messages', 'replay'], /Give either ids or --all/],
     ['ids and all', ['messages', 'discard', 'x', '--all'], /Give either ids or --all/],
-    ['a reason of messages', ['messages', 'replay', '--all', '--reason', 'x'], /'--reason'/],
     ['a service of messages', ['messages', 'list', '--service', 'ordr'], /"ordr"[\s\S]*order/],
     ['a word too many', ['status', 'order'], /too many arguments/],
   ]

@@ -34,6 +34,7 @@ function portsOf(holder: string): KubernetesPorts {
     namespace,
     services: order ? { order } : {},
     broker: null,
+    by: 'ada@laptop',
     holder,
     clock: createClock(),
     processes: { describeSelf, hasEnded },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sensitiveNames, sensitivePointers } from '../sensitive.ts'
+import { masked, sensitiveNames, sensitivePointers } from '../sensitive.ts'
 
 describe('sensitiveNames', () => {
   it('are the fields that the contracts mark', () => {
@@ -31,5 +31,23 @@ describe('sensitivePointers', () => {
 
   it.each([['hello'], [['email']], [null], [7]])('takes %j as sensitive as a whole', (event) => {
     expect(sensitivePointers(event)).toEqual([''])
+  })
+})
+
+describe('masked', () => {
+  it('hides what is sensitive and keeps the rest', () => {
+    const payments = [{ token: 'tok_ok', n: 1 }, [{ token: { secret: 1 } }], 'x', null]
+    const event = { type: 'x.v9', data: { customer: { email: 'a@b.c', name: 'Ada' }, payments } }
+    expect(masked(event)).toEqual({
+      type: 'x.v9',
+      data: {
+        customer: { email: '***', name: 'Ada' },
+        payments: [{ token: '***', n: 1 }, [{ token: '***' }], 'x', null],
+      },
+    })
+  })
+
+  it.each([['ada@example.com'], [['email']], [null], [7]])('hides %j as a whole', (event) => {
+    expect(masked(event)).toBe('***')
   })
 })

@@ -17,6 +17,10 @@ export interface FakeKubernetes {
   remove(): void
   /** Puts this token into the mount. From now on, no other token is accepted. */
   rotateToken(token: string): void
+  /** From now on the API server knows this user by this token. */
+  addUser(name: string, token: string): void
+  /** How many tokens were reviewed. */
+  reviewCount(): number
   /** Watches stay open, but send no events. */
   muteWatches(muted: boolean): void
   /** Requests for watches are never answered. */
@@ -50,6 +54,8 @@ export async function startFakeKubernetes(
   let stalled = false
   let down = false
   let gets = 0
+  let reviews = 0
+  const users = new Map<string, string>()
   const objects = new Map<string, object>()
   const watches = new Map<ServerResponse, string>()
   const paths = new Map(
@@ -80,7 +86,16 @@ export async function startFakeKubernetes(
     response.writeHead(object ? 200 : 404).end(JSON.stringify(object ?? {}))
   }
 
+  function review(token: string, response: ServerResponse): void {
+    reviews += 1
+    const username = users.get(token)
+    if (!username) return void response.writeHead(401).end('{}')
+    response.writeHead(201).end(JSON.stringify({ status: { userInfo: { username } } }))
+  }
+
   function handle(request: IncomingMessage, response: ServerResponse): void {
+    if (!down && request.url === '/apis/authentication.k8s.io/v1/selfsubjectreviews')
+      return void review(request.headers.authorization?.slice('Bearer '.length) ?? '', response)
     const url = new URL(request.url ?? '/', 'https://kubernetes')
     const status = down ? 503 : request.headers.authorization === `Bearer ${token}` ? 200 : 401
     if (status !== 200) return void response.writeHead(status).end('{}')
@@ -115,6 +130,8 @@ export async function startFakeKubernetes(
       token = next
       writeFileSync(file('token'), next)
     },
+    addUser: (name, token) => void users.set(token, name),
+    reviewCount: () => reviews,
     muteWatches(next) {
       muted = next
     },
@@ -140,7 +157,7 @@ export async function startFakeKubernetes(
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
-      rmSync(dir, { recursive: true })
+      rmSync(dir, { recursive: true, force: true })
     },
   }
 }

@@ -3,6 +3,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Access } from '../access.ts'
 import { createManagement, type ManagementRoutes, problem } from '../management.ts'
 
 let server: Server
@@ -31,7 +32,15 @@ beforeEach(async () => {
     'POST /things/:id/turn': () => ({ status: 204, body: null }),
     'GET /huge': () => ({ status: 200, body: { n: 1n } }),
   }
-  server = createManagement(routes, logger).listen(0, '127.0.0.1')
+  const guarded: ManagementRoutes = {
+    'POST /guarded/:id': ({ params }) => ({ status: 200, body: params }),
+    'GET /guarded/broken': () => {
+      throw new Error('no rows')
+    },
+  }
+  const access: Access = async (token) =>
+    token === 'right' ? { user: 'operator' } : { status: 401, detail: `not ${token}` }
+  server = createManagement({ open: routes, guarded, access, logger }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 })
@@ -69,5 +78,44 @@ describe('createManagement', () => {
     expect(await response.json()).toMatchObject({ type: 'about:blank', status, detail })
     if (status === 503) expect(log).toContain(`"path":"${path}"`)
     else expect(log).toBe('')
+  })
+})
+
+describe('a guarded route', () => {
+  const by = 'Zoë@laptop'
+  const lines = () =>
+    log
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line))
+  const ask = (method: string, path: string, headers: Record<string, string> = {}) =>
+    fetch(`${url}${path}`, { method, headers })
+
+  it.each([
+    ['without a token', {}, 'not undefined'],
+    ['with a wrong token', { 'x-shopctl-token': 'wrong' }, 'not wrong'],
+    ['with the token where a proxy removes it', { authorization: 'Bearer right' }, 'not undefined'],
+  ])('refuses a request %s, and logs it', async (_, headers, detail) => {
+    const response = await ask('POST', '/guarded/7', headers)
+    expect(response.status).toBe(401)
+    expect(response.headers.get('content-type')).toBe('application/problem+json')
+    expect(await response.json()).toMatchObject({ status: 401, detail })
+    expect(lines()).toMatchObject([{ level: 40, status: 401, path: '/guarded/7' }])
+  })
+
+  it('logs who did what and why, but not the token', async () => {
+    const headers = { 'x-shopctl-token': 'right', 'x-shopctl-by': encodeURIComponent(by) }
+    const response = await ask('POST', '/guarded/7?reason=no%20such%20sku', headers)
+    expect(await response.json()).toEqual({ id: '7' })
+    const what = { method: 'POST', path: '/guarded/7?reason=no%20such%20sku', status: 200 }
+    expect(lines()).toMatchObject([{ ...what, user: 'operator', by, reason: 'no such sku' }])
+    expect(log).not.toContain('right')
+  })
+
+  it('logs who failed, and bears a wrong name', async () => {
+    const headers = { 'x-shopctl-token': 'right', 'x-shopctl-by': '%zz' }
+    expect((await ask('GET', '/guarded/broken', headers)).status).toBe(503)
+    expect(lines()[0]).toMatchObject({ path: '/guarded/broken', user: 'operator', status: 503 })
+    expect(lines()[0]).not.toHaveProperty('by')
   })
 })

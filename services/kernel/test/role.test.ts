@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import { pino } from 'pino'
 import { describe, expect, it, type TestContext, vi } from 'vitest'
-import { connectKubernetes, type Follower, followService, type Role } from '../role.ts'
+import { connectKubernetes } from '../kubernetes.ts'
+import { type Follower, followService, type Role } from '../role.ts'
 import { startFakeKubernetes } from './fake-kubernetes.ts'
 
 const mine = { 'shopctl.dev/color': 'green', 'shopctl.dev/revision': '5f2a9c01aa' }

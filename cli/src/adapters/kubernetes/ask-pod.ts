@@ -13,6 +13,7 @@ export interface PodRequest {
   method?: string
   /** Begins with a slash. */
   path: string
+  headers?: Record<string, string>
   /** For the whole answer. */
   timeoutMs: number
   signal?: AbortSignal
@@ -40,13 +41,13 @@ export async function askPod(
 
 async function askOnce(
   api: KubernetesApi,
-  { namespace, pod, port, method = 'GET', path, timeoutMs }: PodRequest,
+  { namespace, pod, port, method = 'GET', path, headers = {}, timeoutMs }: PodRequest,
   limits: AbortSignal,
   signal: AbortSignal | undefined,
 ): Promise<PodAnswer | null> {
   const target = podPath(namespace, pod, port, path)
   try {
-    const response = await api.open({ method, path: target, timeoutMs, signal: limits })
+    const response = await api.open({ method, path: target, headers, timeoutMs, signal: limits })
     const body = await limitedText(response)
     const status = response.statusCode ?? 0
     if (status < 400 || !isFromCluster(body)) return { status, body }

@@ -18,6 +18,7 @@ import { createLock, type Processes } from './lock.ts'
 import { createManagement } from './management.ts'
 import { createNamespace } from './namespace.ts'
 import { createObserver } from './observer.ts'
+import { createOperatorTokens } from './operator-tokens.ts'
 import { createPods } from './pods.ts'
 import { createScaling, type Scaling } from './scaling.ts'
 import { createSlotObjects, type SlotObjects } from './slots.ts'
@@ -29,6 +30,8 @@ export interface KubernetesOptions {
   services: Readonly<Record<string, ServiceConfig>>
   /** Name of the dependency that is the broker. null: none. */
   broker: string | null
+  /** User and host. */
+  by: string
   /** What other commands see as the holder of the lock. */
   holder: string
   clock: Clock
@@ -53,7 +56,7 @@ export interface KubernetesPorts {
 }
 
 export function createKubernetesPorts(options: KubernetesOptions): KubernetesPorts {
-  const { namespace, services, broker, clock, env, limits } = options
+  const { namespace, services, broker, by, clock, env, limits } = options
   const api = connect(options.kubeconfig, { now: () => clock.now().getTime(), env, limits })
   return {
     api,
@@ -64,7 +67,11 @@ export function createKubernetesPorts(options: KubernetesOptions): KubernetesPor
     journal: createJournal(api, namespace),
     lock: createLock(api, namespace, options),
     namespace: createNamespace(api, namespace),
-    management: createManagement(api, namespace, services, limits.pod),
+    management: createManagement(api, namespace, services, {
+      tokens: createOperatorTokens(api, namespace, clock.monotonic),
+      by,
+      limit: limits.pod,
+    }),
     traffic: createTraffic(api, namespace, limits.pod),
     broker: broker === null ? null : createBroker(api, namespace, broker, limits.request),
   }
