@@ -79,6 +79,10 @@ const dependency = z.strictObject({
   values: z.array(path).default([]),
 })
 
+/** From lenient to strict. */
+export const podSecurityLevels = ['privileged', 'baseline', 'restricted'] as const
+export type PodSecurityLevel = (typeof podSecurityLevels)[number]
+
 /** `random`, or a text in which `${secret.key}` stands for another value. */
 const secretValue = z.string().min(1)
 
@@ -102,6 +106,10 @@ const environmentFields = z.strictObject({
   namespace: name,
   /** deploy, switch, rollback, release, cleanup, messages replay and messages discard ask for a confirmation. */
   protected: z.boolean().default(false),
+  /** The Pod Security Standard of the namespace. deploy sets its labels. Default: deploy leaves them as they are. */
+  podSecurity: z
+    .enum(podSecurityLevels, `expected one of ${podSecurityLevels.join(', ')}`)
+    .optional(),
   /** Secrets that deploy creates when they are missing. Existing values are never changed. */
   secrets: z.record(name, z.record(secretKey, secretValue)).default({}),
   dependencies: z.array(dependency).default([]),

@@ -126,6 +126,15 @@ function namespaceContract(make: () => Promise<ClusterUnderTest>): void {
     expect(await namespace.ensure()).toBe(uid)
   })
 
+  it('is labelled, after a trial that changes nothing', async () => {
+    const { namespace } = await make()
+    const labels = { 'pod-security.kubernetes.io/warn': 'baseline' }
+    expect(await namespace.label(labels, { dryRun: true })).toEqual([])
+    expect(await namespace.labels()).not.toMatchObject(labels)
+    expect(await namespace.label(labels, { dryRun: false })).toEqual([])
+    expect(await namespace.labels()).toMatchObject(labels)
+  })
+
   it('adds to a Secret, and changes nothing in it', async () => {
     const { namespace } = await make()
     expect(await namespace.readSecret('order')).toBeNull()

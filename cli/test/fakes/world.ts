@@ -42,6 +42,10 @@ export interface World extends Ports {
   books: Record<string, Books>
   secrets: Record<string, Record<string, string>>
   sets: Record<string, { ready: number; replicas: number }>
+  /** Of the namespace. */
+  labels: Record<string, string>
+  /** The API server's answer to new labels. null: this user may not. */
+  labelWarnings: string[] | null
   /** What a GET through an open way answers, by its URL; 200 where nothing is said. */
   answers: Record<string, number | string>
   /** URLs that were asked. */
@@ -69,6 +73,7 @@ export function createWorld(
   const log: string[] = []
   const secrets: World['secrets'] = {}
   const sets: World['sets'] = {}
+  const labels: World['labels'] = {}
   const answers: World['answers'] = {}
   const asked: string[] = []
   const ways = new Set<string>()
@@ -89,9 +94,10 @@ export function createWorld(
   })
   const pods = createFakePods(parts)
   const engine = createEngine()
-  return {
+  const world: World = {
     ...{ state, log, charts, broker, driver, pods, engine, faults, books },
-    ...{ secrets, sets, answers, asked, ways, operator },
+    labelWarnings: [],
+    ...{ secrets, sets, labels, answers, asked, ways, operator },
     builder: engine.builder,
     registry: engine.registry,
     source: createTree(),
@@ -124,6 +130,14 @@ export function createWorld(
     },
     namespace: {
       ensure: async () => 'uid-1',
+      labels: async () => labels,
+      async label(wanted, { dryRun }) {
+        if (!dryRun) {
+          log.push(`label ${Object.keys(wanted)}`)
+          Object.assign(labels, wanted)
+        }
+        return world.labelWarnings
+      },
       readSecret: async (name) => secrets[name] ?? null,
       async addToSecret(name, entries) {
         secrets[name] = { ...entries, ...secrets[name] }
@@ -132,6 +146,7 @@ export function createWorld(
       awaitStatefulSet: async (name) => (sets[name]?.ready ?? 0) > 0,
     },
   }
+  return world
 }
 
 /** Whether the Service of `name` selects this color and revision. */

@@ -2,7 +2,17 @@
 import { randomUUID } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
 import { sendTo } from './broker.ts'
-import { ensureLive, kubectl, kubectlOk, shopctl, shopctlJson, status, until } from './shop.ts'
+import {
+  ensureLive,
+  kubectl,
+  kubectlOk,
+  namespace,
+  shopctl,
+  shopctlJson,
+  shopctlOk,
+  status,
+  until,
+} from './shop.ts'
 
 beforeAll(ensureLive, 300_000)
 
@@ -100,3 +110,29 @@ test('the account of the operator has no rights in the cluster', async () => {
       (await kubectl('auth', 'can-i', verb ?? '', resource ?? '', `--as=${account}`)).stdout.trim(),
     ).toBe('no')
 }, 60_000)
+
+test('a pod that is not fit is not started, and a deploy does not forbid pods that run', async () => {
+  const run = ['run', 'unfit', '--image=node:24-bookworm-slim', '--restart=Never']
+  const { exitCode, stderr } = await kubectl(...run, '--', 'sleep', '1')
+  expect(stderr).toMatch(/violates PodSecurity "restricted:latest"/)
+  expect(exitCode).toBe(1)
+
+  const label = 'pod-security.kubernetes.io/enforce'
+  await kubectlOk('label', 'namespace', namespace, `${label}-`)
+  try {
+    await kubectlOk(...run, '--', 'sleep', '600')
+    const refused = await shopctl(['deploy'])
+    expect(refused.stderr).toMatch(/`podSecurity: restricted` forbids:.*unfit: allowPriv/s)
+    expect(refused.exitCode).toBe(2)
+  } finally {
+    await kubectlOk('delete', 'pod', 'unfit', '--ignore-not-found', '--now')
+  }
+  await shopctlOk(['deploy'])
+  const labels = await kubectlOk(
+    'get',
+    'namespace',
+    namespace,
+    '--output=jsonpath={.metadata.labels}',
+  )
+  expect(JSON.parse(labels)).toMatchObject({ [label]: 'restricted' })
+}, 120_000)

@@ -87,6 +87,21 @@ function lead(name: string): Promise<string> {
   )
 }
 
+/** The namespace accepts no other pods. */
+const fit = {
+  securityContext: {
+    runAsNonRoot: true,
+    runAsUser: 65532,
+    seccompProfile: { type: 'RuntimeDefault' },
+  },
+  containers: [
+    {
+      name: proxy,
+      securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+    },
+  ],
+}
+
 afterAll(async () => {
   await kubectl('delete', 'pod', proxy, '--ignore-not-found', '--now')
 })
@@ -97,6 +112,7 @@ test('each statement takes 200 ms longer for five seconds', async () => {
   await kubectlOk(
     ...['run', proxy, '--image=node:24-bookworm-slim', '--restart=Never', '--port=5432'],
     ...[`--labels=app.kubernetes.io/name=${proxy}`, `--env=TARGET=${target}`],
+    ...['--override-type=strategic', `--overrides=${JSON.stringify({ spec: fit })}`],
     ...['--command', '--', 'node', '--eval', program],
   )
   await kubectlOk('wait', `pod/${proxy}`, '--for=condition=Ready', '--timeout=60s')

@@ -50,7 +50,9 @@ async function startHttp() {
 }
 
 async function startManagement() {
-  const server = createManagement({ 'GET /livez': () => ({ status: 200, body: {} }) }, logger)
+  const open = { 'GET /livez': () => ({ status: 200, body: {} }) }
+  const access = async () => ({ user: 'nobody' })
+  const server = createManagement({ open, guarded: {}, access, logger })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   opened.push(server)
   return { server, port: portOf(server), observed: null }

@@ -1,4 +1,5 @@
 // The namespace of an environment, its Secrets, and whether its StatefulSets run.
+import { text } from 'node:stream/consumers'
 import type { V1Namespace, V1Secret, V1StatefulSet } from '@kubernetes/client-node'
 import type { Namespace } from '../../release/ports/cluster.ts'
 import { isConflict, type KubernetesApi } from './api.ts'
@@ -9,6 +10,13 @@ function readyAndWanted(set: V1StatefulSet): { ready: number; replicas: number }
     ready: set.status?.readyReplicas ?? 0,
     replicas: set.spec?.replicas ?? 1,
   }
+}
+
+/** The texts of a Warning header (RFC 9111, as the API server writes it): `299 - "text", 299 - "text"`. */
+function warningsIn(header: string): string[] {
+  return [...header.matchAll(/\b299 \S+ "((?:[^"\\]|\\.)*)"/g)].map(([, quoted = '']) =>
+    quoted.replaceAll(/\\(.)/g, '$1'),
+  )
 }
 
 export function createNamespace(api: KubernetesApi, namespace: string): Namespace {
@@ -27,6 +35,21 @@ export function createNamespace(api: KubernetesApi, namespace: string): Namespac
         if (!isConflict(error)) throw error
         return uidOf(await api.get<V1Namespace>(core))
       }
+    },
+    async labels() {
+      const found = await api.get<V1Namespace>(core)
+      return found && (found.metadata?.labels ?? {})
+    },
+    async label(labels, { dryRun }) {
+      const path = `${core}?fieldManager=shopctl${dryRun ? '&dryRun=All' : ''}`
+      const body = JSON.stringify({ metadata: { labels } })
+      const headers = { 'content-type': 'application/merge-patch+json' }
+      const response = await api.open({ method: 'PATCH', path, headers, body, retry: 'write' })
+      const content = await text(response)
+      const status = response.statusCode ?? 0
+      if (status === 403) return null
+      if (status >= 300) throw api.errorOf(status, 'PATCH', path, content)
+      return warningsIn(String(response.headers.warning ?? ''))
     },
     async readSecret(name) {
       const secret = await api.get<V1Secret>(`${secrets}/${name}`)

@@ -59,11 +59,16 @@ export async function deployStandby(
   again = 'shopctl deploy',
 ): Promise<Deployed[]> {
   const prepared = await prepareDeploy(ports, input)
-  const { state, recorded, plan, writes, repairs, tidies } = prepared
+  const { state, recorded, plan, writes, repairs, tidies, podSecurity } = prepared
   for (const line of await notesOf(ports, prepared)) ports.progress.note(line)
   const scales = plan.steps.flatMap(({ scale }) => scale ?? [])
   const { environment, guardChart } = input
-  const prepare = () => prepareEnvironment(ports, { environment, guardChart, uid }, recorded)
+  const prepare = async (): Promise<void> => {
+    // First: the API server compares it with every pod that is created from now on.
+    if (Object.keys(podSecurity).length > 0)
+      await ports.namespace.label(podSecurity, { dryRun: false })
+    await prepareEnvironment(ports, { environment, guardChart, uid }, recorded)
+  }
   const write = () => carryOut(ports, state, plan, writes, input)
   if (writes.length + repairs.length + tidies.length + scales.length === 0) {
     await prepare()

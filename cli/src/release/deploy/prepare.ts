@@ -8,10 +8,11 @@ import { type Color, slotName } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'
 import { type DesireInput, type DesirePorts, desire } from './desire.ts'
 import { type DeployPlan, type DeployStep, planDeploy } from './plan.ts'
+import { type PodSecurityPorts, planPodSecurity } from './pod-security.ts'
 import { planTidy, type Tidy } from './tidy.ts'
 import { type WritesPorts, writeOf } from './writes.ts'
 
-export interface PreparePorts extends ObservePorts, DesirePorts, WritesPorts {}
+export interface PreparePorts extends ObservePorts, DesirePorts, WritesPorts, PodSecurityPorts {}
 
 export interface PrepareInput extends DesireInput {
   /** Expected color: refused where it is live. null: the standby slot of each service. */
@@ -27,11 +28,13 @@ export interface Prepared {
   /** What the slots share, of services that are live already: its last write is incomplete. */
   repairs: ChartWrite[]
   tidies: Tidy[]
+  /** Labels to set on the namespace. */
+  podSecurity: Readonly<Record<string, string>>
 }
 
 /** Throws a refusal if the deploy would be refused. */
 export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): Promise<Prepared> {
-  const { color, config, services, sharedChart } = input
+  const { color, config, env, services, sharedChart } = input
   const [{ wanted, recipes }, state, recorded] = await Promise.all([
     desire(ports, input),
     observe(ports),
@@ -54,7 +57,8 @@ export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): P
     settleAll(broken.map(async (step) => (await write(step)).shared ?? [])),
   ])
   const tidies = planTidy(state, recorded, plan.steps)
-  return { state, recorded, plan, writes, repairs: repairs.flat(), tidies }
+  const podSecurity = await planPodSecurity(ports, config.environments[env]?.podSecurity)
+  return { state, recorded, plan, writes, repairs: repairs.flat(), tidies, podSecurity }
 }
 
 function unfinishedServices(

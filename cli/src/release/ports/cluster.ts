@@ -132,6 +132,13 @@ export interface PodEnd {
 export interface Namespace {
   /** Creates the namespace if it is missing. Returns its uid. */
   ensure(): Promise<string>
+  /** null: there is no namespace yet. */
+  labels(): Promise<Record<string, string> | null>
+  /** Sets labels and returns the API server's warnings. null: this user may not. `dryRun`: nothing is changed. */
+  label(
+    labels: Readonly<Record<string, string>>,
+    options: { dryRun: boolean },
+  ): Promise<string[] | null>
   /** null: there is no such Secret. */
   readSecret(name: string): Promise<Record<string, string> | null>
   /** Adds keys. Existing keys stay as they are. */
