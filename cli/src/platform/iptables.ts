@@ -1,15 +1,30 @@
 // Adds the platform's packet filter rules, and removes them and those that the cluster's parts leave behind.
 import type { Shell } from '../adapters/shell.ts'
-import { network } from './layout.ts'
+import { mailsPort, network } from './layout.ts'
 
 const programs = ['iptables', 'ip6tables'] as const
 
 // Chains of kube-proxy and the kubelet, of CNI plugins, and of the platform.
 const ours = /^(KUBE-|CNI-|SHOPCTL-)/
 
-/** Input for `iptables-restore --noflush`: pods and build containers may reach each other and other networks. */
+/**
+ * Input for `iptables-restore --noflush`. Pods and build containers may reach each other and other networks. Nobody else
+ * may send a packet to their addresses, to those of the platform, or to 127.0.0.0/8, which `route_localnet` opens. These
+ * packets are dropped before they are counted, rewritten for a Service, or forwarded.
+ */
 export function rulesScript(): string {
   return [
+    '*mangle',
+    ':SHOPCTL-PREROUTING - [0:0]',
+    '-A SHOPCTL-PREROUTING -i lo -j RETURN',
+    '-A SHOPCTL-PREROUTING -d 127.0.0.0/8 -j DROP',
+    // Pods may send mails, but only this machine may read them.
+    `-A SHOPCTL-PREROUTING -d ${network.host}/32 -p tcp -m tcp --dport ${mailsPort} -j DROP`,
+    `-A SHOPCTL-PREROUTING -s ${network.pods} -i ${network.podBridge} -j RETURN`,
+    `-A SHOPCTL-PREROUTING -s ${network.builds} -i ${network.buildBridge} -j RETURN`,
+    `-A SHOPCTL-PREROUTING -s ${network.all} -j DROP`,
+    `-A SHOPCTL-PREROUTING -d ${network.all} -j DROP`,
+    'COMMIT',
     '*filter',
     ':SHOPCTL-FORWARD - [0:0]',
     `-A SHOPCTL-FORWARD -s ${network.all} -j ACCEPT`,
@@ -25,8 +40,10 @@ export function rulesScript(): string {
 }
 
 const jumps = [
-  { table: 'filter', rule: ['FORWARD', '-j', 'SHOPCTL-FORWARD'] },
-  { table: 'nat', rule: ['POSTROUTING', '-j', 'SHOPCTL-POSTROUTING'] },
+  // Before the rules of others, which may accept a packet.
+  { table: 'mangle', how: '-I', rule: ['PREROUTING', '-j', 'SHOPCTL-PREROUTING'] },
+  { table: 'filter', how: '-A', rule: ['FORWARD', '-j', 'SHOPCTL-FORWARD'] },
+  { table: 'nat', how: '-A', rule: ['POSTROUTING', '-j', 'SHOPCTL-POSTROUTING'] },
 ] as const
 
 export async function addRules(shell: Shell): Promise<void> {
@@ -35,14 +52,29 @@ export async function addRules(shell: Shell): Promise<void> {
     args: ['--noflush', '-w'],
     input: rulesScript(),
   })
-  for (const { table, rule } of jumps) {
+  for (const { table, how, rule } of jumps) {
     const { exitCode } = await shell.run({
       program: 'iptables',
       args: ['-w', '-t', table, '-C', ...rule],
     })
     if (exitCode !== 0)
-      await shell.check({ program: 'iptables', args: ['-w', '-t', table, '-A', ...rule] })
+      await shell.check({ program: 'iptables', args: ['-w', '-t', table, how, ...rule] })
   }
+}
+
+/** Whether `dump`, the output of `iptables-save`, has all rules that `addRules` adds. */
+export function hasRules(dump: string): boolean {
+  const found = new Set(dump.split('\n'))
+  const rules = rulesScript()
+    .split('\n')
+    .filter((line) => line.startsWith('-A '))
+  return [...rules, ...jumps.map(({ rule }) => `-A ${rule.join(' ')}`)].every((rule) =>
+    found.has(rule),
+  )
+}
+
+export async function areRulesSet(shell: Shell): Promise<boolean> {
+  return hasRules(await save(shell, 'iptables'))
 }
 
 /** The number of the platform's chains and rules in the output of `iptables-save`. */

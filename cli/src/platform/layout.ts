@@ -29,6 +29,8 @@ export const direct = [
   '.cluster.local',
 ] as const
 
+/** Where the mail sink shows what it has received. */
+export const mailsPort = 8025
 export const registry = '127.0.0.1:5000'
 /** NodePorts of the edge. */
 export const edgeUrl = 'http://127.0.0.1:30080'

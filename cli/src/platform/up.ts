@@ -12,6 +12,7 @@ import { type Daemons, logOf } from './daemons.ts'
 import { installPackages, missingPackages } from './debian.ts'
 import { adjustMachine } from './earlier.ts'
 import { makeImage, makePauseImage, missingImages } from './images.ts'
+import { areRulesSet } from './iptables.ts'
 import { pauseProgram } from './kubernetes.ts'
 import type { Layout } from './layout.ts'
 import { claimMachine, clearLeftovers } from './leftovers.ts'
@@ -41,9 +42,9 @@ export interface Deps {
 const patienceMs = 60_000
 const graceMs = 10_000
 
-/** Whether every part is built, runs with its current definition, and is ready. */
-export async function isUp({ layout, daemons }: Deps, items: Items): Promise<boolean> {
-  if (!isBuilt(layout, items)) return false
+/** Whether every part is built, runs with its current definition, and is ready, and others are kept out. */
+export async function isUp({ shell, layout, daemons }: Deps, items: Items): Promise<boolean> {
+  if (!isBuilt(layout, items) || !(await areRulesSet(shell))) return false
   const checks = allComponents(machineOf(layout, items)).map(
     async (component) => (await daemons.isCurrent(component)) && (await component.ready()),
   )

@@ -1,6 +1,6 @@
 // `down` removes only the rules of the platform and the cluster.
 import { expect, it } from 'vitest'
-import { countRules, removalScript, rulesScript } from '../../src/platform/iptables.ts'
+import { countRules, hasRules, removalScript, rulesScript } from '../../src/platform/iptables.ts'
 
 const others = [
   '*filter',
@@ -50,7 +50,19 @@ it('counts chains and rules, and the jumps from other chains', () => {
 
 it('removes what it adds', () => {
   const added = `${rulesScript()}`
-  expect(countRules(added)).toBe(6)
+  expect(countRules(added)).toBe(14)
+  expect(removalScript(added)).toContain('-X SHOPCTL-PREROUTING')
   expect(removalScript(added)).toContain('-X SHOPCTL-FORWARD')
   expect(removalScript(added)).toContain('-X SHOPCTL-POSTROUTING')
+})
+
+it('misses a rule or a jump that somebody has removed', () => {
+  const saved = rulesScript()
+    .replace('COMMIT', '-A PREROUTING -j SHOPCTL-PREROUTING\nCOMMIT')
+    .replace('*filter', '*filter\n-A FORWARD -j SHOPCTL-FORWARD')
+    .replace('*nat', '*nat\n-A POSTROUTING -j SHOPCTL-POSTROUTING')
+  expect(hasRules(saved)).toBe(true)
+  const lines = saved.split('\n').filter((line) => line.startsWith('-A '))
+  expect(lines).toHaveLength(14)
+  for (const line of lines) expect(hasRules(saved.replace(`${line}\n`, ''))).toBe(false)
 })
