@@ -21,8 +21,16 @@ function read(path: string): Promise<string | null> {
   return readFile(path, 'utf8').catch(() => null)
 }
 
-function definitionOf({ files, program, args, env }: Component): string {
-  return hashOf([JSON.stringify({ files, program, args, env })])
+/** With the content of the certificates that it names: a daemon reads them only when it starts. */
+async function definitionOf(
+  { files, program, args, env }: Component,
+  { pki }: Layout,
+): Promise<string> {
+  const definition = JSON.stringify({ files, program, args, env })
+  const named = definition.split(`${pki}/`).slice(1)
+  const paths = named.map((rest) => join(pki, /^[\w./-]+/.exec(rest)?.[0] ?? ''))
+  const contents = await Promise.all(paths.map(async (path) => (await read(path)) ?? ''))
+  return hashOf([definition, ...contents])
 }
 
 // No other variables of the caller: they may hold secrets, and every caller should start the same daemons.
@@ -95,7 +103,7 @@ export function createDaemons(layout: Layout, now: () => number): Daemons {
     pidOf: async (name) => (await find(name))?.pid ?? null,
 
     isCurrent: async (component) =>
-      (await find(component.name))?.definition === definitionOf(component),
+      (await find(component.name))?.definition === (await definitionOf(component, layout)),
 
     async start(component) {
       for (const path of component.leftovers ?? []) await rm(path, { force: true })
@@ -104,7 +112,7 @@ export function createDaemons(layout: Layout, now: () => number): Daemons {
         await writeFile(path, text, { mode: 0o600 })
       }
       const identity = await identify(await spawnDetached(component))
-      const started = { ...identity, definition: definitionOf(component) }
+      const started = { ...identity, definition: await definitionOf(component, layout) }
       await writeFile(pidFile(component.name), JSON.stringify(started))
     },
 

@@ -27,7 +27,7 @@ import {
   isBuilt,
   machineOf,
 } from './parts.ts'
-import { createPki } from './pki.ts'
+import { createPki, dueCertificates, endsTrust } from './pki.ts'
 import { type Job, sideBySide } from './side-by-side.ts'
 import { store, storedAt } from './store.ts'
 
@@ -43,8 +43,10 @@ const patienceMs = 60_000
 const graceMs = 10_000
 
 /** Whether every part is built, runs with its current definition, and is ready, and others are kept out. */
-export async function isUp({ shell, layout, daemons }: Deps, items: Items): Promise<boolean> {
+export async function isUp(deps: Deps, items: Items): Promise<boolean> {
+  const { shell, layout, daemons, now } = deps
   if (!isBuilt(layout, items) || !(await areRulesSet(shell))) return false
+  if ((await dueCertificates(layout.pki, now())).length > 0) return false
   const checks = allComponents(machineOf(layout, items)).map(
     async (component) => (await daemons.isCurrent(component)) && (await component.ready()),
   )
@@ -161,7 +163,7 @@ async function startCluster(deps: Deps, items: Items, afresh: boolean): Promise<
       pauseProgram(storedAt(layout, items.kubernetes)),
     )
     if (afresh) await stopPods(deps, machine)
-    await createPki(shell, machine)
+    await createPki(shell, machine, now())
     const since = Math.floor(now() / 1000)
     await startGroups(deps, controlGroups(machine), say)
     await cluster.applyManifests()
@@ -176,15 +178,18 @@ async function startCluster(deps: Deps, items: Items, afresh: boolean): Promise<
 
 /** Runs when `isUp` is false, after the preflight checks and under the lock. */
 export async function bringUp(deps: Deps, items: Items): Promise<void> {
-  const { shell, layout, progress, daemons } = deps
+  const { shell, layout, progress, daemons, now } = deps
   const packages = missingPackages()
   if (packages.length > 0) {
     await progress.step(`Installing Debian packages: ${packages.join(', ')}`, () =>
       installPackages(shell, packages),
     )
   }
-  // Without containerd, whatever still runs is left from a crash: start from nothing.
-  const afresh = (await daemons.pidOf('containerd')) === null
+  // Without containerd, whatever still runs is left from a crash: start from nothing. So too when the pods that run would
+  // not know the API server any more.
+  const afresh =
+    (await daemons.pidOf('containerd')) === null ||
+    endsTrust(await dueCertificates(layout.pki, now()))
   if (afresh) await clearLeftovers(shell, layout)
   await killMembers('builders')
   await removeFolder(shell, layout.temporary)

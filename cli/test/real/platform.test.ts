@@ -1,7 +1,8 @@
 // The platform that runs is left alone by a second `up`, and mended by it after a crash.
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { X509Certificate } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { beforeAll, expect, it } from 'vitest'
 import { createShell, type Finished } from '../../src/adapters/shell.ts'
 import { cgroupRoot, hierarchyOf, listMembers } from '../../src/platform/cgroups.ts'
@@ -83,6 +84,39 @@ it('starts the one part that was killed, and no other', async () => {
   expect(after).toEqual({ ...before, 'kube-apiserver': expect.any(Number) })
   expect(after['kube-apiserver']).not.toBe(victim)
   await kubectlOk('get', 'nodes')
+})
+
+it('renews a certificate that ends soon, and restarts only what uses it', async () => {
+  const before = await up()
+  const pki = dirname(before.kubeconfig ?? '')
+  const file = join(pki, 'kube-proxy.conf')
+  const text = await readFile(file, 'utf8')
+  const key = Buffer.from(/client-key-data: (\S+)/.exec(text)?.[1] ?? '', 'base64')
+  const request = ['req', '-x509', '-new', '-key', '/dev/stdin', '-subj', '/CN=system:kube-proxy']
+  const ca = ['-CA', join(pki, 'ca.crt'), '-CAkey', join(pki, 'ca.key'), '-days', '10']
+  const soon = await shell.check({
+    program: 'openssl',
+    args: [...request, ...ca],
+    input: String(key),
+  })
+  const data = Buffer.from(soon).toString('base64')
+  await writeFile(file, text.replace(/(client-certificate-data: )\S+/, `$1${data}`))
+  const after = pidsOf(await up())
+  expect(after['kube-proxy']).not.toBe(pidsOf(before)['kube-proxy'])
+  expect(after).toEqual({ ...pidsOf(before), 'kube-proxy': expect.any(Number) })
+  const [, renewed = ''] = /client-certificate-data: (\S+)/.exec(await readFile(file, 'utf8')) ?? []
+  const { validToDate, subject } = new X509Certificate(Buffer.from(renewed, 'base64'))
+  expect(validToDate.getTime()).toBeGreaterThan(Date.now() + 9 * 365 * 24 * 3_600_000)
+  expect(subject).toContain('CN=system:kube-proxy')
+})
+
+it('keeps others out again after somebody has removed a rule', async () => {
+  const rules = () => shell.check({ program: 'iptables-save', args: ['-t', 'mangle'] })
+  const jump = ['PREROUTING', '-j', 'SHOPCTL-PREROUTING']
+  await shell.check({ program: 'iptables', args: ['-w', '-t', 'mangle', '-D', ...jump] })
+  const before = pidsOf(await status())
+  expect(pidsOf(await up())).toEqual(before)
+  expect((await rules()).split('\n')).toContain(`-A ${jump.join(' ')}`)
 })
 
 it('comes back with its data after everything was killed, and kills nobody else', async () => {

@@ -12,6 +12,9 @@ export function kubeControllerManager({ layout, kubernetes }: Machine): Componen
     args: [
       'kube-controller-manager',
       `--bind-address=${network.host}`,
+      // Without these it signs a certificate of its own, for a year.
+      `--tls-cert-file=${join(layout.pki, 'apiserver.crt')}`,
+      `--tls-private-key-file=${join(layout.pki, 'apiserver.key')}`,
       `--kubeconfig=${kubeconfig}`,
       `--authentication-kubeconfig=${kubeconfig}`,
       `--authorization-kubeconfig=${kubeconfig}`,

@@ -23,6 +23,9 @@ export function kubeScheduler({ layout, kubernetes }: Machine): Component {
       'kube-scheduler',
       `--config=${file}`,
       `--bind-address=${network.host}`,
+      // Without these it signs a certificate of its own, for a year.
+      `--tls-cert-file=${join(layout.pki, 'apiserver.crt')}`,
+      `--tls-private-key-file=${join(layout.pki, 'apiserver.key')}`,
       `--authentication-kubeconfig=${kubeconfig}`,
       `--authorization-kubeconfig=${kubeconfig}`,
     ],

@@ -7,8 +7,12 @@ import { answers } from '../probe.ts'
 
 export function kubelet({ layout, kubernetes }: Machine): Component {
   const file = join(layout.config, 'kubelet.yaml')
+  const pki = (file: string): string => join(layout.pki, file)
+  const ownCertificates = join(layout.home, 'kubelet/pki')
   return {
     name: 'kubelet',
+    // An earlier version let the kubelet sign a certificate of its own, for a year.
+    leftovers: ['kubelet.crt', 'kubelet.key'].map((file) => join(ownCertificates, file)),
     files: {
       [file]: json({
         apiVersion: 'kubelet.config.k8s.io/v1beta1',
@@ -18,8 +22,11 @@ export function kubelet({ layout, kubernetes }: Machine): Component {
         authentication: {
           anonymous: { enabled: false },
           webhook: { enabled: true },
-          x509: { clientCAFile: join(layout.pki, 'ca.crt') },
+          x509: { clientCAFile: pki('ca.crt') },
         },
+        // It has the name and the address of the API server.
+        tlsCertFile: pki('apiserver.crt'),
+        tlsPrivateKeyFile: pki('apiserver.key'),
         authorization: { mode: 'Webhook' },
         containerRuntimeEndpoint: `unix://${layout.containerdSocket}`,
         cgroupDriver: 'cgroupfs',
@@ -52,9 +59,9 @@ export function kubelet({ layout, kubernetes }: Machine): Component {
     args: [
       'kubelet',
       `--config=${file}`,
-      `--kubeconfig=${join(layout.pki, 'kubelet.conf')}`,
+      `--kubeconfig=${pki('kubelet.conf')}`,
       `--root-dir=${join(layout.home, 'kubelet')}`,
-      `--cert-dir=${join(layout.home, 'kubelet/pki')}`,
+      `--cert-dir=${ownCertificates}`,
       `--hostname-override=${node}`,
       `--node-ip=${network.host}`,
     ],
