@@ -1,5 +1,5 @@
 // Slots that are not ready: why, since when, and which command helps.
-import { judgeRollout, pendingReasons } from './deploy/rollout.ts'
+import { isWaiting, judgeRollout, pendingReasons } from './deploy/rollout.ts'
 import type { Pods, Rollout } from './ports/cluster.ts'
 import { type Color, colors, isReady, type Slot } from './slot.ts'
 import { wasLive, wayBackOf } from './standby.ts'
@@ -33,10 +33,26 @@ export async function findUnready(
       // An account that may not list pods can still see that the slot is not ready.
       const rollout = await pods.rollout({ service, color, revision }).catch(() => null)
       const since = rollout?.unavailableSince ?? deployedAt(state, service, slot)
-      const what = whatOf(state, service, slot, rollout)
-      return { service, color: slot.color, what, since, hint: hintOf(state, service, slot) }
+      const lacks = rollout !== null && (await lacksMigrations(pods, service, rollout))
+      const what = whatOf(state, service, slot, rollout, lacks)
+      const hint = lacks
+        ? `\`shopctl deploy --service ${service}\` applies them.`
+        : hintOf(state, service, slot)
+      return { service, color, what, since, hint }
     }),
   )
+}
+
+/** Whether a pod that runs answers that its database is there without the migrations, for example after a restore. */
+async function lacksMigrations(pods: Pods, service: string, rollout: Rollout): Promise<boolean> {
+  const pod = rollout.pods.find((each) => !each.ready && !isWaiting(each))
+  const answer = pod && (await pods.readiness(service, pod.name).catch(() => null))
+  try {
+    const { database, migrations } = JSON.parse(answer ?? '') ?? {}
+    return database === true && migrations === false
+  } catch {
+    return false
+  }
 }
 
 function whatOf(
@@ -44,12 +60,14 @@ function whatOf(
   service: string,
   slot: Slot,
   rollout: Rollout | null,
+  lacks: boolean,
 ): string {
   const role = roleOf(state, service, slot)
   const name = `${service} ${slot.color} ${slot.version}${role ? `, ${role},` : ''}`
   const verdict = rollout && judgeRollout(rollout)
   const reasons =
     verdict?.kind === 'broken' ? [verdict.what] : rollout ? pendingReasons(rollout) : []
+  if (lacks) reasons.push('its database lacks migrations.')
   const why = reasons.length > 0 ? `: ${reasons.join(' ')}` : '.'
   return `${name} is not ready, ${slot.ready} of ${slot.replicas} pods${why}`
 }
