@@ -37,7 +37,7 @@ export function createGitSource(shell: Shell, root: string, limit: Limit): Sourc
     shell.run({ program: 'git', args, cwd: root, env, limit })
   const outputOf = ({ exitCode, stdout, stderr }: Finished): string => {
     // git warns of a folder that it cannot read, and goes on without its files.
-    const closed = /could not open directory '(.*)':/.exec(stderr)?.[1]
+    const closed = /could not open directory '(.*)': (?!No such file)/.exec(stderr)?.[1]
     if (closed !== undefined) throw badInput(closed, 'it cannot be read')
     if (exitCode === 0) return stdout
     throw noGit(root, stderr)

@@ -42,6 +42,10 @@ it('has no commit before the first one', async () => {
   ])
 })
 
+it('lists nothing below a folder that does not exist', async () => {
+  expect(await source().files(['order/a.ts', 'local/values.yaml'])).toEqual(['order/a.ts'])
+})
+
 it('lists tracked and new files relative to its folder, without ignored and deleted ones', async () => {
   await git('add', '--all')
   await git('commit', '--quiet', '--message', 'first')
