@@ -67,9 +67,9 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
     })
   }
 
-  /** Deletes records beyond the bounds. The next operation deletes what fails here. */
-  const prune = async (operations: readonly Operation[]): Promise<void> => {
-    const unwanted = beyondBounds(operations)
+  /** Makes room for the record of `next`. The next operation deletes what fails here. */
+  const prune = async (operations: readonly Operation[], next: Operation): Promise<void> => {
+    const unwanted = beyondBounds([...operations, next]).filter((name) => name !== recordName(next))
     await Promise.all(unwanted.map((name) => api.send('DELETE', `${maps}/${name}`, {})))
   }
 
@@ -89,7 +89,7 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
         open: operation,
       })
       const { closed, open } = seen
-      await prune([...closed, ...(open ? [open] : []), operation]).catch(() => {})
+      await prune([...closed, ...(open ? [open] : [])], operation).catch(() => {})
     },
     isOpen: async ({ number }) => headOf(await api.get<V1ConfigMap>(head))?.open?.number === number,
     async end(operation) {

@@ -264,6 +264,20 @@ describe('a journal that is written', () => {
     expect(api.objects.has(`${maps}/${nameOf(102)}`)).toBe(true)
   })
 
+  it('makes room for a record that is not written yet', async () => {
+    const journal = store()
+    const reason = 'x'.repeat(900_000)
+    for (let number = 1; number <= 20; number += 1) {
+      const map = recordMap(number, move(number, number, { reason }))
+      api.put(`${maps}/${map.metadata.name}`, map)
+    }
+    api.changes.length = 0
+    await journal.begin(open(21), await journal.read(), null)
+    expect(api.changes).toEqual([`POST ${maps}/shopctl-journal`])
+    await journal.end(operation(21))
+    expect(await stored(21)).toMatchObject({ outcome: 'done' })
+  })
+
   it('is read once as a whole, when an operation begins', async () => {
     let lists = 0
     const counting: FakeApi = {
