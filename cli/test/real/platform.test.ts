@@ -91,14 +91,13 @@ it('renews a certificate that ends soon, and restarts only what uses it', async 
   const pki = dirname(before.kubeconfig ?? '')
   const file = join(pki, 'kube-proxy.conf')
   const text = await readFile(file, 'utf8')
-  const key = Buffer.from(/client-key-data: (\S+)/.exec(text)?.[1] ?? '', 'base64')
-  const request = ['req', '-x509', '-new', '-key', '/dev/stdin', '-subj', '/CN=system:kube-proxy']
+  const folder = await mkdtemp(join(tmpdir(), 'soon-'))
+  const key = join(folder, 'key')
+  await writeFile(key, Buffer.from(/client-key-data: (\S+)/.exec(text)?.[1] ?? '', 'base64'))
+  const request = ['req', '-x509', '-new', '-key', key, '-subj', '/CN=system:kube-proxy']
   const ca = ['-CA', join(pki, 'ca.crt'), '-CAkey', join(pki, 'ca.key'), '-days', '10']
-  const soon = await shell.check({
-    program: 'openssl',
-    args: [...request, ...ca],
-    input: String(key),
-  })
+  const soon = await shell.check({ program: 'openssl', args: [...request, ...ca] })
+  await rm(folder, { recursive: true })
   const data = Buffer.from(soon).toString('base64')
   await writeFile(file, text.replace(/(client-certificate-data: )\S+/, `$1${data}`))
   const after = pidsOf(await up())
