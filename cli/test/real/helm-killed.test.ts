@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { connect } from '../../src/adapters/kubernetes/api.ts'
+import { createScaling } from '../../src/adapters/kubernetes/scaling.ts'
 import { createSlotObjects } from '../../src/adapters/kubernetes/slots.ts'
 import { createShell } from '../../src/adapters/shell.ts'
 import { createHelmDriver } from '../../src/drivers/helm/driver.ts'
@@ -41,6 +42,7 @@ beforeAll(async () => {
       }),
       releases: createReleases(api, namespace),
       objects: createSlotObjects(api, namespace, () => new Date()),
+      scaling: createScaling(api, namespace),
       progress: { step: (_, run) => run(() => {}), note() {}, warn() {} },
     })
   driver = driverOf('helm')
@@ -56,7 +58,9 @@ afterAll(async () => {
 
 const shared: ChartWrite = {
   ...{ name: 'order', chart: join(root, 'charts/shop-service'), valuesFiles: [] },
-  values: { shopctl: { system: 'shop', service: 'order', ports: { stable: 'http', preview: 'http' } } },
+  values: {
+    shopctl: { system: 'shop', service: 'order', ports: { stable: 'http', preview: 'http' } },
+  },
   marks: { rendered: 'r' },
 }
 
@@ -66,6 +70,7 @@ function aWrite(release: string): SlotWrite {
     ...{ service: 'order', color: 'green', name: 'order-green', shared },
     ...{ chart: join(root, 'charts/shop-slot'), valuesFiles: [] },
     ...{ values: slotValues(slot), marks: { revision: revisionOf(release) } },
+    ...{ atLeast: 0, declared: 2 },
   }
 }
 
