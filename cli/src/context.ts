@@ -11,6 +11,7 @@ import { agentFor, proxyFor } from './adapters/kubernetes/proxy.ts'
 import { createMigrationCheck } from './adapters/migrations/check.ts'
 import { describeSelf, hasEnded } from './adapters/processes.ts'
 import { createPrograms } from './adapters/programs.ts'
+import { createPushRecord } from './adapters/push-record.ts'
 import { createRegistry } from './adapters/registry.ts'
 import { createScratch } from './adapters/scratch.ts'
 import { createShell, type Limit, type Shell, withoutProxy } from './adapters/shell.ts'
@@ -26,6 +27,7 @@ import type {
   ImageBuilder,
   MigrationCheck,
   Programs,
+  PushRecord,
   Registry,
   Scratch,
   Source,
@@ -45,6 +47,7 @@ interface LocalPorts {
   programs: Programs
   scratch: Scratch
   registry: Registry
+  pushed: PushRecord
   migrations: MigrationCheck
   progress: Progress
   clock: Clock
@@ -79,6 +82,7 @@ export interface Context extends LocalPorts {
 /** The addresses and programs of an environment. */
 interface Access {
   registry: string
+  immutableTags: boolean
   kubeconfig: string | null
   context: string | null
   /** How the cluster is reached: the variables that differ from this process's. */
@@ -127,6 +131,7 @@ export async function createContext(options: GlobalOptions): Promise<Context> {
       limit: limitOf('request'),
       agentOf: (address) => agentFor(address, proxyFor(address, null, process.env), {}),
     }),
+    pushed: createPushRecord(() => join(cacheFolder(), 'pushed')),
     migrations: createMigrationCheck(),
     progress,
     clock,
@@ -144,7 +149,10 @@ export async function createContext(options: GlobalOptions): Promise<Context> {
       sharedChart: builtinChart('shop-service'),
       guardChart: builtinChart('shop-guard'),
     }),
-    tree: async () => ({ config, env, services, registryAddress: (await access()).registry }),
+    tree: async () => {
+      const { registry: registryAddress, immutableTags } = await access()
+      return { config, env, services, registryAddress, immutableTags }
+    },
     builder: once(async () => {
       const { docker, dockerEnv } = await access()
       return createDocker(shell, {
@@ -201,9 +209,9 @@ async function connectCluster(
 
 async function accessOf(environment: EnvironmentConfig, progress: Progress): Promise<Access> {
   if (environment.cluster !== 'embedded') {
-    const { context, registry } = environment.cluster
+    const { context, registry, immutableTags } = environment.cluster
     return {
-      ...{ registry, kubeconfig: null, context, env: {} },
+      ...{ registry, immutableTags, kubeconfig: null, context, env: {} },
       ...{ helm: 'helm', docker: 'docker', dockerEnv: {} },
     }
   }
@@ -219,6 +227,8 @@ async function accessOf(environment: EnvironmentConfig, progress: Progress): Pro
   const { helm, docker, dockerHost, dockerConfig, direct } = await platform.tools()
   return {
     registry,
+    // Everybody on this machine can write to it.
+    immutableTags: false,
     kubeconfig,
     context: null,
     env: withoutProxy(direct),

@@ -1,34 +1,68 @@
 // Builds and pushes images with the docker CLI and BuildKit.
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { failed, refused } from '../errors.ts'
-import type { ImageBuilder } from '../release/ports/project.ts'
+import type { BaseImage, ImageBuilder, Labels } from '../release/ports/project.ts'
 import type { Limit, Shell } from './shell.ts'
 
 export function inspectCommand(reference: string): string[] {
+  return ['image', 'inspect', '--format', '{{ json .Config.Labels }}', reference]
+}
+
+const plain = ['build', '--progress', 'plain']
+
+/** Builds into the cache only. */
+export function solveCommand({ context, fresh }: { context: string; fresh: boolean }): string[] {
+  const again = fresh ? ['--no-cache', '--pull'] : []
+  return [...plain, ...again, '--output', 'type=cacheonly', context]
+}
+
+/**
+ * Without provenance, so that an image is one manifest with one digest. `--load` is for builders that keep images to
+ * themselves, as those of the driver docker-container do.
+ */
+export function buildCommand(
+  { context, labels }: { context: string; labels: Labels },
+  idFile: string,
+): string[] {
   return [
-    'image',
-    'inspect',
-    '--format',
-    '{{ index .Config.Labels "dev.shopctl.inputs" }}',
-    reference,
+    ...plain,
+    '--provenance',
+    'false',
+    '--load',
+    '--iidfile',
+    idFile,
+    ...Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
+    context,
   ]
 }
 
-/** Without provenance, so that an image is one manifest with one digest. */
-export function buildCommand(image: Parameters<ImageBuilder['build']>[0]): string[] {
-  return [
-    'build',
-    '--progress',
-    'plain',
-    '--provenance',
-    'false',
-    ...image.tags.flatMap((tag) => ['--tag', tag]),
-    ...Object.entries(image.labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
-    image.context,
-  ]
+export function tagCommand(id: string, reference: string): string[] {
+  return ['image', 'tag', id, reference]
 }
 
 export function pushCommand(reference: string): string[] {
-  return ['push', '--quiet', reference]
+  return ['push', reference]
+}
+
+/** A Dockerfile from standard input. BuildKit asks the registry, by its mirrors and with its credentials. */
+export const newestCommand = [...plain, '--pull', '--output', 'type=cacheonly', '-']
+
+/** The base images, from the output of BuildKit. A base that the Dockerfile names by digest is left out. */
+export function basesIn(output: string): BaseImage[] {
+  const bases = new Map<string, string>()
+  const asked = [...output.matchAll(/^#\d+ \[.*internal\] load metadata for (\S+)$/gm)]
+  const names = asked.map(([, name = '']) => name).filter((name) => !name.includes('@'))
+  for (const [, name = '', digest = ''] of output.matchAll(
+    /^#\d+ \[.*\] FROM (\S+)@(sha256:[0-9a-f]{64})/gm,
+  ))
+    if (names.includes(name)) bases.set(name, digest)
+  return [...bases].map(([name, digest]) => ({ name, digest })).sort(byName)
+}
+
+function byName(one: BaseImage, other: BaseImage): number {
+  return one.name < other.name ? -1 : 1
 }
 
 /** The step that failed and its output, which BuildKit prints between lines of dashes at the end. */
@@ -63,10 +97,12 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
   const docker = async (
     verb: keyof DockerOptions['limits'],
     args: readonly string[],
+    input?: string,
   ): ReturnType<Shell['run']> => {
     const finished = await shell.run({
       program: options.program,
       args,
+      ...(input !== undefined && { input }),
       cwd: options.root,
       env: { ...options.env, DOCKER_BUILDKIT: '1' },
       signal: options.signal,
@@ -81,32 +117,67 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
     const make = reached ? failed : refused
     throw make({
       code: 'engine-unreachable',
-      message: `The Docker engine cannot be reached: ${finished.stderr.trim().split('\n').at(-1)}`,
+      message: `The Docker engine cannot be reached: ${lastLine(finished.stderr)}`,
       hint: 'Check that it runs (`docker info`, `shopctl platform status`), then run the command again.',
     })
   }
+  const buildWith = async (context: string, args: readonly string[]): Promise<BaseImage[]> => {
+    const { exitCode, output } = await docker('build', args)
+    if (exitCode === 0) return basesIn(output)
+    throw failed({
+      code: 'build-failed',
+      message: `docker build ${context} failed:\n${failingStep(output)}`,
+      hint: `Fix ${context}/Dockerfile or the files that it copies, then run the command again.`,
+    })
+  }
   return {
-    async inputsOf(reference) {
+    async labels(reference) {
       const { exitCode, stdout } = await docker('inspect', inspectCommand(reference))
-      return exitCode === 0 ? stdout.trim() || null : null
+      return exitCode === 0 ? ((JSON.parse(stdout) as Labels | null) ?? {}) : null
     },
+    solve: (image) => buildWith(image.context, solveCommand(image)),
     async build(image) {
-      const { exitCode, output } = await docker('build', buildCommand(image))
-      if (exitCode === 0) return
-      throw failed({
-        code: 'build-failed',
-        message: `docker build ${image.context} failed:\n${failingStep(output)}`,
-        hint: `Fix ${image.context}/Dockerfile or the files that it copies, then run the command again.`,
-      })
+      const folder = await mkdtemp(join(tmpdir(), 'shopctl-image-'))
+      try {
+        const idFile = join(folder, 'id')
+        const bases = await buildWith(image.context, buildCommand(image, idFile))
+        return { id: (await readFile(idFile, 'utf8')).trim(), bases }
+      } finally {
+        await rm(folder, { recursive: true, force: true })
+      }
+    },
+    async tag(id, references) {
+      for (const reference of references) {
+        const { exitCode, stderr } = await docker('inspect', tagCommand(id, reference))
+        if (exitCode !== 0) throw notTagged(reference, stderr)
+      }
     },
     async push(reference) {
-      const { exitCode, stderr } = await docker('push', pushCommand(reference))
-      if (exitCode === 0) return
+      const { exitCode, stdout, stderr } = await docker('push', pushCommand(reference))
+      const digest = /digest: (sha256:[0-9a-f]{64})/.exec(stdout)?.[1]
+      if (exitCode === 0 && digest) return digest
       throw failed({
         code: 'push-failed',
         message: `docker push ${reference} failed:\n${stderr.trim().split('\n').slice(-3).join('\n')}`,
         hint: 'Check that the registry runs and accepts pushes, then run the command again.',
       })
     },
+    async newestBase(name) {
+      const { exitCode, output } = await docker('inspect', newestCommand, `FROM ${name}\n`)
+      const found = basesIn(output).find((base) => base.name === name)
+      return exitCode === 0 ? (found?.digest ?? null) : null
+    },
   }
+}
+
+function notTagged(reference: string, stderr: string): Error {
+  return failed({
+    code: 'build-failed',
+    message: `The image was built, but docker could not tag it ${reference}: ${lastLine(stderr)}`,
+    hint: 'If BUILDX_BUILDER names a builder that cannot load images, unset it; then run the command again.',
+  })
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? ''
 }

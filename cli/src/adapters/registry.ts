@@ -1,8 +1,10 @@
 // An image registry, through the OCI distribution API: reads digests and adds tags to images.
+import { createHash } from 'node:crypto'
 import { type Agent, request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
 import { failed, refused, said } from '../errors.ts'
 import type { Registry } from '../release/ports/project.ts'
 import { type Limit, noAnswer } from './shell.ts'
@@ -13,6 +15,11 @@ const manifestTypes = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ].join(', ')
+
+const manifestSchema = z.object({ config: z.object({ digest: z.string() }).optional() })
+const imageSchema = z.object({
+  config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }).nullish(),
+})
 
 /** Splits `127.0.0.1:5000/shop/order` into the base URL and the name. Loopback uses plain HTTP, as in docker. */
 export function locate(repository: string): { base: string; name: string } {
@@ -94,9 +101,18 @@ export function createRegistry({
     ask(repository, `manifests/${reference}`, { method, headers: { accept: manifestTypes } })
 
   return {
-    async digest(repository, tag) {
-      const response = await manifest(repository, tag, 'HEAD')
+    async digest(repository, reference) {
+      const response = await manifest(repository, reference, 'HEAD')
       return response.status === 404 ? null : response.headers.get('docker-content-digest')
+    },
+    async labels(repository, digest) {
+      const found = await manifest(repository, digest, 'GET')
+      const { config } = manifestSchema.parse(checked(digest, await found.arrayBuffer()))
+      // The manifest of several platforms has none.
+      if (!config) return {}
+      const blob = await ask(repository, `blobs/${config.digest}`, { method: 'GET', headers: {} })
+      const image = imageSchema.parse(checked(config.digest, await blob.arrayBuffer()))
+      return image.config?.Labels ?? {}
     },
     async tag(repository, digest, tag) {
       const found = await manifest(repository, digest, 'GET')
@@ -107,6 +123,17 @@ export function createRegistry({
       })
     },
   }
+}
+
+/** The parsed content. Nobody can change what has this digest. */
+function checked(digest: string, content: ArrayBuffer): unknown {
+  const actual = `sha256:${createHash('sha256').update(Buffer.from(content)).digest('hex')}`
+  if (actual === digest) return JSON.parse(Buffer.from(content).toString('utf8'))
+  throw failed({
+    code: 'registry-error',
+    message: `The registry answered with other content than that of ${digest}.`,
+    hint: 'Push the image again: run `shopctl build --no-cache`, then `shopctl push`.',
+  })
 }
 
 function reason(error: unknown, limit: Limit): string {

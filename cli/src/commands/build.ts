@@ -5,9 +5,12 @@ import { build } from '../release/build/build.ts'
 
 const found = { built: 'built', engine: 'already built', registry: 'in the registry' }
 
-export async function buildCommand(context: Context): Promise<Result> {
+export async function buildCommand(
+  context: Context,
+  { noCache }: { noCache: boolean },
+): Promise<Result> {
   const [builder, tree] = await Promise.all([context.builder(), context.tree()])
-  const built = await build({ ...context, builder }, tree)
+  const built = await build({ ...context, builder }, { ...tree, noCache })
   for (const { image, from } of built)
     if (from !== 'built') context.progress.note(`${image.service}: unchanged, ${found[from]}`)
   const reference = ({ image }: (typeof built)[number]): string =>

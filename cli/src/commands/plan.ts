@@ -18,7 +18,12 @@ export async function planCommand(
   context: Context,
   { color }: { color: Color | null },
 ): Promise<Result> {
-  const [ports, tree] = await Promise.all([context.cluster(), context.tree()])
+  const [cluster, builder, tree] = await Promise.all([
+    context.cluster(),
+    context.builder(),
+    context.tree(),
+  ])
+  const ports = { ...cluster, builder }
   const { steps, notes } = await plan(ports, { ...tree, ...context.builtinCharts(), color })
   return {
     document: { version: 1, env: context.env, services: steps.map(stepDocument), notes },

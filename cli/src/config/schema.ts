@@ -17,6 +17,7 @@ const path = z
   .string()
   .min(1)
   .transform((value) => normalize(value).replace(/(?<=.)\/$/, ''))
+  .refine((value) => !value.startsWith('-'), 'expected a path that begins with no dash')
   .refine((value) => !isAbsolute(value), 'expected a path relative to shopctl.yaml')
   .refine(
     (value) => value.split('/')[0] !== '..',
@@ -99,6 +100,8 @@ const environmentFields = z.strictObject({
         context: z.string().min(1),
         /** Registry of the images: `host:port` or `host/path`. */
         registry: z.string().min(1),
+        /** Writing to the registry needs a login, and it never moves a tag: so its tags are believed. */
+        immutableTags: z.boolean().default(false),
       }),
     ],
     'expected `embedded`, or a map with `context` and `registry`',

@@ -1,9 +1,11 @@
 // plan: what deploy would do, and which slots are live. Refuses what deploy would refuse, and changes nothing.
-
+import { newerBases, newerNote } from '../release/build/bases.ts'
+import { repositoryOf } from '../release/build/images.ts'
 import { notesOf } from '../release/deploy/notes.ts'
 import type { DeployStep } from '../release/deploy/plan.ts'
 import { type PrepareInput, type PreparePorts, prepareDeploy } from '../release/deploy/prepare.ts'
 import type { Pods } from '../release/ports/cluster.ts'
+import type { ImageBuilder } from '../release/ports/project.ts'
 import type { Slot } from '../release/slot.ts'
 import { liveSlotOf } from '../release/state.ts'
 
@@ -13,11 +15,12 @@ export interface Planned extends Omit<DeployStep, 'preview'> {
 
 interface PlanPorts extends PreparePorts {
   pods: Pods
+  builder: Pick<ImageBuilder, 'newestBase'>
 }
 
 export interface Plan {
   steps: Planned[]
-  /** What deploy says before it begins. */
+  /** What deploy says before it begins, and which base images have newer ones. */
   notes: string[]
 }
 
@@ -28,5 +31,15 @@ export async function plan(ports: PlanPorts, input: PrepareInput): Promise<Plan>
     ...step,
     live: liveSlotOf(state, step.service),
   }))
-  return { steps, notes: await notesOf(ports, prepared) }
+  const newer = await Promise.all(steps.map((step) => newerNotes(ports, input, step)))
+  return { steps, notes: [...(await notesOf(ports, prepared)), ...newer.flat()] }
+}
+
+async function newerNotes(
+  { registry, builder }: PlanPorts,
+  input: PrepareInput,
+  { service, wanted }: Planned,
+): Promise<string[]> {
+  const labels = await registry.labels(repositoryOf(input, service), wanted.digest)
+  return (await newerBases(builder, labels)).map((name) => newerNote(service, name))
 }

@@ -19,12 +19,12 @@ interface SwitchFlags extends ChangeFlags, ColorFlag {
 }
 
 export function addRelease(program: Command, { inEnvironment }: Runner): void {
-  addServicesVerb(program, 'build', 'build the images whose inputs changed').action(
-    async (_, command) => {
+  addServicesVerb(program, 'build', 'build the images whose inputs changed')
+    .option('--no-cache', 'build all anew, from the newest base images')
+    .action(async ({ cache }: { cache: boolean }, command) => {
       const { buildCommand } = await import('../commands/build.ts')
-      await inEnvironment(command, buildCommand)
-    },
-  )
+      await inEnvironment(command, (context) => buildCommand(context, { noCache: !cache }))
+    })
   addServicesVerb(program, 'push', 'push the images to the registry').action(async (_, command) => {
     const { pushCommand } = await import('../commands/push.ts')
     await inEnvironment(command, pushCommand)

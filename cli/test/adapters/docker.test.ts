@@ -4,13 +4,8 @@ import type { Finished, Shell } from '../../src/adapters/shell.ts'
 import { aLimit } from '../fakes/host.ts'
 
 const down = 'ERROR: Cannot connect to the Docker daemon at unix:///x.sock. Is it running?'
-function finished(exitCode: number, stderr: string): Finished {
-  return {
-    exitCode,
-    stdout: '',
-    stderr,
-    output: stderr,
-  }
+function finished(exitCode: number, stderr: string, stdout = ''): Finished {
+  return { exitCode, stdout, stderr, output: `${stdout}${stderr}` }
 }
 
 function dockerAnswering(answers: Finished[]) {
@@ -20,7 +15,8 @@ function dockerAnswering(answers: Finished[]) {
   const limits = { inspect: aLimit, build: aLimit, push: aLimit }
   return createDocker(shell, { program: 'docker', env: {}, root: '/', signal, limits })
 }
-const image = { context: 'order', tags: [], labels: {} }
+const image = { context: 'order', labels: {} }
+const digest = `sha256:${'a'.repeat(64)}`
 
 it('an engine that is down is a refusal at the start, and later a failure', async () => {
   await expect(dockerAnswering([finished(1, down)]).build(image)).rejects.toMatchObject({
@@ -29,8 +25,9 @@ it('an engine that is down is a refusal at the start, and later a failure', asyn
     message: expect.stringContaining('unix:///x.sock'),
     hint: expect.not.stringContaining('Dockerfile'),
   })
-  const stopping = dockerAnswering([finished(0, ''), finished(1, down)])
-  await stopping.push('r:1')
+  const sent = `1: digest: ${digest} size: 7`
+  const stopping = dockerAnswering([finished(0, '', sent), finished(1, down)])
+  expect(await stopping.push('r:1')).toBe(digest)
   await expect(stopping.push('r:2')).rejects.toMatchObject({ exitCode: 1 })
 })
 
@@ -39,10 +36,27 @@ it('a missing image is no error, and a failed build points to the Dockerfile', a
     finished(1, 'Error: No such image: r:1'),
     finished(1, '#8 0.213 Cannot connect to the Docker daemon'),
   ])
-  expect(await docker.inputsOf('r:1')).toBeNull()
+  expect(await docker.labels('r:1')).toBeNull()
   await expect(docker.build(image)).rejects.toMatchObject({
     code: 'build-failed',
     exitCode: 1,
     hint: expect.stringContaining('order/Dockerfile'),
   })
+})
+
+it('an image that no builder loaded into the engine cannot be tagged, and the hint says why', async () => {
+  const docker = dockerAnswering([finished(1, 'Error: No such image: sha256:a')])
+  await expect(docker.tag('sha256:a', ['r:1'])).rejects.toMatchObject({
+    code: 'build-failed',
+    message: expect.stringContaining('No such image'),
+    hint: expect.stringContaining('BUILDX_BUILDER'),
+  })
+})
+
+it('a base image that cannot be asked has no newest digest', async () => {
+  const name = 'docker.io/library/node:24'
+  const lines = `#2 [internal] load metadata for ${name}\n#4 [1/1] FROM ${name}@${digest}\n`
+  const docker = dockerAnswering([finished(0, lines), finished(1, 'ERROR: not found')])
+  expect(await docker.newestBase(name)).toBe(digest)
+  expect(await docker.newestBase(name)).toBeNull()
 })

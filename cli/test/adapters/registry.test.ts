@@ -20,12 +20,15 @@ function digestOf(body: Buffer): string {
 
 /** The distribution API for manifests in memory. */
 async function startServer(): Promise<{ server: Server; address: string }> {
-  const image = Buffer.from('{"schemaVersion":2,"config":{"digest":"sha256:c"}}')
+  const config = Buffer.from('{"config":{"Labels":{"dev.shopctl.inputs":"there"}}}')
+  const image = Buffer.from(`{"schemaVersion":2,"config":{"digest":"${digestOf(config)}"}}`)
   const manifests = new Map([
     ['there', image],
     [digestOf(image), image],
   ])
   const server = createServer(async (request, response) => {
+    if (request.url?.endsWith(`/blobs/${digestOf(config)}`))
+      return response.writeHead(200).end(config)
     const [, name, reference = ''] = /^\/v2\/(.+)\/manifests\/(.+)$/.exec(request.url ?? '') ?? []
     if (request.method === 'PUT') {
       manifests.set(reference, await buffer(request))
@@ -54,8 +57,10 @@ describe('over HTTP', () => {
 
 describe('in memory', () => {
   registryContract(async () => {
-    const { registry, tags } = createEngine()
-    tags.set('r/shop/order:there', 'sha256:a')
+    const { builder, registry, tags } = createEngine()
+    const labels = { 'dev.shopctl.inputs': 'there' }
+    const { id } = await builder.build({ context: 'order', labels })
+    tags.set('r/shop/order:there', id)
     return { registry, repository: 'r/shop/order' }
   })
 })
@@ -144,4 +149,17 @@ it('a registry that stops answering during a command is a failure: something may
     code: 'registry-unreachable',
     exitCode: 1,
   })
+})
+
+it('believes no labels that do not have the digest', async () => {
+  const forged = '{"config":{"digest":"sha256:c"}}'
+  const registry = createRegistry({ limit: aLimit, request: async () => new Response(forged) })
+  const digest = digestOf(Buffer.from('{}'))
+  await expect(registry.labels('127.0.0.1:1/shop/order', digest)).rejects.toMatchObject({
+    code: 'registry-error',
+    message: expect.stringContaining(digest),
+  })
+  const honest = createRegistry({ limit: aLimit, request: async () => new Response(forged) })
+  const manifest = digestOf(Buffer.from(forged))
+  await expect(honest.labels('127.0.0.1:1/shop/order', manifest)).rejects.toThrow(/sha256:c/)
 })

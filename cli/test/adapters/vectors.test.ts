@@ -1,35 +1,63 @@
 // The argument vectors of docker, git and node.
 import { describe, expect, it } from 'vitest'
 import {
+  basesIn,
   buildCommand,
   failingStep,
   inspectCommand,
   pushCommand,
+  solveCommand,
+  tagCommand,
 } from '../../src/adapters/docker.ts'
 import { changedCommand, deletedCommand, filesCommand } from '../../src/adapters/git.ts'
 import { scriptCommand } from '../../src/adapters/programs.ts'
 
 describe('docker', () => {
-  it('builds with tags and labels, and without a provenance manifest', () => {
-    const args = buildCommand({
-      context: 'services/order',
-      tags: ['r/shop/order:1', 'r/shop/order:inputs-2'],
-      labels: { a: 'b' },
-    })
+  it('builds with labels, into the engine whichever the builder, and without a provenance manifest', () => {
+    const args = buildCommand({ context: 'services/order', labels: { a: 'b' } }, '/tmp/id')
     expect(args.join(' ')).toBe(
-      'build --progress plain --provenance false --tag r/shop/order:1 --tag r/shop/order:inputs-2 --label a=b services/order',
+      'build --progress plain --provenance false --load --iidfile /tmp/id --label a=b services/order',
     )
   })
 
-  it('inspects and pushes', () => {
+  it('solves into the cache, on request without what is in it', () => {
+    const args = (fresh: boolean) => solveCommand({ context: 'order', fresh }).join(' ')
+    expect(args(false)).toBe('build --progress plain --output type=cacheonly order')
+    expect(args(true)).toBe(
+      'build --progress plain --no-cache --pull --output type=cacheonly order',
+    )
+  })
+
+  it('inspects, tags and pushes', () => {
     expect(inspectCommand('r:1')).toEqual([
       'image',
       'inspect',
       '--format',
-      '{{ index .Config.Labels "dev.shopctl.inputs" }}',
+      '{{ json .Config.Labels }}',
       'r:1',
     ])
-    expect(pushCommand('r:1')).toEqual(['push', '--quiet', 'r:1'])
+    expect(tagCommand('sha256:a', 'r:1')).toEqual(['image', 'tag', 'sha256:a', 'r:1'])
+    expect(pushCommand('r:1')).toEqual(['push', 'r:1'])
+  })
+
+  it('reads the base images from the output of BuildKit, without those named by digest', () => {
+    const digest = (letter: string) => `sha256:${letter.repeat(64)}`
+    const log = [
+      '#2 [internal] load metadata for docker.io/library/node:24',
+      '#3 [internal] load metadata for docker.io/library/golang:1.26',
+      `#4 [internal] load metadata for docker.io/library/busybox:1@${digest('c')}`,
+      '#5 [internal] load metadata for docker.io/library/unused:1',
+      `#6 [build 1/3] FROM docker.io/library/golang:1.26@${digest('b')}`,
+      `#7 [stage-1 1/2] FROM docker.io/library/node:24@${digest('a')}`,
+      `#7 resolve docker.io/library/node:24@${digest('a')} 0.0s done`,
+      `#8 [tools 1/1] FROM docker.io/library/busybox:1@${digest('c')}`,
+      `#9 [stage-1 2/2] RUN echo FROM docker.io/library/unused:1@${digest('d')}`,
+    ].join('\n')
+    expect(basesIn(log)).toEqual([
+      { name: 'docker.io/library/golang:1.26', digest: digest('b') },
+      { name: 'docker.io/library/node:24', digest: digest('a') },
+    ])
+    expect(basesIn('#1 [internal] load build definition')).toEqual([])
   })
 
   it('shows the failed step from the output of BuildKit', () => {

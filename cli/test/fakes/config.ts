@@ -3,7 +3,13 @@ import { parseConfig } from '../../src/config/parse.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { failed } from '../../src/errors.ts'
 import { isBelow } from '../../src/release/build/inputs.ts'
-import type { ImageBuilder, Registry, Source } from '../../src/release/ports/project.ts'
+import type {
+  ImageBuilder,
+  Labels,
+  PushRecord,
+  Registry,
+  Source,
+} from '../../src/release/ports/project.ts'
 
 function serviceText(name: string): string {
   return `
@@ -74,6 +80,7 @@ export function createTree(): Tree {
       'order/migrations/1.sql': 'create table a',
       'order/smoke.ts': 'smoke',
       'order/test/main.test.ts': 'test',
+      'payment/Dockerfile': 'FROM node',
       'payment/main.ts': 'payment',
       'payment/migrations/1.sql': 'create table b',
       'payment/smoke.ts': 'smoke',
@@ -106,40 +113,91 @@ export function createTree(): Tree {
 export interface FakeEngine {
   builder: ImageBuilder
   registry: Registry
+  pushed: PushRecord
   /** Tags by `repository:tag`, digests as values. */
   tags: Map<string, string>
+  /** Contexts of the images that were built. */
   built: string[]
-  pushed: string[]
+  /** Contexts of the images that were built without the cache. */
+  fresh: string[]
+  /** References that were pushed. */
+  sent: string[]
+  /** Digests of the base image: of the cache, and of its registry. */
+  base: { cached: string; newest: string | null }
 }
 
-/** A local engine and a registry; a digest is made from the labels of an image. */
+const baseName = 'docker.io/library/node:24'
+
+/** A local engine and a registry; the id and the digest of an image are made from its labels. */
 export function createEngine(): FakeEngine {
-  const local = new Map<string, Readonly<Record<string, string>>>()
+  const local = new Map<string, string>()
+  const images = new Map<string, Labels>()
   const tags = new Map<string, string>()
-  const built: string[] = []
-  const pushed: string[] = []
-  return {
-    tags,
-    built,
-    pushed,
+  const idOf = (labels: Labels): string =>
+    `sha256:${labels['dev.shopctl.inputs']?.slice(0, 12)}${labels['dev.shopctl.bases']?.split('@')[1]}`
+  const engine: FakeEngine = {
+    ...{ tags, built: [], fresh: [], sent: [] },
+    base: { cached: 'sha256:old', newest: 'sha256:old' },
     builder: {
-      inputsOf: async (reference) => local.get(reference)?.['dev.shopctl.inputs'] ?? null,
-      async build({ context, tags: names, labels }) {
-        built.push(context)
-        for (const name of names) local.set(name, labels)
+      labels: async (reference) => images.get(local.get(reference) ?? '') ?? null,
+      async solve({ context, fresh }) {
+        if (fresh) engine.fresh.push(context)
+        if (fresh && engine.base.newest) engine.base.cached = engine.base.newest
+        return [{ name: baseName, digest: engine.base.cached }]
+      },
+      async build({ context, labels }) {
+        engine.built.push(context)
+        const id = idOf(labels)
+        images.set(id, labels)
+        return { id, bases: [{ name: baseName, digest: engine.base.cached }] }
+      },
+      async tag(id, references) {
+        for (const reference of references) local.set(reference, id)
       },
       async push(reference) {
-        pushed.push(reference)
-        tags.set(reference, `sha256:${local.get(reference)?.['dev.shopctl.inputs']?.slice(0, 12)}`)
+        engine.sent.push(reference)
+        const digest = local.get(reference) ?? ''
+        tags.set(reference, digest)
+        return digest
       },
+      newestBase: async () => engine.base.newest,
     },
     registry: {
-      digest: async (repository, tag) => tags.get(`${repository}:${tag}`) ?? null,
+      async digest(repository, reference) {
+        const found = [...tags].find(
+          ([tag, digest]) =>
+            tag === `${repository}:${reference}` ||
+            (tag.startsWith(`${repository}:`) && digest === reference),
+        )
+        return found?.[1] ?? null
+      },
+      labels: async (_, digest) => images.get(digest) ?? {},
       async tag(repository, digest, tag) {
         if (![...tags.values()].includes(digest))
           throw failed({ code: 'registry-error', message: `no manifest ${digest}` })
         tags.set(`${repository}:${tag}`, digest)
       },
+    },
+    pushed: createFakePushRecord(),
+  }
+  return engine
+}
+
+export function createFakePushRecord(): PushRecord {
+  const lines: string[] = []
+  const digests = (repository: string, inputs: string): string[] =>
+    lines
+      .map((line) => line.split(' '))
+      .filter(([where, what]) => where === repository && what === inputs)
+      .map(([, , digest = '']) => digest)
+  return {
+    last: async (repository, inputs) => digests(repository, inputs).at(-1) || null,
+    has: async (repository, inputs, digest) => digests(repository, inputs).includes(digest),
+    async add(repository, inputs, digest) {
+      lines.push(`${repository} ${inputs} ${digest}`)
+    },
+    async forget(repository, inputs) {
+      lines.push(`${repository} ${inputs} `)
     },
   }
 }

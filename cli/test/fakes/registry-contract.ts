@@ -16,6 +16,19 @@ export function registryContract(make: () => Promise<RegistryUnderTest>): void {
     expect(await registry.digest(`${repository}-not-there`, 'there')).toBeNull()
   })
 
+  it('returns a digest that it has, and null for another', async () => {
+    const { registry, repository } = await make()
+    const digest = (await registry.digest(repository, 'there')) ?? ''
+    expect(await registry.digest(repository, digest)).toBe(digest)
+    expect(await registry.digest(repository, `sha256:${'0'.repeat(64)}`)).toBeNull()
+  })
+
+  it('reads the labels of an image', async () => {
+    const { registry, repository } = await make()
+    const digest = (await registry.digest(repository, 'there')) ?? ''
+    expect(await registry.labels(repository, digest)).toEqual({ 'dev.shopctl.inputs': 'there' })
+  })
+
   it('gives an image another tag with the same digest', async () => {
     const { registry, repository } = await make()
     const digest = await registry.digest(repository, 'there')

@@ -100,6 +100,7 @@ export function createWorld(
     ...{ secrets, sets, labels, answers, asked, ways, operator },
     builder: engine.builder,
     registry: engine.registry,
+    pushed: engine.pushed,
     source: createTree(),
     clock: createFakeClock(),
     progress: createFakeProgress(),

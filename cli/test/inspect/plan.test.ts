@@ -18,6 +18,18 @@ async function planned(shop: Shop, color: Color | null = null) {
   return (await planOf(shop, color)).steps
 }
 
+it('names newer base images of what would be deployed', async () => {
+  const shop = createShop()
+  const { world, config } = shop
+  await planned(shop)
+  const tree = { config, registryAddress: '127.0.0.1:5000', services: names }
+  const notes = async () =>
+    (await plan(world, { ...tree, env: 'local', sharedChart, color: null })).notes.join()
+  expect(await notes()).not.toContain('newer')
+  world.engine.base.newest = 'sha256:new'
+  expect(await notes()).toContain('order: a newer docker.io/library/node:24 is there')
+})
+
 it('shows for each service what would be written, over what, and what is live', async () => {
   const shop = createShop()
   await shop.release()

@@ -20,11 +20,9 @@ let docker: ImageBuilder
 
 async function build(dockerfile: string, tag: string): Promise<void> {
   await writeFile(join(context, 'Dockerfile'), dockerfile)
-  await docker.build({
-    context,
-    tags: [`${repository}:${tag}`],
-    labels: { 'dev.shopctl.inputs': tag },
-  })
+  await docker.solve({ context, fresh: false })
+  const { id } = await docker.build({ context, labels: { 'dev.shopctl.inputs': tag } })
+  await docker.tag(id, [`${repository}:${tag}`])
 }
 
 beforeAll(async () => {
@@ -46,8 +44,8 @@ describe('the registry of the platform', () => {
 })
 
 it('docker knows what an image was made of, and images it does not have', async () => {
-  expect(await docker.inputsOf(`${repository}:there`)).toBe('there')
-  expect(await docker.inputsOf(`${repository}:not-there`)).toBeNull()
+  expect(await docker.labels(`${repository}:there`)).toEqual({ 'dev.shopctl.inputs': 'there' })
+  expect(await docker.labels(`${repository}:not-there`)).toBeNull()
 })
 
 it('a build that fails shows its step', async () => {
@@ -56,4 +54,16 @@ it('a build that fails shows its step', async () => {
     code: 'build-failed',
     message: expect.stringMatching(/about-to-fail[\s\S]*exit code: 41/),
   })
+})
+
+it('docker knows the base images of a Dockerfile, and their newest digests', async () => {
+  await writeFile(
+    join(context, 'Dockerfile'),
+    'FROM node:24-bookworm-slim AS one\nFROM scratch\nCOPY --from=one /etc/hostname /\n',
+  )
+  const name = 'docker.io/library/node:24-bookworm-slim'
+  const [base] = await docker.solve({ context, fresh: false })
+  expect(base).toEqual({ name, digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) })
+  expect(await docker.newestBase(name)).toBe(base?.digest)
+  expect(await docker.newestBase('docker.io/library/no-such-image:1')).toBeNull()
 })

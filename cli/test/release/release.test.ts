@@ -112,7 +112,7 @@ describe('a release', () => {
     const lock = {
       ...world.lock,
       async acquire(reason: string) {
-        reasons.push(`${reason} after ${world.engine.pushed.length} pushes`)
+        reasons.push(`${reason} after ${world.engine.sent.length} pushes`)
         return world.lock.acquire(reason)
       },
     }

@@ -18,6 +18,8 @@ export interface Image {
   files: ReadonlyMap<string, string>
   /** The tag by the hash of the inputs. It does not depend on the commit. */
   inputsTag: string
+  /** Whether the registry's tags are believed. */
+  immutableTags: boolean
   /** The SQL files of its migrations, in the order in which they are applied. */
   migrationFiles: string[]
   /** Hash over the migration files. null: there are none. */
@@ -59,12 +61,14 @@ export interface TreeInput {
   config: Config
   /** `host:port` or `host/path`. */
   registryAddress: string
+  /** Whether the registry needs a login and never moves a tag: only then is a tag believed. */
+  immutableTags?: boolean
   services: readonly string[]
 }
 
 export async function describeImages(
   source: Source,
-  { config, registryAddress, services }: TreeInput,
+  { config, registryAddress, services, immutableTags = false }: TreeInput,
 ): Promise<Image[]> {
   const builds = services.map((service) => {
     const { build } = requireService(config, service)
@@ -90,12 +94,13 @@ export async function describeImages(
       const dirty = commit === null || changed.some((file) => file === configFile || isInput(file))
       return {
         service,
-        repository: `${registryAddress}/${config.name}/${service}`,
+        repository: repositoryOf({ config, registryAddress }, service),
         version: `${commit?.slice(0, 8) ?? 'uncommitted'}${dirty ? `-${inputs.slice(0, 8)}` : ''}`,
         commit: commit ?? 'uncommitted',
         inputs,
         files: inputFiles,
         inputsTag: `inputs-${inputs.slice(0, 32)}`,
+        immutableTags,
         migrationFiles,
         migrations:
           migrationFiles.length > 0 ? (await hashFiles(source, migrationFiles)).slice(0, 10) : null,
@@ -104,18 +109,27 @@ export async function describeImages(
   )
 }
 
+export function repositoryOf(
+  { config, registryAddress }: Pick<TreeInput, 'config' | 'registryAddress'>,
+  service: string,
+): string {
+  return `${registryAddress}/${config.name}/${service}`
+}
+
 export function requireService(config: Config, name: string): Config['services'][string] {
   const service = config.services[name]
   if (!service) throw new Error(`service ${name} was not checked against the configuration`)
   return service
 }
 
+export const inputsLabel = 'dev.shopctl.inputs'
+
 /** The labels of an image. OCI's own keys are used where they exist. */
 export function labelsOf(image: Image): Record<string, string> {
   return {
     'org.opencontainers.image.version': image.version,
     'org.opencontainers.image.revision': image.commit,
-    'dev.shopctl.inputs': image.inputs,
+    [inputsLabel]: image.inputs,
     ...(image.migrations && { 'dev.shopctl.migrations': image.migrations }),
   }
 }

@@ -2,7 +2,7 @@
 import { refused } from '../../errors.ts'
 import { describeImages, type Image, requireService, type TreeInput } from '../build/images.ts'
 import type { BuiltinChart } from '../ports/driver.ts'
-import type { Registry, Source } from '../ports/project.ts'
+import type { PushRecord, Registry, Source } from '../ports/project.ts'
 import { requireDigest } from '../push/push.ts'
 import { rules } from './charts.ts'
 import type { Wanted } from './plan.ts'
@@ -20,6 +20,7 @@ import {
 export interface DesirePorts {
   source: Source
   registry: Registry
+  pushed: PushRecord
 }
 
 /** How to write a service. */
@@ -82,16 +83,17 @@ async function requireDependencies(
 }
 
 async function desireOne(
-  { source, registry }: DesirePorts,
+  ports: DesirePorts,
   { config, env, sharedChart }: DesireInput,
   image: Image,
 ): Promise<{ service: string; wanted: Wanted; recipe: Recipe }> {
+  const { source } = ports
   const { service, repository, version, migrations, migrationFiles } = image
   const { chart, port = null } = requireService(config, service)
   await requireChart(source, config, ['services', service, 'chart'], chart)
   const files = await valuesFiles(source, config, env, service)
   const [digest, values, chartHash, replicas] = await Promise.all([
-    requireDigest(registry, image),
+    requireDigest(ports, image),
     readValues(source, files),
     hashChart(source, chart),
     readReplicas(source, chart, files),

@@ -29,22 +29,49 @@ interface Followed {
 
 /** Builds images into the local engine and pushes them. `repository` is `host:port/path/name`. */
 export interface ImageBuilder {
-  /** Label `dev.shopctl.inputs` of a local image. null: there is no such image. */
-  inputsOf(reference: string): Promise<string | null>
-  build(image: {
-    context: string
-    tags: readonly string[]
-    labels: Readonly<Record<string, string>>
-  }): Promise<void>
-  push(reference: string): Promise<void>
+  /** The labels of a local image. null: there is no such image. */
+  labels(reference: string): Promise<Labels | null>
+  /**
+   * Runs the steps of the Dockerfile, and returns the base images that it used by a name that may move. `fresh`: without
+   * the cache, and from the newest base images.
+   */
+  solve(image: { context: string; fresh: boolean }): Promise<BaseImage[]>
+  /** Builds an image without a tag. Returns its id. */
+  build(image: { context: string; labels: Labels }): Promise<{ id: string; bases: BaseImage[] }>
+  tag(id: string, references: readonly string[]): Promise<void>
+  /** Returns the digest in the registry. */
+  push(reference: string): Promise<string>
+  /** The digest that a base image has in its registry now. null: unknown. */
+  newestBase(name: string): Promise<string | null>
+}
+
+export type Labels = Readonly<Record<string, string>>
+
+export interface BaseImage {
+  /** `docker.io/library/node:24` */
+  name: string
+  /** `sha256:…` */
+  digest: string
 }
 
 /** An image registry. */
 export interface Registry {
-  /** `sha256:…`; null: there is no such tag. */
-  digest(repository: string, tag: string): Promise<string | null>
+  /** `sha256:…` of a tag or of a digest; null: there is no such image. */
+  digest(repository: string, reference: string): Promise<string | null>
+  /** The labels of an image. Its content is checked against the digest. */
+  labels(repository: string, digest: string): Promise<Labels>
   /** Adds a tag to an image in the registry. */
   tag(repository: string, digest: string, tag: string): Promise<void>
+}
+
+/** What this user pushed from this machine. It is no part of the work tree. */
+export interface PushRecord {
+  /** The digest that was pushed last for these inputs. null: none, or it was forgotten. */
+  last(repository: string, inputs: string): Promise<string | null>
+  /** Whether this digest was ever pushed for these inputs. */
+  has(repository: string, inputs: string, digest: string): Promise<boolean>
+  add(repository: string, inputs: string, digest: string): Promise<void>
+  forget(repository: string, inputs: string): Promise<void>
 }
 
 /** A statement of a migration that removes something the other color may still use. */

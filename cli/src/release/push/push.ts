@@ -1,7 +1,7 @@
 // push: pushes the images, each with its version tag, which is never moved, and its inputs tag.
 import { refused } from '../../errors.ts'
-import { describeImages, type Image, type TreeInput } from '../build/images.ts'
-import type { ImageBuilder, Registry, Source } from '../ports/project.ts'
+import { describeImages, type Image, inputsLabel, type TreeInput } from '../build/images.ts'
+import type { ImageBuilder, PushRecord, Registry, Source } from '../ports/project.ts'
 import type { Progress } from '../ports/session.ts'
 import { settleAll } from '../settle.ts'
 
@@ -17,6 +17,7 @@ export interface PushPorts {
   source: Source
   builder: ImageBuilder
   registry: Registry
+  pushed: PushRecord
   progress: Progress
 }
 
@@ -25,21 +26,28 @@ export async function push(ports: PushPorts, input: TreeInput): Promise<Pushed[]
   return settleAll(images.map((image) => pushOne(ports, image)))
 }
 
-async function pushOne({ builder, registry, progress }: PushPorts, image: Image): Promise<Pushed> {
-  const { repository, version, inputsTag } = image
+async function pushOne(ports: PushPorts, image: Image): Promise<Pushed> {
+  const { builder, registry, pushed, progress } = ports
+  const { repository, version, inputs, inputsTag } = image
   const [known, taken] = await Promise.all([
-    registry.digest(repository, inputsTag),
+    findPushed(ports, image),
     registry.digest(repository, version),
   ])
+  /** Whether the image has its version tag now. */
+  const giveTag = async (digest: string): Promise<boolean> => {
+    if (!taken) await registry.tag(repository, digest, version)
+    if (!taken || taken === digest) return true
+    // After `build --no-cache`, the tag stays with the earlier image of the same inputs.
+    if (await pushed.has(repository, inputs, taken)) return false
+    throw tagTaken(image, taken)
+  }
   if (known) {
-    if (taken && taken !== known) throw tagTaken(image, taken)
-    // The image exists under another commit: it only needs the tag.
-    if (!taken) await registry.tag(repository, known, version)
+    // The image may exist under another commit: then it only needs the tag.
+    await giveTag(known)
     return { image, digest: known, sent: false }
   }
-  if (taken) throw tagTaken(image, taken)
   const reference = `${repository}:${inputsTag}`
-  if ((await builder.inputsOf(reference)) !== image.inputs) {
+  if ((await builder.labels(reference))?.[inputsLabel] !== inputs) {
     throw refused({
       code: 'not-built',
       message: `There is no image of ${image.service} for the current work tree.`,
@@ -47,12 +55,26 @@ async function pushOne({ builder, registry, progress }: PushPorts, image: Image)
     })
   }
   const digest = await progress.step(`push ${image.service} ${version}`, async () => {
-    await builder.push(reference)
-    const digest = await requireDigest(registry, image)
-    await registry.tag(repository, digest, version)
+    const digest = await builder.push(reference)
+    await pushed.add(repository, inputs, digest)
+    if (!(await giveTag(digest)))
+      progress.note(`${repository}:${version} stays the earlier image; the new one has no such tag`)
     return digest
   })
   return { image, digest, sent: true }
+}
+
+/**
+ * The digest of the image in the registry. null: it has none that can be believed. Anybody may be able to write to the
+ * registry, its tags and the labels of its images. So only what this user pushed counts, unless its tags never move.
+ */
+export async function findPushed(
+  { registry, pushed }: Pick<PushPorts, 'registry' | 'pushed'>,
+  { repository, inputs, inputsTag, immutableTags }: Image,
+): Promise<string | null> {
+  if (immutableTags) return registry.digest(repository, inputsTag)
+  const digest = await pushed.last(repository, inputs)
+  return digest && registry.digest(repository, digest)
 }
 
 function tagTaken(image: Image, digest: string): Error {
@@ -64,12 +86,15 @@ function tagTaken(image: Image, digest: string): Error {
 }
 
 /** The digest of the pushed image of this tree. Refused if there is none. */
-export async function requireDigest(registry: Registry, image: Image): Promise<string> {
-  const digest = await registry.digest(image.repository, image.inputsTag)
+export async function requireDigest(
+  ports: Pick<PushPorts, 'registry' | 'pushed'>,
+  image: Image,
+): Promise<string> {
+  const digest = await findPushed(ports, image)
   if (digest) return digest
   throw refused({
     code: 'not-pushed',
-    message: `The registry has no image of ${image.service} for the current work tree (${image.version}).`,
+    message: `The registry has no image of ${image.service} for the current work tree (${image.version}) that you pushed.`,
     hint: 'Run `shopctl build` and `shopctl push` first, or `shopctl release` for all steps.',
   })
 }

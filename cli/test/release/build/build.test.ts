@@ -1,9 +1,11 @@
 // An image is named after what it is made of, built once, and pushed under a tag that is never moved.
 import { describe, expect, it } from 'vitest'
 import { type BuildPorts, build } from '../../../src/release/build/build.ts'
+import { describeImages } from '../../../src/release/build/images.ts'
+import { desire } from '../../../src/release/deploy/desire.ts'
 import { push } from '../../../src/release/push/push.ts'
 import { aConfig } from '../../fakes/config.ts'
-import { names } from '../../fakes/shop.ts'
+import { names, sharedChart } from '../../fakes/shop.ts'
 import { createWorld } from '../../fakes/world.ts'
 
 const tree = { config: aConfig(), registryAddress: '127.0.0.1:5000', services: names }
@@ -28,7 +30,7 @@ describe('build and push', () => {
     const [after] = await push(world, tree)
     expect(after).toMatchObject({ sent: false, digest: before?.digest })
     expect(world.engine.tags.get('127.0.0.1:5000/shop/order:ffffffff')).toBe(before?.digest)
-    expect(world.engine.pushed).toHaveLength(2)
+    expect(world.engine.sent).toHaveLength(2)
   })
 
   it('never move a tag', async () => {
@@ -43,6 +45,45 @@ describe('build and push', () => {
       code: 'not-built',
       hint: expect.stringContaining('shopctl build --service order'),
     })
+  })
+
+  it('believe no tag of a registry that anybody can write to', async () => {
+    const world = createWorld(names)
+    const [image] = await describeImages(world.source, tree)
+    const forged = `127.0.0.1:5000/shop/order:${image?.inputsTag}`
+    world.engine.tags.set(forged, 'sha256:forged')
+    const [built] = await build(world, tree)
+    expect(built?.from).toBe('built')
+    const [pushed] = await push(world, tree)
+    expect(pushed).toMatchObject({ sent: true, digest: expect.not.stringContaining('forged') })
+    world.engine.tags.set(forged, 'sha256:forged')
+    const [again] = await push(world, tree)
+    expect(again).toMatchObject({ sent: false, digest: pushed?.digest })
+  })
+
+  it('believe the tags of a registry that never moves one', async () => {
+    const world = createWorld(names)
+    const believing = { ...tree, immutableTags: true }
+    const [image] = await describeImages(world.source, tree)
+    world.engine.tags.set(`127.0.0.1:5000/shop/order:${image?.inputsTag}`, 'sha256:theirs')
+    expect((await build(world, believing)).map(({ from }) => from)).toEqual(['registry', 'built'])
+    expect((await push(world, believing))[0]).toMatchObject({
+      sent: false,
+      digest: 'sha256:theirs',
+    })
+    await expect(build(world, { ...believing, noCache: true })).rejects.toMatchObject({
+      code: 'tag-taken',
+      exitCode: 2,
+    })
+  })
+
+  it('build again what the registry does not have any more', async () => {
+    const world = createWorld(names)
+    await build(world, tree)
+    await push(world, tree)
+    world.engine.tags.clear()
+    expect((await build(world, tree)).map(({ from }) => from)).toEqual(['engine', 'engine'])
+    expect((await push(world, tree)).map(({ sent }) => sent)).toEqual([true, true])
   })
 
   it('show what the preparation said, without its stack', async () => {
@@ -64,5 +105,74 @@ describe('build and push', () => {
     }
     await build({ ...world, programs: { ...world.programs, run } }, tree)
     expect(signals).toEqual([world.signal, world.signal])
+  })
+})
+
+describe('the base image', () => {
+  it('is a label of the image, and a newer one is named', async () => {
+    const world = createWorld(names)
+    await build(world, tree)
+    const [image] = await describeImages(world.source, tree)
+    const labels = await world.builder.labels(`${image?.repository}:${image?.inputsTag}`)
+    expect(labels).toMatchObject({
+      'dev.shopctl.bases': 'docker.io/library/node:24@sha256:old',
+      'org.opencontainers.image.base.name': 'docker.io/library/node:24',
+      'org.opencontainers.image.base.digest': 'sha256:old',
+    })
+    await build(world, tree)
+    expect(world.progress.lines.join()).not.toContain('newer')
+    world.engine.base.newest = 'sha256:new'
+    const note =
+      'order: a newer docker.io/library/node:24 is there; `shopctl build --no-cache --service order` builds with it'
+    await build(world, tree)
+    expect(world.progress.lines).toContain(note)
+    await push(world, tree)
+    world.progress.lines.length = 0
+    await build(world, tree)
+    expect(world.progress.lines).toContain(note)
+  })
+
+  it('that cannot be asked is not mentioned', async () => {
+    const world = createWorld(names)
+    await build(world, tree)
+    world.engine.base.newest = null
+    await build(world, tree)
+    world.builder.newestBase = async () => Promise.reject(new Error('no engine'))
+    await build(world, tree)
+    expect(world.progress.lines.join()).not.toContain('newer')
+  })
+
+  it('is used by --no-cache, and the new image is pushed and deployed under the same inputs', async () => {
+    const world = createWorld(names)
+    await build(world, tree)
+    const [before] = await push(world, tree)
+    world.engine.base.newest = 'sha256:new'
+    const rebuilt = await build(world, { ...tree, services: ['order'], noCache: true })
+    expect(rebuilt.map(({ from }) => from)).toEqual(['built'])
+    expect(world.engine.fresh).toEqual(['order'])
+    const [after] = await push(world, tree)
+    expect(after).toMatchObject({ sent: true, digest: expect.stringContaining('new') })
+    expect(after?.digest).not.toBe(before?.digest)
+    const version = '127.0.0.1:5000/shop/order:1a2b3c4d'
+    expect(world.engine.tags.get(version)).toBe(before?.digest)
+    expect(world.progress.lines).toContain(
+      `${version} stays the earlier image; the new one has no such tag`,
+    )
+    const env = { env: 'local', sharedChart }
+    expect((await desire(world, { ...tree, ...env })).wanted.order?.digest).toBe(after?.digest)
+    expect((await push(world, tree))[0]).toMatchObject({ sent: false, digest: after?.digest })
+  })
+
+  it('that moves during a build leaves no image', async () => {
+    const world = createWorld(names)
+    const { solve } = world.builder
+    world.builder.solve = async (image) => {
+      const bases = await solve(image)
+      world.engine.base.cached = 'sha256:moved'
+      return bases
+    }
+    const services = ['order']
+    await expect(build(world, { ...tree, services })).rejects.toMatchObject({ code: 'base-moved' })
+    expect((await build(world, { ...tree, services }))[0]?.from).toBe('built')
   })
 })
