@@ -1,35 +1,13 @@
 // RabbitMQ: publishes with confirms, and consumes queues. The rabbitmq chart declares exchanges and queues.
-import { setImmediate } from 'node:timers/promises'
-import {
-  AMQPConnectionError,
-  type AMQPError,
-  type AsyncMessage,
-  type Channel,
-  Connection,
-  ConsumerStatus,
-} from 'rabbitmq-client'
-import { faultPoint } from './faults.ts'
+import { setTimeout } from 'node:timers/promises'
+import { type AsyncMessage, Connection, ConsumerStatus } from 'rabbitmq-client'
+import { acquireTimeoutMs, createPublisher, type Outgoing, type Publication } from './publisher.ts'
 import type { Logger } from './telemetry.ts'
-
-export interface Outgoing {
-  /** The event's id, by which consumers recognize a repeated delivery. */
-  id: string
-  type: string
-  routingKey: string
-  /** How often its handling has failed so far. */
-  attempt: number
-  body: string
-}
-
-/** A message in neither list was not confirmed before the connection was lost. The broker may have received it. */
-export interface Publication<Message extends Outgoing = Outgoing> {
-  confirmed: Message[]
-  /** Messages that were returned as unroutable, rejected by a queue, or not confirmed in time. */
-  refused: { message: Message; reason: string }[]
-}
 
 export interface Delivery {
   body: Buffer
+  /** The routing key of the events' exchange. Null when an administrator sent it to the queue directly. */
+  routingKey: string | null
   /** How often its handling has failed so far. The publisher counts. */
   attempt: number
   /** How often it was delivered before and not settled. The broker counts. */
@@ -52,6 +30,8 @@ export type Receiver = (delivery: Delivery, stopping: AbortSignal) => Promise<bo
 
 export interface Bus {
   connected(): boolean
+  /** Why the broker takes no messages at the moment: it raises an alarm. Null when it takes them. */
+  blocked(): string | null
   /** Publishes all messages at once. Throws when there is no connection. */
   publish<Message extends Outgoing>(messages: Message[]): Promise<Publication<Message>>
   /** Gives `receive` up to `concurrency` deliveries at once. */
@@ -69,17 +49,43 @@ export interface BusDeps {
   logger: Logger
 }
 
-const acquireTimeoutMs = 2_000
-/**
- * The relay waits for confirms in a transaction, so this and `acquireTimeoutMs` together are less than
- * `idle_in_transaction_session_timeout`.
- */
-const confirmTimeoutMs = 2_500
+/** Channels close within this time, unless the broker is blocked or frozen. */
+const closeMs = 1_000
 
+/**
+ * Two connections: when the broker raises an alarm for its memory or disk, it reads nothing from a connection that
+ * publishes, not even the commands of a consumer.
+ */
 export function createBus(deps: BusDeps): Bus {
+  const publishing = connect(deps, 'publisher')
+  const consuming = connect(deps, 'consumer')
+  const publisher = createPublisher(publishing, deps.exchange, deps.logger)
+
+  return {
+    connected: () => consuming.ready && (publishing.ready || publisher.blocked() !== null),
+    blocked: publisher.blocked,
+    publish: publisher.publish,
+    consume: (queue, concurrency, receive) =>
+      consume({ connection: consuming, logger: deps.logger, queue, concurrency, receive }),
+    depth: async (queue) => (await consuming.queueDeclare({ queue, passive: true })).messageCount,
+    async close() {
+      await Promise.all([
+        within(
+          closeMs,
+          publisher.close().then(() => publishing.close()),
+        ),
+        within(closeMs, consuming.close()),
+      ])
+      publishing.unsafeDestroy()
+      consuming.unsafeDestroy()
+    },
+  }
+}
+
+function connect({ url, name, logger }: BusDeps, purpose: string): Connection {
   const connection = new Connection({
-    url: deps.url,
-    connectionName: deps.name,
+    url,
+    connectionName: `${name} ${purpose}`,
     heartbeat: 5,
     connectionTimeout: 3_000,
     acquireTimeout: acquireTimeoutMs,
@@ -88,90 +94,14 @@ export function createBus(deps: BusDeps): Bus {
     // With Nagle's algorithm, a small frame waits up to 40 ms for the TCP acknowledgement of the previous one.
     noDelay: true,
   })
-  connection.on('error', (error) => deps.logger.warn({ err: error }, 'broker connection lost'))
-  connection.on('connection', () => deps.logger.info('broker connected'))
-  const publisher = createPublisher(connection, deps.exchange)
-
-  return {
-    connected: () => connection.ready,
-    publish: publisher.publish,
-    consume: (queue, concurrency, receive) =>
-      consume({ connection, logger: deps.logger, queue, concurrency, receive }),
-    depth: async (queue) => (await connection.queueDeclare({ queue, passive: true })).messageCount,
-    close: async () => {
-      // This fails when the connection is lost, which does not matter any more.
-      await publisher.close().catch(() => {})
-      await connection.close()
-    },
-  }
+  connection.on('error', (error) => logger.warn({ err: error, purpose }, 'broker connection lost'))
+  connection.on('connection', () => logger.info({ purpose }, 'broker connected'))
+  return connection
 }
 
-function createPublisher(connection: Connection, exchange: string) {
-  /**
-   * The reasons of `basic.return`, by message id. Each publication in progress has a map, because two publications may
-   * contain copies of one event.
-   */
-  const returns = new Set<Map<string, string>>()
-  let current: Channel | undefined
-  let opening: Promise<Channel> | undefined
-
-  async function open(): Promise<Channel> {
-    const opened = await connection.acquire()
-    opened.on('basic.return', (message) => {
-      for (const returned of returns) {
-        returned.set(String(message.messageId), `returned: ${message.replyText}`)
-      }
-    })
-    await opened.confirmSelect()
-    current = opened
-    return opened
-  }
-
-  async function openChannel(): Promise<Channel> {
-    if (current?.active) return current
-    opening ??= open().finally(() => {
-      opening = undefined
-    })
-    return opening
-  }
-
-  async function publish<Message extends Outgoing>(
-    messages: Message[],
-  ): Promise<Publication<Message>> {
-    const channel = await openChannel()
-    const returned = new Map<string, string>()
-    returns.add(returned)
-    const unsettled = new Set(messages)
-    /** Neither confirmed nor refused before the channel was closed. */
-    const unknown = new Set<Message>()
-    const refusals = new Map<Message, string>()
-    const confirms = messages.map((message) => {
-      return channel.basicPublish(envelopeOf(message, exchange), Buffer.from(message.body)).then(
-        () => void unsettled.delete(message),
-        (error: AMQPError) => {
-          unsettled.delete(message)
-          if (isChannelClosed(error)) unknown.add(message)
-          else refusals.set(message, error.message)
-        },
-      )
-    })
-    // One turn later, the messages are sent and the broker cannot have answered yet.
-    void setImmediate().then(() => faultPoint('relay.published'))
-    await settledWithin(confirms, confirmTimeoutMs)
-    // The broker sends a return before its confirm, but the client emits the return one turn after the confirm.
-    await setImmediate()
-    returns.delete(returned)
-    for (const message of messages) {
-      const reason = returned.get(message.id) ?? (unsettled.has(message) && 'no confirm in time')
-      if (reason) refusals.set(message, reason)
-    }
-    return {
-      confirmed: messages.filter((message) => !refusals.has(message) && !unknown.has(message)),
-      refused: [...refusals].map(([message, reason]) => ({ message, reason })),
-    }
-  }
-
-  return { publish, close: async () => current?.close() }
+/** Resolves after `ms` at the latest. It does not matter why closing a connection failed. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  await Promise.race([work.catch(() => {}), setTimeout(ms, undefined, { ref: false })])
 }
 
 /** The routing key that is bound to the queue of this service alone. */
@@ -181,24 +111,6 @@ export function retryKey(service: string): string {
 
 export function deadLettersOf(queue: string): string {
   return `${queue}.dead`
-}
-
-function envelopeOf(message: Outgoing, exchange: string) {
-  return {
-    exchange,
-    routingKey: message.routingKey,
-    messageId: message.id,
-    type: message.type,
-    contentType: 'application/cloudevents+json',
-    headers: { 'x-attempt': message.attempt },
-    durable: true,
-    mandatory: true,
-  }
-}
-
-/** The broker may or may not have received the message. */
-function isChannelClosed(error: AMQPError): boolean {
-  return error instanceof AMQPConnectionError || error.code === 'CH_CLOSE'
 }
 
 function consume({
@@ -246,10 +158,11 @@ function consume({
   }
 }
 
-function deliveryOf({ body, headers = {} }: AsyncMessage): Delivery {
+function deliveryOf({ body, exchange, routingKey, headers = {} }: AsyncMessage): Delivery {
   const [death] = Array.isArray(headers['x-death']) ? headers['x-death'] : []
   return {
     body: bytesOf(body),
+    routingKey: exchange === '' ? null : routingKey,
     attempt: countOf(headers['x-attempt']),
     deliveryCount: countOf(headers['x-delivery-count']),
     death: death ? { reason: String(death.reason), queue: String(death.queue) } : null,
@@ -264,11 +177,4 @@ function countOf(header: unknown): number {
 function bytesOf(body: unknown): Buffer {
   if (Buffer.isBuffer(body)) return body
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
-}
-
-async function settledWithin(work: Promise<unknown>[], ms: number): Promise<void> {
-  const timeout = Promise.withResolvers<void>()
-  const timer = setTimeout(timeout.resolve, ms)
-  await Promise.race([Promise.all(work), timeout.promise])
-  clearTimeout(timer)
 }

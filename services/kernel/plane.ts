@@ -193,6 +193,7 @@ export function createPlane(deps: PlaneDeps) {
         database: reachesDatabase,
         migrations: migrated && (missing?.length ?? 0) === 0,
         broker: bus.connected(),
+        blocked: bus.blocked(),
       }
     },
 

@@ -9,6 +9,8 @@ export interface Checks {
   database: boolean
   migrations: boolean
   broker: boolean
+  /** The broker's alarm, which is no fault of this pod. Shown only. */
+  blocked?: string | null
 }
 
 export interface ReadinessDeps {

@@ -1,8 +1,9 @@
 // The relay publishes the events of its own pod from memory, and all others from the outbox.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Bus, Outgoing, Publication } from './bus.ts'
+import type { Bus } from './bus.ts'
 import type { Database } from './database.ts'
 import { faultPoint } from './faults.ts'
+import type { Outgoing, Publication } from './publisher.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
 /** An event with its row in the outbox. */
@@ -55,6 +56,7 @@ export function createRelay(deps: RelayDeps): Relay {
   let again = false
   const delayed = new Map<number, NodeJS.Timeout>()
   let closed = false
+  const canPublish = () => bus.connected() && bus.blocked() === null
 
   async function publishAll(): Promise<void> {
     while (inMemory.length > 0 && !closed) {
@@ -72,7 +74,7 @@ export function createRelay(deps: RelayDeps): Relay {
   async function publishBatch(batch: typeof inMemory): Promise<void> {
     const oldest = performance.now() - staleMs
     const entries = batch.filter(({ since }) => since > oldest).map(({ entry }) => entry)
-    if (entries.length === 0 || !bus.connected()) return
+    if (entries.length === 0 || !canPublish()) return
     for (const statement of statementsFor(await attempt(deps, entries))) {
       await database.query(...statement)
     }
@@ -87,7 +89,7 @@ export function createRelay(deps: RelayDeps): Relay {
   }
 
   async function sweepAll(): Promise<void> {
-    while (again && !closed && bus.connected()) {
+    while (again && !closed && canPublish()) {
       again = false
       try {
         if ((await publishDue(deps)) === batchSize) again = true
@@ -100,7 +102,7 @@ export function createRelay(deps: RelayDeps): Relay {
 
   /** Looks without a transaction, because almost always nothing is due. */
   async function pollOutbox(): Promise<void> {
-    if (sweeping || !bus.connected()) return
+    if (sweeping || !canPublish()) return
     const due = await database
       .query('SELECT 1 FROM outbox WHERE not_before <= now() LIMIT 1')
       .catch(() => [])

@@ -3,7 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Client } from 'pg'
 import { expect, it, onTestFinished } from 'vitest'
-import { createProxy, newId } from './infrastructure.ts'
+import { newId } from './infrastructure.ts'
+import { createProxy } from './proxy.ts'
 import { createSlots, eventually, type Pod, untilConsuming, untilReady } from './slots.ts'
 
 /** The stable Service, as a pod asks it for its peers. */

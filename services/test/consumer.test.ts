@@ -1,14 +1,8 @@
 import { on } from '@shop/kernel/inbox'
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
-import {
-  arrived,
-  createBrokerProxy,
-  newId,
-  openBus,
-  openFence,
-  openRelay,
-} from './infrastructure.ts'
+import { arrived, newId, openBus, openFence, openRelay } from './infrastructure.ts'
+import { createBrokerProxy } from './proxy.ts'
 import {
   counting,
   createThings,

@@ -1,6 +1,5 @@
 // Real Postgres and RabbitMQ for tests. Each test has its own schema, exchange and queues.
 import { randomUUID, randomUUIDv7 } from 'node:crypto'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type Contract, draft, type Envelope } from '@shop/events/envelope'
 import { type Bus, createBus, retryKey } from '@shop/kernel/bus'
 import { createDatabase, type Database } from '@shop/kernel/database'
@@ -72,7 +71,7 @@ export function arrived<Data>(of: Contract<Data>, subject: string, data: Data): 
   return {
     specversion: '1.0',
     id: newId(),
-    source: '/test',
+    source: of.source ?? '/test',
     time: new Date().toISOString(),
     datacontenttype: 'application/json',
     traceparent: trace,
@@ -100,6 +99,8 @@ export interface Topology {
   declare(queue: string, ...types: string[]): Promise<void>
   bind(queue: string, type: string): Promise<void>
   unbind(queue: string, type: string): Promise<void>
+  /** The URL of a new user, who may publish with matching routing keys only. */
+  user(write: string): Promise<string>
   /** Publishes events to the queues that are bound to their types. */
   publish(events: Envelope[]): Promise<void>
   /** Publishes any body, by default to the queue named `routingKey`. */
@@ -163,6 +164,7 @@ export async function createTopology(
     },
     bind: (queue, routingKey) => connection.queueBind({ queue, exchange, routingKey }),
     unbind: (queue, routingKey) => connection.queueUnbind({ queue, exchange, routingKey }),
+    user: (write) => createUser(new URL(url), exchange, write),
     async publish(events) {
       const publisher = connection.createPublisher({ confirm: true })
       await Promise.all(
@@ -188,6 +190,24 @@ export async function createTopology(
     },
   }
   return topology
+}
+
+async function createUser(url: URL, exchange: string, write: string): Promise<string> {
+  const name = `test-${randomUUID()}`
+  const manage = async (method: string, path: string, body?: object): Promise<void> => {
+    const credentials = Buffer.from(`${url.username}:${url.password}`).toString('base64')
+    const response = await fetch(`http://${url.hostname}:15672/api/${path}`, {
+      method,
+      headers: { authorization: `Basic ${credentials}`, 'content-type': 'application/json' },
+      ...(body && { body: JSON.stringify(body) }),
+    })
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status}`)
+  }
+  onTestFinished(() => manage('DELETE', `users/${name}`))
+  await manage('PUT', `users/${name}`, { password: name, tags: '' })
+  await manage('PUT', `permissions/%2F/${name}`, { configure: '^$', write: '.*', read: '.*' })
+  await manage('PUT', `topic-permissions/%2F/${name}`, { exchange, write, read: '.*' })
+  return Object.assign(new URL(url), { username: name, password: name }).href
 }
 
 /** A fence without a gate, which the test closes. */
@@ -235,66 +255,4 @@ export function openRelay(database: Database, bus: Bus): Relay {
 export function openOutbox(database: Database, relay?: Relay): Outbox {
   const deps = { database, source: '/test', now: () => new Date(), newId }
   return createOutbox(relay ? { ...deps, relay } : deps)
-}
-
-export interface Proxy {
-  /** The URL through this proxy. */
-  url: string
-  /** Resets all connections and refuses new ones until `restore`. */
-  cut(): void
-  /** Accepts connections, but passes nothing on until `restore`. */
-  stall(): void
-  restore(): void
-}
-
-export function createBrokerProxy(): Promise<Proxy> {
-  return createProxy(setting('SHOP_TEST_AMQP_URL'), 5672)
-}
-
-/** A proxy that can cut its connections. */
-export async function createProxy(of: string, defaultPort: number): Promise<Proxy> {
-  const target = new URL(of)
-  const sockets = new Set<Socket>()
-  let open = true
-  let stalled = false
-  const server = createServer((client) => {
-    client.on('error', () => {})
-    if (stalled) return void sockets.add(client)
-    if (!open) return void client.destroy()
-    const upstream = connect(Number(target.port || defaultPort), target.hostname)
-    for (const [socket, peer] of [[client, upstream] as const, [upstream, client] as const]) {
-      sockets.add(socket)
-      socket.pipe(peer)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        peer.destroy()
-      })
-    }
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const cut = () => {
-    open = false
-    for (const socket of sockets) socket.resetAndDestroy()
-  }
-  onTestFinished(() => {
-    cut()
-    server.close()
-  })
-  const url = new URL(target)
-  url.hostname = '127.0.0.1'
-  url.port = String((server.address() as AddressInfo).port)
-  return {
-    url: url.href,
-    cut,
-    stall() {
-      stalled = true
-      for (const socket of sockets) socket.unpipe().pause()
-    },
-    restore() {
-      if (stalled) cut()
-      stalled = false
-      open = true
-    },
-  }
 }

@@ -5,7 +5,8 @@ import { createDatabase, type Database } from '@shop/kernel/database'
 import { isUnavailable } from '@shop/kernel/database-errors'
 import { Client } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createProxy, logger, openDatabase, setting } from './infrastructure.ts'
+import { logger, openDatabase, setting } from './infrastructure.ts'
+import { createProxy } from './proxy.ts'
 
 const base = setting('SHOP_TEST_DATABASE_URL')
 const unavailable = { statusCode: 503 }

@@ -3,17 +3,11 @@ import { contract, draft, envelope } from '@shop/events/envelope'
 import { headStartMs, type OutboxEntry } from '@shop/kernel/relay'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import {
-  createBrokerProxy,
-  createTopology,
-  newId,
-  openBus,
-  openOutbox,
-  openRelay,
-  trace,
-} from './infrastructure.ts'
+import { createTopology, newId, openBus, openOutbox, openRelay, trace } from './infrastructure.ts'
+import { createBrokerProxy } from './proxy.ts'
 import {
   createStore,
+  createThings,
   done,
   effects,
   eventually,
@@ -145,5 +139,68 @@ describe('the outbox and its relay', () => {
     await eventually(async () => expect(await waiting(database)).toEqual([]))
     const ids = (await topology.drain(queue)).map(({ messageId }) => messageId)
     expect(new Set(ids).size).toBe(50)
+  })
+
+  it('wait while the broker raises an alarm, without a failed attempt, and consumers still open', async () => {
+    const [things, proxy] = await Promise.all([createThings(), createBrokerProxy()])
+    const { database, topology, queue } = things
+    const bus = openBus(topology.exchange, proxy.url)
+    await eventually(() => expect(bus.connected()).toBe(true))
+    openRelay(database, bus)
+    await store(database, [done(1)])
+    await eventually(async () => expect(await waiting(database)).toEqual([]))
+
+    proxy.block('low on memory')
+    await store(database, numbers(20).map(done))
+    await eventually(() => expect(bus.blocked()).toBe('low on memory'))
+    expect(bus.connected()).toBe(true)
+    const received: number[] = []
+    const consumption = bus.consume(queue, 4, async ({ body }) => {
+      received.push(JSON.parse(String(body)).data.n)
+      return true
+    })
+    await eventually(() => expect(received).toContain(1))
+    expect(await bus.depth(queue)).toBe(0)
+    // Longer than the relay waits for confirms.
+    await sleep(3_000)
+    const left = await waiting(database)
+    expect(left.length).toBeGreaterThan(0)
+    expect(left.every(({ attempts }) => attempts === 0)).toBe(true)
+
+    proxy.unblock()
+    await eventually(async () => expect(await waiting(database)).toEqual([]))
+    expect(bus.blocked()).toBeNull()
+    await eventually(() => expect(new Set(received)).toEqual(new Set(numbers(20))))
+    await consumption.stop()
+  })
+
+  it('publish all others when the broker lets the service not publish one', async () => {
+    const [database, topology] = await Promise.all([createStore(), createTopology()])
+    const queue = await topology.queue(thingDone.type)
+    const url = await topology.user(`^${thingDone.type.replaceAll('.', '\\.')}$`)
+    await store(database, [done(1), draft(thingLost, newId(), { n: 2 }), done(3)])
+    openRelay(database, openBus(topology.exchange, url))
+    await eventually(async () =>
+      expect(await waiting(database)).toEqual([{ type: thingLost.type, attempts: 1 }]),
+    )
+    const [{ reason } = { reason: '' }] = await database.query<{ reason: string }>(
+      'SELECT last_error AS reason FROM outbox',
+    )
+    expect(reason).toContain("write access to topic 'thing.lost.v1'")
+    // The broker may have had one of them before it closed the channel.
+    const ids = (await topology.drain(queue)).map(({ messageId }) => messageId)
+    expect(new Set(ids).size).toBe(2)
+  })
+
+  it('end in time while the broker raises an alarm', async () => {
+    const [topology, proxy] = await Promise.all([createTopology(), createBrokerProxy()])
+    const bus = openBus(topology.exchange, proxy.url)
+    await eventually(() => expect(bus.connected()).toBe(true))
+    proxy.block('low on disk')
+    const event = { id: newId(), type: 'x', routingKey: 'nobody', attempt: 0, body: '{}' }
+    expect(await bus.publish([event])).toEqual({ confirmed: [], refused: [] })
+    const start = performance.now()
+    await bus.close()
+    expect(performance.now() - start).toBeLessThan(1_500)
   })
 })

@@ -5,6 +5,7 @@ import { type Audit, audit } from '../inspect/audit.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { bad, good, marked, wrapped } from '../output/text.ts'
+import { besideBroker } from '../release/broker-problems.ts'
 import { isMap } from '../release/canonical.ts'
 import { checkScript } from '../release/paths.ts'
 import type { Plane } from '../release/ports/cluster.ts'
@@ -30,7 +31,8 @@ export async function auditCommand(
   await checkScript(context.source, config, ['audit'], config.audit)
   const ports = await context.cluster()
   const namespaceName = environment.namespace
-  const sum = await audit(ports, { plane, waitMs, namespaceName, script: config.audit })
+  const auditing = audit(ports, { plane, waitMs, namespaceName, script: config.audit })
+  const sum = await besideBroker(ports, auditing)
   return {
     document: { version: 1, env, ...sum },
     text: (width) => auditText(sum, { env, plane }, width),

@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { duration } from '../output/text.ts'
+import { besideBroker } from '../release/broker-problems.ts'
 import { type Deployed, type DeployInput, deploy } from '../release/deploy/deploy.ts'
 import type { Color } from '../release/slot.ts'
 import { type ChangeInput, confirmChange } from './confirm.ts'
@@ -18,7 +19,8 @@ export async function deployCommand(
 ): Promise<Result> {
   await confirmChange(context, 'deploy', yes)
   const ports = await context.cluster()
-  const deployed = await deploy(ports, { ...(await deployInput(context)), ...input })
+  const desired = { ...(await deployInput(context)), ...input }
+  const deployed = await besideBroker(ports, deploy(ports, desired))
   return {
     document: {
       version: 1,

@@ -2,6 +2,7 @@
 import type { Context } from '../context.ts'
 import type { Result } from '../output/result.ts'
 import { wrapped } from '../output/text.ts'
+import { besideBroker } from '../release/broker-problems.ts'
 import { release } from '../release/release.ts'
 import type { Color } from '../release/slot.ts'
 import { type ChangeInput, confirmChange } from './confirm.ts'
@@ -25,16 +26,15 @@ export async function releaseCommand(
 ): Promise<Result> {
   await confirmChange(context, 'release', yes)
   const [ports, builder] = await Promise.all([context.cluster(), context.builder()])
-  const { deployed, moved } = await release(
-    { ...ports, builder },
-    {
-      ...(await deployInput(context)),
-      ...input,
-      namespaceName: context.environment.namespace,
-      timeoutMs: deployTimeoutMs,
-      switchTimeoutMs: timeoutMs,
-    },
-  )
+  const desired = {
+    ...(await deployInput(context)),
+    ...input,
+    namespaceName: context.environment.namespace,
+    timeoutMs: deployTimeoutMs,
+    switchTimeoutMs: timeoutMs,
+  }
+  const releasing = release({ ...ports, builder }, desired)
+  const { deployed, moved } = await besideBroker(ports, releasing)
   if (!moved) {
     const nothing = 'Every service is already live in this version. Nothing was released.'
     return { document: moveDocument(null, []), text: () => nothing, summary: nothing }

@@ -1,6 +1,7 @@
 // shopctl rollback
 import type { Context } from '../context.ts'
 import type { Result } from '../output/result.ts'
+import { besideBroker } from '../release/broker-problems.ts'
 import { rollback } from '../release/move/rollback.ts'
 import { type ChangeInput, confirmChange } from './confirm.ts'
 import { movedResult } from './moved.ts'
@@ -17,5 +18,7 @@ export async function rollbackCommand(
 ): Promise<Result> {
   await confirmChange(context, 'rollback', yes)
   const { config, chosen: services } = context
-  return movedResult(await rollback(await context.cluster(), { ...input, config, services }))
+  const ports = await context.cluster()
+  const moving = rollback(ports, { ...input, config, services })
+  return movedResult(await besideBroker(ports, moving))
 }

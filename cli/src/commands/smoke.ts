@@ -3,17 +3,21 @@ import type { Context } from '../context.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { duration } from '../output/text.ts'
+import { besideBroker } from '../release/broker-problems.ts'
 import { smoke } from '../release/smoke/smoke.ts'
 
 export async function smokeCommand(context: Context): Promise<Result> {
   const { config, chosen, env, environment } = context
   const ports = await context.cluster()
-  const { services, combination } = await smoke(ports, {
-    config,
-    services: chosen,
-    namespaceName: environment.namespace,
-    reason: null,
-  })
+  const { services, combination } = await besideBroker(
+    ports,
+    smoke(ports, {
+      config,
+      services: chosen,
+      namespaceName: environment.namespace,
+      reason: null,
+    }),
+  )
   const rows = services.map(({ name, color, version, tookMs }) => [
     name,
     color,

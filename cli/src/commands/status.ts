@@ -27,7 +27,7 @@ function silentServices({ config }: Context): string[] {
 }
 
 export function statusText(
-  { env, release, operation, lock, services, problems, unlisted }: Omit<Status, 'damaged'>,
+  { env, release, operation, lock, broker, services, problems, unlisted }: Omit<Status, 'damaged'>,
   width: number,
   silent: readonly string[] = [],
 ): string {
@@ -38,6 +38,7 @@ export function statusText(
   }
   if (lock)
     lines.push(wrapped(`locked by ${lock.holder} since ${lock.since}: ${lock.reason}`, width))
+  for (const problem of broker?.problems ?? []) lines.push(wrapped(`broker: ${problem}`, width))
   const rows = Object.entries(services).flatMap(([name, service]) =>
     slotRows(name, service, silent.includes(name)),
   )

@@ -1,6 +1,7 @@
 // shopctl switch
 import type { Context } from '../context.ts'
 import type { Result } from '../output/result.ts'
+import { besideBroker } from '../release/broker-problems.ts'
 import { switchSlots } from '../release/move/switch.ts'
 import type { Color } from '../release/slot.ts'
 import { type ChangeInput, confirmChange } from './confirm.ts'
@@ -18,5 +19,7 @@ export async function switchCommand(
 ): Promise<Result> {
   await confirmChange(context, 'switch', yes)
   const { config, chosen: services } = context
-  return movedResult(await switchSlots(await context.cluster(), { ...input, config, services }))
+  const ports = await context.cluster()
+  const moving = switchSlots(ports, { ...input, config, services })
+  return movedResult(await besideBroker(ports, moving))
 }

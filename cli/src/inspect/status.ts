@@ -1,8 +1,9 @@
 // status: what is live, what is on standby and what is running. Read from the objects in the cluster.
+import { brokerProblems } from '../release/broker-problems.ts'
 import { chooseStandby } from '../release/move/plan-switch.ts'
 import { latestEpoch } from '../release/move/takeover.ts'
 import { type ObservePorts, observe } from '../release/observe.ts'
-import type { PodReport, Pods } from '../release/ports/cluster.ts'
+import type { Broker, PodReport, Pods } from '../release/ports/cluster.ts'
 import type { Lock, LockHolder } from '../release/ports/session.ts'
 import { currentRelease, idOf, passedSmoke } from '../release/record.ts'
 import { type Color, colors, type NamedSlot, type Slot, targetOf } from '../release/slot.ts'
@@ -17,6 +18,7 @@ import { findUnready, type Unready } from '../release/unready.ts'
 interface StatusPorts extends ObservePorts {
   pods: Pods
   lock: Lock
+  broker: Broker | null
 }
 
 export interface SlotStatus {
@@ -44,6 +46,8 @@ export interface Status {
   release: string | null
   operation: { id: string; verb: string; step: string; next: string } | null
   lock: LockHolder | null
+  /** null: the environment names no broker. */
+  broker: { problems: string[] } | null
   /** Names of journal records that could not be read. */
   damaged: string[]
   services: Record<string, ServiceStatus>
@@ -58,7 +62,11 @@ export async function readStatus(
   env: string,
   services: readonly string[] | null,
 ): Promise<Status> {
-  const [state, lock] = await Promise.all([observe(ports), ports.lock.lockHolder()])
+  const [state, lock, problems] = await Promise.all([
+    observe(ports),
+    ports.lock.lockHolder(),
+    brokerProblems(ports.broker),
+  ])
   const shown = Object.keys(state.services).filter((name) => !services || services.includes(name))
   const standby = chooseStandby(state, null)
   const next = standby.kind === 'chosen' ? standby.slots : []
@@ -72,6 +80,7 @@ export async function readStatus(
     release: currentRelease(state.journal),
     operation: operationStatus(state, lock),
     lock,
+    broker: ports.broker && { problems },
     damaged: state.journal.damaged,
     services: Object.fromEntries(statuses),
     problems: await findUnready(ports, state, idle),

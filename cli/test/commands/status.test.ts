@@ -15,7 +15,10 @@ describe('a status', () => {
     slots: { blue: slot('6c9086eb'), green: slot('6c9086eb-0d2fd927') },
   }
   const well = { problems: [], unlisted: [] }
-  const quiet = { env: 'local', release: 'r-1', operation: null, lock: null, ...well }
+  const quiet = {
+    ...{ env: 'local', release: 'r-1', operation: null, lock: null, broker: null },
+    ...well,
+  }
   const busy = {
     ...{ env: 'local', release: 'r-41', ...well },
     operation: {
@@ -27,6 +30,7 @@ describe('a status', () => {
       reason: 'rollback of everything that was released since this morning',
       since: '2026-01-01T12:00:00Z',
     },
+    broker: { problems: ['memory alarm on rabbit@rabbitmq-0, so it takes no events'] },
   }
 
   it('has the epoch of the live slot', () => {
@@ -49,6 +53,7 @@ describe('a status', () => {
       ...['local r-41', 'rollback r-42 under way: wait for somebody', 'locked by somebody'],
       ...['released since this morning', '6c9086eb-0d2fd927', '2/2', 'passed', '2 epoch 123'],
       ...['inventory', 'not deployed'],
+      'broker: memory alarm on rabbit@rabbitmq-0',
     ])
       expect(text).toContain(part)
   })

@@ -16,6 +16,9 @@ export const smallTopology: Topology = {
   vhosts: [{ name: '/' }],
   users: [{ name: 'order', tags: [] }],
   permissions: [{ vhost: '/', user: 'order', configure: '^$', write: '^events$', read: '^order$' }],
+  topic_permissions: [
+    { vhost: '/', user: 'order', exchange: 'events', write: '^retry\\.order$', read: '^$' },
+  ],
   exchanges: [
     {
       vhost: '/',
@@ -55,6 +58,8 @@ export const smallTopology: Topology = {
 export interface FakeBroker extends Broker {
   wants: Topology
   has: Topology
+  /** What `problems` answers. */
+  ails: string[]
   upgrade(): void
 }
 
@@ -63,11 +68,13 @@ export function createFakeBroker(): FakeBroker {
   const broker: FakeBroker = {
     wants: structuredClone(smallTopology),
     has: structuredClone(smallTopology),
+    ails: [],
     upgrade() {
       broker.has = structuredClone(broker.wants)
     },
     declared: async () => broker.wants,
     found: async () => broker.has,
+    problems: async () => broker.ails,
   }
   return broker
 }

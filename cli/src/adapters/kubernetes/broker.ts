@@ -12,6 +12,18 @@ import { isActive, podOf, queryOf } from './objects.ts'
 const managementPort = 15_672
 const admin = 'admin'
 
+/** RabbitMQ's answer about an alarm. `resource`: `memory`, `disk space`. */
+interface Alarm {
+  node: string
+  resource: string
+}
+
+interface Node {
+  name: string
+  running: boolean
+  being_drained?: boolean
+}
+
 /**
  * `name` is the name of the StatefulSet and of the Secret with the passwords. The ConfigMap is `<name>-topology`.
  * `limit` is for the whole answer: a switch waits for it.
@@ -49,6 +61,26 @@ export function createBroker(
     if (found === undefined) throw unreachable(`the Secret ${name} has no password ${admin}`)
     return Buffer.from(found, 'base64').toString()
   }
+  const ask = async <T>(path: string): Promise<T> => {
+    const [pod, secret] = await Promise.all([readyPod(), password()])
+    const done = new AbortController()
+    const late = new Promise<never>((_, reject) => {
+      const timer = setTimeout(() => reject(unreachable(noAnswer(limit))), limit.seconds * 1000)
+      done.signal.addEventListener('abort', () => clearTimeout(timer))
+    })
+    const asked = api
+      .forward({ namespace, pod, port: managementPort })
+      .then((connection) => answerOf<T>(connection, path, secret, done.signal))
+      .catch((cause) => {
+        throw unreachable(said(cause), cause)
+      })
+    try {
+      return await Promise.race([asked, late])
+    } finally {
+      done.abort()
+    }
+  }
+
   return {
     async declared() {
       const map = await api.get<V1ConfigMap>(`${core}/configmaps/${name}-topology`)
@@ -60,41 +92,39 @@ export function createBroker(
         hint: 'Run `shopctl deploy`: it updates the broker first.',
       })
     },
-    async found() {
-      const [pod, secret] = await Promise.all([readyPod(), password()])
-      const done = new AbortController()
-      const late = new Promise<never>((_, reject) => {
-        const timer = setTimeout(() => reject(unreachable(noAnswer(limit))), limit.seconds * 1000)
-        done.signal.addEventListener('abort', () => clearTimeout(timer))
-      })
-      const asked = api
-        .forward({ namespace, pod, port: managementPort })
-        .then((connection) => definitions(connection, secret, done.signal))
-        .catch((cause) => {
-          throw unreachable(said(cause), cause)
-        })
-      try {
-        return await Promise.race([asked, late])
-      } finally {
-        done.abort()
-      }
+    found: () => ask<Topology>('/api/definitions'),
+    async problems() {
+      const [{ alarms = [] }, nodes] = await Promise.all([
+        ask<{ alarms?: Alarm[] }>('/api/health/checks/alarms'),
+        ask<Node[]>('/api/nodes'),
+      ])
+      return [
+        ...alarms.map(
+          ({ node, resource }) => `${resource} alarm on ${node}, so it takes no events`,
+        ),
+        ...nodes.flatMap(({ name: node, running, being_drained }) => {
+          if (!running) return [`node ${node} is down`]
+          return being_drained ? [`node ${node} is in maintenance mode`] : []
+        }),
+      ]
     },
   }
 }
 
 /** Over a connection of its own: the API server's proxy removes the credentials of a request. */
-async function definitions(
+async function answerOf<T>(
   connection: Duplex,
+  path: string,
   password: string,
   signal: AbortSignal,
-): Promise<Topology> {
+): Promise<T> {
   signal.addEventListener('abort', () => connection.destroy())
   const authorization = `Basic ${Buffer.from(`${admin}:${password}`).toString('base64')}`
   const answer = await new Promise<{ status: number; body: string }>((resolve, reject) => {
     request({
       createConnection: () => connection,
       host: 'broker',
-      path: '/api/definitions',
+      path,
       headers: { authorization, connection: 'close' },
     })
       .on('error', reject)
@@ -108,6 +138,7 @@ async function definitions(
     throw new Error(
       `it rejects the password ${admin} of the Secret, which it reads only at its start`,
     )
-  if (answer.status !== 200) throw new Error(`it answered ${answer.status}`)
-  return JSON.parse(answer.body) as Topology
+  // A health check that fails answers 503 with its findings.
+  if (![200, 503].includes(answer.status)) throw new Error(`it answered ${answer.status}`)
+  return JSON.parse(answer.body) as T
 }

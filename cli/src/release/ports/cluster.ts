@@ -178,6 +178,8 @@ export interface Broker {
   declared(): Promise<Topology>
   /** What the broker has. Refused if it cannot be reached. */
   found(): Promise<Topology>
+  /** Its alarms, and its nodes that are down or in maintenance. Refused if it cannot be reached. */
+  problems(): Promise<string[]>
 }
 
 /** Opens a connection from this machine to a Service of the environment. */

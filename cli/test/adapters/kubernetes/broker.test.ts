@@ -13,6 +13,7 @@ const secret = 's3cr3t'
 
 let server: Server
 let objects: Record<string, unknown>
+let answers: Record<string, { status: number; body: unknown }>
 
 function set(path: string, object: unknown): void {
   objects[path] = object
@@ -31,12 +32,21 @@ beforeAll(async () => {
   const wanted = `Basic ${Buffer.from(`admin:${secret}`).toString('base64')}`
   server = createServer((request, response) => {
     if (request.headers.authorization !== wanted) return void response.writeHead(401).end('{}')
-    response.end(JSON.stringify(request.url === '/api/definitions' ? smallTopology : {}))
+    const answer = answers[request.url ?? ''] ?? { status: 404, body: {} }
+    response.writeHead(answer.status).end(JSON.stringify(answer.body))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 })
 afterAll(() => void server.close())
 beforeEach(() => {
+  answers = {
+    '/api/definitions': { status: 200, body: smallTopology },
+    '/api/health/checks/alarms': { status: 200, body: { status: 'ok' } },
+    '/api/nodes': {
+      status: 200,
+      body: [{ name: 'rabbit@0', running: true, being_drained: false }],
+    },
+  }
   objects = {
     [`${core}/configmaps/rabbitmq-topology`]: {
       data: { 'topology.json': JSON.stringify(smallTopology) },
@@ -64,6 +74,37 @@ function broker() {
 it('gives what is declared and what is there', async () => {
   expect(await broker().declared()).toEqual(smallTopology)
   expect(await broker().found()).toEqual(smallTopology)
+})
+
+it('names its alarms, with the node', async () => {
+  expect(await broker().problems()).toEqual([])
+  answers['/api/health/checks/alarms'] = {
+    status: 503,
+    body: {
+      status: 'failed',
+      alarms: [
+        { node: 'rabbit@0', resource: 'memory' },
+        { node: 'rabbit@1', resource: 'disk space' },
+      ],
+    },
+  }
+  expect(await broker().problems()).toEqual([
+    'memory alarm on rabbit@0, so it takes no events',
+    'disk space alarm on rabbit@1, so it takes no events',
+  ])
+})
+
+it('names its nodes that are down or in maintenance mode', async () => {
+  const body = [
+    { name: 'rabbit@0', running: true, being_drained: true },
+    { name: 'rabbit@1', running: false },
+    { name: 'rabbit@2', running: true, being_drained: false },
+  ]
+  answers['/api/nodes'] = { status: 200, body }
+  expect(await broker().problems()).toEqual([
+    'node rabbit@0 is in maintenance mode',
+    'node rabbit@1 is down',
+  ])
 })
 
 describe('is refused, naming it,', () => {
