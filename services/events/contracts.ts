@@ -1,6 +1,16 @@
 // One contract per event. Services know no more of each other. Contracts mark personal data and credentials as sensitive.
+// charts/values/rabbitmq.yaml grants each service what it publishes and consumes here.
 import { z } from 'zod'
-import { contract } from './envelope.ts'
+import { type Contract, contract } from './envelope.ts'
+
+/** Makes the contracts of the events that a service publishes. Consumers refuse them from anybody else. */
+function publishedBy(service: string) {
+  return <Data>(type: string, data: z.ZodType<Data>): Contract<Data> =>
+    contract(type, data, `/${service}`)
+}
+const byOrder = publishedBy('order')
+const byInventory = publishedBy('inventory')
+const byPayment = publishedBy('payment')
 
 const orderId = z.uuid()
 const customer = z.object({ email: z.string().meta({ sensitive: true }) })
@@ -11,16 +21,19 @@ const items = z.array(z.object({ sku: z.string(), quantity: z.int().positive() }
 const payment = z.object({ token: z.string().meta({ sensitive: true }) })
 
 /** order → inventory: reserve the stock. */
-export const orderPlaced = contract(
+export const orderPlaced = byOrder(
   'order.placed.v1',
   z.object({ orderId, items, customer, payment }),
 )
 
 /** inventory → order, payment: the stock is reserved. `amount` is its price. */
-export const stockReserved = contract('stock.reserved.v1', z.object({ orderId, amount, payment }))
+export const stockReserved = byInventory(
+  'stock.reserved.v1',
+  z.object({ orderId, amount, payment }),
+)
 
 /** inventory → order: nothing was reserved. */
-export const stockRejected = contract(
+export const stockRejected = byInventory(
   'stock.rejected.v1',
   z.object({ orderId, reason: z.enum(['unknown-sku', 'insufficient-stock']), sku: z.string() }),
 )
@@ -29,25 +42,25 @@ export const stockRejected = contract(
  * inventory → order: a reservation has expired. The order service cancels the order if it is open. Otherwise it publishes
  * the outcome of the order again.
  */
-export const reservationExpired = contract('reservation.expired.v1', z.object({ orderId }))
+export const reservationExpired = byInventory('reservation.expired.v1', z.object({ orderId }))
 
 /** payment → order: the money is captured. */
-export const paymentCaptured = contract(
+export const paymentCaptured = byPayment(
   'payment.captured.v1',
   z.object({ orderId, paymentId: z.uuid(), amount }),
 )
 
 /** payment → order: the provider declined. */
-export const paymentDeclined = contract(
+export const paymentDeclined = byPayment(
   'payment.declined.v1',
   z.object({ orderId, paymentId: z.uuid(), reason: z.string() }),
 )
 
 /** order → inventory, notification: the order is paid. The inventory sells the reserved stock. */
-export const orderConfirmed = contract('order.confirmed.v1', z.object({ orderId, customer }))
+export const orderConfirmed = byOrder('order.confirmed.v1', z.object({ orderId, customer }))
 
 /** order → notification: the order is rejected, because its stock could not be reserved. */
-export const orderRejected = contract(
+export const orderRejected = byOrder(
   'order.rejected.v1',
   z.object({ orderId, customer, reason: z.string() }),
 )
@@ -56,7 +69,7 @@ export const orderRejected = contract(
  * order → inventory, payment, notification: the order is cancelled. The inventory releases the reserved stock, and the
  * payment service cancels or refunds the payment.
  */
-export const orderCancelled = contract(
+export const orderCancelled = byOrder(
   'order.cancelled.v1',
   z.object({ orderId, customer, reason: z.string() }),
 )

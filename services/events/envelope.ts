@@ -27,6 +27,8 @@ export type Envelope<Data = unknown> = Omit<z.infer<typeof envelope>, 'data'> & 
 /** The type of an event and the schema of its data, shared by its producer and its consumers. */
 export interface Contract<Data> {
   readonly type: string
+  /** The CloudEvents source of all events of this type. Undefined: any. */
+  readonly source?: string
   readonly data: z.ZodType<Data>
 }
 
@@ -38,8 +40,12 @@ export interface Draft {
 }
 
 /** Makes a contract. Within a version, only optional fields may be added to `data`. */
-export function contract<Data>(type: string, data: z.ZodType<Data>): Contract<Data> {
-  return { type, data }
+export function contract<Data>(
+  type: string,
+  data: z.ZodType<Data>,
+  source?: string,
+): Contract<Data> {
+  return { type, data, ...(source !== undefined && { source }) }
 }
 
 /** Makes an event of a contract; the compiler checks the data. */

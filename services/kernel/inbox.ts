@@ -11,6 +11,8 @@ export type Outcome = 'handled' | 'duplicate'
 /** How a service handles one type of event. */
 export interface Subscription {
   readonly type: string
+  /** The only source whose events it accepts. Undefined: any. */
+  readonly source?: string
   /** Throws Unreadable when the data does not fit the contract. */
   receive(event: Envelope, inbox: InboxDeps): Promise<Outcome>
 }
@@ -49,6 +51,7 @@ export function on<Data, Prepared = undefined, Loaded = undefined>(
 ): Subscription {
   return {
     type: contract.type,
+    ...(contract.source !== undefined && { source: contract.source }),
     async receive(raw, { consumer, outbox, fence }) {
       const event = { ...raw, data: readData(contract, raw.data) }
       const prepared = (await prepare?.(event, fence)) as Prepared

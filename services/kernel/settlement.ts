@@ -1,5 +1,6 @@
 // Settles a delivery: handles its event, or records the failure and retries the event later or parks it.
-import type { Delivery } from './bus.ts'
+import type { Envelope } from '@shop/events/envelope'
+import { type Delivery, retryKey } from './bus.ts'
 import { isUnavailable } from './database-errors.ts'
 import { type Fence, GateClosed } from './gate.ts'
 import { type Subscription, Unreadable } from './inbox.ts'
@@ -73,6 +74,8 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     }
     const subscription = byType.get(message.event.type)
     if (!subscription) return park(unhandled(message.event.type, [...byType.keys()]), 'unhandled')
+    const forgery = forgeryOf(message.event, subscription, delivery.routingKey, retryKey(consumer))
+    if (forgery) return park(forgery)
     try {
       return await subscription.receive(message.event, { consumer, outbox, fence })
     } catch (error) {
@@ -111,6 +114,24 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       await record(fence, delivery, parseBody(delivery.body), verdict)
     },
   }
+}
+
+/**
+ * Why the event is not from the service that publishes its type, or null. The broker lets a user publish with its own
+ * routing keys only, so a key that fits the type proves the publisher. Retries come from this service itself.
+ */
+function forgeryOf(
+  { type, source }: Envelope,
+  subscription: Subscription,
+  routingKey: string | null,
+  retries: string,
+): string | null {
+  const expected = subscription.source
+  if (expected !== undefined && source !== expected)
+    return `${type} is an event of ${expected}, and this one is of ${source}`
+  if (routingKey !== null && routingKey !== type && routingKey !== retries)
+    return `${type} came with the routing key ${routingKey}`
+  return null
 }
 
 function unhandled(type: string, handled: string[]): string {

@@ -8,6 +8,7 @@ broker's GET /api/definitions, so that the two can be compared.
 {{- $vhosts := list }}
 {{- $users := list (dict "name" "admin" "tags" (list "administrator")) }}
 {{- $permissions := list }}
+{{- $topicPermissions := list }}
 {{- $exchanges := list }}
 {{- $queues := list }}
 {{- $bindings := list }}
@@ -30,6 +31,12 @@ broker drops a message that was returned 20 times, which may happen in an outage
 {{- /* A service may publish to the exchange and consume its own two queues. It may declare nothing. */}}
 {{- $read := printf "^(%s|%s)$" (regexQuoteMeta $service) (regexQuoteMeta $deadQueue) }}
 {{- $permissions = append $permissions (dict "vhost" $vhost.name "user" $user "configure" "^$" "write" (printf "^%s$" (regexQuoteMeta $exchange)) "read" $read) }}
+{{- /* With its own routing keys only: the types of its events, and its retries. It may bind nothing. */}}
+{{- $keys := list (regexQuoteMeta (printf "retry.%s" $service)) }}
+{{- range index $.Values.publishes $service }}
+{{- $keys = append $keys (regexQuoteMeta .) }}
+{{- end }}
+{{- $topicPermissions = append $topicPermissions (dict "vhost" $vhost.name "user" $user "exchange" $exchange "write" (printf "^(%s)$" (join "|" $keys)) "read" "^$") }}
 {{- range list $service $deadQueue }}
 {{- $queues = append $queues (dict "vhost" $vhost.name "name" . "durable" true "auto_delete" false "arguments" (dict "x-queue-type" "quorum")) }}
 {{- end }}
@@ -47,6 +54,7 @@ broker drops a message that was returned 20 times, which may happen in an outage
   "vhosts" $vhosts
   "users" $users
   "permissions" $permissions
+  "topic_permissions" $topicPermissions
   "exchanges" $exchanges
   "queues" $queues
   "bindings" $bindings

@@ -103,6 +103,22 @@ describe.each([
 })
 
 describe('the topology', () => {
+  it('lets each user publish its own events and retries, and bind nothing', async () => {
+    const { topic_permissions: keys } = await topology()
+    expect(keys).toHaveLength(2 * services.length)
+    expect(keys?.filter(({ user }) => String(user).startsWith('payment'))).toEqual(
+      [
+        { vhost: '/', user: 'payment' },
+        { vhost: 'preview', user: 'payment_preview' },
+      ].map((entry) => ({
+        ...entry,
+        exchange: 'shop.events',
+        write: '^(retry\\.payment|payment\\.captured\\.v1|payment\\.declined\\.v1)$',
+        read: '^$',
+      })),
+    )
+  })
+
   it('names users, and never their passwords', async () => {
     const { users } = await topology()
     expect(users?.map(({ name }) => name)).toEqual([

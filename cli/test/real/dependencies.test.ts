@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import type { Connection } from 'rabbitmq-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import * as contracts from '../../../services/events/contracts.ts'
+import { retryKey } from '../../../services/kernel/bus.ts'
 import { createDependencies, drain, services } from './dependencies.ts'
 import { until } from './shop.ts'
 
@@ -47,6 +49,11 @@ describe.each([
     ],
     ['deletes no queue', (c: Connection) => c.queueDelete({ queue: 'order' })],
     [
+      'binds no exchange',
+      (c: Connection) =>
+        c.exchangeBind({ destination: 'shop.events', source: 'shop.dead', routingKey: '#' }),
+    ],
+    [
       'binds nothing',
       (c: Connection) =>
         c.queueBind({ queue: 'order', exchange: 'shop.events', routingKey: 'order.placed.v1' }),
@@ -74,6 +81,37 @@ describe.each([
     const refusal = new Promise<Error>((resolve) => connection.on('error', resolve))
     expect(String(await refusal)).toMatch(/NOT_ALLOWED|access to vhost/)
   })
+})
+
+const users = ['', '_preview'].flatMap((suffix) => services.map((name) => [name, suffix] as const))
+
+it.each(users)('at the broker %s%s publishes its own events only', async (service, suffix) => {
+  const connection = connect(`${service}${suffix}`, suffix && '/preview')
+  const keys = [...Object.values(contracts).map(({ type }) => type), ...services.map(retryKey)]
+  const own = Object.values(contracts).filter(({ source }) => source === `/${service}`)
+  const published: string[] = []
+  for (const key of keys) {
+    const refusal = await publish(connection, key, 'x').catch(String)
+    if (refusal === undefined) published.push(key)
+    else expect(refusal).toContain(`write access to topic '${key}'`)
+  }
+  expect(published).toEqual([...own.map(({ type }) => type), retryKey(service)])
+  // Neither does a second key in a header get past this.
+  const publisher = connection.createPublisher({ confirm: true, maxAttempts: 1 })
+  const others = keys.filter((key) => !published.includes(key))
+  const sly = { exchange: 'shop.events', routingKey: retryKey(service), headers: { CC: others } }
+  await expect(publisher.send(sly, 'x')).rejects.toThrow('ACCESS_REFUSED')
+  const vhost = suffix === '' ? '%2F' : 'preview'
+  for (const queue of services) await api('DELETE', `queues/${vhost}/${queue}/contents`)
+})
+
+it.each(users)('at the broker %s%s is nobody for the management API', async (service, suffix) => {
+  const name = `${service}${suffix}`
+  const credentials = Buffer.from(`${name}:${passwords[name]}`).toString('base64')
+  const { status } = await fetch(`http://${addresses.rabbitmq}:15672/api/whoami`, {
+    headers: { authorization: `Basic ${credentials}` },
+  })
+  expect(status).toBe(401)
 })
 
 it.each([
@@ -116,6 +154,9 @@ describe('the topology', () => {
     const bindings = 'bindings/%2F/e/shop.events/q/notification'
     await api('DELETE', `${bindings}/order.confirmed.v1`)
     await api('POST', bindings, { routing_key: 'order.placed.v1' })
+    const topics = { exchange: 'shop.events', write: '.*', read: '.*' }
+    await api('PUT', 'topic-permissions/%2F/notification', topics)
+    await api('PUT', 'topic-permissions/%2F/order', { ...topics, exchange: 'shop.dead' })
     await api('PUT', 'permissions/%2F/order_preview', { configure: '', write: '.*', read: '.*' })
     await api('PUT', 'policies/%2F/short', {
       pattern: '^notification$',
@@ -135,6 +176,14 @@ describe('the topology', () => {
     ])
     const permissions = await api<{ user: string }[]>('GET', 'vhosts/%2F/permissions')
     expect(permissions.map(({ user }) => user).sort()).toEqual(['admin', ...services].sort())
+    const keys = await api<{ user: string; exchange: string; write: string }[]>(
+      'GET',
+      'vhosts/%2F/topic-permissions',
+    )
+    expect(keys.map(({ user, exchange }) => `${user} ${exchange}`).sort()).toEqual(
+      services.map((service) => `${service} shop.events`).sort(),
+    )
+    expect(keys.find(({ user }) => user === 'notification')?.write).toBe('^(retry\\.notification)$')
     const policies = await api<{ name: string }[]>('GET', 'policies/%2F')
     expect(policies.map(({ name }) => name).sort()).toEqual(['dead', ...services].sort())
     expect(await drain(connection, 'notification')).toEqual(['kept'])
@@ -182,17 +231,19 @@ describe('with 3 nodes', () => {
   }
 
   it('grows out of one with its messages, and every queue has a member on each', async () => {
-    await publish(connect('order'), 'retry.notification', 'older')
+    await publish(connect('notification'), 'retry.notification', 'older')
     await install('rabbitmq', '--set=nodes=3')
     expect(await members()).toEqual(Array.from({ length: 16 }, () => 3))
     expect(await drain(connect('notification'), 'notification')).toEqual(['older'])
   })
 
   it('loses no confirmed message with a node, and goes on taking more', async () => {
-    const publisher = connect('order', '', { retryLow: 50, retryHigh: 200 }).createPublisher({
-      confirm: true,
-      maxAttempts: 1,
-    })
+    const publisher = connect('notification', '', { retryLow: 50, retryHigh: 200 }).createPublisher(
+      {
+        confirm: true,
+        maxAttempts: 1,
+      },
+    )
     const confirmed: string[] = []
     let publishing = true
     const loop = async (): Promise<void> => {
@@ -219,7 +270,7 @@ describe('with 3 nodes', () => {
   })
 
   it('starts again after all were killed at once', async () => {
-    await publish(connect('order'), 'retry.notification', 'survivor')
+    await publish(connect('notification'), 'retry.notification', 'survivor')
     const back = await Promise.all(['rabbitmq-0', 'rabbitmq-1', 'rabbitmq-2'].map(kill))
     await Promise.all(back.map((isBack) => isBack()))
     expect(await drain(connect('notification'), 'notification')).toEqual(['survivor'])

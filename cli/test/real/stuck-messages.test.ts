@@ -22,11 +22,11 @@ async function found(id: string): Promise<Stuck | undefined> {
   return (await list()).find((message) => message.id === id)
 }
 
-function event(type: string, subject: string, data: object) {
+function event(source: string, type: string, subject: string, data: object) {
   return {
     specversion: '1.0',
     id: randomUUID(),
-    source: '/test',
+    source,
     type,
     subject,
     time: new Date().toISOString(),
@@ -65,7 +65,11 @@ beforeAll(ensureLive, 300_000)
 
 test('a poison message is parked after eight attempts; discarded, it is gone', async () => {
   const orderId = randomUUID()
-  const poison = event('stock.rejected.v1', orderId, { orderId, reason: 'unknown-sku', sku: 'x' })
+  const poison = event('/inventory', 'stock.rejected.v1', orderId, {
+    orderId,
+    reason: 'unknown-sku',
+    sku: 'x',
+  })
   await underLoad({ rate: 10 }, async () => {
     await send('order', poison)
     await until('it is parked', async () => (await found(poison.id))?.state === 'parked', 120_000)
@@ -91,8 +95,8 @@ test('a poison message is parked after eight attempts; discarded, it is gone', a
 
 test('a message of a version that the consumer cannot read is parked at once', async () => {
   const orderId = randomUUID()
-  const future = event('order.placed.v9', orderId, { orderId })
-  const broken = event('order.placed.v1', orderId, { orderId })
+  const future = event('/order', 'order.placed.v9', orderId, { orderId })
+  const broken = event('/order', 'order.placed.v1', orderId, { orderId })
   await underLoad({ rate: 10 }, async () => {
     await send('inventory', future)
     await send('inventory', broken)
@@ -117,7 +121,11 @@ test('the same message a hundred times has its effect once', async () => {
   const orderId = await confirmedOrder()
   const customer = { email: 'someone@example.com' }
   const { audit } = await underLoad({ rate: 10 }, () =>
-    send('notification', event('order.confirmed.v1', orderId, { orderId, customer }), 100),
+    send(
+      'notification',
+      event('/order', 'order.confirmed.v1', orderId, { orderId, customer }),
+      100,
+    ),
   )
   expect(audit.duplicatesRefused).toBeGreaterThanOrEqual(99)
 }, 240_000)

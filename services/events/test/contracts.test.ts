@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import * as contracts from '../contracts.ts'
 import { draft, envelope } from '../envelope.ts'
 
@@ -34,6 +36,27 @@ describe('contracts', () => {
       expect(one.data.parse({ ...example, later: true })).toEqual(example)
     },
   )
+})
+
+describe('the broker', () => {
+  const file = new URL('../../../charts/values/rabbitmq.yaml', import.meta.url)
+  const { publishes, services } = parse(readFileSync(file, 'utf8')) as Record<
+    'publishes' | 'services',
+    Record<string, string[]>
+  >
+
+  it('lets each service publish the events of its contracts, and no others', () => {
+    const granted = Object.entries(publishes).flatMap(([service, types]) =>
+      types.map((type) => `/${service} ${type}`),
+    )
+    const declared = Object.values(contracts).map(({ source, type }) => `${source} ${type}`)
+    expect(granted.sort()).toEqual(declared.sort())
+  })
+
+  it('gives no service an event without a contract', () => {
+    const types = Object.values(contracts).map(({ type }) => type)
+    for (const consumed of Object.values(services).flat()) expect(types).toContain(consumed)
+  })
 })
 
 describe('envelope', () => {

@@ -4,7 +4,15 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 type Entry = Record<string, unknown>
-type Kind = 'vhosts' | 'users' | 'permissions' | 'exchanges' | 'queues' | 'bindings' | 'policies'
+type Kind =
+  | 'vhosts'
+  | 'users'
+  | 'permissions'
+  | 'topic_permissions'
+  | 'exchanges'
+  | 'queues'
+  | 'bindings'
+  | 'policies'
 /** RabbitMQ's definitions file. */
 type Topology = Record<Kind, Entry[]>
 
@@ -13,6 +21,7 @@ const keys: Record<Kind, string[]> = {
   vhosts: ['name'],
   users: ['name'],
   permissions: ['vhost', 'user'],
+  topic_permissions: ['vhost', 'user', 'exchange'],
   exchanges: ['vhost', 'name'],
   queues: ['vhost', 'name'],
   bindings: ['vhost', 'source', 'destination_type', 'destination', 'routing_key', 'arguments'],
@@ -53,7 +62,8 @@ const missing = (kind: Kind, declared: Topology, found: Topology): Entry[] => {
   })
 }
 
-type Closed = 'permissions' | 'policies'
+const closed = ['permissions', 'topic_permissions', 'policies'] as const
+type Closed = (typeof closed)[number]
 
 /**
  * Permissions and policies of the declared virtual hosts that are not declared. They are deleted. Bindings are not, because
@@ -109,8 +119,9 @@ const running = async (): Promise<string[]> => {
   }
 }
 
+/** Removes all topic permissions of a user at once. The import that follows restores the declared ones. */
 const remove = (kind: Closed, { vhost, name, user }: Entry): Promise<void> =>
-  request('DELETE', path(kind, vhost, kind === 'policies' ? name : user))
+  request('DELETE', path(kind.replace('_', '-'), vhost, kind === 'policies' ? name : user))
 
 /** Adds members to queues. A queue that is older than a node has no member on that node. */
 const growQueues = async (declared: Topology): Promise<void> => {
@@ -142,13 +153,13 @@ const before = await definitions()
 const users = await Promise.all(
   declared.users.map(async (user) => ({ ...user, password: await password(String(user.name)) })),
 )
-await request('POST', '/api/definitions', { ...declared, users })
-for (const kind of ['permissions', 'policies'] as const) {
+for (const kind of closed) {
   for (const entry of surplus(kind, declared, before)) {
     await remove(kind, entry)
     console.log(`removed from ${kind}: ${canonical(entry)}`)
   }
 }
+await request('POST', '/api/definitions', { ...declared, users })
 if (nodes > 1) await growQueues(declared)
 
 const after = await definitions()

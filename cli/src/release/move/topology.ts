@@ -41,6 +41,11 @@ const kinds: Record<string, Kind> = {
     name: (entry) => `permission of ${entry.user}${within(entry)}`,
     closed: true,
   },
+  topic_permissions: {
+    keys: ['vhost', 'user', 'exchange'],
+    name: (entry) => `topic permission of ${entry.user} on ${entry.exchange}${within(entry)}`,
+    closed: true,
+  },
 }
 
 function identity({ keys }: Kind, entry: Entry): string {

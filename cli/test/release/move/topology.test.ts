@@ -32,6 +32,7 @@ describe('a broker', () => {
     ['bindings', 'binding events → order by stock.reserved.v1 in vhost / is missing'],
     ['policies', 'policy order in vhost / is missing'],
     ['permissions', 'permission of order in vhost / is missing'],
+    ['topic_permissions', 'topic permission of order on events in vhost / is missing'],
   ]
   it.each(missing)('without %s', (kind, expected) => {
     expect(changed((has) => void delete has[kind])).toContain(expected)
@@ -61,6 +62,14 @@ describe('a broker', () => {
         if (permission) permission.read = '.*'
       },
       'permission of order in vhost / is not as declared',
+    ],
+    [
+      'more routing keys to publish with',
+      (has) => {
+        const permission = has.topic_permissions?.[0]
+        if (permission) permission.write = '.*'
+      },
+      'topic permission of order on events in vhost / is not as declared',
     ],
     [
       'a binding with a header',
@@ -100,7 +109,7 @@ describe('a broker', () => {
 
   it('that has none of it is told of with what counts most', () => {
     expect(firstOf(compareTopology(smallTopology, {}))).toBe(
-      'vhost / is missing; user order is missing; exchange events in vhost / is missing; and 5 more',
+      'vhost / is missing; user order is missing; exchange events in vhost / is missing; and 6 more',
     )
   })
 })
