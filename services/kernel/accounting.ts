@@ -1,6 +1,7 @@
 // The kernel's part of the accounting: messages that wait, and events that were handled.
 import { type Bus, deadLettersOf } from './bus.ts'
 import type { Queries } from './database.ts'
+import { readWaiting, type Waiting } from './waiting.ts'
 
 export interface Accounting {
   /** The time of the count, in milliseconds since 1970, by the database's clock. */
@@ -10,7 +11,9 @@ export interface Accounting {
   queued: number
   /** Messages that are ready in its dead-letter queue. */
   dead: number
+  /** Including those that wait for another system. */
   retrying: number
+  waiting: Waiting
   parked: number
   duplicatesRefused: number
   /** Color and revision are null for events that were handled before there was a gate. */
@@ -22,13 +25,14 @@ export async function kernelAccounting(
   deps: { database: Queries; bus: Pick<Bus, 'depth'> },
   queue: string,
 ): Promise<Accounting> {
-  const [queued, dead, [sums]] = await Promise.all([
+  const [queued, dead, waiting, [sums]] = await Promise.all([
     deps.bus.depth(queue),
     deps.bus.depth(deadLettersOf(queue)),
-    deps.database.query<Omit<Accounting, 'queued' | 'dead'>>(summary),
+    readWaiting(deps.database),
+    deps.database.query<Omit<Accounting, 'queued' | 'dead' | 'waiting'>>(summary),
   ])
   if (!sums) throw new Error('the summary has no row')
-  return { ...sums, queued, dead }
+  return { ...sums, queued, dead, waiting }
 }
 
 /** One statement, so that it counts everything at the same moment. */
@@ -42,8 +46,8 @@ const summary = `
   )
   SELECT (extract(epoch FROM now()) * 1000)::float8 AS at,
     (SELECT json_build_object('waiting', count(*)) FROM outbox) AS outbox,
-    (SELECT count(*)::int FROM parked WHERE state = 'retrying') AS retrying,
-    (SELECT count(*)::int FROM parked WHERE state = 'parked') AS parked,
+    (SELECT count(*)::int FROM parked WHERE state = 'retrying' OR cause = 'waiting') AS retrying,
+    (SELECT count(*)::int FROM parked WHERE state = 'parked' AND cause IS DISTINCT FROM 'waiting') AS parked,
     (SELECT coalesce(sum(repeats), 0)::int FROM handlings) AS "duplicatesRefused",
     (SELECT coalesce(json_agg(json_build_object('epoch', coalesce(epoch, 0), 'color', color,
        'revision', revision, 'handled', handled) ORDER BY epoch NULLS FIRST, color), '[]')

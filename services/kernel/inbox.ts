@@ -1,6 +1,7 @@
 // Each event takes effect once: one transaction writes the inbox row, the effects and the events that follow.
 import type { Contract, Draft, Envelope } from '@shop/events/envelope'
 import type { Queries, Transaction } from './database.ts'
+import { Poison } from './failures.ts'
 import type { Fence } from './gate.ts'
 import type { Outbox } from './outbox.ts'
 import type { ScheduledJob } from './schedule.ts'
@@ -13,7 +14,9 @@ export interface Subscription {
   readonly type: string
   /** The only source whose events it accepts. Undefined: any. */
   readonly source?: string
-  /** Throws Unreadable when the data does not fit the contract. */
+  /** The other system that its handler calls. */
+  readonly needs?: string
+  /** Throws Poison when the data does not fit the contract. */
   receive(event: Envelope, inbox: InboxDeps): Promise<Outcome>
 }
 
@@ -24,12 +27,9 @@ export interface InboxDeps {
   fence: Fence
 }
 
-/** The data does not fit the contract, so another attempt cannot succeed. */
-export class Unreadable extends Error {
-  override readonly name = 'Unreadable'
-}
-
 export interface Handler<Data, Prepared, Loaded> {
+  /** The other system that `prepare` calls. While it is away, these events wait. */
+  needs?: string
   /**
    * Calls other systems before the transaction begins. It may run more than once per event, so it must be idempotent. It
    * writes through `fence`.
@@ -47,11 +47,12 @@ export interface Handler<Data, Prepared, Loaded> {
 
 export function on<Data, Prepared = undefined, Loaded = undefined>(
   contract: Contract<Data>,
-  { prepare, load, handle }: Handler<Data, Prepared, Loaded>,
+  { needs, prepare, load, handle }: Handler<Data, Prepared, Loaded>,
 ): Subscription {
   return {
     type: contract.type,
     ...(contract.source !== undefined && { source: contract.source }),
+    ...(needs !== undefined && { needs }),
     async receive(raw, { consumer, outbox, fence }) {
       const event = { ...raw, data: readData(contract, raw.data) }
       const prepared = (await prepare?.(event, fence)) as Prepared
@@ -72,7 +73,7 @@ function readData<Data>(contract: Contract<Data>, data: unknown): Data {
   const read = contract.data.safeParse(data)
   if (read.success) return read.data
   const problems = read.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
-  throw new Unreadable(`not a ${contract.type}: ${problems.join('; ')}`)
+  throw new Poison(`not a ${contract.type}: ${problems.join('; ')}`)
 }
 
 /**

@@ -55,8 +55,11 @@ function hashId(body: Buffer): string {
   ].join('-')
 }
 
-/** `unhandled`: this version does not handle the type of the event, but a later version may. */
-export type Cause = 'unhandled' | 'other'
+/**
+ * `unhandled`: this version does not handle the type of the event, but a later version may. `waiting`: for another system;
+ * it is shown as retrying, since that happens by itself.
+ */
+export type Cause = 'unhandled' | 'waiting' | 'other'
 
 export interface Failure {
   /** The consumer whose inbox has the message once it is handled. */
@@ -111,7 +114,7 @@ function storable(text: string): string {
 }
 
 /** A retry whose copy is lost, for example because the broker has lost its data, counts as parked after 5 minutes. */
-const effectiveState = `CASE WHEN state = 'retrying' AND last_failed_at < now() - interval '5 minutes'
+const effectiveState = `CASE WHEN state = 'parked' AND cause = 'waiting' THEN 'retrying' WHEN state = 'retrying' AND last_failed_at < now() - interval '5 minutes'
     AND NOT EXISTS (SELECT FROM outbox WHERE event ->> 'id' = parked.message_id::text)
   THEN 'parked' ELSE state END`
 
@@ -164,7 +167,10 @@ export async function replay(
   if (row.state !== 'parked') return 'not-parked'
   const message = parseBody(row.body)
   if (!message.event || !(await isStorable(tx, message.json))) return 'cannot-replay'
-  tx.execute(`UPDATE parked SET state = 'retrying', attempts = 0 WHERE message_id = $1`, [id])
+  tx.execute(
+    `UPDATE parked SET state = 'retrying', attempts = 0, postponed_at = NULL WHERE message_id = $1`,
+    [id],
+  )
   const { type } = message.event
   outbox.resend(tx, { type, json: message.json, service, attempt: 0, delayMs: 0 })
   return 'done'
@@ -193,7 +199,7 @@ export function replayUnhandled(outbox: Outbox, service: string, types: string[]
     async run(tx: Transaction): Promise<Draft[]> {
       const rows = await tx.query<{ id: string }>(
         `SELECT message_id AS id FROM parked WHERE state = 'parked' AND type = ANY($1::text[])
-         AND cause IS DISTINCT FROM 'other' ORDER BY first_failed_at LIMIT ${replayBatch}`,
+         AND (cause = 'unhandled' OR cause IS NULL) ORDER BY first_failed_at LIMIT ${replayBatch}`,
         [types],
       )
       for (const { id } of rows) {

@@ -20,6 +20,7 @@ import { createRelay } from './relay.ts'
 import { followService } from './role.ts'
 import { type ScheduledJob, startSchedule } from './schedule.ts'
 import type { Identity, Logger, Metrics, PlaneName } from './telemetry.ts'
+import { releaseWaiting } from './waiting.ts'
 
 /** A line of the accounting, about one order. Several entries may have the same id. */
 export interface AccountingEntry {
@@ -151,7 +152,12 @@ export function createPlane(deps: PlaneDeps) {
   })
   const types = parts.subscriptions.map(({ type }) => type)
   const schedule = startSchedule({
-    jobs: [inboxPruning, replayUnhandled(outbox, identity.service, types), ...(parts.jobs ?? [])],
+    jobs: [
+      inboxPruning,
+      replayUnhandled(outbox, identity.service, types),
+      releaseWaiting(outbox, identity.service, parts.subscriptions, logger),
+      ...(parts.jobs ?? []),
+    ],
     outbox,
     fence: gatekeeper.fence,
     logger,

@@ -2,11 +2,13 @@
 import type { Envelope } from '@shop/events/envelope'
 import { type Delivery, retryKey } from './bus.ts'
 import { isUnavailable } from './database-errors.ts'
+import { Away, NotYet, Poison } from './failures.ts'
 import { type Fence, GateClosed } from './gate.ts'
-import { type Subscription, Unreadable } from './inbox.ts'
+import type { Subscription } from './inbox.ts'
 import type { Outbox } from './outbox.ts'
-import { type Cause, type Failure, type ParsedBody, parseBody, recordFailure } from './parking.ts'
+import { type Failure, type ParsedBody, parseBody, recordFailure } from './parking.ts'
 import type { Logger, Metrics } from './telemetry.ts'
+import { accessTo, type Pause, pause, recordWaiting, resume } from './waiting.ts'
 
 export interface SettlementDeps {
   subscriptions: Subscription[]
@@ -17,6 +19,8 @@ export interface SettlementDeps {
   metrics: Metrics
   /** The delay before the first retry. Each further retry doubles it. */
   retryBaseMs?: number
+  /** The first pause when another system is away. Each further pause doubles it. */
+  pauseBaseMs?: number
 }
 
 /** Resolves when the delivery can be acknowledged. `failures` is how often settling this delivery has thrown before. */
@@ -29,9 +33,10 @@ const maxDeliveries = 50
 const maxDatabaseFailures = 20
 
 type Verdict = Pick<Failure, 'state' | 'attempts' | 'cause' | 'reason'>
+type Refusal = Pick<Failure, 'cause' | 'reason'>
 
 export function createSettlement(deps: SettlementDeps): { message: Settle; deadLetter: Settle } {
-  const { consumer, outbox, logger, retryBaseMs = 250 } = deps
+  const { consumer, outbox, logger, retryBaseMs = 250, pauseBaseMs = 1_000 } = deps
   const byType = new Map(deps.subscriptions.map((one) => [one.type, one]))
 
   async function record(
@@ -57,40 +62,121 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     logger.warn(fields, state === 'parked' ? 'message parked' : 'handler failed; it will run again')
   }
 
+  async function park(
+    fence: Fence,
+    delivery: Delivery,
+    message: ParsedBody,
+    { reason, cause = 'other' }: Refusal,
+  ): Promise<string> {
+    const attempts = delivery.attempt + 1
+    await record(fence, delivery, message, { state: 'parked', attempts, cause, reason })
+    return 'parked'
+  }
+
+  /** Parks the message when it cannot be stored as an event that is sent again. */
+  async function parkUnstorable(
+    parts: [Fence, Delivery, ParsedBody],
+    reason: string,
+    store: () => Promise<string>,
+  ): Promise<string> {
+    try {
+      return await store()
+    } catch (error) {
+      if (!isUnstorable(error)) throw error
+      return park(...parts, { reason: `${reason} (and it cannot be sent again: ${error.message})` })
+    }
+  }
+
+  /** The message waits, without a failed attempt. With `away`, all others that need the same system wait too. */
+  async function wait(
+    fence: Fence,
+    { body, attempt }: Delivery,
+    message: ParsedBody,
+    { reason, alone, away }: { reason: string; alone: boolean; away: Pause | null },
+  ): Promise<string> {
+    const { result, failures } = await fence.transaction(async (tx) => ({
+      failures: away && (await pause(tx, away)),
+      result: await recordWaiting(
+        tx,
+        { consumer, message, body, attempt, reason },
+        { alone, baseMs: pauseBaseMs },
+      ),
+    }))
+    const fields = { messageId: message.id, reason }
+    if (failures) {
+      const { dependency } = away ?? {}
+      logger.error({ dependency, failures, reason }, 'is away; the events that need it wait')
+    } else if (result === 'given up') logger.warn(fields, 'waited for a day; message parked')
+    else logger[alone ? 'warn' : 'debug'](fields, 'the message waits')
+    return alone ? 'postponed' : 'waiting'
+  }
+
+  async function attempt(
+    fence: Fence,
+    delivery: Delivery,
+    message: ParsedBody,
+    { subscription, failures }: { subscription: Subscription; failures: number },
+  ): Promise<string> {
+    const { event } = message
+    if (!event) return 'parked'
+    const parts: [Fence, Delivery, ParsedBody] = [fence, delivery, message]
+    try {
+      return await subscription.receive(event, { consumer, outbox, fence })
+    } catch (error) {
+      if (error instanceof GateClosed) throw error
+      const reason = error instanceof Error ? error.message : String(error)
+      if (error instanceof Away || error instanceof NotYet) {
+        const away = pauseFor(subscription, message.id, error, pauseBaseMs)
+        return parkUnstorable(parts, reason, () => wait(...parts, { reason, alone: !away, away }))
+      }
+      if (isUnavailable(error) && failures < maxDatabaseFailures) throw error
+      const attempts = delivery.attempt + 1
+      if (error instanceof Poison || attempts >= maxAttempts) return park(...parts, { reason })
+      return parkUnstorable(parts, reason, async () => {
+        await record(...parts, { state: 'retrying', attempts, reason })
+        return 'failed'
+      })
+    }
+  }
+
   async function handle(
     fence: Fence,
     delivery: Delivery,
     message: ParsedBody,
     failures: number,
   ): Promise<string> {
-    const attempts = delivery.attempt + 1
-    const park = async (reason: string, cause: Cause = 'other') => {
-      await record(fence, delivery, message, { state: 'parked', attempts, cause, reason })
-      return 'parked'
+    const subscription = message.event && byType.get(message.event.type)
+    const refusal = refuse(delivery, message, subscription)
+    if (refusal || !subscription) return park(fence, delivery, message, refusal ?? { reason: '' })
+    const { needs = null } = subscription
+    const access = needs === null ? 'free' : await accessTo(fence, needs, message.id)
+    if (access === 'paused') {
+      const reason = `waits for ${needs}, which is away`
+      const waiting = () => wait(fence, delivery, message, { reason, alone: false, away: null })
+      return parkUnstorable([fence, delivery, message], reason, waiting)
     }
-    if (!message.event) return park(message.problem)
-    if (delivery.deliveryCount >= maxDeliveries) {
-      return park(`delivered ${delivery.deliveryCount} times without an outcome`)
+    const outcome = await attempt(fence, delivery, message, { subscription, failures })
+    if (needs !== null && access === 'probe' && outcome !== 'waiting') {
+      await resume(fence, needs, message.id)
+      logger.info({ dependency: needs }, 'is back; the events that waited for it follow')
     }
-    const subscription = byType.get(message.event.type)
-    if (!subscription) return park(unhandled(message.event.type, [...byType.keys()]), 'unhandled')
-    const forgery = forgeryOf(message.event, subscription, delivery.routingKey, retryKey(consumer))
-    if (forgery) return park(forgery)
-    try {
-      return await subscription.receive(message.event, { consumer, outbox, fence })
-    } catch (error) {
-      if (error instanceof GateClosed) throw error
-      if (isUnavailable(error) && failures < maxDatabaseFailures) throw error
-      const reason = error instanceof Error ? error.message : String(error)
-      if (error instanceof Unreadable || attempts >= maxAttempts) return park(reason)
-      try {
-        await record(fence, delivery, message, { state: 'retrying', attempts, reason })
-      } catch (recordError) {
-        if (!isUnstorable(recordError)) throw recordError
-        return park(`${reason} (and it cannot be sent again: ${recordError.message})`)
-      }
-      return 'failed'
-    }
+    return outcome
+  }
+
+  /** Why this message is parked without an attempt, or null. */
+  function refuse(
+    { deliveryCount, routingKey }: Delivery,
+    message: ParsedBody,
+    subscription: Subscription | null | undefined,
+  ): Refusal | null {
+    const { event } = message
+    if (!event) return { reason: message.problem }
+    if (deliveryCount >= maxDeliveries)
+      return { reason: `delivered ${deliveryCount} times without an outcome` }
+    if (!subscription)
+      return { reason: unhandled(event.type, [...byType.keys()]), cause: 'unhandled' }
+    const reason = forgeryOf(event, subscription, routingKey, retryKey(consumer))
+    return reason === null ? null : { reason }
   }
 
   return {
@@ -114,6 +200,18 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       await record(fence, delivery, parseBody(delivery.body), verdict)
     },
   }
+}
+
+/** The pause that this error begins. Null when only its own message waits. */
+function pauseFor(
+  { needs }: Subscription,
+  messageId: string,
+  error: Away | NotYet,
+  baseMs: number,
+): Pause | null {
+  if (!(error instanceof Away) || needs === undefined) return null
+  const { message: reason, retryAfterMs } = error
+  return { dependency: needs, messageId, reason, retryAfterMs, baseMs }
 }
 
 /**

@@ -18,6 +18,7 @@ export function subscriptions({ mailer }: { mailer: Mailer }): Subscription[] {
     outcome: Outcome,
   ): Subscription {
     return on(contract, {
+      needs: 'the mail server',
       // The attempt is committed before the mail is sent, so that each mail is counted.
       async prepare({ data: { orderId, customer, reason } }, fence): Promise<void> {
         const mail = compose(orderId, outcome, customer.email, reason ?? null)

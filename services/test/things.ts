@@ -76,9 +76,9 @@ export async function createThings(): Promise<{
 /** A consumer with short retry delays, and a separate relay for its retries. */
 export function openConsumer(
   things: { database: Database; topology: Topology; queue: string },
-  subscription: Subscription,
+  subscriptions: Subscription | Subscription[],
   options: { bus?: Bus } & Partial<
-    Pick<ConsumerDeps, 'logger' | 'onGateClosed' | 'retryBaseMs'>
+    Pick<ConsumerDeps, 'logger' | 'onGateClosed' | 'retryBaseMs' | 'pauseBaseMs'>
   > = {},
 ): Consumer {
   const { database, topology, queue } = things
@@ -88,7 +88,7 @@ export function openConsumer(
     bus,
     queue,
     concurrency: { messages: 4, deadLetters: 1 },
-    subscriptions: [subscription],
+    subscriptions: [subscriptions].flat(),
     consumer: queue,
     outbox: openOutbox(database, relay),
     logger,

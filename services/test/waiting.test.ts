@@ -1,0 +1,238 @@
+import { contract } from '@shop/events/envelope'
+import { kernelAccounting } from '@shop/kernel/accounting'
+import { Away, NotYet, Poison } from '@shop/kernel/failures'
+import { type Handler, on } from '@shop/kernel/inbox'
+import { listStuck } from '@shop/kernel/parking'
+import { startSchedule } from '@shop/kernel/schedule'
+import { releaseWaiting } from '@shop/kernel/waiting'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { z } from 'zod'
+import {
+  arrived,
+  logger,
+  newId,
+  openBus,
+  openFence,
+  openOutbox,
+  openRelay,
+} from './infrastructure.ts'
+import {
+  createThings,
+  effects,
+  eventually,
+  insertEffect,
+  numbers,
+  openConsumer,
+  thingDone,
+} from './things.ts'
+
+const other = contract('thing.other.v1', z.object({ n: z.int() }))
+type Prepare = Handler<{ n: number }, unknown, undefined>['prepare']
+
+/** A service that calls a mail server for one type of event, and nothing for the other. */
+async function openShop(send: (n: number) => Promise<void> | void) {
+  const things = await createThings()
+  const { database, topology, queue } = things
+  await topology.bind(queue, other.type)
+  const bus = openBus(topology.exchange)
+  const outbox = openOutbox(database, openRelay(database, bus))
+  const prepare: Prepare = async ({ data: { n } }) => send(n)
+  const handle: Handler<{ n: number }, unknown, undefined>['handle'] = async (
+    tx,
+    { data: { n } },
+  ) => {
+    await insertEffect(tx, n)
+    return []
+  }
+  const subscriptions = [
+    on(thingDone, { needs: 'the mail server', prepare, handle }),
+    on(other, { handle }),
+  ]
+  /** A slot in its epoch: its consumer, and the job that releases what waits. */
+  function open(epoch: number) {
+    const fence = openFence(database, { epoch })
+    const consumer = openConsumer(things, subscriptions, { pauseBaseMs: 40 })
+    const job = releaseWaiting(outbox, queue, subscriptions, logger)
+    const schedule = startSchedule({
+      jobs: [{ ...job, everyMs: 20 }],
+      outbox,
+      fence: () => fence,
+      logger,
+      onGateClosed: () => {},
+    })
+    onTestFinished(schedule.close)
+    consumer.set(fence)
+    const close = async () => {
+      fence.close()
+      await Promise.all([consumer.close(), schedule.close()])
+    }
+    return { close }
+  }
+  const publish = (type: typeof thingDone, ns: number[]) => {
+    const events = ns.map((n) => arrived(type, newId(), { n }))
+    return topology.publish(events).then(() => events)
+  }
+  const accounting = () => kernelAccounting({ database, bus }, queue)
+  return { ...things, open, publish, accounting, list: () => listStuck(database, 100) }
+}
+
+describe('a system that is away', () => {
+  it('makes its events wait, without an attempt, and no others', async () => {
+    let away = true
+    let calls = 0
+    const shop = await openShop(() => {
+      calls += 1
+      if (away) throw new Away('the mail server cannot be reached: ECONNREFUSED')
+    })
+    shop.open(1)
+    await shop.publish(thingDone, numbers(60))
+    await eventually(async () =>
+      expect(await shop.accounting()).toMatchObject({ queued: 0, retrying: 60, parked: 0 }),
+    )
+    const tried = calls
+    // At most what was taken before the pause, and some probes.
+    expect(tried).toBeLessThan(15)
+    await shop.publish(other, [100])
+    await eventually(async () => expect(await effects(shop.database)).toEqual([100]))
+
+    const stuck = await shop.list()
+    expect(stuck).toHaveLength(60)
+    for (const { state, attempts } of stuck) expect([state, attempts]).toEqual(['retrying', 0])
+    const { waiting } = await shop.accounting()
+    expect(waiting.oldestAt).toBeInstanceOf(Date)
+    expect(waiting.away).toMatchObject([
+      {
+        dependency: 'the mail server',
+        reason: 'the mail server cannot be reached: ECONNREFUSED',
+      },
+    ])
+
+    away = false
+    await eventually(async () =>
+      expect(await effects(shop.database)).toEqual([...numbers(60), 100]),
+    )
+    expect(await shop.list()).toEqual([])
+    expect((await shop.accounting()).waiting).toEqual({ messages: 0, oldestAt: null, away: [] })
+  })
+
+  it('is tried by one message at a time, and less and less often', async () => {
+    const times: number[] = []
+    const shop = await openShop(() => {
+      times.push(performance.now())
+      throw new Away('no answer')
+    })
+    shop.open(1)
+    await shop.publish(thingDone, numbers(20))
+    const [, , , , ...probes] = await eventually(() => {
+      expect(times.length).toBeGreaterThan(9)
+    }).then(() => times)
+    const pauses = probes.slice(1).map((time, n) => time - (probes[n] ?? 0))
+    expect(pauses.at(-1)).toBeGreaterThan(2 * (pauses[0] ?? 0))
+    expect((await shop.list()).every(({ attempts }) => attempts === 0)).toBe(true)
+  })
+
+  it('is waited for over a restart and a switch, and the live slot goes on', async () => {
+    let away = true
+    const shop = await openShop(() => {
+      if (away) throw new Away('no answer')
+    })
+    const old = shop.open(1)
+    await shop.publish(thingDone, numbers(10))
+    await eventually(async () => expect((await shop.accounting()).waiting.messages).toBe(10))
+    await old.close()
+    away = false
+    shop.open(2)
+    await eventually(async () => expect(await effects(shop.database)).toEqual(numbers(10)))
+    const epochs = await shop.database.query('SELECT DISTINCT epoch::int AS epoch FROM inbox')
+    expect(epochs).toEqual([{ epoch: 2 }])
+  })
+
+  it('is back, though the message that tries it is poison', async () => {
+    let away = true
+    const shop = await openShop((n) => {
+      if (away) throw new Away('no answer')
+      if (n === 0) throw new Poison('no such mailbox')
+    })
+    shop.open(1)
+    await shop.publish(thingDone, [0])
+    await eventually(async () => expect((await shop.accounting()).waiting.messages).toBe(1))
+    await shop.publish(thingDone, [1, 2, 3])
+    await eventually(async () => expect((await shop.accounting()).waiting.messages).toBe(4))
+    away = false
+    await eventually(async () => expect(await effects(shop.database)).toEqual([1, 2, 3]))
+    expect(await shop.list()).toMatchObject([{ state: 'parked', attempts: 1 }])
+  })
+
+  it('makes a copy wait once', async () => {
+    let away = true
+    const shop = await openShop(() => {
+      if (away) throw new Away('no answer')
+    })
+    shop.open(1)
+    const [event] = await shop.publish(thingDone, [1])
+    for (const _ of numbers(5)) await shop.topology.publish(event ? [event] : [])
+    await eventually(async () =>
+      expect(await shop.accounting()).toMatchObject({ queued: 0, retrying: 1 }),
+    )
+    away = false
+    await eventually(async () => expect(await effects(shop.database)).toEqual([1]))
+    expect(await shop.list()).toEqual([])
+  })
+
+  it('asks for a time, which is kept', async () => {
+    let calls = 0
+    const shop = await openShop(() => {
+      calls += 1
+      throw new Away('answers 429', { retryAfterMs: 60_000 })
+    })
+    shop.open(1)
+    await shop.publish(thingDone, [1])
+    await eventually(async () => expect((await shop.accounting()).waiting.messages).toBe(1))
+    const [{ ms } = { ms: 0 }] = await shop.database.query<{ ms: number }>(
+      'SELECT extract(epoch FROM until - now()) * 1000 AS ms FROM pauses',
+    )
+    expect(Number(ms)).toBeGreaterThan(50_000)
+    expect(calls).toBe(1)
+  })
+})
+
+describe('an event', () => {
+  it('waits alone when it is not yet taken, and is parked after a day', async () => {
+    let later = true
+    const shop = await openShop((n) => {
+      if (later && n < 2) throw new NotYet('the mail server refused the mail: 450 EENVELOPE')
+    })
+    shop.open(1)
+    await shop.publish(thingDone, numbers(5))
+    await eventually(async () => expect(await effects(shop.database)).toEqual([2, 3, 4]))
+    expect((await shop.accounting()).waiting.away).toEqual([])
+    await eventually(async () => expect(await shop.list()).toHaveLength(2))
+    const [first] = await shop.list()
+    expect(first).toMatchObject({ state: 'retrying', attempts: 0 })
+    await shop.database.query(
+      `UPDATE parked SET postponed_at = now() - interval '25 hours' WHERE message_id = $1`,
+      [first?.id],
+    )
+    await eventually(async () =>
+      expect((await shop.list()).map(({ id, state }) => `${id} ${state}`)).toContain(
+        `${first?.id} parked`,
+      ),
+    )
+    later = false
+    await eventually(async () => expect(await shop.list()).toHaveLength(1))
+  })
+
+  it('is parked at once when it is poison', async () => {
+    const shop = await openShop((n) => {
+      if (n === 1) throw new Poison('no such mailbox')
+    })
+    shop.open(1)
+    await shop.publish(thingDone, [1, 2])
+    await eventually(async () =>
+      expect(await shop.list()).toMatchObject([
+        { state: 'parked', attempts: 1, reason: 'no such mailbox' },
+      ]),
+    )
+    await eventually(async () => expect(await effects(shop.database)).toEqual([2]))
+  })
+})
