@@ -20,17 +20,26 @@ const items = z.array(z.object({ sku: z.string(), quantity: z.int().positive() }
 /** The payment provider's token for a means of payment. */
 const payment = z.object({ token: z.string().meta({ sensitive: true }) })
 
-/** order → inventory: reserve the stock. */
+/** order → inventory: reserve the stock. Still read, and no longer written: the token is for the payment service only. */
 export const orderPlaced = byOrder(
   'order.placed.v1',
   z.object({ orderId, items, customer, payment }),
 )
 
-/** inventory → order, payment: the stock is reserved. `amount` is its price. */
+/** order → inventory: reserve the stock. */
+export const orderPlacedV2 = byOrder('order.placed.v2', z.object({ orderId, items }))
+
+/** order → payment: how the order is paid once its stock is reserved. */
+export const paymentRequested = byOrder('payment.requested.v1', z.object({ orderId, payment }))
+
+/** inventory → order, payment: the answer to `order.placed.v1`, whose token it passes on. Read as long as that is. */
 export const stockReserved = byInventory(
   'stock.reserved.v1',
   z.object({ orderId, amount, payment }),
 )
+
+/** inventory → order, payment: the stock is reserved. `amount` is its price. */
+export const stockReservedV2 = byInventory('stock.reserved.v2', z.object({ orderId, amount }))
 
 /** inventory → order: nothing was reserved. */
 export const stockRejected = byInventory(

@@ -3,9 +3,11 @@ import {
   orderCancelled,
   orderConfirmed,
   orderPlaced,
+  orderPlacedV2,
   reservationExpired,
   stockRejected,
   stockReserved,
+  stockReservedV2,
 } from '@shop/events/contracts'
 import { type Draft, draft } from '@shop/events/envelope'
 import type { Transaction } from '@shop/kernel/database'
@@ -24,24 +26,20 @@ import {
 
 export function subscriptions(): Subscription[] {
   return [
+    // The answer has the version of the order's event, so that a token is passed on only where it was sent.
     on(orderPlaced, {
       async handle(tx, { data: { orderId, items, payment } }) {
-        const lines = merge(items)
-        // Both in one round trip, because other transactions wait for the lock on the stock.
-        const [isNew, stock] = await Promise.all([
-          insertReservation(tx, orderId, 'reserved', lines),
-          lockStock(tx, skusOf(lines)),
-        ])
-        // The order was already cancelled. It gets no stock, and needs no answer.
-        if (!isNew) return []
-        const outcome = reserve(lines, stock)
-        if (outcome.kind === 'rejected') {
-          const { reason, sku } = outcome
-          markRejected(tx, orderId)
-          return [draft(stockRejected, orderId, { orderId, reason, sku })]
-        }
-        moveStock(tx, lines, -1)
-        return [draft(stockReserved, orderId, { orderId, amount: outcome.amount, payment })]
+        return place(tx, orderId, items, (amount) =>
+          draft(stockReserved, orderId, { orderId, amount, payment }),
+        )
+      },
+    }),
+
+    on(orderPlacedV2, {
+      async handle(tx, { data: { orderId, items } }) {
+        return place(tx, orderId, items, (amount) =>
+          draft(stockReservedV2, orderId, { orderId, amount }),
+        )
       },
     }),
 
@@ -69,6 +67,30 @@ export function subscriptions(): Subscription[] {
       },
     }),
   ]
+}
+
+async function place(
+  tx: Transaction,
+  orderId: string,
+  items: Line[],
+  reserved: (amount: { value: number; currency: string }) => Draft,
+): Promise<Draft[]> {
+  const lines = merge(items)
+  // Both in one round trip, because other transactions wait for the lock on the stock.
+  const [isNew, stock] = await Promise.all([
+    insertReservation(tx, orderId, 'reserved', lines),
+    lockStock(tx, skusOf(lines)),
+  ])
+  // The order was already cancelled. It gets no stock, and needs no answer.
+  if (!isNew) return []
+  const outcome = reserve(lines, stock)
+  if (outcome.kind === 'rejected') {
+    const { reason, sku } = outcome
+    markRejected(tx, orderId)
+    return [draft(stockRejected, orderId, { orderId, reason, sku })]
+  }
+  moveStock(tx, lines, -1)
+  return [reserved(outcome.amount)]
 }
 
 /** Few enough for a short transaction. The next run handles the others. */

@@ -1,5 +1,12 @@
 // What an order is, and how events of the other services change it. Pure.
-import { orderCancelled, orderConfirmed, orderPlaced, orderRejected } from '@shop/events/contracts'
+import {
+  orderCancelled,
+  orderConfirmed,
+  orderPlaced,
+  orderPlacedV2,
+  orderRejected,
+  paymentRequested,
+} from '@shop/events/contracts'
 import { type Draft, draft } from '@shop/events/envelope'
 
 export type Status = 'placed' | 'reserved' | 'confirmed' | 'rejected' | 'cancelled'
@@ -42,8 +49,17 @@ export interface Decision {
   events: Draft[]
 }
 
-export function place(id: string, { items, customer, payment }: Placement): Draft {
-  return draft(orderPlaced, id, { orderId: id, items, customer, payment })
+/** For a shop with services of a version that cannot read the events of `placeV2`, or that may be rolled back to one. */
+export function place(orderId: string, { items, customer, payment }: Placement): Draft {
+  return draft(orderPlaced, orderId, { orderId, items, customer, payment })
+}
+
+/** Each service gets what it needs, and only the payment service the token. */
+export function placeV2(orderId: string, { items, payment }: Omit<Placement, 'customer'>): Draft[] {
+  return [
+    draft(orderPlacedV2, orderId, { orderId, items }),
+    draft(paymentRequested, orderId, { orderId, payment }),
+  ]
 }
 
 /**

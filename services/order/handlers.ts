@@ -5,6 +5,7 @@ import {
   reservationExpired,
   stockRejected,
   stockReserved,
+  stockReservedV2,
 } from '@shop/events/contracts'
 import type { Contract, Draft } from '@shop/events/envelope'
 import type { Transaction } from '@shop/kernel/database'
@@ -36,6 +37,7 @@ export function subscriptions(slot: SlotVersion): Subscription[] {
 
   return [
     onUpdate(stockReserved, () => ({ kind: 'stock-reserved' })),
+    onUpdate(stockReservedV2, () => ({ kind: 'stock-reserved' })),
     onUpdate(stockRejected, ({ reason }) => ({ kind: 'stock-rejected', reason })),
     onUpdate(paymentCaptured, () => ({ kind: 'payment-captured' })),
     onUpdate(paymentDeclined, ({ reason }) => ({ kind: 'payment-declined', reason })),

@@ -7,7 +7,7 @@ import type { Outbox } from '@shop/kernel/outbox'
 import { problemDocument } from '@shop/kernel/problem'
 import { z } from 'zod'
 import { mailAddress } from './address.ts'
-import { place } from './domain.ts'
+import { place, placeV2 } from './domain.ts'
 import { findByKey, findOrder, insertOrder, type SlotVersion } from './store.ts'
 
 /** HTTP clients and servers disagree on the encoding of other characters. */
@@ -53,9 +53,11 @@ export interface RouteDeps {
   outbox: Outbox
   newId: () => string
   slot: SlotVersion
+  /** The version of order.placed to write. */
+  placedVersion?: 'v1' | 'v2'
 }
 
-export function routes(app: HttpServer, deps: RouteDeps): void {
+export function routes(app: HttpServer, { placedVersion, ...deps }: RouteDeps): void {
   app.post(
     '/orders',
     {
@@ -87,8 +89,10 @@ export function routes(app: HttpServer, deps: RouteDeps): void {
       }
       const isNew = await deps.outbox.commitUnfenced(request.traceparent, async (tx) => {
         const inserted = await insertOrder(tx, placed)
-        const event = place(id, { ...placed, payment: { token: payment.token } })
-        return { result: inserted, events: inserted ? [event] : [] }
+        const placement = { ...placed, payment: { token: payment.token } }
+        if (!inserted) return { result: false, events: [] }
+        const events = placedVersion === 'v2' ? placeV2(id, placement) : [place(id, placement)]
+        return { result: true, events }
       })
       const first = isNew ? placed : await findByKey(deps.database, idempotencyKey)
       if (first?.requestHash !== requestHash) {

@@ -1,46 +1,113 @@
 // How the payment service handles reserved stock and cancelled orders.
-import { orderCancelled, stockReserved } from '@shop/events/contracts'
-import type { Envelope } from '@shop/events/envelope'
-import type { Queries } from '@shop/kernel/database'
+import {
+  orderCancelled,
+  orderRejected,
+  paymentRequested,
+  stockReserved,
+  stockReservedV2,
+} from '@shop/events/contracts'
+import type { Draft, Envelope } from '@shop/events/envelope'
+import type { Queries, Transaction } from '@shop/kernel/database'
 import { faultPoint } from '@shop/kernel/faults'
+import type { Fence } from '@shop/kernel/gate'
 import { on, type Subscription } from '@shop/kernel/inbox'
-import { giveUp, howToUndo, settle, type Undone } from './domain.ts'
-import type { ChargeOutcome, PaymentProvider } from './provider.ts'
-import { insertPayment, lockPayment, saveDecision } from './store.ts'
+import { giveUp, howToUndo, type Payment, settle, type Undone } from './domain.ts'
+import type { ChargeOutcome, Money, PaymentProvider } from './provider.ts'
+import {
+  deleteToken,
+  findPayment,
+  findToken,
+  insertPayment,
+  insertToken,
+  lockPayment,
+  saveDecision,
+} from './store.ts'
 
 export interface HandlerDeps {
   provider: PaymentProvider
   newId: () => string
 }
 
+const needs = 'the payment provider'
+
 function load(tx: Queries, { data: { orderId } }: Envelope<{ orderId: string }>) {
   return lockPayment(tx, orderId)
 }
 
 export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] {
+  /** Commits the intent before the provider is called, so that the idempotency key survives a crash. */
+  function intend(fence: Fence, orderId: string, amount: Money): Promise<Payment> {
+    return insertPayment(fence, { id: newId(), orderId, status: 'intended', amount })
+  }
+
+  async function capture(
+    { id: idempotencyKey, orderId, status, amount }: Payment,
+    token: string,
+  ): Promise<ChargeOutcome | null> {
+    if (status !== 'intended' || !amount) return null
+    faultPoint('payment.intended')
+    const outcome = await provider.capture({ idempotencyKey, orderId, token, amount })
+    faultPoint('payment.captured')
+    return outcome
+  }
+
+  /** Ends the payment as the provider has answered. Null: it was not called. */
+  async function end(
+    tx: Transaction,
+    { data: { orderId } }: Envelope<{ orderId: string }>,
+    {
+      loaded: payment,
+      prepared: outcome,
+    }: { loaded: Payment | null; prepared: ChargeOutcome | null },
+  ): Promise<Draft[]> {
+    const decision = outcome && payment && settle(payment, outcome)
+    if (!decision) return []
+    saveDecision(tx, orderId, decision)
+    return decision.events
+  }
+
   return [
     on(stockReserved, {
-      // Commits the intent before calling the provider, so that the idempotency key survives a crash.
-      async prepare({ data: { orderId, amount, payment } }, fence): Promise<ChargeOutcome | null> {
-        const intent = { id: newId(), orderId, status: 'intended' as const, amount }
-        const { id: idempotencyKey, status } = await insertPayment(fence, intent)
-        if (status !== 'intended') return null
-        faultPoint('payment.intended')
-        const { token } = payment
-        const outcome = await provider.capture({ idempotencyKey, orderId, token, amount })
-        faultPoint('payment.captured')
-        return outcome
+      needs,
+      prepare: async ({ data: { orderId, amount, payment } }, fence) =>
+        capture(await intend(fence, orderId, amount), payment.token),
+      load,
+      handle: end,
+    }),
+
+    // The token and the amount are in two events. Each handler stores its part and then reads the other, so that the
+    // later one of them captures. Both may: the provider's key is the same.
+    on(stockReservedV2, {
+      needs,
+      async prepare({ data: { orderId, amount } }, fence) {
+        const payment = await intend(fence, orderId, amount)
+        const token = await findToken(fence, orderId)
+        return token === null ? null : capture(payment, token)
       },
       load,
-      async handle(tx, { data: { orderId } }, { loaded: payment, prepared: outcome }) {
-        const decision = outcome && payment && settle(payment, outcome)
-        if (!decision) return []
-        saveDecision(tx, orderId, decision)
-        return decision.events
+      handle: end,
+    }),
+
+    on(paymentRequested, {
+      needs,
+      async prepare({ data: { orderId, payment } }, fence) {
+        await insertToken(fence, orderId, payment.token)
+        const intent = await findPayment(fence, orderId)
+        return intent && capture(intent, payment.token)
+      },
+      load,
+      handle: end,
+    }),
+
+    on(orderRejected, {
+      async handle(tx, { data: { orderId } }) {
+        deleteToken(tx, orderId)
+        return []
       },
     }),
 
     on(orderCancelled, {
+      needs,
       async prepare({ data: { orderId } }, fence): Promise<Undone | null> {
         // If stock.reserved arrives later, this row prevents a capture.
         const placeholder = { id: newId(), orderId, status: 'cancelled' as const, amount: null }
@@ -56,6 +123,7 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
       async handle(tx, { data: { orderId } }, { loaded: payment, prepared: undone }) {
         const decision = undone && payment && giveUp(payment, undone)
         if (decision) saveDecision(tx, orderId, decision)
+        else deleteToken(tx, orderId)
         return []
       },
     }),

@@ -1,5 +1,6 @@
 // The payments table.
 import type { Queries, Transaction } from '@shop/kernel/database'
+import type { ScheduledJob } from '@shop/kernel/schedule'
 import type { Decision, Payment, PaymentStatus } from './domain.ts'
 import type { Money } from './provider.ts'
 
@@ -47,15 +48,56 @@ export async function lockPayment(tx: Queries, orderId: string): Promise<Payment
   return row ?? null
 }
 
+/** Ends a payment. After that its token is not needed any more. */
 export function saveDecision(
   tx: Transaction,
   orderId: string,
   { status, reason }: Omit<Decision, 'events'>,
 ): void {
+  deleteToken(tx, orderId)
   tx.execute(
     'UPDATE payments SET status = $2, reason = $3, settled_at = now() WHERE order_id = $1',
     [orderId, status, reason],
   )
+}
+
+/** Stores the token of an order, unless its payment has ended. */
+export async function insertToken(db: Queries, orderId: string, token: string): Promise<void> {
+  await db.query(
+    `INSERT INTO payment_tokens (order_id, token)
+     SELECT $1::uuid, $2
+     WHERE NOT EXISTS (SELECT FROM payments WHERE order_id = $1 AND status <> 'intended')
+     ON CONFLICT DO NOTHING`,
+    [orderId, token],
+  )
+}
+
+export async function findToken(db: Queries, orderId: string): Promise<string | null> {
+  const [row] = await db.query<{ token: string }>(
+    'SELECT token FROM payment_tokens WHERE order_id = $1',
+    [orderId],
+  )
+  return row?.token ?? null
+}
+
+export function deleteToken(tx: Transaction, orderId: string): void {
+  tx.execute('DELETE FROM payment_tokens WHERE order_id = $1', [orderId])
+}
+
+/**
+ * Tokens that arrived after the end of their order. A reservation, and with it the order, ends long before these hours are
+ * over.
+ */
+export const tokenPruning: ScheduledJob = {
+  name: 'token-pruning',
+  everyMs: 60_000,
+  async run(tx) {
+    tx.execute(
+      `DELETE FROM payment_tokens AS old WHERE received_at < now() - interval '6 hours'
+       AND NOT EXISTS (SELECT FROM payments WHERE order_id = old.order_id AND status = 'intended')`,
+    )
+    return []
+  },
 }
 
 /** How many payments there are in each status. */

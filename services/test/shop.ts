@@ -8,7 +8,7 @@ import * as notification from '@shop/notification/handlers'
 import { createMailSink, findKeptMails } from '@shop/notification/mail-sink'
 import type { Mailer } from '@shop/notification/mailer'
 import * as notifications from '@shop/notification/store'
-import { place } from '@shop/order/domain'
+import { place, placeV2 } from '@shop/order/domain'
 import * as order from '@shop/order/handlers'
 import * as orders from '@shop/order/store'
 import * as books from '@shop/payment/accounting'
@@ -42,6 +42,8 @@ export interface Shop {
   collect(): Promise<void>
   /** Expires all reservations. */
   expire(): Promise<void>
+  /** Tokens that the payment service keeps. */
+  tokens(): Promise<string[]>
   /** The state of an order in each service. */
   look(orderId: string): Promise<Look>
   stock(): Promise<stock.StockAccount[]>
@@ -61,7 +63,17 @@ export interface Disturbances {
   mailer?: (sink: Mailer) => Mailer
 }
 
-export async function createShop(disturb: Disturbances = {}): Promise<Shop> {
+export interface Versions {
+  /** The version of order.placed that the order service writes. */
+  placed: 'v1' | 'v2'
+  /** Services of the version before, which read only these types. */
+  earlier?: Partial<Record<ServiceName, string[]>>
+}
+
+export async function createShop(
+  disturb: Disturbances = {},
+  { placed, earlier = {} }: Versions = { placed: 'v2' },
+): Promise<Shop> {
   const databases = {
     order: await createServiceDatabase('order'),
     inventory: await createServiceDatabase('inventory'),
@@ -78,6 +90,10 @@ export async function createShop(disturb: Disturbances = {}): Promise<Shop> {
     inventory: inventory.subscriptions(),
     payment: payment.subscriptions({ provider, newId }),
     notification: notification.subscriptions({ mailer }),
+  }
+  for (const name of names) {
+    const types = earlier[name]
+    if (types) subscriptions[name] = subscriptions[name].filter(({ type }) => types.includes(type))
   }
   const deliverers = Object.fromEntries(
     names.map((name) => [name, deliverTo(databases[name], subscriptions[name])] as const),
@@ -108,7 +124,10 @@ export async function createShop(disturb: Disturbances = {}): Promise<Shop> {
       const stored = { id, items, customer, placedBy: slot, requestHash: '', response: '' }
       await write('order').commitUnfenced(trace, async (tx) => {
         await orders.insertOrder(tx, { ...stored, idempotencyKey: id })
-        return { result: undefined, events: [place(id, placement)] }
+        return {
+          result: undefined,
+          events: placed === 'v2' ? placeV2(id, placement) : [place(id, placement)],
+        }
       })
       await collect()
       return id
@@ -122,6 +141,12 @@ export async function createShop(disturb: Disturbances = {}): Promise<Shop> {
         events: await inventory.expire(tx, 0),
       }))
       await collect()
+    },
+    async tokens() {
+      const rows = await databases.payment.query<{ token: string }>(
+        'SELECT token FROM payment_tokens',
+      )
+      return rows.map(({ token }) => token)
     },
     look: (orderId) => look(databases, provider, orderId),
     stock: async () => (await stock.accounting(databases.inventory)).stock,

@@ -40,12 +40,25 @@ describe.each([
   })
 
   it.each([
-    ['inventory', ['order.placed.v1', 'order.confirmed.v1', 'order.cancelled.v1']],
-    ['payment', ['stock.reserved.v1', 'order.cancelled.v1']],
+    [
+      'inventory',
+      ['order.placed.v1', 'order.placed.v2', 'order.confirmed.v1', 'order.cancelled.v1'],
+    ],
+    [
+      'payment',
+      [
+        'payment.requested.v1',
+        'stock.reserved.v1',
+        'stock.reserved.v2',
+        'order.cancelled.v1',
+        'order.rejected.v1',
+      ],
+    ],
     [
       'order',
       [
         'stock.reserved.v1',
+        'stock.reserved.v2',
         'stock.rejected.v1',
         'payment.captured.v1',
         'payment.declined.v1',

@@ -134,16 +134,16 @@ test('a binding deleted by hand: events wait, a switch is refused, a deploy puts
   await shopctlOk(['build'])
   await shopctlOk(['push'])
   await underLoad({ rate: 10 }, async () => {
-    await manage('DELETE', '/bindings/%2F/e/shop.events/q/inventory/order.placed.v1')
+    await manage('DELETE', '/bindings/%2F/e/shop.events/q/inventory/order.placed.v2')
     await until('an event comes back', async () =>
       (await list()).some(
         ({ service, state, type }) =>
-          service === 'order' && state === 'unroutable' && type === 'order.placed.v1',
+          service === 'order' && state === 'unroutable' && type === 'order.placed.v2',
       ),
     )
     const refused = await shopctl(['switch'])
     expect(refused.exitCode).toBe(2)
-    expect(refused.stderr).toContain('order.placed.v1')
+    expect(refused.stderr).toContain('order.placed.v2')
     await shopctlOk(['deploy'])
     await until('nothing waits any more', async () => (await list()).length === 0)
   })

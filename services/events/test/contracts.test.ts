@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { z } from 'zod'
 import * as contracts from '../contracts.ts'
 import { draft, envelope } from '../envelope.ts'
 
@@ -12,7 +13,10 @@ const payment = { token: 'tok_ok' }
 /** One example per event. A contract that removes one of these fields, or requires another, breaks the other color. */
 const examples: Record<keyof typeof contracts, unknown> = {
   orderPlaced: { orderId, items: [{ sku: 'mug', quantity: 1 }], customer, payment },
+  orderPlacedV2: { orderId, items: [{ sku: 'mug', quantity: 1 }] },
+  paymentRequested: { orderId, payment },
   stockReserved: { orderId, amount, payment },
+  stockReservedV2: { orderId, amount },
   stockRejected: { orderId, reason: 'unknown-sku', sku: 'nope' },
   reservationExpired: { orderId },
   paymentCaptured: { orderId, paymentId: orderId, amount },
@@ -23,10 +27,10 @@ const examples: Record<keyof typeof contracts, unknown> = {
 }
 
 describe('contracts', () => {
-  it.each(Object.entries(contracts))('%s accepts what version 1 says', (name, contract) => {
+  it.each(Object.entries(contracts))('%s accepts what its version says', (name, contract) => {
     const example = examples[name as keyof typeof contracts]
     expect(contract.data.parse(example)).toEqual(example)
-    expect(contract.type).toMatch(/^[a-z]+\.[a-z]+\.v1$/)
+    expect(contract.type).toMatch(/^[a-z]+\.[a-z]+\.v\d+$/)
   })
 
   it.each(Object.entries(contracts))(
@@ -51,6 +55,19 @@ describe('the broker', () => {
     )
     const declared = Object.values(contracts).map(({ source, type }) => `${source} ${type}`)
     expect(granted.sort()).toEqual(declared.sort())
+  })
+
+  it('takes the token of a payment to the payment service only', () => {
+    const { type } = contracts.paymentRequested
+    const receivers = Object.keys(services).filter((name) => services[name]?.includes(type))
+    expect(receivers).toEqual(['payment'])
+    // These are read until no earlier version writes them.
+    const earlier = [contracts.orderPlaced, contracts.stockReserved]
+    for (const { type, data } of Object.values(contracts)) {
+      if (earlier.some((one) => one.type === type)) continue
+      if (type !== contracts.paymentRequested.type)
+        expect(JSON.stringify(z.toJSONSchema(data))).not.toContain('token')
+    }
   })
 
   it('gives no service an event without a contract', () => {

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { decide, isSettled, place, repeatOutcome, type Status, type Update } from '../domain.ts'
+import {
+  decide,
+  isSettled,
+  place,
+  placeV2,
+  repeatOutcome,
+  type Status,
+  type Update,
+} from '../domain.ts'
 
 const id = '01a20a70-45d6-79f6-be69-623cdf650bbc'
 const customer = { email: 'ada@example.com' }
@@ -78,12 +86,18 @@ describe('repeatOutcome', () => {
 })
 
 describe('place', () => {
-  it('sends the inventory everything that it needs', () => {
-    const placement = {
-      items: [{ sku: 'mug', quantity: 2 }],
-      customer,
-      payment: { token: 'tok_ok' },
-    }
+  const items = [{ sku: 'mug', quantity: 2 }]
+  const payment = { token: 'tok_ok' }
+  const placement = { items, customer, payment }
+
+  it('sends the items to the inventory, and the token to the payment service', () => {
+    expect(placeV2(id, placement)).toEqual([
+      { type: 'order.placed.v2', subject: id, data: { orderId: id, items } },
+      { type: 'payment.requested.v1', subject: id, data: { orderId: id, payment } },
+    ])
+  })
+
+  it('sends all in one event that services of the earlier version read', () => {
     expect(place(id, placement)).toEqual({
       type: 'order.placed.v1',
       subject: id,
