@@ -15,6 +15,8 @@ export interface Accounting {
   retrying: number
   waiting: Waiting
   parked: number
+  /** Parked messages that were deleted because of their age. */
+  expired: number
   duplicatesRefused: number
   /** Color and revision are null for events that were handled before there was a gate. */
   byEpoch: { epoch: number; color: string | null; revision: string | null; handled: number }[]
@@ -48,6 +50,7 @@ const summary = `
     (SELECT json_build_object('waiting', count(*)) FROM outbox) AS outbox,
     (SELECT count(*)::int FROM parked WHERE state = 'retrying' OR cause = 'waiting') AS retrying,
     (SELECT count(*)::int FROM parked WHERE state = 'parked' AND cause IS DISTINCT FROM 'waiting') AS parked,
+    (SELECT expired::int FROM parked_history) AS expired,
     (SELECT coalesce(sum(repeats), 0)::int FROM handlings) AS "duplicatesRefused",
     (SELECT coalesce(json_agg(json_build_object('epoch', coalesce(epoch, 0), 'color', color,
        'revision', revision, 'handled', handled) ORDER BY epoch NULLS FIRST, color), '[]')

@@ -25,6 +25,8 @@ const common = z.object({
   KUBERNETES_SERVICE_PORT: port.default(443),
   /** The folder with the pod's token and the API server's CA. */
   SERVICE_ACCOUNT_DIR: z.string().default('/var/run/secrets/kubernetes.io/serviceaccount'),
+  /** How long parked messages are kept. */
+  PARKED_RETENTION_DAYS: z.coerce.number().int().min(1).max(3_650).default(30),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
 })
 

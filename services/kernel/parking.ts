@@ -222,3 +222,26 @@ export async function discard(tx: Transaction, id: string): Promise<ActionResult
   tx.execute('DELETE FROM parked WHERE message_id = $1', [id])
   return 'done'
 }
+
+/** Deletes and counts messages that have been parked for this long. They may contain personal data. */
+export function parkedPruning(days: number): ScheduledJob {
+  return {
+    name: 'parked-pruning',
+    everyMs: 60_000,
+    async run(tx) {
+      tx.execute(
+        `WITH gone AS (
+           DELETE FROM parked WHERE message_id IN (
+             SELECT message_id FROM parked
+             WHERE ${effectiveState} = 'parked' AND last_failed_at < now() - make_interval(days => $1)
+             ORDER BY last_failed_at LIMIT 1000
+           ) RETURNING message_id
+         )
+         UPDATE parked_history SET expired = expired + (SELECT count(*) FROM gone)
+         WHERE EXISTS (SELECT FROM gone)`,
+        [days],
+      )
+      return []
+    },
+  }
+}

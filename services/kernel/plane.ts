@@ -14,13 +14,15 @@ import type { KubernetesApi } from './kubernetes.ts'
 import { createMessages } from './messages.ts'
 import { type Migration, missingMigrations } from './migrate.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
-import { replayUnhandled } from './parking.ts'
+
+import { parkedPruning, replayUnhandled } from './parking.ts'
 import { type Checks, databasePath } from './readiness.ts'
+
 import { createRelay } from './relay.ts'
 import { followService } from './role.ts'
 import { type ScheduledJob, startSchedule } from './schedule.ts'
 import type { Identity, Logger, Metrics, PlaneName } from './telemetry.ts'
-import { releaseWaiting } from './waiting.ts'
+import { readWaiting, releaseWaiting } from './waiting.ts'
 
 /** A line of the accounting, about one order. Several entries may have the same id. */
 export interface AccountingEntry {
@@ -61,6 +63,8 @@ export interface PlaneDeps {
   amqpUrl: string
   port: number
   migrations: Migration[]
+  /** How long parked messages are kept. */
+  parkedDays: number
   now: () => Date
   newId: () => string
   compose(kernel: PlaneKernel): Parts
@@ -108,6 +112,8 @@ export function createPlane(deps: PlaneDeps) {
   const parts = deps.compose({ plane, database, outbox, logger, newId })
   const messages = createMessages({ database, outbox, service: identity.service })
 
+  metrics.waiting.read(() => readWaiting(database))
+
   let migrated = false
   let ending = false
   let reachesDatabase = false
@@ -154,6 +160,7 @@ export function createPlane(deps: PlaneDeps) {
   const schedule = startSchedule({
     jobs: [
       inboxPruning,
+      parkedPruning(deps.parkedDays),
       replayUnhandled(outbox, identity.service, types),
       releaseWaiting(outbox, identity.service, parts.subscriptions, logger),
       ...(parts.jobs ?? []),

@@ -64,6 +64,7 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
     api,
     namespace: config.POD_NAMESPACE,
     migrations: await readMigrations(migrationFolders(definition.migrations)),
+    parkedDays: config.PARKED_RETENTION_DAYS,
     now: () => new Date(),
     newId: () => randomUUIDv7(),
     compose: (kernel: PlaneKernel) => definition.compose({ ...kernel, config, identity }),

@@ -1,5 +1,6 @@
 // JSON logs on stdout, metrics, and W3C trace context.
 import { randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { sensitiveNames } from '@shop/events/sensitive'
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
@@ -52,8 +53,14 @@ export interface Metrics {
   }
   published: { inc(labels: { outcome: string }, count: number): void }
   live: { set(value: 0 | 1): void }
+  /** Names what the gauge of waiting messages reads whenever metrics are asked for. */
+  waiting: { read(source: Oldest): void }
 }
 
+type Oldest = () => Promise<{ oldestAt: Date | null }>
+
+/** The other metrics do not wait longer for the database. */
+const readMs = 500
 const buckets = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
 /** One registry for the process, and with `of` the metrics of a plane. */
@@ -93,6 +100,26 @@ export function createMetrics(identity: Identity): {
     labelNames: ['plane'] as const,
     registers,
   })
+  const waiting = new Map<PlaneName, Oldest>()
+  new Gauge({
+    name: 'messages_waiting_oldest_seconds',
+    help: 'How long the oldest message waits for another system that is away. 0: none waits.',
+    labelNames: ['plane'] as const,
+    registers,
+    async collect() {
+      for (const [plane, read] of waiting) {
+        const oldest = await Promise.race([read(), setTimeout(readMs, null, { ref: false })]).catch(
+          () => null,
+        )
+        if (!oldest) this.remove({ plane })
+        else
+          this.set(
+            { plane },
+            oldest.oldestAt ? (Date.now() - oldest.oldestAt.getTime()) / 1_000 : 0,
+          )
+      }
+    },
+  })
   const of = (plane: PlaneName): Metrics => ({
     httpSeconds: {
       observe: (labels, seconds) => httpSeconds.observe({ plane, ...labels }, seconds),
@@ -102,6 +129,7 @@ export function createMetrics(identity: Identity): {
     },
     published: { inc: (labels, count) => published.inc({ plane, ...labels }, count) },
     live: { set: (value) => live.set({ plane }, value) },
+    waiting: { read: (source) => void waiting.set(plane, source) },
   })
   return { registry, of }
 }

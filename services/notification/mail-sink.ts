@@ -1,5 +1,6 @@
 // The mail sink of the preview plane: stores mails in a table instead of sending them.
 import type { Queries } from '@shop/kernel/database'
+import type { ScheduledJob } from '@shop/kernel/schedule'
 import { createTransport } from 'nodemailer'
 import type { Mailer } from './mailer.ts'
 
@@ -33,4 +34,21 @@ export async function findKeptMails(db: Queries, messageIds: string[]): Promise<
      FROM mail_sink WHERE message_id = ANY($1::text[]) ORDER BY position`,
     [messageIds],
   )
+}
+
+const keepDays = 7
+const keepMails = 10_000
+
+/** The sink keeps the mails of a week, and no more than the last 10,000. */
+export const mailSinkPruning: ScheduledJob = {
+  name: 'mail-sink-pruning',
+  everyMs: 60_000,
+  async run(tx) {
+    tx.execute(
+      `DELETE FROM mail_sink WHERE kept_at < now() - make_interval(days => $1)
+       OR position <= (SELECT max(position) FROM mail_sink) - $2::bigint`,
+      [keepDays, keepMails],
+    )
+    return []
+  },
 }

@@ -2,7 +2,7 @@
 import { run } from '@shop/kernel/run'
 import { z } from 'zod'
 import { subscriptions } from './handlers.ts'
-import { createMailSink } from './mail-sink.ts'
+import { createMailSink, mailSinkPruning } from './mail-sink.ts'
 import { createMailer } from './mailer.ts'
 import { routes } from './routes.ts'
 import { accounting, entries } from './store.ts'
@@ -21,6 +21,7 @@ await run({
     return {
       routes: (app) => routes(app, { database, plane }),
       subscriptions: subscriptions({ mailer }),
+      jobs: [mailSinkPruning],
       accounting: () => accounting(database),
       entries: (after, limit) => entries(database, after, limit),
       close: () => mailer.close(),

@@ -18,6 +18,8 @@ describe('the migrations of the services', () => {
       '0004_epochs.sql',
       '0005_pass_gate.sql',
       '0006_parked_cause.sql',
+      '0007_waiting.sql',
+      '0008_retention.sql',
     ])
   })
 

@@ -14,6 +14,8 @@ const account = z.looseObject({
   dead: count,
   retrying: count,
   parked: count,
+  /** Parked messages that were deleted because of their age. An earlier version deletes none. */
+  expired: count.default(0),
   duplicatesRefused: count,
   /** Deliveries that pods have not settled. Added by shopctl. */
   inFlight: count.default(0),
@@ -125,7 +127,8 @@ function excuses(accounts: Accounts): (excuse: Excuse, orders: number) => boolea
     if (excuse === 'nothing' || excuse === 'moving') return false
     // One message can explain one order at most.
     if (excuse === 'anywhere') return orders <= anywhere
-    return orders <= outbox + before(excuse) + accounts[excuse].parked
+    const { parked, expired } = accounts[excuse]
+    return orders <= outbox + before(excuse) + parked + expired
   }
 }
 
@@ -209,6 +212,7 @@ export async function sumUp(
     queued: total(({ queued, dead }) => queued + dead),
     retrying: total(({ retrying }) => retrying),
     parked: total(({ parked }) => parked),
+    expired: total(({ expired }) => expired),
     duplicatesRefused: total(({ duplicatesRefused }) => duplicatesRefused),
     byEpoch: services.flatMap((service) =>
       accounts[service].byEpoch.map(({ epoch, color, revision, handled }) => ({
