@@ -16,7 +16,9 @@ import { serviceOf } from './driver.ts'
 
 export interface PodFaults {
   /** Services whose pods become this instead of ready. */
-  rollout: Record<string, Pick<Rollout, 'pods' | 'job'>>
+  rollout: Record<string, Pick<Rollout, 'pods' | 'job'> & Partial<Rollout>>
+  /** What the chart of a dependency made, where it does not come up. */
+  release: Record<string, Pick<Rollout, 'pods'> & Partial<Rollout>>
   /** Services whose new slots never start to consume. */
   deaf: Set<string>
   /** Services whose slots never take over the preview plane. */
@@ -34,6 +36,7 @@ export interface PodFaults {
 export function createPodFaults(): PodFaults {
   return {
     rollout: {},
+    release: {},
     deaf: new Set(),
     previewDeaf: new Set(),
     mute: new Set(),
@@ -92,16 +95,33 @@ export function createFakePods(parts: PodParts): Pods {
     async rollout({ service, color }) {
       const slot = serviceOf(state, service).slots[color]
       const { [service]: fault = { pods: [], job: null } } = faults.rollout
-      return { slot, unavailableSince: null, ...fault }
+      return { slot, unavailableSince: null, complaints: [], ending: 0, ...fault }
     },
     async awaitRollout({ service, color, revision }, judge, { signal }) {
       if (signal.aborted) throw interrupted()
       const slot = serviceOf(state, service).slots[color]
       const fault = faults.rollout[service]
-      const unavailableSince = null
-      if (fault) return judge({ slot, unavailableSince, ...fault })
+      const rest = { unavailableSince: null, complaints: [], ending: 0 }
+      if (fault) return judge({ slot, ...rest, ...fault })
       if (slot?.revision === revision) slot.ready = slot.replicas
-      return judge({ slot, unavailableSince, pods: [], job: null })
+      return judge({ slot, ...rest, pods: [], job: null })
+    },
+    async awaitRelease(name, judge, { signal }) {
+      if (signal.aborted) throw interrupted()
+      const fault = faults.release[name]
+      const found =
+        fault &&
+        judge({
+          slot: null,
+          unavailableSince: null,
+          job: null,
+          complaints: [],
+          ending: 0,
+          ...fault,
+        })
+      if (found) return found
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
+      throw interrupted()
     },
     async awaitEndpoints(name, which, judge, { signal }) {
       if (signal.aborted) throw interrupted()

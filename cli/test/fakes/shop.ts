@@ -147,7 +147,10 @@ export async function failedOverWayBack(): Promise<Shop> {
   const ended = { exitCode: 37, reason: 'Error' }
   const waiting = { reason: 'CrashLoopBackOff', message: 'back-off 10s' }
   const containers = [{ name: 'order', restarts: 4, waiting, ended }]
-  faults.rollout.order = { pods: [{ name: 'order-blue-1', ready: false, containers }], job: null }
+  faults.rollout.order = {
+    pods: [{ name: 'order-blue-1', ready: false, containers, complaints: [] }],
+    job: null,
+  }
   await shop.release({ services: ['order'] }).catch(() => {})
   Object.assign(source, tree)
   return shop

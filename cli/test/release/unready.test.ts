@@ -7,6 +7,7 @@ const pod: PodState = {
   name: 'order-blue-1',
   ready: false,
   containers: [{ name: 'order', restarts: 0, waiting: null, ended: null }],
+  complaints: [],
 }
 
 /** What is said of the live slot of order, whose pods run and are not ready. */

@@ -155,13 +155,7 @@ export function errorOf(
       hint: 'Log in again; `kubectl auth whoami` shows who you are.',
     })
   }
-  if (status === 403) {
-    return refused({
-      code: 'not-allowed',
-      message: `The cluster does not let you ${method} ${path.split('?')[0]}: ${message}`,
-      hint: 'Use an account with this permission, or ask for it.',
-    })
-  }
+  if (status === 403) return forbidden(method, path, message)
   const missing = status === 404 && /^namespaces "(.+)" not found$/.exec(message)?.[1]
   if (missing) {
     return refused({
@@ -176,6 +170,43 @@ export function errorOf(
     ...(status === 409 && {
       hint: 'Another client changed it meanwhile. Run `shopctl status`, then run the command again.',
     }),
+  })
+}
+
+/** The API server answers 403 for a right that is missing, and for what an admission plugin denies: a quota, a policy. */
+function forbidden(method: string, path: string, message: string): ShopctlError {
+  const ending = /create new content in namespace (\S+) because it is being terminated/.exec(
+    message,
+  )
+  if (ending) return endingNamespace(ending[1] ?? '')
+  const denied = /forbidden: /.test(message) && !/ cannot \w+ /.test(message)
+  if (denied || /denied (the )?request/.test(message)) {
+    return refused({
+      code: 'denied',
+      message: `The cluster does not accept ${method} ${path.split('?')[0]}: ${message}`,
+      hint: 'Fix the cause, then run the command again.',
+    })
+  }
+  const [, verb, resource, group, , namespace] =
+    / cannot (\w+) resource "([^"]+)"(?: in API group "([^"]*)")?( in the namespace "([^"]+)")?/.exec(
+      message,
+    ) ?? []
+  const what = `${verb} ${resource}${group ? `.${group}` : ''}`
+  const where = namespace ? ` --namespace ${namespace}` : ''
+  return refused({
+    code: 'not-allowed',
+    message: `The cluster does not let you ${method} ${path.split('?')[0]}: ${message}`,
+    hint: verb
+      ? `Use an account with this right, or ask for it: \`kubectl auth can-i ${what}${where}\`.`
+      : 'Use an account with this permission, or ask for it.',
+  })
+}
+
+export function endingNamespace(name: string): ShopctlError {
+  return refused({
+    code: 'namespace-ending',
+    message: `The namespace ${name} is being deleted.`,
+    hint: `Wait for its end with \`kubectl wait --for=delete namespace/${name}\`, then run the command again.`,
   })
 }
 

@@ -2,7 +2,7 @@
 import { text } from 'node:stream/consumers'
 import type { V1Namespace, V1Secret, V1StatefulSet } from '@kubernetes/client-node'
 import type { Namespace } from '../../release/ports/cluster.ts'
-import { isConflict, type KubernetesApi } from './api.ts'
+import { endingNamespace, isConflict, type KubernetesApi } from './api.ts'
 import { awaitObjects } from './watch.ts'
 
 function readyAndWanted(set: V1StatefulSet): { ready: number; replicas: number } {
@@ -27,6 +27,7 @@ export function createNamespace(api: KubernetesApi, namespace: string): Namespac
     async ensure() {
       const uidOf = (found: V1Namespace | null): string => found?.metadata?.uid ?? ''
       const found = await api.get<V1Namespace>(core)
+      if (found?.status?.phase === 'Terminating') throw endingNamespace(namespace)
       if (found) return uidOf(found)
       const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }
       try {

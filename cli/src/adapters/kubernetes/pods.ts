@@ -1,14 +1,16 @@
 // The pods of a namespace: waits for them and asks them.
 import type {
+  CoreV1Event,
   V1Deployment,
   V1EndpointSlice,
   V1Job,
   V1Pod,
   V1PodList,
+  V1StatefulSet,
 } from '@kubernetes/client-node'
 import type { ServiceConfig } from '../../config/schema.ts'
-import type { PodEnd, PodReport, Pods, SlotId } from '../../release/ports/cluster.ts'
-import { slotName, type Target } from '../../release/slot.ts'
+import type { PodEnd, PodReport, Pods, Rollout, SlotId } from '../../release/ports/cluster.ts'
+import { slotLabels, slotName, type Target } from '../../release/slot.ts'
 import type { KubernetesApi } from './api.ts'
 import { askPod } from './ask-pod.ts'
 import {
@@ -16,14 +18,16 @@ import {
   isActive,
   isOfDeployment,
   jobName,
+  labels,
   queryOf,
   readyEndpoints,
+  releaseOf,
   reportOf,
   rolloutOf,
   selectorOf,
   serviceName,
 } from './objects.ts'
-import { awaitObjects } from './watch.ts'
+import { awaitObjects, type KubernetesObject, type Path } from './watch.ts'
 
 const answerMs = 1_000
 /** Longer, since a pod may ask its own dependencies first. */
@@ -41,6 +45,8 @@ export function createPods(
   const pods = `/api/v1/namespaces/${namespace}/pods`
   const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`
   const jobs = `/apis/batch/v1/namespaces/${namespace}/jobs`
+  const sets = `/apis/apps/v1/namespaces/${namespace}/statefulsets`
+  const events = `/api/v1/namespaces/${namespace}/events`
   const slices = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`
 
   const running = async (service: string, target: Target): Promise<V1Pod[]> => {
@@ -48,13 +54,15 @@ export function createPods(
     return (list?.items ?? []).filter((pod) => isActive(pod) && pod.status?.phase === 'Running')
   }
 
-  const rolloutPaths = ({ service, color, revision }: SlotId): string[] => {
+  const rolloutPaths = ({ service, color, revision }: SlotId): Path[] => {
     const job = jobName(service, color)
+    const { [labels.revision]: _, ...anyRevision } = slotLabels(service, { color, revision })
     return [
       `${deployments}?${named(slotName(service, color))}`,
-      `${pods}?${queryOf(selectorOf(service, { color, revision }))}`,
+      `${pods}?${queryOf(anyRevision)}`,
       `${jobs}?${named(job)}`,
       `${pods}?${queryOf({ 'batch.kubernetes.io/job-name': job })}`,
+      { path: events, optional: true },
     ]
   }
 
@@ -76,11 +84,37 @@ export function createPods(
       }
     },
     async rollout(slot) {
-      const lists = await Promise.all(rolloutPaths(slot).map((path) => api.get<Items>(path)))
-      return rolloutFrom(lists.map((list) => list?.items ?? []))
+      const lists = await Promise.all(
+        rolloutPaths(slot).map((each) =>
+          typeof each === 'string'
+            ? api.get<Items>(each)
+            : api.get<Items>(each.path).catch(() => null),
+        ),
+      )
+      return rolloutFrom(
+        slot,
+        lists.map((list) => list?.items ?? []),
+      )
+    },
+    awaitRelease(name, judge, options) {
+      const paths = [sets, deployments, jobs, pods, events].map((path) => ({
+        path,
+        optional: true,
+      }))
+      const judgeParts = ([found, others, made, running, told]: KubernetesObject[][]) =>
+        judge(
+          releaseOf(name, {
+            sets: found as V1StatefulSet[],
+            deployments: others as V1Deployment[],
+            jobs: made as V1Job[],
+            pods: running as V1Pod[],
+            events: told as CoreV1Event[],
+          }),
+        )
+      return awaitObjects(api, paths, judgeParts, options)
     },
     awaitRollout: (slot, judge, options) =>
-      awaitObjects(api, rolloutPaths(slot), (found) => judge(rolloutFrom(found)), options),
+      awaitObjects(api, rolloutPaths(slot), (found) => judge(rolloutFrom(slot, found)), options),
     awaitEndpoints(service, which, judge, options) {
       const name = serviceName(service, which)
       const path = `${slices}?${queryOf({ 'kubernetes.io/service-name': name })}`
@@ -131,18 +165,17 @@ interface Items {
 }
 
 /** From the lists of `rolloutPaths`. */
-function rolloutFrom([
-  found = [],
-  running = [],
-  migrations = [],
-  jobPods = [],
-]: readonly object[][]) {
-  return rolloutOf(
-    found as V1Deployment[],
-    running as V1Pod[],
-    migrations as V1Job[],
-    jobPods as V1Pod[],
-  )
+function rolloutFrom(
+  { revision }: SlotId,
+  [deployments, pods, jobs, jobPods, events]: KubernetesObject[][],
+): Rollout {
+  return rolloutOf(revision, {
+    deployments: (deployments ?? []) as V1Deployment[],
+    pods: (pods ?? []) as V1Pod[],
+    jobs: (jobs ?? []) as V1Job[],
+    jobPods: (jobPods ?? []) as V1Pod[],
+    events: (events ?? []) as CoreV1Event[],
+  })
 }
 
 function podName({ metadata }: V1Pod): string {

@@ -11,6 +11,9 @@ export interface KubernetesObject {
   metadata?: { name?: string; resourceVersion?: string }
 }
 
+/** Of a collection, with its selectors as query. */
+export type Path = string | { path: string; optional: boolean }
+
 interface List {
   metadata?: { resourceVersion?: string }
   items: KubernetesObject[]
@@ -83,16 +86,19 @@ async function read(
   }
 }
 
-/** Calls `judge` with the objects of all `paths` at every change and every second, until it answers. null when the time is up. */
+/** Calls `judge` with the objects of all `paths` at every change and every second, until it answers. null when the time is up. What is optional counts as empty
+ * until it is read, and when the user may not read it. */
 export async function awaitObjects<T>(
   api: KubernetesApi,
-  paths: readonly string[],
+  paths: readonly Path[],
   judge: (collections: KubernetesObject[][]) => T | null,
   { timeoutMs, signal }: WaitOptions,
 ): Promise<T | null> {
   if (signal.aborted) throw interrupted()
   const done = new AbortController()
-  const collections: (Map<string, KubernetesObject> | null)[] = paths.map(() => null)
+  const collections: (Map<string, KubernetesObject> | null)[] = paths.map((each) =>
+    typeof each === 'string' ? null : new Map(),
+  )
   const verdict = new Promise<T | null>((resolve, reject) => {
     const timer = setTimeout(() => resolve(null), Math.max(0, timeoutMs))
     const stop = (): void => reject(interrupted())
@@ -113,12 +119,15 @@ export async function awaitObjects<T>(
     }
     const tick = setInterval(look, tickMs)
     done.signal.addEventListener('abort', () => clearInterval(tick))
-    paths.forEach((path, index) => {
+    paths.forEach((each, index) => {
       const seen = (objects: Map<string, KubernetesObject>): void => {
         collections[index] = objects
         look()
       }
-      follow(api, path, seen, done.signal).catch(reject)
+      const { path, optional } = typeof each === 'string' ? { path: each, optional: false } : each
+      follow(api, path, seen, done.signal).catch((error) => {
+        if (!optional || !isDenied(error)) reject(error)
+      })
     })
   })
   try {

@@ -14,8 +14,8 @@ import { howToGoOn, notesOf, untouched } from './notes.ts'
 import type { DeployPlan, DeployStep } from './plan.ts'
 import { type Prepared, type PrepareInput, type PreparePorts, prepareDeploy } from './prepare.ts'
 import {
+  createJudge,
   isWaiting,
-  judgeRollout,
   migrationPod,
   pendingReasons,
   type RolloutProblem,
@@ -151,11 +151,14 @@ export async function awaitReady(
   }
   const slot = { service, color, revision: wanted.revision }
   const seen: Rollout[] = []
+  const judgeNow = createJudge(ports.clock.monotonic)
   const judge = (rollout: Rollout) => {
     seen[0] = rollout
-    return judgeRollout(rollout)
+    return judgeNow(rollout)
   }
-  const verdict = await pods.awaitRollout(slot, judge, { timeoutMs, signal })
+  const verdict = await pods.awaitRollout(slot, judge, { timeoutMs, signal }).catch((error) => {
+    throw afterChange(error)
+  })
   if (verdict?.kind === 'ready') return seen[0] && showWarnings(ports, service, seen[0])
   const options = { namespace: environment.namespace, timeoutMs }
   throw verdict
@@ -186,7 +189,7 @@ async function broken(pods: Pods, step: AwaitedStep, problem: RolloutProblem): P
   return failed({
     code: 'slot-broken',
     message: `${step.service} ${step.color}: ${what}${lines ? ` Its last lines:\n${lastLines(lines, 15)}` : ''}`,
-    hint: `${untouched} Fix the service and run \`shopctl deploy\` again.`,
+    hint: `${untouched} Fix the cause and run \`shopctl deploy\` again.`,
   })
 }
 

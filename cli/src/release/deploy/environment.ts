@@ -10,15 +10,15 @@ import type { Progress } from '../ports/session.ts'
 import { settleAll } from '../settle.ts'
 import { hashChart, hashOf } from './revision.ts'
 import { makeSecrets } from './secrets.ts'
+import { type WordsPorts, withWords } from './words.ts'
 
-export interface EnvironmentPorts {
+export interface EnvironmentPorts extends WordsPorts {
   namespace: Namespace
   driver: Driver
   /** null: the environment names none. */
   broker: Broker | null
   source: Source
   progress: Progress
-  signal: AbortSignal
 }
 
 interface EnvironmentInput {
@@ -100,45 +100,48 @@ async function ensureInstalled(
   recorded: Readonly<Record<string, Recorded>>,
 ): Promise<boolean> {
   const { name, marks } = chart
-  const { driver, namespace, progress, signal } = ports
+  const { driver, namespace, progress } = ports
   const known = recorded[name]
   const exists = (await namespace.statefulSet(name)) !== null
   if (exists && known?.finished && known.marks[inputs] === marks[inputs]) {
     await awaitRunning(ports, name)
     return false
   }
-  await progress.step(`install ${name}`, () => driver.install(chart, signal))
+  await progress.step(`install ${name}`, () =>
+    withWords(ports, name, (signal) => driver.install(chart, signal)),
+  )
   return true
 }
 
 /** The chart's Job declares the topology at every upgrade, and fails if the broker rejects it. */
 async function repairBroker(ports: EnvironmentPorts, chart: ChartWrite): Promise<void> {
-  const { broker, driver, progress, signal } = ports
+  const { broker, driver, progress } = ports
   if (!broker) return
   const differences = await compareBroker(broker)
   if (differences.length === 0) return
   progress.note(`${chart.name} is not as its chart declares: ${firstOf(differences)}`)
-  await progress.step(`repair ${chart.name}`, () => driver.install(chart, signal))
+  await progress.step(`repair ${chart.name}`, () =>
+    withWords(ports, chart.name, (signal) => driver.install(chart, signal)),
+  )
 }
 
 /** Refuses early: without a dependency no slot becomes ready. */
-async function awaitRunning(
-  { namespace, progress, signal }: EnvironmentPorts,
-  name: string,
-): Promise<void> {
+async function awaitRunning(ports: EnvironmentPorts, name: string): Promise<void> {
+  const { namespace, progress } = ports
   const found = await namespace.statefulSet(name)
   if ((found?.ready ?? 0) > 0) return
   const wanted = found?.replicas ?? 0
-  // It may still be starting. Scaled to zero it never starts.
-  const started =
-    wanted > 0 &&
-    (await progress.step(`wait for ${name}`, () =>
-      namespace.awaitStatefulSet(name, { timeoutMs: startMs, signal }),
-    ))
-  if (started) return
-  throw refused({
+  const down = refused({
     code: 'dependency-down',
-    message: `${name} is down: none of the ${wanted} pods of its StatefulSet ${name} is ready.`,
+    message: `${name} is down: none of the ${wanted} pods of its StatefulSet ${name} is ready${wanted > 0 ? `, also after ${startMs / 1000} s` : ''}.`,
     hint: `Run \`kubectl describe statefulset ${name}\` to see why, then run the command again.`,
   })
+  // Scaled to zero it never starts.
+  if (wanted === 0) throw down
+  await progress.step(`wait for ${name}`, () =>
+    withWords(ports, name, async (signal) => {
+      if (await namespace.awaitStatefulSet(name, { timeoutMs: startMs, signal })) return
+      throw down
+    }),
+  )
 }

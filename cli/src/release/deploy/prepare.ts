@@ -1,6 +1,7 @@
 // Everything that a deploy finds out before its first change: what is wanted, the plan, and the checked writes.
 import { refused } from '../../errors.ts'
 import { type ObservePorts, observe } from '../observe.ts'
+import type { Pods } from '../ports/cluster.ts'
 import type { ChartWrite, Recorded, SlotWrite } from '../ports/driver.ts'
 import { isRefusal } from '../refusal.ts'
 import { settleAll } from '../settle.ts'
@@ -12,7 +13,9 @@ import { type PodSecurityPorts, planPodSecurity } from './pod-security.ts'
 import { planTidy, type Tidy } from './tidy.ts'
 import { type WritesPorts, writeOf } from './writes.ts'
 
-export interface PreparePorts extends ObservePorts, DesirePorts, WritesPorts, PodSecurityPorts {}
+export interface PreparePorts extends ObservePorts, DesirePorts, WritesPorts, PodSecurityPorts {
+  pods: Pods
+}
 
 export interface PrepareInput extends DesireInput {
   /** Expected color: refused where it is live. null: the standby slot of each service. */
@@ -40,6 +43,8 @@ export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): P
     observe(ports),
     ports.driver.recorded(),
   ])
+  // Refused now rather than after the writes if the user may not read what the deploy waits for.
+  await ports.pods.rollout({ service: services[0] ?? '', color: 'blue', revision: '' })
   const unfinished = unfinishedServices(recorded, services)
   const plan = planDeploy(state, { wanted, color, unfinished })
   if (isRefusal(plan)) throw refused(plan)

@@ -28,19 +28,27 @@ export interface AccessRule {
   verbs: string[]
 }
 
+/** Why something does not come up, in the cluster's own words. */
+export interface Complaint {
+  /** `FailedCreate`, `Unschedulable`, `FailedMount`, … */
+  reason: string
+  message: string
+}
+
 export interface ContainerState {
   name: string
   restarts: number
   /** Why the container does not run: `ImagePullBackOff`, `CrashLoopBackOff`, … */
-  waiting: { reason: string; message: string } | null
-  /** How the last run ended. */
-  ended: { exitCode: number; reason: string } | null
+  waiting: Complaint | null
+  /** How the last run ended. `message`: why it could not be started. */
+  ended: { exitCode: number; reason: string; message?: string } | null
 }
 
 export interface PodState {
   name: string
   ready: boolean
   containers: ContainerState[]
+  complaints: Complaint[]
 }
 
 export interface Rollout {
@@ -48,8 +56,17 @@ export interface Rollout {
   /** Since when too few of its pods are ready, by the cluster's clock. null: enough are, or it is not known. */
   unavailableSince: string | null
   pods: PodState[]
+  /** Why there are no further pods. */
+  complaints: Complaint[]
+  /** How many pods are being deleted: what they use becomes free. */
+  ending: number
   /** The migration Job. null: there is none. */
-  job: { succeeded: boolean; failed: boolean; pods: PodState[] } | null
+  job: {
+    succeeded: boolean
+    failed: boolean
+    pods: PodState[]
+    complaints: Complaint[]
+  } | null
 }
 
 export const planes = ['live', 'preview'] as const
@@ -100,6 +117,12 @@ export interface Pods {
   /** Calls `judge` at every change until it returns a value. null: it returned none within the time. */
   awaitRollout<T>(
     slot: SlotId,
+    judge: (rollout: Rollout) => T | null,
+    options: WaitOptions,
+  ): Promise<T | null>
+  /** Likewise for what the chart of a dependency made. It has no slot, and its Jobs are one. */
+  awaitRelease<T>(
+    name: string,
     judge: (rollout: Rollout) => T | null,
     options: WaitOptions,
   ): Promise<T | null>

@@ -72,6 +72,41 @@ describe('dependencies', () => {
     })
   })
 
+  const bad = { reason: 'InvalidImageName', message: 'invalid reference format' }
+  const pulling = { reason: 'ErrImagePull', message: 'no such host' }
+  const podThat = (waiting: typeof bad) => {
+    const containers = [{ name: 'postgres', restarts: 0, waiting, ended: null }]
+    return { pods: [{ name: 'postgres-0', ready: false, containers, complaints: [] }] }
+  }
+
+  const untilEnded = (signal: AbortSignal): Promise<never> =>
+    new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(new Error('helm was ended')))
+    })
+
+  it('that cannot start end the wait at once, with the words of the cluster', async () => {
+    const shop = aShop()
+    shop.world.faults.release.postgres = podThat(bad)
+    const install: typeof shop.world.driver.install = (chart, signal) =>
+      chart.name === 'postgres' ? untilEnded(signal) : shop.world.driver.install(chart, signal)
+    const driver = { ...shop.world.driver, install }
+    await expect(shop.deploy({}, { driver })).rejects.toMatchObject({
+      code: 'dependency-broken',
+      exitCode: 1,
+      message: 'postgres: the pod cannot start, InvalidImageName: invalid reference format',
+    })
+  })
+
+  it('that do not start in time are reported with the words of the cluster', async () => {
+    const shop = aShop()
+    shop.world.faults.release.postgres = podThat(pulling)
+    shop.world.driver.failing.postgres = failed({ code: 'helm-failed', message: 'timed out' })
+    await expect(shop.deploy()).rejects.toMatchObject({
+      code: 'helm-failed',
+      message: 'timed out\npostgres-0: ErrImagePull: no such host',
+    })
+  })
+
   it('that start are waited for', async () => {
     const shop = aShop()
     await shop.deploy()

@@ -17,6 +17,7 @@ describe('a slot that does not come up', () => {
     name: 'order-green-1',
     ready: false,
     containers: [{ name: 'order', restarts: 1, waiting: null, ended: null, ...over }],
+    complaints: [],
   })
 
   it('shows why its container ended, and leaves what serves alone', async () => {
@@ -39,7 +40,10 @@ describe('a slot that does not come up', () => {
   it('shows a failed migration', async () => {
     const { world, deploy } = createShop()
     const pods = [pod({ ended: { exitCode: 1, reason: 'Error' } })]
-    world.faults.rollout.order = { pods: [], job: { succeeded: false, failed: true, pods } }
+    world.faults.rollout.order = {
+      pods: [],
+      job: { succeeded: false, failed: true, pods, complaints: [] },
+    }
     await expect(deploy({ services: ['order'] })).rejects.toMatchObject({
       message: expect.stringMatching(/migration failed with exit code 1[\s\S]*bye/),
     })
@@ -82,7 +86,12 @@ describe('a slot that does not come up', () => {
 
   it('names the pod of a migration that has not ended', async () => {
     const { world, deploy } = createShop()
-    const job = { succeeded: false, failed: false, pods: [{ ...pod({}), name: 'migrate-1' }] }
+    const job = {
+      succeeded: false,
+      failed: false,
+      pods: [{ ...pod({}), name: 'migrate-1' }],
+      complaints: [],
+    }
     world.faults.rollout.order = { pods: [pod({})], job }
     await expect(deploy({ services: ['order'] })).rejects.toMatchObject({
       message: expect.stringContaining('The migration Job has not ended.'),

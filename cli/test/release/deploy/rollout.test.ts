@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { judgeRollout, pendingReasons } from '../../../src/release/deploy/rollout.ts'
+import { createJudge, pendingReasons } from '../../../src/release/deploy/rollout.ts'
 import type { ContainerState, Rollout } from '../../../src/release/ports/cluster.ts'
 import { aSlot } from '../../fakes/state.ts'
 
@@ -16,7 +16,9 @@ function rollout(over: Partial<Rollout>, ...containers: ContainerState[]): Rollo
   return {
     slot: aSlot('green', 'b'),
     unavailableSince: null,
-    pods: [{ name: 'order-1', ready: true, containers }],
+    pods: [{ name: 'order-1', ready: true, containers, complaints: [] }],
+    complaints: [],
+    ending: 0,
     job: null,
     ...over,
   }
@@ -24,8 +26,19 @@ function rollout(over: Partial<Rollout>, ...containers: ContainerState[]): Rollo
 function waiting(reason: string): ContainerState {
   return container({ waiting: { reason, message: 'why' } })
 }
-const running = { succeeded: false, failed: false, pods: [] }
-const done = { succeeded: true, failed: false, pods: [] }
+const running = { succeeded: false, failed: false, pods: [], complaints: [] }
+const done = { succeeded: true, failed: false, pods: [], complaints: [] }
+
+/** When it stands like this, second after second. */
+function judged(now: Rollout, seconds = 60): ReturnType<ReturnType<typeof createJudge>> {
+  let clock = 0
+  const judge = createJudge(() => clock)
+  for (; clock < seconds * 1000; clock += 1_000) {
+    const verdict = judge(now)
+    if (verdict) return verdict
+  }
+  return judge(now)
+}
 
 describe('a rollout', () => {
   const cases: [string, Rollout, string | null][] = [
@@ -44,7 +57,11 @@ describe('a rollout', () => {
       null,
     ],
     ['is broken without its image', rollout({}, waiting('ImagePullBackOff')), 'broken'],
-    ['is broken without its Secret', rollout({}, waiting('CreateContainerConfigError')), 'broken'],
+    [
+      'is broken without its Secret',
+      rollout({ slot: null }, waiting('CreateContainerConfigError')),
+      'broken',
+    ],
     ['is broken when it ends again and again', rollout({}, waiting('CrashLoopBackOff')), 'broken'],
     [
       'may end for want of its tables',
@@ -58,7 +75,7 @@ describe('a rollout', () => {
     ],
   ]
   it.each(cases)('%s', (_, now, expected) => {
-    expect(judgeRollout(now)?.kind ?? null).toBe(expected)
+    expect(judged(now)?.kind ?? null).toBe(expected)
   })
 
   it('tells how often and with which code a container ended', () => {
@@ -67,7 +84,7 @@ describe('a rollout', () => {
       waiting: { reason: 'CrashLoopBackOff', message: '' },
       ended: { exitCode: 37, reason: 'Error' },
     })
-    expect(judgeRollout(rollout({}, crashed))).toMatchObject({
+    expect(judged(rollout({}, crashed))).toMatchObject({
       exitCode: 37,
       what: expect.stringContaining('exit code 37, 3 times'),
     })
@@ -79,7 +96,7 @@ describe('a rollout', () => {
       waiting: { reason: 'CrashLoopBackOff', message: '' },
       ended: { exitCode: 137, reason: 'OOMKilled' },
     })
-    expect(judgeRollout(rollout({}, killed))).toMatchObject({
+    expect(judged(rollout({}, killed))).toMatchObject({
       what: 'the container order ended with exit code 137 (OOMKilled), 2 times so far.',
     })
   })
@@ -98,7 +115,7 @@ describe('a slot that is not ready has', () => {
       rollout({
         job: {
           ...running,
-          pods: [{ name: 'job-1', ready: false, containers: [waiting('Pulling')] }],
+          pods: [{ name: 'job-1', ready: false, containers: [waiting('Pulling')], complaints: [] }],
         },
       }),
       ['The migration Job has not ended.', 'job-1: Pulling: why'],

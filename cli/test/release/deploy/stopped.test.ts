@@ -71,12 +71,12 @@ describe('a deploy that is stopped', () => {
     shop.commit('c', ['order'])
     shop.world.faults.rollout.order = {
       pods: [],
-      job: { succeeded: false, failed: true, pods: [] },
+      job: { succeeded: false, failed: true, pods: [], complaints: [] },
     }
     await expect(shop.deploy()).rejects.toMatchObject({
       code: 'slot-broken',
       hint: expect.stringMatching(
-        /Fix the service.* `shopctl deploy` in the work tree of what is live puts it back\.$/,
+        /Fix the cause.* `shopctl deploy` in the work tree of what is live puts it back\.$/,
       ),
     })
   })

@@ -4,8 +4,13 @@ import type { PodState, Rollout } from '../../../src/release/ports/cluster.ts'
 import { createShop } from '../../fakes/shop.ts'
 
 const container = { name: 'migrate', restarts: 0, waiting: null, ended: null }
-const pod: PodState = { name: 'order-blue-migrate-1', ready: false, containers: [container] }
-const ended: Rollout['job'] = { succeeded: true, failed: false, pods: [pod] }
+const pod: PodState = {
+  name: 'order-blue-migrate-1',
+  ready: false,
+  containers: [container],
+  complaints: [],
+}
+const ended: Rollout['job'] = { succeeded: true, failed: false, pods: [pod], complaints: [] }
 
 async function shown(job: Rollout['job'], log: () => Promise<string>): Promise<string[]> {
   const warnings: string[] = []

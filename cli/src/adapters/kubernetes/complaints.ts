@@ -1,0 +1,97 @@
+// What the cluster says, in its own words, about objects that do not come up. Pure.
+import type {
+  CoreV1Event,
+  V1Deployment,
+  V1Job,
+  V1ObjectMeta,
+  V1Pod,
+  V1PodCondition,
+  V1StatefulSet,
+} from '@kubernetes/client-node'
+import type { Complaint } from '../../release/ports/cluster.ts'
+
+/** Events that say the same as the state of a container or a condition. */
+const repeated = ['BackOff', 'Failed', 'FailedScheduling', 'InspectFailed']
+/** An autoscaler adds a node for the pod. */
+const helping = ['TriggeredScaleUp', 'Nominated']
+
+function timeOf({ series, lastTimestamp, eventTime, firstTimestamp }: CoreV1Event): number {
+  const at = series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? firstTimestamp
+  return at ? new Date(String(at)).getTime() : 0
+}
+
+/** The latest event about an object, if it says more than the object itself. */
+function latest(events: readonly CoreV1Event[], uid: string | undefined): Complaint[] {
+  const about = events
+    .filter(({ involvedObject }) => uid !== undefined && involvedObject.uid === uid)
+    .filter(({ reason = '' }) => !repeated.includes(reason))
+    .sort((one, other) => timeOf(one) - timeOf(other))
+  const last = about.at(-1)
+  const helper = about.find(({ reason = '' }) => helping.includes(reason))
+  return [helper, last?.type === 'Warning' ? last : undefined].flatMap((event) =>
+    event ? [{ reason: event.reason ?? '', message: (event.message ?? '').trim() }] : [],
+  )
+}
+
+function complaintOf({ reason = '', message = '' }: V1PodCondition): Complaint {
+  return { reason, message: message.trim() }
+}
+
+/** Why a pod is not scheduled or not started, or fails its probes. */
+export function podComplaints(pod: V1Pod, events: readonly CoreV1Event[]): Complaint[] {
+  const conditions = pod.status?.conditions ?? []
+  const unscheduled = conditions.filter(
+    ({ type, status }) => type === 'PodScheduled' && status === 'False',
+  )
+  return [...unscheduled.map(complaintOf), ...latest(events, pod.metadata?.uid)]
+}
+
+/** Why a Deployment makes no pods. */
+export function deploymentComplaints(deployment: V1Deployment | undefined): Complaint[] {
+  const { conditions = [], observedGeneration = 0 } = deployment?.status ?? {}
+  // What stands there is about an earlier template.
+  if (observedGeneration < (deployment?.metadata?.generation ?? 0)) return []
+  return conditions
+    .filter(
+      ({ type, status }) =>
+        (type === 'ReplicaFailure' && status === 'True') ||
+        (type === 'Progressing' && status !== 'True'),
+    )
+    .map(complaintOf)
+}
+
+/** Why a Job or a StatefulSet makes no pods. Its events are about now only while pods are missing. */
+export function ownerComplaints(
+  { metadata }: { metadata?: V1ObjectMeta },
+  events: readonly CoreV1Event[],
+  missing: boolean,
+): Complaint[] {
+  return missing ? latest(events, metadata?.uid) : []
+}
+
+export function lacksPods({ spec, status }: V1StatefulSet): boolean {
+  return (status?.replicas ?? 0) < (spec?.replicas ?? 1)
+}
+
+/** Why the claims of a pod have no volume. */
+export function claimComplaints(pod: V1Pod, events: readonly CoreV1Event[]): Complaint[] {
+  const names = (pod.spec?.volumes ?? []).flatMap(
+    ({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName ?? [],
+  )
+  const about = events.filter(
+    ({ involvedObject, type }) =>
+      type === 'Warning' &&
+      involvedObject.kind === 'PersistentVolumeClaim' &&
+      names.includes(involvedObject.name ?? ''),
+  )
+  const last = about.sort((one, other) => timeOf(one) - timeOf(other)).at(-1)
+  return last ? [{ reason: last.reason ?? '', message: last.message ?? '' }] : []
+}
+
+/** Why a Job failed: its pods may be gone. */
+export function jobFailure(job: V1Job): Complaint[] {
+  const failed = (job.status?.conditions ?? []).filter(
+    ({ type, status }) => status === 'True' && (type === 'Failed' || type === 'Suspended'),
+  )
+  return failed.map(complaintOf)
+}
