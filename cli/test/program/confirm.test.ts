@@ -2,6 +2,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -10,20 +12,29 @@ import { configText } from '../fakes/config.ts'
 const launcher = join(import.meta.dirname, '..', '..', 'bin', 'shopctl.js')
 let folder: string
 
-/** A project whose cluster is out of reach: what is confirmed ends there. */
+const cluster = createServer((_, response) => {
+  response.writeHead(404).end('{"kind":"Status","code":404,"message":"nothing is here"}')
+})
+
+/** A project whose cluster is empty: what is confirmed ends there. */
 beforeAll(async () => {
+  await once(cluster.listen(0, '127.0.0.1'), 'listening')
+  const { port } = cluster.address() as AddressInfo
   folder = await mkdtemp(join(tmpdir(), 'confirm-'))
-  const named = { name: 'away', context: { cluster: 'away', user: 'away' } }
+  const away = { name: 'away', context: { cluster: 'away', user: 'away' } }
   const kubeconfig = {
-    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'away', contexts: [named] },
-    clusters: [{ name: 'away', cluster: { server: 'http://127.0.0.1:1' } }],
+    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'away', contexts: [away] },
+    clusters: [{ name: 'away', cluster: { server: `http://127.0.0.1:${port}` } }],
     users: [{ name: 'away', user: {} }],
   }
   await writeFile(join(folder, 'kubeconfig'), JSON.stringify(kubeconfig))
-  const cluster = 'cluster: { context: away, registry: "127.0.0.1:1" }\n    protected: true'
-  await writeFile(join(folder, 'shopctl.yaml'), configText.replace('cluster: embedded', cluster))
+  const named = 'cluster: { context: away, registry: "127.0.0.1:1" }\n    protected: true'
+  await writeFile(join(folder, 'shopctl.yaml'), configText.replace('cluster: embedded', named))
 })
-afterAll(() => rm(folder, { recursive: true }))
+afterAll(async () => {
+  cluster.close()
+  await rm(folder, { recursive: true })
+})
 
 /** Runs shopctl at a terminal of its own, and types `keys` when it asks. */
 async function atTerminal(args: readonly string[], keys: string) {
@@ -39,8 +50,6 @@ async function atTerminal(args: readonly string[], keys: string) {
   const [exitCode] = await once(child, 'close')
   return { exitCode, shown }
 }
-
-const wentOn = /127\.0\.0\.1:1|not a git repository/
 
 const verbs = [
   ...['deploy', 'switch', 'rollback', 'release', 'cleanup'],
@@ -59,15 +68,14 @@ describe.concurrent.each(verbs)('%s', { timeout: 30_000 }, (verb) => {
 
   it('goes on after a yes', async () => {
     const { shown } = await atTerminal(words, 'y\r')
+    expect(shown).toContain('[y/N]')
     expect(shown).not.toContain('not confirmed')
-    expect(shown).toMatch(wentOn)
   })
 })
 
 it('--yes is an answer, too', async () => {
   const { shown } = await atTerminal(['cleanup', '--yes'], '')
-  expect(shown).not.toContain('[y/N]')
-  expect(shown).toMatch(wentOn)
+  expect(shown).not.toMatch(/\[y\/N\]|not confirmed/)
 }, 30_000)
 
 it.each([
