@@ -114,9 +114,11 @@ it('500 command lines are done or refused', async () => {
   const codes = new Set<number>()
   for (let seed = 1; seed <= 500; seed++) {
     const argv = lineOf(seed)
-    codes.add(
-      await runProgram(argv, signal).catch((error) => (refusalOf(error, argv.join(' ')), 2)),
-    )
+    const exitCode = await runProgram(argv, signal).catch((error) => {
+      refusalOf(error, argv.join(' '))
+      return 2
+    })
+    codes.add(exitCode)
   }
   for (const spy of written) spy.mockRestore()
   expect([...codes].sort()).toEqual([0, 2])
