@@ -11,6 +11,7 @@ import { createGatekeeper } from './gate.ts'
 import { createHttp, type HttpServer, sendProblem } from './http.ts'
 import { inboxPruning, type Subscription } from './inbox.ts'
 import type { KubernetesApi } from './kubernetes.ts'
+import { startLogins } from './login.ts'
 import { createMessages } from './messages.ts'
 import { type Migration, missingMigrations } from './migrate.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
@@ -79,6 +80,7 @@ export type Plane = ReturnType<typeof createPlane>
  * Preview: 3 and 1, so at most 4. Most of the time none is open.
  * 4 services have 2 slots of 2 pods, and 1 more pod each during a rollout: 20 × 13 = 260. The server allows 300, less
  * those that it keeps for superusers.
+ * Every 30 s each plane opens one more for a moment, to see whether a new login works.
  */
 const sizes = {
   live: {
@@ -113,6 +115,8 @@ export function createPlane(deps: PlaneDeps) {
   const messages = createMessages({ database, outbox, service: identity.service })
 
   metrics.waiting.read(() => readWaiting(database))
+  const { databaseUrl, amqpUrl } = deps
+  const logins = startLogins({ databaseUrl, amqpUrl, name: `${name} login`, logger, metrics, now })
 
   let migrated = false
   let ending = false
@@ -202,13 +206,19 @@ export function createPlane(deps: PlaneDeps) {
     async checks(): Promise<Checks> {
       const missing = await missingMigrations(control, deps.migrations).catch(() => null)
       reachesDatabase = missing !== null
+      const problem = logins.latest()?.problem
       return {
         database: reachesDatabase,
         migrations: migrated && (missing?.length ?? 0) === 0,
         broker: bus.connected(),
         blocked: bus.blocked(),
+        // Says more than that a connection is missing.
+        ...(problem && { login: problem }),
       }
     },
+
+    /** Tries new logins to the database and the broker. */
+    checkLogin: logins.check,
 
     async report() {
       // Read the gate first, because that may drop the fence.
@@ -222,6 +232,7 @@ export function createPlane(deps: PlaneDeps) {
         inFlight: consumer.inFlight(),
         since: follower.since().toISOString(),
         gate,
+        login: logins.latest(),
       }
     },
 
@@ -241,6 +252,7 @@ export function createPlane(deps: PlaneDeps) {
       if (migrated) applyRole()
       await Promise.all([consumer.close(), schedule.close(), drainHttp(http)])
       follower.close()
+      logins.close()
       await relay.flush(flushMs)
       await relay.close()
       await parts.close?.()

@@ -11,6 +11,8 @@ export interface Checks {
   broker: boolean
   /** The broker's alarm, which is no fault of this pod. Shown only. */
   blocked?: string | null
+  /** Why new logins fail. */
+  login?: string
 }
 
 export interface ReadinessDeps {

@@ -99,8 +99,10 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
       logger,
       ending: () => ending,
     }),
-    'GET /role': async () => {
+    'GET /role': async ({ query }: ManagementRequest) => {
       const { pod: _, ...slot } = identity
+      // The preview plane does not matter for a switch: it was tested before.
+      if (query.get('login') === 'now') await planes.live.checkLogin()
       const [live, preview] = await Promise.all([planes.live.report(), planes.preview.report()])
       return { status: 200, body: { ...slot, ...live, preview } }
     },

@@ -55,6 +55,7 @@ export interface Metrics {
   live: { set(value: 0 | 1): void }
   /** Names what the gauge of waiting messages reads whenever metrics are asked for. */
   waiting: { read(source: Oldest): void }
+  login: { set(server: string, value: 0 | 1): void }
 }
 
 type Oldest = () => Promise<{ oldestAt: Date | null }>
@@ -120,6 +121,12 @@ export function createMetrics(identity: Identity): {
       }
     },
   })
+  const login = new Gauge({
+    name: 'new_login_ok',
+    help: '1 if the last try of a new login to this server succeeded. Open connections may work nevertheless.',
+    labelNames: ['plane', 'server'] as const,
+    registers,
+  })
   const of = (plane: PlaneName): Metrics => ({
     httpSeconds: {
       observe: (labels, seconds) => httpSeconds.observe({ plane, ...labels }, seconds),
@@ -130,6 +137,7 @@ export function createMetrics(identity: Identity): {
     published: { inc: (labels, count) => published.inc({ plane, ...labels }, count) },
     live: { set: (value) => live.set({ plane }, value) },
     waiting: { read: (source) => void waiting.set(plane, source) },
+    login: { set: (server, value) => login.set({ plane, server }, value) },
   })
   return { registry, of }
 }

@@ -31,9 +31,10 @@ export interface Pod {
 const folder = new URL('../notification/', import.meta.url)
 let nextPort = 21_000 + (process.pid % 4_000)
 
-export async function createSlots() {
+/** `databaseUrl` is that of an empty database for the live plane. */
+export async function createSlots({ databaseUrl }: { databaseUrl?: string } = {}) {
   const [url, previewUrl, topology, mail] = await Promise.all([
-    createSchema(),
+    databaseUrl ?? createSchema(),
     createSchema(),
     createTopology(),
     startMailServer(),

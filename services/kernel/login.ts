@@ -1,0 +1,149 @@
+// Tries new logins to the database and the broker. Open connections survive a changed password, and would hide it.
+import { setTimeout } from 'node:timers/promises'
+import { Client } from 'pg'
+import { Connection } from 'rabbitmq-client'
+import { codeOf } from './database-errors.ts'
+import type { Logger, Metrics } from './telemetry.ts'
+
+/** `refused`: the credential is not valid. `unreachable`: no answer, or one that says nothing about the credential. */
+export interface LoginReport {
+  state: 'ok' | 'refused' | 'unreachable'
+  /** What failed, without passwords. null: nothing. */
+  problem: string | null
+  /** When it was tried. */
+  at: string
+}
+
+export interface Logins {
+  /** null: none has been tried yet. */
+  latest(): LoginReport | null
+  /** Tries new logins now. */
+  check(): Promise<LoginReport>
+  close(): void
+}
+
+interface LoginsDeps {
+  databaseUrl: string
+  amqpUrl: string
+  /** Shown in the servers' lists of connections. */
+  name: string
+  logger: Logger
+  metrics: Metrics
+  now: () => Date
+}
+
+const everyMs = 30_000
+const timeoutMs = 2_000
+
+export function startLogins(deps: LoginsDeps): Logins {
+  const { databaseUrl, amqpUrl, name, logger, metrics, now } = deps
+  const closed = new AbortController()
+  let latest: LoginReport | null = null
+  let running: Promise<LoginReport> | null = null
+  let next: Promise<LoginReport> | null = null
+
+  async function tryAll(): Promise<LoginReport> {
+    const [database, broker] = await Promise.all([
+      outcomeOf(() => logInToDatabase(databaseUrl, name)),
+      outcomeOf(() => logInToBroker(amqpUrl, name)),
+    ])
+    const outcomes = Object.entries({ database, broker })
+    for (const [server, { state }] of outcomes) metrics.login.set(server, state === 'ok' ? 1 : 0)
+    const failed = outcomes.filter(([, { state }]) => state !== 'ok')
+    const refused = failed.find(([, { state }]) => state === 'refused')
+    const report: LoginReport = {
+      state: (refused ?? failed[0])?.[1].state ?? 'ok',
+      problem: failed.map(([server, { problem }]) => `${server}: ${problem}`).join('; ') || null,
+      at: now().toISOString(),
+    }
+    if (report.state !== (latest?.state ?? 'ok')) {
+      const { state, problem } = report
+      if (state === 'ok') logger.info('new logins succeed again')
+      else logger.warn({ state, problem }, 'new logins fail')
+    }
+    latest = report
+    return report
+  }
+
+  /** Anybody in the cluster may ask, so there is only one try at a time. One that runs may have missed a change. */
+  function check(): Promise<LoginReport> {
+    if (running) {
+      next ??= running.then(() => {
+        next = null
+        return check()
+      })
+      return next
+    }
+    running = tryAll().finally(() => {
+      running = null
+    })
+    return running
+  }
+
+  async function repeat(): Promise<void> {
+    while (!closed.signal.aborted) {
+      await check()
+      await setTimeout(everyMs, undefined, { ref: false, signal: closed.signal }).catch(() => {})
+    }
+  }
+
+  void repeat()
+  return { latest: () => latest, check, close: () => closed.abort() }
+}
+
+interface Outcome {
+  state: LoginReport['state']
+  problem: string
+}
+
+async function outcomeOf(logIn: () => Promise<void>): Promise<Outcome> {
+  try {
+    await logIn()
+    return { state: 'ok', problem: '' }
+  } catch (error) {
+    const code = String(codeOf(error) ?? '')
+    // When all addresses of a host fail, the error has only a code.
+    const problem = (error as Error).message || code
+    return { state: isRefusal(code, problem) ? 'refused' : 'unreachable', problem }
+  }
+}
+
+/**
+ * Postgres: the classes of authorization (28), an unknown database, no right to connect. RabbitMQ: the password, the
+ * virtual host. TLS: a certificate that the own authority did not sign, or that has expired.
+ */
+function isRefusal(code: string, problem: string): boolean {
+  return (
+    /^(28\w{3}|3D000|42501|ACCESS_REFUSED|NOT_ALLOWED)$/.test(code) ||
+    /CERT|SELF_SIGNED|ISSUER|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL/.test(code) ||
+    problem.startsWith('SASL: ')
+  )
+}
+
+async function logInToDatabase(url: string, name: string): Promise<void> {
+  const client = new Client({
+    connectionString: url,
+    application_name: name,
+    connectionTimeoutMillis: timeoutMs,
+  })
+  // A connection that breaks later emits an error, which would end the process.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+  } finally {
+    // Not awaited: a server that hangs must not delay the report.
+    client.end().catch(() => {})
+  }
+}
+
+async function logInToBroker(url: string, name: string): Promise<void> {
+  const connection = new Connection({ url, connectionName: name, connectionTimeout: timeoutMs })
+  const tried = Promise.withResolvers<void>()
+  connection.on('connection', () => tried.resolve())
+  connection.on('error', tried.reject)
+  try {
+    await tried.promise
+  } finally {
+    connection.close().catch(() => {})
+  }
+}
