@@ -47,11 +47,12 @@ describe('with order live on blue and payment on green', () => {
   })
 
   const pods = 'its pods cannot be changed'
+  const restart = 'its pods cannot be restarted all at once. To use a changed Secret or setting, '
   const zero = 'it cannot be scaled to zero'
   it.each([
     ['another image', ['set', 'image', 'deployment/order-blue', 'order=x'], pods],
     ['another setting', ['set', 'env', 'deployment/order-blue', 'A=1'], pods],
-    ['a restart', ['rollout', 'restart', 'deployment/order-blue'], pods],
+    ['a restart', ['rollout', 'restart', 'deployment/order-blue'], restart],
     ['a scale to zero', ['scale', 'deployment/order-blue', '--replicas=0'], zero],
     ['zero replicas', ['patch', 'deployment/order-blue', '-p', '{"spec":{"replicas":0}}'], zero],
     ['its deletion', ['delete', 'deployment/order-blue'], 'it cannot be deleted'],
