@@ -44,10 +44,15 @@ capabilities: { drop: [ALL] }
   emptyDir: { medium: Memory, sizeLimit: 16Mi }
 {{- end }}
 
-{{/* Environment variables from the Secret of the service. `from` maps names of variables to keys of the Secret. */}}
+{{/*
+Environment variables from the Secret of the service, or from the slot's copy of it. `from` maps names of variables to
+keys of the Secret.
+*/}}
 {{- define "secretEnv" -}}
+{{- $original := .root.Values.secretName | default .root.Values.shopctl.service }}
+{{- $secret := dig $original $original (.root.Values.shopctl.secrets | default dict) }}
 {{- range $name, $key := .from }}
 - name: {{ $name }}
-  valueFrom: { secretKeyRef: { name: {{ $.root.Values.secretName | default $.root.Values.shopctl.service }}, key: {{ $key }} } }
+  valueFrom: { secretKeyRef: { name: {{ $secret }}, key: {{ $key }} } }
 {{- end }}
 {{- end }}

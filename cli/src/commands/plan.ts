@@ -24,7 +24,9 @@ export async function planCommand(
     context.tree(),
   ])
   const ports = { ...cluster, builder }
-  const { steps, notes } = await plan(ports, { ...tree, ...context.builtinCharts(), color })
+  const { environment } = context
+  const input = { ...tree, ...context.builtinCharts(), environment, color }
+  const { steps, notes } = await plan(ports, input)
   return {
     document: { version: 1, env: context.env, services: steps.map(stepDocument), notes },
     text: (width) => planText({ steps, notes }, width),
@@ -35,7 +37,7 @@ export async function planCommand(
 export function planText({ steps, notes }: Plan, width: number): string {
   const rows = steps.map((step) => [
     step.service,
-    actions[step.action],
+    actionText(step),
     step.color,
     step.wanted.version,
     String(plannedReplicas(step) ?? '-'),
@@ -45,8 +47,14 @@ export function planText({ steps, notes }: Plan, width: number): string {
   return [table([heading, ...rows], width), ...notes.map((note) => wrapped(note, width))].join('\n')
 }
 
+/** Another image is what a deploy is for. Other reasons are named. */
+function actionText({ action, changes }: Planned): string {
+  const named = changes.filter((each) => each !== 'image')
+  return `${actions[action]}${named.length > 0 ? `: new ${named.join(', ')}` : ''}`
+}
+
 export function stepDocument(step: Planned): object {
-  const { service, action, color, wanted, replaces, live } = step
+  const { service, action, color, wanted, replaces, live, changes } = step
   const { digest, version, revision } = wanted
   return {
     name: service,
@@ -56,6 +64,7 @@ export function stepDocument(step: Planned): object {
     replicas: plannedReplicas(step),
     replaces: replaces && slotDocument(replaces),
     live: live && slotDocument(live),
+    changes,
   }
 }
 

@@ -42,8 +42,11 @@ export function statusText(
   const rows = Object.entries(services).flatMap(([name, service]) =>
     slotRows(name, service, silent.includes(name)),
   )
+  const logins = Object.entries(services).flatMap(([name, { slots }]) =>
+    colors.flatMap((color) => loginLine(name, color, slots[color])),
+  )
   const heading = ['SERVICE', 'SLOT', 'VERSION', 'REVISION', 'READY', 'SMOKE', 'CONSUME']
-  const notes = [...problems.map(unreadyText), ...unlistedLines(unlisted)]
+  const notes = [...problems.map(unreadyText), ...logins, ...unlistedLines(unlisted)]
   return [
     ...lines,
     '',
@@ -61,6 +64,13 @@ function unlistedLines(unlisted: Status['unlisted']): string[] {
     const releases = [service, ...slots.map(({ color }) => slotName(service, color))].join(' ')
     return `${service} has ${found}, but is not in shopctl.yaml. \`helm uninstall ${releases}\` deletes it.`
   })
+}
+
+function loginLine(name: string, color: string, slot: SlotStatus | null): string[] {
+  const { state = 'ok', problem = null } = slot?.login ?? {}
+  return state === 'ok'
+    ? []
+    : [`${name} ${color} cannot log in, ${state}: ${problem ?? 'no reason'}`]
 }
 
 function slotRows(

@@ -3,7 +3,12 @@ import { newerBases, newerNote } from '../release/build/bases.ts'
 import { repositoryOf } from '../release/build/images.ts'
 import { notesOf } from '../release/deploy/notes.ts'
 import type { DeployStep } from '../release/deploy/plan.ts'
-import { type PrepareInput, type PreparePorts, prepareDeploy } from '../release/deploy/prepare.ts'
+import {
+  type Change,
+  type PrepareInput,
+  type PreparePorts,
+  prepareDeploy,
+} from '../release/deploy/prepare.ts'
 import type { Pods } from '../release/ports/cluster.ts'
 import type { ImageBuilder } from '../release/ports/project.ts'
 import type { Slot } from '../release/slot.ts'
@@ -11,6 +16,8 @@ import { liveSlotOf } from '../release/state.ts'
 
 export interface Planned extends Omit<DeployStep, 'preview'> {
   live: Slot | null
+  /** How it differs from the live slot. */
+  changes: Change[]
 }
 
 interface PlanPorts extends PreparePorts {
@@ -26,10 +33,11 @@ export interface Plan {
 
 export async function plan(ports: PlanPorts, input: PrepareInput): Promise<Plan> {
   const prepared = await prepareDeploy(ports, input)
-  const { state, plan } = prepared
+  const { state, plan, changes } = prepared
   const steps = plan.steps.map(({ preview: _, ...step }) => ({
     ...step,
     live: liveSlotOf(state, step.service),
+    changes: changes[step.service] ?? [],
   }))
   const newer = await Promise.all(steps.map((step) => newerNotes(ports, input, step)))
   return { steps, notes: [...(await notesOf(ports, prepared)), ...newer.flat()] }

@@ -1,9 +1,10 @@
 // status: what is live, what is on standby and what is running. Read from the objects in the cluster.
 import { brokerProblems } from '../release/broker-problems.ts'
+import { loginOf } from '../release/move/logins.ts'
 import { chooseStandby } from '../release/move/plan-switch.ts'
 import { latestEpoch } from '../release/move/takeover.ts'
 import { type ObservePorts, observe } from '../release/observe.ts'
-import type { Broker, PodReport, Pods } from '../release/ports/cluster.ts'
+import type { Broker, Login, PodReport, Pods } from '../release/ports/cluster.ts'
 import type { Lock, LockHolder } from '../release/ports/session.ts'
 import { currentRelease, idOf, passedSmoke } from '../release/record.ts'
 import { type Color, colors, type NamedSlot, type Slot, targetOf } from '../release/slot.ts'
@@ -32,6 +33,8 @@ export interface SlotStatus {
   /** Sum over its pods, like `inFlight`. */
   consumers: number
   inFlight: number
+  /** The latest tries of new logins, the worst one. null: its pods do not report it. */
+  login: Login | null
 }
 
 export interface ServiceStatus {
@@ -160,5 +163,6 @@ function slotStatus(
     smoked,
     consumers: sum((report) => report.consumers),
     inFlight: sum((report) => report.inFlight),
+    login: loginOf(reports),
   }
 }

@@ -18,6 +18,13 @@ interface SwitchFlags extends ChangeFlags, ColorFlag {
   timeout: number
 }
 
+interface RollbackFlags extends ChangeFlags {
+  to?: string
+  /** Seconds. */
+  timeout: number
+  deployTimeout: number
+}
+
 export function addRelease(program: Command, { inEnvironment }: Runner): void {
   addServicesVerb(program, 'build', 'build the images whose inputs changed')
     .option('--no-cache', 'build all anew, from the newest base images')
@@ -64,12 +71,16 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
       await inEnvironment(command, (context) => switchCommand(context, input))
     })
   addChange(program, 'rollback', 'go back to the slots that were live before the last switch')
-    .option('--to <release>', 'go back to the slots that were live after this release')
+    .option(
+      '--to <release>',
+      'go back to what was live after this release; deploys its images again where needed',
+    )
+    .addOption(deployTimeout('--deploy-timeout'))
     .addOption(switchTimeout())
-    .action(async (flags: ChangeFlags & { to?: string; timeout: number }, command) => {
+    .action(async (flags: RollbackFlags, command) => {
       const { rollbackCommand } = await import('../commands/rollback.ts')
-      const timeoutMs = flags.timeout * 1000
-      const input = { ...changeOf(flags), to: flags.to ?? null, timeoutMs }
+      const times = { timeoutMs: flags.timeout * 1000, deployTimeoutMs: flags.deployTimeout * 1000 }
+      const input = { ...changeOf(flags), to: flags.to ?? null, ...times }
       await inEnvironment(command, (context) => rollbackCommand(context, input))
     })
   addChange(program, 'release', 'build, push, deploy, smoke and switch')

@@ -1,6 +1,6 @@
 // The refusal of a plan: what is wrong, and what to do about it.
 import { openMove } from './record.ts'
-import { type Slot, slotName } from './slot.ts'
+import { type Color, type Slot, slotName } from './slot.ts'
 import type { EnvironmentState } from './state.ts'
 
 export interface Refusal {
@@ -29,6 +29,15 @@ export function interruptedRefusal({ journal }: EnvironmentState): Refusal | nul
       `The ${move.verb} ${move.release} of ${move.by} (${move.startedAt}) was interrupted.`,
       'Run `shopctl rollback`: it undoes an interrupted switch and completes an interrupted rollback.',
     )
+  )
+}
+
+/** `problem` is what a pod of the slot reports. */
+export function noLogin(name: string, color: Color, problem: string, hint: string): Refusal {
+  return refuse(
+    'no-login',
+    `${name} ${color} cannot log in: ${problem}. Only open connections still work.`,
+    hint,
   )
 }
 

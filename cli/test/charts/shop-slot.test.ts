@@ -112,6 +112,18 @@ describe('a deploy', () => {
     })
   })
 
+  it('takes the copy of the Secret that shopctl made for the slot, for the migrations too', async () => {
+    const secrets = { order: 'order-green-0123456789abcdef', other: 'x' }
+    const values = slotValues('order', 'green', { secrets, configMaps: {} })
+    const text = JSON.stringify(await renderSlot('order', 'green', { values }))
+    expect(text.match(/"secretKeyRef":{"name":"[^"]*"/g)).toEqual(
+      Array(6).fill('"secretKeyRef":{"name":"order-green-0123456789abcdef"'),
+    )
+    const named = { ...values, secretName: 'other' }
+    const other = JSON.stringify(await renderSlot('order', 'green', { values: named }))
+    expect(other.match(/"secretKeyRef":{"name":"x"/g)).toHaveLength(6)
+  })
+
   it('has ports of their own for both planes, so that a request says by its way which it is for', async () => {
     const slot = pick(await renderSlot('order', 'green'), 'Deployment', 'order-green')
     const ports = [

@@ -7,7 +7,7 @@ import { plain, widths, words } from './widths.ts'
 describe('a status', () => {
   const slot = (version: string) => ({
     ...{ digest: 'sha256:a', version, revision: '0123456789', replicas: 2, ready: 2 },
-    ...{ smoked: true, consumers: 2, inFlight: 0 },
+    ...{ smoked: true, consumers: 2, inFlight: 0, login: null },
   })
   const notification = {
     active: 'green' as const,

@@ -1,6 +1,13 @@
 // What every environment does, the one in memory and one on a real cluster, port by port.
 import { describe, expect, it } from 'vitest'
-import type { Management, Namespace, Observer, Pods } from '../../src/release/ports/cluster.ts'
+import type {
+  Contents,
+  Copy,
+  Management,
+  Namespace,
+  Observer,
+  Pods,
+} from '../../src/release/ports/cluster.ts'
 import type { Driver, PointerMove } from '../../src/release/ports/driver.ts'
 import type { Lock } from '../../src/release/ports/session.ts'
 import type { Target } from '../../src/release/slot.ts'
@@ -13,6 +20,7 @@ export interface ClusterUnderTest extends JournalUnderTest {
   driver: Pick<Driver, 'recorded' | 'movePointers'>
   lock: Lock
   namespace: Namespace
+  contents: Contents
   pods: Pods
   management: Management
 }
@@ -25,6 +33,7 @@ export function clusterContract(make: () => Promise<ClusterUnderTest>): void {
   describe('journal', () => journalContract(make))
   describe('lock', () => lockContract(make))
   describe('namespace', () => namespaceContract(make))
+  describe('contents', () => contentsContract(make))
   describe('pods and their management port', () => podsContract(make))
 }
 
@@ -148,6 +157,31 @@ function namespaceContract(make: () => Promise<ClusterUnderTest>): void {
     expect(await namespace.statefulSet('postgres')).toBeNull()
     const waited = await namespace.awaitStatefulSet('postgres', { timeoutMs: 50, signal })
     expect(waited).toBe(false)
+  })
+}
+
+function contentsContract(make: () => Promise<ClusterUnderTest>): void {
+  it('has copies of a Secret that stay as they were, until nothing uses them', async () => {
+    const { contents, namespace } = await make()
+    const original = { kind: 'Secret', name: 'order' } as const
+    expect(await contents.read(original)).toBeNull()
+    await namespace.addToSecret('order', { url: 'a' })
+    const content = await contents.read(original)
+    expect(content).toEqual({ data: { url: 'YQ==' } })
+    const id = { kind: 'Secret', name: 'order-blue-0123456789abcdef' } as const
+    const copy: Copy = {
+      ...id,
+      of: 'order',
+      service: 'order',
+      color: 'blue',
+      content: { data: {} },
+    }
+    await contents.copy({ ...copy, content: content ?? { data: {} } })
+    await contents.copy(copy)
+    expect(await contents.read(id)).toEqual(content)
+    expect(await contents.sweep()).toEqual([])
+    expect(await contents.read(id)).toBeNull()
+    expect(await contents.read(original)).toEqual(content)
   })
 }
 

@@ -120,6 +120,7 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
           if (slots[color] && slots[color].revision !== revision) throw conflict(name)
           slots[color] = null
           delete driver.releases[name]
+          delete driver.standing[name]
           log.push(`remove ${name}`)
         }),
       ),

@@ -162,7 +162,11 @@ export function createFakeApi(time: () => number): FakeApi {
     remove,
     get,
     errorOf,
-    metadata: (path) => get<MetadataList>(path),
+    async metadata(path) {
+      const found = await get<MetadataList>(path)
+      // As the real one answers.
+      return found?.items?.length === 0 ? { items: null } : found
+    },
     async send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body: unknown) {
       reach()
       return answered<T>(write(method, path, body as Stored))

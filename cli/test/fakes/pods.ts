@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { interrupted } from '../../src/errors.ts'
 import type {
+  Login,
   Management,
   PlaneReport,
   PodReport,
@@ -31,7 +32,11 @@ export interface PodFaults {
   plain: Set<string>
   /** With which code the pods of a service end; null: unseen. */
   exitCodes: Record<string, number | null>
+  /** Slots whose pods cannot log in, by `<service>-<color>`. */
+  logins: Record<string, Login>
 }
+
+const loginOk: Login = { state: 'ok', problem: null }
 
 export function createPodFaults(): PodFaults {
   return {
@@ -43,6 +48,7 @@ export function createPodFaults(): PodFaults {
     silent: new Set(),
     plain: new Set(),
     exitCodes: {},
+    logins: {},
   }
 }
 
@@ -70,6 +76,12 @@ export function createFakePods(parts: PodParts): Pods {
   const { state, faults, epochs } = parts
   const targetOf = (name: string, which: Which): Target | null =>
     serviceOf(state, name)[which]?.target ?? null
+  /** Until a pod is told to try, it reports what it knew at its start. */
+  const tried = new Set<string>()
+  const loginOf = (name: string, pod: string): Login => {
+    const slot = colors.map((color) => slotName(name, color)).find((each) => pod.startsWith(each))
+    return (tried.has(pod) && slot && faults.logins[slot]) || loginOk
+  }
   const report = (name: string, pod: string): PodReport | null => {
     const { slots } = serviceOf(state, name)
     if (!colors.some((color) => podsOf(parts, name, slots[color]).includes(pod))) return null
@@ -80,18 +92,21 @@ export function createFakePods(parts: PodParts): Pods {
     const isDeaf = faults.deaf.has(name)
     const previewed = podsOf(parts, name, targetOf(name, 'preview')).includes(pod)
     return {
-      ...planeReport(live, live && !isDeaf, epoch),
+      ...planeReport(live, live && !isDeaf, epoch, loginOf(name, pod)),
       gate: isDeaf
         ? null
         : { epoch, color: target?.color ?? null, revision: target?.revision ?? null },
-      preview: planeReport(previewed, previewed && !faults.previewDeaf.has(name), 1),
+      preview: planeReport(previewed, previewed && !faults.previewDeaf.has(name), 1, loginOk),
     }
   }
   return {
     list: async (name, target) => podsOf(parts, name, target),
     selected: async (name, target) => podsOf(parts, name, target),
     reports: (name) => !faults.plain.has(name),
-    report: async (name, pod) => report(name, pod),
+    async report(name, pod, ask) {
+      if (ask) tried.add(pod)
+      return report(name, pod)
+    },
     async rollout({ service, color }) {
       const slot = serviceOf(state, service).slots[color]
       const { [service]: fault = { pods: [], job: null } } = faults.rollout
@@ -139,8 +154,14 @@ export function createFakePods(parts: PodParts): Pods {
   }
 }
 
-function planeReport(isNamed: boolean, consuming: boolean, epoch: number): PlaneReport {
+function planeReport(
+  isNamed: boolean,
+  consuming: boolean,
+  epoch: number,
+  login: Login | null,
+): PlaneReport {
   return {
+    login,
     role: isNamed ? 'live' : 'standby',
     epoch: consuming ? epoch : null,
     consuming,

@@ -54,6 +54,7 @@ export function createShop({
   }
   const smokeInput = { config, services: null, namespaceName: 'shop', reason: null }
   const moveInput = { config, services: null, reason: null, timeoutMs: 50 }
+  const again = { deployInput: async () => deployInput }
   const shop: Shop = {
     world,
     config,
@@ -71,7 +72,7 @@ export function createShop({
     switch: (over = {}, ports = {}) =>
       switchSlots({ ...world, ...ports }, { ...moveInput, color: null, skipSmoke: false, ...over }),
     rollback: (over = {}, ports = {}) =>
-      rollback({ ...world, ...ports }, { ...moveInput, to: null, ...over }),
+      rollback({ ...world, ...ports }, { ...moveInput, ...again, to: null, ...over }),
     cleanup: (services = null, ports = {}) =>
       cleanup({ ...world, ...ports }, { services, reason: null }),
     release: (over = {}, ports = {}) =>

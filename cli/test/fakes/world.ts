@@ -5,6 +5,7 @@ import type { EnvironmentState, ServiceState } from '../../src/release/state.ts'
 import { type Books, emptyBooks } from './books.ts'
 import { createFakeCharts, type FakeCharts } from './charts.ts'
 import { createEngine, createTree, type FakeEngine, type Tree } from './config.ts'
+import { createFakeContents, type FakeContents } from './contents.ts'
 import { createFakeDriver, createFakeObserver, type FakeDriver } from './driver.ts'
 import {
   createFakeClock,
@@ -41,6 +42,8 @@ export interface World extends Ports {
   /** What the pods of a service answer on their management port. */
   books: Record<string, Books>
   secrets: Record<string, Record<string, string>>
+  configMaps: Record<string, Record<string, string>>
+  contents: FakeContents
   sets: Record<string, { ready: number; replicas: number }>
   /** Of the namespace. */
   labels: Record<string, string>
@@ -72,6 +75,7 @@ export function createWorld(
   const { faults, books, restarts, epochs } = parts
   const log: string[] = []
   const secrets: World['secrets'] = {}
+  const configMaps: World['configMaps'] = {}
   const sets: World['sets'] = {}
   const labels: World['labels'] = {}
   const answers: World['answers'] = {}
@@ -97,7 +101,11 @@ export function createWorld(
   const world: World = {
     ...{ state, log, charts, broker, driver, pods, engine, faults, books },
     labelWarnings: [],
-    ...{ secrets, sets, labels, answers, asked, ways, operator },
+    ...{ secrets, configMaps, sets, labels, answers, asked, ways, operator },
+    contents: createFakeContents({
+      ...{ secrets, configMaps, log },
+      standing: () => Object.values(driver.standing).flat(),
+    }),
     builder: engine.builder,
     registry: engine.registry,
     pushed: engine.pushed,

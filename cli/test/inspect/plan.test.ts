@@ -11,7 +11,9 @@ async function planOf({ world, config }: Shop, color: Color | null = null) {
   const tree = { config, registryAddress: '127.0.0.1:5000', services: names }
   await build(world, tree)
   await push(world, tree)
-  return plan(world, { ...tree, env: 'local', sharedChart, color })
+  const { local: environment } = config.environments
+  if (!environment) throw new Error('no environment')
+  return plan(world, { ...tree, env: 'local', environment, sharedChart, color })
 }
 
 async function planned(shop: Shop, color: Color | null = null) {
@@ -22,7 +24,9 @@ it('names newer base images of what would be deployed', async () => {
   const shop = createShop()
   const { world, config } = shop
   await planned(shop)
-  const tree = { config, registryAddress: '127.0.0.1:5000', services: names }
+  const { local: environment } = config.environments
+  if (!environment) throw new Error('no environment')
+  const tree = { config, registryAddress: '127.0.0.1:5000', services: names, environment }
   const notes = async () =>
     (await plan(world, { ...tree, env: 'local', sharedChart, color: null })).notes.join()
   expect(await notes()).not.toContain('newer')

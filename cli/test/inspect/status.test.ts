@@ -54,6 +54,7 @@ describe('status', () => {
           smoked: true,
           consumers: 2,
           inFlight: 0,
+          login: { state: 'ok', problem: null },
         },
         green: {
           digest: slots?.green?.digest,
@@ -64,6 +65,7 @@ describe('status', () => {
           smoked: false,
           consumers: 0,
           inFlight: 0,
+          login: { state: 'ok', problem: null },
         },
       },
     })

@@ -36,7 +36,8 @@ export interface KubernetesApi {
 /** Kubernetes' PartialObjectMetadataList. */
 export interface MetadataList {
   metadata?: V1ListMeta
-  items: { metadata: V1ObjectMeta }[]
+  /** null: the list is empty. */
+  items: { metadata: V1ObjectMeta }[] | null
 }
 
 /** Another client changed the object since it was read. */

@@ -12,12 +12,14 @@ import type {
   V1StatefulSet,
   V2HorizontalPodAutoscaler,
 } from '@kubernetes/client-node'
-import type {
-  PlaneReport,
-  PodReport,
-  PodState,
-  Rollout,
-  Which,
+import {
+  type Login,
+  loginStates,
+  type PlaneReport,
+  type PodReport,
+  type PodState,
+  type Rollout,
+  type Which,
 } from '../../release/ports/cluster.ts'
 import { type Color, type Slot, slotLabels, type Target } from '../../release/slot.ts'
 import type { Pointer } from '../../release/state.ts'
@@ -214,7 +216,15 @@ export function reportOf(report: Partial<PodReport> | null): PodReport | null {
 function planeReportOf(report: Partial<PlaneReport> | null): PlaneReport | null {
   if (typeof report?.role !== 'string') return null
   const { role, epoch = null, consuming = false, consumers = 0, inFlight = 0 } = report
-  return { role, epoch, consuming, consumers, inFlight }
+  return { role, epoch, consuming, consumers, inFlight, login: loginOf(report.login) }
+}
+
+function loginOf(login: Partial<Login> | null | undefined): Login | null {
+  const state = loginStates.find((each) => each === login?.state)
+  const problem = login?.problem
+  return state
+    ? { state, problem: typeof problem === 'string' ? problem.slice(0, 300) : null }
+    : null
 }
 
 function hasCondition(job: V1Job, wanted: string): boolean {

@@ -30,6 +30,8 @@ import {
 import { awaitObjects, type KubernetesObject, type Path } from './watch.ts'
 
 const answerMs = 1_000
+/** A pod tries a login for 2 s. */
+const loginMs = 4_000
 /** Longer, since a pod may ask its own dependencies first. */
 const readinessMs = 3_000
 
@@ -72,10 +74,12 @@ export function createPods(
     },
     selected: async (service, target) => (await running(service, target)).map(podName),
     reports: (service) => services[service]?.management?.role !== undefined,
-    async report(service, pod) {
+    async report(service, pod, ask) {
       const { port, role } = services[service]?.management ?? {}
       if (port === undefined || role === undefined) return null
-      const answer = await askPod(api, { namespace, pod, port, path: role, timeoutMs: answerMs })
+      const [query, timeoutMs] = ask ? ['login=now', loginMs] : ['', answerMs]
+      const path = query ? `${role}${role.includes('?') ? '&' : '?'}${query}` : role
+      const answer = await askPod(api, { namespace, pod, port, path, timeoutMs })
       if (answer?.status !== 200) return null
       try {
         return reportOf(JSON.parse(answer.body) as Partial<PodReport>)

@@ -2,6 +2,7 @@
 import type { ServiceConfig } from '../../config/schema.ts'
 import type {
   Broker,
+  Contents,
   Management,
   Namespace,
   Observer,
@@ -12,6 +13,7 @@ import type { Clock, JournalStore, Lock } from '../../release/ports/session.ts'
 import type { Limit } from '../shell.ts'
 import { connect, type KubernetesApi } from './api.ts'
 import { createBroker } from './broker.ts'
+import { createContents } from './contents.ts'
 import { createJournal } from './journal.ts'
 import type { KubeconfigChoice } from './kubeconfig.ts'
 import { createLock, type Processes } from './lock.ts'
@@ -50,6 +52,7 @@ export interface KubernetesPorts {
   journal: JournalStore
   lock: Lock
   namespace: Namespace
+  contents: Contents
   management: Management
   traffic: Traffic
   broker: Broker | null
@@ -74,5 +77,6 @@ export function createKubernetesPorts(options: KubernetesOptions): KubernetesPor
     }),
     traffic: createTraffic(api, namespace, limits.pod),
     broker: broker === null ? null : createBroker(api, namespace, broker, limits.request),
+    contents: createContents(api, namespace),
   }
 }

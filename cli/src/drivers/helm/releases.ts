@@ -32,7 +32,7 @@ export interface Releases {
 
 export function createReleases(api: KubernetesApi, namespace: string): Releases {
   const secrets = `/api/v1/namespaces/${namespace}/secrets`
-  const list = async (selector: string): Promise<MetadataList['items']> => {
+  const list = async (selector: string): Promise<Revision[]> => {
     const path = `${secrets}?labelSelector=${encodeURIComponent(['owner=helm', selector].filter(Boolean).join())}`
     return (await api.metadata(path))?.items ?? []
   }
@@ -73,7 +73,7 @@ export function createReleases(api: KubernetesApi, namespace: string): Releases 
   }
 }
 
-type Revision = MetadataList['items'][number]
+type Revision = NonNullable<MetadataList['items']>[number]
 
 function versionOf({ metadata }: Revision): number {
   return Number(metadata.labels?.version ?? 0)

@@ -2,6 +2,7 @@
 import { refused } from '../../errors.ts'
 import { type LockPorts, withLock } from '../lock.ts'
 import { type ObservePorts, observe } from '../observe.ts'
+import type { Contents } from '../ports/cluster.ts'
 import type { Driver } from '../ports/driver.ts'
 import { type RecordingPorts, recorded } from '../recording.ts'
 import { isRefusal } from '../refusal.ts'
@@ -9,10 +10,12 @@ import { valuesOf } from '../settle.ts'
 import { type NamedSlot, sideOf, targetOf } from '../slot.ts'
 import { lostWaysBack } from '../standby.ts'
 import type { EnvironmentState } from '../state.ts'
+import { sweepCopies } from '../sweep.ts'
 import { type CleanupPlan, planCleanup } from './plan.ts'
 
 interface CleanupPorts extends LockPorts, ObservePorts, RecordingPorts {
   driver: Driver
+  contents: Contents
 }
 
 interface CleanupInput {
@@ -33,6 +36,7 @@ export async function cleanup(ports: CleanupPorts, input: CleanupInput): Promise
     if (plan.rests.length > 0) await removeRests(locked, plan)
     if (services.length === 0) await pointPreviews(locked, state, plan)
     else await recorded(locked, state, intent, () => carryOut(locked, state, plan))
+    await sweepCopies(locked, plan.removals)
     return plan.removals
   })
 }

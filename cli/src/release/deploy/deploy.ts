@@ -1,17 +1,17 @@
 // deploy: writes the wanted revisions to the standby slots and waits until they are ready.
-import type { EnvironmentConfig } from '../../config/schema.ts'
 import { advised, afterChange, failed, interrupted } from '../../errors.ts'
 import { lastLines } from '../last-lines.ts'
 import { type LockPorts, withLock } from '../lock.ts'
 import type { Pods, Rollout } from '../ports/cluster.ts'
-import type { BuiltinChart, Driver, SlotWrite } from '../ports/driver.ts'
+import type { BuiltinChart, Driver } from '../ports/driver.ts'
 import { recorded as asRecorded, type RecordingPorts } from '../recording.ts'
 import { settleAll, valuesOf } from '../settle.ts'
 import { type Color, sameTarget, sideOf, slotName } from '../slot.ts'
-import type { EnvironmentState, Pointer } from '../state.ts'
+import type { Pointer } from '../state.ts'
+import { sweepCopies } from '../sweep.ts'
 import { type EnvironmentPorts, prepareEnvironment } from './environment.ts'
 import { howToGoOn, notesOf, untouched } from './notes.ts'
-import type { DeployPlan, DeployStep } from './plan.ts'
+import type { DeployStep } from './plan.ts'
 import { type Prepared, type PrepareInput, type PreparePorts, prepareDeploy } from './prepare.ts'
 import {
   createJudge,
@@ -28,7 +28,6 @@ export interface DeployPorts extends LockPorts, PreparePorts, RecordingPorts, En
 }
 
 export interface DeployInput extends PrepareInput {
-  environment: EnvironmentConfig
   guardChart: BuiltinChart
   /** How long a slot may take to become ready. */
   timeoutMs: number
@@ -59,7 +58,7 @@ export async function deployStandby(
   again = 'shopctl deploy',
 ): Promise<Deployed[]> {
   const prepared = await prepareDeploy(ports, input)
-  const { state, recorded, plan, writes, repairs, tidies, podSecurity } = prepared
+  const { state, recorded, plan, writes, repairs, tidies, podSecurity, secrets } = prepared
   for (const line of await notesOf(ports, prepared)) ports.progress.note(line)
   const scales = plan.steps.flatMap(({ scale }) => scale ?? [])
   const { environment, guardChart } = input
@@ -67,9 +66,9 @@ export async function deployStandby(
     // First: the API server compares it with every pod that is created from now on.
     if (Object.keys(podSecurity).length > 0)
       await ports.namespace.label(podSecurity, { dryRun: false })
-    await prepareEnvironment(ports, { environment, guardChart, uid }, recorded)
+    await prepareEnvironment(ports, { environment, guardChart, secrets, uid }, recorded)
   }
-  const write = () => carryOut(ports, state, plan, writes, input)
+  const write = () => carryOut(ports, prepared, input)
   if (writes.length + repairs.length + tidies.length + scales.length === 0) {
     await prepare()
     return write()
@@ -84,6 +83,8 @@ export async function deployStandby(
         const removed = await phase('put back', () => tidy(ports, tidies))
         for (const each of operation.services) if (removed.includes(each.name)) each.to = null
       }
+      // Not after a failure: what is put back later may need a copy that nothing uses now.
+      await sweepCopies(ports)
       return deployed
     } catch (error) {
       throw advised(error, howToGoOn(prepared, error, again))
@@ -103,20 +104,21 @@ function intentOf({ plan, tidies }: Prepared, { reason }: DeployInput) {
 
 async function carryOut(
   ports: DeployPorts,
-  state: EnvironmentState,
-  plan: DeployPlan,
-  writes: readonly SlotWrite[],
+  prepared: Prepared,
   input: DeployInput,
 ): Promise<Deployed[]> {
   const { clock, driver, progress, signal } = ports
+  const { state, plan, writes } = prepared
   const from = clock.monotonic()
   // Without the lock nothing may be written.
   if (signal.aborted) throw interrupted()
-  const writing = writes.length > 0 ? driver.writeSlots(writes, signal) : Promise.resolve([])
+  const writing = writeAll(ports, prepared)
   return settleAll(
     plan.steps.map(async (step) => {
       const { service, color, wanted, action } = step
       const { revision, version } = wanted
+      // A copy that was deleted by hand is made again, for the live slot too.
+      if (action !== 'upgrade') await writing
       if (action === 'upgrade') {
         await progress.step(`deploy ${service} ${color} ${version}`, async () => {
           const index = writes.findIndex((write) => write.service === service)
@@ -129,6 +131,14 @@ async function carryOut(
       return { service, color, revision, version, action, tookMs }
     }),
   )
+}
+
+async function writeAll(
+  { contents, driver, signal }: DeployPorts,
+  { writes, copies }: Prepared,
+): Promise<PromiseSettledResult<void>[]> {
+  await settleAll(copies.map((copy) => contents.copy(copy)))
+  return writes.length > 0 ? driver.writeSlots(writes, signal) : []
 }
 
 type AwaitedStep = Pick<DeployStep, 'service' | 'color' | 'preview'> & {

@@ -39,6 +39,8 @@ export interface Recipe {
   migrationFiles: string[]
   /** Hash over charts and values. A combination that passed the checks is not rendered again. */
   checkedHash: string
+  /** Hash over the chart of a slot and its values. */
+  renderHash: string
 }
 
 interface Desired {
@@ -50,6 +52,8 @@ export interface DesireInput extends TreeInput {
   env: string
   /** The chart of the objects that the slots of a service share. */
   sharedChart: BuiltinChart
+  /** Earlier images to deploy instead of those of the work tree, by service. */
+  images?: Readonly<Record<string, { digest: string; version: string }>>
 }
 
 /** Refused if the registry has no image of the current work tree. */
@@ -84,16 +88,20 @@ async function requireDependencies(
 
 async function desireOne(
   ports: DesirePorts,
-  { config, env, sharedChart }: DesireInput,
+  { config, env, sharedChart, images }: DesireInput,
   image: Image,
 ): Promise<{ service: string; wanted: Wanted; recipe: Recipe }> {
-  const { source } = ports
-  const { service, repository, version, migrations, migrationFiles } = image
+  const { source, registry } = ports
+  const { service, repository } = image
+  const earlier = images?.[service]
+  const { version } = earlier ?? image
+  // The migrations of an earlier image are applied already.
+  const { migrations, migrationFiles } = earlier ? { migrations: null, migrationFiles: [] } : image
   const { chart, port = null } = requireService(config, service)
   await requireChart(source, config, ['services', service, 'chart'], chart)
   const files = await valuesFiles(source, config, env, service)
   const [digest, values, chartHash, replicas] = await Promise.all([
-    requireDigest(ports, image),
+    earlier ? requireEarlier(registry, image, earlier) : requireDigest(ports, image),
     readValues(source, files),
     hashChart(source, chart),
     readReplicas(source, chart, files),
@@ -118,8 +126,22 @@ async function desireOne(
       migrations,
       migrationFiles,
       checkedHash,
+      renderHash: hashOf([chartHash, values]).slice(0, 12),
     },
   }
+}
+
+async function requireEarlier(
+  registry: Registry,
+  { service, repository }: Image,
+  { digest, version }: { digest: string; version: string },
+): Promise<string> {
+  if (await registry.digest(repository, digest)) return digest
+  throw refused({
+    code: 'image-gone',
+    message: `The registry no longer has the image ${version} of ${service} (${digest.slice(0, 19)}…).`,
+    hint: 'Check out that version and run `shopctl release`, or choose a later release of `shopctl history`.',
+  })
 }
 
 function ownValues(service: string, files: readonly string[]): Error {

@@ -9,7 +9,7 @@ import type { Source } from '../ports/project.ts'
 import type { Progress } from '../ports/session.ts'
 import { settleAll } from '../settle.ts'
 import { hashChart, hashOf } from './revision.ts'
-import { makeSecrets } from './secrets.ts'
+import { makeSecrets, type SecretsPlan } from './secrets.ts'
 import { type WordsPorts, withWords } from './words.ts'
 
 export interface EnvironmentPorts extends WordsPorts {
@@ -24,6 +24,7 @@ export interface EnvironmentPorts extends WordsPorts {
 interface EnvironmentInput {
   environment: EnvironmentConfig
   guardChart: BuiltinChart
+  secrets: SecretsPlan
   /** The uid of the Namespace. */
   uid: string
 }
@@ -38,11 +39,11 @@ const inputs = 'inputs'
 
 export async function prepareEnvironment(
   ports: EnvironmentPorts,
-  { environment, guardChart, uid }: EnvironmentInput,
+  { environment, guardChart, secrets, uid }: EnvironmentInput,
   recorded: Readonly<Record<string, Recorded>>,
 ): Promise<void> {
   await settleAll([
-    makeSecrets(ports.namespace, environment.secrets),
+    makeSecrets(ports.namespace, secrets),
     ensureGuard(ports, guardChart, uid, recorded),
   ])
   const { broker, dependencies } = environment

@@ -11,7 +11,7 @@ import { tidyText } from './tidy.ts'
 /** What is going to change apart from the standby slots, which slots are not ready, and what is lost. */
 export async function notesOf(
   ports: { pods: Pods },
-  { state, plan, writes, tidies }: Prepared,
+  { state, plan, writes, tidies, changes }: Prepared,
 ): Promise<string[]> {
   const services = plan.steps.map(({ service }) => service)
   const unready = await findUnready(ports, state, services)
@@ -20,6 +20,9 @@ export async function notesOf(
       .filter(({ service, shared }) => shared && liveSlotOf(state, service))
       .map(({ service }) => `${service}: its two Services change as well, for the live slot too`),
     ...plan.steps.flatMap(capacityLines),
+    ...writes
+      .filter(({ service }) => changes[service]?.includes('secrets'))
+      .map(({ service }) => `${service}: its secrets changed since its live slot was deployed`),
     ...unready.map(unreadyText),
     ...tidies.map(tidyText),
     ...lostWaysBack(state, 'deploy writes over', writes),

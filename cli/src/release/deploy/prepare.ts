@@ -1,23 +1,29 @@
 // Everything that a deploy finds out before its first change: what is wanted, the plan, and the checked writes.
+import type { EnvironmentConfig } from '../../config/schema.ts'
 import { refused } from '../../errors.ts'
 import { type ObservePorts, observe } from '../observe.ts'
-import type { Pods } from '../ports/cluster.ts'
+import type { Contents, Copy, Pods } from '../ports/cluster.ts'
 import type { ChartWrite, Recorded, SlotWrite } from '../ports/driver.ts'
 import { isRefusal } from '../refusal.ts'
 import { settleAll } from '../settle.ts'
 import { type Color, slotName } from '../slot.ts'
-import type { EnvironmentState } from '../state.ts'
-import { type DesireInput, type DesirePorts, desire } from './desire.ts'
-import { type DeployPlan, type DeployStep, planDeploy } from './plan.ts'
+import { type EnvironmentState, liveSlotOf } from '../state.ts'
+import { haveContentsChanged, readContents, type ServiceContents } from './contents.ts'
+import { type DesireInput, type DesirePorts, desire, type Recipe } from './desire.ts'
+import { type DeployPlan, type DeployStep, planDeploy, type Wanted } from './plan.ts'
 import { type PodSecurityPorts, planPodSecurity } from './pod-security.ts'
+import { hashOf } from './revision.ts'
+import { planSecrets, type SecretsPlan } from './secrets.ts'
 import { planTidy, type Tidy } from './tidy.ts'
 import { type WritesPorts, writeOf } from './writes.ts'
 
 export interface PreparePorts extends ObservePorts, DesirePorts, WritesPorts, PodSecurityPorts {
   pods: Pods
+  contents: Contents
 }
 
 export interface PrepareInput extends DesireInput {
+  environment: EnvironmentConfig
   /** Expected color: refused where it is live. null: the standby slot of each service. */
   color: Color | null
 }
@@ -33,25 +39,40 @@ export interface Prepared {
   tidies: Tidy[]
   /** Labels to set on the namespace. */
   podSecurity: Readonly<Record<string, string>>
+  /** What to create before the slots are written. */
+  secrets: SecretsPlan
+  copies: Copy[]
+  /** How each service differs from its live slot. Empty: nothing is live, or nothing differs. */
+  changes: Record<string, Change[]>
 }
+
+export type Change = 'image' | 'secrets' | 'configuration'
 
 /** Throws a refusal if the deploy would be refused. */
 export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): Promise<Prepared> {
-  const { color, config, env, services, sharedChart } = input
-  const [{ wanted, recipes }, state, recorded] = await Promise.all([
+  const { color, config, services, sharedChart } = input
+  const [desired, state, recorded, secrets] = await Promise.all([
     desire(ports, input),
     observe(ports),
     ports.driver.recorded(),
+    planSecrets(ports.namespace, input.environment.secrets),
   ])
   // Refused now rather than after the writes if the user may not read what the deploy waits for.
   await ports.pods.rollout({ service: services[0] ?? '', color: 'blue', revision: '' })
+  const { recipes } = desired
+  const contents = await contentsOf(ports, { ...desired, system: config.name, recorded, secrets })
+  const wanted = mapValues(desired.wanted, (each, service) => withContents(each, contents[service]))
   const unfinished = unfinishedServices(recorded, services)
   const plan = planDeploy(state, { wanted, color, unfinished })
   if (isRefusal(plan)) throw refused(plan)
+  for (const { service, color } of plan.steps) {
+    const missing = contents[service]?.slots[color].missing
+    if (missing) throw refused(missing)
+  }
   const write = (step: DeployStep): Promise<SlotWrite> => {
-    const recipe = recipes[step.service]
-    if (!recipe) throw new Error(`no recipe for ${step.service}`)
-    return writeOf(ports, { system: config.name, sharedChart, state, recorded, step, recipe })
+    const { service } = step
+    const facts = { recipe: required(recipes, service), contents: required(contents, service) }
+    return writeOf(ports, { system: config.name, sharedChart, state, recorded, step, ...facts })
   }
   const upgrades = plan.steps.filter(({ action }) => action === 'upgrade')
   const broken = plan.steps.filter(
@@ -62,8 +83,71 @@ export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): P
     settleAll(broken.map(async (step) => (await write(step)).shared ?? [])),
   ])
   const tidies = planTidy(state, recorded, plan.steps)
-  const podSecurity = await planPodSecurity(ports, config.environments[env]?.podSecurity)
-  return { state, recorded, plan, writes, repairs: repairs.flat(), tidies, podSecurity }
+  const copies = plan.steps.flatMap(
+    ({ service, color }) => required(contents, service).slots[color].copies,
+  )
+  const changes = Object.fromEntries(
+    plan.steps.map((step) => [step.service, changesOf(step, state, recorded, contents)]),
+  )
+  const before = { state, recorded, plan, secrets, copies, changes }
+  const podSecurity = await planPodSecurity(ports, input.environment.podSecurity)
+  return { ...before, writes, repairs: repairs.flat(), tidies, podSecurity }
+}
+
+function required<T>(map: Readonly<Record<string, T>>, service: string): T {
+  const found = map[service]
+  if (found === undefined) throw new Error(`nothing is known about ${service}`)
+  return found
+}
+
+function mapValues<T, U>(
+  map: Readonly<Record<string, T>>,
+  change: (value: T, key: string) => U,
+): Record<string, U> {
+  return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, change(value, key)]))
+}
+
+async function contentsOf(
+  ports: PreparePorts,
+  {
+    wanted,
+    recipes,
+    ...known
+  }: {
+    system: string
+    wanted: Record<string, Wanted>
+    recipes: Record<string, Recipe>
+    recorded: Record<string, Recorded>
+    secrets: SecretsPlan
+  },
+): Promise<Record<string, ServiceContents>> {
+  const found = await settleAll(
+    Object.entries(wanted).map(async ([service, each]) => {
+      const input = { ...known, wanted: each, recipe: required(recipes, service) }
+      return [service, await readContents(ports, service, input)] as const
+    }),
+  )
+  return Object.fromEntries(found)
+}
+
+function withContents(wanted: Wanted, contents: ServiceContents | undefined): Wanted {
+  if (!contents?.hash) return wanted
+  return { ...wanted, revision: hashOf([wanted.revision, contents.hash]).slice(0, 10) }
+}
+
+function changesOf(
+  { service, wanted }: DeployStep,
+  state: EnvironmentState,
+  recorded: Readonly<Record<string, Recorded>>,
+  contents: Readonly<Record<string, ServiceContents>>,
+): Change[] {
+  const live = liveSlotOf(state, service)
+  if (!live || live.revision === wanted.revision) return []
+  const changes: Change[] = live.digest === wanted.digest ? [] : ['image']
+  const { marks } = recorded[slotName(service, live.color)] ?? {}
+  if (haveContentsChanged(marks, required(contents, service))) changes.push('secrets')
+  if (changes.length === 0) changes.push('configuration')
+  return changes
 }
 
 function unfinishedServices(

@@ -1,4 +1,4 @@
-// The Secrets of shopctl.yaml: created once, never changed.
+// The Secrets that shopctl creates: those of shopctl.yaml, and its own key. Created once, never changed.
 import { randomBytes } from 'node:crypto'
 import { refused } from '../../errors.ts'
 import type { Namespace } from '../ports/cluster.ts'
@@ -45,11 +45,30 @@ function fillIn(text: string, secrets: Secrets, path: string): string {
   })
 }
 
-export async function makeSecrets(namespace: Namespace, wanted: Secrets): Promise<void> {
+export interface SecretsPlan {
+  existing: Secrets
+  /** What `makeSecrets` adds. */
+  missing: Secrets
+}
+
+/** The key of the HMACs by which copies are named. With another key, all services are deployed again. */
+const ownSecrets: Secrets = { 'shopctl-hmac': { key: 'random' } }
+
+export function hmacKey({ existing, missing }: SecretsPlan): string {
+  const key = existing['shopctl-hmac']?.key ?? missing['shopctl-hmac']?.key
+  if (key === undefined) throw new Error('the key of the HMACs is not planned')
+  return key
+}
+
+export async function planSecrets(namespace: Namespace, wanted: Secrets): Promise<SecretsPlan> {
+  const all = { ...wanted, ...ownSecrets }
   const found = await Promise.all(
-    Object.keys(wanted).map(async (name) => [name, await namespace.readSecret(name)] as const),
+    Object.keys(all).map(async (name) => [name, await namespace.readSecret(name)] as const),
   )
   const existing = Object.fromEntries(found.flatMap(([name, data]) => (data ? [[name, data]] : [])))
-  const missing = missingSecrets(wanted, existing, randomText)
+  return { existing, missing: missingSecrets(all, existing, randomText) }
+}
+
+export async function makeSecrets(namespace: Namespace, { missing }: SecretsPlan): Promise<void> {
   await settleAll(Object.entries(missing).map(([name, data]) => namespace.addToSecret(name, data)))
 }

@@ -17,10 +17,12 @@ import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Color, colors, isReady, slotLabels, slotName } from '../slot.ts'
 import { type EnvironmentState, liveSlotOf } from '../state.ts'
 import { checkApart, checkSlots, checkTraffic } from './charts.ts'
+import { haveContentsChanged, type ServiceContents } from './contents.ts'
 import type { Recipe } from './desire.ts'
 import type { DeployStep } from './plan.ts'
 import { hashOf } from './revision.ts'
 import { checkShared, findPorts } from './shared.ts'
+import { imageOf, slotChart } from './slot-chart.ts'
 
 export interface WritesPorts {
   charts: Charts
@@ -39,6 +41,7 @@ interface WriteRequest {
   recorded: Readonly<Record<string, Recorded>>
   step: DeployStep
   recipe: Recipe
+  contents: ServiceContents
 }
 
 /** Mark of a slot's release: the hash of the charts and values that passed the checks. */
@@ -64,36 +67,30 @@ export async function writeOf(ports: WritesPorts, request: WriteRequest): Promis
     [revisionMark]: wanted.revision,
     [checkedMark]: recipe.checkedHash,
     [sharedMark]: sharedHash,
+    ...request.contents.marks,
   }
   const capacity = { atLeast: request.step.atLeast, declared: wanted.replicas }
-  return { ...slotChart(request, color), marks, service, color, shared, ...capacity }
+  return { ...chartOf(request, color), marks, service, color, shared, ...capacity }
 }
 
-/** Our values are all under the key `shopctl`, apart from the chart's own. */
-function slotChart({ state, step, recipe, system }: WriteRequest, color: Color): ChartRelease {
+function chartOf(request: WriteRequest, color: Color): ChartRelease {
+  const { step, recipe, system, contents } = request
   const { service, wanted } = step
-  const { chart, valuesFiles, migrations } = recipe
-  const { version, revision } = wanted
-  const shopctl = {
-    system,
-    service,
-    color,
-    image: imageOf(step, recipe),
-    version,
-    revision,
-    ...(migrations !== null && { migrations, migrate: !isMigrated(state, service, migrations) }),
-  }
-  return { name: slotName(service, color), chart, valuesFiles, values: { shopctl } }
-}
-
-function imageOf({ wanted }: DeployStep, { repository }: Recipe): string {
-  return `${repository}@${wanted.digest}`
+  const migrate = !isMigrated(request) || isElsewhere(request)
+  return slotChart({ system, service, wanted, recipe, migrate, ...contents.slots[color] }, color)
 }
 
 /** Ready live pods prove that their migrations are applied. */
-function isMigrated(state: EnvironmentState, service: string, migrations: string): boolean {
-  const live = liveSlotOf(state, service)
-  return live?.migrations === migrations && isReady(live)
+function isMigrated({ state, step, recipe }: WriteRequest): boolean {
+  const live = liveSlotOf(state, step.service)
+  return live !== null && live.migrations === recipe.migrations && isReady(live)
+}
+
+/** Another Secret may name another database, where the migrations are not applied. */
+function isElsewhere({ state, step, recorded, contents }: WriteRequest): boolean {
+  const live = liveSlotOf(state, step.service)
+  const marks = live ? recorded[slotName(step.service, live.color)]?.marks : undefined
+  return haveContentsChanged(marks, contents)
 }
 
 /** The hash of the shared release in the cluster. null: it is incomplete, or one of its Services is missing. */
@@ -140,11 +137,11 @@ async function renderShared(
   const { state, step, recipe, system, sharedChart } = request
   const { service, wanted } = step
   const [blue, green] = await Promise.all(
-    colors.map((color) => charts.render(slotChart(request, color))),
+    colors.map((color) => charts.render(chartOf(request, color))),
   )
   const slots = { blue: blue ?? [], green: green ?? [] }
   const { revision } = wanted
-  const image = imageOf(step, recipe)
+  const image = imageOf(wanted, recipe)
   const unsafe = checkSlots(service, slots, { revision, image }, state.others)
   if (unsafe) throw refused(unsafe)
   const ports = findPorts(service, step.color, slots[step.color], recipe.port)
@@ -184,9 +181,10 @@ async function refuseHarm(
 /** Both colors use one schema, so a migration may only add. The migrations of the live slot are applied already. */
 async function checkMigrations(
   { source, migrations }: WritesPorts,
-  { state, step, recipe }: WriteRequest,
+  request: WriteRequest,
 ): Promise<void> {
-  if (recipe.migrations !== null && isMigrated(state, step.service, recipe.migrations)) return
+  const { recipe } = request
+  if (isMigrated(request)) return
   const earlier: string[] = []
   for (const file of recipe.migrationFiles) {
     const sql = String(await source.read(file))

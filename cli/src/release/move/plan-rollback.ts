@@ -1,8 +1,9 @@
 // Plans a rollback: of the last switch, to a named release, or of an interrupted move; pure.
 import { doneMoves, type MoveOperation, moveOf, openMove } from '../record.ts'
-import { isRefusal, notReady, type Refusal, refuse } from '../refusal.ts'
-import { isReady, type Move, type Side, sameTarget, sideOf } from '../slot.ts'
+import { isRefusal, noLogin, notReady, type Refusal, refuse } from '../refusal.ts'
+import { isReady, type Move, type Side, sameTarget, sideOf, slotName } from '../slot.ts'
 import { chosenServices, type EnvironmentState, liveSlot, type ServiceState } from '../state.ts'
+import type { NoLogin } from './logins.ts'
 import type { MovePlan } from './plan-switch.ts'
 
 export interface RollbackIntent {
@@ -11,25 +12,41 @@ export interface RollbackIntent {
   to: string | null
 }
 
-/** Reverses the last switch. With `to`: goes back to the slots that were live after that release. */
-export function planRollback(state: EnvironmentState, intent: RollbackIntent): MovePlan | Refusal {
+export interface RollbackPlan extends MovePlan {
+  kind: 'rollback'
+  /** With `to`: services whose slot of that release has to be deployed again first. */
+  again: { name: string; side: Side }[]
+}
+
+/**
+ * Reverses the last switch. With `to`: goes back to the slots that were live after that release, or to their images if
+ * these slots cannot be used any more.
+ */
+export function planRollback(
+  state: EnvironmentState,
+  intent: RollbackIntent,
+  problems: NoLogin = {},
+): RollbackPlan | Refusal {
   const interrupted = openMove(state.journal)
-  if (interrupted) return finishInterrupted(state, interrupted, intent.services)
+  if (interrupted) return finishInterrupted(state, interrupted, intent.services, problems)
   const targets = intent.to
     ? targetsAfter(state, intent.to, intent.services)
     : targetsBefore(state, intent.services)
   if (isRefusal(targets)) return targets
   const moves: Move[] = []
-  for (const { name, side, release } of targets.services) {
+  const again: RollbackPlan['again'] = []
+  for (const target of targets.services) {
+    const { name, side } = target
     const service = state.services[name]
     if (!service) continue
     const live = liveSlot(service)
     if (live && sameTarget(live, side)) continue
-    const refusal = checkTarget(name, service, side, release)
-    if (refusal) return refusal
-    moves.push({ name, from: live ? sideOf(live) : null, to: side })
+    const refusal = checkTarget(target, service, problems)
+    if (refusal && intent.to !== null && isLost(refusal)) again.push({ name, side })
+    else if (refusal) return refusal
+    else moves.push({ name, from: live ? sideOf(live) : null, to: side })
   }
-  if (moves.length === 0) {
+  if (moves.length + again.length === 0) {
     return refuse(
       'nothing-to-roll-back',
       intent.to
@@ -38,14 +55,20 @@ export function planRollback(state: EnvironmentState, intent: RollbackIntent): M
       'Run `shopctl status` to see the live slots.',
     )
   }
-  return { kind: 'rollback', moves }
+  return { kind: 'rollback', moves, again }
+}
+
+/** Waiting does not help such a slot. */
+function isLost({ code }: Refusal): boolean {
+  return code === 'slot-gone' || code === 'no-login'
 }
 
 function finishInterrupted(
   state: EnvironmentState,
   operation: MoveOperation,
   chosen: readonly string[] | null,
-): MovePlan | Refusal {
+  problems: NoLogin,
+): RollbackPlan | Refusal {
   const names = operation.services.map(({ name }) => name)
   if (chosen && !names.every((name) => chosen.includes(name))) {
     return refuse(
@@ -63,17 +86,18 @@ function finishInterrupted(
     const goal = operation.verb === 'rollback' ? to : from
     const live = liveSlot(service)
     if (sameTarget(live, goal)) continue
-    if (goal && isGone(service, goal)) {
+    const target = goal && { name, side: goal, back: operation.release, names: [name] }
+    const refusal = target && checkTarget(target, service, problems)
+    if (refusal && isLost(refusal)) {
       // A refusal would block the environment: nothing else is allowed while the operation is open.
       const now = live ? `stays live on ${live.color} (${live.version})` : 'has no live slot'
-      stays.push(`${name} ${now}: ${goal.color} with ${goal.version} no longer exists`)
+      stays.push(`${name} ${now}. ${refusal.message}`)
       continue
     }
-    const refusal = goal && checkTarget(name, service, goal, operation.release)
     if (refusal) return refusal
     moves.push({ name, from: live ? sideOf(live) : null, to: goal })
   }
-  return { kind: 'rollback', moves, ...(stays.length > 0 && { stays }) }
+  return { kind: 'rollback', moves, again: [], ...(stays.length > 0 && { stays }) }
 }
 
 const forwardHint =
@@ -82,8 +106,10 @@ const forwardHint =
 interface RollbackTarget {
   name: string
   side: Side
-  /** The release that made this slot live, if the journal still has it. */
-  release: string
+  /** A release after which this slot was live. */
+  back: string
+  /** The services that go back together. */
+  names: readonly string[]
 }
 
 function targetsBefore(
@@ -129,17 +155,10 @@ function targetsBefore(
         'Fix the service and run `shopctl release`.',
       )
     }
-    services.push({
-      name,
-      side: move.from,
-      release: releaseOf(done, name, move.from) ?? last.release,
-    })
+    const before = done[done.indexOf(last) - 1] ?? last
+    services.push({ name, side: move.from, back: before.release, names })
   }
   return { services }
-}
-
-function releaseOf(done: MoveOperation[], name: string, side: Side): string | undefined {
-  return done.findLast((operation) => sameTarget(moveOf(operation, name)?.to, side))?.release
 }
 
 function targetsAfter(
@@ -165,7 +184,7 @@ function targetsAfter(
       .slice(0, index + 1)
       .flatMap((operation) => moveOf(operation, name) ?? [])
       .at(-1)?.to
-    if (side) services.push({ name, side, release: id })
+    if (side) services.push({ name, side, back: id, names: [name] })
   }
   return { services }
 }
@@ -175,25 +194,26 @@ function isGone(service: ServiceState, side: Side): boolean {
 }
 
 function checkTarget(
-  name: string,
+  { name, side, back, names }: RollbackTarget,
   service: ServiceState,
-  side: Side,
-  release: string,
+  problems: NoLogin,
 ): Refusal | null {
+  const way = `\`shopctl rollback --to ${back} --service ${names.join(',')}\``
   const slot = service.slots[side.color]
   if (!slot || isGone(service, side)) {
     return refuse(
       'slot-gone',
       `${name} ${side.color} with ${side.version} no longer exists: ${slot ? `${slot.version} was deployed over it` : 'it was cleaned up'}.`,
-      `\`shopctl rollback --to ${release}\` needs this slot: ${releaseAgain(side.version)}.`,
+      `Run ${way}: it deploys the image again, with the settings of this work tree.`,
     )
   }
+  const problem = problems[slotName(name, side.color)]
+  if (problem !== undefined) {
+    const isLive = liveSlot(service)?.digest === side.digest
+    const hint = isLive
+      ? 'Its image is live already, with the present Secret. To change a setting, run `shopctl release`.'
+      : `Run ${way}: it deploys the image again, with the present Secret.`
+    return noLogin(name, side.color, problem, hint)
+  }
   return isReady(slot) ? null : notReady(name, slot)
-}
-
-/** A version with a hash after the commit was built from uncommitted files. */
-function releaseAgain(version: string): string {
-  return /^[0-9a-f]{8}$/.test(version)
-    ? `check out ${version} and run \`shopctl release\``
-    : 'run `shopctl release` in the work tree it was built from'
 }

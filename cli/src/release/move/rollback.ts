@@ -1,12 +1,16 @@
-// rollback: makes earlier slots live again.
+// rollback: makes earlier slots live again. With --to, deploys their images again if these slots cannot be used.
 import type { Config } from '../../config/schema.ts'
-import { refused, said } from '../../errors.ts'
+import { afterChange, refused, said } from '../../errors.ts'
+import { type DeployInput, type DeployPorts, deployStandby } from '../deploy/deploy.ts'
 import { withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
-import { isRefusal } from '../refusal.ts'
+import { isRefusal, refuse } from '../refusal.ts'
+import { type Move, sideOf } from '../slot.ts'
+import { type EnvironmentState, liveSlotOf } from '../state.ts'
+import { findNoLogin, requireLogins } from './logins.ts'
 import { type Moved, move } from './move.ts'
-import { planRollback, type RollbackIntent } from './plan-rollback.ts'
+import { planRollback, type RollbackIntent, type RollbackPlan } from './plan-rollback.ts'
 import { recycledServices } from './recycle.ts'
 import type { SwitchPorts } from './switch.ts'
 import { checkBroker } from './topology.ts'
@@ -15,26 +19,86 @@ export interface RollbackInput extends RollbackIntent {
   config: Config
   reason: string | null
   timeoutMs: number
+  /** How to deploy a slot again. */
+  deployInput(): Promise<DeployInput>
 }
 
 /** How long it waits for a command that holds the lock: longer than most deploys take. */
 const lockMs = 180_000
 
-export async function rollback(ports: SwitchPorts, input: RollbackInput): Promise<Moved> {
+export type RollbackPorts = SwitchPorts & DeployPorts
+
+export async function rollback(ports: RollbackPorts, input: RollbackInput): Promise<Moved> {
   const { reason, timeoutMs, config } = input
   // A rollback does not depend on the broker: differences are only shown afterwards.
   const looking = ports.broker && brokerWarning(ports.broker)
-  const change = async (locked: SwitchPorts): Promise<Moved> => {
-    const state = await observe(locked)
-    const plan = planRollback(state, input)
-    if (isRefusal(plan)) throw refused(plan)
+  const change = async (locked: RollbackPorts): Promise<Moved> => {
+    const observed = await observe(locked)
+    const plan = await planWithLogins(locked, observed, input)
     for (const line of plan.stays ?? []) locked.progress.warn(line)
-    return move(locked, state, plan, { reason, timeoutMs, recycle: recycledServices(config) })
+    const { state, moves } = await deployAgain(locked, observed, plan, input)
+    const options = { reason, timeoutMs, recycle: recycledServices(config) }
+    return move(locked, state, { kind: 'rollback', moves }, options)
   }
   const moved = await withLock(ports, reason ?? 'rollback', change, { waitMs: lockMs })
   const warning = await looking
   if (warning) ports.progress.warn(warning)
   return moved
+}
+
+async function planWithLogins(
+  ports: RollbackPorts,
+  state: EnvironmentState,
+  intent: RollbackIntent,
+): Promise<RollbackPlan> {
+  const plan = planRollback(state, intent)
+  if (isRefusal(plan)) throw refused(plan)
+  const checked = planRollback(state, intent, await findNoLogin(ports, plan.moves))
+  if (isRefusal(checked)) throw refused(checked)
+  return checked
+}
+
+/** Returns all moves, and the state that they start from. */
+async function deployAgain(
+  ports: RollbackPorts,
+  before: EnvironmentState,
+  { moves, again }: RollbackPlan,
+  { deployInput }: RollbackInput,
+): Promise<{ state: EnvironmentState; moves: Move[] }> {
+  if (again.length === 0) return { state: before, moves }
+  const services = again.map(({ name }) => name)
+  const images = Object.fromEntries(again.map(({ name, side }) => [name, side]))
+  const uid = await ports.namespace.ensure()
+  const deployed = await deployStandby(ports, { ...(await deployInput()), services, images }, uid)
+  const isUnchanged = deployed.every(({ action }) => action !== 'upgrade')
+  try {
+    const state = await observe(ports)
+    const more = services.flatMap((name): Move[] => {
+      const live = liveSlotOf(state, name)
+      const slot = deployedSlot(state, name)
+      return slot && slot !== live ? [{ name, from: live && sideOf(live), to: sideOf(slot) }] : []
+    })
+    await requireLogins(ports, more)
+    if (moves.length + more.length === 0) throw refused(sameImages(services))
+    return { state, moves: [...moves, ...more] }
+  } catch (error) {
+    throw isUnchanged ? error : afterChange(error)
+  }
+}
+
+function sameImages(services: readonly string[]) {
+  return refuse(
+    'nothing-to-roll-back',
+    `The images of that release are live already, with the present settings: ${services.join(', ')}.`,
+    'Run `shopctl status` to see the live slots.',
+  )
+}
+
+/** The preview Service selects what was deployed last. */
+function deployedSlot({ services }: EnvironmentState, name: string) {
+  const { preview, slots } = services[name] ?? {}
+  const color = preview?.target?.color
+  return (color && slots?.[color]) ?? null
 }
 
 async function brokerWarning(broker: Broker): Promise<string | null> {

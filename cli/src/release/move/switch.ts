@@ -5,6 +5,7 @@ import { type LockPorts, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
 import { isRefusal } from '../refusal.ts'
+import { requireLogins } from './logins.ts'
 import { type Moved, type MovePorts, move } from './move.ts'
 import { planSwitch, type SwitchIntent } from './plan-switch.ts'
 import { recycledServices } from './recycle.ts'
@@ -34,6 +35,7 @@ export async function switchStandby(ports: SwitchPorts, input: SwitchInput): Pro
   const [state] = await Promise.all([observe(ports), broker && checkBroker(broker)])
   const plan = planSwitch(state, input)
   if (isRefusal(plan)) throw refused(plan)
+  await requireLogins(ports, plan.moves)
   const { reason, timeoutMs, config } = input
   return move(ports, state, plan, { reason, timeoutMs, recycle: recycledServices(config) })
 }

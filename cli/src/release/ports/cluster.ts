@@ -72,6 +72,16 @@ export interface Rollout {
 export const planes = ['live', 'preview'] as const
 export type Plane = (typeof planes)[number]
 
+export const loginStates = ['ok', 'refused', 'unreachable'] as const
+
+/** Whether new connections to what a pod depends on can be opened. Open ones may work nevertheless. */
+export interface Login {
+  /** `refused`: its credential is not valid. `unreachable`: this says nothing about the credential. */
+  state: (typeof loginStates)[number]
+  /** null: none. */
+  problem: string | null
+}
+
 /** What a pod reports about one of its planes. */
 export interface PlaneReport {
   role: 'live' | 'standby' | 'unknown'
@@ -81,6 +91,8 @@ export interface PlaneReport {
   consuming: boolean
   consumers: number
   inFlight: number
+  /** null: the pod does not report it. */
+  login: Login | null
 }
 
 /** What a pod reports about itself. The fields of PlaneReport are those of its live plane. */
@@ -110,8 +122,8 @@ export interface Pods {
   selected(service: string, target: Target): Promise<string[]>
   /** Whether the pods of this service report what they consume. */
   reports(service: string): boolean
-  /** null: the pod does not answer. */
-  report(service: string, pod: string): Promise<PodReport | null>
+  /** null: the pod does not answer. `login`: it tries new logins on the live plane first. */
+  report(service: string, pod: string, ask?: { login: 'now' }): Promise<PodReport | null>
   /** How the rollout of this slot stands now. */
   rollout(slot: SlotId): Promise<Rollout>
   /** Calls `judge` at every change until it returns a value. null: it returned none within the time. */
@@ -170,6 +182,37 @@ export interface Namespace {
   statefulSet(name: string): Promise<{ ready: number; replicas: number } | null>
   /** Whether one of its pods became ready within the time. */
   awaitStatefulSet(name: string, options: WaitOptions): Promise<boolean>
+}
+
+/** A Secret or ConfigMap. */
+export interface ContentId {
+  kind: 'Secret' | 'ConfigMap'
+  name: string
+}
+
+/** Values by key. Those of a Secret, and `binaryData`, are in base64. */
+export interface Content {
+  data: Readonly<Record<string, string>>
+  binaryData?: Readonly<Record<string, string>>
+}
+
+/** An immutable copy for one slot. */
+export interface Copy extends ContentId {
+  /** The name of the original. */
+  of: string
+  service: string
+  color: Color
+  content: Content
+}
+
+/** The Secrets and ConfigMaps that slots use, and the copies of them. */
+export interface Contents {
+  /** null: there is none of that name. */
+  read(id: ContentId): Promise<Content | null>
+  /** Does nothing if the copy exists. */
+  copy(copy: Copy): Promise<void>
+  /** Deletes the copies that no object of the namespace uses. Returns the others. */
+  sweep(): Promise<Omit<Copy, 'of' | 'content'>[]>
 }
 
 export interface PodAnswer {

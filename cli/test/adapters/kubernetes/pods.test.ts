@@ -1,6 +1,7 @@
 // Pods as they run and end.
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createPods } from '../../../src/adapters/kubernetes/pods.ts'
+import { aFullConfig } from '../../fakes/config.ts'
 import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'
 
 const pods = '/api/v1/namespaces/shop/pods'
@@ -162,3 +163,44 @@ it.each([
     expect(unavailableSince).toBe(since)
   },
 )
+
+describe('the report of a pod', () => {
+  const management = { port: 9090, role: '/role' }
+  const fields = { role: 'live', consuming: true, consumers: 1, inFlight: 0 }
+  const login = { state: 'refused', problem: 'database: password authentication failed' }
+
+  function reporting(path: string, report: object) {
+    api.put(`${pods}/a-0:9090/proxy${path}`, report)
+    const service = aFullConfig().services.order
+    if (!service) throw new Error('no service')
+    return createPods(api, 'shop', { order: { ...service, management } })
+  }
+
+  it('has its logins, with those of the preview plane', async () => {
+    const preview = { ...fields, login: { state: 'ok', problem: null, at: 'now' } }
+    const { report } = reporting('/role', { ...fields, login, preview })
+    expect(await report('order', 'a-0')).toMatchObject({
+      role: 'live',
+      login,
+      preview: { login: { state: 'ok', problem: null } },
+    })
+  })
+
+  it.each([
+    ['none', {}],
+    ['null', { login: null }],
+    ['an unknown state', { login: { state: 'fine', problem: null } }],
+    ['no object', { login: 'ok' }],
+  ])('has no login where the pod reports %s', async (_, more) => {
+    const { report } = reporting('/role', { ...fields, ...more })
+    expect(await report('order', 'a-0')).toMatchObject({ role: 'live', login: null })
+  })
+
+  it('tries new logins only on request', async () => {
+    const { report } = reporting('/role', { ...fields, login })
+    await report('order', 'a-0')
+    await report('order', 'a-0', { login: 'now' })
+    const path = `GET ${pods}/a-0:9090/proxy/role`
+    expect(api.requests).toEqual([path, `${path}?login=now`])
+  })
+})

@@ -177,10 +177,10 @@ it('makes the Secrets before the slots', async () => {
   const driver = {
     ...shop.world.driver,
     writeSlots(...args: Parameters<typeof shop.world.driver.writeSlots>) {
-      before.push(Object.keys(shop.world.secrets))
+      before.push(Object.keys(shop.world.secrets).sort())
       return shop.world.driver.writeSlots(...args)
     },
   }
   await shop.deploy({}, { driver })
-  expect(before).toEqual([['postgres', 'order']])
+  expect(before).toEqual([['order', 'postgres', 'shopctl-hmac']])
 })

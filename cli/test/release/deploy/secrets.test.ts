@@ -1,6 +1,6 @@
 // The Secrets that shopctl.yaml asks for.
 import { expect, it } from 'vitest'
-import { makeSecrets, missingSecrets } from '../../../src/release/deploy/secrets.ts'
+import { makeSecrets, missingSecrets, planSecrets } from '../../../src/release/deploy/secrets.ts'
 import { createWorld } from '../../fakes/world.ts'
 
 const wanted = {
@@ -36,10 +36,10 @@ it('name a reference that leads nowhere', () => {
 
 it('are made where they are missing, and never changed', async () => {
   const { namespace, secrets } = createWorld(['order'])
-  await makeSecrets(namespace, wanted)
+  await makeSecrets(namespace, await planSecrets(namespace, wanted))
   const made = structuredClone(secrets)
   expect(made.order?.url).toBe(`postgresql://order:${made.postgres?.order}@postgres/order`)
   expect(made.postgres?.admin).toMatch(/^[\w-]{24}$/)
-  await makeSecrets(namespace, wanted)
+  await makeSecrets(namespace, await planSecrets(namespace, wanted))
   expect(secrets).toEqual(made)
 })

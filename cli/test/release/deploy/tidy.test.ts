@@ -31,7 +31,9 @@ describe('after a deploy that failed where a rollback would go back to', () => {
   it('plan says it, too, and that deploy puts back what was live there', async () => {
     const { world, config } = await failedOverWayBack()
     const tree = { config, registryAddress: '127.0.0.1:5000', services: names, env: 'local' }
-    const { notes } = await plan(world, { ...tree, sharedChart, color: null })
+    const { local: environment } = config.environments
+    if (!environment) throw new Error('no environment')
+    const { notes } = await plan(world, { ...tree, environment, sharedChart, color: null })
     expect(notes).toEqual([
       expect.stringMatching(what),
       'order blue cccccccc was never live: 1a2b3c4d, which was live there before, is put back if Helm still has it',

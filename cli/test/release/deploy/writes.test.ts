@@ -21,7 +21,9 @@ describe('both colors are rendered', () => {
     await shop.deploy({ services: ['order'], ...over })
     return shop.world.charts.rendered
   }
-  const everything = ['order-blue', 'order-green', 'order']
+  const checked = ['order-blue', 'order-green', 'order']
+  /** Once more to see what they refer to. */
+  const everything = ['order-blue', 'order-green', ...checked]
   const sharedOf = ({ world }: Shop) => world.driver.writes.at(-1)?.shared
 
   it('only when charts or values are new', async () => {
@@ -38,7 +40,7 @@ describe('both colors are rendered', () => {
     expect(await renderedBy(shop)).toEqual([])
     const sharedChart = { path: '/charts/shop-service', hash: 'service-2' }
     shop.commit('d')
-    expect(await renderedBy(shop, { sharedChart })).toEqual(everything)
+    expect(await renderedBy(shop, { sharedChart })).toEqual(checked)
   })
 
   it('and the shared release is written only when its render changed, and before the slot', async () => {

@@ -222,14 +222,24 @@ it('says after a cleanup how to come back, naming rollback --to', () => {
   })
 })
 
-it.each([
-  ['e46219f5', 'check out e46219f5 and run `shopctl release`'],
-  ['e46219f5-cafb71bc', 'run `shopctl release` in the work tree it was built from'],
-])('says how to release %s again when its slot is gone', (version, how) => {
-  const from = { ...blueSide, version }
-  const move = aMove('r-1', 'switch', [], { services: [{ name: 'order', from, to: greenSide }] })
-  expect(plan({ order: alone }, { closed: [move] })).toMatchObject({
-    message: `order blue with ${version} no longer exists: it was cleaned up.`,
-    hint: `\`shopctl rollback --to r-1\` needs this slot: ${how}.`,
+it('says how to come back when the slot of several services is gone', () => {
+  const first = aMove('r-1', 'switch', ['order', 'payment'])
+  const records = { closed: [first, aMove('r-2', 'switch', ['order', 'payment'])] }
+  expect(plan({ order: alone, payment: alone }, records)).toMatchObject({
+    message: 'order blue with v-a no longer exists: it was cleaned up.',
+    hint: 'Run `shopctl rollback --to r-1 --service order,payment`: it deploys the image again, with the settings of this work tree.',
+  })
+})
+
+it('with a release by name deploys again what is gone, and moves the rest', () => {
+  const first = aMove('r-1', 'switch', [], {
+    services: ['order', 'payment'].map((name) => ({ name, from: null, to: blueSide })),
+  })
+  const records = { closed: [first, aMove('r-2', 'switch', ['order', 'payment'])] }
+  const services = { order: alone, payment: switched() }
+  expect(plan(services, records, { to: 'r-1' })).toEqual({
+    kind: 'rollback',
+    moves: [{ name: 'payment', from: greenSide, to: blueSide }],
+    again: [{ name: 'order', side: blueSide }],
   })
 })
