@@ -212,7 +212,8 @@ function podsContract(make: () => Promise<ClusterUnderTest>): void {
 
   it('sees a slot that is not there as nothing, and its pods as gone', async () => {
     const { pods } = await make()
-    const seen = { slot: null, unavailableSince: null, pods: [], job: null }
+    const rest = { unavailableSince: null, pods: [], complaints: [], ending: 0, job: null }
+    const seen = { slot: null, ...rest }
     const options = { timeoutMs: 3_000, signal }
     expect(await pods.awaitRollout(slot, (rollout) => rollout, options)).toEqual(seen)
     expect(await pods.rollout(slot)).toEqual(seen)
