@@ -21,12 +21,11 @@ import {
   labels,
   queryOf,
   readyEndpoints,
-  releaseOf,
   reportOf,
-  rolloutOf,
   selectorOf,
   serviceName,
 } from './objects.ts'
+import { releaseOf, rolloutOf } from './rollout.ts'
 import { awaitObjects, type KubernetesObject, type Path } from './watch.ts'
 
 const answerMs = 1_000

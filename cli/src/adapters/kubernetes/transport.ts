@@ -9,6 +9,15 @@ import type { Limit } from '../shell.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
 import { bytesOf, type Target, unreadable } from './kubeconfig.ts'
 import { agentFor, hostOf, proxyFor } from './proxy.ts'
+import {
+  isLate,
+  lateError,
+  mayPass,
+  type Outcome,
+  patienceMs,
+  pauseAfter,
+  tries,
+} from './repeat.ts'
 
 export interface OpenOptions {
   method: string
@@ -49,18 +58,6 @@ export interface TransportOptions {
     tools?: Limit
   }
 }
-
-const firstPauseMs = 200
-const tries = 5
-/** For all pauses of one request. */
-const patienceMs = 15_000
-const lostCodes = ['ECONNRESET', 'EPIPE']
-/** A server that answered before may restart, or be silent once: each silence takes seconds. */
-const awayCodes = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']
-const late = 'ETIMEDOUT'
-
-/** What decides whether the request is sent again. An Error: no answer. */
-type Outcome = { status: number; retryAfter: string | undefined } | Error
 
 export function createTransport(target: Target, options: TransportOptions = {}): Transport {
   const { now = Date.now, env = process.env, limits = {} } = options
@@ -239,10 +236,6 @@ function serverTls({ cluster }: Target): AgentOptions {
   }
 }
 
-function lateError(timeoutMs: number): Error {
-  return Object.assign(new Error(`no answer within ${timeoutMs / 1000} s`), { code: late })
-}
-
 /** Reads the body. An Error: it broke off, or nothing came for this time. */
 async function wholeOf(response: IncomingMessage, timeoutMs: number): Promise<Answer | Error> {
   response.setTimeout(timeoutMs, () => response.destroy(lateError(timeoutMs)))
@@ -254,30 +247,8 @@ async function wholeOf(response: IncomingMessage, timeoutMs: number): Promise<An
   }
 }
 
-function isLate(outcome: Outcome): boolean {
-  return outcome instanceof Error && 'code' in outcome && outcome.code === late
-}
-
 function outcomeOf(answer: IncomingMessage): Outcome {
   return { status: answer.statusCode ?? 0, retryAfter: answer.headers['retry-after'] }
-}
-
-/** Whether the request may succeed a moment later and is safe to repeat. */
-function mayPass(outcome: Outcome, retry: OpenOptions['retry'], mayBeAway: boolean): boolean {
-  if (outcome instanceof Error) {
-    const code = 'code' in outcome ? String(outcome.code) : ''
-    // A lost connection leaves open whether the server carried the request out.
-    if (retry !== 'read') return false
-    if (lostCodes.includes(code)) return true
-    return mayBeAway && awayCodes.includes(code)
-  }
-  if (outcome.status === 429) return retry !== undefined
-  return retry === 'read' && outcome.status >= 500 && outcome.status !== 501
-}
-
-function pauseAfter(outcome: Outcome, tried: number): number {
-  const asked = outcome instanceof Error ? Number.NaN : Number(outcome.retryAfter)
-  return asked > 0 ? asked * 1000 : firstPauseMs * 2 ** (tried - 1)
 }
 
 type Dialed = { status: number; retryAfter: string | undefined; socket: WebSocket | null } | Error
