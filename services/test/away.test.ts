@@ -64,10 +64,10 @@ it.each(['cut', 'stall'] as const)(
       async () => expect(await ask(pod, order)).toMatchObject({ status: 200 }),
       5_000,
     )
-    // The answer is that of the last check, so the pod's readiness does not tell when it is new.
     await eventually(async () =>
-      expect(await ask(pod, '/healthz/database')).toMatchObject({ status: 200 }),
+      expect(await pod.manage('/readyz')).toMatchObject({ ready: true, database: true }),
     )
+    expect(await ask(pod, '/healthz/database')).toMatchObject({ status: 200 })
     await eventually(() => expect(slots.mail.mails).toHaveLength(5))
   },
 )

@@ -202,7 +202,7 @@ describe('an unreadable message', () => {
     await shop.parked(1)
     await shop.send('{"a":1}', {}, 'application/json')
     const shown = await Promise.all(
-      (await shop.parked(2)).map(({ id }) => shop.messages.show(shop.ask(id))),
+      (await shop.parked(2)).map(({ id }) => shop.messages.show(shop.ask(id, 'reveal=true'))),
     )
     const contents = shown.map((one) => ('body' in one ? (one.body as { event: unknown }) : null))
     expect(contents.map((one) => one?.event)).toEqual(['hello', { a: 1 }])
