@@ -32,7 +32,7 @@ export interface PodFaults {
   plain: Set<string>
   /** With which code the pods of a service end; null: unseen. */
   exitCodes: Record<string, number | null>
-  /** Slots whose pods cannot log in, by `<service>-<color>`. */
+  /** Slots or pods that cannot log in, by `<service>-<color>` or the name of the pod. */
   logins: Record<string, Login>
 }
 
@@ -80,7 +80,7 @@ export function createFakePods(parts: PodParts): Pods {
   const tried = new Set<string>()
   const loginOf = (name: string, pod: string): Login => {
     const slot = colors.map((color) => slotName(name, color)).find((each) => pod.startsWith(each))
-    return (tried.has(pod) && slot && faults.logins[slot]) || loginOk
+    return (tried.has(pod) && slot && (faults.logins[pod] ?? faults.logins[slot])) || loginOk
   }
   const report = (name: string, pod: string): PodReport | null => {
     const { slots } = serviceOf(state, name)

@@ -13,18 +13,18 @@ interface LoginPorts {
   progress: Progress
 }
 
-/** The targets of these moves that cannot log in. */
+/** The targets of these moves that cannot log in, where the live slot can. */
 export async function findNoLogin(ports: LoginPorts, moves: readonly Move[]): Promise<NoLogin> {
   const found = await Promise.all(
     moves.map(async ({ name, from, to }): Promise<[string, string][]> => {
-      const login = to && (await loginNow(ports, name, targetOf(to)))
-      if (!login || login.state === 'ok') return []
+      const [login, live] = await Promise.all(
+        [to, from].map((side) => side && loginNow(ports, name, targetOf(side))),
+      )
+      if (!to || !login || login.state === 'ok') return []
       const problem = login.problem ?? login.state
-      const who = slotName(name, to.color)
-      if (login.state === 'refused') return [[who, problem]]
-      // What is away for both slots is no reason to stay on one of them.
-      const live = from && (await loginNow(ports, name, targetOf(from)))
-      if (live?.state === 'ok') return [[who, problem]]
+      // What fails for both slots is no reason to stay on one of them.
+      const isBlocked = from ? live?.state === 'ok' : login.state === 'refused'
+      if (isBlocked) return [[slotName(name, to.color), problem]]
       ports.progress.warn(`${name} ${to.color} cannot log in now: ${problem}`)
       return []
     }),
@@ -43,15 +43,18 @@ export async function requireLogins(ports: LoginPorts, moves: readonly Move[]): 
   }
 }
 
-/** null: no pod reports it. */
+/** null: no pod reports it. A slot whose pods cannot be asked is noticed when it does not take over. */
 async function loginNow({ pods }: LoginPorts, name: string, target: Target): Promise<Login | null> {
   if (!pods.reports(name)) return null
-  const names = await pods.list(name, target)
+  const names = await pods.list(name, target).catch(() => [])
   const reports = await Promise.all(
-    // A pod that does not answer is noticed when its slot does not take over.
     names.map((pod) => pods.report(name, pod, { login: 'now' }).catch(() => null)),
   )
-  return worstLogin(reports.map((report) => report?.login ?? null))
+  const logins = reports.map((report) => report?.login ?? null)
+  // One pod that is slow once says nothing about the server. A refusal does.
+  const isSlow = ({ state }: Login): boolean => state === 'unreachable'
+  const reached = logins.filter((login) => login !== null && !isSlow(login))
+  return worstLogin(reached.length > 0 ? reached : logins)
 }
 
 /** null: none is known. */

@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { statusText } from '../../../src/commands/status.ts'
 import { readStatus } from '../../../src/inspect/status.ts'
+import { findNoLogin } from '../../../src/release/move/logins.ts'
 import type { Login } from '../../../src/release/ports/cluster.ts'
+import { sideOf } from '../../../src/release/slot.ts'
 import { usingSecret } from '../../fakes/contents.ts'
 import { createShop, dyingDriver, dyingJournal, type Shop } from '../../fakes/shop.ts'
 import { outcomes } from '../../fakes/world.ts'
@@ -120,12 +122,41 @@ describe('rollback', () => {
     expect(shop.live('order')).toBe('green bbbbbbbb')
   })
 
-  it('goes on while the server is away for both slots, and says so', async () => {
+  it.each([away, refused])(
+    'goes on while neither slot can log in, and says so: %o',
+    async (login) => {
+      const shop = await twice()
+      shop.world.faults.logins = { 'order-blue': login, 'order-green': login }
+      await shop.rollback()
+      expect(shop.live('order')).toBe('blue 1a2b3c4d')
+      expect(notes(shop)).toContain(`! order blue cannot log in now: ${login.problem}`)
+    },
+  )
+
+  it('goes on when a pod is slow once, and the others can log in', async () => {
     const shop = await twice()
-    shop.world.faults.logins = { 'order-blue': away, 'order-green': away }
+    const [pod = ''] = await shop.world.pods.list('order', {
+      color: 'blue',
+      revision: shop.world.state.services.order?.slots.blue?.revision ?? '',
+    })
+    shop.world.faults.logins[pod] = away
     await shop.rollback()
     expect(shop.live('order')).toBe('blue 1a2b3c4d')
-    expect(notes(shop)).toContain(`! order blue cannot log in now: ${away.problem}`)
+  })
+
+  it('goes on when the pods cannot be listed for it', async () => {
+    const shop = await twice()
+    shop.world.faults.logins['order-blue'] = refused
+    const { pods, progress } = shop.world
+    const [from, to] = (['green', 'blue'] as const).map((color) => {
+      const slot = shop.world.state.services.order?.slots[color]
+      if (!slot) throw new Error(`there is no ${color}`)
+      return sideOf(slot)
+    })
+    const list = () => Promise.reject(new Error('forbidden'))
+    const moves = [{ name: 'order', from: from ?? null, to: to ?? null }]
+    expect(await findNoLogin({ pods: { ...pods, list }, progress }, moves)).toEqual({})
+    expect(await findNoLogin({ pods, progress }, moves)).toEqual({ 'order-blue': refused.problem })
   })
 
   it('refuses a slot that alone cannot reach the server', async () => {
