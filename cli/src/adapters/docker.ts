@@ -83,6 +83,9 @@ function isDown(stderr: string): boolean {
   )
 }
 
+/** For what a command can do without. */
+const adviceSeconds = 10
+
 export interface DockerOptions {
   program: string
   /** Added to the environment: DOCKER_HOST, DOCKER_CONFIG. */
@@ -97,7 +100,7 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
   const docker = async (
     verb: keyof DockerOptions['limits'],
     args: readonly string[],
-    input?: string,
+    { input, limit = options.limits[verb] }: { input?: string; limit?: Limit } = {},
   ): ReturnType<Shell['run']> => {
     const finished = await shell.run({
       program: options.program,
@@ -106,7 +109,7 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
       cwd: options.root,
       env: { ...options.env, DOCKER_BUILDKIT: '1' },
       signal: options.signal,
-      limit: options.limits[verb],
+      limit,
       title: `docker ${verb} ${args.at(-1)}`,
     })
     if (finished.exitCode === 0 || !isDown(finished.stderr)) {
@@ -163,7 +166,12 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
       })
     },
     async newestBase(name) {
-      const { exitCode, output } = await docker('inspect', newestCommand, `FROM ${name}\n`)
+      const { inspect } = options.limits
+      const limit = { ...inspect, seconds: Math.min(inspect.seconds, adviceSeconds) }
+      const { exitCode, output } = await docker('inspect', newestCommand, {
+        input: `FROM ${name}\n`,
+        limit,
+      })
       const found = basesIn(output).find((base) => base.name === name)
       return exitCode === 0 ? (found?.digest ?? null) : null
     },

@@ -151,10 +151,30 @@ function isReset({ cause }: Error): boolean {
   )
 }
 
+/** Many registries redirect to where they store their blobs. */
+const mostRedirects = 5
+
 /** Like fetch, which knows no agents. */
 function through(agentOf?: RegistryOptions['agentOf']): typeof fetch {
-  return async (input, { method = 'GET', headers, body, signal } = {}) => {
-    const url = new URL(String(input))
+  const send = once(agentOf)
+  return async (input, init = {}) => {
+    let url = new URL(String(input))
+    for (let followed = 0; ; followed += 1) {
+      const response = await send(url, init)
+      const location = response.headers.get('location')
+      const isRedirect = [301, 302, 303, 307, 308].includes(response.status)
+      if (!isRedirect || location === null || init.method === 'PUT' || followed === mostRedirects)
+        return response
+      url = new URL(location, url)
+    }
+  }
+}
+
+function once(agentOf?: RegistryOptions['agentOf']) {
+  return async (
+    url: URL,
+    { method = 'GET', headers, body, signal }: RequestInit,
+  ): Promise<Response> => {
     const agent = await agentOf?.(url)
     return new Promise((resolve, reject) => {
       const send = url.protocol === 'http:' ? httpRequest : httpsRequest

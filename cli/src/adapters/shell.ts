@@ -106,7 +106,7 @@ export function createShell(
     const result = await subprocess
     const ended = stop()
     if (ended === 'late' && limit) throw late(command, limit, String(result.all ?? ''))
-    // A terminal sends Ctrl-C to the program too. It may end before shopctl gets the signal.
+    // Or the user interrupted the program alone.
     if (ended === 'interrupted' || result.signal === 'SIGINT') throw interrupted()
     if (result.exitCode === undefined && !result.isTerminated)
       throw missing(program, result.originalMessage ?? result.shortMessage ?? '', result)

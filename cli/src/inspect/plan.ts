@@ -48,6 +48,8 @@ async function newerNotes(
   input: PrepareInput,
   { service, wanted }: Planned,
 ): Promise<string[]> {
-  const labels = await registry.labels(repositoryOf(input, service), wanted.digest)
+  // A plan does not depend on this advice.
+  const repository = repositoryOf(input, service)
+  const labels = await registry.labels(repository, wanted.digest).catch(() => ({}))
   return (await newerBases(builder, labels)).map((name) => newerNote(service, name))
 }

@@ -27,8 +27,10 @@ async function startServer(): Promise<{ server: Server; address: string }> {
     [digestOf(image), image],
   ])
   const server = createServer(async (request, response) => {
+    // Many registries redirect to where they store their blobs.
     if (request.url?.endsWith(`/blobs/${digestOf(config)}`))
-      return response.writeHead(200).end(config)
+      return response.writeHead(307, { location: '/storage/1' }).end()
+    if (request.url === '/storage/1') return response.writeHead(200).end(config)
     const [, name, reference = ''] = /^\/v2\/(.+)\/manifests\/(.+)$/.exec(request.url ?? '') ?? []
     if (request.method === 'PUT') {
       manifests.set(reference, await buffer(request))

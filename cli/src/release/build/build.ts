@@ -74,7 +74,8 @@ async function findImage(
   const { builder, registry } = ports
   const digest = await findPushed(ports, image)
   if (digest) {
-    const labels = await registry.labels(image.repository, digest)
+    // They are for advice only.
+    const labels = await registry.labels(image.repository, digest).catch(() => ({}))
     return { from: 'registry', labels }
   }
   const labels = await builder.labels(`${image.repository}:${image.inputsTag}`)

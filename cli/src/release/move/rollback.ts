@@ -63,13 +63,14 @@ async function deployAgain(
   ports: RollbackPorts,
   before: EnvironmentState,
   { moves, again }: RollbackPlan,
-  { deployInput }: RollbackInput,
+  { deployInput, to }: RollbackInput,
 ): Promise<{ state: EnvironmentState; moves: Move[] }> {
   if (again.length === 0) return { state: before, moves }
   const services = again.map(({ name }) => name)
   const images = Object.fromEntries(again.map(({ name, side }) => [name, side]))
   const uid = await ports.namespace.ensure()
-  const deployed = await deployStandby(ports, { ...(await deployInput()), services, images }, uid)
+  const input = { ...(await deployInput()), services, images }
+  const deployed = await deployStandby(ports, input, uid, `shopctl rollback --to ${to}`)
   const isUnchanged = deployed.every(({ action }) => action !== 'upgrade')
   try {
     const state = await observe(ports)

@@ -81,7 +81,7 @@ function tagTaken(image: Image, digest: string): Error {
   return refused({
     code: 'tag-taken',
     message: `The registry already has ${image.repository}:${image.version} with another digest (${digest.slice(0, 19)}…).`,
-    hint: 'Tags are never moved. Run `git commit`, so that the image gets a new tag, then run the command again.',
+    hint: 'Tags are never moved. Run `git commit`, so that the image gets a new tag. If only trusted users can write to the registry, set `immutableTags: true` below `cluster` in shopctl.yaml: then that image is used.',
   })
 }
 
