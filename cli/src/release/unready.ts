@@ -3,7 +3,7 @@ import { isWaiting, judgeRollout, pendingReasons } from './deploy/rollout.ts'
 import type { Pods, Rollout } from './ports/cluster.ts'
 import { type Color, colors, isReady, type Slot } from './slot.ts'
 import { wasLive, wayBackOf } from './standby.ts'
-import { type EnvironmentState, liveColor } from './state.ts'
+import { type EnvironmentState, liveColor, liveSlotOf } from './state.ts'
 
 export interface Unready {
   service: string
@@ -41,6 +41,24 @@ export async function findUnready(
       return { service, color, what, since, hint }
     }),
   )
+}
+
+/** Services that are down because their live pods lack their migrations. */
+export async function findUnmigrated(
+  { pods }: { pods: Pods },
+  state: EnvironmentState,
+  services: readonly string[],
+): Promise<string[]> {
+  const found = await Promise.all(
+    services.map(async (service) => {
+      const live = liveSlotOf(state, service)
+      if (!live || live.migrations === null || live.ready > 0) return []
+      const { color, revision } = live
+      const rollout = await pods.rollout({ service, color, revision })
+      return (await lacksMigrations(pods, service, rollout)) ? [service] : []
+    }),
+  )
+  return found.flat()
 }
 
 /** Whether a pod that runs answers that its database is there without the migrations, for example after a restore. */

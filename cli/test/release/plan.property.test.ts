@@ -120,6 +120,7 @@ function step(before: EnvironmentState, intent: Intent): EnvironmentState {
         wanted: Object.fromEntries(intent.services.map((name) => [name, wanted])),
         color: intent.color,
         unfinished: [],
+        unmigrated: [],
       })
       if (plan.kind === 'refusal') break
       for (const { service: name, action, color, preview } of plan.steps) {
@@ -259,6 +260,7 @@ it('no deploy is for a slot that serves', () => {
       wanted: Object.fromEntries(services.map((name) => [name, wanted])),
       color,
       unfinished: services,
+      unmigrated: [],
     })
     for (const { service, action, color } of plan.kind === 'deploy' ? plan.steps : [])
       if (action === 'upgrade') expect(color).not.toBe(liveColor(need(before, service)))

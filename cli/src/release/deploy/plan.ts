@@ -48,6 +48,8 @@ interface DeployIntent {
   color: Color | null
   /** Services whose last write is incomplete. */
   unfinished: readonly string[]
+  /** Services whose live pods lack their migrations, which only the Job of a new slot applies. */
+  unmigrated: readonly string[]
 }
 
 /** The number of pods that a slot will have, at least. null: it is up to its chart. */
@@ -85,7 +87,10 @@ export function planDeploy(state: EnvironmentState, intent: DeployIntent): Deplo
     const now = state.services[service] ?? nothing
     if (intent.color && liveColor(now) === intent.color)
       return slotIsLive(state, service, intent.color, Object.keys(intent.wanted))
-    const step = deployStep(service, now, wanted, intent.color ?? standbyColor(now))
+    const step = deployStep(service, now, wanted, {
+      color: intent.color ?? standbyColor(now),
+      isUnmigrated: intent.unmigrated.includes(service),
+    })
     // The slot may be ready although the rest of its release is incomplete.
     const unfinished = step.action === 'ready' && intent.unfinished.includes(service)
     steps.push(unfinished ? { ...step, action: 'upgrade' } : step)
@@ -110,12 +115,15 @@ function slotIsLive(
   )
 }
 
-function deployStep(service: string, now: ServiceState, wanted: Wanted, color: Color): DeployStep {
+function deployStep(
+  service: string,
+  now: ServiceState,
+  wanted: Wanted,
+  { color, isUnmigrated }: { color: Color; isUnmigrated: boolean },
+): DeployStep {
   const live = liveSlot(now)
   const scale = live && scaleLive(service, live, wanted.replicas)
-  // Pods that are not ready may miss their migrations, which only the Job of a new slot applies.
-  const isDown = live !== null && live.migrations !== null && live.ready === 0
-  if (live && live.revision === wanted.revision && !isDown) {
+  if (live && live.revision === wanted.revision && !isUnmigrated) {
     // The preview Service goes back to the live slot: an earlier candidate is no longer wanted.
     const { color } = live
     const preview = targetOf(live)

@@ -8,6 +8,7 @@ import { isRefusal } from '../refusal.ts'
 import { settleAll } from '../settle.ts'
 import { type Color, slotName } from '../slot.ts'
 import { type EnvironmentState, liveSlotOf } from '../state.ts'
+import { findUnmigrated } from '../unready.ts'
 import { haveContentsChanged, readContents, type ServiceContents } from './contents.ts'
 import { type DesireInput, type DesirePorts, desire, type Recipe } from './desire.ts'
 import { type DeployPlan, type DeployStep, planDeploy, type Wanted } from './plan.ts'
@@ -63,7 +64,8 @@ export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): P
   const contents = await contentsOf(ports, { ...desired, system: config.name, recorded, secrets })
   const wanted = mapValues(desired.wanted, (each, service) => withContents(each, contents[service]))
   const unfinished = unfinishedServices(recorded, services)
-  const plan = planDeploy(state, { wanted, color, unfinished })
+  const unmigrated = await findUnmigrated(ports, state, services)
+  const plan = planDeploy(state, { wanted, color, unfinished, unmigrated })
   if (isRefusal(plan)) throw refused(plan)
   for (const { service, color } of plan.steps) {
     const missing = contents[service]?.slots[color].missing

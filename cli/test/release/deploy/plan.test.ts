@@ -49,15 +49,8 @@ const cases: [string, ServiceState, string, Color | null, string][] = [
     'upgrade green',
   ],
   [
-    'what serves already again when it is down: its database may have lost the migrations',
+    'not what serves already and is down',
     aService({ blue: aSlot('blue', 'a', { ready: 0, migrations: 'm' }) }, blue, blue),
-    'a',
-    null,
-    'upgrade green',
-  ],
-  [
-    'not what serves already and is only partly ready',
-    aService({ blue: aSlot('blue', 'a', { ready: 1, migrations: 'm' }) }, blue, blue),
     'a',
     null,
     'live blue',
@@ -69,6 +62,7 @@ it.each(cases)('%s', (_, now, revision, color, expected) => {
     wanted: { order: wanted(revision) },
     color,
     unfinished: [],
+    unmigrated: [],
   })
   const said =
     plan.kind === 'refusal'
@@ -83,6 +77,7 @@ it('names the other color only where it would do', () => {
       wanted: { order: wanted('c'), payment: wanted('c') },
       color: 'blue',
       unfinished: [],
+      unmigrated: [],
     })
   expect(hint({ payment: waiting() })).toMatchObject({ hint: expect.stringMatching(/green/) })
   const mixed = expect.stringMatching(/^Leave out --color/)
@@ -94,6 +89,7 @@ it("takes each service's own standby", () => {
     wanted: { order: wanted('c'), payment: wanted('c') },
     color: null,
     unfinished: [],
+    unmigrated: [],
   })
   expect(plan).toMatchObject({ steps: [{ color: 'green' }, { color: 'blue' }] })
 })
@@ -103,6 +99,7 @@ it('takes back a candidate when what serves is wanted again', () => {
     wanted: { order: wanted('a') },
     color: null,
     unfinished: [],
+    unmigrated: [],
   })
   expect(plan).toMatchObject({ steps: [{ action: 'live', preview: blue }] })
 })
@@ -113,17 +110,28 @@ it('writes a slot again that stands while something of it is unfinished, and non
       wanted: { order: wanted(revision) },
       color: null,
       unfinished,
+      unmigrated: [],
     })
   expect(planOf('b', ['order'])).toMatchObject({ steps: [{ action: 'upgrade' }] })
   expect(planOf('b', ['payment'])).toMatchObject({ steps: [{ action: 'ready' }] })
   expect(planOf('a', ['order'])).toMatchObject({ steps: [{ action: 'live' }] })
 })
 
+it('applies the migrations again of what serves already, where its database lost them', () => {
+  const plan = planDeploy(aState({ order: switched(), payment: switched() }), {
+    wanted: { order: wanted('b'), payment: wanted('b') },
+    color: null,
+    unfinished: [],
+    unmigrated: ['order'],
+  })
+  expect(plan).toMatchObject({ steps: [{ action: 'upgrade', color: 'blue' }, { action: 'live' }] })
+})
+
 describe('an interrupted', () => {
   const planAfter = (verb: 'switch' | 'rollback' | 'deploy' | 'smoke' | 'cleanup') => {
     const { services } = aMove('r-2', 'switch', ['order'])
     const now = aState({ order: waiting() }, { open: anOpenOperation({ verb, services }) })
-    return planDeploy(now, { wanted: {}, color: null, unfinished: [] })
+    return planDeploy(now, { wanted: {}, color: null, unfinished: [], unmigrated: [] })
   }
   it.each(['switch', 'rollback'] as const)('%s has to be finished first', (verb) => {
     expect(planAfter(verb)).toMatchObject({ code: 'interrupted-operation' })
