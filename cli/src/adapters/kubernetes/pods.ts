@@ -4,6 +4,7 @@ import type {
   V1Deployment,
   V1EndpointSlice,
   V1Job,
+  V1JobList,
   V1Pod,
   V1PodList,
   V1StatefulSet,
@@ -25,7 +26,7 @@ import {
   selectorOf,
   serviceName,
 } from './objects.ts'
-import { releaseOf, rolloutOf } from './rollout.ts'
+import { hasFailed, releaseOf, rolloutOf } from './rollout.ts'
 import { awaitObjects, type KubernetesObject, type Path } from './watch.ts'
 
 const answerMs = 1_000
@@ -99,7 +100,10 @@ export function createPods(
         lists.map((list) => list?.items ?? []),
       )
     },
-    awaitRelease(name, judge, options) {
+    async awaitRelease(name, judge, options) {
+      // Helm deletes the Job of a hook that failed only when it makes the next one.
+      const before = await api.get<V1JobList>(jobs).catch(() => null)
+      const ended = (before?.items ?? []).filter(hasFailed).map(({ metadata }) => metadata?.uid)
       const paths = [sets, deployments, jobs, pods, events].map((path) => ({
         path,
         optional: true,
@@ -109,7 +113,7 @@ export function createPods(
           releaseOf(name, {
             sets: found as V1StatefulSet[],
             deployments: others as V1Deployment[],
-            jobs: made as V1Job[],
+            jobs: (made as V1Job[]).filter(({ metadata }) => !ended.includes(metadata?.uid)),
             pods: running as V1Pod[],
             events: told as CoreV1Event[],
           }),

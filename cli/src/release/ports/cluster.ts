@@ -132,7 +132,10 @@ export interface Pods {
     judge: (rollout: Rollout) => T | null,
     options: WaitOptions,
   ): Promise<T | null>
-  /** Likewise for what the chart of a dependency made. It has no slot, and its Jobs are one. */
+  /**
+   * Likewise for what the chart of a dependency made. It has no slot, and its Jobs are one, without those that had failed
+   * before.
+   */
   awaitRelease<T>(
     name: string,
     judge: (rollout: Rollout) => T | null,
