@@ -5,8 +5,8 @@ import type { Logger } from './telemetry.ts'
 export interface Circuit {
   /** Throws while the database is known to be away. */
   pass(): void
-  /** Rejects when it becomes known that the database is away. */
-  opened(): Promise<never>
+  /** The result of `work`. Rejects when it becomes known first that the database is away. */
+  unlessAway<T>(work: Promise<T>): Promise<T>
   /** Call it when a connection failed. Opens the circuit at once. */
   open(reason: Error): void
   /** Call it when a connection takes long. Opens the circuit if the database does not answer. */
@@ -25,7 +25,8 @@ const probeEveryMs = 500
 /** While the database is away, it is probed until it is back. */
 export function createCircuit({ probe, logger }: CircuitDeps): Circuit {
   let away: Error | null = null
-  let opening = newOpening()
+  /** Rejects the promises that wait for their work. */
+  const waiting = new Set<(reason: Error) => void>()
   let probing = false
   let closed = false
 
@@ -33,7 +34,7 @@ export function createCircuit({ probe, logger }: CircuitDeps): Circuit {
     if (away || closed) return
     logger.warn({ err: reason }, 'the database is away')
     away = reason
-    opening.reject(reason)
+    for (const reject of waiting) reject(reason)
     void untilBack(probeEveryMs)
   }
 
@@ -52,25 +53,27 @@ export function createCircuit({ probe, logger }: CircuitDeps): Circuit {
     if (!away) return
     logger.info('the database is back')
     away = null
-    opening = newOpening()
   }
 
   return {
     pass() {
       if (away) throw away
     },
-    opened: () => opening.promise,
+    async unlessAway<T>(work: Promise<T>) {
+      const { promise, resolve, reject } = Promise.withResolvers<T>()
+      if (away) reject(away)
+      waiting.add(reject)
+      work.then(resolve, reject)
+      try {
+        return await promise
+      } finally {
+        waiting.delete(reject)
+      }
+    },
     open,
     doubt: () => void untilBack(0),
     close() {
       closed = true
     },
   }
-}
-
-function newOpening(): PromiseWithResolvers<never> {
-  const opening = Promise.withResolvers<never>()
-  // Nobody may be waiting.
-  opening.promise.catch(() => {})
-  return opening
 }

@@ -104,7 +104,7 @@ export function createDatabase(deps: DatabaseDeps): Database {
     const connecting = pool.connect()
     const doubt = setTimeout(circuit.doubt, doubtMs)
     try {
-      return await Promise.race([connecting, circuit.opened()])
+      return await circuit.unlessAway(connecting)
     } catch (cause) {
       // The circuit was first. If the connection is opened after all, the pool keeps it.
       connecting.then((client) => client.release()).catch(() => {})

@@ -100,7 +100,7 @@ export function createPublisher(
     })
     // One turn later, the messages are sent and the broker cannot have answered yet.
     void setImmediate().then(() => faultPoint('relay.published'))
-    await Promise.race([settledWithin(confirms, confirmTimeoutMs), block.begins()])
+    await settledWithin(confirms, confirmTimeoutMs, block)
     // The broker sends a return before its confirm, but the client emits the return one turn after the confirm.
     await setImmediate()
     returns.delete(returned)
@@ -152,16 +152,15 @@ export function createPublisher(
 /** Follows the broker's alarms, of which it tells a connection that publishes. */
 function watchBlock(connection: Connection, logger: Logger) {
   let reason: string | null = null
-  let began = Promise.withResolvers<void>()
+  const listeners = new Set<() => void>()
   connection.on('connection.blocked', (why) => {
     reason = why
-    began.resolve()
+    for (const listener of listeners) listener()
     logger.warn({ reason }, 'the broker raises an alarm and takes no messages')
   })
   const end = (): void => {
     if (reason === null) return
     reason = null
-    began = Promise.withResolvers()
     logger.info('the broker takes messages again')
   }
   connection.on('connection.unblocked', end)
@@ -169,7 +168,15 @@ function watchBlock(connection: Connection, logger: Logger) {
   connection.on('error', (error) => {
     if (!(error instanceof AMQPChannelError)) end()
   })
-  return { reason: () => reason, begins: () => began.promise }
+  return {
+    reason: () => reason,
+    /** Calls `listener` when a block begins, or now during one. Returns what ends that. */
+    onBegin(listener: () => void): () => void {
+      if (reason !== null) listener()
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+  }
 }
 
 function envelopeOf(message: Outgoing, exchange: string) {
@@ -190,9 +197,16 @@ function isChannelClosed(error: AMQPError): boolean {
   return error instanceof AMQPConnectionError || error.code === 'CH_CLOSE'
 }
 
-async function settledWithin(work: Promise<unknown>[], ms: number): Promise<void> {
-  const timeout = Promise.withResolvers<void>()
-  const timer = setTimeout(timeout.resolve, ms)
-  await Promise.race([Promise.all(work), timeout.promise])
+/** Waits until all work has ended, for `ms` at most, and until the broker blocks the connection. */
+async function settledWithin(
+  work: Promise<unknown>[],
+  ms: number,
+  block: ReturnType<typeof watchBlock>,
+): Promise<void> {
+  const over = Promise.withResolvers<void>()
+  const timer = setTimeout(over.resolve, ms)
+  const off = block.onBegin(over.resolve)
+  await Promise.race([Promise.all(work), over.promise])
+  off()
   clearTimeout(timer)
 }
