@@ -126,14 +126,15 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
       ),
     putBack: (slots) =>
       Promise.allSettled(
-        slots.map(async ({ service, slot: { color, revision } }) => {
+        slots.map(async ({ service, slot: { color, revision }, atLeast, declared }) => {
           const name = slotName(service, color)
           const earlier = driver.writes.findLast(
             (each) => each.name === name && each.marks[revisionMark] === revision,
           )
           if (!earlier || driver.forgotten.has(name)) return false
           await record(earlier)
-          serviceOf(state, service).slots[color] = slotWritten(earlier, 2)
+          const slot = slotWritten({ ...earlier, atLeast }, 2)
+          serviceOf(state, service).slots[color] = { ...slot, declared }
           log.push(`put back ${name} ${revision}`)
           return true
         }),

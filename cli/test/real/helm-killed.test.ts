@@ -64,13 +64,15 @@ const shared: ChartWrite = {
   marks: { rendered: 'r' },
 }
 
+const capacity = { atLeast: 0, declared: 2 }
+
 function aWrite(release: string): SlotWrite {
   const slot = { service: 'order', color: 'green' as const, release, values: everyKind }
   return {
     ...{ service: 'order', color: 'green', name: 'order-green', shared },
     ...{ chart: join(root, 'charts/shop-slot'), valuesFiles: [] },
     ...{ values: slotValues(slot), marks: { revision: revisionOf(release) } },
-    ...{ atLeast: 0, declared: 2 },
+    ...capacity,
   }
 }
 
@@ -109,7 +111,7 @@ const verbs: [string, (by: Driver) => Promise<unknown>][] = [
     'a rollback',
     async (by) => {
       for (const release of ['1', '2']) expect(await write(release)).toBe('fulfilled')
-      await by.putBack([slotOf('1')], signal)
+      await by.putBack([{ ...slotOf('1'), ...capacity }], signal)
     },
   ],
   [
@@ -153,13 +155,13 @@ describe.each(verbs)('helm killed in %s', { timeout: 180_000 }, (_, half) => {
 
 it('a slot is put back as it was', async () => {
   for (const release of ['1', '2', '3']) expect(await write(release)).toBe('fulfilled')
-  const [result] = await driver.putBack([slotOf('2')], signal)
+  const [result] = await driver.putBack([{ ...slotOf('2'), ...capacity }], signal)
   expect(result).toEqual({ status: 'fulfilled', value: true })
   expect(await standing()).toBe(revisionOf('2'))
   expect(await driver.recorded()).toMatchObject({
     'order-green': { finished: true, marks: { revision: revisionOf('2') } },
   })
-  expect(await driver.putBack([slotOf('9')], signal)).toEqual([
+  expect(await driver.putBack([{ ...slotOf('9'), ...capacity }], signal)).toEqual([
     { status: 'fulfilled', value: false },
   ])
 })

@@ -64,13 +64,15 @@ export function createHelmDriver({
       ),
     putBack: (slots, signal) =>
       Promise.allSettled(
-        slots.map(async ({ service, slot }) => {
-          const name = slotName(service, slot.color)
+        slots.map(async ({ service, slot, atLeast, declared }) => {
+          const { color } = slot
+          const name = slotName(service, color)
           await repair(name)
           const version = await releases.find(name, revisionMark, slot.revision)
           if (version === null) return false
-          await objects.deleteJob(service, slot.color)
+          await objects.deleteJob(service, color)
           await helm.rollback(name, version, signal)
+          await scaling.afterWrite({ service, color, atLeast, declared })
           return true
         }),
       ),

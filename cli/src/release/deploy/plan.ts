@@ -31,7 +31,7 @@ export interface DeployStep {
   replaces: Slot | null
   /** What the preview Service has to select afterwards. */
   preview: Target
-  /** The slot gets at least so many pods: as many as serve now. */
+  /** The standby slot gets at least so many pods: as many as serve now. */
   atLeast: number
   /** How the live slot follows its values. null: it has the number of pods that they say, or was scaled since. */
   scale: SlotScale | null
@@ -123,13 +123,13 @@ function deployStep(
 ): DeployStep {
   const live = liveSlot(now)
   const scale = live && scaleLive(service, live, wanted.replicas)
+  const atLeast = live ? liveReplicas(live, wanted.replicas) : 0
   if (live && live.revision === wanted.revision && !isUnmigrated) {
     // The preview Service goes back to the live slot: an earlier candidate is no longer wanted.
     const { color } = live
     const preview = targetOf(live)
-    return { service, action: 'live', color, wanted, replaces: live, preview, atLeast: 0, scale }
+    return { service, action: 'live', color, wanted, replaces: live, preview, atLeast, scale }
   }
-  const atLeast = live ? liveReplicas(live, wanted.replicas) : 0
   const slot = now.slots[color]
   const isDone =
     slot !== null &&

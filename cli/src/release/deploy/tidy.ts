@@ -15,14 +15,18 @@ export interface Tidy {
   slot: Slot | null
   /** What was live there last. null: nothing. */
   before: Side | null
+  /** What is put back gets at least so many pods. */
+  atLeast: number
+  /** `replicas` of the values. */
+  declared: number | null
 }
 
 export function planTidy(
   state: EnvironmentState,
   recorded: Readonly<Record<string, Recorded>>,
-  steps: readonly Pick<DeployStep, 'service' | 'action' | 'color'>[],
+  steps: readonly Pick<DeployStep, 'service' | 'action' | 'color' | 'wanted' | 'atLeast'>[],
 ): Tidy[] {
-  return steps.flatMap(({ service, action, color: live }) => {
+  return steps.flatMap(({ service, action, color: live, wanted, atLeast }) => {
     if (action !== 'live') return []
     const color = otherColor(live)
     const slot = state.services[service]?.slots[color] ?? null
@@ -31,7 +35,8 @@ export function planTidy(
     if (slot && wasLive(state.journal, service, slot)) return []
     if (slot ? isReady(slot) && !isUnfinished : !isUnfinished) return []
     const before = slot && lastLiveIn(state.journal, service, color)
-    return [{ service, target: { color, revision: slot?.revision ?? '' }, slot, before }]
+    const target = { color, revision: slot?.revision ?? '' }
+    return [{ service, target, slot, before, atLeast, declared: wanted.replicas }]
   })
 }
 
@@ -52,12 +57,13 @@ export async function tidy(
   tidies: readonly Tidy[],
 ): Promise<string[]> {
   const removed: string[] = []
-  for (const { service, target, before } of tidies) {
+  for (const { service, target, before, atLeast, declared } of tidies) {
     const name = `${service} ${target.color}`
     const isBack =
       before !== null &&
       (await progress.step(`put back ${name} ${before.version}`, async (say) => {
-        const [done = false] = valuesOf(await driver.putBack([{ service, slot: before }], signal))
+        const write = { service, slot: before, atLeast, declared }
+        const [done = false] = valuesOf(await driver.putBack([write], signal))
         if (!done) say('Helm does not have it any more')
         return done
       }))

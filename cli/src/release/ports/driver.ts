@@ -62,6 +62,11 @@ export interface SlotWrite extends ChartWrite {
   declared: number | null
 }
 
+/** `slot` is what stood there before. */
+export interface SlotPutBack extends Pick<SlotWrite, 'service' | 'atLeast' | 'declared'> {
+  slot: Target
+}
+
 /** What to change about the number of pods of a slot. null: unchanged. */
 export interface SlotScale {
   service: string
@@ -107,7 +112,7 @@ export interface Driver {
    * was changed.
    */
   putBack(
-    slots: readonly { service: string; slot: Target }[],
+    slots: readonly SlotPutBack[],
     signal: AbortSignal,
   ): Promise<PromiseSettledResult<boolean>[]>
   /** Restarts the pods of a slot. New pods start before old ones end. */

@@ -197,13 +197,18 @@ describe('removing a slot', () => {
 
 describe('putting back what stood in a slot', () => {
   const blue = { color: 'blue', revision: 'a' } as const
-  const slots = [{ service: 'order', slot: blue }]
+  const slots = [{ service: 'order', slot: blue, atLeast: 4, declared: 2 }]
 
-  it('is a rollback of its release, after a repair and without the Job of the deploy', async () => {
+  it('is a rollback of its release, after a repair and without the Job of the deploy, with as many pods as serve', async () => {
     incomplete = ['order-blue']
     known = ['order-blue revision a']
     expect(outcomes(await driver().putBack(slots, signal))).toEqual([true])
-    expect(done).toEqual(['repair order-blue', 'delete job order-blue', 'rollback order-blue 7'])
+    expect(done).toEqual([
+      'repair order-blue',
+      'delete job order-blue',
+      'rollback order-blue 7',
+      'order-blue at least 4',
+    ])
   })
 
   it('changes nothing where Helm does not know it any more', async () => {

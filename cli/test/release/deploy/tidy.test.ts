@@ -57,6 +57,14 @@ describe('after a deploy that failed where a rollback would go back to', () => {
     expect(shop.live('order')).toBe('blue 1a2b3c4d')
   })
 
+  it('gives it as many pods as the live slot has', async () => {
+    const shop = await failedOverWayBack()
+    const { slots } = shop.world.state.services.order ?? {}
+    Object.assign(slots?.green ?? {}, { replicas: 4, ready: 4 })
+    await shop.release()
+    expect(slots?.blue).toMatchObject({ version: '1a2b3c4d', replicas: 4, declared: 2 })
+  })
+
   it('deletes the slot where Helm does not have it any more', async () => {
     const shop = await failedOverWayBack()
     shop.world.driver.forgotten.add('order-blue')
@@ -82,7 +90,9 @@ it('changes nothing a second time', async () => {
 })
 
 describe('the standby slot of a service that is live in the wanted version', () => {
-  const steps = [{ service: 'order', action: 'live' as const, color: 'blue' as const }]
+  const wanted = { digest: 'sha256:a', version: 'v-a', revision: 'a', replicas: null }
+  const step = { service: 'order', wanted, atLeast: 2 }
+  const steps = [{ ...step, action: 'live' as const, color: 'blue' as const }]
   const unfinished = { 'order-green': { finished: false, marks: {} } }
   const ready = aSlot('green', 'b')
   const crashing = aSlot('green', 'b', { ready: 0 })
@@ -108,7 +118,7 @@ describe('the standby slot of a service that is live in the wanted version', () 
   })
 
   it('is not looked at when it is written anyway', () => {
-    const written = [{ service: 'order', action: 'upgrade' as const, color: 'green' as const }]
+    const written = [{ ...step, action: 'upgrade' as const, color: 'green' as const }]
     expect(planTidy(state(crashing), unfinished, written)).toEqual([])
   })
 })
