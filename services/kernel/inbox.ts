@@ -16,6 +16,8 @@ export interface Subscription {
   readonly source?: string
   /** The other system that its handler calls. */
   readonly needs?: string
+  /** Whether the handler will call that system for this event. Asked while the system is away. */
+  mustCall(event: Envelope, fence: Fence): Promise<boolean>
   /** Throws Poison when the data does not fit the contract. */
   receive(event: Envelope, inbox: InboxDeps): Promise<Outcome>
 }
@@ -30,6 +32,11 @@ export interface InboxDeps {
 export interface Handler<Data, Prepared, Loaded> {
   /** The other system that `prepare` calls. While it is away, these events wait. */
   needs?: string
+  /**
+   * Asked while that system is away. Once it returns false, `prepare` must not call the system, and the event is handled.
+   * It may run more than once, and writes through `fence`. Default: true.
+   */
+  mustCall?: (event: Envelope<Data>, fence: Fence) => Promise<boolean>
   /**
    * Calls other systems before the transaction begins. It may run more than once per event, so it must be idempotent. It
    * writes through `fence`.
@@ -47,12 +54,16 @@ export interface Handler<Data, Prepared, Loaded> {
 
 export function on<Data, Prepared = undefined, Loaded = undefined>(
   contract: Contract<Data>,
-  { needs, prepare, load, handle }: Handler<Data, Prepared, Loaded>,
+  { needs, mustCall, prepare, load, handle }: Handler<Data, Prepared, Loaded>,
 ): Subscription {
   return {
     type: contract.type,
     ...(contract.source !== undefined && { source: contract.source }),
     ...(needs !== undefined && { needs }),
+    async mustCall(raw, fence) {
+      const { success, data } = contract.data.safeParse(raw.data)
+      return !success || !mustCall || mustCall({ ...raw, data }, fence)
+    },
     async receive(raw, { consumer, outbox, fence }) {
       const event = { ...raw, data: readData(contract, raw.data) }
       const prepared = (await prepare?.(event, fence)) as Prepared

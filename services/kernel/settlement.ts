@@ -8,7 +8,15 @@ import type { Subscription } from './inbox.ts'
 import type { Outbox } from './outbox.ts'
 import { type Failure, type ParsedBody, parseBody, recordFailure } from './parking.ts'
 import type { Logger, Metrics } from './telemetry.ts'
-import { accessTo, type Pause, pause, recordWaiting, resume } from './waiting.ts'
+import {
+  type Access,
+  accessTo,
+  type Pause,
+  passProbe,
+  pause,
+  recordWaiting,
+  resume,
+} from './waiting.ts'
 
 export interface SettlementDeps {
   subscriptions: Subscription[]
@@ -149,7 +157,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     const refusal = refuse(delivery, message, subscription)
     if (refusal || !subscription) return park(fence, delivery, message, refusal ?? { reason: '' })
     const { needs = null } = subscription
-    const access = needs === null ? 'free' : await accessTo(fence, needs, message.id)
+    const access = await accessFor(fence, subscription, message.event)
     if (access === 'paused') {
       const reason = `waits for ${needs}, which is away`
       const waiting = () => wait(fence, delivery, message, { reason, alone: false, away: null })
@@ -161,6 +169,20 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       logger.info({ dependency: needs }, 'is back; the events that waited for it follow')
     }
     return outcome
+  }
+
+  /** `free` also for an event that does not need the system that is away. */
+  async function accessFor(
+    fence: Fence,
+    subscription: Subscription,
+    event: Envelope,
+  ): Promise<Access> {
+    const { needs } = subscription
+    if (needs === undefined) return 'free'
+    const access = await accessTo(fence, needs, event.id)
+    if (access === 'free' || (await subscription.mustCall(event, fence))) return access
+    if (access === 'probe') await passProbe(fence, needs, event.id)
+    return 'free'
   }
 
   /** Why this message is parked without an attempt, or null. */

@@ -74,6 +74,14 @@ export async function pause(tx: Transaction, begun: Pause): Promise<number | nul
   return row?.failures ?? null
 }
 
+/** The probe does not call the system after all, so the next message tries it. */
+export function passProbe(db: Queries, dependency: string, probe: string): Promise<unknown[]> {
+  return db.query(
+    'UPDATE pauses SET probe = NULL, until = now() WHERE dependency = $1 AND probe = $2',
+    [dependency, probe],
+  )
+}
+
 /** Called when a probe had any outcome: the system has answered. */
 export function resume(db: Queries, dependency: string, probe: string): Promise<unknown[]> {
   return db.query('DELETE FROM pauses WHERE dependency = $1 AND probe = $2', [dependency, probe])

@@ -11,6 +11,14 @@ export interface Payment {
   orderId: string
   status: PaymentStatus
   amount: Money | null
+  reason: string | null
+}
+
+export const cancelledOrder = 'order-cancelled'
+
+/** An intent whose order was cancelled is not captured any more. */
+export function mayCapture({ status, reason }: Payment): boolean {
+  return status === 'intended' && reason !== cancelledOrder
 }
 
 export interface Decision {
@@ -43,7 +51,7 @@ export function settle(payment: Payment, outcome: ChargeOutcome): Decision | nul
     }
     case 'cancelled':
       // The charge was cancelled at the provider because the order was cancelled.
-      return { status: 'cancelled', reason: 'order-cancelled', events: [] }
+      return { status: 'cancelled', reason: cancelledOrder, events: [] }
   }
 }
 
@@ -60,5 +68,5 @@ export function giveUp(payment: Payment, undone: Undone): Decision | null {
   if (status === 'captured' && undone === 'cancelled') {
     throw new Error(`payment ${id} was captured after the provider had cancelled it`)
   }
-  return { status: undone, reason: 'order-cancelled', events: [] }
+  return { status: undone, reason: cancelledOrder, events: [] }
 }

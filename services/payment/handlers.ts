@@ -11,13 +11,14 @@ import type { Queries, Transaction } from '@shop/kernel/database'
 import { faultPoint } from '@shop/kernel/faults'
 import type { Fence } from '@shop/kernel/gate'
 import { on, type Subscription } from '@shop/kernel/inbox'
-import { giveUp, howToUndo, type Payment, settle, type Undone } from './domain.ts'
+import { giveUp, howToUndo, mayCapture, type Payment, settle, type Undone } from './domain.ts'
 import type { ChargeOutcome, Money, PaymentProvider } from './provider.ts'
 import {
+  cancelPayment,
   deleteToken,
   findPayment,
   findToken,
-  insertPayment,
+  insertIntent,
   insertToken,
   lockPayment,
   saveDecision,
@@ -37,14 +38,20 @@ function load(tx: Queries, { data: { orderId } }: Envelope<{ orderId: string }>)
 export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] {
   /** Commits the intent before the provider is called, so that the idempotency key survives a crash. */
   function intend(fence: Fence, orderId: string, amount: Money): Promise<Payment> {
-    return insertPayment(fence, { id: newId(), orderId, status: 'intended', amount })
+    return insertIntent(fence, { id: newId(), orderId, amount })
   }
 
-  async function capture(
-    { id: idempotencyKey, orderId, status, amount }: Payment,
-    token: string,
-  ): Promise<ChargeOutcome | null> {
-    if (status !== 'intended' || !amount) return null
+  async function isWanted(
+    { data: { orderId } }: Envelope<{ orderId: string }>,
+    fence: Fence,
+  ): Promise<boolean> {
+    const payment = await findPayment(fence, orderId)
+    return !payment || mayCapture(payment)
+  }
+
+  async function capture(payment: Payment, token: string): Promise<ChargeOutcome | null> {
+    const { id: idempotencyKey, orderId, amount } = payment
+    if (!mayCapture(payment) || !amount) return null
     faultPoint('payment.intended')
     const outcome = await provider.capture({ idempotencyKey, orderId, token, amount })
     faultPoint('payment.captured')
@@ -69,6 +76,7 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
   return [
     on(stockReserved, {
       needs,
+      mustCall: isWanted,
       prepare: async ({ data: { orderId, amount, payment } }, fence) =>
         capture(await intend(fence, orderId, amount), payment.token),
       load,
@@ -79,6 +87,7 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
     // later one of them captures. Both may: the provider's key is the same.
     on(stockReservedV2, {
       needs,
+      mustCall: isWanted,
       async prepare({ data: { orderId, amount } }, fence) {
         const payment = await intend(fence, orderId, amount)
         const token = await findToken(fence, orderId)
@@ -90,6 +99,7 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
 
     on(paymentRequested, {
       needs,
+      mustCall: isWanted,
       async prepare({ data: { orderId, payment } }, fence) {
         await insertToken(fence, orderId, payment.token)
         const intent = await findPayment(fence, orderId)
@@ -108,10 +118,13 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
 
     on(orderCancelled, {
       needs,
+      // Prevents a capture also while the provider is away.
+      async mustCall({ data: { orderId } }, fence) {
+        const { status } = await cancelPayment(fence, newId(), orderId)
+        return howToUndo(status) !== 'nothing'
+      },
       async prepare({ data: { orderId } }, fence): Promise<Undone | null> {
-        // If stock.reserved arrives later, this row prevents a capture.
-        const placeholder = { id: newId(), orderId, status: 'cancelled' as const, amount: null }
-        const { id, status } = await insertPayment(fence, placeholder)
+        const { id, status } = await cancelPayment(fence, newId(), orderId)
         const action = howToUndo(status)
         if (action === 'nothing') return null
         if (action === 'cancel' && (await provider.cancel(id)).kind === 'cancelled')

@@ -1,40 +1,45 @@
 // The payments table.
 import type { Queries, Transaction } from '@shop/kernel/database'
 import type { ScheduledJob } from '@shop/kernel/schedule'
-import type { Decision, Payment, PaymentStatus } from './domain.ts'
+import { cancelledOrder, type Decision, type Payment, type PaymentStatus } from './domain.ts'
 import type { Money } from './provider.ts'
-
-export interface PaymentView {
-  id: string
-  orderId: string
-  status: PaymentStatus
-  amount: Money | null
-  reason: string | null
-}
 
 const columns = `id, order_id AS "orderId", status, reason,
   CASE WHEN amount IS NOT NULL THEN jsonb_build_object('value', amount, 'currency', currency) END AS amount`
 
-/** Stores a payment unless the order has one, and returns the order's payment. */
-export async function insertPayment(db: Queries, payment: Payment): Promise<Payment> {
+/** Stores an intent unless the order has a payment, and returns the order's payment. */
+export async function insertIntent(
+  db: Queries,
+  { id, orderId, amount }: { id: string; orderId: string; amount: Money },
+): Promise<Payment> {
   const [inserted] = await db.query<Payment>(
-    `INSERT INTO payments (order_id, id, status, amount, currency) VALUES ($1, $2, $3, $4, $5)
+    `INSERT INTO payments (order_id, id, status, amount, currency) VALUES ($1, $2, 'intended', $3, $4)
      ON CONFLICT (order_id) DO NOTHING RETURNING ${columns}`,
-    [
-      payment.orderId,
-      payment.id,
-      payment.status,
-      payment.amount?.value ?? null,
-      payment.amount?.currency ?? null,
-    ],
+    [orderId, id, amount.value, amount.currency],
   )
-  const stored = inserted ?? (await findPayment(db, payment.orderId))
-  if (!stored) throw new Error(`the payment of order ${payment.orderId} is gone`)
+  const stored = inserted ?? (await findPayment(db, orderId))
+  if (!stored) throw new Error(`the payment of order ${orderId} is gone`)
   return stored
 }
 
-export async function findPayment(db: Queries, orderId: string): Promise<PaymentView | null> {
-  const [row] = await db.query<PaymentView>(`SELECT ${columns} FROM payments WHERE order_id = $1`, [
+/**
+ * Notes that the order is cancelled, and returns its payment. Without a payment, stores a cancelled one, so that a later
+ * stock.reserved does not begin one.
+ */
+export async function cancelPayment(db: Queries, id: string, orderId: string): Promise<Payment> {
+  const [row] = await db.query<Payment>(
+    `INSERT INTO payments AS known (order_id, id, status) VALUES ($1, $2, 'cancelled')
+     ON CONFLICT (order_id) DO UPDATE SET
+       reason = CASE WHEN known.status = 'intended' THEN $3 ELSE known.reason END
+     RETURNING ${columns}`,
+    [orderId, id, cancelledOrder],
+  )
+  if (!row) throw new Error(`the payment of order ${orderId} is gone`)
+  return row
+}
+
+export async function findPayment(db: Queries, orderId: string): Promise<Payment | null> {
+  const [row] = await db.query<Payment>(`SELECT ${columns} FROM payments WHERE order_id = $1`, [
     orderId,
   ])
   return row ?? null

@@ -5,6 +5,7 @@ const payment = {
   id: '01a20a70-45d6-79f6-be69-623cdf650bbc',
   orderId: '01a20a70-4619-79ef-8611-4a44d2354ab4',
   amount: { value: 1200, currency: 'EUR' },
+  reason: null,
 }
 const { id: paymentId, orderId, amount } = payment
 
