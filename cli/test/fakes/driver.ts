@@ -70,7 +70,7 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
     }
     await record(wanted)
     driver.standing[name] = charts.make(wanted)
-    const slot = slotWritten(wanted, 0)
+    const slot = slotWritten(wanted)
     service.slots[color] = slot
     log.push(`write ${name} ${slot.version}`)
   }
@@ -133,7 +133,7 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
           )
           if (!earlier || driver.forgotten.has(name)) return false
           await record(earlier)
-          const slot = slotWritten({ ...earlier, atLeast }, 2)
+          const slot = slotWritten({ ...earlier, atLeast })
           serviceOf(state, service).slots[color] = { ...slot, declared }
           log.push(`put back ${name} ${revision}`)
           return true
@@ -152,13 +152,13 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
   return driver
 }
 
-function slotWritten(write: SlotWrite, ready: number): Slot {
+function slotWritten(write: SlotWrite): Slot {
   const { color, name, atLeast, declared } = write
   const { version, revision, image, migrations = null } = slotValuesOf(write)
   const digest = image.split('@')[1] ?? ''
   return {
     ...{ color, version, revision, digest, migrations },
-    ...{ replicas: Math.max(declared ?? 2, atLeast), ready, helmRelease: name, kept: false },
+    ...{ replicas: Math.max(declared ?? 2, atLeast), ready: 0, helmRelease: name, kept: false },
     ...{ declared, autoscaler: null },
   }
 }

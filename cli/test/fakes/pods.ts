@@ -10,14 +10,14 @@ import type {
   Rollout,
   Which,
 } from '../../src/release/ports/cluster.ts'
-import { colors, slotName, type Target } from '../../src/release/slot.ts'
+import { colors, type Slot, slotName, type Target } from '../../src/release/slot.ts'
 import type { EnvironmentState } from '../../src/release/state.ts'
 import { answer, type Books, emptyBooks } from './books.ts'
 import { serviceOf } from './driver.ts'
 
 export interface PodFaults {
-  /** Services whose pods become this instead of ready. */
-  rollout: Record<string, Pick<Rollout, 'pods' | 'job'> & Partial<Rollout>>
+  /** Services whose pods become this instead of ready. `version`: only those of this version. */
+  rollout: Record<string, Pick<Rollout, 'pods' | 'job'> & Partial<Rollout> & { version?: string }>
   /** What the chart of a dependency made, where it does not come up. */
   release: Record<string, Pick<Rollout, 'pods'> & Partial<Rollout>>
   /** Services whose new slots never start to consume. */
@@ -76,6 +76,11 @@ export function createFakePods(parts: PodParts): Pods {
   const { state, faults, epochs } = parts
   const targetOf = (name: string, which: Which): Target | null =>
     serviceOf(state, name)[which]?.target ?? null
+  const rolloutFault = (service: string, slot: Slot | null): Partial<Rollout> | null => {
+    const { version, ...fault } = faults.rollout[service] ?? {}
+    if (!faults.rollout[service]) return null
+    return version === undefined || version === slot?.version ? fault : null
+  }
   /** Until a pod is told to try, it reports what it knew at its start. */
   const tried = new Set<string>()
   const loginOf = (name: string, pod: string): Login => {
@@ -109,17 +114,17 @@ export function createFakePods(parts: PodParts): Pods {
     },
     async rollout({ service, color }) {
       const slot = serviceOf(state, service).slots[color]
-      const { [service]: fault = { pods: [], job: null } } = faults.rollout
-      return { slot, unavailableSince: null, complaints: [], ending: 0, ...fault }
+      const fault = rolloutFault(service, slot)
+      const rest = { pods: [], job: null, unavailableSince: null, complaints: [], ending: 0 }
+      return { slot, ...rest, ...fault }
     },
     async awaitRollout({ service, color, revision }, judge, { signal }) {
       if (signal.aborted) throw interrupted()
       const slot = serviceOf(state, service).slots[color]
-      const fault = faults.rollout[service]
-      const rest = { unavailableSince: null, complaints: [], ending: 0 }
-      if (fault) return judge({ slot, ...rest, ...fault })
-      if (slot?.revision === revision) slot.ready = slot.replicas
-      return judge({ slot, ...rest, pods: [], job: null })
+      const fault = rolloutFault(service, slot)
+      if (!fault && slot?.revision === revision) slot.ready = slot.replicas
+      const rest = { pods: [], job: null, unavailableSince: null, complaints: [], ending: 0 }
+      return judge({ slot, ...rest, ...fault })
     },
     async awaitRelease(name, judge, { signal }) {
       if (signal.aborted) throw interrupted()

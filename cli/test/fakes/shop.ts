@@ -151,6 +151,7 @@ export async function failedOverWayBack(): Promise<Shop> {
   faults.rollout.order = {
     pods: [{ name: 'order-blue-1', ready: false, containers, complaints: [] }],
     job: null,
+    version: 'cccccccc',
   }
   await shop.release({ services: ['order'] }).catch(() => {})
   Object.assign(source, tree)

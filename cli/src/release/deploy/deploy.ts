@@ -1,27 +1,18 @@
 // deploy: writes the wanted revisions to the standby slots and waits until they are ready.
-import { advised, afterChange, failed, interrupted } from '../../errors.ts'
-import { lastLines } from '../last-lines.ts'
+import { advised, interrupted } from '../../errors.ts'
 import { type LockPorts, withLock } from '../lock.ts'
-import type { Pods, Rollout } from '../ports/cluster.ts'
-import type { BuiltinChart, Driver } from '../ports/driver.ts'
+import type { Pods } from '../ports/cluster.ts'
+import type { BuiltinChart } from '../ports/driver.ts'
 import { recorded as asRecorded, type RecordingPorts } from '../recording.ts'
 import { settleAll, valuesOf } from '../settle.ts'
-import { type Color, sameTarget, sideOf, slotName } from '../slot.ts'
-import type { Pointer } from '../state.ts'
+import { type Color, sideOf } from '../slot.ts'
 import { sweepCopies } from '../sweep.ts'
+import { awaitReady, pointPreview } from './await-ready.ts'
 import { type EnvironmentPorts, prepareEnvironment } from './environment.ts'
-import { howToGoOn, notesOf, untouched } from './notes.ts'
+import { howToGoOn, notesOf } from './notes.ts'
 import type { DeployStep } from './plan.ts'
 import { type Prepared, type PrepareInput, type PreparePorts, prepareDeploy } from './prepare.ts'
-import {
-  createJudge,
-  isWaiting,
-  migrationPod,
-  pendingReasons,
-  type RolloutProblem,
-} from './rollout.ts'
 import { tidy } from './tidy.ts'
-import { showWarnings } from './warnings.ts'
 
 export interface DeployPorts extends LockPorts, PreparePorts, RecordingPorts, EnvironmentPorts {
   pods: Pods
@@ -80,7 +71,7 @@ export async function deployStandby(
       for (const chart of repairs) await ports.driver.install(chart, ports.signal)
       const deployed = await phase('write', write)
       if (tidies.length > 0) {
-        const removed = await phase('put back', () => tidy(ports, tidies))
+        const removed = await phase('put back', () => tidy(ports, tidies, input))
         for (const each of operation.services) if (removed.includes(each.name)) each.to = null
       }
       // Not after a failure: what is put back later may need a copy that nothing uses now.
@@ -139,94 +130,4 @@ async function writeAll(
 ): Promise<PromiseSettledResult<void>[]> {
   await settleAll(copies.map((copy) => contents.copy(copy)))
   return writes.length > 0 ? driver.writeSlots(writes, signal) : []
-}
-
-type AwaitedStep = Pick<DeployStep, 'service' | 'color' | 'preview'> & {
-  wanted: { revision: string }
-}
-
-/** Waits until all pods of the slot are ready. */
-export async function awaitReady(
-  ports: DeployPorts,
-  step: AwaitedStep,
-  { environment, timeoutMs }: Pick<DeployInput, 'environment' | 'timeoutMs'>,
-): Promise<void> {
-  const { driver, observer, pods, signal } = ports
-  const { service, color, wanted } = step
-  try {
-    // The write may have created or changed the Service.
-    await pointPreview(driver, step, await observer.pointer(service, 'preview'))
-  } catch (error) {
-    throw afterChange(error)
-  }
-  const slot = { service, color, revision: wanted.revision }
-  const seen: Rollout[] = []
-  const judgeNow = createJudge(ports.clock.monotonic)
-  const judge = (rollout: Rollout) => {
-    seen[0] = rollout
-    return judgeNow(rollout)
-  }
-  const verdict = await pods.awaitRollout(slot, judge, { timeoutMs, signal }).catch((error) => {
-    throw afterChange(error)
-  })
-  if (verdict?.kind === 'ready') return seen[0] && showWarnings(ports, service, seen[0])
-  const options = { namespace: environment.namespace, timeoutMs }
-  throw verdict
-    ? await broken(pods, step, verdict)
-    : await late(pods, step, seen[0] ?? null, options)
-}
-
-/** Makes the slot the candidate of smoke and switch. */
-async function pointPreview(
-  driver: Driver,
-  { service, preview }: AwaitedStep,
-  pointer: Pointer | null,
-): Promise<void> {
-  if (!pointer || sameTarget(pointer.target, preview)) return
-  const { resourceVersion } = pointer
-  const [moved] = await driver.movePointers([
-    { service, which: 'preview', to: preview, resourceVersion, release: null },
-  ])
-  if (moved?.status === 'rejected') throw moved.reason
-}
-
-async function broken(pods: Pods, step: AwaitedStep, problem: RolloutProblem): Promise<Error> {
-  const { pod, container, what, exitCode, restarted } = problem
-  const lines =
-    exitCode === null
-      ? ''
-      : await pods.logs(pod, container, { lines: 15, previous: restarted }).catch(() => '')
-  return failed({
-    code: 'slot-broken',
-    message: `${step.service} ${step.color}: ${what}${lines ? ` Its last lines:\n${lastLines(lines, 15)}` : ''}`,
-    hint: `${untouched} Fix the cause and run \`shopctl deploy\` again.`,
-  })
-}
-
-async function late(
-  pods: Pods,
-  { service, color }: AwaitedStep,
-  rollout: Rollout | null,
-  { namespace, timeoutMs }: { namespace: string; timeoutMs: number },
-): Promise<Error> {
-  const unready = rollout?.pods.filter(({ ready }) => !ready) ?? []
-  const running = unready.filter((pod) => !isWaiting(pod)).slice(0, 2)
-  const answers = await Promise.all(
-    running.map(
-      async ({ name }) =>
-        `${name}: ${await pods.readiness(service, name).catch(() => 'no answer')}`,
-    ),
-  )
-  const reasons = rollout ? pendingReasons(rollout) : []
-  const pod = (rollout && migrationPod(rollout)) ?? unready[0]
-  const object = pod ? `pod ${pod.name}` : `deployment ${slotName(service, color)}`
-  return failed({
-    code: 'slot-not-ready',
-    message: [
-      `${service} ${color} was not ready after ${timeoutMs / 1000} s.`,
-      ...reasons,
-      ...answers,
-    ].join('\n'),
-    hint: `${untouched} Run \`kubectl --namespace ${namespace} describe ${object}\`, then \`shopctl deploy\` again.`,
-  })
 }

@@ -4,6 +4,7 @@ import type { Pods } from '../ports/cluster.ts'
 import { lostWaysBack } from '../standby.ts'
 import { liveSlotOf } from '../state.ts'
 import { findUnready, unreadyText } from '../unready.ts'
+import { untouched } from './await-ready.ts'
 import { capacityLines } from './plan.ts'
 import type { Prepared } from './prepare.ts'
 import { tidyText } from './tidy.ts'
@@ -28,8 +29,6 @@ export async function notesOf(
     ...lostWaysBack(state, 'deploy writes over', writes),
   ]
 }
-
-export const untouched = 'The live slots were not changed.'
 
 /** After a failure or Ctrl-C in the middle. `again` is the command that goes on. */
 export function howToGoOn({ state, writes }: Prepared, error: unknown, again: string): string {

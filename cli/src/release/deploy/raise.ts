@@ -5,11 +5,12 @@ import { observe } from '../observe.ts'
 import { isRefusal } from '../refusal.ts'
 import { settleAll, valuesOf } from '../settle.ts'
 import { targetOf } from '../slot.ts'
-import { awaitReady, type DeployInput, type DeployPorts } from './deploy.ts'
+import { type AwaitOptions, awaitReady } from './await-ready.ts'
+import type { DeployPorts } from './deploy.ts'
 
 export async function raiseStandby(
   ports: DeployPorts,
-  input: Pick<DeployInput, 'environment' | 'timeoutMs'>,
+  input: AwaitOptions,
   services: readonly string[],
 ): Promise<void> {
   const state = await observe(ports)

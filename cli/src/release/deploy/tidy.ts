@@ -1,11 +1,20 @@
 // What deploy does about the standby slot of a service that is live already in the wanted version: a deploy that failed
 // or was killed has left something there that was never live. What was live there before is put back, or it is deleted.
+import { said } from '../../errors.ts'
 import type { Driver, Recorded } from '../ports/driver.ts'
-import type { Progress } from '../ports/session.ts'
-import { valuesOf } from '../settle.ts'
-import { isReady, otherColor, type Side, type Slot, slotName, type Target } from '../slot.ts'
+import { settleAll, valuesOf } from '../settle.ts'
+import {
+  isReady,
+  otherColor,
+  type Side,
+  type Slot,
+  slotName,
+  type Target,
+  targetOf,
+} from '../slot.ts'
 import { lastLiveIn, wasLive } from '../standby.ts'
 import type { EnvironmentState } from '../state.ts'
+import { type AwaitOptions, type AwaitPorts, awaitSlot } from './await-ready.ts'
 import type { DeployStep } from './plan.ts'
 
 export interface Tidy {
@@ -51,27 +60,48 @@ export function tidyText({ service, target: { color }, slot, before }: Tidy): st
     : `${found}: it is deleted`
 }
 
+type TidyPorts = AwaitPorts & { driver: Driver }
+
 /** Returns the services whose slot was deleted. */
 export async function tidy(
-  { driver, progress, signal }: { driver: Driver; progress: Progress; signal: AbortSignal },
+  ports: TidyPorts,
   tidies: readonly Tidy[],
+  options: AwaitOptions,
 ): Promise<string[]> {
-  const removed: string[] = []
-  for (const { service, target, before, atLeast, declared } of tidies) {
-    const name = `${service} ${target.color}`
-    const isBack =
-      before !== null &&
-      (await progress.step(`put back ${name} ${before.version}`, async (say) => {
-        const write = { service, slot: before, atLeast, declared }
-        const [done = false] = valuesOf(await driver.putBack([write], signal))
-        if (!done) say('Helm does not have it any more')
-        return done
-      }))
-    if (isBack) continue
-    await progress.step(`remove ${name}`, async () =>
-      valuesOf(await driver.removeSlots([{ service, slot: target }], signal)),
-    )
-    removed.push(service)
-  }
-  return removed
+  const { driver, progress, signal } = ports
+  const removed = await settleAll(
+    tidies.map(async (each) => {
+      if (await putBack(ports, each, options)) return []
+      const { service, target } = each
+      await progress.step(`remove ${service} ${target.color}`, async () =>
+        valuesOf(await driver.removeSlots([{ service, slot: target }], signal)),
+      )
+      return [service]
+    }),
+  )
+  return removed.flat()
+}
+
+/** Returns whether Helm still had it. */
+async function putBack(
+  ports: TidyPorts,
+  { service, before, atLeast, declared }: Tidy,
+  options: AwaitOptions,
+): Promise<boolean> {
+  const { driver, progress, signal } = ports
+  if (!before) return false
+  const name = `${service} ${before.color} ${before.version}`
+  return progress.step(`put back ${name}`, async (say) => {
+    const write = { service, slot: before, atLeast, declared }
+    const [done = false] = valuesOf(await driver.putBack([write], signal))
+    if (!done) say('Helm does not have it any more')
+    else
+      await awaitSlot(ports, { service, ...targetOf(before) }, options).catch((problem) => {
+        if (signal.aborted) throw problem
+        progress.warn(
+          `${name} was put back, but is not ready: \`shopctl rollback\` cannot go back to it. Run \`shopctl status\` to see why.\n${said(problem)}`,
+        )
+      })
+    return done
+  })
 }

@@ -65,6 +65,37 @@ describe('after a deploy that failed where a rollback would go back to', () => {
     expect(slots?.blue).toMatchObject({ version: '1a2b3c4d', replicas: 4, declared: 2 })
   })
 
+  it('is done only when that slot is ready, and leaves its preview Service', async () => {
+    const shop = await failedOverWayBack()
+    await shop.release()
+    expect(shop.world.state.services.order?.slots.blue).toMatchObject({ replicas: 2, ready: 2 })
+    expect(previewOf(shop.world, 'order')).toMatchObject({ color: 'green' })
+  })
+
+  it('says that the slot does not become ready, and does not fail for it', async () => {
+    const shop = await failedOverWayBack()
+    const { world } = shop
+    world.faults.rollout.order = { pods: [], job: null, version: '1a2b3c4d' }
+    await shop.release()
+    expect(outcomes(world).at(-1)).toBe('op-8 done')
+    const [warning] = world.progress.lines.filter((line) => line.startsWith('!'))
+    expect(warning).toMatch(
+      /^! order blue 1a2b3c4d was put back, but is not ready.*`shopctl status`/,
+    )
+    expect(warning).toContain('order blue was not ready after 0.1 s.\nNo pod was created.')
+  })
+
+  it('ends when it is stopped while it waits for the slot', async () => {
+    const shop = await failedOverWayBack()
+    const { pods, lock } = shop.world
+    const awaitRollout: typeof pods.awaitRollout = async (slot, ...rest) => {
+      lock.lose()
+      return pods.awaitRollout(slot, ...rest)
+    }
+    const stopped = shop.release({}, { pods: { ...pods, awaitRollout } })
+    await expect(stopped).rejects.toMatchObject({ code: 'lock-lost' })
+  })
+
   it('deletes the slot where Helm does not have it any more', async () => {
     const shop = await failedOverWayBack()
     shop.world.driver.forgotten.add('order-blue')
