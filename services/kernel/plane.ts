@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import { exchange } from '@shop/events/envelope'
 import { kernelAccounting } from './accounting.ts'
 import { createBus } from './bus.ts'
+import { coalesce } from './coalesce.ts'
 import { createConsumer } from './consumer.ts'
 import { createDatabase, type Database } from './database.ts'
 import { drainHttp } from './drain.ts'
@@ -17,7 +18,7 @@ import { type Migration, missingMigrations } from './migrate.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 
 import { parkedPruning, replayUnhandled } from './parking.ts'
-import { type Checks, databasePath } from './readiness.ts'
+import { type Checks, databaseAnswerMs, databasePath } from './readiness.ts'
 
 import { createRelay } from './relay.ts'
 import { followService } from './role.ts'
@@ -120,7 +121,12 @@ export function createPlane(deps: PlaneDeps) {
 
   let migrated = false
   let ending = false
-  let reachesDatabase = false
+  const reachesDatabase = coalesce(() =>
+    missingMigrations(control, deps.migrations).then(
+      () => true,
+      () => false,
+    ),
+  )
 
   const onGateClosed = (): void => gatekeeper.refused()
   const consumer = createConsumer({
@@ -184,11 +190,11 @@ export function createPlane(deps: PlaneDeps) {
     keepAlive: () => role() === 'live' && !ending,
   })
   http.after(() => {
-    http.get(databasePath, { schema: { hide: true } }, async (_request, reply) =>
-      reachesDatabase
-        ? { status: 'ok' }
-        : sendProblem(reply, { status: 503, detail: 'the database is away' }),
-    )
+    http.get(databasePath, { schema: { hide: true } }, async (_request, reply) => {
+      const late = setTimeout(databaseAnswerMs, false, { ref: false })
+      if (await Promise.race([reachesDatabase(), late])) return { status: 'ok' }
+      return sendProblem(reply, { status: 503, detail: 'the database is away' })
+    })
     parts.routes(http)
   })
 
@@ -205,10 +211,9 @@ export function createPlane(deps: PlaneDeps) {
 
     async checks(): Promise<Checks> {
       const missing = await missingMigrations(control, deps.migrations).catch(() => null)
-      reachesDatabase = missing !== null
       const problem = logins.latest()?.problem
       return {
-        database: reachesDatabase,
+        database: missing !== null,
         migrations: migrated && (missing?.length ?? 0) === 0,
         broker: bus.connected(),
         blocked: bus.blocked(),

@@ -41,22 +41,29 @@ export function createReadiness(deps: ReadinessDeps): ManagementHandler {
   let last = false
   let previewStarted = false
   let asking = false
+  /** Since when the database is away. null: it is not. */
+  let awaySince: number | null = null
   let peerHadDatabase = Number.NEGATIVE_INFINITY
 
   /** In the background: the answer counts in the next check. */
   async function askPeer(): Promise<void> {
     if (asking) return
     asking = true
-    if (await deps.peerHasDatabase()) peerHadDatabase = now()
+    const askedIn = awaySince
+    const answer = await deps.peerHasDatabase()
+    // An answer to a question of an earlier time says nothing about this one.
+    if (answer && askedIn === awaySince) peerHadDatabase = now()
     asking = false
   }
 
   function canServe(live: Checks): boolean {
     if (live.database) {
       peerHadDatabase = Number.NEGATIVE_INFINITY
+      awaySince = null
       return live.migrations
     }
     if (!wasReady) return false
+    awaySince ??= now()
     void askPeer()
     return now() - peerHadDatabase > peerCountsMs
   }
@@ -85,7 +92,10 @@ function inTime(checks: Promise<Checks>): Promise<Checks> {
 
 /** Where a pod answers whether it reaches its database. */
 export const databasePath = '/healthz/database'
-const askTimeoutMs = 900
+/** A pod whose database does not answer in this time says that it is away. */
+export const databaseAnswerMs = 800
+/** More than that, so that a peer's answer arrives. */
+const askTimeoutMs = 1_000
 
 /** Asks through the Service at `url`. Each question has its own connection, so that any pod may answer. */
 export function askPeers(url: string): () => Promise<boolean> {

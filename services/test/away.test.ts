@@ -1,6 +1,7 @@
 // Service processes whose database goes away, for all of them or for one alone, or comes back empty.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { expect, it, onTestFinished } from 'vitest'
 import { newId } from './infrastructure.ts'
@@ -19,6 +20,20 @@ async function startPeer() {
       hasDatabase = has
     },
   }
+}
+
+/** The stable Service of several pods, which are asked in turn. */
+async function startService() {
+  const pods: Pod[] = []
+  let turn = 0
+  const server = createServer(async ({ url }, response) => {
+    const pod = pods[turn++ % pods.length] as Pod
+    const answer = await ask(pod, url ?? '').catch(() => ({ status: 502 }))
+    response.writeHead(answer.status).end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, pods }
 }
 
 async function startPod() {
@@ -69,6 +84,60 @@ it.each(['cut', 'stall'] as const)(
     )
     expect(await ask(pod, '/healthz/database')).toMatchObject({ status: 200 })
     await eventually(() => expect(slots.mail.mails).toHaveLength(5))
+  },
+)
+
+it.each(['cut', 'stall'] as const)(
+  'pods that lose the database together stay in their Service from the beginning: %s',
+  async (fault) => {
+    const slots = await createSlots()
+    await slots.migrate()
+    slots.select('blue')
+    const [proxy, service] = await Promise.all([createProxy(slots.url, 5432), startService()])
+    const env = { DATABASE_URL: proxy.url, STABLE_URL: service.url }
+    for (const _ of [1, 2, 3]) service.pods.push(slots.start('blue', env))
+    await Promise.all(service.pods.map(untilReady))
+    // As the kubelet does: every second, and not all pods at the same time.
+    const probe = async (pod: Pod, n: number) => {
+      await sleep(n * 300)
+      const answers: unknown[] = []
+      for (const until = performance.now() + 12_000; performance.now() < until; ) {
+        answers.push((await pod.manage('/readyz')).ready)
+        await sleep(1_000)
+      }
+      return answers
+    }
+    const probing = service.pods.map(probe)
+    await sleep(1_200)
+    proxy[fault]()
+    const answers = await Promise.all(probing)
+    expect(answers.flat(), JSON.stringify(answers)).not.toContain(false)
+  },
+)
+
+it.each(['live', 'preview'] as const)(
+  'a pod says at once whether it reaches its database: %s',
+  async (plane) => {
+    const slots = await createSlots()
+    await slots.migrate()
+    slots.select('blue')
+    const [name, url, port] = {
+      live: ['DATABASE_URL', slots.url, 'port'] as const,
+      preview: ['PREVIEW_DATABASE_URL', slots.previewUrl, 'previewPort'] as const,
+    }[plane]
+    const proxy = await createProxy(url, 5432)
+    const pod = slots.start('blue', { [name]: proxy.url })
+    await untilReady(pod)
+    const question = { ...pod, port: pod[port] }
+    expect(await ask(question, '/healthz/database')).toMatchObject({ status: 200 })
+    proxy.stall()
+    const { status, ms } = await ask(question, '/healthz/database')
+    expect(status).toBe(503)
+    expect(ms).toBeLessThan(900)
+    proxy.restore()
+    await eventually(async () =>
+      expect(await ask(question, '/healthz/database')).toMatchObject({ status: 200 }),
+    )
   },
 )
 

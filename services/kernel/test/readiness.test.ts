@@ -11,7 +11,7 @@ const empty: Checks = { database: true, migrations: false, broker: true }
 
 let live: Checks
 let preview: Checks
-let peer: boolean
+let peer: boolean | Promise<boolean>
 let clock: number
 let ready: () => Promise<boolean>
 
@@ -76,6 +76,22 @@ describe('a pod', () => {
     for (let n = 0; n < 60; n += 1) expect(await ready()).toBe(false)
     live = all
     expect(await ready()).toBe(true)
+  })
+
+  it('ignores what a peer answers to a question of an earlier time', async () => {
+    await ready()
+    const late = Promise.withResolvers<boolean>()
+    peer = late.promise
+    live = away
+    await ready()
+    live = all
+    await ready()
+    live = away
+    await ready()
+    peer = false
+    late.resolve(true)
+    await setImmediate()
+    for (let n = 0; n < 5; n += 1) expect(await ready()).toBe(true)
   })
 
   it('comes back when its peers lose the database too', async () => {
