@@ -2,6 +2,7 @@
 import type {
   CoreV1Event,
   V1Deployment,
+  V1DeploymentCondition,
   V1Job,
   V1ObjectMeta,
   V1Pod,
@@ -46,6 +47,14 @@ export function podComplaints(pod: V1Pod, events: readonly CoreV1Event[]): Compl
   return [...unscheduled.map(complaintOf), ...latest(events, pod.metadata?.uid)]
 }
 
+export function lacksReplicas({ status }: V1Deployment): boolean {
+  return (status?.conditions ?? []).some(isReplicaFailure)
+}
+
+function isReplicaFailure({ type, status }: V1DeploymentCondition): boolean {
+  return type === 'ReplicaFailure' && status === 'True'
+}
+
 /** Why a Deployment makes no pods. */
 export function deploymentComplaints(deployment: V1Deployment | undefined): Complaint[] {
   const { conditions = [], observedGeneration = 0 } = deployment?.status ?? {}
@@ -53,9 +62,7 @@ export function deploymentComplaints(deployment: V1Deployment | undefined): Comp
   if (observedGeneration < (deployment?.metadata?.generation ?? 0)) return []
   return conditions
     .filter(
-      ({ type, status }) =>
-        (type === 'ReplicaFailure' && status === 'True') ||
-        (type === 'Progressing' && status !== 'True'),
+      (each) => isReplicaFailure(each) || (each.type === 'Progressing' && each.status !== 'True'),
     )
     .map(complaintOf)
 }

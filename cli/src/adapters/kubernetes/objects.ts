@@ -29,6 +29,7 @@ export const labels = {
   migrations: 'shopctl.dev/migrations',
   replicas: 'shopctl.dev/replicas',
   minReplicas: 'shopctl.dev/min-replicas',
+  retried: 'shopctl.dev/retried',
   release: 'shopctl.dev/release',
   helmRelease: 'meta.helm.sh/release-name',
 } as const

@@ -7,10 +7,14 @@ import type {
 import type { SlotScale, SlotWrite } from '../../release/ports/driver.ts'
 import { slotName } from '../../release/slot.ts'
 import { isDenied, type KubernetesApi } from './api.ts'
+import { lacksReplicas } from './complaints.ts'
 import { autoscalerOf, labels } from './objects.ts'
 
 export interface Scaling {
-  /** Notes what the values and the chart say, and raises it. Call it after each write of the chart. */
+  /**
+   * Notes what the values and the chart say, and raises it. Retries pods that could not be created. Call it after each
+   * write of the chart.
+   */
   afterWrite(write: Pick<SlotWrite, 'service' | 'color' | 'atLeast' | 'declared'>): Promise<void>
   scale(scale: SlotScale): Promise<void>
 }
@@ -61,10 +65,18 @@ export function createScaling(api: KubernetesApi, namespace: string): Scaling {
         const min = found.spec?.minReplicas ?? 1
         await setLeast(found, Math.max(min, atLeast), min)
       }
-      const replicas = deployment?.spec?.replicas ?? 1
+      const { metadata, spec } = deployment ?? {}
+      // The controllers retry at any change of an annotation. By themselves they may wait for 17 minutes.
+      const retried =
+        deployment && lacksReplicas(deployment) ? metadata?.resourceVersion : undefined
       await api.patch(`${deployments}/${name}`, {
-        ...annotated(labels.replicas, declared),
-        ...(replicas < atLeast && { spec: { replicas: atLeast } }),
+        metadata: {
+          annotations: {
+            [labels.replicas]: declared === null ? null : String(declared),
+            ...(retried !== undefined && { [labels.retried]: retried }),
+          },
+        },
+        ...((spec?.replicas ?? 1) < atLeast && { spec: { replicas: atLeast } }),
       })
     },
     async scale({ service, color, replicas, min, declared }) {
@@ -81,7 +93,6 @@ export function createScaling(api: KubernetesApi, namespace: string): Scaling {
   }
 }
 
-/** null removes the annotation. */
-function annotated(name: string, value: number | null): object {
-  return { metadata: { annotations: { [name]: value === null ? null : String(value) } } }
+function annotated(name: string, value: number): object {
+  return { metadata: { annotations: { [name]: String(value) } } }
 }

@@ -43,6 +43,21 @@ describe('after a write', () => {
     expect(api.objects.get(deployment)?.metadata?.annotations).toEqual({})
   })
 
+  it('pods that could not be created are tried again at once, each time', async () => {
+    const retried = () =>
+      api.objects.get(deployment)?.metadata?.annotations?.['shopctl.dev/retried']
+    const write = () => scaling().afterWrite({ ...slot, atLeast: 0, declared: 2 })
+    await write()
+    expect(retried()).toBeUndefined()
+    const conditions = [{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate' }]
+    api.put(deployment, { ...api.objects.get(deployment), status: { conditions } })
+    await write()
+    const first = retried()
+    expect(first).toBeDefined()
+    await write()
+    expect(retried()).not.toBe(first)
+  })
+
   it('the least of the autoscaler is raised, its maximum as well, and what the chart said is noted', async () => {
     putAutoscaler(2, { 'shopctl.dev/min-replicas': '9' })
     await scaling().afterWrite({ ...slot, atLeast: 4, declared: 2 })
