@@ -19,8 +19,13 @@ const probeMs = 60_000
 /** The longest wait of a message that waits by itself, and when it is given up and parked. */
 const longestWaitMs = 900_000
 const givenUpAfterMs = 24 * 3_600_000
-/** A run holds the lock of the gate, so it must be short. */
-const releaseBatch = 100
+/**
+ * So many released messages are in the queue at most, so that a long backlog does not delay new messages, and a slow
+ * service is not given more than it handles.
+ */
+const mostReleased = 100
+/** A copy that has no outcome after this time counts as lost, as for other retries. */
+const lostAfter = `interval '5 minutes'`
 
 /** Between 75 % and 125 %, so that pods do not act at the same moment. */
 function jitter(): number {
@@ -150,7 +155,7 @@ interface Due {
   body: Buffer
 }
 
-/** Sends waiting messages to their queue again: all that are due, and one as the probe of a system whose pause is over. */
+/** Sends waiting messages to their queue again: those that are due, and one as the probe of a system whose pause is over. */
 export function releaseWaiting(
   outbox: Outbox,
   service: string,
@@ -196,7 +201,7 @@ export function releaseWaiting(
       const paused = pauses.flatMap(({ dependency }) => typesNeeding(dependency))
       const rows = await tx.query<Due>(
         `SELECT ${due} AND type <> ALL($1::text[]) AND (not_before IS NULL OR not_before <= now())
-         ORDER BY first_failed_at LIMIT ${releaseBatch}`,
+         ORDER BY first_failed_at LIMIT (${free})`,
         [paused],
       )
       for (const row of rows) send(tx, row)
@@ -208,5 +213,7 @@ export function releaseWaiting(
 }
 
 const due = `message_id AS id, type, attempts, body FROM parked WHERE state = 'parked' AND cause = 'waiting'`
+const free = `SELECT greatest(0, ${mostReleased} - count(*)) FROM parked
+  WHERE state = 'retrying' AND cause = 'waiting' AND last_failed_at > now() - ${lostAfter}`
 /** Time for the commit. If it takes longer, the relay finds the messages when it next reads the outbox. */
 const afterCommitMs = 50

@@ -73,7 +73,13 @@ async function openShop(send: (n: number) => Promise<void> | void) {
     return topology.publish(events).then(() => events)
   }
   const accounting = () => kernelAccounting({ database, bus }, queue)
-  return { ...things, open, publish, accounting, list: () => listStuck(database, 100) }
+  /** Runs the job once, without sending anything. */
+  const release = () =>
+    database.transaction((tx) =>
+      releaseWaiting(openOutbox(database), queue, subscriptions, logger).run(tx),
+    )
+  const list = () => listStuck(database, 100)
+  return { ...things, open, publish, accounting, release, list }
 }
 
 describe('a system that is away', () => {
@@ -200,6 +206,33 @@ describe('a system that is away', () => {
     expect(Number(ms)).toBeGreaterThan(50_000)
     expect(calls).toBe(1)
   })
+})
+
+it('a long backlog does not fill the queue', async () => {
+  const { database, release } = await openShop(() => {})
+  await database.query(
+    `INSERT INTO parked (message_id, state, attempts, reason, type, body, cause)
+     SELECT gen_random_uuid(), 'parked', 0, 'away', $1, '{}', 'waiting' FROM generate_series(1, 400)`,
+    [thingDone.type],
+  )
+  const released = async () => {
+    const where = `FROM parked WHERE state = 'retrying'`
+    const [row] = await database.query<{ count: number }>(`SELECT count(*)::int ${where}`)
+    return row?.count
+  }
+  await release()
+  await release()
+  expect(await released()).toBe(100)
+  const some = `SELECT message_id FROM parked WHERE state = 'retrying' LIMIT 60`
+  await database.query(`DELETE FROM parked WHERE message_id IN (${some})`)
+  await release()
+  expect(await released()).toBe(100)
+  // Their copies are lost.
+  await database.query(
+    `UPDATE parked SET last_failed_at = now() - interval '6 minutes' WHERE state = 'retrying'`,
+  )
+  await release()
+  expect(await released()).toBe(200)
 })
 
 describe('an event', () => {

@@ -20,6 +20,7 @@ describe('the migrations of the services', () => {
       '0006_parked_cause.sql',
       '0007_waiting.sql',
       '0008_retention.sql',
+      '0010_released.sql',
     ])
   })
 
