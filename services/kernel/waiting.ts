@@ -180,6 +180,13 @@ export function releaseWaiting(
       `SELECT ${due} AND type = ANY($1::text[]) ORDER BY first_failed_at LIMIT 1`,
       [typesNeeding(dependency)],
     )
+    // That time does not count for messages that wait by themselves.
+    tx.execute(
+      `UPDATE parked SET postponed_at = NULL
+       WHERE postponed_at IS NOT NULL AND cause = 'waiting' AND type = ANY($1::text[])
+       AND EXISTS (SELECT FROM pauses WHERE dependency = $2 AND began_at < now() - interval '1 hour')`,
+      [typesNeeding(dependency), dependency],
+    )
     // Nothing waits for it any more, so the next message tries it.
     if (!first) return tx.execute('DELETE FROM pauses WHERE dependency = $1', [dependency])
     send(tx, first)

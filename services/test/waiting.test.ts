@@ -236,6 +236,29 @@ it('a long backlog does not fill the queue', async () => {
 })
 
 describe('an event', () => {
+  it('is not given up because the whole system was away for a day', async () => {
+    let away = false
+    const shop = await openShop((n) => {
+      if (away) throw new Away('no answer')
+      if (n === 0) throw new NotYet('the mail server refused the mail: 450 EENVELOPE')
+    })
+    const old = shop.open(1)
+    await shop.publish(thingDone, [0])
+    await eventually(async () => expect(await shop.list()).toHaveLength(1))
+    away = true
+    await shop.publish(thingDone, [1])
+    await eventually(async () => expect((await shop.accounting()).waiting.messages).toBe(2))
+    await old.close()
+    await shop.database.query(`UPDATE pauses SET began_at = now() - interval '25 hours'`)
+    await shop.database.query(
+      `UPDATE parked SET postponed_at = now() - interval '26 hours' WHERE postponed_at IS NOT NULL`,
+    )
+    away = false
+    shop.open(2)
+    await eventually(async () => expect(await effects(shop.database)).toEqual([1]))
+    expect((await shop.list()).map(({ state }) => state)).toEqual(['retrying'])
+  })
+
   it('waits alone when it is not yet taken, and is parked after a day', async () => {
     let later = true
     const shop = await openShop((n) => {
