@@ -12,7 +12,7 @@ import type { Logger } from './telemetry.ts'
 export type Access = 'free' | 'paused' | 'probe'
 
 const longestPauseMs = 30_000
-/** A Retry-After is obeyed up to this time. */
+/** A Retry-After is obeyed up to this time, and until a switch, which may bring what was missing. */
 const longestRetryAfterMs = 3_600_000
 /** A probe that has no outcome after this time is lost, and another message tries. */
 const probeMs = 60_000
@@ -61,10 +61,11 @@ export interface Pause {
  */
 export async function pause(tx: Transaction, begun: Pause): Promise<number | null> {
   const [row] = await tx.query<{ failures: number }>(
-    `INSERT INTO pauses AS known (dependency, reason, until)
-     VALUES ($1, $2, now() + greatest($4::float8, $5::float8 * $6::float8) * interval '1 millisecond')
+    `INSERT INTO pauses AS known (dependency, reason, epoch, until)
+     SELECT $1, $2, epoch, now() + greatest($4::float8, $5::float8 * $6::float8) * interval '1 millisecond'
+     FROM release_gate
      ON CONFLICT (dependency) DO UPDATE SET
-       reason = EXCLUDED.reason, failures = known.failures + 1, probe = NULL,
+       reason = EXCLUDED.reason, epoch = EXCLUDED.epoch, failures = known.failures + 1, probe = NULL,
        until = now() + greatest($4::float8,
          least($7::float8, $5::float8 * 2 ^ least(known.failures, 20)) * $6::float8
        ) * interval '1 millisecond'
@@ -203,7 +204,8 @@ export function releaseWaiting(
     everyMs: 1_000,
     async run(tx): Promise<Draft[]> {
       const pauses = await tx.query<{ dependency: string; isOver: boolean }>(
-        'SELECT dependency, until <= now() AS "isOver" FROM pauses FOR UPDATE',
+        `SELECT dependency, until <= now() OR probe IS NULL AND epoch IS DISTINCT FROM
+           (SELECT epoch FROM release_gate) AS "isOver" FROM pauses FOR UPDATE`,
       )
       const paused = pauses.flatMap(({ dependency }) => typesNeeding(dependency))
       const rows = await tx.query<Due>(

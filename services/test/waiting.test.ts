@@ -208,6 +208,21 @@ describe('a system that is away', () => {
   })
 })
 
+it('a system that asked for a long time is tried at once after a switch', async () => {
+  let away = true
+  const shop = await openShop(() => {
+    if (away) throw new Away('answers 401', { retryAfterMs: 3_600_000 })
+  })
+  const old = shop.open(1)
+  await shop.publish(thingDone, [1])
+  await eventually(async () => expect((await shop.accounting()).waiting.messages).toBe(1))
+  await old.close()
+  away = false
+  await shop.database.query('UPDATE release_gate SET epoch = epoch + 1')
+  shop.open(2)
+  await eventually(async () => expect(await effects(shop.database)).toEqual([1]))
+})
+
 it('a long backlog does not fill the queue', async () => {
   const { database, release } = await openShop(() => {})
   await database.query(

@@ -21,6 +21,7 @@ describe('the migrations of the services', () => {
       '0007_waiting.sql',
       '0008_retention.sql',
       '0010_released.sql',
+      '0011_pause_epoch.sql',
     ])
   })
 
