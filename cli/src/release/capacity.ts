@@ -63,10 +63,9 @@ export function raises(state: EnvironmentState, slots: readonly NamedSlot[]): Sl
  * may have fewer pods than the old one had.
  */
 export function scalesAfter(state: EnvironmentState, moves: readonly Move[]): SlotScale[] {
-  return moves.flatMap(({ name: service, from, to }) => {
-    const slots = state.services[service]
-    const old = slots ? slotAt(slots, from) : null
-    const live = slots ? slotAt(slots, to) : null
+  return moves.flatMap((move) => {
+    const service = move.name
+    const { old, live } = slotsOf(state, move)
     const scales: SlotScale[] = []
     if (old?.autoscaler && old.autoscaler.min < old.replicas) {
       const { color, replicas: min } = old
@@ -82,4 +81,15 @@ export function scalesAfter(state: EnvironmentState, moves: readonly Move[]): Sl
     }
     return scales
   })
+}
+
+/** The pods of a slot that gets more after the move. null: it gets no more. */
+export function podsBeforeRaise(state: EnvironmentState, move: Move): number | null {
+  const { old, live } = slotsOf(state, move)
+  return old && live && old.replicas > live.replicas ? live.replicas : null
+}
+
+function slotsOf({ services }: EnvironmentState, { name, from, to }: Move) {
+  const service = services[name]
+  return { old: service ? slotAt(service, from) : null, live: service ? slotAt(service, to) : null }
 }

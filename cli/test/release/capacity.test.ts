@@ -113,6 +113,54 @@ describe('a rollback to a slot with fewer pods', () => {
     )
   })
 
+  it('raises it, too, when so few do not take over in time', async () => {
+    const shop = await released()
+    shop.commit('b')
+    await shop.release(order)
+    scale(shop, 'green', 4)
+    shop.world.faults.deaf.add('order')
+    await expect(shop.rollback(order)).rejects.toMatchObject({ code: 'not-taken-over' })
+    expect(replicas(shop)).toBe('blue 4, green 4')
+    shop.world.faults.deaf.clear()
+    await shop.rollback(order)
+    expect(shop.live('order')).toBe('blue 1a2b3c4d')
+  })
+
+  it('takes over while it is raised', async () => {
+    const shop = await released()
+    shop.commit('b')
+    await shop.release(order)
+    scale(shop, 'green', 4)
+    const { driver, pods } = shop.world
+    const takesOver = Promise.withResolvers<void>()
+    const awaitEndpoints: typeof pods.awaitEndpoints = async (...args) => {
+      takesOver.resolve()
+      return pods.awaitEndpoints(...args)
+    }
+    const scaleSlots: typeof driver.scaleSlots = async (scales) => {
+      await takesOver.promise
+      return driver.scaleSlots(scales)
+    }
+    await shop.rollback(order, {
+      driver: { ...driver, scaleSlots },
+      pods: { ...pods, awaitEndpoints },
+    })
+    expect(replicas(shop)).toBe('blue 4, green 4')
+  })
+
+  it('does not wait for the pods that are added', async () => {
+    const shop = await released()
+    shop.commit('b')
+    await shop.release(order)
+    scale(shop, 'green', 4)
+    const { pods } = shop.world
+    const report: typeof pods.report = async (service, pod) =>
+      /-[01]$/.test(pod) ? null : pods.report(service, pod)
+    await shop.rollback(order, { pods: { ...pods, report } })
+    expect(shop.live('order')).toBe('blue 1a2b3c4d')
+    expect(replicas(shop)).toBe('blue 4, green 4')
+  })
+
   it('raises it, too, when it was killed after its move', async () => {
     const shop = await released()
     shop.commit('b')

@@ -1,5 +1,6 @@
 // Moves live traffic and consumers of several services in one operation and checks the result: switch and rollback.
 import { failed, interrupted, said } from '../../errors.ts'
+import { podsBeforeRaise } from '../capacity.ts'
 import type { Pods } from '../ports/cluster.ts'
 import { interruptedOutcome, openMove } from '../record.ts'
 import { beginRecording, type Recording, type RecordingPorts } from '../recording.ts'
@@ -52,12 +53,9 @@ export async function move(
   if (plan.moves.length === 0) return closeInterrupted(ports, state)
   const { kind: verb, moves: services } = plan
   const recording = await beginRecording(ports, state, { verb, reason: options.reason, services })
-  const proofs = await takeOver(ports, state, plan, recording, options.timeoutMs)
+  const { proofs, scaled } = await takeOver(ports, state, plan, recording, options.timeoutMs)
   // The new slots are live: no later problem puts the Services back.
-  const [warnings] = await Promise.all([
-    oldSlots(ports, services),
-    settleCapacity(ports, state, services),
-  ])
+  const [warnings] = await Promise.all([oldSlots(ports, services), scaled])
   for (const line of warnings) ports.progress.warn(line)
   await checkOurs(ports, recording)
   await movePreviews(ports, plan)
@@ -75,9 +73,10 @@ async function takeOver(
   plan: MovePlan,
   recording: Recording,
   timeoutMs: number,
-): Promise<Proof[]> {
+): Promise<{ proofs: Proof[]; scaled: Promise<void> }> {
   const versions = new Map<string, string>()
   let started = false
+  let scaled: Promise<void> | null = null
   try {
     await checkSignal(ports)
     started = true
@@ -85,10 +84,14 @@ async function takeOver(
     await recording.phase('write', () =>
       pointAll(ports, state, plan.moves, idOf(recording), versions),
     )
-    return await recording.phase('take over', () =>
-      observeTakeover(ports, plan, { from, timeoutMs }),
+    // A rollback is not put back. Its slots may be late because they have too few pods.
+    if (plan.kind === 'rollback') scaled = settleCapacity(ports, state, plan.moves)
+    const proofs = await recording.phase('take over', () =>
+      observeTakeover(ports, state, plan, { from, timeoutMs }),
     )
+    return { proofs, scaled: scaled ?? settleCapacity(ports, state, plan.moves) }
   } catch (problem) {
+    await scaled
     if (plan.kind === 'switch')
       await putBack(ports, plan, recording, started ? versions : null, problem)
     throw problem
@@ -131,6 +134,7 @@ async function closeInterrupted(ports: MovePorts, state: EnvironmentState): Prom
 
 function observeTakeover(
   { progress, ...ports }: MovePorts,
+  state: EnvironmentState,
   { kind, moves }: MovePlan,
   limit: { from: number; timeoutMs: number },
 ): Promise<Proof[]> {
@@ -139,7 +143,10 @@ function observeTakeover(
       moves.map(async (each) => ({
         ...each,
         recycled: null,
-        ...(await awaitTakeover(ports, each.name, asTarget(each.to), limit)),
+        ...(await awaitTakeover(ports, each.name, asTarget(each.to), {
+          ...limit,
+          enough: podsBeforeRaise(state, each),
+        })),
       })),
     )
     const late = takeovers.filter((each) => each.late !== null)

@@ -70,12 +70,15 @@ export function refreshed(
   }
 }
 
-/** `to` null: waits until the Service has no endpoints. `from` is a time of `clock.monotonic()`. */
+/**
+ * `to` null: waits until the Service has no endpoints. `from` is a time of `clock.monotonic()`. `enough`: so many of its
+ * pods have to consume, since others are just being added. null: all.
+ */
 export async function awaitTakeover(
   ports: TakeoverPorts,
   name: string,
   to: Target | null,
-  { from, timeoutMs }: { from: number; timeoutMs: number },
+  { from, timeoutMs, enough }: { from: number; timeoutMs: number; enough: number | null },
 ): Promise<Takeover> {
   const { pods, clock } = ports
   const elapsed = (): number => Math.round(clock.monotonic() - from)
@@ -90,10 +93,10 @@ export async function awaitTakeover(
   }
   if (!to || !pods.reports(name)) return { ...unseen, late: null }
   const list = refreshed(() => pods.list(name, to), ports)
-  return awaitConsumers(ports, name, who, list, { elapsed, timeoutMs, endpointsMs })
+  return awaitConsumers(ports, name, who, list, { elapsed, timeoutMs, endpointsMs, enough })
 }
 
-/** Waits until every pod of the slot consumes. */
+/** Waits until every pod of the slot consumes, or enough of them. */
 async function awaitConsumers(
   { pods, clock, signal }: TakeoverPorts,
   name: string,
@@ -103,25 +106,28 @@ async function awaitConsumers(
     elapsed,
     timeoutMs,
     endpointsMs,
+    enough,
   }: {
     elapsed: () => number
     timeoutMs: number
     endpointsMs: number
+    enough: number | null
   },
 ): Promise<Takeover> {
   const done = new Set<string>()
+  const isEnough = (): boolean => enough !== null && done.size >= enough
   let epoch: number | null = null
   for (;;) {
     const waiting = (await list()).filter((pod) => !done.has(pod))
-    if (waiting.length === 0 && done.size > 0)
+    if (done.size > 0 && (waiting.length === 0 || isEnough()))
       return { endpointsMs, consumersMs: elapsed(), epoch, late: null }
-    // The others are asked once the first pod consumes.
-    const asked = done.size > 0 ? waiting : waiting.slice(0, 1)
+    // The others are asked once the first pod consumes. A pod that is being added may be the last.
+    const asked = done.size > 0 || enough !== null ? waiting : waiting.slice(0, 1)
     const reports = await Promise.all(asked.map((pod) => pods.report(name, pod)))
     const taken = asked.filter((_, index) => hasTakenOver(reports[index] ?? null))
     for (const pod of taken) done.add(pod)
     epoch = latestEpoch([epoch, ...reports.map((report) => report?.epoch ?? null)])
-    if (taken.length > 0 && taken.length === asked.length) continue
+    if (taken.length > 0 && (taken.length === asked.length || isEnough())) continue
     if (elapsed() > timeoutMs) {
       const reported = describe(reports.find((report) => !report || !hasTakenOver(report)) ?? null)
       const missing = waiting.filter((pod) => !done.has(pod)).join(', ') || 'its pods'
