@@ -32,7 +32,8 @@ export interface Statement {
 
 /**
  * Calls with an idempotency key are idempotent. When the provider fails, they reject with an error that has its HTTP
- * `status` and `headers`, as the clients of providers do, or with one that has neither: no answer.
+ * `status` and `headers`, as the clients of providers do. When it does not answer, they reject with an error of fetch, of
+ * the operating system, of TLS, or of a signal that aborts the call.
  */
 export interface PaymentProvider {
   capture(charge: Charge): Promise<ChargeOutcome>
@@ -77,6 +78,7 @@ export function awaitProvider(provider: PaymentProvider, timeoutMs = answerMs): 
 interface ProviderError {
   status?: unknown
   headers?: Headers | Record<string, unknown>
+  name?: unknown
   /** A code of the operating system, of TLS or of Node's fetch. */
   code?: unknown
   cause?: { code?: unknown }
@@ -84,6 +86,7 @@ interface ProviderError {
 
 /** 401 and 403 are a wrong key of ours: every payment would fail. */
 const outages = [401, 403, 408, 425, 429]
+const aborted = /^(Timeout|Abort)Error$/
 const network = /^(E[A-Z]{3,}|UND_ERR_\w+|ERR_(TLS|SSL)_\w+|\w*CERT\w*|DEPTH_ZERO_\w+)$/
 
 function outageOf(error: ProviderError): Away | null {
@@ -92,6 +95,9 @@ function outageOf(error: ProviderError): Away | null {
     if (status < 500 && !outages.includes(status)) return null
     const retryAfterMs = retryAfterOf(error.headers)
     return new Away(`the payment provider answers ${status}`, { retryAfterMs, cause: error })
+  }
+  if (aborted.test(String(error.name))) {
+    return new Away('the payment provider does not answer in time', { cause: error })
   }
   // fetch throws a TypeError whose cause has the code.
   const { code } = error instanceof TypeError ? { ...error.cause } : error

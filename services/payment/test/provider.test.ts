@@ -46,6 +46,10 @@ describe('the payment provider', () => {
     expect(await failing({}, error)).toBeInstanceOf(Away)
   })
 
+  it.each(['TimeoutError', 'AbortError'])('is away when its client throws a %s', async (name) => {
+    expect(await failing({}, new DOMException('gave up waiting', name))).toBeInstanceOf(Away)
+  })
+
   it('is away when it does not answer in time', async () => {
     const silent = answering(() => new Promise(() => {}))
     await expect(silent.capture(charge)).rejects.toThrow('does not answer in time')
