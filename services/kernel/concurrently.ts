@@ -4,13 +4,14 @@ import type { Client } from 'pg'
 import { codeOf } from './database-errors.ts'
 
 const name = String.raw`(?:"(?:[^"]|"")+"|[\w$]+)`
+const create = String.raw`^CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\b`
 const creation = new RegExp(
-  String.raw`^CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+)?(${name})\s+ON\s+(?:ONLY\s+)?(${name}(?:\.${name})?)`,
+  String.raw`${create}\s+(?:IF\s+NOT\s+EXISTS\s+)?(${name})\s+ON\s+(?:ONLY\s+)?(${name}(?:\.${name})?)`,
   'i',
 )
 const drop = /^DROP\s+INDEX\s+CONCURRENTLY\b/i
 const reindex = /^REINDEX\b[^;]*\bCONCURRENTLY\b/i
-const others = /^(VACUUM\b|CREATE\s+(UNIQUE\s+)?INDEX\s+CONCURRENTLY\b)/i
+const others = new RegExp(String.raw`^VACUUM\b|${create}`, 'i')
 
 /** Whether the SQL cannot run in a transaction. */
 export function isOutsideTransaction(sql: string): boolean {
@@ -23,7 +24,7 @@ export async function runOutsideTransaction(client: Client, sql: string): Promis
   const text = withoutComments(sql)
   const [, index, table] = creation.exec(text) ?? []
   if (index && table) return createIndex(client, sql, unquoted(index), table)
-  if (reindex.test(text)) await dropInvalid(client, "relname ~ '_ccnew[0-9]*$'")
+  if (reindex.test(text)) await dropInvalid(client, "relname ~ '_cc(new|old)[0-9]*$'")
   try {
     await client.query(sql)
   } catch (error) {

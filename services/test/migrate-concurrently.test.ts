@@ -120,6 +120,21 @@ it.each([
   expect(await indexes(url)).toEqual(sql.startsWith('DROP') ? {} : { things_by_n: true })
 })
 
+it.each(['things_by_n_ccnew', 'things_by_n_ccold1'])(
+  'drops %s, which a killed REINDEX left invalid',
+  async (left) => {
+    const url = await createSchema()
+    await migrate(url, [{ ...one, sql: `${table}; INSERT INTO things VALUES (1)` }, two])
+    const client = await connect(url)
+    const unique = `CREATE UNIQUE INDEX CONCURRENTLY ${left} ON things (n)`
+    await expect(client.query(unique)).rejects.toThrow('could not create unique index')
+    const sql = 'REINDEX TABLE CONCURRENTLY things'
+    const three = { name: '0003_c.sql', checksum: 'c', sql }
+    expect(await migrate(url, [one, two, three])).toEqual([three.name])
+    expect(await indexes(url)).toEqual({ things_by_n: true })
+  },
+)
+
 it('fails, and changes nothing, when the file has more statements', async () => {
   const url = await createSchema()
   const both = index('CREATE INDEX CONCURRENTLY things_by_n ON things (n); SELECT 1')
