@@ -60,8 +60,10 @@ const gateClosedState = 'GATE1'
 
 export function createFence(database: Database, { color, revision }: Slot, epoch: number): Fence {
   const pass = statement('SELECT pass_gate($1, $2, $3)', [epoch, color, revision])
-  const refuse = (error: Error & { code?: string }): never => {
-    throw error.code === gateClosedState ? new GateClosed(error.message, { cause: error }) : error
+  const refuse = (error: Error): never => {
+    throw codeOf(error) === gateClosedState
+      ? new GateClosed(error.message, { cause: error })
+      : error
   }
   return {
     epoch,

@@ -1,7 +1,7 @@
 // Settles a delivery: handles its event, or records the failure and retries the event later or parks it.
 import type { Envelope } from '@shop/events/envelope'
 import { type Delivery, retryKey } from './bus.ts'
-import { isUnavailable } from './database-errors.ts'
+import { codeOf, isUnavailable } from './database-errors.ts'
 import { Away, NotYet, Poison } from './failures.ts'
 import { type Fence, GateClosed } from './gate.ts'
 import type { Subscription } from './inbox.ts'
@@ -42,6 +42,10 @@ const maxDatabaseFailures = 20
 
 type Verdict = Pick<Failure, 'state' | 'attempts' | 'cause' | 'reason'>
 type Refusal = Pick<Failure, 'cause' | 'reason'>
+interface Handling {
+  event: Envelope
+  subscription: Subscription
+}
 
 export function createSettlement(deps: SettlementDeps): { message: Settle; deadLetter: Settle } {
   const { consumer, outbox, logger, retryBaseMs = 250, pauseBaseMs = 1_000 } = deps
@@ -123,10 +127,8 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     fence: Fence,
     delivery: Delivery,
     message: ParsedBody,
-    { subscription, failures }: { subscription: Subscription; failures: number },
+    { event, subscription, failures }: Handling & { failures: number },
   ): Promise<string> {
-    const { event } = message
-    if (!event) return 'parked'
     const parts: [Fence, Delivery, ParsedBody] = [fence, delivery, message]
     try {
       return await subscription.receive(event, { consumer, outbox, fence })
@@ -153,17 +155,16 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     message: ParsedBody,
     failures: number,
   ): Promise<string> {
-    const subscription = message.event && byType.get(message.event.type)
-    const refusal = refuse(delivery, message, subscription)
-    if (refusal || !subscription) return park(fence, delivery, message, refusal ?? { reason: '' })
-    const { needs = null } = subscription
-    const access = await accessFor(fence, subscription, message.event)
+    const handling = handlingOf(delivery, message)
+    if ('reason' in handling) return park(fence, delivery, message, handling)
+    const { needs = null } = handling.subscription
+    const access = await accessFor(fence, handling)
     if (access === 'paused') {
       const reason = `waits for ${needs}, which is away`
       const waiting = () => wait(fence, delivery, message, { reason, alone: false, away: null })
       return parkUnstorable([fence, delivery, message], reason, waiting)
     }
-    const outcome = await attempt(fence, delivery, message, { subscription, failures })
+    const outcome = await attempt(fence, delivery, message, { ...handling, failures })
     if (needs !== null && access === 'probe' && outcome !== 'waiting') {
       await resume(fence, needs, message.id)
       logger.info({ dependency: needs }, 'is back; the events that waited for it follow')
@@ -172,11 +173,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
   }
 
   /** `free` also for an event that does not need the system that is away. */
-  async function accessFor(
-    fence: Fence,
-    subscription: Subscription,
-    event: Envelope,
-  ): Promise<Access> {
+  async function accessFor(fence: Fence, { event, subscription }: Handling): Promise<Access> {
     const { needs } = subscription
     if (needs === undefined) return 'free'
     const access = await accessTo(fence, needs, event.id)
@@ -185,20 +182,20 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     return 'free'
   }
 
-  /** Why this message is parked without an attempt, or null. */
-  function refuse(
+  /** What handles this message, or why it is parked without an attempt. */
+  function handlingOf(
     { deliveryCount, routingKey }: Delivery,
     message: ParsedBody,
-    subscription: Subscription | null | undefined,
-  ): Refusal | null {
+  ): Handling | Refusal {
     const { event } = message
     if (!event) return { reason: message.problem }
     if (deliveryCount >= maxDeliveries)
       return { reason: `delivered ${deliveryCount} times without an outcome` }
+    const subscription = byType.get(event.type)
     if (!subscription)
       return { reason: unhandled(event.type, [...byType.keys()]), cause: 'unhandled' }
     const reason = forgeryOf(event, subscription, routingKey, retryKey(consumer))
-    return reason === null ? null : { reason }
+    return reason === null ? { event, subscription } : { reason }
   }
 
   return {
@@ -264,5 +261,5 @@ function unhandled(type: string, handled: string[]): string {
 
 /** JSON can contain text that Postgres cannot store. */
 function isUnstorable(error: unknown): error is Error {
-  return error instanceof Error && /^22/.test(String((error as NodeJS.ErrnoException).code))
+  return error instanceof Error && /^22/.test(String(codeOf(error)))
 }
