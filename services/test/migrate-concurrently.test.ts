@@ -159,7 +159,7 @@ it('warns of an index that blocks the writes of a big table', async () => {
 
 it('does not hand the settings of one file on to the next', async () => {
   const url = await createSchema()
-  const setting = { ...one, sql: "SET statement_timeout = '1ms'" }
-  const slow = index('SELECT pg_sleep(0.05)')
+  const setting = { ...one, sql: "SET statement_timeout = '200ms'" }
+  const slow = index('SELECT pg_sleep(0.3)')
   expect(await migrate(url, [setting, slow])).toHaveLength(2)
 })
