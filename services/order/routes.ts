@@ -54,7 +54,7 @@ export interface RouteDeps {
   newId: () => string
   slot: SlotVersion
   /** The version of order.placed to write. */
-  placedVersion?: 'v1' | 'v2'
+  placedVersion: 'v1' | 'v2'
 }
 
 export function routes(app: HttpServer, { placedVersion, ...deps }: RouteDeps): void {

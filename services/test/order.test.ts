@@ -40,7 +40,9 @@ beforeEach(async () => {
   database = await createServiceDatabase('order')
   const metrics = createMetrics(identity).of('live')
   app = createHttp({ identity, plane: 'live', logger, metrics, keepAlive: () => true })
-  app.after(() => routes(app, { database, outbox: openOutbox(database), newId, slot }))
+  app.after(() =>
+    routes(app, { database, outbox: openOutbox(database), newId, slot, placedVersion: 'v2' }),
+  )
   deliver = deliverTo(database, subscriptions(green))
 })
 
@@ -58,17 +60,20 @@ async function read(id: string) {
 }
 
 function outbox() {
-  return database.query<{ event: { data: unknown } }>('SELECT event FROM outbox')
+  return database.query<{ event: { data: unknown } }>('SELECT event FROM outbox ORDER BY position')
 }
 
 describe('POST /orders', () => {
-  it('stores the order and its event in one transaction', async () => {
+  it('stores the order and its events in one transaction', async () => {
     const response = await place('one', body)
     expect(response.statusCode).toBe(202)
     const { id } = response.json()
     expect(response.body).toBe(`{"id":"${id}","status":"placed"}`)
-    const [row] = await outbox()
-    expect(row?.event.data).toEqual({ orderId: id, ...body })
+    const { items, payment } = body
+    expect((await outbox()).map(({ event }) => event.data)).toEqual([
+      { orderId: id, items },
+      { orderId: id, payment },
+    ])
     const order = await read(id)
     expect(order).toMatchObject({ id, status: 'placed', items: body.items, placedBy: slot })
     expect(JSON.stringify(order)).not.toContain('tok_ok')
@@ -80,7 +85,7 @@ describe('POST /orders', () => {
     const { customer, items, payment } = body
     const reordered = await place('same', { payment, customer, items })
     expect(reordered.body).toBe(answers[0]?.body)
-    expect(await outbox()).toHaveLength(1)
+    expect(await outbox()).toHaveLength(2)
   })
 
   it('refuses another body under the same key', async () => {
@@ -93,7 +98,7 @@ describe('POST /orders', () => {
       expect(response.statusCode).toBe(409)
       expect(response.headers['content-type']).toContain('application/problem+json')
     }
-    expect(await outbox()).toHaveLength(1)
+    expect(await outbox()).toHaveLength(2)
   })
 
   it.each([

@@ -33,7 +33,8 @@ async function serve(shop: Shop, plane: 'live' | 'preview' = 'preview') {
   const { databases, provider } = shop
   const outbox = openOutbox(databases.order)
   const routes: Record<ServiceName, (app: HttpServer) => void> = {
-    order: (app) => order.routes(app, { database: databases.order, outbox, newId, slot }),
+    order: (app) =>
+      order.routes(app, { database: databases.order, outbox, newId, slot, placedVersion: 'v2' }),
     inventory: (app) => inventory.routes(app, { database: databases.inventory }),
     payment: (app) => payment.routes(app, { database: databases.payment, provider }),
     notification: (app) =>
