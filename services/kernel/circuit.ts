@@ -7,9 +7,7 @@ export interface Circuit {
   pass(): void
   /** The result of `work`. Rejects when it becomes known first that the database is away. */
   unlessAway<T>(work: Promise<T>): Promise<T>
-  /** Call it when a connection failed. Opens the circuit at once. */
-  open(reason: Error): void
-  /** Call it when a connection takes long. Opens the circuit if the database does not answer. */
+  /** Call it when a connection takes long, or has failed. Opens the circuit if the probe fails too. */
   doubt(): void
   close(): void
 }
@@ -35,17 +33,16 @@ export function createCircuit({ probe, logger }: CircuitDeps): Circuit {
     logger.warn({ err: reason }, 'the database is away')
     away = reason
     for (const reject of waiting) reject(reason)
-    void untilBack(probeEveryMs)
   }
 
-  async function untilBack(waitMs: number): Promise<void> {
+  async function probeUntilBack(): Promise<void> {
     if (probing) return
     probing = true
-    do {
-      await sleep(waitMs, undefined, { ref: false })
+    await probe().then(restore, open)
+    while (away && !closed) {
+      await sleep(probeEveryMs, undefined, { ref: false })
       await probe().then(restore, open)
-      waitMs = probeEveryMs
-    } while (away && !closed)
+    }
     probing = false
   }
 
@@ -70,8 +67,7 @@ export function createCircuit({ probe, logger }: CircuitDeps): Circuit {
         waiting.delete(reject)
       }
     },
-    open,
-    doubt: () => void untilBack(0),
+    doubt: () => void probeUntilBack(),
     close() {
       closed = true
     },

@@ -45,10 +45,23 @@ export function isUnavailable(error: unknown): boolean {
   return lost.test(code) || notMigrated.test(code) || brokenConnection.test(message)
 }
 
-/** Waiting for a busy pool, and a server without a free connection, are no reasons: open connections still work. */
+/**
+ * The server does not accept the user, its password or right to connect. Or the own authority did not sign the server's
+ * certificate, or it has expired.
+ */
+export function isLoginRefused(error: unknown): boolean {
+  const code = String(codeOf(error) ?? '')
+  return (
+    /^(28\w{3}|42501)$/.test(code) ||
+    /CERT|SELF_SIGNED|ISSUER|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL/.test(code) ||
+    (error as Error).message.startsWith('SASL: ')
+  )
+}
+
+/** A busy pool, a server without a free connection, and a refused login are no reasons: open connections still work. */
 export function isAway(error: unknown): boolean {
   if ((error as Error).message === 'timeout exceeded when trying to connect') return false
-  return !String(codeOf(error)).startsWith('53')
+  return !String(codeOf(error)).startsWith('53') && !isLoginRefused(error)
 }
 
 /** Names the user and the database, but no password. When all addresses of a host fail, the error has only a code. */

@@ -100,7 +100,9 @@ export function createDatabase(deps: DatabaseDeps): Database {
   }
 
   async function checkOut(): Promise<PoolClient> {
-    if (pool.idleCount === 0) circuit.pass()
+    // An idle connection is used, whether new ones can be opened or not.
+    if (pool.idleCount > pool.waitingCount) return pool.connect()
+    circuit.pass()
     const connecting = pool.connect()
     const doubt = setTimeout(circuit.doubt, doubtMs)
     try {
@@ -108,9 +110,8 @@ export function createDatabase(deps: DatabaseDeps): Database {
     } catch (cause) {
       // The circuit was first. If the connection is opened after all, the pool keeps it.
       connecting.then((client) => client.release()).catch(() => {})
-      const error = notConnected(cause)
-      if (isAway(cause)) circuit.open(error)
-      throw error
+      if (isAway(cause)) circuit.doubt()
+      throw notConnected(cause)
     } finally {
       clearTimeout(doubt)
     }

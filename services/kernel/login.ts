@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { Client } from 'pg'
 import { Connection } from 'rabbitmq-client'
-import { codeOf } from './database-errors.ts'
+import { codeOf, isLoginRefused } from './database-errors.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
 /** `refused`: the credential is not valid. `unreachable`: no answer, or one that says nothing about the credential. */
@@ -101,23 +101,15 @@ async function outcomeOf(logIn: () => Promise<void>): Promise<Outcome> {
     await logIn()
     return { state: 'ok', problem: '' }
   } catch (error) {
-    const code = String(codeOf(error) ?? '')
     // When all addresses of a host fail, the error has only a code.
-    const problem = (error as Error).message || code
-    return { state: isRefusal(code, problem) ? 'refused' : 'unreachable', problem }
+    const problem = (error as Error).message || String(codeOf(error) ?? '')
+    return { state: isRefusal(error) ? 'refused' : 'unreachable', problem }
   }
 }
 
-/**
- * Postgres: the classes of authorization (28), an unknown database, no right to connect. RabbitMQ: the password, the
- * virtual host. TLS: a certificate that the own authority did not sign, or that has expired.
- */
-function isRefusal(code: string, problem: string): boolean {
-  return (
-    /^(28\w{3}|3D000|42501|ACCESS_REFUSED|NOT_ALLOWED)$/.test(code) ||
-    /CERT|SELF_SIGNED|ISSUER|UNABLE_TO_VERIFY|ERR_TLS|ERR_SSL/.test(code) ||
-    problem.startsWith('SASL: ')
-  )
+/** Also when the database or the virtual host is unknown. */
+function isRefusal(error: unknown): boolean {
+  return /^(3D000|ACCESS_REFUSED|NOT_ALLOWED)$/.test(String(codeOf(error))) || isLoginRefused(error)
 }
 
 async function logInToDatabase(url: string, name: string): Promise<void> {

@@ -173,6 +173,38 @@ describe('a database that is away', () => {
       .not.toBeNull()
   })
 
+  it.each([
+    ['its password changes', "PASSWORD 'new'", '28P01'],
+    ['it is locked', 'NOLOGIN', '28000'],
+    ['it may not connect any more', 'CONNECTION LIMIT 0', '53300'],
+  ])('goes on with the open connections of a user when %s', async (_, change, code) => {
+    const { name, url } = await createOwnDatabase()
+    await admin(`CREATE ROLE ${name} LOGIN PASSWORD 'old'`)
+    onTestFinished(() => admin(`DROP ROLE ${name}`))
+    const database = openDatabase(
+      Object.assign(new URL(url), { username: name, password: 'old' }).href,
+    )
+    await database.query('SELECT 1')
+    await admin(`ALTER ROLE ${name} ${change}`)
+    const busy = database.query('SELECT pg_sleep(0.2)')
+    const cause = { code }
+    await expect(database.query('SELECT 1')).rejects.toMatchObject({ ...unavailable, cause })
+    await busy
+    for (let n = 0; n < 5; n += 1) expect(await database.query('SELECT 1 AS one')).toHaveLength(1)
+  })
+
+  it('goes on with the open connections when it refuses one that is new', async () => {
+    const proxy = await createProxy(base, 5432)
+    const database = openDatabase(proxy.url)
+    await database.query('SELECT 1')
+    const busy = database.query('SELECT pg_sleep(0.2)')
+    proxy.refuse(1)
+    await expect(database.query('SELECT 1')).rejects.toMatchObject(unavailable)
+    expect(await database.query('SELECT 1 AS one')).toHaveLength(1)
+    await busy
+    expect(await database.query('SELECT 1 AS one')).toHaveLength(1)
+  })
+
   it('goes on with the connections that it has when the server has none left', async () => {
     const { name, url } = await createOwnDatabase()
     const database = openDatabase(url)

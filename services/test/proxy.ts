@@ -11,6 +11,8 @@ export interface Proxy {
   /** Accepts connections, but passes nothing on until `restore`. */
   stall(): void
   restore(): void
+  /** Refuses the next `count` connections. */
+  refuse(count: number): void
   /** Reads nothing more from connections that publish, and tells them so, until `unblock`. */
   block(reason: string): void
   unblock(): void
@@ -41,10 +43,11 @@ export async function createProxy(of: string, defaultPort: number): Promise<Prox
   let alarm: string | null = null
   let open = true
   let stalled = false
+  let refusals = 0
   const server = createServer((client) => {
     client.on('error', () => {})
     if (stalled) return void sockets.add(client)
-    if (!open) return void client.destroy()
+    if (!open || refusals-- > 0) return void client.destroy()
     const upstream = connect(Number(target.port || defaultPort), target.hostname)
     client.pipe(upstream).pipe(client)
     client.on('data', (chunk) => {
@@ -89,6 +92,9 @@ export async function createProxy(of: string, defaultPort: number): Promise<Prox
       if (stalled) cut()
       stalled = false
       open = true
+    },
+    refuse(count) {
+      refusals = count
     },
     block(reason) {
       alarm = reason
