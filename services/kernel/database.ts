@@ -57,7 +57,7 @@ export interface DatabaseDeps {
 const idleMs = 10_000
 /** After this time without a connection, the database may be away. */
 const doubtMs = 1_000
-const probeMs = 2_000
+const logInMs = 2_000
 /** A connection that is younger shows that new ones are no better. */
 const freshMs = 500
 
@@ -209,18 +209,27 @@ function rollBack(client: PoolClient): Promise<boolean> {
 }
 
 async function probe({ url, name }: DatabaseDeps): Promise<void> {
+  try {
+    await logIn(url, name)
+  } catch (error) {
+    if (isAway(error)) throw notConnected(error)
+  }
+}
+
+/** Opens a connection of its own, and closes it. */
+export async function logIn(url: string, name: string): Promise<void> {
   const client = new Client({
     connectionString: url,
     application_name: name,
-    connectionTimeoutMillis: probeMs,
+    connectionTimeoutMillis: logInMs,
   })
+  // A connection that breaks later emits an error, which would end the process.
   client.on('error', () => {})
   try {
     await client.connect()
-  } catch (error) {
-    if (isAway(error)) throw notConnected(error)
   } finally {
-    await client.end().catch(() => {})
+    // Not awaited: the server may hang.
+    client.end().catch(() => {})
   }
 }
 

@@ -1,7 +1,7 @@
 // Tries new logins to the database and the broker. Open connections survive a changed password, and would hide it.
 import { setTimeout } from 'node:timers/promises'
-import { Client } from 'pg'
 import { Connection } from 'rabbitmq-client'
+import { logIn } from './database.ts'
 import { codeOf, isLoginRefused } from './database-errors.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
@@ -44,7 +44,7 @@ export function startLogins(deps: LoginsDeps): Logins {
 
   async function tryAll(): Promise<LoginReport> {
     const [database, broker] = await Promise.all([
-      outcomeOf(() => logInToDatabase(databaseUrl, name)),
+      outcomeOf(() => logIn(databaseUrl, name)),
       outcomeOf(() => logInToBroker(amqpUrl, name)),
     ])
     const outcomes = Object.entries({ database, broker })
@@ -110,22 +110,6 @@ async function outcomeOf(logIn: () => Promise<void>): Promise<Outcome> {
 /** Also when the database or the virtual host is unknown. */
 function isRefusal(error: unknown): boolean {
   return /^(3D000|ACCESS_REFUSED|NOT_ALLOWED)$/.test(String(codeOf(error))) || isLoginRefused(error)
-}
-
-async function logInToDatabase(url: string, name: string): Promise<void> {
-  const client = new Client({
-    connectionString: url,
-    application_name: name,
-    connectionTimeoutMillis: timeoutMs,
-  })
-  // A connection that breaks later emits an error, which would end the process.
-  client.on('error', () => {})
-  try {
-    await client.connect()
-  } finally {
-    // Not awaited: a server that hangs must not delay the report.
-    client.end().catch(() => {})
-  }
 }
 
 async function logInToBroker(url: string, name: string): Promise<void> {

@@ -205,6 +205,21 @@ describe('a database that is away', () => {
     expect(await database.query('SELECT 1 AS one')).toHaveLength(1)
   })
 
+  it('is back at once, even when it does not close the connection of the check', async () => {
+    const proxy = await createProxy(base, 5432)
+    const database = openDatabase(proxy.url)
+    await database.query('SELECT 1')
+    proxy.cut()
+    const refusal = () => database.query('SELECT 1').catch((error: unknown) => error)
+    // As soon as it is known that the database is away, the reason is always the same.
+    await expect.poll(async () => new Set([await refusal(), await refusal()]).size).toBe(1)
+    proxy.keep()
+    proxy.restore()
+    await expect
+      .poll(() => database.query('SELECT 1').catch(() => null), { timeout: 5_000 })
+      .not.toBeNull()
+  })
+
   it('goes on with the connections that it has when the server has none left', async () => {
     const { name, url } = await createOwnDatabase()
     const database = openDatabase(url)

@@ -13,6 +13,8 @@ export interface Proxy {
   restore(): void
   /** Refuses the next `count` connections. */
   refuse(count: number): void
+  /** From now on, does not close the connections that a client ends. */
+  keep(): void
   /** Reads nothing more from connections that publish, and tells them so, until `unblock`. */
   block(reason: string): void
   unblock(): void
@@ -44,12 +46,13 @@ export async function createProxy(of: string, defaultPort: number): Promise<Prox
   let open = true
   let stalled = false
   let refusals = 0
-  const server = createServer((client) => {
+  let kept = false
+  const server = createServer({ allowHalfOpen: true }, (client) => {
     client.on('error', () => {})
     if (stalled) return void sockets.add(client)
     if (!open || refusals-- > 0) return void client.destroy()
     const upstream = connect(Number(target.port || defaultPort), target.hostname)
-    client.pipe(upstream).pipe(client)
+    client.pipe(upstream).pipe(client, { end: !kept })
     client.on('data', (chunk) => {
       if (!chunk.includes(basicPublish) || publishers.has(client)) return
       publishers.add(client)
@@ -61,7 +64,8 @@ export async function createProxy(of: string, defaultPort: number): Promise<Prox
       socket.on('close', () => {
         sockets.delete(socket)
         publishers.delete(socket)
-        peer.destroy()
+        if (!kept) peer.destroy()
+        else sockets.add(peer)
       })
     }
   })
@@ -95,6 +99,9 @@ export async function createProxy(of: string, defaultPort: number): Promise<Prox
     },
     refuse(count) {
       refusals = count
+    },
+    keep() {
+      kept = true
     },
     block(reason) {
       alarm = reason
