@@ -57,11 +57,10 @@ export function createHttp(deps: HttpDeps) {
   }
   const observe = (method: string, route: string, status: number, ms: number): void =>
     deps.metrics.httpSeconds.observe({ method, route, status }, ms / 1_000)
-  const unanswered = new Set<FastifyReply>()
+  /** By connection: when one is closed, not all of its replies emit an event. */
+  const unanswered = new Map<Socket, Set<FastifyReply>>()
   const unfinished = (socket: Socket): FastifyReply | undefined =>
-    [...unanswered].find(
-      ({ request, sent }) => request.socket === socket && !request.raw.complete && !sent,
-    )
+    [...(unanswered.get(socket) ?? [])].find(({ request, sent }) => !request.raw.complete && !sent)
 
   const app = Fastify({
     // No log line for each request: it would cost more than the answer. Metrics count and time requests.
@@ -97,6 +96,10 @@ export function createHttp(deps: HttpDeps) {
     if (answerOn(socket, problem, headers)) observe('none', 'none', problem.status, 0)
   }
   answerAll(app.server, answer)
+  app.server.on('connection', (socket: Socket) => {
+    unanswered.set(socket, new Set())
+    socket.once('close', () => unanswered.delete(socket))
+  })
   app.removeContentTypeParser('text/plain')
 
   app.register(swagger, {
@@ -116,7 +119,7 @@ export function createHttp(deps: HttpDeps) {
 
   app.decorateRequest('traceparent', '')
   app.addHook('onRequest', async (request, reply) => {
-    unanswered.add(reply)
+    unanswered.get(request.socket)?.add(reply)
     const incoming = request.headers.traceparent
     request.traceparent = continueTrace(typeof incoming === 'string' ? incoming : undefined)
     if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) {
@@ -131,15 +134,16 @@ export function createHttp(deps: HttpDeps) {
     })
   })
   app.addHook('onSend', async (_request, reply) => stamp(reply))
-  app.addHook('onResponse', async ({ method, routeOptions }, reply) => {
-    unanswered.delete(reply)
+  app.addHook('onResponse', async ({ method, routeOptions, socket }, reply) => {
+    unanswered.get(socket)?.delete(reply)
     observe(method, routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime)
   })
   app.decorate(
     'inWork',
     () =>
-      [...unanswered].filter(({ request, raw }) => request.raw.complete && !raw.writableEnded)
-        .length,
+      [...unanswered.values()]
+        .flatMap((replies) => [...replies])
+        .filter(({ request, raw }) => request.raw.complete && !raw.writableEnded).length,
   )
 
   app.setNotFoundHandler((request, reply) => {

@@ -1,7 +1,8 @@
 // Clients that are slow, silent or greedy: they get an answer in time, and do not keep a pod from ending.
-import type { Server } from 'node:http'
+import { type Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { queryObjects } from 'node:v8'
 import { pino } from 'pino'
 import { afterAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
@@ -115,6 +116,17 @@ describe.concurrent('the public port', { timeout: 40_000 }, () => {
     wire.socket.destroy()
   })
 
+  it('forgets the requests of a client that has left', async () => {
+    const { port } = await startHttp()
+    const left = 50
+    for (let n = 0; n < left; n += 1) {
+      const wire = await openWire(port, 'GET /slow HTTP/1.1\r\nhost: shop\r\n\r\n'.repeat(2))
+      wire.socket.resetAndDestroy()
+    }
+    // Their handlers end first.
+    await expect.poll(answersInMemory, { timeout: 15_000, interval: 1_000 }).toBeLessThan(left / 2)
+  })
+
   it('ends in about 7 s, whatever its clients do', async () => {
     const { app, port } = await startHttp()
     const silent = await Promise.all(Array.from({ length: 9 }, () => openWire(port)))
@@ -137,6 +149,10 @@ describe.concurrent('the public port', { timeout: 40_000 }, () => {
 
 async function bodyOf(wire: Wire): Promise<string> {
   return parseAnswer(await wire.closed).body
+}
+
+function answersInMemory(): number {
+  return queryObjects(ServerResponse, { format: 'count' })
 }
 
 function connectionsOf(server: Server): Promise<number> {
