@@ -43,6 +43,8 @@ export interface HttpDeps {
 
 /** Longer than any name in a path that is valid. */
 const maxParamLength = 1_000
+/** While the database is away, every request fails for the same reason. */
+const unavailableLogMs = 10_000
 
 export function createHttp(deps: HttpDeps) {
   const { identity } = deps
@@ -61,6 +63,13 @@ export function createHttp(deps: HttpDeps) {
   const unanswered = new Map<Socket, Set<FastifyReply>>()
   const unfinished = (socket: Socket): FastifyReply | undefined =>
     [...(unanswered.get(socket) ?? [])].find(({ request, sent }) => !request.raw.complete && !sent)
+
+  let quietUntil = 0
+  function logUnavailable({ message }: Error): void {
+    if (performance.now() < quietUntil) return
+    quietUntil = performance.now() + unavailableLogMs
+    deps.logger.warn({ reason: message }, 'requests are answered with 503')
+  }
 
   const app = Fastify({
     // No log line for each request: it would cost more than the answer. Metrics count and time requests.
@@ -159,8 +168,10 @@ export function createHttp(deps: HttpDeps) {
   })
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const problem = problemOf(error)
-    if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
-    if (problem.status === 503) reply.header('retry-after', '1')
+    if (problem.status === 503) {
+      reply.header('retry-after', '1')
+      logUnavailable(error)
+    } else if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
     return sendProblem(reply, problem)
   })
 

@@ -14,13 +14,15 @@ const identity: Identity = {
 }
 let keepAlive: boolean
 let app: HttpServer
+let logged: string[]
 
 beforeEach(() => {
+  logged = []
   keepAlive = true
   app = createHttp({
     identity,
     plane: 'live',
-    logger: pino({}, { write: () => {} }),
+    logger: pino({}, { write: (line) => void logged.push(line) }),
     metrics: createMetrics(identity).of('live'),
     keepAlive: () => keepAlive,
   })
@@ -31,6 +33,9 @@ beforeEach(() => {
     }))
     app.get('/broken', async () => {
       throw new Error('password=hunter2')
+    })
+    app.get('/away', async () => {
+      throw Object.assign(new Error('the server is starting up'), { statusCode: 503 })
     })
   })
 })
@@ -66,6 +71,16 @@ describe('createHttp', () => {
     expect(response.body).not.toContain('hunter2')
   })
 
+  it('logs each bug, and once in a while that the database is not available', async () => {
+    for (let n = 0; n < 3; n += 1) await app.inject('/broken')
+    expect(logged).toHaveLength(3)
+    expect(logged[0]).toContain('"stack"')
+    logged = []
+    for (let n = 0; n < 20; n += 1) await app.inject('/away')
+    expect(logged).toEqual([expect.stringContaining('the server is starting up')])
+    expect(logged[0]).not.toContain('"stack"')
+  })
+
   it('says which field is wrong', async () => {
     const response = await app.inject({ method: 'POST', url: '/things', body: { size: 1.5 } })
     expect(response.json().errors).toEqual([{ path: '/size', message: expect.any(String) }])
@@ -84,7 +99,7 @@ describe('createHttp', () => {
   it('describes itself by OpenAPI', async () => {
     const { openapi, paths } = (await app.inject('/openapi.json')).json()
     expect(openapi).toBe('3.1.0')
-    expect(Object.keys(paths)).toEqual(['/things', '/broken'])
+    expect(Object.keys(paths)).toEqual(['/things', '/broken', '/away'])
   })
 
   it('answers a standby request on a kept connection and then closes it', async () => {
