@@ -81,7 +81,9 @@ export type Plane = ReturnType<typeof createPlane>
  * Preview: 3 and 1, so at most 4. Most of the time none is open.
  * 4 services have 2 slots of 2 pods, and 1 more pod each during a rollout: 20 × 13 = 260. The server allows 300, less
  * those that it keeps for superusers.
- * Every 30 s each plane opens one more for a moment, to see whether a new login works.
+ * For a moment there may be more: every 30 s each plane tries a new login (20 × 2), and each pool that doubts the database
+ * opens one more (20 × 4). When the server has no free connection, both fail, and neither says that the database is away or
+ * a login refused.
  */
 const sizes = {
   live: {
