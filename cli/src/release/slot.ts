@@ -14,7 +14,7 @@ export interface Slot {
   digest: string
   /** The tag of the image, shown to users. */
   version: string
-  /** Hash over image, values and chart, without the number of pods. */
+  /** Hash over the image, the values without the number of pods, the chart, and the Secrets and ConfigMaps that it uses. */
   revision: string
   replicas: number
   /** Ready pods of this revision. */

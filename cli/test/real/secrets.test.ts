@@ -108,7 +108,9 @@ describe('a changed credential', { timeout: 240_000 }, () => {
       await setUrl('order', 'database-url', { username: user, password })
       expect(await changesOf('order')).toEqual(['secrets'])
       const { stderr } = await shopctlOk(['release', '--service', 'order'])
-      expect(stderr).toContain('order: its secrets changed since its live slot was deployed')
+      expect(stderr).toContain(
+        'order: its Secrets or ConfigMaps changed since its live slot was deployed',
+      )
       expect(await colorOf('order')).toBe(other(before))
       expect(await usedSecret('order', before)).not.toBe(await usedSecret('order', other(before)))
       await shopctlOk(['rollback'])

@@ -19,7 +19,7 @@ export interface Scaling {
   scale(scale: SlotScale): Promise<void>
 }
 
-/** An account that may not list them can install no chart that has one. */
+/** Without the right to list them, their minimum stays as their charts say. */
 export async function listAutoscalers(
   api: KubernetesApi,
   namespace: string,

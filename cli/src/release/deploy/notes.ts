@@ -23,7 +23,10 @@ export async function notesOf(
     ...plan.steps.flatMap(capacityLines),
     ...writes
       .filter(({ service }) => changes[service]?.includes('secrets'))
-      .map(({ service }) => `${service}: its secrets changed since its live slot was deployed`),
+      .map(
+        ({ service }) =>
+          `${service}: its Secrets or ConfigMaps changed since its live slot was deployed`,
+      ),
     ...unready.map(unreadyText),
     ...tidies.map(tidyText),
     ...lostWaysBack(state, 'deploy writes over', writes),

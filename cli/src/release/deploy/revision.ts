@@ -25,8 +25,8 @@ function mergeValues(base: Values, over: Values): Values {
 }
 
 /**
- * Identifies a slot: the same image, values and chart give the same revision. The chart is included, so that a change
- * of the chart is also deployed to the standby slot. `replicas` is not: it changes no pod.
+ * The same image, values and chart give the same revision, before the Secrets and ConfigMaps are added. The chart is
+ * included, so that a change of the chart is also deployed to the standby slot. `replicas` is not: it changes no pod.
  */
 export function revisionOf(parts: { digest: string; values: Values; chart: string }): string {
   const { replicas: _, ...values } = parts.values

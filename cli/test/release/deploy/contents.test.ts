@@ -45,7 +45,7 @@ describe('a changed Secret', () => {
     const { moved, deployed } = await shop.release()
     expect(deployed.map(({ action }) => action)).toEqual(['upgrade', 'live'])
     expect(moved?.services.map(({ name, to }) => `${name} ${to?.color}`)).toEqual(['order green'])
-    expect(shop.world.progress.lines.join('\n')).toMatch(/order: its secrets changed/)
+    expect(shop.world.progress.lines.join('\n')).toMatch(/order: its Secrets or ConfigMaps changed/)
   })
 
   it('reaches each slot as an immutable copy of its own, named by a keyed hash', async () => {
