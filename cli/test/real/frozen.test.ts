@@ -1,8 +1,9 @@
 // A pod that stands still in the middle of a handler holds nobody up, and commits nothing when it goes on; a slot that
-// cannot reach the database does not take over.
+// stands still, or cannot reach its database, does not take over.
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Finished } from '../../src/adapters/shell.ts'
 import { cutOffDatabase, freezePods, slotSelector } from './chaos.ts'
 import { epochs, psql, startPsql } from './database.ts'
 import {
@@ -114,24 +115,46 @@ test('frozen in a handler, switched away from, replaced twice, and thawed', asyn
   })
 }, 420_000)
 
-test('a new slot without its database does not take over: the switch goes back', async () => {
+async function standbyPayment(change: string): Promise<string> {
+  const { services } = await status()
+  await tree.append('services/payment/main.ts', `\n// ${change}\n`)
+  for (const verb of ['build', 'push', 'deploy', 'smoke'])
+    await shopctlOk([verb, '--service', 'payment'], { cwd: tree.dir })
+  return slotSelector('payment', other(services.payment?.active))
+}
+
+function switchPayment(): Promise<Finished> {
+  return shopctl(['switch', '--service', 'payment', '--timeout', '5s'], { cwd: tree.dir })
+}
+
+test('a new slot without its database is no target of a switch', async () => {
   await underLoad({ rate: 10 }, async () => {
-    const { services } = await status()
-    const standby = other(services.payment?.active)
-    await tree.append('services/payment/main.ts', '\n// cut off\n')
-    for (const verb of ['build', 'push', 'deploy', 'smoke'])
-      await shopctlOk([verb, '--service', 'payment'], { cwd: tree.dir })
+    const standby = await standbyPayment('cut off')
     const serving = colors(await status())
-    const heal = await cutOffDatabase(slotSelector('payment', standby))
+    const heal = await cutOffDatabase(standby)
     try {
-      // At once: in a few seconds the slot is not ready any more, and the switch would be refused.
-      const run = await shopctl(['switch', '--service', 'payment', '--timeout', '5s'], {
-        cwd: tree.dir,
-      })
+      // At once: in a few seconds the slot is not ready any more.
+      const run = await switchPayment()
+      expect(run.stderr).toMatch(/payment \w+ cannot log in/)
+      expect(run.exitCode).toBe(2)
+    } finally {
+      await heal()
+    }
+    expect(colors(await status())).toEqual(serving)
+  })
+}, 240_000)
+
+test('a new slot that is frozen does not take over: the switch goes back', async () => {
+  await underLoad({ rate: 10 }, async () => {
+    const standby = await standbyPayment('frozen')
+    const serving = colors(await status())
+    const thaw = await freezePods(standby)
+    try {
+      const run = await switchPayment()
       expect(run.stderr).toMatch(/The slots that were live before are live again/)
       expect(run.exitCode).toBe(1)
     } finally {
-      await heal()
+      await thaw()
     }
     expect(colors(await status())).toEqual(serving)
   })
