@@ -1,6 +1,7 @@
 // Tries new logins to the database and the broker. Open connections survive a changed password, and would hide it.
 import { setTimeout } from 'node:timers/promises'
 import { Connection } from 'rabbitmq-client'
+import { coalesce } from './coalesce.ts'
 import { logIn } from './database.ts'
 import { codeOf, isLoginRefused } from './database-errors.ts'
 import type { Logger, Metrics } from './telemetry.ts'
@@ -17,7 +18,7 @@ export interface LoginReport {
 export interface Logins {
   /** null: none has been tried yet. */
   latest(): LoginReport | null
-  /** Tries new logins now. */
+  /** Tries new logins, at most a second later. */
   check(): Promise<LoginReport>
   close(): void
 }
@@ -33,14 +34,14 @@ interface LoginsDeps {
 }
 
 const everyMs = 30_000
+const paceMs = 1_000
 const timeoutMs = 2_000
 
 export function startLogins(deps: LoginsDeps): Logins {
   const { databaseUrl, amqpUrl, name, logger, metrics, now } = deps
   const closed = new AbortController()
   let latest: LoginReport | null = null
-  let running: Promise<LoginReport> | null = null
-  let next: Promise<LoginReport> | null = null
+  let triedAt = Number.NEGATIVE_INFINITY
 
   async function tryAll(): Promise<LoginReport> {
     const [database, broker] = await Promise.all([
@@ -65,20 +66,12 @@ export function startLogins(deps: LoginsDeps): Logins {
     return report
   }
 
-  /** Anybody in the cluster may ask, so there is only one try at a time. One that runs may have missed a change. */
-  function check(): Promise<LoginReport> {
-    if (running) {
-      next ??= running.then(() => {
-        next = null
-        return check()
-      })
-      return next
-    }
-    running = tryAll().finally(() => {
-      running = null
-    })
-    return running
-  }
+  /** Anybody in the cluster may ask, so there is one try at a time, and one a second. */
+  const check = coalesce(async () => {
+    await setTimeout(Math.max(0, triedAt + paceMs - performance.now()), undefined, { ref: false })
+    triedAt = performance.now()
+    return tryAll()
+  })
 
   async function repeat(): Promise<void> {
     while (!closed.signal.aborted) {

@@ -56,6 +56,15 @@ describe('a new login', () => {
       expect(text).toMatch(new RegExp(`new_login_ok{plane="live",server="${server}",.*} 1`))
   })
 
+  it('is tried once a second at most, however often somebody asks', async () => {
+    const { check } = open({})
+    const at: number[] = []
+    for (let n = 0; n < 4; n += 1) at.push(Date.parse((await check()).at))
+    expect((at.at(-1) ?? 0) - (at[0] ?? 0)).toBeGreaterThan(2_000)
+    const together = await Promise.all(Array.from({ length: 50 }, check))
+    expect(new Set(together).size).toBeLessThan(3)
+  })
+
   const refused: [string, () => Parameters<typeof open>[0], RegExp][] = [
     [
       'another password of the broker',
