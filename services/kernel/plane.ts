@@ -16,10 +16,8 @@ import { startLogins } from './login.ts'
 import { createMessages } from './messages.ts'
 import { type Migration, missingMigrations } from './migrate.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
-
 import { parkedPruning, replayUnhandled } from './parking.ts'
 import { type Checks, databaseAnswerMs, databasePath } from './readiness.ts'
-
 import { createRelay } from './relay.ts'
 import { followService } from './role.ts'
 import { type ScheduledJob, startSchedule } from './schedule.ts'
