@@ -7,6 +7,7 @@ import {
   kubectl,
   kubectlOk,
   other,
+  restricted,
   shopctl,
   shopctlJson,
   shopctlOk,
@@ -56,7 +57,8 @@ async function copyOne(selector: string): Promise<string> {
   const name = `${pod}-debug`
   const marks = Object.entries(kept).map(([key, value]) => `${key}=${value}`)
   const command = ['--command', '--', 'sleep', '3600']
-  await kubectlOk('run', name, `--image=${image}`, `--labels=${marks}`, ...command)
+  const options = [`--image=${image}`, `--labels=${marks}`, ...restricted(name)]
+  await kubectlOk('run', name, ...options, ...command)
   await kubectlOk('wait', '--for=condition=Ready', `pod/${name}`, '--timeout=60s')
   return name
 }

@@ -125,6 +125,24 @@ export async function kubectlOk(...args: string[]): Promise<string> {
   return stdout
 }
 
+/** Options for `kubectl run`: the namespace accepts no other pods. */
+export function restricted(container: string): string[] {
+  const spec = {
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: 65532,
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    containers: [
+      {
+        name: container,
+        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+      },
+    ],
+  }
+  return ['--override-type=strategic', `--overrides=${JSON.stringify({ spec })}`]
+}
+
 /** A value of a Secret. */
 export async function secretValue(name: string, key: string): Promise<string> {
   return Buffer.from(

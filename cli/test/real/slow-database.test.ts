@@ -3,7 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { psql } from './database.ts'
-import { clusterIp, ensureLive, kubectl, kubectlOk, secretValue, until } from './shop.ts'
+import {
+  clusterIp,
+  ensureLive,
+  kubectl,
+  kubectlOk,
+  restricted,
+  secretValue,
+  until,
+} from './shop.ts'
 import { underLoad } from './under-load.ts'
 
 const faults = { rate: 10, allowFailures: true }
@@ -87,21 +95,6 @@ function lead(name: string): Promise<string> {
   )
 }
 
-/** The namespace accepts no other pods. */
-const fit = {
-  securityContext: {
-    runAsNonRoot: true,
-    runAsUser: 65532,
-    seccompProfile: { type: 'RuntimeDefault' },
-  },
-  containers: [
-    {
-      name: proxy,
-      securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
-    },
-  ],
-}
-
 afterAll(async () => {
   await kubectl('delete', 'pod', proxy, '--ignore-not-found', '--now')
 })
@@ -112,7 +105,7 @@ test('each statement takes 200 ms longer for five seconds', async () => {
   await kubectlOk(
     ...['run', proxy, '--image=node:24-bookworm-slim', '--restart=Never', '--port=5432'],
     ...[`--labels=app.kubernetes.io/name=${proxy}`, `--env=TARGET=${target}`],
-    ...['--override-type=strategic', `--overrides=${JSON.stringify({ spec: fit })}`],
+    ...restricted(proxy),
     ...['--command', '--', 'node', '--eval', program],
   )
   await kubectlOk('wait', `pod/${proxy}`, '--for=condition=Ready', '--timeout=60s')
