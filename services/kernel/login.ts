@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { Connection } from 'rabbitmq-client'
 import { coalesce } from './coalesce.ts'
-import { logIn } from './database.ts'
+import { logIn } from './connections.ts'
 import { codeOf, isLoginRefused } from './database-errors.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
