@@ -12,6 +12,13 @@ import { isActive, podOf, queryOf } from './objects.ts'
 const managementPort = 15_672
 const admin = 'admin'
 
+/** How the management API is reached. */
+interface Access {
+  pod: string
+  /** The administrator's password. */
+  secret: string
+}
+
 /** RabbitMQ's answer about an alarm. `resource`: `memory`, `disk space`. */
 interface Alarm {
   node: string
@@ -61,8 +68,11 @@ export function createBroker(
     if (found === undefined) throw unreachable(`the Secret ${name} has no password ${admin}`)
     return Buffer.from(found, 'base64').toString()
   }
-  const ask = async <T>(path: string): Promise<T> => {
+  const findAccess = async (): Promise<Access> => {
     const [pod, secret] = await Promise.all([readyPod(), password()])
+    return { pod, secret }
+  }
+  const ask = async <T>({ pod, secret }: Access, path: string): Promise<T> => {
     const done = new AbortController()
     const late = new Promise<never>((_, reject) => {
       const timer = setTimeout(() => reject(unreachable(noAnswer(limit))), limit.seconds * 1000)
@@ -92,11 +102,12 @@ export function createBroker(
         hint: 'Run `shopctl deploy`: it updates the broker first.',
       })
     },
-    found: () => ask<Topology>('/api/definitions'),
+    found: async () => ask<Topology>(await findAccess(), '/api/definitions'),
     async problems() {
+      const access = await findAccess()
       const [{ alarms = [] }, nodes] = await Promise.all([
-        ask<{ alarms?: Alarm[] }>('/api/health/checks/alarms'),
-        ask<Node[]>('/api/nodes'),
+        ask<{ alarms?: Alarm[] }>(access, '/api/health/checks/alarms'),
+        ask<Node[]>(access, '/api/nodes'),
       ])
       return [
         ...alarms.map(

@@ -108,8 +108,6 @@ async function carryOut(
     plan.steps.map(async (step) => {
       const { service, color, wanted, action } = step
       const { revision, version } = wanted
-      // A copy that was deleted by hand is made again, for the live slot too.
-      if (action !== 'upgrade') await writing
       if (action === 'upgrade') {
         await progress.step(`deploy ${service} ${color} ${version}`, async () => {
           const index = writes.findIndex((write) => write.service === service)
@@ -117,7 +115,11 @@ async function carryOut(
           if (written?.status === 'rejected') throw written.reason
           await awaitReady(ports, step, input)
         })
-      } else await pointPreview(driver, step, state.services[service]?.preview ?? null)
+      } else {
+        // A copy that was deleted by hand is made again, for the live slot too.
+        await writing
+        await pointPreview(driver, step, state.services[service]?.preview ?? null)
+      }
       const tookMs = Math.round(clock.monotonic() - from)
       return { service, color, revision, version, action, tookMs }
     }),

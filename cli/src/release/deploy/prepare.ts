@@ -57,9 +57,9 @@ export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): P
     observe(ports),
     ports.driver.recorded(),
     planSecrets(ports.namespace, input.environment.secrets),
+    // Refused now rather than after the writes if the user may not read what the deploy waits for.
+    ports.pods.rollout({ service: services[0] ?? '', color: 'blue', revision: '' }),
   ])
-  // Refused now rather than after the writes if the user may not read what the deploy waits for.
-  await ports.pods.rollout({ service: services[0] ?? '', color: 'blue', revision: '' })
   const { recipes } = desired
   const contents = await contentsOf(ports, { ...desired, system: config.name, recorded, secrets })
   const wanted = mapValues(desired.wanted, (each, service) => withContents(each, contents[service]))
@@ -91,9 +91,19 @@ export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): P
   const changes = Object.fromEntries(
     plan.steps.map((step) => [step.service, changesOf(step, state, recorded, contents)]),
   )
-  const before = { state, recorded, plan, secrets, copies, changes }
   const podSecurity = await planPodSecurity(ports, input.environment.podSecurity)
-  return { ...before, writes, repairs: repairs.flat(), tidies, podSecurity }
+  return {
+    state,
+    recorded,
+    plan,
+    writes,
+    repairs: repairs.flat(),
+    tidies,
+    podSecurity,
+    secrets,
+    copies,
+    changes,
+  }
 }
 
 function required<T>(map: Readonly<Record<string, T>>, service: string): T {
