@@ -47,9 +47,9 @@ function byName(one: SqlFile, other: SqlFile): number {
 }
 
 /**
- * Applies the missing migrations, each in a transaction of its own if it can run in one, and returns their names. Ignores applied migrations
- * that this version does not have: an older version may migrate after a newer one. Throws when a file was changed after it
- * had been applied.
+ * Applies the missing migrations, each in a transaction of its own if it can run in one, and returns their names. Ignores
+ * applied migrations that this version does not have: an older version may migrate after a newer one. Throws when a file
+ * was changed after it had been applied.
  */
 export async function migrate(
   url: string,

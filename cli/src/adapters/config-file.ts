@@ -94,7 +94,7 @@ async function ownersOf(file: string, shown: string): Promise<number[] | null> {
   return [folder.uid, entry.uid, target.uid]
 }
 
-/** The user trusts what git was told to trust. The repository's own configuration does not count. */
+/** By the user's setting `safe.directory` of git. The repository's own configuration does not count. */
 async function isTrusted(
   shell: Pick<Shell, 'run'>,
   folder: string,

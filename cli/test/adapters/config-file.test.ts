@@ -116,7 +116,7 @@ describe('of another owner', () => {
     ['its folder', () => root],
     ['all', () => '*'],
     ['all below a folder', () => join(root, '..', '*')],
-  ])('is right when git was told to trust %s', async (_, folder) => {
+  ])('is right when git trusts %s', async (_, folder) => {
     const trusted = {
       GIT_CONFIG_COUNT: '1',
       GIT_CONFIG_KEY_0: 'safe.directory',

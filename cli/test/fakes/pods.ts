@@ -81,7 +81,7 @@ export function createFakePods(parts: PodParts): Pods {
     if (!faults.rollout[service]) return null
     return version === undefined || version === slot?.version ? fault : null
   }
-  /** Until a pod is told to try, it reports what it knew at its start. */
+  /** Before its first new try, a pod reports what it knew at its start. */
   const tried = new Set<string>()
   const loginOf = (name: string, pod: string): Login => {
     const slot = colors.map((color) => slotName(name, color)).find((each) => pod.startsWith(each))

@@ -86,8 +86,10 @@ async function read(
   }
 }
 
-/** Calls `judge` with the objects of all `paths` at every change and every second, until it answers. null when the time is up. What is optional counts as empty
- * until it is read, and when the user may not read it. */
+/**
+ * Calls `judge` with the objects of all `paths` at every change and every second, until it answers. null when the time is
+ * up. What is optional counts as empty until it is read, and when the user may not read it.
+ */
 export async function awaitObjects<T>(
   api: KubernetesApi,
   paths: readonly Path[],
