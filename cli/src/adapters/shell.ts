@@ -185,7 +185,8 @@ function guard(
   }
 }
 
-function endGroup(leader: number, signal: NodeJS.Signals): void {
+/** Ends a process group. */
+export function endGroup(leader: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-leader, signal)
   } catch {

@@ -1,7 +1,7 @@
 // history: the operations of an environment, latest first.
 import { refused } from '../errors.ts'
 import type { JournalStore } from '../release/ports/session.ts'
-import { idOf, type Operation } from '../release/record.ts'
+import { idOf, type Operation, operationsOf } from '../release/record.ts'
 
 interface History {
   operations: Operation[]
@@ -10,9 +10,8 @@ interface History {
 }
 
 export async function history(journal: JournalStore, limit: number): Promise<History> {
-  const { open, closed, damaged } = await journal.read()
-  const all = [...closed, ...(open ? [open] : [])]
-  return { operations: all.reverse().slice(0, limit), damaged }
+  const found = await journal.read()
+  return { operations: operationsOf(found).reverse().slice(0, limit), damaged: found.damaged }
 }
 
 /** `id` as `history` shows it: `r-41` or `op-57`. */

@@ -126,13 +126,14 @@ export function moveOf({ services }: Operation, name: string): Move | undefined 
   return services.find((move) => move.name === name)
 }
 
+/** All operations, oldest first, the open one too. */
+export function operationsOf({ open, closed }: Journal): Operation[] {
+  return [...closed, ...(open ? [open] : [])]
+}
+
 /** Whether the last smoke test of `name` in this combination passed. A test that has not ended did not pass. */
-export function passedSmoke(
-  { open, closed }: Journal,
-  name: string,
-  combination: Combination,
-): boolean {
-  const last = [...closed, ...(open ? [open] : [])].findLast(
+export function passedSmoke(journal: Journal, name: string, combination: Combination): boolean {
+  const last = operationsOf(journal).findLast(
     (operation) =>
       operation.verb === 'smoke' &&
       operation.combination !== undefined &&

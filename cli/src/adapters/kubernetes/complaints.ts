@@ -9,16 +9,18 @@ import type {
   V1PodCondition,
   V1StatefulSet,
 } from '@kubernetes/client-node'
-import type { Complaint } from '../../release/ports/cluster.ts'
+import { type Complaint, helpingReasons } from '../../release/ports/cluster.ts'
 
 /** Events that say the same as the state of a container or a condition. */
 const repeated = ['BackOff', 'Failed', 'FailedScheduling', 'InspectFailed']
-/** An autoscaler adds a node for the pod. */
-const helping = ['TriggeredScaleUp', 'Nominated']
 
 function timeOf({ series, lastTimestamp, eventTime, firstTimestamp }: CoreV1Event): number {
   const at = series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? firstTimestamp
   return at ? new Date(String(at)).getTime() : 0
+}
+
+function byTime(one: CoreV1Event, other: CoreV1Event): number {
+  return timeOf(one) - timeOf(other)
 }
 
 /** The latest event about an object, if it says more than the object itself. */
@@ -26,15 +28,15 @@ function latest(events: readonly CoreV1Event[], uid: string | undefined): Compla
   const about = events
     .filter(({ involvedObject }) => uid !== undefined && involvedObject.uid === uid)
     .filter(({ reason = '' }) => !repeated.includes(reason))
-    .sort((one, other) => timeOf(one) - timeOf(other))
+    .sort(byTime)
   const last = about.at(-1)
-  const helper = about.find(({ reason = '' }) => helping.includes(reason))
+  const helper = about.find(({ reason = '' }) => helpingReasons.includes(reason))
   return [helper, last?.type === 'Warning' ? last : undefined].flatMap((event) =>
-    event ? [{ reason: event.reason ?? '', message: (event.message ?? '').trim() }] : [],
+    event ? [complaintOf(event)] : [],
   )
 }
 
-function complaintOf({ reason = '', message = '' }: V1PodCondition): Complaint {
+function complaintOf({ reason = '', message = '' }: V1PodCondition | CoreV1Event): Complaint {
   return { reason, message: message.trim() }
 }
 
@@ -91,8 +93,7 @@ export function claimComplaints(pod: V1Pod, events: readonly CoreV1Event[]): Com
       involvedObject.kind === 'PersistentVolumeClaim' &&
       names.includes(involvedObject.name ?? ''),
   )
-  const last = about.sort((one, other) => timeOf(one) - timeOf(other)).at(-1)
-  return last ? [{ reason: last.reason ?? '', message: last.message ?? '' }] : []
+  return about.sort(byTime).slice(-1).map(complaintOf)
 }
 
 /** Why a Job failed: its pods may be gone. */

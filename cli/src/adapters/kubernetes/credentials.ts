@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
 import { refused, said } from '../../errors.ts'
-import type { Limit } from '../shell.ts'
+import { endGroup, type Limit } from '../shell.ts'
 import { bytesOf, type ExecEntry, type Target, type UserEntry } from './kubeconfig.ts'
 
 export interface Credentials {
@@ -225,11 +225,8 @@ async function runPlugin(exec: ExecEntry, target: Target, limit?: Limit): Promis
 
 function endPlugin(child: ChildProcess, alone: boolean): void {
   const end = (signal: NodeJS.Signals): void => {
-    try {
-      process.kill(alone ? (child.pid ?? 0) : -(child.pid ?? 0), signal)
-    } catch {
-      // It has ended.
-    }
+    if (alone || child.pid === undefined) child.kill(signal)
+    else endGroup(child.pid, signal)
   }
   end('SIGTERM')
   setTimeout(() => end('SIGKILL'), 1_000).unref()

@@ -8,6 +8,7 @@ import {
   type Journal,
   type Operation,
   operationSchema,
+  operationsOf,
   releaseNumber,
 } from '../../release/record.ts'
 import { isConflict, type KubernetesApi } from './api.ts'
@@ -88,8 +89,7 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
         counter: { operation: operation.number, release },
         open: operation,
       })
-      const { closed, open } = seen
-      await prune([...closed, ...(open ? [open] : [])], operation).catch(() => {})
+      await prune(operationsOf(seen), operation).catch(() => {})
     },
     isOpen: async ({ number }) => headOf(await api.get<V1ConfigMap>(head))?.open?.number === number,
     async end(operation) {

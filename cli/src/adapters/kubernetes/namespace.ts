@@ -1,5 +1,4 @@
 // The namespace of an environment, its Secrets, and whether its StatefulSets run.
-import { text } from 'node:stream/consumers'
 import type { V1Namespace, V1Secret, V1StatefulSet } from '@kubernetes/client-node'
 import type { Namespace } from '../../release/ports/cluster.ts'
 import { endingNamespace, isConflict, type KubernetesApi } from './api.ts'
@@ -45,12 +44,11 @@ export function createNamespace(api: KubernetesApi, namespace: string): Namespac
       const path = `${core}?fieldManager=shopctl${dryRun ? '&dryRun=All' : ''}`
       const body = JSON.stringify({ metadata: { labels } })
       const headers = { 'content-type': 'application/merge-patch+json' }
-      const response = await api.open({ method: 'PATCH', path, headers, body, retry: 'write' })
-      const content = await text(response)
-      const status = response.statusCode ?? 0
-      if (status === 403) return null
-      if (status >= 300) throw api.errorOf(status, 'PATCH', path, content)
-      return warningsIn(String(response.headers.warning ?? ''))
+      const request = { method: 'PATCH', path, headers, body, retry: 'write' as const }
+      const answer = await api.ask(request)
+      if (answer.status === 403) return null
+      if (answer.status >= 300) throw api.errorOf(answer.status, 'PATCH', path, answer.body)
+      return warningsIn(String(answer.headers.warning ?? ''))
     },
     async readSecret(name) {
       const secret = await api.get<V1Secret>(`${secrets}/${name}`)

@@ -1,6 +1,5 @@
 // Tokens for the management port of pods. They belong to the ServiceAccount `<service>-operator`, which has no rights, so
 // that a pod cannot use them for anything else.
-import { text } from 'node:stream/consumers'
 import { z } from 'zod'
 import type { KubernetesApi } from './api.ts'
 
@@ -31,9 +30,8 @@ export function createOperatorTokens(
       spec: { expirationSeconds: lifeSeconds },
     })
     const headers = { 'content-type': 'application/json' }
-    const response = await api.open({ method: 'POST', path, headers, body, retry: 'write' })
-    const content = await text(response)
-    const status = response.statusCode ?? 0
+    const request = { method: 'POST', path, headers, body, retry: 'write' as const }
+    const { status, body: content } = await api.ask(request)
     if (status === 404) return null
     if (status >= 300) throw api.errorOf(status, 'POST', path, content)
     return answer.parse(JSON.parse(content)).status.token

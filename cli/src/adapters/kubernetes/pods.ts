@@ -77,8 +77,8 @@ export function createPods(
     async report(service, pod, ask) {
       const { port, role } = services[service]?.management ?? {}
       if (port === undefined || role === undefined) return null
-      const [query, timeoutMs] = ask ? ['login=now', loginMs] : ['', answerMs]
-      const path = query ? `${role}${role.includes('?') ? '&' : '?'}${query}` : role
+      const timeoutMs = ask ? loginMs : answerMs
+      const path = ask ? `${role}${role.includes('?') ? '&' : '?'}login=now` : role
       const answer = await askPod(api, { namespace, pod, port, path, timeoutMs })
       if (answer?.status !== 200) return null
       try {
@@ -108,14 +108,14 @@ export function createPods(
         path,
         optional: true,
       }))
-      const judgeParts = ([found, others, made, running, told]: KubernetesObject[][]) =>
+      const judgeParts = ([found, others, made, running, latest]: KubernetesObject[][]) =>
         judge(
           releaseOf(name, {
             sets: found as V1StatefulSet[],
             deployments: others as V1Deployment[],
             jobs: (made as V1Job[]).filter(({ metadata }) => !ended.includes(metadata?.uid)),
             pods: running as V1Pod[],
-            events: told as CoreV1Event[],
+            events: latest as CoreV1Event[],
           }),
         )
       return awaitObjects(api, paths, judgeParts, options)

@@ -1,5 +1,5 @@
 // The base images of an image: labels that keep their digests, and whether newer ones are there.
-import { ShopctlError } from '../../errors.ts'
+import { isInterrupted } from '../../errors.ts'
 import type { BaseImage, ImageBuilder, Labels } from '../ports/project.ts'
 
 const label = 'dev.shopctl.bases'
@@ -33,7 +33,7 @@ export async function newerBases(
   const newest = await Promise.all(
     bases.map(({ name }) =>
       builder.newestBase(name).catch((error) => {
-        if (error instanceof ShopctlError && error.kind === 'interrupted') throw error
+        if (isInterrupted(error)) throw error
         return null
       }),
     ),

@@ -1,5 +1,11 @@
 // Decides from pods, Deployment and migration Job whether a slot is ready, broken or still starting; pure.
-import type { Complaint, ContainerState, PodState, Rollout } from '../ports/cluster.ts'
+import {
+  type Complaint,
+  type ContainerState,
+  helpingReasons,
+  type PodState,
+  type Rollout,
+} from '../ports/cluster.ts'
 import { isReady } from '../slot.ts'
 import { complaintLimit, waitingLimit } from './hopeless.ts'
 
@@ -75,9 +81,8 @@ function suspicionsOf({ pods, job, complaints, ending }: Rollout): Suspicion[] {
   ]
 }
 
-/** An autoscaler adds a node for it. */
 function isHelped({ complaints }: PodState): boolean {
-  return complaints.some(({ reason }) => ['TriggeredScaleUp', 'Nominated'].includes(reason))
+  return complaints.some(({ reason }) => helpingReasons.includes(reason))
 }
 
 function wordsOf({ reason, message }: Complaint): string {

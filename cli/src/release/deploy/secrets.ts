@@ -52,10 +52,11 @@ export interface SecretsPlan {
 }
 
 /** The key of the HMACs by which copies are named. With another key, all services are deployed again. */
-const ownSecrets: Secrets = { 'shopctl-hmac': { key: 'random' } }
+const hmacSecret = 'shopctl-hmac'
+const ownSecrets: Secrets = { [hmacSecret]: { key: 'random' } }
 
 export function hmacKey({ existing, missing }: SecretsPlan): string {
-  const key = existing['shopctl-hmac']?.key ?? missing['shopctl-hmac']?.key
+  const key = existing[hmacSecret]?.key ?? missing[hmacSecret]?.key
   if (key === undefined) throw new Error('the key of the HMACs is not planned')
   return key
 }

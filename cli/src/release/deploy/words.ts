@@ -2,6 +2,7 @@
 import { failed, ShopctlError } from '../../errors.ts'
 import type { Pods, Rollout } from '../ports/cluster.ts'
 import type { Clock } from '../ports/session.ts'
+import { untouched } from './await-ready.ts'
 import { complaintLines, createJudge } from './rollout.ts'
 
 export interface WordsPorts {
@@ -54,7 +55,7 @@ function broken(name: string, what: string): Error {
   return failed({
     code: 'dependency-broken',
     message: `${name}: ${what}`,
-    hint: `The live slots were not changed. Fix the cause and run \`shopctl deploy\` again.`,
+    hint: `${untouched} Fix the cause and run \`shopctl deploy\` again.`,
   })
 }
 

@@ -35,6 +35,9 @@ export interface Complaint {
   message: string
 }
 
+/** Reasons of complaints that say help is coming: an autoscaler adds a node for the pod. */
+export const helpingReasons = ['TriggeredScaleUp', 'Nominated']
+
 export interface ContainerState {
   name: string
   restarts: number

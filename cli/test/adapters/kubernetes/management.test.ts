@@ -8,7 +8,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { json } from 'node:stream/consumers'
+import { json, text } from 'node:stream/consumers'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { errorOf, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import { createManagement } from '../../../src/adapters/kubernetes/management.ts'
@@ -93,8 +93,13 @@ describe('through a proxy', () => {
           .on('error', reject)
           .end(body)
       })
+    const ask: KubernetesApi['ask'] = async (options) => {
+      const response = await open(options)
+      const { statusCode: status = 0, headers } = response
+      return { status, headers, body: await text(response) }
+    }
     const { services } = aFullConfig()
-    const api = { open, errorOf } as KubernetesApi
+    const api = { open, ask, errorOf } as KubernetesApi
     const tokens = createOperatorTokens(api, 'shop', () => now)
     management = createManagement(api, 'shop', services, {
       tokens,

@@ -1,17 +1,12 @@
 // What the API server says to the labels of a namespace.
-import type { IncomingMessage } from 'node:http'
-import { PassThrough } from 'node:stream'
 import { expect, it } from 'vitest'
 import { errorOf, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import { createNamespace } from '../../../src/adapters/kubernetes/namespace.ts'
 
-function namespaceThatAnswers(statusCode: number, warning?: string) {
-  const open = async () => {
-    const stream = new PassThrough().end('{"message":"because"}')
-    const headers = warning === undefined ? {} : { warning }
-    return Object.assign(stream, { headers, statusCode }) as unknown as IncomingMessage
-  }
-  return createNamespace({ open, errorOf } as unknown as KubernetesApi, 'shop')
+function namespaceThatAnswers(status: number, warning?: string) {
+  const headers = warning === undefined ? {} : { warning }
+  const ask = async () => ({ status, headers, body: '{"message":"because"}' })
+  return createNamespace({ ask, errorOf } as unknown as KubernetesApi, 'shop')
 }
 
 it.each([
