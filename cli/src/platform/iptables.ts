@@ -39,11 +39,21 @@ export function rulesScript(): string {
   ].join('\n')
 }
 
+/** The chain in which kube-proxy rejects connections to a Service without pods. */
+const rejects = 'KUBE-EXTERNAL-SERVICES'
+
 const jumps = [
   // Before the rules of others, which may accept a packet.
   { table: 'mangle', how: '-I', rule: ['PREROUTING', '-j', 'SHOPCTL-PREROUTING'] },
   { table: 'filter', how: '-A', rule: ['FORWARD', '-j', 'SHOPCTL-FORWARD'] },
   { table: 'nat', how: '-A', rule: ['POSTROUTING', '-j', 'SHOPCTL-POSTROUTING'] },
+  // kube-proxy rejects a packet of this machine when it comes in through `lo`. By then the kernel tracks the connection as
+  // one to the machine itself, and for two minutes it refuses its port, though there are pods again.
+  {
+    table: 'filter',
+    how: '-A',
+    rule: ['OUTPUT', '-o', 'lo', '-m', 'conntrack', '--ctstate', 'NEW', '-j', rejects],
+  },
 ] as const
 
 export async function addRules(shell: Shell): Promise<void> {
@@ -52,6 +62,8 @@ export async function addRules(shell: Shell): Promise<void> {
     args: ['--noflush', '-w'],
     input: rulesScript(),
   })
+  // Fails when kube-proxy has made it.
+  await shell.run({ program: 'iptables', args: ['-w', '-t', 'filter', '-N', rejects] })
   for (const { table, how, rule } of jumps) {
     const { exitCode } = await shell.run({
       program: 'iptables',

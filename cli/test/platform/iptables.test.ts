@@ -57,12 +57,13 @@ it('removes what it adds', () => {
 })
 
 it('misses a rule or a jump that somebody has removed', () => {
+  const reject = '-A OUTPUT -o lo -m conntrack --ctstate NEW -j KUBE-EXTERNAL-SERVICES'
   const saved = rulesScript()
     .replace('COMMIT', '-A PREROUTING -j SHOPCTL-PREROUTING\nCOMMIT')
-    .replace('*filter', '*filter\n-A FORWARD -j SHOPCTL-FORWARD')
+    .replace('*filter', `*filter\n-A FORWARD -j SHOPCTL-FORWARD\n${reject}`)
     .replace('*nat', '*nat\n-A POSTROUTING -j SHOPCTL-POSTROUTING')
   expect(hasRules(saved)).toBe(true)
   const lines = saved.split('\n').filter((line) => line.startsWith('-A '))
-  expect(lines).toHaveLength(14)
+  expect(lines).toHaveLength(15)
   for (const line of lines) expect(hasRules(saved.replace(`${line}\n`, ''))).toBe(false)
 })

@@ -1,6 +1,7 @@
 // The platform that runs is left alone by a second `up`, and mended by it after a crash.
 import { X509Certificate } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { beforeAll, expect, it } from 'vitest'
@@ -8,7 +9,7 @@ import { createShell, type Finished } from '../../src/adapters/shell.ts'
 import { cgroupRoot, hierarchyOf, listMembers } from '../../src/platform/cgroups.ts'
 import { listMounts } from '../../src/platform/mounts.ts'
 import type { PlatformStatus } from '../../src/platform/platform.ts'
-import { kubectl, kubectlOk, root } from './shop.ts'
+import { kubectl, kubectlOk, platformEnv, root, until } from './shop.ts'
 
 const shell = createShell()
 
@@ -116,6 +117,48 @@ it('keeps others out again after somebody has removed a rule', async () => {
   const before = pidsOf(await status())
   expect(pidsOf(await up())).toEqual(before)
   expect((await rules()).split('\n')).toContain(`-A ${jump.join(' ')}`)
+})
+
+it('serves a NodePort as soon as there are pods, also from a port that was refused before', async () => {
+  const service = 'platform-test'
+  const local = '--namespace=default'
+  const connects = () =>
+    new Promise<boolean>((resolve) => {
+      const socket = connect({ host: '127.0.0.1', port: 31_999, localPort: 32_100 })
+      socket.on('error', () => resolve(false))
+      socket.on('connect', () => socket.resetAndDestroy())
+      socket.on('close', (failed) => !failed && resolve(true))
+    })
+  const hasRule = (table: string, rule: string) =>
+    until(rule, async () =>
+      (await shell.check({ program: 'iptables-save', args: ['-t', table] })).includes(rule),
+    )
+  await kubectl('delete', 'service', service, '--ignore-not-found', local)
+  const ports = ['--node-port=31999', '--tcp=80:8080']
+  await kubectlOk('create', 'service', 'nodeport', service, ...ports, local)
+  try {
+    await hasRule('filter', '--dport 31999 -j REJECT')
+    expect(await connects()).toBe(false)
+    // CoreDNS listens there, and takes the place of a pod.
+    const slice = {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { name: service, labels: { 'kubernetes.io/service-name': service } },
+      addressType: 'IPv4',
+      ports: [{ name: '80-8080', port: 8080 }],
+      endpoints: [{ addresses: ['10.245.0.1'], conditions: { ready: true } }],
+    }
+    await shell.check({
+      program: 'sh',
+      args: ['-c', `kubectl create --filename=- ${local}`],
+      input: JSON.stringify(slice),
+      env: await platformEnv(),
+    })
+    await hasRule('nat', '--to-destination 10.245.0.1:8080')
+    expect(await connects()).toBe(true)
+  } finally {
+    await kubectlOk('delete', 'service,endpointslice', service, '--ignore-not-found', local)
+  }
 })
 
 it('comes back with its data after everything was killed, and kills nobody else', async () => {
