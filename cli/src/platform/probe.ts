@@ -1,5 +1,6 @@
 // Asks a daemon whether it is ready.
 import { request as plainRequest, type RequestOptions } from 'node:http'
+import http2 from 'node:http2'
 import { request as tlsRequest } from 'node:https'
 import { connect } from 'node:net'
 
@@ -30,16 +31,31 @@ export function answers(url: string, options: RequestOptions = {}): Promise<bool
   })
 }
 
-/** Whether a Unix socket accepts connections. */
-export function listens(path: string): Promise<boolean> {
+/**
+ * Whether a gRPC method (`/package.Service/Method`) at a Unix socket answers an empty request with OK. A daemon may
+ * accept connections before its services are ready.
+ */
+export function answersCall(socketPath: string, method: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ path, timeout: timeoutMs })
-    const settle = (listening: boolean) => {
-      socket.destroy()
-      resolve(listening)
+    const session = http2.connect('http://localhost', {
+      createConnection: () => connect({ path: socketPath }),
+    })
+    const settle = (ready: boolean) => {
+      session.destroy()
+      resolve(ready)
     }
-    socket.on('connect', () => settle(true))
-    socket.on('timeout', () => settle(false))
-    socket.on('error', () => settle(false))
+    session.on('error', () => settle(false))
+    const call = session.request({
+      ':method': 'POST',
+      ':path': method,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    })
+    call.on('trailers', (trailers) => settle(trailers['grpc-status'] === '0'))
+    call.on('end', () => settle(false)) // an error comes in the headers, without trailers
+    call.on('error', () => settle(false))
+    call.setTimeout(timeoutMs, () => settle(false))
+    call.resume()
+    call.end(Buffer.alloc(5)) // not compressed, and a message of 0 bytes
   })
 }

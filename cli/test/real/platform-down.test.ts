@@ -1,4 +1,5 @@
 // `down` leaves the machine as it was before `up`, `down --purge` the disk as well; what refuses to start changes nothing.
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -137,6 +138,7 @@ describe('with a cache directory of its own', () => {
 
   it('refuses a busy port, and says whose it is', async () => {
     const server = createServer().listen(5000, '127.0.0.1')
+    await once(server, 'listening')
     const { exitCode, stderr } = await platform(['up'])
     server.close()
     expect(stderr).toMatch(/Port 5000 is in use on 127\.0\.0\.1 by .* \(pid \d+\)/)

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { type Component, enginePath, json, type Machine } from '../component.ts'
 import { network, registry } from '../layout.ts'
-import { listens } from '../probe.ts'
+import { answersCall } from '../probe.ts'
 
 export const pauseImage = 'registry.k8s.io/pause:3.10'
 
@@ -85,6 +85,6 @@ export function containerd(machine: Machine): Component {
     program: join(debian, 'usr/bin/containerd'),
     env: enginePath(debian),
     args: ['--config', file],
-    ready: () => listens(layout.containerdSocket),
+    ready: () => answersCall(layout.containerdSocket, '/runtime.v1.RuntimeService/Version'),
   }
 }
