@@ -66,6 +66,32 @@ describe('a release while the live slot', () => {
     expect(replicas(shop)).toBe('blue 5, green 5')
     expect(slot(shop, 'green').ready).toBe(5)
   })
+
+  it('gets more pods while the standby is raised', async () => {
+    const shop = await released()
+    shop.commit('b')
+    const { programs, driver } = shop.world
+    let pods = 3
+    await shop.release(order, {
+      programs: {
+        ...programs,
+        async script(...args) {
+          scale(shop, 'blue', pods)
+          return programs.script(...args)
+        },
+      },
+      driver: {
+        ...driver,
+        async scaleSlots(scales) {
+          const result = await driver.scaleSlots(scales)
+          if (pods < 5) scale(shop, 'blue', ++pods)
+          return result
+        },
+      },
+    })
+    expect(shop.live('order')).toBe('green bbbbbbbb')
+    expect(replicas(shop)).toBe('blue 5, green 5')
+  })
 })
 
 describe('a switch to a slot with fewer pods', () => {

@@ -8,17 +8,31 @@ import { targetOf } from '../slot.ts'
 import { type AwaitOptions, awaitReady } from './await-ready.ts'
 import type { DeployPorts } from './deploy.ts'
 
+/** An autoscaler may add pods to the live slot meanwhile; one that adds them for ever is left to the switch. */
+const rounds = 5
+
 export async function raiseStandby(
   ports: DeployPorts,
   input: AwaitOptions,
   services: readonly string[],
 ): Promise<void> {
+  for (let round = 0; round < rounds; round += 1) {
+    if (!(await raiseOnce(ports, input, services))) return
+  }
+}
+
+/** Whether it had to. */
+async function raiseOnce(
+  ports: DeployPorts,
+  input: AwaitOptions,
+  services: readonly string[],
+): Promise<boolean> {
   const state = await observe(ports)
   const found = chooseStandby(state, services)
   // The switch refuses for the same reason.
-  if (isRefusal(found)) return
+  if (isRefusal(found)) return false
   const scales = raises(state, found.slots)
-  if (scales.length === 0) return
+  if (scales.length === 0) return false
   const raised = scales.map(({ service, replicas }) => `${service} to ${replicas} pods`)
   await ports.progress.step(`raise ${raised.join(', ')}`, async () => {
     valuesOf(await ports.driver.scaleSlots(scales))
@@ -29,4 +43,5 @@ export async function raiseStandby(
       }),
     )
   })
+  return true
 }
