@@ -175,7 +175,7 @@ export function createHelm(shell: Shell, options: HelmOptions): Helm {
         message: `helm could not upgrade ${release.name}:\n${message}`,
         hint:
           upgrade.hint ??
-          'The live slots were not changed. Fix the cause, then run `shopctl deploy` again.',
+          'The same slots are live as before. Fix the cause, then run `shopctl deploy` again.',
       })
     },
     async uninstall(name, signal) {

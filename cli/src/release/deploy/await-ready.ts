@@ -30,7 +30,7 @@ export interface AwaitOptions {
   timeoutMs: number
 }
 
-export const untouched = 'The live slots were not changed.'
+export const untouched = 'The same slots are live as before.'
 
 type AwaitedStep = Pick<DeployStep, 'service' | 'color' | 'preview'> & {
   wanted: { revision: string }

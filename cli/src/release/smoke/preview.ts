@@ -112,7 +112,7 @@ async function awaitPreview(
       throw failed({
         code: 'preview-not-taken-over',
         message: `${who} did not take over the preview plane within ${takeoverMs / 1000} s: ${problem}.`,
-        hint: 'The live slots were not changed. Run `kubectl logs <pod>` for this pod, then `shopctl smoke` again.',
+        hint: 'The same slots are live as before. Run `kubectl logs <pod>` for this pod, then `shopctl smoke` again.',
       })
     }
     await clock.sleep(pollMs, signal)

@@ -138,7 +138,7 @@ async function checkHealth(
   throw failed({
     code: 'smoke-failed',
     message: `GET ${health} of ${who} failed: ${answer}.`,
-    hint: 'The live slots were not changed. Fix the service, or set `health` or `smoke` in shopctl.yaml, then run `shopctl smoke` again.',
+    hint: 'The same slots are live as before. Fix the service, or set `health` or `smoke` in shopctl.yaml, then run `shopctl smoke` again.',
   })
 }
 
@@ -175,6 +175,6 @@ async function run(
   throw failed({
     code: 'smoke-failed',
     message: `${what} (${file}) ended with exit code ${exitCode}:\n${lastLines(output, 15)}`,
-    hint: 'The live slots were not changed. Fix the service or its test, then run `shopctl deploy` and `shopctl smoke` again.',
+    hint: 'The same slots are live as before. Fix the service or its test, then run `shopctl deploy` and `shopctl smoke` again.',
   })
 }

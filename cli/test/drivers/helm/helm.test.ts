@@ -133,7 +133,7 @@ describe('running helm', () => {
   it('that fails to upgrade gives the hint of the caller, or the one for a slot', async () => {
     const { helm } = helmAnswering(1, 'Error: timed out')
     await expect(helm.upgrade(write, alone, signal)).rejects.toMatchObject({
-      hint: expect.stringContaining('The live slots were not changed.'),
+      hint: expect.stringContaining('The same slots are live as before.'),
     })
     const hint = 'Look at postgres.'
     await expect(helm.upgrade(write, { ...alone, hint }, signal)).rejects.toMatchObject({ hint })

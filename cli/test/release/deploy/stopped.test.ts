@@ -61,7 +61,7 @@ describe('a deploy that is stopped', () => {
     await expect(shop[verb]({}, { driver, signal: stop.signal })).rejects.toMatchObject({
       exitCode: 130,
       message: 'Interrupted.',
-      hint: `The live slots were not changed. order blue, payment blue may be incomplete: \`shopctl ${verb} --service order,payment\` completes it, \`shopctl cleanup --service order,payment\` deletes it. Where \`shopctl rollback\` would go back to is written over; \`shopctl deploy\` in the work tree of what is live puts it back.`,
+      hint: `The same slots are live as before. order blue, payment blue may be incomplete: \`shopctl ${verb} --service order,payment\` completes it, \`shopctl cleanup --service order,payment\` deletes it. Where \`shopctl rollback\` would go back to is written over; \`shopctl deploy\` in the work tree of what is live puts it back.`,
     })
     expect(world.state.journal.closed.at(-1)?.outcome).toBe('interrupted')
   })
