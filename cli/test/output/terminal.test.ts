@@ -153,9 +153,9 @@ describe('a question', () => {
     ['the end of the input', '\u0004', 2, /^✗ .*was not confirmed/m],
     ['Ctrl-C', '\u0003', 130, /^✗ Interrupted\.\s+Nothing was changed/m],
   ])('answered with %s changes nothing', async (_, answer, exitCode, says) => {
-    const told = await atTerminal(`${shopctl} switch`, { cwd: folder, answer })
-    expect(told.text).toMatch(/switch .* in local\? \[y\/N\]/)
-    expect(stripVTControlCharacters(told.text)).toMatch(says)
-    expect(told.exitCode).toBe(exitCode)
+    const shown = await atTerminal(`${shopctl} switch`, { cwd: folder, answer })
+    expect(shown.text).toMatch(/switch .* in local\? \[y\/N\]/)
+    expect(stripVTControlCharacters(shown.text)).toMatch(says)
+    expect(shown.exitCode).toBe(exitCode)
   })
 })

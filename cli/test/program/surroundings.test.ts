@@ -36,7 +36,7 @@ describe('a uid without an entry in /etc/passwd and without HOME', () => {
   }
 
   it.each([['status'], ['plan'], ['platform', 'status']])(
-    'is told to set HOME by %s of the embedded platform',
+    'gets the hint to set HOME from %s of the embedded platform',
     async (...args) => {
       const { exitCode, stderr } = await shopctl(...args)
       expect(stderr).toMatch(/HOME is not set[\s\S]*Set HOME/)
@@ -44,7 +44,7 @@ describe('a uid without an entry in /etc/passwd and without HOME', () => {
     },
   )
 
-  it('is told what is missing of another cluster', async () => {
+  it('learns what is missing of another cluster', async () => {
     const cluster = 'cluster: { context: far, registry: "127.0.0.1:1" }'
     await writeFile(join(folder, 'shopctl.yaml'), configText.replace('cluster: embedded', cluster))
     const { exitCode, stderr } = await shopctl('status')

@@ -127,7 +127,7 @@ export function chartsIn(prefix: string) {
     return ok(kubectl('get', object, `-o=jsonpath={${path}}`))
   }
 
-  /** All objects of a slot, as whoever applies them wrote them. */
+  /** All objects of a slot, as they were applied. */
   async function written(service: string, color: string): Promise<Written[]> {
     const kinds = 'deployments,poddisruptionbudgets,horizontalpodautoscalers.v2.autoscaling,jobs'
     const labels = `app.kubernetes.io/name=${service},shopctl.dev/color=${color}`

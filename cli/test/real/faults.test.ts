@@ -1,4 +1,4 @@
-// Things that break in the middle: what serves goes on serving, and the next command mends the rest.
+// Things that break in the middle: what serves goes on serving, and the next command repairs the rest.
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -53,12 +53,12 @@ describe('faults', { timeout: 240_000 }, () => {
     expect(release.exitCode).toBe(1)
     expect(colors(await status())).toEqual(before)
 
-    await writeFile(join(tree.dir, 'services/payment/main.ts'), `${main}\n// mended\n`)
+    await writeFile(join(tree.dir, 'services/payment/main.ts'), `${main}\n// fixed\n`)
     await shopctlOk(['release', '--service', 'payment'], { cwd: tree.dir })
     expect((await status()).services.payment?.active).toBe(other(before.payment))
   })
 
-  test('two at once: the second is told who holds the lock', async () => {
+  test('two at once: the second names who holds the lock', async () => {
     // It takes its time to start, so that the first is not done before the second comes.
     const pause = `await new Promise((resolve) => setTimeout(resolve, 6_000)) // ${Date.now()}\n`
     await tree.edit('services/payment/main.ts', /^/, pause)

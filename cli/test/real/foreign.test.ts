@@ -110,7 +110,7 @@ describe('foreign services', { timeout: 120_000 }, () => {
     expect(forward.services[0]?.recycled).toMatchObject({ drained: 2, killed: 0, unknown: 0 })
     expect(forward.services[1]?.recycled).toBeUndefined()
     await untilAllSay(clients, 'version 2')
-    // Nothing was restarted here: the pods themselves told their clients to connect anew.
+    // Nothing was restarted here: the pods themselves asked their clients to connect anew.
     await untilAllSay(workers, 'version 2')
     const taken = queue.items.length
     await until('items are taken', () => queue.items.length > taken + 50)

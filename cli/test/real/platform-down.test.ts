@@ -30,7 +30,7 @@ async function run(script: string): Promise<string[]> {
   return text.split('\n').filter(Boolean).sort()
 }
 
-/** Everything on the machine that a platform could leave behind, whoever it belongs to. */
+/** Everything on the machine that a platform could leave behind, also what belongs to others. */
 async function machine(): Promise<Record<string, string[]>> {
   return {
     processes: await run(

@@ -1,4 +1,4 @@
-// The platform that runs is left alone by a second `up`, and mended by it after a crash.
+// The platform that runs is left alone by a second `up`, and repaired by it after a crash.
 import { X509Certificate } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'

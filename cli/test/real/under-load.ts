@@ -111,10 +111,11 @@ export async function underLoad(
   await sleep(restMs)
   const outcome = judge(report, before, await audit(), otherOrders)
   const { lost, doubled, unexpected, failures } = outcome
-  const told = [...describe(report), JSON.stringify(outcome.audit.violations, null, 2)].join('\n')
-  expect({ lost, doubled, unexpected }, told).toEqual({ lost: 0, doubled: 0, unexpected: 0 })
-  if (before.balanced) expect(outcome.audit.balanced, told).toBe(true)
-  if (!allowFailures) expect(failures, told).toBe(0)
+  const violations = JSON.stringify(outcome.audit.violations, null, 2)
+  const summary = [...describe(report), violations].join('\n')
+  expect({ lost, doubled, unexpected }, summary).toEqual({ lost: 0, doubled: 0, unexpected: 0 })
+  if (before.balanced) expect(outcome.audit.balanced, summary).toBe(true)
+  if (!allowFailures) expect(failures, summary).toBe(0)
   for (const service of services) {
     for (const gapMs of await handovers(service, 1))
       expect(

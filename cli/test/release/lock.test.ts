@@ -1,4 +1,4 @@
-// One change at a time: whoever comes second is told who holds the lock.
+// One change at a time: the second command names the holder of the lock.
 import { describe, expect, it } from 'vitest'
 import { failed } from '../../src/errors.ts'
 import { withLock } from '../../src/release/lock.ts'

@@ -1,4 +1,4 @@
-// Which charts of a slot are taken, and which are refused because no slot could be told by what they make.
+// Which charts of a slot are taken, and which are refused because what they make does not show its slot.
 import { describe, expect, it } from 'vitest'
 import { slotLabels } from '../../../src/release/slot.ts'
 import {

@@ -93,7 +93,7 @@ describe('the port that takes HTTP', () => {
     ],
     ['no port has that number', [['http', 80]], 8080, 'have the ports http (80), not 8080.'],
     ['a name is asked for by its number in quotes', [['http', 80]], '80', 'not 80.'],
-  ])('cannot be told where %s', (_, ports, port, message) => {
+  ])('is unknown where %s', (_, ports, port, message) => {
     const found = find(ofPorts(...ports), port)
     expect(found).toMatchObject({
       code: 'no-port',

@@ -107,7 +107,7 @@ describe('a broker', () => {
     expect(none).toEqual([])
   })
 
-  it('that has none of it is told of with what counts most', () => {
+  it('that has none of it is described with what counts most', () => {
     expect(firstOf(compareTopology(smallTopology, {}))).toBe(
       'vhost / is missing; user order is missing; exchange events in vhost / is missing; and 6 more',
     )

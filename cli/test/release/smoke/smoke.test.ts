@@ -210,7 +210,7 @@ describe('a smoke test', () => {
     expect(outcomes(shop.world)).toEqual(['op-1 done'])
   })
 
-  it('that fails when its Service does not lead to the slot is told of', async () => {
+  it('that fails when its Service does not lead to the slot is explained', async () => {
     const shop = bothWait()
     const pods = {
       ...shop.world.pods,
