@@ -34,7 +34,8 @@ function pointersIn(value: object, pointer: string): string[] {
   })
 }
 
-const hidden = '***'
+/** Stands for a value that is not shown. */
+export const hidden = '***'
 
 /** The event with `***` for each sensitive value. */
 export function masked(event: unknown): unknown {

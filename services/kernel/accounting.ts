@@ -1,6 +1,7 @@
 // The kernel's part of the accounting: messages that wait, and events that were handled.
 import { type Bus, deadLettersOf } from './bus.ts'
 import type { Queries } from './database.ts'
+import { maskText } from './masking.ts'
 import { readWaiting, type Waiting } from './waiting.ts'
 
 export interface Accounting {
@@ -34,7 +35,8 @@ export async function kernelAccounting(
     deps.database.query<Omit<Accounting, 'queued' | 'dead' | 'waiting'>>(summary),
   ])
   if (!sums) throw new Error('the summary has no row')
-  return { ...sums, queued, dead, waiting }
+  const away = waiting.away.map((one) => ({ ...one, reason: maskText(one.reason) }))
+  return { ...sums, queued, dead, waiting: { ...waiting, away } }
 }
 
 /** One statement, so that it counts everything at the same moment. */

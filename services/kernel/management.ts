@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Access } from './access.ts'
 import { answerAll, answerOn, problemOf, serverOptions } from './client-errors.ts'
+import { maskText } from './masking.ts'
 import { problemBody, problemType } from './problem.ts'
 import type { Logger } from './telemetry.ts'
 
@@ -93,7 +94,8 @@ export function createManagement({ open, guarded, access, logger }: ManagementDe
     } catch (error) {
       const { method, url: path } = request
       logger.warn({ err: error, method, path }, 'management request failed')
-      return rendered(problem(503, error instanceof Error ? error.message : String(error)))
+      const detail = error instanceof Error ? error.message : String(error)
+      return rendered(problem(503, maskText(detail)))
     }
   }
 

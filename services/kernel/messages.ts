@@ -3,6 +3,7 @@ import { masked, sensitivePointers } from '@shop/events/sensitive'
 import { z } from 'zod'
 import type { Database } from './database.ts'
 import { type Answer, type ManagementRequest, problem } from './management.ts'
+import { maskText } from './masking.ts'
 import type { Outbox } from './outbox.ts'
 import { type ActionResult, discard, findStuck, listStuck, replay } from './parking.ts'
 
@@ -38,7 +39,9 @@ export function createMessages({ database, outbox, service }: MessagesDeps): Mes
     async list({ query }) {
       const limit = limitSchema.safeParse(query.get('limit') ?? undefined)
       if (!limit.success) return problem(400, 'limit is a number from 1 to 10000')
-      return { status: 200, body: await listStuck(database, limit.data) }
+      const found = await listStuck(database, limit.data)
+      const body = found.map((one) => ({ ...one, reason: maskText(one.reason) }))
+      return { status: 200, body }
     },
 
     show: withId(async (id, query) => {
@@ -46,8 +49,11 @@ export function createMessages({ database, outbox, service }: MessagesDeps): Mes
       if (!found) return answerOf('not-found', id)
       const { body, ...message } = found
       const content = contentOf(body)
-      const event = query.get('reveal') === 'true' ? content : masked(content)
-      return { status: 200, body: { ...message, event, sensitive: sensitivePointers(content) } }
+      const shown =
+        query.get('reveal') === 'true'
+          ? { event: content }
+          : { event: masked(content), reason: maskText(message.reason) }
+      return { status: 200, body: { ...message, ...shown, sensitive: sensitivePointers(content) } }
     }),
 
     replay: withId(async (id) => {

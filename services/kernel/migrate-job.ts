@@ -1,6 +1,7 @@
 // The migration Job: `node migrate.js`, with the SQL files in `migrations/` beside it. It migrates the preview database
 // first, so that a migration that fails there does not touch the live one.
 import { setTimeout } from 'node:timers/promises'
+import { maskText } from './masking.ts'
 import { isTransient, migrate, readMigrations } from './migrate.ts'
 
 /** On a first deploy, the database starts at the same time as this Job. */
@@ -26,7 +27,8 @@ async function apply(plane: string, url: string): Promise<void> {
     } catch (error) {
       if (!isTransient(error) || performance.now() > patienceMs) {
         const { code, message } = error as NodeJS.ErrnoException
-        process.stderr.write(`${plane}: migration failed: ${message || code}\n`)
+        // Postgres may name a value of a row that it does not accept.
+        process.stderr.write(`${plane}: migration failed: ${maskText(message || String(code))}\n`)
         process.exit(1)
       }
       await setTimeout(500)

@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import { sensitiveNames } from '@shop/events/sensitive'
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { maskTexts } from './masking.ts'
 
 export type { Logger }
 
@@ -25,6 +26,12 @@ const redacted = [
   ...sensitiveNames,
 ].flatMap((name) => [name, `*.${name}`, `*.*.${name}`, `*.*.*.${name}`])
 
+/** What tells of an error. A text may quote what `redacted` finds by name only. */
+const serializers = {
+  err: (error: Error) => maskTexts(pino.stdSerializers.err(error)),
+  ...Object.fromEntries(['reason', 'detail', 'problem', 'msg'].map((name) => [name, maskTexts])),
+}
+
 /** Writes one line of JSON per log call to stdout. */
 export function createLogger(
   identity: Identity,
@@ -36,6 +43,7 @@ export function createLogger(
     base: identity,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    serializers,
     redact: { paths: redacted, censor: '[redacted]' },
   }
   return pino(options, out)

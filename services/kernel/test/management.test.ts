@@ -30,6 +30,9 @@ beforeEach(async () => {
     'GET /things/:id': ({ params }) =>
       params.id === 'none' ? problem(404, 'no such thing') : { status: 200, body: params },
     'POST /things/:id/turn': () => ({ status: 204, body: null }),
+    'GET /mail': () => {
+      throw new Error('550 <ada@example.com>: user unknown')
+    },
     'GET /huge': () => ({ status: 200, body: { n: 1n } }),
   }
   const guarded: ManagementRoutes = {
@@ -65,6 +68,7 @@ describe('createManagement', () => {
 
   it.each([
     ['GET', '/readyz', 503, 'the database does not answer'],
+    ['GET', '/mail', 503, '550 <***>: user unknown'],
     ['GET', '/huge', 503, 'Do not know how to serialize a BigInt'],
     ['GET', '/nowhere', 404, 'there is no /nowhere'],
     ['GET', '/toString', 404, 'there is no /toString'],
