@@ -119,9 +119,20 @@ const running = async (): Promise<string[]> => {
   }
 }
 
-/** Removes all topic permissions of a user at once. The import that follows restores the declared ones. */
-const remove = (kind: Closed, { vhost, name, user }: Entry): Promise<void> =>
-  request('DELETE', path(kind.replace('_', '-'), vhost, kind === 'policies' ? name : user))
+/**
+ * Names the exchange of a topic permission. Without it, all topic permissions of the user would go, and while a user has
+ * none, the broker lets it publish with any routing key. The default exchange has no name, and the path needs one.
+ */
+const surplusPath = (kind: Closed, { vhost, name, user, exchange }: Entry): string => {
+  switch (kind) {
+    case 'permissions':
+      return path('permissions', vhost, user)
+    case 'topic_permissions':
+      return path('topic-permissions', vhost, user, exchange || 'amq.default')
+    case 'policies':
+      return path('policies', vhost, name)
+  }
+}
 
 /** Adds members to queues. A queue that is older than a node has no member on that node. */
 const growQueues = async (declared: Topology): Promise<void> => {
@@ -153,13 +164,14 @@ const before = await definitions()
 const users = await Promise.all(
   declared.users.map(async (user) => ({ ...user, password: await password(String(user.name)) })),
 )
+await request('POST', '/api/definitions', { ...declared, users })
+// After the import, so that a queue is never without a policy when another one takes its place.
 for (const kind of closed) {
   for (const entry of surplus(kind, declared, before)) {
-    await remove(kind, entry)
+    await request('DELETE', surplusPath(kind, entry))
     console.log(`removed from ${kind}: ${canonical(entry)}`)
   }
 }
-await request('POST', '/api/definitions', { ...declared, users })
 if (nodes > 1) await growQueues(declared)
 
 const after = await definitions()
