@@ -1,4 +1,5 @@
 // Adds the platform's packet filter rules, and removes them and those that the cluster's parts leave behind.
+import { isDeepStrictEqual } from 'node:util'
 import type { Shell } from '../adapters/shell.ts'
 import { mailsPort, network } from './layout.ts'
 
@@ -42,47 +43,80 @@ export function rulesScript(): string {
 /** The chain in which kube-proxy rejects connections to a Service without pods. */
 const rejects = 'KUBE-EXTERNAL-SERVICES'
 
-const jumps = [
-  // Before the rules of others, which may accept a packet.
-  { table: 'mangle', how: '-I', rule: ['PREROUTING', '-j', 'SHOPCTL-PREROUTING'] },
-  { table: 'filter', how: '-A', rule: ['FORWARD', '-j', 'SHOPCTL-FORWARD'] },
-  { table: 'nat', how: '-A', rule: ['POSTROUTING', '-j', 'SHOPCTL-POSTROUTING'] },
-  // kube-proxy rejects a packet of this machine when it comes in through `lo`. By then the kernel tracks the connection as
-  // one to the machine itself, and for two minutes it refuses its port, though there are pods again.
-  {
-    table: 'filter',
-    how: '-A',
-    rule: ['OUTPUT', '-o', 'lo', '-m', 'conntrack', '--ctstate', 'NEW', '-j', rejects],
-  },
-] as const
-
-export async function addRules(shell: Shell): Promise<void> {
-  await shell.check({
-    program: 'iptables-restore',
-    args: ['--noflush', '-w'],
-    input: rulesScript(),
-  })
-  // Fails when kube-proxy has made it.
-  await shell.run({ program: 'iptables', args: ['-w', '-t', 'filter', '-N', rejects] })
-  for (const { table, how, rule } of jumps) {
-    const { exitCode } = await shell.run({
-      program: 'iptables',
-      args: ['-w', '-t', table, '-C', ...rule],
-    })
-    if (exitCode !== 0)
-      await shell.check({ program: 'iptables', args: ['-w', '-t', table, how, ...rule] })
-  }
+interface Jump {
+  table: string
+  chain: string
+  rule: string
+  /** Before the rules of others, which may accept a packet. */
+  isFirst?: true
 }
 
-/** Whether `dump`, the output of `iptables-save`, has all rules that `addRules` adds. */
+const jumps: readonly Jump[] = [
+  { table: 'mangle', chain: 'PREROUTING', rule: '-j SHOPCTL-PREROUTING', isFirst: true },
+  { table: 'filter', chain: 'FORWARD', rule: '-j SHOPCTL-FORWARD' },
+  { table: 'nat', chain: 'POSTROUTING', rule: '-j SHOPCTL-POSTROUTING' },
+  // kube-proxy rejects a packet of this machine when it comes in through `lo`. By then the kernel tracks the connection as
+  // one to the machine itself, and for two minutes it refuses its port, though there are pods again.
+  { table: 'filter', chain: 'OUTPUT', rule: `-o lo -m conntrack --ctstate NEW -j ${rejects}` },
+]
+
+export async function addRules(shell: Shell): Promise<void> {
+  await restore(shell, 'iptables', rulesScript())
+  // Fails when kube-proxy has made it.
+  await shell.run({ program: 'iptables', args: ['-w', '-t', 'filter', '-N', rejects] })
+  const script = jumpsScript(await shell.check({ program: 'iptables-save', args: [] }))
+  if (script !== '') await restore(shell, 'iptables', script)
+}
+
+async function restore(shell: Shell, program: string, input: string): Promise<void> {
+  await shell.check({ program: `${program}-restore`, args: ['--noflush', '-w'], input })
+}
+
+/**
+ * Input for `iptables-restore --noflush` that adds the jumps which `dump` does not have in their places. A table changes in
+ * one step, so that a jump which is moved is never missing.
+ */
+function jumpsScript(dump: string): string {
+  return jumps
+    .filter((jump) => !hasJump(dump, jump))
+    .map(({ table, chain, rule, isFirst }) => {
+      const copies = rulesIn(dump, table, chain).filter((one) => one === rule)
+      const old = copies.map(() => `-D ${chain} ${rule}`)
+      const added = `${isFirst ? '-I' : '-A'} ${chain} ${rule}`
+      return [`*${table}`, ...old, added, 'COMMIT', ''].join('\n')
+    })
+    .join('')
+}
+
+function hasJump(dump: string, { table, chain, rule, isFirst }: Jump): boolean {
+  const rules = rulesIn(dump, table, chain)
+  return isFirst ? rules[0] === rule : rules.includes(rule)
+}
+
+/** The tables of the output of `iptables-save`, each with a line of its name first. */
+function tablesIn(dump: string): string[][] {
+  const parts = dump.split(/^(?=\*)/m).filter((part) => part.startsWith('*'))
+  return parts.map((part) => part.split('\n'))
+}
+
+/** The rules of a chain, in their order. */
+function rulesIn(dump: string, table: string, chain: string): string[] {
+  const start = `-A ${chain} `
+  return tablesIn(dump)
+    .filter(([name]) => name === `*${table}`)
+    .flatMap((lines) => lines.filter((line) => line.startsWith(start)))
+    .map((line) => line.slice(start.length))
+}
+
+/** Whether `dump`, the output of `iptables-save`, has all rules that `addRules` adds, in the same order. */
 export function hasRules(dump: string): boolean {
-  const found = new Set(dump.split('\n'))
-  const rules = rulesScript()
-    .split('\n')
-    .filter((line) => line.startsWith('-A '))
-  return [...rules, ...jumps.map(({ rule }) => `-A ${rule.join(' ')}`)].every((rule) =>
-    found.has(rule),
+  const isWhole = tablesIn(rulesScript()).every(([name = '', ...lines]) =>
+    lines.filter(isOurChain).every((line) => {
+      const [table, chain] = [name.slice(1), chainOf(line)]
+      return isDeepStrictEqual(rulesIn(dump, table, chain), rulesIn(rulesScript(), table, chain))
+    }),
   )
+  return isWhole && jumps.every((jump) => hasJump(dump, jump))
 }
 
 export async function areRulesSet(shell: Shell): Promise<boolean> {
@@ -98,6 +132,11 @@ function isOurChain(line: string): boolean {
   return line.startsWith(':') && ours.test(line.slice(1))
 }
 
+/** The name in a line that declares a chain. */
+function chainOf(line: string): string {
+  return line.slice(1).split(' ')[0] ?? ''
+}
+
 function isOurRule(line: string): boolean {
   const words = line.split(' ')
   if (words[0] !== '-A') return false
@@ -111,9 +150,8 @@ function isOurRule(line: string): boolean {
  */
 export function removalScript(dump: string): string {
   const script: string[] = []
-  for (const table of dump.split(/^(?=\*)/m).filter((part) => part.startsWith('*'))) {
-    const lines = table.split('\n')
-    const chains = lines.filter(isOurChain).map((line) => line.slice(1).split(' ')[0] ?? '')
+  for (const lines of tablesIn(dump)) {
+    const chains = lines.filter(isOurChain).map(chainOf)
     const outside = lines.filter((line) => isOurRule(line) && !ours.test(line.split(' ')[1] ?? ''))
     if (chains.length === 0) continue
     script.push(
@@ -146,6 +184,6 @@ export async function removeRules(shell: Shell): Promise<void> {
   for (const program of programs) {
     const script = removalScript(await save(shell, program))
     if (script === '') continue
-    await shell.check({ program: `${program}-restore`, args: ['--noflush', '-w'], input: script })
+    await restore(shell, program, script)
   }
 }

@@ -1,6 +1,13 @@
 // `down` removes only the rules of the platform and the cluster.
-import { expect, it } from 'vitest'
-import { countRules, hasRules, removalScript, rulesScript } from '../../src/platform/iptables.ts'
+import { describe, expect, it } from 'vitest'
+import type { Command, Shell } from '../../src/adapters/shell.ts'
+import {
+  addRules,
+  countRules,
+  hasRules,
+  removalScript,
+  rulesScript,
+} from '../../src/platform/iptables.ts'
 
 const others = [
   '*filter',
@@ -56,14 +63,105 @@ it('removes what it adds', () => {
   expect(removalScript(added)).toContain('-X SHOPCTL-POSTROUTING')
 })
 
+const jump = '-A PREROUTING -j SHOPCTL-PREROUTING'
+const reject = '-A OUTPUT -o lo -m conntrack --ctstate NEW -j KUBE-EXTERNAL-SERVICES'
+/** What iptables-save writes when all rules are set. */
+const saved = rulesScript()
+  .replace('*mangle', `*mangle\n:PREROUTING ACCEPT [0:0]\n${jump}`)
+  .replace('*filter', `*filter\n-A FORWARD -j SHOPCTL-FORWARD\n${reject}`)
+  .replace('*nat', '*nat\n-A POSTROUTING -j SHOPCTL-POSTROUTING')
+const rules = saved.split('\n').filter((line) => line.startsWith('-A '))
+
+function swap(one: string, other: string): string {
+  return saved.replace(one, 'one').replace(other, one).replace('one', other)
+}
+
 it('misses a rule or a jump that somebody has removed', () => {
-  const reject = '-A OUTPUT -o lo -m conntrack --ctstate NEW -j KUBE-EXTERNAL-SERVICES'
-  const saved = rulesScript()
-    .replace('COMMIT', '-A PREROUTING -j SHOPCTL-PREROUTING\nCOMMIT')
-    .replace('*filter', `*filter\n-A FORWARD -j SHOPCTL-FORWARD\n${reject}`)
-    .replace('*nat', '*nat\n-A POSTROUTING -j SHOPCTL-POSTROUTING')
   expect(hasRules(saved)).toBe(true)
-  const lines = saved.split('\n').filter((line) => line.startsWith('-A '))
-  expect(lines).toHaveLength(15)
-  for (const line of lines) expect(hasRules(saved.replace(`${line}\n`, ''))).toBe(false)
+  expect(rules).toHaveLength(15)
+  for (const line of rules) expect(hasRules(saved.replace(`${line}\n`, ''))).toBe(false)
+})
+
+const inPrerouting = rules.filter((line) => line.startsWith('-A SHOPCTL-PREROUTING'))
+const [local = '', drop = ''] = inPrerouting
+const accept = '-A PREROUTING -i eth0 -j ACCEPT'
+const fromPods = '-A FORWARD -s 10.0.0.0/8 -j ACCEPT'
+
+it.each<[string, string, boolean]>([
+  ['a DROP before its RETURN', swap(local, drop), false],
+  ['the last DROP before a RETURN', swap(inPrerouting.at(-2) ?? '', inPrerouting[3] ?? ''), false],
+  ["another's ACCEPT before our jump", saved.replace(jump, `${accept}\n${jump}`), false],
+  ["another's ACCEPT after our jump", saved.replace(jump, `${jump}\n${accept}`), true],
+  ['our jump twice', saved.replace(jump, `${jump}\n${accept}\n${jump}`), true],
+  ["another's rule in our chain", saved.replace(drop, `${drop}\n${drop}`), false],
+  [
+    "another's rule before a jump in FORWARD",
+    saved.replace('*filter', `*filter\n${fromPods}`),
+    true,
+  ],
+  [
+    'our jump in another table',
+    saved.replace(`${jump}\n`, '').replace('*nat', `*nat\n${jump}`),
+    false,
+  ],
+  [
+    'tables in another order',
+    saved
+      .split(/(?<=COMMIT\n)/)
+      .reverse()
+      .join(''),
+    true,
+  ],
+  ['nothing', '', false],
+])('compares all rules in their order: %s', (_, changed, expected) => {
+  expect(hasRules(changed)).toBe(expected)
+})
+
+/** A machine with these rules. It remembers the commands that change them. */
+function machineWith(dump: string) {
+  const changes: Command[] = []
+  const run: Shell['run'] = async (command) => {
+    const isRead = command.program === 'iptables-save'
+    if (!isRead) changes.push(command)
+    const stdout = isRead ? dump : ''
+    return { exitCode: 0, stdout, stderr: '', output: stdout }
+  }
+  const shell: Shell = { run, check: async (command) => (await run(command)).stdout }
+  return { shell, changes }
+}
+
+describe('addRules', () => {
+  const chains = { args: ['--noflush', '-w'], input: rulesScript() }
+  const newChain = { args: ['-w', '-t', 'filter', '-N', 'KUBE-EXTERNAL-SERVICES'] }
+  const restored = (table: string, ...lines: string[]) => ({
+    program: 'iptables-restore',
+    args: ['--noflush', '-w'],
+    input: [`*${table}`, ...lines, 'COMMIT', ''].join('\n'),
+  })
+  const first = '-I PREROUTING -j SHOPCTL-PREROUTING'
+  const removed = '-D PREROUTING -j SHOPCTL-PREROUTING'
+
+  it.each<[string, string, object[]]>([
+    ['leaves a jump that is the first rule', saved, []],
+    ['adds a jump that is missing', saved.replace(`${jump}\n`, ''), [restored('mangle', first)]],
+    [
+      'moves a jump before the rules of others, and in one step, so that it is never missing',
+      saved.replace(jump, `${accept}\n${jump}`),
+      [restored('mangle', removed, first)],
+    ],
+    [
+      'leaves one jump',
+      saved.replace(jump, `${accept}\n${jump}\n${jump}`),
+      [restored('mangle', removed, removed, first)],
+    ],
+    [
+      'appends the jumps for which no other rule is in the way',
+      saved.replace('-A FORWARD -j SHOPCTL-FORWARD\n', ''),
+      [restored('filter', '-A FORWARD -j SHOPCTL-FORWARD')],
+    ],
+  ])('%s', async (_, dump, expected) => {
+    const { shell, changes } = machineWith(dump)
+    await addRules(shell)
+    expect(changes).toMatchObject([chains, newChain, ...expected])
+  })
 })
