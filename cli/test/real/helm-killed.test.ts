@@ -18,7 +18,7 @@ const here = chartsIn('killed')
 const { field, kubectl, namespace } = here
 const { signal } = new AbortController()
 const limit = { seconds: 180, setting: 'this test' }
-const moments = [20, 120, 220, 340, 500]
+const moments = { deploy: [20, 220, 500], cleanup: [120, 340] }
 const kinds =
   'deployments,poddisruptionbudgets,horizontalpodautoscalers,jobs,secrets,services,roles,rolebindings'
 let folder = ''
@@ -125,7 +125,7 @@ const verbs: [string, (by: Driver) => Promise<unknown>][] = [
 
 describe.each(verbs)('helm killed in %s', { timeout: 180_000 }, (_, half) => {
   it('is followed by a deploy that writes everything', async () => {
-    for (const ms of moments) {
+    for (const ms of moments.deploy) {
       await half(killedAfter(ms))
       expect(await write('7'), `${ms} ms`).toBe('fulfilled')
       expect(await standing()).toBe(revisionOf('7'))
@@ -138,7 +138,7 @@ describe.each(verbs)('helm killed in %s', { timeout: 180_000 }, (_, half) => {
   })
 
   it('is followed by a cleanup that leaves nothing', async () => {
-    for (const ms of moments) {
+    for (const ms of moments.cleanup) {
       await half(killedAfter(ms))
       const left = await kubectl('get', 'deployment/order-green', '--output=name')
       // cleanup names the revision that it saw.

@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { settle, startShoppers } from '../../../services/shop/shoppers.ts'
 import {
   colors,
   copyTree,
@@ -131,31 +130,6 @@ contexts: [{ name: gone, context: { cluster: gone, user: gone } }]
     expect(stderr).toContain('127.0.0.1:1')
     expect(exitCode).toBe(2)
   })
-
-  test.each(['rabbitmq', 'postgres'])(
-    '%s killed under load: every order that was accepted comes to its end',
-    async (name) => {
-      const shoppers = startShoppers(edgeUrl, { clients: 4, pauseMs: 100 })
-      await sleep(1_000)
-      await kubectlOk('delete', 'pod', `${name}-0`, '--grace-period=0', '--force')
-      await kubectlOk(
-        'wait',
-        '--for=jsonpath={.status.readyReplicas}=1',
-        `statefulset/${name}`,
-        '--timeout=90s',
-      )
-      await until('orders are accepted again', async () => {
-        const last = shoppers.exchanges.at(-1)
-        return last?.status === 202 || last?.status === 200
-      })
-      await sleep(1_000)
-      await shoppers.stop()
-      const orders = await settle(edgeUrl, shoppers.placed, 60_000)
-      expect(orders.filter(({ status: end }) => end === 'confirmed')).toHaveLength(
-        shoppers.placed.length,
-      )
-    },
-  )
 
   test.each([
     ['postgres', /postgres|database/i],
