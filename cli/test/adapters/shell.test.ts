@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { createShell } from '../../src/adapters/shell.ts'
+import { createShell, withoutProxy } from '../../src/adapters/shell.ts'
 
 const shell = createShell()
 function sh(script: string) {
@@ -106,6 +106,23 @@ describe('shell', () => {
   it('starts a program by its path in the working directory', async () => {
     const there = { program: './shell.test.sh', args: ['a b', '', '*'], cwd: import.meta.dirname }
     expect(await shell.run(there)).toMatchObject({ exitCode: 7, stdout: '[a b][][*]' })
+  })
+})
+
+describe('variables for what is reached directly', () => {
+  const both = (list: string) => ({ NO_PROXY: list, no_proxy: list })
+  it.each<[string, Record<string, string>, Record<string, string>]>([
+    ['are none where no proxy is set', { NO_PROXY: 'a' }, {}],
+    ['name the hosts', { HTTPS_PROXY: 'p' }, both('10.0.0.0/8,.svc')],
+    ['name them in either spelling', { all_proxy: 'p' }, both('10.0.0.0/8,.svc')],
+    [
+      'keep what is exempt already',
+      { http_proxy: 'p', NO_PROXY: 'a,b' },
+      both('a,b,10.0.0.0/8,.svc'),
+    ],
+    ['keep it in either spelling', { HTTP_PROXY: 'p', no_proxy: 'a' }, both('a,10.0.0.0/8,.svc')],
+  ])('%s', (_, env, expected) => {
+    expect(withoutProxy(['10.0.0.0/8', '.svc'], env)).toEqual(expected)
   })
 })
 

@@ -27,6 +27,11 @@ describe('shopctl.yaml with', () => {
     ['aliases of aliases of aliases', `${bomb}\n`, ':2:8: its aliases stand for too many'],
     ['an alias of itself', 'name: &a [*a]\n', ':1:'],
     ['an alias of the whole', '&a\nname: *a\n', ':2:1: name: expected string'],
+    [
+      'a mistake behind an alias',
+      'name: shop\nservices:\n  a: &a\n    chart: 7\n  b: *a\n',
+      ':4:5: services.b.chart: expected string',
+    ],
     ['the same key twice', 'name: shop\nname: shop\n', ':2:1: Map keys must be unique'],
     ['a merge key', merged, ':4:3: services.<<: '],
     ['a tag', 'name: !foo shop\n', ':1:7: '],

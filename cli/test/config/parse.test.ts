@@ -196,6 +196,23 @@ environments:
     })
   })
 
+  it.each(['sql', 'sql/', './sql', './sql//', 'a/../sql/'])(
+    'has each path as git writes it, such as %s',
+    (path) => {
+      const text = configText
+        .replace('charts/app', path)
+        .replace('context: order', `context: ${path}`)
+        .replace(/inputs: .*/, `inputs: [${path}, ., ./]`)
+      for (const migrations of [path, `[${path}]`]) {
+        const whole = text.replace('migrations: order/migrations', `migrations: ${migrations}`)
+        expect(parseConfig(whole, 'shopctl.yaml').services.order).toMatchObject({
+          chart: 'sql',
+          build: { context: 'sql', inputs: ['sql', '.', '.'], migrations: ['sql'] },
+        })
+      }
+    },
+  )
+
   it('has the port and the paths on which the pods of a service answer', () => {
     expect(aFullConfig().services.order?.management).toEqual({
       port: 9090,

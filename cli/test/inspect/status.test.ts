@@ -83,6 +83,25 @@ describe('status', () => {
     expect((await statusOf(shop)).damaged).toEqual(['shopctl-journal-00000007'])
   })
 
+  it.each<[string, () => Promise<string[]>, string[]]>([
+    [
+      'an alarm',
+      async () => ['memory alarm on a, so it takes no events'],
+      ['memory alarm on a, so it takes no events'],
+    ],
+    ['none of a broker that is well', async () => [], []],
+    [
+      'a broker that cannot be asked',
+      () => Promise.reject(new Error('none of its pods is ready')),
+      ['none of its pods is ready'],
+    ],
+  ])('names what ails the broker: %s', async (_, ask, problems) => {
+    const { world } = createShop()
+    const broker = { ...world.broker, problems: ask }
+    expect((await readStatus({ ...world, broker }, 'local', null)).broker).toEqual({ problems })
+    expect((await readStatus({ ...world, broker: null }, 'local', null)).broker).toBeNull()
+  })
+
   it('asks nothing of a service that knows nothing of shopctl', async () => {
     const shop = createShop()
     await shop.release()

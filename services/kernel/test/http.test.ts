@@ -81,6 +81,17 @@ describe('createHttp', () => {
     expect(logged[0]).not.toContain('"stack"')
   })
 
+  it('answers with 503 and when to try again while the database is not available', async () => {
+    const { statusCode, headers, body } = await app.inject('/away')
+    expect(statusCode).toBe(503)
+    expect(headers).toMatchObject({
+      'content-type': expect.stringContaining('application/problem+json'),
+      'retry-after': '1',
+    })
+    expect(body).not.toContain('starting up')
+    expect((await app.inject('/broken')).headers).not.toHaveProperty('retry-after')
+  })
+
   it('says which field is wrong', async () => {
     const response = await app.inject({ method: 'POST', url: '/things', body: { size: 1.5 } })
     expect(response.json().errors).toEqual([{ path: '/size', message: expect.any(String) }])

@@ -1,6 +1,6 @@
 // Errors of the API server, as shopctl reports them.
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { connect, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
+import { connect, errorOf, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import {
   createApiServer,
   createServers,
@@ -79,4 +79,47 @@ it('a change in a namespace that does not exist is refused', async () => {
     message: expect.stringContaining('namespace shop'),
     hint: expect.stringContaining('shopctl deploy'),
   })
+})
+
+it.each([
+  [
+    'a right that is missing',
+    'jobs.batch is forbidden: User "u" cannot list resource "jobs" in API group "batch" in the namespace "shop"',
+    'not-allowed',
+    'ask for it: `kubectl auth can-i list jobs.batch --namespace shop`.',
+  ],
+  [
+    'a right outside of namespaces',
+    'namespaces "shop" is forbidden: User "u" cannot get resource "namespaces" in API group "" at the cluster scope',
+    'not-allowed',
+    'ask for it: `kubectl auth can-i get namespaces`.',
+  ],
+  [
+    'a quota that is used up',
+    'pods "a" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2',
+    'denied',
+    'Fix the cause, then run the command again.',
+  ],
+  [
+    'a webhook',
+    'admission webhook "w.example.com" denied the request: no',
+    'denied',
+    'Fix the cause, then run the command again.',
+  ],
+  [
+    'a policy',
+    'deployments.apps "a" is forbidden: ValidatingAdmissionPolicy \'p\' denied request: no',
+    'denied',
+    'Fix the cause, then run the command again.',
+  ],
+  [
+    'a namespace that is being deleted',
+    'leases "a" is forbidden: unable to create new content in namespace shop because it is being terminated',
+    'namespace-ending',
+    'Wait for its end with `kubectl wait --for=delete namespace/shop`, then run the command again.',
+  ],
+])('a 403 because of %s says so, and what helps', (_, message, code, hint) => {
+  const error = errorOf(403, 'POST', `${leases}?fieldManager=shopctl`, JSON.stringify({ message }))
+  expect(error).toMatchObject({ code, exitCode: 2, hint: expect.stringContaining(hint) })
+  if (code !== 'namespace-ending') expect(error.message).toContain(`POST ${leases}: ${message}`)
 })

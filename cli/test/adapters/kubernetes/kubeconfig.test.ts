@@ -5,6 +5,8 @@ import { delimiter, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { readTarget } from '../../../src/adapters/kubernetes/kubeconfig.ts'
 import { proxyFor } from '../../../src/adapters/kubernetes/proxy.ts'
+import { withoutProxy } from '../../../src/adapters/shell.ts'
+import { direct } from '../../../src/platform/layout.ts'
 
 describe('the kubeconfig', () => {
   let folder = ''
@@ -106,6 +108,18 @@ describe('the proxy', () => {
   ])('of %s with %o is %s', (server, env, expected) => {
     expect(proxyFor(new URL(server), null, env)?.host ?? null).toBe(expected)
   })
+
+  it.each(['10.245.0.1:6443', '127.0.0.1:6443', 'kubernetes.default.svc'])(
+    'is not asked for the embedded cluster at %s, nor for what the user exempts',
+    (host) => {
+      const user = { HTTPS_PROXY: 'http://proxy', NO_PROXY: 'mine.test' }
+      const env = { ...user, ...withoutProxy(direct, user) }
+      const isAsked = (address: string) => proxyFor(new URL(address), null, env) !== null
+      expect(isAsked(`https://${host}`)).toBe(false)
+      expect(isAsked('https://mine.test')).toBe(false)
+      expect(isAsked('https://registry.test')).toBe(true)
+    },
+  )
 
   it('of the environment that is none is named without its password', () => {
     const env = { HTTPS_PROXY: 'ftp://me:secret@proxy' }

@@ -27,3 +27,18 @@ it('that cannot be set fail with the words of the cluster', async () => {
   const { label } = namespaceThatAnswers(500)
   await expect(label({ a: 'b' }, { dryRun: false })).rejects.toThrow(/answered 500.*because/)
 })
+
+it.each([
+  ['is being deleted is refused', 'Terminating', 'namespace-ending'],
+  ['is there is taken', 'Active', null],
+])('one that %s, before anything is written', async (_, phase, code) => {
+  const get = async () => ({ metadata: { uid: 'u' }, status: { phase } })
+  const ensured = createNamespace({ get } as unknown as KubernetesApi, 'shop').ensure()
+  if (code === null) return expect(await ensured).toBe('u')
+  await expect(ensured).rejects.toMatchObject({
+    code,
+    exitCode: 2,
+    message: 'The namespace shop is being deleted.',
+    hint: expect.stringContaining('kubectl wait --for=delete namespace/shop'),
+  })
+})

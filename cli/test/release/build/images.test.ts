@@ -173,6 +173,17 @@ describe('the inputs of an image', () => {
     })
   })
 
+  it('are told that a folder stands for all below it when one is a pattern', async () => {
+    const { source } = createWorld(names)
+    for (const pattern of ['order/*', 'orde?', '[o]rder'])
+      await expect(order(source, inputs, `inputs: ['${pattern}']`)).rejects.toMatchObject({
+        hint: 'Name a folder: it stands for all files below it. Patterns are not known.',
+      })
+    await expect(order(source, inputs, 'inputs: [ordr]')).rejects.toMatchObject({
+      hint: expect.not.stringContaining('Patterns'),
+    })
+  })
+
   it.each([
     ['leads out', { is: 'folder', path: null }, /order leads out of the folder/, /./],
     ['is a link', { is: 'folder', path: 'services/order' }, /order is a link/, /services\/order/],

@@ -122,6 +122,30 @@ describe('a slot that is not ready has', () => {
     ],
     ['a pod that waits', rollout({}, waiting('ErrImagePull')), ['order-1: ErrImagePull: why']],
     ['a pod that runs', rollout({}, container({})), []],
+    [
+      'pods that are not created',
+      rollout({ pods: [], complaints: [{ reason: 'FailedCreate', message: 'no quota' }] }),
+      ['No pod was created.', 'FailedCreate: no quota'],
+    ],
+    [
+      'a migration whose pods are not created',
+      rollout({
+        job: { ...running, complaints: [{ reason: 'FailedCreate', message: 'no quota' }] },
+      }),
+      ['The migration Job has not ended.', 'FailedCreate: no quota'],
+    ],
+    [
+      'a pod that finds no node',
+      rollout({
+        pods: [
+          {
+            ...{ name: 'order-1', ready: false, containers: [] },
+            complaints: [{ reason: 'Unschedulable', message: '0/1 nodes are available' }],
+          },
+        ],
+      }),
+      ['order-1: Unschedulable: 0/1 nodes are available'],
+    ],
   ])('%s', (_, now, lines) => {
     expect(pendingReasons(now)).toEqual(lines)
   })

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { showWarnings } from '../../../src/release/deploy/warnings.ts'
-import type { PodState, Rollout } from '../../../src/release/ports/cluster.ts'
+import type { PodState, Pods, Rollout } from '../../../src/release/ports/cluster.ts'
 import { createShop } from '../../fakes/shop.ts'
 
 const container = { name: 'migrate', restarts: 0, waiting: null, ended: null }
@@ -43,4 +43,17 @@ it.each<[string, Rollout['job'], () => Promise<string>, string[]]>([
   ],
 ])('shows %s', async (_, job, log, expected) => {
   expect(await shown(job, log)).toEqual(expected)
+})
+
+it('a deploy shows them once the slot is ready', async () => {
+  const { world, deploy } = createShop()
+  const { awaitRollout } = world.pods
+  const pods: Pods = {
+    ...world.pods,
+    logs: async () => 'warning: 0007.sql: big',
+    awaitRollout: (slot, judge, options) =>
+      awaitRollout(slot, (rollout) => judge({ ...rollout, job: ended }), options),
+  }
+  await deploy({ services: ['order'] }, { pods })
+  expect(world.progress.lines).toContain('! order: 0007.sql: big')
 })

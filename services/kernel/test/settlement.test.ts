@@ -1,0 +1,131 @@
+// What becomes of a delivery: which failures count as an attempt, which wait, and which are parked at once.
+import { contract } from '@shop/events/envelope'
+import { pino } from 'pino'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import type { Delivery } from '../bus.ts'
+import { Away, NotYet, Poison } from '../failures.ts'
+import type { Fence } from '../gate.ts'
+import { on } from '../inbox.ts'
+import { createSettlement } from '../settlement.ts'
+
+const type = 'thing.done.v1'
+const owned = contract(type, z.object({ n: z.int() }), '/test')
+const unowned = contract(type, z.object({ n: z.int() }))
+const event = {
+  ...{ specversion: '1.0', id: '01a20a70-45d6-79f6-be69-623cdf650bbc', source: '/test', type },
+  ...{ subject: 'a', time: '2026-01-01T00:00:00Z', datacontenttype: 'application/json' },
+  ...{ traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', data: { n: 1 } },
+}
+
+interface Case {
+  of?: typeof owned
+  over?: object
+  routingKey?: string | null
+  failure?: Error
+}
+
+/** What is stored of a delivery whose handler ends with `failure`. */
+async function settled({ of = owned, over = {}, routingKey = type, failure }: Case) {
+  const stored: { state: string; attempts: number; reason: string }[] = []
+  const paused: unknown[] = []
+  let handled = 0
+  const query = async (text: string, values: unknown[] = []) => {
+    if (text.includes('INTO pauses')) paused.push(values[0])
+    if (!text.includes('INTO parked')) return []
+    const waits = text.includes("'waiting'")
+    const [, second, third, fourth] = values
+    stored.push({
+      state: waits ? 'waiting' : String(second),
+      attempts: Number(waits ? second : third),
+      reason: String(waits ? third : fourth),
+    })
+    return [{ cause: 'waiting', failures: 1 }]
+  }
+  const tx = { query, execute: () => {} }
+  const fence = { query, transaction: (work: (one: typeof tx) => unknown) => work(tx) }
+  const subscription = on(of, { needs: 'mail', handle: async () => [] })
+  const { message } = createSettlement({
+    subscriptions: [
+      {
+        ...subscription,
+        async receive() {
+          handled += 1
+          if (failure) throw failure
+          return 'handled'
+        },
+      },
+    ],
+    consumer: 'test',
+    outbox: { resend: () => {}, wake: () => {} } as never,
+    logger: pino({}, { write: () => {} }),
+    metrics: { handlerSeconds: { startTimer: () => () => 0 } } as never,
+  })
+  const body = Buffer.from(JSON.stringify({ ...event, ...over }))
+  const delivery: Delivery = { body, routingKey, attempt: 0, deliveryCount: 0, death: null }
+  await message(fence as unknown as Fence, delivery, 0)
+  return { stored, paused, handled }
+}
+
+describe('an event that its type does not belong to', () => {
+  it.each<[string, Case, string]>([
+    [
+      'of another source',
+      { over: { source: '/other' } },
+      `${type} is an event of /test, and this one is of /other`,
+    ],
+    [
+      'with the routing key of another type',
+      { routingKey: 'other.done.v1' },
+      `${type} came with the routing key other.done.v1`,
+    ],
+    [
+      'with the retry key of another service',
+      { routingKey: 'retry.other' },
+      `${type} came with the routing key retry.other`,
+    ],
+  ])('%s is parked at once, and not handled', async (_, given, reason) => {
+    const { stored, handled } = await settled(given)
+    expect(stored).toEqual([{ state: 'parked', attempts: 1, reason }])
+    expect(handled).toBe(0)
+  })
+
+  it.each<[string, Case]>([
+    ['of its source', {}],
+    ['that comes as a retry', { routingKey: 'retry.test' }],
+    ['that an administrator sent to the queue', { routingKey: null }],
+    ['of a type that any source may publish', { of: unowned, over: { source: '/other' } }],
+  ])('but one %s is handled', async (_, given) => {
+    expect(await settled(given)).toMatchObject({ stored: [], handled: 1 })
+  })
+})
+
+describe('a failure', () => {
+  it.each<[string, Error, string, number, string[]]>([
+    [
+      'of a system that is away is nobody’s attempt: all wait',
+      new Away('no'),
+      'waiting',
+      0,
+      ['mail'],
+    ],
+    [
+      'of a system that takes others is no attempt: this one waits',
+      new NotYet('no'),
+      'waiting',
+      0,
+      [],
+    ],
+    ['that may pass is an attempt', new Error('no'), 'retrying', 1, []],
+    ['that stays is parked at once', new Poison('no'), 'parked', 1, []],
+  ])('%s', async (_, failure, state, attempts, systems) => {
+    const { stored, paused } = await settled({ failure })
+    expect(stored).toEqual([{ state, attempts, reason: 'no' }])
+    expect(paused).toEqual(systems)
+  })
+
+  it('of the database is none of the message: it is delivered again', async () => {
+    const failure = Object.assign(new Error('no'), { code: 'ECONNREFUSED' })
+    await expect(settled({ failure })).rejects.toBe(failure)
+  })
+})
