@@ -48,6 +48,8 @@ describe('shopctl.yaml', () => {
     expect(Object.keys(config.services)).toEqual(['order', 'inventory', 'payment', 'notification'])
     expect(config.environments.test).toMatchObject({ namespace: 'shop-test', protected: false })
     expect(config.environments.test?.dependencies).toEqual(config.environments.local?.dependencies)
+    for (const each of Object.values(config.environments))
+      expect(each.podSecurity).toBe('restricted')
   })
 
   const cases: [string, string, string, string][] = [

@@ -4,7 +4,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { beforeEach, expect, it, onTestFinished } from 'vitest'
-import { dueCertificates, endsTrust } from '../../src/platform/pki.ts'
+import type { Shell } from '../../src/adapters/shell.ts'
+import type { Machine } from '../../src/platform/component.ts'
+import { createPki, dueCertificates, endsTrust } from '../../src/platform/pki.ts'
 
 const leaves = {
   'ca.crt': ['apiserver.crt', 'apiserver-kubelet-client.crt'],
@@ -124,4 +126,32 @@ it.each<[string, () => void, string[]]>([
 it('pods that run lose their trust only with the authority of the API server', () => {
   expect(endsTrust(['ca.crt', 'apiserver.crt'])).toBe(true)
   expect(endsTrust(['etcd/ca.crt', 'front-proxy-ca.crt', 'apiserver.crt'])).toBe(false)
+})
+
+it('all are made for ten years, and users only when they are due', async () => {
+  const asked: string[] = []
+  const check = async ({ args }: { args: readonly string[] }): Promise<string> => {
+    const config = args.find((each) => each.startsWith('--config='))?.slice('--config='.length)
+    const lines = readFileSync(config ?? '', 'utf8').match(/.*ValidityPeriod.*/gi) ?? []
+    asked.push([...args.slice(1, -1), ...lines.map((line) => line.trim())].join(' '))
+    return '{}'
+  }
+  const layout = { pki: folder, temporary: mkdtempSync(join(tmpdir(), 'pki-made-')) }
+  onTestFinished(() => rmSync(layout.temporary, { recursive: true }))
+  const make = () =>
+    createPki({ check } as unknown as Shell, { layout } as unknown as Machine, Date.now() + 60_000)
+  await make()
+  expect(asked).toEqual([])
+  rmSync(join(folder, 'coredns.conf'))
+  await make()
+  const years = '"certificateValidityPeriod": "87600h", "caCertificateValidityPeriod": "87600h",'
+  expect(asked).toEqual([
+    expect.stringMatching(/^init phase certs all /),
+    expect.stringMatching(/^init phase kubeconfig all /),
+    expect.stringMatching(
+      /^kubeconfig user --client-name=shopctl:coredns --validity-period=87600h /,
+    ),
+  ])
+  for (const each of asked) expect(each).toContain(years)
+  expect(readFileSync(join(folder, 'coredns.conf'), 'utf8')).toBe('{}')
 })

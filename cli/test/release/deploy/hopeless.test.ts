@@ -134,6 +134,12 @@ describe('may pass', () => {
         noRoom('2 node(s) had untolerated taint {node.kubernetes.io/not-ready: }', helpless),
       ),
     ],
+    [
+      'pods that use some of the nodes',
+      scheduled(
+        '0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: 1 Preemption is not helpful for scheduling, 2 No preemption victims found.',
+      ),
+    ],
     ['a drained node', scheduled(noRoom('2 node(s) were unschedulable', helpless))],
     [
       'a volume to come',
@@ -142,6 +148,30 @@ describe('may pass', () => {
     ['no node', scheduled('no nodes available to schedule pods')],
   ])('%s', (_, now) => {
     expect(secondOf(now)).toBeNull()
+  })
+
+  it.each([
+    'failed calling webhook "w": no endpoints available for service "w"',
+    'failed to sync secret cache: context canceled',
+    'dial tcp 10.0.0.1:443: i/o timeout',
+    'dial tcp: lookup registry.test: operation timed out',
+    'context deadline exceeded',
+    'read: connection reset by peer',
+    'unexpected EOF',
+    '429 Too Many Requests',
+    'unexpected status: 503 Service Unavailable',
+    'Internal error occurred: leader changed',
+    'etcdserver: leader changed',
+    'the server is busy, try again later',
+    'the object has been modified',
+    'the server is currently unable to handle the request',
+  ])('%s', (message) => {
+    expect(secondOf(create(message))).toBeNull()
+    expect(secondOf(waits('ImagePullBackOff', message))).toBeNull()
+    expect(secondOf(waits('CreateContainerConfigError', message))).toBeNull()
+    expect(
+      secondOf(mounts(`MountVolume.SetUp failed: secret "a" not found: ${message}`)),
+    ).toBeNull()
   })
 
   it('a node that is too small when an autoscaler adds one', () => {
