@@ -41,7 +41,7 @@ describe('a circuit', () => {
     for (const each of waiting) await expect(each).rejects.toBe(away)
     expect(circuit.pass).toThrow(away)
     await expect(circuit.unlessAway(never())).rejects.toBe(away)
-    expect(performance.now() - from).toBeLessThan(400)
+    expect(performance.now() - from).toBeLessThan(2_000)
   })
 
   it('lets all pass again within a second after it is back, and says both once', async () => {
