@@ -47,7 +47,10 @@ async function askOnce(
 ): Promise<PodAnswer | null> {
   const target = podPath(namespace, pod, port, path)
   try {
-    const response = await api.open({ method, path: target, headers, timeoutMs, signal: limits })
+    const response = await api.open({
+      ...{ method, path: target, headers, timeoutMs, signal: limits },
+      ...(method === 'GET' && { retry: 'forwarded' }),
+    })
     const body = await limitedText(response)
     const status = response.statusCode ?? 0
     if (status < 400 || !isFromCluster(body)) return { status, body }

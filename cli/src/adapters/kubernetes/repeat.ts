@@ -8,6 +8,12 @@ const lostCodes = ['ECONNRESET', 'EPIPE']
 const awayCodes = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']
 const late = 'ETIMEDOUT'
 
+/**
+ * `read`: changes nothing. `forwarded`: changes nothing either, and a pod answers it, whose errors are for the caller.
+ * `write`: changes something.
+ */
+export type Retry = 'read' | 'forwarded' | 'write'
+
 /** What decides whether the request is sent again. An Error: no answer. */
 export type Outcome = { status: number; retryAfter: string | undefined } | Error
 
@@ -20,15 +26,11 @@ export function isLate(outcome: Outcome): boolean {
 }
 
 /** Whether the request may succeed a moment later and is safe to repeat. */
-export function mayPass(
-  outcome: Outcome,
-  retry: 'read' | 'write' | undefined,
-  mayBeAway: boolean,
-): boolean {
+export function mayPass(outcome: Outcome, retry: Retry | undefined, mayBeAway: boolean): boolean {
   if (outcome instanceof Error) {
     const code = 'code' in outcome ? String(outcome.code) : ''
     // A lost connection leaves open whether the server carried the request out.
-    if (retry !== 'read') return false
+    if (retry === undefined || retry === 'write') return false
     if (lostCodes.includes(code)) return true
     return mayBeAway && awayCodes.includes(code)
   }

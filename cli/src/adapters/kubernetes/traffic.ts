@@ -40,12 +40,14 @@ export function createTraffic(api: KubernetesApi, namespace: string, limit: Limi
     },
     async open(service) {
       const server = createServer(async (request, response) => {
+        const { method = 'GET' } = request
+        const isRead = method === 'GET' || method === 'HEAD'
         try {
           const answer = await api.open({
-            method: request.method ?? 'GET',
+            method,
             path: `/api/v1/namespaces/${namespace}/services/${service}:http/proxy${request.url ?? '/'}`,
             headers: passedOn(request.headers),
-            body: request,
+            ...(isRead ? { retry: 'forwarded' as const } : { body: request }),
             timeoutMs: answerMs,
           })
           response.writeHead(answer.statusCode ?? 502, passedOn(answer.headers))

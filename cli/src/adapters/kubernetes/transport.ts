@@ -16,6 +16,7 @@ import {
   type Outcome,
   patienceMs,
   pauseAfter,
+  type Retry,
   tries,
 } from './repeat.ts'
 
@@ -27,8 +28,11 @@ export interface OpenOptions {
   /** For the first byte, and with `ask` for each further one. Default: the limit of requests. */
   timeoutMs?: number
   signal?: AbortSignal
-  /** Sends it again: a read after 429, 5xx or a lost connection, a write only after 429. Default: never. */
-  retry?: 'read' | 'write'
+  /**
+   * Sends it again: a read after 429, 5xx or a lost connection, one that a pod answers not after 5xx, a write only after
+   * 429. Default: never.
+   */
+  retry?: Retry
 }
 
 /** A whole answer. */

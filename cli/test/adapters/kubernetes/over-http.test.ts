@@ -46,6 +46,20 @@ describe('a pod', () => {
     expect(await pods().report('order', 'order-1')).toMatchObject(live)
   })
 
+  it.each([
+    ['a lost connection', null],
+    ['429', 429],
+  ])('is asked again after %s', async (_, status) => {
+    let asked = 0
+    answer = (_, response) => {
+      asked += 1
+      if (asked > 1) response.end(JSON.stringify(live))
+      else if (status === null) response.socket?.destroy()
+      else response.writeHead(status).end()
+    }
+    expect(await pods().report('order', 'order-1')).toMatchObject(live)
+  })
+
   it('that stops in the middle of an answer does not answer', async () => {
     answer = (_, response) => void response.write('{"role":')
     expect(await pods().report('order', 'order-1')).toBeNull()
@@ -167,6 +181,27 @@ it('traffic ends the answer to the client when the one from the pod breaks off',
       () => 'broken',
     )
     expect(await Promise.race([ended, sleep(2_000)])).toBe('broken')
+  } finally {
+    await opened.close()
+  }
+})
+
+it.each([
+  ['GET', 'a lost connection', null, 200],
+  ['GET', '429', 429, 200],
+  ['GET', '503, which may be the answer of the pod', 503, 503],
+  ['POST', '429', 429, 429],
+])('traffic: after %s and %s, the client gets', async (method, _, status, expected) => {
+  let asked = 0
+  answer = (_, response) => {
+    asked += 1
+    if (asked > 1) response.end('well')
+    else if (status === null) response.socket?.destroy()
+    else response.writeHead(status).end()
+  }
+  const opened = await createTraffic(api, 'shop', aLimit).open('order')
+  try {
+    expect((await fetch(opened.url, { method })).status).toBe(expected)
   } finally {
     await opened.close()
   }
