@@ -9,6 +9,7 @@ import { createNamespace } from '../../src/adapters/kubernetes/namespace.ts'
 import { createPods } from '../../src/adapters/kubernetes/pods.ts'
 import { createJudge } from '../../src/release/deploy/rollout.ts'
 import { chartsIn, clusterEnv, ok } from './charts.ts'
+import { until } from './shop.ts'
 
 const here = chartsIn('hopeless')
 const { kubectl, namespace, tool } = here
@@ -42,6 +43,24 @@ function slot(service: string, spec: object, container: object = {}): object {
       },
     },
   }
+}
+
+/** Denies the pods of the service `consent`, as a webhook would. */
+function denial(): object[] {
+  const metadata = { name: namespace }
+  const labels = { 'kubernetes.io/metadata.name': namespace }
+  const pods = { apiGroups: [''], apiVersions: ['v1'], resources: ['pods'], operations: ['CREATE'] }
+  const expression = "object.metadata.labels['app.kubernetes.io/name'] != 'consent'"
+  const spec = {
+    matchConstraints: { namespaceSelector: { matchLabels: labels }, resourceRules: [pods] },
+    validations: [{ expression, message: 'no consent' }],
+  }
+  const bound = { policyName: namespace, validationActions: ['Deny'] }
+  const apiVersion = 'admissionregistration.k8s.io/v1'
+  return [
+    { apiVersion, kind: 'ValidatingAdmissionPolicy', metadata, spec },
+    { apiVersion, kind: 'ValidatingAdmissionPolicyBinding', metadata, spec: bound },
+  ]
 }
 
 async function judged(service: string, by = api) {
@@ -78,7 +97,11 @@ beforeAll(async () => {
   kubeconfig = (await clusterEnv()).KUBECONFIG ?? process.env.KUBECONFIG ?? ''
   api = connect({ file: kubeconfig, context: null })
 })
-afterAll(here.remove)
+afterAll(async () => {
+  const kinds = 'validatingadmissionpolicybinding,validatingadmissionpolicy'
+  await ok(kubectl('delete', kinds, namespace, '--ignore-not-found'))
+  await here.remove()
+})
 
 describe('a slot', { timeout: 120_000 }, () => {
   const volume = { volumes: [{ name: 'v', secret: { secretName: 'none' } }] }
@@ -105,11 +128,31 @@ describe('a slot', { timeout: 120_000 }, () => {
     ],
     ['start', {}, { command: ['/none'] }, /exit code 128 \(StartError\): .*"\/none"/],
     ['quota', {}, { resources: { limits: gpu } }, /FailedCreate: .*exceeded quota: q/],
+    [
+      'limit',
+      {},
+      { resources: { limits: { 'ephemeral-storage': '2Gi' } } },
+      /FailedCreate: .*maximum ephemeral-storage usage per Container is 1Gi/,
+    ],
+    [
+      'consent',
+      {},
+      {},
+      /FailedCreate: .*ValidatingAdmissionPolicy 'hopeless-\w+' .*denied request: no consent/,
+    ],
   ]
   beforeAll(async () => {
+    const limits = [{ type: 'Container', max: { 'ephemeral-storage': '1Gi' } }]
     const hard = { 'requests.example.com/gpu': '0' }
+    await apply(...denial())
+    const pod = ['run', 'asks', `--image=${image}`, '--labels=app.kubernetes.io/name=consent']
+    await until(
+      'pods are denied',
+      async () => (await kubectl(...pod, '--dry-run=server')).exitCode !== 0,
+    )
     await apply(
       { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q' }, spec: { hard } },
+      { apiVersion: 'v1', kind: 'LimitRange', metadata: { name: 'l' }, spec: { limits } },
       ...cases.map(([service, spec, container]) => slot(service, spec, container)),
     )
   })

@@ -1,0 +1,43 @@
+// An API server whose reads fail now and then does not end a command.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type FaultyApi, startFaultyApi } from './faulty-api.ts'
+import { copyTree, ensureLive, platformEnv, shopctlOk, status, type Tree } from './shop.ts'
+
+let api: FaultyApi
+let tree: Tree
+
+beforeAll(async () => {
+  await ensureLive()
+  api = await startFaultyApi('faulty')
+  tree = await copyTree()
+  const cluster = '{ context: faulty, registry: 127.0.0.1:5000 }'
+  await tree.edit('shopctl.yaml', /(\n {2}test:\n {4}cluster: )embedded/, `$1${cluster}`)
+  await tree.append('services/payment/main.ts', `\n// ${Date.now()}\n`)
+}, 300_000)
+
+afterAll(async () => {
+  await api?.close()
+  await tree?.remove()
+})
+
+test('all verbs pass while every eleventh read fails', async () => {
+  const env = { ...(await platformEnv()), KUBECONFIG: api.kubeconfig }
+  const before = (await status()).services.payment?.active
+  const payment = ['--service', 'payment']
+  for (const args of [
+    ['status'],
+    ['build', ...payment],
+    ['push', ...payment],
+    ['plan', ...payment],
+    ['release', ...payment],
+    ['messages', 'list'],
+    ['audit', '--wait', '60'],
+    ['rollback'],
+    ['history'],
+    ['cleanup', ...payment],
+  ])
+    await shopctlOk(args, { cwd: tree.dir, env })
+  expect((await status()).services.payment?.active).toBe(before)
+  console.log(api.injected)
+  for (const [fault, times] of Object.entries(api.injected)) expect(times, fault).toBeGreaterThan(0)
+}, 300_000)
