@@ -8,6 +8,7 @@ const leaseName = 'shopctl'
 const leaseSeconds = 15
 const renewMs = 4_000
 const checkMs = 250
+const tries = 10
 const reasonKey = 'shopctl.dev/reason'
 const processKey = 'shopctl.dev/process'
 
@@ -153,20 +154,18 @@ export function createLock(
       return holderOf(lease, at)
     },
     async acquire(reason) {
-      const since = startTimer()
-      const { lease: found, at } = await read()
-      const other = await holderOf(found, at)
-      if (other) return other
-      const time = microTime(at)
-      try {
-        return keep(await write(found, reason, { acquired: time, renewed: time }), reason, since)
-      } catch (error) {
-        if (!isConflict(error)) throw error
-        // Another command took the lock at the same moment.
-        const now = await read()
-        const winner = await holderOf(now.lease, now.at)
-        if (winner) return winner
-        throw error
+      for (let tried = 1; ; tried += 1) {
+        const since = startTimer()
+        const { lease: found, at } = await read()
+        const other = await holderOf(found, at)
+        if (other) return other
+        const time = microTime(at)
+        try {
+          return keep(await write(found, reason, { acquired: time, renewed: time }), reason, since)
+        } catch (error) {
+          // Another command took the lock at the same moment, and may have released it since.
+          if (!isConflict(error) || tried === tries) throw error
+        }
       }
     },
   }

@@ -1,5 +1,6 @@
 import type { V1Lease } from '@kubernetes/client-node'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { errorOf } from '../../../src/adapters/kubernetes/api.ts'
 import { createLock } from '../../../src/adapters/kubernetes/lock.ts'
 import type { Clock, Held } from '../../../src/release/ports/session.ts'
 import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'
@@ -76,6 +77,20 @@ describe('a lock', () => {
     const held = await lockOf('you@there 2').acquire('switch')
     expect(held).toHaveProperty('release')
     expect(await lockOf('me@here 1').lockHolder()).toMatchObject({ holder: 'you@there 2' })
+  })
+
+  it('is taken when another command took it at the same moment and has released it since', async () => {
+    await leaveBehind()
+    gone.push('process of dead@there 7')
+    const { send } = api
+    api.send = async () => {
+      api.send = send
+      api.objects.delete(path)
+      throw errorOf(409, 'PUT', path, '{"message":"Precondition failed: UID in precondition"}')
+    }
+    const held = await take('me@here 1')
+    expect(api.objects.get(path)).toMatchObject({ spec: { holderIdentity: 'me@here 1' } })
+    await held.release()
   })
 
   it('says nothing about a process where one cannot be recognised later', async () => {
