@@ -21,9 +21,21 @@ function interrupt(): void {
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, interrupt)
 let exitCode: number | null = null
-// The reader of stdout may stop early, as `head` does. That is no failure. A command prints its result at its end, so
-// its exit code is known a moment later.
-process.stdout.on('error', () => setImmediate(() => process.exit(exitCode ?? 0)))
+let isLost = false
+// The reader of stdout may stop early, as `head` does. That is no failure, but a full disk is one. A command prints its
+// result at its end, so its exit code is known a moment later.
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  if (code !== 'EPIPE' && !isLost) {
+    isLost = true
+    process.stderr.write(`✗ The output could not be written: ${message}\n`)
+  }
+  setImmediate(end)
+})
+
+function end(): void {
+  process.exit(exitCode || (isLost ? 1 : 0))
+}
+
 // Without its terminal, a release must still release its lock.
 process.stderr.on('error', () => {})
 
@@ -38,4 +50,4 @@ async function run(): Promise<number> {
 
 exitCode = await run()
 // Open connections must not delay the end of the command.
-process.stdout.write('', () => process.exit(exitCode ?? 0))
+process.stdout.write('', () => setImmediate(end))

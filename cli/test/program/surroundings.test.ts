@@ -111,3 +111,16 @@ describe('the question of a protected environment', () => {
     expect(exitCode).toBe(2)
   })
 })
+
+describe('the output', () => {
+  it.each([
+    ['goes to a full disk', '--help >/dev/full', 1, /could not be written: ENOSPC/],
+    ['is JSON for a full disk', 'platform status --json >/dev/full', 1, /ENOSPC/],
+    ['is read in part', '--help | head -1', 0, /^$/],
+  ])('%s', async (_, rest, exitCode, says) => {
+    const script = `set -o pipefail; '${process.execPath}' '${launcher}' ${rest}`
+    const run = await shell.run({ program: 'bash', args: ['-c', script], cwd: folder })
+    expect(run.stderr).toMatch(says)
+    expect(run.exitCode).toBe(exitCode)
+  })
+})
