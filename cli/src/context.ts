@@ -161,6 +161,7 @@ export async function createContext(options: GlobalOptions): Promise<Context> {
         root,
         signal,
         limits: { inspect: limitOf('tools'), build: limitOf('build'), push: limitOf('push') },
+        scratch: local.scratch,
       })
     }),
     cluster: once(async () =>

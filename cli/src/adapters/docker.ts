@@ -1,9 +1,8 @@
 // Builds and pushes images with the docker CLI and BuildKit.
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { failed, refused } from '../errors.ts'
-import type { BaseImage, ImageBuilder, Labels } from '../release/ports/project.ts'
+import type { BaseImage, ImageBuilder, Labels, Scratch } from '../release/ports/project.ts'
 import type { Limit, Shell } from './shell.ts'
 
 export function inspectCommand(reference: string): string[] {
@@ -93,6 +92,7 @@ export interface DockerOptions {
   root: string
   signal: AbortSignal
   limits: { inspect: Limit; build: Limit; push: Limit }
+  scratch: Scratch
 }
 
 export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder {
@@ -140,14 +140,13 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
     },
     solve: (image) => buildWith(image.context, solveCommand(image)),
     async build(image) {
-      const folder = await mkdtemp(join(tmpdir(), 'shopctl-image-'))
-      try {
-        const idFile = join(folder, 'id')
+      return options.scratch.folder(async ({ path, write }) => {
+        const idFile = join(path, 'id')
+        // Docker writes it last. A full disk is found before, and is no mistake of the Dockerfile.
+        await write('id', room())
         const bases = await buildWith(image.context, buildCommand(image, idFile))
         return { id: (await readFile(idFile, 'utf8')).trim(), bases }
-      } finally {
-        await rm(folder, { recursive: true, force: true })
-      }
+      })
     },
     async tag(id, references) {
       for (const reference of references) {
@@ -176,6 +175,11 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
       return exitCode === 0 ? (found?.digest ?? null) : null
     },
   }
+}
+
+/** As many bytes as the id of an image has. */
+async function* room(): AsyncGenerator<string> {
+  yield `sha256:${'0'.repeat(64)}`
 }
 
 function notTagged(reference: string, stderr: string): Error {

@@ -5,21 +5,49 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { refused } from '../errors.ts'
 import type { Scratch } from '../release/ports/project.ts'
 
 export function createScratch(): Scratch {
   return {
     async folder(use) {
-      const path = await mkdtemp(join(tmpdir(), 'shopctl-'))
+      const path = await mkdtemp(join(tmpdir(), 'shopctl-')).catch(explain)
       try {
         return await use({
           path,
           write: (name, parts) =>
-            pipeline(Readable.from(parts), createWriteStream(join(path, name), { mode: 0o600 })),
+            pipeline(
+              Readable.from(parts),
+              createWriteStream(join(path, name), { mode: 0o600 }),
+            ).catch(explain),
         })
       } finally {
         await rm(path, { recursive: true, force: true })
       }
     },
   }
+}
+
+const reasons: Record<string, string> = {
+  EROFS: 'its file system is read-only',
+  ENOSPC: 'its disk is full',
+  EDQUOT: 'your quota of its disk is used up',
+  EACCES: 'you may not write to it',
+  EPERM: 'you may not write to it',
+  ENOENT: 'it does not exist',
+  ENOTDIR: 'it is not a folder',
+}
+
+function explain(error: NodeJS.ErrnoException): never {
+  const reason = reasons[error.code ?? '']
+  throw reason === undefined ? error : unusable(reason, error)
+}
+
+function unusable(reason: string, cause?: Error): Error {
+  return refused({
+    code: 'no-temporary-folder',
+    message: `The temporary folder ${tmpdir()} cannot be used: ${reason}.`,
+    hint: 'Free space in it, or set TMPDIR to another folder. Then run the command again.',
+    cause,
+  })
 }

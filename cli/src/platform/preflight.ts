@@ -1,8 +1,8 @@
 // Checks, before any change, whether the platform can start.
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, statfs } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { readFile, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { createScratch } from '../adapters/scratch.ts'
 import { type ErrorDetail, refused, ShopctlError } from '../errors.ts'
 import { listMembers } from './cgroups.ts'
 import type { Check } from './component.ts'
@@ -187,7 +187,14 @@ async function neededChecks(
 }
 
 async function checkRegistries(deps: Deps, items: Items): Promise<Facts['unreachable']> {
-  const scratch = await mkdtemp(join(tmpdir(), 'shopctl-'))
+  return createScratch().folder(({ path }) => askRegistries(deps, items, path))
+}
+
+async function askRegistries(
+  deps: Deps,
+  items: Items,
+  scratch: string,
+): Promise<Facts['unreachable']> {
   const checks = await neededChecks(deps, items, scratch)
   const answers = await Promise.all(
     checks.map(async ({ registry: name, command }) => {
@@ -200,7 +207,6 @@ async function checkRegistries(deps: Deps, items: Items): Promise<Facts['unreach
       return exitCode === 0 ? [] : [{ registry: name, reason }]
     }),
   )
-  await rm(scratch, { recursive: true })
   return answers.flat()
 }
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { createDocker } from '../../src/adapters/docker.ts'
+import { createScratch } from '../../src/adapters/scratch.ts'
 import type { Finished, Shell } from '../../src/adapters/shell.ts'
 import { aLimit } from '../fakes/host.ts'
 
@@ -13,7 +14,8 @@ function dockerAnswering(answers: Finished[]) {
   const shell: Shell = { run, check: async () => '' }
   const { signal } = new AbortController()
   const limits = { inspect: aLimit, build: aLimit, push: aLimit }
-  return createDocker(shell, { program: 'docker', env: {}, root: '/', signal, limits })
+  const scratch = createScratch()
+  return createDocker(shell, { program: 'docker', env: {}, root: '/', signal, limits, scratch })
 }
 const image = { context: 'order', labels: {} }
 const digest = `sha256:${'a'.repeat(64)}`

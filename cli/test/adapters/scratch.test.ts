@@ -1,6 +1,6 @@
 // Temporary folders, and scripts.
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
@@ -31,6 +31,31 @@ it('a scratch folder is deleted when its use fails', async () => {
   })
   await expect(failing).rejects.toThrow('no more')
   expect(existsSync(path)).toBe(false)
+})
+
+it.each([
+  ['/nowhere/at/all', 'it does not exist'],
+  [import.meta.filename, 'it is not a folder'],
+])('a temporary folder that cannot be used is a refusal: %s', async (folder, reason) => {
+  vi.stubEnv('TMPDIR', folder)
+  await expect(createScratch().folder(async () => {})).rejects.toMatchObject({
+    code: 'no-temporary-folder',
+    exitCode: 2,
+    message: `The temporary folder ${folder} cannot be used: ${reason}.`,
+    hint: expect.stringContaining('set TMPDIR'),
+  })
+  vi.unstubAllEnvs()
+})
+
+it('a full disk is a refusal, too', async () => {
+  const writing = createScratch().folder(async ({ path, write }) => {
+    await symlink('/dev/full', join(path, 'a.txt'))
+    await write('a.txt', parts('one\n'))
+  })
+  await expect(writing).rejects.toMatchObject({
+    code: 'no-temporary-folder',
+    message: expect.stringContaining('its disk is full'),
+  })
 })
 
 async function* broken(): AsyncGenerator<string> {

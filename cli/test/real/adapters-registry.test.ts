@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDocker } from '../../src/adapters/docker.ts'
 import { createRegistry } from '../../src/adapters/registry.ts'
+import { createScratch } from '../../src/adapters/scratch.ts'
 import { createShell } from '../../src/adapters/shell.ts'
 import type { ImageBuilder } from '../../src/release/ports/project.ts'
 import { aLimit } from '../fakes/host.ts'
@@ -33,6 +34,7 @@ beforeAll(async () => {
     root: context,
     signal,
     limits: { inspect: aLimit, build: long, push: long },
+    scratch: createScratch(),
   })
   await build('FROM scratch\nCOPY Dockerfile /\n', 'there')
   await docker.push(`${repository}:there`)
