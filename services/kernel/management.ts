@@ -65,12 +65,14 @@ export function createManagement({ open, guarded, access, logger }: ManagementDe
   }
 
   async function guardedAnswer(
-    { method, url: path, headers, socket }: IncomingMessage,
+    { method, url = '', headers, socket }: IncomingMessage,
     asked: ManagementRequest,
     handler: ManagementHandler,
   ): Promise<Answer> {
     const token = headers[tokenHeader]
     const decision = await access(typeof token === 'string' ? token : undefined)
+    // The query has the reason once more, where it is not masked.
+    const path = pathOf(url)
     const what = { method, path, reason: asked.query.get('reason') ?? undefined }
     if (!('user' in decision)) {
       const { status, detail } = decision
@@ -92,8 +94,8 @@ export function createManagement({ open, guarded, access, logger }: ManagementDe
     try {
       return rendered(await answer(request))
     } catch (error) {
-      const { method, url: path } = request
-      logger.warn({ err: error, method, path }, 'management request failed')
+      const { method, url = '' } = request
+      logger.warn({ err: error, method, path: pathOf(url) }, 'management request failed')
       const detail = error instanceof Error ? error.message : String(error)
       return rendered(problem(503, maskText(detail)))
     }
@@ -158,4 +160,8 @@ function match(route: string[], path: string[]): Record<string, string> | null {
     else if (part !== given) return null
   }
   return params
+}
+
+function pathOf(url: string): string {
+  return url.split('?')[0] ?? ''
 }

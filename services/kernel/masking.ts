@@ -4,12 +4,16 @@ import { hidden } from '@shop/events/sensitive'
 
 /** All that may be part of an address without quotes, or of a path or a query around it. */
 const word = /[^\s<>()[\]",:;\\]+/g
-/** `%40` in URLs. After a slash, it is the name of a package in a stack trace. */
-const address = /[^/@](@|%40)[^@]/i
+/** `%40` in URLs. In a stack trace, `node_modules/@` begins the name of a package. */
+const address = /(?<!node_modules\/)(?<=[^@])(@|%40)[^@]/i
+/** Who is on call needs the name of the broker's node. */
+const node = /^'?rabbit@rabbitmq-\d/
 const token = /(?<![a-z0-9])tok_[^\s<>()[\]",:;\\'`/?&]+/gi
 
 export function maskText(text: string): string {
-  return text.replace(word, (one) => (address.test(one) ? hidden : one)).replace(token, hidden)
+  return text
+    .replace(word, (one) => (address.test(one) && !node.test(one) ? hidden : one))
+    .replace(token, hidden)
 }
 
 /** Deeper values are hidden as a whole, because an error may refer to itself. */

@@ -1,7 +1,7 @@
 // JSON logs on stdout, metrics, and W3C trace context.
 import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
-import { sensitiveNames } from '@shop/events/sensitive'
+import { hidden, sensitiveNames } from '@shop/events/sensitive'
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { maskTexts } from './masking.ts'
@@ -28,8 +28,17 @@ const redacted = [
 
 /** What tells of an error. A text may quote what `redacted` finds by name only. */
 const serializers = {
-  err: (error: Error) => maskTexts(pino.stdSerializers.err(error)),
+  err: maskedError,
   ...Object.fromEntries(['reason', 'detail', 'problem', 'msg'].map((name) => [name, maskTexts])),
+}
+
+/** A log call must not throw, and an error may have getters that do. */
+function maskedError(error: Error): unknown {
+  try {
+    return maskTexts(pino.stdSerializers.err(error))
+  } catch {
+    return hidden
+  }
 }
 
 /** Writes one line of JSON per log call to stdout. */

@@ -9,6 +9,7 @@ describe('maskText', () => {
     ['mailto:ada@example.com, bob@example.org', 'mailto:***, ***'],
     ['{"email":"ada@example.com","n":1}', '{"email":"***","n":1}'],
     ['GET /customers?email=ada%40example.com answers 500', 'GET *** answers 500'],
+    ['no mailbox for ada/@example.com or /@example.com', 'no mailbox for *** or ***'],
     ['jörg@bücher.example is no address', '*** is no address'],
     ["cannot charge 'tok_1A-b.c': declined", "cannot charge '***': declined"],
     ['payment.token: tok_ok, again Tok_OK', 'payment.token: ***, again ***'],
@@ -22,6 +23,7 @@ describe('maskText', () => {
     'not a thing.done.v1: n: Invalid input: expected number, received string',
     'the mail server refused the mail: 550 EENVELOPE',
     'at read (file:///app/node_modules/@shop/kernel/inbox.ts:70:9)',
+    "home node 'rabbit@rabbitmq-0.rabbitmq-nodes.shop.svc' of queue 'order' is down",
     'meet @ noon; stok_1 is no token',
   ])('keeps the rest: %s', (text) => {
     expect(maskText(text)).toBe(text)
