@@ -57,7 +57,10 @@ const jumps: readonly Jump[] = [
   { table: 'nat', chain: 'POSTROUTING', rule: '-j SHOPCTL-POSTROUTING' },
   // kube-proxy rejects a packet of this machine when it comes in through `lo`. By then the kernel tracks the connection as
   // one to the machine itself, and for two minutes it refuses its port, though there are pods again.
-  { table: 'filter', chain: 'OUTPUT', rule: `-o lo -m conntrack --ctstate NEW -j ${rejects}` },
+  {
+    ...{ table: 'filter', chain: 'OUTPUT', isFirst: true },
+    rule: `-o lo -m conntrack --ctstate NEW -j ${rejects}`,
+  },
 ]
 
 export async function addRules(shell: Shell): Promise<void> {
@@ -90,7 +93,11 @@ function jumpsScript(dump: string): string {
 
 function hasJump(dump: string, { table, chain, rule, isFirst }: Jump): boolean {
   const rules = rulesIn(dump, table, chain)
-  return isFirst ? rules[0] === rule : rules.includes(rule)
+  const before = rules.slice(0, rules.indexOf(rule))
+  // kube-proxy puts its jumps first, too.
+  return (
+    rules.includes(rule) && (!isFirst || before.every((one) => isOurRule(`-A ${chain} ${one}`)))
+  )
 }
 
 /** The tables of the output of `iptables-save`, each with a line of its name first. */

@@ -93,6 +93,16 @@ it.each<[string, string, boolean]>([
   ["another's ACCEPT before our jump", saved.replace(jump, `${accept}\n${jump}`), false],
   ["another's ACCEPT after our jump", saved.replace(jump, `${jump}\n${accept}`), true],
   ['our jump twice', saved.replace(jump, `${jump}\n${accept}\n${jump}`), true],
+  [
+    "another's ACCEPT before our jump in OUTPUT",
+    saved.replace(reject, `-A OUTPUT -o lo -j ACCEPT\n${reject}`),
+    false,
+  ],
+  [
+    "kube-proxy's jump before ours in OUTPUT",
+    saved.replace(reject, `-A OUTPUT -j KUBE-FIREWALL\n${reject}`),
+    true,
+  ],
   ["another's rule in our chain", saved.replace(drop, `${drop}\n${drop}`), false],
   [
     "another's rule before a jump in FORWARD",
