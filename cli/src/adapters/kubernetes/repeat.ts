@@ -9,8 +9,8 @@ const awayCodes = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']
 const late = 'ETIMEDOUT'
 
 /**
- * `read`: changes nothing. `forwarded`: changes nothing either, and a pod answers it, whose errors are for the caller.
- * `write`: changes something.
+ * `read`: changes nothing. `forwarded`: changes nothing either, and a pod answers it: its 5xx and its silence are for the
+ * caller. `write`: changes something.
  */
 export type Retry = 'read' | 'forwarded' | 'write'
 
@@ -32,6 +32,7 @@ export function mayPass(outcome: Outcome, retry: Retry | undefined, mayBeAway: b
     // A lost connection leaves open whether the server carried the request out.
     if (retry === undefined || retry === 'write') return false
     if (lostCodes.includes(code)) return true
+    if (retry === 'forwarded' && isLate(outcome)) return false
     return mayBeAway && awayCodes.includes(code)
   }
   if (outcome.status === 429) return retry !== undefined

@@ -41,7 +41,10 @@ export function createTraffic(api: KubernetesApi, namespace: string, limit: Limi
     async open(service) {
       const server = createServer(async (request, response) => {
         const { method = 'GET' } = request
-        const isRead = method === 'GET' || method === 'HEAD'
+        const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
+        const isRead = (method === 'GET' || method === 'HEAD') && !length && !encoding
+        const left = new AbortController()
+        response.on('close', () => left.abort())
         try {
           const answer = await api.open({
             method,
@@ -49,6 +52,7 @@ export function createTraffic(api: KubernetesApi, namespace: string, limit: Limi
             headers: passedOn(request.headers),
             ...(isRead ? { retry: 'forwarded' as const } : { body: request }),
             timeoutMs: answerMs,
+            signal: left.signal,
           })
           response.writeHead(answer.statusCode ?? 502, passedOn(answer.headers))
           await pipeline(answer, response)

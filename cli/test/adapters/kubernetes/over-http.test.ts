@@ -1,6 +1,7 @@
 // What pods, waits and traffic make of the API server's answers, over a real HTTP server.
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { connect, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
@@ -181,6 +182,20 @@ it('traffic ends the answer to the client when the one from the pod breaks off',
       () => 'broken',
     )
     expect(await Promise.race([ended, sleep(2_000)])).toBe('broken')
+  } finally {
+    await opened.close()
+  }
+})
+
+it('traffic forwards the body of a GET', async () => {
+  answer = (request, response) => void request.pipe(response)
+  const opened = await createTraffic(api, 'shop', aLimit).open('order')
+  try {
+    const headers = { 'content-length': '4' }
+    const echoed = new Promise<IncomingMessage>((resolve, reject) =>
+      request(opened.url, { method: 'GET', headers }, resolve).on('error', reject).end('well'),
+    )
+    expect(await text(await echoed)).toBe('well')
   } finally {
     await opened.close()
   }
