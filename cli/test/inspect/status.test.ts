@@ -95,7 +95,7 @@ describe('status', () => {
       () => Promise.reject(new Error('none of its pods is ready')),
       ['none of its pods is ready'],
     ],
-  ])('names what ails the broker: %s', async (_, ask, problems) => {
+  ])('names the problems of the broker: %s', async (_, ask, problems) => {
     const { world } = createShop()
     const broker = { ...world.broker, problems: ask }
     expect((await readStatus({ ...world, broker }, 'local', null)).broker).toEqual({ problems })

@@ -85,7 +85,7 @@ test('a pod of payment can neither read nor discard the messages of order; an op
 
   const logs = await Promise.all(pods.map(({ name }) => kubectlOk('logs', name)))
   const lines = logs.flatMap((log) => log.split('\n').filter((line) => line.includes(id)))
-  const done = lines.find((line) => line.includes('/discard?reason='))
+  const done = lines.find((line) => line.includes('/discard"') && line.includes('204'))
   expect(JSON.parse(done ?? '{}')).toMatchObject({
     user: 'system:serviceaccount:shop-test:order-operator',
     by: expect.stringContaining('@'),

@@ -38,6 +38,5 @@ test('all verbs pass while every eleventh read fails', async () => {
   ])
     await shopctlOk(args, { cwd: tree.dir, env })
   expect((await status()).services.payment?.active).toBe(before)
-  console.log(api.injected)
   for (const [fault, times] of Object.entries(api.injected)) expect(times, fault).toBeGreaterThan(0)
 }, 300_000)

@@ -146,9 +146,8 @@ describe('a slot', { timeout: 120_000 }, () => {
     const hard = { 'requests.example.com/gpu': '0' }
     await apply(...denial())
     const pod = ['run', 'asks', `--image=${image}`, '--labels=app.kubernetes.io/name=consent']
-    await until(
-      'pods are denied',
-      async () => (await kubectl(...pod, '--dry-run=server')).exitCode !== 0,
+    await until('pods are denied', async () =>
+      (await kubectl(...pod, '--dry-run=server')).stderr.includes('no consent'),
     )
     await apply(
       { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q' }, spec: { hard } },

@@ -1,4 +1,4 @@
-// What ails the broker is said beside any verb, and stops none.
+// A verb prints the problems of the broker, and goes on.
 import { describe, expect, it } from 'vitest'
 import { besideBroker } from '../../src/release/broker-problems.ts'
 import { createWorld } from '../fakes/world.ts'

@@ -173,7 +173,7 @@ describe('the inputs of an image', () => {
     })
   })
 
-  it('are told that a folder stands for all below it when one is a pattern', async () => {
+  it('that are patterns are refused, with the hint to name a folder', async () => {
     const { source } = createWorld(names)
     for (const pattern of ['order/*', 'orde?', '[o]rder'])
       await expect(order(source, inputs, `inputs: ['${pattern}']`)).rejects.toMatchObject({
