@@ -1,7 +1,7 @@
 // audit: collects the accounts of the services and runs the project's script over them.
 import { z } from 'zod'
 import { failed, interrupted } from '../errors.ts'
-import { lastLines } from '../release/last-lines.ts'
+import { lastLines, programFailed } from '../release/last-lines.ts'
 import { type ObservePorts, observe } from '../release/observe.ts'
 import type { Plane } from '../release/ports/cluster.ts'
 import type { Folder, Programs, Scratch } from '../release/ports/project.ts'
@@ -71,14 +71,12 @@ export async function audit(ports: AuditPorts, input: AuditInput): Promise<Audit
       SHOPCTL_NAMESPACE: input.namespaceName,
       SHOPCTL_QUIET: String(waitMs !== null),
     }
-    const { exitCode, stdout, output } = await ports.programs.script(script, env, ports.signal)
+    const finished = await ports.programs.script(script, env, ports.signal)
     if (ports.signal.aborted) throw interrupted()
-    if (exitCode === 0) return parseAudit(stdout, script)
-    throw failed({
-      code: 'audit-failed',
-      message: `${script} ended with exit code ${exitCode}:\n${lastLines(output, 15)}`,
-      hint: 'Fix the script, or the service whose accounts it cannot read, then run `shopctl audit` again.',
-    })
+    if (finished.exitCode === 0) return parseAudit(finished.stdout, script)
+    const hint =
+      'Fix the script, or the service whose accounts it cannot read, then run `shopctl audit` again.'
+    throw failed({ code: 'audit-failed', ...programFailed(script, finished, hint) })
   })
 }
 

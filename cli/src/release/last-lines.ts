@@ -1,11 +1,30 @@
-// The part of a failed program's output that is shown.
+// What is shown of a failed program's output.
 
 /** The last `count` lines, without stack traces. */
 export function lastLines(text: string, count: number): string {
   return text
     .trimEnd()
     .split('\n')
-    .filter((line) => !/^\s+at .+:\d+:\d+\)?$/.test(line))
+    .filter((line) => !/^\s+at .+:\d+:\d+\)?( \{)?$/.test(line))
     .slice(-count)
     .join('\n')
+}
+
+/** What Node writes when a package is not installed. A path is a file of the project, unless it is in node_modules. */
+const missingPackage =
+  /Cannot find (?:package '[^']+'|module '(?:[^'./]|\/[^']*\/node_modules\/)[^']*')/
+
+/** The error of a program of the project that shopctl ran. `hint` is for any other cause than missing packages. */
+export function programFailed(
+  what: string,
+  { exitCode, output }: { exitCode: number; output: string },
+  hint: string,
+): { message: string; hint: string } {
+  const ended = `${what} ended with exit code ${exitCode}`
+  const [missing] = missingPackage.exec(output) ?? []
+  if (missing === undefined) return { message: `${ended}:\n${lastLines(output, 20)}`, hint }
+  return {
+    message: `${ended}. Packages are missing: ${missing}`,
+    hint: 'Run `npm ci`, then run the command again.',
+  }
 }

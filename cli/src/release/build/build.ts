@@ -1,6 +1,6 @@
 // build: builds the images in parallel. An image that the registry or the local engine already has is not built.
 import { failed, refused } from '../../errors.ts'
-import { lastLines } from '../last-lines.ts'
+import { programFailed } from '../last-lines.ts'
 import { checkPath, type NamedPath } from '../paths.ts'
 import type {
   ImageBuilder,
@@ -105,13 +105,10 @@ async function runPreparation(
   service: string,
   prepare: readonly string[],
 ): Promise<void> {
-  const { exitCode, output } = await programs.run(prepare, signal)
-  if (exitCode === 0) return
-  throw failed({
-    code: 'prepare-failed',
-    message: `${prepare.join(' ')} ended with exit code ${exitCode}:\n${lastLines(output, 20)}`,
-    hint: `Fix the command or \`services.${service}.build.prepare\` in shopctl.yaml, then run \`shopctl build\` again.`,
-  })
+  const finished = await programs.run(prepare, signal)
+  if (finished.exitCode === 0) return
+  const hint = `Fix the command or \`services.${service}.build.prepare\` in shopctl.yaml, then run \`shopctl build\` again.`
+  throw failed({ code: 'prepare-failed', ...programFailed(prepare.join(' '), finished, hint) })
 }
 
 /** The preparation may have made it. */

@@ -2,7 +2,7 @@
 import type { Config } from '../../config/schema.ts'
 import { failed, interrupted, refused } from '../../errors.ts'
 import { requireService } from '../build/images.ts'
-import { lastLines } from '../last-lines.ts'
+import { programFailed } from '../last-lines.ts'
 import { type LockPorts, withLock } from '../lock.ts'
 import { chooseStandby } from '../move/plan-switch.ts'
 import { type ObservePorts, observe } from '../observe.ts'
@@ -169,12 +169,10 @@ async function run(
   file: string,
   env: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const { exitCode, output } = await programs.script(file, env, signal)
+  const finished = await programs.script(file, env, signal)
   if (signal.aborted) throw interrupted()
-  if (exitCode === 0) return
-  throw failed({
-    code: 'smoke-failed',
-    message: `${what} (${file}) ended with exit code ${exitCode}:\n${lastLines(output, 15)}`,
-    hint: 'The same slots are live as before. Fix the service or its test, then run `shopctl deploy` and `shopctl smoke` again.',
-  })
+  if (finished.exitCode === 0) return
+  const hint =
+    'The same slots are live as before. Fix the service or its test, then run `shopctl deploy` and `shopctl smoke` again.'
+  throw failed({ code: 'smoke-failed', ...programFailed(`${what} (${file})`, finished, hint) })
 }

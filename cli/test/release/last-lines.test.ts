@@ -1,0 +1,55 @@
+// What is shown of a program that failed.
+import { expect, it } from 'vitest'
+import { programFailed } from '../../src/release/last-lines.ts'
+
+const node = (
+  name: string,
+  from = '/shop/services/bundle.ts',
+) => `node:internal/modules/package_json_reader:267
+  throw new ERR_MODULE_NOT_FOUND(packageName, fileURLToPath(base), null);
+        ^
+
+Error [ERR_MODULE_NOT_FOUND]: Cannot find ${name} imported from ${from}
+    at Object.getPackageJSONURL (node:internal/modules/package_json_reader:267:9)
+    at async asyncRunEntryPointWithESMLoader (node:internal/modules/run_main:117:5) {
+  code: 'ERR_MODULE_NOT_FOUND'
+}
+
+Node.js v24.1.0`
+const required = `Error: Cannot find module 'pg'
+Require stack:
+- /shop/smoke.cjs
+    at Function._resolveFilename (node:internal/modules/cjs/loader:1225:15) {
+  code: 'MODULE_NOT_FOUND',
+  requireStack: [ '/shop/smoke.cjs' ]
+}`
+
+it.each([
+  [node("package 'esbuild'"), "Cannot find package 'esbuild'"],
+  [node("package '@shop/kernel'"), "Cannot find package '@shop/kernel'"],
+  [
+    node("package '/shop/node_modules/pg/i.js'"),
+    "Cannot find package '/shop/node_modules/pg/i.js'",
+  ],
+  [node("module '/shop/node_modules/pg/i.js'"), "Cannot find module '/shop/node_modules/pg/i.js'"],
+  [required, "Cannot find module 'pg'"],
+  [`building order\n${node("package 'esbuild'")}`, "Cannot find package 'esbuild'"],
+])('%s names the missing package and `npm ci`', (output, what) => {
+  expect(programFailed('node a.ts', { exitCode: 1, output }, 'Fix it.')).toEqual({
+    message: `node a.ts ended with exit code 1. Packages are missing: ${what}`,
+    hint: 'Run `npm ci`, then run the command again.',
+  })
+})
+
+it.each([
+  node("module '/shop/services/bundel.ts'", '/shop/main.ts'),
+  required.replace("'pg'", "'./pg.cjs'"),
+  'AssertionError: expected 200\n    at smoke.ts:7:3\nnothing else',
+])('%s is shown without the stack trace', (output) => {
+  const { message, hint } = programFailed('node a.ts', { exitCode: 1, output }, 'Fix it.')
+  const [first, ...rest] = message.split('\n')
+  expect(first).toBe('node a.ts ended with exit code 1:')
+  expect(output).toContain(rest[0])
+  expect(message).not.toMatch(/^\s+at /m)
+  expect(hint).toBe('Fix it.')
+})
