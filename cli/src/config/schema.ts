@@ -1,6 +1,7 @@
 // The schema of shopctl.yaml: its types and its validation.
 import { isAbsolute, normalize } from 'node:path/posix'
 import { z } from 'zod'
+import { inOrder } from './secrets.ts'
 import type { Path } from './yaml.ts'
 
 const name = z
@@ -120,10 +121,15 @@ const environmentFields = z.strictObject({
   broker: name.optional(),
 })
 
-const environment = environmentFields.refine(
-  ({ broker, dependencies }) => !broker || dependencies.some(({ name }) => name === broker),
-  { path: ['broker'], error: 'expected the name of one of the dependencies' },
-)
+const environment = environmentFields
+  .refine(
+    ({ broker, dependencies }) => !broker || dependencies.some(({ name }) => name === broker),
+    { path: ['broker'], error: 'expected the name of one of the dependencies' },
+  )
+  .superRefine(({ secrets }, { addIssue }) => {
+    for (const { value, message } of inOrder(secrets).mistakes)
+      addIssue({ code: 'custom', path: ['secrets', value.secret, value.key], message })
+  })
 
 const limit = 'expected a number of seconds above 0 and up to 2147483'
 /** Node counts the milliseconds of a timer in 32 bits. */

@@ -13,6 +13,10 @@ function messageOf(text: string): string {
   return 'accepted'
 }
 
+function urlMistake(words: string): RegExp {
+  return new RegExp(`:27:16: environments\\.local\\.secrets\\.order\\.url: ${words}$`)
+}
+
 it.each([
   ['name: shop', 'name:', /:1:1: name: expected string/],
   ['name: shop', 'name: My Shop', /:1:1: name: expected a DNS label/],
@@ -64,6 +68,15 @@ it.each([
   ['namespace: shop', '', /environments\.local\.namespace: .*missing/],
   ['{ admin: random', '{ admin: 1234', /:26:19: .*postgres\.admin: expected string/],
   ['{ admin: random', '{ admin:', /:26:19: .*postgres\.admin: expected string/],
+  ['postgres.order}', 'postgres.nope}', urlMistake('there is no secret value postgres\\.nope')],
+  ['postgres.order}', 'postgers.order}', urlMistake('there is no secret value postgers\\.order')],
+  ['postgres.order}', 'shopctl-hmac.key}', urlMistake('there is no .* shopctl-hmac\\.key')],
+  ['postgres.order}', 'order.url}', urlMistake('it refers to itself: order\\.url → order\\.url')],
+  [
+    'order: random }',
+    `order: "\${order.url}" }`,
+    /:26:34: .*secrets\.postgres\.order: it refers to itself: postgres\.order → order\.url → postgres\.order$/,
+  ],
   ['values: [charts', 'values: charts', /./],
   ['  order:', '\torder:', /:3:1: Tabs are not allowed/],
   ['name: shop', 'name = shop', /:1:1: /],

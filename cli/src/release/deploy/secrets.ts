@@ -1,10 +1,8 @@
 // The Secrets that shopctl creates: those of shopctl.yaml, and its own key. Created once, never changed.
 import { randomBytes } from 'node:crypto'
-import { refused } from '../../errors.ts'
+import { fillIn, inOrder, type Secrets } from '../../config/secrets.ts'
 import type { Namespace } from '../ports/cluster.ts'
 import { settleAll } from '../settle.ts'
-
-type Secrets = Record<string, Record<string, string>>
 
 function randomText(): string {
   return randomBytes(18).toString('base64url')
@@ -14,35 +12,21 @@ function randomText(): string {
 export function missingSecrets(wanted: Secrets, existing: Secrets, draw: () => string): Secrets {
   const all: Secrets = structuredClone(existing)
   const missing: Secrets = {}
-  const add = (secret: string, key: string, value: string): void => {
+  for (const { secret, key, text } of inOrder(wanted).values) {
+    if (existing[secret]?.[key] !== undefined) continue
+    const value = text === 'random' ? draw() : fillIn(text, (...of) => encoded(all, ...of))
     for (const map of [all, missing]) {
       map[secret] ??= {}
       map[secret][key] = value
     }
   }
-  const open = Object.entries(wanted).flatMap(([secret, keys]) =>
-    Object.entries(keys)
-      .filter(([key]) => existing[secret]?.[key] === undefined)
-      .map(([key, text]) => ({ secret, key, text })),
-  )
-  for (const { secret, key } of open.filter(({ text }) => text === 'random'))
-    add(secret, key, draw())
-  for (const { secret, key, text } of open.filter(({ text }) => text !== 'random')) {
-    add(secret, key, fillIn(text, all, `secrets.${secret}.${key}`))
-  }
   return missing
 }
 
-function fillIn(text: string, secrets: Secrets, path: string): string {
-  return text.replaceAll(/\$\{([^}.]+)\.([^}]+)\}/g, (_, secret: string, key: string) => {
-    const value = secrets[secret]?.[key]
-    if (value !== undefined) return encodeURIComponent(value)
-    throw refused({
-      code: 'bad-config',
-      message: `shopctl.yaml: ${path}: there is no secret value ${secret}.${key}.`,
-      hint: `Add it below \`secrets.${secret}\`, then run the command again. It has to be \`random\` or exist already.`,
-    })
-  })
+function encoded(secrets: Secrets, secret: string, key: string): string {
+  const value = secrets[secret]?.[key]
+  if (value === undefined) throw new Error(`the secret value ${secret}.${key} is not planned`)
+  return encodeURIComponent(value)
 }
 
 export interface SecretsPlan {
@@ -53,7 +37,6 @@ export interface SecretsPlan {
 
 /** The key of the HMACs by which copies are named. With another key, all services are deployed again. */
 const hmacSecret = 'shopctl-hmac'
-const ownSecrets: Secrets = { [hmacSecret]: { key: 'random' } }
 
 export function hmacKey({ existing, missing }: SecretsPlan): string {
   const key = existing[hmacSecret]?.key ?? missing[hmacSecret]?.key
@@ -62,7 +45,7 @@ export function hmacKey({ existing, missing }: SecretsPlan): string {
 }
 
 export async function planSecrets(namespace: Namespace, wanted: Secrets): Promise<SecretsPlan> {
-  const all = { ...wanted, ...ownSecrets }
+  const all = { ...wanted, [hmacSecret]: { ...wanted[hmacSecret], key: 'random' } }
   const found = await Promise.all(
     Object.keys(all).map(async (name) => [name, await namespace.readSecret(name)] as const),
   )
