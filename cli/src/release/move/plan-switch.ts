@@ -1,5 +1,6 @@
 // Chooses the slots for a smoke test or switch, and plans a switch; pure.
 import { checkCapacity } from '../capacity.ts'
+import { doneMoves, moveOf } from '../record.ts'
 import { interruptedRefusal, isRefusal, notReady, type Refusal, refuse } from '../refusal.ts'
 import {
   type Color,
@@ -8,8 +9,10 @@ import {
   type MoveVerb,
   type NamedSlot,
   otherColor,
+  sameTarget,
   sideOf,
 } from '../slot.ts'
+import { wasLive, wayBackOf } from '../standby.ts'
 import {
   candidate,
   chosenServices,
@@ -46,7 +49,7 @@ export function chooseStandby(
   for (const [name, service] of chosenServices(state, chosen)) {
     const slot = candidate(service) ?? (chosen && rolledBackFrom(state, name))
     if (slot) slots.push({ name, slot })
-    else if (chosen) return noCandidate(name, service)
+    else if (chosen) return noCandidate(state, name, service)
   }
   const unready = slots.find(({ slot }) => !isReady(slot))
   if (unready) return notReady(unready.name, unready.slot)
@@ -58,13 +61,39 @@ export function chooseStandby(
   )
 }
 
-function noCandidate(name: string, service: ServiceState): Refusal {
+function noCandidate(state: EnvironmentState, name: string, service: ServiceState): Refusal {
   const color = standbyColor(service)
   const standby = service.slots[color]
-  const hint = `Run \`shopctl deploy --service ${name}\` first.`
-  if (!standby) return refuse('slot-missing', `${name} has no ${color} slot.`, hint)
-  const message = `${name} ${color} (${standby.version}) is an earlier slot, not a newly deployed one.`
-  return refuse('slot-not-new', message, hint)
+  const deploy = `shopctl deploy --service ${name}`
+  if (!standby)
+    return refuse('slot-missing', `${name} has no ${color} slot.`, `Run \`${deploy}\` first.`)
+  const what = `${name} ${color} (${standby.version})`
+  const live = liveText(state, name)
+  if (wayBackOf(state, name)?.side.color === color) {
+    return refuse(
+      'slot-not-new',
+      `${live}${what} is the slot before it.`,
+      `\`shopctl rollback --service ${name}\` goes back to it. For a new slot, run \`${deploy}\` first.`,
+    )
+  }
+  if (wasLive(state.journal, name, standby)) {
+    const message = `${live}${what} is an earlier slot, not a newly deployed one.`
+    return refuse('slot-not-new', message, `Run \`${deploy}\` first.`)
+  }
+  // cleanup moves the preview Service first, and a deploy of what is live moves it too.
+  return refuse(
+    'slot-not-new',
+    `${live}${what} cannot go live: the preview Service does not select it.`,
+    `Run \`${deploy}\` first, or \`shopctl cleanup --service ${name}\` to delete it.`,
+  )
+}
+
+/** `order green (6c9086eb) is live since r-2. ` */
+function liveText(state: EnvironmentState, name: string): string {
+  const live = liveSlotOf(state, name)
+  if (!live) return ''
+  const move = doneMoves(state.journal).findLast((each) => sameTarget(moveOf(each, name)?.to, live))
+  return `${name} ${live.color} (${live.version}) is live${move ? ` since ${move.release}` : ''}. `
 }
 
 export interface SwitchIntent {

@@ -65,6 +65,44 @@ it('has nothing to come from the first time', () => {
   expect(plan).toMatchObject({ moves: [{ from: null, to: blueSide }] })
 })
 
+it.each([
+  [
+    'the slot before the last switch, and how to go back to it',
+    switched(),
+    [aMove('r-2', 'switch', ['order'])],
+    'order green (v-b) is live since r-2. order blue (v-a) is the slot before it.',
+    '`shopctl rollback --service order` goes back to it. For a new slot, run `shopctl deploy --service order` first.',
+  ],
+  [
+    'a slot that was live before, to which no rollback leads',
+    switched(),
+    [
+      aMove('r-1', 'switch', [], { services: [{ name: 'order', from: null, to: blueSide }] }),
+      aMove('r-2', 'switch', [], { services: [{ name: 'order', from: null, to: greenSide }] }),
+    ],
+    'order green (v-b) is live since r-2. order blue (v-a) is an earlier slot, not a newly deployed one.',
+    'Run `shopctl deploy --service order` first.',
+  ],
+  [
+    'a new slot from which a stopped cleanup took the preview Service',
+    aService(bothSlots, blue, blue),
+    [aMove('r-1', 'switch', [], { services: [{ name: 'order', from: null, to: blueSide }] })],
+    'order blue (v-a) is live since r-1. order green (v-b) cannot go live: the preview Service does not select it.',
+    'Run `shopctl deploy --service order` first, or `shopctl cleanup --service order` to delete it.',
+  ],
+  [
+    'the same where the journal does not say since when',
+    aService(bothSlots, blue, blue),
+    [],
+    'order blue (v-a) is live. order green (v-b) cannot go live: the preview Service does not select it.',
+    'Run `shopctl deploy --service order` first, or `shopctl cleanup --service order` to delete it.',
+  ],
+])('names %s', (_, order, closed, message, hint) => {
+  const intent = { services: ['order'], color: null, skipSmoke: true }
+  const plan = planSwitch(aState({ order }, { closed }), intent)
+  expect(plan).toMatchObject({ code: 'slot-not-new', message, hint })
+})
+
 interface Records {
   closed?: Operation[]
   open?: Operation
