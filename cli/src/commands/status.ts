@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import { readStatus, type ServiceStatus, type SlotStatus, type Status } from '../inspect/status.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
-import { good, warning, wrapped } from '../output/text.ts'
+import { bad, good, warning, wrapped } from '../output/text.ts'
 import { colors, slotName } from '../release/slot.ts'
 import { unreadyText } from '../release/unready.ts'
 
@@ -99,7 +99,7 @@ function slotRow(
     slot.version,
     slot.revision,
     `${slot.ready}/${slot.replicas}`,
-    slot.smoked ? 'passed' : '-',
+    slot.smoked ? 'passed' : slot.smokeFailed ? bad('failed') : '-',
     // The epoch has no column of its own: it would not fit into 80 columns.
     live?.epoch ? `${consumers} epoch ${live.epoch}` : consumers,
   ]

@@ -6,7 +6,7 @@ import { latestEpoch } from '../release/move/takeover.ts'
 import { type ObservePorts, observe } from '../release/observe.ts'
 import type { Broker, Login, PodReport, Pods } from '../release/ports/cluster.ts'
 import type { Lock, LockHolder } from '../release/ports/session.ts'
-import { currentRelease, idOf, passedSmoke } from '../release/record.ts'
+import { currentRelease, idOf, smokeOutcome } from '../release/record.ts'
 import { type Color, colors, type NamedSlot, type Slot, targetOf } from '../release/slot.ts'
 import {
   combinationOf,
@@ -30,6 +30,8 @@ export interface SlotStatus {
   ready: number
   /** Whether its smoke test passed in the combination that is live, or that a switch would make live. */
   smoked: boolean
+  /** Whether it is not `smoked` because its last smoke test in such a combination failed. */
+  smokeFailed: boolean
   /** Sum over its pods, like `inFlight`. */
   consumers: number
   inFlight: number
@@ -122,7 +124,7 @@ async function serviceStatus(
       const slot = service?.slots[color]
       if (!slot) return
       const reports = await reportsOf(pods, name, slot)
-      slots[color] = slotStatus(slot, isSmoked(state, next, { name, slot }), reports)
+      slots[color] = slotStatus(slot, smokeOf(state, next, { name, slot }), reports)
       if (color === active) epoch = latestEpoch(reports.map((report) => report?.epoch ?? null))
     }),
   )
@@ -137,19 +139,23 @@ async function reportsOf(pods: Pods, name: string, slot: Slot): Promise<(PodRepo
 }
 
 /** Whether a switch of all standby slots, or of this service only, would accept the slot. */
-function isSmoked(
+function smokeOf(
   state: EnvironmentState,
   next: readonly NamedSlot[],
   { name, slot }: NamedSlot,
-): boolean {
+): Pick<SlotStatus, 'smoked' | 'smokeFailed'> {
   const isNext = next.some((each) => each.name === name && each.slot.color === slot.color)
   const switches = isNext ? [next, [{ name, slot }]] : [[{ name, slot }]]
-  return switches.some((chosen) => passedSmoke(state.journal, name, combinationOf(state, chosen)))
+  const outcomes = switches.map((chosen) =>
+    smokeOutcome(state.journal, name, combinationOf(state, chosen)),
+  )
+  const smoked = outcomes.includes('done')
+  return { smoked, smokeFailed: !smoked && outcomes.includes('failed') }
 }
 
 function slotStatus(
   { digest, version, revision, replicas, ready }: Slot,
-  smoked: boolean,
+  smoke: Pick<SlotStatus, 'smoked' | 'smokeFailed'>,
   reports: readonly (PodReport | null)[],
 ): SlotStatus {
   const sum = (value: (report: PodReport) => number): number =>
@@ -160,7 +166,7 @@ function slotStatus(
     revision,
     replicas,
     ready,
-    smoked,
+    ...smoke,
     consumers: sum((report) => report.consumers),
     inFlight: sum((report) => report.inFlight),
     login: loginOf(reports),

@@ -131,8 +131,12 @@ export function operationsOf({ open, closed }: Journal): Operation[] {
   return [...closed, ...(open ? [open] : [])]
 }
 
-/** Whether the last smoke test of `name` in this combination passed. A test that has not ended did not pass. */
-export function passedSmoke(journal: Journal, name: string, combination: Combination): boolean {
+/** How the last smoke test of `name` in this combination ended. null: there was none, or it has not ended. */
+export function smokeOutcome(
+  journal: Journal,
+  name: string,
+  combination: Combination,
+): Outcome | null {
   const last = operationsOf(journal).findLast(
     (operation) =>
       operation.verb === 'smoke' &&
@@ -140,7 +144,12 @@ export function passedSmoke(journal: Journal, name: string, combination: Combina
       sameCombination(operation.combination, combination) &&
       moveOf(operation, name) !== undefined,
   )
-  return last?.outcome === 'done'
+  return last?.outcome ?? null
+}
+
+/** Whether the last smoke test of `name` in this combination passed. A test that has not ended did not pass. */
+export function passedSmoke(journal: Journal, name: string, combination: Combination): boolean {
+  return smokeOutcome(journal, name, combination) === 'done'
 }
 
 /** The outcome with which the next operation closes an interrupted one. A rollback is always completed. */

@@ -7,7 +7,7 @@ import { plain, widths, words } from './widths.ts'
 describe('a status', () => {
   const slot = (version: string) => ({
     ...{ digest: 'sha256:a', version, revision: '0123456789', replicas: 2, ready: 2 },
-    ...{ smoked: true, consumers: 2, inFlight: 0, login: null },
+    ...{ smoked: true, smokeFailed: false, consumers: 2, inFlight: 0, login: null },
   })
   const notification = {
     active: 'green' as const,
@@ -37,6 +37,15 @@ describe('a status', () => {
     const text = plain((width) => statusText({ ...quiet, services: { notification } }, width))
     expect(text).toMatch(/● green.*2 epoch 123$/m)
     expect(text).toMatch(/ {2}blue.*passed {2}2$/m)
+  })
+
+  it('tells a failed smoke test from none', () => {
+    const blue = { ...slot('a'), smoked: false, smokeFailed: true }
+    const slots = { blue, green: { ...slot('b'), smoked: false } }
+    const services = { notification: { ...notification, slots } }
+    const text = plain((width) => statusText({ ...quiet, services }, width))
+    expect(text).toMatch(/ {2}blue.*2\/2 +failed +2$/m)
+    expect(text).toMatch(/● green.*2\/2 +- +2 epoch 123$/m)
   })
 
   it('marks the live slot in color', () => {

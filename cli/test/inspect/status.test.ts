@@ -52,6 +52,7 @@ describe('status', () => {
           replicas: 2,
           ready: 2,
           smoked: true,
+          smokeFailed: false,
           consumers: 2,
           inFlight: 0,
           login: { state: 'ok', problem: null },
@@ -63,6 +64,7 @@ describe('status', () => {
           replicas: 2,
           ready: 2,
           smoked: false,
+          smokeFailed: false,
           consumers: 0,
           inFlight: 0,
           login: { state: 'ok', problem: null },
@@ -206,6 +208,14 @@ describe('smoked', () => {
     shop.world.programs.failing.add('smoke.ts')
     await expect(shop.smoke()).rejects.toMatchObject({ code: 'smoke-failed' })
     expect(await smokedOf(shop)).toEqual({ order: [], payment: [] })
+    const { services } = await statusOf(shop)
+    expect(services.order?.slots.blue).toMatchObject({ smoked: false, smokeFailed: true })
+    await shop.switch({ skipSmoke: true })
+    expect((await statusOf(shop)).services.order?.slots.blue?.smokeFailed).toBe(true)
+    shop.world.programs.failing.clear()
+    shop.commit('b')
+    await shop.deploy()
+    expect((await statusOf(shop)).services.order?.slots.green?.smokeFailed).toBe(false)
   })
 
   it('is not what passed with another slot of the others than now', async () => {
