@@ -150,8 +150,8 @@ function observeTakeover(
       })),
     )
     const late = takeovers.filter((each) => each.late !== null)
-    if (late.length > 0) throw notTaken(late, kind, moves)
-    return takeovers.map(({ late: _, ...proof }) => proof)
+    if (late.length > 0) throw notTaken(late, kind, moves, limit.timeoutMs)
+    return takeovers.map(({ late: _, latePods: __, ...proof }) => proof)
   })
 }
 
@@ -166,18 +166,26 @@ async function oldSlots(ports: MovePorts, moves: readonly Move[]): Promise<strin
   return lines.flat()
 }
 
-function notTaken(late: readonly Takeover[], kind: MoveVerb, moves: readonly Move[]): Error {
+function notTaken(
+  late: readonly Takeover[],
+  kind: MoveVerb,
+  moves: readonly Move[],
+  timeoutMs: number,
+): Error {
   const first = moves.filter(({ from }) => from === null).map(({ name }) => name)
   const back =
     first.length === moves.length
       ? 'No slot was live before, and none is live now.'
       : `The slots that were live before are live again${first.length > 0 ? `; ${first.join(', ')} had none` : ''}.`
+  const logs = late.some(({ latePods }) => latePods.length > 0)
+    ? 'Run `kubectl logs <pod>` for these pods. '
+    : ''
   return failed({
     code: 'not-taken-over',
     message: late.map(({ late }) => late).join('\n'),
     hint:
       kind === 'switch'
-        ? `${back} Run \`kubectl logs <pod>\` for these pods.`
+        ? `${back} ${logs}The limit was ${timeoutMs / 1000} s: \`--timeout\` sets another one.`
         : 'Their Services select them all the same. Run `shopctl status`, then `shopctl rollback` again.',
   })
 }

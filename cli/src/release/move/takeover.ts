@@ -17,6 +17,8 @@ export interface Takeover {
   epoch: number | null
   /** What was missing when the time was up. null: it took over. */
   late: string | null
+  /** The pods that `late` names. */
+  latePods: string[]
 }
 
 /** Each request costs the pods CPU time. */
@@ -86,7 +88,7 @@ export async function awaitTakeover(
   const only = await awaitOnly(ports, name, 'stable', selected, { from, timeoutMs, empty: !to })
   const endpointsMs = elapsed()
   const who = `${name} ${to?.color ?? ''}`.trim()
-  const unseen = { endpointsMs, consumersMs: null, epoch: null }
+  const unseen = { endpointsMs, consumersMs: null, epoch: null, latePods: [] }
   if (!only) {
     const seconds = timeoutMs / 1000
     return { ...unseen, late: `${who}: its Service does not route only to it after ${seconds} s` }
@@ -120,7 +122,7 @@ async function awaitConsumers(
   for (;;) {
     const waiting = (await list()).filter((pod) => !done.has(pod))
     if (done.size > 0 && (waiting.length === 0 || isEnough()))
-      return { endpointsMs, consumersMs: elapsed(), epoch, late: null }
+      return { endpointsMs, consumersMs: elapsed(), epoch, late: null, latePods: [] }
     // The others are asked once the first pod consumes. A pod that is being added may be the last.
     const asked = done.size > 0 || enough !== null ? waiting : waiting.slice(0, 1)
     const reports = await Promise.all(asked.map((pod) => pods.report(name, pod)))
@@ -130,9 +132,10 @@ async function awaitConsumers(
     if (taken.length > 0 && (taken.length === asked.length || isEnough())) continue
     if (elapsed() > timeoutMs) {
       const reported = describe(reports.find((report) => !report || !hasTakenOver(report)) ?? null)
-      const missing = waiting.filter((pod) => !done.has(pod)).join(', ') || 'its pods'
+      const latePods = waiting.filter((pod) => !done.has(pod))
+      const missing = latePods.join(', ') || 'its pods'
       const late = `${who}: ${missing} did not start to consume within ${timeoutMs / 1000} s (${reported})`
-      return { endpointsMs, consumersMs: elapsed(), epoch: null, late }
+      return { endpointsMs, consumersMs: elapsed(), epoch: null, late, latePods }
     }
     await clock.sleep(pollMs, signal)
   }

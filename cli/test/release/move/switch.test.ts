@@ -54,7 +54,7 @@ describe('a switch', () => {
     await expect(switchSlots()).rejects.toMatchObject({
       code: 'not-taken-over',
       message: expect.stringMatching(/payment green.*live, 0 consumers.*no gate or cannot read it/),
-      hint: expect.stringMatching(/^The slots that were live before are live again/),
+      hint: 'The slots that were live before are live again. Run `kubectl logs <pod>` for these pods. The limit was 0.05 s: `--timeout` sets another one.',
     })
     for (const name of names) expect(live(name)).toBe('blue 1a2b3c4d')
     expect(world.state.journal.open).toBeNull()
@@ -65,6 +65,16 @@ describe('a switch', () => {
     expect(world.state.journal.closed.at(-1)?.error).toMatch(/payment green/)
     world.faults.deaf.clear()
     expect(await switchSlots()).toMatchObject({ release: 'r-3' })
+  })
+
+  it('names its limit, and no logs, when it names no pods', async () => {
+    const { world, switch: switchSlots } = await readyToSwitch()
+    const pods = { ...world.pods, awaitEndpoints: async () => null }
+    await expect(switchSlots({ timeoutMs: 1 }, { pods })).rejects.toMatchObject({
+      code: 'not-taken-over',
+      message: expect.stringMatching(/does not route only to it after 0\.001 s$/),
+      hint: 'The slots that were live before are live again. The limit was 0.001 s: `--timeout` sets another one.',
+    })
   })
 
   it('leaves nothing live when the very first one goes back', async () => {
