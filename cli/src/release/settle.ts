@@ -1,8 +1,13 @@
 // Waits for tasks that run in parallel.
 
-/** Waits until every task has ended, then throws the first failure: no task runs on unobserved. */
-export async function settleAll<T>(tasks: readonly Promise<T>[]): Promise<T[]> {
-  return valuesOf(await Promise.allSettled(tasks))
+type Values<T extends readonly unknown[]> = { -readonly [K in keyof T]: Awaited<T[K]> }
+
+/**
+ * Waits until every task has ended, then throws the first failure in their order: no task runs on unobserved, and the
+ * same mistake is named every time.
+ */
+export async function settleAll<T extends readonly unknown[] | []>(tasks: T): Promise<Values<T>> {
+  return valuesOf(await Promise.allSettled(tasks)) as Values<T>
 }
 
 /** All values. Throws the first failure. */

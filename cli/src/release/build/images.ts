@@ -3,6 +3,7 @@ import { basename } from 'node:path/posix'
 import { type Config, configFile } from '../../config/schema.ts'
 import { checkPath, type NamedPath, wrongPath } from '../paths.ts'
 import type { Source } from '../ports/project.ts'
+import { settleAll } from '../settle.ts'
 import { countsFor, hashBuild, hashFiles, hashInputs, inputPaths } from './inputs.ts'
 
 export interface Image {
@@ -80,7 +81,7 @@ export async function describeImages(
     source.files([...new Set(paths)]),
     source.changed([...new Set([...paths, configFile])]),
   ])
-  return Promise.all(
+  return settleAll(
     builds.map(async ({ service, build, paths, migrationPaths }) => {
       await checkListed(source, config, service, files)
       const isInput = (file: string): boolean => paths.some((path) => countsFor(file, path))

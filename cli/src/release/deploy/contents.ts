@@ -5,6 +5,7 @@ import { canonical } from '../canonical.ts'
 import type { Content, ContentId, Contents, Copy } from '../ports/cluster.ts'
 import type { Charts, Marks, Recorded } from '../ports/driver.ts'
 import { type Refusal, refuse } from '../refusal.ts'
+import { settleAll } from '../settle.ts'
 import { type Color, colors, slotName } from '../slot.ts'
 import type { Recipe } from './desire.ts'
 import type { Wanted } from './plan.ts'
@@ -83,7 +84,7 @@ function render(
   const request = { system, service, wanted, recipe, migrate: true, secrets: {}, configMaps: {} }
   const refer = async (color: Color): Promise<Reference[]> =>
     referencesOf(await charts.render(slotChart(request, color)))
-  return Promise.all([refer('blue'), refer('green')]).then(([blue, green]) => ({ blue, green }))
+  return settleAll([refer('blue'), refer('green')]).then(([blue, green]) => ({ blue, green }))
 }
 
 async function contentsOf(

@@ -4,6 +4,7 @@ import { describeImages, type Image, requireService, type TreeInput } from '../b
 import type { BuiltinChart } from '../ports/driver.ts'
 import type { PushRecord, Registry, Source } from '../ports/project.ts'
 import { requireDigest } from '../push/push.ts'
+import { settleAll } from '../settle.ts'
 import { rules } from './charts.ts'
 import type { Wanted } from './plan.ts'
 import {
@@ -58,11 +59,11 @@ export interface DesireInput extends TreeInput {
 
 /** Refused if the registry has no image of the current work tree. */
 export async function desire(ports: DesirePorts, input: DesireInput): Promise<Desired> {
-  const [images] = await Promise.all([
+  const [images] = await settleAll([
     describeImages(ports.source, input),
     requireDependencies(ports.source, input),
   ])
-  const each = await Promise.all(images.map((image) => desireOne(ports, input, image)))
+  const each = await settleAll(images.map((image) => desireOne(ports, input, image)))
   return {
     wanted: Object.fromEntries(each.map(({ service, wanted }) => [service, wanted])),
     recipes: Object.fromEntries(each.map(({ service, recipe }) => [service, recipe])),
@@ -76,7 +77,7 @@ async function requireDependencies(
 ): Promise<void> {
   const { dependencies = [] } = config.environments[env] ?? {}
   const setting = (index: number) => ['environments', env, 'dependencies', index]
-  await Promise.all(
+  await settleAll(
     dependencies.flatMap(({ chart, values }, index) => [
       requireChart(source, config, [...setting(index), 'chart'], chart),
       ...values.map((path, at) =>
@@ -100,7 +101,7 @@ async function desireOne(
   const { chart, port = null } = requireService(config, service)
   await requireChart(source, config, ['services', service, 'chart'], chart)
   const files = await valuesFiles(source, config, env, service)
-  const [digest, values, chartHash, replicas] = await Promise.all([
+  const [digest, values, chartHash, replicas] = await settleAll([
     earlier ? requireEarlier(registry, image, earlier) : requireDigest(ports, image),
     readValues(source, files),
     hashChart(source, chart),

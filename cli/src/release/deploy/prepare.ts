@@ -80,7 +80,7 @@ export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): P
   const broken = plan.steps.filter(
     ({ action, service }) => action === 'live' && recorded[service]?.finished === false,
   )
-  const [writes, repairs] = await Promise.all([
+  const [writes, repairs] = await settleAll([
     settleAll(upgrades.map(write)),
     settleAll(broken.map(async (step) => (await write(step)).shared ?? [])),
   ])

@@ -14,6 +14,7 @@ import {
 } from '../ports/driver.ts'
 import type { MigrationCheck, Source } from '../ports/project.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal.ts'
+import { settleAll } from '../settle.ts'
 import { type Color, colors, isReady, slotLabels, slotName } from '../slot.ts'
 import { type EnvironmentState, liveSlotOf } from '../state.ts'
 import { checkApart, checkSlots, checkTraffic } from './charts.ts'
@@ -136,7 +137,7 @@ async function renderShared(
 ): Promise<SharedWrite> {
   const { state, step, recipe, system, sharedChart } = request
   const { service, wanted } = step
-  const [blue, green] = await Promise.all(
+  const [blue, green] = await settleAll(
     colors.map((color) => charts.render(chartOf(request, color))),
   )
   const slots = { blue: blue ?? [], green: green ?? [] }

@@ -49,6 +49,17 @@ describe('a revision', () => {
     })
   })
 
+  it.each(names)('names the first service without an image, when %s is slow', async (slow) => {
+    const world = createWorld(names)
+    const last: World['pushed']['last'] = async (repository) => {
+      if (repository.endsWith(slow)) await new Promise((done) => setTimeout(done, 5))
+      return null
+    }
+    const pushed = { ...world.pushed, last }
+    const desiring = desire({ ...world, pushed }, { ...tree, env: 'local', sharedChart })
+    await expect(desiring).rejects.toThrow('no image of order')
+  })
+
   it('needs the values file that shopctl.yaml names', async () => {
     const world = createWorld(names)
     delete world.source.contents['charts/values/order.yaml']
