@@ -35,7 +35,7 @@ export function lostWaysBack(
   return slots.flatMap(({ service, color }) => {
     const way = wayBackOf(state, service)
     if (way?.side.color !== color) return []
-    return [`${does} ${wayBackText(way)}, where \`shopctl rollback\` would go back to`]
+    return [`${does} ${wayBackText(way)}, the target of \`shopctl rollback\``]
   })
 }
 

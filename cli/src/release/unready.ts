@@ -95,7 +95,7 @@ function roleOf(state: EnvironmentState, service: string, { color }: Slot): stri
   const now = state.services[service]
   if (now && liveColor(now) === color) return 'which is live'
   const way = wayBackOf(state, service)
-  return way?.side.color === color ? `where \`shopctl rollback\` would go back to` : null
+  return way?.side.color === color ? `the target of \`shopctl rollback\`` : null
 }
 
 function hintOf(state: EnvironmentState, service: string, { color, revision }: Slot): string {

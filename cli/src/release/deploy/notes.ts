@@ -47,7 +47,7 @@ export function howToGoOn({ state, writes }: Prepared, error: unknown, again: st
   }
   if (lostWaysBack(state, '', writes).length > 0)
     lines.push(
-      'Where `shopctl rollback` would go back to is written over;',
+      'The target of `shopctl rollback` is written over;',
       '`shopctl deploy` in the work tree of what is live puts it back.',
     )
   return lines.join(' ')

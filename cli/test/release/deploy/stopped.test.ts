@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { interrupted } from '../../../src/errors.ts'
 import { createShop, releasedTwice } from '../../fakes/shop.ts'
 
-const lost =
-  'deploy writes over order blue 1a2b3c4d (r-1), where `shopctl rollback` would go back to'
+const lost = 'deploy writes over order blue 1a2b3c4d (r-1), the target of `shopctl rollback`'
 
 describe('a deploy over the slot that a rollback would go back to', () => {
   it.each(['deploy', 'release'] as const)(
@@ -32,14 +31,14 @@ describe('a deploy over the slot that a rollback would go back to', () => {
     await shop.rollback()
     shop.commit('c')
     await shop.deploy()
-    expect(shop.world.progress.lines.join()).not.toContain('would go back to')
+    expect(shop.world.progress.lines.join()).not.toContain('target of')
   })
 
   it('is said by cleanup, too', async () => {
     const shop = await releasedTwice()
     await shop.cleanup(['order'])
     expect(shop.world.progress.lines).toContain(
-      'cleanup deletes order blue 1a2b3c4d (r-1), where `shopctl rollback` would go back to',
+      'cleanup deletes order blue 1a2b3c4d (r-1), the target of `shopctl rollback`',
     )
   })
 })
@@ -61,7 +60,7 @@ describe('a deploy that is stopped', () => {
     await expect(shop[verb]({}, { driver, signal: stop.signal })).rejects.toMatchObject({
       exitCode: 130,
       message: 'Interrupted.',
-      hint: `The same slots are live as before. order blue, payment blue may be incomplete: \`shopctl ${verb} --service order,payment\` completes it, \`shopctl cleanup --service order,payment\` deletes it. Where \`shopctl rollback\` would go back to is written over; \`shopctl deploy\` in the work tree of what is live puts it back.`,
+      hint: `The same slots are live as before. order blue, payment blue may be incomplete: \`shopctl ${verb} --service order,payment\` completes it, \`shopctl cleanup --service order,payment\` deletes it. The target of \`shopctl rollback\` is written over; \`shopctl deploy\` in the work tree of what is live puts it back.`,
     })
     expect(world.state.journal.closed.at(-1)?.outcome).toBe('interrupted')
   })
