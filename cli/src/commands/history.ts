@@ -68,7 +68,7 @@ export function operationText(operation: Operation, width: number): string {
     name,
     sideText(from),
     sideText(to),
-    ...measured.map((what) => String(proof?.[what] ?? '-')),
+    ...measured.map((what) => measuredText(what, proof?.[what] ?? null)),
   ])
   const heading = ['SERVICE', 'FROM', 'TO', ...measured.map(headingOf)]
   const tables = [table([heading, ...rows], width)]
@@ -79,7 +79,18 @@ export function operationText(operation: Operation, width: number): string {
   return [...lines, ...tables.flatMap((each) => ['', each])].join('\n')
 }
 
-/** `endpointsMs` → `ENDPOINTS MS`. */
+/** As `switch` and `rollback` show them. */
+const headings = new Map([
+  ['endpointsMs', 'HTTP'],
+  ['consumersMs', 'EVENTS'],
+])
+
+/** `endpointsMs` → `HTTP`, `epoch` → `EPOCH`. */
 function headingOf(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase()
+  return headings.get(name) ?? name.replaceAll(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase()
+}
+
+function measuredText(name: string, value: string | number | null): string {
+  if (value === null) return '-'
+  return headings.has(name) ? `${value} ms` : String(value)
 }

@@ -54,17 +54,17 @@ describe('a history', () => {
     const text = plain((width) => operationText(undone, width))
     expect(text).toMatch(/^r-41 {2}switch {2}undone$/m)
     expect(text).toMatch(/^from 2026-01-01T12:00:00.000Z to 2026-01-01T12:01:00.000Z$/m)
-    expect(text).toMatch(/^SERVICE +FROM +TO +ENDPOINTS MS +CONSUMERS MS +EPOCH$/m)
-    expect(text).toMatch(/^payment +blue v-a +green v-b +132 +- +7$/m)
+    expect(text).toMatch(/^SERVICE +FROM +TO +HTTP +EVENTS +EPOCH$/m)
+    expect(text).toMatch(/^payment +blue v-a +green v-b +132 ms +- +7$/m)
     expect(text).toMatch(/^wait for the consumers +30\.0 s$/m)
   })
 
   it('shows under each heading what was measured of each service', () => {
     const services = [{ name: 'order', from: null, to: null }, ...undone.services.slice(1, 2)]
     const text = plain((width) => operationText({ ...undone, services }, width))
-    expect(text).toMatch(/^SERVICE +FROM +TO +ENDPOINTS MS/m)
+    expect(text).toMatch(/^SERVICE +FROM +TO +HTTP/m)
     expect(text).toMatch(/^order +- +- +- +- +-$/m)
-    expect(text).toMatch(/^inventory +blue v-a +green v-b +132 +- +7$/m)
+    expect(text).toMatch(/^inventory +blue v-a +green v-b +132 ms +- +7$/m)
   })
 
   it('shows one that is open, and slots that were not there', () => {
