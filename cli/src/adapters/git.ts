@@ -102,15 +102,17 @@ export function createGitSource(shell: Shell, root: string, limit: Limit): Sourc
 
 function noGit(root: string, stderr: string): Error {
   const [said = ''] = stderr.trim().split('\n')
+  const code = 'no-git'
+  const message = `git cannot read ${root}: ${said}`
   const repository = /dubious ownership in repository at '(.*)'/.exec(said)?.[1]
-  return refused({
-    code: 'no-git',
-    message: `git cannot read ${root}: ${said}`,
-    hint:
-      repository === undefined
-        ? 'Run shopctl in a git repository: it names images after commits.'
-        : `If you trust it, run \`git config --global --add safe.directory ${repository}\`.`,
-  })
+  if (repository !== undefined) {
+    const trust = `git config --global --add safe.directory ${repository}`
+    return refused({ code, message, hint: `If you trust it, run \`${trust}\`.` })
+  }
+  const hint = /not a git repository|work tree/.test(said)
+    ? 'Run shopctl in a git repository: it names images after commits.'
+    : 'Run `git status` there, repair what it names, then run the command again.'
+  return refused({ code, message, hint })
 }
 
 function whyNoFile(isFolder: boolean): string {

@@ -114,11 +114,24 @@ it('lets no program write the index, such as the `prepare` of a service', async 
   await withStaleIndex(() => programs.run(['sh', '-c', 'git status'], new AbortController().signal))
 })
 
+it.each([
+  ['index', '.git/index: index file smaller than expected'],
+  ['config', 'bad config line 1 in file .git/config'],
+])('shows what git says of a broken .git/%s', async (file, words) => {
+  await writeFile(join(root, '.git', file), 'no git')
+  await expect(source('.').files(['shop'])).rejects.toMatchObject({
+    ...{ code: 'no-git', exitCode: 2 },
+    message: expect.stringContaining(words),
+    hint: 'Run `git status` there, repair what it names, then run the command again.',
+  })
+})
+
 it('refuses a folder that is no repository', async () => {
   const elsewhere = await mkdtemp(join(tmpdir(), 'bare-'))
   await expect(createGitSource(shell, elsewhere, aLimit).commit()).rejects.toMatchObject({
     code: 'no-git',
     exitCode: 2,
+    hint: 'Run shopctl in a git repository: it names images after commits.',
   })
   await rm(elsewhere, { recursive: true })
 })
