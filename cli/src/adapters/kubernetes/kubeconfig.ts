@@ -128,16 +128,21 @@ function usualFiles(): string[] {
 }
 
 function readFile(file: string): z.infer<typeof kubeconfigSchema> {
-  let content: unknown
+  const content = readBytes(file).toString('utf8')
+  const isNone = `${file} is not a kubeconfig`
+  let value: unknown
   try {
-    content = parse(readFileSync(file, 'utf8'))
+    value = parse(content)
   } catch (cause) {
-    throw unreadable(said(cause), cause)
+    // The lines below show the content.
+    throw unreadable(`${isNone}: ${said(cause).replace(/:?\n.*/s, '')}`, cause)
   }
-  const { success, data, error } = kubeconfigSchema.safeParse(content ?? {})
+  const { success, data, error } = kubeconfigSchema.safeParse(value ?? {})
   if (!success) {
-    const [issue] = error.issues
-    throw unreadable(`${file}: ${issue?.path.join('.')}: ${issue?.message}`, error)
+    const { path = [], message = '' } = error.issues[0] ?? {}
+    const expected = message.replace(/^Invalid input: /, '')
+    const what = path.length > 0 ? `: ${path.join('.')}: ${expected}` : ''
+    throw unreadable(`${isNone}${what}`, error)
   }
   return absolute(data, dirname(resolve(file)))
 }
@@ -185,6 +190,22 @@ function insidePod(): Target {
   }
 }
 
+const wordsOf: Record<string, string> = {
+  EISDIR: 'is a folder',
+  ENOENT: 'does not exist',
+  ENOTDIR: 'does not exist',
+  EACCES: 'may not be read by you',
+}
+
+function readBytes(file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (cause) {
+    const words = wordsOf[(cause as NodeJS.ErrnoException).code ?? '']
+    throw unreadable(words ? `${file} ${words}` : said(cause), cause)
+  }
+}
+
 export function unreadable(why: string, cause?: unknown): Error {
   return refused({
     code: 'no-kubeconfig',
@@ -201,10 +222,5 @@ export function bytesOf(
 ): Buffer | undefined {
   const { [`${key}-data`]: data, [key]: file } = entry as Record<string, string | null | undefined>
   if (data) return Buffer.from(data, 'base64')
-  if (!file) return undefined
-  try {
-    return readFileSync(file)
-  } catch (cause) {
-    throw unreadable(said(cause), cause)
-  }
+  return file ? readBytes(file) : undefined
 }

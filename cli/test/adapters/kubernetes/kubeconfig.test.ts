@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { readTarget } from '../../../src/adapters/kubernetes/kubeconfig.ts'
+import { bytesOf, readTarget } from '../../../src/adapters/kubernetes/kubeconfig.ts'
 import { proxyFor } from '../../../src/adapters/kubernetes/proxy.ts'
 import { withoutProxy } from '../../../src/adapters/shell.ts'
 import { direct } from '../../../src/platform/layout.ts'
@@ -54,17 +54,40 @@ clusters:
   })
 
   it.each<[string, string, string | null, string, RegExp]>([
-    ['that does not exist', '', 'x', 'no-kubeconfig', /no such file/],
+    ['that does not exist', '', 'x', 'no-kubeconfig', /gone does not exist$/],
     ['without the context', one, 'three', 'unknown-context', /"three"/],
     ['without a current context', 'contexts: []', null, 'no-context', /no current context/],
     ['whose context names no cluster', one, 'two', 'no-kubeconfig', /"two" names a cluster/],
-    ['with a mistake', 'clusters: [{ name: a }]', null, 'no-kubeconfig', /clusters\.0\.cluster/],
-    ['that is no YAML', '{', null, 'no-kubeconfig', /cannot be read/],
+    [
+      'with a mistake',
+      'clusters: [{ name: a }]',
+      ...([null, 'no-kubeconfig'] as const),
+      /config is not a kubeconfig: clusters\.0\.cluster: expected object, received undefined$/,
+    ],
+    [
+      'that is no YAML',
+      'token: {',
+      null,
+      'no-kubeconfig',
+      /config is not a kubeconfig: .*, column \d+$/,
+    ],
+    ['that is text', 'root:x:0:0', null, 'no-kubeconfig', /read: \S+config is not a kubeconfig$/],
+    ['that is a list', '[]', null, 'no-kubeconfig', /config is not a kubeconfig$/],
   ])('%s is refused', (_, content, context, code, message) => {
     const file = content ? write('config', content) : join(folder, 'gone')
     const read = (): unknown => readTarget({ file, context })
     expect(read).toThrow(message)
     expect(read).toThrow(expect.objectContaining({ code, exitCode: 2 }))
+  })
+
+  it('that is a folder is refused, as is such a certificate', () => {
+    const refusal = expect.objectContaining({
+      ...{ code: 'no-kubeconfig', exitCode: 2 },
+      message: `The kubeconfig cannot be read: ${folder} is a folder`,
+    })
+    expect(() => readTarget({ file: folder, context: null })).toThrow(refusal)
+    const entry = { server: 'https://one', 'certificate-authority': folder }
+    expect(() => bytesOf(entry, 'certificate-authority')).toThrow(refusal)
   })
 
   it('that does not exist is refused with the paths', () => {
