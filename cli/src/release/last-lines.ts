@@ -1,9 +1,13 @@
 // What is shown of a failed program's output.
 
+/** What Node shows of its own source above an error. */
+const nodeSource = /^node:\S+:\d+\n.*\n\s+\^+\n\n?/gm
+
 /** The last `count` lines, without stack traces. */
 export function lastLines(text: string, count: number): string {
   return text
     .trimEnd()
+    .replaceAll(nodeSource, '')
     .split('\n')
     .filter((line) => !/^\s+at .+:\d+:\d+\)?( \{)?$/.test(line))
     .slice(-count)

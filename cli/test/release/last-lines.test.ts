@@ -50,6 +50,6 @@ it.each([
   const [first, ...rest] = message.split('\n')
   expect(first).toBe('node a.ts ended with exit code 1:')
   expect(output).toContain(rest[0])
-  expect(message).not.toMatch(/^\s+at /m)
+  expect(message).not.toMatch(/^\s+at |node:internal/m)
   expect(hint).toBe('Fix it.')
 })
