@@ -180,13 +180,14 @@ function notTaken(
   const logs = late.some(({ latePods }) => latePods.length > 0)
     ? 'Run `kubectl logs <pod>` for these pods. '
     : ''
+  const limit = `The limit was ${timeoutMs / 1000} s: \`--timeout\` sets another one.`
   return failed({
     code: 'not-taken-over',
     message: late.map(({ late }) => late).join('\n'),
     hint:
       kind === 'switch'
-        ? `${back} ${logs}The limit was ${timeoutMs / 1000} s: \`--timeout\` sets another one.`
-        : 'Their Services select them all the same. Run `shopctl status`, then `shopctl rollback` again.',
+        ? `${back} ${logs}${limit}`
+        : `Their Services select them all the same. Run \`shopctl status\`, then \`shopctl rollback\` again. ${limit}`,
   })
 }
 

@@ -96,7 +96,10 @@ it('carries an interrupted rollback on, which counts as done', async () => {
 it('is not undone when a slot does not take over: its Services lead there all the same', async () => {
   const shop = await releasedTwice()
   shop.world.faults.deaf.add('order')
-  await expect(shop.rollback()).rejects.toMatchObject({ code: 'not-taken-over', exitCode: 1 })
+  await expect(shop.rollback()).rejects.toMatchObject({
+    ...{ code: 'not-taken-over', exitCode: 1 },
+    hint: expect.stringMatching(/`shopctl rollback` again\. The limit was 0\.05 s: `--timeout`/),
+  })
   expect(names.map(shop.live)).toEqual(['blue 1a2b3c4d', 'blue 1a2b3c4d'])
   expect(shop.world.state.journal.open).toMatchObject({ release: 'r-3' })
 })
