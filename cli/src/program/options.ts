@@ -1,5 +1,5 @@
 // The options that commands share, and the parsers of their values.
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import { type Color, colors } from '../release/slot.ts'
 
 /** The flags of a command that changes an environment. */
@@ -64,6 +64,23 @@ export function switchTimeout(): Option {
   return new Option('--timeout <seconds>', 'how long to wait until a slot takes over')
     .argParser(seconds)
     .default(10)
+}
+
+/** Trims each text of the command line. Blank text is refused: an unset variable of a script must not pass as none. */
+export function refuseBlank(command: Command): void {
+  for (const option of command.options) if (option.required || option.optional) trimmed(option)
+  for (const argument of command.registeredArguments) trimmed(argument)
+  for (const each of command.commands) refuseBlank(each)
+}
+
+function trimmed(taker: Option | Argument): void {
+  const { parseArg, variadic } = taker
+  taker.argParser((value: string, before: unknown) => {
+    const text = value.trim()
+    if (parseArg) return parseArg(text, before)
+    if (text === '') throw new InvalidArgumentError('Expected a value.')
+    return variadic ? [...((before as string[] | undefined) ?? []), text] : text
+  })
 }
 
 function list(value: string, before: string[] = []): string[] {

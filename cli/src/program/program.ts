@@ -6,6 +6,7 @@ import { hasColors, widthOf } from '../output/terminal.ts'
 import { helpFormat } from './help.ts'
 import { addInspection } from './inspect.ts'
 import { addMessages } from './messages.ts'
+import { refuseBlank } from './options.ts'
 import { addPlatform } from './platform.ts'
 import { addRelease } from './release.ts'
 import { createRunner, type Runner } from './runner.ts'
@@ -28,7 +29,7 @@ export async function runProgram(argv: readonly string[], signal: AbortSignal): 
   return exitCode
 }
 
-function createProgram(runner: Runner): Command {
+export function createProgram(runner: Runner): Command {
   const program = new Command('shopctl')
     .description('Releases event-driven services blue-green: HTTP and consumers switch together.')
     .version(manifest.version)
@@ -47,6 +48,7 @@ function createProgram(runner: Runner): Command {
   program.commandsGroup('Other:')
   addMessages(program, runner)
   addPlatform(program, runner)
+  refuseBlank(program)
   return program.helpCommand('help [command]', 'show the help of a command')
 }
 

@@ -1,0 +1,80 @@
+// What the command line takes as text: one rule for all commands.
+import type { Command } from 'commander'
+import { expect, it } from 'vitest'
+import { createProgram } from '../../src/program/program.ts'
+
+interface Given {
+  /** The name of an option or an argument. */
+  taker: string
+  argv: (text: string) => string[]
+}
+
+/** Each option and argument that takes text, of all commands. */
+function takersOf(command: Command, path: string[]): Given[] {
+  const given = command.registeredArguments
+  const own: Given[] = [
+    ...command.options
+      .filter(({ required, optional }) => required || optional)
+      .map(({ long }) => ({
+        taker: `${long}`,
+        argv: (text: string) => [...path, ...given.map(() => 'x'), `${long}`, text],
+      })),
+    ...given.map((argument, index) => ({
+      taker: argument.name(),
+      argv: (text: string) => [...path, ...given.map((_, at) => (at === index ? text : 'x'))],
+    })),
+    ...given
+      .filter(({ variadic }) => variadic)
+      .map((argument) => ({
+        taker: argument.name(),
+        argv: (text: string) => [...path, 'x', text, 'y'],
+      })),
+  ]
+  return [...own, ...command.commands.flatMap((each) => takersOf(each, [...path, each.name()]))]
+}
+
+/** `ran` gets the words and the options of the command that ran. */
+function aProgram(ran: (command: Command) => void = () => {}): Command {
+  const run = async (command: Command) => ran(command)
+  return createProgram({ inEnvironment: run, onPlatform: run })
+}
+
+async function refusalOf(argv: string[]): Promise<string> {
+  let hasRun = false
+  const program = aProgram(() => {
+    hasRun = true
+  })
+  const said = await program.parseAsync(argv, { from: 'user' }).then(
+    () => '',
+    (error) => error.message,
+  )
+  return hasRun ? 'it ran' : said
+}
+
+const all = takersOf(aProgram(), [])
+
+it('there are many that take text', () => {
+  expect(all.length).toBeGreaterThan(60)
+})
+
+it.each(all.map(({ taker, argv }) => [argv('').join(' '), taker, argv] as const))(
+  '%s: blank text is refused',
+  async (_, taker, argv) => {
+    for (const text of ['', '  ', '\t']) {
+      const refusal = await refusalOf(argv(text))
+      expect(refusal).toContain(taker)
+      expect(refusal).toContain(`'${text}' is invalid`)
+    }
+  },
+)
+
+it('text is trimmed', async () => {
+  let seen: Command | undefined
+  const program = aProgram((command) => {
+    seen = command
+  })
+  const argv = ['messages', 'replay', ' a', 'b ', '--reason', ' late  mail ', '--env', 'test ']
+  await program.parseAsync(argv, { from: 'user' })
+  expect(seen?.processedArgs).toEqual([['a', 'b']])
+  expect(seen?.opts()).toMatchObject({ reason: 'late  mail', env: 'test' })
+})
