@@ -95,21 +95,32 @@ function list(value: string, before: string[] = []): string[] {
 
 /** Node counts the milliseconds of a timer in 32 bits. A longer timer fires at once. */
 const mostSeconds = 2_147_483
+/** A larger number may lose digits. */
+const mostOf = 999_999_999_999_999
+
+/** `1e9`, `0x10` and `+3` are numbers for JavaScript only. */
+const plain = { whole: /^\d+$/, decimal: /^\d+(\.\d+)?$/ }
 
 export function seconds(value: string): number {
-  const number = Number(value.replace(/s$/, ''))
-  if (!(number > 0)) throw new InvalidArgumentError('Expected a number of seconds above 0.')
-  if (number > mostSeconds) throw new InvalidArgumentError(`Expected at most ${mostSeconds}.`)
-  return number
+  const number = plain.decimal.test(value) ? Number(value) : 0
+  if (number === 0)
+    throw new InvalidArgumentError('Expected a number of seconds above 0, such as 90 or 0.5.')
+  return atMost(mostSeconds, number)
 }
 
 export function wholeNumber(value: string): number {
-  if (!/^\d{1,15}$/.test(value)) throw new InvalidArgumentError('Expected a whole number.')
-  return Number(value)
+  if (!plain.whole.test(value))
+    throw new InvalidArgumentError('Expected a whole number, such as 20.')
+  return atMost(mostOf, Number(value))
 }
 
 export function positiveNumber(value: string): number {
   const number = wholeNumber(value)
   if (number === 0) throw new InvalidArgumentError('Expected a whole number above 0.')
+  return number
+}
+
+function atMost(most: number, number: number): number {
+  if (number > most) throw new InvalidArgumentError(`Expected at most ${most}.`)
   return number
 }

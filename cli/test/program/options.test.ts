@@ -5,7 +5,6 @@ import { seconds } from '../../src/program/options.ts'
 
 it.each([
   ['180', 180],
-  ['180s', 180],
   ['0.5', 0.5],
   ['2147483', 2_147_483],
 ])('%s is a duration', (text, expected) => {
@@ -14,6 +13,9 @@ it.each([
 
 it.each([
   '',
+  '180s',
+  '1e3',
+  '0x10',
   ' ',
   's',
   '0',

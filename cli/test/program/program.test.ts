@@ -37,7 +37,7 @@ describe('bad input is exit 2, with what would have been right', () => {
       ['switch', '--timeout', '2147484'],
       /Expected at most 2147483/,
     ],
-    ['a wait that is too long', ['audit', '--wait', '1e9'], /Expected at most 2147483/],
+    ['a wait that is too long', ['audit', '--wait', '9999999'], /Expected at most 2147483/],
     ['no operations at all', ['history', '--limit', '0'], /'0'[\s\S]*above 0/],
     ['an operation of history', ['history', 'shw'], /too many arguments[\s\S]*Commands: show/],
     ['no operation', ['history', 'show'], /argument 'id'/],

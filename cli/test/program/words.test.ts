@@ -1,4 +1,4 @@
-// What the command line takes as text: one rule for all commands.
+// What the command line takes as text and as numbers: one rule for all commands.
 import type { Command } from 'commander'
 import { expect, it } from 'vitest'
 import { createProgram } from '../../src/program/program.ts'
@@ -78,3 +78,22 @@ it('text is trimmed', async () => {
   expect(seen?.processedArgs).toEqual([['a', 'b']])
   expect(seen?.opts()).toMatchObject({ reason: 'late  mail', env: 'test' })
 })
+
+const numbers = [
+  ['history', '--limit'],
+  ['platform', 'logs', '--tail'],
+  ['audit', '--wait'],
+  ['switch', '--timeout'],
+  ['release', '--deploy-timeout'],
+  ['platform', 'up', '--timeout'],
+]
+it.each(numbers.map((words) => [words.join(' '), words] as const))(
+  '%s takes plain digits',
+  async (_, words) => {
+    for (const text of ['3', ' 3', '03']) expect(await refusalOf([...words, text])).toBe('it ran')
+    const odd = ['0x10', '1e3', '1e999', '+3', '-3', '3s', '3_000', '3,5', 'NaN', 'Infinity', '٣']
+    for (const text of odd)
+      expect(await refusalOf([...words, text])).toMatch(/Expected a (whole )?number/)
+    expect(await refusalOf([...words, '9'.repeat(21)])).toMatch(/Expected at most \d+\.$/)
+  },
+)
