@@ -19,12 +19,13 @@ export async function runProgram(argv: readonly string[], signal: AbortSignal): 
       exitCode = code
     }),
   )
+  const words = helpAsFlag(program, argv)
   try {
-    await program.parseAsync(argv, { from: 'user' })
+    await program.parseAsync(words, { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     // Commander throws after --help and --version too.
-    if (error.exitCode !== 0) throw badUsage(program, argv, error)
+    if (error.exitCode !== 0) throw badUsage(program, words, error)
   }
   return exitCode
 }
@@ -68,8 +69,26 @@ function badUsage(program: Command, argv: readonly string[], error: CommanderErr
   return refused({ code: 'bad-usage', message, hint })
 }
 
+/** `help a b` as `a b --help`. A word that names no command stays: it is refused as without `help`. */
+function helpAsFlag(program: Command, argv: readonly string[]): string[] {
+  const at = argv.indexOf('help')
+  const asks = at >= 0 && namedBy(program, argv.slice(0, at)).length === at
+  const parent = asks && commandOf(program, argv.slice(0, at))
+  if (!parent || parent.commands.length === 0) return [...argv]
+  const words = argv.filter((word, index) => index !== at && !word.startsWith('-'))
+  const named = namedBy(program, words)
+  const wrong = words[named.length]
+  const isKnown = wrong === undefined || commandOf(program, words).commands.length === 0
+  return [...named.map((each) => each.name()), isKnown ? '--help' : wrong]
+}
+
 /** The innermost command that the words name. */
-function commandOf(command: Command, [word, ...rest]: readonly string[]): Command {
+function commandOf(program: Command, words: readonly string[]): Command {
+  return namedBy(program, words).at(-1) ?? program
+}
+
+/** The commands that the first words name, the outermost first. */
+function namedBy(command: Command, [word, ...rest]: readonly string[]): Command[] {
   const named = command.commands.find((each) => each.name() === word)
-  return named ? commandOf(named, rest) : command
+  return named ? [named, ...namedBy(named, rest)] : []
 }

@@ -25,6 +25,10 @@ function shopctl(...args: string[]) {
 describe('bad input is exit 2, with what would have been right', () => {
   const cases: [string, string[], RegExp][] = [
     ['a command', ['depoy'], /'depoy'\n.*Did you mean deploy\?.*release/],
+    ['help of no command', ['help', 'depoy'], /'depoy'\n.*Did you mean deploy\?.*release/],
+    ['help of no subcommand', ['help', 'messages', 'lst'], /'lst'\n.*mean list\?.*replay/],
+    ['help of no subcommand, asked there', ['messages', 'help', 'lst'], /'lst'\n.*mean list\?/],
+    ['help of an unset variable', ['help', ''], /unknown command ''/],
     ['no command', [], /No command.*\n.*Commands: build/],
     ['an option', ['deploy', '--colour', 'blue'], /'--colour'\n.*--color/],
     ['a colour', ['deploy', '--color', 'red'], /'red'.*blue, green/],
@@ -113,6 +117,37 @@ it('helps, with every command in 80 columns', async () => {
     expect(stdout).toMatch(new RegExp(`^  ${verb} `, 'm'))
   }
   expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+})
+
+it.each([
+  [
+    ['help', 'messages', 'list'],
+    ['messages', 'list', '--help'],
+  ],
+  [
+    ['messages', 'help', 'show'],
+    ['messages', 'show', '--help'],
+  ],
+  [
+    ['help', 'history', 'show'],
+    ['history', 'show', '--help'],
+  ],
+  [
+    ['help', 'deploy', '--json'],
+    ['deploy', '--help'],
+  ],
+  [
+    ['help', 'messages', 'show', 'help'],
+    ['messages', 'show', '--help'],
+  ],
+  [['help'], ['--help']],
+  [
+    ['platform', 'help'],
+    ['platform', '--help'],
+  ],
+])('%j is the help of the command that it names', async (args, same) => {
+  const asked = await shopctl(...args)
+  expect(asked).toMatchObject({ exitCode: 0, stdout: (await shopctl(...same)).stdout })
 })
 
 it('prints its version', async () => {
