@@ -49,6 +49,7 @@ function addChoice(messages: Command, name: string, description: string): Comman
 
 /** `ids` null: all parked messages. */
 function choiceOf(ids: string[], flags: ChoiceFlags, command: Command) {
-  if (flags.all ? ids.length > 0 : ids.length === 0) command.error('Give either ids or --all.')
+  if (flags.all ? ids.length > 0 : ids.length === 0)
+    command.error('Give either ids or --all.\n(Run `shopctl messages list` to see the ids.)')
   return { ...changeOf(flags), ids: flags.all ? null : ids }
 }

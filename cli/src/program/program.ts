@@ -58,7 +58,9 @@ function badUsage(program: Command, argv: readonly string[], error: CommanderErr
   const command = commandOf(program, argv)
   const names = command.commands.map((each) => each.name()).join(', ')
   const flags = command.options.map(({ long }) => long).join(', ')
+  const early = earlyOption(command, argv, error.code)
   const known = [
+    ...(early ? [`Put ${early} after the command.`] : []),
     ...(names ? [`Commands: ${names}.`] : []),
     ...(command.parent && flags ? [`Options: ${flags}.`] : []),
   ]
@@ -67,6 +69,16 @@ function badUsage(program: Command, argv: readonly string[], error: CommanderErr
   const [message = '', suggestion] = text.replace(/^error: /, '').split('\n')
   const hint = [suggestion?.replace(/^\((.*)\)$/, '$1'), ...known].filter(Boolean).join(' ')
   return refused({ code: 'bad-usage', message, hint })
+}
+
+/** The option that stands before its command, such as `--json status`. */
+function earlyOption(command: Command, argv: readonly string[], code: string): string | null {
+  const flag = argv.find((word) => word.startsWith('-'))?.split('=')[0]
+  if (code !== 'commander.unknownOption' || flag === undefined) return null
+  const knows = ({ options, commands }: Command): boolean =>
+    options.some(({ long }) => long === flag) || commands.some(knows)
+  const isOwn = command.options.some(({ long }) => long === flag)
+  return !isOwn && command.commands.some(knows) ? flag : null
 }
 
 /** `help a b` as `a b --help`. A word that names no command stays: it is refused as without `help`. */
