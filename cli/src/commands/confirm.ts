@@ -23,7 +23,7 @@ export async function confirmChange(context: Context, verb: string, yes: boolean
   if (await confirm(`${verb} ${services.join(', ')} in ${env}?`, signal)) return
   throw refused({
     code: 'not-confirmed',
-    message: `${env} is protected, and the ${verb} was not confirmed.`,
+    message: `${env} is protected, and \`${verb}\` was not confirmed.`,
     hint: 'Answer y at a terminal, or add `--yes` to the same command.',
   })
 }

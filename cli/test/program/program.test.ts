@@ -195,7 +195,7 @@ describe('elsewhere', () => {
     const { exitCode, stderr } = await shopctlIn(folder, [...verb.split(' '), ...all])
     expect(stderr).toMatch(
       new RegExp(
-        `local is protected, and the ${verb} was[\\s\\S]*add \`--yes\` to the same command`,
+        `local is protected, and \`${verb}\` was[\\s\\S]*add \`--yes\` to the same command`,
       ),
     )
     expect(exitCode).toBe(2)
