@@ -78,6 +78,13 @@ function isOwn(uid: number, user: User): boolean {
   return uid === user.uid || (user.uid === 0 && uid === user.sudoUid)
 }
 
+/** What `stat` finds wrong with a link, by its code. */
+const brokenLinks: Readonly<Record<string, string>> = {
+  ENOENT: 'a link to nothing',
+  ENOTDIR: 'a link to nothing',
+  ELOOP: 'a link that leads back to itself',
+}
+
 /** The owners of the folder, of the file, and of what it links to. null: there is no such file. */
 async function ownersOf(file: string, shown: string): Promise<number[] | null> {
   const entry = await lstat(file).catch((error: NodeJS.ErrnoException) => {
@@ -86,10 +93,11 @@ async function ownersOf(file: string, shown: string): Promise<number[] | null> {
   })
   if (!entry) return null
   const [folder, target] = await Promise.all([stat(dirname(file)), stat(file)]).catch((error) => {
-    throw unreadable(shown, error)
+    const broken = entry.isSymbolicLink() && brokenLinks[error.code]
+    throw broken ? badFile(`${shown} is ${broken}.`) : unreadable(shown, error)
   })
   // Reading a pipe or a device may never end.
-  if (!target.isFile()) throw badFile(`${shown} is no file.`)
+  if (!target.isFile()) throw badFile(`${shown} is not a file.`)
   if (target.size > mostBytes) throw badFile(`${shown} is larger than 1 MiB.`)
   return [folder.uid, entry.uid, target.uid]
 }

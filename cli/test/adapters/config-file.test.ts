@@ -27,10 +27,24 @@ it('is found in the folder or above it', async () => {
 })
 
 const odd: [string, () => Promise<unknown>, RegExp][] = [
-  ['a folder', () => mkdir(file()), /^shopctl.yaml is no file/],
-  ['a link to nothing', () => symlink('nothing', file()), /^shopctl.yaml .*ENOENT/],
-  ['a pipe', () => shell.check({ program: 'mkfifo', args: [file()] }), /^shopctl.yaml is no file/],
-  ['a device', () => symlink('/dev/zero', file()), /^shopctl.yaml is no file/],
+  ['a folder', () => mkdir(file()), /^shopctl.yaml is not a file/],
+  ['a link to nothing', () => symlink('nothing', file()), /^shopctl.yaml is a link to nothing\.$/],
+  [
+    'a link to itself',
+    () => symlink('shopctl.yaml', file()),
+    /^shopctl.yaml is a link that leads back to itself\.$/,
+  ],
+  [
+    'a link below a file',
+    () => symlink('../shopctl.yaml/x', file()),
+    /^shopctl.yaml is a link to nothing\.$/,
+  ],
+  [
+    'a pipe',
+    () => shell.check({ program: 'mkfifo', args: [file()] }),
+    /^shopctl.yaml is not a file/,
+  ],
+  ['a device', () => symlink('/dev/zero', file()), /^shopctl.yaml is not a file/],
   ['huge', () => writeFile(file(), '#'.repeat(2 ** 21)), /^shopctl.yaml is larger than 1 MiB/],
   [
     'in another encoding',
