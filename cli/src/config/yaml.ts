@@ -27,7 +27,13 @@ export interface YamlMistake {
   message: string
 }
 
-export function readYaml(text: string): Yaml | YamlMistake {
+const tooDeep = 'its values are nested too deeply'
+
+/** `tags`: what to do with tags that only another program understands. */
+export function readYaml(
+  text: string,
+  tags: 'refused' | 'ignored' = 'refused',
+): Yaml | YamlMistake {
   const lines = new LineCounter()
   const placeAt = (offset: number): string => {
     const { line, col } = lines.linePos(offset)
@@ -39,9 +45,9 @@ export function readYaml(text: string): Yaml | YamlMistake {
     document = parseDocument(text, { lineCounter: lines, logLevel: 'error' })
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    return { place: '1:1', message: 'its values are nested too deeply' }
+    return { place: '1:1', message: tooDeep }
   }
-  const [broken] = [...document.errors, ...document.warnings]
+  const [broken] = [...document.errors, ...(tags === 'refused' ? document.warnings : [])]
   if (broken) return { place: placeAt(broken.pos[0]), message: wordsOf(broken) }
   const odd = oddNode(document)
   if (odd) return { place: placeAt(odd.node.range?.[0] ?? 0), message: odd.message }
@@ -60,6 +66,7 @@ export function readYaml(text: string): Yaml | YamlMistake {
 
 function wordsOf({ code, message }: YAMLError): string {
   if (code === 'MULTIPLE_DOCS') return 'expected one document'
+  if (code === 'RESOURCE_EXHAUSTION') return tooDeep
   return message.split('\n')[0]?.replace(/ at line .*$/, '') ?? code
 }
 
@@ -67,10 +74,12 @@ function wordsOf({ code, message }: YAMLError): string {
 function oddNode(document: Document): { node: Node; message: string } | null {
   let odd: { node: Node; message: string } | null = null
   visit(document, {
-    Alias(_, node) {
-      if (node.resolve(document)) return
-      odd = { node, message: `there is no anchor &${node.source} before this alias` }
-      return visit.BREAK
+    Alias(_, node, parents) {
+      const meant = node.resolve(document)
+      if (!meant) odd = { node, message: `there is no anchor &${node.source} before this alias` }
+      else if (parents.includes(meant))
+        odd = { node, message: `the value of the anchor &${node.source} contains this alias` }
+      return odd ? visit.BREAK : undefined
     },
     Scalar(key, node) {
       if (typeof node.value !== 'string') return

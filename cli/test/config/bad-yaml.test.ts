@@ -26,7 +26,7 @@ describe('shopctl.yaml with', () => {
     ],
     ['aliases of aliases of aliases', `${bomb}\n`, ':2:8: its aliases stand for too many'],
     ['an alias of itself', 'name: &a [*a]\n', ':1:'],
-    ['an alias of the whole', '&a\nname: *a\n', ':2:1: name: expected string'],
+    ['an alias of the whole', '&a\nname: *a\n', ':2:7: the value of the anchor &a contains'],
     [
       'a mistake behind an alias',
       'name: shop\nservices:\n  a: &a\n    chart: 7\n  b: *a\n',

@@ -1,9 +1,8 @@
 // The values and charts of a slot, and the revision that identifies it.
 import { createHash } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
-import { parse } from 'yaml'
 import type { Config } from '../../config/schema.ts'
-import type { Path } from '../../config/yaml.ts'
+import { type Path, readYaml } from '../../config/yaml.ts'
 import { refused } from '../../errors.ts'
 import { requireService } from '../build/images.ts'
 import { hashFiles } from '../build/inputs.ts'
@@ -105,17 +104,14 @@ export async function readReplicas(
 }
 
 function parseYaml(file: string, text: string): unknown {
-  try {
-    // Helm takes tags as it likes; the parser would print a warning of each.
-    return parse(text, { logLevel: 'error' })
-  } catch (error) {
-    throw refused({
-      code: 'bad-values',
-      message: `${file}: ${error instanceof Error ? error.message.split('\n')[0] : error}`,
-      hint: 'Fix the file, then run the command again.',
-      cause: error,
-    })
-  }
+  // Helm takes tags as it likes.
+  const yaml = readYaml(text, 'ignored')
+  if (!('message' in yaml)) return yaml.value
+  throw refused({
+    code: 'bad-values',
+    message: `${file}:${yaml.place}: ${yaml.message}`,
+    hint: 'Correct it, then run the command again.',
+  })
 }
 
 /** Hash over a chart's files. */

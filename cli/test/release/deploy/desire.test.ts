@@ -21,6 +21,11 @@ async function revisions(world: World, env = 'local') {
   return desired(world, env)
 }
 
+/** Few aliases of aliases that stand for millions of values. */
+const bomb = ['a: &a [x, x, x, x, x, x, x, x, x]']
+  .concat([...'bcdefgh'].map((key, at) => `${key}: &${key} [${`*${'abcdefg'[at]}, `.repeat(9)}]`))
+  .join('\n')
+
 describe('a revision', () => {
   it('changes with image, configuration and chart, not with the order of keys', async () => {
     const world = createWorld(names)
@@ -126,14 +131,29 @@ describe('a revision', () => {
     },
   )
 
-  it('names a values file that cannot be read', async () => {
+  it.each([
+    ['a: [1', /:1:6: Flow sequence in block collection must be sufficiently indented/],
+    ['a: 1\na: 2\n', /:2:1: Map keys must be unique$/],
+    ['a: 1\nb:\n\tc: 1\n', /:3:1: Tabs are not allowed as indentation$/],
+    ['a: 1\n---\nb: 2\n', /:2:1: expected one document$/],
+    ['a: *b\n', /:1:4: there is no anchor &b before this alias$/],
+    ['a: 1\nb: &b { c: *b }\n', /:2:12: the value of the anchor &b contains this alias$/],
+    [bomb, /:2:8: its aliases stand for too many values$/],
+    [`a: ${'['.repeat(20_000)}\n`, /:1:\d+: its values are nested too deeply$/],
+  ])('names the place in a values file that cannot be read: %#', async (text, expected) => {
     const world = createWorld(names)
-    world.source.contents['charts/values/order.yaml'] = 'a: [1'
+    world.source.contents['charts/values/order.yaml'] = text
     await expect(revisions(world)).rejects.toMatchObject({
       code: 'bad-values',
       exitCode: 2,
-      message: expect.stringMatching(/^charts\/values\/order\.yaml: /),
+      message: expect.stringMatching(expected),
     })
+  })
+
+  it.each(['', '# nothing\n', '!mine { a: 1 }\n'])('takes the values %j', async (text) => {
+    const world = createWorld(names)
+    world.source.contents['charts/values/order.yaml'] = text
+    await expect(revisions(world)).resolves.toBeDefined()
   })
 
   it('takes the values of the environment over the general ones', async () => {
