@@ -10,7 +10,7 @@ export function parseConfig(text: string, file: string): Config {
   if ('message' in yaml) throw mistakes([`${file}:${yaml.place}: ${yaml.message}`])
   const where = (path: Path): string =>
     `${file}:${yaml.placeOf(path)}: ${path.join('.') || 'the file'}`
-  const result = configSchema.safeParse(yaml.value)
+  const result = configSchema.safeParse(yaml.value, { error: inWords })
   if (result.success) return { ...result.data, where }
   const found = result.error.issues.flatMap((issue) =>
     explain(issue).map(({ path, expected }) => `${where(path)}: ${expected}`),
@@ -37,11 +37,34 @@ function explain(issue: z.core.$ZodIssue): { path: Path; expected: string }[] {
   if (issue.code === 'invalid_key') {
     return [{ path, expected: issue.issues[0]?.message ?? issue.message }]
   }
-  const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
-  const message = issue.message.replace(/^Invalid input: /, '')
-  return [
-    { path, expected: missing ? message.replace(/, received.*/, '; it is missing') : message },
-  ]
+  return [{ path, expected: issue.message }]
+}
+
+const typeWords: Readonly<Record<string, string>> = {
+  ...{ string: 'text', boolean: 'true or false', number: 'a number', int: 'a whole number' },
+  ...{ array: 'a list', object: 'a map', record: 'a map' },
+}
+
+/** What was expected, where the schema does not say it itself. */
+function inWords(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === 'invalid_type') {
+    const { expected, input } = issue
+    const wanted = `expected ${typeWords[expected] ?? expected}`
+    if (input === undefined) return `${wanted}; it is missing`
+    if (input === null) return `${wanted}; it has no value`
+    // A number that is no number is a fraction or infinite.
+    const kind = Array.isArray(input) ? 'array' : typeof input
+    return kind === 'number' && ['number', 'int'].includes(expected)
+      ? wanted
+      : `${wanted}, not ${typeWords[kind] ?? kind}`
+  }
+  if (issue.code === 'too_small') {
+    if (issue.origin === 'string') return 'expected text that is not empty'
+    return issue.origin === 'array'
+      ? 'expected at least one item'
+      : `expected at least ${issue.minimum}`
+  }
+  return issue.code === 'too_big' ? `expected at most ${issue.maximum}` : undefined
 }
 
 function nameOf(kind: string, wanted: string, known: readonly string[]): string {

@@ -62,7 +62,12 @@ const service = z.strictObject({
   /** Values file. If `<folder>/<environment>/<file>` exists, it is used too and wins. */
   values: path.optional(),
   /** Container port for HTTP, by name or number. Default: the port named `http`, or the only one. */
-  port: z.union([z.string().min(1), z.int().min(1).max(65_535)]).optional(),
+  port: z
+    .union(
+      [z.string().min(1), z.int().min(1).max(65_535)],
+      'expected the name of a port, or a number from 1 to 65535',
+    )
+    .optional(),
   build,
   /** A zx script that checks a slot before it goes live. Without it, `health` has to answer below 400. */
   smoke: path.optional(),

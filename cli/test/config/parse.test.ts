@@ -57,7 +57,7 @@ describe('shopctl.yaml', () => {
       'a wrong type',
       'namespace: shop',
       'namespace: 7',
-      ':24:5: environments.local.namespace: expected string, received number',
+      ':24:5: environments.local.namespace: expected text, not a number',
     ],
     [
       'a bad name',
@@ -75,7 +75,7 @@ describe('shopctl.yaml', () => {
       'a missing setting',
       '    chart: charts/app\n',
       '',
-      ':3:3: services.order.chart: expected string; it is missing',
+      ':3:3: services.order.chart: expected text; it is missing',
     ],
     [
       'a port that none can have',
@@ -93,7 +93,7 @@ describe('shopctl.yaml', () => {
       'a management port without a number',
       'chart: charts/app',
       'chart: charts/app\n    management: { role: /role }',
-      ':5:5: services.order.management.port: expected number; it is missing',
+      ':5:5: services.order.management.port: expected a number; it is missing',
     ],
     [
       'something that pods are not asked for',
@@ -105,7 +105,7 @@ describe('shopctl.yaml', () => {
       'no folder of migrations',
       'migrations: order/migrations',
       'migrations: []',
-      ':10:7: services.order.build.migrations: Too small: expected array to have >=1 items',
+      ':10:7: services.order.build.migrations: expected at least one item',
     ],
     [
       'migrations that are no path',

@@ -1,0 +1,59 @@
+// The words of the mistakes in shopctl.yaml: those of YAML, none of the validator.
+import { expect, it } from 'vitest'
+import { parseConfig } from '../../src/config/parse.ts'
+import { configText } from '../fakes/config.ts'
+
+function mistakeOf(text: string): { message: string; hint: string } {
+  try {
+    parseConfig(text, 'shopctl.yaml')
+  } catch (error) {
+    return error as { message: string; hint: string }
+  }
+  throw new Error('accepted')
+}
+
+const ports = 'chart: charts/app\n    management: { port: '
+const kind = 'cluster: { context: x, registry: y, immutableTags: '
+const cases: [string, string, string][] = [
+  ['name: shop', 'name: 7', 'expected text, not a number'],
+  ['name: shop', 'name:', 'expected text; it has no value'],
+  ['name: shop', 'name: [shop]', 'expected text, not a list'],
+  ['name: shop', 'name: { a: b }', 'expected text, not a map'],
+  ['name: shop', 'name: true', 'expected text, not true or false'],
+  ['name: shop', '', 'expected text; it is missing'],
+  ['services:', 'service:', 'expected a map; it is missing'],
+  ['environments:', 'environment:', 'expected a map; it is missing'],
+  ['chart: charts/app', 'chart: ""', 'expected text that is not empty'],
+  ['inputs: [order, kernel]', 'inputs: order', 'expected a list, not text'],
+  ['inputs: [order, kernel]', 'inputs: []', 'expected at least one item'],
+  ['prepare: [make, order]', 'prepare: [make, ""]', 'expected text that is not empty'],
+  ['chart: charts/app', `${ports}70000 }`, 'expected at most 65535'],
+  ['chart: charts/app', `${ports}0 }`, 'expected at least 1'],
+  ['chart: charts/app', `${ports}80.5 }`, 'expected a whole number'],
+  ['chart: charts/app', `${ports}.nan }`, 'expected a number'],
+  ['chart: charts/app', `${ports}"80" }`, 'expected a number, not text'],
+  ['chart: charts/app', 'chart: charts/app\n    recycle: yes', 'expected true or false, not text'],
+  [
+    'chart: charts/app',
+    'chart: charts/app\n    port: true',
+    'expected the name of a port, or a number from 1 to 65535',
+  ],
+  [
+    'cluster: embedded',
+    `${kind}x }`,
+    'expected `embedded`, or a map with `context` and `registry`',
+  ],
+  [
+    'namespace: shop',
+    'namespace: shop\n    podSecurity: none',
+    'expected one of privileged, baseline, restricted',
+  ],
+]
+it.each(cases)('%j as %j', (from, to, expected) => {
+  const { message } = mistakeOf(configText.replace(from, to))
+  const [first = ''] = message.split('\n')
+  expect(
+    first.replace(/^shopctl\.yaml:\d+:\d+: \S+: |^shopctl\.yaml:\d+:\d+: the file: /, ''),
+  ).toBe(expected)
+  expect(message).not.toMatch(/array|record|object|boolean|string|Invalid|Too |received|[<>]=/)
+})
