@@ -8,20 +8,32 @@ import { type Path, readYaml } from './yaml.ts'
 export function parseConfig(text: string, file: string): Config {
   const yaml = readYaml(text)
   if ('message' in yaml) throw mistakes([`${file}:${yaml.place}: ${yaml.message}`])
+  if (yaml.value === null) throw emptyFile(file)
   const where = (path: Path): string =>
     `${file}:${yaml.placeOf(path)}: ${path.join('.') || 'the file'}`
   const result = configSchema.safeParse(yaml.value, { error: inWords })
   if (result.success) return { ...result.data, where }
-  const found = result.error.issues.flatMap((issue) =>
-    explain(issue).map(({ path, expected }) => `${where(path)}: ${expected}`),
-  )
-  throw mistakes(found)
+  // An anchor is checked at each of its aliases: its mistakes have one place and many paths.
+  const found = new Map<string, string>()
+  for (const { path, expected } of result.error.issues.flatMap(explain)) {
+    const key = [yaml.placeOf(path), path.at(-1), expected].join(' ')
+    if (!found.has(key)) found.set(key, `${where(path)}: ${expected}`)
+  }
+  throw mistakes([...found.values()])
+}
+
+function emptyFile(file: string): ShopctlError {
+  return refused({
+    code: 'bad-config',
+    message: `${file} is empty.`,
+    hint: 'Write `name`, `services` and `environments` into it, then run the command again.',
+  })
 }
 
 function mistakes(lines: string[]): ShopctlError {
   return refused({
     code: 'bad-config',
-    message: lines.slice(0, 5).join('\n'),
+    message: lines.slice(0, 5).join('\n  '),
     hint:
       lines.length > 5
         ? `Correct these and ${lines.length - 5} more, then run the command again.`

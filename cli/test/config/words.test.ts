@@ -57,3 +57,35 @@ it.each(cases)('%j as %j', (from, to, expected) => {
   ).toBe(expected)
   expect(message).not.toMatch(/array|record|object|boolean|string|Invalid|Too |received|[<>]=/)
 })
+
+it.each(['', '# nothing\n', '---\n', '\n\n', '~\n'])('%j is empty', (text) => {
+  expect(mistakeOf(text)).toMatchObject({
+    exitCode: 2,
+    code: 'bad-config',
+    message: 'shopctl.yaml is empty.',
+    hint: expect.stringContaining('`name`, `services` and `environments`'),
+  })
+})
+
+it('the mistakes after the first are indented like it', () => {
+  const text = configText
+    .replace('namespace: shop', 'namespace: 7')
+    .replace('context: order', 'context: 3')
+  expect(mistakeOf(text).message.split('\n')).toEqual([
+    'shopctl.yaml:7:7: services.order.build.context: expected text, not a number',
+    '  shopctl.yaml:24:5: environments.local.namespace: expected text, not a number',
+  ])
+})
+
+it('the same mistake at the same place is listed once', () => {
+  const service = '{ chart: c, build: &b { context: ., inputs: 7, migration: x } }'
+  const others = ['b', 'c', 'd'].map((name) => `  ${name}: { chart: c, build: *b }\n`).join('')
+  const text = `name: shop\nservices:\n  a: ${service}\n${others}environments:\n  local: { cluster: embedded, namespace: shop }\n`
+  expect(mistakeOf(text)).toMatchObject({
+    message: [
+      'shopctl.yaml:3:42: services.a.build.inputs: expected a list, not a number',
+      '  shopctl.yaml:3:53: services.a.build.migration: there is no such setting',
+    ].join('\n'),
+    hint: 'Correct it, then run the command again.',
+  })
+})
