@@ -99,12 +99,12 @@ const mostSeconds = 2_147_483
 const mostOf = 999_999_999_999_999
 
 /** `1e9`, `0x10` and `+3` are numbers for JavaScript only. */
-const plain = { whole: /^\d+$/, decimal: /^\d+(\.\d+)?$/ }
+const plain = { whole: /^\d+$/, seconds: /^(\d+(?:\.\d+)?)s?$/ }
 
 export function seconds(value: string): number {
-  const number = plain.decimal.test(value) ? Number(value) : 0
+  const number = Number(plain.seconds.exec(value)?.[1] ?? 0)
   if (number === 0)
-    throw new InvalidArgumentError('Expected a number of seconds above 0, such as 90 or 0.5.')
+    throw new InvalidArgumentError('Expected a number of seconds above 0, such as 90, 90s or 0.5.')
   return atMost(mostSeconds, number)
 }
 

@@ -58,7 +58,7 @@ async function cutOff(body: () => Promise<void>): Promise<void> {
 
 /** A switch that waits for a slot that does not take over, and is killed then. */
 async function killedSwitch(services: readonly string[]): Promise<void> {
-  const run = startShopctl(['switch', ...services, ...forced, '--timeout', '60'], root)
+  const run = startShopctl(['switch', ...services, ...forced, '--timeout', '60s'], root)
   await until('it has moved', async () => (await selectedColor('notification')) === 'blue')
   process.kill(run.child.pid ?? expect.fail(), 'SIGKILL')
   await run.ended
@@ -79,7 +79,7 @@ async function rollback(): Promise<string> {
 test('of all services: failed, then killed', async () => {
   const names = Object.keys(all)
   await cutOff(async () => {
-    const { exitCode, stderr } = await shopctl(['switch', ...forced, '--timeout', '4'])
+    const { exitCode, stderr } = await shopctl(['switch', ...forced, '--timeout', '4s'])
     expect(stderr).toContain('No slot was live before, and none is live now')
     expect(exitCode).toBe(1)
     expect(colors(await status())).toEqual(all)
@@ -98,7 +98,7 @@ test('of one service while the others are live: failed, then killed', async () =
   await shopctlOk(['switch', '--service', Object.keys(live).join(), ...forced])
   const one = ['--service', 'notification']
   await cutOff(async () => {
-    const { exitCode, stderr } = await shopctl(['switch', ...one, ...forced, '--timeout', '4'])
+    const { exitCode, stderr } = await shopctl(['switch', ...one, ...forced, '--timeout', '4s'])
     expect(stderr).toContain('No slot was live before, and none is live now')
     expect(exitCode).toBe(1)
     expect(colors(await status())).toEqual(others)

@@ -124,7 +124,7 @@ async function standbyPayment(change: string): Promise<string> {
 }
 
 function switchPayment(): Promise<Finished> {
-  return shopctl(['switch', '--service', 'payment', '--timeout', '5'], { cwd: tree.dir })
+  return shopctl(['switch', '--service', 'payment', '--timeout', '5s'], { cwd: tree.dir })
 }
 
 test('a new slot without its database is no target of a switch', async () => {

@@ -160,7 +160,7 @@ contexts: [{ name: gone, context: { cluster: gone, user: gone } }]
       const pods = async (): Promise<string[]> =>
         (await kubectlOk('get', 'pods', '-l', selector, '-o', 'name')).split('\n').filter(Boolean)
       const earlier = await pods()
-      const run = startShopctl(['deploy', '--service', 'payment', '--timeout', '25'], tree.dir)
+      const run = startShopctl(['deploy', '--service', 'payment', '--timeout', '25s'], tree.dir)
       await until('new pods are started', async () => {
         return run.child.exitCode !== null || (await pods()).some((pod) => !earlier.includes(pod))
       })
