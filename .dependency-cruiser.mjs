@@ -15,7 +15,7 @@ const rooms = [
   ['adapters/kubernetes', `adapters/kubernetes adapters/shell ${facts} errors`,       'release config'],
   ['adapters/migrations', `adapters/migrations errors`,                               'release config'],
   ['adapters',            `adapters/shell ${facts} errors`,                           'release config'],
-  ['platform',            'platform adapters/shell adapters/processes errors',        'output'],
+  ['platform',            'platform adapters/shell adapters/processes adapters/scratch errors', 'output'],
   ['output',              'output errors',                                            'release inspect'],
   ['inspect',             'inspect release config errors',                            ''],
   ['release',             'release config errors',                                    ''],
