@@ -40,14 +40,11 @@ const reasons: Record<string, string> = {
 
 function explain(error: NodeJS.ErrnoException): never {
   const reason = reasons[error.code ?? '']
-  throw reason === undefined ? error : unusable(reason, error)
-}
-
-function unusable(reason: string, cause?: Error): Error {
-  return refused({
+  if (reason === undefined) throw error
+  throw refused({
     code: 'no-temporary-folder',
     message: `The temporary folder ${tmpdir()} cannot be used: ${reason}.`,
     hint: 'Free space in it, or set TMPDIR to another folder. Then run the command again.',
-    cause,
+    cause: error,
   })
 }
