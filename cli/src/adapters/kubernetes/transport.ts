@@ -5,20 +5,11 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
 import { failed, interrupted, refused, type ShopctlError } from '../../errors.ts'
+import { createPatience, isLate, lateError, type Outcome, type Retry } from '../repeat.ts'
 import type { Limit } from '../shell.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
 import { bytesOf, type Target, unreadable } from './kubeconfig.ts'
 import { agentFor, hostOf, proxyFor } from './proxy.ts'
-import {
-  isLate,
-  lateError,
-  mayPass,
-  type Outcome,
-  patienceMs,
-  pauseAfter,
-  type Retry,
-  tries,
-} from './repeat.ts'
 
 export interface OpenOptions {
   method: string
@@ -112,22 +103,18 @@ export function createTransport(target: Target, options: TransportOptions = {}):
     once: () => Promise<T | Error>,
     outcomeOf: (result: T) => Outcome,
   ): Promise<T> => {
-    let waited = 0
-    let silences = 0
-    for (let tried = 1; ; tried += 1) {
+    const pauseAfter = createPatience(retry, now)
+    for (;;) {
       const result = await once().catch((error) => {
         throw signal?.aborted ? interrupted() : error
       })
       if (signal?.aborted) throw interrupted()
       const outcome = result instanceof Error ? result : outcomeOf(result)
-      const pause = pauseAfter(outcome, tried)
-      if (isLate(outcome)) silences += 1
-      const again = mayPass(outcome, retry, reached && silences <= 1)
-      if (!again || tried === tries || waited + pause > patienceMs) {
+      const pause = pauseAfter(outcome, reached)
+      if (pause === null) {
         if (result instanceof Error) throw unreachable(result)
         return result
       }
-      waited += pause
       await sleep(pause, undefined, signal && { signal }).catch(() => {
         throw interrupted()
       })
