@@ -12,7 +12,8 @@ import { createMigrationCheck } from './adapters/migrations/check.ts'
 import { describeSelf, hasEnded } from './adapters/processes.ts'
 import { createPrograms } from './adapters/programs.ts'
 import { createPushRecord } from './adapters/push-record.ts'
-import { createRegistry } from './adapters/registry.ts'
+import { createDockerLogins } from './adapters/registry/docker-logins.ts'
+import { createRegistry } from './adapters/registry/registry.ts'
 import { createScratch } from './adapters/scratch.ts'
 import { createShell, type Limit, type Shell, withoutProxy } from './adapters/shell.ts'
 import { checkServices, environmentOf, parseConfig } from './config/parse.ts'
@@ -130,6 +131,8 @@ export async function createContext(options: GlobalOptions): Promise<Context> {
     registry: createRegistry({
       limit: limitOf('request'),
       agentOf: (address) => agentFor(address, proxyFor(address, null, process.env), {}),
+      logins: createDockerLogins(shell, { limit: limitOf('tools'), signal }),
+      signal,
     }),
     pushed: createPushRecord(() => join(cacheFolder(), 'pushed')),
     migrations: createMigrationCheck(),

@@ -7,7 +7,14 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import {
+  type AddressInfo,
+  connect,
+  createServer,
+  type LookupFunction,
+  type Server,
+  type Socket,
+} from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
@@ -27,6 +34,12 @@ function createCertificates(): { folder: string; remove(): void } {
   make('named', ...ca, '-addext', 'subjectAltName=DNS:other.test')
   make('client', ...ca)
   return { folder, remove: () => rmSync(folder, { recursive: true }) }
+}
+
+/** Every name is this machine. */
+export const lookupLoopback: LookupFunction = (_, { all }, done) => {
+  const found = { address: '127.0.0.1', family: 4 }
+  return all ? done(null, [found]) : done(null, found.address, found.family)
 }
 
 /** A status, or an answer that does not come, breaks off or stops in the middle. */

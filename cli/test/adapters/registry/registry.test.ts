@@ -6,12 +6,19 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { agentFor } from '../../src/adapters/kubernetes/proxy.ts'
-import { createRegistry, locate } from '../../src/adapters/registry.ts'
-import { type Behaviour, createHttpProxy, createServers } from '../fakes/api-server.ts'
-import { createEngine } from '../fakes/config.ts'
-import { aLimit } from '../fakes/host.ts'
-import { registryContract } from '../fakes/registry-contract.ts'
+import { agentFor } from '../../../src/adapters/kubernetes/proxy.ts'
+import { locate } from '../../../src/adapters/registry/address.ts'
+import type { Send } from '../../../src/adapters/registry/http.ts'
+import { createRegistry } from '../../../src/adapters/registry/registry.ts'
+import {
+  type Behaviour,
+  createHttpProxy,
+  createServers,
+  lookupLoopback,
+} from '../../fakes/api-server.ts'
+import { createEngine } from '../../fakes/config.ts'
+import { aLimit } from '../../fakes/host.ts'
+import { registryContract } from '../../fakes/registry-contract.ts'
 
 const type = 'application/vnd.oci.image.manifest.v1+json'
 function digestOf(body: Buffer): string {
@@ -70,10 +77,12 @@ describe('in memory', () => {
 it('uses plain HTTP only with loopback', () => {
   expect(locate('127.0.0.1:5000/shop/order')).toEqual({
     base: 'http://127.0.0.1:5000',
+    host: '127.0.0.1:5000',
     name: 'shop/order',
   })
   expect(locate('registry.example.com/team/shop/order')).toEqual({
     base: 'https://registry.example.com',
+    host: 'registry.example.com',
     name: 'team/shop/order',
   })
 })
@@ -88,20 +97,31 @@ it('names a registry that cannot be reached, with its address', async () => {
   })
 })
 
-it.each([401, 403])('reports that shopctl cannot log in when the answer is %i', async (status) => {
-  const registry = createRegistry({
-    limit: aLimit,
-    request: async () => new Response('no', { status }),
-  })
-  await expect(registry.digest('127.0.0.1:1/shop/order', 'a')).rejects.toMatchObject({
-    code: 'registry-error',
-    message: expect.stringContaining(String(status)),
-    hint: expect.stringContaining('anonymous reads'),
+it('finds Docker Hub where it is', () => {
+  expect(locate('docker.io/shop/order')).toEqual({
+    base: 'https://registry-1.docker.io',
+    host: 'docker.io',
+    name: 'shop/order',
   })
 })
 
+it('names a certificate that it does not trust, and how to', async () => {
+  const servers = createServers()
+  const { port } = await servers.serve()
+  const agentOf = (address: URL) =>
+    agentFor(address, null, { lookup: lookupLoopback } as AgentOptions)
+  const registry = createRegistry({ limit: aLimit, agentOf })
+  await expect(registry.digest(`cluster.test:${port}/shop/order`, 'a')).rejects.toMatchObject({
+    code: 'registry-unreachable',
+    exitCode: 2,
+    hint: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+  })
+  await servers.stopAll()
+  servers.remove()
+})
+
 it.each<[string, (Behaviour | 404)[], number]>([
-  ['after 500, 429 and a reset', [500, 429, 'reset'], 3],
+  ['after 500, 429 and a reset', [500, 429, 'reset'], 4],
   ['not after 404', [404], 1],
 ])('a read is sent again %s', async (_, statuses, tries) => {
   const servers = createServers()
@@ -140,11 +160,11 @@ it('a registry behind a proxy is asked through it', async () => {
 
 it('a registry that stops answering during a command is a failure: something may have been pushed', async () => {
   let up = true
-  const request: typeof fetch = async () => {
+  const send: Send = async () => {
     if (up) return new Response(null, { status: 404 })
     throw new Error('gone')
   }
-  const registry = createRegistry({ limit: aLimit, request })
+  const registry = createRegistry({ limit: aLimit, send })
   expect(await registry.digest('127.0.0.1:1/shop/order', 'a')).toBeNull()
   up = false
   await expect(registry.digest('127.0.0.1:1/shop/order', 'a')).rejects.toMatchObject({
@@ -155,13 +175,13 @@ it('a registry that stops answering during a command is a failure: something may
 
 it('believes no labels that do not have the digest', async () => {
   const forged = '{"config":{"digest":"sha256:c"}}'
-  const registry = createRegistry({ limit: aLimit, request: async () => new Response(forged) })
+  const registry = createRegistry({ limit: aLimit, send: async () => new Response(forged) })
   const digest = digestOf(Buffer.from('{}'))
   await expect(registry.labels('127.0.0.1:1/shop/order', digest)).rejects.toMatchObject({
     code: 'registry-error',
     message: expect.stringContaining(digest),
   })
-  const honest = createRegistry({ limit: aLimit, request: async () => new Response(forged) })
+  const honest = createRegistry({ limit: aLimit, send: async () => new Response(forged) })
   const manifest = digestOf(Buffer.from(forged))
   await expect(honest.labels('127.0.0.1:1/shop/order', manifest)).rejects.toThrow(/sha256:c/)
 })

@@ -1,0 +1,92 @@
+// Sends a request until it is answered, as long as that is safe and may help.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { failed, interrupted, refused } from '../../errors.ts'
+import { createPatience, isLate, lateError } from '../repeat.ts'
+import { type Limit, noAnswer } from '../shell.ts'
+import { type AgentOf, createSend, type Send, type Sent } from './http.ts'
+
+export interface PatientOptions {
+  /** For an answer. */
+  limit: Limit
+  agentOf?: AgentOf
+  /** Milliseconds since 1970. */
+  now?: () => number
+  signal?: AbortSignal
+  send?: Send
+}
+
+/** Returns any answer, the last one after several attempts. `server` is for messages. */
+export type SendPatiently = (
+  server: string,
+  url: string,
+  request: Omit<Sent, 'signal'>,
+) => Promise<Response>
+
+export function createPatientSend({
+  limit,
+  agentOf,
+  now = Date.now,
+  signal,
+  send = createSend(agentOf),
+}: PatientOptions): SendPatiently {
+  const reached = new Set<string>()
+  const attempt = async (url: string, request: Omit<Sent, 'signal'>): Promise<Response | Error> => {
+    const timeout = AbortSignal.timeout(limit.seconds * 1000)
+    const either = signal ? AbortSignal.any([signal, timeout]) : timeout
+    try {
+      return await send(url, { ...request, signal: either })
+    } catch (error) {
+      if (signal?.aborted) throw interrupted()
+      return timeout.aborted ? lateError(limit.seconds * 1000) : innermost(error)
+    }
+  }
+  return async (server, url, request) => {
+    // What is sent to a registry twice has the same effect as once: a tag is put with the content that it names.
+    const pauseAfter = createPatience('read', now)
+    for (;;) {
+      if (signal?.aborted) throw interrupted()
+      const result = await attempt(url, request)
+      const isAnswer = result instanceof Response
+      const outcome = isAnswer
+        ? { status: result.status, retryAfter: result.headers.get('retry-after') }
+        : result
+      const pause = pauseAfter(outcome, reached.has(server))
+      if (isAnswer) reached.add(server)
+      if (pause === null) {
+        if (isAnswer) return result
+        throw unreachable(server, result, limit, reached.size > 0)
+      }
+      await sleep(pause, undefined, signal && { signal }).catch(() => {
+        throw interrupted()
+      })
+    }
+  }
+}
+
+/** The error of the connection, with its code. */
+function innermost(error: unknown): Error {
+  if (error instanceof AggregateError && error.errors.length > 0) return innermost(error.errors[0])
+  if (error instanceof Error) return error.cause instanceof Error ? innermost(error.cause) : error
+  return new Error(String(error))
+}
+
+function unreachable(server: string, cause: Error, limit: Limit, reached: boolean): Error {
+  // Before the first answer, nothing was pushed.
+  const make = reached ? failed : refused
+  const isTrust = 'code' in cause && untrusted.includes(String(cause.code))
+  return make({
+    code: 'registry-unreachable',
+    message: `The registry at ${server} cannot be reached: ${isLate(cause) ? noAnswer(limit) : cause.message}.`,
+    hint: isTrust
+      ? 'If its certificate is from your own authority, set NODE_EXTRA_CA_CERTS to the file of the authority.'
+      : 'Check that it runs (`shopctl platform status`) and that its address in shopctl.yaml is correct.',
+    cause,
+  })
+}
+
+const untrusted = [
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]
