@@ -97,6 +97,7 @@ export interface DockerOptions {
 
 export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder {
   let reached = false
+  let pushed = false
   const docker = async (
     verb: keyof DockerOptions['limits'],
     args: readonly string[],
@@ -157,12 +158,11 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
     async push(reference) {
       const { exitCode, stdout, stderr } = await docker('push', pushCommand(reference))
       const digest = /digest: (sha256:[0-9a-f]{64})/.exec(stdout)?.[1]
-      if (exitCode === 0 && digest) return digest
-      throw failed({
-        code: 'push-failed',
-        message: `docker push ${reference} failed:\n${stderr.trim().split('\n').slice(-3).join('\n')}`,
-        hint: 'Check that the registry runs and accepts pushes, then run the command again.',
-      })
+      if (exitCode === 0 && digest) {
+        pushed = true
+        return digest
+      }
+      throw notPushed(reference, stderr, pushed)
     },
     async newestBase(name) {
       const { inspect } = options.limits
@@ -187,6 +187,30 @@ function notTagged(reference: string, stderr: string): Error {
     code: 'build-failed',
     message: `The image was built, but docker could not tag it ${reference}: ${lastLine(stderr)}`,
     hint: 'If BUILDX_BUILDER names a builder that cannot load images, unset it; then run the command again.',
+  })
+}
+
+/** `pushed`: another image was. */
+function notPushed(reference: string, stderr: string, pushed: boolean): Error {
+  const why = stderr.trim().split('\n').slice(-3).join('\n')
+  const message = `docker push ${reference} failed:\n${why}`
+  // These are the words of the engine: `no basic auth credentials`, `denied: requested access …`, `unauthorized: …`.
+  if (
+    !/^.*(\bunauthorized\b|\bdenied\b|no basic auth credentials|authentication required)/im.test(
+      why,
+    )
+  )
+    return failed({
+      code: 'push-failed',
+      message,
+      hint: 'Check that the registry runs and accepts pushes, then run the command again.',
+    })
+  const host = reference.slice(0, reference.indexOf('/'))
+  const make = pushed ? failed : refused
+  return make({
+    code: 'push-denied',
+    message,
+    hint: `Run \`docker login${host === 'docker.io' ? '' : ` ${host}`}\` as a user who may push there, then run the command again.`,
   })
 }
 

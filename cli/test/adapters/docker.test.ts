@@ -62,3 +62,22 @@ it('a base image that cannot be asked has no newest digest', async () => {
   expect(await docker.newestBase(name)).toBe(digest)
   expect(await docker.newestBase(name)).toBeNull()
 })
+
+it.each([
+  ['no basic auth credentials', 2],
+  ['denied: requested access to the resource is denied', 2],
+  ['unauthorized: authentication required', 2],
+  ['received unexpected HTTP status: 500 Internal Server Error', 1],
+])('a push that ends with %j has exit status %i, and after another push 1', async (words, exit) => {
+  const reference = 'ghcr.io/me/shop/order:1'
+  const sent = finished(0, '', `1: digest: ${digest} size: 7`)
+  const hint = exit === 2 ? 'docker login ghcr.io' : 'accepts pushes'
+  await expect(dockerAnswering([finished(1, words)]).push(reference)).rejects.toMatchObject({
+    exitCode: exit,
+    message: expect.stringContaining(words),
+    hint: expect.stringContaining(hint),
+  })
+  const second = dockerAnswering([sent, finished(1, words)])
+  await second.push(reference)
+  await expect(second.push(reference)).rejects.toMatchObject({ exitCode: 1 })
+})
