@@ -49,6 +49,12 @@ function explain(issue: z.core.$ZodIssue): { path: Path; expected: string }[] {
   if (issue.code === 'invalid_key') {
     return [{ path, expected: issue.issues[0]?.message ?? issue.message }]
   }
+  if (issue.code === 'invalid_union') {
+    // The mistake is inside of the form that fits best.
+    const inside = issue.errors.filter((issues) => issues.every((each) => each.path.length > 0))
+    if (inside.length === 1 && inside[0])
+      return inside[0].flatMap(explain).map((each) => ({ ...each, path: [...path, ...each.path] }))
+  }
   return [{ path, expected: issue.message }]
 }
 

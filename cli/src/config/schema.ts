@@ -1,6 +1,7 @@
 // The schema of shopctl.yaml: its types and its validation.
 import { isAbsolute, normalize } from 'node:path/posix'
 import { z } from 'zod'
+import { registryMistake } from './registry.ts'
 import { inOrder } from './secrets.ts'
 import type { Path } from './yaml.ts'
 
@@ -97,6 +98,11 @@ const secretKey = z
   .string()
   .regex(/^[-._a-zA-Z0-9]+$/, 'expected a key of a Secret: letters, digits, `-`, `_` and `.`')
 
+const registry = z.string().superRefine((value, { addIssue }) => {
+  const message = registryMistake(value)
+  if (message) addIssue({ code: 'custom', message })
+})
+
 const environmentFields = z.strictObject({
   cluster: z.union(
     [
@@ -105,7 +111,7 @@ const environmentFields = z.strictObject({
         /** Context of the kubeconfig. */
         context: z.string().min(1),
         /** Registry of the images: `host:port` or `host/path`. */
-        registry: z.string().min(1),
+        registry,
         /** Writing to the registry needs a login, and it never moves a tag: so its tags are believed. */
         immutableTags: z.boolean().default(false),
       }),

@@ -13,7 +13,7 @@ function mistakeOf(text: string): { message: string; hint: string } {
 }
 
 const ports = 'chart: charts/app\n    management: { port: '
-const kind = 'cluster: { context: x, registry: y, immutableTags: '
+const kind = 'cluster: { context: x, registry: localhost, immutableTags: '
 const cases: [string, string, string][] = [
   ['name: shop', 'name: 7', 'expected text, not a number'],
   ['name: shop', 'name:', 'expected text; it has no value'],
@@ -38,9 +38,11 @@ const cases: [string, string, string][] = [
     'chart: charts/app\n    port: true',
     'expected the name of a port, or a number from 1 to 65535',
   ],
+  ['cluster: embedded', `${kind}x }`, 'expected true or false, not text'],
+  ['cluster: embedded', 'cluster: { context: x }', 'expected text; it is missing'],
   [
     'cluster: embedded',
-    `${kind}x }`,
+    'cluster: x',
     'expected `embedded`, or a map with `context` and `registry`',
   ],
   [
