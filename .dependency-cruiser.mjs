@@ -14,6 +14,7 @@ const rooms = [
   ['drivers',             `drivers adapters/kubernetes adapters/shell ${facts} errors`, 'release config'],
   ['adapters/kubernetes', `adapters/kubernetes adapters/shell adapters/repeat ${facts} errors`, 'release config'],
   ['adapters/registry',   `adapters/registry adapters/shell adapters/repeat ${facts} errors`, 'release config'],
+  ['adapters/ecr',        `adapters/ecr adapters/shell ${facts} errors`,              'adapters/registry release config'],
   ['adapters/migrations', `adapters/migrations errors`,                               'release config'],
   ['adapters/repeat',     '',                                                         ''],
   ['adapters',            `adapters/shell ${facts} errors`,                           'release config'],
@@ -42,6 +43,7 @@ const packages = [
   ['@kubernetes/client-node',  'cli/src/adapters/kubernetes', 'values'],
   ['ws|socks-proxy-agent',     'cli/src/adapters/kubernetes'],
   ['libpg-query',              'cli/src/adapters/migrations'],
+  ['@aws-sdk/client-ecr',      'cli/src/adapters/ecr'],
 ]
 
 /** The world is behind release/ports/. */

@@ -5,6 +5,7 @@ import { builtinChart } from './adapters/builtin-charts.ts'
 import { createClock } from './adapters/clock.ts'
 import { currentFolder, findConfigFile } from './adapters/config-file.ts'
 import { createDocker } from './adapters/docker.ts'
+import { createEcr, type Ecr } from './adapters/ecr/ecr.ts'
 import { createGitSource } from './adapters/git.ts'
 import type { KubernetesPorts } from './adapters/kubernetes/ports.ts'
 import { agentFor, proxyFor } from './adapters/kubernetes/proxy.ts'
@@ -17,6 +18,7 @@ import { createRegistry } from './adapters/registry/registry.ts'
 import { createScratch } from './adapters/scratch.ts'
 import { createShell, type Limit, type Shell, withoutProxy } from './adapters/shell.ts'
 import { checkServices, environmentOf, parseConfig } from './config/parse.ts'
+import { ecrAddress } from './config/registry.ts'
 import { type Config, configFile, type EnvironmentConfig } from './config/schema.ts'
 import { refused } from './errors.ts'
 import { createProgress } from './output/progress.ts'
@@ -121,6 +123,11 @@ export async function createContext(options: GlobalOptions): Promise<Context> {
   const clock = createClock()
   const progress = createProgress(clock.monotonic)
   const access = once(() => accessOf(environment, progress))
+  const agentOf = (address: URL) => agentFor(address, proxyFor(address, null, process.env), {})
+  const limit = limitOf('request')
+  const ecr = ecrOf(environment, { limit, agentOf, signal })
+  const logins = ecr?.logins ?? createDockerLogins(shell, { limit: limitOf('tools'), signal })
+  const images = createRegistry({ limit, agentOf, logins, signal })
   const local: LocalPorts = {
     source: createGitSource(shell, root, limitOf('tools')),
     programs: createPrograms(shell, {
@@ -128,12 +135,7 @@ export async function createContext(options: GlobalOptions): Promise<Context> {
       limits: { run: limitOf('build'), script: limitOf('script') },
     }),
     scratch: createScratch(),
-    registry: createRegistry({
-      limit: limitOf('request'),
-      agentOf: (address) => agentFor(address, proxyFor(address, null, process.env), {}),
-      logins: createDockerLogins(shell, { limit: limitOf('tools'), signal }),
-      signal,
-    }),
+    registry: ecr?.registryOf(images) ?? images,
     pushed: createPushRecord(() => join(cacheFolder(), 'pushed')),
     migrations: createMigrationCheck(),
     progress,
@@ -165,6 +167,7 @@ export async function createContext(options: GlobalOptions): Promise<Context> {
         signal,
         limits: { inspect: limitOf('tools'), build: limitOf('build'), push: limitOf('push') },
         scratch: local.scratch,
+        ...(ecr && { withLogin: ecr.withLogin }),
       })
     }),
     cluster: once(async () =>
@@ -211,11 +214,23 @@ async function connectCluster(
   }
 }
 
+/** null: the registry is another one. */
+function ecrOf(
+  { cluster }: EnvironmentConfig,
+  options: { limit: Limit; agentOf: (address: URL) => Promise<unknown>; signal: AbortSignal },
+): Ecr | null {
+  const address = cluster === 'embedded' ? null : ecrAddress(cluster.registry)
+  const role = (cluster !== 'embedded' && cluster.registryRole) || null
+  return address && createEcr({ ...options, ...address, role })
+}
+
 async function accessOf(environment: EnvironmentConfig, progress: Progress): Promise<Access> {
   if (environment.cluster !== 'embedded') {
     const { context, registry, immutableTags } = environment.cluster
     return {
-      ...{ registry, immutableTags, kubeconfig: null, context, env: {} },
+      // Those of ECR need a login, and do not move.
+      immutableTags: immutableTags || ecrAddress(registry) !== null,
+      ...{ registry, kubeconfig: null, context, env: {} },
       ...{ helm: 'helm', docker: 'docker', dockerEnv: {} },
     }
   }

@@ -93,6 +93,14 @@ export interface DockerOptions {
   signal: AbortSignal
   limits: { inspect: Limit; build: Limit; push: Limit }
   scratch: Scratch
+  /** Runs a push with the variables of a login. Default: docker's own. */
+  withLogin?: <T>(use: (env: Record<string, string>) => Promise<T>) => Promise<T>
+}
+
+interface Extras {
+  input?: string
+  limit?: Limit
+  env?: Record<string, string>
 }
 
 export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder {
@@ -101,14 +109,14 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
   const docker = async (
     verb: keyof DockerOptions['limits'],
     args: readonly string[],
-    { input, limit = options.limits[verb] }: { input?: string; limit?: Limit } = {},
+    { input, limit = options.limits[verb], env = {} }: Extras = {},
   ): ReturnType<Shell['run']> => {
     const finished = await shell.run({
       program: options.program,
       args,
       ...(input !== undefined && { input }),
       cwd: options.root,
-      env: { ...options.env, DOCKER_BUILDKIT: '1' },
+      env: { ...options.env, ...env, DOCKER_BUILDKIT: '1' },
       signal: options.signal,
       limit,
       title: `docker ${verb} ${args.at(-1)}`,
@@ -156,7 +164,9 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
       }
     },
     async push(reference) {
-      const { exitCode, stdout, stderr } = await docker('push', pushCommand(reference))
+      const pushAs = (env: Record<string, string>) =>
+        docker('push', pushCommand(reference), { env })
+      const { exitCode, stdout, stderr } = await (options.withLogin?.(pushAs) ?? pushAs({}))
       const digest = /digest: (sha256:[0-9a-f]{64})/.exec(stdout)?.[1]
       if (exitCode === 0 && digest) {
         pushed = true

@@ -57,3 +57,22 @@ function corrected(value: string): string {
   const [host = '', ...path] = bare.split('/')
   return [hubNames.includes(host) ? hub : host, ...path].join('/')
 }
+
+export interface EcrAddress {
+  /** Twelve digits. */
+  account: string
+  region: string
+  /** `123456789012.dkr.ecr.eu-central-1.amazonaws.com` */
+  host: string
+}
+
+const ecrForm =
+  /^(\d{12})\.(?:dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?|dkr-ecr(?:-fips)?\.([a-z0-9-]+)\.on\.(?:aws|amazonwebservices\.com\.cn))$/
+
+/** Where a registry of Amazon ECR is. null: another one. */
+export function ecrAddress(registry: string): EcrAddress | null {
+  const host = registry.split('/')[0] ?? ''
+  const [, account, one, other] = ecrForm.exec(host) ?? []
+  const region = one ?? other
+  return account && region ? { account, region, host } : null
+}

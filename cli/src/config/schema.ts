@@ -1,7 +1,7 @@
 // The schema of shopctl.yaml: its types and its validation.
 import { isAbsolute, normalize } from 'node:path/posix'
 import { z } from 'zod'
-import { registryMistake } from './registry.ts'
+import { ecrAddress, registryMistake } from './registry.ts'
 import { inOrder } from './secrets.ts'
 import type { Path } from './yaml.ts'
 
@@ -103,18 +103,29 @@ const registry = z.string().superRefine((value, { addIssue }) => {
   if (message) addIssue({ code: 'custom', message })
 })
 
+const registryRole = z
+  .string()
+  .regex(/^arn:[a-z-]+:iam::\d{12}:role\/\S+$/, 'expected `arn:aws:iam::<account>:role/<name>`')
+
 const environmentFields = z.strictObject({
   cluster: z.union(
     [
       z.literal('embedded'),
-      z.strictObject({
-        /** Context of the kubeconfig. */
-        context: z.string().min(1),
-        /** Registry of the images: `host:port` or `host/path`. */
-        registry,
-        /** Writing to the registry needs a login, and it never moves a tag: so its tags are believed. */
-        immutableTags: z.boolean().default(false),
-      }),
+      z
+        .strictObject({
+          /** Context of the kubeconfig. */
+          context: z.string().min(1),
+          /** Registry of the images: `host:port` or `host/path`. */
+          registry,
+          /** ARN of the role for a registry of Amazon ECR. Default: your own rights. */
+          registryRole: registryRole.optional(),
+          /** Writing to the registry needs a login, and it never moves a tag: so its tags are believed. */
+          immutableTags: z.boolean().default(false),
+        })
+        .refine(({ registry, registryRole }) => !registryRole || ecrAddress(registry), {
+          path: ['registryRole'],
+          error: 'expected none: `registry` is no registry of Amazon ECR',
+        }),
     ],
     'expected `embedded`, or a map with `context` and `registry`',
   ),

@@ -1,7 +1,7 @@
 // The form of `registry` in shopctl.yaml, with its place and what to write instead.
 import { expect, it } from 'vitest'
 import { parseConfig } from '../../src/config/parse.ts'
-import { registryMistake } from '../../src/config/registry.ts'
+import { ecrAddress, registryMistake } from '../../src/config/registry.ts'
 import { configText } from '../fakes/config.ts'
 
 it.each([
@@ -90,5 +90,43 @@ it.each([
   ],
   ['[a]', 'shopctl.yaml:23:5: environments.local.cluster: expected `embedded`, or a map'],
 ])('%j is refused with its place', (cluster, message) => {
+  expect(mistake(cluster)).toContain(message)
+})
+
+it.each([
+  ['123456789012.dkr.ecr.eu-central-1.amazonaws.com/shops', 'eu-central-1'],
+  ['123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn', 'cn-north-1'],
+  ['123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com/a/b', 'us-gov-west-1'],
+  ['123456789012.dkr-ecr.eu-west-1.on.aws/a', 'eu-west-1'],
+])('%s is a registry of ECR', (registry, region) => {
+  const host = registry.split('/')[0]
+  expect(ecrAddress(registry)).toEqual({ account: '123456789012', region, host })
+})
+
+it.each([
+  '1234.dkr.ecr.eu-central-1.amazonaws.com',
+  '123456789012.dkr.ecr.eu-central-1.amazonaws.com.evil.test/a',
+  'public.ecr.aws/a',
+  'x123456789012.dkr.ecr.eu-central-1.amazonaws.com',
+  '123456789012.dkr.ecr.eu-central-1.amazonaws.com:443',
+])('%s is none', (registry) => {
+  expect(ecrAddress(registry)).toBeNull()
+})
+
+const role = 'arn:aws:iam::123456789012:role/push'
+it.each([
+  [
+    '{ context: a, registry: ghcr.io/me, registryRole: "arn:aws:iam::123456789012:role/push" }',
+    'environments.local.cluster.registryRole: expected none: `registry` is no registry of Amazon ECR',
+  ],
+  [
+    '{ context: a, registry: 123456789012.dkr.ecr.eu-central-1.amazonaws.com, registryRole: push }',
+    'environments.local.cluster.registryRole: expected `arn:aws:iam::<account>:role/<name>`',
+  ],
+  [
+    `{ context: a, registry: 123456789012.dkr.ecr.eu-central-1.amazonaws.com, registryRole: "${role}" }`,
+    'none',
+  ],
+])('a role: %s', (cluster, message) => {
   expect(mistake(cluster)).toContain(message)
 })

@@ -5,6 +5,7 @@ import { failed } from '../../src/errors.ts'
 import { isBelow } from '../../src/release/build/inputs.ts'
 import type {
   ImageBuilder,
+  Kept,
   Labels,
   PushRecord,
   Registry,
@@ -116,6 +117,8 @@ export interface FakeEngine {
   pushed: PushRecord
   /** Tags by `repository:tag`, digests as values. */
   tags: Map<string, string>
+  /** What was kept last, by repository. */
+  kept: Map<string, Kept>
   /** Contexts of the images that were built. */
   built: string[]
   /** Contexts of the images that were built without the cache. */
@@ -136,7 +139,7 @@ export function createEngine(): FakeEngine {
   const idOf = (labels: Labels): string =>
     `sha256:${labels['dev.shopctl.inputs']?.slice(0, 12)}${labels['dev.shopctl.bases']?.split('@')[1]}`
   const engine: FakeEngine = {
-    ...{ tags, built: [], fresh: [], sent: [] },
+    ...{ tags, kept: new Map(), built: [], fresh: [], sent: [] },
     base: { cached: 'sha256:old', newest: 'sha256:old' },
     builder: {
       labels: async (reference) => images.get(local.get(reference) ?? '') ?? null,
@@ -163,6 +166,8 @@ export function createEngine(): FakeEngine {
       newestBase: async () => engine.base.newest,
     },
     registry: {
+      prepare: async () => {},
+      keep: async (repository, kept) => void engine.kept.set(repository, kept),
       async digest(repository, reference) {
         const found = [...tags].find(
           ([tag, digest]) =>

@@ -3,12 +3,14 @@ import { advised, interrupted } from '../../errors.ts'
 import { type LockPorts, withLock } from '../lock.ts'
 import type { Pods } from '../ports/cluster.ts'
 import type { BuiltinChart } from '../ports/driver.ts'
+import { idOf } from '../record.ts'
 import { recorded as asRecorded, type RecordingPorts } from '../recording.ts'
 import { settleAll, valuesOf } from '../settle.ts'
 import { type Color, sideOf } from '../slot.ts'
 import { sweepCopies } from '../sweep.ts'
 import { awaitReady, pointPreview } from './await-ready.ts'
 import { type EnvironmentPorts, prepareEnvironment } from './environment.ts'
+import { keepImages } from './keep.ts'
 import { howToGoOn, notesOf } from './notes.ts'
 import type { DeployStep } from './plan.ts'
 import { type Prepared, type PrepareInput, type PreparePorts, prepareDeploy } from './prepare.ts'
@@ -65,7 +67,10 @@ export async function deployStandby(
     return write()
   }
   return asRecorded(ports, state, intentOf(prepared, input), async ({ phase, operation }) => {
-    await phase('prepare', prepare)
+    await phase('prepare', async () => {
+      await keepImages(ports.registry, input, prepared, idOf(operation))
+      await prepare()
+    })
     try {
       valuesOf(await ports.driver.scaleSlots(scales))
       for (const chart of repairs) await ports.driver.install(chart, ports.signal)

@@ -62,6 +62,18 @@ export interface Registry {
   labels(repository: string, digest: string): Promise<Labels>
   /** Adds a tag to an image in the registry. */
   tag(repository: string, digest: string, tag: string): Promise<void>
+  /** Before a push: creates the repository where a push does not. */
+  prepare(repository: string): Promise<void>
+  /** Keeps the registry's own rules from deleting these images, and no longer those that were kept before. */
+  keep(repository: string, kept: Kept): Promise<void>
+}
+
+/** What an environment runs, or may go back to. */
+export interface Kept {
+  env: string
+  /** The operation that asks: `op-12`. */
+  id: string
+  digests: readonly string[]
 }
 
 /** What this user pushed from this machine. It is no part of the work tree. */

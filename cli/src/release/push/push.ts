@@ -1,5 +1,5 @@
 // push: pushes the images, each with its version tag, which is never moved, and its inputs tag.
-import { refused } from '../../errors.ts'
+import { isInterrupted, refused } from '../../errors.ts'
 import { describeImages, type Image, inputsLabel, type TreeInput } from '../build/images.ts'
 import type { ImageBuilder, PushRecord, Registry, Source } from '../ports/project.ts'
 import type { Progress } from '../ports/session.ts'
@@ -54,8 +54,15 @@ async function pushOne(ports: PushPorts, image: Image): Promise<Pushed> {
       hint: `Run \`shopctl build --service ${image.service}\` first.`,
     })
   }
+  await registry.prepare(repository)
   const digest = await progress.step(`push ${image.service} ${version}`, async () => {
-    const digest = await builder.push(reference)
+    const digest = await builder.push(reference).catch(async (error) => {
+      if (isInterrupted(error) || !image.immutableTags) throw error
+      // Another run may have pushed the same inputs meanwhile, and the tag does not move.
+      const theirs = await findPushed(ports, image).catch(() => null)
+      if (theirs) return theirs
+      throw error
+    })
     await pushed.add(repository, inputs, digest)
     if (!(await giveTag(digest)))
       progress.note(`${repository}:${version} stays the earlier image; the new one has no such tag`)

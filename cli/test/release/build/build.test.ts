@@ -1,5 +1,6 @@
 // An image is named after what it is made of, built once, and pushed under a tag that is never moved.
 import { describe, expect, it } from 'vitest'
+import { failed } from '../../../src/errors.ts'
 import { type BuildPorts, build } from '../../../src/release/build/build.ts'
 import { describeImages } from '../../../src/release/build/images.ts'
 import { desire } from '../../../src/release/deploy/desire.ts'
@@ -75,6 +76,33 @@ describe('build and push', () => {
       code: 'tag-taken',
       exitCode: 2,
     })
+  })
+
+  it('take what another run has pushed meanwhile to a registry that never moves a tag', async () => {
+    const world = createWorld(names)
+    const believing = { ...tree, services: ['order'], immutableTags: true }
+    await build(world, believing)
+    const pushAfterThem = async (reference: string): Promise<string> => {
+      world.engine.tags.set(reference, 'sha256:theirs')
+      throw failed({ code: 'push-failed', message: 'the tag is immutable' })
+    }
+    const builder = { ...world.builder, push: pushAfterThem }
+    expect(await push({ ...world, builder }, believing)).toMatchObject([
+      { digest: 'sha256:theirs' },
+    ])
+    const failing = push({ ...createWorld(names), builder }, { ...tree, services: ['order'] })
+    await expect(failing).rejects.toMatchObject({ code: 'push-failed' })
+  })
+
+  it('prepare the repository before a push, and no other', async () => {
+    const world = createWorld(names)
+    const prepared: string[] = []
+    const prepare = async (repository: string) => void prepared.push(repository)
+    const ports = { ...world, registry: { ...world.registry, prepare } }
+    await build(ports, tree)
+    await push(ports, tree)
+    await push(ports, tree)
+    expect(prepared.sort()).toEqual(names.map((name) => `127.0.0.1:5000/shop/${name}`))
   })
 
   it('build again what the registry does not have any more', async () => {

@@ -1,0 +1,61 @@
+// Lends docker a login for one command: in a configuration of its own, which is deleted afterwards.
+import { rmSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export interface Password {
+  username: string
+  password: string
+}
+
+/** The folders that exist now. A process that is told to end at once still deletes them. */
+const lent = new Set<string>()
+process.on('exit', () => {
+  for (const folder of lent) rmSync(folder, { recursive: true, force: true })
+})
+
+/** `use` gets the variables with which docker finds the login. */
+export async function lendLogin<T>(
+  host: string,
+  { username, password }: Password,
+  use: (env: Record<string, string>) => Promise<T>,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<T> {
+  // Only this user can open the folder.
+  const folder = await mkdtemp(join(tmpdir(), 'shopctl-docker-'))
+  lent.add(folder)
+  try {
+    const own = ownFolder(env)
+    const auth = Buffer.from(`${username}:${password}`).toString('base64')
+    // Without its helpers, which would win over this login.
+    const { credsStore, credHelpers, auths, ...settings } = await readSettings(own)
+    const config = { ...settings, auths: { [host]: { auth } } }
+    await writeFile(join(folder, 'config.json'), JSON.stringify(config), { mode: 0o600 })
+    // Docker keeps its contexts and plugins beside its configuration.
+    for (const name of own === null ? [] : await readdir(own).catch(() => []))
+      if (name !== 'config.json') await symlink(join(own ?? '', name), join(folder, name))
+    return await use({ DOCKER_CONFIG: folder })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+    lent.delete(folder)
+  }
+}
+
+function ownFolder({ DOCKER_CONFIG }: NodeJS.ProcessEnv): string | null {
+  try {
+    return DOCKER_CONFIG || join(homedir(), '.docker')
+  } catch {
+    return null
+  }
+}
+
+async function readSettings(folder: string | null): Promise<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(await readFile(join(folder ?? '', 'config.json'), 'utf8'))
+    return typeof value === 'object' && value !== null ? { ...value } : {}
+  } catch {
+    // There is none, or docker itself will say what is wrong with it.
+    return {}
+  }
+}

@@ -1,0 +1,185 @@
+// A registry of Amazon ECR: an image registry whose login, repositories and rules are made through AWS.
+import type { Repository } from '@aws-sdk/client-ecr'
+import { failed, refused } from '../../errors.ts'
+import type { Registry } from '../../release/ports/project.ts'
+import type { Logins } from '../registry/docker-logins.ts'
+import { createEcrClient, type EcrClient, type EcrOptions } from './client.ts'
+import { lendLogin, type Password } from './docker-login.ts'
+import { planPins, type StoredImage } from './pins.ts'
+import { lifecycleRules, mayMove, movingTags } from './policy.ts'
+
+export interface Ecr {
+  /** For the images themselves. */
+  logins: Logins
+  /** `images` reads and tags images, with `logins`. */
+  registryOf(images: Registry): Registry
+  /** Runs docker with a login. */
+  withLogin<T>(use: (env: Record<string, string>) => Promise<T>): Promise<T>
+}
+
+export interface EcrRegistryOptions extends EcrOptions {
+  host: string
+}
+
+export function createEcr({ host, ...options }: EcrRegistryOptions): Ecr {
+  const ecr = createEcrClient(options)
+  return {
+    logins: async () => ({ ...(await passwordOf(ecr)), source: 'Amazon ECR' }),
+    withLogin: async (use) => lendLogin(host, await passwordOf(ecr), use),
+    registryOf: (images) => registryOf(ecr, images),
+  }
+}
+
+async function passwordOf(ecr: EcrClient): Promise<Password> {
+  const answer = await ecr.call((sdk, client) =>
+    client.send(new sdk.GetAuthorizationTokenCommand({})),
+  )
+  const token = answer?.authorizationData?.[0]?.authorizationToken ?? ''
+  const [, username, password] =
+    /^([^:]+):(.+)$/s.exec(Buffer.from(token, 'base64').toString('utf8')) ?? []
+  if (username && password) return { username, password }
+  throw failed({ code: 'aws-error', message: 'Amazon ECR answered with a token that is no login.' })
+}
+
+function registryOf(ecr: EcrClient, images: Registry): Registry {
+  const { account } = ecr.options
+  const known = new Map<string, Promise<Repository | null>>()
+  const find = (repository: string): Promise<Repository | null> => {
+    const found = known.get(repository) ?? describe(ecr, nameOf(repository))
+    known.set(repository, found)
+    return found
+  }
+  return {
+    ...images,
+    async digest(repository, reference) {
+      const found = await find(repository)
+      if (!found) return null
+      // Its tags are believed, so nobody may be able to move them.
+      if (!reference.startsWith('sha256:') && mayMove(found, reference))
+        throw tagsMove(ecr, nameOf(repository))
+      return images.digest(repository, reference)
+    },
+    tag: (repository, digest, tag) => addTag(images, repository, digest, tag),
+    async prepare(repository) {
+      if (await find(repository)) return
+      const caller = await ecr.callerAccount()
+      // Whoever creates a repository in another account creates it in the own one.
+      if (caller !== account) throw otherAccount(account, caller)
+      await create(ecr, nameOf(repository))
+      known.delete(repository)
+    },
+    async keep(repository, { env, id, digests }) {
+      const name = nameOf(repository)
+      const stored = await imagesOf(ecr, name)
+      const { add, remove } = planPins({ images: stored, env, id, needed: digests })
+      for (const { digest, tag } of add) await addTag(images, repository, digest, tag)
+      // A pin too many harms nothing: the next deploy removes it.
+      await unpin(ecr, name, remove).catch(() => {})
+    },
+  }
+}
+
+/** A tag that does not move cannot be written twice, not even with the same image. */
+async function addTag(
+  images: Registry,
+  repository: string,
+  digest: string,
+  tag: string,
+): Promise<void> {
+  try {
+    await images.tag(repository, digest, tag)
+  } catch (error) {
+    const found = await images.digest(repository, tag).catch(() => null)
+    if (found === digest) return
+    throw found === null ? error : tagTaken(`${repository}:${tag}`, found)
+  }
+}
+
+/** The repository in ECR. */
+function nameOf(repository: string): string {
+  return repository.slice(repository.indexOf('/') + 1)
+}
+
+async function describe(ecr: EcrClient, name: string): Promise<Repository | null> {
+  const input = { registryId: ecr.options.account, repositoryNames: [name] }
+  const answer = await ecr.call(
+    (sdk, client) => client.send(new sdk.DescribeRepositoriesCommand(input)),
+    ['RepositoryNotFoundException'],
+  )
+  return answer?.repositories?.[0] ?? null
+}
+
+async function create(ecr: EcrClient, name: string): Promise<void> {
+  const { account: registryId } = ecr.options
+  await ecr.call(
+    (sdk, client) =>
+      client.send(
+        new sdk.CreateRepositoryCommand({
+          registryId,
+          repositoryName: name,
+          imageTagMutability: 'IMMUTABLE_WITH_EXCLUSION',
+          imageTagMutabilityExclusionFilters: movingTags.map((filter) => ({
+            filterType: 'WILDCARD',
+            filter,
+          })),
+          encryptionConfiguration: { encryptionType: 'AES256' },
+        }),
+      ),
+    // Another run has just created it.
+    ['RepositoryAlreadyExistsException'],
+  )
+  const lifecyclePolicyText = JSON.stringify({ rules: lifecycleRules })
+  await ecr.call((sdk, client) =>
+    client.send(
+      new sdk.PutLifecyclePolicyCommand({ registryId, repositoryName: name, lifecyclePolicyText }),
+    ),
+  )
+}
+
+async function imagesOf(ecr: EcrClient, name: string): Promise<StoredImage[]> {
+  const input = { registryId: ecr.options.account, repositoryName: name }
+  const found = await ecr.call(async (sdk, client) => {
+    const images: StoredImage[] = []
+    for await (const page of sdk.paginateDescribeImages({ client, pageSize: 1000 }, input))
+      for (const { imageDigest: digest, imageTags: tags = [] } of page.imageDetails ?? [])
+        if (digest) images.push({ digest, tags })
+    return images
+  })
+  return found ?? []
+}
+
+/** ECR takes up to 100 at once. */
+const batch = 100
+
+async function unpin(ecr: EcrClient, name: string, tags: readonly string[]): Promise<void> {
+  for (let from = 0; from < tags.length; from += batch) {
+    const imageIds = tags.slice(from, from + batch).map((imageTag) => ({ imageTag }))
+    const input = { registryId: ecr.options.account, repositoryName: name, imageIds }
+    await ecr.call((sdk, client) => client.send(new sdk.BatchDeleteImageCommand(input)))
+  }
+}
+
+function tagTaken(reference: string, digest: string): Error {
+  return refused({
+    code: 'tag-taken',
+    message: `The registry already has ${reference} with another digest (${digest.slice(0, 19)}…).`,
+    hint: 'Tags are never moved. Run `git commit`, so that the image gets a new tag.',
+  })
+}
+
+function tagsMove(ecr: EcrClient, name: string): Error {
+  const { region } = ecr.options
+  return refused({
+    code: 'tags-move',
+    message: `The tags of ${name} in Amazon ECR may be moved, so shopctl cannot believe them.`,
+    hint: `Run \`aws ecr put-image-tag-mutability --region ${region} --repository-name ${name} --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters ${movingTags.map((filter) => `'filterType=WILDCARD,filter=${filter}'`).join(' ')}\`.`,
+  })
+}
+
+function otherAccount(account: string, caller: string | undefined): Error {
+  return refused({
+    code: 'aws-account',
+    message: `The registry is in the AWS account ${account}, and your credentials are of ${caller ?? 'another one'}: only there a repository can be created.`,
+    hint: 'Name a role of that account with `registryRole` in shopctl.yaml, or set AWS_PROFILE.',
+  })
+}
