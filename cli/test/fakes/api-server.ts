@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 
-/** In a new folder: ca.pem; server.pem for 127.0.0.1, ::1 and cluster.test; named.pem for other.test only; client.pem. */
+/** In a new folder: ca.pem; server.pem for 127.0.0.1, ::1, cluster.test and ECR; named.pem for other.test only; client.pem. */
 function createCertificates(): { folder: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'certificates-'))
   const make = (name: string, ...more: string[]): void => {
@@ -30,7 +30,12 @@ function createCertificates(): { folder: string; remove(): void } {
   }
   const ca = ['-CA', join(folder, 'ca.pem'), '-CAkey', join(folder, 'ca.key')]
   make('ca')
-  make('server', ...ca, '-addext', 'subjectAltName=IP:127.0.0.1,IP:::1,DNS:cluster.test')
+  make(
+    'server',
+    ...ca,
+    '-addext',
+    'subjectAltName=IP:127.0.0.1,IP:::1,DNS:cluster.test,DNS:*.dkr.ecr.eu-central-1.amazonaws.com',
+  )
   make('named', ...ca, '-addext', 'subjectAltName=DNS:other.test')
   make('client', ...ca)
   return { folder, remove: () => rmSync(folder, { recursive: true }) }

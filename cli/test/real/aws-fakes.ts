@@ -1,12 +1,15 @@
 // Two fakes of AWS from PyPI, each in an environment of its own that is made once: moto and ministack.
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { connect } from 'node:net'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { createServer as createTlsServer } from 'node:tls'
 import { createShell } from '../../src/adapters/shell.ts'
 import { installPackages } from '../../src/platform/debian.ts'
+import type { Servers } from '../fakes/api-server.ts'
 import { listen } from '../fakes/token-server.ts'
 import { until } from './shop.ts'
 
@@ -70,6 +73,18 @@ async function start(
       await serving
     },
   }
+}
+
+/** Serves the images of a fake over TLS, as those of ECR are. Returns the port. */
+export function serveTls(servers: Servers, { url }: AwsFake): Promise<number> {
+  const backend = Number(new URL(url).port)
+  const read = (file: string): Buffer => readFileSync(join(servers.folder, file))
+  const front = createTlsServer({ key: read('server.key'), cert: read('server.pem') }, (socket) => {
+    const upstream = connect(backend, '127.0.0.1')
+    socket.pipe(upstream).pipe(socket)
+    for (const end of [socket, upstream]) end.on('error', () => socket.destroy())
+  })
+  return servers.start(front)
 }
 
 export async function startMoto(): Promise<AwsFake> {

@@ -1,9 +1,8 @@
 // Amazon ECR against two fakes: ministack has images and their API, moto the rules for tags. It needs no cluster.
 import { readFileSync } from 'node:fs'
 import { Agent } from 'node:https'
-import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
-import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
+import { connect as connectTls } from 'node:tls'
 import {
   BatchGetImageCommand,
   DescribeImagesCommand,
@@ -20,7 +19,7 @@ import type { Registry } from '../../src/release/ports/project.ts'
 import { createServers, type Servers } from '../fakes/api-server.ts'
 import { aLimit } from '../fakes/host.ts'
 import { registryContract } from '../fakes/registry-contract.ts'
-import { type AwsFake, startMinistack, startMoto } from './aws-fakes.ts'
+import { type AwsFake, serveTls, startMinistack, startMoto } from './aws-fakes.ts'
 import { pushImage } from './registry-server.ts'
 
 const region = 'eu-central-1'
@@ -65,20 +64,11 @@ describe('ministack', () => {
     fake = await startMinistack()
     use(fake)
     // The registry has its real name, over TLS.
-    const backend = Number(new URL(fake.url).port)
-    const read = (file: string): Buffer => readFileSync(join(servers.folder, file))
-    const front = createTlsServer(
-      { key: read('server.key'), cert: read('server.pem') },
-      (socket) => {
-        const upstream = connectTcp(backend, '127.0.0.1')
-        socket.pipe(upstream).pipe(socket)
-        for (const end of [socket, upstream]) end.on('error', () => socket.destroy())
-      },
-    )
-    const port = await servers.start(front)
+    const port = await serveTls(servers, fake)
+    const ca = readFileSync(join(servers.folder, 'ca.pem'))
     const agent = new Agent()
     agent.createConnection = () =>
-      connectTls({ host: '127.0.0.1', port, servername: 'cluster.test', ca: read('ca.pem') })
+      connectTls({ host: '127.0.0.1', port, servername: 'cluster.test', ca })
     const ecr = ecrOf(account, `arn:aws:iam::${account}:role/push`)
     const images = createRegistry({
       limit: aLimit,

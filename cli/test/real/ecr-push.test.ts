@@ -1,0 +1,154 @@
+// `shopctl push` to Amazon ECR, from the command line to the registry: only docker and AWS are stand-ins.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createShell, type Finished } from '../../src/adapters/shell.ts'
+import { createHttpProxy, createServers, type Servers } from '../fakes/api-server.ts'
+import { type AwsFake, serveTls, startMinistack } from './aws-fakes.ts'
+import { root, until } from './shop.ts'
+
+const host = '000000000000.dkr.ecr.eu-central-1.amazonaws.com'
+const shell = createShell()
+const launcher = join(root, 'cli/bin/shopctl.js')
+
+let folder = ''
+let servers: Servers
+let fake: AwsFake
+let env: Record<string, string> = {}
+
+const config = `name: shop
+services:
+  order:
+    chart: chart
+    build: { context: ., inputs: [main.js] }
+environments:
+  prod:
+    namespace: shop
+    cluster: { context: far, registry: ${host}/shops }
+`
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'ecr-push-'))
+  const project = join(folder, 'project')
+  mkdirSync(join(project, 'chart'), { recursive: true })
+  writeFileSync(join(project, 'shopctl.yaml'), config)
+  writeFileSync(join(project, 'Dockerfile'), 'FROM scratch\n')
+  writeFileSync(join(project, 'main.js'), 'one')
+  const git = (...args: string[]) =>
+    shell.check({
+      program: 'git',
+      args: ['-c', 'user.name=a', '-c', 'user.email=a@b', ...args],
+      cwd: project,
+    })
+  await git('init', '--quiet')
+  await git('add', '.')
+  await git('commit', '--quiet', '--message', 'Begin')
+
+  const docker = join(folder, 'docker')
+  const stub = join(import.meta.dirname, 'docker-stub.mjs')
+  writeFileSync(docker, `#!/bin/sh\nexec '${process.execPath}' '${stub}' "$@"\n`)
+  chmodSync(docker, 0o755)
+
+  servers = createServers()
+  fake = await startMinistack()
+  const proxy = createHttpProxy(await serveTls(servers, fake), [])
+  env = {
+    ...{ PATH: `${folder}:${process.env.PATH}`, HOME: folder, XDG_CACHE_HOME: '', TMPDIR: folder },
+    ...{ STUB: folder, STUB_URL: fake.url },
+    NODE_EXTRA_CA_CERTS: join(servers.folder, 'ca.pem'),
+    HTTPS_PROXY: `http://127.0.0.1:${await servers.start(proxy)}`,
+    ...{ AWS_ENDPOINT_URL: fake.url, AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' },
+  }
+})
+afterAll(async () => {
+  await servers.stopAll()
+  servers.remove()
+  await fake.stop()
+  rmSync(folder, { recursive: true })
+})
+
+function shopctl(args: string[], more: Record<string, string> = {}): Promise<Finished> {
+  const command = [launcher, ...args, '--env', 'prod']
+  const cwd = join(folder, 'project')
+  return shell.run({ program: process.execPath, args: command, cwd, env: { ...env, ...more } })
+}
+
+/** The configuration that docker had, which must be gone. */
+function login(): { config: string } {
+  const { folder: lent, config } = JSON.parse(readFileSync(join(folder, 'login.json'), 'utf8'))
+  expect(lent).toContain('shopctl-docker-')
+  expect(existsSync(lent)).toBe(false)
+  return { config }
+}
+
+it('without AWS credentials nothing is done', async () => {
+  const none = {
+    AWS_ACCESS_KEY_ID: '',
+    AWS_SECRET_ACCESS_KEY: '',
+    AWS_EC2_METADATA_DISABLED: 'true',
+  }
+  const { exitCode, stderr } = await shopctl(['push'], none)
+  expect(stderr).toMatch(/There are no AWS credentials[\s\S]*aws sso login/)
+  expect(exitCode).toBe(2)
+})
+
+it('a push that fails leaves no login behind', async () => {
+  expect(await shopctl(['build'])).toMatchObject({ exitCode: 0 })
+  const { exitCode, stderr } = await shopctl(['push'], { STUB_PUSH: 'fails' })
+  expect(stderr).toMatch(/500 Internal Server Error/)
+  expect(exitCode).toBe(1)
+  login()
+})
+
+it('a push that is interrupted leaves no login behind', async () => {
+  rmSync(join(folder, 'login.json'))
+  const args = [launcher, 'push', '--env', 'prod']
+  const hanging = spawn(process.execPath, args, {
+    cwd: join(folder, 'project'),
+    env: { ...process.env, ...env, STUB_PUSH: 'hangs' },
+    stdio: 'ignore',
+  })
+  await until('docker pushes', async () => existsSync(join(folder, 'login.json')))
+  hanging.kill('SIGINT')
+  expect(await once(hanging, 'exit')).toEqual([130, null])
+  login()
+})
+
+it('creates the repository, pushes with a login of AWS, and tags', async () => {
+  const { exitCode, stdout, stderr } = await shopctl(['push', '--json'])
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 })
+  const { images } = JSON.parse(stdout)
+  expect(images).toMatchObject([{ name: 'order', sent: true }])
+  expect(images[0].reference).toBe(`${host}/shops/shop/order@${images[0].digest}`)
+  const auth = Buffer.from('AWS:ministack-auth-token').toString('base64')
+  expect(JSON.parse(login().config)).toEqual({ auths: { [host]: { auth } } })
+})
+
+it('on another machine, the tag is believed and nothing is sent', async () => {
+  const other = mkdtempSync(join(folder, 'other-'))
+  const { stdout, stderr } = await shopctl(['push', '--json'], { HOME: other, STUB: other })
+  expect(stderr).toBe('')
+  expect(JSON.parse(stdout).images).toMatchObject([{ name: 'order', sent: false }])
+})
+
+it('help does not load the AWS SDK', async () => {
+  const trace = [
+    '--import',
+    `data:text/javascript,import{registerHooks}from'node:module';registerHooks({resolve(s,c,n){const r=n(s,c);if(r.url.includes('@aws-sdk'))process.stderr.write('LOADED');return r}})`,
+  ]
+  const args = [...trace, join(root, 'cli/src/main.ts'), '--help']
+  const { stdout, stderr } = await shell.run({ program: process.execPath, args })
+  expect(stdout).toContain('shopctl')
+  expect(stderr).not.toContain('LOADED')
+})
