@@ -54,7 +54,7 @@ export function createPatientSend({
       if (isAnswer) reached.add(server)
       if (pause === null) {
         if (isAnswer) return result
-        throw unreachable(server, result, limit, reached.size > 0)
+        throw unreachable(server, result, limit, reached.has(server))
       }
       await sleep(pause, undefined, signal && { signal }).catch(() => {
         throw interrupted()

@@ -52,10 +52,9 @@ export function createSession({ logins, send, now }: SessionOptions): Session {
     known.set(host, login)
     return login
   }
-  const grant = async (need: Need, header: string): Promise<Granted> => {
-    const challenges = parseChallenges(header)
+  const grant = async (need: Need, challenges: readonly Challenge[]): Promise<Granted> => {
     const login = await loginTo(need.host)
-    const bearer = challenges.find(({ scheme }) => scheme === 'bearer')
+    const bearer = challenges.find(isBearer)
     if (bearer) {
       if (login?.registryToken)
         return { header: `Bearer ${login.registryToken}`, login, endsAt: Number.POSITIVE_INFINITY }
@@ -66,20 +65,25 @@ export function createSession({ logins, send, now }: SessionOptions): Session {
     return { header: basic, login, endsAt: Number.POSITIVE_INFINITY }
   }
   const keyOf = ({ base, name, write }: Need): string => `${base} ${name} ${write}`
+  /** A password is for all repositories. */
+  const found = (need: Need) => granted.get(keyOf(need)) ?? granted.get(need.base)
   return {
     async current(need) {
       // One that failed is reported to the request that asked for it.
-      const found = await granted.get(keyOf(need))?.promise.catch(() => undefined)
-      return found && now() < found.endsAt ? found : undefined
+      const value = await found(need)?.promise.catch(() => undefined)
+      return value && now() < value.endsAt ? value : undefined
     },
     logIn(need, header, before) {
-      const key = keyOf(need)
+      const challenges = parseChallenges(header)
+      const key = challenges.some(isBearer) ? keyOf(need) : need.base
       const latest = granted.get(key)
       // Another request logs in, or has done so meanwhile.
       const isNew = latest && (!latest.value || latest.value !== before)
       if (isNew && now() < (latest.value?.endsAt ?? Number.POSITIVE_INFINITY)) return latest.promise
       if (before) known.delete(need.host)
-      const next: { promise: Promise<Granted>; value?: Granted } = { promise: grant(need, header) }
+      const next: { promise: Promise<Granted>; value?: Granted } = {
+        promise: grant(need, challenges),
+      }
       granted.set(key, next)
       next.promise.then(
         (value) => Object.assign(next, { value }),
@@ -88,6 +92,10 @@ export function createSession({ logins, send, now }: SessionOptions): Session {
       return next.promise
     },
   }
+}
+
+function isBearer({ scheme }: Challenge): boolean {
+  return scheme === 'bearer'
 }
 
 function basicHeader({ username, password }: Login): string | null {

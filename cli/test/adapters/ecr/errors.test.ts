@@ -184,6 +184,53 @@ it('throttling and 500 are survived', async () => {
   expect(asked).toHaveLength(3)
 })
 
+describe('a role', () => {
+  const role = `arn:aws:iam::${account}:role/push`
+  beforeEach(login)
+
+  it('is assumed, and its credentials are used', async () => {
+    const credentials =
+      '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>'
+    server = createServer(async (request, response) => {
+      const body = await text(request)
+      const key = /Credential=(\w+)/.exec(request.headers.authorization ?? '')?.[1] ?? ''
+      const operation = new URLSearchParams(body).get('Action') ?? 'ecr'
+      asked.push({ operation, body, key })
+      if (operation === 'AssumeRole')
+        return response.setHeader('content-type', 'text/xml').end(credentials)
+      response.end('{"repositories":[{"imageTagMutability":"IMMUTABLE"}]}')
+    })
+    vi.stubEnv('AWS_ENDPOINT_URL', `http://${await listen(server)}`)
+    const assumed = registry(role)
+    await assumed.digest(repository, 'v1')
+    await assumed.digest(`${host}/shop/payment`, 'v1')
+    expect(asked.map(({ operation, key }) => [operation, key])).toEqual([
+      ['AssumeRole', 'AKIDEXAMPLE'],
+      ['ecr', 'ASIAROLE'],
+      ['ecr', 'ASIAROLE'],
+    ])
+    const form = new URLSearchParams(asked[0]?.body)
+    expect([form.get('RoleArn'), form.get('RoleSessionName')]).toEqual([role, 'shopctl'])
+  })
+
+  it('that may not be assumed is named', async () => {
+    vi.stubEnv('AWS_MAX_ATTEMPTS', '1')
+    const message = 'User ada is not authorized to perform: sts:AssumeRole'
+    server = createServer((_, response) => {
+      response.writeHead(403, { 'content-type': 'text/xml' })
+      response.end(
+        `<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>${message}</Message></Error></ErrorResponse>`,
+      )
+    })
+    vi.stubEnv('AWS_ENDPOINT_URL', `http://${await listen(server)}`)
+    expect(await problem(registry(role).digest(repository, 'v1'))).toMatchObject({
+      code: 'aws-denied',
+      exitCode: 2,
+      message: expect.stringMatching(/in the role arn:.*role\/push: .*sts:AssumeRole/),
+    })
+  })
+})
+
 describe('a repository', () => {
   beforeEach(login)
   it('whose tags may move is refused, with the command that changes it', async () => {

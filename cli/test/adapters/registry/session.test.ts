@@ -246,13 +246,13 @@ describe('what does not work', () => {
 })
 
 describe('Basic', () => {
-  it('sends the password to the registry, from then on with each request', async () => {
+  it('sends the password to the registry, from then on with each request, of other repositories too', async () => {
     valid = new Set([basic])
     const repository = await startRegistry('Basic realm="shop"')
     const registry = registryWith(ada)
     await registry.digest(repository, 'a')
-    await registry.digest(repository, 'a')
-    expect(seen).toEqual(['HEAD -', `HEAD ${basic}`, `HEAD ${basic}`])
+    await registry.tag(repository.replace('order', 'payment'), digest, 'v2')
+    expect(seen).toEqual(['HEAD -', `HEAD ${basic}`, `GET ${basic}`, `PUT ${basic}`])
   })
 
   it.each([
