@@ -167,9 +167,9 @@ const timeouts = z.strictObject({
   helm: seconds.default(180),
   /** A smoke test or the audit script. */
   script: seconds.default(600),
-  /** git, `docker image inspect`, and the program that a kubeconfig names for credentials. */
+  /** git, `docker image inspect`, and a program that a kubeconfig or docker names for credentials. */
   tools: seconds.default(60),
-  /** An answer of the API server or the registry. */
+  /** An answer of the API server, the registry or AWS. */
   request: seconds.default(4),
   /** An answer of a pod about its accounts or messages, or to a smoke test. */
   pod: seconds.default(15),

@@ -1,5 +1,6 @@
 // Amazon ECR against two fakes: ministack has images and their API, moto the rules for tags. It needs no cluster.
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { Agent } from 'node:https'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
@@ -15,12 +16,13 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createEcr, type Ecr } from '../../src/adapters/ecr/ecr.ts'
 import { lifecycleRules } from '../../src/adapters/ecr/policy.ts'
 import { createRegistry } from '../../src/adapters/registry/registry.ts'
+import { createShell } from '../../src/adapters/shell.ts'
 import type { Registry } from '../../src/release/ports/project.ts'
 import { createServers, type Servers } from '../fakes/api-server.ts'
 import { aLimit } from '../fakes/host.ts'
 import { registryContract } from '../fakes/registry-contract.ts'
 import { type AwsFake, serveTls, startMinistack, startMoto } from './aws-fakes.ts'
-import { pushImage } from './registry-server.ts'
+import { enginePrograms, pushImage } from './registry-server.ts'
 
 const region = 'eu-central-1'
 const name = 'shops/shop/order'
@@ -86,12 +88,19 @@ describe('ministack', () => {
 
   registryContract(async () => ({ registry, repository }))
 
-  it('lends docker a login', async () => {
-    const config = await ecrOf(account).withLogin(async ({ DOCKER_CONFIG = '' }) =>
-      JSON.parse(readFileSync(join(DOCKER_CONFIG, 'config.json'), 'utf8')),
-    )
-    const auth = Buffer.from('AWS:ministack-auth-token').toString('base64')
-    expect(config.auths).toEqual({ [repository.split('/')[0] ?? '']: { auth } })
+  it('lends docker a login, which wins over the helper of the user', async () => {
+    const own = mkdtempSync(join(servers.folder, 'own-'))
+    writeFileSync(join(own, 'config.json'), '{"credsStore":"none"}')
+    vi.stubEnv('DOCKER_CONFIG', own)
+    const { host, sent } = await startEngine(servers)
+    await ecrOf(account).withLogin(async (env) => {
+      const command = {
+        program: join(enginePrograms(), 'docker'),
+        args: ['push', `${repository}:v1`],
+      }
+      return createShell().check({ ...command, env: { ...env, DOCKER_HOST: host } })
+    })
+    expect(sent).toMatchObject([{ username: 'AWS', password: 'ministack-auth-token' }])
   })
 
   it('keeps an image by a pin', async () => {
@@ -185,6 +194,18 @@ describe('moto', () => {
     expect(await tagsOf(client)).toContainEqual(['v1'])
   })
 })
+
+/** An engine for docker's client, which takes every push and keeps the logins. */
+async function startEngine(servers: Servers): Promise<{ host: string; sent: object[] }> {
+  const sent: object[] = []
+  const engine = createServer((request, response) => {
+    response.setHeader('api-version', '1.41')
+    const login = request.headers['x-registry-auth']
+    if (login) sent.push(JSON.parse(Buffer.from(String(login), 'base64').toString('utf8')))
+    response.end('{}')
+  })
+  return { host: `tcp://127.0.0.1:${await servers.start(engine)}`, sent }
+}
 
 /** The images of moto, through the API of ECR: it has no other. */
 function motoImages(client: ECRClient): Registry {

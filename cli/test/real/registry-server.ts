@@ -26,14 +26,19 @@ async function freePort(): Promise<string> {
   return address
 }
 
+/** The folder of the platform's Debian programs. */
+export function enginePrograms(): string {
+  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'shopctl')
+  return join(storedAt(layoutOf(cache), enginesItem(shell)), 'usr/bin')
+}
+
 /** `folder` has the images. `settings` are those of docker-registry's configuration: `auth`, `http.tls`. */
 export async function startRegistry(
   folder: string,
   { auth, tls }: { auth?: object; tls?: object } = {},
 ): Promise<RegistryServer> {
   const address = await freePort()
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'shopctl')
-  const program = join(storedAt(layoutOf(cache), enginesItem(shell)), 'usr/bin/docker-registry')
+  const program = join(enginePrograms(), 'docker-registry')
   mkdirSync(folder, { recursive: true })
   const file = join(folder, `config-${address}.yaml`)
   const config = {

@@ -28,9 +28,13 @@ export async function lendLogin<T>(
   try {
     const own = ownFolder(env)
     const auth = Buffer.from(`${username}:${password}`).toString('base64')
-    // Without its helpers, which would win over this login.
-    const { credsStore, credHelpers, auths, ...settings } = await readSettings(own)
-    const config = { ...settings, auths: { [host]: { auth } } }
+    const settings = await readSettings(own)
+    const config = {
+      ...settings,
+      auths: { ...mapIn(settings.auths), [host]: { auth } },
+      // No helper for this host: it would win over this login.
+      credHelpers: { ...mapIn(settings.credHelpers), [host]: '' },
+    }
     await writeFile(join(folder, 'config.json'), JSON.stringify(config), { mode: 0o600 })
     // Docker keeps its contexts and plugins beside its configuration.
     for (const name of own === null ? [] : await readdir(own).catch(() => []))
@@ -50,10 +54,14 @@ function ownFolder({ DOCKER_CONFIG }: NodeJS.ProcessEnv): string | null {
   }
 }
 
+function mapIn(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {}
+}
+
 async function readSettings(folder: string | null): Promise<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(await readFile(join(folder ?? '', 'config.json'), 'utf8'))
-    return typeof value === 'object' && value !== null ? { ...value } : {}
+    return { ...mapIn(value) }
   } catch {
     // There is none, or docker itself will say what is wrong with it.
     return {}

@@ -15,6 +15,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { lendLogin } from '../../../src/adapters/ecr/docker-login.ts'
+import { createDockerLogins } from '../../../src/adapters/registry/docker-logins.ts'
+import { createShell } from '../../../src/adapters/shell.ts'
+import { aLimit } from '../../fakes/host.ts'
 
 const host = '123456789012.dkr.ecr.eu-central-1.amazonaws.com'
 const login = { username: 'AWS', password: 'secret' }
@@ -48,9 +51,12 @@ it('is readable for the user alone, and has what docker keeps beside it', async 
     async ({ DOCKER_CONFIG = '' }) => {
       folder = DOCKER_CONFIG
       const file = join(folder, 'config.json')
+      const logins = createDockerLogins(createShell(), { env: { DOCKER_CONFIG }, limit: aLimit })
+      expect(await logins(host)).toMatchObject(login)
       expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({
-        currentContext: 'far',
-        auths: { [host]: { auth } },
+        ...settings,
+        auths: { 'ghcr.io': { auth: 'x' }, [host]: { auth } },
+        credHelpers: { a: 'b', [host]: '' },
       })
       expect([file, folder].map((path) => statSync(path).mode & 0o777)).toEqual([0o600, 0o700])
       expect(readFileSync(join(folder, 'contexts/far'), 'utf8')).toBe('context')
