@@ -91,7 +91,10 @@ describe('ministack', () => {
   it('lends docker a login, which wins over the helper of the user', async () => {
     const own = mkdtempSync(join(servers.folder, 'own-'))
     writeFileSync(join(own, 'config.json'), '{"credsStore":"none"}')
+    const helper = "#!/bin/sh\necho 'credentials not found in native keychain'\nexit 1\n"
+    writeFileSync(join(own, 'docker-credential-none'), helper, { mode: 0o755 })
     vi.stubEnv('DOCKER_CONFIG', own)
+    vi.stubEnv('PATH', `${own}:${process.env.PATH}`)
     const { host, sent } = await startEngine(servers)
     await ecrOf(account).withLogin(async (env) => {
       const command = {
