@@ -10,7 +10,7 @@ const rooms = [
   ['main',                'program output errors',                                    ''],
   ['program',             'program commands context output release inspect config errors', ''],
   ['commands',            'commands release inspect platform output config errors',   'context'],
-  ['context',             'drivers adapters platform output config errors',           'release'],
+  ['context',             'context drivers adapters platform output config errors',   'release'],
   ['drivers',             `drivers adapters/kubernetes adapters/shell ${facts} errors`, 'release config'],
   ['adapters/kubernetes', `adapters/kubernetes adapters/shell adapters/repeat ${facts} errors`, 'release config'],
   ['adapters/registry',   `adapters/registry adapters/shell adapters/repeat ${facts} errors`, 'release config'],
@@ -43,7 +43,7 @@ const packages = [
   ['@kubernetes/client-node',  'cli/src/adapters/kubernetes', 'values'],
   ['ws|socks-proxy-agent',     'cli/src/adapters/kubernetes'],
   ['libpg-query',              'cli/src/adapters/migrations'],
-  ['@aws-sdk/client-ecr',      'cli/src/adapters/ecr'],
+  ['@aws-sdk',                 'cli/src/adapters/ecr'],
 ]
 
 /** The world is behind release/ports/. */

@@ -5,21 +5,18 @@ import { builtinChart } from './adapters/builtin-charts.ts'
 import { createClock } from './adapters/clock.ts'
 import { currentFolder, findConfigFile } from './adapters/config-file.ts'
 import { createDocker } from './adapters/docker.ts'
-import { createEcr, type Ecr } from './adapters/ecr/ecr.ts'
 import { createGitSource } from './adapters/git.ts'
 import type { KubernetesPorts } from './adapters/kubernetes/ports.ts'
-import { agentFor, proxyFor } from './adapters/kubernetes/proxy.ts'
 import { createMigrationCheck } from './adapters/migrations/check.ts'
 import { describeSelf, hasEnded } from './adapters/processes.ts'
 import { createPrograms } from './adapters/programs.ts'
 import { createPushRecord } from './adapters/push-record.ts'
-import { createDockerLogins } from './adapters/registry/docker-logins.ts'
-import { createRegistry } from './adapters/registry/registry.ts'
 import { createScratch } from './adapters/scratch.ts'
 import { createShell, type Limit, type Shell, withoutProxy } from './adapters/shell.ts'
 import { checkServices, environmentOf, parseConfig } from './config/parse.ts'
 import { ecrAddress } from './config/registry.ts'
 import { type Config, configFile, type EnvironmentConfig } from './config/schema.ts'
+import { accessRegistry } from './context/registry.ts'
 import { refused } from './errors.ts'
 import { createProgress } from './output/progress.ts'
 import type { Platform } from './platform/platform.ts'
@@ -123,11 +120,10 @@ export async function createContext(options: GlobalOptions): Promise<Context> {
   const clock = createClock()
   const progress = createProgress(clock.monotonic)
   const access = once(() => accessOf(environment, progress))
-  const agentOf = (address: URL) => agentFor(address, proxyFor(address, null, process.env), {})
-  const limit = limitOf('request')
-  const ecr = ecrOf(environment, { limit, agentOf, signal })
-  const logins = ecr?.logins ?? createDockerLogins(shell, { limit: limitOf('tools'), signal })
-  const images = createRegistry({ limit, agentOf, logins, signal })
+  const { registry, withLogin } = accessRegistry(shell, environment, {
+    limits: { request: limitOf('request'), tools: limitOf('tools') },
+    signal,
+  })
   const local: LocalPorts = {
     source: createGitSource(shell, root, limitOf('tools')),
     programs: createPrograms(shell, {
@@ -135,7 +131,7 @@ export async function createContext(options: GlobalOptions): Promise<Context> {
       limits: { run: limitOf('build'), script: limitOf('script') },
     }),
     scratch: createScratch(),
-    registry: ecr?.registryOf(images) ?? images,
+    registry,
     pushed: createPushRecord(() => join(cacheFolder(), 'pushed')),
     migrations: createMigrationCheck(),
     progress,
@@ -167,7 +163,7 @@ export async function createContext(options: GlobalOptions): Promise<Context> {
         signal,
         limits: { inspect: limitOf('tools'), build: limitOf('build'), push: limitOf('push') },
         scratch: local.scratch,
-        ...(ecr && { withLogin: ecr.withLogin }),
+        ...(withLogin && { withLogin }),
       })
     }),
     cluster: once(async () =>
@@ -212,16 +208,6 @@ async function connectCluster(
     charts: createCharts(helm, namespace),
     driver: createHelmDriver({ helm, releases, objects, scaling, progress }),
   }
-}
-
-/** null: the registry is another one. */
-function ecrOf(
-  { cluster }: EnvironmentConfig,
-  options: { limit: Limit; agentOf: (address: URL) => Promise<unknown>; signal: AbortSignal },
-): Ecr | null {
-  const address = cluster === 'embedded' ? null : ecrAddress(cluster.registry)
-  const role = (cluster !== 'embedded' && cluster.registryRole) || null
-  return address && createEcr({ ...options, ...address, role })
 }
 
 async function accessOf(environment: EnvironmentConfig, progress: Progress): Promise<Access> {

@@ -105,7 +105,10 @@ const registry = z.string().superRefine((value, { addIssue }) => {
 
 const registryRole = z
   .string()
-  .regex(/^arn:[a-z-]+:iam::\d{12}:role\/\S+$/, 'expected `arn:aws:iam::<account>:role/<name>`')
+  .regex(
+    /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/,
+    'expected the ARN of a role: arn:aws:iam::<account>:role/<name>',
+  )
 
 const environmentFields = z.strictObject({
   cluster: z.union(

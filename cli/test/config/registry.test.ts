@@ -121,7 +121,7 @@ it.each([
   ],
   [
     '{ context: a, registry: 123456789012.dkr.ecr.eu-central-1.amazonaws.com, registryRole: push }',
-    'environments.local.cluster.registryRole: expected `arn:aws:iam::<account>:role/<name>`',
+    'environments.local.cluster.registryRole: expected the ARN of a role: arn:aws:iam::<account>:role/<name>',
   ],
   [
     `{ context: a, registry: 123456789012.dkr.ecr.eu-central-1.amazonaws.com, registryRole: "${role}" }`,
