@@ -144,6 +144,36 @@ it('a registry that hangs is given up after the limit, which is named', async ()
   servers.remove()
 })
 
+it('a registry that says much later is given up at once, and its words are shown', async () => {
+  const servers = createServers()
+  const { port, requests } = await servers.serve(null, { statuses: [429], retryAfter: '3600' })
+  const registry = createRegistry({ limit: aLimit })
+  await expect(registry.digest(`127.0.0.1:${port}/shop/order`, 'a')).rejects.toMatchObject({
+    code: 'registry-error',
+    hint: expect.stringContaining('Retry-After: 3600'),
+  })
+  expect(requests).toHaveLength(1)
+  await servers.stopAll()
+  servers.remove()
+})
+
+it.each<[string, Behaviour]>([
+  ['an answer', 'hang'],
+  ['the next attempt', 429],
+])('Ctrl-C ends the wait for %s', async (_, behaviour) => {
+  const servers = createServers()
+  const { port } = await servers.serve(null, { statuses: [behaviour], retryAfter: '10' })
+  const stop = new AbortController()
+  const registry = createRegistry({ limit: aLimit, signal: stop.signal })
+  const asking = registry.digest(`127.0.0.1:${port}/shop/order`, 'a')
+  setTimeout(() => stop.abort(), 100)
+  const started = performance.now()
+  await expect(asking).rejects.toMatchObject({ kind: 'interrupted', exitCode: 130 })
+  expect(performance.now() - started).toBeLessThan(2_000)
+  await servers.stopAll()
+  servers.remove()
+})
+
 it('a registry behind a proxy is asked through it', async () => {
   const servers = createServers()
   const { port } = await servers.serve()
