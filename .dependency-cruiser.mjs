@@ -15,6 +15,7 @@ const rooms = [
   ['adapters/kubernetes', `adapters/kubernetes adapters/shell adapters/repeat ${facts} errors`, 'release config'],
   ['adapters/registry',   `adapters/registry adapters/shell adapters/repeat ${facts} errors`, 'release config'],
   ['adapters/ecr',        `adapters/ecr adapters/shell ${facts} errors`,              'adapters/registry release config'],
+  ['adapters/aws',        `adapters/aws adapters/shell ${facts} errors`,              'release config'],
   ['adapters/migrations', `adapters/migrations errors`,                               'release config'],
   ['adapters/repeat',     '',                                                         ''],
   ['adapters',            `adapters/shell ${facts} errors`,                           'release config'],
@@ -42,8 +43,8 @@ const packages = [
   ['commander',                'cli/src/program cli/src/main'],
   ['@kubernetes/client-node',  'cli/src/adapters/kubernetes', 'values'],
   ['ws|socks-proxy-agent',     'cli/src/adapters/kubernetes'],
+  ['@aws-sdk|@smithy',         'cli/src/adapters/aws cli/src/adapters/ecr'],
   ['libpg-query',              'cli/src/adapters/migrations'],
-  ['@aws-sdk',                 'cli/src/adapters/ecr'],
 ]
 
 /** The world is behind release/ports/. */
