@@ -1,6 +1,7 @@
 // Composition root: makes the ports of a command, each when it is first needed.
-import { homedir, hostname, userInfo } from 'node:os'
+import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
+import type { EksName } from './adapters/aws/exec-kubeconfig.ts'
 import { builtinChart } from './adapters/builtin-charts.ts'
 import { createClock } from './adapters/clock.ts'
 import { currentFolder, findConfigFile } from './adapters/config-file.ts'
@@ -16,6 +17,8 @@ import { createShell, type Limit, type Shell, withoutProxy } from './adapters/sh
 import { checkServices, environmentOf, parseConfig } from './config/parse.ts'
 import { ecrAddress } from './config/registry.ts'
 import { type Config, configFile, type EnvironmentConfig } from './config/schema.ts'
+import { cacheFolder } from './context/cache-folder.ts'
+import type { createEksAccess, EksAccess } from './context/eks.ts'
 import { accessRegistry } from './context/registry.ts'
 import { refused } from './errors.ts'
 import { createProgress } from './output/progress.ts'
@@ -85,6 +88,7 @@ interface Access {
   immutableTags: boolean
   kubeconfig: string | null
   context: string | null
+  eks: EksName | null
   /** How the cluster is reached: the variables that differ from this process's. */
   env: Record<string, string>
   helm: string
@@ -176,7 +180,7 @@ async function connectCluster(
   shell: Shell,
   local: LocalPorts,
   project: { config: Config; environment: EnvironmentConfig; root: string; limitOf: LimitOf },
-  { kubeconfig, context, env: access, helm: program }: Access,
+  { kubeconfig, context, eks, env: access, helm: program }: Access,
 ): Promise<ClusterPorts> {
   const { createKubernetesPorts } = await import('./adapters/kubernetes/ports.ts')
   const { createHelm } = await import('./drivers/helm/helm.ts')
@@ -186,8 +190,10 @@ async function connectCluster(
   const { services } = config
   const { namespace, broker = null } = environment
   const { clock, operator, progress } = local
+  const now = () => clock.now().getTime()
+  const onEks = eks && (await accessEks(eks, { limit: limitOf('request'), now }))
   const { api, objects, scaling, ...ports } = createKubernetesPorts({
-    kubeconfig: { file: kubeconfig, context },
+    cluster: onEks?.target ?? { file: kubeconfig, context },
     namespace,
     services,
     broker,
@@ -200,7 +206,14 @@ async function connectCluster(
   })
   const env = { ...access, ...(kubeconfig && { KUBECONFIG: kubeconfig }) }
   const limit = limitOf('helm')
-  const helm = createHelm(shell, { program, env, context, namespace, root, limit })
+  const helm = createHelm(onEks?.shellOf(shell) ?? shell, {
+    program,
+    env,
+    context,
+    namespace,
+    root,
+    limit,
+  })
   const releases = createReleases(api, namespace)
   return {
     ...local,
@@ -210,13 +223,19 @@ async function connectCluster(
   }
 }
 
+async function accessEks(...of: Parameters<typeof createEksAccess>): Promise<EksAccess> {
+  const { createEksAccess } = await import('./context/eks.ts')
+  return createEksAccess(...of)
+}
+
 async function accessOf(environment: EnvironmentConfig, progress: Progress): Promise<Access> {
   if (environment.cluster !== 'embedded') {
-    const { context, registry, immutableTags } = environment.cluster
+    const { context = null, eks, registry, immutableTags } = environment.cluster
     return {
       // Those of ECR need a login, and do not move.
       immutableTags: immutableTags || ecrAddress(registry) !== null,
       ...{ registry, kubeconfig: null, context, env: {} },
+      eks: eks ? { ...eks, role: eks.role ?? null } : null,
       ...{ helm: 'helm', docker: 'docker', dockerEnv: {} },
     }
   }
@@ -236,6 +255,7 @@ async function accessOf(environment: EnvironmentConfig, progress: Progress): Pro
     immutableTags: false,
     kubeconfig,
     context: null,
+    eks: null,
     env: withoutProxy(direct),
     helm,
     docker,
@@ -260,20 +280,6 @@ export async function createPlatformContext(
   const shell = createShell(limit, 'SIGTERM')
   const platform = createPlatform({ shell, progress, now, cacheDir })
   return { platform }
-}
-
-/** Node throws for a uid without HOME and without an entry in /etc/passwd. */
-function cacheFolder(): string {
-  try {
-    return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'shopctl')
-  } catch (cause) {
-    throw refused({
-      code: 'no-home',
-      message: 'You have no home folder: HOME is not set.',
-      hint: 'Set HOME or XDG_CACHE_HOME to a folder of yours, then run the command again.',
-      cause,
-    })
-  }
 }
 
 /** `readUser` is like os.userInfo, which throws for a uid without an entry in /etc/passwd. */

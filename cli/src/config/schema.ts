@@ -103,12 +103,27 @@ const registry = z.string().superRefine((value, { addIssue }) => {
   if (message) addIssue({ code: 'custom', message })
 })
 
-const registryRole = z
+const role = z
   .string()
   .regex(
     /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/,
     'expected the ARN of a role: arn:aws:iam::<account>:role/<name>',
   )
+
+/** A cluster of Amazon EKS. */
+const eks = z.strictObject({
+  name: z
+    .string()
+    .regex(
+      /^[0-9A-Za-z][\w-]{0,99}$/,
+      'expected the name of an EKS cluster: letters, digits, dashes and underscores',
+    ),
+  region: z
+    .string()
+    .regex(/^[a-z]{2,4}(-[a-z]+)+-\d+$/, 'expected a region of AWS, such as eu-central-1'),
+  /** Role to assume for it. Default: the user's own credentials. */
+  role: role.optional(),
+})
 
 const environmentFields = z.strictObject({
   cluster: z.union(
@@ -117,20 +132,26 @@ const environmentFields = z.strictObject({
       z
         .strictObject({
           /** Context of the kubeconfig. */
-          context: z.string().min(1),
+          context: z.string().min(1).optional(),
+          /** Instead of a context. */
+          eks: eks.optional(),
           /** Registry of the images: `host:port` or `host/path`. */
           registry,
           /** ARN of the role for a registry of Amazon ECR. Default: your own rights. */
-          registryRole: registryRole.optional(),
+          registryRole: role.optional(),
           /** Writing to the registry needs a login, and it never moves a tag: so its tags are believed. */
           immutableTags: z.boolean().default(false),
         })
+        .refine(
+          ({ context, eks }) => (context === undefined) !== (eks === undefined),
+          'expected either `context` or `eks`',
+        )
         .refine(({ registry, registryRole }) => !registryRole || ecrAddress(registry), {
           path: ['registryRole'],
           error: 'expected none: `registry` is no registry of Amazon ECR',
         }),
     ],
-    'expected `embedded`, or a map with `context` and `registry`',
+    'expected `embedded`, or a map with `registry` and either `context` or `eks: { name, region }`',
   ),
   namespace: name,
   /** deploy, switch, rollback, release, cleanup, messages replay and messages discard ask for a confirmation. */

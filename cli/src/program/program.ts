@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { refused } from '../errors.ts'
 import { hasColors, widthOf } from '../output/terminal.ts'
+import { addEksToken } from './eks-token.ts'
 import { helpFormat } from './help.ts'
 import { addInspection } from './inspect.ts'
 import { addMessages } from './messages.ts'
@@ -49,6 +50,7 @@ export function createProgram(runner: Runner): Command {
   program.commandsGroup('Other:')
   addMessages(program, runner)
   addPlatform(program, runner)
+  addEksToken(program)
   refuseBlank(program)
   return program.helpCommand('help [command]', 'show the help of a command')
 }
@@ -56,7 +58,8 @@ export function createProgram(runner: Runner): Command {
 /** Commander's message, with the known commands and options as the hint. */
 function badUsage(program: Command, argv: readonly string[], error: CommanderError): Error {
   const command = commandOf(program, argv)
-  const names = command.commands.map((each) => each.name()).join(', ')
+  const visible = command.createHelp().visibleCommands(command)
+  const names = visible.map((each) => each.name()).join(', ')
   const flags = command.options.map(({ long }) => long).join(', ')
   const early = earlyOption(command, argv, error.code)
   const known = [

@@ -43,7 +43,7 @@ const cases: [string, string, string][] = [
   [
     'cluster: embedded',
     'cluster: x',
-    'expected `embedded`, or a map with `context` and `registry`',
+    'expected `embedded`, or a map with `registry` and either `context` or `eks: { name, region }`',
   ],
   [
     'namespace: shop',

@@ -30,7 +30,7 @@ let api: KubernetesApi
 
 function portsOf(holder: string): KubernetesPorts {
   return createKubernetesPorts({
-    kubeconfig: { file: kubeconfig, context: null },
+    cluster: { file: kubeconfig, context: null },
     namespace,
     services: order ? { order } : {},
     broker: null,

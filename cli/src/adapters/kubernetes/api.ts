@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { V1ListMeta, V1ObjectMeta } from '@kubernetes/client-node'
 import { afterChange, failed, refused, ShopctlError } from '../../errors.ts'
 import { forward, type PodPort } from './forward.ts'
-import { type KubeconfigChoice, readTarget } from './kubeconfig.ts'
+import { type KubeconfigChoice, readTarget, type Target } from './kubeconfig.ts'
 import {
   type Answer,
   createTransport,
@@ -51,8 +51,12 @@ export function isDenied(error: unknown): boolean {
   return error.code === 'not-allowed' || error.code === 'no-credentials'
 }
 
-export function connect(choice: KubeconfigChoice, options: TransportOptions = {}): KubernetesApi {
-  return createApi(createTransport(readTarget(choice), options))
+export function connect(
+  cluster: KubeconfigChoice | Target,
+  options: TransportOptions = {},
+): KubernetesApi {
+  const target = 'cluster' in cluster ? cluster : readTarget(cluster)
+  return createApi(createTransport(target, options))
 }
 
 interface Request {

@@ -1,4 +1,4 @@
-// The user's credentials for the API server: certificates, tokens, token files and exec plugins. Renews them in time.
+// The user's credentials for the API server: certificates, tokens, token files, exec plugins, EKS. Renews them in time.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
@@ -39,8 +39,8 @@ export function createCredentials(
   now: () => number,
   limit?: Limit,
 ): CredentialSource {
-  const { user } = target
-  const renewable = Boolean(user.exec || user.tokenFile || user['auth-provider'])
+  const { user, login } = target
+  const renewable = Boolean(user.exec || user.tokenFile || user['auth-provider'] || login)
   let kept: Kept | null = null
   let pending: Promise<Kept> | null = null
   const load = async (): Promise<Kept> => {
@@ -101,7 +101,12 @@ function merge(fixed: Credentials, { credentials, ...times }: Kept): Kept {
 }
 
 async function changing(target: Target, now: () => number, limit?: Limit): Promise<Kept> {
-  const { user } = target
+  const { user, login } = target
+  if (login) {
+    const started = now()
+    const { token, endsAt } = await login.token()
+    return { credentials: bearer(token), renewAt: beforeEnd(started, endsAt), endsAt }
+  }
   const renewAt = now() + tokenFileMs
   if (user.exec) return fromPlugin(user.exec, target, now, limit)
   if (user.tokenFile) {
@@ -169,9 +174,13 @@ async function fromPlugin(
   const endsAt = Number.isNaN(end) ? null : end
   return {
     credentials: { headers: {}, ...(token && bearer(token)), cert, key },
-    renewAt: endsAt && endsAt - Math.min(marginMs, Math.max(0, endsAt - started) / 10),
+    renewAt: endsAt && beforeEnd(started, endsAt),
     endsAt,
   }
+}
+
+function beforeEnd(started: number, endsAt: number): number {
+  return endsAt - Math.min(marginMs, Math.max(0, endsAt - started) / 10)
 }
 
 /** Not through the shell adapter: a plugin may ask for a password at the terminal. */

@@ -5,7 +5,7 @@ import { homedir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { refused, said } from '../../errors.ts'
+import { refused, type ShopctlError, said } from '../../errors.ts'
 
 export interface KubeconfigChoice {
   /** File, null for the usual places. */
@@ -67,10 +67,21 @@ export type UserEntry = z.infer<typeof userSchema>
 export type ExecEntry = z.infer<typeof execSchema>
 
 export interface Target {
-  /** For messages: null inside a pod. */
+  /** For messages: null inside a pod, and without a kubeconfig. */
   context: string | null
   cluster: ClusterEntry
   user: UserEntry
+  login?: Login
+}
+
+/** Tokens that no kubeconfig has: those of EKS. */
+export interface Login {
+  /** `endsAt`: milliseconds since 1970. */
+  token(): Promise<{ token: string; endsAt: number }>
+  /** Why the API server refuses a new token. */
+  refusal(): Promise<ShopctlError>
+  /** Why the API server cannot be reached. null: unknown. */
+  absence(): Promise<ShopctlError | null>
 }
 
 /** Where the kubelet mounts a pod's credentials for the API server. */

@@ -15,7 +15,7 @@ import { connect, type KubernetesApi } from './api.ts'
 import { createBroker } from './broker.ts'
 import { createContents } from './contents.ts'
 import { createJournal } from './journal.ts'
-import type { KubeconfigChoice } from './kubeconfig.ts'
+import type { KubeconfigChoice, Target } from './kubeconfig.ts'
 import { createLock, type Processes } from './lock.ts'
 import { createManagement } from './management.ts'
 import { createNamespace } from './namespace.ts'
@@ -27,7 +27,7 @@ import { createSlotObjects, type SlotObjects } from './slots.ts'
 import { createTraffic } from './traffic.ts'
 
 export interface KubernetesOptions {
-  kubeconfig: KubeconfigChoice
+  cluster: KubeconfigChoice | Target
   namespace: string
   services: Readonly<Record<string, ServiceConfig>>
   /** Name of the dependency that is the broker. null: none. */
@@ -60,7 +60,7 @@ export interface KubernetesPorts {
 
 export function createKubernetesPorts(options: KubernetesOptions): KubernetesPorts {
   const { namespace, services, broker, by, clock, env, limits } = options
-  const api = connect(options.kubeconfig, { now: () => clock.now().getTime(), env, limits })
+  const api = connect(options.cluster, { now: () => clock.now().getTime(), env, limits })
   return {
     api,
     objects: createSlotObjects(api, namespace, clock.now),

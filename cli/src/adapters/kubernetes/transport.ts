@@ -63,19 +63,26 @@ export function createTransport(target: Target, options: TransportOptions = {}):
   const base = server.pathname.replace(/\/$/, '')
   const agentWith = createAgents(target, server, proxy)
   let reached = false
-  const unreachable = (cause: Error): ShopctlError => {
+  const unreachable = async (cause: Error): Promise<ShopctlError> => {
     // Before the first answer, nothing was changed.
     const make = reached ? failed : refused
     const through = proxy ? ` through the proxy ${proxy.host}` : ''
+    const known = await target.login?.absence()
     const context = target.context === null ? '' : ` (this is ${target.context})`
     const why =
       isLate(cause) && limit.setting
         ? `${cause.message}, the limit of ${limit.setting}`
         : cause.message
     return make({
-      code: 'cluster-unreachable',
-      message: `The cluster at ${target.cluster.server} cannot be reached${through}: ${why}.`,
-      hint: `Check that it runs (\`shopctl platform status\`) and which context the environment has in shopctl.yaml${context}.`,
+      code: known?.code ?? 'cluster-unreachable',
+      message:
+        known?.message ??
+        `The cluster at ${target.cluster.server} cannot be reached${through}: ${why}.`,
+      hint:
+        known?.hint ??
+        (target.login
+          ? 'Check the network, the proxy and the networks that its public endpoint admits.'
+          : `Check that it runs (\`shopctl platform status\`) and which context the environment has in shopctl.yaml${context}.`),
       cause,
     })
   }
@@ -95,7 +102,10 @@ export function createTransport(target: Target, options: TransportOptions = {}):
     const repeatable = typeof options.body !== 'object'
     if (answer.statusCode !== 401 || !repeatable || !source.renew(credentials)) return answer
     answer.resume()
-    return once(await source.current())
+    const second = await once(await source.current())
+    if (second instanceof Error || second.statusCode !== 401 || !target.login) return second
+    second.resume()
+    throw await target.login.refusal()
   }
   /** Tries it again while that is safe and may help. */
   const patiently = async <T>(
@@ -112,7 +122,7 @@ export function createTransport(target: Target, options: TransportOptions = {}):
       const outcome = result instanceof Error ? result : outcomeOf(result)
       const pause = pauseAfter(outcome, reached)
       if (pause === null) {
-        if (result instanceof Error) throw unreachable(result)
+        if (result instanceof Error) throw await unreachable(result)
         return result
       }
       await sleep(pause, undefined, signal && { signal }).catch(() => {
