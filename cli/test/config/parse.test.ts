@@ -143,6 +143,38 @@ describe('shopctl.yaml', () => {
       'cluster: kind',
       ':23:5: environments.local.cluster: expected `embedded`',
     ],
+    ...(
+      [
+        ['a region', 'name: shop, region: Frankfurt', 35, '.eks.region: expected a region of AWS'],
+        [
+          'a name',
+          'name: "a b", region: eu-central-1',
+          23,
+          '.eks.name: expected the name of an EKS',
+        ],
+        [
+          'a role',
+          'name: shop, region: eu-central-1, role: deploy',
+          57,
+          '.eks.role: expected the ARN of a role',
+        ],
+        ['no region', 'name: shop', 16, '.eks.region: expected text; it is missing'],
+      ] as const
+    ).map(([what, eks, column, expected]): [string, string, string, string] => [
+      `an EKS cluster with ${what}`,
+      'cluster: embedded',
+      `cluster: { eks: { ${eks} }, registry: r:1 }`,
+      `:23:${column}: environments.local.cluster${expected}`,
+    ]),
+    ...[
+      'context: a, eks: { name: shop, region: eu-central-1 }, registry: r:1',
+      'registry: r:1',
+    ].map((map): [string, string, string, string] => [
+      `a cluster of { ${map} }`,
+      'cluster: embedded',
+      `cluster: { ${map} }`,
+      ':23:5: environments.local.cluster: expected either `context` or `eks`',
+    ]),
     [
       'a broker that is no dependency',
       'namespace: shop',

@@ -65,6 +65,7 @@ describe('bad input is exit 2, with what would have been right', () => {
     ],
     ['ids and all', ['messages', 'discard', 'x', '--all'], /Give either ids or --all/],
     ['a service of messages', ['messages', 'list', '--service', 'ordr'], /"ordr"[\s\S]*order/],
+    ['no cluster', ['eks-token', '--region', 'eu-central-1'], /'--cluster <name>'/],
     ['a word too many', ['status', 'order'], /too many arguments/],
   ]
   it.each(cases)('%s', async (_, args, expected) => {
