@@ -90,6 +90,7 @@ async function answer(fake: FakeAws, incoming: IncomingMessage, response: Server
   const cluster = /^\/clusters\/([^/]+)$/.exec(request.url.pathname)?.[1]
   const action = cluster ? 'DescribeCluster' : (fields.get('Action') ?? 'unknown')
   fake.asked.push(action)
+  response.setHeader('date', new Date(fake.now()).toUTCString())
   try {
     const at = fake.troubles.findIndex((each) => each.action === action)
     const trouble = at < 0 ? null : fake.troubles.splice(at, 1)[0]?.trouble
