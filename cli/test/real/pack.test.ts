@@ -48,6 +48,20 @@ test('shopctl platform status --json', async () => {
   expect(exitCode).toBe(0)
 })
 
+test('shopctl eks-token, whose AWS clients are in the package', async () => {
+  const args = ['eks-token', '--cluster', 'shop', '--region', 'eu-central-1']
+  const env = {
+    ...{ AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', AWS_EC2_METADATA_DISABLED: 'true' },
+    AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+  }
+  const { stdout } = await packed(args, { env })
+  expect(JSON.parse(stdout)).toMatchObject({ kind: 'ExecCredential' })
+  const role = 'arn:aws:iam::111122223333:role/deploy'
+  const { exitCode, stderr } = await packed([...args, '--role', role], { env })
+  expect(stderr).toMatch(/Could not assume the role .*: connect ECONNREFUSED 127\.0\.0\.1:9/)
+  expect(exitCode).toBe(2)
+}, 60_000)
+
 test('without a shopctl.yaml: says where it looked', async () => {
   const { exitCode, stderr } = await packed(['status'])
   expect(stderr).toContain('shopctl.yaml')
