@@ -189,9 +189,9 @@ async function connectCluster(
   const { config, environment, root, limitOf } = project
   const { services } = config
   const { namespace, broker = null } = environment
-  const { clock, operator, progress } = local
+  const { clock, operator, progress, signal } = local
   const now = () => clock.now().getTime()
-  const onEks = eks && (await accessEks(eks, { limit: limitOf('request'), now }))
+  const onEks = eks && (await accessEks(eks, { limit: limitOf('request'), now, signal }))
   const { api, objects, scaling, ...ports } = createKubernetesPorts({
     cluster: onEks?.target ?? { file: kubeconfig, context },
     namespace,

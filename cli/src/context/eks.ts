@@ -15,6 +15,7 @@ interface Session {
   limit: Limit
   /** Milliseconds since 1970. */
   now(): number
+  signal?: AbortSignal
 }
 
 export interface EksAccess {

@@ -10,7 +10,7 @@ interface Flags {
 /** Helm has a limit of its own. */
 const limit = { seconds: 30, setting: '' }
 
-export function addEksToken(program: Command): void {
+export function addEksToken(program: Command, signal: AbortSignal): void {
   program
     .command('eks-token', { hidden: true })
     .description('print credentials for an EKS cluster, as kubectl and helm read them')
@@ -22,7 +22,10 @@ export function addEksToken(program: Command): void {
       const { createEksTokenContext } = await import('../context/eks.ts')
       const { eksTokenCommand } = await import('../commands/eks-token.ts')
       const { show } = await import('../output/result.ts')
-      const context = createEksTokenContext({ name, region, role }, { limit, now: Date.now })
+      const context = createEksTokenContext(
+        { name, region, role },
+        { limit, now: Date.now, signal },
+      )
       show(await eksTokenCommand(context), { json: false, verbose: false })
     })
 }

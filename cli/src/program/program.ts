@@ -19,6 +19,7 @@ export async function runProgram(argv: readonly string[], signal: AbortSignal): 
     createRunner(signal, (code) => {
       exitCode = code
     }),
+    signal,
   )
   const words = helpAsFlag(program, argv)
   try {
@@ -31,7 +32,7 @@ export async function runProgram(argv: readonly string[], signal: AbortSignal): 
   return exitCode
 }
 
-export function createProgram(runner: Runner): Command {
+export function createProgram(runner: Runner, signal: AbortSignal): Command {
   const program = new Command('shopctl')
     .description('Releases event-driven services blue-green: HTTP and consumers switch together.')
     .version(manifest.version)
@@ -50,7 +51,7 @@ export function createProgram(runner: Runner): Command {
   program.commandsGroup('Other:')
   addMessages(program, runner)
   addPlatform(program, runner)
-  addEksToken(program)
+  addEksToken(program, signal)
   refuseBlank(program)
   return program.helpCommand('help [command]', 'show the help of a command')
 }

@@ -36,7 +36,8 @@ function takersOf(command: Command, path: string[]): Given[] {
 /** `ran` gets the words and the options of the command that ran. */
 function aProgram(ran: (command: Command) => void = () => {}): Command {
   const run = async (command: Command) => ran(command)
-  return createProgram({ inEnvironment: run, onPlatform: run })
+  const { signal } = new AbortController()
+  return createProgram({ inEnvironment: run, onPlatform: run }, signal)
 }
 
 async function refusalOf(argv: string[]): Promise<string> {

@@ -202,7 +202,7 @@ describe('the API server refuses', () => {
     for (const clock of [aws, webhook]) clock.now = () => Date.now() + 60 * minute
     const error = await problemOf(connect(target, { now }))
     for (const clock of [aws, webhook]) clock.now = now
-    expect(error).toMatchObject({ kind: 'refused', code: 'clock-skew' })
+    expect(error).toMatchObject({ kind: 'refused', code: 'aws-clock' })
     expect(error.message).toMatch(/^The clock of this machine is 60 minutes behind that of AWS/)
   })
 })

@@ -1,7 +1,5 @@
 // Asks EKS where a cluster's API server is.
 import { refused } from '../../errors.ts'
-import type { Limit } from '../shell.ts'
-import { awsProblem } from './problems.ts'
 import type { AwsSession } from './session.ts'
 
 export interface EksAddress {
@@ -17,27 +15,21 @@ export interface EksDescription extends EksAddress {
 }
 
 /** Refuses a cluster that is not there, or not yet, or not any more. */
-export async function describeCluster(
-  session: AwsSession,
-  name: string,
-  limit: Limit,
-): Promise<EksDescription> {
+export async function describeCluster(session: AwsSession, name: string): Promise<EksDescription> {
   const { region } = session
   const config = await session.clientConfig('eks')
-  const { DescribeClusterCommand, EKSClient } = await import('@aws-sdk/client-eks')
-  const cluster = await new EKSClient(config)
-    .send(new DescribeClusterCommand({ name }))
-    .then((answer) => answer.cluster)
-    .catch(async (error) => {
-      if (error instanceof Error && error.name === 'ResourceNotFoundException') {
-        throw await unknown(session, name, error)
-      }
-      throw awsProblem(error, {
-        doing: `describe the EKS cluster ${name} in ${region}`,
-        region,
-        limit,
+  const doing = `describe the EKS cluster ${name} in ${region}`
+  const cluster = await session.ask(doing, async (sending) => {
+    const { DescribeClusterCommand, EKSClient } = await import('@aws-sdk/client-eks')
+    const command = new DescribeClusterCommand({ name })
+    return new EKSClient(config)
+      .send(command, sending)
+      .then((answer) => answer.cluster)
+      .catch(async (error) => {
+        const isUnknown = error instanceof Error && error.name === 'ResourceNotFoundException'
+        throw isUnknown ? await unknown(session, name, error) : error
       })
-    })
+  })
   const { status, endpoint, certificateAuthority, resourcesVpcConfig } = cluster ?? {}
   const ca = certificateAuthority?.data
   const problem = problemOf(status, name, region)

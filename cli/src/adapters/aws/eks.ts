@@ -37,10 +37,10 @@ function tokensOf(session: AwsSession, options: EksOptions): () => Promise<EksTo
 
 /** `folder` keeps the addresses of clusters, for the next command. */
 export async function connectEks(options: EksOptions, folder: string): Promise<EksLogin> {
-  const { name, region, limit } = options
+  const { name, region } = options
   const session = createSession(options)
   const file = join(folder, `${await keyOf(session, options)}.json`)
-  const describe = () => describeCluster(session, name, limit)
+  const describe = () => describeCluster(session, name)
   const known = await readAddress(file)
   const { server, ca } = known ?? (await describe())
   if (!known) await writeAddress(folder, file, { server, ca })

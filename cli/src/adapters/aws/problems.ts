@@ -1,8 +1,8 @@
 // What an error of AWS means, and what to do about it.
-import { refused, ShopctlError, said } from '../../errors.ts'
+import { interrupted, refused, ShopctlError, said } from '../../errors.ts'
 import type { Limit } from '../shell.ts'
 
-interface About {
+export interface About {
   /** For the message: `describe the EKS cluster shop`. */
   doing: string
   region: string
@@ -29,8 +29,22 @@ const late = /^(TimeoutError|RequestTimeout|RequestTimeoutException)$/
 const wrongClock =
   /Signature expired|Signature not yet current|^Request(TimeTooSkewed|Expired|InTheFuture)/
 
+/** Waits for an answer of AWS. Throws what its error means. */
+export async function explained<T>(
+  asking: () => Promise<T>,
+  about: About,
+  signal?: AbortSignal,
+): Promise<T> {
+  if (signal?.aborted) throw interrupted()
+  try {
+    return await asking()
+  } catch (error) {
+    throw signal?.aborted ? interrupted() : awsProblem(error, about)
+  }
+}
+
 /** Throws what is no error of AWS, its credentials or its connection: a bug. */
-export function awsProblem(problem: unknown, about: About): ShopctlError {
+function awsProblem(problem: unknown, about: About): ShopctlError {
   if (problem instanceof ShopctlError) return problem
   if (!(problem instanceof Error)) throw problem
   const error = problem as SdkError
@@ -42,7 +56,7 @@ export function awsProblem(problem: unknown, about: About): ShopctlError {
   if (wrongClock.test(error.message) || wrongClock.test(error.name)) return clockProblem(error)
   if (expired.test(error.name)) {
     return refused({
-      code: 'no-credentials',
+      code: 'aws-expired',
       message: `Your AWS credentials have expired: ${message}.`,
       hint: 'Log in again, for example with `aws sso login`; in a workflow, run the job again. Then run the command again.',
       cause: error,
@@ -50,7 +64,7 @@ export function awsProblem(problem: unknown, about: About): ShopctlError {
   }
   if (unknownKeys.test(error.name)) {
     return refused({
-      code: 'no-credentials',
+      code: 'aws-credentials',
       message: `AWS does not accept your credentials: ${message}.`,
       hint: `Check the access key, its secret and the session token, and that the account has enabled the region ${region}.`,
       cause: error,
@@ -58,7 +72,7 @@ export function awsProblem(problem: unknown, about: About): ShopctlError {
   }
   if (denied.test(error.name)) {
     return refused({
-      code: 'not-allowed',
+      code: 'aws-denied',
       message: `AWS does not let you ${doing}: ${message}.`,
       hint: /AssumeRole/.test(error.message)
         ? 'You need the right sts:AssumeRole on this role, and its trust policy must name you.'
@@ -81,7 +95,7 @@ export function awsProblem(problem: unknown, about: About): ShopctlError {
 
 function noCredentials(message: string, { profile }: About, cause: Error): ShopctlError {
   return refused({
-    code: 'no-credentials',
+    code: 'no-aws-credentials',
     message: `There are no AWS credentials${profile ? ` for the profile ${profile}` : ''}: ${message}.`,
     hint: 'Set AWS_PROFILE or AWS_ACCESS_KEY_ID, run `aws sso login`, or let the workflow use aws-actions/configure-aws-credentials with `id-token: write`.',
     cause,
@@ -99,7 +113,7 @@ function clockProblem(cause: Error): ShopctlError {
       ? 'differs too much from that of AWS'
       : `is ${Math.abs(minutes)} minutes ${minutes < 0 ? 'behind' : 'ahead of'} that of AWS`
   return refused({
-    code: 'clock-skew',
+    code: 'aws-clock',
     message: `The clock of this machine ${how}. AWS says: ${firstLine(cause)}.`,
     hint: 'Set the clock, for example with `timedatectl set-ntp true`. Then run the command again.',
     cause,
@@ -118,8 +132,17 @@ function unreachable(
   message: string,
   { doing, region, limit }: About,
 ): ShopctlError {
+  if (error.$metadata?.httpStatusCode) {
+    return refused({
+      code: 'aws-error',
+      message: `Could not ${doing}: ${message}.`,
+      hint: 'This is a problem of AWS. Run the command again later.',
+      cause: error,
+    })
+  }
+  const { seconds, setting } = limit
   const why = late.test(error.name)
-    ? `no answer within ${limit.seconds} s${limit.setting && `, the limit of ${limit.setting}`}`
+    ? `no answer within ${seconds} s${setting && `, the limit of ${setting}`}`
     : message
   return refused({
     code: 'aws-unreachable',

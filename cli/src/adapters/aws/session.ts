@@ -4,7 +4,7 @@ import type { Agent } from 'node:http'
 import type { Agent as HttpsAgent } from 'node:https'
 import type { Limit } from '../shell.ts'
 import { endpointOf } from './endpoints.ts'
-import { awsProblem } from './problems.ts'
+import { type About, explained } from './problems.ts'
 
 export interface SessionOptions {
   region: string
@@ -16,6 +16,7 @@ export interface SessionOptions {
   agentOf(address: URL): Promise<Agent>
   /** Of one request. */
   limit: Limit
+  signal?: AbortSignal | undefined
 }
 
 export interface AwsCredentials {
@@ -48,6 +49,8 @@ export interface AwsSession {
   /** Valid for some minutes at least. */
   credentials(): Promise<AwsCredentials>
   clientConfig(service: 'eks' | 'sts'): Promise<ClientConfig>
+  /** Sends a request to AWS. It gets the signal. Throws what an error means. */
+  ask<T>(doing: string, send: (options: { abortSignal?: AbortSignal }) => Promise<T>): Promise<T>
   /** ARN of the caller. It needs no permission. */
   whoAmI(): Promise<string>
 }
@@ -56,7 +59,16 @@ export interface AwsSession {
 const marginMs = 5 * 60_000
 
 export function createSession(options: SessionOptions): AwsSession {
-  const { region, role, env, agentOf, limit } = options
+  const { region, role, env, agentOf, limit, signal } = options
+  const ask = <T>(
+    about: Pick<About, 'doing' | 'profile'>,
+    send: (options: { abortSignal?: AbortSignal }) => Promise<T>,
+  ): Promise<T> =>
+    explained(
+      () => send(signal ? { abortSignal: signal } : {}),
+      { ...about, region, limit },
+      signal,
+    )
   const requestHandler = async (
     service: 'eks' | 'sts',
   ): Promise<ClientConfig['requestHandler']> => ({
@@ -78,28 +90,25 @@ export function createSession(options: SessionOptions): AwsSession {
   })
 
   let chain: (() => Promise<AwsCredentials>) | undefined
-  const own = async (): Promise<AwsCredentials> => {
-    try {
+  const own = (): Promise<AwsCredentials> =>
+    ask({ doing: 'read your AWS credentials', profile: env.AWS_PROFILE }, async () => {
       if (!chain) {
         const { defaultProvider } = await import('@aws-sdk/credential-provider-node')
         chain = defaultProvider({
           clientConfig: { region, requestHandler: await requestHandler('sts') },
         })
       }
-      return await chain()
-    } catch (error) {
-      const profile = env.AWS_PROFILE
-      throw awsProblem(error, { doing: 'read your AWS credentials', profile, region, limit })
-    }
-  }
+      return chain()
+    })
   let assumed: AwsCredentials | undefined
   const credentials = async (): Promise<AwsCredentials> => {
     if (role === null) return own()
     const end = assumed?.expiration?.getTime() ?? 0
     if (!assumed || end - Date.now() < marginMs) {
-      assumed = await assume(role, await configOf('sts', own)).catch((error) => {
-        throw awsProblem(error, { doing: `assume the role ${role}`, region, limit })
-      })
+      const config = await configOf('sts', own)
+      assumed = await ask({ doing: `assume the role ${role}` }, async (sending) =>
+        assume(role, config, sending),
+      )
     }
     return assumed
   }
@@ -108,23 +117,27 @@ export function createSession(options: SessionOptions): AwsSession {
     role,
     credentials,
     clientConfig: (service) => configOf(service, credentials),
+    ask: (doing, send) => ask({ doing }, send),
     async whoAmI() {
       const config = await configOf('sts', credentials)
-      try {
+      return ask({ doing: 'ask AWS who you are' }, async (sending) => {
         const { GetCallerIdentityCommand, STSClient } = await import('@aws-sdk/client-sts')
-        const { Arn } = await new STSClient(config).send(new GetCallerIdentityCommand({}))
+        const { Arn } = await new STSClient(config).send(new GetCallerIdentityCommand({}), sending)
         return Arn ?? 'an unknown caller'
-      } catch (error) {
-        throw awsProblem(error, { doing: 'ask AWS who you are', region, limit })
-      }
+      })
     },
   }
 }
 
-async function assume(role: string, config: ClientConfig): Promise<AwsCredentials> {
+async function assume(
+  role: string,
+  config: ClientConfig,
+  sending: { abortSignal?: AbortSignal },
+): Promise<AwsCredentials> {
   const { AssumeRoleCommand, STSClient } = await import('@aws-sdk/client-sts')
   const { Credentials: given } = await new STSClient(config).send(
     new AssumeRoleCommand({ RoleArn: role, RoleSessionName: 'shopctl' }),
+    sending,
   )
   if (!given?.AccessKeyId || !given.SecretAccessKey) throw new Error('STS answered without keys')
   return {

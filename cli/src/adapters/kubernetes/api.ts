@@ -45,10 +45,14 @@ export function isConflict(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'conflict'
 }
 
-/** Whether the cluster refuses this user, so that asking again cannot help. */
+const denials = [
+  ...['not-allowed', 'no-credentials'],
+  ...['no-aws-credentials', 'aws-credentials', 'aws-expired', 'aws-denied', 'aws-clock'],
+]
+
+/** Whether the cluster refuses this user, or AWS does, so that asking again cannot help. */
 export function isDenied(error: unknown): boolean {
-  if (!(error instanceof ShopctlError)) return false
-  return error.code === 'not-allowed' || error.code === 'no-credentials'
+  return error instanceof ShopctlError && denials.includes(error.code)
 }
 
 export function connect(

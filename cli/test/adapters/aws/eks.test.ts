@@ -109,6 +109,17 @@ describe('a login', () => {
   })
 })
 
+it('stops at Ctrl-C while AWS does not answer', async () => {
+  always('DescribeCluster', 'hang')
+  const interrupt = new AbortController()
+  const started = performance.now()
+  setTimeout(() => interrupt.abort(), 100)
+  const limit = { seconds: 30, setting: '' }
+  const connecting = connect({ signal: interrupt.signal, limit })
+  await expect(connecting).rejects.toMatchObject({ code: 'interrupted' })
+  expect(performance.now() - started).toBeLessThan(5_000)
+})
+
 interface Problem {
   title: string
   prepare: () => void
@@ -185,7 +196,7 @@ const problems: Problem[] = [
       vi.stubEnv('AWS_ACCESS_KEY_ID', undefined)
       vi.stubEnv('AWS_SECRET_ACCESS_KEY', undefined)
     },
-    code: 'no-credentials',
+    code: 'no-aws-credentials',
     message: /^There are no AWS credentials: /,
     hint: /AWS_PROFILE.*aws sso login.*configure-aws-credentials/,
   },
@@ -195,7 +206,7 @@ const problems: Problem[] = [
       vi.stubEnv('AWS_ACCESS_KEY_ID', undefined)
     },
     options: { env: { AWS_PROFILE: 'nobody' } },
-    code: 'no-credentials',
+    code: 'no-aws-credentials',
     message: /^There are no AWS credentials for the profile nobody: /,
     hint: /AWS_PROFILE/,
   },
@@ -206,14 +217,14 @@ const problems: Problem[] = [
       aws.callers.set('AKIAUSER', { ...caller, sessionToken: 'old', endsAt: 0 })
       vi.stubEnv('AWS_SESSION_TOKEN', 'old')
     },
-    code: 'no-credentials',
+    code: 'aws-expired',
     message: /^Your AWS credentials have expired/,
     hint: /aws sso login/,
   },
   {
     title: 'an unknown access key',
     prepare: () => aws.callers.clear(),
-    code: 'no-credentials',
+    code: 'aws-credentials',
     message:
       /^AWS does not accept your credentials: The security token included in the request is invalid\.$/,
     hint: /enabled the region eu-central-1/,
@@ -221,7 +232,7 @@ const problems: Problem[] = [
   {
     title: 'a wrong secret',
     prepare: () => vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'hidden-secret'),
-    code: 'no-credentials',
+    code: 'aws-credentials',
     message: /^AWS does not accept your credentials: The request signature/,
     hint: /its secret/,
   },
@@ -230,7 +241,7 @@ const problems: Problem[] = [
     prepare: () => {
       aws.allows = () => false
     },
-    code: 'not-allowed',
+    code: 'aws-denied',
     message: /user\/ann is not authorized to perform: eks:DescribeCluster/,
     hint: /Use a role with this right/,
   },
@@ -238,7 +249,7 @@ const problems: Problem[] = [
     title: 'a role that must not be assumed',
     prepare: () => aws.roles.clear(),
     options: { role },
-    code: 'not-allowed',
+    code: 'aws-denied',
     message: /^AWS does not let you assume the role arn:.*:role\/deployers\/deploy: User: /,
     hint: /sts:AssumeRole.*trust policy/,
   },
@@ -258,9 +269,9 @@ const problems: Problem[] = [
     title: 'an AWS that fails',
     prepare: () =>
       always('DescribeCluster', { status: 500, code: 'ServerException', message: 'Internal' }),
-    code: 'aws-unreachable',
+    code: 'aws-error',
     message: /^Could not describe the EKS cluster shop in eu-central-1: Internal/,
-    hint: /network/,
+    hint: /problem of AWS/,
   },
   {
     title: 'an AWS that does not answer',
@@ -274,7 +285,7 @@ const problems: Problem[] = [
     prepare: () => {
       aws.now = () => Date.now() + hour
     },
-    code: 'clock-skew',
+    code: 'aws-clock',
     message:
       /^The clock of this machine is 60 minutes behind that of AWS\. AWS says: Signature expired: /,
     hint: /timedatectl/,
@@ -284,7 +295,7 @@ const problems: Problem[] = [
     prepare: () => {
       aws.now = () => Date.now() - hour
     },
-    code: 'clock-skew',
+    code: 'aws-clock',
     message: /60 minutes ahead of that of AWS\. AWS says: Signature not yet current: /,
     hint: /timedatectl/,
   },
@@ -294,7 +305,7 @@ const problems: Problem[] = [
       aws.now = () => Date.now() + hour
     },
     options: { role },
-    code: 'clock-skew',
+    code: 'aws-clock',
     message: /60 minutes behind/,
     hint: /timedatectl/,
   },
@@ -337,7 +348,7 @@ describe('a token that the cluster refuses', () => {
   it('is explained by the clock, or by credentials that have ended', async () => {
     const login = await connect()
     aws.now = () => Date.now() + hour
-    expect((await login.refusal()).code).toBe('clock-skew')
+    expect((await login.refusal()).code).toBe('aws-clock')
     aws.now = Date.now
     aws.callers.set('AKIAUSER', { secret: 'sesame', arn: 'arn:aws:iam::1:user/a', endsAt: 0 })
     expect((await login.refusal()).message).toMatch(/have expired/)
