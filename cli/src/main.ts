@@ -44,7 +44,8 @@ async function run(): Promise<number> {
     return await runProgram(argv, controller.signal)
   } catch (error) {
     const { report } = await import('./output/errors.ts')
-    return report(error, { json: argv.includes('--json'), verbose: argv.includes('--verbose') })
+    const [json, verbose] = [argv.includes('--json'), argv.includes('--verbose')]
+    return report(error, { json, verbose, title: `shopctl ${argv[0] ?? ''}`.trim() })
   }
 }
 

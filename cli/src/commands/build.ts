@@ -28,5 +28,11 @@ export async function buildCommand(
     },
     text: () => built.map(reference).join('\n'),
     summary: `${fresh} of ${built.length} images built`,
+    tables: [
+      [
+        ['SERVICE', 'IMAGE', 'FROM'],
+        ...built.map((each) => [each.image.service, reference(each), found[each.from]]),
+      ],
+    ],
   }
 }

@@ -12,6 +12,7 @@ export async function cleanupCommand(
   await confirmChange(context, 'cleanup', yes)
   const removed = await cleanup(await context.cluster(), { services: context.chosen, reason })
   const rows = removed.map(({ name, slot }) => [name, slot.color, slot.version])
+  const rowsWithHeading = [['SERVICE', 'REMOVED', 'VERSION'], ...rows]
   const nothing = 'Nothing to clean up.'
   return {
     document: {
@@ -19,8 +20,8 @@ export async function cleanupCommand(
       env: context.env,
       removed: removed.map(({ name, slot: { color, version } }) => ({ name, color, version })),
     },
-    text: (width) =>
-      rows.length === 0 ? nothing : table([['SERVICE', 'REMOVED', 'VERSION'], ...rows], width),
+    text: (width) => (rows.length === 0 ? nothing : table(rowsWithHeading, width)),
     summary: rows.map(([name, color]) => `${name} ${color}`).join(', ') || nothing,
+    tables: rows.length === 0 ? [] : [rowsWithHeading],
   }
 }

@@ -31,6 +31,10 @@ export async function deployCommand(
     summary: deployed
       .map(({ service, color, version }) => `${service} ${color} ${version}`)
       .join(', '),
+    tables: [deployRows(deployed)],
+    outputs: {
+      colors: Object.fromEntries(deployed.map(({ service, color }) => [service, color])),
+    },
   }
 }
 
@@ -49,18 +53,19 @@ const outcomes: Record<Deployed['action'], string> = {
 }
 
 export function deployTable(deployed: readonly Deployed[], width: number): string {
-  return table(
-    [
-      ['SERVICE', 'SLOT', 'VERSION', 'REVISION', 'STATE', 'TOOK'],
-      ...deployed.map(({ service, color, version, revision, action, tookMs }) => [
-        service,
-        color,
-        version,
-        revision,
-        outcomes[action],
-        action === 'upgrade' ? duration(tookMs) : '-',
-      ]),
-    ],
-    width,
-  )
+  return table(deployRows(deployed), width)
+}
+
+export function deployRows(deployed: readonly Deployed[]): string[][] {
+  return [
+    ['SERVICE', 'SLOT', 'VERSION', 'REVISION', 'STATE', 'TOOK'],
+    ...deployed.map(({ service, color, version, revision, action, tookMs }) => [
+      service,
+      color,
+      version,
+      revision,
+      outcomes[action],
+      action === 'upgrade' ? duration(tookMs) : '-',
+    ]),
+  ]
 }

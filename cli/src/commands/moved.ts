@@ -12,11 +12,17 @@ export function movedResult({ release, services }: Moved): Result {
     document: moveDocument(release, services),
     text: (width) => [release, ...movedLines(services, width)].join('\n'),
     summary: `${release}: ${moves || 'no Service had to be moved'}`,
+    tables: services.length > 0 ? [proofRows(services)] : [],
+    outputs: { release, colors: colorsOf(services) },
   }
 }
 
-function movedLines(services: readonly Proof[], width: number): string[] {
-  if (services.length === 0) return []
+/** The live color of each service that was moved. */
+function colorsOf(services: readonly Proof[]): Record<string, string> {
+  return Object.fromEntries(services.flatMap(({ name, to }) => (to ? [[name, to.color]] : [])))
+}
+
+function proofRows(services: readonly Proof[]): string[][] {
   const rows = services.map(({ name, from, to, endpointsMs, consumersMs }) => [
     name,
     sideText(from),
@@ -24,12 +30,17 @@ function movedLines(services: readonly Proof[], width: number): string[] {
     `${endpointsMs} ms`,
     consumersMs === null ? '-' : `${consumersMs} ms`,
   ])
+  return [['SERVICE', 'FROM', 'TO', 'HTTP', 'EVENTS'], ...rows]
+}
+
+function movedLines(services: readonly Proof[], width: number): string[] {
+  if (services.length === 0) return []
   const restarts = services.flatMap(({ name, from, recycled }) =>
     recycled
       ? [wrapped(`${name} ${from?.color ?? ''} restarted: ${recycledText(recycled)}`, width)]
       : [],
   )
-  return [table([['SERVICE', 'FROM', 'TO', 'HTTP', 'EVENTS'], ...rows], width), ...restarts]
+  return [table(proofRows(services), width), ...restarts]
 }
 
 export function sideText(side: Side | null): string {

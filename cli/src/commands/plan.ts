@@ -31,10 +31,11 @@ export async function planCommand(
     document: { version: 1, env: context.env, services: steps.map(stepDocument), notes },
     text: (width) => planText({ steps, notes }, width),
     summary: `${steps.filter(({ action }) => action === 'upgrade').length} of ${steps.length} slots to deploy`,
+    tables: [planRows(steps)],
   }
 }
 
-export function planText({ steps, notes }: Plan, width: number): string {
+function planRows(steps: Plan['steps']): string[][] {
   const rows = steps.map((step) => [
     step.service,
     actionText(step),
@@ -43,8 +44,11 @@ export function planText({ steps, notes }: Plan, width: number): string {
     String(plannedReplicas(step) ?? '-'),
     sideText(step.live),
   ])
-  const heading = ['SERVICE', 'ACTION', 'SLOT', 'VERSION', 'PODS', 'LIVE NOW']
-  return [table([heading, ...rows], width), ...notes.map((note) => wrapped(note, width))].join('\n')
+  return [['SERVICE', 'ACTION', 'SLOT', 'VERSION', 'PODS', 'LIVE NOW'], ...rows]
+}
+
+export function planText({ steps, notes }: Plan, width: number): string {
+  return [table(planRows(steps), width), ...notes.map((note) => wrapped(note, width))].join('\n')
 }
 
 /** Another image is what a deploy is for. Other reasons are named. */

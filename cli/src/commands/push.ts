@@ -1,7 +1,7 @@
 // shopctl push
 import type { Context } from '../context.ts'
 import type { Result } from '../output/result.ts'
-import { push } from '../release/push/push.ts'
+import { type Pushed, push } from '../release/push/push.ts'
 
 export async function pushCommand(context: Context): Promise<Result> {
   const [builder, tree] = await Promise.all([context.builder(), context.tree()])
@@ -22,5 +22,16 @@ export async function pushCommand(context: Context): Promise<Result> {
     },
     text: () => pushed.map(reference).join('\n'),
     summary: `${sent} of ${pushed.length} images pushed`,
+    tables: [
+      [
+        ['SERVICE', 'VERSION', 'IMAGE'],
+        ...pushed.map((each) => [each.image.service, each.image.version, reference(each)]),
+      ],
+    ],
+    outputs: { digests: digestsOf(pushed) },
   }
+}
+
+export function digestsOf(pushed: readonly Pushed[]): Record<string, string> {
+  return Object.fromEntries(pushed.map(({ image, digest }) => [image.service, digest]))
 }

@@ -6,8 +6,9 @@ import { besideBroker } from '../release/broker-problems.ts'
 import { release } from '../release/release.ts'
 import type { Color } from '../release/slot.ts'
 import { type ChangeInput, confirmChange } from './confirm.ts'
-import { deployInput, deployTable } from './deploy.ts'
+import { deployInput, deployRows, deployTable } from './deploy.ts'
 import { moveDocument, movedResult } from './moved.ts'
+import { digestsOf } from './push.ts'
 
 interface ReleaseCommandInput extends ChangeInput {
   color: Color | null
@@ -34,15 +35,22 @@ export async function releaseCommand(
     switchTimeoutMs: timeoutMs,
   }
   const releasing = release({ ...ports, builder }, desired)
-  const { deployed, moved } = await besideBroker(ports, releasing)
+  const { pushed, deployed, moved } = await besideBroker(ports, releasing)
   if (!moved) {
     const nothing = 'Every service is already live in this version. Nothing was released.'
-    return { document: moveDocument(null, []), text: () => nothing, summary: nothing }
+    return {
+      document: moveDocument(null, []),
+      text: () => nothing,
+      summary: nothing,
+      outputs: { digests: digestsOf(pushed) },
+    }
   }
   const result = movedResult(moved)
   const hasOld = moved.services.some(({ from }) => from)
   return {
     ...result,
+    tables: [deployRows(deployed), ...(result.tables ?? [])],
+    outputs: { ...result.outputs, digests: digestsOf(pushed) },
     text: (width) =>
       [
         deployTable(deployed, width),

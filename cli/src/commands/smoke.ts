@@ -18,13 +18,16 @@ export async function smokeCommand(context: Context): Promise<Result> {
       reason: null,
     }),
   )
-  const rows = services.map(({ name, color, version, tookMs }) => [
-    name,
-    color,
-    version,
-    'passed',
-    duration(tookMs),
-  ])
+  const rows = [
+    ['SERVICE', 'SLOT', 'VERSION', 'SMOKE', 'TOOK'],
+    ...services.map(({ name, color, version, tookMs }) => [
+      name,
+      color,
+      version,
+      'passed',
+      duration(tookMs),
+    ]),
+  ]
   return {
     document: {
       version: 1,
@@ -32,7 +35,8 @@ export async function smokeCommand(context: Context): Promise<Result> {
       services: services.map(({ tookMs: _, ...slot }) => slot),
       combination,
     },
-    text: (width) => table([['SERVICE', 'SLOT', 'VERSION', 'SMOKE', 'TOOK'], ...rows], width),
+    text: (width) => table(rows, width),
     summary: `${services.map(({ name }) => name).join(', ')} passed`,
+    tables: [rows],
   }
 }

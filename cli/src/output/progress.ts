@@ -1,8 +1,15 @@
-// Shows steps and their times on stderr: a spinner at a terminal, plain lines in a pipe.
+// Shows steps and their times on stderr: a spinner at a terminal, plain lines in a pipe or a workflow.
 import ora, { type Ora } from 'ora'
 import type { Progress } from '../release/ports/session.ts'
 import { hasColors, painted, widthOf } from './terminal.ts'
 import { bad, dim, duration, fitted, folded, good, marked, oneLine, warning } from './text.ts'
+import {
+  commandLine,
+  currentWorkflow,
+  harmless,
+  mostAnnotations,
+  type Workflow,
+} from './workflow.ts'
 
 export type { Progress }
 
@@ -18,9 +25,10 @@ const signOfLifeMs = 20_000
 const spinnerWidth = 3
 
 /** null where a line cannot be overwritten. */
-function createSpinner(stream: NodeJS.WriteStream): Ora | null {
+function createSpinner(stream: NodeJS.WriteStream, workflow: Workflow | null): Ora | null {
   // Without a width, as in some recorders, the spinner never stops counting lines.
   if (!stream.isTTY || !stream.columns || process.env.TERM === 'dumb' || process.env.CI) return null
+  if (workflow) return null
   const spinner = ora({ stream, discardStdin: false, color: false })
   // ora decides about colors by stdout, not by this stream.
   if (hasColors(stream)) {
@@ -34,13 +42,16 @@ function createSpinner(stream: NodeJS.WriteStream): Ora | null {
 export function createProgress(
   now: () => number,
   stream: NodeJS.WriteStream = process.stderr,
+  workflow: Workflow | null = currentWorkflow,
 ): Progress {
   const running = new Set<Running>()
   // Steps run in parallel and share one spinner, in the last line of the terminal.
-  const spinner = createSpinner(stream)
+  const spinner = createSpinner(stream, workflow)
+  let annotated = 0
   const line = (text: string): void => {
     spinner?.stop()
-    stream.write(`${painted(text, stream)}\n`)
+    const shown = painted(text, stream)
+    stream.write(`${workflow ? harmless(shown) : shown}\n`)
     if (spinner && running.size > 0) spinner.start(lastLine())
   }
   const took = ({ started }: Running): string => duration(now() - started)
@@ -59,7 +70,11 @@ export function createProgress(
   }
   return {
     note: (text) => line(folded(dim(text), widthOf(stream))),
-    warn: (text) => line(marked(warning('!'), text, widthOf(stream))),
+    warn(text) {
+      annotated += 1
+      if (workflow && annotated <= mostAnnotations) stream.write(commandLine('warning', text))
+      else line(marked(warning('!'), text, widthOf(stream)))
+    },
     async step(title, run) {
       const step: Running = { title, detail: '', started: now() }
       running.add(step)

@@ -1,7 +1,17 @@
-// The result of a command, and how it is printed.
+// The result of a command, and how it is shown: at a terminal, as JSON, in a workflow.
 import type { ShopctlError } from '../errors.ts'
 import { report } from './errors.ts'
 import { painted, type Streams, standardStreams, widthOf } from './terminal.ts'
+import {
+  appendSummary,
+  currentWorkflow,
+  harmless,
+  harmlessJson,
+  orWarn,
+  type Rows,
+  setOutputs,
+  type Workflow,
+} from './workflow.ts'
 
 /** A result in three forms: for programs, for people, for a summary. */
 export interface Result {
@@ -11,19 +21,56 @@ export interface Result {
   text(width: number): string
   /** One line, for the summary of a workflow or for a notification. */
   summary: string
+  /** The tables of the text, for the summary of a workflow. */
+  tables?: readonly Rows[]
+  /** For later steps of a workflow. */
+  outputs?: Outputs
   /** Printed after the result. The command ends with its exit code. */
   failure?: ShopctlError
+}
+
+export interface Outputs {
+  /** Digest of the image, by service. */
+  digests?: Readonly<Record<string, string>>
+  release?: string
+  /** Color of the slot that was deployed or made live, by service. */
+  colors?: Readonly<Record<string, string>>
+}
+
+export interface ShowOptions {
+  json: boolean
+  verbose: boolean
+  /** `shopctl switch`. */
+  title: string
 }
 
 /** Returns the exit code. */
 export function show(
   result: Result,
-  { json, verbose }: { json: boolean; verbose: boolean },
+  { json, verbose, title }: ShowOptions,
   streams: Streams = standardStreams,
+  workflow: Workflow | null = currentWorkflow,
 ): number {
-  const { out } = streams
+  const { out, err } = streams
   const text = json ? JSON.stringify(result.document) : painted(result.text(widthOf(out)), out)
-  out.write(`${text}\n`)
+  const safe = json ? harmlessJson : harmless
+  out.write(`${workflow ? safe(text) : text}\n`)
+  if (workflow) orWarn(err, () => publish(result, title, workflow))
   // stdout already has its one document.
-  return result.failure ? report(result.failure, { json: false, verbose }, streams) : 0
+  return result.failure
+    ? report(result.failure, { json: false, verbose, title }, streams, workflow)
+    : 0
+}
+
+function publish({ summary, tables, outputs, failure }: Result, title: string, to: Workflow): void {
+  setOutputs(to, outputTexts(outputs ?? {}))
+  appendSummary(to, { title, succeeded: !failure, lines: [summary], tables: tables ?? [] })
+}
+
+function outputTexts({ digests, release, colors }: Outputs): Record<string, string> {
+  return {
+    ...(digests && { digests: JSON.stringify(digests) }),
+    ...(release !== undefined && { release }),
+    ...(colors && { colors: JSON.stringify(colors) }),
+  }
 }

@@ -26,6 +26,10 @@ export function addEksToken(program: Command, signal: AbortSignal): void {
         { name, region, role },
         { limit, now: Date.now, signal },
       )
-      show(await eksTokenCommand(context), { json: false, verbose: false })
+      show(await eksTokenCommand(context), {
+        json: false,
+        verbose: false,
+        title: 'shopctl eks-token',
+      })
     })
 }

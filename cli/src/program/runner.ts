@@ -28,7 +28,8 @@ export function createRunner(signal: AbortSignal, ended: (exitCode: number) => v
   async function end(command: Command, result: Result): Promise<void> {
     const { json, verbose } = flagsOf(command)
     const { show } = await import('../output/result.ts')
-    ended(show(result, { json: json === true, verbose: verbose === true }))
+    const title = `shopctl ${nameOf(command)}`
+    ended(show(result, { json: json === true, verbose: verbose === true, title }))
   }
   return {
     async inEnvironment(command, verb) {
@@ -43,6 +44,12 @@ export function createRunner(signal: AbortSignal, ended: (exitCode: number) => v
       if (result) await end(command, result)
     },
   }
+}
+
+/** `messages replay`. */
+function nameOf(command: Command): string {
+  const { parent } = command
+  return parent?.parent ? `${nameOf(parent)} ${command.name()}` : command.name()
 }
 
 /** How to go on after Ctrl-C. All of these commands skip what is done already. */

@@ -60,7 +60,12 @@ describe('a result', () => {
   const failure = failed({ code: 'not-balanced', message: 'The accounts do not balance.' })
   const shown = (result: Result, json: boolean, columns?: number) => {
     const [out, err] = [recorder(columns), recorder()]
-    const exitCode = show(result, { json, verbose: false }, { out, err })
+    const exitCode = show(
+      result,
+      { json, verbose: false, title: 'shopctl audit' },
+      { out, err },
+      null,
+    )
     return { exitCode, out: stripVTControlCharacters(out.text()), err: err.text() }
   }
 
@@ -105,7 +110,9 @@ describe('an error', () => {
   it('is on stdout too for a program', () => {
     const [out, err] = [recorder(), recorder()]
     const error = refused({ code: 'x', message: 'No.' })
-    expect(report(error, { json: true, verbose: false }, { out, err })).toBe(2)
+    expect(
+      report(error, { json: true, verbose: false, title: 'shopctl' }, { out, err }, null),
+    ).toBe(2)
     expect(JSON.parse(out.text())).toEqual({
       version: 1,
       error: { code: 'x', message: 'No.', hint: null },
