@@ -1,5 +1,4 @@
 // Composition root: makes the ports of a command, each when it is first needed.
-import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { EksName } from './adapters/aws/exec-kubeconfig.ts'
 import { builtinChart } from './adapters/builtin-charts.ts'
@@ -19,6 +18,7 @@ import { ecrAddress } from './config/registry.ts'
 import { type Config, configFile, type EnvironmentConfig } from './config/schema.ts'
 import { cacheFolder } from './context/cache-folder.ts'
 import type { createEksAccess, EksAccess } from './context/eks.ts'
+import { currentOperator } from './context/operator.ts'
 import { accessRegistry } from './context/registry.ts'
 import { refused } from './errors.ts'
 import { createProgress } from './output/progress.ts'
@@ -280,25 +280,4 @@ export async function createPlatformContext(
   const shell = createShell(limit, 'SIGTERM')
   const platform = createPlatform({ shell, progress, now, cacheDir })
   return { platform }
-}
-
-/** `readUser` is like os.userInfo, which throws for a uid without an entry in /etc/passwd. */
-export function currentOperator(
-  env: NodeJS.ProcessEnv = process.env,
-  readUser: () => { username: string } = userInfo,
-): Operator {
-  const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = env
-  const run =
-    GITHUB_SERVER_URL && GITHUB_REPOSITORY && GITHUB_RUN_ID
-      ? `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`
-      : null
-  return { by: `${userName(env, readUser)}@${hostname()}`, run }
-}
-
-function userName(env: NodeJS.ProcessEnv, readUser: () => { username: string }): string {
-  try {
-    return readUser().username
-  } catch {
-    return env.USER || `uid ${process.getuid?.() ?? 'unknown'}`
-  }
 }
