@@ -18,14 +18,14 @@ import { ecrAddress } from './config/registry.ts'
 import { type Config, configFile, type EnvironmentConfig } from './config/schema.ts'
 import { cacheFolder } from './context/cache-folder.ts'
 import type { createEksAccess, EksAccess } from './context/eks.ts'
-import { currentOperator } from './context/operator.ts'
 import { accessRegistry } from './context/registry.ts'
+import { openSession, type Session } from './context/session.ts'
 import { refused } from './errors.ts'
-import { createProgress } from './output/progress.ts'
 import type { Platform } from './platform/platform.ts'
 import type { DeployInput } from './release/deploy/deploy.ts'
 import type { DesireInput } from './release/deploy/desire.ts'
 import type { Charts, Driver } from './release/ports/driver.ts'
+import type { Events } from './release/ports/events.ts'
 import type {
   ImageBuilder,
   MigrationCheck,
@@ -36,6 +36,8 @@ import type {
   Source,
 } from './release/ports/project.ts'
 import type { Clock, Operator, Progress } from './release/ports/session.ts'
+
+export { openSession, type Session }
 
 interface GlobalOptions {
   env: string
@@ -53,6 +55,7 @@ interface LocalPorts {
   pushed: PushRecord
   migrations: MigrationCheck
   progress: Progress
+  events: Events
   clock: Clock
   operator: Operator
   signal: AbortSignal
@@ -106,7 +109,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   }
 }
 
-export async function createContext(options: GlobalOptions): Promise<Context> {
+export async function createContext(options: GlobalOptions, session: Session): Promise<Context> {
   const { env, services: chosen, signal } = options
   const shell = createShell()
   const { text, root, shown } = await findConfigFile(shell, {
@@ -121,8 +124,7 @@ export async function createContext(options: GlobalOptions): Promise<Context> {
     seconds: config.timeouts[setting],
     setting: `\`timeouts.${setting}\` of shopctl.yaml`,
   })
-  const clock = createClock()
-  const progress = createProgress(clock.monotonic)
+  const { clock, operator, progress, events } = session
   const access = once(() => accessOf(environment, progress))
   const { registry, withLogin } = accessRegistry(shell, environment, {
     limits: { request: limitOf('request'), tools: limitOf('tools') },
@@ -138,10 +140,7 @@ export async function createContext(options: GlobalOptions): Promise<Context> {
     registry,
     pushed: createPushRecord(() => join(cacheFolder(), 'pushed')),
     migrations: createMigrationCheck(),
-    progress,
-    clock,
-    operator: currentOperator(),
-    signal,
+    ...{ progress, events, clock, operator, signal },
   }
   return {
     ...local,
@@ -239,7 +238,7 @@ async function accessOf(environment: EnvironmentConfig, progress: Progress): Pro
       ...{ helm: 'helm', docker: 'docker', dockerEnv: {} },
     }
   }
-  const { platform } = await createPlatformContext(undefined, progress)
+  const { platform } = await createPlatformContext(progress)
   const { running, kubeconfig, registry } = await platform.status()
   if (!running || !kubeconfig || !registry) {
     throw refused({
@@ -269,8 +268,8 @@ export interface PlatformContext {
 
 /** The context of the `platform` commands. They need no shopctl.yaml. `seconds` is the limit of each program it runs. */
 export async function createPlatformContext(
+  progress: Progress,
   seconds = 3_600,
-  progress: Progress = createProgress(createClock().monotonic),
 ): Promise<PlatformContext> {
   const { createPlatform } = await import('./platform/platform.ts')
   const cacheDir = cacheFolder()

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { createContext } from '../src/context.ts'
+import { createContext, openSession } from '../src/context.ts'
 import { configText } from './fakes/config.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'embedded-'))
@@ -46,7 +46,8 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 it('everybody on this machine can write to its registry, and no proxy can reach its cluster', async () => {
   const { signal } = new AbortController()
-  const context = await createContext({ env: 'local', services: null, signal })
+  const session = openSession({ command: 'plan', env: 'local', services: null, variables: {} })
+  const context = await createContext({ env: 'local', services: null, signal }, session)
   expect(await context.tree()).toMatchObject({
     registryAddress: '127.0.0.1:1',
     immutableTags: false,

@@ -67,6 +67,7 @@ export async function messagesShowCommand(
     document: { version: 1, env: context.env, messages },
     text: (width) => messages.map((message) => showText(message, width)).join('\n\n'),
     summary: messages.map(({ service, state }) => `${state} at ${service}`).join(', '),
+    isPrivate: true,
   }
 }
 

@@ -23,6 +23,8 @@ export interface Result {
   summary: string
   /** The tables of the text, for the summary of a workflow. */
   tables?: readonly Rows[]
+  /** The document may hold data of customers: it is printed, and told to nobody else. */
+  isPrivate?: true
   /** For later steps of a workflow. */
   outputs?: Outputs
   /** Printed after the result. The command ends with its exit code. */

@@ -1,6 +1,6 @@
 // Runs a command in the environment of its flags, and shows the result.
 import type { Command } from 'commander'
-import type { Context, PlatformContext } from '../context.ts'
+import type { Context, PlatformContext, Session } from '../context.ts'
 import { advised, isInterrupted } from '../errors.ts'
 import type { Result } from '../output/result.ts'
 
@@ -31,17 +31,32 @@ export function createRunner(signal: AbortSignal, ended: (exitCode: number) => v
     const title = `shopctl ${nameOf(command)}`
     ended(show(result, { json: json === true, verbose: verbose === true, title }))
   }
+  /** Runs the command in a session. Nothing is changed before its events can be written. */
+  async function inSession(
+    command: Command,
+    env: string | null,
+    run: (session: Session) => Promise<Result | null>,
+  ): Promise<void> {
+    const { openSession } = await import('../context.ts')
+    const { service } = flagsOf(command)
+    const session = openSession({ command: nameOf(command), env, services: service ?? null })
+    const result = await session.tell(() => run(session).catch(addHint(command)))
+    if (result) await end(command, result)
+  }
   return {
-    async inEnvironment(command, verb) {
+    inEnvironment(command, verb) {
       const { env, service } = flagsOf(command)
-      const { createContext } = await import('../context.ts')
-      const context = await createContext({ env, services: service ?? null, signal })
-      await end(command, await verb(context).catch(addHint(command)))
+      return inSession(command, env, async (session) => {
+        const { createContext } = await import('../context.ts')
+        const options = { env, services: service ?? null, signal }
+        return verb(await createContext(options, session))
+      })
     },
-    async onPlatform(command, verb) {
-      const { createPlatformContext } = await import('../context.ts')
-      const result = await verb(await createPlatformContext(flagsOf(command).timeout))
-      if (result) await end(command, result)
+    onPlatform(command, verb) {
+      return inSession(command, null, async ({ progress }) => {
+        const { createPlatformContext } = await import('../context.ts')
+        return verb(await createPlatformContext(progress, flagsOf(command).timeout))
+      })
     },
   }
 }

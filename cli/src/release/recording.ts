@@ -1,5 +1,6 @@
 // Records one operation: the intent before its first change, the outcome after its last.
 import { refused, ShopctlError, said } from '../errors.ts'
+import type { Events } from './ports/events.ts'
 import type { Clock, JournalStore, Operator, Progress } from './ports/session.ts'
 import {
   interruptedOutcome,
@@ -16,6 +17,7 @@ export interface RecordingPorts {
   clock: Clock
   operator: Operator
   progress: Progress
+  events: Events
 }
 
 export type Intent = Pick<Operation, 'verb' | 'reason' | 'services' | 'combination'>
@@ -42,7 +44,7 @@ export async function beginRecording(
   state: EnvironmentState,
   intent: Intent,
 ): Promise<Recording> {
-  const { journal, clock, progress } = ports
+  const { journal, clock, progress, events } = ports
   const operation = operationOf(ports, state, intent)
   const { open } = state.journal
   let isWritten = true
@@ -54,6 +56,7 @@ export async function beginRecording(
     isWritten = false
     progress.warn(`This rollback is not recorded: ${said(problem)}`)
   }
+  events.emit('operation.started', { operation: structuredClone(operation) })
   return {
     operation,
     isWritten,
@@ -70,7 +73,9 @@ export async function beginRecording(
       operation.endedAt = clock.now().toISOString()
       operation.error = error === undefined ? null : said(error).slice(0, errorLength)
       if (services) operation.services = services
-      return isWritten ? journal.end(operation) : true
+      const isOurs = isWritten ? await journal.end(operation) : true
+      if (isOurs) events.emit('operation.ended', { operation: structuredClone(operation) })
+      return isOurs
     },
   }
 }

@@ -1,6 +1,7 @@
 // What a command has on its own machine, in memory: time, progress, programs and folders.
 import type { Limit } from '../../src/adapters/shell.ts'
 import { interrupted } from '../../src/errors.ts'
+import type { Event, Events } from '../../src/release/ports/events.ts'
 import type { Programs, Scratch } from '../../src/release/ports/project.ts'
 import type { Clock, Operator, Progress } from '../../src/release/ports/session.ts'
 
@@ -36,6 +37,19 @@ export function createFakeProgress(): FakeProgress {
     },
     note: (line) => void lines.push(line),
     warn: (line) => void lines.push(`! ${line}`),
+  }
+}
+
+export interface FakeEvents extends Events {
+  emitted: Event[]
+}
+
+export function createFakeEvents(): FakeEvents {
+  const emitted: Event[] = []
+  const time = '2026-01-01T12:00:00.000Z'
+  return {
+    emitted,
+    emit: (kind, payload) => void emitted.push({ version: 1, time, kind, payload } as Event),
   }
 }
 

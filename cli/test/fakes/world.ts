@@ -9,9 +9,11 @@ import { createFakeContents, type FakeContents } from './contents.ts'
 import { createFakeDriver, createFakeObserver, type FakeDriver } from './driver.ts'
 import {
   createFakeClock,
+  createFakeEvents,
   createFakePrograms,
   createFakeProgress,
   createFakeScratch,
+  type FakeEvents,
   type FakePrograms,
   type FakeProgress,
   type FakeScratch,
@@ -36,6 +38,7 @@ export interface World extends Ports {
   lock: FakeLock
   broker: FakeBroker
   progress: FakeProgress
+  events: FakeEvents
   programs: FakePrograms
   scratch: FakeScratch
   faults: PodFaults
@@ -112,6 +115,7 @@ export function createWorld(
     source: createTree(),
     clock: createFakeClock(),
     progress: createFakeProgress(),
+    events: createFakeEvents(),
     programs: createFakePrograms(),
     scratch: createFakeScratch(),
     observer: createFakeObserver(state, driver),

@@ -1,0 +1,127 @@
+// The launcher in a job of GitHub Actions, against a cluster on this machine that has nothing.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createShell } from '../../src/adapters/shell.ts'
+import { type Event, payloads } from '../../src/release/ports/events.ts'
+import { configText } from '../fakes/config.ts'
+
+vi.setConfig({ testTimeout: 20_000 })
+
+const launcher = join(import.meta.dirname, '..', '..', 'bin', 'shopctl.js')
+const shell = createShell()
+let folder = ''
+let asked: string[] = []
+let stop: () => void = () => {}
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'workflow-'))
+  asked = []
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '')
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ kind: 'List', metadata: {}, items: [] }))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  stop = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  const { port } = server.address() as AddressInfo
+  const kubeconfig = {
+    clusters: [{ name: 'far', cluster: { server: `http://127.0.0.1:${port}` } }],
+    contexts: [{ name: 'far', context: { cluster: 'far', user: 'far' } }],
+    users: [{ name: 'far', user: {} }],
+  }
+  await writeFile(join(folder, 'kubeconfig'), JSON.stringify(kubeconfig))
+  const cluster = 'cluster: { context: far, registry: "127.0.0.1:1" }'
+  await writeFile(join(folder, 'shopctl.yaml'), configText.replace('cluster: embedded', cluster))
+})
+afterEach(async () => {
+  stop()
+  await rm(folder, { recursive: true })
+})
+
+async function shopctl(args: string[], env: Record<string, string> = {}) {
+  const variables = {
+    ...{ KUBECONFIG: join(folder, 'kubeconfig'), GITHUB_ACTIONS: 'true', FORCE_COLOR: '1' },
+    ...{ GITHUB_ACTOR: 'octocat', GITHUB_WORKSPACE: folder },
+    ...{ GITHUB_SERVER_URL: 'https://github.com', GITHUB_REPOSITORY: 'acme/shop' },
+    ...{ GITHUB_RUN_ID: '7', GITHUB_STEP_SUMMARY: join(folder, 'summary') },
+    ...{ GITHUB_OUTPUT: join(folder, 'output'), SHOPCTL_EVENTS_FILE: join(folder, 'events') },
+  }
+  const command = { program: process.execPath, args: [launcher, ...args], cwd: folder }
+  return shell.run({ ...command, env: { ...variables, ...env } })
+}
+
+function read(name: string): Promise<string> {
+  return readFile(join(folder, name), 'utf8')
+}
+
+async function events(): Promise<Event[]> {
+  const lines = (await read('events')).trim().split('\n')
+  return lines.map((line) => JSON.parse(line) as Event)
+}
+
+it('a command leaves one document, a summary and its events', async () => {
+  const { exitCode, stdout, stderr } = await shopctl(['history', '--json'])
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  expect(JSON.parse(stdout)).toMatchObject({ version: 1 })
+  expect(asked).not.toEqual([])
+  expect(await read('summary')).toMatch(/^### ✓ shopctl history\n/)
+  const told = await events()
+  for (const { kind, payload } of told) payloads[kind].parse(payload)
+  const run = 'https://github.com/acme/shop/actions/runs/7'
+  expect(told).toMatchObject([
+    { kind: 'command.started', payload: { command: 'history', by: 'octocat@github.com', run } },
+    { kind: 'command.ended', payload: { exitCode: 0, result: JSON.parse(stdout) } },
+  ])
+})
+
+it('a command that is refused leaves an annotation, a summary and an event', async () => {
+  const { exitCode, stdout, stderr } = await shopctl(['history', 'show', 'r-9', '--json'])
+  expect(exitCode).toBe(2)
+  const { error } = JSON.parse(stdout)
+  expect(stderr).toMatch(/^::error title=shopctl history::/m)
+  expect(await read('summary')).toMatch(/^### ✗ shopctl history\n/)
+  expect((await events()).at(-1)).toMatchObject({
+    payload: { command: 'history show', exitCode: 2, result: null, error },
+  })
+})
+
+it('a mistake in shopctl.yaml is shown at its line', async () => {
+  const text = await read('shopctl.yaml')
+  await writeFile(join(folder, 'shopctl.yaml'), text.replace('namespace: shop', 'namespace: SHOP'))
+  const { exitCode, stderr } = await shopctl(['status'])
+  expect(exitCode).toBe(2)
+  expect(stderr).toMatch(/^::error title=shopctl status,file=shopctl.yaml,line=\d+,col=\d+::/m)
+})
+
+it('bad usage is an annotation too', async () => {
+  const { exitCode, stderr } = await shopctl(['depoy'])
+  expect(exitCode).toBe(2)
+  expect(stderr).toMatch(/^::error title=shopctl depoy::.*depoy/m)
+})
+
+describe('a file for the events that cannot be written', () => {
+  it.each(['history', 'rollback', 'release'])(
+    'stops %s before anything is asked or changed',
+    async (verb) => {
+      const file = join(folder, 'missing', 'events')
+      const { exitCode, stdout, stderr } = await shopctl([verb], { SHOPCTL_EVENTS_FILE: file })
+      expect(stderr).toMatch(/cannot be written to .*missing.*\n.*SHOPCTL_EVENTS_FILE/)
+      expect({ exitCode, stdout, asked }).toEqual({ exitCode: 2, stdout: '', asked: [] })
+    },
+  )
+})
+
+it('outside of a workflow nothing of this is written', async () => {
+  const nothing = { GITHUB_ACTIONS: '', SHOPCTL_EVENTS_FILE: '' }
+  const { stderr } = await shopctl(['history', 'show', 'r-9'], nothing)
+  expect(stderr).not.toContain('::')
+  await expect(read('summary')).rejects.toThrow('ENOENT')
+  await expect(read('events')).rejects.toThrow('ENOENT')
+})
