@@ -125,6 +125,11 @@ const eks = z.strictObject({
   role: role.optional(),
 })
 
+/** A value that is a secret itself does not match, and is not shown. */
+const variable = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of an environment variable, not its value')
+
 const environmentFields = z.strictObject({
   cluster: z.union(
     [
@@ -165,6 +170,8 @@ const environmentFields = z.strictObject({
   dependencies: z.array(dependency).default([]),
   /** The dependency that is the message broker. Its ConfigMap `<name>-topology` declares its topology. */
   broker: name.optional(),
+  /** The environment variable with the URL of an incoming webhook of Slack. Default: SHOPCTL_SLACK_WEBHOOK. */
+  slack: variable.optional(),
 })
 
 const environment = environmentFields

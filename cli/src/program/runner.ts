@@ -40,7 +40,10 @@ export function createRunner(signal: AbortSignal, ended: (exitCode: number) => v
     const { openSession } = await import('../context.ts')
     const { service } = flagsOf(command)
     const session = openSession({ command: nameOf(command), env, services: service ?? null })
-    const result = await session.tell(() => run(session).catch(addHint(command)))
+    const result = await session
+      .tell(() => run(session).catch(addHint(command)))
+      .finally(() => session.close())
+    // At the very end: the process may end as soon as its output is read.
     if (result) await end(command, result)
   }
   return {

@@ -66,6 +66,12 @@ describe('shopctl.yaml', () => {
       ':24:5: environments.local.namespace: expected a DNS label',
     ],
     [
+      'a webhook instead of the name of its variable',
+      'namespace: shop',
+      'namespace: shop\n    slack: https://hooks.slack.com/services/T/B/secret',
+      ':25:5: environments.local.slack: expected the name of an environment variable, not its value',
+    ],
+    [
       'a setting that does not exist',
       '    smoke: order',
       '    smoke: order/smoke.ts\n    smok: order',

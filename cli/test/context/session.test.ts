@@ -1,0 +1,150 @@
+// One run of a command, with a real file for its events and a real Slack on this machine.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { openSession } from '../../src/context/session.ts'
+import { failed } from '../../src/errors.ts'
+import type { Result } from '../../src/output/result.ts'
+import { type Event, payloads } from '../../src/release/ports/events.ts'
+import { blockKit } from '../fakes/block-kit.ts'
+import { createShop } from '../fakes/shop.ts'
+
+const closing: (() => void)[] = []
+let file = ''
+let stderr = ''
+beforeEach(() => {
+  const folder = mkdtempSync(join(tmpdir(), 'session-'))
+  file = join(folder, 'events.ndjson')
+  stderr = ''
+  vi.spyOn(process.stderr, 'write').mockImplementation((chunk) => {
+    stderr += chunk
+    return true
+  })
+  closing.push(() => rmSync(folder, { recursive: true }))
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+  for (const close of closing.splice(0)) close()
+})
+
+/** `hangs`: it never answers. */
+async function startSlack({ hangs = false } = {}): Promise<{ url: string; got: unknown[] }> {
+  const got: unknown[] = []
+  const server = createServer(async (request, response) => {
+    got.push(JSON.parse(await text(request)))
+    if (!hangs) response.end('ok')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  closing.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}/services/verysecret`, got }
+}
+
+const result: Result = { document: { version: 1 }, text: () => '', summary: 'done' }
+const subject = { system: 'shop', env: 'production', variable: 'TEAM_SLACK' }
+
+function sessionWith(variables: NodeJS.ProcessEnv, command = 'release') {
+  const all = { SHOPCTL_EVENTS_FILE: file, ...variables }
+  return openSession({ command, env: 'production', services: null, variables: all })
+}
+
+function eventsOf(): Event[] {
+  const lines = readFileSync(file, 'utf8').trim().split('\n')
+  const events = lines.map((line) => JSON.parse(line) as Event)
+  for (const { kind, payload } of events) payloads[kind].parse(payload)
+  return events
+}
+
+it('tells a release to the file and to Slack, and nobody the webhook', async () => {
+  const { url, got } = await startSlack()
+  const session = sessionWith({ TEAM_SLACK: url })
+  await session.tellSlack(subject)
+  const shop = createShop()
+  await session.tell(async () => {
+    await shop.release({}, { events: session.events, progress: session.progress })
+    return result
+  })
+  await session.close()
+  for (const message of got) blockKit.parse(message)
+  expect(got).toMatchObject([
+    { text: 'Deploying shop to production' },
+    { text: 'shop r-1 is live in production' },
+  ])
+  const kinds = eventsOf().map(({ kind }) => kind)
+  expect(kinds[0]).toBe('command.started')
+  expect(kinds.at(-1)).toBe('command.ended')
+  expect(kinds).toContain('step.ended')
+  expect(`${stderr}${readFileSync(file, 'utf8')}`).not.toContain('verysecret')
+})
+
+it('tells a failure with its exit code, and throws it on', async () => {
+  const { url, got } = await startSlack()
+  const session = sessionWith({ TEAM_SLACK: url })
+  await session.tellSlack(subject)
+  const error = failed({ code: 'smoke-failed', message: 'No.', hint: 'Look.' })
+  await expect(session.tell(async () => Promise.reject(error))).rejects.toBe(error)
+  await session.close()
+  expect(got).toMatchObject([{ text: 'shop: release failed in production' }])
+  expect(eventsOf().at(-1)).toMatchObject({
+    ...{ kind: 'command.ended' },
+    payload: { exitCode: 1, result: null, error: { code: 'smoke-failed', hint: 'Look.' } },
+  })
+})
+
+it('a Slack that hangs delays the end by two seconds at most, and changes nothing', async () => {
+  const { url, got } = await startSlack({ hangs: true })
+  const session = sessionWith({ TEAM_SLACK: url })
+  await session.tellSlack(subject)
+  const shop = createShop()
+  const from = performance.now()
+  await session.tell(async () => {
+    await shop.release({}, { events: session.events })
+    return result
+  })
+  const told = performance.now() - from
+  await session.close()
+  expect(told).toBeLessThan(1_000)
+  expect(performance.now() - from).toBeLessThan(2_500)
+  expect(got).toHaveLength(1)
+  expect(stderr).toContain('Slack was not told: it did not answer in time.')
+})
+
+it.each<[string, NodeJS.ProcessEnv, string | undefined, RegExp]>([
+  ['without any variable nothing is said', {}, undefined, /^$/],
+  ['a variable that shopctl.yaml names and that is not set', {}, 'TEAM_SLACK', /TEAM_SLACK is not/],
+  ['no address', { TEAM_SLACK: 'xoxb-verysecret' }, 'TEAM_SLACK', /TEAM_SLACK is no https address/],
+  [
+    'no address by default',
+    { SHOPCTL_SLACK_WEBHOOK: 'http://far.example/verysecret' },
+    undefined,
+    /SHOPCTL_SLACK_WEBHOOK is no https address/,
+  ],
+])('%s', async (_, variables, variable, expected) => {
+  const session = sessionWith(variables)
+  await session.tellSlack({ ...subject, variable })
+  const shop = createShop()
+  await shop.release({}, { events: session.events })
+  await session.close()
+  expect(stderr).toMatch(expected)
+  expect(stderr.split('Slack').length).toBeLessThanOrEqual(2)
+  expect(stderr).not.toContain('verysecret')
+})
+
+it('the event of a private result holds no document', async () => {
+  const session = sessionWith({}, 'messages show')
+  await session.tell(async () => ({ ...result, isPrivate: true as const }))
+  expect(eventsOf().at(-1)).toMatchObject({ payload: { exitCode: 0, result: null } })
+})
+
+it('an unwritable file refuses the session', () => {
+  expect(() => sessionWith({ SHOPCTL_EVENTS_FILE: '/' })).toThrow(
+    expect.objectContaining({ code: 'events-file', exitCode: 2 }),
+  )
+})
