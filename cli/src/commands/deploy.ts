@@ -10,6 +10,8 @@ import { type ChangeInput, confirmChange } from './confirm.ts'
 
 interface DeployCommandInput extends ChangeInput {
   color: Color | null
+  /** The image of each service. null: those of the work tree that were pushed from this machine. */
+  digests: Readonly<Record<string, string>> | null
   timeoutMs: number
 }
 

@@ -83,6 +83,24 @@ function trimmed(taker: Option | Argument): void {
   })
 }
 
+const digestPattern = /^sha256:[0-9a-f]{64}$/
+
+/** The digest of each service, as `push` hands them to a later step of a workflow. */
+export function digests(value: string): Record<string, string> {
+  const expected = 'Expected JSON such as {"order":"sha256:…"}.'
+  let map: unknown
+  try {
+    map = JSON.parse(value)
+  } catch {
+    throw new InvalidArgumentError(expected)
+  }
+  const entries = Object.entries(map ?? {})
+  const isMap = typeof map === 'object' && !Array.isArray(map) && entries.length > 0
+  if (!isMap || entries.some(([, digest]) => !digestPattern.test(String(digest))))
+    throw new InvalidArgumentError(expected)
+  return Object.fromEntries(entries)
+}
+
 function list(value: string, before: string[] = []): string[] {
   const names = value
     .split(',')

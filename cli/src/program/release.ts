@@ -8,9 +8,16 @@ import {
   changeOf,
   colorOption,
   deployTimeout,
+  digests,
   switchTimeout,
 } from './options.ts'
 import type { Runner } from './runner.ts'
+
+interface DeployFlags extends ChangeFlags, ColorFlag {
+  digests?: Record<string, string>
+  /** Seconds. */
+  timeout: number
+}
 
 interface SwitchFlags extends ChangeFlags, ColorFlag {
   skipSmoke?: true
@@ -38,11 +45,12 @@ export function addRelease(program: Command, { inEnvironment }: Runner): void {
   })
   addChange(program, 'deploy', 'deploy to the standby slots and wait until they are ready')
     .addOption(colorOption('the slot to deploy to'))
+    .option('--digests <json>', 'deploy exactly these images, pushed by another machine', digests)
     .addOption(deployTimeout('--timeout'))
-    .action(async (flags: ChangeFlags & ColorFlag & { timeout: number }, command) => {
+    .action(async (flags: DeployFlags, command) => {
       const { deployCommand } = await import('../commands/deploy.ts')
-      const timeoutMs = flags.timeout * 1000
-      const input = { ...changeOf(flags), color: flags.color ?? null, timeoutMs }
+      const { digests = null, color = null } = flags
+      const input = { ...changeOf(flags), color, digests, timeoutMs: flags.timeout * 1000 }
       await inEnvironment(command, (context) => deployCommand(context, input))
     })
   addServicesVerb(program, 'smoke', 'test the standby slots through their preview Services').action(

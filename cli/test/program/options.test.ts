@@ -1,7 +1,7 @@
-// Durations on the command line.
+// Durations and digests on the command line.
 import { InvalidArgumentError } from 'commander'
 import { expect, it } from 'vitest'
-import { seconds } from '../../src/program/options.ts'
+import { digests, seconds } from '../../src/program/options.ts'
 
 it.each([
   ['180', 180],
@@ -31,4 +31,26 @@ it.each([
   '1,5',
 ])('"%s" is none that can be waited', (text) => {
   expect(() => seconds(text)).toThrow(InvalidArgumentError)
+})
+
+const digest = `sha256:${'a1'.repeat(32)}`
+
+it('digests are a map by service', () => {
+  expect(digests(`{"order":"${digest}"}`)).toEqual({ order: digest })
+})
+
+it.each([
+  '',
+  '{}',
+  '[]',
+  'null',
+  '"order"',
+  digest,
+  `["${digest}"]`,
+  '{"order":"sha256:abc"}',
+  '{"order":null}',
+  `{"order":"${digest}","payment":7}`,
+  `{"order":"${digest.toUpperCase()}"}`,
+])('%s names no images', (text) => {
+  expect(() => digests(text)).toThrow(InvalidArgumentError)
 })

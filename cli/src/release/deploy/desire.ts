@@ -55,6 +55,8 @@ export interface DesireInput extends TreeInput {
   sharedChart: BuiltinChart
   /** Earlier images to deploy instead of those of the work tree, by service. */
   images?: Readonly<Record<string, { digest: string; version: string }>>
+  /** The images of the work tree, pushed by another machine, by service. null: pushed by this one. */
+  digests?: Readonly<Record<string, string>> | null
 }
 
 /** Refused if the registry has no image of the current work tree. */
@@ -89,7 +91,7 @@ async function requireDependencies(
 
 async function desireOne(
   ports: DesirePorts,
-  { config, env, sharedChart, images }: DesireInput,
+  { config, env, sharedChart, images, digests = null }: DesireInput,
   image: Image,
 ): Promise<{ service: string; wanted: Wanted; recipe: Recipe }> {
   const { source, registry } = ports
@@ -102,7 +104,11 @@ async function desireOne(
   await requireChart(source, config, ['services', service, 'chart'], chart)
   const files = await valuesFiles(source, config, env, service)
   const [digest, values, chartHash, replicas] = await settleAll([
-    earlier ? requireEarlier(registry, image, earlier) : requireDigest(ports, image),
+    earlier
+      ? requireEarlier(registry, image, earlier)
+      : digests
+        ? requireGiven(registry, image, digests[service])
+        : requireDigest(ports, image),
     readValues(source, files),
     hashChart(source, chart),
     readReplicas(source, chart, files),
@@ -142,6 +148,24 @@ async function requireEarlier(
     code: 'image-gone',
     message: `The registry no longer has the image ${version} of ${service} (${digest.slice(0, 19)}…).`,
     hint: 'Check out that version and run `shopctl release`, or choose a later release of `shopctl history`.',
+  })
+}
+
+/** Whoever names a digest knows the image: the registry's tags are not asked. */
+async function requireGiven(
+  registry: Registry,
+  { service, repository }: Image,
+  digest: string | undefined,
+): Promise<string> {
+  if (digest && (await registry.digest(repository, digest))) return digest
+  throw refused({
+    code: 'not-pushed',
+    message: digest
+      ? `The registry has no image ${digest.slice(0, 19)}… of ${service}.`
+      : `--digests names no image of ${service}.`,
+    hint: digest
+      ? `Check that ${repository} is where \`shopctl push\` pushed to, or run it again.`
+      : 'Add it, or choose the other services with `--service`.',
   })
 }
 

@@ -4,7 +4,7 @@ import { parseConfig } from '../../../src/config/parse.ts'
 import { build } from '../../../src/release/build/build.ts'
 import { desire } from '../../../src/release/deploy/desire.ts'
 import { push } from '../../../src/release/push/push.ts'
-import { aConfig, configText } from '../../fakes/config.ts'
+import { aConfig, configText, createFakePushRecord } from '../../fakes/config.ts'
 import { names, sharedChart } from '../../fakes/shop.ts'
 import { createWorld, type World } from '../../fakes/world.ts'
 
@@ -198,5 +198,43 @@ describe('a recipe', () => {
     const changed = { ...sharedChart, hash: 'service-2' }
     const { recipes } = await desire(world, { ...tree, env: 'local', sharedChart: changed })
     expect(new Set([first, second, third, recipes.order?.checkedHash]).size).toBe(4)
+  })
+})
+
+describe('images that another machine pushed', () => {
+  /** The digests, and a machine that pushed none of them. */
+  async function elsewhere() {
+    const world = createWorld(names)
+    await build(world, tree)
+    const pushed = await push(world, tree)
+    const digests = Object.fromEntries(pushed.map(({ image, digest }) => [image.service, digest]))
+    world.pushed = createFakePushRecord()
+    return { world, digests }
+  }
+  const wanted = (world: World, digests: Record<string, string> | null) =>
+    desire(world, { ...tree, env: 'local', sharedChart, digests })
+
+  it('are believed by their digests alone', async () => {
+    const { world, digests } = await elsewhere()
+    await expect(wanted(world, null)).rejects.toMatchObject({ code: 'not-pushed' })
+    expect((await wanted(world, digests)).wanted).toMatchObject({
+      order: { digest: digests.order, version: '1a2b3c4d' },
+      payment: { digest: digests.payment },
+    })
+  })
+
+  it.each<[string, (digests: Record<string, string>) => Record<string, string>, RegExp]>([
+    ['names no image of payment', ({ order = '' }) => ({ order }), /names no image of payment/],
+    [
+      'has no such image',
+      (digests) => ({ ...digests, payment: `sha256:${'0'.repeat(64)}` }),
+      /no image sha256:0{12}… of payment/,
+    ],
+  ])('are refused where the map %s', async (_, change, message) => {
+    const { world, digests } = await elsewhere()
+    await expect(wanted(world, change(digests))).rejects.toMatchObject({
+      ...{ code: 'not-pushed', exitCode: 2 },
+      message: expect.stringMatching(message),
+    })
   })
 })
