@@ -32,6 +32,7 @@ export async function runProgram(argv: readonly string[], signal: AbortSignal): 
   return exitCode
 }
 
+/** Every command, with its options. */
 export function createProgram(runner: Runner, signal: AbortSignal): Command {
   const program = new Command('shopctl')
     .description('Releases event-driven services blue-green: HTTP and consumers switch together.')

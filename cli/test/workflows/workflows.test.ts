@@ -1,0 +1,243 @@
+// The workflows of GitHub Actions, read as data: what GitHub enforces only when they run.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { createProgram } from '../../src/program/program.ts'
+import type { Runner } from '../../src/program/runner.ts'
+
+const root = join(import.meta.dirname, '..', '..', '..')
+const ours = join(root, '.github', 'workflows')
+const offered = join(root, 'templates', '.github', 'workflows')
+
+interface Step {
+  name?: string
+  uses?: string
+  run?: string
+  with?: Record<string, unknown>
+}
+
+interface Job {
+  uses?: string
+  'runs-on'?: string
+  'timeout-minutes'?: number
+  permissions?: Record<string, string>
+  concurrency?: unknown
+  environment?: { name: string; deployment: boolean }
+  needs?: string
+  steps?: Step[]
+}
+
+interface Workflow {
+  on: Record<string, unknown>
+  permissions: object
+  concurrency?: Record<string, unknown>
+  env?: Record<string, string>
+  jobs: Record<string, Job>
+}
+
+const textOf = (folder: string, name: string): string => readFileSync(join(folder, name), 'utf8')
+const read = (name: string): Workflow => parse(textOf(ours, name)) as Workflow
+const files = readdirSync(ours).sort()
+const jobs = files.flatMap((file) =>
+  Object.entries(read(file).jobs).map(([name, job]): [string, Job] => [`${file} ${name}`, job]),
+)
+const steps = jobs.flatMap(([name, job]) =>
+  (job.steps ?? []).map((step): [string, Step] => [`${name}: ${step.name}`, step]),
+)
+
+/** The tags of these actions were looked up in their repositories, and are these commits. */
+const pins: Record<string, string> = {
+  'Azure/setup-helm': '9bc31f4ebc9c6b171d7bfbaa5d006ae7abdb4310 # v5.0.1',
+  'actions/attest': '1e69f48acb82d1966a394da916b4c1698aa569d6 # v4.2.2',
+  'actions/checkout': '3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1',
+  'actions/setup-node': '820762786026740c76f36085b0efc47a31fe5020 # v7.0.0',
+  'aws-actions/configure-aws-credentials': 'e6de054238d6b7531b4efff3b6587d9aade6a06c # v6.2.3',
+  'docker/setup-buildx-action': '37fe631027851001ddb9b187196cc803df7f5f0e # v4.3.0',
+}
+
+it('are these files', () => {
+  expect(files).toEqual(['ci.yml', 'release.yml', 'rollback.yml', 'shopctl.yml'])
+})
+
+it('start when they should', () => {
+  expect(Object.fromEntries(files.map((file) => [file, Object.keys(read(file).on)]))).toEqual({
+    ...{ 'ci.yml': ['pull_request'], 'release.yml': ['push'] },
+    ...{ 'rollback.yml': ['workflow_dispatch'], 'shopctl.yml': ['workflow_call'] },
+  })
+  expect(read('release.yml').on.push).toEqual({ branches: ['main'] })
+  expect(read('rollback.yml').on.workflow_dispatch).toMatchObject({
+    inputs: { reason: { required: true }, environment: { required: true } },
+  })
+})
+
+describe('actions', () => {
+  it('are pinned by commit, with the version beside it', () => {
+    for (const file of files) {
+      const used = [...textOf(ours, file).matchAll(/uses: (?!\.\/)(\S+?)@(.*)/g)]
+      for (const [, action = '', pin] of used) expect(pins[action], action).toBe(pin)
+    }
+  })
+
+  it('of the repository itself are no others', () => {
+    const local = jobs.flatMap(([, { uses }]) => uses ?? [])
+    expect(new Set(local)).toEqual(new Set(['./.github/workflows/shopctl.yml']))
+  })
+
+  it('leave no token of GitHub in the checkout', () => {
+    const checkouts = steps.filter(([, { uses }]) => uses?.startsWith('actions/checkout@'))
+    expect(checkouts.length).toBe(6)
+    for (const [name, step] of checkouts)
+      expect(step.with?.['persist-credentials'], name).toBe(false)
+  })
+
+  it('log in to AWS without a key', () => {
+    const logins = steps.filter(([, { uses }]) => uses?.startsWith('aws-actions/'))
+    expect(logins.length).toBe(4)
+    for (const [name, step] of logins)
+      expect(Object.keys(step.with ?? {}), name).toEqual([
+        ...['aws-region', 'role-to-assume', 'role-session-name'],
+      ])
+  })
+})
+
+describe('permissions', () => {
+  it.each(files)('%s has none of its own', (file) => {
+    expect(read(file).permissions).toEqual({})
+  })
+
+  it('are granted per job', () => {
+    const login = { contents: 'read', 'id-token': 'write' }
+    expect(Object.fromEntries(jobs.map(([name, { permissions }]) => [name, permissions]))).toEqual({
+      'ci.yml check': { contents: 'read' },
+      'ci.yml test': { contents: 'read' },
+      'release.yml staging': { ...login, attestations: 'write' },
+      'release.yml production': { ...login, attestations: 'write' },
+      'rollback.yml rollback': login,
+      'shopctl.yml images': { ...login, attestations: 'write' },
+      'shopctl.yml deploy': login,
+      'shopctl.yml switch': login,
+    })
+  })
+
+  it('include no secret but the webhook, which no pull request gets', () => {
+    for (const file of files) {
+      const secrets = [...textOf(ours, file).matchAll(/secrets\.(\w+)/g)].map(([, name]) => name)
+      expect(new Set(secrets)).toEqual(new Set(file === 'ci.yml' ? [] : ['SLACK_WEBHOOK']))
+      expect(textOf(ours, file)).not.toMatch(/secrets: inherit|pull_request_target/)
+    }
+  })
+})
+
+describe('concurrency', () => {
+  it('of a release is that of its whole run: it cancels no switch and drops no release', () => {
+    expect(read('release.yml').concurrency).toEqual({ group: 'release', queue: 'max' })
+  })
+
+  it('of a rollback is another one: it waits for no approval', () => {
+    const { concurrency } = read('rollback.yml')
+    expect(concurrency).toEqual({ group: `rollback-\${{ inputs.environment }}`, queue: 'max' })
+  })
+
+  it('of a pull request ends what is out of date', () => {
+    const { concurrency } = read('ci.yml')
+    expect(concurrency).toMatchObject({ 'cancel-in-progress': true })
+    expect(concurrency).not.toHaveProperty('queue')
+  })
+
+  it('is never that of a job', () => {
+    expect(read('shopctl.yml').concurrency).toBeUndefined()
+    for (const [name, job] of jobs) expect(job.concurrency, name).toBeUndefined()
+  })
+})
+
+it('every job has a time limit', () => {
+  for (const [name, job] of jobs) {
+    if (job.uses) continue
+    expect(job['timeout-minutes'], name).toBeGreaterThan(0)
+    expect(job['timeout-minutes'], name).toBeLessThanOrEqual(120)
+    expect(job['runs-on'], name).toBe('ubuntu-24.04')
+  }
+})
+
+it('an environment makes no deployment of GitHub for each job', () => {
+  const environments = jobs.flatMap(([, { environment }]) => environment ?? [])
+  expect(environments.map(({ name }) => name)).toEqual([
+    ...[`\${{ inputs.environment }}`, 'images'],
+    ...[`\${{ inputs.environment }}`, `\${{ inputs.environment }}-live`],
+  ])
+  for (const { deployment } of environments) expect(deployment).toBe(false)
+})
+
+it('the steps of a release follow each other', () => {
+  const { images, deploy, switch: last } = read('shopctl.yml').jobs
+  expect([images?.needs, deploy?.needs, last?.needs]).toEqual([undefined, 'images', 'deploy'])
+  expect(read('release.yml').jobs.production?.needs).toBe('staging')
+})
+
+describe('a script', () => {
+  const scripts = steps.flatMap(([name, { run }]): [string, string][] => (run ? [[name, run]] : []))
+
+  it('is replaced by its program, which gets the signals of a cancelled job', () => {
+    const others = scripts.filter(([, run]) => !run.startsWith('exec '))
+    expect(others.map(([name]) => name)).toEqual(['shopctl.yml images: List the images'])
+  })
+
+  it('holds no expression: what a user types is no code', () => {
+    for (const [name, run] of scripts) expect(run, name).not.toContain(`\${{`)
+  })
+
+  const values: Record<string, string> = {
+    ENVIRONMENT: 'staging',
+    DIGESTS: `{"order":"sha256:${'a1'.repeat(32)}"}`,
+    REASON: 'it burns',
+    RELEASE: 'r-41',
+  }
+  /** As the shell makes them. */
+  function wordsOf(script: string): string[] {
+    const [command = ''] = script.replace(/^exec node "\$SHOPCTL" /, '').split(' > ')
+    const optional = command.replaceAll(/\$\{(\w+):\+(.*?)\}/g, '$2')
+    const words = optional.match(/(?:"[^"]*"|[^\s"])+/g) ?? []
+    return words.map((word) =>
+      word.replaceAll('"', '').replaceAll(/\$(\w+)/g, (_, name: string) => values[name] ?? ''),
+    )
+  }
+
+  const shopctl = scripts.filter(([, run]) => run.includes('$SHOPCTL'))
+
+  it('calls shopctl', () => {
+    const verbs = shopctl.map(([, run]) => wordsOf(run)[0])
+    expect(verbs).toEqual(['rollback', 'build', 'push', 'deploy', 'smoke', 'switch'])
+  })
+
+  it.each(shopctl)('%s is a command, with options that it has', async (_, run) => {
+    const called: Record<string, unknown>[] = []
+    const runner: Runner = {
+      inEnvironment: async (command) => void called.push(command.opts()),
+      onPlatform: async () => expect.unreachable(),
+    }
+    const program = createProgram(runner, new AbortController().signal)
+    await program.parseAsync(wordsOf(run), { from: 'user' })
+    expect(called).toMatchObject([{ env: 'staging' }])
+  })
+
+  it('rolls back for this reason, to this release', () => {
+    const [, run = ''] = shopctl.find(([name]) => name.startsWith('rollback')) ?? []
+    expect(wordsOf(run)).toContain('--reason=it burns')
+    expect(wordsOf(run)).toContain('--to=r-41')
+  })
+
+  it('finds shopctl', () => {
+    for (const file of ['rollback.yml', 'shopctl.yml'])
+      expect(existsSync(join(root, read(file).env?.SHOPCTL ?? '')), file).toBe(true)
+  })
+})
+
+it.each(['release.yml', 'rollback.yml', 'shopctl.yml'])(
+  '%s is offered to other repositories, which have shopctl among their packages',
+  (file) => {
+    const elsewhere = 'SHOPCTL: node_modules/@shop-platform/shopctl/bin/shopctl.js'
+    const expected = textOf(ours, file).replace('SHOPCTL: cli/bin/shopctl.js', elsewhere)
+    expect(textOf(offered, file)).toBe(expected)
+  },
+)
