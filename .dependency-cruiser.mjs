@@ -16,6 +16,7 @@ const rooms = [
   ['adapters/registry',   `adapters/registry adapters/shell adapters/repeat ${facts} errors`, 'release config'],
   ['adapters/ecr',        `adapters/ecr adapters/shell ${facts} errors`,              'adapters/registry release config'],
   ['adapters/aws',        `adapters/aws adapters/shell ${facts} errors`,              'release config'],
+  ['adapters/notices',    `adapters/notices ${facts} errors`,                         ''],
   ['adapters/migrations', `adapters/migrations errors`,                               'release config'],
   ['adapters/repeat',     '',                                                         ''],
   ['adapters',            `adapters/shell ${facts} errors`,                           'release config'],

@@ -124,7 +124,7 @@ export async function createContext(options: GlobalOptions, session: Session): P
     seconds: config.timeouts[setting],
     setting: `\`timeouts.${setting}\` of shopctl.yaml`,
   })
-  await session.tellSlack({ system: config.name, env, variable: environment.slack })
+  await session.tellOthers({ system: config.name, env, variable: environment.slack })
   const { clock, operator, progress, events } = session
   const access = once(() => accessOf(environment, progress))
   const { registry, withLogin } = accessRegistry(shell, environment, {

@@ -1,13 +1,13 @@
 // One run of a command: its clock, its operator, its progress, and those who are told of it.
 import { createClock } from '../adapters/clock.ts'
 import { eventsVariable, openEventsFile } from '../adapters/events-file.ts'
-import { agentFor, proxyFor } from '../adapters/kubernetes/proxy.ts'
 import { errorDocument, exitCodeOf } from '../output/errors.ts'
 import { createEvents, toldProgress } from '../output/events.ts'
 import { createProgress } from '../output/progress.ts'
 import type { Result } from '../output/result.ts'
 import type { Events } from '../release/ports/events.ts'
 import type { Clock, Operator, Progress } from '../release/ports/session.ts'
+import { createListeners, type Subject } from './listeners.ts'
 import { currentOperator } from './operator.ts'
 
 export interface Session {
@@ -15,11 +15,11 @@ export interface Session {
   operator: Operator
   progress: Progress
   events: Events
-  /** Tells Slack of the operations in an environment, if a webhook is set. */
-  tellSlack(subject: { system: string; env: string; variable: string | undefined }): Promise<void>
+  /** Tells Slack and GitHub of the operations in an environment, if they are set up. */
+  tellOthers(subject: Subject): Promise<void>
   /** Tells the start and the end of the command. Returns its result. */
   tell<R extends Result | null>(run: () => Promise<R>): Promise<R>
-  /** Call it last: a message to Slack may still be under way. */
+  /** Call it last: a message may still be under way. */
   close(): Promise<void>
 }
 
@@ -32,9 +32,6 @@ interface SessionOptions {
   services: readonly string[] | null
   variables?: NodeJS.ProcessEnv
 }
-
-/** How long a slow Slack delays the end of a command. */
-const settleMs = 1_500
 
 /** Refused if the file for the events cannot be written. */
 export function openSession({
@@ -53,26 +50,13 @@ export function openSession({
   const closing: (() => Promise<void>)[] = []
   return {
     ...{ clock, operator, progress, events },
-    async tellSlack({ system, env, variable }) {
-      const name = variable ?? 'SHOPCTL_SLACK_WEBHOOK'
-      const value = variables[name]
-      if (!value && variable === undefined) return
-      const { createSlack, webhookOf } = await import('../adapters/slack.ts')
-      const { createSlackMessages } = await import('../output/slack.ts')
-      const url = value ? webhookOf(value) : null
-      const slack = url && createSlack({ url, agentOf, warn: progress.warn })
-      const messageOf = createSlackMessages({ system, env, ...operator })
-      let warned = false
-      events.add((event) => {
-        const message = messageOf(event)
-        if (message && slack) slack.post(message)
-        else if (message && !warned) {
-          warned = true
-          const problem = value ? 'is no https address' : 'is not set'
-          progress.warn(`Slack was not told: the variable ${name} ${problem}.`)
-        }
-      })
-      if (slack) closing.push(() => slack.settle(settleMs))
+    async tellOthers(subject) {
+      // Not `progress`: a problem of theirs is no event, or they would be told of it.
+      const others = await createListeners({ ...subject, operator, variables, warn: shown.warn })
+      for (const { tell, settle } of others) {
+        events.add(tell)
+        closing.push(settle)
+      }
     },
     async tell(run) {
       const { by, run: url } = operator
@@ -93,11 +77,7 @@ export function openSession({
       }
     },
     async close() {
-      for (const each of closing) await each()
+      await Promise.all(closing.map((settle) => settle()))
     },
   }
-}
-
-function agentOf(address: URL) {
-  return agentFor(address, proxyFor(address, null, process.env), {})
 }

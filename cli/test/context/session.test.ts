@@ -65,7 +65,7 @@ function eventsOf(): Event[] {
 it('tells a release to the file and to Slack, and nobody the webhook', async () => {
   const { url, got } = await startSlack()
   const session = sessionWith({ TEAM_SLACK: url })
-  await session.tellSlack(subject)
+  await session.tellOthers(subject)
   const shop = createShop()
   await session.tell(async () => {
     await shop.release({}, { events: session.events, progress: session.progress })
@@ -87,7 +87,7 @@ it('tells a release to the file and to Slack, and nobody the webhook', async () 
 it('tells a failure with its exit code, and throws it on', async () => {
   const { url, got } = await startSlack()
   const session = sessionWith({ TEAM_SLACK: url })
-  await session.tellSlack(subject)
+  await session.tellOthers(subject)
   const error = failed({ code: 'smoke-failed', message: 'No.', hint: 'Look.' })
   await expect(session.tell(async () => Promise.reject(error))).rejects.toBe(error)
   await session.close()
@@ -101,7 +101,7 @@ it('tells a failure with its exit code, and throws it on', async () => {
 it('a Slack that hangs delays the end by two seconds at most, and changes nothing', async () => {
   const { url, got } = await startSlack({ hangs: true })
   const session = sessionWith({ TEAM_SLACK: url })
-  await session.tellSlack(subject)
+  await session.tellOthers(subject)
   const shop = createShop()
   const from = performance.now()
   await session.tell(async () => {
@@ -114,6 +114,7 @@ it('a Slack that hangs delays the end by two seconds at most, and changes nothin
   expect(performance.now() - from).toBeLessThan(2_500)
   expect(got).toHaveLength(1)
   expect(stderr).toContain('Slack was not told: it did not answer in time.')
+  expect(eventsOf().at(-1)?.kind).toBe('command.ended')
 })
 
 it.each<[string, NodeJS.ProcessEnv, string | undefined, RegExp]>([
@@ -128,7 +129,7 @@ it.each<[string, NodeJS.ProcessEnv, string | undefined, RegExp]>([
   ],
 ])('%s', async (_, variables, variable, expected) => {
   const session = sessionWith(variables)
-  await session.tellSlack({ ...subject, variable })
+  await session.tellOthers({ ...subject, variable })
   const shop = createShop()
   await shop.release({}, { events: session.events })
   await session.close()

@@ -15,6 +15,7 @@ interface Step {
   uses?: string
   run?: string
   with?: Record<string, unknown>
+  env?: Record<string, string>
 }
 
 interface Job {
@@ -108,15 +109,15 @@ describe('permissions', () => {
 
   it('are granted per job', () => {
     const login = { contents: 'read', 'id-token': 'write' }
+    const all = { ...login, attestations: 'write', deployments: 'write' }
     expect(Object.fromEntries(jobs.map(([name, { permissions }]) => [name, permissions]))).toEqual({
       'ci.yml check': { contents: 'read' },
       'ci.yml test': { contents: 'read' },
-      'release.yml staging': { ...login, attestations: 'write' },
-      'release.yml production': { ...login, attestations: 'write' },
-      'rollback.yml rollback': login,
+      ...{ 'release.yml staging': all, 'release.yml production': all },
+      'rollback.yml rollback': { ...login, deployments: 'write' },
       'shopctl.yml images': { ...login, attestations: 'write' },
       'shopctl.yml deploy': login,
-      'shopctl.yml switch': login,
+      'shopctl.yml switch': { ...login, deployments: 'write' },
     })
   })
 
@@ -158,6 +159,13 @@ it('every job has a time limit', () => {
     expect(job['timeout-minutes'], name).toBeLessThanOrEqual(120)
     expect(job['runs-on'], name).toBe('ubuntu-24.04')
   }
+})
+
+it('only what needs the token of GitHub gets it', () => {
+  const given = steps.filter(([, { env }]) => env?.GITHUB_TOKEN !== undefined)
+  expect(given.map(([name]) => name)).toEqual([
+    ...['rollback.yml rollback: Roll back', 'shopctl.yml switch: Switch'],
+  ])
 })
 
 it('an environment makes no deployment of GitHub for each job', () => {

@@ -3,7 +3,8 @@ import { Agent, createServer, type IncomingMessage, type ServerResponse } from '
 import type { AddressInfo, Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createSlack, webhookOf } from '../../src/adapters/slack.ts'
+import { safeAddress } from '../../../src/adapters/notices/background.ts'
+import { createSlack } from '../../../src/adapters/notices/slack.ts'
 
 const secret = 'T000/B000/verysecret'
 const closing: (() => void)[] = []
@@ -120,6 +121,6 @@ it.each<[string, boolean]>([
   ['hooks.slack.com/services/T/B/x', false],
   ['file:///etc/passwd', false],
   ['xoxb-token', false],
-])('%j is a webhook: %s', (value, expected) => {
-  expect(webhookOf(value) !== null).toBe(expected)
+])('%j may be a webhook: %s', (value, expected) => {
+  expect(safeAddress(value) !== null).toBe(expected)
 })

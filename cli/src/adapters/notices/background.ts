@@ -1,0 +1,103 @@
+// Requests to others about a release, one after the other in the background: they neither stop it nor slow it down.
+import { type Agent, request as httpRequest } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface Background {
+  /** Returns at once. */
+  run(task: () => Promise<void>): void
+  /** Only the first problem is shown. */
+  warn(problem: string): void
+  /** Waits until all is done, but never longer than `ms`. */
+  settle(ms: number): Promise<void>
+}
+
+/** `who` is told: `Slack`. `warn` gets the first problem. */
+export function createBackground(who: string, warn: (problem: string) => void): Background {
+  let last: Promise<void> = Promise.resolve()
+  let waiting = 0
+  let warned = false
+  const warnOnce = (problem: string): void => {
+    if (!warned) warn(`${who} was not told: ${problem}.`)
+    warned = true
+  }
+  return {
+    warn: warnOnce,
+    run(task) {
+      waiting += 1
+      last = last
+        .then(task)
+        .catch((problem) => warnOnce(codeOf(problem)))
+        .finally(() => {
+          waiting -= 1
+        })
+    },
+    async settle(ms) {
+      await Promise.race([last, sleep(ms)])
+      if (waiting > 0) warnOnce('it did not answer in time')
+    },
+  }
+}
+
+/** null: no https address. Plain HTTP is for loopback only. */
+export function safeAddress(value: string): URL | null {
+  const url = URL.parse(value.trim())
+  const isLocal = url?.protocol === 'http:' && ['127.0.0.1', '[::1]'].includes(url.hostname)
+  return url && (url.protocol === 'https:' || isLocal) ? url : null
+}
+
+export interface Answer {
+  status: number
+  body: string
+  /** The pause that it asks for. */
+  pauseMs: number
+}
+
+/** Of the connections to an address: through a proxy, or direct. */
+export type AgentOf = (address: URL) => Promise<Agent>
+
+/** For one answer. */
+const answerMs = 5_000
+
+/** Follows no redirect: what is sent is for this address only. */
+export async function send(
+  url: URL,
+  agentOf: AgentOf,
+  { method = 'POST', headers = {}, content }: SendOptions,
+): Promise<Answer> {
+  const agent = await agentOf(url)
+  const begin = url.protocol === 'http:' ? httpRequest : httpsRequest
+  const body = content === undefined ? '' : JSON.stringify(content)
+  return new Promise((resolve, reject) => {
+    const all = {
+      ...{ 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      ...headers,
+    }
+    const signal = AbortSignal.timeout(answerMs)
+    begin(url, { method, agent, headers: all, signal }, (response) => {
+      const pause = Number(response.headers['retry-after'] ?? 1)
+      const pauseMs = Number.isFinite(pause) ? pause * 1_000 : Number.POSITIVE_INFINITY
+      text(response).then((body) => {
+        resolve({ status: response.statusCode ?? 0, body, pauseMs })
+      }, reject)
+    })
+      .on('error', reject)
+      .end(body)
+  })
+}
+
+interface SendOptions {
+  method?: 'GET' | 'POST'
+  headers?: Readonly<Record<string, string>>
+  /** Sent as JSON. */
+  content?: object
+}
+
+/** Never the message: some name the whole address, which may be a secret. */
+function codeOf(problem: unknown): string {
+  const isLate = problem instanceof Error && ['TimeoutError', 'AbortError'].includes(problem.name)
+  if (isLate) return `it did not answer within ${answerMs / 1_000} s`
+  const code = problem instanceof Error && 'code' in problem ? String(problem.code) : 'no answer'
+  return `it cannot be reached (${code})`
+}
