@@ -45,7 +45,6 @@ function commandsIn(text: string): Command[] {
   return text.split('\n').flatMap((line) => parseCommand(line) ?? [])
 }
 
-/** The outputs in a file of a step. */
 function parseOutputs(text: string): Record<string, string> {
   const outputs: Record<string, string> = {}
   const lines = text.split('\n')
