@@ -14,8 +14,7 @@ const rooms = [
   ['drivers',             `drivers adapters/kubernetes adapters/shell ${facts} errors`, 'release config'],
   ['adapters/kubernetes', `adapters/kubernetes adapters/shell adapters/repeat ${facts} errors`, 'release config'],
   ['adapters/registry',   `adapters/registry adapters/shell adapters/repeat ${facts} errors`, 'release config'],
-  ['adapters/ecr',        `adapters/ecr adapters/shell ${facts} errors`,              'adapters/registry release config'],
-  ['adapters/aws',        `adapters/aws adapters/shell ${facts} errors`,              'release config'],
+  ['adapters/aws',        `adapters/aws adapters/shell ${facts} errors`,              'adapters/registry release config'],
   ['adapters/notices',    `adapters/notices ${facts} errors`,                         ''],
   ['adapters/migrations', `adapters/migrations errors`,                               'release config'],
   ['adapters/repeat',     '',                                                         ''],
@@ -44,7 +43,7 @@ const packages = [
   ['commander',                'cli/src/program cli/src/main'],
   ['@kubernetes/client-node',  'cli/src/adapters/kubernetes', 'values'],
   ['ws|socks-proxy-agent',     'cli/src/adapters/kubernetes'],
-  ['@aws-sdk|@smithy',         'cli/src/adapters/aws cli/src/adapters/ecr'],
+  ['@aws-sdk|@smithy',         'cli/src/adapters/aws'],
   ['libpg-query',              'cli/src/adapters/migrations'],
 ]
 

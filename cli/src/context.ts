@@ -1,6 +1,6 @@
 // Composition root: makes the ports of a command, each when it is first needed.
 import { join } from 'node:path'
-import type { EksName } from './adapters/aws/exec-kubeconfig.ts'
+import type { EksName } from './adapters/aws/eks/exec-kubeconfig.ts'
 import { builtinChart } from './adapters/builtin-charts.ts'
 import { createClock } from './adapters/clock.ts'
 import { currentFolder, findConfigFile } from './adapters/config-file.ts'

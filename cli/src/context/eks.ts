@@ -1,13 +1,13 @@
 // The ports of an environment on EKS: its API server, and the kubeconfig that helm gets.
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { connectEks, createTokens, type EksOptions } from '../adapters/aws/eks.ts'
-import { execCredential } from '../adapters/aws/eks-token.ts'
-import { type EksName, execKubeconfig } from '../adapters/aws/exec-kubeconfig.ts'
+import { connectEks, createTokens, type EksOptions } from '../adapters/aws/eks/eks.ts'
+import { type EksName, execKubeconfig } from '../adapters/aws/eks/exec-kubeconfig.ts'
+import { execCredential } from '../adapters/aws/eks/token.ts'
 import type { Target } from '../adapters/kubernetes/kubeconfig.ts'
-import { agentFor, proxyFor } from '../adapters/kubernetes/proxy.ts'
 import { createScratch } from '../adapters/scratch.ts'
 import type { Limit, Shell } from '../adapters/shell.ts'
+import { agentOf } from './agents.ts'
 import { cacheFolder } from './cache-folder.ts'
 
 interface Session {
@@ -25,9 +25,7 @@ export interface EksAccess {
 }
 
 function optionsOf(cluster: EksName, session: Session): EksOptions {
-  const { env } = process
-  const agentOf = (address: URL) => agentFor(address, proxyFor(address, null, env), {})
-  return { ...cluster, ...session, env, agentOf }
+  return { ...cluster, ...session, env: process.env, agentOf }
 }
 
 export interface EksTokenContext {

@@ -1,7 +1,7 @@
 // Who is told of a release besides the user: Slack and GitHub, each if it is set up.
-import { agentFor, proxyFor } from '../adapters/kubernetes/proxy.ts'
 import type { Event } from '../release/ports/events.ts'
 import type { Operator } from '../release/ports/session.ts'
+import { agentOf } from './agents.ts'
 
 /** What is released, and where. */
 export interface Subject {
@@ -76,8 +76,4 @@ async function gitHubOf({ env, operator, variables, warn }: Options): Promise<Li
   const all = { api, repository, ref, token, env, run, agentOf, warn }
   const { tell, settle } = createDeployments(all)
   return { tell, settle: () => settle(settleMs) }
-}
-
-function agentOf(address: URL) {
-  return agentFor(address, proxyFor(address, null, process.env), {})
 }

@@ -1,12 +1,12 @@
 // The image registry of an environment: Amazon ECR, or any other with the logins that docker has.
-import { createEcr, type Ecr } from '../adapters/ecr/ecr.ts'
-import { agentFor, proxyFor } from '../adapters/kubernetes/proxy.ts'
+import { createEcr, type Ecr } from '../adapters/aws/ecr/ecr.ts'
 import { createDockerLogins } from '../adapters/registry/docker-logins.ts'
 import { createRegistry } from '../adapters/registry/registry.ts'
 import type { Limit, Shell } from '../adapters/shell.ts'
 import { ecrAddress } from '../config/registry.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import type { Registry } from '../release/ports/project.ts'
+import { agentOf } from './agents.ts'
 
 interface RegistryOptions {
   limits: { request: Limit; tools: Limit }
@@ -24,14 +24,14 @@ export function accessRegistry(
   { cluster }: EnvironmentConfig,
   { limits: { request: limit, tools }, signal }: RegistryOptions,
 ): RegistryAccess {
-  const agentOf = (address: URL) => agentFor(address, proxyFor(address, null, process.env), {})
   const options = { limit, agentOf, signal }
   const address = cluster === 'embedded' ? null : ecrAddress(cluster.registry)
   if (cluster === 'embedded' || !address) {
     const logins = createDockerLogins(shell, { limit: tools, signal })
     return { registry: createRegistry({ ...options, logins }) }
   }
-  const ecr = createEcr({ ...options, ...address, role: cluster.registryRole ?? null })
+  const { env } = process
+  const ecr = createEcr({ ...options, ...address, role: cluster.registryRole ?? null, env })
   const images = createRegistry({ ...options, logins: ecr.logins })
   return { registry: ecr.registryOf(images), withLogin: ecr.withLogin }
 }

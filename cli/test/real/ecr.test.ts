@@ -13,8 +13,8 @@ import {
   PutImageCommand,
 } from '@aws-sdk/client-ecr'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { createEcr, type Ecr } from '../../src/adapters/ecr/ecr.ts'
-import { lifecycleRules } from '../../src/adapters/ecr/policy.ts'
+import { createEcr, type Ecr } from '../../src/adapters/aws/ecr/ecr.ts'
+import { lifecycleRules } from '../../src/adapters/aws/ecr/policy.ts'
 import { createRegistry } from '../../src/adapters/registry/registry.ts'
 import { createShell } from '../../src/adapters/shell.ts'
 import type { Registry } from '../../src/release/ports/project.ts'
@@ -46,7 +46,15 @@ function use({ url }: AwsFake): void {
 
 function ecrOf(account: string, role: string | null = null): Ecr {
   const host = `${account}.dkr.ecr.${region}.amazonaws.com`
-  return createEcr({ host, account, region, role, limit: aLimit })
+  return createEcr({
+    host,
+    account,
+    region,
+    role,
+    limit: aLimit,
+    env: process.env,
+    agentOf: async () => new Agent(),
+  })
 }
 
 async function tagsOf(client: ECRClient): Promise<string[][]> {

@@ -1,19 +1,27 @@
 // Where AWS's services answer.
 import { refused } from '../../errors.ts'
 
+export type Service = 'ecr' | 'eks' | 'sts'
+
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** As AWS's own programs choose it. AWS_ENDPOINT_URL, or that of the service, leads to a proxy or a simulator. */
-export function endpointOf(service: 'eks' | 'sts', region: string, env: Environment): URL {
+/** AWS_ENDPOINT_URL, or that of the service, leads to a proxy or a simulator. null: the SDK knows where. */
+export function givenEndpoint(service: Service, env: Environment): URL | null {
   const given = env[`AWS_ENDPOINT_URL_${service.toUpperCase()}`] || env.AWS_ENDPOINT_URL
-  const address = given || `https://${service}.${region}.${suffixOf(region)}`
-  const url = URL.parse(address)
+  if (!given) return null
+  const url = URL.parse(given)
   if (url) return url
   throw refused({
     code: 'bad-endpoint',
-    message: `AWS_ENDPOINT_URL is no address: "${address}".`,
+    message: `AWS_ENDPOINT_URL is no address: "${given}".`,
     hint: 'Unset it, or write https:// and a host.',
   })
+}
+
+/** As AWS's own programs choose it. */
+export function endpointOf(service: Service, region: string, env: Environment): URL {
+  const host = service === 'ecr' ? 'api.ecr' : service
+  return givenEndpoint(service, env) ?? new URL(`https://${host}.${region}.${suffixOf(region)}`)
 }
 
 function suffixOf(region: string): string {

@@ -1,11 +1,17 @@
 // What an error of AWS means, and what to do about it.
-import { interrupted, refused, ShopctlError, said } from '../../errors.ts'
-import type { Limit } from '../shell.ts'
+import { type ErrorDetail, interrupted, refused, ShopctlError, said } from '../../errors.ts'
+import { type Limit, noAnswer } from '../shell.ts'
 
 export interface About {
   /** For the message: `describe the EKS cluster shop`. */
   doing: string
   region: string
+  /** For which the credentials are, where the user has to know it: `Amazon ECR of account … in …`. */
+  place?: string
+  /** The setting of shopctl.yaml that names a role, where it has none. */
+  roleSetting?: string
+  /** Makes the error of a problem that AWS has itself. Default: nothing was changed before. */
+  outage?: (detail: ErrorDetail) => ShopctlError
   /** Of the user's AWS configuration. */
   profile?: string | undefined
   /** Of one request. */
@@ -21,11 +27,13 @@ interface SdkError extends Error {
 
 const expired = /^(ExpiredToken|ExpiredTokenException|TokenRefreshRequired)$/
 const unknownKeys =
-  /^(InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|SignatureDoesNotMatch|InvalidSignatureException|IncompleteSignature|MissingAuthenticationToken)$/
+  /^(InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|SignatureDoesNotMatch|InvalidSignatureException|IncompleteSignature|MissingAuthenticationToken|AuthFailure)$/
 const denied =
-  /^(AccessDenied|AccessDeniedException|NotAuthorized|UnauthorizedOperation|OptInRequired)$/
+  /^(AccessDenied|AccessDeniedException|NotAuthorized|UnauthorizedException|UnauthorizedOperation|OptInRequired)$/
 const throttled = /Throttl|RequestLimitExceeded|TooManyRequests|SlowDown/
 const late = /^(TimeoutError|RequestTimeout|RequestTimeoutException)$/
+/** What the SDK says itself, before it asks AWS. */
+const expiredLogin = /(token|session).*expired/i
 const wrongClock =
   /Signature expired|Signature not yet current|^Request(TimeTooSkewed|Expired|InTheFuture)/
 
@@ -48,13 +56,11 @@ function awsProblem(problem: unknown, about: About): ShopctlError {
   if (problem instanceof ShopctlError) return problem
   if (!(problem instanceof Error)) throw problem
   const error = problem as SdkError
-  const { doing, region } = about
+  const { doing, region, roleSetting, outage = refused } = about
+  const status = error.$metadata?.httpStatusCode
   const message = firstLine(error)
-  if (/^(Credentials|Token)ProviderError$/.test(error.name)) {
-    return noCredentials(message, about, error)
-  }
   if (wrongClock.test(error.message) || wrongClock.test(error.name)) return clockProblem(error)
-  if (expired.test(error.name)) {
+  if (expired.test(error.name) || expiredLogin.test(message)) {
     return refused({
       code: 'aws-expired',
       message: `Your AWS credentials have expired: ${message}.`,
@@ -62,42 +68,60 @@ function awsProblem(problem: unknown, about: About): ShopctlError {
       cause: error,
     })
   }
+  if (/^(Credentials|Token)ProviderError$/.test(error.name)) {
+    return noCredentials(message, about, error)
+  }
   if (unknownKeys.test(error.name)) {
     return refused({
       code: 'aws-credentials',
-      message: `AWS does not accept your credentials: ${message}.`,
+      message: `AWS does not accept your credentials${placed(about)}: ${message}.`,
       hint: `Check the access key, its secret and the session token, and that the account has enabled the region ${region}.`,
       cause: error,
     })
   }
-  if (denied.test(error.name)) {
+  if (denied.test(error.name) || status === 403) {
     return refused({
       code: 'aws-denied',
       message: `AWS does not let you ${doing}: ${message}.`,
       hint: /AssumeRole/.test(error.message)
         ? 'You need the right sts:AssumeRole on this role, and its trust policy must name you.'
-        : 'Use a role with this right, or add it to the policy of yours.',
+        : `Use a role with this right${roleSetting ? ` (\`${roleSetting}\` in shopctl.yaml)` : ''}, or add it to the policy of yours.`,
       cause: error,
     })
   }
-  const status = error.$metadata?.httpStatusCode
   if (throttled.test(error.name) || status === 429 || error.$retryable?.throttling) {
-    return refused({
+    return outage({
       code: 'aws-throttled',
       message: `AWS throttles your requests: could not ${doing} in ${error.$metadata?.attempts ?? 1} attempts.`,
-      hint: 'Wait a minute, then run the command again.',
+      hint: 'Wait a minute, or run the command again later.',
       cause: error,
     })
   }
-  if (!error.code && status === undefined && !late.test(error.name)) throw error
+  if (status !== undefined) {
+    return outage({
+      code: 'aws-error',
+      message: `Could not ${doing}: ${message}.`,
+      hint:
+        status >= 500
+          ? 'This is a problem of AWS. Run the command again later.'
+          : 'See what AWS says, then run the command again.',
+      cause: error,
+    })
+  }
+  if (!error.code && !late.test(error.name)) throw error
   return unreachable(error, message, about)
 }
 
-function noCredentials(message: string, { profile }: About, cause: Error): ShopctlError {
+function placed({ place }: About): string {
+  return place ? ` for ${place}` : ''
+}
+
+function noCredentials(message: string, about: About, cause: Error): ShopctlError {
+  const profile = about.profile ? ` for the profile ${about.profile}` : ''
   return refused({
     code: 'no-aws-credentials',
-    message: `There are no AWS credentials${profile ? ` for the profile ${profile}` : ''}: ${message}.`,
-    hint: 'Set AWS_PROFILE or AWS_ACCESS_KEY_ID, run `aws sso login`, or let the workflow use aws-actions/configure-aws-credentials with `id-token: write`.',
+    message: `There are no AWS credentials${profile}: ${message}.`,
+    hint: 'Set AWS_PROFILE or AWS_ACCESS_KEY_ID (after `aws sso login`, AWS_PROFILE names its profile), or let the workflow use aws-actions/configure-aws-credentials with `id-token: write`.',
     cause,
   })
 }
@@ -132,25 +156,13 @@ function unreachable(
   message: string,
   { doing, region, limit }: About,
 ): ShopctlError {
-  if (error.$metadata?.httpStatusCode) {
-    return refused({
-      code: 'aws-error',
-      message: `Could not ${doing}: ${message}.`,
-      hint: 'This is a problem of AWS. Run the command again later.',
-      cause: error,
-    })
-  }
-  const { seconds, setting } = limit
-  const why = late.test(error.name)
-    ? `no answer within ${seconds} s${setting && `, the limit of ${setting}`}`
-    : message
+  const isLate = late.test(error.name)
   return refused({
     code: 'aws-unreachable',
-    message: `Could not ${doing}: ${why}.`,
-    hint:
-      error.code === 'ENOTFOUND'
-        ? `Check whether the region ${region} exists, the network and the proxy.`
-        : 'Check the network and the proxy, then run the command again.',
+    message: `Could not ${doing}: ${isLate ? noAnswer(limit) : message}.`,
+    hint: isLate
+      ? 'Check the network and the proxy, then run the command again.'
+      : `Check the network, the proxy and whether the region ${region} exists.`,
     cause: error,
   })
 }

@@ -3,7 +3,7 @@
 import type { Agent } from 'node:http'
 import type { Agent as HttpsAgent } from 'node:https'
 import type { Limit } from '../shell.ts'
-import { endpointOf } from './endpoints.ts'
+import { endpointOf, givenEndpoint, type Service } from './endpoints.ts'
 import { type About, explained } from './problems.ts'
 
 export interface SessionOptions {
@@ -32,7 +32,8 @@ export interface AwsCredentials {
 /** For a client of the SDK. */
 export interface ClientConfig {
   region: string
-  endpoint: string
+  /** Default: where the SDK knows the service, for example a FIPS endpoint. */
+  endpoint?: string
   credentials: () => Promise<AwsCredentials>
   requestHandler: {
     httpsAgent: HttpsAgent
@@ -48,11 +49,24 @@ export interface AwsSession {
   role: string | null
   /** Valid for some minutes at least. */
   credentials(): Promise<AwsCredentials>
-  clientConfig(service: 'eks' | 'sts'): Promise<ClientConfig>
+  clientConfig(service: Service): Promise<ClientConfig>
   /** Sends a request to AWS. It gets the signal. Throws what an error means. */
-  ask<T>(doing: string, send: (options: { abortSignal?: AbortSignal }) => Promise<T>): Promise<T>
-  /** ARN of the caller. It needs no permission. */
-  whoAmI(): Promise<string>
+  ask<T>(about: Asking, send: (options: Sending) => Promise<T>): Promise<T>
+  /** Who AWS says that the user is. It needs no permission. */
+  caller(): Promise<Caller>
+}
+
+/** What is asked, for the message of an error. */
+export type Asking = Omit<About, 'region' | 'limit'>
+
+export interface Sending {
+  abortSignal?: AbortSignal
+}
+
+export interface Caller {
+  arn: string
+  /** Twelve digits. */
+  account: string | undefined
 }
 
 /** Credentials that end sooner are renewed. */
@@ -60,34 +74,32 @@ const marginMs = 5 * 60_000
 
 export function createSession(options: SessionOptions): AwsSession {
   const { region, role, env, agentOf, limit, signal } = options
-  const ask = <T>(
-    about: Pick<About, 'doing' | 'profile'>,
-    send: (options: { abortSignal?: AbortSignal }) => Promise<T>,
-  ): Promise<T> =>
+  const ask = <T>(about: Asking, send: (options: Sending) => Promise<T>): Promise<T> =>
     explained(
       () => send(signal ? { abortSignal: signal } : {}),
       { ...about, region, limit },
       signal,
     )
-  const requestHandler = async (
-    service: 'eks' | 'sts',
-  ): Promise<ClientConfig['requestHandler']> => ({
+  const requestHandler = async (service: Service): Promise<ClientConfig['requestHandler']> => ({
     httpsAgent: (await agentOf(endpointOf(service, region, env))) as HttpsAgent,
     connectionTimeout: limit.seconds * 1000,
     requestTimeout: limit.seconds * 1000,
     throwOnRequestTimeout: true,
   })
   const configOf = async (
-    service: 'eks' | 'sts',
+    service: Service,
     credentials: () => Promise<AwsCredentials>,
-  ): Promise<ClientConfig> => ({
-    region,
-    endpoint: endpointOf(service, region, env).href,
-    credentials,
-    requestHandler: await requestHandler(service),
-    // The token is made by this machine's clock, so a wrong clock has to be known.
-    disableClockSkewCorrection: true,
-  })
+  ): Promise<ClientConfig> => {
+    const given = givenEndpoint(service, env)
+    return {
+      region,
+      ...(given && { endpoint: given.href }),
+      credentials,
+      requestHandler: await requestHandler(service),
+      // The token of EKS is made by this machine's clock, so a wrong clock has to be known.
+      disableClockSkewCorrection: true,
+    }
+  }
 
   let chain: (() => Promise<AwsCredentials>) | undefined
   const own = (): Promise<AwsCredentials> =>
@@ -117,13 +129,14 @@ export function createSession(options: SessionOptions): AwsSession {
     role,
     credentials,
     clientConfig: (service) => configOf(service, credentials),
-    ask: (doing, send) => ask({ doing }, send),
-    async whoAmI() {
+    ask,
+    async caller() {
       const config = await configOf('sts', credentials)
       return ask({ doing: 'ask AWS who you are' }, async (sending) => {
         const { GetCallerIdentityCommand, STSClient } = await import('@aws-sdk/client-sts')
-        const { Arn } = await new STSClient(config).send(new GetCallerIdentityCommand({}), sending)
-        return Arn ?? 'an unknown caller'
+        const client = new STSClient(config)
+        const { Arn, Account } = await client.send(new GetCallerIdentityCommand({}), sending)
+        return { arn: Arn ?? 'an unknown caller', account: Account }
       })
     },
   }
@@ -132,7 +145,7 @@ export function createSession(options: SessionOptions): AwsSession {
 async function assume(
   role: string,
   config: ClientConfig,
-  sending: { abortSignal?: AbortSignal },
+  sending: Sending,
 ): Promise<AwsCredentials> {
   const { AssumeRoleCommand, STSClient } = await import('@aws-sdk/client-sts')
   const { Credentials: given } = await new STSClient(config).send(

@@ -1,7 +1,7 @@
 // Over hundreds of releases, the rules of a repository never delete an image that an environment needs.
 import { describe, expect, it } from 'vitest'
-import { planPins } from '../../../src/adapters/ecr/pins.ts'
-import { lifecycleRules, mayMove } from '../../../src/adapters/ecr/policy.ts'
+import { planPins } from '../../../../src/adapters/aws/ecr/pins.ts'
+import { lifecycleRules, mayMove } from '../../../../src/adapters/aws/ecr/policy.ts'
 import { expired, type Pushed } from './lifecycle.ts'
 
 const hourMs = 3_600_000

@@ -1,5 +1,5 @@
 // Evaluates lifecycle rules as Amazon ECR documents it ("Lifecycle policy evaluation rules").
-import type { LifecycleRule } from '../../../src/adapters/ecr/policy.ts'
+import type { LifecycleRule } from '../../../../src/adapters/aws/ecr/policy.ts'
 
 export interface Pushed {
   digest: string

@@ -1,5 +1,5 @@
 // A kubeconfig for helm, whose credentials come from `shopctl eks-token`. It has no secrets.
-import type { EksAddress } from './eks-cluster.ts'
+import type { EksAddress } from './cluster.ts'
 
 export interface EksName {
   name: string

@@ -4,8 +4,8 @@ import { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { connectEks, type EksOptions } from '../../../src/adapters/aws/eks.ts'
-import { type FakeAws, startAws, type Trouble } from '../../fakes/aws.ts'
+import { connectEks, type EksOptions } from '../../../../src/adapters/aws/eks/eks.ts'
+import { type FakeAws, startAws, type Trouble } from '../../../fakes/aws.ts'
 
 const role = 'arn:aws:iam::222233334444:role/deployers/deploy'
 const ca = Buffer.from('PEM').toString('base64')

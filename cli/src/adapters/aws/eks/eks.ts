@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { refused, type ShopctlError } from '../../errors.ts'
-import { describeCluster, type EksAddress } from './eks-cluster.ts'
-import { type EksToken, signToken } from './eks-token.ts'
-import { type AwsSession, createSession, type SessionOptions } from './session.ts'
+import { refused, type ShopctlError } from '../../../errors.ts'
+import { type AwsSession, createSession, type SessionOptions } from '../session.ts'
+import { describeCluster, type EksAddress } from './cluster.ts'
+import { type EksToken, signToken } from './token.ts'
 
 export interface EksOptions extends SessionOptions {
   /** Name of the cluster. */
@@ -50,7 +50,7 @@ export async function connectEks(options: EksOptions, folder: string): Promise<E
     token: tokensOf(session, options),
     async refusal() {
       try {
-        return refusalOf(await session.whoAmI(), options)
+        return refusalOf((await session.caller()).arn, options)
       } catch (error) {
         // It names expired credentials, or a wrong clock.
         return error as ShopctlError

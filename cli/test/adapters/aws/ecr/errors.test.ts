@@ -1,14 +1,14 @@
 // What a user reads when AWS refuses: real SDK clients against a server that answers like AWS.
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import { Agent, createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createEcr } from '../../../src/adapters/ecr/ecr.ts'
-import type { Registry } from '../../../src/release/ports/project.ts'
-import { aLimit } from '../../fakes/host.ts'
-import { listen } from '../../fakes/token-server.ts'
+import { createEcr } from '../../../../src/adapters/aws/ecr/ecr.ts'
+import type { Registry } from '../../../../src/release/ports/project.ts'
+import { aLimit } from '../../../fakes/host.ts'
+import { listen } from '../../../fakes/token-server.ts'
 
 const account = '123456789012'
 const region = 'eu-central-1'
@@ -74,7 +74,15 @@ function login(): void {
 
 function registry(role: string | null = null, seconds = 4): Registry {
   const limit = { ...aLimit, seconds }
-  return createEcr({ host, account, region, role, limit }).registryOf(images)
+  return createEcr({
+    host,
+    account,
+    region,
+    role,
+    limit,
+    env: process.env,
+    agentOf: async () => new Agent(),
+  }).registryOf(images)
 }
 
 async function problem(asking: Promise<unknown>): Promise<Record<string, unknown>> {
@@ -104,7 +112,7 @@ describe('AWS answers', () => {
         type: 'UnrecognizedClientException',
         message: 'The security token is invalid.',
       },
-      { code: 'aws-credentials', exitCode: 2, hint: /uses eu-central-1/ },
+      { code: 'aws-credentials', exitCode: 2, hint: /the region eu-central-1/ },
     ],
     [
       'that the clock is wrong',
@@ -158,7 +166,7 @@ it('AWS that is not there is named, with the region', async () => {
   expect(await problem(registry().digest(repository, 'v1'))).toMatchObject({
     code: 'aws-unreachable',
     exitCode: 2,
-    hint: expect.stringContaining('has a region eu-central-1'),
+    hint: expect.stringContaining('whether the region eu-central-1 exists'),
   })
 })
 
@@ -188,7 +196,7 @@ describe('a role', () => {
   const role = `arn:aws:iam::${account}:role/push`
   beforeEach(login)
 
-  it('is assumed, and its credentials are used', async () => {
+  it('is assumed once, and its credentials are used', async () => {
     const credentials =
       '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>'
     server = createServer(async (request, response) => {
@@ -202,8 +210,8 @@ describe('a role', () => {
     })
     vi.stubEnv('AWS_ENDPOINT_URL', `http://${await listen(server)}`)
     const assumed = registry(role)
-    await assumed.digest(repository, 'v1')
-    await assumed.digest(`${host}/shop/payment`, 'v1')
+    const repositories = [repository, `${host}/shop/payment`]
+    await Promise.all(repositories.map((each) => assumed.digest(each, 'v1')))
     expect(asked.map(({ operation, key }) => [operation, key])).toEqual([
       ['AssumeRole', 'AKIDEXAMPLE'],
       ['ecr', 'ASIAROLE'],
@@ -226,7 +234,7 @@ describe('a role', () => {
     expect(await problem(registry(role).digest(repository, 'v1'))).toMatchObject({
       code: 'aws-denied',
       exitCode: 2,
-      message: expect.stringMatching(/in the role arn:.*role\/push: .*sts:AssumeRole/),
+      message: expect.stringMatching(/the role arn:.*role\/push: .*sts:AssumeRole/),
     })
   })
 })

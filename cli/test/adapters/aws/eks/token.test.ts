@@ -1,6 +1,10 @@
 // The token, decoded, beside those that `aws eks get-token` (aws-cli 1.46.3) made with the same keys at the same time.
 import { describe, expect, it } from 'vitest'
-import { execCredential, type SignOptions, signToken } from '../../../src/adapters/aws/eks-token.ts'
+import {
+  execCredential,
+  type SignOptions,
+  signToken,
+} from '../../../../src/adapters/aws/eks/token.ts'
 
 const keys = {
   accessKeyId: 'AKIAIOSFODNN7EXAMPLE',

@@ -14,10 +14,10 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { lendLogin } from '../../../src/adapters/ecr/docker-login.ts'
-import { createDockerLogins } from '../../../src/adapters/registry/docker-logins.ts'
-import { createShell } from '../../../src/adapters/shell.ts'
-import { aLimit } from '../../fakes/host.ts'
+import { lendLogin } from '../../../../src/adapters/aws/ecr/docker-login.ts'
+import { createDockerLogins } from '../../../../src/adapters/registry/docker-logins.ts'
+import { createShell } from '../../../../src/adapters/shell.ts'
+import { aLimit } from '../../../fakes/host.ts'
 
 const host = '123456789012.dkr.ecr.eu-central-1.amazonaws.com'
 const login = { username: 'AWS', password: 'secret' }
@@ -80,7 +80,7 @@ it('needs no configuration of the user, and a damaged one does no harm', async (
 })
 
 it('is deleted by a process that exits at once', async () => {
-  const source = new URL('../../../src/adapters/ecr/docker-login.ts', import.meta.url)
+  const source = new URL('../../../../src/adapters/aws/ecr/docker-login.ts', import.meta.url)
   const program = `import { lendLogin } from '${source.href}'
     lendLogin('h', { username: 'u', password: 'p' }, ({ DOCKER_CONFIG }) => {
       console.log(DOCKER_CONFIG)

@@ -1,8 +1,8 @@
 // A registry of Amazon ECR: an image registry whose login, repositories and rules are made through AWS.
 import type { Repository } from '@aws-sdk/client-ecr'
-import { failed, refused } from '../../errors.ts'
-import type { Registry } from '../../release/ports/project.ts'
-import type { Logins } from '../registry/docker-logins.ts'
+import { failed, refused } from '../../../errors.ts'
+import type { Registry } from '../../../release/ports/project.ts'
+import type { Logins } from '../../registry/docker-logins.ts'
 import { createEcrClient, type EcrClient, type EcrOptions } from './client.ts'
 import { lendLogin, type Password } from './docker-login.ts'
 import { planPins, type StoredImage } from './pins.ts'
@@ -31,8 +31,8 @@ export function createEcr({ host, ...options }: EcrRegistryOptions): Ecr {
 }
 
 async function passwordOf(ecr: EcrClient): Promise<Password> {
-  const answer = await ecr.call((sdk, client) =>
-    client.send(new sdk.GetAuthorizationTokenCommand({})),
+  const answer = await ecr.call((sdk, client, sending) =>
+    client.send(new sdk.GetAuthorizationTokenCommand({}), sending),
   )
   const token = answer?.authorizationData?.[0]?.authorizationToken ?? ''
   const [, username, password] =
@@ -42,7 +42,7 @@ async function passwordOf(ecr: EcrClient): Promise<Password> {
 }
 
 function registryOf(ecr: EcrClient, images: Registry): Registry {
-  const { account } = ecr.options
+  const { account } = ecr
   const known = new Map<string, Promise<Repository | null>>()
   const find = (repository: string): Promise<Repository | null> => {
     const found = known.get(repository) ?? describe(ecr, nameOf(repository))
@@ -101,18 +101,18 @@ function nameOf(repository: string): string {
 }
 
 async function describe(ecr: EcrClient, name: string): Promise<Repository | null> {
-  const input = { registryId: ecr.options.account, repositoryNames: [name] }
+  const input = { registryId: ecr.account, repositoryNames: [name] }
   const answer = await ecr.call(
-    (sdk, client) => client.send(new sdk.DescribeRepositoriesCommand(input)),
+    (sdk, client, sending) => client.send(new sdk.DescribeRepositoriesCommand(input), sending),
     ['RepositoryNotFoundException'],
   )
   return answer?.repositories?.[0] ?? null
 }
 
 async function create(ecr: EcrClient, name: string): Promise<void> {
-  const { account: registryId } = ecr.options
+  const { account: registryId } = ecr
   await ecr.call(
-    (sdk, client) =>
+    (sdk, client, sending) =>
       client.send(
         new sdk.CreateRepositoryCommand({
           registryId,
@@ -124,23 +124,26 @@ async function create(ecr: EcrClient, name: string): Promise<void> {
           })),
           encryptionConfiguration: { encryptionType: 'AES256' },
         }),
+        sending,
       ),
     // Another run has just created it.
     ['RepositoryAlreadyExistsException'],
   )
   const lifecyclePolicyText = JSON.stringify({ rules: lifecycleRules })
-  await ecr.call((sdk, client) =>
+  await ecr.call((sdk, client, sending) =>
     client.send(
       new sdk.PutLifecyclePolicyCommand({ registryId, repositoryName: name, lifecyclePolicyText }),
+      sending,
     ),
   )
 }
 
 async function imagesOf(ecr: EcrClient, name: string): Promise<StoredImage[]> {
-  const input = { registryId: ecr.options.account, repositoryName: name }
-  const found = await ecr.call(async (sdk, client) => {
+  const input = { registryId: ecr.account, repositoryName: name }
+  const found = await ecr.call(async (sdk, client, sending) => {
     const images: StoredImage[] = []
-    for await (const page of sdk.paginateDescribeImages({ client, pageSize: 1000 }, input))
+    const pages = sdk.paginateDescribeImages({ client, pageSize: 1000 }, input, sending)
+    for await (const page of pages)
       for (const { imageDigest: digest, imageTags: tags = [] } of page.imageDetails ?? [])
         if (digest) images.push({ digest, tags })
     return images
@@ -154,8 +157,10 @@ const batch = 100
 async function unpin(ecr: EcrClient, name: string, tags: readonly string[]): Promise<void> {
   for (let from = 0; from < tags.length; from += batch) {
     const imageIds = tags.slice(from, from + batch).map((imageTag) => ({ imageTag }))
-    const input = { registryId: ecr.options.account, repositoryName: name, imageIds }
-    await ecr.call((sdk, client) => client.send(new sdk.BatchDeleteImageCommand(input)))
+    const input = { registryId: ecr.account, repositoryName: name, imageIds }
+    await ecr.call((sdk, client, sending) =>
+      client.send(new sdk.BatchDeleteImageCommand(input), sending),
+    )
   }
 }
 
@@ -168,7 +173,7 @@ function tagTaken(reference: string, digest: string): Error {
 }
 
 function tagsMove(ecr: EcrClient, name: string): Error {
-  const { region } = ecr.options
+  const { region } = ecr
   return refused({
     code: 'tags-move',
     message: `The tags of ${name} in Amazon ECR may be moved, so shopctl cannot believe them.`,

@@ -1,6 +1,6 @@
 // Asks EKS where a cluster's API server is.
-import { refused } from '../../errors.ts'
-import type { AwsSession } from './session.ts'
+import { refused } from '../../../errors.ts'
+import type { AwsSession } from '../session.ts'
 
 export interface EksAddress {
   /** URL of the API server. */
@@ -19,7 +19,7 @@ export async function describeCluster(session: AwsSession, name: string): Promis
   const { region } = session
   const config = await session.clientConfig('eks')
   const doing = `describe the EKS cluster ${name} in ${region}`
-  const cluster = await session.ask(doing, async (sending) => {
+  const cluster = await session.ask({ doing }, async (sending) => {
     const { DescribeClusterCommand, EKSClient } = await import('@aws-sdk/client-eks')
     const command = new DescribeClusterCommand({ name })
     return new EKSClient(config)
@@ -66,11 +66,10 @@ function notReady(name: string, region: string, how: string): Error {
 }
 
 async function unknown(session: AwsSession, name: string, cause: Error): Promise<Error> {
-  const who = await session.whoAmI().catch(() => null)
-  const account = who?.split(':')[4]
+  const caller = await session.caller().catch(() => null)
   return refused({
     code: 'unknown-cluster',
-    message: `There is no EKS cluster ${name} in ${session.region}${account ? ` of the account ${account} (you are ${who})` : ''}.`,
+    message: `There is no EKS cluster ${name} in ${session.region}${caller?.account ? ` of the account ${caller.account} (you are ${caller.arn})` : ''}.`,
     hint: `Check name, region and role of \`cluster.eks\` in shopctl.yaml, and AWS_PROFILE: \`aws eks list-clusters --region ${session.region}\` shows the clusters.`,
     cause,
   })

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { execKubeconfig } from '../../../src/adapters/aws/exec-kubeconfig.ts'
-import { readTarget } from '../../../src/adapters/kubernetes/kubeconfig.ts'
+import { execKubeconfig } from '../../../../src/adapters/aws/eks/exec-kubeconfig.ts'
+import { readTarget } from '../../../../src/adapters/kubernetes/kubeconfig.ts'
 
 const role = 'arn:aws:iam::222233334444:role/deploy'
 const first = ['shopctl.js', 'eks-token', '--cluster', 'shop', '--region', 'eu-central-1']

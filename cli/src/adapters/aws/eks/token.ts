@@ -1,6 +1,6 @@
 // The token of an EKS cluster: a presigned GetCallerIdentity, which the cluster sends to STS to learn who the caller is.
-import { endpointOf } from './endpoints.ts'
-import type { AwsCredentials } from './session.ts'
+import { endpointOf } from '../endpoints.ts'
+import type { AwsCredentials } from '../session.ts'
 
 export interface SignOptions {
   /** Name of the cluster. It is signed: another cluster does not accept the token. */
