@@ -1,5 +1,5 @@
 // A login to EKS, from its signature to a real API server that asks STS whose token it is.
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -148,10 +148,10 @@ describe('shopctl on EKS', () => {
 })
 
 describe('helm on EKS', () => {
-  const list = async (as: string) => {
+  const list = async (as: string, more: Record<string, string> = {}) => {
     const { shellOf } = await createEksAccess({ ...eks, role: as }, { limit, now })
     const args = ['list', '--all-namespaces', '--output', 'json']
-    return shellOf(shell).run({ program: cluster.helm, args, env: userEnv() })
+    return shellOf(shell).run({ program: cluster.helm, args, env: { ...userEnv(), ...more } })
   }
   afterEach(async () => {
     const left = await readdir(join(folder, 'tmp'))
@@ -162,6 +162,14 @@ describe('helm on EKS', () => {
     const { exitCode, stdout, stderr } = await list(role)
     expect([exitCode, stdout.trim(), stderr]).toEqual([0, '[]', ''])
     expect(cluster.webhook.seen.size).toBe(1)
+  })
+
+  it('adds nothing to a step of GitHub Actions', async () => {
+    const summary = join(folder, 'summary')
+    await writeFile(summary, '')
+    const step = { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary }
+    const { exitCode, stderr } = await list(role, step)
+    expect([exitCode, stderr, await readFile(summary, 'utf8')]).toEqual([0, '', ''])
   })
 
   it('shows why there is no token', async () => {

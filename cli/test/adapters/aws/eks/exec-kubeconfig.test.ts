@@ -21,7 +21,12 @@ it.each([
   writeFileSync(file, execKubeconfig(address, name, ['/bin/node', 'shopctl.js']))
   expect(readTarget({ file, context: null })).toMatchObject({
     cluster: { server: 'https://a.example', 'certificate-authority-data': 'UEVN' },
-    user: { exec: { command: '/bin/node', args, interactiveMode: 'Never' } },
+    user: {
+      exec: {
+        ...{ command: '/bin/node', args, interactiveMode: 'Never' },
+        env: [{ name: 'GITHUB_ACTIONS', value: 'false' }],
+      },
+    },
   })
   await rm(folder, { recursive: true })
 })
