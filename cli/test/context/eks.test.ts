@@ -20,9 +20,16 @@ it.each([
   ['EKS', null, '', ['CONNECT eks.eu-central-1.amazonaws.com:443']],
   ['STS', role, '', ['CONNECT sts.eu-central-1.amazonaws.com:443']],
   ['neither, where it is excepted', null, '.invalid', []],
+  [
+    'the FIPS endpoint, where it is chosen',
+    null,
+    '',
+    ['CONNECT fips.eks.eu-central-1.amazonaws.com:443'],
+    'true',
+  ],
 ])(
   'asks the proxy for %s',
-  async (_, assumed, excepted, expected) => {
+  async (_, assumed, excepted, expected, fips = undefined) => {
     const asked: string[] = []
     // Behind the proxy is no AWS, but a server without TLS.
     const server = await servers.start(createServer())
@@ -32,6 +39,7 @@ it.each([
     }
     vi.stubEnv('AWS_ACCESS_KEY_ID', 'a')
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'b')
+    vi.stubEnv('AWS_USE_FIPS_ENDPOINT', fips)
     vi.stubEnv('XDG_CACHE_HOME', servers.folder)
     vi.stubEnv('HTTPS_PROXY', `http://127.0.0.1:${proxy}`)
     vi.stubEnv('NO_PROXY', excepted)

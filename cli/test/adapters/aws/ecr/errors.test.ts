@@ -1,5 +1,6 @@
 // What a user reads when AWS refuses: real SDK clients against a server that answers like AWS.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -139,6 +140,12 @@ describe('AWS answers', () => {
       { code: 'aws-throttled', exitCode: 1, hint: /later/ },
     ],
     ['429', { status: 429, body: {} }, { code: 'aws-throttled', exitCode: 1, hint: /later/ }],
+    ['403', { status: 403, body: {} }, { code: 'aws-denied', exitCode: 2, hint: /registryRole/ }],
+    [
+      'that the request is wrong',
+      { status: 400, type: 'InvalidParameterException', message: 'Bad name' },
+      { code: 'aws-error', exitCode: 1, hint: /See what AWS says/ },
+    ],
     ['500', { status: 500, body: {} }, { code: 'aws-error', exitCode: 1, hint: /problem of AWS/ }],
   ])('%s', async (_, answer, { hint, ...expected }) => {
     await aws(answer)
@@ -178,6 +185,26 @@ it('without credentials, says what to run', async () => {
     hint: expect.stringMatching(/aws sso login.*AWS_PROFILE.*configure-aws-credentials/),
   })
   expect(asked).toEqual([])
+})
+
+it('with an SSO session that has ended, says that it has expired', async () => {
+  const start = 'https://sso.test/start'
+  const cache = join(home, '.aws', 'sso', 'cache')
+  mkdirSync(cache, { recursive: true })
+  const sso = `sso_start_url = ${start}\nsso_region = ${region}`
+  writeFileSync(
+    join(home, '.aws', 'config'),
+    `[profile ended]\n${sso}\nsso_account_id = ${account}\nsso_role_name = push\n`,
+  )
+  const file = `${createHash('sha1').update(start).digest('hex')}.json`
+  writeFileSync(join(cache, file), '{"accessToken":"a","expiresAt":"2020-01-01T00:00:00Z"}')
+  vi.stubEnv('AWS_PROFILE', 'ended')
+  await aws({ status: 500 })
+  expect(await problem(registry().digest(repository, 'v1'))).toMatchObject({
+    code: 'aws-expired',
+    exitCode: 2,
+    hint: expect.stringContaining('aws sso login'),
+  })
 })
 
 it('throttling and 500 are survived', async () => {
