@@ -1,6 +1,5 @@
 // What a user reads when AWS refuses: real SDK clients against a server that answers like AWS.
-import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -185,26 +184,6 @@ it('without credentials, says what to run', async () => {
     hint: expect.stringMatching(/aws sso login.*AWS_PROFILE.*configure-aws-credentials/),
   })
   expect(asked).toEqual([])
-})
-
-it('with an SSO session that has ended, says that it has expired', async () => {
-  const start = 'https://sso.test/start'
-  const cache = join(home, '.aws', 'sso', 'cache')
-  mkdirSync(cache, { recursive: true })
-  const sso = `sso_start_url = ${start}\nsso_region = ${region}`
-  writeFileSync(
-    join(home, '.aws', 'config'),
-    `[profile ended]\n${sso}\nsso_account_id = ${account}\nsso_role_name = push\n`,
-  )
-  const file = `${createHash('sha1').update(start).digest('hex')}.json`
-  writeFileSync(join(cache, file), '{"accessToken":"a","expiresAt":"2020-01-01T00:00:00Z"}')
-  vi.stubEnv('AWS_PROFILE', 'ended')
-  await aws({ status: 500 })
-  expect(await problem(registry().digest(repository, 'v1'))).toMatchObject({
-    code: 'aws-expired',
-    exitCode: 2,
-    hint: expect.stringContaining('aws sso login'),
-  })
 })
 
 it('throttling and 500 are survived', async () => {
