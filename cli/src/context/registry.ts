@@ -2,6 +2,7 @@
 import { createEcr, type Ecr } from '../adapters/aws/ecr/ecr.ts'
 import { createDockerLogins } from '../adapters/registry/docker-logins.ts'
 import { createRegistry } from '../adapters/registry/registry.ts'
+import { createScratch } from '../adapters/scratch.ts'
 import type { Limit, Shell } from '../adapters/shell.ts'
 import { ecrAddress } from '../config/registry.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
@@ -31,7 +32,8 @@ export function accessRegistry(
     return { registry: createRegistry({ ...options, logins }) }
   }
   const { env } = process
-  const ecr = createEcr({ ...options, ...address, role: cluster.registryRole ?? null, env })
+  const role = cluster.registryRole ?? null
+  const ecr = createEcr({ ...options, ...address, role, env, scratch: createScratch() })
   const images = createRegistry({ ...options, logins: ecr.logins })
   return { registry: ecr.registryOf(images), withLogin: ecr.withLogin }
 }

@@ -87,7 +87,7 @@ function shopctl(args: string[], more: Record<string, string> = {}): Promise<Fin
 /** The configuration that docker had, which must be gone. */
 function login(): { config: string } {
   const { folder: lent, config } = JSON.parse(readFileSync(join(folder, 'login.json'), 'utf8'))
-  expect(lent).toContain('shopctl-docker-')
+  expect(lent).toContain(`${folder}/shopctl-`)
   expect(existsSync(lent)).toBe(false)
   return { config }
 }

@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createEcr, type Ecr } from '../../src/adapters/aws/ecr/ecr.ts'
 import { lifecycleRules } from '../../src/adapters/aws/ecr/policy.ts'
 import { createRegistry } from '../../src/adapters/registry/registry.ts'
+import { createScratch } from '../../src/adapters/scratch.ts'
 import { createShell } from '../../src/adapters/shell.ts'
 import type { Registry } from '../../src/release/ports/project.ts'
 import { createServers, type Servers } from '../fakes/api-server.ts'
@@ -54,6 +55,7 @@ function ecrOf(account: string, role: string | null = null): Ecr {
     limit: aLimit,
     env: process.env,
     agentOf: async () => new Agent(),
+    scratch: createScratch(),
   })
 }
 

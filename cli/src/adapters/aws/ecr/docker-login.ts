@@ -1,8 +1,10 @@
 // Lends docker a login for one command: in a configuration of its own, which is deleted afterwards.
 import { rmSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { homedir, tmpdir } from 'node:os'
+import { readdir, readFile, symlink } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import type { Scratch } from '../../../release/ports/project.ts'
 
 export interface Password {
   username: string
@@ -19,30 +21,32 @@ process.on('exit', () => {
 export async function lendLogin<T>(
   host: string,
   { username, password }: Password,
+  scratch: Scratch,
   use: (env: Record<string, string>) => Promise<T>,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<T> {
-  // Only this user can open the folder.
-  const folder = await mkdtemp(join(tmpdir(), 'shopctl-docker-'))
-  lent.add(folder)
+  const own = ownFolder(env)
+  const auth = Buffer.from(`${username}:${password}`).toString('base64')
+  const settings = await readSettings(own)
+  const config = {
+    ...settings,
+    auths: { ...mapIn(settings.auths), [host]: { auth } },
+    // No helper for this host: it would win over this login.
+    credHelpers: { ...mapIn(settings.credHelpers), [host]: '' },
+  }
+  let lentFolder = ''
   try {
-    const own = ownFolder(env)
-    const auth = Buffer.from(`${username}:${password}`).toString('base64')
-    const settings = await readSettings(own)
-    const config = {
-      ...settings,
-      auths: { ...mapIn(settings.auths), [host]: { auth } },
-      // No helper for this host: it would win over this login.
-      credHelpers: { ...mapIn(settings.credHelpers), [host]: '' },
-    }
-    await writeFile(join(folder, 'config.json'), JSON.stringify(config), { mode: 0o600 })
-    // Docker keeps its contexts and plugins beside its configuration.
-    for (const name of own === null ? [] : await readdir(own).catch(() => []))
-      if (name !== 'config.json') await symlink(join(own ?? '', name), join(folder, name))
-    return await use({ DOCKER_CONFIG: folder })
+    return await scratch.folder(async ({ path, write }) => {
+      lentFolder = path
+      lent.add(path)
+      await write('config.json', Readable.from([JSON.stringify(config)]))
+      // Docker keeps its contexts and plugins beside its configuration.
+      for (const name of own === null ? [] : await readdir(own).catch(() => []))
+        if (name !== 'config.json') await symlink(join(own ?? '', name), join(path, name))
+      return await use({ DOCKER_CONFIG: path })
+    })
   } finally {
-    await rm(folder, { recursive: true, force: true })
-    lent.delete(folder)
+    lent.delete(lentFolder)
   }
 }
 

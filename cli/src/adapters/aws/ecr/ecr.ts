@@ -1,7 +1,7 @@
 // A registry of Amazon ECR: an image registry whose login, repositories and rules are made through AWS.
 import type { Repository } from '@aws-sdk/client-ecr'
 import { failed, refused } from '../../../errors.ts'
-import type { Registry } from '../../../release/ports/project.ts'
+import type { Registry, Scratch } from '../../../release/ports/project.ts'
 import type { Logins } from '../../registry/docker-logins.ts'
 import { createEcrClient, type EcrClient, type EcrOptions } from './client.ts'
 import { lendLogin, type Password } from './docker-login.ts'
@@ -19,13 +19,14 @@ export interface Ecr {
 
 export interface EcrRegistryOptions extends EcrOptions {
   host: string
+  scratch: Scratch
 }
 
-export function createEcr({ host, ...options }: EcrRegistryOptions): Ecr {
+export function createEcr({ host, scratch, ...options }: EcrRegistryOptions): Ecr {
   const ecr = createEcrClient(options)
   return {
     logins: async () => ({ ...(await passwordOf(ecr)), source: 'Amazon ECR' }),
-    withLogin: async (use) => lendLogin(host, await passwordOf(ecr), use),
+    withLogin: async (use) => lendLogin(host, await passwordOf(ecr), scratch, use),
     registryOf: (images) => registryOf(ecr, images),
   }
 }

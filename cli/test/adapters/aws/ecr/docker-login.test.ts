@@ -16,6 +16,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { lendLogin } from '../../../../src/adapters/aws/ecr/docker-login.ts'
 import { createDockerLogins } from '../../../../src/adapters/registry/docker-logins.ts'
+import { createScratch } from '../../../../src/adapters/scratch.ts'
 import { createShell } from '../../../../src/adapters/shell.ts'
 import { aLimit } from '../../../fakes/host.ts'
 
@@ -33,7 +34,7 @@ afterEach(() => {
   rmSync(own, { recursive: true })
 })
 function leftovers(): string[] {
-  return readdirSync(own).filter((name) => name.startsWith('shopctl-docker-'))
+  return readdirSync(own).filter((name) => name.startsWith('shopctl-'))
 }
 
 it('is readable for the user alone, and has what docker keeps beside it', async () => {
@@ -48,6 +49,7 @@ it('is readable for the user alone, and has what docker keeps beside it', async 
   await lendLogin(
     host,
     login,
+    createScratch(),
     async ({ DOCKER_CONFIG = '' }) => {
       folder = DOCKER_CONFIG
       const file = join(folder, 'config.json')
@@ -68,21 +70,36 @@ it('is readable for the user alone, and has what docker keeps beside it', async 
 })
 
 it('is deleted when docker fails', async () => {
-  const failing = lendLogin(host, login, () => Promise.reject(new Error('push failed')))
+  const failing = lendLogin(host, login, createScratch(), () =>
+    Promise.reject(new Error('push failed')),
+  )
   await expect(failing).rejects.toThrow('push failed')
   expect(leftovers()).toEqual([])
+})
+
+it('needs a temporary folder', async () => {
+  vi.stubEnv('TMPDIR', join(own, 'none'))
+  let ran = false
+  const lending = lendLogin(host, login, createScratch(), async () => {
+    ran = true
+  })
+  await expect(lending).rejects.toMatchObject({ code: 'no-temporary-folder', exitCode: 2 })
+  expect(ran).toBe(false)
 })
 
 it('needs no configuration of the user, and a damaged one does no harm', async () => {
   writeFileSync(join(own, 'config.json'), '{')
   for (const DOCKER_CONFIG of [own, join(own, 'none')])
-    expect(await lendLogin(host, login, async () => 'done', { DOCKER_CONFIG })).toBe('done')
+    expect(
+      await lendLogin(host, login, createScratch(), async () => 'done', { DOCKER_CONFIG }),
+    ).toBe('done')
 })
 
 it('is deleted by a process that exits at once', async () => {
-  const source = new URL('../../../../src/adapters/aws/ecr/docker-login.ts', import.meta.url)
-  const program = `import { lendLogin } from '${source.href}'
-    lendLogin('h', { username: 'u', password: 'p' }, ({ DOCKER_CONFIG }) => {
+  const source = new URL('../../../../src/adapters/', import.meta.url)
+  const program = `import { lendLogin } from '${source.href}aws/ecr/docker-login.ts'
+    import { createScratch } from '${source.href}scratch.ts'
+    lendLogin('h', { username: 'u', password: 'p' }, createScratch(), ({ DOCKER_CONFIG }) => {
       console.log(DOCKER_CONFIG)
       setTimeout(() => process.exit(130), 50)
       return new Promise(() => {})
@@ -95,6 +112,6 @@ it('is deleted by a process that exits at once', async () => {
     folder += data
   })
   expect(await once(child, 'close')).toEqual([130, null])
-  expect(folder).toContain('shopctl-docker-')
+  expect(folder).toContain(`${own}/shopctl-`)
   expect(leftovers()).toEqual([])
 })

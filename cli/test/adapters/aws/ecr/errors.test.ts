@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createEcr } from '../../../../src/adapters/aws/ecr/ecr.ts'
+import { createScratch } from '../../../../src/adapters/scratch.ts'
 import type { Registry } from '../../../../src/release/ports/project.ts'
 import { aLimit } from '../../../fakes/host.ts'
 import { listen } from '../../../fakes/token-server.ts'
@@ -82,6 +83,7 @@ function registry(role: string | null = null, seconds = 4): Registry {
     limit,
     env: process.env,
     agentOf: async () => new Agent(),
+    scratch: createScratch(),
   }).registryOf(images)
 }
 
