@@ -60,8 +60,9 @@ export function createProgram(runner: Runner, signal: AbortSignal): Command {
 /** Commander's message, with the known commands and options as the hint. */
 function badUsage(program: Command, argv: readonly string[], error: CommanderError): Error {
   const command = commandOf(program, argv)
-  const visible = command.createHelp().visibleCommands(command)
-  const names = visible.map((each) => each.name()).join(', ')
+  const names = visibleIn(command)
+    .map((each) => each.name())
+    .join(', ')
   const flags = command.options.map(({ long }) => long).join(', ')
   const early = earlyOption(command, argv, error.code)
   const known = [
@@ -80,10 +81,13 @@ function badUsage(program: Command, argv: readonly string[], error: CommanderErr
 function earlyOption(command: Command, argv: readonly string[], code: string): string | null {
   const flag = argv.find((word) => word.startsWith('-'))?.split('=')[0]
   if (code !== 'commander.unknownOption' || flag === undefined) return null
-  const knows = ({ options, commands }: Command): boolean =>
-    options.some(({ long }) => long === flag) || commands.some(knows)
-  const isOwn = command.options.some(({ long }) => long === flag)
-  return !isOwn && command.commands.some(knows) ? flag : null
+  const hasIt = ({ options }: Command): boolean => options.some(({ long }) => long === flag)
+  const knows = (each: Command): boolean => hasIt(each) || visibleIn(each).some(knows)
+  return !hasIt(command) && visibleIn(command).some(knows) ? flag : null
+}
+
+function visibleIn(command: Command): Command[] {
+  return command.createHelp().visibleCommands(command)
 }
 
 /** `help a b` as `a b --help`. A word that names no command stays: it is refused as without `help`. */

@@ -31,6 +31,7 @@ describe('bad input is exit 2, with what would have been right', () => {
     ['help of an unset variable', ['help', ''], /unknown command ''/],
     ['an option before its command', ['--yes', 'deploy'], /Put --yes after the command/],
     ['an option before its subcommand', ['messages', '--env=test', 'list'], /Put --env after/],
+    ['an option of a hidden command', ['--role', 'x', 'status'], /'--role'\n *Commands: build/],
     ['no command', [], /No command.*\n.*Commands: build/],
     ['an option', ['deploy', '--colour', 'blue'], /'--colour'\n.*--color/],
     ['a colour', ['deploy', '--color', 'red'], /'red'.*blue, green/],
