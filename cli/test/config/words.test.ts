@@ -45,6 +45,18 @@ const cases: [string, string, string][] = [
     'cluster: x',
     'expected `embedded`, or a map with `registry` and either `context` or `eks: { name, region }`',
   ],
+  ['cluster: embedded', 'cluster: { eks: x, registry: localhost }', 'expected a map, not text'],
+  [
+    'cluster: embedded',
+    'cluster: { eks: { name: 7, region: eu-central-1 }, registry: localhost }',
+    'expected text, not a number',
+  ],
+  [
+    'cluster: embedded',
+    'cluster: { context: x, registry: localhost, registryRole: [x] }',
+    'expected text, not a list',
+  ],
+  ['namespace: shop', 'namespace: shop\n    slack: 7', 'expected text, not a number'],
   [
     'namespace: shop',
     'namespace: shop\n    podSecurity: none',
