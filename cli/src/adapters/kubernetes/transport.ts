@@ -63,11 +63,13 @@ export function createTransport(target: Target, options: TransportOptions = {}):
   const base = server.pathname.replace(/\/$/, '')
   const agentWith = createAgents(target, server, proxy)
   let reached = false
-  const unreachable = async (cause: Error): Promise<ShopctlError> => {
+  const unreachable = async (cause: Error, retry: Retry): Promise<ShopctlError> => {
     // Before the first answer, nothing was changed.
     const make = reached ? failed : refused
     const through = proxy ? ` through the proxy ${proxy.host}` : ''
-    const known = await target.login?.absence()
+    // AWS knows nothing of a pod that is silent.
+    const isPod = retry === 'forwarded' && isLate(cause)
+    const known = isPod ? null : await target.login?.absence()
     const context = target.context === null ? '' : ` (this is ${target.context})`
     const why =
       isLate(cause) && limit.setting
@@ -122,7 +124,7 @@ export function createTransport(target: Target, options: TransportOptions = {}):
       const outcome = result instanceof Error ? result : outcomeOf(result)
       const pause = pauseAfter(outcome, reached)
       if (pause === null) {
-        if (result instanceof Error) throw await unreachable(result)
+        if (result instanceof Error) throw await unreachable(result, retry)
         return result
       }
       await sleep(pause, undefined, signal && { signal }).catch(() => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import type { Login } from '../../../src/adapters/kubernetes/kubeconfig.ts'
-import { createTransport } from '../../../src/adapters/kubernetes/transport.ts'
+import { createTransport, type OpenOptions } from '../../../src/adapters/kubernetes/transport.ts'
 import { refused } from '../../../src/errors.ts'
 import { createServers, type ServeOptions, type Servers } from '../../fakes/api-server.ts'
 
@@ -38,7 +38,8 @@ async function serve(options: ServeOptions, more: Partial<Login> = {}) {
     { now: () => clock },
   )
   return {
-    get: async () => (await transport.ask({ method: 'GET', path })).status,
+    get: async (more: Partial<OpenOptions> = {}) =>
+      (await transport.ask({ method: 'GET', path, ...more })).status,
     tokens: () => requests.map(({ headers }) => headers.authorization?.replace('Bearer ', '')),
   }
 }
@@ -95,4 +96,19 @@ it.each([
   expect(error).toMatchObject({ kind: 'refused', code })
   if (message) expect(error.message).toBe(message)
   else expect(error.hint).toMatch(/networks that its public endpoint admits/)
+})
+
+it('a pod that does not answer is no question for AWS', async () => {
+  let asked = 0
+  const absence = async () => {
+    asked += 1
+    return refused({ code: 'aws-denied', message: 'You may not describe the cluster.' })
+  }
+  const { get } = await serve({ statuses: [200, 'hang'] }, { absence })
+  await get()
+  await expect(get({ retry: 'forwarded', timeoutMs: 100 })).rejects.toMatchObject({
+    code: 'cluster-unreachable',
+    message: expect.stringContaining('no answer within 0.1 s'),
+  })
+  expect(asked).toBe(0)
 })
