@@ -47,7 +47,9 @@ afterEach(async () => {
 
 async function shopctl(args: string[], env: Record<string, string> = {}) {
   const variables = {
-    ...{ KUBECONFIG: join(folder, 'kubeconfig'), GITHUB_ACTIONS: 'true', FORCE_COLOR: '1' },
+    ...{ KUBECONFIG: join(folder, 'kubeconfig'), GITHUB_ACTIONS: 'true' },
+    // Both would make Node warn on the error output.
+    ...{ FORCE_COLOR: '1', NO_COLOR: '' },
     ...{ GITHUB_ACTOR: 'octocat', GITHUB_WORKSPACE: folder },
     ...{ GITHUB_SERVER_URL: 'https://github.com', GITHUB_REPOSITORY: 'acme/shop' },
     ...{ GITHUB_RUN_ID: '7', GITHUB_STEP_SUMMARY: join(folder, 'summary') },
