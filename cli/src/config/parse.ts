@@ -50,12 +50,16 @@ function explain(issue: z.core.$ZodIssue): { path: Path; expected: string }[] {
     return [{ path, expected: issue.issues[0]?.message ?? issue.message }]
   }
   if (issue.code === 'invalid_union') {
-    // The mistake is inside of the form that fits best.
-    const inside = issue.errors.filter((issues) => issues.every((each) => each.path.length > 0))
-    if (inside.length === 1 && inside[0])
-      return inside[0].flatMap(explain).map((each) => ({ ...each, path: [...path, ...each.path] }))
+    // If the value has the type of one form only, this is the form that was meant.
+    const meant = issue.errors.filter((issues) => !issues.some(isOtherType))
+    if (meant.length === 1 && meant[0])
+      return meant[0].flatMap(explain).map((each) => ({ ...each, path: [...path, ...each.path] }))
   }
   return [{ path, expected: issue.message }]
+}
+
+function isOtherType({ code, path }: z.core.$ZodIssue): boolean {
+  return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value')
 }
 
 const typeWords: Readonly<Record<string, string>> = {

@@ -48,6 +48,11 @@ const cases: [string, string, string][] = [
   ['cluster: embedded', 'cluster: { eks: x, registry: localhost }', 'expected a map, not text'],
   [
     'cluster: embedded',
+    'cluster: { context: 7, registry: localhost, foo: 1 }',
+    'expected text, not a number',
+  ],
+  [
+    'cluster: embedded',
     'cluster: { eks: { name: 7, region: eu-central-1 }, registry: localhost }',
     'expected text, not a number',
   ],
