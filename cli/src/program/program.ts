@@ -60,12 +60,11 @@ export function createProgram(runner: Runner, signal: AbortSignal): Command {
 /** Commander's message, with the known commands and options as the hint. */
 function badUsage(program: Command, argv: readonly string[], error: CommanderError): Error {
   const command = commandOf(program, argv)
-  const names = visibleIn(command)
-    .map((each) => each.name())
-    .join(', ')
+  const known = visibleIn(command).map((each) => each.name())
+  const names = known.filter((name) => name !== 'help').join(', ')
   const flags = command.options.map(({ long }) => long).join(', ')
   const early = earlyOption(command, argv, error.code)
-  const known = [
+  const advice = [
     ...(early ? [`Put ${early} after the command.`] : []),
     ...(names ? [`Commands: ${names}.`] : []),
     ...(command.parent && flags ? [`Options: ${flags}.`] : []),
@@ -73,7 +72,7 @@ function badUsage(program: Command, argv: readonly string[], error: CommanderErr
   // Without a command, commander's message is the whole help.
   const text = error.code === 'commander.help' ? 'No command was given.' : error.message
   const [message = '', suggestion] = text.replace(/^error: /, '').split('\n')
-  const hint = [suggestion?.replace(/^\((.*)\)$/, '$1'), ...known].filter(Boolean).join(' ')
+  const hint = [suggestion?.replace(/^\((.*)\)$/, '$1'), ...advice].filter(Boolean).join(' ')
   return refused({ code: 'bad-usage', message, hint })
 }
 

@@ -32,7 +32,7 @@ describe('bad input is exit 2, with what would have been right', () => {
     ['an option before its command', ['--yes', 'deploy'], /Put --yes after the command/],
     ['an option before its subcommand', ['messages', '--env=test', 'list'], /Put --env after/],
     ['an option of a hidden command', ['--role', 'x', 'status'], /'--role'\n *Commands: build/],
-    ['no command', [], /No command.*\n.*Commands: build/],
+    ['no command', [], /No command.*\n.*Commands: build[^.]*, platform\.$/m],
     ['an option', ['deploy', '--colour', 'blue'], /'--colour'\n.*--color/],
     ['a colour', ['deploy', '--color', 'red'], /'red'.*blue, green/],
     ['a service', ['deploy', '--service', 'order,ordr'], /"ordr"[\s\S]*order, inventory/],
@@ -56,7 +56,7 @@ describe('bad input is exit 2, with what would have been right', () => {
     ['a time in the past', ['audit', '--wait', '-1'], /'-1'[\s\S]*seconds above 0/],
     ['a plane', ['audit', '--plane', 'test'], /'test'.*live, preview/],
     ['one service of a whole', ['audit', '--service', 'order'], /'--service'/],
-    ['no subcommand', ['messages'], /No command.*\n.*list, show, replay, discard/],
+    ['no subcommand', ['messages'], /No command.*\n.*list, show, replay, discard\.$/m],
     ['a subcommand', ['messages', 'lst'], /'lst'\n.*list/],
     ['no id', ['messages', 'show'], /argument 'id'/],
     [
