@@ -63,13 +63,12 @@ export function createTransport(target: Target, options: TransportOptions = {}):
   const base = server.pathname.replace(/\/$/, '')
   const agentWith = createAgents(target, server, proxy)
   let reached = false
-  const unreachable = async (cause: Error, retry: Retry): Promise<ShopctlError> => {
+  const unreachable = async (cause: Error): Promise<ShopctlError> => {
     // Before the first answer, nothing was changed.
     const make = reached ? failed : refused
     const through = proxy ? ` through the proxy ${proxy.host}` : ''
-    // AWS knows nothing of a pod that is silent.
-    const isPod = retry === 'forwarded' && isLate(cause)
-    const known = isPod ? null : await target.login?.absence()
+    // Where the server is, is known since it answered.
+    const known = reached ? null : await target.login?.absence()
     const context = target.context === null ? '' : ` (this is ${target.context})`
     const why =
       isLate(cause) && limit.setting
@@ -124,7 +123,7 @@ export function createTransport(target: Target, options: TransportOptions = {}):
       const outcome = result instanceof Error ? result : outcomeOf(result)
       const pause = pauseAfter(outcome, reached)
       if (pause === null) {
-        if (result instanceof Error) throw await unreachable(result, retry)
+        if (result instanceof Error) throw await unreachable(result)
         return result
       }
       await sleep(pause, undefined, signal && { signal }).catch(() => {

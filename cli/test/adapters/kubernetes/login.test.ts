@@ -98,15 +98,18 @@ it.each([
   else expect(error.hint).toMatch(/networks that its public endpoint admits/)
 })
 
-it('a pod that does not answer is no question for AWS', async () => {
+it.each<[string, Partial<OpenOptions>]>([
+  ['a pod that does not answer', { retry: 'forwarded', timeoutMs: 100 }],
+  ['a server that answered before', { timeoutMs: 100 }],
+])('%s is no question for AWS', async (_, options) => {
   let asked = 0
   const absence = async () => {
     asked += 1
-    return refused({ code: 'aws-denied', message: 'You may not describe the cluster.' })
+    return refused({ code: 'cluster-unreachable', message: 'The endpoint is private.' })
   }
   const { get } = await serve({ statuses: [200, 'hang'] }, { absence })
   await get()
-  await expect(get({ retry: 'forwarded', timeoutMs: 100 })).rejects.toMatchObject({
+  await expect(get(options)).rejects.toMatchObject({
     code: 'cluster-unreachable',
     message: expect.stringContaining('no answer within 0.1 s'),
   })

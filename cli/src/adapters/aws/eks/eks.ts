@@ -57,24 +57,25 @@ export async function connectEks(options: EksOptions, folder: string): Promise<E
       }
     },
     async absence() {
-      try {
-        const present = await describe()
-        if (present.server === server && present.ca === ca) {
-          return present.isPublic ? null : privateEndpoint(name, region)
-        }
-        await rm(file, { force: true })
-        return refused({
-          code: 'cluster-moved',
-          message: `The EKS cluster ${name} in ${region} has another address or another certificate than before.`,
-          hint: 'Run the command again: it uses the new one.',
-        })
-      } catch (error) {
-        await rm(file, { force: true })
-        return (error as ShopctlError).code === 'aws-unreachable' ? null : (error as ShopctlError)
+      const found = await describe().catch((problem: ShopctlError) => problem)
+      if (found instanceof Error) {
+        if (changes.has(found.code)) await rm(file, { force: true })
+        return silences.has(found.code) ? null : found
       }
+      if (found.server === server && found.ca === ca)
+        return found.isPublic ? null : privateEndpoint(name, region)
+      await rm(file, { force: true })
+      return moved(name, region)
     },
   }
 }
+
+/** With these, the address that is kept is of no use. */
+const changes = new Set([
+  ...['unknown-cluster', 'cluster-not-ready', 'cluster-ending', 'cluster-failed'],
+])
+/** With these, AWS says nothing about the cluster, nor about the user. */
+const silences = new Set(['aws-unreachable', 'aws-throttled', 'aws-error', 'aws-denied'])
 
 /** Another account may have a cluster of this name. Keys stand for their account. */
 async function keyOf(
@@ -124,6 +125,14 @@ function principalOf(who: string): string {
   const [, partition, account, role] =
     /^arn:([^:]+):sts::(\d+):assumed-role\/(.+)\/[^/]+$/.exec(who) ?? []
   return role === undefined ? who : `arn:${partition}:iam::${account}:role/${role}`
+}
+
+function moved(name: string, region: string): ShopctlError {
+  return refused({
+    code: 'cluster-moved',
+    message: `The EKS cluster ${name} in ${region} has another address or another certificate than before.`,
+    hint: 'Run the command again: it uses the new one.',
+  })
 }
 
 function privateEndpoint(name: string, region: string): ShopctlError {

@@ -130,11 +130,41 @@ describe('a cluster that cannot be reached', () => {
     expect((await login.absence())?.code).toBe(code)
   })
 
+  it.each([
+    ['is gone', () => aws.clusters.clear()],
+    ['is deleted', () => aws.clusters.set('eu-central-1/shop', { status: 'DELETING' })],
+  ])('%s, and its address is forgotten', async (_, change) => {
+    const login = await world.connect()
+    change()
+    await login.absence()
+    expect(await readdir(world.folder)).toEqual([])
+  })
+
   it('is as it was, for all that AWS knows', async () => {
     const login = await world.connect()
     expect(await login.absence()).toBeNull()
     world.always('DescribeCluster', 'reset')
     expect(await login.absence()).toBeNull()
+  })
+
+  it.each<[string, Trouble]>([
+    ['throttles', { status: 429, code: 'ThrottlingException', message: 'Rate exceeded' }],
+    ['fails', { status: 500, code: 'ServerException', message: 'Internal' }],
+    ['refuses', { status: 403, code: 'AccessDeniedException', message: 'not authorized' }],
+  ])('is not explained by an AWS that %s, and its address is kept', async (_, trouble) => {
+    const login = await world.connect()
+    world.always('DescribeCluster', trouble)
+    expect(await login.absence()).toBeNull()
+    aws.asked.length = 0
+    await world.connect()
+    expect(aws.asked).toEqual([])
+  })
+
+  it('is explained by credentials that have ended, and its address is kept', async () => {
+    const login = await world.connect()
+    aws.callers.set('AKIAUSER', { secret: 'sesame', arn: 'arn:aws:iam::1:user/a', endsAt: 0 })
+    expect((await login.absence())?.code).toBe('aws-expired')
+    expect(await readdir(world.folder)).toHaveLength(1)
   })
 
   it('is described anew by the next command', async () => {
