@@ -96,7 +96,8 @@ export function digests(value: string): Record<string, string> {
   }
   const entries = Object.entries(map ?? {})
   const isMap = typeof map === 'object' && !Array.isArray(map) && entries.length > 0
-  if (!isMap || entries.some(([, digest]) => !digestPattern.test(String(digest))))
+  const isDigest = (value: unknown) => typeof value === 'string' && digestPattern.test(value)
+  if (!isMap || !entries.every(([, value]) => isDigest(value)))
     throw new InvalidArgumentError(expected)
   return Object.fromEntries(entries)
 }

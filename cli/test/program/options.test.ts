@@ -51,6 +51,8 @@ it.each([
   '{"order":null}',
   `{"order":"${digest}","payment":7}`,
   `{"order":"${digest.toUpperCase()}"}`,
+  `{"order":["${digest}"]}`,
+  `{"order":{"digest":"${digest}"}}`,
 ])('%s names no images', (text) => {
   expect(() => digests(text)).toThrow(InvalidArgumentError)
 })
