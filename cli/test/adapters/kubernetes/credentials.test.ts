@@ -18,6 +18,9 @@ import {
   writeKubeconfig,
 } from '../../fakes/api-server.ts'
 
+// One of them imports a large client, which takes seconds on a busy machine.
+vi.setConfig({ testTimeout: 20_000 })
+
 const path = '/api/v1/nodes'
 const ca = { 'certificate-authority': 'ca.pem' }
 
