@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { readdir, readFile, symlink } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Scratch } from '../../../release/ports/project.ts'
 
@@ -40,9 +40,8 @@ export async function lendLogin<T>(
       lentFolder = path
       lent.add(path)
       await write('config.json', Readable.from([JSON.stringify(config)]))
-      // Docker keeps its contexts and plugins beside its configuration.
-      for (const name of own === null ? [] : await readdir(own).catch(() => []))
-        if (name !== 'config.json') await symlink(join(own ?? '', name), join(path, name))
+      for (const name of await namesBeside(own))
+        await symlink(join(own ?? '', name), join(path, name))
       return await use({ DOCKER_CONFIG: path })
     })
   } finally {
@@ -56,6 +55,13 @@ function ownFolder({ DOCKER_CONFIG }: NodeJS.ProcessEnv): string | null {
   } catch {
     return null
   }
+}
+
+/** Docker keeps its contexts and plugins beside its configuration. TMPDIR may be there too. */
+async function namesBeside(folder: string | null): Promise<string[]> {
+  const names = folder === null ? [] : await readdir(folder).catch(() => [])
+  const scratch = new Set([...lent].map((path) => basename(path)))
+  return names.filter((name) => name !== 'config.json' && !scratch.has(name))
 }
 
 function mapIn(value: unknown): object {

@@ -69,6 +69,19 @@ it('is readable for the user alone, and has what docker keeps beside it', async 
   expect(existsSync(join(own, 'contexts/far'))).toBe(true)
 })
 
+it('has no folder of scratch beside it, where TMPDIR is the folder of docker', async () => {
+  mkdirSync(join(own, 'contexts'))
+  const lend = (use: () => Promise<unknown>) =>
+    lendLogin(host, login, createScratch(), use, { DOCKER_CONFIG: own })
+  await lend(() =>
+    lend(async () => {
+      for (const folder of leftovers())
+        expect(readdirSync(join(own, folder)).sort()).toEqual(['config.json', 'contexts'])
+      expect(leftovers()).toHaveLength(2)
+    }),
+  )
+})
+
 it('is deleted when docker fails', async () => {
   const failing = lendLogin(host, login, createScratch(), () =>
     Promise.reject(new Error('push failed')),
