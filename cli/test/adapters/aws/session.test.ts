@@ -6,15 +6,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createSession } from '../../../src/adapters/aws/session.ts'
+import { forgetAws } from '../../fakes/aws-user.ts'
 import { aLimit } from '../../fakes/host.ts'
 
 let home = ''
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'aws-'))
-  for (const name of Object.keys(process.env).filter((each) => each.startsWith('AWS_')))
-    vi.stubEnv(name, undefined)
-  vi.stubEnv('HOME', home)
-  vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
+  forgetAws(home)
 })
 afterEach(() => {
   vi.unstubAllEnvs()

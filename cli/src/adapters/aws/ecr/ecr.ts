@@ -1,6 +1,6 @@
 // A registry of Amazon ECR: an image registry whose login, repositories and rules are made through AWS.
 import type { Repository } from '@aws-sdk/client-ecr'
-import { failed, refused } from '../../../errors.ts'
+import { advised, afterChange, failed, refused } from '../../../errors.ts'
 import type { Registry, Scratch } from '../../../release/ports/project.ts'
 import type { Logins } from '../../registry/docker-logins.ts'
 import { createEcrClient, type EcrClient, type EcrOptions } from './client.ts'
@@ -130,12 +130,19 @@ async function create(ecr: EcrClient, name: string): Promise<void> {
     // Another run has just created it.
     ['RepositoryAlreadyExistsException'],
   )
+  await setRules(ecr, name).catch((error) => {
+    throw advised(
+      afterChange(error),
+      `Delete the repository with \`aws ecr delete-repository --region ${ecr.region} --repository-name ${name}\`: the next push creates it anew, with its lifecycle policy.`,
+    )
+  })
+}
+
+async function setRules(ecr: EcrClient, name: string): Promise<void> {
   const lifecyclePolicyText = JSON.stringify({ rules: lifecycleRules })
+  const input = { registryId: ecr.account, repositoryName: name, lifecyclePolicyText }
   await ecr.call((sdk, client, sending) =>
-    client.send(
-      new sdk.PutLifecyclePolicyCommand({ registryId, repositoryName: name, lifecyclePolicyText }),
-      sending,
-    ),
+    client.send(new sdk.PutLifecyclePolicyCommand(input), sending),
   )
 }
 

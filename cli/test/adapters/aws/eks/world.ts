@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { vi } from 'vitest'
 import { connectEks, type EksLogin, type EksOptions } from '../../../../src/adapters/aws/eks/eks.ts'
 import { type FakeAws, startAws, type Trouble } from '../../../fakes/aws.ts'
+import { forgetAws } from '../../../fakes/aws-user.ts'
 
 export const role = 'arn:aws:iam::222233334444:role/deployers/deploy'
 export const ca = Buffer.from('PEM').toString('base64')
@@ -27,13 +28,9 @@ export async function startWorld(): Promise<AwsWorld> {
   aws.callers.set('AKIAUSER', { secret: 'sesame', arn: 'arn:aws:iam::111122223333:user/ann' })
   aws.roles.add(role)
   aws.clusters.set('eu-central-1/shop', { status: 'ACTIVE', endpoint: 'https://a.example', ca })
-  for (const name of Object.keys(process.env))
-    if (name.startsWith('AWS_')) vi.stubEnv(name, undefined)
+  forgetAws(folder)
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAUSER')
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'sesame')
-  vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
-  vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'config'))
-  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(folder, 'credentials'))
   const options: EksOptions = {
     name: 'shop',
     region: 'eu-central-1',
