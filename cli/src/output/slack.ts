@@ -66,7 +66,9 @@ export function createSlackMessages(subject: SlackSubject): (event: Event) => Sl
     if (kind !== 'command.ended' || !payload.error || !told.includes(payload.command)) return null
     if (!begun && payload.exitCode !== 1) return null
     const { message, hint } = payload.error
-    const lines = [message, ...(hint ? [hint] : [])].map(escaped)
+    // The lines after the first are the output of another program, which may hold secrets.
+    const [first = ''] = message.split('\n')
+    const lines = [first.replace(/:$/, '.'), ...(hint ? [hint] : [])].map(escaped)
     return messageOf(subject, `${system}: ${payload.command} failed in ${env}`, lines, null)
   }
 }

@@ -142,6 +142,16 @@ it('a failure says what to do, and calls nobody by <!channel>', () => {
   })
 })
 
+it('what another program printed stays where it was printed: it may hold secrets', () => {
+  const message = 'docker push order failed:\npassword=hunter2\nand more'
+  const error = { code: 'push-failed', message, hint: null }
+  const [sent] = messages(
+    event('command.ended', { command: 'release', exitCode: 1, result: null, error }),
+  )
+  expect(sent?.blocks[1]).toMatchObject({ text: { text: 'docker push order failed.' } })
+  expect(JSON.stringify(sent)).not.toContain('hunter2')
+})
+
 it('fits in the limits of Slack, however long all of it is', () => {
   const long = '<&>'.repeat(5_000)
   const services = Array.from({ length: 60 }, (_, index) => ({
