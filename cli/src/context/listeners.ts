@@ -3,6 +3,9 @@ import type { Event } from '../release/ports/events.ts'
 import type { Operator } from '../release/ports/session.ts'
 import { agentOf } from './agents.ts'
 
+/** The variable with the URL of the webhook, where shopctl.yaml names no other. */
+export const slackVariable = 'SHOPCTL_SLACK_WEBHOOK'
+
 /** What is released, and where. */
 export interface Subject {
   /** Name of the system. */
@@ -40,7 +43,7 @@ async function slackOf({
   variables,
   warn,
 }: Options): Promise<Listener | null> {
-  const name = variable ?? 'SHOPCTL_SLACK_WEBHOOK'
+  const name = variable ?? slackVariable
   const value = variables[name]
   if (!value && variable === undefined) return null
   const { safeAddress } = await import('../adapters/notices/background.ts')

@@ -7,7 +7,7 @@ import { createProgress } from '../output/progress.ts'
 import type { Result } from '../output/result.ts'
 import type { Events } from '../release/ports/events.ts'
 import type { Clock, Operator, Progress } from '../release/ports/session.ts'
-import { createListeners, type Subject } from './listeners.ts'
+import { createListeners, type Subject, slackVariable } from './listeners.ts'
 import { currentOperator } from './operator.ts'
 
 export interface Session {
@@ -38,8 +38,11 @@ export function openSession({
   command,
   env,
   services,
-  variables = process.env,
+  variables: inherited = process.env,
 }: SessionOptions): Session {
+  // A copy: the programs that shopctl runs do not inherit the webhook.
+  const variables = { ...inherited }
+  delete inherited[slackVariable]
   const clock = createClock()
   const events = createEvents(clock.now)
   const shown = createProgress(clock.monotonic)
@@ -51,6 +54,7 @@ export function openSession({
   return {
     ...{ clock, operator, progress, events },
     async tellOthers(subject) {
+      if (subject.variable !== undefined) delete inherited[subject.variable]
       // Not `progress`: a problem of theirs is no event, or they would be told of it.
       const others = await createListeners({ ...subject, operator, variables, warn: shown.warn })
       for (const { tell, settle } of others) {

@@ -139,6 +139,21 @@ it.each<[string, NodeJS.ProcessEnv, string | undefined, RegExp]>([
   expect(stderr).not.toContain('verysecret')
 })
 
+it('programs of the command do not inherit the webhook, however its variable is called', async () => {
+  const { url, got } = await startSlack()
+  const variables = {
+    ...{ SHOPCTL_EVENTS_FILE: file, SHOPCTL_SLACK_WEBHOOK: url, TEAM_SLACK: url, PATH: '/bin' },
+  }
+  const options = { command: 'release', env: 'production', services: null, variables }
+  const session = openSession(options)
+  expect(Object.keys(variables)).toEqual(['SHOPCTL_EVENTS_FILE', 'TEAM_SLACK', 'PATH'])
+  await session.tellOthers(subject)
+  expect(Object.keys(variables)).toEqual(['SHOPCTL_EVENTS_FILE', 'PATH'])
+  await createShop().release({}, { events: session.events })
+  await session.close()
+  expect(got).toHaveLength(2)
+})
+
 it('the event of a private result holds no document', async () => {
   const session = sessionWith({}, 'messages show')
   await session.tell(async () => ({ ...result, isPrivate: true as const }))
