@@ -98,6 +98,7 @@ it.each([
   ['123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn', 'cn-north-1'],
   ['123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com/a/b', 'us-gov-west-1'],
   ['123456789012.dkr-ecr.eu-west-1.on.aws/a', 'eu-west-1'],
+  ['123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu/a', 'eusc-de-east-1'],
 ])('%s is a registry of ECR', (registry, region) => {
   const host = registry.split('/')[0]
   expect(ecrAddress(registry)).toEqual({ account: '123456789012', region, host })
