@@ -16,6 +16,8 @@ export interface Login {
   registryToken?: string
   /** For messages: the configuration file, or the helper. */
   source: string
+  /** What to do when the registry does not accept it, or not for this. Default: `docker login`. */
+  advice?: string
 }
 
 /** Returns the login to `host`, which may have a port. null: the user has none. */

@@ -50,7 +50,9 @@ function denied({ host, name, write }: Need, login: Login | null): Error {
   return refused({
     code: 'registry-denied',
     message: `The registry ${host} does not let ${login ? `the login from ${login.source}` : 'you'} ${write ? 'write to' : 'read'} ${name}.`,
-    hint: `Ask for the right to ${write ? 'push' : 'pull'}, or run \`${loginCommand(host)}\` as a user who has it. Then run the command again.`,
+    hint:
+      login?.advice ??
+      `Ask for the right to ${write ? 'push' : 'pull'}, or run \`${loginCommand(host)}\` as a user who has it. Then run the command again.`,
   })
 }
 

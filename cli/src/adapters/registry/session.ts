@@ -160,7 +160,7 @@ export function notLoggedIn({ host }: Address, login: Login | null): Error {
     message: login
       ? `The registry ${host} does not accept the login from ${login.source}: it is wrong, or it has expired.`
       : `The registry ${host} asks for a login, and Docker's configuration has none for it.`,
-    hint: `Run \`${loginCommand(host)}\`, then run the command again.`,
+    hint: login?.advice ?? `Run \`${loginCommand(host)}\`, then run the command again.`,
   })
 }
 

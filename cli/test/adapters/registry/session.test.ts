@@ -266,6 +266,12 @@ describe('Basic', () => {
       message: expect.stringContaining(message),
     })
   })
+
+  it('with a login that is not from docker has a hint of its own', async () => {
+    const repository = await startRegistry('Basic realm="shop"')
+    const lent = registryWith({ ...ada, advice: 'Use another role.' })
+    expect(await problem(lent.digest(repository, 'a'))).toMatchObject({ hint: 'Use another role.' })
+  })
 })
 
 it('the login is for the registry alone, not for where it stores its blobs', async () => {

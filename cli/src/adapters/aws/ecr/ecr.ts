@@ -25,11 +25,14 @@ export interface EcrRegistryOptions extends EcrOptions {
 export function createEcr({ host, scratch, ...options }: EcrRegistryOptions): Ecr {
   const ecr = createEcrClient(options)
   return {
-    logins: async () => ({ ...(await passwordOf(ecr)), source: 'Amazon ECR' }),
+    logins: async () => ({ ...(await passwordOf(ecr)), source: 'Amazon ECR', advice }),
     withLogin: async (use) => lendLogin(host, await passwordOf(ecr), scratch, use),
     registryOf: (images) => registryOf(ecr, images),
   }
 }
+
+const advice =
+  'Add the missing rights on this repository to the policy of your AWS user or role (`registryRole` in shopctl.yaml), or use another one. Then run the command again.'
 
 async function passwordOf(ecr: EcrClient): Promise<Password> {
   const answer = await ecr.call((sdk, client, sending) =>
