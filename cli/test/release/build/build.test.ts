@@ -34,6 +34,25 @@ describe('build and push', () => {
     expect(world.engine.sent).toHaveLength(2)
   })
 
+  it('that were pushed half-way are completed by the next push, which sends the others alone', async () => {
+    const world = createWorld(names)
+    await build(world, tree)
+    const push500 = async (reference: string): Promise<string> => {
+      if (reference.includes('order')) return world.builder.push(reference)
+      throw failed({ code: 'push-failed', message: '500 Internal Server Error' })
+    }
+    const broken = { ...world, builder: { ...world.builder, push: push500 } }
+    await expect(push(broken, tree)).rejects.toMatchObject({ code: 'push-failed', exitCode: 1 })
+    const pushed = await push(world, tree)
+    expect(pushed.map(({ image, sent }) => [image.service, sent])).toEqual([
+      ...[
+        ['order', false],
+        ['payment', true],
+      ],
+    ])
+    expect(world.engine.sent).toHaveLength(2)
+  })
+
   it('never move a tag', async () => {
     const world = createWorld(names)
     await build(world, tree)
