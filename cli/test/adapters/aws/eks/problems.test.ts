@@ -168,6 +168,7 @@ const problems: Problem[] = [
   {
     title: 'an AWS that does not answer',
     prepare: () => world.always('DescribeCluster', 'hang'),
+    options: { limit: { seconds: 0.5, setting: '`timeouts.request` of shopctl.yaml' } },
     code: 'aws-unreachable',
     message: /no answer within 0.5 s, the limit of `timeouts.request` of shopctl.yaml/,
     hint: /network/,

@@ -37,7 +37,7 @@ export async function startWorld(): Promise<AwsWorld> {
     role: null,
     env: { AWS_ENDPOINT_URL: aws.url },
     agentOf: async () => new Agent({ keepAlive: true }),
-    limit: { seconds: 0.5, setting: '`timeouts.request` of shopctl.yaml' },
+    limit: { seconds: 5, setting: '`timeouts.request` of shopctl.yaml' },
     now: Date.now,
   }
   return {
