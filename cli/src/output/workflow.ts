@@ -87,7 +87,7 @@ function plainMarkdown(text: string): string {
     .replaceAll(/[\\`*_{}[\]<>|#~&]/g, '\\$&')
 }
 
-export function markdownTable([heading = [], ...rows]: Rows): string {
+function markdownTable([heading = [], ...rows]: Rows): string {
   const line = (cells: readonly string[]): string => `| ${cells.map(plainMarkdown).join(' | ')} |`
   return [line(heading), `|${' --- |'.repeat(heading.length)}`, ...rows.map(line)].join('\n')
 }
@@ -101,7 +101,7 @@ export interface Section {
   tables: readonly Rows[]
 }
 
-export function summaryMarkdown({ title, succeeded, lines, tables }: Section): string {
+function summaryMarkdown({ title, succeeded, lines, tables }: Section): string {
   const parts = [
     `### ${succeeded ? '✓' : '✗'} ${plainMarkdown(title)}`,
     ...lines.map(plainMarkdown),

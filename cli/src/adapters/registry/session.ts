@@ -44,7 +44,7 @@ const usualSeconds = 60
 const marginMs = 10_000
 
 export function createSession({ logins, send, now }: SessionOptions): Session {
-  /** `value` is there once it has come. */
+  /** `value`: what the promise was fulfilled with. */
   const granted = new Map<string, { promise: Promise<Granted>; value?: Granted }>()
   const known = new Map<string, Promise<Login | null>>()
   const loginTo = (host: string): Promise<Login | null> => {

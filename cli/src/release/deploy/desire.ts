@@ -151,7 +151,7 @@ async function requireEarlier(
   })
 }
 
-/** Whoever names a digest knows the image: the registry's tags are not asked. */
+/** The digest is given, so no tag has to be believed. */
 async function requireGiven(
   registry: Registry,
   { service, repository }: Image,

@@ -67,7 +67,7 @@ function registryOf(ecr: EcrClient, images: Registry): Registry {
     async prepare(repository) {
       if (await find(repository)) return
       const caller = await ecr.callerAccount()
-      // Whoever creates a repository in another account creates it in the own one.
+      // ECR creates repositories in the account of the caller only.
       if (caller !== account) throw otherAccount(account, caller)
       await create(ecr, nameOf(repository))
       known.delete(repository)
