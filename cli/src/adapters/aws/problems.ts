@@ -55,10 +55,10 @@ export async function explained<T>(
 function awsProblem(problem: unknown, about: About): ShopctlError {
   if (problem instanceof ShopctlError) return problem
   if (!(problem instanceof Error)) throw problem
-  const error = problem as SdkError
+  const error = shortened(problem)
   const { doing, region, roleSetting, outage = refused } = about
   const status = error.$metadata?.httpStatusCode
-  const message = firstLine(error)
+  const message = sentence(error)
   if (wrongClock.test(error.message) || wrongClock.test(error.name)) return clockProblem(error)
   if (expired.test(error.name) || expiredLogin.test(message)) {
     return refused({
@@ -138,7 +138,7 @@ function clockProblem(cause: Error): ShopctlError {
       : `is ${Math.abs(minutes)} minutes ${minutes < 0 ? 'behind' : 'ahead of'} that of AWS`
   return refused({
     code: 'aws-clock',
-    message: `The clock of this machine ${how}. AWS says: ${firstLine(cause)}.`,
+    message: `The clock of this machine ${how}. AWS says: ${sentence(cause)}.`,
     hint: 'Set the clock, for example with `timedatectl set-ntp true`. Then run the command again.',
     cause,
   })
@@ -167,7 +167,15 @@ function unreachable(
   })
 }
 
-/** Further lines may hold the canonical request, and in it the session token. */
-function firstLine(error: Error): string {
-  return said(error).trim().split('\n', 1)[0]?.replace(/\.$/, '') || error.name
+/** Without further lines: they may quote the request, and in it the session token. --verbose shows the stack. */
+function shortened(error: SdkError): SdkError {
+  const [first = ''] = said(error).trim().split('\n', 1)
+  if (error.message) error.stack = error.stack?.split(error.message).join(first) ?? ''
+  error.message = first
+  return error
+}
+
+/** Without a full stop. */
+function sentence(error: Error): string {
+  return said(error).replace(/\.$/, '') || error.name
 }

@@ -1,6 +1,7 @@
 // What a user reads when AWS refuses: real SDK clients against a server that answers like AWS.
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { formatError } from '../../../../src/output/errors.ts'
 import {
   type Answer,
   account,
@@ -90,6 +91,19 @@ describe('AWS answers', () => {
       message: expect.stringContaining('no answer within 0.3 s, the limit of `timeouts.request`'),
     })
   })
+})
+
+it('a session token that AWS quotes is not shown, not even with --verbose', async () => {
+  login()
+  vi.stubEnv('AWS_MAX_ATTEMPTS', '1')
+  const message =
+    "The request signature does not match.\n\nThe Canonical String should have been\n'POST\nx-amz-security-token:IQoJsession"
+  await world.answer({ status: 403, type: 'InvalidSignatureException', message })
+  const error = await problem(registry().digest(repository, 'v1'))
+  expect(error).toMatchObject({ code: 'aws-credentials' })
+  const { text } = formatError(error, { verbose: true, width: 80 })
+  expect(text).toContain('caused by InvalidSignatureException')
+  expect(text).not.toContain('IQoJsession')
 })
 
 it('AWS that is not there is named, with the region', async () => {
