@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { refused, type ShopctlError } from '../../../errors.ts'
+import { givenEndpoint } from '../endpoints.ts'
 import { type AwsSession, createSession, type SessionOptions } from '../session.ts'
 import { describeCluster, type EksAddress } from './cluster.ts'
 import { type EksToken, signToken } from './token.ts'
@@ -83,7 +84,7 @@ async function keyOf(
   { name, region, role, env }: EksOptions,
 ): Promise<string> {
   const { accountId, accessKeyId } = role === null ? await session.credentials() : {}
-  const endpoint = env.AWS_ENDPOINT_URL_EKS ?? env.AWS_ENDPOINT_URL ?? ''
+  const endpoint = givenEndpoint('eks', env)?.href ?? ''
   const parts = [name, region, role ?? accountId ?? accessKeyId ?? '', endpoint]
   return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 20)
 }

@@ -55,6 +55,13 @@ describe('a login', () => {
     expect(JSON.parse(kept)).toEqual({ server: 'https://a.example', ca })
   })
 
+  it('keeps one address per endpoint of EKS, and an empty variable is none', async () => {
+    const endpoint = { AWS_ENDPOINT_URL: aws.url }
+    await world.connect({ env: endpoint })
+    await world.connect({ env: { ...endpoint, AWS_ENDPOINT_URL_EKS: '' } })
+    expect(await readdir(world.folder)).toHaveLength(1)
+  })
+
   it.each([['nonsense'], ['{}'], ['{"server":"http://evil.example","ca":"UEVN"}']])(
     'asks again when what it kept is %s',
     async (content) => {
