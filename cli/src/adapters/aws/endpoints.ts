@@ -7,13 +7,15 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /** AWS_ENDPOINT_URL, or that of the service, leads to a proxy or a simulator. null: the SDK knows where. */
 export function givenEndpoint(service: Service, env: Environment): URL | null {
-  const given = env[`AWS_ENDPOINT_URL_${service.toUpperCase()}`] || env.AWS_ENDPOINT_URL
+  const names = [`AWS_ENDPOINT_URL_${service.toUpperCase()}`, 'AWS_ENDPOINT_URL']
+  const name = names.find((each) => env[each])
+  const given = name && env[name]
   if (!given) return null
   const url = URL.parse(given)
   if (url) return url
   throw refused({
     code: 'bad-endpoint',
-    message: `AWS_ENDPOINT_URL is no address: "${given}".`,
+    message: `${name} is no address: "${given}".`,
     hint: 'Unset it, or write https:// and a host.',
   })
 }

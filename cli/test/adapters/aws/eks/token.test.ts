@@ -107,8 +107,12 @@ it('is printed as client-go reads it', () => {
   })
 })
 
-it('an endpoint that is no address is refused', async () => {
-  await expect(sign({ env: { AWS_ENDPOINT_URL: 'nowhere' } })).rejects.toMatchObject({
-    code: 'bad-endpoint',
-  })
-})
+it.each(['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_STS'])(
+  'an endpoint that is no address is refused, by the name of %s',
+  async (name) => {
+    await expect(sign({ env: { [name]: 'nowhere' } })).rejects.toMatchObject({
+      code: 'bad-endpoint',
+      message: `${name} is no address: "nowhere".`,
+    })
+  },
+)
