@@ -18,6 +18,7 @@ export function createBackground(who: string, warn: (problem: string) => void): 
   let last: Promise<void> = Promise.resolve()
   let waiting = 0
   let warned = false
+  let isSilent = false
   const warnOnce = (problem: string): void => {
     if (!warned) warn(`${who} was not told: ${problem}.`)
     warned = true
@@ -28,13 +29,17 @@ export function createBackground(who: string, warn: (problem: string) => void): 
       waiting += 1
       last = last
         .then(task)
-        .catch((problem) => warnOnce(codeOf(problem)))
+        .catch((problem) => {
+          isSilent ||= isLate(problem)
+          warnOnce(reasonOf(problem))
+        })
         .finally(() => {
           waiting -= 1
         })
     },
     async settle(ms) {
-      await Promise.race([last, sleep(ms)])
+      // Who was silent once would only delay the end.
+      await Promise.race([last, sleep(isSilent ? 0 : ms)])
       if (waiting > 0) warnOnce('it did not answer in time')
     },
   }
@@ -95,9 +100,12 @@ interface SendOptions {
 }
 
 /** Never the message: some name the whole address, which may be a secret. */
-function codeOf(problem: unknown): string {
-  const isLate = problem instanceof Error && ['TimeoutError', 'AbortError'].includes(problem.name)
-  if (isLate) return `it did not answer within ${answerMs / 1_000} s`
+function reasonOf(problem: unknown): string {
+  if (isLate(problem)) return `it did not answer within ${answerMs / 1_000} s`
   const code = problem instanceof Error && 'code' in problem ? String(problem.code) : 'no answer'
   return `it cannot be reached (${code})`
+}
+
+function isLate(problem: unknown): boolean {
+  return problem instanceof Error && ['TimeoutError', 'AbortError'].includes(problem.name)
 }
