@@ -161,7 +161,8 @@ export function createEngine(): FakeEngine {
         engine.built.push(context)
         const id = idOf(labels)
         images.set(id, labels)
-        return { id, bases: [{ name: baseName, digest: engine.base.cached }] }
+        const bases = [{ name: baseName, digest: engine.base.cached }]
+        return { id, bases, cacheProblems: engine.cacheProblems }
       },
       async tag(id, references) {
         for (const reference of references) local.set(reference, id)

@@ -89,11 +89,11 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
         // Docker writes it last. A full disk is found before, and is no mistake of the Dockerfile.
         await write('metadata', room())
         const cache = { from: cacheFrom, to: null }
-        const { bases } = await build(context, cache, ({ from }) =>
+        const solved = await build(context, cache, ({ from }) =>
           buildCommand({ context, labels, cacheFrom: from }, file),
         )
         const id = await loadedImage(docker, await readFile(file, 'utf8'))
-        if (id) return { id, bases }
+        if (id) return { id, ...solved }
         throw notLoaded(context)
       })
     },
@@ -145,20 +145,23 @@ function createRunner(shell: Shell, options: DockerOptions): RunDocker {
   }
 }
 
-/** Builds. A cache that cannot be used is left out: it may name layers that its registry does not have any more. */
+/**
+ * Builds. If the cache in the registry may be why that failed, it builds again without: the cache may name layers that the
+ * registry does not have any more.
+ */
 function createBuild(docker: RunDocker, withLogin: LendLogin) {
   return async (
     context: string,
     cache: BuildCache,
     command: (cache: BuildCache) => string[],
   ): Promise<Solved> => {
-    const run = (cache: BuildCache) => withLogin((env) => docker('build', command(cache), { env }))
-    const first = await run(cache)
+    const run = (args: readonly string[]) => withLogin((env) => docker('build', args, { env }))
+    const first = await run(command(cache))
     if (first.exitCode === 0)
       return { bases: basesIn(first.output), cacheProblems: cacheProblems(first.output) }
-    if ((!cache.from && !cache.to) || isOwnFailure(first.output))
+    if ((!cache.from && !cache.to) || isOwnFailure(first.stderr))
       throw notBuilt(context, first.output)
-    const { exitCode, output } = await run({ from: null, to: null })
+    const { exitCode, output } = await run(command({ from: null, to: null }))
     if (exitCode !== 0) throw notBuilt(context, output)
     const why = withoutQueries(lastLine(first.stderr))
     return { bases: basesIn(output), cacheProblems: [`could not be used: ${why}`] }

@@ -28,9 +28,9 @@ export function failingStep(output: string): string {
     .join('\n')
 }
 
-/** Whether a build failed since a program of the Dockerfile did: the same without the cache. */
-export function isOwnFailure(output: string): boolean {
-  return /^ERROR: .*did not complete successfully: exit code: \d+/m.test(output)
+/** Whether a build failed since a program of the Dockerfile did: without the cache in the registry it would too. */
+export function isOwnFailure(stderr: string): boolean {
+  return /^ERROR: .*did not complete successfully: exit code: \d+/m.test(stderr)
 }
 
 /**

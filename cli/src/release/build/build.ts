@@ -107,9 +107,10 @@ async function make(
   const fresh = input.noCache === true
   const cache = await caching(image, fresh)
   const { bases, cacheProblems } = await builder.solve({ context, fresh, cache })
-  for (const problem of cacheProblems) progress.warn(cacheWarning(image, problem))
   const labels = { ...labelsOf(image), ...baseLabels(bases) }
   const built = await builder.build({ context, labels, cacheFrom: cache.from })
+  for (const problem of new Set([...cacheProblems, ...built.cacheProblems]))
+    progress.warn(cacheWarning(image, problem))
   await checkUnmoved(ports, input, image, '`docker build`')
   if (JSON.stringify(built.bases) !== JSON.stringify(bases)) throw baseMoved(service)
   await builder.tag(built.id, [`${repository}:${inputsTag}`, `${repository}:${version}`])

@@ -43,7 +43,7 @@ export interface ImageBuilder {
     context: string
     labels: Labels
     cacheFrom: string | null
-  }): Promise<{ id: string; bases: BaseImage[] }>
+  }): Promise<Solved & { id: string }>
   tag(id: string, references: readonly string[]): Promise<void>
   /** Returns the digest in the registry. */
   push(reference: string): Promise<string>

@@ -111,10 +111,10 @@ describe('the cache in the registry', () => {
 
   it('is left out when a build fails with it', async () => {
     const ran: string[] = []
-    const gone = finished(1, '#8 ERROR: blob not found\nERROR: failed to solve: blob not found')
+    const gone = finished(1, 'ERROR: failed to solve: failed to copy: not found')
     const docker = dockerAnswering([gone], { ran })
     expect((await docker.solve(solving)).cacheProblems).toEqual([
-      'could not be used: ERROR: failed to solve: blob not found',
+      'could not be used: ERROR: failed to solve: failed to copy: not found',
     ])
     expect(ran.map((line) => line.includes('r/order:cache'))).toEqual([true, false])
   })
