@@ -4,7 +4,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { createDocker } from '../../src/adapters/docker/docker.ts'
+import { lendLogin } from '../../src/adapters/aws/ecr/docker-login.ts'
+import { createDocker, type DockerOptions } from '../../src/adapters/docker/docker.ts'
 import { createRegistry } from '../../src/adapters/registry/registry.ts'
 import { createScratch } from '../../src/adapters/scratch.ts'
 import { createShell } from '../../src/adapters/shell.ts'
@@ -14,6 +15,7 @@ import { aLimit } from '../fakes/host.ts'
 import {
   boxBuilder,
   buildBuildkit,
+  canBuildBuildkit,
   type Engine,
   importBuildkit,
   pushBase,
@@ -28,6 +30,7 @@ const stops: (() => Promise<void>)[] = []
 /** The bcrypt hash of `pa:ss word`. */
 const hash = '$2y$05$abcdefghijklmnopqrstuuDvFYunEEkRAUw6hKd4mLN/wdxTQz.ki'
 const noCache: BuildCache = { from: null, to: null }
+const skipped = !(await canBuildBuildkit())
 let folder = ''
 let registry: RegistryServer
 let plain: Engine
@@ -83,13 +86,18 @@ interface Machine {
 }
 
 /** As after `docker buildx use`, without a variable. */
-async function machineWith(engine: Engine, builder: string): Promise<Machine> {
+async function machineWith(
+  engine: Engine,
+  builder: string,
+  withLogin?: DockerOptions['withLogin'],
+): Promise<Machine> {
   await engine.docker('buildx', 'use', builder)
   const { BUILDX_BUILDER: _, ...env } = engine.env
   const builds = createDocker(shell, {
     ...{ program: 'docker', env, root: folder, signal: new AbortController().signal },
     limits: { inspect: aLimit, build: long, push: long },
     scratch: createScratch(),
+    ...(withLogin && { withLogin }),
   })
   return { engine, builder, builds }
 }
@@ -125,7 +133,7 @@ async function forget({ engine, builder }: Machine): Promise<void> {
   await engine.docker('image', 'prune', '--force')
 }
 
-describe.each([
+describe.skipIf(skipped).each([
   ['an engine', () => plain, 'default', false],
   ["an engine with containerd's store", () => modern, 'default', true],
   ['a builder of the driver docker-container', () => plain, 'boxed', true],
@@ -147,6 +155,9 @@ describe.each([
     const author = writes ? machine : await machineWith(modern, 'default')
     const first = await make(author, { from: null, to: cache }, { fresh: true })
     expect(first.cacheProblems).toEqual([])
+    await forget(machine)
+    const same = await make(machine, { from: cache, to: null })
+    expect(same).toMatchObject({ layers: first.layers, cacheProblems: [] })
     await forget(machine)
     const again = await make(machine, { from: cache, to: null }, { after: 'two' })
     expect(again.cacheProblems).toEqual([])
@@ -173,7 +184,7 @@ describe.each([
   })
 })
 
-describe('a cache that cannot be used is a warning, and the image is built', () => {
+describe.skipIf(skipped)('a cache that cannot be used is a warning, and the image is built', () => {
   let machine: Machine
   beforeAll(async () => {
     machine = await machineWith(plain, 'boxed')
@@ -191,7 +202,8 @@ describe('a cache that cannot be used is a warning, and the image is built', () 
     const dying = await startDyingProxy(registry.address, 500_000)
     const [problem, ...others] = await problems(dying.address)
     expect(problem).toMatch(/^could not be written: /)
-    expect(others).toEqual([])
+    // It was there when the build began, and not for its second step.
+    expect(others).toEqual([expect.stringMatching(/^could not be read: .*connection refused/)])
     expect(dying.died()).toBe(true)
   })
 
@@ -214,9 +226,10 @@ describe('a cache that cannot be used is a warning, and the image is built', () 
       expect.stringMatching(/^could not be read: .*401 Unauthorized/),
       expect.stringMatching(/^could not be written: .*401 Unauthorized/),
     ])
-    const login = { auth: Buffer.from('ada:pa:ss word').toString('base64') }
-    const config = join(plain.env.DOCKER_CONFIG ?? '', 'config.json')
-    writeFileSync(config, JSON.stringify({ auths: { [closed.address]: login } }))
+    const login = { username: 'ada', password: 'pa:ss word' }
+    machine = await machineWith(plain, 'boxed', (use) =>
+      lendLogin(closed.address, login, createScratch(), use, plain.env),
+    )
     expect(await problems(closed.address)).toEqual([])
   })
 
@@ -238,14 +251,10 @@ describe('a cache that cannot be used is a warning, and the image is built', () 
   })
 })
 
-it('a builder that is gone is refused, and one whose container was deleted is made again', async () => {
+it.skipIf(skipped)('a builder whose container was deleted is made again', async () => {
   const machine = await machineWith(plain, 'boxed')
   await plain.docker('rm', '--force', 'buildx_buildkit_boxed0')
   expect((await make(machine, noCache)).layers).toHaveLength(3)
-  await plain.docker('buildx', 'create', '--name=gone', '--driver=remote', 'tcp://127.0.0.1:1')
-  await plain.docker('buildx', 'use', 'gone')
-  const building = machine.builds.solve({ context, fresh: false, cache: noCache })
-  await expect(building).rejects.toMatchObject({ code: 'builder-unreachable' })
 })
 
 /** The digests of the layers that a manifest of the registry names. */

@@ -123,6 +123,13 @@ function findGo(): string {
   return existsSync(usual) ? usual : 'go'
 }
 
+/** Whether this machine's Go can build it. Debian's cannot. */
+export async function canBuildBuildkit(): Promise<boolean> {
+  const finished = await shell.run({ program: findGo(), args: ['version'] }).catch(() => null)
+  const [, minor = '0', patch = '0'] = /go1\.(\d+)\.(\d+)/.exec(finished?.stdout ?? '') ?? []
+  return Number(minor) > 26 || (Number(minor) === 26 && Number(patch) >= 8)
+}
+
 /** Starts BuildKit as a program. Returns the address for `docker buildx create --driver remote`. */
 export async function startBuildkit(
   folder: string,
