@@ -14,6 +14,7 @@ const rooms = [
   ['drivers',             `drivers adapters/kubernetes adapters/shell ${facts} errors`, 'release config'],
   ['adapters/kubernetes', `adapters/kubernetes adapters/shell adapters/repeat ${facts} errors`, 'release config'],
   ['adapters/registry',   `adapters/registry adapters/shell adapters/repeat ${facts} errors`, 'release config'],
+  ['adapters/docker',     `adapters/docker adapters/shell ${facts} errors`,           'release config'],
   ['adapters/aws',        `adapters/aws adapters/shell ${facts} errors`,              'adapters/registry release config'],
   ['adapters/notices',    `adapters/notices ${facts} errors`,                         ''],
   ['adapters/migrations', `adapters/migrations errors`,                               'release config'],

@@ -1,5 +1,5 @@
 // `npm run bench` measures the README's figures in one run on the running platform, in environment `test`.
-// `npm run bench -- events` measures only the event backbone.
+// `npm run bench -- events` measures only the event backbone, `-- fresh` only releases from an empty machine.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { KubeConfig, type V1Pod, Watch } from '@kubernetes/client-node'
@@ -17,6 +17,7 @@ import {
   status,
 } from '../test/real/shop.ts'
 import { benchEvents } from './events.ts'
+import { benchFreshMachine } from './fresh-machine.ts'
 
 const shell = createShell()
 const rows: [what: string, measured: string, reach: string][] = []
@@ -192,6 +193,14 @@ if (parts.length === 0 || parts.includes('events')) {
   const tree = await copyTree()
   try {
     await benchEvents(tree, report)
+  } finally {
+    await tree.remove()
+  }
+}
+if (parts.length === 0 || parts.includes('fresh')) {
+  const tree = await copyTree()
+  try {
+    await benchFreshMachine(tree, report)
   } finally {
     await tree.remove()
   }

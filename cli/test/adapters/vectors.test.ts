@@ -1,30 +1,42 @@
 // The argument vectors of docker, git and node.
 import { describe, expect, it } from 'vitest'
 import {
-  basesIn,
   buildCommand,
-  failingStep,
   inspectCommand,
   pushCommand,
   solveCommand,
   tagCommand,
-} from '../../src/adapters/docker.ts'
+} from '../../src/adapters/docker/commands.ts'
+import { basesIn, failingStep } from '../../src/adapters/docker/output.ts'
 import { changedCommand, deletedCommand, filesCommand } from '../../src/adapters/git.ts'
 import { scriptCommand } from '../../src/adapters/programs.ts'
 
 describe('docker', () => {
   it('builds with labels, into the engine whichever the builder, and without a provenance manifest', () => {
-    const args = buildCommand({ context: 'services/order', labels: { a: 'b' } }, '/tmp/id')
-    expect(args.join(' ')).toBe(
-      'build --progress plain --provenance false --load --iidfile /tmp/id --label a=b services/order',
+    const image = { context: 'services/order', labels: { a: 'b' } }
+    expect(buildCommand({ ...image, cacheFrom: null }, '/tmp/metadata').join(' ')).toBe(
+      'buildx build --progress plain --provenance false --load --metadata-file /tmp/metadata --label a=b services/order',
+    )
+    expect(buildCommand({ ...image, cacheFrom: 'r/o:cache' }, '/tmp/metadata').join(' ')).toContain(
+      '--label a=b --cache-from type=registry,ref=r/o:cache services/order',
     )
   })
 
   it('solves into the cache, on request without what is in it', () => {
-    const args = (fresh: boolean) => solveCommand({ context: 'order', fresh }).join(' ')
-    expect(args(false)).toBe('build --progress plain --output type=cacheonly order')
+    const cache = { from: null, to: null }
+    const args = (fresh: boolean) => solveCommand({ context: 'order', fresh, cache }).join(' ')
+    expect(args(false)).toBe('buildx build --progress plain --output type=cacheonly order')
     expect(args(true)).toBe(
-      'build --progress plain --no-cache --pull --output type=cacheonly order',
+      'buildx build --progress plain --no-cache --pull --output type=cacheonly order',
+    )
+  })
+
+  it('reads and writes a cache in the registry, of all stages and in the form that ECR takes', () => {
+    const cache = { from: 'r/o:cache', to: 'r/o:cache' }
+    expect(solveCommand({ context: 'order', fresh: false, cache }).join(' ')).toBe(
+      'buildx build --progress plain --cache-from type=registry,ref=r/o:cache ' +
+        '--cache-to type=registry,ref=r/o:cache,mode=max,image-manifest=true,oci-mediatypes=true,ignore-error=true ' +
+        '--output type=cacheonly order',
     )
   })
 

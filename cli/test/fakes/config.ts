@@ -4,6 +4,7 @@ import type { Config } from '../../src/config/schema.ts'
 import { failed } from '../../src/errors.ts'
 import { isBelow } from '../../src/release/build/inputs.ts'
 import type {
+  BuildCache,
   ImageBuilder,
   Kept,
   Labels,
@@ -125,6 +126,10 @@ export interface FakeEngine {
   fresh: string[]
   /** References that were pushed. */
   sent: string[]
+  writesCache: boolean
+  /** The caches of the builds, and what was wrong with them. */
+  caches: BuildCache[]
+  cacheProblems: string[]
   /** Digests of the base image: of the cache, and of its registry. */
   base: { cached: string; newest: string | null }
 }
@@ -140,19 +145,24 @@ export function createEngine(): FakeEngine {
     `sha256:${labels['dev.shopctl.inputs']?.slice(0, 12)}${labels['dev.shopctl.bases']?.split('@')[1]}`
   const engine: FakeEngine = {
     ...{ tags, kept: new Map(), built: [], fresh: [], sent: [] },
+    ...{ writesCache: true, caches: [], cacheProblems: [] },
     base: { cached: 'sha256:old', newest: 'sha256:old' },
     builder: {
       labels: async (reference) => images.get(local.get(reference) ?? '') ?? null,
-      async solve({ context, fresh }) {
+      writesCache: async () => engine.writesCache,
+      async solve({ context, fresh, cache }) {
+        engine.caches.push(cache)
         if (fresh) engine.fresh.push(context)
         if (fresh && engine.base.newest) engine.base.cached = engine.base.newest
-        return [{ name: baseName, digest: engine.base.cached }]
+        const bases = [{ name: baseName, digest: engine.base.cached }]
+        return { bases, cacheProblems: engine.cacheProblems }
       },
       async build({ context, labels }) {
         engine.built.push(context)
         const id = idOf(labels)
         images.set(id, labels)
-        return { id, bases: [{ name: baseName, digest: engine.base.cached }] }
+        const bases = [{ name: baseName, digest: engine.base.cached }]
+        return { id, bases, cacheProblems: engine.cacheProblems }
       },
       async tag(id, references) {
         for (const reference of references) local.set(reference, id)

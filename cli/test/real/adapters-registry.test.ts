@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createDocker } from '../../src/adapters/docker.ts'
+import { createDocker } from '../../src/adapters/docker/docker.ts'
 import { createRegistry } from '../../src/adapters/registry/registry.ts'
 import { createScratch } from '../../src/adapters/scratch.ts'
 import { createShell } from '../../src/adapters/shell.ts'
@@ -17,12 +17,14 @@ const repository = '127.0.0.1:5000/adapters/image'
 const signal = new AbortController().signal
 let context = ''
 const long = { ...aLimit, seconds: 120 }
+const noCache = { from: null, to: null }
 let docker: ImageBuilder
 
 async function build(dockerfile: string, tag: string): Promise<void> {
   await writeFile(join(context, 'Dockerfile'), dockerfile)
-  await docker.solve({ context, fresh: false })
-  const { id } = await docker.build({ context, labels: { 'dev.shopctl.inputs': tag } })
+  await docker.solve({ context, fresh: false, cache: noCache })
+  const labels = { 'dev.shopctl.inputs': tag }
+  const { id } = await docker.build({ context, labels, cacheFrom: null })
   await docker.tag(id, [`${repository}:${tag}`])
 }
 
@@ -64,7 +66,8 @@ it('docker knows the base images of a Dockerfile, and their newest digests', asy
     'FROM node:24-bookworm-slim AS one\nFROM scratch\nCOPY --from=one /etc/hostname /\n',
   )
   const name = 'docker.io/library/node:24-bookworm-slim'
-  const [base] = await docker.solve({ context, fresh: false })
+  const { bases } = await docker.solve({ context, fresh: false, cache: noCache })
+  const [base] = bases
   expect(base).toEqual({ name, digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) })
   expect(await docker.newestBase(name)).toBe(base?.digest)
   expect(await docker.newestBase('docker.io/library/no-such-image:1')).toBeNull()

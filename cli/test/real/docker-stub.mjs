@@ -10,11 +10,14 @@ const labelsFile = join(STUB, 'labels.json')
 const digestOf = (text) => `sha256:${createHash('sha256').update(text).digest('hex')}`
 
 function build() {
-  const idFile = args[args.indexOf('--iidfile') + 1]
-  if (!args.includes('--iidfile')) return
+  // The driver of `docker buildx inspect`.
+  if (args[1] === 'inspect') return console.log('Driver: docker-container')
+  if (args.includes('--cache-to')) keepLogin('cache-login.json')
+  const file = args[args.indexOf('--metadata-file') + 1]
+  if (!args.includes('--metadata-file')) return
   const labels = args.flatMap((arg, at) => (arg === '--label' ? [args[at + 1].split('=')] : []))
   writeFileSync(labelsFile, JSON.stringify(Object.fromEntries(labels)))
-  writeFileSync(idFile, digestOf('id'))
+  writeFileSync(file, JSON.stringify({ 'containerimage.config.digest': digestOf('id') }))
 }
 
 function inspect() {
@@ -22,9 +25,13 @@ function inspect() {
   console.log(readFileSync(labelsFile, 'utf8'))
 }
 
-async function push() {
+function keepLogin(name) {
   const config = readFileSync(join(DOCKER_CONFIG, 'config.json'), 'utf8')
-  writeFileSync(join(STUB, 'login.json'), JSON.stringify({ folder: DOCKER_CONFIG, config }))
+  writeFileSync(join(STUB, name), JSON.stringify({ folder: DOCKER_CONFIG, config }))
+}
+
+async function push() {
+  keepLogin('login.json')
   if (STUB_PUSH === 'hangs') return setTimeout(() => {}, 60_000)
   if (STUB_PUSH === 'fails') {
     console.error('received unexpected HTTP status: 500 Internal Server Error')
@@ -40,5 +47,5 @@ async function push() {
   console.log(`${tag}: digest: ${digestOf(manifest)} size: ${manifest.length}`)
 }
 
-const verbs = { build, push, image: args[1] === 'inspect' ? inspect : () => {} }
+const verbs = { buildx: build, push, image: args[1] === 'inspect' ? inspect : () => {} }
 await verbs[args[0]]()

@@ -19,6 +19,7 @@ import { type AwsFake, serveTls, startMinistack } from './aws-fakes.ts'
 import { root, until } from './shop.ts'
 
 const host = '000000000000.dkr.ecr.eu-central-1.amazonaws.com'
+const auth = Buffer.from('AWS:ministack-auth-token').toString('base64')
 const shell = createShell()
 const launcher = join(root, 'cli/bin/shopctl.js')
 
@@ -85,8 +86,8 @@ function shopctl(args: string[], more: Record<string, string> = {}): Promise<Fin
 }
 
 /** The configuration that docker had, which must be gone. */
-function login(): { config: string } {
-  const { folder: lent, config } = JSON.parse(readFileSync(join(folder, 'login.json'), 'utf8'))
+function login(file = 'login.json'): { config: string } {
+  const { folder: lent, config } = JSON.parse(readFileSync(join(folder, file), 'utf8'))
   expect(lent).toContain(`${folder}/shopctl-`)
   expect(existsSync(lent)).toBe(false)
   return { config }
@@ -103,8 +104,16 @@ it('without AWS credentials nothing is done', async () => {
   expect(exitCode).toBe(2)
 })
 
-it('a push that fails leaves no login behind', async () => {
+it('a build reads and writes its cache with a login of AWS, in a repository that exists', async () => {
   expect(await shopctl(['build'])).toMatchObject({ exitCode: 0 })
+  expect(JSON.parse(login('cache-login.json').config)).toMatchObject({
+    auths: { [host]: { auth } },
+  })
+  const found = await fetch(`${fake.url}/v2/shops/shop/order/tags/list`)
+  expect(found.status).toBe(200)
+})
+
+it('a push that fails leaves no login behind', async () => {
   const { exitCode, stderr } = await shopctl(['push'], { STUB_PUSH: 'fails' })
   expect(stderr).toMatch(/500 Internal Server Error/)
   expect(exitCode).toBe(1)
@@ -125,13 +134,12 @@ it('a push that is interrupted leaves no login behind', async () => {
   login()
 })
 
-it('creates the repository, pushes with a login of AWS, and tags', async () => {
+it('pushes with a login of AWS, and tags', async () => {
   const { exitCode, stdout, stderr } = await shopctl(['push', '--json'])
   expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 })
   const { images } = JSON.parse(stdout)
   expect(images).toMatchObject([{ name: 'order', sent: true }])
   expect(images[0].reference).toBe(`${host}/shops/shop/order@${images[0].digest}`)
-  const auth = Buffer.from('AWS:ministack-auth-token').toString('base64')
   expect(JSON.parse(login().config)).toMatchObject({ auths: { [host]: { auth } } })
 })
 

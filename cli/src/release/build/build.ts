@@ -14,6 +14,7 @@ import type { Progress } from '../ports/session.ts'
 import { findPushed } from '../push/push.ts'
 import { settleAll } from '../settle.ts'
 import { baseLabels, newerBases, newerNote } from './bases.ts'
+import { type Caching, cacheWarning, createCaching } from './cache.ts'
 import {
   describeImages,
   type Image,
@@ -47,10 +48,16 @@ export interface BuildInput extends TreeInput {
 
 export async function build(ports: BuildPorts, input: BuildInput): Promise<Built[]> {
   const images = await describeImages(ports.source, input)
-  return settleAll(images.map((image) => buildOne(ports, input, image)))
+  const caching = createCaching(ports)
+  return settleAll(images.map((image) => buildOne(ports, input, image, caching)))
 }
 
-async function buildOne(ports: BuildPorts, input: BuildInput, image: Image): Promise<Built> {
+async function buildOne(
+  ports: BuildPorts,
+  input: BuildInput,
+  image: Image,
+  caching: Caching,
+): Promise<Built> {
   const { builder, pushed, progress } = ports
   const { service, version } = image
   const found = input.noCache ? null : await findImage(ports, image)
@@ -61,7 +68,7 @@ async function buildOne(ports: BuildPorts, input: BuildInput, image: Image): Pro
   }
   if (input.noCache && image.immutableTags && (await findPushed(ports, image)))
     throw tagStays(image)
-  await progress.step(`build ${service} ${version}`, () => make(ports, input, image))
+  await progress.step(`build ${service} ${version}`, () => make(ports, input, image, caching))
   // What the registry has for these inputs is out of date now.
   if (input.noCache) await pushed.forget(image.repository, image.inputs)
   return { image, from: 'built' }
@@ -83,8 +90,13 @@ async function findImage(
 }
 
 /** The image gets its tags last: the work tree may change during a build. */
-async function make(ports: BuildPorts, input: BuildInput, image: Image): Promise<void> {
-  const { builder } = ports
+async function make(
+  ports: BuildPorts,
+  input: BuildInput,
+  image: Image,
+  caching: Caching,
+): Promise<void> {
+  const { builder, progress } = ports
   const { service, repository, version, inputsTag } = image
   const { context, prepare } = requireService(input.config, service).build
   if (prepare) {
@@ -92,9 +104,13 @@ async function make(ports: BuildPorts, input: BuildInput, image: Image): Promise
     await checkUnmoved(ports, input, image, `\`${prepare.join(' ')}\``)
   }
   await checkContext(ports.source, input, service)
-  const bases = await builder.solve({ context, fresh: input.noCache === true })
+  const fresh = input.noCache === true
+  const cache = await caching(image, fresh)
+  const { bases, cacheProblems } = await builder.solve({ context, fresh, cache })
   const labels = { ...labelsOf(image), ...baseLabels(bases) }
-  const built = await builder.build({ context, labels })
+  const built = await builder.build({ context, labels, cacheFrom: cache.from })
+  for (const problem of new Set([...cacheProblems, ...built.cacheProblems]))
+    progress.warn(cacheWarning(image, problem))
   await checkUnmoved(ports, input, image, '`docker build`')
   if (JSON.stringify(built.bases) !== JSON.stringify(bases)) throw baseMoved(service)
   await builder.tag(built.id, [`${repository}:${inputsTag}`, `${repository}:${version}`])

@@ -21,6 +21,8 @@ export interface Image {
   inputsTag: string
   /** Whether the registry's tags are believed. */
   immutableTags: boolean
+  /** Where the cache of its build is. null: whoever could write it there could change the image. */
+  cache: string | null
   /** The SQL files of its migrations, in the order in which they are applied. */
   migrationFiles: string[]
   /** Hash over the migration files. null: there are none. */
@@ -93,15 +95,17 @@ export async function describeImages(
       const inputs = hashBuild(inputFiles, build)
       // shopctl.yaml has the settings of the build.
       const dirty = commit === null || changed.some((file) => file === configFile || isInput(file))
+      const repository = repositoryOf({ config, registryAddress }, service)
       return {
         service,
-        repository: repositoryOf({ config, registryAddress }, service),
+        repository,
         version: `${commit?.slice(0, 8) ?? 'uncommitted'}${dirty ? `-${inputs.slice(0, 8)}` : ''}`,
         commit: commit ?? 'uncommitted',
         inputs,
         files: inputFiles,
         inputsTag: `inputs-${inputs.slice(0, 32)}`,
         immutableTags,
+        cache: immutableTags ? `${repository}:cache` : null,
         migrationFiles,
         migrations:
           migrationFiles.length > 0 ? (await hashFiles(source, migrationFiles)).slice(0, 10) : null,

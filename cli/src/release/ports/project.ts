@@ -31,18 +31,39 @@ interface Followed {
 export interface ImageBuilder {
   /** The labels of a local image. null: there is no such image. */
   labels(reference: string): Promise<Labels | null>
+  /** Whether the builder that the user has chosen can write a cache to a registry. */
+  writesCache(): Promise<boolean>
   /**
-   * Runs the steps of the Dockerfile, and returns the base images that it used by a name that may move. `fresh`: without
-   * the cache, and from the newest base images.
+   * Runs the steps of the Dockerfile. `fresh`: without the builder's own cache, and from the newest base images. A cache in
+   * the registry that cannot be used is no failure.
    */
-  solve(image: { context: string; fresh: boolean }): Promise<BaseImage[]>
+  solve(image: { context: string; fresh: boolean; cache: BuildCache }): Promise<Solved>
   /** Builds an image without a tag. Returns its id. */
-  build(image: { context: string; labels: Labels }): Promise<{ id: string; bases: BaseImage[] }>
+  build(image: {
+    context: string
+    labels: Labels
+    cacheFrom: string | null
+  }): Promise<Solved & { id: string }>
   tag(id: string, references: readonly string[]): Promise<void>
   /** Returns the digest in the registry. */
   push(reference: string): Promise<string>
   /** The digest that a base image has in its registry now. null: unknown. */
   newestBase(name: string): Promise<string | null>
+}
+
+/** The cache of a build in the registry: `host/path/name:cache`. null: none. */
+export interface BuildCache {
+  /** Read before the build. */
+  from: string | null
+  /** Written after the build. */
+  to: string | null
+}
+
+export interface Solved {
+  /** The base images that the Dockerfile used by a name that may move. */
+  bases: BaseImage[]
+  /** What went wrong with the cache in the registry: `could not be read: …`. */
+  cacheProblems: string[]
 }
 
 export type Labels = Readonly<Record<string, string>>

@@ -68,7 +68,7 @@ describe('in memory', () => {
   registryContract(async () => {
     const { builder, registry, tags } = createEngine()
     const labels = { 'dev.shopctl.inputs': 'there' }
-    const { id } = await builder.build({ context: 'order', labels })
+    const { id } = await builder.build({ context: 'order', labels, cacheFrom: null })
     tags.set('r/shop/order:there', id)
     return { registry, repository: 'r/shop/order' }
   })

@@ -155,6 +155,58 @@ describe('build and push', () => {
   })
 })
 
+describe('the cache in the registry', () => {
+  const believing = { ...tree, services: ['order'], immutableTags: true }
+  const cache = '127.0.0.1:5000/shop/order:cache'
+
+  it('is read and written only where nobody else can write', async () => {
+    const world = createWorld(names)
+    await build(world, { ...believing, immutableTags: false })
+    expect(world.engine.caches).toEqual([{ from: null, to: null }])
+    const other = createWorld(names)
+    await build(other, believing)
+    expect(other.engine.caches).toEqual([{ from: cache, to: cache }])
+  })
+
+  it('is not read by a build without the cache, which writes a new one', async () => {
+    const world = createWorld(names)
+    await build(world, { ...believing, noCache: true })
+    expect(world.engine.caches).toEqual([{ from: null, to: cache }])
+  })
+
+  it('is only read where the builder cannot write it, which is said once', async () => {
+    const world = createWorld(names)
+    world.engine.writesCache = false
+    await build(world, { ...believing, services: names })
+    expect(world.engine.caches.map(({ to }) => to)).toEqual([null, null])
+    expect(
+      world.progress.lines.filter((line) => line.includes('docker buildx create')),
+    ).toHaveLength(1)
+  })
+
+  it('is a warning when it cannot be used, and the image is built', async () => {
+    const world = createWorld(names)
+    world.engine.cacheProblems = ['could not be written: 403']
+    expect(await build(world, believing)).toMatchObject([{ from: 'built' }])
+    expect(world.progress.lines).toContain(
+      '! order: its build cache in the registry could not be written: 403',
+    )
+  })
+
+  it('is not written where its repository cannot be created', async () => {
+    const world = createWorld(names)
+    const prepare = async () => {
+      throw failed({ code: 'aws-denied', message: 'You may not create repositories.' })
+    }
+    const ports = { ...world, registry: { ...world.registry, prepare } }
+    expect(await build(ports, believing)).toMatchObject([{ from: 'built' }])
+    expect(world.engine.caches).toEqual([{ from: cache, to: null }])
+    expect(world.progress.lines).toContainEqual(
+      expect.stringMatching(/^! order: .* could not be written: You may not create/),
+    )
+  })
+})
+
 describe('the base image', () => {
   it('is a label of the image, and a newer one is named', async () => {
     const world = createWorld(names)

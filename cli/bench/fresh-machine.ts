@@ -1,0 +1,88 @@
+// What a release takes on a machine that has built nothing yet, as each run of CI: its Docker engine, its builder and its
+// home folder are empty, and its registry is filled.
+import { mkdirSync, mkdtempSync } from 'node:fs'
+import { appendFile, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createShell } from '../src/adapters/shell.ts'
+import { removeFolder } from '../src/platform/mounts.ts'
+import {
+  boxBuilder,
+  buildBuildkit,
+  type Engine,
+  importBuildkit,
+  startEngine,
+} from '../test/real/builders.ts'
+import { freshEnvironment, platformEnv, root, type Tree } from '../test/real/shop.ts'
+
+const shell = createShell()
+const registry = '127.0.0.1:5000'
+
+type Report = (what: string, measured: string, reach: string) => void
+
+export async function benchFreshMachine(tree: Tree, report: Report): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'fresh-'))
+  await addEnvironment(tree)
+  const buildkit = await buildBuildkit()
+  const engine = await startEngine(join(folder, 'engine'), {
+    ...{ registry, containerd: false, init: buildkit.init },
+  })
+  try {
+    const image = 'local/buildkit:1'
+    await importBuildkit(engine, buildkit, { folder: join(folder, 'buildkit'), reference: image })
+    await boxBuilder(engine, { image, registry, folder })
+    await engine.docker('buildx', 'use', 'boxed')
+    await freshEnvironment()
+    const release = (home: string) => timedRelease(tree, engine, join(folder, home))
+    await release('first')
+
+    await empty(engine)
+    const unchanged = await release('second')
+    report('`release` with nothing changed, on an empty machine', unchanged, '≤ 15 s')
+    await tree.edit(
+      'services/order/routes.ts',
+      "summary: 'Place an order'",
+      "summary: 'Place an order, fresh'",
+    )
+    const changed = await release('second')
+    report('… after one line changed in one service', changed, '≤ 30 s')
+    await engine.docker('buildx', 'rm', 'boxed')
+  } finally {
+    await engine.stop()
+    await removeFolder(shell, folder)
+  }
+}
+
+/** The environment `ci`: the one named `test`, with a registry whose tags are believed. */
+async function addEnvironment(tree: Tree): Promise<void> {
+  const file = join(tree.dir, 'shopctl.yaml')
+  const env = await platformEnv()
+  const args = ['config', 'current-context']
+  const context = (await shell.check({ program: 'kubectl', args, env })).trim()
+  const [, test = ''] = /^ {2}test:\n([\s\S]*)$/m.exec(await readFile(file, 'utf8')) ?? []
+  const cluster = `cluster: { context: ${context}, registry: '${registry}/ci-${process.pid}', immutableTags: true }`
+  await appendFile(file, `  ci:\n${test.replace('cluster: embedded', cluster)}`)
+}
+
+/** Only the image of the builder stays. */
+async function empty({ docker }: Engine): Promise<void> {
+  await docker('buildx', 'prune', '--all', '--force')
+  const ids = await docker('images', '--quiet', '--no-trunc', `${registry}/*/*/*`)
+  await docker('image', 'rm', '--force', ...new Set(ids.split('\n').filter(Boolean)))
+}
+
+async function timedRelease(tree: Tree, engine: Engine, home: string): Promise<string> {
+  mkdirSync(home, { recursive: true })
+  const { KUBECONFIG = '', PATH: programs } = await platformEnv()
+  const env = {
+    ...engine.env,
+    ...{ KUBECONFIG, PATH: `${engine.env.PATH}:${programs}`, HOME: home, XDG_CACHE_HOME: '' },
+  }
+  const started = performance.now()
+  const args = [join(root, 'cli/bin/shopctl.js'), 'release', '--env', 'ci']
+  const output = await shell.run({ program: process.execPath, args, cwd: tree.dir, env })
+  if (output.exitCode !== 0) throw new Error(output.stderr)
+  const steps = output.stderr.split('\n').filter((line) => line.startsWith('✓'))
+  console.log(steps.map((line) => `  ${line}`).join('\n'))
+  return `${((performance.now() - started) / 1000).toFixed(2)} s`
+}
