@@ -87,14 +87,14 @@ describe('actions', () => {
 
   it('leave no token of GitHub in the checkout', () => {
     const checkouts = steps.filter(([, { uses }]) => uses?.startsWith('actions/checkout@'))
-    expect(checkouts.length).toBe(6)
+    expect(checkouts).toHaveLength(6)
     for (const [name, step] of checkouts)
       expect(step.with?.['persist-credentials'], name).toBe(false)
   })
 
   it('log in to AWS without a key', () => {
     const logins = steps.filter(([, { uses }]) => uses?.startsWith('aws-actions/'))
-    expect(logins.length).toBe(4)
+    expect(logins).toHaveLength(4)
     for (const [name, step] of logins)
       expect(Object.keys(step.with ?? {}), name).toEqual([
         ...['aws-region', 'role-to-assume', 'role-session-name'],
