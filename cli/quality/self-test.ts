@@ -26,13 +26,13 @@ const cases: readonly Case[] = [
   { name: 'healthy', source: healthy, covered, fails: [] },
   {
     name: 'bug',
-    source: healthy.replace('a + b', 'a === a ? b : a'),
+    source: healthy.replace('a + b', 'a > b ? a : a'),
     covered,
     fails: ['bugs'],
   },
   {
     name: 'smell',
-    source: `${healthy}export function same(a: number): number {\n  let unused = 1\n  return a\n}\n`,
+    source: healthy.replace('number {', 'string {').replace('a + b', 'String.fromCharCode(a, b)'),
     covered,
     fails: ['code_smells'],
   },
