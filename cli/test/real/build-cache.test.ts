@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { lendLogin } from '../../src/adapters/aws/ecr/docker-login.ts'
 import { createDocker, type DockerOptions } from '../../src/adapters/docker/docker.ts'
 import { createRegistry } from '../../src/adapters/registry/registry.ts'
@@ -31,6 +31,7 @@ const stops: (() => Promise<void>)[] = []
 const hash = '$2y$05$abcdefghijklmnopqrstuuDvFYunEEkRAUw6hKd4mLN/wdxTQz.ki'
 const noCache: BuildCache = { from: null, to: null }
 const skipped = !(await canBuildBuildkit())
+vi.setConfig({ testTimeout: 120_000 })
 let folder = ''
 let registry: RegistryServer
 let plain: Engine

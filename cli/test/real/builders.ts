@@ -106,7 +106,10 @@ export async function buildBuildkit(): Promise<Buildkit> {
             '-o',
             join(folder, name),
           ]
-          const env = { CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off' }
+          // The platform's own caches, which `down --purge` removes.
+          const go = join(layout.cache, 'go')
+          const caches = { GOPATH: go, GOMODCACHE: '', GOCACHE: join(go, 'build') }
+          const env = { ...caches, CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off' }
           const args = ['build', ...output, path]
           await shell.check({ program: findGo(), args, cwd: source, env })
         }

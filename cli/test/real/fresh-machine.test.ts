@@ -2,7 +2,7 @@
 import { appendFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { createShell } from '../../src/adapters/shell.ts'
 import { removeFolder } from '../../src/platform/mounts.ts'
 import {
@@ -21,6 +21,7 @@ const shell = createShell()
 const stops: (() => Promise<void>)[] = []
 const services = ['order', 'payment']
 const skipped = !(await canBuildBuildkit())
+vi.setConfig({ testTimeout: 120_000 })
 let folder = ''
 let project = ''
 let engine: Engine
