@@ -240,6 +240,7 @@ function motoImages(client: ECRClient): Registry {
       await client.send(new PutImageCommand({ repositoryName: name, imageManifest, imageTag }))
     },
     labels: async () => ({}),
+    referrers: async () => [],
     prepare: async () => {},
     keep: async () => {},
   }
