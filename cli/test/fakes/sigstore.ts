@@ -25,6 +25,8 @@ export interface Signing {
   /** `sha256:…` */
   digest: string
   payloadType: string
+  /** Whether the signature is in the log. Otherwise an authority says its time. */
+  isLogged: boolean
 }
 
 export interface FakeSigstore {
@@ -96,7 +98,7 @@ export async function startSigstore(kind: 'public' | 'private' = 'public'): Prom
     tlogs: isPublic ? [log(tLog.publicKey, tLogId)] : [],
     ctlogs: isPublic ? [log(ctLog.publicKey, Buffer.from(ctLog.logID.buffer))] : [],
     certificateAuthorities: [authority(ca.rootCertificate)],
-    timestampAuthorities: isPublic ? [] : [authority(tsa.intCertificate, tsa.rootCertificate)],
+    timestampAuthorities: [authority(tsa.intCertificate, tsa.rootCertificate)],
   })
   return {
     root: JSON.stringify(root),
@@ -106,6 +108,7 @@ export async function startSigstore(kind: 'public' | 'private' = 'public'): Prom
         ...aSigning,
         ...signing,
       }
+      const { isLogged = isPublic } = signing
       const claims = { sub: `https://github.com/${workflow}`, iss: issuer, repository }
       const builder = new DSSEBundleBuilder({
         signer: new FulcioSigner({
@@ -113,7 +116,7 @@ export async function startSigstore(kind: 'public' | 'private' = 'public'): Prom
           identityProvider: { getToken: async () => tokenOf(claims) },
         }),
         witnesses: [
-          isPublic ? new RekorWitness({ rekorBaseURL: url }) : new TSAWitness({ tsaBaseURL: url }),
+          isLogged ? new RekorWitness({ rekorBaseURL: url }) : new TSAWitness({ tsaBaseURL: url }),
         ],
       })
       const statement = {

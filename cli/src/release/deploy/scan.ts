@@ -126,10 +126,8 @@ function isRefused({ severity }: ScanConfig, finding: Finding): boolean {
 
 /** What nobody has rated yet counts as harmless: it is refused only where everything is. */
 function rankOf({ severity }: Finding): number {
-  return Math.max(
-    0,
-    severities.findIndex((each) => each === severity),
-  )
+  const known: readonly string[] = severities
+  return Math.max(0, known.indexOf(severity))
 }
 
 function findingText({ id, severity, where }: Finding): string {

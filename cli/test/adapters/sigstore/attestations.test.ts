@@ -70,6 +70,13 @@ describe.each(['public', 'private'])('an attestation of the %s instance', (kind)
   })
 })
 
+it('a signature that is not in the log of the public instance is not believed', async () => {
+  const bundle = await instance('public').sign({ digest, isLogged: false })
+  expect(await attestations.verify([bundle], roots('public'))).toEqual([
+    { kind: 'untrusted', why: expect.stringMatching(/tlog entries/) },
+  ])
+})
+
 it('several are checked at once', async () => {
   const good = await instance('public').sign({ digest })
   const results = await attestations.verify([good, '{}', 'x', good], roots('public'))
