@@ -166,6 +166,7 @@ describe('moto', () => {
         imageTagMutabilityExclusionFilters: [
           { filterType: 'WILDCARD', filter: 'keep-*' },
           { filterType: 'WILDCARD', filter: 'cache*' },
+          { filterType: 'WILDCARD', filter: 'sha256-*' },
         ],
         encryptionConfiguration: { encryptionType: 'AES256' },
       },
