@@ -38,9 +38,9 @@ it.skipIf(!hasJq)('the list of images is what shopctl pushed', () => {
   execFileSync('bash', ['-ec', step?.run ?? 'false'], {
     env: { ...process.env, RUNNER_TEMP: folder, GITHUB_OUTPUT: output },
   })
-  const [, images = ''] = /^images=(.*)\n$/.exec(readFileSync(output, 'utf8')) ?? []
+  const [, listed = ''] = /^images=(.*)\n$/.exec(readFileSync(output, 'utf8')) ?? []
   rmSync(folder, { recursive: true })
-  expect(JSON.parse(images)).toEqual([
+  expect(JSON.parse(listed)).toEqual([
     {
       name: 'r.test:5000/shops/shop/order',
       digest: `sha256:${'a'.repeat(64)}`,

@@ -1,4 +1,5 @@
-// Checks the signatures of attestations, as Sigstore makes them. Its libraries are loaded when they are used.
+// Checks the signatures of attestations, as Sigstore makes them. Its libraries are loaded when they are used: in a bundle,
+// a CommonJS module has only a default export.
 import type { TrustedRoot } from '@sigstore/protobuf-specs'
 import type { Signer } from '@sigstore/verify'
 import { z } from 'zod'
@@ -34,8 +35,8 @@ async function verifyOne(
   text: string,
   roots: readonly TrustedRoot[],
 ): Promise<Attestation | Untrusted> {
-  const { bundleFromJSON } = await import('@sigstore/bundle')
-  const { toSignedEntity, toTrustMaterial, Verifier } = await import('@sigstore/verify')
+  const { bundleFromJSON } = (await import('@sigstore/bundle')).default
+  const { toSignedEntity, toTrustMaterial, Verifier } = (await import('@sigstore/verify')).default
   const problems = new Set<string>()
   for (const root of roots) {
     try {
@@ -77,7 +78,7 @@ async function attestationOf(
 }
 
 async function extensionOf(identity: Signer['identity'], wanted: string): Promise<string | null> {
-  const { ASN1Obj } = await import('@sigstore/core')
+  const { ASN1Obj } = (await import('@sigstore/core')).default
   const found = identity?.oids?.find(({ oid }) => oid?.id.join('.') === wanted)
   return found ? ASN1Obj.parseBuffer(Buffer.from(found.value)).value.toString('utf8') : null
 }

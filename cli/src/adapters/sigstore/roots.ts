@@ -10,7 +10,7 @@ const command = '`gh attestation trusted-root > trusted-root.jsonl`'
 /** One root, or one on each line. */
 export async function readRoots({ file, text }: TrustedRoots): Promise<TrustedRoot[]> {
   const values = parsed(text) ?? text.split('\n').flatMap((line) => parsed(line) ?? [])
-  const { TrustedRoot } = await import('@sigstore/protobuf-specs')
+  const { TrustedRoot } = (await import('@sigstore/protobuf-specs')).default
   const roots = values.map((value) => {
     try {
       const root = TrustedRoot.fromJSON(value)
@@ -48,7 +48,7 @@ export interface TufOptions {
 }
 
 export async function fetchRoots({ folder, limit, env, mirror }: TufOptions): Promise<TrustedRoot> {
-  const { DEFAULT_MIRROR_URL, getTrustedRoot } = await import('@sigstore/tuf')
+  const { DEFAULT_MIRROR_URL, getTrustedRoot } = (await import('@sigstore/tuf')).default
   const url = mirror?.url ?? DEFAULT_MIRROR_URL
   // The library uses fetch, which knows no proxy by itself.
   const restore = setGlobalProxyFromEnv(env)
