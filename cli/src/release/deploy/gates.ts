@@ -1,4 +1,5 @@
 // What has to be true of the images of a deploy before anything is written. A way back is not held up by it.
+import { beforeChange } from '../../errors.ts'
 import type { DesireInput, Recipe } from './desire.ts'
 import type { ImageOf } from './images.ts'
 import type { DeployStep } from './plan.ts'
@@ -29,6 +30,10 @@ export async function requireGates(
       const { repository = '' } = recipes[service] ?? {}
       return { service, repository, digest }
     })
-  await requireProvenance(ports, input, images)
-  await requireScans(ports, input, images)
+  try {
+    await requireProvenance(ports, input, images)
+    await requireScans(ports, input, images)
+  } catch (error) {
+    throw beforeChange(error)
+  }
 }

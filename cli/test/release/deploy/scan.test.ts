@@ -1,6 +1,7 @@
 // An environment that minds the findings of scans: which are refused, which are allowed, and how long a deploy waits.
 import { describe, expect, it } from 'vitest'
 import type { Severity } from '../../../src/config/gates.ts'
+import { failed } from '../../../src/errors.ts'
 import { judgeScan } from '../../../src/release/deploy/scan.ts'
 import type { Finding, Scan } from '../../../src/release/ports/images.ts'
 import { aFullConfig } from '../../fakes/config.ts'
@@ -135,6 +136,14 @@ describe('a deploy', () => {
       message: expect.stringContaining('it is odd'),
     })
     expect(log).toEqual([])
+  })
+
+  it('that AWS does not answer is refused: nothing was changed', async () => {
+    const shop = shopThatScans()
+    const problem = { code: 'aws-error', message: 'Could not use Amazon ECR.', hint: 'Later.' }
+    const scans = { read: () => Promise.reject(failed(problem)) }
+    await expect(shop.deploy({}, { scans })).rejects.toMatchObject({ ...problem, exitCode: 2 })
+    expect(shop.world.log).toEqual([])
   })
 
   it('does not ask about what is live', async () => {
