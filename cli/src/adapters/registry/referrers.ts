@@ -31,7 +31,7 @@ export async function readReferrers(
 ): Promise<string[]> {
   const lists = await Promise.all([
     read(`referrers/${digest}?artifactType=${encodeURIComponent(artifactType)}`, indexType),
-    // Where the API is missing, and in Amazon ECR, which has it and is not asked by all who push.
+    // Clients write this tag where a registry lacks the API, and in Amazon ECR.
     read(`manifests/${digest.replace(':', '-')}`, indexType),
   ])
   const found = lists

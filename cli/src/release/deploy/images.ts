@@ -11,7 +11,7 @@ export interface ImageOf {
 }
 
 /** Throws all refusals as one. */
-export function everyRefusal(found: readonly (Refusal | null)[]): void {
+export function refuseAll(found: readonly (Refusal | null)[]): void {
   const [first, ...others] = found.flatMap((each) => each ?? [])
   if (!first) return
   const lines = [first, ...others].map(({ message }) => message)

@@ -5,7 +5,7 @@ import type { Attestation, Attestations, TrustedRoots, Untrusted } from '../port
 import type { Registry, Source } from '../ports/project.ts'
 import { type Refusal, refuse } from '../refusal.ts'
 import { settleAll } from '../settle.ts'
-import { everyRefusal, type ImageOf } from './images.ts'
+import { type ImageOf, refuseAll } from './images.ts'
 
 type Wanted = NonNullable<EnvironmentConfig['provenance']>
 
@@ -41,7 +41,7 @@ export async function requireProvenance(
       return judgeProvenance(provenance, image, await attestations.verify(bundles, roots))
     }),
   )
-  everyRefusal(problems)
+  refuseAll(problems)
 }
 
 async function readRoots(

@@ -6,7 +6,7 @@ import type { Finding, Scan, Scans } from '../ports/images.ts'
 import type { Clock, Progress } from '../ports/session.ts'
 import { type Refusal, refuse } from '../refusal.ts'
 import { settleAll } from '../settle.ts'
-import { everyRefusal, type ImageOf } from './images.ts'
+import { type ImageOf, refuseAll } from './images.ts'
 
 export interface ScanPorts {
   /** null: the registry has none. */
@@ -51,7 +51,7 @@ export async function requireScans(
   if (!scan || !scans || images.length === 0) return
   const seconds = config.timeouts.scan
   const found = await awaitScans({ ...ports, scans }, images, seconds * 1000)
-  everyRefusal(found.map(({ image, result }) => judgeScan(scan, image, result, seconds)))
+  refuseAll(found.map(({ image, result }) => judgeScan(scan, image, result, seconds)))
   for (const { image, result } of found)
     for (const line of allowedLines(scan, image, result)) progress.note(line)
 }

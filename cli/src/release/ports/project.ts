@@ -61,8 +61,8 @@ export interface Registry {
   /** The labels of an image. Its content is checked against the digest. */
   labels(repository: string, digest: string): Promise<Labels>
   /**
-   * The content of each artifact of this type that refers to an image, as text. Anybody who may push can add one. A tag is
-   * not believed: the content is what the digests in the registry say.
+   * The content of each artifact of this type that refers to an image, as text, checked against its digest. Anybody who
+   * may push can add one.
    */
   referrers(repository: string, digest: string, artifactType: string): Promise<string[]>
   /** Adds a tag to an image in the registry. */

@@ -48,7 +48,7 @@ describe('what refers to an image', () => {
     ['nothing', {}, []],
     ['by the API', { [api]: index(one) }, ['one']],
     ['by the tag', { [tag]: index(one, other) }, ['one', 'other']],
-    // Amazon ECR answers to the API, and actions/attest writes the tag.
+    // actions/attest writes the tag in Amazon ECR.
     ['by the tag where the API knows nothing', { [api]: index(), [tag]: index(one) }, ['one']],
     ['by both, once', { [api]: index(one), [tag]: index(other, one) }, ['one', 'other']],
     [
