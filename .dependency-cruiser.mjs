@@ -16,6 +16,7 @@ const rooms = [
   ['adapters/registry',   `adapters/registry adapters/shell adapters/repeat ${facts} errors`, 'release config'],
   ['adapters/docker',     `adapters/docker adapters/shell ${facts} errors`,           'release config'],
   ['adapters/aws',        `adapters/aws adapters/shell ${facts} errors`,              'adapters/registry release config'],
+  ['adapters/sigstore',   `adapters/sigstore adapters/shell ${facts} errors`,         ''],
   ['adapters/notices',    `adapters/notices ${facts} errors`,                         ''],
   ['adapters/migrations', `adapters/migrations errors`,                               'release config'],
   ['adapters/repeat',     '',                                                         ''],
@@ -45,6 +46,7 @@ const packages = [
   ['@kubernetes/client-node',  'cli/src/adapters/kubernetes', 'values'],
   ['ws|socks-proxy-agent',     'cli/src/adapters/kubernetes'],
   ['@aws-sdk|@smithy',         'cli/src/adapters/aws'],
+  ['@sigstore',                'cli/src/adapters/sigstore'],
   ['libpg-query',              'cli/src/adapters/migrations'],
 ]
 

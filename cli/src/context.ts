@@ -13,6 +13,7 @@ import { createPrograms } from './adapters/programs.ts'
 import { createPushRecord } from './adapters/push-record.ts'
 import { createScratch } from './adapters/scratch.ts'
 import { createShell, type Limit, type Shell, withoutProxy } from './adapters/shell.ts'
+import { createAttestations } from './adapters/sigstore/attestations.ts'
 import { checkServices, environmentOf, parseConfig } from './config/parse.ts'
 import { ecrAddress } from './config/registry.ts'
 import { type Config, configFile, type EnvironmentConfig } from './config/schema.ts'
@@ -26,6 +27,7 @@ import type { DeployInput } from './release/deploy/deploy.ts'
 import type { DesireInput } from './release/deploy/desire.ts'
 import type { Charts, Driver } from './release/ports/driver.ts'
 import type { Events } from './release/ports/events.ts'
+import type { Attestations, Scans } from './release/ports/images.ts'
 import type {
   ImageBuilder,
   MigrationCheck,
@@ -52,6 +54,8 @@ interface LocalPorts {
   programs: Programs
   scratch: Scratch
   registry: Registry
+  attestations: Attestations
+  scans: Scans | null
   pushed: PushRecord
   migrations: MigrationCheck
   progress: Progress
@@ -127,7 +131,7 @@ export async function createContext(options: GlobalOptions, session: Session): P
   await session.tellOthers({ system: config.name, env, variable: environment.slack })
   const { clock, operator, progress, events } = session
   const access = once(() => accessOf(environment, progress))
-  const { registry, withLogin } = accessRegistry(shell, environment, {
+  const { registry, scans, withLogin } = accessRegistry(shell, environment, {
     limits: { request: limitOf('request'), tools: limitOf('tools') },
     signal,
   })
@@ -138,7 +142,12 @@ export async function createContext(options: GlobalOptions, session: Session): P
       limits: { run: limitOf('build'), script: limitOf('script') },
     }),
     scratch: createScratch(),
-    registry,
+    ...{ registry, scans },
+    attestations: createAttestations({
+      folder: () => join(cacheFolder(), 'sigstore'),
+      limit: limitOf('request'),
+      env: process.env,
+    }),
     pushed: createPushRecord(() => join(cacheFolder(), 'pushed')),
     migrations: createMigrationCheck(),
     ...{ progress, events, clock, operator, signal },

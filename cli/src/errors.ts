@@ -44,14 +44,21 @@ export function failed(detail: ErrorDetail): ShopctlError {
 
 /** After a change, a refusal becomes a failure. */
 export function afterChange(error: unknown): unknown {
-  return error instanceof ShopctlError && error.kind === 'refused'
-    ? failed({
-        code: error.code,
-        message: error.message,
-        ...(error.hint !== undefined && { hint: error.hint }),
-        cause: error,
-      })
-    : error
+  return turned(error, 'refused', 'failed')
+}
+
+/** Before any change, a failure is a refusal. */
+export function beforeChange(error: unknown): unknown {
+  return turned(error, 'failed', 'refused')
+}
+
+function turned(error: unknown, from: ErrorKind, to: ErrorKind): unknown {
+  if (!(error instanceof ShopctlError) || error.kind !== from) return error
+  const { code, message, hint } = error
+  return new ShopctlError(to, {
+    ...{ code, message, cause: error },
+    ...(hint !== undefined && { hint }),
+  })
 }
 
 export function isInterrupted(error: unknown): error is ShopctlError {

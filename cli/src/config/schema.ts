@@ -1,6 +1,7 @@
 // The schema of shopctl.yaml: its types and its validation.
-import { isAbsolute, normalize } from 'node:path/posix'
 import { z } from 'zod'
+import { provenanceSchema, scanSchema } from './gates.ts'
+import { path } from './path.ts'
 import { ecrAddress, registryMistake } from './registry.ts'
 import { inOrder } from './secrets.ts'
 import type { Path } from './yaml.ts'
@@ -13,18 +14,6 @@ const name = z
   )
   // Every object of JavaScript has a property of this name.
   .refine((value) => value !== 'constructor', 'expected another name than constructor')
-
-/** Below the folder of shopctl.yaml, as git writes it: `./services/order/` means `services/order`. */
-const path = z
-  .string()
-  .min(1)
-  .transform((value) => normalize(value).replace(/(?<=.)\/$/, ''))
-  .refine((value) => !value.startsWith('-'), 'expected a path that begins with no dash')
-  .refine((value) => !isAbsolute(value), 'expected a path relative to shopctl.yaml')
-  .refine(
-    (value) => value.split('/')[0] !== '..',
-    'expected a path in the folder of shopctl.yaml, without `..`',
-  )
 
 const build = z.strictObject({
   /** Build context of `docker build`, with a Dockerfile. */
@@ -172,12 +161,20 @@ const environmentFields = z.strictObject({
   broker: name.optional(),
   /** The environment variable with the URL of an incoming webhook of Slack. Default: SHOPCTL_SLACK_WEBHOOK. */
   slack: variable.optional(),
+  /** What deploy asks of an image. Default: nothing. */
+  provenance: provenanceSchema.optional(),
+  /** What deploy accepts of the findings of Amazon ECR. Default: it does not ask for them. */
+  scan: scanSchema.optional(),
 })
 
 const environment = environmentFields
   .refine(
     ({ broker, dependencies }) => !broker || dependencies.some(({ name }) => name === broker),
     { path: ['broker'], error: 'expected the name of one of the dependencies' },
+  )
+  .refine(
+    ({ scan, cluster }) => !scan || (cluster !== 'embedded' && ecrAddress(cluster.registry)),
+    { path: ['scan'], error: 'expected none: the registry is no registry of Amazon ECR' },
   )
   .superRefine(({ secrets }, { addIssue }) => {
     for (const { value, message } of inOrder(secrets).mistakes)
@@ -204,6 +201,8 @@ const timeouts = z.strictObject({
   request: seconds.default(4),
   /** An answer of a pod about its accounts or messages, or to a smoke test. */
   pod: seconds.default(15),
+  /** Until Amazon ECR has scanned the images. */
+  scan: seconds.default(60),
 })
 
 const configFields = z.strictObject({

@@ -6,6 +6,7 @@ import { createScratch } from '../adapters/scratch.ts'
 import type { Limit, Shell } from '../adapters/shell.ts'
 import { ecrAddress } from '../config/registry.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
+import type { Scans } from '../release/ports/images.ts'
 import type { Registry } from '../release/ports/project.ts'
 import { agentOf } from './agents.ts'
 
@@ -16,6 +17,8 @@ interface RegistryOptions {
 
 export interface RegistryAccess {
   registry: Registry
+  /** null: it has no scans that shopctl knows. */
+  scans: Scans | null
   /** For docker, where its own logins do not serve. */
   withLogin?: Ecr['withLogin']
 }
@@ -29,11 +32,11 @@ export function accessRegistry(
   const address = cluster === 'embedded' ? null : ecrAddress(cluster.registry)
   if (cluster === 'embedded' || !address) {
     const logins = createDockerLogins(shell, { limit: tools, signal })
-    return { registry: createRegistry({ ...options, logins }) }
+    return { registry: createRegistry({ ...options, logins }), scans: null }
   }
   const { env } = process
   const role = cluster.registryRole ?? null
   const ecr = createEcr({ ...options, ...address, role, env, scratch: createScratch() })
   const images = createRegistry({ ...options, logins: ecr.logins })
-  return { registry: ecr.registryOf(images), withLogin: ecr.withLogin }
+  return { registry: ecr.registryOf(images), scans: ecr.scans, withLogin: ecr.withLogin }
 }

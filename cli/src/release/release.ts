@@ -7,6 +7,7 @@ import {
   type DeployPorts,
   deployStandby,
 } from './deploy/deploy.ts'
+import { checkGates } from './deploy/gates.ts'
 import { raiseStandby } from './deploy/raise.ts'
 import { withLock } from './lock.ts'
 import type { Moved } from './move/move.ts'
@@ -32,6 +33,7 @@ export interface Released {
 }
 
 export async function release(ports: ReleasePorts, input: ReleaseInput): Promise<Released> {
+  checkGates(ports, input)
   if (!input.skipSmoke) await checkSmokeScripts(ports.source, input.config, input.services)
   const built = await build(ports, input)
   const pushed = await push(ports, input)

@@ -37,7 +37,7 @@ describe('a time limit', () => {
   it('has a usual value', () => {
     expect(aConfig().timeouts).toEqual({
       ...{ build: 1_200, push: 600, helm: 180, script: 600 },
-      ...{ tools: 60, request: 4, pod: 15 },
+      ...{ tools: 60, request: 4, pod: 15, scan: 60 },
     })
   })
 })

@@ -118,6 +118,8 @@ export interface FakeEngine {
   pushed: PushRecord
   /** Tags by `repository:tag`, digests as values. */
   tags: Map<string, string>
+  /** What refers to an image, by its digest. */
+  attached: Map<string, { type: string; content: string }[]>
   /** What was kept last, by repository. */
   kept: Map<string, Kept>
   /** Contexts of the images that were built. */
@@ -144,7 +146,7 @@ export function createEngine(): FakeEngine {
   const idOf = (labels: Labels): string =>
     `sha256:${labels['dev.shopctl.inputs']?.slice(0, 12)}${labels['dev.shopctl.bases']?.split('@')[1]}`
   const engine: FakeEngine = {
-    ...{ tags, kept: new Map(), built: [], fresh: [], sent: [] },
+    ...{ tags, attached: new Map(), kept: new Map(), built: [], fresh: [], sent: [] },
     ...{ writesCache: true, caches: [], cacheProblems: [] },
     base: { cached: 'sha256:old', newest: 'sha256:old' },
     builder: {
@@ -187,6 +189,10 @@ export function createEngine(): FakeEngine {
         return found?.[1] ?? null
       },
       labels: async (_, digest) => images.get(digest) ?? {},
+      referrers: async (_, digest, artifactType) =>
+        (engine.attached.get(digest) ?? [])
+          .filter(({ type }) => type === artifactType)
+          .map(({ content }) => content),
       async tag(repository, digest, tag) {
         if (![...tags.values()].includes(digest))
           throw failed({ code: 'registry-error', message: `no manifest ${digest}` })

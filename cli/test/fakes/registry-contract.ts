@@ -29,6 +29,12 @@ export function registryContract(make: () => Promise<RegistryUnderTest>): void {
     expect(await registry.labels(repository, digest)).toEqual({ 'dev.shopctl.inputs': 'there' })
   })
 
+  it('knows nothing that refers to the image', async () => {
+    const { registry, repository } = await make()
+    const digest = (await registry.digest(repository, 'there')) ?? ''
+    expect(await registry.referrers(repository, digest, 'application/x')).toEqual([])
+  })
+
   it('gives an image another tag with the same digest', async () => {
     const { registry, repository } = await make()
     const digest = await registry.digest(repository, 'there')

@@ -19,6 +19,7 @@ import {
   type FakeScratch,
   operator,
 } from './host.ts'
+import { createFakeAttestations, createFakeScans, type FakeScans } from './images.ts'
 import { createFakeJournal, createFakeLock, type FakeLock } from './journal.ts'
 import { createFakeManagement, createFakePods, createPodFaults, type PodFaults } from './pods.ts'
 import { aState, emptyService } from './state.ts'
@@ -33,6 +34,7 @@ export interface World extends Ports {
   log: string[]
   source: Tree
   engine: FakeEngine
+  scans: FakeScans
   charts: FakeCharts
   driver: FakeDriver
   lock: FakeLock
@@ -111,6 +113,8 @@ export function createWorld(
     }),
     builder: engine.builder,
     registry: engine.registry,
+    attestations: createFakeAttestations(),
+    scans: createFakeScans(),
     pushed: engine.pushed,
     source: createTree(),
     clock: createFakeClock(),

@@ -21,7 +21,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** The packages of AWS that this command loads. */
+/** The packages of AWS and of Sigstore that this command loads. */
 async function awsPackages(...args: string[]): Promise<string[]> {
   const { stderr } = await shell.run({
     program: process.execPath,
@@ -29,12 +29,14 @@ async function awsPackages(...args: string[]): Promise<string[]> {
     env: { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', AWS_EC2_METADATA_DISABLED: 'true' },
   })
   expect(stderr).toContain('/src/program/program.ts')
-  const found = stderr.matchAll(/^loaded .*\/node_modules\/(@aws-sdk\/[^/]+|@smithy\/[^/]+)\//gm)
+  const found = stderr.matchAll(
+    /^loaded .*\/node_modules\/(@(?:aws-sdk|smithy|sigstore|tufjs)\/[^/]+)\//gm,
+  )
   return [...new Set([...found].map(([, name = '']) => name))].sort()
 }
 
 it.each([[['--help']], [['--version']], [['platform', '--help']], [['status', '--env', 'none']]])(
-  '%s loads nothing of AWS',
+  '%s loads nothing of AWS and Sigstore',
   async (args) => expect(await awsPackages(...args)).toEqual([]),
 )
 

@@ -166,6 +166,7 @@ describe('moto', () => {
         imageTagMutabilityExclusionFilters: [
           { filterType: 'WILDCARD', filter: 'keep-*' },
           { filterType: 'WILDCARD', filter: 'cache*' },
+          { filterType: 'WILDCARD', filter: 'sha256-*' },
         ],
         encryptionConfiguration: { encryptionType: 'AES256' },
       },
@@ -240,6 +241,7 @@ function motoImages(client: ECRClient): Registry {
       await client.send(new PutImageCommand({ repositoryName: name, imageManifest, imageTag }))
     },
     labels: async () => ({}),
+    referrers: async () => [],
     prepare: async () => {},
     keep: async () => {},
   }

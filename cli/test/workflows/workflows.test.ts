@@ -25,7 +25,7 @@ interface Job {
   permissions?: Record<string, string>
   concurrency?: unknown
   environment?: { name: string; deployment: boolean }
-  needs?: string
+  needs?: string | string[]
   steps?: Step[]
 }
 
@@ -94,7 +94,7 @@ describe('actions', () => {
 
   it('log in to AWS without a key', () => {
     const logins = steps.filter(([, { uses }]) => uses?.startsWith('aws-actions/'))
-    expect(logins).toHaveLength(4)
+    expect(logins).toHaveLength(5)
     for (const [name, step] of logins)
       expect(Object.keys(step.with ?? {}), name).toEqual([
         ...['aws-region', 'role-to-assume', 'role-session-name'],
@@ -115,7 +115,8 @@ describe('permissions', () => {
       'ci.yml test': { contents: 'read' },
       ...{ 'release.yml staging': all, 'release.yml production': all },
       'rollback.yml rollback': { ...login, deployments: 'write' },
-      'shopctl.yml images': { ...login, attestations: 'write' },
+      'shopctl.yml images': login,
+      'shopctl.yml attest': { 'id-token': 'write', attestations: 'write' },
       'shopctl.yml deploy': login,
       'shopctl.yml switch': { ...login, deployments: 'write' },
     })
@@ -180,15 +181,16 @@ it('an environment makes no deployment of GitHub for each job', () => {
   const environments = jobs.flatMap(([, { environment }]) => environment ?? [])
   expect(environments.map(({ name }) => name)).toEqual([
     'quality',
-    ...[`\${{ inputs.environment }}`, 'images'],
+    ...[`\${{ inputs.environment }}`, 'images', 'images'],
     ...[`\${{ inputs.environment }}`, `\${{ inputs.environment }}-live`],
   ])
   for (const { deployment } of environments) expect(deployment).toBe(false)
 })
 
 it('the steps of a release follow each other', () => {
-  const { images, deploy, switch: last } = read('shopctl.yml').jobs
-  expect([images?.needs, deploy?.needs, last?.needs]).toEqual([undefined, 'images', 'deploy'])
+  const { images, attest, deploy, switch: last } = read('shopctl.yml').jobs
+  const needs = [images, attest, deploy, last].map((job) => job?.needs)
+  expect(needs).toEqual([undefined, 'images', ['images', 'attest'], 'deploy'])
   expect(read('release.yml').jobs.production?.needs).toBe('staging')
 })
 
@@ -197,7 +199,9 @@ describe('a script', () => {
 
   it('is replaced by its program, which gets the signals of a cancelled job', () => {
     const others = scripts.filter(([, run]) => !run.startsWith('exec '))
-    expect(others.map(([name]) => name)).toEqual(['shopctl.yml images: List the images'])
+    expect(others.map(([name]) => name)).toEqual([
+      ...['shopctl.yml images: List the images', 'shopctl.yml attest: Log in to the registry'],
+    ])
   })
 
   it('holds no expression: what a user types is no code', () => {

@@ -7,6 +7,7 @@ import { locate } from './address.ts'
 import type { Logins } from './docker-logins.ts'
 import { createPatientSend, type PatientOptions } from './patient.ts'
 import { challengeOf, problemOf } from './problems.ts'
+import { readReferrers } from './referrers.ts'
 import { createSession, type Need } from './session.ts'
 
 const manifestTypes = [
@@ -26,6 +27,17 @@ export interface RegistryOptions extends PatientOptions {
   logins?: Logins
 }
 
+interface Request {
+  method: 'GET' | 'HEAD' | 'PUT'
+  headers: Record<string, string>
+  body?: ArrayBuffer
+  /** Answers that say that there is nothing. All other errors are thrown. */
+  absence?: readonly number[]
+}
+
+/** What registries answer that do not know a part of the API. */
+const unknownPath = [400, 404, 405, 501]
+
 export function createRegistry({
   logins = async () => null,
   ...options
@@ -36,7 +48,7 @@ export function createRegistry({
   const ask = async (
     repository: string,
     path: string,
-    init: { method: 'GET' | 'HEAD' | 'PUT'; headers: Record<string, string>; body?: ArrayBuffer },
+    { absence = [], ...init }: Request,
   ): Promise<Response> => {
     const need: Need = { ...locate(repository), write: init.method === 'PUT' }
     const url = `${need.base}/v2/${need.name}/${path}`
@@ -50,8 +62,7 @@ export function createRegistry({
       granted = await session.logIn(need, challengeOf(response), granted)
       if (granted.header) response = await sendAs(granted.header)
     }
-    const isMissing = response.status === 404 && init.method === 'HEAD'
-    if (!response.ok && !isMissing)
+    if (!response.ok && !absence.includes(response.status))
       throw await problemOf(response, { need, granted, asked: `${init.method} ${url}` })
     if (need.write) wrote = true
     return response
@@ -66,7 +77,10 @@ export function createRegistry({
     reference: string,
     method: 'GET' | 'HEAD',
   ): Promise<Response> =>
-    asked(repository, `manifests/${reference}`, { method, headers: { accept: manifestTypes } })
+    asked(repository, `manifests/${reference}`, {
+      ...{ method, headers: { accept: manifestTypes } },
+      absence: method === 'HEAD' ? [404] : [],
+    })
 
   return {
     async digest(repository, reference) {
@@ -82,6 +96,15 @@ export function createRegistry({
       const image = imageSchema.parse(checked(config.digest, await blob.arrayBuffer()))
       return image.config?.Labels ?? {}
     },
+    async referrers(repository, digest, artifactType) {
+      const read = async (path: string, accept: string): Promise<Buffer | null> => {
+        const absence = path.startsWith('referrers/') ? unknownPath : [404]
+        const init = { method: 'GET' as const, headers: { accept }, absence }
+        const response = await asked(repository, path, init)
+        return response.ok ? Buffer.from(await response.arrayBuffer()) : null
+      }
+      return readReferrers(read, { digest, check: requireDigest }, artifactType)
+    },
     async tag(repository, digest, tag) {
       const found = await manifest(repository, digest, 'GET')
       await asked(repository, `manifests/${tag}`, {
@@ -96,10 +119,14 @@ export function createRegistry({
   }
 }
 
-/** The parsed content. Nobody can change what has this digest. */
 function checked(digest: string, content: ArrayBuffer): unknown {
-  const actual = `sha256:${createHash('sha256').update(Buffer.from(content)).digest('hex')}`
-  if (actual === digest) return JSON.parse(Buffer.from(content).toString('utf8'))
+  return JSON.parse(requireDigest(digest, Buffer.from(content)).toString('utf8'))
+}
+
+/** Nobody can change what has this digest. */
+function requireDigest(digest: string, content: Buffer): Buffer {
+  const actual = `sha256:${createHash('sha256').update(content).digest('hex')}`
+  if (actual === digest) return content
   throw failed({
     code: 'registry-error',
     message: `The registry answered with other content than that of ${digest}.`,

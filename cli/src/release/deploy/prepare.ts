@@ -11,6 +11,7 @@ import { type EnvironmentState, liveSlotOf } from '../state.ts'
 import { findUnmigrated } from '../unready.ts'
 import { haveContentsChanged, readContents, type ServiceContents } from './contents.ts'
 import { type DesireInput, type DesirePorts, desire, type Recipe } from './desire.ts'
+import { checkGates, type GatePorts, requireGates } from './gates.ts'
 import { type DeployPlan, type DeployStep, planDeploy, type Wanted } from './plan.ts'
 import { type PodSecurityPorts, planPodSecurity } from './pod-security.ts'
 import { hashOf } from './revision.ts'
@@ -18,7 +19,12 @@ import { planSecrets, type SecretsPlan } from './secrets.ts'
 import { planTidy, type Tidy } from './tidy.ts'
 import { type WritesPorts, writeOf } from './writes.ts'
 
-export interface PreparePorts extends ObservePorts, DesirePorts, WritesPorts, PodSecurityPorts {
+export interface PreparePorts
+  extends ObservePorts,
+    DesirePorts,
+    WritesPorts,
+    PodSecurityPorts,
+    GatePorts {
   pods: Pods
   contents: Contents
 }
@@ -52,6 +58,7 @@ export type Change = 'image' | 'secrets' | 'configuration'
 /** Throws a refusal if the deploy would be refused. */
 export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): Promise<Prepared> {
   const { color, config, services, sharedChart } = input
+  checkGates(ports, input)
   const [desired, state, recorded, secrets] = await Promise.all([
     desire(ports, input),
     observe(ports),
@@ -71,6 +78,7 @@ export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): P
     const missing = contents[service]?.slots[color].missing
     if (missing) throw refused(missing)
   }
+  await requireGates(ports, input, plan.steps, recipes)
   const write = (step: DeployStep): Promise<SlotWrite> => {
     const { service } = step
     const facts = { recipe: required(recipes, service), contents: required(contents, service) }

@@ -81,6 +81,11 @@ export interface Registry {
   digest(repository: string, reference: string): Promise<string | null>
   /** The labels of an image. Its content is checked against the digest. */
   labels(repository: string, digest: string): Promise<Labels>
+  /**
+   * The content of each artifact of this type that refers to an image, as text, checked against its digest. Anybody who
+   * may push can add one.
+   */
+  referrers(repository: string, digest: string, artifactType: string): Promise<string[]>
   /** Adds a tag to an image in the registry. */
   tag(repository: string, digest: string, tag: string): Promise<void>
   /** Before a push: creates the repository where a push does not. */

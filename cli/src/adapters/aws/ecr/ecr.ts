@@ -1,18 +1,21 @@
 // A registry of Amazon ECR: an image registry whose login, repositories and rules are made through AWS.
 import type { Repository } from '@aws-sdk/client-ecr'
 import { advised, afterChange, failed, refused } from '../../../errors.ts'
+import type { Scans } from '../../../release/ports/images.ts'
 import type { Registry, Scratch } from '../../../release/ports/project.ts'
 import type { Logins } from '../../registry/docker-logins.ts'
 import { createEcrClient, type EcrClient, type EcrOptions } from './client.ts'
 import { lendLogin, type Password } from './docker-login.ts'
 import { planPins, type StoredImage } from './pins.ts'
 import { lifecycleRules, mayMove, movingTags } from './policy.ts'
+import { createScans } from './scans.ts'
 
 export interface Ecr {
   /** For the images themselves. */
   logins: Logins
   /** `images` reads and tags images, with `logins`. */
   registryOf(images: Registry): Registry
+  scans: Scans
   /** Runs docker with a login. */
   withLogin<T>(use: (env: Record<string, string>) => Promise<T>): Promise<T>
 }
@@ -28,6 +31,7 @@ export function createEcr({ host, scratch, ...options }: EcrRegistryOptions): Ec
     logins: async () => ({ ...(await passwordOf(ecr)), source: 'Amazon ECR', advice }),
     withLogin: async (use) => lendLogin(host, await passwordOf(ecr), scratch, use),
     registryOf: (images) => registryOf(ecr, images),
+    scans: createScans(ecr),
   }
 }
 

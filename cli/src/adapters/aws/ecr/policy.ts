@@ -3,8 +3,11 @@
 /** An image with such a tag is never deleted by the rules. */
 export const pinPrefix = 'keep-'
 
-/** Tags of pins and of build caches may move, no others. `*` stands for any text. */
-export const movingTags = [`${pinPrefix}*`, 'cache*'] as const
+/** The tag `sha256-<hex>` lists what refers to an image, such as its attestations. Each new one moves it. */
+const referrers = 'sha256-*'
+
+/** Tags of pins, of build caches and of such lists may move, no others. `*` stands for any text. */
+export const movingTags = [`${pinPrefix}*`, 'cache*', referrers] as const
 
 export interface LifecycleRule {
   rulePriority: number
@@ -39,6 +42,17 @@ export const lifecycleRules: readonly LifecycleRule[] = [
   },
   {
     rulePriority: 2,
+    description: 'Keep the attestations of images: an old image may be deployed again.',
+    selection: {
+      tagStatus: 'tagged',
+      tagPatternList: [referrers],
+      countType: 'imageCountMoreThan',
+      countNumber: 3_000,
+    },
+    action: expire,
+  },
+  {
+    rulePriority: 3,
     description: 'Delete build caches that no build wrote for 30 days.',
     selection: {
       tagStatus: 'tagged',
@@ -50,7 +64,7 @@ export const lifecycleRules: readonly LifecycleRule[] = [
     action: expire,
   },
   {
-    rulePriority: 3,
+    rulePriority: 4,
     description: 'Delete what has no tag any more after 7 days.',
     selection: {
       tagStatus: 'untagged',
@@ -61,7 +75,7 @@ export const lifecycleRules: readonly LifecycleRule[] = [
     action: expire,
   },
   {
-    rulePriority: 4,
+    rulePriority: 5,
     description: 'Delete all but the last 100 images.',
     selection: { tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 100 },
     action: expire,

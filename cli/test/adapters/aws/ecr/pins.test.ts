@@ -138,7 +138,7 @@ describe('the rules', () => {
   const image = (name: string, tags: string[], day: number): Pushed => ({
     ...{ digest: name, tags, pushedAt: day * 24 * hourMs },
   })
-  it('delete what has no tag, old caches and old builds, and no pin', () => {
+  it('delete what has no tag, old caches and old builds, but no pin and no attestation', () => {
     const images = [
       image('pinned', ['v', 'keep-prod-op-1'], 0),
       image('untagged', [], 0),
@@ -146,6 +146,7 @@ describe('the rules', () => {
       image('old cache', ['cache-main'], 0),
       image('cache', ['cache-main'], 39),
       image('old', ['v-old'], 0),
+      image('attestations', ['sha256-abc'], 0),
       ...Array.from({ length: 100 }, (_, at) => image(`v-${at}`, [`v-${at}`], 39)),
     ]
     const gone = expired(lifecycleRules, images, 40 * 24 * hourMs).map(({ digest }) => digest)
@@ -154,7 +155,7 @@ describe('the rules', () => {
 })
 
 describe('a tag', () => {
-  const filters = ['keep-*', 'cache*'].map((filter) => ({ filter }))
+  const filters = ['keep-*', 'cache*', 'sha256-*'].map((filter) => ({ filter }))
   it.each([
     ['IMMUTABLE', 'keep-a', false],
     ['MUTABLE', 'v1', true],
@@ -162,6 +163,7 @@ describe('a tag', () => {
     ['IMMUTABLE_WITH_EXCLUSION', 'inputs-1', false],
     ['IMMUTABLE_WITH_EXCLUSION', 'keep-prod-op-1', true],
     ['IMMUTABLE_WITH_EXCLUSION', 'cache', true],
+    ['IMMUTABLE_WITH_EXCLUSION', 'sha256-abc', true],
     ['IMMUTABLE_WITH_EXCLUSION', 'my-cache', false],
     ['MUTABLE_WITH_EXCLUSION', 'v1', true],
     ['MUTABLE_WITH_EXCLUSION', 'cache', false],

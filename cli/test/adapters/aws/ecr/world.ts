@@ -20,6 +20,7 @@ const secret = 'wJalrXUtnFEMI'
 const images: Registry = {
   digest: async () => `sha256:${'a'.repeat(64)}`,
   labels: async () => ({}),
+  referrers: async () => [],
   tag: async () => {},
   prepare: async () => {},
   keep: async () => {},
