@@ -1,6 +1,7 @@
 // Builds and pushes images with the docker CLI and BuildKit, in whichever builder of buildx the user has chosen.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { afterChange } from '../../errors.ts'
 import type {
   BuildCache,
   ImageBuilder,
@@ -104,9 +105,10 @@ export function createDocker(shell: Shell, options: DockerOptions): ImageBuilder
       }
     },
     async push(reference) {
-      const { exitCode, stdout, stderr } = await withLogin((env) =>
-        docker('push', pushCommand(reference), { env }),
-      )
+      const pushing = withLogin((env) => docker('push', pushCommand(reference), { env }))
+      const { exitCode, stdout, stderr } = await pushing.catch((error) => {
+        throw pushed ? afterChange(error) : error
+      })
       const digest = /digest: (sha256:[0-9a-f]{64})/.exec(stdout)?.[1]
       if (exitCode === 0 && digest) {
         pushed = true

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { createDocker, type DockerOptions } from '../../../src/adapters/docker/docker.ts'
 import { createScratch } from '../../../src/adapters/scratch.ts'
 import type { Finished, Shell } from '../../../src/adapters/shell.ts'
+import { refused } from '../../../src/errors.ts'
 import { aLimit } from '../../fakes/host.ts'
 
 const down = 'ERROR: Cannot connect to the Docker daemon at unix:///x.sock. Is it running?'
@@ -182,6 +183,24 @@ it('a base image that cannot be asked has no newest digest', async () => {
   const docker = dockerAnswering([finished(0, lines), finished(1, 'ERROR: not found')])
   expect(await docker.newestBase(name)).toBe(digest)
   expect(await docker.newestBase(name)).toBeNull()
+})
+
+it('a login that cannot be lent is a refusal, and after another push a failure', async () => {
+  const sent = finished(0, '', `1: digest: ${digest} size: 7`)
+  let isFull = true
+  const withLogin: DockerOptions['withLogin'] = async (use) => {
+    if (isFull) throw refused({ code: 'no-temporary-folder', message: 'Its disk is full.' })
+    return use({})
+  }
+  const docker = dockerAnswering([sent], { withLogin })
+  await expect(docker.push('r:1')).rejects.toMatchObject({ exitCode: 2 })
+  isFull = false
+  await docker.push('r:1')
+  isFull = true
+  await expect(docker.push('r:2')).rejects.toMatchObject({
+    code: 'no-temporary-folder',
+    exitCode: 1,
+  })
 })
 
 it.each([
