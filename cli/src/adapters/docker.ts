@@ -216,11 +216,15 @@ function notPushed(reference: string, stderr: string, pushed: boolean): Error {
       hint: 'Check that the registry runs and accepts pushes, then run the command again.',
     })
   const host = reference.slice(0, reference.indexOf('/'))
+  // Amazon ECR names the right that is missing: another login does not help.
+  const isRight = why.includes(' is not authorized to perform: ')
   const make = pushed ? failed : refused
   return make({
     code: 'push-denied',
     message,
-    hint: `Run \`docker login${host === 'docker.io' ? '' : ` ${host}`}\` as a user who may push there, then run the command again.`,
+    hint: isRight
+      ? 'Use a role with this right, or add it to the policy of yours.'
+      : `Run \`docker login${host === 'docker.io' ? '' : ` ${host}`}\` as a user who may push there, then run the command again.`,
   })
 }
 
