@@ -168,10 +168,10 @@ async function controllerArgs(folder: string, server: string, ca: string): Promi
 }
 
 async function awaitReady(admin: KubernetesApi): Promise<void> {
-  for (const deadline = Date.now() + 20_000; ; ) {
+  for (const deadline = Date.now() + 60_000; ; ) {
     const ready = await admin.ask({ method: 'GET', path: '/readyz' }).catch(() => null)
     if (ready?.status === 200) return
-    if (Date.now() > deadline) throw new Error('the API server did not become ready in 20 s')
+    if (Date.now() > deadline) throw new Error('the API server did not become ready in 60 s')
     await sleep(100)
   }
 }
