@@ -244,22 +244,8 @@ describe('a release to Amazon ECR and EKS', () => {
   })
 
   it.each<[string, Role, string, string[], RegExp]>([
-    [
-      'a switch by a viewer',
-      'read',
-      'production',
-      ['switch'],
-      /cannot create resource "leases"/,
-      2,
-    ],
-    [
-      'a deploy by a viewer',
-      'read',
-      'production',
-      ['deploy'],
-      /cannot get resource "namespaces"/,
-      2,
-    ],
+    ['a switch by a viewer', 'read', 'production', ['switch'], /cannot create resource "leases"/],
+    ['a deploy by a viewer', 'read', 'production', ['deploy'], /cannot get resource "namespaces"/],
     ['a deploy by a pusher', 'push', 'images', ['deploy'], /eks:DescribeCluster/],
     [
       'a push by a deployer',
@@ -268,13 +254,16 @@ describe('a release to Amazon ECR and EKS', () => {
       ['push'],
       /ecr:InitiateLayerUpload[\s\S]*Use a role with this right/,
     ],
-  ])('%s ends, and the message names the right', async (_, role, environment, args, right) => {
-    await writeFile(join(folder, 'project/service-http/server.mjs'), 'three')
-    await ok('push', 'images', ['build'])
-    const { exitCode, stderr } = await runAs(role, environment, args)
-    expect(stderr).toMatch(right)
-    expect(exitCode).toBe(2)
-  })
+  ])(
+    '%s is refused, and the message names the right',
+    async (_, role, environment, args, right) => {
+      await writeFile(join(folder, 'project/service-http/server.mjs'), 'three')
+      await ok('push', 'images', ['build'])
+      const { exitCode, stderr } = await runAs(role, environment, args)
+      expect(stderr).toMatch(right)
+      expect(exitCode).toBe(2)
+    },
+  )
 })
 
 /** Pins an image for an operation that no journal has: the next deploy removes it. */
