@@ -55,7 +55,10 @@ it('lets a viewer read, and no Secret', async () => {
 
 describe('a deployer', () => {
   it.each([
-    [['roles', 'rolebindings'], ['order', 'payment']],
+    [
+      ['roles', 'rolebindings'],
+      ['order', 'payment'],
+    ],
     [['serviceaccounts'], ['order', 'payment', 'order-operator', 'payment-operator']],
     [['serviceaccounts/token'], ['order-operator', 'payment-operator']],
     [['services/proxy'], ['order-preview:http', 'payment-preview:http']],
