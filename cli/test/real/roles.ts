@@ -9,7 +9,9 @@ import { kubectlOk, namespace, platformEnv, root } from './shop.ts'
 const shell = createShell()
 export const roles = ['deployer', 'viewer'] as const
 export type Role = (typeof roles)[number]
-export const services = ['order', 'inventory', 'payment', 'notification']
+const services = ['order', 'inventory', 'payment', 'notification']
+
+const account = 'user'
 
 /** A user of the role: a ServiceAccount of a namespace of its own, whose group the chart binds. */
 function homeOf(role: Role): string {
@@ -34,6 +36,7 @@ export async function installRoles(): Promise<Record<Role, string[]>> {
   for (const role of roles) {
     await kubectlOk('delete', 'namespace', homeOf(role), '--ignore-not-found')
     await kubectlOk('create', 'namespace', homeOf(role))
+    await kubectlOk('create', 'serviceaccount', account, '--namespace', homeOf(role))
   }
   const objects = parseAllDocuments(await helm(['template'])).map((each) => each.toJS())
   const granted = (role: Role): string[] =>
@@ -49,6 +52,15 @@ export async function removeRoles(): Promise<void> {
   const env = await platformEnv()
   const args = ['-c', 'exec helm "$@"', 'helm', 'uninstall', 'shop-roles', '--namespace', namespace]
   await shell.run({ program: 'sh', args, env })
+}
+
+/** For kubectl: as this user. */
+export function asUser(role: Role): string[] {
+  return [
+    `--as=system:serviceaccount:${homeOf(role)}:${account}`,
+    '--as-group=system:authenticated',
+    `--as-group=system:serviceaccounts:${homeOf(role)}`,
+  ]
 }
 
 interface Rule {
@@ -76,7 +88,7 @@ export interface User extends ApiProxy {
 
 /** `context` is the name in its kubeconfig. */
 export async function logInAs(role: Role, context: string): Promise<User> {
-  const token = await kubectlOk('create', 'token', 'default', '--namespace', homeOf(role))
+  const token = await kubectlOk('create', 'token', account, '--namespace', homeOf(role))
   const used = new Set<string>()
   const proxy = await startApiProxy({
     context,
