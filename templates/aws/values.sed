@@ -7,7 +7,7 @@ s|<region>|eu-central-1|g
 s|<images>|shops/shop|g
 # The cluster on EKS.
 s|<cluster>|shop-production|g
-# The environment in shopctl.yaml.
+# The environment in shopctl.yaml. Each has a role of its own: change it, and fill in again.
 s|<environment>|production|g
 # The repository on GitHub. `gh api repos/OWNER/NAME --jq '.owner.id, .id'` prints its two ids.
 s|<owner>|octo-org|g
