@@ -1,13 +1,14 @@
-// Stands before the API server, by plain HTTP.
+// Stands before the API server: by plain HTTP, or by TLS for a user with a token, which helm sends over TLS only.
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { request as tlsRequest } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as tlsConnect } from 'node:tls'
 import { parse } from 'yaml'
+import { createApiServer, createServers } from '../fakes/api-server.ts'
 import { platformEnv } from './shop.ts'
 
 export interface ApiProxyOptions {
@@ -27,17 +28,23 @@ export interface ApiProxy {
 
 export async function startApiProxy({ context, token, each }: ApiProxyOptions): Promise<ApiProxy> {
   const upstream = await readUpstream(token === null)
-  const server = createServer((incoming, response) => {
-    if (each(incoming, response)) return
-    const { method, url: path, headers } = incoming
-    const outgoing = tlsRequest({ ...upstream, method, path, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.pipe(response)
-    })
-    outgoing.on('error', () => response.destroy())
-    response.on('close', () => outgoing.destroy())
-    incoming.pipe(outgoing)
-  })
+  const certificates = createServers()
+  const isPlain = token === null
+  const server = createApiServer(
+    certificates.folder,
+    isPlain ? null : 'server',
+    (incoming, response) => {
+      if (each(incoming, response)) return
+      const { method, url: path, headers } = incoming
+      const outgoing = tlsRequest({ ...upstream, method, path, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers)
+        answer.pipe(response)
+      })
+      outgoing.on('error', () => response.destroy())
+      response.on('close', () => outgoing.destroy())
+      incoming.pipe(outgoing)
+    },
+  )
   server.on('upgrade', (request: IncomingMessage, client: Socket) => {
     each(request, null)
     const { method, url, rawHeaders } = request
@@ -54,23 +61,35 @@ export async function startApiProxy({ context, token, each }: ApiProxyOptions): 
       from.pipe(to)
     }
   })
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket)).on('error', () => {})
+  })
   await once(server.listen(0, '127.0.0.1'), 'listening')
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { port } = server.address() as AddressInfo
+  const cluster = isPlain
+    ? { server: `http://127.0.0.1:${port}` }
+    : {
+        server: `https://127.0.0.1:${port}`,
+        'certificate-authority': join(certificates.folder, 'ca.pem'),
+      }
   const folder = await mkdtemp(join(tmpdir(), 'api-proxy-'))
   const kubeconfig = join(folder, 'config')
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: context, cluster: { server: url } }],
+    clusters: [{ name: context, cluster }],
     contexts: [{ name: context, context: { cluster: context, user: context } }],
-    users: [{ name: context, user: token === null ? {} : { token } }],
+    users: [{ name: context, user: isPlain ? {} : { token } }],
   }
   await writeFile(kubeconfig, JSON.stringify(config))
   return {
     kubeconfig,
     async close() {
-      server.closeAllConnections()
+      for (const socket of sockets) socket.destroy()
       server.close()
+      certificates.remove()
       await rm(folder, { recursive: true })
     },
   }
