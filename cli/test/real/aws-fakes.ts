@@ -94,11 +94,16 @@ export async function startMoto(): Promise<AwsFake> {
   }))
 }
 
-export async function startMinistack(): Promise<AwsFake> {
+/** With `checks`, it checks signatures, policies and trust policies. The account is 000000000000, its key `test`. */
+export async function startMinistack({ checks = false } = {}): Promise<AwsFake> {
   return start(await pythonWith(ministack), (port) => ({
     program: 'ministack',
     args: [],
-    // Without them it listens on all addresses, and on another port.
-    env: { BIND_HOST: '127.0.0.1', GATEWAY_PORT: port, IOT_MTLS_ENABLED: '0' },
+    env: {
+      // Without them it listens on all addresses, and on another port.
+      ...{ BIND_HOST: '127.0.0.1', GATEWAY_PORT: port, IOT_MTLS_ENABLED: '0' },
+      // A key in the environment would be the root's.
+      ...(checks && { AUTH: 'true', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' }),
+    },
   }))
 }

@@ -29,8 +29,18 @@ export interface EksTestCluster {
 
 export const adminToken = 'an-administrator'
 
+export interface EksClusterOptions {
+  /** URL of the STS that its webhook asks. Default: that of `aws`. */
+  sts?: string
+  /** Runs Kubernetes' own controllers: Deployments make pods, Services get endpoints. No pod starts. */
+  controllers?: boolean
+}
+
 /** `name` is the name of the cluster in eu-central-1. */
-export async function startEksCluster(name: string): Promise<EksTestCluster> {
+export async function startEksCluster(
+  name: string,
+  { sts, controllers = false }: EksClusterOptions = {},
+): Promise<EksTestCluster> {
   const shell = createShell()
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'shopctl')
   const layout = layoutOf(cache)
@@ -43,7 +53,7 @@ export async function startEksCluster(name: string): Promise<EksTestCluster> {
   const certificates = createServers()
   const folder = await mkdtemp(join(tmpdir(), 'eks-cluster-'))
   const aws = await startAws()
-  const webhook = await startWebhook(name, aws.url)
+  const webhook = await startWebhook(name, sts ?? aws.url)
   const stopped = new AbortController()
   const daemons: Promise<unknown>[] = []
   const said: string[] = []
@@ -72,6 +82,7 @@ export async function startEksCluster(name: string): Promise<EksTestCluster> {
   try {
     const ended = Promise.race(daemons).then(() => Promise.reject(new Error('it has ended')))
     await Promise.race([awaitReady(admin), ended])
+    if (controllers) run(await controllerArgs(folder, server, ca))
   } catch (error) {
     await stop()
     throw new Error(said.slice(-20).join('\n'), { cause: error })
@@ -131,11 +142,36 @@ async function apiServerArgs(
   ]
 }
 
+async function controllerArgs(folder: string, server: string, ca: string): Promise<string[]> {
+  const kubeconfig = join(folder, 'controllers.json')
+  const config = {
+    'current-context': 'admin',
+    clusters: [{ name: 'own', cluster: { server, 'certificate-authority-data': ca } }],
+    users: [{ name: 'admin', user: { token: adminToken } }],
+    contexts: [{ name: 'admin', context: { cluster: 'own', user: 'admin' } }],
+  }
+  await writeFile(kubeconfig, JSON.stringify(config))
+  const names = [
+    'deployment-controller',
+    'replicaset-controller',
+    'endpointslice-controller',
+    'serviceaccount-controller',
+    'garbage-collector-controller',
+  ]
+  return [
+    'kube-controller-manager',
+    `--kubeconfig=${kubeconfig}`,
+    `--controllers=${names.join()}`,
+    '--leader-elect=false',
+    '--secure-port=0',
+  ]
+}
+
 async function awaitReady(admin: KubernetesApi): Promise<void> {
-  for (const deadline = Date.now() + 20_000; ; ) {
+  for (const deadline = Date.now() + 60_000; ; ) {
     const ready = await admin.ask({ method: 'GET', path: '/readyz' }).catch(() => null)
     if (ready?.status === 200) return
-    if (Date.now() > deadline) throw new Error('the API server did not become ready in 20 s')
+    if (Date.now() > deadline) throw new Error('the API server did not become ready in 60 s')
     await sleep(100)
   }
 }

@@ -196,19 +196,30 @@ function forbidden(method: string, path: string, message: string): ShopctlError 
       hint: 'Fix the cause, then run the command again.',
     })
   }
-  const [, verb, resource, group, , namespace] =
-    / cannot (\w+) resource "([^"]+)"(?: in API group "([^"]*)")?( in the namespace "([^"]+)")?/.exec(
-      message,
-    ) ?? []
-  const what = `${verb} ${resource}${group ? `.${group}` : ''}`
-  const where = namespace ? ` --namespace ${namespace}` : ''
+  const right = rightIn(message)
   return refused({
     code: 'not-allowed',
     message: `The cluster does not let you ${method} ${path.split('?')[0]}: ${message}`,
-    hint: verb
-      ? `Use an account with this right, or ask for it: \`kubectl auth can-i ${what}${where}\`.`
+    hint: right
+      ? `Use an account with this right, or ask for it: \`kubectl auth can-i ${right}\`.`
       : 'Use an account with this permission, or ask for it.',
   })
+}
+
+/** `get pods/web-1 --subresource=log --namespace shop`, for `kubectl auth can-i`. null: the message names none. */
+function rightIn(message: string): string | null {
+  const [, verb, resource = '', group, , namespace] =
+    / cannot (\w+) resource "([^"]+)"(?: in API group "([^"]*)")?( in the namespace "([^"]+)")?/.exec(
+      message,
+    ) ?? []
+  if (!verb) return null
+  const [kind, subresource] = resource.split('/')
+  const [, name] = /"([^"]+)" is forbidden: /.exec(message) ?? []
+  return [
+    `${verb} ${kind}${group ? `.${group}` : ''}${name ? `/${name}` : ''}`,
+    ...(subresource ? [`--subresource=${subresource}`] : []),
+    ...(namespace ? [`--namespace ${namespace}`] : []),
+  ].join(' ')
 }
 
 export function endingNamespace(name: string): ShopctlError {

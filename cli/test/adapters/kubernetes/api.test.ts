@@ -92,7 +92,19 @@ it.each([
     'a right outside of namespaces',
     'namespaces "shop" is forbidden: User "u" cannot get resource "namespaces" in API group "" at the cluster scope',
     'not-allowed',
-    'ask for it: `kubectl auth can-i get namespaces`.',
+    'ask for it: `kubectl auth can-i get namespaces/shop`.',
+  ],
+  [
+    'a right that only one object has',
+    'leases.coordination.k8s.io "shopctl" is forbidden: User "u" cannot update resource "leases" in API group "coordination.k8s.io" in the namespace "shop"',
+    'not-allowed',
+    'ask for it: `kubectl auth can-i update leases.coordination.k8s.io/shopctl --namespace shop`.',
+  ],
+  [
+    'a right to a subresource',
+    'serviceaccounts "order-operator" is forbidden: User "u" cannot create resource "serviceaccounts/token" in API group "" in the namespace "shop"',
+    'not-allowed',
+    'ask for it: `kubectl auth can-i create serviceaccounts/order-operator --subresource=token --namespace shop`.',
   ],
   [
     'a quota that is used up',
