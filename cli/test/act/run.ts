@@ -1,9 +1,11 @@
 // `npm run workflows`: runs the workflows of .github on this machine, in a copy of this repository, against the cluster
 // of `shopctl platform`. Ends with `N passed, N failed`.
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createShell } from '../../src/adapters/shell.ts'
+import { installPackages } from '../../src/platform/debian.ts'
 import { kubectlOk, root } from '../real/shop.ts'
 import { actionlint, zizmor } from '../workflows/checkers.ts'
 import { createAct } from './act.ts'
@@ -12,6 +14,7 @@ import { startGitHub } from './github.ts'
 import { type Scenario, scenarios, type World } from './scenarios.ts'
 import { standIns } from './stand-ins.ts'
 
+const shell = createShell()
 const tally = { passed: 0, failed: 0 }
 const stopping = new AbortController()
 // What it started ends with it, and what it made is deleted.
@@ -35,9 +38,13 @@ async function check(title: string, run: () => Promise<unknown>): Promise<boolea
 async function startPlatform(): Promise<void> {
   const args = [join(root, 'cli/bin/shopctl.js'), 'platform', 'up']
   const { signal } = stopping
-  await createShell().check({ program: process.execPath, args, signal }, (line) =>
-    console.log(line),
-  )
+  await shell.check({ program: process.execPath, args, signal }, (line) => console.log(line))
+  await installJq()
+}
+
+/** A step of the workflows calls it, and the runner of GitHub has it. */
+async function installJq(): Promise<void> {
+  if (!existsSync('/usr/bin/jq')) await installPackages(shell, ['jq'])
 }
 
 async function findNothing(run: typeof actionlint): Promise<void> {
@@ -70,9 +77,11 @@ async function playAll(all: readonly Scenario[]): Promise<void> {
   }
 }
 
+// First: it installs what the others need too.
+const isUp = await check('shopctl platform up', startPlatform)
 await check('actionlint', () => findNothing(actionlint))
 await check('zizmor, as an auditor', () => findNothing(zizmor))
-if (await check('shopctl platform up', startPlatform)) await playAll(scenarios)
+if (isUp) await playAll(scenarios)
 console.log(`\n${tally.passed} passed, ${tally.failed} failed`)
 process.exitCode = tally.failed === 0 && !stopping.signal.aborted ? 0 : 1
 process.exit()
