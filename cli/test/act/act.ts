@@ -99,7 +99,8 @@ const entry = z.object({
   executionTime: z.number().default(0),
 })
 
-function createLog() {
+/** Reads the lines that act prints with `--json`. */
+export function createLog() {
   const jobs: Record<string, string> = {}
   const failed: string[] = []
   const lines: string[] = []
