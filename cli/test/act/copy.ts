@@ -54,12 +54,19 @@ async function leaveOutTests({ dir, edit }: Tree): Promise<void> {
   await edit('vitest.config.ts', 'test: {', 'test: {\n    passWithNoTests: true,')
 }
 
+/** They ask for little of the processors, since other environments may be there too. */
 async function addEnvironments({ dir, append }: Tree): Promise<void> {
+  const little = 'resources: { requests: { cpu: 5m } }\n'
+  for (const dependency of ['postgres', 'rabbitmq'])
+    await append(`charts/values/${dependency}.yaml`, little)
   for (const environment of environments) {
-    const values = join(dir, 'charts/values', environment)
-    await cp(join(dir, 'charts/values/test'), values, { recursive: true })
-    // Its port belongs to the environment `test`.
-    await rm(join(values, 'order.yaml'))
+    const values = join('charts/values', environment)
+    await cp(join(dir, 'charts/values/test'), join(dir, values), { recursive: true })
+    // The port of `order` belongs to the environment `test`.
+    for (const service of ['order', 'inventory', 'payment'])
+      await writeFile(join(dir, values, `${service}.yaml`), '')
+    for (const service of ['order', 'inventory', 'payment', 'notification'])
+      await append(join(values, `${service}.yaml`), `replicas: 1\n${little}`)
     await append('shopctl.yaml', environmentText(environment))
   }
 }
