@@ -8,6 +8,15 @@ const patience = { testTimeout: 60_000, hookTimeout: 300_000 }
 
 export default defineConfig({
   test: {
+    // With `--coverage` alone, as `npm test` does. Processes that a test starts count too.
+    coverage: {
+      provider: 'v8',
+      autoAttachSubprocess: true,
+      include: ['cli/src/**/*.ts', 'services/**/*.ts'],
+      exclude: ['**/test/**'],
+      reporter: ['lcovonly'],
+      reportOnFailure: true,
+    },
     projects: [
       // Pure code, fakes and rendered charts: seconds.
       {

@@ -34,7 +34,7 @@ async function timed(run: () => Promise<unknown>): Promise<number> {
 async function median(times: number, run: () => Promise<unknown>): Promise<number> {
   const samples: number[] = []
   for (let n = 0; n < times; n++) samples.push(await timed(run))
-  return samples.sort((a, b) => a - b)[Math.floor(times / 2)] ?? Number.NaN
+  return samples.toSorted((a, b) => a - b)[Math.floor(times / 2)] ?? Number.NaN
 }
 
 function report(what: string, measured: string, reach: string): void {
@@ -51,7 +51,7 @@ const launcher = join(root, 'cli/bin/shopctl.js')
 function memoryInUse(): number {
   const info = readFileSync('/proc/meminfo', 'utf8')
   const kib = (field: string): number =>
-    Number(new RegExp(`^${field}: +(\\d+)`, 'm').exec(info)?.[1])
+    Number(new RegExp(String.raw`^${field}: +(\d+)`, 'm').exec(info)?.[1])
   return (kib('MemTotal') - kib('MemAvailable')) * 1024
 }
 

@@ -127,7 +127,7 @@ async function costOf(pod: string): Promise<Cost> {
   const path = `/api/v1/namespaces/${namespace}/pods/${pod}:9090/proxy/metrics`
   const metrics = await kubectlOk('get', '--raw', path)
   const value = (name: string): number =>
-    Number(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'm').exec(metrics)?.[1])
+    Number(new RegExp(String.raw`^${name}(?:\{.*\})? (\S+)$`, 'm').exec(metrics)?.[1])
   return {
     bytes: value('process_resident_memory_bytes'),
     cpuSeconds: value('process_cpu_seconds_total'),

@@ -19,7 +19,7 @@ import { type Config, configFile, type EnvironmentConfig } from './config/schema
 import { cacheFolder } from './context/cache-folder.ts'
 import type { createEksAccess, EksAccess } from './context/eks.ts'
 import { accessRegistry } from './context/registry.ts'
-import { openSession, type Session } from './context/session.ts'
+import type { Session } from './context/session.ts'
 import { refused } from './errors.ts'
 import type { Platform } from './platform/platform.ts'
 import type { DeployInput } from './release/deploy/deploy.ts'
@@ -37,7 +37,7 @@ import type {
 } from './release/ports/project.ts'
 import type { Clock, Operator, Progress } from './release/ports/session.ts'
 
-export { openSession, type Session }
+export { openSession, type Session } from './context/session.ts'
 
 interface GlobalOptions {
   env: string

@@ -50,7 +50,9 @@ async function vitest(project: 'unit' | 'services' | 'real'): Promise<void> {
       '--reporter=json',
       `--outputFile.json=${file}`,
       ...filters,
-      ...(filters.length > 0 ? ['--passWithNoTests'] : []),
+      ...(filters.length > 0
+        ? ['--passWithNoTests']
+        : ['--coverage', `--coverage.reportsDirectory=coverage/${project}`]),
     ],
     { NO_COLOR: '1' },
   )
@@ -70,6 +72,8 @@ async function vitest(project: 'unit' | 'services' | 'real'): Promise<void> {
 
 try {
   if (filters.length === 0) {
+    // `npm run quality` reads the coverage of the last whole run.
+    rmSync('coverage', { recursive: true, force: true })
     await check('biome: format, lint', ['biome', 'check', '.'])
     await check('dependency-cruiser: import directions', ['depcruise', 'cli', 'services', 'charts'])
     await check('tsc: types', ['tsc', '--noEmit'])

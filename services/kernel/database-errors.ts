@@ -1,8 +1,8 @@
 // What an error of Postgres, or of a connection to it, means for the caller.
 
 /** The SQLSTATE, or the error code of the operating system. */
-export function codeOf(error: unknown): unknown {
-  return (error as { code?: unknown } | null)?.code
+export function codeOf(error: unknown): string | number | undefined {
+  return (error as { code?: string | number } | null)?.code
 }
 
 /** After an ERROR the server has rolled back the batch. */

@@ -32,26 +32,26 @@ export interface Database extends Queries {
   close(): Promise<void>
 }
 
+/** Returns the connection to the pool after `work`, or closes it when a failure has left it unusable. */
+async function using<T>(
+  client: PoolClient,
+  work: () => Promise<T>,
+  isUsableAfter: (error: unknown) => boolean | Promise<boolean>,
+): Promise<T> {
+  let broken: Error | undefined
+  try {
+    return await work()
+  } catch (error) {
+    const isUsable = await isUsableAfter(error)
+    if (!isUsable || isStale(error)) broken = error as Error
+    throw isUnavailable(error) ? Object.assign(error as Error, { statusCode: 503 }) : error
+  } finally {
+    client.release(broken)
+  }
+}
+
 export function createDatabase(deps: ConnectionDeps): Database {
   const connections = createConnections(deps)
-
-  /** Returns the connection to the pool after `work`, or closes it when a failure has left it unusable. */
-  async function using<T>(
-    client: PoolClient,
-    work: () => Promise<T>,
-    isUsableAfter: (error: unknown) => boolean | Promise<boolean>,
-  ): Promise<T> {
-    let broken: Error | undefined
-    try {
-      return await work()
-    } catch (error) {
-      const isUsable = await isUsableAfter(error)
-      if (!isUsable || isStale(error)) broken = error as Error
-      throw isUnavailable(error) ? Object.assign(error as Error, { statusCode: 503 }) : error
-    } finally {
-      client.release(broken)
-    }
-  }
 
   async function batch(
     statements: Statement[],

@@ -26,15 +26,15 @@ export interface Messages {
 
 const limitSchema = z.coerce.number().int().min(1).max(10_000).default(1_000)
 
-export function createMessages({ database, outbox, service }: MessagesDeps): Messages {
-  function withId(act: (id: string, query: URLSearchParams) => Promise<Answer>): Handler {
-    return async ({ params, query }) => {
-      const id = z.uuid().safeParse(params.id)
-      if (id.success) return act(id.data.toLowerCase(), query)
-      return problem(400, `${params.id} is not the id of a message`)
-    }
+function withId(act: (id: string, query: URLSearchParams) => Promise<Answer>): Handler {
+  return async ({ params, query }) => {
+    const id = z.uuid().safeParse(params.id)
+    if (id.success) return act(id.data.toLowerCase(), query)
+    return problem(400, `${params.id} is not the id of a message`)
   }
+}
 
+export function createMessages({ database, outbox, service }: MessagesDeps): Messages {
   return {
     async list({ query }) {
       const limit = limitSchema.safeParse(query.get('limit') ?? undefined)

@@ -172,16 +172,6 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     return outcome
   }
 
-  /** `free` also for an event that does not need the system that is away. */
-  async function accessFor(fence: Fence, { event, subscription }: Handling): Promise<Access> {
-    const { needs } = subscription
-    if (needs === undefined) return 'free'
-    const access = await accessTo(fence, needs, event.id)
-    if (access === 'free' || (await subscription.mustCall(event, fence))) return access
-    if (access === 'probe') await passProbe(fence, needs, event.id)
-    return 'free'
-  }
-
   /** What handles this message, or why it is parked without an attempt. */
   function handlingOf(
     { deliveryCount, routingKey }: Delivery,
@@ -259,7 +249,17 @@ function unhandled(type: string, handled: string[]): string {
     : `this version does not handle ${type}`
 }
 
+/** `free` also for an event that does not need the system that is away. */
+async function accessFor(fence: Fence, { event, subscription }: Handling): Promise<Access> {
+  const { needs } = subscription
+  if (needs === undefined) return 'free'
+  const access = await accessTo(fence, needs, event.id)
+  if (access === 'free' || (await subscription.mustCall(event, fence))) return access
+  if (access === 'probe') await passProbe(fence, needs, event.id)
+  return 'free'
+}
+
 /** JSON can contain text that Postgres cannot store. */
 function isUnstorable(error: unknown): error is Error {
-  return error instanceof Error && /^22/.test(String(codeOf(error)))
+  return error instanceof Error && String(codeOf(error)).startsWith('22')
 }

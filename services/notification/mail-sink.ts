@@ -20,7 +20,7 @@ export function createMailSink(db: Queries, from: string): Mailer {
       await db.query('INSERT INTO mail_sink (message_id, recipient, message) VALUES ($1, $2, $3)', [
         mail.messageId,
         mail.to,
-        String(message),
+        (message as Buffer).toString(),
       ])
     },
     close: () => transport.close(),

@@ -5,7 +5,7 @@ import { z } from 'zod'
 const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?'
 const word = "[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 const pattern = new RegExp(
-  `^(?=[^@]{1,64}@)${word}(?:\\.${word})*@(?:${label}\\.)+(?!\\d+$)${label}$`,
+  String.raw`^(?=[^@]{1,64}@)${word}(?:\.${word})*@(?:${label}\.)+(?!\d+$)${label}$`,
   'i',
 )
 

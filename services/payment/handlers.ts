@@ -35,18 +35,33 @@ function load(tx: Queries, { data: { orderId } }: Envelope<{ orderId: string }>)
   return lockPayment(tx, orderId)
 }
 
+async function isWanted(
+  { data: { orderId } }: Envelope<{ orderId: string }>,
+  fence: Fence,
+): Promise<boolean> {
+  const payment = await findPayment(fence, orderId)
+  return !payment || mayCapture(payment)
+}
+
+/** Ends the payment as the provider has answered. Null: it was not called. */
+async function end(
+  tx: Transaction,
+  { data: { orderId } }: Envelope<{ orderId: string }>,
+  {
+    loaded: payment,
+    prepared: outcome,
+  }: { loaded: Payment | null; prepared: ChargeOutcome | null },
+): Promise<Draft[]> {
+  const decision = outcome && payment && settle(payment, outcome)
+  if (!decision) return []
+  saveDecision(tx, orderId, decision)
+  return decision.events
+}
+
 export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] {
   /** Commits the intent before the provider is called, so that the idempotency key survives a crash. */
   function intend(fence: Fence, orderId: string, amount: Money): Promise<Payment> {
     return insertIntent(fence, { id: newId(), orderId, amount })
-  }
-
-  async function isWanted(
-    { data: { orderId } }: Envelope<{ orderId: string }>,
-    fence: Fence,
-  ): Promise<boolean> {
-    const payment = await findPayment(fence, orderId)
-    return !payment || mayCapture(payment)
   }
 
   async function capture(payment: Payment, token: string): Promise<ChargeOutcome | null> {
@@ -56,21 +71,6 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
     const outcome = await provider.capture({ idempotencyKey, orderId, token, amount })
     faultPoint('payment.captured')
     return outcome
-  }
-
-  /** Ends the payment as the provider has answered. Null: it was not called. */
-  async function end(
-    tx: Transaction,
-    { data: { orderId } }: Envelope<{ orderId: string }>,
-    {
-      loaded: payment,
-      prepared: outcome,
-    }: { loaded: Payment | null; prepared: ChargeOutcome | null },
-  ): Promise<Draft[]> {
-    const decision = outcome && payment && settle(payment, outcome)
-    if (!decision) return []
-    saveDecision(tx, orderId, decision)
-    return decision.events
   }
 
   return [

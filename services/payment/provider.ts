@@ -77,7 +77,7 @@ export function awaitProvider(provider: PaymentProvider, timeoutMs = answerMs): 
 
 interface ProviderError {
   status?: unknown
-  headers?: Headers | Record<string, unknown>
+  headers?: Headers | Record<string, string | number | undefined>
   name?: unknown
   /** A code of the operating system, of TLS or of Node's fetch. */
   code?: unknown

@@ -59,8 +59,7 @@ async function keepEarlierLayout(): Promise<void> {
     const line = `eval "$(node '${launcher}' platform env)" && exec kubectl --namespace shop "$@"`
     return (await $({ cwd: root, quiet: true })`sh -c ${line} kubectl ${args}`).stdout
   }
-  const columns =
-    '{range .items[*]}{.metadata.labels.app\\.kubernetes\\.io/name} {.metadata.annotations.meta\\.helm\\.sh/release-name}{"\\n"}{end}'
+  const columns = String.raw`{range .items[*]}{.metadata.labels.app\.kubernetes\.io/name} {.metadata.annotations.meta\.helm\.sh/release-name}{"\n"}{end}`
   const rows = (await kubectl('get', 'deployments', `--output=jsonpath=${columns}`)).split('\n')
   const isEarlier = rows.some((row) => {
     const [service, release] = row.split(' ')
@@ -223,11 +222,13 @@ if (process.argv.length > 2) {
   process.exit(2)
 }
 
-main().catch((error: unknown) => {
+try {
+  await main()
+} catch (error) {
   // shopctl has printed its own error on this terminal.
   const isPrinted = error instanceof Error && 'exitCode' in error
   if (!isPrinted)
     console.error(chalk.red(`\n${error instanceof Error ? error.message : String(error)}`))
   console.error('\nThe demo stopped. Run it again: it continues from the current state.')
   process.exit(isPrinted ? Number(error.exitCode) || 1 : 1)
-})
+}

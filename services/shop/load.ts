@@ -110,16 +110,13 @@ async function main(): Promise<number> {
   return isClean(report) ? 0 : 1
 }
 
-main().then(
-  (exitCode) => {
-    process.exitCode = exitCode
-  },
-  (error: unknown) => {
-    if (error instanceof BadInput) {
-      process.stderr.write(`${error.message}\nSee npm run load -- --help\n`)
-    } else if (error instanceof ShopctlError && error.kind === 'refused') {
-      process.stderr.write(`${error.message}\n${error.hint ?? ''}\n`)
-    } else throw error
-    process.exitCode = 2
-  },
-)
+try {
+  process.exitCode = await main()
+} catch (error) {
+  if (error instanceof BadInput) {
+    process.stderr.write(`${error.message}\nSee npm run load -- --help\n`)
+  } else if (error instanceof ShopctlError && error.kind === 'refused') {
+    process.stderr.write(`${error.message}\n${error.hint ?? ''}\n`)
+  } else throw error
+  process.exitCode = 2
+}

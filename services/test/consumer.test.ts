@@ -67,7 +67,7 @@ describe('the consumer', () => {
     const closing = first.close()
     second.set(openFence(database, { epoch: 2, color: 'green' }))
     expect(first.active()).toBe(false)
-    expect(first.epoch()).toBe(null)
+    expect(first.epoch()).toBeNull()
     expect(first.inFlight()).toBe(4)
     await closing
     expect(first.inFlight()).toBe(0)
@@ -86,7 +86,7 @@ describe('the consumer', () => {
     fence.close()
     old.set(fence)
     await eventually(() => expect(closed).toBeGreaterThan(0))
-    expect(old.epoch()).toBe(null)
+    expect(old.epoch()).toBeNull()
     await eventually(() => expect(old.inFlight()).toBe(0))
     // Setting the same fence again does not restart it.
     old.set(fence)

@@ -119,6 +119,11 @@ function isRows(value: unknown): value is Record<string, unknown>[] {
   return Array.isArray(value) && value.length > 0 && value.every(isMap)
 }
 
+function cellOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  return value === null || value === undefined ? '-' : JSON.stringify(value)
+}
+
 /** A table of the last rows. */
 function rowTable(rows: readonly Record<string, unknown>[], width: number): string {
   const columns = [...new Set(rows.flatMap(Object.keys))].filter((column) =>
@@ -126,7 +131,7 @@ function rowTable(rows: readonly Record<string, unknown>[], width: number): stri
   )
   const shown = rows.slice(-shownRows)
   const earlier = rows.length - shown.length
-  const cells = shown.map((row) => columns.map((column) => String(row[column] ?? '-')))
+  const cells = shown.map((row) => columns.map((column) => cellOf(row[column])))
   const heading = columns.map((column) => inWords(column).toUpperCase())
   const more = earlier > 0 ? [`and ${earlier} earlier, with --json`] : []
   return [table([heading, ...cells], width), ...more].join('\n')

@@ -120,7 +120,7 @@ export function describeDown({ before, after, kept }: DownReport): string {
 
 /** Single quotes keep every character except a single quote. */
 function quote(value: string): string {
-  return `'${value.replaceAll("'", "'\\''")}'`
+  return `'${value.replaceAll("'", String.raw`'\''`)}'`
 }
 
 /** Lines of `export NAME='value'`. */

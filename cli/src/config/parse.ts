@@ -76,13 +76,13 @@ function inWords(issue: z.core.$ZodRawIssue): string | undefined {
       ? wanted
       : `${wanted}, not ${typeWords[kind] ?? kind}`
   }
-  if (issue.code === 'too_small') {
-    if (issue.origin === 'string') return 'expected text that is not empty'
-    return issue.origin === 'array'
-      ? 'expected at least one item'
-      : `expected at least ${issue.minimum}`
-  }
+  if (issue.code === 'too_small') return tooSmallInWords(issue)
   return issue.code === 'too_big' ? `expected at most ${issue.maximum}` : undefined
+}
+
+function tooSmallInWords({ origin, minimum }: { origin: string; minimum: unknown }): string {
+  if (origin === 'string') return 'expected text that is not empty'
+  return origin === 'array' ? 'expected at least one item' : `expected at least ${minimum}`
 }
 
 function nameOf(kind: string, wanted: string, known: readonly string[]): string {

@@ -6,7 +6,7 @@ const hub = 'docker.io'
 const hubNames = ['index.docker.io', 'registry-1.docker.io', 'hub.docker.com', 'www.docker.com']
 
 const label = '[a-z0-9]([a-z0-9-]*[a-z0-9])?'
-const hostForm = new RegExp(`^(${label}(\\.${label})*|\\[[0-9a-f:.]+\\])(:\\d+)?$`)
+const hostForm = new RegExp(String.raw`^(${label}(\.${label})*|\[[0-9a-f:.]+\])(:\d+)?$`)
 /** A component of a name, as docker knows it. */
 const partForm = /^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$/
 

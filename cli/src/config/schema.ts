@@ -128,7 +128,7 @@ const eks = z.strictObject({
 /** A value that is a secret itself does not match, and is not shown. */
 const variable = z
   .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of an environment variable, not its value')
+  .regex(/^[A-Za-z_]\w*$/, 'expected the name of an environment variable, not its value')
 
 const environmentFields = z.strictObject({
   cluster: z.union(

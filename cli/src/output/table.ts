@@ -13,7 +13,9 @@ export function table(
   rows: readonly (readonly string[])[],
   width: number = Number.POSITIVE_INFINITY,
 ): string {
-  const clean = rows.map((row) => row.map((cell) => cell.replaceAll(/\s*[\r\n\t]+\s*/g, ' ')))
+  const clean = rows.map((row) =>
+    row.map((cell) => cell.replaceAll(/\s+/g, (space) => (/[\r\n\t]/.test(space) ? ' ' : space))),
+  )
   const widths = columnWidths(clean).map((each, column) =>
     Math.min(each, column === 0 ? width : width - indent),
   )

@@ -57,9 +57,12 @@ export function fitted(text: string, width: number): string {
     else if (!cut)
       for (const character of part) {
         room -= textWidth(character)
-        cut = room < 0
-        kept.push(cut ? '…' : character)
-        if (cut) break
+        if (room < 0) {
+          kept.push('…')
+          cut = true
+          break
+        }
+        kept.push(character)
       }
   }
   return kept.join('')

@@ -53,12 +53,12 @@ function escapedProperty(value: string | number): string {
 
 /** What another program printed must not be a command to the runner. */
 export function harmless(text: string): string {
-  return text.replaceAll(/^(\s*):(?=:)/gm, '$1: ').replaceAll('##[', '## [')
+  return text.replaceAll(/^([^\S\r\n\u2028\u2029]*):(?=:)/gm, '$1: ').replaceAll('##[', '## [')
 }
 
 /** The same document. The runner finds this mark anywhere in a line. */
 export function harmlessJson(text: string): string {
-  return text.replaceAll('##[', '#\\u0023[')
+  return text.replaceAll('##[', String.raw`#\u0023[`)
 }
 
 /** The annotations of an error: one for each line that names a place in a file, or one for the whole. */
@@ -83,8 +83,8 @@ export type Rows = readonly (readonly string[])[]
 /** In Markdown, nothing of the text is a mark. */
 function plainMarkdown(text: string): string {
   return stripVTControlCharacters(text)
-    .replaceAll(/\s*[\r\n\t]+\s*/g, ' ')
-    .replaceAll(/[\\`*_{}[\]<>|#~&]/g, '\\$&')
+    .replaceAll(/\s+/g, (space) => (/[\r\n\t]/.test(space) ? ' ' : space))
+    .replaceAll(/[\\`*_{}[\]<>|#~&]/g, String.raw`\$&`)
 }
 
 export function markdownTable([heading = [], ...rows]: Rows): string {

@@ -13,7 +13,7 @@ export interface Mount {
 // The kernel writes blanks, tabs, newlines and backslashes in a path as octal numbers.
 function unescapePath(path: string): string {
   return path.replace(/\\([0-7]{3})/g, (_, octal: string) =>
-    String.fromCharCode(Number.parseInt(octal, 8)),
+    String.fromCodePoint(Number.parseInt(octal, 8)),
   )
 }
 

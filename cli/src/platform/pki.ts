@@ -80,7 +80,7 @@ async function read(folder: string, file: string): Promise<Certified> {
     return { certificate, hasItsKey: certificate.checkPrivateKey(key), trusts: null }
   }
   const field = (name: string): Buffer =>
-    Buffer.from(new RegExp(`${name}: (\\S+)`).exec(String(content))?.[1] ?? '', 'base64')
+    Buffer.from(new RegExp(String.raw`${name}: (\S+)`).exec(String(content))?.[1] ?? '', 'base64')
   const certificate = new X509Certificate(field('client-certificate-data'))
   return {
     certificate,

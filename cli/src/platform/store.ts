@@ -46,12 +46,20 @@ export async function store(
   say: (detail: string) => void,
 ): Promise<string> {
   const folder = storedAt(layout, item)
-  if (existsSync(folder)) return folder
+  if (!existsSync(folder)) await make(layout, item, folder, say)
+  return folder
+}
+
+async function make(
+  layout: Layout,
+  item: Item,
+  folder: string,
+  say: (detail: string) => void,
+): Promise<void> {
   const unfinished = join(layout.temporary, `${item.name}-${process.pid}`)
   await rm(unfinished, { recursive: true, force: true })
   await mkdir(unfinished, { recursive: true })
   await item.build(unfinished, say)
   await mkdir(layout.store, { recursive: true })
   await rename(unfinished, folder)
-  return folder
 }

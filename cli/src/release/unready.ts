@@ -53,7 +53,7 @@ export async function findUnmigrated(
   const found = await Promise.all(
     services.map(async (service) => {
       const live = liveSlotOf(state, service)
-      if (!live || live.migrations === null || live.ready > 0) return []
+      if (live?.migrations == null || live.ready > 0) return []
       const { color, revision } = live
       const rollout = await pods.rollout({ service, color, revision })
       return (await lacksMigrations(pods, service, rollout)) ? [service] : []

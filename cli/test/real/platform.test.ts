@@ -219,7 +219,6 @@ it('names the components when a log of another is asked for', async () => {
   const { exitCode, stderr } = await platform(['logs', 'kubelett'])
   expect(exitCode).toBe(2)
   expect(stderr).toMatch(/no component "kubelett"[\s\S]*containerd, registry/)
-  expect(
-    (await platform(['logs', 'kubelet', '--tail', '3'])).stdout.trim().split('\n').length,
-  ).toBe(3)
+  const { stdout } = await platform(['logs', 'kubelet', '--tail', '3'])
+  expect(stdout.trim().split('\n')).toHaveLength(3)
 })

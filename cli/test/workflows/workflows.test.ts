@@ -48,14 +48,14 @@ describe('actions', () => {
 
   it('leave no token of GitHub in the checkout', () => {
     const checkouts = steps.filter(([, { uses }]) => uses?.startsWith('actions/checkout@'))
-    expect(checkouts.length).toBe(6)
+    expect(checkouts).toHaveLength(6)
     for (const [name, step] of checkouts)
       expect(step.with?.['persist-credentials'], name).toBe(false)
   })
 
   it('log in to AWS without a key', () => {
     const logins = steps.filter(([, { uses }]) => uses?.startsWith('aws-actions/'))
-    expect(logins.length).toBe(4)
+    expect(logins).toHaveLength(4)
     for (const [name, step] of logins)
       expect(Object.keys(step.with ?? {}), name).toEqual([
         ...['aws-region', 'role-to-assume', 'role-session-name'],
@@ -83,10 +83,12 @@ describe('permissions', () => {
     })
   })
 
-  it('include no secret but the webhook, which no pull request gets', () => {
+  it('include no secret but the webhook, which no pull request gets, and the token of the quality gate', () => {
     for (const file of files) {
       const secrets = [...textOf(ours, file).matchAll(/secrets\.(\w+)/g)].map(([, name]) => name)
-      expect(new Set(secrets)).toEqual(new Set(file === 'ci.yml' ? [] : ['SLACK_WEBHOOK']))
+      expect(new Set(secrets)).toEqual(
+        new Set([file === 'ci.yml' ? 'SONAR_TOKEN' : 'SLACK_WEBHOOK']),
+      )
       expect(textOf(ours, file)).not.toMatch(/secrets: inherit|pull_request_target/)
     }
   })
@@ -123,6 +125,12 @@ it('every job has a time limit', () => {
   }
 })
 
+it('only the quality gate of pull requests gets the token of SonarQube', () => {
+  const given = steps.filter(([, { env }]) => env?.SONAR_TOKEN !== undefined)
+  expect(given.map(([name]) => name)).toEqual(['ci.yml test: Quality gate'])
+  expect(given[0]?.[1].run).toBe('exec npm run quality -- --team')
+})
+
 it('only what needs the token of GitHub gets it', () => {
   const given = steps.filter(([, { env }]) => env?.GITHUB_TOKEN !== undefined)
   expect(given.map(([name]) => name)).toEqual([
@@ -133,6 +141,7 @@ it('only what needs the token of GitHub gets it', () => {
 it('an environment makes no deployment of GitHub for each job', () => {
   const environments = jobs.flatMap(([, { environment }]) => environment ?? [])
   expect(environments.map(({ name }) => name)).toEqual([
+    'quality',
     ...[`\${{ inputs.environment }}`, 'images'],
     ...[`\${{ inputs.environment }}`, `\${{ inputs.environment }}-live`],
   ])

@@ -80,6 +80,9 @@ const surplus = (kind: Closed, declared: Topology, found: Topology): Entry[] => 
 const path = (...parts: unknown[]): string =>
   `/api/${parts.map((part) => encodeURIComponent(String(part))).join('/')}`
 
+const adviceFor = (status: number): string =>
+  status === 401 ? ' (the server reads its password when it starts: restart it)' : ''
+
 /** Retries while the broker is starting. Any other error is final. */
 const request = async <T,>(method: string, route: string, body?: unknown): Promise<T> => {
   const authorization = `Basic ${Buffer.from(`admin:${await password('admin')}`).toString('base64')}`
@@ -94,9 +97,7 @@ const request = async <T,>(method: string, route: string, body?: unknown): Promi
       })
       const text = await response.text()
       if (response.ok) return (text === '' ? null : JSON.parse(text)) as T
-      trouble = `${method} ${route} → ${response.status} ${text.slice(0, 500)}`
-      if (response.status === 401)
-        trouble += ' (the server reads its password when it starts: restart it)'
+      trouble = `${method} ${route} → ${response.status} ${text.slice(0, 500)}${adviceFor(response.status)}`
       if (response.status < 500) throw new RangeError(trouble)
     } catch (error) {
       if (error instanceof RangeError) throw error

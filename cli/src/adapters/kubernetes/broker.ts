@@ -58,9 +58,9 @@ export function createBroker(
     const selector = queryOf(set.spec?.selector.matchLabels ?? {})
     const list = await api.get<V1PodList>(`${core}/pods?${selector}`)
     const pods = (list?.items ?? []).filter(isActive)
-    const ready = pods.filter((pod) => podOf(pod).ready)
-    if (!ready[0]) throw unreachable(`none of its ${pods.length} pods is ready`)
-    return ready[0].metadata?.name ?? ''
+    const ready = pods.find((pod) => podOf(pod).ready)
+    if (!ready) throw unreachable(`none of its ${pods.length} pods is ready`)
+    return ready.metadata?.name ?? ''
   }
   const password = async (): Promise<string> => {
     const secret = await api.get<V1Secret>(`${core}/secrets/${name}`)

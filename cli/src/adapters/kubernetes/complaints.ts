@@ -93,7 +93,7 @@ export function claimComplaints(pod: V1Pod, events: readonly CoreV1Event[]): Com
       involvedObject.kind === 'PersistentVolumeClaim' &&
       names.includes(involvedObject.name ?? ''),
   )
-  return about.sort(byTime).slice(-1).map(complaintOf)
+  return about.toSorted(byTime).slice(-1).map(complaintOf)
 }
 
 /** Why a Job failed: its pods may be gone. */

@@ -225,7 +225,7 @@ async function runPlugin(exec: ExecEntry, target: Target, limit?: Limit): Promis
     throw new Error(`exit code ${code}${last && `: ${last}`}`)
   } catch (cause) {
     const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
-    const hint = isMissing ? exec.installHint?.trim().split('\n').join(' ') : undefined
+    const hint = isMissing ? exec.installHint?.trim().replaceAll('\n', ' ') : undefined
     throw noCredentials(`${exec.command} failed: ${said(cause)}`, { ...(hint && { hint }), cause })
   } finally {
     clearTimeout(timer)

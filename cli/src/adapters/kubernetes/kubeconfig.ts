@@ -96,7 +96,7 @@ export function readTarget(choice: KubeconfigChoice): Target {
   // As in kubectl, the first file with an entry wins.
   const contexts = configs.flatMap((each) => each.contexts ?? [])
   const wanted =
-    choice.context ?? configs.map((each) => each['current-context']).find((name) => name) ?? null
+    choice.context ?? configs.map((each) => each['current-context']).find(Boolean) ?? null
   const known = [...new Set(contexts.map(({ name }) => name))]
   const has = known.length > 0 ? `It has: ${known.join(', ')}.` : 'It has none.'
   if (wanted === null) {

@@ -67,7 +67,7 @@ export function createManagement(
         for await (const chunk of response) {
           const found = `${rest}${chunk}`.split('\n')
           rest = found.pop() ?? ''
-          for (const line of found) if (line.trim() !== '') yield line
+          yield* found.filter((line) => line.trim() !== '')
         }
       } catch (cause) {
         if (signal.aborted) throw interrupted()

@@ -31,7 +31,7 @@ function parseProxy(text: string): URL | null {
 function throwBad(text: string, source: string): never {
   throw refused({
     code: 'bad-proxy',
-    message: `${source} is no proxy: "${text.replace(/[^/]*@/, '***@')}".`,
+    message: `${source} is no proxy: "${text.replace(/(^|\/)[^/]*@/, '$1***@')}".`,
     hint: 'Write http://, https:// or socks5://, a host and a port.',
   })
 }

@@ -238,7 +238,7 @@ function constraint(
   if (onNew && !mayFail && !mayRefuseNull(rule.raw_expr)) return null
   const before = schema.ruleOf(table, name)?.values
   const after = valuesOf(rule.raw_expr)
-  if (before && after && before.column === after.column) {
+  if (after && before?.column === after.column) {
     const lost = [...before.allowed].filter((value) => !after.allowed.has(value))
     if (lost.length === 0) return null
     return `the constraint ${name} of ${table} no longer allows ${lost.join(', ')}, which the other color may write`

@@ -8,9 +8,9 @@ export interface Challenge {
 }
 
 const separators = /[\s,]*/y
-const scheme = /([!#$%&'*+.^_`|~\w-]+)(?: +|\s*(?=,|$))/y
+const scheme = /([!#$%&'*+.^`|~\w-]+)(?: +|\s*(?=,|$))/y
 const parameter =
-  /([!#$%&'*+.^_`|~\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~\w-]+))\s*(?=,|$)/y
+  /([!#$%&'*+.^`|~\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^`|~\w-]+))\s*(?=,|$)/y
 /** Of schemes that have one value instead of parameters. */
 const token68 = /[\w.~+/-]+=*\s*(?=,|$)/y
 

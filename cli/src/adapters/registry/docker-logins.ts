@@ -111,13 +111,14 @@ function loginIn(entries: Entries, key: string, file: string): Login | null {
 
 /** Older versions of docker wrote addresses with a scheme and a path. */
 function hostIn(key: string): string {
-  return key.replace(/^https?:\/\//, '').replace(/\/.*$/, '')
+  const [host = ''] = key.replace(/^https?:\/\//, '').split('/')
+  return host
 }
 
 function decode(auth: string): Pick<Login, 'username' | 'password'> | null {
   const [, username, password] =
     /^([^:]+):(.*)$/s.exec(Buffer.from(auth, 'base64').toString('utf8')) ?? []
-  return pairOf(username, password?.replace(/\0+$/, ''))
+  return pairOf(username, password?.replace(/(?<!\0)\0+$/, ''))
 }
 
 function pairOf(username?: string, password?: string): Pick<Login, 'username' | 'password'> | null {

@@ -8,7 +8,7 @@ import { answers } from '../probe.ts'
 // CoreDNS does not start when resolv.conf has no server, as on a machine without a network.
 function hasUpstream(): boolean {
   const resolver = '/etc/resolv.conf'
-  return existsSync(resolver) && /^\s*nameserver\s/m.test(readFileSync(resolver, 'utf8'))
+  return existsSync(resolver) && /^[ \t]*nameserver\s/m.test(readFileSync(resolver, 'utf8'))
 }
 
 // Answers are cached for 5 s only, so that new Services are found soon.

@@ -52,8 +52,8 @@ const contentsMark = 'contents'
 const usesMark = 'uses'
 
 /** Whether the slot with these marks uses other contents. An earlier shopctl did not mark it. */
-export function haveContentsChanged(marks: Marks = {}, contents: ServiceContents): boolean {
-  const before = marks[contentsMark]
+export function haveContentsChanged(marks: Marks | undefined, contents: ServiceContents): boolean {
+  const before = marks?.[contentsMark]
   return before !== undefined && before !== contents.marks[contentsMark]
 }
 

@@ -124,7 +124,7 @@ function deployStep(
   const live = liveSlot(now)
   const scale = live && scaleLive(service, live, wanted.replicas)
   const atLeast = live ? liveReplicas(live, wanted.replicas) : 0
-  if (live && live.revision === wanted.revision && !isUnmigrated) {
+  if (live?.revision === wanted.revision && !isUnmigrated) {
     // The preview Service goes back to the live slot: an earlier candidate is no longer wanted.
     const { color } = live
     const preview = targetOf(live)

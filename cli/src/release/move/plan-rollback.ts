@@ -38,13 +38,11 @@ export function planRollback(
   for (const target of targets.services) {
     const { name, side } = target
     const service = state.services[name]
-    if (!service) continue
-    const live = liveSlot(service)
-    if (live && sameTarget(live, side)) continue
-    const refusal = checkTarget(target, service, problems)
-    if (refusal && intent.to !== null && isLost(refusal)) again.push({ name, side })
-    else if (refusal) return refusal
-    else moves.push({ name, from: live ? sideOf(live) : null, to: side })
+    const step = service && stepTo(service, { name, goal: side, target }, problems)
+    if (!step) continue
+    if (!isRefusal(step)) moves.push(step)
+    else if (intent.to !== null && isLost(step)) again.push({ name, side })
+    else return step
   }
   if (moves.length + again.length === 0) {
     return refuse(
@@ -56,6 +54,26 @@ export function planRollback(
     )
   }
   return { kind: 'rollback', moves, again }
+}
+
+interface Step {
+  name: string
+  /** null: nothing is to be live. */
+  goal: Side | null
+  /** The same, for `checkTarget`. */
+  target: RollbackTarget | null
+}
+
+/** null: the goal is live already. */
+function stepTo(
+  service: ServiceState,
+  { name, goal, target }: Step,
+  problems: NoLogin,
+): Move | Refusal | null {
+  const live = liveSlot(service)
+  if (sameTarget(live, goal)) return null
+  const refusal = target && checkTarget(target, service, problems)
+  return refusal ?? { name, from: live ? sideOf(live) : null, to: goal }
 }
 
 /** Waiting does not help such a slot. */
@@ -84,20 +102,20 @@ function finishInterrupted(
     if (!service) continue
     // An interrupted switch is undone, an interrupted rollback completed.
     const goal = operation.verb === 'rollback' ? to : from
-    const live = liveSlot(service)
-    if (sameTarget(live, goal)) continue
     const target = goal && { name, side: goal, back: operation.release, names: [name] }
-    const refusal = target && checkTarget(target, service, problems)
-    if (refusal && isLost(refusal)) {
-      // A refusal would block the environment: nothing else is allowed while the operation is open.
-      const now = live ? `stays live on ${live.color} (${live.version})` : 'has no live slot'
-      stays.push(`${name} ${now}. ${refusal.message}`)
-      continue
-    }
-    if (refusal) return refusal
-    moves.push({ name, from: live ? sideOf(live) : null, to: goal })
+    const step = stepTo(service, { name, goal, target }, problems)
+    if (!step) continue
+    if (!isRefusal(step)) moves.push(step)
+    // A refusal would block the environment: nothing else is allowed while the operation is open.
+    else if (isLost(step)) stays.push(`${name} ${nowOf(service)}. ${step.message}`)
+    else return step
   }
   return { kind: 'rollback', moves, again: [], ...(stays.length > 0 && { stays }) }
+}
+
+function nowOf(service: ServiceState): string {
+  const live = liveSlot(service)
+  return live ? `stays live on ${live.color} (${live.version})` : 'has no live slot'
 }
 
 const forwardHint =

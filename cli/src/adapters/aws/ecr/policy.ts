@@ -96,6 +96,8 @@ export function mayMove(
 
 /** `*` stands for any text, also for none. */
 function matches(pattern: string, tag: string): boolean {
-  const parts = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  const parts = pattern
+    .split('*')
+    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
   return new RegExp(`^${parts.join('.*')}$`).test(tag)
 }

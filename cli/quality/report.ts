@@ -1,0 +1,54 @@
+// The result of a scan as text.
+import { table } from '../src/output/table.ts'
+import type { Findings, Issue } from './sonarqube.ts'
+
+const kinds: Record<string, string> = {
+  BUG: 'bug',
+  VULNERABILITY: 'vulnerability',
+  CODE_SMELL: 'smell',
+}
+
+function byPlace(a: Issue, b: Issue): number {
+  if (a.file !== b.file) return a.file < b.file ? -1 : 1
+  return (a.line ?? 0) - (b.line ?? 0)
+}
+
+/** `BUGS > 0`: what fails the gate, and what was measured. */
+export function gateText({ conditions }: Findings): string {
+  return table([
+    ['GATE', 'MEASURED', 'ALLOWED', ''],
+    ...conditions.map(({ metric, operator, threshold, actual, passed }) => [
+      metric.replaceAll('_', ' '),
+      actual ?? 'nothing',
+      `${operator === 'GT' ? 'at most' : 'at least'} ${threshold}`,
+      passed ? 'passed' : 'FAILED',
+    ]),
+  ])
+}
+
+/** One paragraph per file, one line per issue. */
+export function issuesText(issues: readonly Issue[]): string {
+  const files = Map.groupBy([...issues].sort(byPlace), ({ file }) => file)
+  return [...files]
+    .map(([file, found]) =>
+      [
+        file,
+        ...found.map(
+          ({ line, type, rule, message }) =>
+            `  ${line ?? '-'}  ${kinds[type] ?? type}  ${message}  (${rule})`,
+        ),
+      ].join('\n'),
+    )
+    .join('\n\n')
+}
+
+export function reportText(findings: Findings): string {
+  const { ncloc = '0' } = findings.measures
+  const count = findings.issues.length
+  return [
+    ...(count > 0 ? [issuesText(findings.issues), ''] : []),
+    gateText(findings),
+    '',
+    `${ncloc} lines of code, ${count} ${count === 1 ? 'issue' : 'issues'}: the quality gate ${findings.passed ? 'passed' : 'failed'}.`,
+  ].join('\n')
+}
