@@ -57,8 +57,10 @@ describe("a fork's pull request", () => {
       expect(job.permissions, name).toEqual({ contents: 'read' })
   })
 
-  it('gets no environment, so none of its variables, secrets and roles', () => {
-    for (const [name, job] of Object.entries(checks)) expect(job.environment, name).toBeUndefined()
+  it('gets no environment of a release, so none of its variables, secrets and roles', () => {
+    const names = Object.values(checks).flatMap(({ environment }) => environment?.name ?? [])
+    // That has the token of SonarQube, which GitHub does not give to forks.
+    expect(names.filter((name) => name !== 'quality')).toEqual([])
     const logins = steps.filter(([name, { uses }]) => /^ci/.test(name) && uses?.startsWith('aws-'))
     expect(logins).toEqual([])
   })
