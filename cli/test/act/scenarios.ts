@@ -44,6 +44,21 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    title: 'a red quality gate stops the release before its first image',
+    async play({ act, copy, gitHub }) {
+      // There is no server of a team here. This is how the command ends when one says no.
+      const [gate, red] = ['node cli/bin/setup.mjs cli/quality/', 'exit 1 # cli/quality/']
+      await copy.edit('package.json', gate, red)
+      await copy.commit()
+      const run = await act(toStaging)
+      await copy.edit('package.json', red, gate)
+      await copy.commit()
+      failedAt(run, 'Quality gate')
+      assert.deepEqual(releasing(run), [])
+      assert.deepEqual(gitHub.deployments, [])
+    },
+  },
+  {
     title: 'a release goes from build to switch, in two environments, with the same images',
     async play({ act, copy, gitHub, scratch }) {
       const run = await act(everywhere)
