@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createScratch } from '../src/adapters/scratch.ts'
-import { createShell, type Shell } from '../src/adapters/shell.ts'
+import { type Command, createShell, type Shell } from '../src/adapters/shell.ts'
 import { cacheFolder } from '../src/context/cache-folder.ts'
-import { refused } from '../src/errors.ts'
+import { interrupted, refused } from '../src/errors.ts'
 import { report } from '../src/output/errors.ts'
 import { createProgress, type Progress } from '../src/output/progress.ts'
 import { layoutOf } from '../src/platform/layout.ts'
@@ -95,8 +95,20 @@ async function onTeamServer(shell: Shell, progress: Progress): Promise<Findings 
   })
 }
 
-async function run(args: readonly string[]): Promise<number> {
-  const shell = createShell()
+/** Ctrl-C ends every program, so that what follows it still removes the server's data. */
+function interruptible(shell: Shell, signal: AbortSignal): Shell {
+  const ending = (command: Command): Command => ({
+    ...command,
+    signal: command.signal ? AbortSignal.any([command.signal, signal]) : signal,
+  })
+  return {
+    run: (command, onLine) => shell.run(ending(command), onLine),
+    check: (command, onLine) => shell.check(ending(command), onLine),
+  }
+}
+
+async function run(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const shell = interruptible(createShell(), signal)
   const progress = createProgress(Date.now)
   const [mode = '', ...more] = args
   if (!['', '--team', '--self-test'].includes(mode) || more.length > 0)
@@ -118,8 +130,15 @@ async function run(args: readonly string[]): Promise<number> {
 
 const propertiesFile = 'sonar-project.properties'
 
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+
 try {
-  process.exitCode = await run(process.argv.slice(2))
+  process.exitCode = await run(process.argv.slice(2), stop.signal)
 } catch (error) {
-  process.exitCode = report(error, { json: false, verbose: false, title: 'npm run quality' })
+  process.exitCode = report(stop.signal.aborted ? interrupted() : error, {
+    json: false,
+    verbose: false,
+    title: 'npm run quality',
+  })
 }

@@ -63,8 +63,7 @@ export function settingsOf([
 const asNobody = `mount --bind "$0" "$1" && mount --bind "$2" "$1${inRoot.data}" &&
 mount --bind "$2/extensions" "$1${inRoot.server}/extensions" &&
 mount --bind /proc "$1/proc" && cd "$1" && shift 2 &&
-exec chroot . setpriv --reuid=${nobody} --regid=${nobody} --clear-groups --no-new-privs \\
-  env --chdir=${inRoot.server} HOME=${inRoot.data} SONAR_JAVA_PATH=${inRoot.java} "$@"`
+exec chroot . setpriv --reuid=${nobody} --regid=${nobody} --clear-groups --no-new-privs env --chdir=${inRoot.server} HOME=${inRoot.data} SONAR_JAVA_PATH=${inRoot.java} "$@"`
 
 function startCommand(programs: string, scratch: string, ports: readonly number[]): Command {
   const folders = [join(programs, 'root'), join(scratch, 'root'), join(scratch, 'data')]

@@ -53,7 +53,9 @@ function escapedProperty(value: string | number): string {
 
 /** What another program printed must not be a command to the runner. */
 export function harmless(text: string): string {
-  return text.replaceAll(/^([^\S\r\n\u2028\u2029]*):(?=:)/gm, '$1: ').replaceAll('##[', '## [')
+  return text
+    .replaceAll(/^((?:(?![\r\n\u2028\u2029])\s)*):(?=:)/gm, '$1: ')
+    .replaceAll('##[', '## [')
 }
 
 /** The same document. The runner finds this mark anywhere in a line. */

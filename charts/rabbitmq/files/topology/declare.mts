@@ -80,6 +80,8 @@ const surplus = (kind: Closed, declared: Topology, found: Topology): Entry[] => 
 const path = (...parts: unknown[]): string =>
   `/api/${parts.map((part) => encodeURIComponent(String(part))).join('/')}`
 
+const parsed = (text: string): unknown => (text === '' ? null : JSON.parse(text))
+
 const adviceFor = (status: number): string =>
   status === 401 ? ' (the server reads its password when it starts: restart it)' : ''
 
@@ -96,7 +98,7 @@ const request = async <T,>(method: string, route: string, body?: unknown): Promi
         ...(body !== undefined && { body: JSON.stringify(body) }),
       })
       const text = await response.text()
-      if (response.ok) return (text === '' ? null : JSON.parse(text)) as T
+      if (response.ok) return parsed(text) as T
       trouble = `${method} ${route} → ${response.status} ${text.slice(0, 500)}${adviceFor(response.status)}`
       if (response.status < 500) throw new RangeError(trouble)
     } catch (error) {

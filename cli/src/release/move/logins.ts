@@ -18,7 +18,7 @@ export async function findNoLogin(ports: LoginPorts, moves: readonly Move[]): Pr
   const found = await Promise.all(
     moves.map(async ({ name, from, to }): Promise<[string, string][]> => {
       const [login, live] = await Promise.all(
-        [to, from].map((side) => side && loginNow(ports, name, targetOf(side))),
+        [to, from].map(async (side) => side && loginNow(ports, name, targetOf(side))),
       )
       if (!to || !login || login.state === 'ok') return []
       const problem = login.problem ?? login.state
