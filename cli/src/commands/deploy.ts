@@ -22,11 +22,14 @@ export async function deployCommand(
   await confirmChange(context, 'deploy', yes)
   const ports = await context.cluster()
   const desired = { ...(await deployInput(context)), ...input }
-  const deployed = await besideBroker(ports, deploy(ports, desired))
+  return deployResult(context.env, await besideBroker(ports, deploy(ports, desired)))
+}
+
+export function deployResult(env: string, deployed: readonly Deployed[]): Result {
   return {
     document: {
       version: 1,
-      env: context.env,
+      env,
       services: deployed.map(({ service: name, tookMs: _, ...slot }) => ({ name, ...slot })),
     },
     text: (width) => deployTable(deployed, width),
@@ -36,6 +39,7 @@ export async function deployCommand(
     tables: [deployRows(deployed)],
     outputs: {
       colors: Object.fromEntries(deployed.map(({ service, color }) => [service, color])),
+      standby: deployed.filter(({ action }) => action !== 'live').map(({ service }) => service),
     },
   }
 }

@@ -37,6 +37,8 @@ export interface Outputs {
   release?: string
   /** Color of the slot that was deployed or made live, by service. */
   colors?: Readonly<Record<string, string>>
+  /** Services that a deploy has made ready to go live. None: a workflow has nothing to test and to switch. */
+  standby?: readonly string[]
 }
 
 export interface ShowOptions {
@@ -69,10 +71,11 @@ function publish({ summary, tables, outputs, failure }: Result, title: string, t
   appendSummary(to, { title, succeeded: !failure, lines: [summary], tables: tables ?? [] })
 }
 
-function outputTexts({ digests, release, colors }: Outputs): Record<string, string> {
+function outputTexts({ digests, release, colors, standby }: Outputs): Record<string, string> {
   return {
     ...(digests && { digests: JSON.stringify(digests) }),
     ...(release !== undefined && { release }),
     ...(colors && { colors: JSON.stringify(colors) }),
+    ...(standby && { standby: standby.join() }),
   }
 }

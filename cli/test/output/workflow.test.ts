@@ -226,7 +226,7 @@ describe('a result', () => {
     tables: [[['SERVICE'], ['order']]],
     outputs: {
       ...{ release: 'r-1', colors: { order: 'green' } },
-      digests: { order: 'sha256:abc' },
+      ...{ digests: { order: 'sha256:abc' }, standby: ['order', 'payment'] },
     },
   }
   const shown = (over: Partial<Result> = {}) => {
@@ -240,6 +240,7 @@ describe('a result', () => {
     expect(shown()).toEqual({ exitCode: 0, out: '{"version":1,"release":"r-1"}\n', err: '' })
     expect(parseOutputs(readFileSync(workflow.outputFile, 'utf8'))).toEqual({
       ...{ release: 'r-1', colors: '{"order":"green"}', digests: '{"order":"sha256:abc"}' },
+      standby: 'order,payment',
     })
     expect(readFileSync(workflow.summaryFile, 'utf8')).toMatch(/✓ shopctl switch[\s\S]*\| order \|/)
   })

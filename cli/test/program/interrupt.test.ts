@@ -9,6 +9,7 @@ import { setTimeout } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { configText } from '../fakes/config.ts'
 
+const workflow = { GITHUB_ACTIONS: 'true' }
 const launcher = join(import.meta.dirname, '..', '..', 'bin', 'shopctl.js')
 
 /** A cluster that accepts connections and never answers, and the folder of a project there. */
@@ -39,9 +40,10 @@ async function silentCluster() {
   return { folder, kubeconfig, connected: once(server, 'connection') }
 }
 
-it('the second Ctrl-C says that it stopped at once, and what to run', async () => {
+/** `shopctl cleanup`, which gets two signals 1.2 s apart. */
+async function interruptedTwice(signals: [NodeJS.Signals, NodeJS.Signals], variables = {}) {
   const { folder, kubeconfig, connected } = await silentCluster()
-  const env = { ...process.env, KUBECONFIG: kubeconfig }
+  const env = { ...process.env, KUBECONFIG: kubeconfig, ...variables }
   const child = spawn(process.execPath, [launcher, 'cleanup'], { cwd: folder, env })
   let stderr = ''
   child.stderr.on('data', (chunk) => {
@@ -49,9 +51,21 @@ it('the second Ctrl-C says that it stopped at once, and what to run', async () =
   })
   const ended = once(child, 'exit')
   await connected
-  child.kill('SIGINT')
+  child.kill(signals[0])
   await setTimeout(1_200)
-  child.kill('SIGINT')
-  expect(await ended).toEqual([130, null])
+  child.kill(signals[1])
+  return { status: await ended, stderr }
+}
+
+it('the second Ctrl-C says that it stopped at once, and what to run', async () => {
+  const { status, stderr } = await interruptedTwice(['SIGINT', 'SIGINT'])
+  expect(status).toEqual([130, null])
   expect(stderr).toBe('Stopped at once. The lock expires within 15 s; run `shopctl status`.\n')
+}, 20_000)
+
+it('a cancelled job gets SIGINT and then SIGTERM: it uses the rest of its time', async () => {
+  const { status, stderr } = await interruptedTwice(['SIGINT', 'SIGTERM'], workflow)
+  // The end of its own: the cluster did not answer.
+  expect(status).toEqual([2, null])
+  expect(stderr).not.toContain('Stopped at once')
 }, 20_000)

@@ -25,7 +25,7 @@ export interface AwsFake {
 }
 
 /** The folder `bin` of an environment with these packages. */
-async function pythonWith(packages: readonly string[]): Promise<string> {
+export async function pythonWith(packages: readonly string[]): Promise<string> {
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'shopctl')
   const hash = createHash('sha256').update(packages.join()).digest('hex').slice(0, 12)
   const folder = join(cache, `python-${hash}`)

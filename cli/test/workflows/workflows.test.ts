@@ -1,51 +1,11 @@
 // The workflows of GitHub Actions, read as data: what GitHub enforces only when they run.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { createProgram } from '../../src/program/program.ts'
 import type { Runner } from '../../src/program/runner.ts'
-
-const root = join(import.meta.dirname, '..', '..', '..')
-const ours = join(root, '.github', 'workflows')
-const offered = join(root, 'templates', '.github', 'workflows')
-
-interface Step {
-  name?: string
-  uses?: string
-  run?: string
-  with?: Record<string, unknown>
-  env?: Record<string, string>
-}
-
-interface Job {
-  uses?: string
-  'runs-on'?: string
-  'timeout-minutes'?: number
-  permissions?: Record<string, string>
-  concurrency?: unknown
-  environment?: { name: string; deployment: boolean }
-  needs?: string | string[]
-  steps?: Step[]
-}
-
-interface Workflow {
-  on: Record<string, unknown>
-  permissions: object
-  concurrency?: Record<string, unknown>
-  env?: Record<string, string>
-  jobs: Record<string, Job>
-}
-
-const textOf = (folder: string, name: string): string => readFileSync(join(folder, name), 'utf8')
-const read = (name: string): Workflow => parse(textOf(ours, name)) as Workflow
-const files = readdirSync(ours).sort()
-const jobs = files.flatMap((file) =>
-  Object.entries(read(file).jobs).map(([name, job]): [string, Job] => [`${file} ${name}`, job]),
-)
-const steps = jobs.flatMap(([name, job]) =>
-  (job.steps ?? []).map((step): [string, Step] => [`${name}: ${step.name}`, step]),
-)
+import { files, jobs, offered, ours, read, root, steps, textOf } from './files.ts'
 
 /** The tags of these actions were looked up in their repositories, and are these commits. */
 const pins: Record<string, string> = {
@@ -63,7 +23,7 @@ it('are these files', () => {
 
 it('start when they should', () => {
   expect(Object.fromEntries(files.map((file) => [file, Object.keys(read(file).on)]))).toEqual({
-    ...{ 'ci.yml': ['pull_request'], 'release.yml': ['push'] },
+    ...{ 'ci.yml': ['pull_request', 'workflow_call'], 'release.yml': ['push'] },
     ...{ 'rollback.yml': ['workflow_dispatch'], 'shopctl.yml': ['workflow_call'] },
   })
   expect(read('release.yml').on.push).toEqual({ branches: ['main'] })
@@ -82,7 +42,8 @@ describe('actions', () => {
 
   it('of the repository itself are no others', () => {
     const local = jobs.flatMap(([, { uses }]) => uses ?? [])
-    expect(new Set(local)).toEqual(new Set(['./.github/workflows/shopctl.yml']))
+    const called = ['ci.yml', 'shopctl.yml'].map((file) => `./.github/workflows/${file}`)
+    expect(new Set(local)).toEqual(new Set(called))
   })
 
   it('leave no token of GitHub in the checkout', () => {
@@ -113,6 +74,7 @@ describe('permissions', () => {
     expect(Object.fromEntries(jobs.map(([name, { permissions }]) => [name, permissions]))).toEqual({
       'ci.yml check': { contents: 'read' },
       'ci.yml test': { contents: 'read' },
+      'release.yml checks': { contents: 'read' },
       ...{ 'release.yml staging': all, 'release.yml production': all },
       'rollback.yml rollback': { ...login, deployments: 'write' },
       'shopctl.yml images': login,
@@ -191,7 +153,10 @@ it('the steps of a release follow each other', () => {
   const { images, attest, deploy, switch: last } = read('shopctl.yml').jobs
   const needs = [images, attest, deploy, last].map((job) => job?.needs)
   expect(needs).toEqual([undefined, 'images', ['images', 'attest'], 'deploy'])
-  expect(read('release.yml').jobs.production?.needs).toBe('staging')
+  const { checks, staging, production } = read('release.yml').jobs
+  expect([checks?.needs, staging?.needs, production?.needs]).toEqual([
+    ...[undefined, 'checks', 'staging'],
+  ])
 })
 
 describe('a script', () => {
@@ -262,3 +227,7 @@ it.each(['release.yml', 'rollback.yml', 'shopctl.yml'])(
     expect(textOf(offered, file)).toBe(expected)
   },
 )
+
+it('other repositories are offered tests of their own, which a release calls too', () => {
+  expect(parse(textOf(offered, 'ci.yml')).on).toEqual(read('ci.yml').on)
+})
