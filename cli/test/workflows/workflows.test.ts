@@ -159,6 +159,13 @@ it('the steps of a release follow each other', () => {
   ])
 })
 
+it('production follows a staging whose switch had nothing to do', () => {
+  // GitHub skips what needs a job in which something was skipped, unless its condition has a status function.
+  expect(read('release.yml').jobs.production?.if).toBe(
+    `\${{ !cancelled() && needs.staging.result == 'success' && vars.PRODUCTION != '' }}`,
+  )
+})
+
 describe('a script', () => {
   const scripts = steps.flatMap(([name, { run }]): [string, string][] => (run ? [[name, run]] : []))
 
