@@ -16,7 +16,7 @@ import { reportText } from './report.ts'
 import { scan } from './scan.ts'
 import { testGate } from './self-test.ts'
 import { checkUser, withServer } from './server.ts'
-import { createSonarQube, type Findings } from './sonarqube.ts'
+import { createSonarQube, type Findings, type Judge } from './sonarqube.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const projects = ['unit', 'services', 'real']
@@ -33,9 +33,6 @@ function checkCoverage(progress: Progress): void {
     })
   for (const name of missing) progress.warn(`No coverage of the ${name} tests: run \`npm test\`.`)
 }
-
-/** Scans a folder, and returns what the server found. */
-export type Judge = (folder: string, project: string) => Promise<Findings>
 
 async function onOwnServer<T>(
   shell: Shell,

@@ -2,8 +2,7 @@
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { Judge } from './quality.ts'
-import type { Findings } from './sonarqube.ts'
+import type { Findings, Judge } from './sonarqube.ts'
 
 const path = 'cli/src/planted.ts'
 const healthy = `/** The sum of both. */
