@@ -16,7 +16,7 @@ import { reportText } from './report.ts'
 import { scan } from './scan.ts'
 import { type Judge, testGate } from './self-test.ts'
 import { checkUser, withServer } from './server.ts'
-import { createSonarQube, type Findings } from './sonarqube.ts'
+import { createSonarQube, type Findings, type Judge } from './sonarqube.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const projects = ['unit', 'services', 'real']

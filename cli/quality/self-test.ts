@@ -2,10 +2,7 @@
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { Findings } from './sonarqube.ts'
-
-/** Scans a folder, and returns what the server found. */
-export type Judge = (folder: string, project: string) => Promise<Findings>
+import type { Findings, Judge } from './sonarqube.ts'
 
 const path = 'cli/src/planted.ts'
 const healthy = `/** The sum of both. */
