@@ -14,7 +14,7 @@ import { store } from '../src/platform/store.ts'
 import { serverItem } from './fetch.ts'
 import { reportText } from './report.ts'
 import { scan } from './scan.ts'
-import { type Judge, testGate } from './self-test.ts'
+import { testGate } from './self-test.ts'
 import { checkUser, withServer } from './server.ts'
 import { createSonarQube, type Findings, type Judge } from './sonarqube.ts'
 

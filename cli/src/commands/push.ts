@@ -1,13 +1,15 @@
 // shopctl push
 import type { Context } from '../context.ts'
-import type { Result } from '../output/result.ts'
+import type { Outputs, Result } from '../output/result.ts'
 import { type Pushed, push } from '../release/push/push.ts'
 
 export async function pushCommand(context: Context): Promise<Result> {
   const [builder, tree] = await Promise.all([context.builder(), context.tree()])
-  const pushed = await push({ ...context, builder }, tree)
-  const reference = ({ image, digest }: (typeof pushed)[number]): string =>
-    `${image.repository}@${digest}`
+  return pushResult(await push({ ...context, builder }, tree))
+}
+
+export function pushResult(pushed: readonly Pushed[]): Result {
+  const reference = ({ image, digest }: Pushed): string => `${image.repository}@${digest}`
   const sent = pushed.filter((each) => each.sent).length
   return {
     document: {
@@ -28,10 +30,17 @@ export async function pushCommand(context: Context): Promise<Result> {
         ...pushed.map((each) => [each.image.service, each.image.version, reference(each)]),
       ],
     ],
-    outputs: { digests: digestsOf(pushed) },
+    outputs: { digests: digestsOf(pushed), images: subjectsOf(pushed) },
   }
 }
 
 export function digestsOf(pushed: readonly Pushed[]): Record<string, string> {
   return Object.fromEntries(pushed.map(({ image, digest }) => [image.service, digest]))
+}
+
+function subjectsOf(pushed: readonly Pushed[]): NonNullable<Outputs['images']> {
+  return pushed.map(({ image: { repository }, digest }) => {
+    const [registry = ''] = repository.split('/')
+    return { name: repository, digest, registry }
+  })
 }

@@ -34,6 +34,8 @@ export interface Result {
 export interface Outputs {
   /** Digest of the image, by service. */
   digests?: Readonly<Record<string, string>>
+  /** What was pushed, as an attestation names its subject. */
+  images?: readonly { name: string; digest: string; registry: string }[]
   release?: string
   /** Color of the slot that was deployed or made live, by service. */
   colors?: Readonly<Record<string, string>>
@@ -71,9 +73,16 @@ function publish({ summary, tables, outputs, failure }: Result, title: string, t
   appendSummary(to, { title, succeeded: !failure, lines: [summary], tables: tables ?? [] })
 }
 
-function outputTexts({ digests, release, colors, standby }: Outputs): Record<string, string> {
+function outputTexts({
+  digests,
+  images,
+  release,
+  colors,
+  standby,
+}: Outputs): Record<string, string> {
   return {
     ...(digests && { digests: JSON.stringify(digests) }),
+    ...(images && { images: JSON.stringify(images) }),
     ...(release !== undefined && { release }),
     ...(colors && { colors: JSON.stringify(colors) }),
     ...(standby && { standby: standby.join() }),

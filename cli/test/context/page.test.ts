@@ -28,7 +28,7 @@ it('lists every kind of event, with every field of its payload', () => {
 
 it('lists the outputs that are set', () => {
   const listed = rowsBelow('What a workflow gets').map(([name]) => namesIn(name)[0])
-  expect(listed).toEqual(['digests', 'colors', 'release', 'standby'])
+  expect(listed).toEqual(['digests', 'images', 'colors', 'release', 'standby'])
 })
 
 it('links to files that exist', () => {

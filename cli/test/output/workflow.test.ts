@@ -227,6 +227,7 @@ describe('a result', () => {
     outputs: {
       ...{ release: 'r-1', colors: { order: 'green' } },
       ...{ digests: { order: 'sha256:abc' }, standby: ['order', 'payment'] },
+      images: [{ name: 'r/order', digest: 'sha256:abc', registry: 'r' }],
     },
   }
   const shown = (over: Partial<Result> = {}) => {
@@ -241,6 +242,7 @@ describe('a result', () => {
     expect(parseOutputs(readFileSync(workflow.outputFile, 'utf8'))).toEqual({
       ...{ release: 'r-1', colors: '{"order":"green"}', digests: '{"order":"sha256:abc"}' },
       standby: 'order,payment',
+      images: '[{"name":"r/order","digest":"sha256:abc","registry":"r"}]',
     })
     expect(readFileSync(workflow.summaryFile, 'utf8')).toMatch(/✓ shopctl switch[\s\S]*\| order \|/)
   })
