@@ -28,6 +28,7 @@ export async function startRecorder(
     const call = callOf(request, body)
     if (call) recorder.calls.push(call)
     if (url.startsWith('/v2/') && !isAdmitted(recorder, request, call, response)) return
+    if (call?.action === scanning) return answerScan(recorder, call, response)
     const upstream = send({ hostname, port, method, path: url, headers }, async (answer) => {
       const { statusCode = 502, headers: found } = answer
       if (call?.action !== 'eks:DescribeCluster' || statusCode !== 200) {
@@ -43,6 +44,16 @@ export async function startRecorder(
   })
   recorder.url = `http://127.0.0.1:${await servers.start(server)}`
   return recorder
+}
+
+const scanning = 'ecr:DescribeImageScanFindings'
+
+/** The fake has no scans: here each is complete, and found nothing. */
+function answerScan({ policy }: Recorder, call: Call, response: ServerResponse): void {
+  const isAllowed = allows(policy, call)
+  response.writeHead(isAllowed ? 200 : 400, { 'content-type': 'application/x-amz-json-1.1' })
+  const found = { imageScanStatus: { status: 'COMPLETE' }, imageScanFindings: { findings: [] } }
+  response.end(JSON.stringify(isAllowed ? found : { __type: 'AccessDeniedException' }))
 }
 
 /** As Amazon ECR does it: it asks for a login, and says which right is missing. */
@@ -95,6 +106,7 @@ const registryRights: Record<string, string> = {
   'GET manifests': 'ecr:BatchGetImage',
   'PUT manifests': 'ecr:PutImage',
   'HEAD blobs': 'ecr:BatchCheckLayerAvailability',
+  'GET referrers': 'ecr:BatchGetImage',
   'GET blobs': 'ecr:GetDownloadUrlForLayer',
   'POST uploads': 'ecr:InitiateLayerUpload',
   'PATCH uploads': 'ecr:UploadLayerPart',
@@ -102,7 +114,7 @@ const registryRights: Record<string, string> = {
 }
 
 function registryCall(method: string, pathname: string): Call | null {
-  const [, name = '', what = ''] = /^\/v2\/(.+)\/(manifests|blobs)\//.exec(pathname) ?? []
+  const [, name = '', what = ''] = /^\/v2\/(.+)\/(manifests|blobs|referrers)\//.exec(pathname) ?? []
   if (!name) return null
   const path = pathname.includes('/blobs/uploads/') ? 'uploads' : what
   const action = registryRights[`${method} ${path}`] ?? `unknown:${method} ${pathname}`

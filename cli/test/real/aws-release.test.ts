@@ -6,10 +6,12 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { V1Pod, V1PodList } from '@kubernetes/client-node'
+import { attachArtifactToImage } from '@sigstore/oci'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
 import { createShell, type Finished } from '../../src/adapters/shell.ts'
 import { createHttpProxy, createServers, type Servers } from '../fakes/api-server.ts'
+import { aSigning, type FakeSigstore, startSigstore } from '../fakes/sigstore.ts'
 import { type AwsFake, serveTls, startMinistack } from './aws-fakes.ts'
 import { type Recorder, startRecorder } from './aws-recorder.ts'
 import {
@@ -43,6 +45,7 @@ let fake: AwsFake
 let recorder: Recorder
 let kubernetes: EksTestCluster
 let engine: Engine
+let sigstore: FakeSigstore
 const kubelet = new AbortController()
 let base: Record<string, string> = {}
 const calls = { push: [], deploy: [], read: [] } as Record<Role, Call[]>
@@ -61,12 +64,18 @@ environments:
     cluster:
       eks: { name: ${cluster}, region: ${region} }
       registry: ${host}/shops
+    provenance:
+      repository: ${aSigning.repository}
+      workflow: ${aSigning.workflow}
+      trustedRoot: roots.jsonl
+    scan: { severity: HIGH }
 `
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'aws-release-'))
   servers = createServers()
   fake = await startMinistack({ checks: true })
+  sigstore = await startSigstore()
   await createRoles(fake, folder)
   await asRoot(
     fake,
@@ -98,6 +107,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   kubelet.abort()
+  sigstore?.close()
   await engine?.stop()
   await kubernetes?.stop()
   await servers?.stopAll()
@@ -109,6 +119,7 @@ afterAll(async () => {
 async function createProject(project: string): Promise<void> {
   await cp(join(root, 'templates'), project, { recursive: true })
   await writeFile(join(project, 'shopctl.yaml'), config)
+  await writeFile(join(project, 'roots.jsonl'), sigstore.root)
   // No base image is in reach, and no pod starts.
   await writeFile(join(project, 'service-http/Dockerfile'), 'FROM scratch\nCOPY server.mjs /\n')
   const author = ['-c', 'user.name=a', '-c', 'user.email=a@example.com']
@@ -211,9 +222,23 @@ async function push(text: string): Promise<string> {
   return images[0].digest
 }
 
+/** By the library of actions/attest. The role of a push has the rights for it: to read and to push. */
+async function attest(digest: string): Promise<void> {
+  await attachArtifactToImage({
+    // The fake lets everybody in.
+    credentials: undefined as never,
+    imageName: `${new URL(fake.url).host}/${repository}`,
+    imageDigest: digest,
+    artifact: Buffer.from(await sigstore.sign({ digest })),
+    mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
+  })
+}
+
 /** One version, from its build to its switch. */
 async function release(text: string): Promise<void> {
-  const digests = JSON.stringify({ web: await push(text) })
+  const web = await push(text)
+  await attest(web)
+  const digests = JSON.stringify({ web })
   await ok('deploy', 'production', ['deploy', '--digests', digests, '--timeout', '30'])
   const unproven = ['--skip-smoke', '--reason', 'its pods do not run']
   await ok('deploy', 'production-live', ['switch', ...unproven])
