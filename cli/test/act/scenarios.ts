@@ -167,7 +167,7 @@ function liveDigests({ services }: Status): Record<string, string> {
 /** The digests of the subjects. */
 async function attested(scratch: string): Promise<string[]> {
   const lines = (await readFile(attestedFile(scratch), 'utf8')).trim().split('\n')
-  return lines.map((line) => `sha256:${line.split(' ')[0]}`).sort()
+  return lines.map((line) => line.split(' ')[1] ?? '').sort()
 }
 
 function told(deployment: GitHub['deployments'][number] | undefined): string {
