@@ -42,7 +42,7 @@ async function startPlatform(): Promise<void> {
   await installJq()
 }
 
-/** A step of the workflows calls it, and the runner of GitHub has it. */
+/** The stand-ins call it. */
 async function installJq(): Promise<void> {
   if (!existsSync('/usr/bin/jq')) await installPackages(shell, ['jq'])
 }
