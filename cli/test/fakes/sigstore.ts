@@ -11,6 +11,7 @@ import {
   initializeTSA,
   tsaHandler,
 } from '@sigstore/mock'
+import { attachArtifactToImage } from '@sigstore/oci'
 import { HashAlgorithm, PublicKeyDetails, TrustedRoot } from '@sigstore/protobuf-specs'
 import { DSSEBundleBuilder, FulcioSigner, RekorWitness, TSAWitness } from '@sigstore/sign'
 import { listen } from './token-server.ts'
@@ -160,4 +161,33 @@ function logHandler(tLog: Awaited<ReturnType<typeof initializeTLog>>) {
 function tokenOf(claims: object): string {
   const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url')
   return `${encode({ alg: 'none' })}.${encode(claims)}.`
+}
+
+export interface Subject {
+  /** `host/path`, without a tag. */
+  name: string
+  /** `sha256:…` */
+  digest: string
+  /** null: the registry lets everybody in. */
+  credentials: Parameters<typeof attachArtifactToImage>[0]['credentials'] | null
+}
+
+/** What actions/attest does with `push-to-registry: true`, by its library. */
+export async function attestImage(
+  sigstore: FakeSigstore,
+  { name, digest, credentials }: Subject,
+  over: Partial<Signing> = {},
+): Promise<void> {
+  const bundle = await sigstore.sign({ digest, ...over })
+  await attachArtifactToImage({
+    credentials: credentials ?? (undefined as never),
+    imageName: name,
+    imageDigest: digest,
+    artifact: Buffer.from(bundle),
+    mediaType: JSON.parse(bundle).mediaType,
+    annotations: {
+      'dev.sigstore.bundle.content': 'dsse-envelope',
+      'dev.sigstore.bundle.predicateType': over.predicateType ?? aSigning.predicateType,
+    },
+  })
 }

@@ -225,8 +225,8 @@ describe('a result', () => {
     summary: 'r-1: order green',
     tables: [[['SERVICE'], ['order']]],
     outputs: {
-      ...{ release: 'r-1', colors: { order: 'green' } },
-      ...{ digests: { order: 'sha256:abc' }, standby: ['order', 'payment'] },
+      ...{ release: 'r-1', colors: { order: 'green' }, digests: { order: 'sha256:abc' } },
+      standby: ['order', 'payment'],
       images: [{ name: 'r/order', digest: 'sha256:abc', registry: 'r' }],
     },
   }

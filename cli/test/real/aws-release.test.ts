@@ -6,12 +6,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { V1Pod, V1PodList } from '@kubernetes/client-node'
-import { attachArtifactToImage } from '@sigstore/oci'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
 import { createShell, type Finished } from '../../src/adapters/shell.ts'
 import { createHttpProxy, createServers, type Servers } from '../fakes/api-server.ts'
-import { aSigning, type FakeSigstore, startSigstore } from '../fakes/sigstore.ts'
+import { aSigning, attestImage, type FakeSigstore, startSigstore } from '../fakes/sigstore.ts'
 import { type AwsFake, serveTls, startMinistack } from './aws-fakes.ts'
 import { type Recorder, startRecorder } from './aws-recorder.ts'
 import {
@@ -222,22 +221,12 @@ async function push(text: string): Promise<string> {
   return images[0].digest
 }
 
-/** By the library of actions/attest. The role of a push has the rights for it: to read and to push. */
-async function attest(digest: string): Promise<void> {
-  await attachArtifactToImage({
-    // The fake lets everybody in.
-    credentials: undefined as never,
-    imageName: `${new URL(fake.url).host}/${repository}`,
-    imageDigest: digest,
-    artifact: Buffer.from(await sigstore.sign({ digest })),
-    mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
-  })
-}
-
 /** One version, from its build to its switch. */
 async function release(text: string): Promise<void> {
   const web = await push(text)
-  await attest(web)
+  // The role of a push has the rights for it: to read and to push. Here the fake lets everybody in.
+  const name = `${new URL(fake.url).host}/${repository}`
+  await attestImage(sigstore, { name, digest: web, credentials: null })
   const digests = JSON.stringify({ web })
   await ok('deploy', 'production', ['deploy', '--digests', digests, '--timeout', '30'])
   const unproven = ['--skip-smoke', '--reason', 'its pods do not run']

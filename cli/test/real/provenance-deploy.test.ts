@@ -2,10 +2,9 @@
 import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { attachArtifactToImage } from '@sigstore/oci'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createShell } from '../../src/adapters/shell.ts'
-import { aSigning, type FakeSigstore, startSigstore } from '../fakes/sigstore.ts'
+import { aSigning, attestImage, type FakeSigstore, startSigstore } from '../fakes/sigstore.ts'
 import { kubectlOk, root, shopctl, shopctlOk } from './shop.ts'
 
 const namespace = `provenance-${crypto.randomUUID().slice(0, 8)}`
@@ -53,15 +52,8 @@ afterAll(async () => {
   await rm(repo, { recursive: true })
 })
 
-async function attest(workflow: string): Promise<void> {
-  await attachArtifactToImage({
-    // The registry of the platform lets everybody in.
-    credentials: undefined as never,
-    imageName: image.name,
-    imageDigest: image.digest,
-    artifact: Buffer.from(await sigstore.sign({ digest: image.digest, workflow })),
-    mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
-  })
+function attest(workflow: string): Promise<void> {
+  return attestImage(sigstore, { ...image, credentials: null }, { workflow })
 }
 
 async function deployments(): Promise<string> {

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { attachArtifactToImage } from '@sigstore/oci'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createDockerLogins } from '../../src/adapters/registry/docker-logins.ts'
 import { createRegistry } from '../../src/adapters/registry/registry.ts'
@@ -12,7 +11,13 @@ import type { ImageOf } from '../../src/release/deploy/images.ts'
 import { requireProvenance } from '../../src/release/deploy/provenance.ts'
 import { aFullConfig, createTree } from '../fakes/config.ts'
 import { aLimit } from '../fakes/host.ts'
-import { aSigning, type FakeSigstore, type Signing, startSigstore } from '../fakes/sigstore.ts'
+import {
+  aSigning,
+  attestImage,
+  type FakeSigstore,
+  type Signing,
+  startSigstore,
+} from '../fakes/sigstore.ts'
 import { pushImage, type RegistryServer, startRegistry } from './registry-server.ts'
 
 const credentials = { username: 'ada', password: 'pa:ss word' }
@@ -63,21 +68,9 @@ function image(service: string): ImageOf {
   return images[service] as ImageOf
 }
 
-/** What `actions/attest` does with `push-to-registry: true`. */
 async function attest(service: string, over: Partial<Signing> = {}, by = sigstore): Promise<void> {
-  const { repository, digest } = image(service)
-  const bundle = await by.sign({ digest, ...over })
-  await attachArtifactToImage({
-    credentials,
-    imageName: repository,
-    imageDigest: digest,
-    artifact: Buffer.from(bundle),
-    mediaType: JSON.parse(bundle).mediaType,
-    annotations: {
-      'dev.sigstore.bundle.content': 'dsse-envelope',
-      'dev.sigstore.bundle.predicateType': over.predicateType ?? aSigning.predicateType,
-    },
-  })
+  const { repository: name, digest } = image(service)
+  await attestImage(by, { name, digest, credentials }, over)
 }
 
 function registry() {
