@@ -57,6 +57,8 @@ function scriptsOf(scratch: string): Record<string, string> {
     'aws-actions/configure-aws-credentials': [
       `test ${input('aws-region')} = eu-central-1`,
       `test ${input('role-to-assume')} = arn:aws:iam::111122223333:role/shopctl`,
+      // A job that needs no Node has only this action.
+      `echo '${join(scratch, 'tools')}' >> "$GITHUB_PATH"`,
     ].join('\n'),
     'actions/attest': [
       `test ${input('push-to-registry')} = true`,
