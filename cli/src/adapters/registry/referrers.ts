@@ -13,11 +13,14 @@ export interface Content {
 const indexType = 'application/vnd.oci.image.index.v1+json'
 const manifestType = 'application/vnd.oci.image.manifest.v1+json'
 
+/** Others cannot be checked here: whoever names one has no attestation. */
+const digestForm = /^sha256:[0-9a-f]{64}$/
+
 const indexSchema = z.object({
   manifests: z.array(z.object({ digest: z.string(), artifactType: z.string().optional() })),
 })
 const artifactSchema = z.object({
-  layers: z.array(z.object({ digest: z.string(), size: z.number() })),
+  layers: z.array(z.object({ digest: z.string().regex(digestForm), size: z.number() })),
 })
 
 /** Anybody who may push can add more, and larger ones. */
@@ -36,7 +39,7 @@ export async function readReferrers(
   ])
   const found = lists
     .flatMap((list) => indexSchema.safeParse(parsed(list)).data?.manifests ?? [])
-    .filter((each) => each.artifactType === artifactType)
+    .filter((each) => each.artifactType === artifactType && digestForm.test(each.digest))
   const digests = [...new Set(found.map((each) => each.digest))]
   // The newest is last in the tag schema; the API knows no order.
   const contents = await Promise.all(

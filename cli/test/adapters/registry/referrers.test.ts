@@ -69,6 +69,19 @@ describe('what refers to an image', () => {
     }
   })
 
+  it('by a digest that cannot be checked is left out, and does no harm to others', async () => {
+    const named = (digest: string): Stored => {
+      const manifest = JSON.stringify({ layers: [{ digest, size: 3 }] })
+      const [at, path] = [digestOf(manifest), `blobs/${digest}`]
+      return { digest: at, paths: { [`manifests/${at}`]: manifest, [path]: 'one' } }
+    }
+    const foreign = [`sha512:${'a'.repeat(128)}`, '../../../other/manifests/1'].map(named)
+    const odd = { digest: `sha512:${'b'.repeat(128)}`, paths: {} }
+    const paths = Object.assign({}, ...[...foreign, one].map((each) => each.paths))
+    paths[`manifests/${odd.digest}`] = '{"layers":[]}'
+    expect(await read({ ...paths, [tag]: index(...foreign, odd, one) })).toEqual(['one'])
+  })
+
   it('that is too large, or has no content, is left out', async () => {
     const large = artifact('large', 2 ** 23)
     const empty = { digest: digestOf('{"layers":[]}') }
