@@ -1,5 +1,5 @@
 // The roots to trust: from a file, or those of Sigstore's public instance, which are fetched by TUF and kept.
-import { setGlobalProxyFromEnv } from 'node:http'
+import * as http from 'node:http'
 import type { TrustedRoot } from '@sigstore/protobuf-specs'
 import { refused, said } from '../../errors.ts'
 import type { TrustedRoots } from '../../release/ports/images.ts'
@@ -50,8 +50,7 @@ export interface TufOptions {
 export async function fetchRoots({ folder, limit, env, mirror }: TufOptions): Promise<TrustedRoot> {
   const { DEFAULT_MIRROR_URL, getTrustedRoot } = (await import('@sigstore/tuf')).default
   const url = mirror?.url ?? DEFAULT_MIRROR_URL
-  // The library uses fetch, which knows no proxy by itself.
-  const restore = setGlobalProxyFromEnv(env)
+  const restore = useProxy(env)
   try {
     return await getTrustedRoot({
       mirrorURL: url,
@@ -70,6 +69,12 @@ export async function fetchRoots({ folder, limit, env, mirror }: TufOptions): Pr
   } finally {
     restore()
   }
+}
+
+/** The library uses fetch, which knows no proxy by itself. Node has this from 24.14 on. */
+function useProxy(env: NodeJS.ProcessEnv): () => void {
+  const { setGlobalProxyFromEnv = () => () => {} }: Partial<typeof http> = http
+  return setGlobalProxyFromEnv(env)
 }
 
 /** The library puts its own error around that of the connection. */
