@@ -1,5 +1,5 @@
 // push: pushes the images, each with its version tag, which is never moved, and its inputs tag.
-import { isInterrupted, refused } from '../../errors.ts'
+import { afterChange, isInterrupted, refused } from '../../errors.ts'
 import { describeImages, type Image, inputsLabel, type TreeInput } from '../build/images.ts'
 import type { ImageBuilder, PushRecord, Registry, Source } from '../ports/project.ts'
 import type { Progress } from '../ports/session.ts'
@@ -23,10 +23,20 @@ export interface PushPorts {
 
 export async function push(ports: PushPorts, input: TreeInput): Promise<Pushed[]> {
   const images = await describeImages(ports.source, input)
-  return settleAll(images.map((image) => pushOne(ports, image)))
+  let wrote = false
+  const written = (): void => {
+    wrote = true
+  }
+  try {
+    return await settleAll(images.map((image) => pushOne(ports, image, written)))
+  } catch (error) {
+    // Images are pushed side by side: the registry may have others by now, or this one without its tag.
+    throw wrote ? afterChange(error) : error
+  }
 }
 
-async function pushOne(ports: PushPorts, image: Image): Promise<Pushed> {
+/** Calls `written` when the registry was changed. */
+async function pushOne(ports: PushPorts, image: Image, written: () => void): Promise<Pushed> {
   const { builder, registry, pushed, progress } = ports
   const { repository, version, inputs, inputsTag } = image
   const [known, taken] = await Promise.all([
@@ -35,8 +45,12 @@ async function pushOne(ports: PushPorts, image: Image): Promise<Pushed> {
   ])
   /** Whether the image has its version tag now. */
   const giveTag = async (digest: string): Promise<boolean> => {
-    if (!taken) await registry.tag(repository, digest, version)
-    if (!taken || taken === digest) return true
+    if (!taken) {
+      await registry.tag(repository, digest, version)
+      written()
+      return true
+    }
+    if (taken === digest) return true
     // After `build --no-cache`, the tag stays with the earlier image of the same inputs.
     if (await pushed.has(repository, inputs, taken)) return false
     throw tagTaken(image, taken)
@@ -63,6 +77,7 @@ async function pushOne(ports: PushPorts, image: Image): Promise<Pushed> {
       if (theirs) return theirs
       throw error
     })
+    written()
     await pushed.add(repository, inputs, digest)
     if (!(await giveTag(digest)))
       progress.note(`${repository}:${version} stays the earlier image; the new one has no such tag`)

@@ -1,6 +1,6 @@
 // An image is named after what it is made of, built once, and pushed under a tag that is never moved.
 import { describe, expect, it } from 'vitest'
-import { failed } from '../../../src/errors.ts'
+import { failed, refused } from '../../../src/errors.ts'
 import { type BuildPorts, build } from '../../../src/release/build/build.ts'
 import { describeImages } from '../../../src/release/build/images.ts'
 import { desire } from '../../../src/release/deploy/desire.ts'
@@ -57,8 +57,31 @@ describe('build and push', () => {
     const world = createWorld(names)
     await build(world, tree)
     world.engine.tags.set('127.0.0.1:5000/shop/order:1a2b3c4d', 'sha256:another')
-    await expect(push(world, tree)).rejects.toMatchObject({ code: 'tag-taken', exitCode: 2 })
+    // By then, the image is in the registry.
+    await expect(push(world, tree)).rejects.toMatchObject({ code: 'tag-taken', exitCode: 1 })
   })
+
+  it.each([
+    ['order', 2],
+    ['order and payment', 2],
+    ['payment', 1],
+  ])(
+    'that may not push %s end with exit status %i: it says whether any was',
+    async (denied, exit) => {
+      const world = createWorld(names)
+      await build(world, tree)
+      const pushing = async (reference: string): Promise<string> => {
+        const service = reference.includes('order') ? 'order' : 'payment'
+        if (!denied.includes(service)) return world.builder.push(reference)
+        throw refused({ code: 'push-denied', message: 'denied' })
+      }
+      const services = denied === 'order' ? ['order'] : names
+      const limited = { ...world, builder: { ...world.builder, push: pushing } }
+      await expect(push(limited, { ...tree, services })).rejects.toMatchObject({
+        ...{ code: 'push-denied', exitCode: exit },
+      })
+    },
+  )
 
   it('say which step is missing', async () => {
     await expect(push(createWorld(names), tree)).rejects.toMatchObject({
