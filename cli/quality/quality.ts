@@ -60,8 +60,8 @@ async function onOwnServer<T>(
           const task = await progress.step(`scan ${project}`, () =>
             scan(shell, { folder, project, url, token, scratch, java }),
           )
-          await progress.step(`judge ${project}`, () => sonarqube.processed(task))
-          return sonarqube.findings(project)
+          const analysis = await progress.step(`judge ${project}`, () => sonarqube.processed(task))
+          return sonarqube.findings(project, analysis)
         })
       },
     ),
@@ -87,8 +87,8 @@ async function onTeamServer(shell: Shell, progress: Progress): Promise<Findings 
     const sonarqube = createSonarQube(url.replace(/\/$/, ''), `${token}:`)
     const scanned = { folder: root, project: pullRequests, url, token, scratch, java: null }
     const task = await progress.step('scan', () => scan(shell, scanned))
-    await progress.step('judge', () => sonarqube.processed(task))
-    return sonarqube.findings(pullRequests)
+    const analysis = await progress.step('judge', () => sonarqube.processed(task))
+    return sonarqube.findings(pullRequests, analysis)
   })
 }
 

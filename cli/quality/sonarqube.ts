@@ -1,7 +1,7 @@
 // What `npm run quality` asks of SonarQube's web API: the gate, and what a scan found.
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { failed } from '../src/errors.ts'
+import { failed, said } from '../src/errors.ts'
 
 /** Judges all code: on a fresh server, conditions on new code pass without having been tested. */
 export const conditions: readonly [metric: string, operator: 'GT' | 'LT', threshold: string][] = [
@@ -44,12 +44,19 @@ export type Judge = (folder: string, project: string) => Promise<Findings>
 export interface SonarQube {
   /** Of a new server: replaces the password, sets Standard mode and the gate. Returns a token for scans. */
   prepare(): Promise<string>
-  /** Waits until the server has read a scan, `ceTaskId` of its report-task.txt. */
-  processed(task: string): Promise<void>
-  findings(project: string): Promise<Findings>
+  /** Waits until the server has read a scan, `ceTaskId` of its report-task.txt. Resolves to its analysis. */
+  processed(task: string): Promise<string>
+  /** The verdict on an analysis. Another scan of the project may be newer: measures and issues are those of the newest. */
+  findings(project: string, analysis: string): Promise<Findings>
 }
 
 type Query = Record<string, string>
+
+interface Task {
+  status: string
+  errorMessage?: string
+  analysisId?: string
+}
 
 interface GateStatus {
   projectStatus: {
@@ -73,6 +80,7 @@ const pageSize = 500
 const shown =
   'bugs,vulnerabilities,code_smells,coverage,duplicated_lines_density,ncloc,security_hotspots'
 const processingLimitMs = 600_000
+const answerMs = 60_000
 
 /** `credentials`: `login:password`, or `token:`. */
 export function createSonarQube(url: string, credentials: string): SonarQube {
@@ -80,7 +88,7 @@ export function createSonarQube(url: string, credentials: string): SonarQube {
   const ask = async (method: string, path: string, query: Query, json?: object) => {
     const inBody = method === 'POST'
     const parameters = new URLSearchParams(query)
-    const response = await fetch(`${url}/api/${path}${inBody ? '' : `?${parameters}`}`, {
+    const response = await reach(`${url}/api/${path}${inBody ? '' : `?${parameters}`}`, {
       method,
       headers: {
         authorization: `Basic ${Buffer.from(login).toString('base64')}`,
@@ -127,10 +135,8 @@ export function createSonarQube(url: string, credentials: string): SonarQube {
     },
     async processed(id) {
       for (const until = Date.now() + processingLimitMs; Date.now() < until; await sleep(500)) {
-        const { task } = await get<{ task: { status: string; errorMessage?: string } }>('ce/task', {
-          id,
-        })
-        if (task.status === 'SUCCESS') return
+        const { task } = await get<{ task: Task }>('ce/task', { id })
+        if (task.status === 'SUCCESS' && task.analysisId) return task.analysisId
         if (task.status !== 'PENDING' && task.status !== 'IN_PROGRESS')
           throw failed({
             code: 'quality-scan',
@@ -139,10 +145,8 @@ export function createSonarQube(url: string, credentials: string): SonarQube {
       }
       throw failed({ code: 'quality-scan', message: 'SonarQube did not read the scan in 10 min.' })
     },
-    async findings(project) {
-      const { projectStatus } = await get<GateStatus>('qualitygates/project_status', {
-        projectKey: project,
-      })
+    async findings(project, analysisId) {
+      const { projectStatus } = await get<GateStatus>('qualitygates/project_status', { analysisId })
       const { component } = await get<{
         component: { measures: { metric: string; value: string }[] }
       }>('measures/component', { component: project, metricKeys: shown })
@@ -161,6 +165,21 @@ export function createSonarQube(url: string, credentials: string): SonarQube {
         issues: await allIssues(project, get),
       }
     },
+  }
+}
+
+/** A server of a team may be away, or behind something that is. */
+async function reach(address: string, request: RequestInit): Promise<Response> {
+  try {
+    return await fetch(address, { ...request, signal: AbortSignal.timeout(answerMs) })
+  } catch (error) {
+    const why = error instanceof Error && error.cause instanceof Error ? error.cause : error
+    throw failed({
+      code: 'quality-server',
+      message: `SonarQube at ${new URL(address).origin} cannot be reached: ${said(why)}.`,
+      hint: 'Check that it runs, then run the command again.',
+      cause: error,
+    })
   }
 }
 
