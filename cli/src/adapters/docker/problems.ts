@@ -1,6 +1,6 @@
 // Explains what docker could not do.
 import { failed, refused } from '../../errors.ts'
-import { failingStep, lastLine } from './output.ts'
+import { failingStep, lastLine, withoutQueries } from './output.ts'
 
 /** `reached`: an engine answered before. Before the first answer, nothing was built or pushed. */
 export function unreachable(stderr: string, reached: boolean): Error {
@@ -31,7 +31,7 @@ export function builderGone(why: string, changed: boolean): Error {
 export function notBuilt(context: string, output: string): Error {
   return failed({
     code: 'build-failed',
-    message: `docker build ${context} failed:\n${failingStep(output)}`,
+    message: `docker build ${context} failed:\n${withoutQueries(failingStep(output))}`,
     hint: `Fix ${context}/Dockerfile or the files that it copies, then run the command again.`,
   })
 }
@@ -54,7 +54,7 @@ export function notTagged(reference: string, stderr: string): Error {
 
 /** `pushed`: another image was. */
 export function notPushed(reference: string, stderr: string, pushed: boolean): Error {
-  const why = stderr.trim().split('\n').slice(-3).join('\n')
+  const why = withoutQueries(stderr.trim().split('\n').slice(-3).join('\n'))
   const message = `docker push ${reference} failed:\n${why}`
   // These are the words of the engine: `no basic auth credentials`, `denied: requested access …`, `unauthorized: …`.
   if (

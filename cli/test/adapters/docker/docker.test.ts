@@ -177,6 +177,19 @@ it.each([
   },
 )
 
+it('an address that a registry has signed is told without its signature', async () => {
+  const signed = 'https://layers.s3.amazonaws.com/a?X-Amz-Security-Token=secret&X-Amz-Signature=b'
+  const words = `ERROR: failed to solve: unexpected status from GET request to ${signed}: 403 Forbidden`
+  const told = { message: expect.not.stringContaining('secret') }
+  const shown = {
+    message: expect.stringContaining('to https://layers.s3.amazonaws.com/a: 403 Forbidden'),
+  }
+  for (const expected of [told, shown]) {
+    await expect(dockerAnswering([finished(1, words)]).build(image)).rejects.toMatchObject(expected)
+    await expect(dockerAnswering([finished(1, words)]).push('r:1')).rejects.toMatchObject(expected)
+  }
+})
+
 it('a base image that cannot be asked has no newest digest', async () => {
   const name = 'docker.io/library/node:24'
   const lines = `#2 [internal] load metadata for ${name}\n#4 [1/1] FROM ${name}@${digest}\n`
