@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { path } from './path.ts'
 
 const part = '[A-Za-z0-9_.-]+'
+/** As GitHub writes it into the claim: `uses: …@main` becomes `refs/heads/main`. */
+const ref = String.raw`refs/(heads|tags)/\S+|[0-9a-f]{40}`
 
 export const provenanceSchema = z.strictObject({
   /** Where the source of the images is, on GitHub. */
@@ -13,7 +15,7 @@ export const provenanceSchema = z.strictObject({
   workflow: z
     .string()
     .regex(
-      new RegExp(`^${part}/${part}/\\.github/workflows/[^/@\\s]+\\.ya?ml@\\S+$`),
+      new RegExp(`^${part}/${part}/\\.github/workflows/[^/@\\s]+\\.ya?ml@(${ref})$`),
       'expected a workflow and its ref: <owner>/<name>/.github/workflows/<file>.yml@refs/heads/<branch>',
     ),
   /** File with the roots to trust, as `gh attestation trusted-root` writes it. Default: Sigstore's public instance. */

@@ -33,6 +33,7 @@ it('asks for nothing unless it says so', () => {
 it.each([
   [`{ repository: o/n, workflow: ${workflow} }`],
   [`{ repository: o/n, workflow: ${workflow.replace('refs/heads/main', 'a'.repeat(40))} }`],
+  [`{ repository: o/n, workflow: ${workflow.replace('heads/main', 'tags/v1.2')} }`],
   [`{ repository: o/n.js, workflow: ${workflow}, trustedRoot: roots.jsonl }`],
 ])('provenance: %s', (value) => {
   expect(mistake(`provenance: ${value}`, 'ghcr.io/me')).toBe('none')
@@ -61,6 +62,11 @@ it.each([
   ],
   [
     'provenance: { repository: o/n, workflow: o/w/.github/workflows/shopctl.yml }',
+    `25:36: environments.local.provenance.workflow: ${wantedWorkflow}`,
+  ],
+  [
+    // As `uses:` may name it, and no certificate does.
+    'provenance: { repository: o/n, workflow: o/w/.github/workflows/shopctl.yml@main }',
     `25:36: environments.local.provenance.workflow: ${wantedWorkflow}`,
   ],
   [
