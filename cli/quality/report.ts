@@ -14,7 +14,7 @@ function byPlace(a: Issue, b: Issue): number {
 }
 
 /** `BUGS > 0`: what fails the gate, and what was measured. */
-export function gateText({ conditions }: Findings): string {
+function gateText({ conditions }: Findings): string {
   return table([
     ['GATE', 'MEASURED', 'ALLOWED', ''],
     ...conditions.map(({ metric, operator, threshold, actual, passed }) => [
@@ -27,7 +27,7 @@ export function gateText({ conditions }: Findings): string {
 }
 
 /** One paragraph per file, one line per issue. */
-export function issuesText(issues: readonly Issue[]): string {
+function issuesText(issues: readonly Issue[]): string {
   const files = Map.groupBy([...issues].sort(byPlace), ({ file }) => file)
   return [...files]
     .map(([file, found]) =>

@@ -1,4 +1,5 @@
 // An environment may ask for the provenance of each image: signed by its workflow, from its repository.
+import type { ProvenanceConfig } from '../../config/gates.ts'
 import type { Config, EnvironmentConfig } from '../../config/schema.ts'
 import { checkPath } from '../paths.ts'
 import type { Attestation, Attestations, TrustedRoots, Untrusted } from '../ports/images.ts'
@@ -6,8 +7,6 @@ import type { Registry, Source } from '../ports/project.ts'
 import { type Refusal, refuse } from '../refusal.ts'
 import { settleAll } from '../settle.ts'
 import { type ImageOf, refuseAll } from './images.ts'
-
-type Wanted = NonNullable<EnvironmentConfig['provenance']>
 
 export interface ProvenancePorts {
   registry: Registry
@@ -48,7 +47,7 @@ async function readRoots(
   source: Source,
   config: Config,
   env: string,
-  { trustedRoot: path }: Wanted,
+  { trustedRoot: path }: ProvenanceConfig,
 ): Promise<TrustedRoots | null> {
   if (path === undefined) return null
   const setting = ['environments', env, 'provenance', 'trustedRoot']
@@ -59,7 +58,7 @@ async function readRoots(
 
 /** One good attestation is enough: anybody who may push to the registry can add others. Pure. */
 export function judgeProvenance(
-  wanted: Wanted,
+  wanted: ProvenanceConfig,
   image: ImageOf,
   found: readonly (Attestation | Untrusted)[],
 ): Refusal | null {
@@ -87,7 +86,7 @@ interface Lack {
 }
 
 function lackOf(
-  { repository, workflow }: Wanted,
+  { repository, workflow }: ProvenanceConfig,
   digest: string,
   found: Attestation | Untrusted,
 ): Lack | null {

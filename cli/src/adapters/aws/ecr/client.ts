@@ -18,6 +18,11 @@ export interface EcrClient {
   callerAccount(): Promise<string | undefined>
 }
 
+/** The repository in ECR, of `<host>/shops/shop/order`. */
+export function nameOf(repository: string): string {
+  return repository.slice(repository.indexOf('/') + 1)
+}
+
 /** The SDK sends again after 429, 5xx and throttling, as often as AWS_MAX_ATTEMPTS says: it knows AWS's errors. */
 export function createEcrClient(options: EcrOptions): EcrClient {
   const { account, region, role } = options

@@ -4,7 +4,7 @@ import { advised, afterChange, failed, refused } from '../../../errors.ts'
 import type { Scans } from '../../../release/ports/images.ts'
 import type { Registry, Scratch } from '../../../release/ports/project.ts'
 import type { Logins } from '../../registry/docker-logins.ts'
-import { createEcrClient, type EcrClient, type EcrOptions } from './client.ts'
+import { createEcrClient, type EcrClient, type EcrOptions, nameOf } from './client.ts'
 import { lendLogin, type Password } from './docker-login.ts'
 import { planPins, type StoredImage } from './pins.ts'
 import { lifecycleRules, mayMove, movingTags } from './policy.ts'
@@ -101,11 +101,6 @@ async function addTag(
     if (found === digest) return
     throw found === null ? error : tagTaken(`${repository}:${tag}`, found)
   }
-}
-
-/** The repository in ECR. */
-function nameOf(repository: string): string {
-  return repository.slice(repository.indexOf('/') + 1)
 }
 
 async function describe(ecr: EcrClient, name: string): Promise<Repository | null> {

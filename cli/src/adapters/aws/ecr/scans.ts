@@ -5,7 +5,7 @@ import type {
   ImageScanFinding,
 } from '@aws-sdk/client-ecr'
 import type { Finding, Scan, Scans } from '../../../release/ports/images.ts'
-import type { EcrClient } from './client.ts'
+import { type EcrClient, nameOf } from './client.ts'
 
 type Page = DescribeImageScanFindingsCommandOutput
 
@@ -25,7 +25,7 @@ const unavailable: Readonly<Record<string, string>> = {
 export function createScans(ecr: EcrClient): Scans {
   return {
     async read(repository, imageDigest) {
-      const repositoryName = repository.slice(repository.indexOf('/') + 1)
+      const repositoryName = nameOf(repository)
       const input = { registryId: ecr.account, repositoryName, imageId: { imageDigest } }
       const pages = await ecr.call(
         async (sdk, client, sending) => {
