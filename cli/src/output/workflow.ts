@@ -69,7 +69,7 @@ export function errorAnnotations(
   { title, workspace }: { title: string; workspace: string },
 ): string[] {
   const places = message.split('\n').flatMap((line) => {
-    const [, path, row, column, text] = /^(\S[^:]*):(\d+):(\d+): (.*)$/.exec(line) ?? []
+    const [, path, row, column, text] = /^(?: {2})?(\S[^:]*):(\d+):(\d+): (.*)$/.exec(line) ?? []
     const file = path && relative(workspace, resolve(path))
     if (!file || !row || !column || !text || file.startsWith('..') || isAbsolute(file)) return []
     return [commandLine('error', text, { title, file, line: row, col: column })]

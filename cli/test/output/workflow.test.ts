@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { parseConfig } from '../../src/config/parse.ts'
 import { failed, refused } from '../../src/errors.ts'
 import { report } from '../../src/output/errors.ts'
 import { type Result, show } from '../../src/output/result.ts'
@@ -17,6 +18,7 @@ import {
   type Workflow,
   workflowOf,
 } from '../../src/output/workflow.ts'
+import { configText } from '../fakes/config.ts'
 
 interface Command {
   name: string
@@ -149,6 +151,20 @@ describe('the annotations of an error', () => {
       },
       { properties: { file: 'a/b,c.sql', line: '1', col: '1' }, message: 'drops a table' },
     ])
+  })
+
+  it('are one for each mistake in shopctl.yaml, of which all but the first are indented', () => {
+    const text = configText.replaceAll('chart: ', 'cahrt: ')
+    const mistakes = (): string => {
+      try {
+        return String(parseConfig(text, 'shopctl.yaml'))
+      } catch (error) {
+        return error instanceof Error ? error.message : ''
+      }
+    }
+    const places = [...mistakes().matchAll(/^ *shopctl\.yaml:(\d+):/gm)].map(([, line]) => line)
+    expect(places.length).toBeGreaterThan(1)
+    expect(parsed(mistakes()).map(({ properties }) => properties.line)).toEqual(places)
   })
 
   it('are no more than GitHub shows', () => {
