@@ -85,6 +85,10 @@ const calls: Record<string, (client: ecr.ECRClient, repositoryName: string) => P
     ),
   'ecr:CreateRepository': (client, repositoryName) =>
     client.send(new ecr.CreateRepositoryCommand({ repositoryName })),
+  'ecr:DescribeImageScanFindings': (client, repositoryName) =>
+    client.send(
+      new ecr.DescribeImageScanFindingsCommand({ repositoryName, imageId: { imageTag: 'x' } }),
+    ),
   'ecr:DescribeImages': (client, repositoryName) =>
     client.send(new ecr.DescribeImagesCommand({ repositoryName })),
   'ecr:GetDownloadUrlForLayer': (client, repositoryName) =>
