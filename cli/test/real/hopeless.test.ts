@@ -197,7 +197,7 @@ it('names the right that is missing, before anything is written', async () => {
     message: expect.stringMatching(
       /User "system:serviceaccount:.*:jobless" cannot list resource "jobs"/,
     ),
-    hint: expect.stringContaining(`kubectl auth can-i list jobs.batch --namespace ${namespace}`),
+    hint: expect.stringContaining(`can-i list jobs.batch/a-blue-migrate --namespace ${namespace}`),
   })
 })
 
