@@ -148,6 +148,11 @@ describe('a cluster that cannot be reached', () => {
       'cluster-unreachable',
     ],
     ['was made anew', { status: 'ACTIVE', endpoint: 'https://b.example', ca }, 'cluster-moved'],
+    [
+      'has another authority',
+      { status: 'ACTIVE', endpoint: 'https://a.example', ca: 'b3RoZXI=' },
+      'cluster-moved',
+    ],
   ])('%s', async (_, cluster, code) => {
     const login = await world.connect()
     aws.clusters.set('eu-central-1/shop', cluster)
