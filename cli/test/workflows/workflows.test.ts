@@ -161,6 +161,22 @@ it('the steps of a release follow each other', () => {
   ])
 })
 
+it('images are built once: their digests go on from job to job, and from staging to production', () => {
+  const { images, deploy } = read('shopctl.yml').jobs
+  expect(images?.if).toBe(`\${{ inputs.digests == '' }}`)
+  expect(images?.outputs?.digests).toBe(`\${{ steps.push.outputs.digests }}`)
+  // It runs without the jobs before it, too, but not after their failure.
+  expect(deploy?.if).toBe(`\${{ !failure() && !cancelled() }}`)
+  const { env } = deploy?.steps?.find(({ name }) => name === 'Deploy') ?? {}
+  expect(env?.DIGESTS).toBe(`\${{ inputs.digests || needs.images.outputs.digests }}`)
+  expect(read('shopctl.yml').on.workflow_call).toMatchObject({
+    outputs: { digests: { value: `\${{ inputs.digests || jobs.images.outputs.digests }}` } },
+  })
+  expect(read('release.yml').jobs.production).toMatchObject({
+    with: { digests: `\${{ needs.staging.outputs.digests }}` },
+  })
+})
+
 it('production follows a staging whose switch had nothing to do', () => {
   // GitHub skips what needs a job in which something was skipped, unless its condition has a status function.
   expect(read('release.yml').jobs.production?.if).toBe(
