@@ -1,5 +1,6 @@
 // `npm run bench` measures the README's figures in one run on the running platform, in environment `test`.
-// `npm run bench -- events` measures only the event backbone, `-- fresh` only releases from an empty machine.
+// `npm run bench -- events` measures only the event backbone, `-- fresh` only releases from an empty machine, `-- eks`
+// only the login to EKS.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { KubeConfig, type V1Pod, Watch } from '@kubernetes/client-node'
@@ -186,6 +187,22 @@ async function benchReleases(): Promise<void> {
   }
 }
 
+/** What a login to EKS adds to a command that knows the address of the cluster. */
+async function benchEksToken(): Promise<void> {
+  const env = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' }
+  const args = [join(root, 'cli/bench/eks-token.ts')]
+  const samples: number[] = []
+  for (let n = 0; n < 9; n++)
+    samples.push(Number(await shell.check({ program: process.execPath, args, env })))
+  const sorted = samples.toSorted((a, b) => a - b)
+  const [least, half, most] = [0, 4, 8].map((at) => (sorted[at] ?? Number.NaN).toFixed(0))
+  report(
+    'the first token for EKS in a process',
+    `${least} to ${most} ms, median ${half} ms`,
+    '≤ 50 ms',
+  )
+}
+
 const parts = process.argv.slice(2)
 if (parts.length === 0) await benchReleases()
 if (parts.length === 0 || parts.includes('events')) {
@@ -205,6 +222,7 @@ if (parts.length === 0 || parts.includes('fresh')) {
     await tree.remove()
   }
 }
+if (parts.length === 0 || parts.includes('eks')) await benchEksToken()
 
 console.log('\n| What | Measured | Reach |\n|---|---|---|')
 for (const row of rows) console.log(`| ${row.join(' | ')} |`)

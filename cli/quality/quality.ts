@@ -12,7 +12,7 @@ import { createProgress, type Progress } from '../src/output/progress.ts'
 import { layoutOf } from '../src/platform/layout.ts'
 import { store } from '../src/platform/store.ts'
 import { serverItem } from './fetch.ts'
-import { reportText } from './report.ts'
+import { exitCodeOf, reportText } from './report.ts'
 import { scan } from './scan.ts'
 import { testGate } from './self-test.ts'
 import { checkUser, withServer } from './server.ts'
@@ -122,7 +122,7 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<number
       ? await onTeamServer(shell, progress)
       : await onOwnServer(shell, progress, (judge) => judge(root, 'shop'))
   if (findings) console.log(reportText(findings))
-  return findings === null || findings.passed ? 0 : 1
+  return exitCodeOf(findings)
 }
 
 const propertiesFile = 'sonar-project.properties'

@@ -42,6 +42,11 @@ function issuesText(issues: readonly Issue[]): string {
     .join('\n\n')
 }
 
+/** null: the gate was skipped. */
+export function exitCodeOf(findings: Findings | null): 0 | 1 {
+  return findings === null || findings.passed ? 0 : 1
+}
+
 export function reportText(findings: Findings): string {
   const { ncloc = '0' } = findings.measures
   const count = findings.issues.length

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import type { Result } from '../output/result.ts'
 import { wrapped } from '../output/text.ts'
 import { besideBroker } from '../release/broker-problems.ts'
-import { release } from '../release/release.ts'
+import { type Released, release } from '../release/release.ts'
 import type { Color } from '../release/slot.ts'
 import { type ChangeInput, confirmChange } from './confirm.ts'
 import { deployInput, deployRows, deployTable } from './deploy.ts'
@@ -35,7 +35,10 @@ export async function releaseCommand(
     switchTimeoutMs: timeoutMs,
   }
   const releasing = release({ ...ports, builder }, desired)
-  const { pushed, deployed, moved } = await besideBroker(ports, releasing)
+  return releaseResult(await besideBroker(ports, releasing))
+}
+
+export function releaseResult({ pushed, deployed, moved }: Omit<Released, 'built'>): Result {
   if (!moved) {
     const nothing = 'Every service is already live in this version. Nothing was released.'
     return {

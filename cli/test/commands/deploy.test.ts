@@ -19,3 +19,9 @@ it.each<[string, Deployed[], string[]]>([
 ])('%s', (_, services, standby) => {
   expect(deployResult('staging', services).outputs?.standby).toEqual(standby)
 })
+
+it('the color of each slot', () => {
+  const services = [deployed('order', 'upgrade'), deployed('payment', 'live')]
+  const colors = { order: 'green', payment: 'green' }
+  expect(deployResult('staging', services).outputs?.colors).toEqual(colors)
+})

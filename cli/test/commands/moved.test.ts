@@ -22,6 +22,14 @@ describe('a switch', () => {
     })
   })
 
+  it('tells a workflow its release and the live colors, without what no slot is live of', () => {
+    const gone = { ...proof, name: 'order', to: null }
+    expect(movedResult({ release: 'r-1', services: [proof, gone] }).outputs).toEqual({
+      release: 'r-1',
+      colors: { notification: 'green' },
+    })
+  })
+
   it.each(widths)('fits into %s columns, with what was restarted', (width) => {
     const { text } = movedResult({ release: 'r-1', services: [proof] })
     const found = words(plain(text, width))

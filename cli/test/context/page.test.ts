@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { type EventKind, payloads } from '../../src/release/ports/events.ts'
+import { files, ours, textOf } from '../workflows/files.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const page = readFileSync(join(root, 'ACTIONS.md'), 'utf8')
@@ -29,6 +30,15 @@ it('lists every kind of event, with every field of its payload', () => {
 it('lists the outputs that are set', () => {
   const listed = rowsBelow('What a workflow gets').map(([name]) => namesIn(name)[0])
   expect(listed).toEqual(['digests', 'images', 'colors', 'release', 'standby'])
+})
+
+it('names every variable and every secret of the workflows', () => {
+  const used = files.flatMap((file) => [
+    ...textOf(ours, file).matchAll(/\b(?:vars|secrets)\.(\w+)/g),
+  ])
+  const names = new Set(used.map(([, name = '']) => name))
+  expect(names.size).toBe(7)
+  for (const name of names) expect(page).toContain(`\`${name}\``)
 })
 
 it('links to files that exist', () => {

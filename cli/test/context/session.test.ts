@@ -10,6 +10,7 @@ import { openSession } from '../../src/context/session.ts'
 import { failed } from '../../src/errors.ts'
 import type { Result } from '../../src/output/result.ts'
 import { type Event, payloads } from '../../src/release/ports/events.ts'
+import { startGitHub } from '../act/github.ts'
 import { blockKit } from '../fakes/block-kit.ts'
 import { createShop } from '../fakes/shop.ts'
 
@@ -81,6 +82,27 @@ it('tells a release to the file and to Slack, and nobody the webhook', async () 
   expect(kinds[0]).toBe('command.started')
   expect(kinds.at(-1)).toBe('command.ended')
   expect(kinds).toContain('step.ended')
+  expect(`${stderr}${readFileSync(file, 'utf8')}`).not.toContain('verysecret')
+})
+
+it('tells GitHub of the switch in a workflow, and nobody else the token', async () => {
+  const token = 'ghs_verysecret'
+  const gitHub = await startGitHub('acme/shop', token)
+  closing.push(gitHub.stop)
+  const job = {
+    ...{ GITHUB_ACTIONS: 'true', GITHUB_API_URL: gitHub.url, GITHUB_TOKEN: token },
+    ...{ GITHUB_REPOSITORY: 'acme/shop', GITHUB_SHA: 'abc' },
+  }
+  // The last one has what a workflow has, and is none.
+  for (const variables of [job, { ...job, GITHUB_TOKEN: '' }, { ...job, GITHUB_ACTIONS: '' }]) {
+    const session = sessionWith(variables)
+    await session.tellOthers({ ...subject, variable: undefined })
+    await createShop().release({}, { events: session.events })
+    await session.close()
+  }
+  expect(gitHub.deployments).toMatchObject([
+    { environment: 'production', states: ['in_progress', 'success'] },
+  ])
   expect(`${stderr}${readFileSync(file, 'utf8')}`).not.toContain('verysecret')
 })
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { reportText } from '../../quality/report.ts'
+import { exitCodeOf, reportText } from '../../quality/report.ts'
 import { settingsOf } from '../../quality/server.ts'
 import { conditions, type Findings } from '../../quality/sonarqube.ts'
 import { createShell } from '../../src/adapters/shell.ts'
@@ -71,7 +71,18 @@ coverage  81.3      at least 80  passed
 })
 
 it('the gate judges all code, not only new code', () => {
-  expect(conditions.map(([metric]) => metric)).not.toContainEqual(expect.stringMatching(/^new_/))
+  expect(conditions).toEqual([
+    ['bugs', 'GT', '0'],
+    ['vulnerabilities', 'GT', '0'],
+    ['code_smells', 'GT', '0'],
+    ['coverage', 'LT', '80'],
+    ['duplicated_lines_density', 'GT', '3'],
+  ])
+})
+
+it('a red gate is exit 1, a green or a skipped one 0', () => {
+  const gates = [{ ...clean, passed: false }, clean, null]
+  expect(gates.map(exitCodeOf)).toEqual([1, 0, 0])
 })
 
 it('the server listens on loopback, and tells its vendor nothing', () => {

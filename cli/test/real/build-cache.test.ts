@@ -15,7 +15,6 @@ import { aLimit } from '../fakes/host.ts'
 import {
   boxBuilder,
   buildBuildkit,
-  canBuildBuildkit,
   type Engine,
   importBuildkit,
   pushBase,
@@ -30,7 +29,6 @@ const stops: (() => Promise<void>)[] = []
 /** The bcrypt hash of `pa:ss word`. */
 const hash = '$2y$05$abcdefghijklmnopqrstuuDvFYunEEkRAUw6hKd4mLN/wdxTQz.ki'
 const noCache: BuildCache = { from: null, to: null }
-const skipped = !(await canBuildBuildkit())
 vi.setConfig({ testTimeout: 120_000 })
 let folder = ''
 let registry: RegistryServer
@@ -134,7 +132,7 @@ async function forget({ engine, builder }: Machine): Promise<void> {
   await engine.docker('image', 'prune', '--force')
 }
 
-describe.skipIf(skipped).each([
+describe.each([
   ['an engine', () => plain, 'default', false],
   ["an engine with containerd's store", () => modern, 'default', true],
   ['a builder of the driver docker-container', () => plain, 'boxed', true],
@@ -185,7 +183,7 @@ describe.skipIf(skipped).each([
   })
 })
 
-describe.skipIf(skipped)('a cache that cannot be used is a warning, and the image is built', () => {
+describe('a cache that cannot be used is a warning, and the image is built', () => {
   let machine: Machine
   beforeAll(async () => {
     machine = await machineWith(plain, 'boxed')
@@ -252,7 +250,7 @@ describe.skipIf(skipped)('a cache that cannot be used is a warning, and the imag
   })
 })
 
-it.skipIf(skipped)('a builder whose container was deleted is made again', async () => {
+it('a builder whose container was deleted is made again', async () => {
   const machine = await machineWith(plain, 'boxed')
   await plain.docker('rm', '--force', 'buildx_buildkit_boxed0')
   expect((await make(machine, noCache)).layers).toHaveLength(3)

@@ -8,6 +8,7 @@ import { createShell } from '../../src/adapters/shell.ts'
 import { layoutOf } from '../../src/platform/layout.ts'
 import { answers } from '../../src/platform/probe.ts'
 import { contentsOf, store } from '../../src/platform/store.ts'
+import { runGo } from './go.ts'
 import { enginePrograms } from './registry-server.ts'
 import { until } from './shop.ts'
 
@@ -106,12 +107,7 @@ export async function buildBuildkit(): Promise<Buildkit> {
             '-o',
             join(folder, name),
           ]
-          // The platform's own caches, which `down --purge` removes.
-          const go = join(layout.cache, 'go')
-          const caches = { GOPATH: go, GOMODCACHE: '', GOCACHE: join(go, 'build') }
-          const env = { ...caches, CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off' }
-          const args = ['build', ...output, path]
-          await shell.check({ program: findGo(), args, cwd: source, env })
+          await runGo(layout, ['build', ...output, path], { cwd: source })
         }
       },
     },
@@ -119,18 +115,6 @@ export async function buildBuildkit(): Promise<Buildkit> {
   )
   const at = (name: string): string => join(folder, name)
   return { buildkitd: at('buildkitd'), buildctl: at('buildctl'), init: at('init') }
-}
-
-function findGo(): string {
-  const usual = '/usr/local/go/bin/go'
-  return existsSync(usual) ? usual : 'go'
-}
-
-/** Whether this machine's Go can build it. Debian's cannot. */
-export async function canBuildBuildkit(): Promise<boolean> {
-  const finished = await shell.run({ program: findGo(), args: ['version'] }).catch(() => null)
-  const [, minor = '0', patch = '0'] = /go1\.(\d+)\.(\d+)/.exec(finished?.stdout ?? '') ?? []
-  return Number(minor) > 26 || (Number(minor) === 26 && Number(patch) >= 8)
 }
 
 /** Starts BuildKit as a program. Returns the address for `docker buildx create --driver remote`. */

@@ -3,11 +3,10 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createShell, type Finished } from '../../src/adapters/shell.ts'
 import { cacheFolder } from '../../src/context/cache-folder.ts'
-import { goItem } from '../../src/platform/debian.ts'
-import { findGo } from '../../src/platform/kubernetes.ts'
 import { layoutOf } from '../../src/platform/layout.ts'
 import { type Item, store } from '../../src/platform/store.ts'
 import { pythonWith } from '../real/aws-fakes.ts'
+import { runGo } from '../real/go.ts'
 import { offered, ours, root } from './files.ts'
 
 const shell = createShell()
@@ -17,15 +16,8 @@ const source = 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12'
 const actionlintItem: Item = {
   name: 'actionlint',
   inputs: [source],
-  async build(folder, say) {
-    const found = await findGo(shell)
-    const go = found ?? join(await store(layout, goItem(shell), say), 'usr/lib/go-1.24/bin/go')
-    const modules = join(layout.cache, 'go')
-    // It needs Go 1.25: an older one fetches that as a module.
-    const env = { CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off', GOTOOLCHAIN: 'auto' }
-    const folders = { GOBIN: folder, GOPATH: modules, GOCACHE: join(modules, 'build') }
-    await shell.check({ program: go, args: ['install', source], env: { ...env, ...folders } })
-  },
+  // It needs Go 1.25.
+  build: (folder) => runGo(layout, ['install', source], { env: { GOBIN: folder } }),
 }
 
 /** All workflows: ours, and those in templates/. */

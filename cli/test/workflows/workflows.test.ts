@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { createProgram } from '../../src/program/program.ts'
 import type { Runner } from '../../src/program/runner.ts'
-import { files, jobs, offered, ours, read, root, steps, textOf } from './files.ts'
+import { files, jobs, offered, ours, read, root, steps, textOf, type Workflow } from './files.ts'
 
 /** The tags of these actions were looked up in their repositories, and are these commits. */
 const pins: Record<string, string> = {
@@ -34,8 +34,10 @@ it('start when they should', () => {
 
 describe('actions', () => {
   it('are pinned by commit, with the version beside it', () => {
-    for (const file of files) {
-      const used = [...textOf(ours, file).matchAll(/uses: (?!\.\/)(\S+?)@(.*)/g)]
+    for (const [folder, file] of [ours, offered].flatMap((folder) =>
+      files.map((file) => [folder, file] as const),
+    )) {
+      const used = [...textOf(folder, file).matchAll(/uses: (?!\.\/)(\S+?)@(.*)/g)]
       for (const [, action = '', pin] of used) expect(pins[action], action).toBe(pin)
     }
   })
@@ -159,6 +161,22 @@ it('the steps of a release follow each other', () => {
   ])
 })
 
+it('images are built once: their digests go on from job to job, and from staging to production', () => {
+  const { images, deploy } = read('shopctl.yml').jobs
+  expect(images?.if).toBe(`\${{ inputs.digests == '' }}`)
+  expect(images?.outputs?.digests).toBe(`\${{ steps.push.outputs.digests }}`)
+  // It runs without the jobs before it, too, but not after their failure.
+  expect(deploy?.if).toBe(`\${{ !failure() && !cancelled() }}`)
+  const { env } = deploy?.steps?.find(({ name }) => name === 'Deploy') ?? {}
+  expect(env?.DIGESTS).toBe(`\${{ inputs.digests || needs.images.outputs.digests }}`)
+  expect(read('shopctl.yml').on.workflow_call).toMatchObject({
+    outputs: { digests: { value: `\${{ inputs.digests || jobs.images.outputs.digests }}` } },
+  })
+  expect(read('release.yml').jobs.production).toMatchObject({
+    with: { digests: `\${{ needs.staging.outputs.digests }}` },
+  })
+})
+
 it('production follows a staging whose switch had nothing to do', () => {
   // GitHub skips what needs a job in which something was skipped, unless its condition has a status function.
   expect(read('release.yml').jobs.production?.if).toBe(
@@ -234,5 +252,14 @@ it.each(['release.yml', 'rollback.yml', 'shopctl.yml'])(
 )
 
 it('other repositories are offered tests of their own, which a release calls too', () => {
-  expect(parse(textOf(offered, 'ci.yml')).on).toEqual(read('ci.yml').on)
+  const { on, permissions, concurrency, jobs } = parse(textOf(offered, 'ci.yml')) as Workflow
+  const own = read('ci.yml')
+  expect({ on, permissions, concurrency }).toEqual({
+    ...{ on: own.on, permissions: own.permissions, concurrency: own.concurrency },
+  })
+  for (const job of Object.values(jobs)) {
+    expect(job.permissions).toEqual({ contents: 'read' })
+    expect(job['timeout-minutes']).toBeGreaterThan(0)
+  }
+  expect(textOf(offered, 'ci.yml')).not.toMatch(/secrets\.|pull_request_target/)
 })

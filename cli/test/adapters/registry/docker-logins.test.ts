@@ -152,6 +152,12 @@ describe('a credential helper', () => {
     expect(await loginTo('other.test')).toBeNull()
   })
 
+  it('of Docker Hub may be named by its old address', async () => {
+    writeHelper('one', secret)
+    write({ credHelpers: { 'https://index.docker.io/v1/': 'one' } })
+    expect(await loginTo('docker.io')).toEqual(expected)
+  })
+
   it('may give an identity token', async () => {
     writeHelper('one', JSON.stringify({ Username: '<token>', Secret: 'long' }))
     write({ credsStore: 'one' })

@@ -1,7 +1,11 @@
 // A deploy keeps what the environment needs before it writes a slot.
 import { expect, it } from 'vitest'
 import { failed } from '../../../src/errors.ts'
+import { keepImages } from '../../../src/release/deploy/keep.ts'
+import { aConfig } from '../../fakes/config.ts'
 import { createShop, releasedTwice } from '../../fakes/shop.ts'
+import { anOpenOperation, aService, aSide, aSlot, aState } from '../../fakes/state.ts'
+import { createWorld } from '../../fakes/world.ts'
 
 const repository = '127.0.0.1:5000/shop/order'
 
@@ -16,6 +20,27 @@ it('are the slots, the wanted image and the images of all releases, under the nu
   const kept = world.engine.kept.get(repository)
   expect(kept).toMatchObject({ env: 'local', id: expect.stringMatching(/^op-\d+$/) })
   expect([...(kept?.digests ?? [])].sort()).toEqual([...before, now].sort())
+})
+
+it('are the images of a switch that was interrupted, too: a rollback may deploy them again', async () => {
+  const { registry, engine } = createWorld(['order'])
+  const open = anOpenOperation({
+    verb: 'switch',
+    services: [{ name: 'order', from: aSide('blue', 'a'), to: aSide('green', 'b') }],
+  })
+  const order = aService({ blue: aSlot('blue', 'c') }, null, null)
+  const wanted = aSlot('green', 'd')
+  await keepImages(
+    registry,
+    { config: aConfig(), registryAddress: '127.0.0.1:5000', env: 'local' },
+    {
+      state: aState({ order }, { open }),
+      plan: { steps: [{ service: 'order', wanted }] } as never,
+    },
+    'op-9',
+  )
+  const kept = engine.kept.get(repository)?.digests ?? []
+  expect([...kept].sort()).toEqual(['a', 'b', 'c', 'd'].map((each) => `sha256:${each}`))
 })
 
 it('are kept of the services of the deploy only', async () => {

@@ -73,7 +73,7 @@ interface Simulation {
 }
 
 /** How many releases an environment may go back: as many as its journal keeps. */
-const kept = 50
+const kept = 100
 
 /**
  * Two environments release into one repository, now and then an old image again, once a month nothing. Returns the

@@ -1,5 +1,5 @@
 // A repository in Amazon ECR: whose tags are believed, and who may create it.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createWorld, type EcrWorld, login, problem, registry, repository } from './world.ts'
 
 let world: EcrWorld
@@ -51,6 +51,39 @@ describe('a repository', () => {
         '`aws ecr delete-repository --region eu-central-1 --repository-name shop/order`',
       ),
     })
+  })
+
+  it('that another run has just created is no problem', async () => {
+    await world.answer(
+      { status: 400, type: 'RepositoryNotFoundException' },
+      { status: 400, type: 'RepositoryAlreadyExistsException' },
+      { status: 200, body: {} },
+    )
+    await registry().prepare(repository)
+    expect(world.asked.map(({ operation }) => operation)).toEqual([
+      ...['DescribeRepositories', 'GetCallerIdentity', 'CreateRepository', 'PutLifecyclePolicy'],
+    ])
+  })
+
+  it('with many old pins loses them a hundred at a time', async () => {
+    const imageDetails = Array.from({ length: 120 }, (_, at) => ({
+      imageDigest: `sha256:${at}`,
+      imageTags: [`v-${at}`, `keep-prod-op-${at}`],
+    }))
+    await world.answer({ status: 200, body: { imageDetails } }, { status: 200, body: {} })
+    await registry().keep(repository, { env: 'prod', id: 'op-200', digests: [] })
+    const removed = world.asked.slice(1).map(({ body }) => JSON.parse(body).imageIds.length)
+    expect(removed).toEqual([100, 20])
+  })
+
+  it('whose old pins cannot be removed is no problem: they harm nothing', async () => {
+    vi.stubEnv('AWS_MAX_ATTEMPTS', '1')
+    const imageDetails = [{ imageDigest: 'sha256:0', imageTags: ['v-0', 'keep-prod-op-0'] }]
+    await world.answer({ status: 200, body: { imageDetails } }, { status: 500, body: {} })
+    await registry().keep(repository, { env: 'prod', id: 'op-200', digests: [] })
+    expect(world.asked.map(({ operation }) => operation)).toEqual([
+      ...['DescribeImages', 'BatchDeleteImage'],
+    ])
   })
 
   it('that does not exist has no images', async () => {

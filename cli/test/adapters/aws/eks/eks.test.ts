@@ -1,7 +1,7 @@
 // The login to EKS against STS and EKS over HTTP: what it asks, what it keeps, and why a cluster refuses it.
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { FakeAws, Trouble } from '../../../fakes/aws.ts'
 import { type AwsWorld, ca, hour, role, startWorld } from './world.ts'
 
@@ -36,6 +36,23 @@ describe('a login', () => {
       'arn:aws:sts::222233334444:assumed-role/deploy/shopctl',
     )
     expect(aws.asked).toEqual(['AssumeRole', 'DescribeCluster', 'GetCallerIdentity'])
+  })
+
+  it('assumes the role again before its credentials end', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    aws.now = () => Date.now()
+    const begin = Date.now()
+    const { token } = await world.connect({ role, now: () => Date.now() })
+    const assumedAfter = async (minutes: number): Promise<number> => {
+      vi.setSystemTime(begin + minutes * 60_000)
+      expect(await whose((await token()).token, 'shop')).toContain('assumed-role/deploy')
+      return aws.asked.filter((action) => action === 'AssumeRole').length
+    }
+    expect(await assumedAfter(54)).toBe(1)
+    expect(await assumedAfter(56)).toBe(2)
+    // A command that takes hours.
+    expect(await assumedAfter(120)).toBe(3)
   })
 
   it('asks AWS nothing the second time', async () => {
@@ -131,6 +148,11 @@ describe('a cluster that cannot be reached', () => {
       'cluster-unreachable',
     ],
     ['was made anew', { status: 'ACTIVE', endpoint: 'https://b.example', ca }, 'cluster-moved'],
+    [
+      'has another authority',
+      { status: 'ACTIVE', endpoint: 'https://a.example', ca: 'b3RoZXI=' },
+      'cluster-moved',
+    ],
   ])('%s', async (_, cluster, code) => {
     const login = await world.connect()
     aws.clusters.set('eu-central-1/shop', cluster)
