@@ -30,13 +30,13 @@ interface EngineOptions {
   init: string
 }
 
+/** The parent of all cgroups of these engines. */
+const cgroup = 'shopctl-test'
+
 /** Starts a program, which ends with `stop`. */
 function serve(program: string, args: string[], env: Record<string, string>): () => Promise<void> {
   const stop = new AbortController()
-  const serving = shell
-    .run({ program, args, env, signal: stop.signal })
-
-    .catch(() => {})
+  const serving = shell.run({ program, args, env, signal: stop.signal }).catch(() => {})
   return async () => {
     stop.abort()
     await serving
@@ -61,14 +61,18 @@ export async function startEngine(
     ...{ hosts: [`unix://${socketPath}`], pidfile: join(folder, 'pid') },
     ...{ 'data-root': join(folder, 'data'), 'exec-root': join(folder, 'exec') },
     ...{ bridge: 'none', iptables: false, ip6tables: false, 'ip-masq': false },
-    ...{ 'registry-mirrors': [`http://${registry}`], 'cgroup-parent': '/shopctl-test' },
+    ...{ 'registry-mirrors': [`http://${registry}`], 'cgroup-parent': `/${cgroup}` },
     ...{ runtimes: { debian: { path: join(sbin, 'runc') } }, 'default-runtime': 'debian' },
     ...{ features: { 'containerd-snapshotter': containerd }, 'init-path': init },
   }
   const file = join(folder, 'docker.json')
   writeFileSync(file, JSON.stringify(settings))
   const path = `${bin}:${sbin}:${process.env.PATH}`
-  const stop = serve(join(sbin, 'dockerd'), ['--config-file', file], { PATH: path })
+  const end = serve(join(sbin, 'dockerd'), ['--config-file', file], { PATH: path })
+  const stop = async (): Promise<void> => {
+    await end()
+    await removeCgroups()
+  }
   await until('the engine answers', () => answers('http://docker/_ping', { socketPath }))
   const env = {
     ...{ DOCKER_HOST: `unix://${socketPath}`, DOCKER_CONFIG: join(folder, 'config') },
@@ -76,6 +80,12 @@ export async function startEngine(
   }
   const docker = (...args: string[]) => shell.check({ program: 'docker', args, env })
   return { env, docker, stop }
+}
+
+/** Those that the containers of an engine leave. The ones of another engine that runs stay. */
+async function removeCgroups(): Promise<void> {
+  const args = ['/sys/fs/cgroup', '-depth', '-type', 'd', '-path', `*/${cgroup}*`, '-delete']
+  await shell.run({ program: 'find', args })
 }
 
 export interface Buildkit {
