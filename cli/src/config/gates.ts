@@ -15,7 +15,7 @@ export const provenanceSchema = z.strictObject({
   workflow: z
     .string()
     .regex(
-      new RegExp(`^${part}/${part}/\\.github/workflows/[^/@\\s]+\\.ya?ml@(${ref})$`),
+      new RegExp(String.raw`^${part}/${part}/\.github/workflows/[^/@\s]+\.ya?ml@(${ref})$`),
       'expected a workflow and its ref: <owner>/<name>/.github/workflows/<file>.yml@refs/heads/<branch>',
     ),
   /** File with the roots to trust, as `gh attestation trusted-root` writes it. Default: Sigstore's public instance. */
