@@ -11,6 +11,7 @@ import {
   operationsOf,
   releaseNumber,
 } from '../../release/record.ts'
+import { parseJson } from '../json.ts'
 import { isConflict, type KubernetesApi } from './api.ts'
 
 const headName = 'shopctl-journal'
@@ -125,21 +126,13 @@ function recordName({ number }: Operation): string {
   return `${headName}-${String(number).padStart(8, '0')}`
 }
 
-function parsed(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '')
-  } catch {
-    return null
-  }
-}
-
 function operationOf(content: unknown): Operation | null {
   const { success, data } = operationSchema.safeParse(content)
   return success ? data : null
 }
 
 function headOf(map: V1ConfigMap | null): Head | null {
-  const content = parsed(map?.data?.head) as Partial<Head> | null
+  const content = parseJson(map?.data?.head) as Partial<Head> | null
   const { operation, release } = content?.counter ?? {}
   if (!Number.isInteger(operation) || !Number.isInteger(release) || !content?.counter) return null
   const open = content.open == null ? null : operationOf(content.open)
@@ -154,7 +147,7 @@ export function journalOf(maps: readonly V1ConfigMap[]): Journal {
   const closed: Operation[] = []
   const records = maps.filter((map) => map.metadata?.labels?.[label] === 'record')
   for (const map of [...records].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))) {
-    const operation = operationOf(parsed(map.data?.record))
+    const operation = operationOf(parseJson(map.data?.record))
     if (operation) closed.push(operation)
     else damaged.push(nameOf(map))
   }

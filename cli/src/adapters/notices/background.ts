@@ -1,8 +1,6 @@
 // Requests to others about a release, one after the other in the background: they neither stop it nor slow it down.
-import { type Agent, request as httpRequest } from 'node:http'
-import { request as httpsRequest } from 'node:https'
-import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type AgentOf, sendOnce } from '../http.ts'
 
 export interface Background {
   /** Returns at once. */
@@ -59,9 +57,6 @@ export interface Answer {
   pauseMs: number
 }
 
-/** Of the connections to an address: through a proxy, or direct. */
-export type AgentOf = (address: URL) => Promise<Agent>
-
 /** For one answer. */
 const answerMs = 5_000
 
@@ -71,25 +66,16 @@ export async function send(
   agentOf: AgentOf,
   { method = 'POST', headers = {}, content }: SendOptions,
 ): Promise<Answer> {
-  const agent = await agentOf(url)
-  const begin = url.protocol === 'http:' ? httpRequest : httpsRequest
   const body = content === undefined ? '' : JSON.stringify(content)
-  return new Promise((resolve, reject) => {
-    const all = {
-      ...{ 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
-      ...headers,
-    }
-    const signal = AbortSignal.timeout(answerMs)
-    begin(url, { method, agent, headers: all, signal }, (response) => {
-      const pause = Number(response.headers['retry-after'] ?? 1)
-      const pauseMs = Number.isFinite(pause) ? pause * 1_000 : Number.POSITIVE_INFINITY
-      text(response).then((body) => {
-        resolve({ status: response.statusCode ?? 0, body, pauseMs })
-      }, reject)
-    })
-      .on('error', reject)
-      .end(body)
-  })
+  const all = {
+    ...{ 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+    ...headers,
+  }
+  const signal = AbortSignal.timeout(answerMs)
+  const answer = await sendOnce(url, { method, headers: all, body, signal }, await agentOf(url))
+  const pause = Number(answer.headers.get('retry-after') ?? 1)
+  const pauseMs = Number.isFinite(pause) ? pause * 1_000 : Number.POSITIVE_INFINITY
+  return { status: answer.status, body: await answer.text(), pauseMs }
 }
 
 interface SendOptions {

@@ -2,7 +2,9 @@
 import { z } from 'zod'
 import type { Event } from '../../release/ports/events.ts'
 import type { Operation } from '../../release/record.ts'
-import { type AgentOf, type Answer, createBackground, send } from './background.ts'
+import type { AgentOf } from '../http.ts'
+import { parseJson } from '../json.ts'
+import { type Answer, createBackground, send } from './background.ts'
 
 export interface Deployments {
   /** Give it every event of a command, in order. Returns at once. */
@@ -37,7 +39,7 @@ const looked = 20
 
 /** GitHub gives the payload back as it was, or as a text. */
 const payload = z.preprocess(
-  (value) => (typeof value === 'string' ? parsed(value) : value),
+  (value) => (typeof value === 'string' ? parseJson(value) : value),
   z.object({ revisions: z.record(z.string(), z.string()) }),
 )
 const created = z.object({ id: z.number() })
@@ -61,7 +63,7 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
   const answered = <T>(schema: z.ZodType<T>, answer: Answer): T | null => {
     const { status, body } = answer
     const needs = [403, 404].includes(status) ? '; the job needs `deployments: write`' : ''
-    const result = schema.safeParse(parsed(body))
+    const result = schema.safeParse(parseJson(body))
     if (status < 300 && result.success) return result.data
     background.warn(`it answered ${status}${needs}`)
     return null
@@ -114,13 +116,5 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
       if (kind === 'command.ended') background.run(() => end('error', 'run shopctl status'))
     },
     settle: background.settle,
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
   }
 }

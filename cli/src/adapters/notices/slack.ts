@@ -1,6 +1,7 @@
 // Sends messages to an incoming webhook of Slack. Its URL is a secret: nothing that is shown has it.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type AgentOf, createBackground, send } from './background.ts'
+import type { AgentOf } from '../http.ts'
+import { createBackground, send } from './background.ts'
 
 export interface Slack {
   /** Returns at once. */

@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { refused } from '../../errors.ts'
+import { parseJson } from '../json.ts'
 import type { Limit, Shell } from '../shell.ts'
 import { loginCommand, loginKey } from './address.ts'
 
@@ -156,7 +157,7 @@ async function askHelper(
       hint: `Run \`${loginCommand(host)}\`, or correct what ${program} needs. Then run the command again.`,
     })
   }
-  const answer = answerSchema.safeParse(parsed(stdout))
+  const answer = answerSchema.safeParse(parseJson(stdout))
   if (!answer.success) {
     throw refused({
       code: 'registry-login',
@@ -169,14 +170,6 @@ async function askHelper(
   return username === tokenUser
     ? { identityToken: secret, source: program }
     : { username, password: secret, source: program }
-}
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json)
-  } catch {
-    return null
-  }
 }
 
 function badConfig(file: string, what: string): Error {

@@ -1,17 +1,6 @@
-// Sends requests like fetch, which knows no agents: through a proxy, and to where a registry stores its blobs.
-import { type Agent, request as httpRequest } from 'node:http'
-import { request as httpsRequest } from 'node:https'
-import { buffer } from 'node:stream/consumers'
-
-/** Chooses how an address is reached: through a proxy, or directly. */
-export type AgentOf = (address: URL) => Promise<Agent>
-
-export interface Sent {
-  method: string
-  headers: Readonly<Record<string, string>>
-  body?: ArrayBuffer | string
-  signal: AbortSignal
-}
+// Sends the requests to a registry: follows to where it stores its blobs, with one agent for each server.
+import type { Agent } from 'node:http'
+import { type AgentOf, type Sent, sendOnce } from '../http.ts'
 
 /** Throws without a whole answer. */
 export type Send = (url: string, request: Sent) => Promise<Response>
@@ -48,26 +37,4 @@ function withoutLogin(headers: Sent['headers']): Sent['headers'] {
   return Object.fromEntries(
     Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'),
   )
-}
-
-function sendOnce(
-  url: URL,
-  { method, headers, body, signal }: Sent,
-  agent: Agent | undefined,
-): Promise<Response> {
-  return new Promise((resolve, reject) => {
-    const send = url.protocol === 'http:' ? httpRequest : httpsRequest
-    const options = { method, headers, signal, ...(agent && { agent }) }
-    send(url, options, (response) => {
-      const { statusCode: status = 0, headers } = response
-      buffer(response).then((content) => {
-        const fields = Object.entries(headers).map(([name, value]) => [name, String(value)])
-        const bare = method === 'HEAD' || [204, 304].includes(status)
-        const init = { status, headers: Object.fromEntries(fields) }
-        resolve(new Response(bare ? null : content, init))
-      }, reject)
-    })
-      .on('error', reject)
-      .end(body instanceof ArrayBuffer ? Buffer.from(body) : body)
-  })
 }

@@ -1,9 +1,10 @@
 // Sends a request until it is answered, as long as that is safe and may help.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { failed, interrupted, refused } from '../../errors.ts'
+import type { AgentOf, Sent } from '../http.ts'
 import { createPatience, isLate, lateError } from '../repeat.ts'
 import { type Limit, noAnswer } from '../shell.ts'
-import { type AgentOf, createSend, type Send, type Sent } from './http.ts'
+import { createSend, type Send } from './http.ts'
 
 export interface PatientOptions {
   /** For an answer. */

@@ -1,5 +1,6 @@
 // The artifacts that refer to an image, such as attestations: by the OCI distribution API, and by its tag schema.
 import { z } from 'zod'
+import { parseJson } from '../json.ts'
 
 /** Asks the registry. null: it has no such thing. `path` is below the repository. */
 export type Read = (path: string, accept: string) => Promise<Buffer | null>
@@ -38,7 +39,7 @@ export async function readReferrers(
     read(`manifests/${digest.replace(':', '-')}`, indexType),
   ])
   const found = lists
-    .flatMap((list) => indexSchema.safeParse(parsed(list)).data?.manifests ?? [])
+    .flatMap((list) => indexSchema.safeParse(parseJson(list)).data?.manifests ?? [])
     .filter((each) => each.artifactType === artifactType && digestForm.test(each.digest))
   const digests = [...new Set(found.map((each) => each.digest))]
   // The newest is last in the tag schema; the API knows no order.
@@ -55,16 +56,8 @@ async function contentOf(
 ): Promise<Buffer | null> {
   const manifest = await read(`manifests/${digest}`, manifestType)
   if (!manifest) return null
-  const [layer] = artifactSchema.safeParse(parsed(check(digest, manifest))).data?.layers ?? []
+  const [layer] = artifactSchema.safeParse(parseJson(check(digest, manifest))).data?.layers ?? []
   if (!layer || layer.size > mostBytes) return null
   const content = await read(`blobs/${layer.digest}`, '*/*')
   return content && check(layer.digest, content)
-}
-
-function parsed(content: Buffer | null): unknown {
-  try {
-    return content && JSON.parse(content.toString('utf8'))
-  } catch {
-    return null
-  }
 }
