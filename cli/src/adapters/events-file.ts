@@ -9,8 +9,8 @@ export const eventsVariable = 'SHOPCTL_EVENTS_FILE'
 const neverWait = constants.O_NONBLOCK
 
 /**
- * Refused if `path` cannot be written. A later failure, such as a full disk, is told to `warn` once, and the rest of
- * the events are lost: the command goes on.
+ * Refused if `path` cannot be written. After a later failure, such as a full disk, `warn` is called once, and the rest
+ * of the events are lost: the command goes on.
  */
 export function openEventsFile(
   path: string,

@@ -26,7 +26,7 @@ export function isLate(outcome: Outcome): boolean {
 }
 
 /**
- * Of one request. It is told each outcome, and whether the server answered an earlier request. Returns the milliseconds
+ * Of one request. It gets each outcome, and whether the server answered an earlier request. Returns the milliseconds
  * until the next attempt. null: this outcome is the last one.
  */
 export function createPatience(

@@ -1,4 +1,4 @@
-// Who is told of a release besides the user: Slack and GitHub, each if it is set up.
+// Where the news of a release goes besides the user: Slack and GitHub, each if it is set up.
 import type { Event } from '../release/ports/events.ts'
 import type { Operator } from '../release/ports/session.ts'
 import { agentOf } from './agents.ts'
@@ -17,7 +17,7 @@ export interface Subject {
 
 interface Listener {
   tell(event: Event): void
-  /** Waits until all is told, for a short time. */
+  /** Waits until all is sent, for a short time. */
   settle(): Promise<void>
 }
 

@@ -25,7 +25,7 @@ export function createEvents(now: () => Date): EventHub {
   }
 }
 
-/** The same progress, which is told as events too. `now` returns milliseconds. */
+/** The same progress, also written as events. `now` returns milliseconds. */
 export function toldProgress(progress: Progress, events: Events, now: () => number): Progress {
   return {
     note(text) {

@@ -23,7 +23,7 @@ export interface Result {
   summary: string
   /** The tables of the text, for the summary of a workflow. */
   tables?: readonly Rows[]
-  /** The document may hold data of customers: it is printed, and told to nobody else. */
+  /** The document may hold data of customers: it is printed, and sent to nobody. */
   isPrivate?: true
   /** For later steps of a workflow. */
   outputs?: Outputs

@@ -36,7 +36,7 @@ const mostInSection = 3_000
 /** More services would not fit in a section. */
 const mostServices = 15
 
-/** The commands whose failure is told. */
+/** The commands whose failure is sent. */
 const told = ['release', 'deploy', 'smoke', 'switch', 'rollback']
 
 /** Give it the events of one command, in order. It returns the message for this one, or null. */

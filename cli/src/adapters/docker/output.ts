@@ -49,7 +49,7 @@ export function cacheProblems(output: string): string[] {
   return problems
 }
 
-/** A registry may redirect to an address that is signed: whoever knows it may read the layer. */
+/** A registry may redirect to an address that is signed: anybody who knows it may read the layer. */
 export function withoutQueries(text: string): string {
   return text.replace(/(https?:\/\/[^\s?"]+)\?[^\s"]*?(?=:?(?:[\s"]|$))/g, '$1')
 }

@@ -11,7 +11,7 @@ export interface Background {
   settle(ms: number): Promise<void>
 }
 
-/** `who` is told: `Slack`. `warn` gets the first problem. */
+/** `who` gets the requests: `Slack`. `warn` gets the first problem. */
 export function createBackground(who: string, warn: (problem: string) => void): Background {
   let last: Promise<void> = Promise.resolve()
   let waiting = 0

@@ -14,7 +14,7 @@ export interface Content {
 const indexType = 'application/vnd.oci.image.index.v1+json'
 const manifestType = 'application/vnd.oci.image.manifest.v1+json'
 
-/** Others cannot be checked here: whoever names one has no attestation. */
+/** Others cannot be checked here: an entry that names one is left out. */
 const digestForm = /^sha256:[0-9a-f]{64}$/
 
 const indexSchema = z.object({

@@ -21,7 +21,7 @@ export interface Image {
   inputsTag: string
   /** Whether the registry's tags are believed. */
   immutableTags: boolean
-  /** Where the cache of its build is. null: whoever could write it there could change the image. */
+  /** Where the cache of its build is. null: others who can write it there could change the image. */
   cache: string | null
   /** The SQL files of its migrations, in the order in which they are applied. */
   migrationFiles: string[]

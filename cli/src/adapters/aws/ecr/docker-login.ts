@@ -11,7 +11,7 @@ export interface Password {
   password: string
 }
 
-/** The folders that exist now. A process that is told to end at once still deletes them. */
+/** The folders that exist now. A process that a second signal ends still deletes them. */
 const lent = new Set<string>()
 process.on('exit', () => {
   for (const folder of lent) rmSync(folder, { recursive: true, force: true })
