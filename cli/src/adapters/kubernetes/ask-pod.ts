@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { interrupted } from '../../errors.ts'
 import type { PodAnswer } from '../../release/ports/cluster.ts'
+import { isLate, lateError } from '../repeat.ts'
 import { isDenied, type KubernetesApi } from './api.ts'
 import { podPath } from './objects.ts'
 
@@ -14,7 +15,7 @@ export interface PodRequest {
   /** Begins with a slash. */
   path: string
   headers?: Record<string, string>
-  /** For the whole answer. */
+  /** For the first byte, and once more for the rest. The pauses that a busy API server asks for do not count. */
   timeoutMs: number
   signal?: AbortSignal
   /** Sends a read again when the cluster could not reach the pod. */
@@ -28,49 +29,65 @@ const maxBytes = 16 * 1024 * 1024
 /** null: the pod does not answer. Throws when the cluster does not let us ask. */
 export async function askPod(
   api: KubernetesApi,
-  { timeoutMs, signal, retry = false, ...request }: PodRequest,
+  { retry = false, ...request }: PodRequest,
 ): Promise<PodAnswer | null> {
-  const late = AbortSignal.timeout(timeoutMs)
-  const limits = signal ? AbortSignal.any([signal, late]) : late
   for (let tried = 1; ; tried += 1) {
-    const answer = await askOnce(api, { ...request, timeoutMs }, limits, signal)
-    if (answer || !retry || tried === tries || limits.aborted) return answer
+    const answer = await askOnce(api, request)
+    if (!(answer instanceof Error)) return answer
+    if (!retry || tried === tries || isSilence(answer)) return null
     await sleep(pauseMs)
   }
 }
 
 async function askOnce(
   api: KubernetesApi,
-  { namespace, pod, port, method = 'GET', path, headers = {}, timeoutMs }: PodRequest,
-  limits: AbortSignal,
-  signal: AbortSignal | undefined,
-): Promise<PodAnswer | null> {
+  {
+    namespace,
+    pod,
+    port,
+    method = 'GET',
+    path,
+    headers = {},
+    timeoutMs,
+    signal,
+  }: Omit<PodRequest, 'retry'>,
+): Promise<PodAnswer | Error> {
   const target = podPath(namespace, pod, port, path)
   try {
     const response = await api.open({
-      ...{ method, path: target, headers, timeoutMs, signal: limits },
+      ...{ method, path: target, headers, timeoutMs, ...(signal && { signal }) },
       ...(method === 'GET' && { retry: 'forwarded' }),
     })
-    const body = await limitedText(response)
+    const body = await limitedText(response, timeoutMs)
     const status = response.statusCode ?? 0
     if (status < 400 || !isFromCluster(body)) return { status, body }
     throw api.errorOf(status, method, target, body)
   } catch (error) {
     if (signal?.aborted) throw interrupted()
     if (isDenied(error)) throw error
-    return null
+    return error instanceof Error ? error : new Error(String(error))
   }
 }
 
-async function limitedText(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of response) {
-    bytes += chunk.length
-    if (bytes > maxBytes) throw new Error(`more than ${maxBytes} bytes`)
-    chunks.push(Buffer.from(chunk))
+/** Asking again would wait as long again. */
+function isSilence(error: Error): boolean {
+  return isLate(error) || (error.cause instanceof Error && isLate(error.cause))
+}
+
+async function limitedText(response: IncomingMessage, timeoutMs: number): Promise<string> {
+  const timer = setTimeout(() => response.destroy(lateError(timeoutMs)), timeoutMs)
+  try {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    for await (const chunk of response) {
+      bytes += chunk.length
+      if (bytes > maxBytes) throw new Error(`more than ${maxBytes} bytes`)
+      chunks.push(Buffer.from(chunk))
+    }
+    return Buffer.concat(chunks).toString()
+  } finally {
+    clearTimeout(timer)
   }
-  return Buffer.concat(chunks).toString()
 }
 
 /** Whether this error comes from the API server, which could not or may not reach the pod. */
