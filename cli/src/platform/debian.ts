@@ -19,15 +19,22 @@ export function mirrorAmong(targets: string): string | null {
   )
 }
 
-/** Debian's mirror in the machine's own package sources. */
-export async function debianMirror(shell: Shell): Promise<string> {
+const setting = 'SHOPCTL_DEBIAN_MIRROR'
+
+/** The mirror of Debian that the environment names, or the one in the machine's own package sources. */
+export async function debianMirror(
+  shell: Shell,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
+  const named = env[setting]?.replace(/\/$/, '')
+  if (named) return named
   const args = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages']
   const mirror = mirrorAmong(await shell.check({ program: 'apt-get', args }))
   if (mirror) return mirror
   throw refused({
     code: 'no-debian-mirror',
     message: "This machine's package sources contain no archive of Debian.",
-    hint: 'Add one to /etc/apt/sources.list. Its address ends in /debian.',
+    hint: `Set ${setting} to the address of one, which ends in /debian.`,
   })
 }
 

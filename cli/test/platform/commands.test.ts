@@ -1,6 +1,12 @@
 // The argument vectors of other programs, and parsers for their output.
-import { expect, it } from 'vitest'
-import { aptOptions, mirrorAmong, missingPackages } from '../../src/platform/debian.ts'
+import { describe, expect, it } from 'vitest'
+import type { Shell } from '../../src/adapters/shell.ts'
+import {
+  aptOptions,
+  debianMirror,
+  mirrorAmong,
+  missingPackages,
+} from '../../src/platform/debian.ts'
 import { baseImages, bootstrapArguments } from '../../src/platform/images.ts'
 import { buildArguments, isNewEnough } from '../../src/platform/kubernetes.ts'
 import { setUpCommands } from '../../src/platform/network.ts'
@@ -60,4 +66,26 @@ it.each([
   ['', null],
 ])('finds the mirror of Debian among %j', (targets, mirror) => {
   expect(mirrorAmong(targets)).toBe(mirror)
+})
+
+describe('the mirror of Debian', () => {
+  const shellWith = (targets: string) => ({ check: async () => targets }) as unknown as Shell
+  const own = shellWith('http://own/debian/')
+
+  it('is the one that the environment names', async () => {
+    const env = { SHOPCTL_DEBIAN_MIRROR: 'http://named/debian/' }
+    expect(await debianMirror(own, env)).toBe('http://named/debian')
+  })
+
+  it("is the one in the machine's sources where it names none", async () => {
+    for (const env of [{}, { SHOPCTL_DEBIAN_MIRROR: '' }])
+      expect(await debianMirror(own, env)).toBe('http://own/debian')
+  })
+
+  it('is asked for where there is none', async () => {
+    await expect(debianMirror(shellWith('http://own/ubuntu'), {})).rejects.toMatchObject({
+      exitCode: 2,
+      hint: expect.stringContaining('SHOPCTL_DEBIAN_MIRROR'),
+    })
+  })
 })
