@@ -137,10 +137,19 @@ async function dropIn(uid: string, rules: readonly string[][]): Promise<() => Pr
 }
 
 /** Drops what these pods send to any Postgres, until the returned function is called. */
-export async function cutOffDatabase(selector: string): Promise<() => Promise<void>> {
-  const toPostgres = ['OUTPUT', '--protocol', 'tcp', '--dport', '5432']
+export function cutOffDatabase(selector: string): Promise<() => Promise<void>> {
+  return cutOffPort(selector, '5432')
+}
+
+/** Drops what these pods send to the API server: they do not see that their Service changes. */
+export function cutOffApi(selector: string): Promise<() => Promise<void>> {
+  return cutOffPort(selector, '443')
+}
+
+async function cutOffPort(selector: string, port: string): Promise<() => Promise<void>> {
+  const toPort = ['OUTPUT', '--protocol', 'tcp', '--dport', port]
   const pods = await podsOf(selector)
-  const heals = await Promise.all(pods.map(({ uid }) => dropIn(uid, [toPostgres])))
+  const heals = await Promise.all(pods.map(({ uid }) => dropIn(uid, [toPort])))
   return async () => void (await Promise.all(heals.map((heal) => heal())))
 }
 
