@@ -64,7 +64,8 @@ export const scenarios: readonly Scenario[] = [
       const run = await act(everywhere)
       succeeded(run)
       assert.deepEqual(releasing(run), [
-        ...['Staging: Build and push', 'Staging: Deploy and smoke test', 'Staging: Switch'],
+        ...['Staging: Build and push', 'Staging: Attest'],
+        ...['Staging: Deploy and smoke test', 'Staging: Switch'],
         ...['Production: Deploy and smoke test', 'Production: Switch'],
       ])
       const digests = liveDigests(await statusOf(copy, 'staging'))
@@ -83,7 +84,7 @@ export const scenarios: readonly Scenario[] = [
       const run = await act(toStaging)
       succeeded(run)
       assert.deepEqual(releasing(run), [
-        ...['Staging: Build and push', 'Staging: Deploy and smoke test'],
+        ...['Staging: Build and push', 'Staging: Attest', 'Staging: Deploy and smoke test'],
       ])
       assert.deepEqual(await statusOf(copy, 'staging'), before)
     },
@@ -142,10 +143,10 @@ function failedAt({ exitCode, failed, output }: Run, step: string): void {
   assert.notEqual(exitCode, 0)
 }
 
-/** The jobs that ran after the checks: `Staging: Switch`. */
+/** The jobs that ran after the checks: `Staging: Switch`. The one that signs runs once for each image. */
 function releasing({ jobs }: Run): string[] {
   const names = Object.keys(jobs).filter((job) => !job.startsWith('Checks/'))
-  return names.map((job) => job.replace('/shopctl/', ': '))
+  return [...new Set(names.map((job) => job.replace('/shopctl/', ': ').replace(/-\d+$/, '')))]
 }
 
 function statusOf({ dir }: Copy, environment: string): Promise<Status> {
