@@ -30,11 +30,12 @@ it('is read: how each job ended, where it failed, and what was printed', () => {
     { ...main, step: 'run', stepID: ['1', '0'], stepResult: 'failure', msg: 'no' },
     { job, msg: '\u001b[31mred\u001b[0m\n', raw_output: true },
     { ...main, step: 'Switch', stepID: ['switch'], stepResult: 'failure', msg: 'no' },
+    { job, level: 'error', msg: 'invalid matrix' },
     { job, jobResult: 'failure', msg: 'Job failed' },
   ])
     log.read(JSON.stringify(line))
   log.read('Error: Job failed')
   expect({ ...log.jobs }).toEqual({ 'Staging/shopctl/Switch': 'failure' })
   expect(log.failed).toEqual(['Staging/shopctl/Switch: Switch'])
-  expect(log.output).toBe('red\nError: Job failed')
+  expect(log.output).toBe('red\ninvalid matrix\nError: Job failed')
 })

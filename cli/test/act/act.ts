@@ -88,6 +88,7 @@ export function argumentsFor(
 
 const entry = z.object({
   job: z.string().default(''),
+  level: z.string().default(''),
   msg: z.string().default(''),
   raw_output: z.boolean().default(false),
   jobResult: z.string().optional(),
@@ -109,9 +110,9 @@ export function createLog() {
     // act's own errors are no JSON.
     if (!parsed.success) return void lines.push(stripVTControlCharacters(line))
     const { msg, raw_output: isOutput, jobResult, step, stepResult } = parsed.data
-    const { stage, stepID, executionTime } = parsed.data
+    const { level, stage, stepID, executionTime } = parsed.data
     const job = parsed.data.job.trim()
-    if (isOutput) lines.push(stripVTControlCharacters(msg).trimEnd())
+    if (isOutput || level === 'error') lines.push(stripVTControlCharacters(msg).trimEnd())
     if (jobResult) jobs[job] = jobResult
     // Not the steps of a stand-in.
     if (!stepResult || stage !== 'Main' || stepID.length !== 1) return
