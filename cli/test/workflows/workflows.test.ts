@@ -212,7 +212,7 @@ describe('a script', () => {
     )
   }
 
-  const shopctl = scripts.filter(([, run]) => run.includes('$SHOPCTL'))
+  const shopctl = scripts.filter(([, run]) => run.includes('"$SHOPCTL" '))
 
   it('calls shopctl', () => {
     const verbs = shopctl.map(([, run]) => wordsOf(run)[0])
