@@ -43,7 +43,8 @@ export function commandLine(
   return `::${kind}${given.length > 0 ? ` ${given.join()}` : ''}::${text}\n`
 }
 
-function escaped(text: string): string {
+/** As the runner takes it back. */
+export function escaped(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
 }
 

@@ -23,6 +23,12 @@ export interface Progress {
   warn(line: string): void
 }
 
+/**
+ * Says that a value is a secret of this run, before anything can print it: what keeps the log hides it from then on. Each
+ * password, key and token that shopctl obtains or reads goes through it.
+ */
+export type Mask = (value: string) => void
+
 export interface LockHolder {
   holder: string
   reason: string
