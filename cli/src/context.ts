@@ -37,7 +37,7 @@ import type {
   Scratch,
   Source,
 } from './release/ports/project.ts'
-import type { Clock, Operator, Progress } from './release/ports/session.ts'
+import type { Clock, Mask, Operator, Progress } from './release/ports/session.ts'
 
 export { openSession, type Session } from './context/session.ts'
 
@@ -62,6 +62,7 @@ interface LocalPorts {
   events: Events
   clock: Clock
   operator: Operator
+  mask: Mask
   signal: AbortSignal
 }
 
@@ -129,11 +130,11 @@ export async function createContext(options: GlobalOptions, session: Session): P
     setting: `\`timeouts.${setting}\` of shopctl.yaml`,
   })
   await session.tellOthers({ system: config.name, env, variable: environment.slack })
-  const { clock, operator, progress, events } = session
+  const { clock, operator, progress, events, mask } = session
   const access = once(() => accessOf(environment, progress))
   const { registry, scans, withLogin } = accessRegistry(shell, environment, {
     limits: { request: limitOf('request'), tools: limitOf('tools') },
-    signal,
+    ...{ mask, signal },
   })
   const local: LocalPorts = {
     source: createGitSource(shell, root, limitOf('tools')),
@@ -150,7 +151,7 @@ export async function createContext(options: GlobalOptions, session: Session): P
     }),
     pushed: createPushRecord(() => join(cacheFolder(), 'pushed')),
     migrations: createMigrationCheck(),
-    ...{ progress, events, clock, operator, signal },
+    ...{ progress, events, clock, operator, mask, signal },
   }
   return {
     ...local,
@@ -198,9 +199,9 @@ async function connectCluster(
   const { config, environment, root, limitOf } = project
   const { services } = config
   const { namespace, broker = null } = environment
-  const { clock, operator, progress, signal } = local
+  const { clock, operator, progress, mask, signal } = local
   const now = () => clock.now().getTime()
-  const onEks = eks && (await accessEks(eks, { limit: limitOf('request'), now, signal }))
+  const onEks = eks && (await accessEks(eks, { limit: limitOf('request'), now, mask, signal }))
   const { api, objects, scaling, ...ports } = createKubernetesPorts({
     cluster: onEks?.target ?? { file: kubeconfig, context },
     namespace,
@@ -211,6 +212,7 @@ async function connectCluster(
     clock,
     processes: { describeSelf, hasEnded },
     env: { ...process.env, ...access },
+    mask,
     limits: { request: limitOf('request'), tools: limitOf('tools'), pod: limitOf('pod') },
   })
   const env = { ...access, ...(kubeconfig && { KUBECONFIG: kubeconfig }) }

@@ -7,6 +7,7 @@ import { execCredential } from '../adapters/aws/eks/token.ts'
 import type { Target } from '../adapters/kubernetes/kubeconfig.ts'
 import { createScratch } from '../adapters/scratch.ts'
 import type { Limit, Shell } from '../adapters/shell.ts'
+import type { Mask } from '../release/ports/session.ts'
 import { agentOf } from './agents.ts'
 import { cacheFolder } from './cache-folder.ts'
 
@@ -15,6 +16,7 @@ interface Session {
   limit: Limit
   /** Milliseconds since 1970. */
   now(): number
+  mask: Mask
   signal?: AbortSignal
 }
 

@@ -8,10 +8,12 @@ import { ecrAddress } from '../config/registry.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import type { Scans } from '../release/ports/images.ts'
 import type { Registry } from '../release/ports/project.ts'
+import type { Mask } from '../release/ports/session.ts'
 import { agentOf } from './agents.ts'
 
 interface RegistryOptions {
   limits: { request: Limit; tools: Limit }
+  mask: Mask
   signal: AbortSignal
 }
 
@@ -26,12 +28,12 @@ export interface RegistryAccess {
 export function accessRegistry(
   shell: Shell,
   { cluster }: EnvironmentConfig,
-  { limits: { request: limit, tools }, signal }: RegistryOptions,
+  { limits: { request: limit, tools }, mask, signal }: RegistryOptions,
 ): RegistryAccess {
-  const options = { limit, agentOf, signal }
+  const options = { limit, agentOf, mask, signal }
   const address = cluster === 'embedded' ? null : ecrAddress(cluster.registry)
   if (cluster === 'embedded' || !address) {
-    const logins = createDockerLogins(shell, { limit: tools, signal })
+    const logins = createDockerLogins(shell, { limit: tools, mask, signal })
     return { registry: createRegistry({ ...options, logins }), scans: null }
   }
   const { env } = process

@@ -3,16 +3,19 @@ import { createClock } from '../adapters/clock.ts'
 import { eventsVariable, openEventsFile } from '../adapters/events-file.ts'
 import { errorDocument, exitCodeOf } from '../output/errors.ts'
 import { createEvents, toldProgress } from '../output/events.ts'
+import { createMask } from '../output/mask.ts'
 import { createProgress } from '../output/progress.ts'
 import type { Result } from '../output/result.ts'
+import { workflowOf } from '../output/workflow.ts'
 import type { Events } from '../release/ports/events.ts'
-import type { Clock, Operator, Progress } from '../release/ports/session.ts'
+import type { Clock, Mask, Operator, Progress } from '../release/ports/session.ts'
 import { createListeners, type Subject, slackVariable } from './listeners.ts'
 import { currentOperator } from './operator.ts'
 
 export interface Session {
   clock: Clock
   operator: Operator
+  mask: Mask
   progress: Progress
   events: Events
   /** Tells Slack and GitHub of the operations in an environment, if they are set up. */
@@ -48,13 +51,18 @@ export function openSession({
   const shown = createProgress(clock.monotonic)
   const progress = toldProgress(shown, events, clock.monotonic)
   const operator = currentOperator(variables)
+  const mask = createMask(workflowOf(variables))
+  for (const name of [slackVariable, 'GITHUB_TOKEN']) mask(variables[name] ?? '')
   const file = variables[eventsVariable]
   if (file) events.add(openEventsFile(file, shown.warn))
   const closing: (() => Promise<void>)[] = []
   return {
-    ...{ clock, operator, progress, events },
+    ...{ clock, operator, mask, progress, events },
     async tellOthers(subject) {
-      if (subject.variable !== undefined) delete inherited[subject.variable]
+      if (subject.variable !== undefined) {
+        mask(variables[subject.variable] ?? '')
+        delete inherited[subject.variable]
+      }
       // Not `progress`: a problem of theirs is no event, or they would be told of it.
       const others = await createListeners({ ...subject, operator, variables, warn: shown.warn })
       for (const { tell, settle } of others) {

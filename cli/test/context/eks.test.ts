@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
 import { createEksAccess } from '../../src/context/eks.ts'
 import { createHttpProxy, createServers, type Servers } from '../fakes/api-server.ts'
+import { noMask } from '../fakes/host.ts'
 
 let servers: Servers
 beforeAll(() => {
@@ -46,7 +47,7 @@ it.each([
     if (excepted) vi.stubEnv('AWS_ENDPOINT_URL', 'https://aws.invalid')
     const eks = { name: 'shop', region: 'eu-central-1', role: assumed }
     const limit = { seconds: 2, setting: '' }
-    await expect(createEksAccess(eks, { limit, now: Date.now })).rejects.toThrow(/Could not /)
+    await expect(createEksAccess(eks, { limit, now: Date.now, mask: noMask })).rejects.toThrow(/Could not /)
     expect([...new Set(asked)]).toEqual(expected)
   },
   30_000,

@@ -103,7 +103,20 @@ it('tells GitHub of the switch in a workflow, and nobody else the token', async 
   expect(gitHub.deployments).toMatchObject([
     { environment: 'production', states: ['in_progress', 'success'] },
   ])
-  expect(`${stderr}${readFileSync(file, 'utf8')}`).not.toContain('verysecret')
+  // Only the job hides the token in its log.
+  expect(stderr.match(/.*verysecret/g)).toEqual(['::add-mask::ghs_verysecret'])
+  expect(readFileSync(file, 'utf8')).not.toContain('verysecret')
+})
+
+it('in a workflow the webhook is a secret of the job from the start, however its variable is called', async () => {
+  const [usual, own] = [
+    'https://hooks.slack.com/services/T/usual',
+    'https://hooks.slack.com/services/T/own',
+  ]
+  const variables = { GITHUB_ACTIONS: 'true', SHOPCTL_SLACK_WEBHOOK: usual, TEAM_SLACK: own }
+  const session = sessionWith(variables)
+  await session.tellOthers(subject)
+  expect(stderr).toBe(`::add-mask::${usual}\n::add-mask::${own}\n`)
 })
 
 it('tells a failure with its exit code, and throws it on', async () => {

@@ -3,11 +3,14 @@ import type { Limit } from '../../src/adapters/shell.ts'
 import { interrupted } from '../../src/errors.ts'
 import type { Event, Events } from '../../src/release/ports/events.ts'
 import type { Programs, Scratch } from '../../src/release/ports/project.ts'
-import type { Clock, Operator, Progress } from '../../src/release/ports/session.ts'
+import type { Clock, Mask, Operator, Progress } from '../../src/release/ports/session.ts'
 
 export const aLimit: Limit = { seconds: 4, setting: '`timeouts.request` of shopctl.yaml' }
 
 export const operator: Operator = { by: 'me@here', run: null }
+
+/** Where no test looks at secrets. */
+export const noMask: Mask = () => {}
 
 /** Never really sleeps; the time passes as fast as it is asked for. */
 export function createFakeClock(): Clock {

@@ -60,6 +60,8 @@ export interface World extends Ports {
   asked: string[]
   /** Ways that were opened and not closed. */
   ways: Set<string>
+  /** Secrets. */
+  masked: string[]
 }
 
 export function createWorld(
@@ -86,6 +88,7 @@ export function createWorld(
   const answers: World['answers'] = {}
   const asked: string[] = []
   const ways = new Set<string>()
+  const masked: string[] = []
   const charts = createFakeCharts()
   const broker = createFakeBroker()
   const driver = createFakeDriver({
@@ -127,6 +130,8 @@ export function createWorld(
     lock: createFakeLock(),
     management: createFakeManagement(pods, parts),
     signal: new AbortController().signal,
+    masked,
+    mask: (value) => void masked.push(value),
     migrations: {
       async contractions(_, sql) {
         const line = sql.split('\n').findIndex((text) => text.startsWith('drop'))

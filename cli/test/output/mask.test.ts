@@ -25,14 +25,22 @@ it.each<[string, string[], string]>([
   ['a token', ['ghs_secret'], '::add-mask::ghs_secret\n'],
   ['what the runner would take for an escape', ['a%0Ab%25c'], '::add-mask::a%250Ab%2525c\n'],
   ['what looks like a command', ['::error::x]##[y'], '::add-mask::::error::x]##[y\n'],
-  ['a secret that is longer than an annotation', ['a'.repeat(9_000)], `::add-mask::${'a'.repeat(9_000)}\n`],
+  [
+    'a secret that is longer than an annotation',
+    ['a'.repeat(9_000)],
+    `::add-mask::${'a'.repeat(9_000)}\n`,
+  ],
   [
     'each line of a key',
     ['-----BEGIN KEY-----\r\nMIIEvQIBADANBg\r\n-----END KEY-----\n'],
     '::add-mask::-----BEGIN KEY-----\n::add-mask::MIIEvQIBADANBg\n::add-mask::-----END KEY-----\n',
   ],
   ['none of the spaces around it', ['  secret-token \n'], '::add-mask::secret-token\n'],
-  ['a secret once', ['secret-token', 'secret-token', 'another-one'], '::add-mask::secret-token\n::add-mask::another-one\n'],
+  [
+    'a secret once',
+    ['secret-token', 'secret-token', 'another-one'],
+    '::add-mask::secret-token\n::add-mask::another-one\n',
+  ],
   ['nothing for nothing', ['', '\n', '   '], ''],
   // The log would be full of stars, and GitHub drops an output that has one of its secrets in it.
   ['nothing that is very short', ['admin', 'a', 'é'], ''],
@@ -47,9 +55,17 @@ it('outside of a workflow, nothing is written', () => {
 it('whatever the secret is, the runner masks each of its lines', () => {
   const secret = fc.string({ unit: 'binary', minLength: 1 })
   fc.assert(
-    fc.property(fc.oneof(secret, fc.string({ minLength: 6 }).map((text) => `%0A${text}%`)), (value) => {
-      const lines = value.split(/[\r\n]/).map((line) => line.trim())
-      expect(maskedBy(announced([value]))).toEqual([...new Set(lines.filter(({ length }) => length >= 6))])
-    }),
+    fc.property(
+      fc.oneof(
+        secret,
+        fc.string({ minLength: 6 }).map((text) => `%0A${text}%`),
+      ),
+      (value) => {
+        const lines = value.split(/[\r\n]/).map((line) => line.trim())
+        expect(maskedBy(announced([value]))).toEqual([
+          ...new Set(lines.filter(({ length }) => length >= 6)),
+        ])
+      },
+    ),
   )
 })

@@ -83,6 +83,22 @@ it('a command leaves one document, a summary and its events', async () => {
   ])
 })
 
+it('its secrets are those of the job, by commands on stderr, and stdout stays one document', async () => {
+  const file = join(folder, 'kubeconfig')
+  const text = await readFile(file, 'utf8')
+  await writeFile(file, text.replace('"user":{}', '"user":{"token":"of-the-cluster"}'))
+  const webhook = 'https://hooks.slack.com/services/T/secret'
+  const secrets = { GITHUB_TOKEN: 'ghs_secret', SHOPCTL_SLACK_WEBHOOK: webhook }
+  const { exitCode, stdout, stderr } = await shopctl(['history', '--json'], secrets)
+  const masks = [webhook, 'ghs_secret', 'of-the-cluster'].map((each) => `::add-mask::${each}`)
+  expect({ exitCode, stderr: stderr.split('\n') }).toEqual({ exitCode: 0, stderr: masks })
+  expect(JSON.parse(stdout)).toMatchObject({ version: 1 })
+  const written = [stdout, await read('events'), await read('summary')].join('')
+  expect(written).not.toMatch(/secret|of-the-cluster/)
+  const outside = await shopctl(['history', '--json'], { ...secrets, GITHUB_ACTIONS: '' })
+  expect(outside).toMatchObject({ exitCode: 0, stderr: '' })
+})
+
 it('a command that is refused leaves an annotation, a summary and an event', async () => {
   const { exitCode, stdout, stderr } = await shopctl(['history', 'show', 'r-9', '--json'])
   expect(exitCode).toBe(2)

@@ -16,7 +16,7 @@ import type { Lock } from '../../src/release/ports/session.ts'
 import type { Journal, Operation } from '../../src/release/record.ts'
 import { type ClusterUnderTest, clusterContract } from '../fakes/cluster-contract.ts'
 import { aFullConfig } from '../fakes/config.ts'
-import { aLimit, createFakeProgress } from '../fakes/host.ts'
+import { aLimit, createFakeProgress, noMask } from '../fakes/host.ts'
 import { aMove, anOperation } from '../fakes/state.ts'
 import { platformEnv } from './shop.ts'
 
@@ -39,6 +39,7 @@ function portsOf(holder: string): KubernetesPorts {
     clock: createClock(),
     processes: { describeSelf, hasEnded },
     env: process.env,
+    mask: noMask,
     limits: { request: aLimit, tools: aLimit, pod: aLimit },
   })
 }

@@ -20,7 +20,7 @@ import { createScratch } from '../../src/adapters/scratch.ts'
 import { createShell } from '../../src/adapters/shell.ts'
 import type { Registry } from '../../src/release/ports/project.ts'
 import { createServers, type Servers } from '../fakes/api-server.ts'
-import { aLimit } from '../fakes/host.ts'
+import { aLimit, noMask } from '../fakes/host.ts'
 import { registryContract } from '../fakes/registry-contract.ts'
 import { type AwsFake, serveTls, startMinistack, startMoto } from './aws-fakes.ts'
 import { enginePrograms, pushImage } from './registry-server.ts'
@@ -56,6 +56,7 @@ function ecrOf(account: string, role: string | null = null): Ecr {
     env: process.env,
     agentOf: async () => new Agent(),
     scratch: createScratch(),
+    mask: noMask,
   })
 }
 

@@ -11,6 +11,7 @@ import { createShell } from '../../src/adapters/shell.ts'
 import { createEksAccess } from '../../src/context/eks.ts'
 import type { ShopctlError } from '../../src/errors.ts'
 import { configText } from '../fakes/config.ts'
+import { noMask } from '../fakes/host.ts'
 import { type EksTestCluster, startEksCluster } from './eks-cluster.ts'
 import { root } from './shop.ts'
 
@@ -67,14 +68,14 @@ function userEnv(): Record<string, string> {
 }
 
 async function login(as = role): Promise<KubernetesApi> {
-  const { target } = await createEksAccess({ ...eks, role: as }, { limit, now })
+  const { target } = await createEksAccess({ ...eks, role: as }, { limit, now, mask: noMask })
   return connect(target, { now })
 }
 
 /** Sends one request with this token. Resolves to its status. */
 async function statusWith(more: Partial<EksOptions>): Promise<number> {
   const agentOf = async () => new Agent()
-  const options = { ...eks, limit, now, env: process.env, agentOf, ...more }
+  const options = { ...eks, limit, now, mask: noMask, env: process.env, agentOf, ...more }
   const { token } = await createTokens(options)()
   const api = connect({
     context: null,
@@ -149,7 +150,7 @@ describe('shopctl on EKS', () => {
 
 describe('helm on EKS', () => {
   const list = async (as: string, more: Record<string, string> = {}) => {
-    const { shellOf } = await createEksAccess({ ...eks, role: as }, { limit, now })
+    const { shellOf } = await createEksAccess({ ...eks, role: as }, { limit, now, mask: noMask })
     const args = ['list', '--all-namespaces', '--output', 'json']
     return shellOf(shell).run({ program: cluster.helm, args, env: { ...userEnv(), ...more } })
   }
@@ -175,7 +176,7 @@ describe('helm on EKS', () => {
   it('shows why there is no token', async () => {
     const gone = 'arn:aws:iam::222233334444:role/gone'
     cluster.aws.roles.add(gone)
-    await createEksAccess({ ...eks, role: gone }, { limit, now })
+    await createEksAccess({ ...eks, role: gone }, { limit, now, mask: noMask })
     cluster.aws.roles.delete(gone)
     const { exitCode, stderr } = await list(gone)
     expect(exitCode).not.toBe(0)
@@ -204,7 +205,7 @@ describe('the API server refuses', () => {
   })
 
   it('the token of a clock that is an hour behind, and shopctl says so', async () => {
-    const { target } = await createEksAccess(eks, { limit, now })
+    const { target } = await createEksAccess(eks, { limit, now, mask: noMask })
     await target.login?.token()
     const { aws, webhook } = cluster
     for (const clock of [aws, webhook]) clock.now = () => Date.now() + 60 * minute

@@ -10,7 +10,7 @@ import { createAttestations } from '../../src/adapters/sigstore/attestations.ts'
 import type { ImageOf } from '../../src/release/deploy/images.ts'
 import { requireProvenance } from '../../src/release/deploy/provenance.ts'
 import { aFullConfig, createTree } from '../fakes/config.ts'
-import { aLimit } from '../fakes/host.ts'
+import { aLimit, noMask } from '../fakes/host.ts'
 import {
   aSigning,
   attestImage,
@@ -83,7 +83,7 @@ function registry() {
   const env = { DOCKER_CONFIG: folder }
   return createRegistry({
     limit: aLimit,
-    logins: createDockerLogins(createShell(), { env, limit: aLimit }),
+    logins: createDockerLogins(createShell(), { env, limit: aLimit, mask: noMask }),
   })
 }
 

@@ -12,7 +12,7 @@ import { createRegistry } from '../../src/adapters/registry/registry.ts'
 import { createShell } from '../../src/adapters/shell.ts'
 import type { Registry } from '../../src/release/ports/project.ts'
 import { createServers, lookupLoopback, type Servers } from '../fakes/api-server.ts'
-import { aLimit } from '../fakes/host.ts'
+import { aLimit, noMask } from '../fakes/host.ts'
 import { registryContract } from '../fakes/registry-contract.ts'
 import { startTokenServer, type TokenRequest } from '../fakes/token-server.ts'
 import { pushImage, type RegistryServer, startRegistry } from './registry-server.ts'
@@ -52,7 +52,9 @@ function user(address: string, secret: string | null): Registry {
   return createRegistry({
     limit: aLimit,
     agentOf: (url) => agentFor(url, null, url.protocol === 'https:' ? tls : {}),
-    logins: createDockerLogins(shell, { env: { DOCKER_CONFIG: home }, limit: aLimit }),
+    logins: createDockerLogins(shell, {
+      ...{ env: { DOCKER_CONFIG: home }, limit: aLimit, mask: noMask },
+    }),
   })
 }
 

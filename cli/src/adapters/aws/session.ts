@@ -2,6 +2,7 @@
 // The SDK is loaded late. With keys in the environment and no role, no client of it is needed.
 import type { Agent } from 'node:http'
 import type { Agent as HttpsAgent } from 'node:https'
+import type { Mask } from '../../release/ports/session.ts'
 import type { Limit } from '../shell.ts'
 import { endpointOf, givenEndpoint, type Service } from './endpoints.ts'
 import { type About, explained } from './problems.ts'
@@ -14,6 +15,8 @@ export interface SessionOptions {
   env: NodeJS.ProcessEnv
   /** Connects, through a proxy if there is one. */
   agentOf(address: URL): Promise<Agent>
+  /** Gets each key, before it is used. */
+  mask: Mask
   /** Of one request. */
   limit: Limit
   signal?: AbortSignal | undefined
@@ -73,7 +76,11 @@ export interface Caller {
 const marginMs = 5 * 60_000
 
 export function createSession(options: SessionOptions): AwsSession {
-  const { region, role, env, agentOf, limit, signal } = options
+  const { region, role, env, agentOf, mask, limit, signal } = options
+  const masked = (credentials: AwsCredentials): AwsCredentials => {
+    for (const value of [credentials.secretAccessKey, credentials.sessionToken ?? '']) mask(value)
+    return credentials
+  }
   const ask = <T>(about: Asking, send: (options: Sending) => Promise<T>): Promise<T> =>
     explained(
       () => send(signal ? { abortSignal: signal } : {}),
@@ -110,7 +117,7 @@ export function createSession(options: SessionOptions): AwsSession {
           clientConfig: { region, requestHandler: await requestHandler('sts') },
         })
       }
-      return chain()
+      return masked(await chain())
     })
   let assumed: AwsCredentials | undefined
   const credentials = async (): Promise<AwsCredentials> => {
@@ -119,7 +126,7 @@ export function createSession(options: SessionOptions): AwsSession {
     if (!assumed || end - Date.now() < marginMs) {
       const config = await configOf('sts', own)
       assumed = await ask({ doing: `assume the role ${role}` }, async (sending) =>
-        assume(role, config, sending),
+        masked(await assume(role, config, sending)),
       )
     }
     return assumed

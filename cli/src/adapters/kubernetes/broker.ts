@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import type { V1ConfigMap, V1PodList, V1Secret, V1StatefulSet } from '@kubernetes/client-node'
 import { refused, said } from '../../errors.ts'
 import type { Broker, Topology } from '../../release/ports/cluster.ts'
+import type { Mask } from '../../release/ports/session.ts'
 import { type Limit, noAnswer } from '../shell.ts'
 import type { KubernetesApi } from './api.ts'
 import { isActive, podOf, queryOf } from './objects.ts'
@@ -33,13 +34,13 @@ interface Node {
 
 /**
  * `name` is the name of the StatefulSet and of the Secret with the passwords. The ConfigMap is `<name>-topology`.
- * `limit` is for the whole answer: a switch waits for it.
+ * `limit` is for the whole answer: a switch waits for it. `mask` gets the password.
  */
 export function createBroker(
   api: KubernetesApi,
   namespace: string,
   name: string,
-  limit: Limit,
+  { limit, mask }: { limit: Limit; mask: Mask },
 ): Broker {
   const core = `/api/v1/namespaces/${namespace}`
   const unreachable = (why: string, cause?: unknown): Error =>
@@ -66,7 +67,9 @@ export function createBroker(
     const secret = await api.get<V1Secret>(`${core}/secrets/${name}`)
     const found = secret?.data?.[admin]
     if (found === undefined) throw unreachable(`the Secret ${name} has no password ${admin}`)
-    return Buffer.from(found, 'base64').toString()
+    const text = Buffer.from(found, 'base64').toString()
+    mask(text)
+    return text
   }
   const findAccess = async (): Promise<Access> => {
     const [pod, secret] = await Promise.all([readyPod(), password()])

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
 import { refused, said } from '../../errors.ts'
+import type { Mask } from '../../release/ports/session.ts'
 import { endGroup, type Limit } from '../shell.ts'
 import { bytesOf, type ExecEntry, type Target, type UserEntry } from './kubeconfig.ts'
 
@@ -33,11 +34,17 @@ const tokenFileMs = 60_000
 /** A token is renewed this long before it expires, or in the last tenth of its life if that is shorter. */
 const marginMs = 60_000
 
-/** `limit` is for the exec plugin. */
+export interface CredentialsOptions {
+  now(): number
+  /** Of the exec plugin. */
+  limit?: Limit | undefined
+  /** Gets each password, key and token. */
+  mask: Mask
+}
+
 export function createCredentials(
   target: Target,
-  now: () => number,
-  limit?: Limit,
+  { now, limit, mask }: CredentialsOptions,
 ): CredentialSource {
   const { user, login } = target
   const renewable = Boolean(user.exec || user.tokenFile || user['auth-provider'] || login)
@@ -45,7 +52,9 @@ export function createCredentials(
   let pending: Promise<Kept> | null = null
   const load = async (): Promise<Kept> => {
     const fixed = { headers: fixedHeaders(user), ...certificatesOf(user) }
-    return merge(fixed, await changing(target, now, limit))
+    const loaded = merge(fixed, await changing(target, now, limit))
+    for (const secret of secretsOf(loaded.credentials, user)) mask(secret)
+    return loaded
   }
   return {
     async current() {
@@ -67,6 +76,14 @@ export function createCredentials(
       return renewable
     },
   }
+}
+
+function secretsOf({ headers, key }: Credentials, user: UserEntry): string[] {
+  const sent = Object.entries(headers)
+    .filter(([name]) => name.toLowerCase() === 'authorization')
+    // `Bearer` and the token, or `Basic` and what has the password.
+    .map(([, value]) => String(value).replace(/^\S+ /, ''))
+  return [...sent, user.password ?? '', user['client-key-data'] ?? '', String(key ?? '')]
 }
 
 function fixedHeaders(user: UserEntry): Credentials['headers'] {

@@ -1,6 +1,7 @@
 // Tokens for the management port of pods. They belong to the ServiceAccount `<service>-operator`, which has no rights, so
 // that a pod cannot use them for anything else.
 import { z } from 'zod'
+import type { Mask } from '../../release/ports/session.ts'
 import type { KubernetesApi } from './api.ts'
 
 /** null: the service has no such ServiceAccount. Throws when this user may not create its tokens. */
@@ -20,6 +21,7 @@ export function createOperatorTokens(
   api: KubernetesApi,
   namespace: string,
   monotonic: () => number,
+  mask: Mask,
 ): OperatorTokens {
   const kept = new Map<string, { token: Promise<string | null>; renewAt: number }>()
   const create = async (service: string): Promise<string | null> => {
@@ -34,7 +36,9 @@ export function createOperatorTokens(
     const { status, body: content } = await api.ask(request)
     if (status === 404) return null
     if (status >= 300) throw api.errorOf(status, 'POST', path, content)
-    return answer.parse(JSON.parse(content)).status.token
+    const { token } = answer.parse(JSON.parse(content)).status
+    mask(token)
+    return token
   }
   return (service) => {
     const known = kept.get(service)

@@ -9,7 +9,7 @@ import type {
   Pods,
   Traffic,
 } from '../../release/ports/cluster.ts'
-import type { Clock, JournalStore, Lock } from '../../release/ports/session.ts'
+import type { Clock, JournalStore, Lock, Mask } from '../../release/ports/session.ts'
 import type { Limit } from '../shell.ts'
 import { connect, type KubernetesApi } from './api.ts'
 import { createBroker } from './broker.ts'
@@ -40,6 +40,8 @@ export interface KubernetesOptions {
   processes: Processes
   /** Has the proxies. */
   env: NodeJS.ProcessEnv
+  /** Gets each password, key and token. */
+  mask: Mask
   limits: { request: Limit; tools: Limit; pod: Limit }
 }
 
@@ -59,8 +61,8 @@ export interface KubernetesPorts {
 }
 
 export function createKubernetesPorts(options: KubernetesOptions): KubernetesPorts {
-  const { namespace, services, broker, by, clock, env, limits } = options
-  const api = connect(options.cluster, { now: () => clock.now().getTime(), env, limits })
+  const { namespace, services, broker, by, clock, env, mask, limits } = options
+  const api = connect(options.cluster, { now: () => clock.now().getTime(), env, mask, limits })
   return {
     api,
     objects: createSlotObjects(api, namespace, clock.now),
@@ -71,12 +73,15 @@ export function createKubernetesPorts(options: KubernetesOptions): KubernetesPor
     lock: createLock(api, namespace, options),
     namespace: createNamespace(api, namespace),
     management: createManagement(api, namespace, services, {
-      tokens: createOperatorTokens(api, namespace, clock.monotonic),
+      tokens: createOperatorTokens(api, namespace, clock.monotonic, mask),
       by,
       limit: limits.pod,
     }),
     traffic: createTraffic(api, namespace, limits.pod),
-    broker: broker === null ? null : createBroker(api, namespace, broker, limits.request),
+    broker:
+      broker === null
+        ? null
+        : createBroker(api, namespace, broker, { limit: limits.request, mask }),
     contents: createContents(api, namespace),
   }
 }

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
 import { failed, interrupted, refused, type ShopctlError } from '../../errors.ts'
+import type { Mask } from '../../release/ports/session.ts'
 import { createPatience, isLate, lateError, type Outcome, type Retry } from '../repeat.ts'
 import type { Limit } from '../shell.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
@@ -46,6 +47,8 @@ export interface TransportOptions {
   now?: () => number
   /** Has the proxies. */
   env?: NodeJS.ProcessEnv
+  /** Gets each password, key and token. Default: nobody. */
+  mask?: Mask
   limits?: {
     /** For an answer. */
     request?: Limit
@@ -55,11 +58,11 @@ export interface TransportOptions {
 }
 
 export function createTransport(target: Target, options: TransportOptions = {}): Transport {
-  const { now = Date.now, env = process.env, limits = {} } = options
+  const { now = Date.now, env = process.env, mask = () => {}, limits = {} } = options
   const { request: limit = { seconds: 4, setting: '' } } = limits
   const server = serverOf(target)
   const proxy = proxyFor(server, target.cluster['proxy-url'], env)
-  const source = createCredentials(target, now, limits.tools)
+  const source = createCredentials(target, { now, limit: limits.tools, mask })
   const base = server.pathname.replace(/\/$/, '')
   const agentWith = createAgents(target, server, proxy)
   let reached = false

@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { refused } from '../../errors.ts'
+import type { Mask } from '../../release/ports/session.ts'
 import { parseJson } from '../json.ts'
 import type { Limit, Shell } from '../shell.ts'
 import { loginCommand, loginKey } from './address.ts'
@@ -28,6 +29,8 @@ export interface DockerLoginsOptions {
   env?: NodeJS.ProcessEnv
   /** Of a credential helper. */
   limit: Limit
+  /** Gets each password and token. */
+  mask: Mask
   signal?: AbortSignal
 }
 
@@ -52,7 +55,7 @@ const noneFound = 'credentials not found in native keychain'
 
 export function createDockerLogins(
   shell: Pick<Shell, 'run'>,
-  { env = process.env, limit, signal }: DockerLoginsOptions,
+  { env = process.env, limit, mask, signal }: DockerLoginsOptions,
 ): Logins {
   return async (host) => {
     const file = fileIn(env)
@@ -61,8 +64,12 @@ export function createDockerLogins(
     const key = loginKey(host)
     const helper = config.credHelpers?.[key] ?? config.credHelpers?.[host] ?? config.credsStore
     // As docker does: with a helper, the file's own logins do not count.
-    if (helper) return askHelper(shell, helper, { host, key, file, limit, signal })
-    return loginIn(config.auths ?? {}, key, file)
+    const login = helper
+      ? await askHelper(shell, helper, { host, key, file, limit, signal })
+      : loginIn(config.auths ?? {}, key, file)
+    const { password, identityToken, registryToken } = login ?? {}
+    for (const value of [password, identityToken, registryToken]) if (value) mask(value)
+    return login
   }
 }
 

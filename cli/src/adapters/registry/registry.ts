@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { afterChange, failed } from '../../errors.ts'
 import type { Registry } from '../../release/ports/project.ts'
+import type { Mask } from '../../release/ports/session.ts'
 import { locate } from './address.ts'
 import type { Logins } from './docker-logins.ts'
 import { createPatientSend, type PatientOptions } from './patient.ts'
@@ -25,6 +26,8 @@ const imageSchema = z.object({
 export interface RegistryOptions extends PatientOptions {
   /** The user's logins. Default: none. */
   logins?: Logins
+  /** Gets each token of the registry. Default: nobody. */
+  mask?: Mask
 }
 
 interface Request {
@@ -40,10 +43,11 @@ const unknownPath = [400, 404, 405, 501]
 
 export function createRegistry({
   logins = async () => null,
+  mask = () => {},
   ...options
 }: RegistryOptions): Registry {
   const send = createPatientSend(options)
-  const session = createSession({ logins, send, now: options.now ?? Date.now })
+  const session = createSession({ logins, send, now: options.now ?? Date.now, mask })
   let wrote = false
   const ask = async (
     repository: string,

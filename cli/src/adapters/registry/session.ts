@@ -1,6 +1,7 @@
 // Logs in to registries: answers their challenges with the user's logins, and keeps the tokens until they expire.
 import { z } from 'zod'
 import { failed, refused } from '../../errors.ts'
+import type { Mask } from '../../release/ports/session.ts'
 import { type Address, isLoopback, loginCommand } from './address.ts'
 import { type Challenge, parseChallenges } from './challenge.ts'
 import type { Login, Logins } from './docker-logins.ts'
@@ -31,6 +32,8 @@ export interface SessionOptions {
   logins: Logins
   send: SendPatiently
   now: () => number
+  /** Gets each token. */
+  mask: Mask
 }
 
 const tokenSchema = z.object({
@@ -43,7 +46,8 @@ const usualSeconds = 60
 /** A token is renewed this long before its end, or after nine tenths of its life. */
 const marginMs = 10_000
 
-export function createSession({ logins, send, now }: SessionOptions): Session {
+export function createSession(options: SessionOptions): Session {
+  const { logins, now } = options
   /** `value`: what the promise was fulfilled with. */
   const granted = new Map<string, { promise: Promise<Granted>; value?: Granted }>()
   const known = new Map<string, Promise<Login | null>>()
@@ -58,7 +62,7 @@ export function createSession({ logins, send, now }: SessionOptions): Session {
     if (bearer) {
       if (login?.registryToken)
         return { header: `Bearer ${login.registryToken}`, login, endsAt: Number.POSITIVE_INFINITY }
-      return { login, ...(await fetchToken(send, need, bearer, login, now)) }
+      return { login, ...(await fetchToken(options, need, bearer, login)) }
     }
     if (!challenges.some(({ scheme }) => scheme === 'basic')) throw unknownWay(need, challenges)
     const basic = login && basicHeader(login)
@@ -104,11 +108,10 @@ function basicHeader({ username, password }: Login): string | null {
 }
 
 async function fetchToken(
-  send: SendPatiently,
+  { send, now, mask }: SessionOptions,
   need: Need,
   { parameters }: Challenge,
   login: Login | null,
-  now: () => number,
 ): Promise<Pick<Granted, 'header' | 'endsAt'>> {
   const realm = URL.parse(parameters.get('realm') ?? '')
   if (!realm || !isSafe(realm)) throw unsafeRealm(need, realm)
@@ -127,6 +130,7 @@ async function fetchToken(
       hint: 'Run the command again. If that does not help, ask whoever runs the registry.',
     })
   }
+  mask(token)
   const livesMs = (answer?.data?.expires_in ?? usualSeconds) * 1000
   return { header: `Bearer ${token}`, endsAt: now() + livesMs - Math.min(marginMs, livesMs / 10) }
 }

@@ -15,7 +15,7 @@ import { checkGates, type GatePorts, requireGates } from './gates.ts'
 import { type DeployPlan, type DeployStep, planDeploy, type Wanted } from './plan.ts'
 import { type PodSecurityPorts, planPodSecurity } from './pod-security.ts'
 import { hashOf } from './revision.ts'
-import { planSecrets, type SecretsPlan } from './secrets.ts'
+import { planSecrets, type SecretsPlan, type SecretsPorts } from './secrets.ts'
 import { planTidy, type Tidy } from './tidy.ts'
 import { type WritesPorts, writeOf } from './writes.ts'
 
@@ -24,6 +24,7 @@ export interface PreparePorts
     DesirePorts,
     WritesPorts,
     PodSecurityPorts,
+    SecretsPorts,
     GatePorts {
   pods: Pods
   contents: Contents
@@ -63,7 +64,7 @@ export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): P
     desire(ports, input),
     observe(ports),
     ports.driver.recorded(),
-    planSecrets(ports.namespace, input.environment.secrets),
+    planSecrets(ports, input.environment.secrets),
     // Refused now rather than after the writes if the user may not read what the deploy waits for.
     ports.pods.rollout({ service: services[0] ?? '', color: 'blue', revision: '' }),
   ])

@@ -2,7 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import { fillIn, inOrder, type Secrets } from '../../config/secrets.ts'
 import type { Namespace } from '../ports/cluster.ts'
+import type { Mask } from '../ports/session.ts'
 import { settleAll } from '../settle.ts'
+
+/** Stands in shopctl.yaml for a value that shopctl draws. */
+const random = 'random'
 
 function randomText(): string {
   return randomBytes(18).toString('base64url')
@@ -14,7 +18,7 @@ export function missingSecrets(wanted: Secrets, existing: Secrets, draw: () => s
   const missing: Secrets = {}
   for (const { secret, key, text } of inOrder(wanted).values) {
     if (existing[secret]?.[key] !== undefined) continue
-    const value = text === 'random' ? draw() : fillIn(text, (...of) => encoded(all, ...of))
+    const value = text === random ? draw() : fillIn(text, (...of) => encoded(all, ...of))
     for (const map of [all, missing]) {
       map[secret] ??= {}
       map[secret][key] = value
@@ -27,6 +31,11 @@ function encoded(secrets: Secrets, secret: string, key: string): string {
   const value = secrets[secret]?.[key]
   if (value === undefined) throw new Error(`the secret value ${secret}.${key} is not planned`)
   return encodeURIComponent(value)
+}
+
+export interface SecretsPorts {
+  namespace: Namespace
+  mask: Mask
 }
 
 export interface SecretsPlan {
@@ -44,13 +53,20 @@ export function hmacKey({ existing, missing }: SecretsPlan): string {
   return key
 }
 
-export async function planSecrets(namespace: Namespace, wanted: Secrets): Promise<SecretsPlan> {
-  const all = { ...wanted, [hmacSecret]: { ...wanted[hmacSecret], key: 'random' } }
+/** `mask` gets each random value. The others are no secrets, such as the name of a user, or refer to random ones. */
+export async function planSecrets(
+  { namespace, mask }: SecretsPorts,
+  wanted: Secrets,
+): Promise<SecretsPlan> {
+  const all = { ...wanted, [hmacSecret]: { ...wanted[hmacSecret], key: random } }
   const found = await Promise.all(
     Object.keys(all).map(async (name) => [name, await namespace.readSecret(name)] as const),
   )
   const existing = Object.fromEntries(found.flatMap(([name, data]) => (data ? [[name, data]] : [])))
-  return { existing, missing: missingSecrets(all, existing, randomText) }
+  const missing = missingSecrets(all, existing, randomText)
+  for (const { secret, key, text } of inOrder(all).values)
+    if (text === random) mask(existing[secret]?.[key] ?? missing[secret]?.[key] ?? '')
+  return { existing, missing }
 }
 
 export async function makeSecrets(namespace: Namespace, { missing }: SecretsPlan): Promise<void> {

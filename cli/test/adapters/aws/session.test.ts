@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createSession } from '../../../src/adapters/aws/session.ts'
 import { forgetAws } from '../../fakes/aws-user.ts'
-import { aLimit } from '../../fakes/host.ts'
+import { aLimit, noMask } from '../../fakes/host.ts'
 
 let home = ''
 beforeEach(() => {
@@ -32,7 +32,10 @@ it('says of an SSO session that has ended that it has expired', async () => {
   writeFileSync(join(cache, file), '{"accessToken":"a","expiresAt":"2020-01-01T00:00:00Z"}')
   vi.stubEnv('AWS_PROFILE', 'ended')
   const agentOf = async () => new Agent()
-  const options = { region: 'eu-central-1', role: null, env: process.env, agentOf, limit: aLimit }
+  const options = {
+    ...{ region: 'eu-central-1', role: null, env: process.env, agentOf },
+    ...{ limit: aLimit, mask: noMask },
+  }
   await expect(createSession(options).credentials()).rejects.toMatchObject({
     code: 'aws-expired',
     exitCode: 2,

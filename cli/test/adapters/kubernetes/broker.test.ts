@@ -5,7 +5,8 @@ import { type AddressInfo, connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import { createBroker } from '../../../src/adapters/kubernetes/broker.ts'
-import { aLimit } from '../../fakes/host.ts'
+import type { Mask } from '../../../src/release/ports/session.ts'
+import { aLimit, noMask } from '../../fakes/host.ts'
 import { smallTopology } from '../../fakes/topology.ts'
 
 const core = '/api/v1/namespaces/shop'
@@ -67,13 +68,20 @@ beforeEach(() => {
   }
 })
 
-function broker() {
-  return createBroker(api as KubernetesApi, 'shop', 'rabbitmq', aLimit)
+function broker(mask: Mask = noMask) {
+  return createBroker(api as KubernetesApi, 'shop', 'rabbitmq', { limit: aLimit, mask })
 }
 
 it('gives what is declared and what is there', async () => {
   expect(await broker().declared()).toEqual(smallTopology)
   expect(await broker().found()).toEqual(smallTopology)
+})
+
+it('masks the password, before it is sent', async () => {
+  objects.refuse = true
+  const masked: string[] = []
+  await expect(broker((value) => void masked.push(value)).found()).rejects.toThrow('refused')
+  expect(masked).toEqual([secret])
 })
 
 it('names its alarms, with the node', async () => {

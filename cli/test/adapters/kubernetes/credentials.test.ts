@@ -37,8 +37,11 @@ afterEach(async () => {
 })
 afterAll(() => servers.remove())
 
+let masked: string[] = []
 function apiOf(cluster: object, user: object = {}): KubernetesApi {
-  return connect({ file: writeKubeconfig(folder, cluster, user), context: null })
+  masked = []
+  const mask = (value: string) => void (value && masked.push(value))
+  return connect({ file: writeKubeconfig(folder, cluster, user), context: null }, { mask })
 }
 
 describe('the user', () => {
@@ -56,25 +59,36 @@ describe('the user', () => {
       'client-certificate-data': readFileSync(join(folder, 'client.pem'), 'base64'),
       'client-key-data': readFileSync(join(folder, 'client.key'), 'base64'),
     }
-    for (const user of [files, inline])
+    for (const user of [files, inline]) {
       expect(await answer(user)).toMatchObject([{ client: 'client' }, {}])
+      expect(masked.at(-1)).toBe(readFileSync(join(folder, 'client.key'), 'utf8'))
+    }
+    expect(masked).toContain(inline['client-key-data'])
   })
 
-  it.each<[string, object, object]>([
-    ['a token', { token: 't' }, { authorization: 'Bearer t' }],
-    ['a password', { username: 'u', password: 'p' }, { authorization: 'Basic dTpw' }],
+  it.each<[string, object, object, string[]]>([
+    ['a token', { token: 't' }, { authorization: 'Bearer t' }, ['t']],
+    [
+      'a password',
+      { username: 'u', password: 'p' },
+      { authorization: 'Basic dTpw' },
+      ['dTpw', 'p'],
+    ],
     [
       'an impersonation',
       { token: 't', as: 'jane', 'as-groups': ['a', 'b'] },
       { 'impersonate-user': 'jane', 'impersonate-group': 'a, b' },
+      ['t'],
     ],
     [
       'an OIDC token',
       { 'auth-provider': { name: 'oidc', config: { 'id-token': idToken() } } },
       { authorization: `Bearer ${idToken()}` },
+      [idToken()],
     ],
-  ])('sends %s', async (_, user, headers) => {
+  ])('sends %s, and masks it', async (_, user, headers, secrets) => {
     expect((await answer(user))[1]).toMatchObject(headers)
+    expect(masked).toEqual(secrets)
   })
 
   it('whose token file changes is asked for it again after a 401', async () => {
@@ -90,6 +104,7 @@ describe('the user', () => {
       'Bearer first',
       'Bearer second',
     ])
+    expect(masked).toEqual(['first', 'second'])
   })
 })
 

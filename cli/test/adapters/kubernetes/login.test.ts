@@ -22,6 +22,7 @@ afterAll(() => servers.remove())
 async function serve(options: ServeOptions, more: Partial<Login> = {}) {
   clock = 0
   const made: string[] = []
+  const masked: string[] = []
   const { port, requests } = await servers.serve('server', options)
   const login: Login = {
     token: async () => {
@@ -35,22 +36,24 @@ async function serve(options: ServeOptions, more: Partial<Login> = {}) {
   const cluster = { server: `https://127.0.0.1:${port}`, 'certificate-authority-data': ca }
   const transport = createTransport(
     { context: null, cluster, user: {}, login },
-    { now: () => clock },
+    { now: () => clock, mask: (value) => void (value && masked.push(value)) },
   )
   return {
     get: async (more: Partial<OpenOptions> = {}) =>
       (await transport.ask({ method: 'GET', path, ...more })).status,
+    masked,
     tokens: () => requests.map(({ headers }) => headers.authorization?.replace('Bearer ', '')),
   }
 }
 
 it('are kept until a minute before their end', async () => {
-  const { get, tokens } = await serve({})
+  const { get, tokens, masked } = await serve({})
   for (const minute of [0, 12.9, 13.1, 20]) {
     clock = minute * 60_000
     await get()
   }
   expect(tokens()).toEqual(['1', '1', '2', '2'])
+  expect(masked).toEqual(['1', '2'])
 })
 
 it('are made anew once after a 401', async () => {

@@ -50,6 +50,7 @@ describe('through a proxy', () => {
   const times = (pod: string): number => pods.filter((each) => each === pod).length
   let seen: IncomingHttpHeaders[]
   let asked: unknown[]
+  let masked: string[]
   let now = 0
   let issued: [status: number, body: object]
 
@@ -100,7 +101,12 @@ describe('through a proxy', () => {
     }
     const { services } = aFullConfig()
     const api = { open, ask, errorOf } as KubernetesApi
-    const tokens = createOperatorTokens(api, 'shop', () => now)
+    const tokens = createOperatorTokens(
+      api,
+      'shop',
+      () => now,
+      (value) => void masked.push(value),
+    )
     management = createManagement(api, 'shop', services, {
       tokens,
       by: 'Zoë@laptop',
@@ -112,6 +118,7 @@ describe('through a proxy', () => {
     books = someBooks()
     seen = []
     asked = []
+    masked = []
     // Tokens of the tests before are too old.
     now += 480_000
     issued = [201, { status: { token: 'right' } }]
@@ -143,6 +150,7 @@ describe('through a proxy', () => {
     const spec = { expirationSeconds: 600 }
     const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec }
     expect(asked).toEqual([['POST', 'order-operator', body]])
+    expect(masked).toEqual(['right'])
     const by = encodeURIComponent('Zoë@laptop')
     const sent = { 'x-shopctl-token': 'right', 'x-shopctl-by': by }
     expect(seen).toMatchObject([sent, sent])

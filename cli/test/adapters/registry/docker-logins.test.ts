@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createDockerLogins, type Login } from '../../../src/adapters/registry/docker-logins.ts'
 import { createShell } from '../../../src/adapters/shell.ts'
-import { aLimit } from '../../fakes/host.ts'
+import { aLimit, noMask } from '../../fakes/host.ts'
 
 const host = 'registry.example.com:5000'
 const auth = Buffer.from('ada:pa:ss').toString('base64')
@@ -34,8 +34,8 @@ function writeHelper(name: string, answer: string, exitCode = 0): () => string {
   return () => readFileSync(`${program}.asked`, 'utf8')
 }
 
-function loginTo(wanted: string, limit = aLimit): Promise<Login | null> {
-  return createDockerLogins(shell, { env: { DOCKER_CONFIG: folder }, limit })(wanted)
+function loginTo(wanted: string, limit = aLimit, mask = noMask): Promise<Login | null> {
+  return createDockerLogins(shell, { env: { DOCKER_CONFIG: folder }, limit, mask })(wanted)
 }
 
 describe('the configuration', () => {
@@ -85,9 +85,21 @@ describe('the configuration', () => {
     else expect(login).toBeNull()
   })
 
+  it.each<[string, object, string[]]>([
+    ['a password', { auth }, ['pa:ss']],
+    ['an identity token', { auth, identitytoken: 'long' }, ['pa:ss', 'long']],
+    ['a token of the registry', { registrytoken: 'ready' }, ['ready']],
+    ['no login', {}, []],
+  ])('with %s masks it, and not the name', async (_, entry, expected) => {
+    write({ auths: { [host]: entry } })
+    const masked: string[] = []
+    await loginTo(host, aLimit, (value) => void masked.push(value))
+    expect(masked).toEqual(expected)
+  })
+
   it('may not exist', async () => {
     const env = { DOCKER_CONFIG: join(folder, 'none') }
-    expect(await createDockerLogins(shell, { env, limit: aLimit })(host)).toBeNull()
+    expect(await createDockerLogins(shell, { env, limit: aLimit, mask: noMask })(host)).toBeNull()
   })
 
   it('is in the home folder without DOCKER_CONFIG', async () => {
@@ -97,7 +109,7 @@ describe('the configuration', () => {
       join(folder, '.docker/config.json'),
       JSON.stringify({ auths: { [host]: { auth } } }),
     )
-    const login = await createDockerLogins(shell, { env: {}, limit: aLimit })(host)
+    const login = await createDockerLogins(shell, { env: {}, limit: aLimit, mask: noMask })(host)
     expect(login).toMatchObject({ username: 'ada' })
   })
 

@@ -17,12 +17,14 @@ let seen: string[] = []
 /** The tokens that the registry accepts. */
 let valid: Set<string>
 let passed = 0
+let masked: string[] = []
 
 beforeEach(() => {
   servers = []
   seen = []
   valid = new Set(['Bearer one'])
   passed = 0
+  masked = []
 })
 afterEach(() => {
   for (const server of servers) server.close().closeAllConnections()
@@ -60,7 +62,8 @@ async function scene(
 
 function registryWith(login: Login | null | (() => Login | null)): Registry {
   const logins = async () => (typeof login === 'function' ? login() : login)
-  return createRegistry({ limit: aLimit, logins, now: () => passed })
+  const mask = (value: string) => void masked.push(value)
+  return createRegistry({ limit: aLimit, logins, now: () => passed, mask })
 }
 
 async function problem(asking: Promise<unknown>): Promise<unknown> {
@@ -138,6 +141,14 @@ describe('a token', () => {
       await registry.digest(repository, 'a')
     }
     expect(asked).toHaveLength(2)
+  })
+
+  it('is masked, and so is the next one', async () => {
+    const grants = [{ token: 'first' }, { access_token: 'one' }]
+    const { registry, repository } = await scene(ada, () => ({ body: grants.shift() }))
+    await problem(registry.digest(repository, 'a'))
+    await registry.digest(repository, 'a')
+    expect(masked).toEqual(['first', 'one'])
   })
 
   it('that the registry accepts no more is replaced, with the login of now', async () => {

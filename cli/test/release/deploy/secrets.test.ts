@@ -36,11 +36,30 @@ it('may refer to one below that has references itself', () => {
 })
 
 it('are made where they are missing, and never changed', async () => {
-  const { namespace, secrets } = createWorld(['order'])
-  await makeSecrets(namespace, await planSecrets(namespace, wanted))
+  const { secrets, ...ports } = createWorld(['order'])
+  const make = async () => makeSecrets(ports.namespace, await planSecrets(ports, wanted))
+  await make()
   const made = structuredClone(secrets)
   expect(made.order?.url).toBe(`postgresql://order:${made.postgres?.order}@postgres/order`)
   expect(made.postgres?.admin).toMatch(/^[\w-]{24}$/)
-  await makeSecrets(namespace, await planSecrets(namespace, wanted))
+  await make()
   expect(secrets).toEqual(made)
+})
+
+it('are masked when they are drawn and when they are read, but not what a text tells anyhow', async () => {
+  const { secrets, masked, ...ports } = createWorld(['order'])
+  const wantedHere = { ...wanted, broker: { user: 'notification', password: 'random' } }
+  const drawn = await planSecrets(ports, wantedHere)
+  const { postgres, broker } = drawn.missing
+  const expected = [
+    postgres?.admin,
+    postgres?.order,
+    broker?.password,
+    drawn.missing['shopctl-hmac']?.key,
+  ]
+  expect(masked.toSorted()).toEqual(expected.toSorted())
+  await makeSecrets(ports.namespace, drawn)
+  masked.length = 0
+  await planSecrets(ports, wantedHere)
+  expect(masked.toSorted()).toEqual(expected.toSorted())
 })

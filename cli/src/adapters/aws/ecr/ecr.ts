@@ -3,6 +3,7 @@ import type { Repository } from '@aws-sdk/client-ecr'
 import { advised, afterChange, failed, refused } from '../../../errors.ts'
 import type { Scans } from '../../../release/ports/images.ts'
 import type { Registry, Scratch } from '../../../release/ports/project.ts'
+import type { Mask } from '../../../release/ports/session.ts'
 import type { Logins } from '../../registry/docker-logins.ts'
 import { createEcrClient, type EcrClient, type EcrOptions, nameOf } from './client.ts'
 import { lendLogin, type Password } from './docker-login.ts'
@@ -27,9 +28,10 @@ export interface EcrRegistryOptions extends EcrOptions {
 
 export function createEcr({ host, scratch, ...options }: EcrRegistryOptions): Ecr {
   const ecr = createEcrClient(options)
+  const login = () => passwordOf(ecr, options.mask)
   return {
-    logins: async () => ({ ...(await passwordOf(ecr)), source: 'Amazon ECR', advice }),
-    withLogin: async (use) => lendLogin(host, await passwordOf(ecr), scratch, use),
+    logins: async () => ({ ...(await login()), source: 'Amazon ECR', advice }),
+    withLogin: async (use) => lendLogin(host, await login(), scratch, use),
     registryOf: (images) => registryOf(ecr, images),
     scans: createScans(ecr),
   }
@@ -38,14 +40,17 @@ export function createEcr({ host, scratch, ...options }: EcrRegistryOptions): Ec
 const advice =
   'Add the missing rights on this repository to the policy of your AWS user or role (`registryRole` in shopctl.yaml), or use another one. Then run the command again.'
 
-async function passwordOf(ecr: EcrClient): Promise<Password> {
+async function passwordOf(ecr: EcrClient, mask: Mask): Promise<Password> {
   const answer = await ecr.call((sdk, client, sending) =>
     client.send(new sdk.GetAuthorizationTokenCommand({}), sending),
   )
   const token = answer?.authorizationData?.[0]?.authorizationToken ?? ''
   const [, username, password] =
     /^([^:]+):(.+)$/s.exec(Buffer.from(token, 'base64').toString('utf8')) ?? []
-  if (username && password) return { username, password }
+  if (username && password) {
+    mask(password)
+    return { username, password }
+  }
   throw failed({ code: 'aws-error', message: 'Amazon ECR answered with a token that is no login.' })
 }
 

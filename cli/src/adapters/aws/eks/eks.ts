@@ -29,10 +29,12 @@ export function createTokens(options: EksOptions): () => Promise<EksToken> {
 }
 
 function tokensOf(session: AwsSession, options: EksOptions): () => Promise<EksToken> {
-  const { name, region, env, now } = options
+  const { name, region, env, now, mask } = options
   return async () => {
     const credentials = await session.credentials()
-    return signToken({ cluster: name, region, credentials, now: now(), env })
+    const signed = await signToken({ cluster: name, region, credentials, now: now(), env })
+    mask(signed.token)
+    return signed
   }
 }
 

@@ -18,7 +18,7 @@ import { lendLogin } from '../../../../src/adapters/aws/ecr/docker-login.ts'
 import { createDockerLogins } from '../../../../src/adapters/registry/docker-logins.ts'
 import { createScratch } from '../../../../src/adapters/scratch.ts'
 import { createShell } from '../../../../src/adapters/shell.ts'
-import { aLimit } from '../../../fakes/host.ts'
+import { aLimit, noMask } from '../../../fakes/host.ts'
 
 const host = '123456789012.dkr.ecr.eu-central-1.amazonaws.com'
 const login = { username: 'AWS', password: 'secret' }
@@ -53,7 +53,11 @@ it('is readable for the user alone, and has what docker keeps beside it', async 
     async ({ DOCKER_CONFIG = '' }) => {
       folder = DOCKER_CONFIG
       const file = join(folder, 'config.json')
-      const logins = createDockerLogins(createShell(), { env: { DOCKER_CONFIG }, limit: aLimit })
+      const logins = createDockerLogins(createShell(), {
+        env: { DOCKER_CONFIG },
+        limit: aLimit,
+        mask: noMask,
+      })
       expect(await logins(host)).toMatchObject(login)
       expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({
         ...settings,

@@ -1,12 +1,26 @@
 // A repository in Amazon ECR: whose tags are believed, and who may create it.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createWorld, type EcrWorld, login, problem, registry, repository } from './world.ts'
+import { createWorld, type EcrWorld, ecrOf, login, problem, registry, repository } from './world.ts'
 
 let world: EcrWorld
 beforeEach(() => {
   world = createWorld()
 })
 afterEach(() => world.stop())
+
+it('is reached with a password, which is masked before anybody gets it', async () => {
+  login()
+  const authorizationToken = Buffer.from('AWS:for twelve hours').toString('base64')
+  await world.answer({ status: 200, body: { authorizationData: [{ authorizationToken }] } })
+  const masked: string[] = []
+  const ecr = ecrOf(null, 4, (value) => void masked.push(value))
+  const password = 'for twelve hours'
+  await ecr.withLogin(async () => expect(masked.at(-1)).toBe(password))
+  masked.length = 0
+  expect(await ecr.logins('')).toMatchObject({ username: 'AWS', password })
+  expect(masked.at(-1)).toBe(password)
+  expect(masked).not.toContain('AWS')
+})
 
 describe('a repository', () => {
   beforeEach(login)

@@ -5,7 +5,7 @@ import { createEcr } from '../../../../src/adapters/aws/ecr/ecr.ts'
 import { createScratch } from '../../../../src/adapters/scratch.ts'
 import type { Scan, Scans } from '../../../../src/release/ports/images.ts'
 import { type FakeEcrScans, type StoredScan, startEcrScans } from '../../../fakes/ecr-scans.ts'
-import { aLimit } from '../../../fakes/host.ts'
+import { aLimit, noMask } from '../../../fakes/host.ts'
 import { createFakeScans } from '../../../fakes/images.ts'
 
 const host = '123456789012.dkr.ecr.eu-central-1.amazonaws.com'
@@ -32,6 +32,7 @@ function scansOf(): Scans {
     ...{ host, account: '123456789012', region: 'eu-central-1', role: null },
     ...{ limit: aLimit, env: process.env, scratch: createScratch() },
     agentOf: async () => new Agent(),
+    mask: noMask,
   }).scans
 }
 

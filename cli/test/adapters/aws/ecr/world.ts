@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, vi } from 'vitest'
-import { createEcr } from '../../../../src/adapters/aws/ecr/ecr.ts'
+import { createEcr, type Ecr } from '../../../../src/adapters/aws/ecr/ecr.ts'
 import { createScratch } from '../../../../src/adapters/scratch.ts'
 import type { Registry } from '../../../../src/release/ports/project.ts'
+import type { Mask } from '../../../../src/release/ports/session.ts'
 import { forgetAws } from '../../../fakes/aws-user.ts'
-import { aLimit } from '../../../fakes/host.ts'
+import { aLimit, noMask } from '../../../fakes/host.ts'
 import { listen } from '../../../fakes/token-server.ts'
 
 export const account = '123456789012'
@@ -89,13 +90,18 @@ export function login(): void {
 }
 
 export function registry(role: string | null = null, seconds = 4): Registry {
+  return ecrOf(role, seconds).registryOf(images)
+}
+
+export function ecrOf(role: string | null = null, seconds = 4, mask: Mask = noMask): Ecr {
   const limit = { ...aLimit, seconds }
   return createEcr({
     ...{ host, account, region, role, limit },
     env: process.env,
     agentOf: async () => new Agent(),
     scratch: createScratch(),
-  }).registryOf(images)
+    mask,
+  })
 }
 
 /** The error, which names no secret. */

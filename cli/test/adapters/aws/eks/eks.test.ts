@@ -29,6 +29,17 @@ describe('a login', () => {
     expect(await whose(made.token, 'other')).toBe('SignatureDoesNotMatch')
   })
 
+  it('is made of secrets, which are masked: the keys, and each token', async () => {
+    const masked: string[] = []
+    const { token } = await world.connect({ role, mask: (value) => void masked.push(value) })
+    const tokens = [(await token()).token, (await token()).token]
+    const [assumed] = [...aws.callers.values()].filter(({ sessionToken }) => sessionToken)
+    expect(masked).toEqual(
+      expect.arrayContaining(['sesame', assumed?.secret, assumed?.sessionToken, ...tokens]),
+    )
+    expect(masked).not.toContain('AKIAUSER')
+  })
+
   it('assumes the role once, for the cluster and for its tokens', async () => {
     const login = await world.connect({ role })
     const [one] = [await login.token(), await login.token()]

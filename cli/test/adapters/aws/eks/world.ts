@@ -7,6 +7,7 @@ import { vi } from 'vitest'
 import { connectEks, type EksLogin, type EksOptions } from '../../../../src/adapters/aws/eks/eks.ts'
 import { type FakeAws, startAws, type Trouble } from '../../../fakes/aws.ts'
 import { forgetAws } from '../../../fakes/aws-user.ts'
+import { noMask } from '../../../fakes/host.ts'
 
 export const role = 'arn:aws:iam::222233334444:role/deployers/deploy'
 export const ca = Buffer.from('PEM').toString('base64')
@@ -39,6 +40,7 @@ export async function startWorld(): Promise<AwsWorld> {
     agentOf: async () => new Agent({ keepAlive: true }),
     limit: { seconds: 5, setting: '`timeouts.request` of shopctl.yaml' },
     now: Date.now,
+    mask: noMask,
   }
   return {
     aws,
