@@ -1,4 +1,6 @@
 // The ports of an environment on EKS: its API server, and the kubeconfig that helm gets.
+import { appendFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { connectEks, createTokens, type EksOptions } from '../adapters/aws/eks/eks.ts'
@@ -7,6 +9,8 @@ import { execCredential } from '../adapters/aws/eks/token.ts'
 import type { Target } from '../adapters/kubernetes/kubeconfig.ts'
 import { createScratch } from '../adapters/scratch.ts'
 import type { Limit, Shell } from '../adapters/shell.ts'
+import { createMask } from '../output/mask.ts'
+import { workflowOf } from '../output/workflow.ts'
 import type { Mask } from '../release/ports/session.ts'
 import { agentOf } from './agents.ts'
 import { cacheFolder } from './cache-folder.ts'
@@ -22,7 +26,7 @@ interface Session {
 
 export interface EksAccess {
   target: Target
-  /** Runs helm with a kubeconfig for this cluster, which is deleted afterwards. */
+  /** Runs helm with a kubeconfig for this cluster, which is deleted afterwards. Masks the tokens that helm got. */
   shellOf(shell: Shell): Shell
 }
 
@@ -35,8 +39,20 @@ export interface EksTokenContext {
   credential(): Promise<object>
 }
 
-export function createEksTokenContext(cluster: EksName, session: Session): EksTokenContext {
-  const token = createTokens(optionsOf(cluster, session))
+/**
+ * The file to which `eks-token` writes its secrets when helm calls it in a workflow. On its stderr they would be output
+ * of helm, which may be shown.
+ */
+const secretsVariable = 'SHOPCTL_SECRETS_FILE'
+
+export function createEksTokenContext(
+  cluster: EksName,
+  session: Omit<Session, 'mask'>,
+): EksTokenContext {
+  const file = process.env[secretsVariable]
+  const write: Mask = (value) => appendFileSync(file ?? '', `${value}\n`, { mode: 0o600 })
+  const mask = file ? write : createMask()
+  const token = createTokens(optionsOf(cluster, { ...session, mask }))
   return { credential: async () => execCredential(await token()) }
 }
 
@@ -50,7 +66,8 @@ export async function createEksAccess(cluster: EksName, session: Session): Promi
       user: {},
       login,
     },
-    shellOf: (shell) => withKubeconfig(shell, execKubeconfig(login, cluster, ownProgram())),
+    shellOf: (shell) =>
+      withKubeconfig(shell, execKubeconfig(login, cluster, ownProgram()), session.mask),
   }
 }
 
@@ -59,12 +76,19 @@ function ownProgram(): string[] {
   return [process.execPath, join(import.meta.dirname, '..', '..', 'bin', 'shopctl.js')]
 }
 
-function withKubeconfig(shell: Shell, kubeconfig: string): Shell {
+function withKubeconfig(shell: Shell, kubeconfig: string, mask: Mask): Shell {
   const scratch = createScratch()
-  const withFile = <T>(use: (env: { KUBECONFIG: string }) => Promise<T>): Promise<T> =>
+  const withFile = <T>(use: (env: Record<string, string>) => Promise<T>): Promise<T> =>
     scratch.folder(async ({ path, write }) => {
+      const [file, secrets] = [join(path, 'kubeconfig'), join(path, 'secrets')]
       await write('kubeconfig', Readable.from([kubeconfig]))
-      return use({ KUBECONFIG: join(path, 'kubeconfig') })
+      const isMasked = workflowOf(process.env) !== null
+      try {
+        return await use({ KUBECONFIG: file, ...(isMasked && { [secretsVariable]: secrets }) })
+      } finally {
+        // There is none where helm needed no token.
+        mask(await readFile(secrets, 'utf8').catch(() => ''))
+      }
     })
   return {
     run: (command, onLine) =>

@@ -21,11 +21,10 @@ export function addEksToken(program: Command, signal: AbortSignal): void {
     .action(async ({ cluster: name, region, role = null }: Flags) => {
       const { createEksTokenContext } = await import('../context/eks.ts')
       const { eksTokenCommand } = await import('../commands/eks-token.ts')
-      const { createMask } = await import('../output/mask.ts')
       const { show } = await import('../output/result.ts')
       const context = createEksTokenContext(
         { name, region, role },
-        { limit, now: Date.now, mask: createMask(), signal },
+        { limit, now: Date.now, signal },
       )
       show(await eksTokenCommand(context), {
         json: false,
