@@ -37,7 +37,7 @@ const mostInSection = 3_000
 const mostServices = 15
 
 /** The commands whose failure is sent. */
-const told = ['release', 'deploy', 'smoke', 'switch', 'rollback']
+const told = ['release', 'build', 'push', 'deploy', 'smoke', 'switch', 'rollback']
 
 /** Give it the events of one command, in order. It returns the message for this one, or null. */
 export function createSlackMessages(subject: SlackSubject): (event: Event) => SlackMessage | null {

@@ -93,6 +93,9 @@ describe('the messages of', () => {
       [over('release', 1)],
       ['shop: release failed in production'],
     ],
+    ['a build that failed', [over('build', 1)], ['shop: build failed in production']],
+    ['a push that failed', [over('push', 1)], ['shop: push failed in production']],
+    ['a build that was refused', [over('build', 2)], []],
     [
       'a release that was interrupted',
       [started('deploy'), over('release', 130)],

@@ -25,6 +25,7 @@ export interface Job {
   environment?: { name: string; deployment: boolean }
   if?: string
   needs?: string | string[]
+  env?: Record<string, string>
   outputs?: Record<string, string>
   steps?: Step[]
 }

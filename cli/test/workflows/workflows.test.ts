@@ -134,6 +134,14 @@ it('only the quality gate of pull requests gets the token of SonarQube', () => {
   expect(given[0]?.[1].run).toBe('exec npm run quality -- --team')
 })
 
+it('every job that runs shopctl tells Slack when it fails, and no other job knows the webhook', () => {
+  for (const [name, job] of jobs) {
+    const runs = job.steps?.some(({ run }) => run?.includes('"$SHOPCTL" ')) ?? false
+    const webhook = runs ? `\${{ secrets.SLACK_WEBHOOK }}` : undefined
+    expect(job.env?.SHOPCTL_SLACK_WEBHOOK, name).toBe(webhook)
+  }
+})
+
 it('only what needs the token of GitHub gets it', () => {
   const given = steps.filter(([, { env }]) => env?.GITHUB_TOKEN !== undefined)
   expect(given.map(([name]) => name)).toEqual([
