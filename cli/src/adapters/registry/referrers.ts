@@ -3,7 +3,13 @@ import { z } from 'zod'
 import { parseJson } from '../json.ts'
 
 /** Asks the registry. null: it has no such thing. `path` is below the repository. */
-export type Read = (path: string, accept: string) => Promise<Buffer | null>
+export type Read = (path: string, accept: string) => Promise<Found | null>
+
+interface Found {
+  content: Buffer
+  /** The path of the next page of a list. null: this is the last. */
+  next: string | null
+}
 
 export interface Content {
   digest: string
@@ -27,6 +33,9 @@ const artifactSchema = z.object({
 /** Anybody who may push can add more, and larger ones. */
 const mostArtifacts = 50
 const mostBytes = 2 ** 22
+/** Of one list. */
+const mostPages = 20
+const mostListBytes = 2 ** 22
 
 export async function readReferrers(
   read: Read,
@@ -34,11 +43,12 @@ export async function readReferrers(
   artifactType: string,
 ): Promise<string[]> {
   const lists = await Promise.all([
-    read(`referrers/${digest}?artifactType=${encodeURIComponent(artifactType)}`, indexType),
+    readList(read, `referrers/${digest}?artifactType=${encodeURIComponent(artifactType)}`),
     // Clients write this tag where a registry lacks the API, and in Amazon ECR.
-    read(`manifests/${digest.replace(':', '-')}`, indexType),
+    readList(read, `manifests/${digest.replace(':', '-')}`),
   ])
   const found = lists
+    .flat()
     .flatMap((list) => indexSchema.safeParse(parseJson(list)).data?.manifests ?? [])
     .filter((each) => each.artifactType === artifactType && digestForm.test(each.digest))
   const digests = [...new Set(found.map((each) => each.digest))]
@@ -49,6 +59,20 @@ export async function readReferrers(
   return contents.flatMap((content) => content?.toString('utf8') ?? [])
 }
 
+/** The pages of a list. */
+async function readList(read: Read, first: string): Promise<Buffer[]> {
+  const pages: Buffer[] = []
+  let bytes = 0
+  for (let path: string | null = first; path !== null; ) {
+    const page: Found | null = await read(path, indexType)
+    if (!page) break
+    pages.push(page.content)
+    bytes += page.content.length
+    path = pages.length < mostPages && bytes < mostListBytes ? page.next : null
+  }
+  return pages
+}
+
 async function contentOf(
   read: Read,
   check: Content['check'],
@@ -56,8 +80,9 @@ async function contentOf(
 ): Promise<Buffer | null> {
   const manifest = await read(`manifests/${digest}`, manifestType)
   if (!manifest) return null
-  const [layer] = artifactSchema.safeParse(parseJson(check(digest, manifest))).data?.layers ?? []
+  const checked = parseJson(check(digest, manifest.content))
+  const [layer] = artifactSchema.safeParse(checked).data?.layers ?? []
   if (!layer || layer.size > mostBytes) return null
-  const content = await read(`blobs/${layer.digest}`, '*/*')
-  return content && check(layer.digest, content)
+  const blob = await read(`blobs/${layer.digest}`, '*/*')
+  return blob && check(layer.digest, blob.content)
 }

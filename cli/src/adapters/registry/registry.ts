@@ -6,9 +6,10 @@ import type { Registry } from '../../release/ports/project.ts'
 import type { Mask } from '../../release/ports/session.ts'
 import { locate } from './address.ts'
 import type { Logins } from './docker-logins.ts'
+import { nextPage } from './pages.ts'
 import { createPatientSend, type PatientOptions } from './patient.ts'
 import { challengeOf, problemOf } from './problems.ts'
-import { readReferrers } from './referrers.ts'
+import { type Read, readReferrers } from './referrers.ts'
 import { createSession, type Need } from './session.ts'
 
 const manifestTypes = [
@@ -101,11 +102,15 @@ export function createRegistry({
       return image.config?.Labels ?? {}
     },
     async referrers(repository, digest, artifactType) {
-      const read = async (path: string, accept: string): Promise<Buffer | null> => {
+      const { base, name } = locate(repository)
+      const root = `${base}/v2/${name}/`
+      const read: Read = async (path, accept) => {
         const absence = path.startsWith('referrers/') ? unknownPath : [404]
         const init = { method: 'GET' as const, headers: { accept }, absence }
         const response = await asked(repository, path, init)
-        return response.ok ? Buffer.from(await response.arrayBuffer()) : null
+        if (!response.ok) return null
+        const next = nextPage(response.headers.get('link'), `${root}${path}`, root)
+        return { content: Buffer.from(await response.arrayBuffer()), next }
       }
       return readReferrers(read, { digest, check: requireDigest }, artifactType)
     },

@@ -34,8 +34,16 @@ function index(...found: (Stored & { artifactType?: string })[]): string {
 
 const [one, other] = [artifact('one'), artifact('other')]
 
-async function read(paths: Record<string, string>): Promise<string[]> {
-  const answer = async (path: string) => (path in paths ? Buffer.from(paths[path] ?? '') : null)
+/** `next`: the path of the page after a path. */
+async function read(
+  paths: Record<string, string> | ((path: string) => string | undefined),
+  next: (path: string) => string | null = () => null,
+): Promise<string[]> {
+  const textOf = typeof paths === 'function' ? paths : (path: string) => paths[path]
+  const answer = async (path: string) => {
+    const text = textOf(path)
+    return text === undefined ? null : { content: Buffer.from(text), next: next(path) }
+  }
   const check = (digest: string, content: Buffer): Buffer => {
     if (digestOf(content.toString()) !== digest) throw new Error('other content')
     return content
@@ -60,6 +68,37 @@ describe('what refers to an image', () => {
     ['that is gone', { [tag]: index({ paths: {}, digest: digestOf('gone') }, one) }, ['one']],
   ])('%s', async (_, lists, expected) => {
     expect(await read({ ...one.paths, ...other.paths, ...lists })).toEqual(expected)
+  })
+
+  it('by pages of the API, and by the tag', async () => {
+    const third = artifact('third')
+    const [second, last] = [`${api}&last=1`, `${api}&last=2`]
+    const lists = {
+      [api]: index(one),
+      [second]: index(),
+      [last]: index(other),
+      [tag]: index(third),
+    }
+    const paths = { ...one.paths, ...other.paths, ...third.paths, ...lists }
+    const next = (path: string) => ({ [api]: second, [second]: last })[path] ?? null
+    expect(await read(paths, next)).toEqual(['one', 'other', 'third'])
+    // A page that is gone, or is none, ends the list.
+    delete (paths as Record<string, string>)[last]
+    expect(await read({ ...paths, [second]: '<html>' }, next)).toEqual(['one', 'third'])
+  })
+
+  it.each([
+    ['by pages without end, up to a number of them', 0, 20],
+    ['by long pages, up to a size of all of them', 2 ** 21, 2],
+  ])('%s', async (_, bytes, expected) => {
+    let asked = 0
+    const textOf = (path: string): string | undefined => {
+      if (!path.startsWith('referrers/')) return { ...one.paths, [tag]: index(one) }[path]
+      asked += 1
+      return ' '.repeat(bytes) + index(other)
+    }
+    expect(await read(textOf, (path) => `${path}&`)).toEqual(['one'])
+    expect(asked).toBe(expected)
   })
 
   it('with other content than its digest says is refused', async () => {
