@@ -3,6 +3,7 @@ import { createHistogram } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import { Client } from 'undici'
 import { refused } from '../errors.ts'
+import { isLoopback } from './loopback.ts'
 
 /** One request. */
 export interface Call {
@@ -82,10 +83,6 @@ export function createLatencies() {
       histogram.count === 0 ? 0 : ms(histogram.percentile(percent)),
     max: (): number => (histogram.count === 0 ? 0 : ms(histogram.max)),
   }
-}
-
-function isLoopback(hostname: string): boolean {
-  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
 }
 
 function bad(message: string, hint: string) {

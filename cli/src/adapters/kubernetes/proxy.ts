@@ -3,6 +3,7 @@ import { Agent, type AgentOptions } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { BlockList, isIP } from 'node:net'
 import { refused } from '../../errors.ts'
+import { isLoopback } from '../loopback.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -15,7 +16,11 @@ export function proxyFor(
   if (proxyUrl) return parseProxy(proxyUrl) ?? throwBad(proxyUrl, '`proxy-url` of the kubeconfig')
   const name = server.protocol === 'http:' ? 'HTTP_PROXY' : 'HTTPS_PROXY'
   const found = env[name] || env[name.toLowerCase()]
-  if (!found || isLoopback(server) || isExcepted(server, env.NO_PROXY || env.no_proxy || '')) {
+  if (
+    !found ||
+    isLoopback(server.hostname) ||
+    isExcepted(server, env.NO_PROXY || env.no_proxy || '')
+  ) {
     return null
   }
   return parseProxy(found) ?? throwBad(found, name)
@@ -39,11 +44,6 @@ function throwBad(text: string, source: string): never {
 /** Without the brackets that a URL puts around an IPv6 address. */
 export function hostOf(server: URL): string {
   return server.hostname.replace(/^\[(.*)\]$/, '$1')
-}
-
-function isLoopback(server: URL): boolean {
-  const host = hostOf(server)
-  return host === 'localhost' || within(host, '127.0.0.0/8') || within(host, '::1/128')
 }
 
 function isExcepted(server: URL, list: string): boolean {

@@ -1,6 +1,7 @@
 // Requests to others about a release, one after the other in the background: they neither stop it nor slow it down.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AgentOf, sendOnce } from '../http.ts'
+import { staysSecret } from '../loopback.ts'
 
 export interface Background {
   /** Returns at once. */
@@ -43,11 +44,10 @@ export function createBackground(who: string, warn: (problem: string) => void): 
   }
 }
 
-/** null: no https address. Plain HTTP is for loopback only. */
+/** null: no address, or none where a secret may be sent. */
 export function safeAddress(value: string): URL | null {
   const url = URL.parse(value.trim())
-  const isLocal = url?.protocol === 'http:' && ['127.0.0.1', '[::1]'].includes(url.hostname)
-  return url && (url.protocol === 'https:' || isLocal) ? url : null
+  return url && staysSecret(url) ? url : null
 }
 
 export interface Answer {

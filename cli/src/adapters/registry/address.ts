@@ -1,4 +1,5 @@
 // Where an image is: the host of its registry, and how it is called there and in Docker's configuration. Pure.
+import { isLoopback } from '../loopback.ts'
 
 export interface Address {
   /** `https://registry-1.docker.io` */
@@ -23,11 +24,6 @@ export function locate(repository: string): Address {
   const scheme = isLoopback(host) ? 'http' : 'https'
   const server = host === hub.host ? hub.server : host
   return { base: `${scheme}://${server}`, host, name: repository.slice(slash + 1) }
-}
-
-/** `host` may have a port. */
-export function isLoopback(host: string): boolean {
-  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host)
 }
 
 /** The key of a registry in Docker's configuration, and for its credential helpers. */

@@ -2,7 +2,8 @@
 import { z } from 'zod'
 import { failed, refused } from '../../errors.ts'
 import type { Mask } from '../../release/ports/session.ts'
-import { type Address, isLoopback, loginCommand } from './address.ts'
+import { staysSecret } from '../loopback.ts'
+import { type Address, loginCommand } from './address.ts'
 import { type Challenge, parseChallenges } from './challenge.ts'
 import type { Login, Logins } from './docker-logins.ts'
 import type { SendPatiently } from './patient.ts'
@@ -114,7 +115,7 @@ async function fetchToken(
   login: Login | null,
 ): Promise<Pick<Granted, 'header' | 'endsAt'>> {
   const realm = URL.parse(parameters.get('realm') ?? '')
-  if (!realm || !isSafe(realm)) throw unsafeRealm(need, realm)
+  if (!realm || !staysSecret(realm)) throw unsafeRealm(need, realm)
   const scope =
     parameters.get('scope') ?? `repository:${need.name}:pull${need.write ? ',push' : ''}`
   const service = parameters.get('service')
@@ -150,11 +151,6 @@ function tokenRequest(
   for (const [name, value] of Object.entries(fields)) url.searchParams.append(name, value)
   const authorization = login && basicHeader(login)
   return [url.href, { method: 'GET', headers: authorization ? { authorization } : {} }]
-}
-
-/** A password goes over TLS, or stays on this machine. */
-function isSafe({ protocol, host }: URL): boolean {
-  return protocol === 'https:' || (protocol === 'http:' && isLoopback(host))
 }
 
 /** The user has no login, or it does not count any more. */
