@@ -1,4 +1,5 @@
 // The project on this machine: its work tree, images, programs and scripts.
+import { refused } from '../../errors.ts'
 
 /** The work tree that images are built from. */
 export interface Source {
@@ -86,12 +87,21 @@ export interface Registry {
    * may push can add one.
    */
   referrers(repository: string, digest: string, artifactType: string): Promise<string[]>
-  /** Adds a tag to an image in the registry. */
+  /** Adds a tag to an image in the registry. Throws `tagTaken` where the registry does not move it. */
   tag(repository: string, digest: string, tag: string): Promise<void>
   /** Before a push: creates the repository where a push does not. */
   prepare(repository: string): Promise<void>
   /** Keeps the registry's own rules from deleting these images, and no longer those that were kept before. */
   keep(repository: string, kept: Kept): Promise<void>
+}
+
+/** `reference` is a tag, `digest` that of the image which has it. */
+export function tagTaken(reference: string, digest: string): Error {
+  return refused({
+    code: 'tag-taken',
+    message: `The registry already has ${reference} with another digest (${digest.slice(0, 19)}…).`,
+    hint: 'Tags are never moved. Run `git commit`, so that the image gets a new tag.',
+  })
 }
 
 /** What an environment runs, or may go back to. */

@@ -1,7 +1,13 @@
 // push: pushes the images, each with its version tag, which is never moved, and its inputs tag.
-import { afterChange, isInterrupted, refused } from '../../errors.ts'
+import { advised, afterChange, isInterrupted, refused } from '../../errors.ts'
 import { describeImages, type Image, inputsLabel, type TreeInput } from '../build/images.ts'
-import type { ImageBuilder, PushRecord, Registry, Source } from '../ports/project.ts'
+import {
+  type ImageBuilder,
+  type PushRecord,
+  type Registry,
+  type Source,
+  tagTaken,
+} from '../ports/project.ts'
 import type { Progress } from '../ports/session.ts'
 import { settleAll } from '../settle.ts'
 
@@ -35,6 +41,9 @@ export async function push(ports: PushPorts, input: TreeInput): Promise<Pushed[]
   }
 }
 
+const believeTags =
+  'If only trusted users can write to the registry, set `immutableTags: true` below `cluster` in shopctl.yaml: then that image is used.'
+
 /** Calls `written` when the registry was changed. */
 async function pushOne(ports: PushPorts, image: Image, written: () => void): Promise<Pushed> {
   const { builder, registry, pushed, progress } = ports
@@ -53,7 +62,8 @@ async function pushOne(ports: PushPorts, image: Image, written: () => void): Pro
     if (taken === digest) return true
     // After `build --no-cache`, the tag stays with the earlier image of the same inputs.
     if (await pushed.has(repository, inputs, taken)) return false
-    throw tagTaken(image, taken)
+    const problem = tagTaken(`${repository}:${version}`, taken)
+    throw image.immutableTags ? problem : advised(problem, believeTags)
   }
   if (known) {
     // The image may exist under another commit: then it only needs the tag.
@@ -97,14 +107,6 @@ export async function findPushed(
   if (immutableTags) return registry.digest(repository, inputsTag)
   const digest = await pushed.last(repository, inputs)
   return digest && registry.digest(repository, digest)
-}
-
-function tagTaken(image: Image, digest: string): Error {
-  return refused({
-    code: 'tag-taken',
-    message: `The registry already has ${image.repository}:${image.version} with another digest (${digest.slice(0, 19)}…).`,
-    hint: 'Tags are never moved. Run `git commit`, so that the image gets a new tag. If only trusted users can write to the registry, set `immutableTags: true` below `cluster` in shopctl.yaml: then that image is used.',
-  })
 }
 
 /** The digest of the pushed image of this tree. Refused if there is none. */

@@ -58,7 +58,22 @@ describe('build and push', () => {
     await build(world, tree)
     world.engine.tags.set('127.0.0.1:5000/shop/order:1a2b3c4d', 'sha256:another')
     // By then, the image is in the registry.
-    await expect(push(world, tree)).rejects.toMatchObject({ code: 'tag-taken', exitCode: 1 })
+    await expect(push(world, tree)).rejects.toMatchObject({
+      ...{ code: 'tag-taken', exitCode: 1 },
+      message: expect.stringContaining('shop/order:1a2b3c4d with another digest (sha256:another'),
+      hint: expect.stringMatching(/Run `git commit`.*set `immutableTags: true`/),
+    })
+  })
+
+  it('never move a tag, where it cannot be moved: no setting helps', async () => {
+    const world = createWorld(names)
+    const believing = { ...tree, immutableTags: true }
+    await build(world, believing)
+    world.engine.tags.set('127.0.0.1:5000/shop/order:1a2b3c4d', 'sha256:another')
+    await expect(push(world, believing)).rejects.toMatchObject({
+      code: 'tag-taken',
+      hint: 'Tags are never moved. Run `git commit`, so that the image gets a new tag.',
+    })
   })
 
   it.each([

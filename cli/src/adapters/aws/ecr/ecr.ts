@@ -2,7 +2,7 @@
 import type { Repository } from '@aws-sdk/client-ecr'
 import { advised, afterChange, failed, refused } from '../../../errors.ts'
 import type { Scans } from '../../../release/ports/images.ts'
-import type { Registry, Scratch } from '../../../release/ports/project.ts'
+import { type Registry, type Scratch, tagTaken } from '../../../release/ports/project.ts'
 import type { Mask } from '../../../release/ports/session.ts'
 import type { Logins } from '../../registry/docker-logins.ts'
 import { createEcrClient, type EcrClient, type EcrOptions, nameOf } from './client.ts'
@@ -177,14 +177,6 @@ async function unpin(ecr: EcrClient, name: string, tags: readonly string[]): Pro
       client.send(new sdk.BatchDeleteImageCommand(input), sending),
     )
   }
-}
-
-function tagTaken(reference: string, digest: string): Error {
-  return refused({
-    code: 'tag-taken',
-    message: `The registry already has ${reference} with another digest (${digest.slice(0, 19)}…).`,
-    hint: 'Tags are never moved. Run `git commit`, so that the image gets a new tag.',
-  })
 }
 
 function tagsMove(ecr: EcrClient, name: string): Error {
