@@ -23,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['cli/test/**/*.test.ts', 'services/*/test/**/*.test.ts'],
-          exclude: ['cli/test/{real,soak}/**', '**/node_modules/**'],
+          exclude: ['cli/test/{apart,real,soak}/**', '**/node_modules/**'],
         },
       },
       // The services' parts against a real database and broker.
@@ -33,6 +33,16 @@ export default defineConfig({
           name: 'services',
           include: ['services/test/**/*.test.ts'],
           globalSetup: 'services/test/global-setup.ts',
+        },
+      },
+      // Engines, registries, API servers and fakes of AWS that each file starts for itself. The platform has only built
+      // their programs. One after another: several files fetch the same packages in the first run.
+      {
+        test: {
+          ...patience,
+          name: 'apart',
+          include: ['cli/test/apart/**/*.test.ts'],
+          fileParallelism: false,
         },
       },
       // The whole on the real cluster, one file after another.

@@ -12,7 +12,7 @@ import {
   type Engine,
   importBuildkit,
   startEngine,
-} from '../test/real/builders.ts'
+} from '../test/apart/builders.ts'
 import { freshEnvironment, platformEnv, root, type Tree } from '../test/real/shop.ts'
 
 const shell = createShell()

@@ -19,7 +19,7 @@ import { checkUser, withServer } from './server.ts'
 import { createSonarQube, type Findings, type Judge } from './sonarqube.ts'
 
 const root = join(import.meta.dirname, '..', '..')
-const projects = ['unit', 'services', 'real']
+const projects = ['unit', 'services', 'apart', 'real']
 /** Pull requests have a project of their own: the free edition would overwrite the results of the main branch. */
 const pullRequests = 'shop-pull-requests'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { z } from 'zod'
 import { createShell } from '../../src/adapters/shell.ts'
-import { pythonWith } from '../real/aws-fakes.ts'
+import { pythonWith } from '../apart/aws-fakes.ts'
 
 export interface Run {
   exitCode: number

@@ -5,8 +5,8 @@ import { createShell, type Finished } from '../../src/adapters/shell.ts'
 import { cacheFolder } from '../../src/context/cache-folder.ts'
 import { layoutOf } from '../../src/platform/layout.ts'
 import { type Item, store } from '../../src/platform/store.ts'
-import { pythonWith } from '../real/aws-fakes.ts'
-import { runGo } from '../real/go.ts'
+import { pythonWith } from '../apart/aws-fakes.ts'
+import { runGo } from '../apart/go.ts'
 import { offered, ours, root } from './files.ts'
 
 const shell = createShell()

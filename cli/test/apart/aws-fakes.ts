@@ -11,7 +11,7 @@ import { createShell } from '../../src/adapters/shell.ts'
 import { installPackages } from '../../src/platform/debian.ts'
 import type { Servers } from '../fakes/api-server.ts'
 import { listen } from '../fakes/token-server.ts'
-import { until } from './shop.ts'
+import { until } from '../real/shop.ts'
 
 const shell = createShell()
 // moto's own extra `server` brings 200 MB that its ECR and STS do not need.

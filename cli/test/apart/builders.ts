@@ -8,9 +8,9 @@ import { createShell } from '../../src/adapters/shell.ts'
 import { layoutOf } from '../../src/platform/layout.ts'
 import { answers } from '../../src/platform/probe.ts'
 import { contentsOf, store } from '../../src/platform/store.ts'
+import { until } from '../real/shop.ts'
 import { runGo } from './go.ts'
 import { enginePrograms } from './registry-server.ts'
-import { until } from './shop.ts'
 
 const shell = createShell()
 

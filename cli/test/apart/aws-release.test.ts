@@ -11,6 +11,7 @@ import type { KubernetesApi } from '../../src/adapters/kubernetes/api.ts'
 import { createShell, type Finished } from '../../src/adapters/shell.ts'
 import { createHttpProxy, createServers, type Servers } from '../fakes/api-server.ts'
 import { aSigning, attestImage, type FakeSigstore, startSigstore } from '../fakes/sigstore.ts'
+import { root } from '../real/shop.ts'
 import { type AwsFake, serveTls, startMinistack } from './aws-fakes.ts'
 import { type Recorder, startRecorder } from './aws-recorder.ts'
 import {
@@ -31,7 +32,6 @@ import {
 } from './aws-rights.ts'
 import { type EksTestCluster, startEksCluster } from './eks-cluster.ts'
 import { type Engine, startEngine } from './engine.ts'
-import { root } from './shop.ts'
 
 const shell = createShell()
 const host = `${account}.dkr.ecr.${region}.amazonaws.com`

@@ -9,7 +9,7 @@ import { enginesItem } from '../../src/platform/debian.ts'
 import { layoutOf } from '../../src/platform/layout.ts'
 import { storedAt } from '../../src/platform/store.ts'
 import { listen } from '../fakes/token-server.ts'
-import { until } from './shop.ts'
+import { until } from '../real/shop.ts'
 
 const shell = createShell()
 

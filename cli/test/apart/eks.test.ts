@@ -12,8 +12,8 @@ import { createEksAccess } from '../../src/context/eks.ts'
 import type { ShopctlError } from '../../src/errors.ts'
 import { configText } from '../fakes/config.ts'
 import { noMask } from '../fakes/host.ts'
+import { root } from '../real/shop.ts'
 import { type EksTestCluster, startEksCluster } from './eks-cluster.ts'
-import { root } from './shop.ts'
 
 const role = 'arn:aws:iam::222233334444:role/deploy'
 const eks = { name: 'shop', region: 'eu-central-1', role }

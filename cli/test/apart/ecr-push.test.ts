@@ -15,8 +15,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createShell, type Finished } from '../../src/adapters/shell.ts'
 import { createHttpProxy, createServers, type Servers } from '../fakes/api-server.ts'
+import { root, until } from '../real/shop.ts'
 import { type AwsFake, serveTls, startMinistack } from './aws-fakes.ts'
-import { root, until } from './shop.ts'
 
 const host = '000000000000.dkr.ecr.eu-central-1.amazonaws.com'
 const auth = Buffer.from('AWS:ministack-auth-token').toString('base64')

@@ -4,8 +4,8 @@ import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createShell } from '../../src/adapters/shell.ts'
+import { until } from '../real/shop.ts'
 import { enginePrograms } from './registry-server.ts'
-import { until } from './shop.ts'
 
 export interface Engine {
   /** For docker's client: where the engine is, and a configuration without logins. */

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { Hash } from '@smithy/hash-node'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { createShell } from '../../src/adapters/shell.ts'
+import { root } from '../real/shop.ts'
 import type { AwsFake } from './aws-fakes.ts'
-import { root } from './shop.ts'
 
 const shell = createShell()
 export const templates = join(root, 'templates/aws')

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createShell } from '../../src/adapters/shell.ts'
-import { root } from './shop.ts'
+import { root } from '../real/shop.ts'
 
 const shell = createShell()
 let elsewhere: string

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { createShell } from '../../src/adapters/shell.ts'
 import { removeFolder } from '../../src/platform/mounts.ts'
+import { root } from '../real/shop.ts'
 import {
   boxBuilder,
   buildBuildkit,
@@ -14,7 +15,6 @@ import {
   startEngine,
 } from './builders.ts'
 import { startRegistry } from './registry-server.ts'
-import { root } from './shop.ts'
 
 const shell = createShell()
 const stops: (() => Promise<void>)[] = []
