@@ -1,24 +1,35 @@
-// `npm test`: lint, types, unit tests, then the tests on the real cluster. Ends with `N passed, N failed`;
-// a skipped test counts as failed.
+// `npm test`: lint, types, what needs no shop side by side, then the tests on the real cluster. Ends with
+// `N passed, N failed`; a skipped test counts as failed.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { createTurns, type Turns } from './turns.ts'
 
 const filters = process.argv.slice(2)
 const scratch = mkdtempSync(join(tmpdir(), 'shopctl-test-'))
 const tally = { passed: 0, failed: 0 }
+/** They share no port, no namespace and no engine, and wait for most of their time. */
+const beside = ['unit', 'services', 'apart']
 
-/** Runs an argument vector with this terminal; resolves to its exit code. */
-function run(argv: readonly string[], env: Record<string, string> = {}): Promise<number> {
+/** Runs an argument vector; resolves to its exit code. With `onLine`, its output does not go to this terminal. */
+function run(
+  argv: readonly string[],
+  env: Record<string, string> = {},
+  onLine?: (line: string) => void,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const [program = '', ...args] = argv
+    const output = onLine ? 'pipe' : 'inherit'
     const child = spawn(program, args, {
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', output, output],
       env: { ...process.env, ...env },
     })
+    for (const input of [child.stdout, child.stderr])
+      if (input && onLine) createInterface({ input }).on('line', onLine)
     child.on('error', reject)
-    child.on('exit', (code) => resolve(code ?? 1))
+    child.on('close', (code) => resolve(code ?? 1))
   })
 }
 
@@ -37,8 +48,7 @@ interface VitestReport {
   testResults: { status: string; assertionResults: unknown[] }[]
 }
 
-async function vitest(project: 'unit' | 'services' | 'real'): Promise<void> {
-  console.log(`\n== ${project} tests`)
+async function vitest(project: string, turns?: Turns): Promise<void> {
   const file = join(scratch, `${project}.json`)
   const exitCode = await run(
     [
@@ -55,7 +65,9 @@ async function vitest(project: 'unit' | 'services' | 'real'): Promise<void> {
         : ['--coverage', `--coverage.reportsDirectory=coverage/${project}`]),
     ],
     { NO_COLOR: '1' },
+    turns?.line,
   )
+  turns?.end()
   try {
     const report = JSON.parse(readFileSync(file, 'utf8')) as VitestReport
     // A file that breaks before its first test has no assertions to count, yet it is a failure.
@@ -80,8 +92,9 @@ try {
   }
   // Before the unit tests: some render charts with the platform's helm.
   if (await check('shopctl platform up', ['node', 'cli/bin/shopctl.js', 'platform', 'up'])) {
-    await vitest('unit')
-    await vitest('services')
+    console.log(`\n== ${beside.join(', ')} tests, side by side`)
+    await Promise.all(beside.map((project) => vitest(project, createTurns(console.log))))
+    console.log('\n== real tests')
     await vitest('real')
   }
 } finally {
