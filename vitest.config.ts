@@ -1,13 +1,32 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 // Tests are no releases: they do not write to the summary of the workflow that runs them, nor to Slack.
 for (const name of ['GITHUB_ACTIONS', 'SHOPCTL_EVENTS_FILE', 'SHOPCTL_SLACK_WEBHOOK'])
   delete process.env[name]
 
+/**
+ * The order of the files of `real`; '' are all others. The first two fill the node, so they run before the shop is there.
+ * `release` needs an empty environment, and leaves one that the others use. The last two restart all of its pods.
+ */
+const order = ['dependencies', 'foreign', 'release', '', 'platform', 'platform-down']
+
+function placeOf({ moduleId }: TestSpecification): number {
+  const [, name = ''] = /\/real\/(.+)\.test\.ts$/.exec(moduleId) ?? []
+  return order.indexOf(order.includes(name) ? name : '')
+}
+
+class RealOrder extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return (await super.sort(files)).sort((one, two) => placeOf(one) - placeOf(two))
+  }
+}
+
 const patience = { testTimeout: 60_000, hookTimeout: 300_000 }
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: RealOrder },
     // With `--coverage` alone, as `npm test` does. Processes that a test starts count too.
     coverage: {
       provider: 'v8',
