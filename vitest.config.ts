@@ -41,6 +41,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          // Others run beside them.
+          testTimeout: 20_000,
           include: ['cli/test/**/*.test.ts', 'services/*/test/**/*.test.ts'],
           exclude: ['cli/test/{apart,real,soak}/**', '**/node_modules/**'],
         },
@@ -54,14 +56,16 @@ export default defineConfig({
           globalSetup: 'services/test/global-setup.ts',
         },
       },
-      // Engines, registries, API servers and fakes of AWS that each file starts for itself. The platform has only built
-      // their programs. One after another: several files fetch the same packages in the first run.
+      // What needs no shop: with servers of each file's own, or a namespace of its own in the cluster. As much of it as takes
+      // the time of the other two. One file after another, since several fetch the same packages in the first run.
       {
         test: {
           ...patience,
           name: 'apart',
           include: ['cli/test/apart/**/*.test.ts'],
           fileParallelism: false,
+          // Those that only wait do so together.
+          maxConcurrency: 12,
         },
       },
       // The whole on the real cluster, one file after another.

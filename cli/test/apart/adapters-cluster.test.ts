@@ -18,7 +18,7 @@ import { type ClusterUnderTest, clusterContract } from '../fakes/cluster-contrac
 import { aFullConfig } from '../fakes/config.ts'
 import { aLimit, createFakeProgress, noMask } from '../fakes/host.ts'
 import { aMove, anOperation } from '../fakes/state.ts'
-import { platformEnv } from './shop.ts'
+import { platformEnv } from '../real/shop.ts'
 
 const namespace = `shop-adapters-${Math.random().toString(36).slice(2, 8)}`
 const core = `/api/v1/namespaces/${namespace}`

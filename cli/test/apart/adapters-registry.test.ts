@@ -11,7 +11,7 @@ import { createShell } from '../../src/adapters/shell.ts'
 import type { ImageBuilder } from '../../src/release/ports/project.ts'
 import { aLimit } from '../fakes/host.ts'
 import { registryContract } from '../fakes/registry-contract.ts'
-import { platformEnv } from './shop.ts'
+import { platformEnv } from '../real/shop.ts'
 
 const repository = '127.0.0.1:5000/adapters/image'
 const signal = new AbortController().signal

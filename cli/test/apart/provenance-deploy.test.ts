@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createShell } from '../../src/adapters/shell.ts'
 import { aSigning, attestImage, type FakeSigstore, startSigstore } from '../fakes/sigstore.ts'
-import { kubectlOk, root, shopctl, shopctlOk } from './shop.ts'
+import { kubectlOk, root, shopctl, shopctlOk } from '../real/shop.ts'
 
 const namespace = `provenance-${crypto.randomUUID().slice(0, 8)}`
 const shell = createShell()
