@@ -1,6 +1,6 @@
-// The database, the broker, the registry or the cluster goes away, at the start and in the middle: what serves stays.
+// The database, the broker, the registry or the cluster is away, or goes away in the middle: what serves stays.
+// A registry that is lost in the middle of a push: apart/registry-lost.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -21,36 +21,7 @@ import {
   type Tree,
   until,
 } from './shop.ts'
-
-/** A way on loopback to a port of the platform, which can be cut; `refuse` ends a connection by its first bytes. */
-async function openWay(host: string, port: number, refuse = (_: string): boolean => false) {
-  const sockets = new Set<Socket>()
-  const server = createServer((client) => {
-    const upstream = connect(port, host)
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        client.destroy()
-        upstream.destroy()
-        sockets.delete(socket)
-      })
-    }
-    client.on('data', (chunk) => {
-      if (refuse(chunk.toString('latin1'))) client.destroy()
-      else upstream.write(chunk)
-    })
-    upstream.pipe(client)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    port: (server.address() as AddressInfo).port,
-    cut(): void {
-      server.close()
-      for (const socket of sockets) socket.destroy()
-    },
-  }
-}
+import { openWay } from './way.ts'
 
 /** Makes environment `test` of a copy one that names a context and a registry of its own. */
 function reachBy(tree: Tree, context: string, registry: string): Promise<void> {
@@ -203,20 +174,5 @@ contexts: [{ name: gone, context: { cluster: gone, user: gone } }]
     await until('its lock runs out', async () => (await status()).lock === null)
     await tree.edit('shopctl.yaml', /cluster: \{ context.*/, 'cluster: embedded')
     await shopctlOk(['deploy', '--service', 'payment'], { cwd: tree.dir })
-  })
-
-  test('the registry lost in the middle of a push: says which, and the next one works', async () => {
-    await tree.append('services/payment/main.ts', `\n// ${Date.now()}\n`)
-    const way = await openWay('127.0.0.1', 5000, (head) => /^(POST|PATCH|PUT) /.test(head))
-    await reachBy(tree, 'embedded', `127.0.0.1:${way.port}`)
-    const options = { cwd: tree.dir, env: await platformEnv() }
-    await shopctlOk(['build', '--service', 'payment'], options)
-    const { exitCode, stderr } = await shopctl(['push', '--service', 'payment'], options)
-    way.cut()
-    expect(stderr).toContain(`127.0.0.1:${way.port}`)
-    expect(exitCode).toBe(1)
-    await tree.edit('shopctl.yaml', /cluster: \{ context.*/, 'cluster: embedded')
-    await shopctlOk(['build', '--service', 'payment'], { cwd: tree.dir })
-    await shopctlOk(['push', '--service', 'payment'], { cwd: tree.dir })
   })
 })
