@@ -1,5 +1,5 @@
 // Bad input: exit 2, what is wrong, what to do, nothing changed, no stack trace.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import {
   copyTree,
   ensureLive,
@@ -23,16 +23,18 @@ async function fingerprint(): Promise<string> {
   )
 }
 
+/** Until the end of the test. */
+async function ownTree(): Promise<Tree> {
+  const tree = await copyTree()
+  onTestFinished(tree.remove)
+  return tree
+}
+
 describe('refusals', { timeout: 120_000 }, () => {
-  let tree: Tree
   let before: string
   beforeAll(async () => {
     await ensureLive()
     before = await fingerprint()
-  })
-  beforeEach(async () => {
-    tree = await copyTree()
-    return () => tree.remove()
   })
   afterAll(async () => {
     expect(await fingerprint()).toBe(before)
@@ -79,6 +81,7 @@ describe('refusals', { timeout: 120_000 }, () => {
   })
 
   test('a script that shopctl.yaml names and that is not there', async () => {
+    const tree = await ownTree()
     await tree.edit('shopctl.yaml', /^audit: .*$/m, 'audit: services/shop/no-audit.ts')
     const { exitCode, stderr } = await shopctl(['audit'], { cwd: tree.dir })
     expect(stderr).toContain('no script services/shop/no-audit.ts')
@@ -86,6 +89,7 @@ describe('refusals', { timeout: 120_000 }, () => {
   })
 
   test('deploying to the colour that serves', async () => {
+    const tree = await ownTree()
     await tree.append('services/payment/main.ts', '\n// changed\n')
     const { active } = (await status()).services.payment ?? {}
     const args = ['--service', 'payment']
@@ -100,6 +104,7 @@ describe('refusals', { timeout: 120_000 }, () => {
   })
 
   test('a mistake in shopctl.yaml is shown with file, line and path', async () => {
+    const tree = await ownTree()
     await tree.edit('shopctl.yaml', /namespace: shop\n/, 'namespace: 7\n')
     const { exitCode, stderr } = await shopctl(['status'], { cwd: tree.dir })
     expect(stderr).toMatch(/shopctl\.yaml:\d+/)
@@ -108,6 +113,7 @@ describe('refusals', { timeout: 120_000 }, () => {
   })
 
   test('a chart value that breaks the schema', async () => {
+    const tree = await ownTree()
     await tree.append('charts/values/payment.yaml', '\nreplicass: 3\n')
     const { exitCode, stderr } = await shopctl(['deploy', '--service', 'payment'], {
       cwd: tree.dir,
