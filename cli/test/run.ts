@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setup as emptyEnvironment } from './real/global-setup.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 const filters = process.argv.slice(2)
@@ -95,7 +96,10 @@ try {
   // Before the unit tests: some render charts with the platform's helm.
   if (await check('shopctl platform up', ['node', 'cli/bin/shopctl.js', 'platform', 'up'])) {
     console.log(`\n== ${beside.join(', ')} tests, side by side`)
+    // The pods of an earlier run would only take their part of the processors. `real` says why they cannot be deleted.
+    const emptying = filters.length === 0 ? emptyEnvironment().catch(() => {}) : null
     await Promise.all(beside.map((project) => vitest(project, createTurns(console.log))))
+    await emptying
     console.log('\n== real tests')
     await vitest('real')
   }
