@@ -118,8 +118,8 @@ async function build(deps: Deps, items: Items): Promise<void> {
     }
   }
   await sideBySide(progress, 'Building Kubernetes and the base images (once)', {
-    Kubernetes: async (say) => void (await store(layout, items.kubernetes, say)),
-    'helm and kubectl': async (say) => void (await store(layout, items.clients, say)),
+    Kubernetes: (say) => store(layout, items.kubernetes, say),
+    'helm and kubectl': (say) => store(layout, items.clients, say),
     images,
   })
 }
