@@ -39,8 +39,8 @@ const cases: readonly Case[] = [
 ]
 
 function lcovOf(lines: string): string {
-  const run = lines.split(',')
-  const hits = covered.split(',').map((line) => `DA:${line},${run.includes(line) ? 1 : 0}`)
+  const run = new Set(lines.split(','))
+  const hits = covered.split(',').map((line) => `DA:${line},${run.has(line) ? 1 : 0}`)
   return [`SF:${path}`, ...hits, 'end_of_record', ''].join('\n')
 }
 

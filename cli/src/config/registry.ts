@@ -3,7 +3,12 @@
 const example = '`ghcr.io/me` or `host:5000`'
 const hub = 'docker.io'
 /** What Docker Hub is called elsewhere. */
-const hubNames = ['index.docker.io', 'registry-1.docker.io', 'hub.docker.com', 'www.docker.com']
+const hubNames = new Set([
+  'index.docker.io',
+  'registry-1.docker.io',
+  'hub.docker.com',
+  'www.docker.com',
+])
 
 const label = '[a-z0-9]([a-z0-9-]*[a-z0-9])?'
 const hostForm = new RegExp(String.raw`^(${label}(\.${label})*|\[[0-9a-f:.]+\])(:\d+)?$`)
@@ -35,7 +40,7 @@ function problemOf(value: string): string | null {
   if (port !== undefined && !(/^\d+$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535))
     return 'a number from 1 to 65535 as the port'
   if (!hostForm.test(host)) return 'a host of letters, digits, dots and dashes'
-  if (hubNames.includes(host)) return 'the name that docker has for Docker Hub'
+  if (hubNames.has(host)) return 'the name that docker has for Docker Hub'
   if (host === hub && path.length > 0)
     return '`docker.io` alone: names on Docker Hub have two parts, so your account there has to be the `name` of this file; or another registry, such as `ghcr.io/me`'
   const odd = path.find((part) => !partForm.test(part))
@@ -55,7 +60,7 @@ function corrected(value: string): string {
     .replace(/\/$/, '')
     .replace(/(\/[^/:]*):[^/]*$/, '$1')
   const [host = '', ...path] = bare.split('/')
-  return [hubNames.includes(host) ? hub : host, ...path].join('/')
+  return [hubNames.has(host) ? hub : host, ...path].join('/')
 }
 
 export interface EcrAddress {

@@ -42,7 +42,7 @@ export const rules = {
   wrongNotification: 'notified of another outcome',
 } as const
 
-const outcomes = ['confirmed', 'rejected', 'cancelled']
+const outcomes = new Set(['confirmed', 'rejected', 'cancelled'])
 
 function finding(excuse: Excuse, rule: string): Finding {
   return { rule, excuse }
@@ -143,6 +143,6 @@ export function judge(facts: Facts): Finding[] {
   return [
     ...judgeMoney(facts),
     ...judgeState(order.status, facts),
-    ...(outcomes.includes(order.status) ? judgeNotifications(order.status, facts) : []),
+    ...(outcomes.has(order.status) ? judgeNotifications(order.status, facts) : []),
   ]
 }

@@ -45,14 +45,19 @@ export function isConflict(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'conflict'
 }
 
-const denials = [
-  ...['not-allowed', 'no-credentials'],
-  ...['no-aws-credentials', 'aws-credentials', 'aws-expired', 'aws-denied', 'aws-clock'],
-]
+const denials = new Set([
+  'not-allowed',
+  'no-credentials',
+  'no-aws-credentials',
+  'aws-credentials',
+  'aws-expired',
+  'aws-denied',
+  'aws-clock',
+])
 
 /** Whether the cluster refuses this user, or AWS does, so that asking again cannot help. */
 export function isDenied(error: unknown): boolean {
-  return error instanceof ShopctlError && denials.includes(error.code)
+  return error instanceof ShopctlError && denials.has(error.code)
 }
 
 export function connect(

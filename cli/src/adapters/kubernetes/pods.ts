@@ -103,7 +103,8 @@ export function createPods(
     async awaitRelease(name, judge, options) {
       // Helm deletes the Job of a hook that failed only when it makes the next one.
       const before = await api.get<V1JobList>(jobs).catch(() => null)
-      const ended = (before?.items ?? []).filter(hasFailed).map(({ metadata }) => metadata?.uid)
+      const failed = (before?.items ?? []).filter(hasFailed)
+      const ended = new Set(failed.map(({ metadata }) => metadata?.uid))
       const paths = [sets, deployments, jobs, pods, events].map((path) => ({
         path,
         optional: true,
@@ -113,7 +114,7 @@ export function createPods(
           releaseOf(name, {
             sets: found as V1StatefulSet[],
             deployments: others as V1Deployment[],
-            jobs: (made as V1Job[]).filter(({ metadata }) => !ended.includes(metadata?.uid)),
+            jobs: (made as V1Job[]).filter(({ metadata }) => !ended.has(metadata?.uid)),
             pods: running as V1Pod[],
             events: latest as CoreV1Event[],
           }),

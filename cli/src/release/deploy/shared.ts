@@ -57,11 +57,9 @@ export function checkShared(
     return refuse('live-lacks-port', message, hint)
   }
   const accounts = shared.filter(({ kind }) => kind === 'ServiceAccount').map(nameOf)
-  const granted = shared
-    .filter(({ kind }) => kind === 'Role')
-    .flatMap(rulesOf)
-    .flatMap(grants)
-  const lost = rules.flatMap(grants).find((grant) => !granted.includes(grant))
+  const roles = shared.filter(({ kind }) => kind === 'Role')
+  const granted = new Set(roles.flatMap(rulesOf).flatMap(grants))
+  const lost = rules.flatMap(grants).find((grant) => !granted.has(grant))
   if (lost !== undefined && accounts.includes(live.serviceAccount ?? '')) {
     const message = `The live pods of ${service} would lose the right to ${lost}.`
     return refuse(
