@@ -79,9 +79,9 @@ async function look(
       waiting,
       accounts: canonical(accounts.map(({ account }) => ({ ...account, at: null }))),
     }
-  } catch (problem) {
-    if (!(problem instanceof ShopctlError) || problem.kind !== 'failed') throw problem
-    return { waiting: [problem.message], accounts: '' }
+  } catch (error) {
+    if (!(error instanceof ShopctlError) || error.kind !== 'failed') throw error
+    return { waiting: [error.message], accounts: '' }
   }
 }
 

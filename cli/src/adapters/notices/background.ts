@@ -28,9 +28,9 @@ export function createBackground(who: string, warn: (problem: string) => void): 
       waiting += 1
       last = last
         .then(task)
-        .catch((problem) => {
-          isSilent ||= isLate(problem)
-          warnOnce(reasonOf(problem))
+        .catch((error) => {
+          isSilent ||= isLate(error)
+          warnOnce(reasonOf(error))
         })
         .finally(() => {
           waiting -= 1

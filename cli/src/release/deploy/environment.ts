@@ -72,8 +72,8 @@ async function ensureGuard(
   const values = { namespaceUid: uid }
   try {
     await driver.install({ name: guardName, chart: path, valuesFiles: [], values, marks }, signal)
-  } catch (problem) {
-    if (signal.aborted || !isForbidden(problem)) throw problem
+  } catch (error) {
+    if (signal.aborted || !isForbidden(error)) throw error
     const state = known ? 'an older guard' : 'no guard'
     progress.warn(
       `This environment has ${state} against changes of the live slots: your account may not install one. An administrator's \`shopctl deploy\` installs it.`,

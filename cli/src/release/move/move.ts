@@ -90,11 +90,11 @@ async function takeOver(
       observeTakeover(ports, state, plan, { from, timeoutMs }),
     )
     return { proofs, scaled: scaled ?? settleCapacity(ports, state, plan.moves) }
-  } catch (problem) {
+  } catch (error) {
     await scaled
     if (plan.kind === 'switch')
-      await putBack(ports, plan, recording, started ? versions : null, problem)
-    throw problem
+      await putBack(ports, plan, recording, started ? versions : null, error)
+    throw error
   }
 }
 
@@ -158,8 +158,8 @@ function observeTakeover(
 async function oldSlots(ports: MovePorts, moves: readonly Move[]): Promise<string[]> {
   const lines = await Promise.all(
     moves.map(({ name, from }) =>
-      awaitOldSlot(ports, name, asTarget(from)).catch((problem) => [
-        `${name}: the old slot could not be watched: ${said(problem)}`,
+      awaitOldSlot(ports, name, asTarget(from)).catch((error) => [
+        `${name}: the old slot could not be watched: ${said(error)}`,
       ]),
     ),
   )
@@ -271,8 +271,8 @@ async function recycleAll(
   return Promise.all(
     proofs.map(async (proof) => {
       if (!proof.from || !services.includes(proof.name)) return proof
-      const recycled = await recycle(ports, proof.name, proof.from).catch((problem) => {
-        const line = `${proof.name}: the old slot was not restarted and keeps its open connections: ${said(problem)}`
+      const recycled = await recycle(ports, proof.name, proof.from).catch((error) => {
+        const line = `${proof.name}: the old slot was not restarted and keeps its open connections: ${said(error)}`
         ports.progress.warn(line)
         return null
       })

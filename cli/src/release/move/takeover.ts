@@ -65,8 +65,8 @@ export function refreshed(
     try {
       last = await list()
       listedAt = clock.monotonic()
-    } catch (problem) {
-      if (signal.aborted) throw problem
+    } catch (error) {
+      if (signal.aborted) throw error
     }
     return last
   }

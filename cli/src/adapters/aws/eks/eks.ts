@@ -60,7 +60,7 @@ export async function connectEks(options: EksOptions, folder: string): Promise<E
       }
     },
     async absence() {
-      const found = await describe().catch((problem: ShopctlError) => problem)
+      const found = await describe().catch((error: ShopctlError) => error)
       if (found instanceof Error) {
         if (changes.has(found.code)) await rm(file, { force: true })
         return silences.has(found.code) ? null : found
