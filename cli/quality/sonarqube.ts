@@ -190,8 +190,10 @@ async function allIssues(
   const found: Issue[] = []
   for (let page = 1; ; page++) {
     const { issues, total } = await get<IssuePage>('issues/search', {
-      ...{ components: project, resolved: 'false' },
-      ...{ ps: String(pageSize), p: String(page) },
+      components: project,
+      resolved: 'false',
+      ps: String(pageSize),
+      p: String(page),
     })
     for (const { type, rule, component, line, message } of issues) {
       const file = component.slice(project.length + 1)

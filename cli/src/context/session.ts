@@ -57,7 +57,11 @@ export function openSession({
   if (file) events.add(openEventsFile(file, shown.warn))
   const closing: (() => Promise<void>)[] = []
   return {
-    ...{ clock, operator, mask, progress, events },
+    clock,
+    operator,
+    mask,
+    progress,
+    events,
     async tellOthers(subject) {
       if (subject.variable !== undefined) {
         mask(variables[subject.variable] ?? '')

@@ -68,7 +68,8 @@ export async function send(
 ): Promise<Answer> {
   const body = content === undefined ? '' : JSON.stringify(content)
   const all = {
-    ...{ 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
     ...headers,
   }
   const signal = AbortSignal.timeout(answerMs)

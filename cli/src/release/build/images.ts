@@ -42,7 +42,10 @@ async function checkListed(
   const named = (list: Listed, path: string, index: number): NamedPath => ({
     setting: ['services', service, 'build', list, index],
     code: `no-${list}`,
-    ...{ path, noun: 'file or folder', is: 'any', links: false },
+    path,
+    noun: 'file or folder',
+    is: 'any',
+    links: false,
   })
   for (const each of [
     ...inputs.map((path, index) => named('inputs', path, index)),
