@@ -69,13 +69,12 @@ export function deploymentComplaints(deployment: V1Deployment | undefined): Comp
     .map(complaintOf)
 }
 
-/** Why a Job or a StatefulSet makes no pods. Its events are about now only while pods are missing. */
+/** Why a Job or a StatefulSet that lacks pods makes none. Of one that has them, the events are not about now. */
 export function ownerComplaints(
   { metadata }: { metadata?: V1ObjectMeta },
   events: readonly CoreV1Event[],
-  missing: boolean,
 ): Complaint[] {
-  return missing ? latest(events, metadata?.uid) : []
+  return latest(events, metadata?.uid)
 }
 
 export function lacksPods({ spec, status }: V1StatefulSet): boolean {
