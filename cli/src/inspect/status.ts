@@ -101,11 +101,12 @@ function operationStatus(
   if (!open) return null
   const { verb } = open
   const isMove = verb === 'switch' || verb === 'rollback'
+  const command = isMove ? 'shopctl rollback' : `shopctl ${verb}`
   return {
     id: idOf(open),
     verb,
     step: lock ? 'under way' : 'interrupted',
-    next: lock ? `wait for ${lock.holder}` : isMove ? 'shopctl rollback' : `shopctl ${verb}`,
+    next: lock ? `wait for ${lock.holder}` : command,
   }
 }
 

@@ -65,17 +65,18 @@ function judgeOpen(facts: Facts): Finding[] {
 
 function judgeConfirmed({ inventory, payment }: Facts): Finding[] {
   return [
-    ...(payment && payment.refunds > 0
-      ? [finding('nothing', rules.confirmedRefunded)]
-      : payment?.captures
-        ? []
-        : [finding('moving', rules.notCaptured)]),
+    ...judgePaid(payment),
     ...(inventory === null ? [finding('moving', rules.stockLost)] : []),
     ...(inventory?.status === 'reserved' ? [finding('inventory', rules.notSold)] : []),
     ...(inventory && !['reserved', 'sold'].includes(inventory.status)
       ? [finding('nothing', rules.stockLost)]
       : []),
   ]
+}
+
+function judgePaid(payment: Facts['payment']): Finding[] {
+  if (payment && payment.refunds > 0) return [finding('nothing', rules.confirmedRefunded)]
+  return payment?.captures ? [] : [finding('moving', rules.notCaptured)]
 }
 
 function judgeCancelled({ inventory, payment }: Facts): Finding[] {

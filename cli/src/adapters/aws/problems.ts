@@ -56,7 +56,7 @@ function awsProblem(problem: unknown, about: About): ShopctlError {
   if (problem instanceof ShopctlError) return problem
   if (!(problem instanceof Error)) throw problem
   const error = shortened(problem)
-  const { doing, region, roleSetting, outage = refused } = about
+  const { doing, region, outage = refused } = about
   const status = error.$metadata?.httpStatusCode
   const message = sentence(error)
   if (wrongClock.test(error.message) || wrongClock.test(error.name)) return clockProblem(error)
@@ -83,9 +83,7 @@ function awsProblem(problem: unknown, about: About): ShopctlError {
     return refused({
       code: 'aws-denied',
       message: `AWS does not let you ${doing}: ${message}.`,
-      hint: /AssumeRole/.test(error.message)
-        ? 'You need the right sts:AssumeRole on this role, and its trust policy must name you.'
-        : `Use a role with this right${roleSetting ? ` (\`${roleSetting}\` in shopctl.yaml)` : ''}, or add it to the policy of yours.`,
+      hint: rightHint(error, about),
       cause: error,
     })
   }
@@ -116,6 +114,13 @@ function placed({ place }: About): string {
   return place ? ` for ${place}` : ''
 }
 
+function rightHint({ message }: Error, { roleSetting }: About): string {
+  if (/AssumeRole/.test(message))
+    return 'You need the right sts:AssumeRole on this role, and its trust policy must name you.'
+  const where = roleSetting ? ` (\`${roleSetting}\` in shopctl.yaml)` : ''
+  return `Use a role with this right${where}, or add it to the policy of yours.`
+}
+
 function noCredentials(message: string, about: About, cause: Error): ShopctlError {
   const profile = about.profile ? ` for the profile ${about.profile}` : ''
   return refused({
@@ -126,22 +131,21 @@ function noCredentials(message: string, about: About, cause: Error): ShopctlErro
   })
 }
 
-/** AWS answers with its own time: `Signature expired: <ours> is now earlier than <limit> (<AWS's> - 15 min.)`. */
 function clockProblem(cause: Error): ShopctlError {
-  const times = [...cause.message.matchAll(/\d{8}T\d{6}Z/g)].map(([text]) => timeOf(text))
-  const [ours, theirs] = [times[0], times[2]]
-  const minutes =
-    ours !== undefined && theirs !== undefined ? Math.round((ours - theirs) / 60_000) : null
-  const how =
-    minutes === null
-      ? 'differs too much from that of AWS'
-      : `is ${Math.abs(minutes)} minutes ${minutes < 0 ? 'behind' : 'ahead of'} that of AWS`
   return refused({
     code: 'aws-clock',
-    message: `The clock of this machine ${how}. AWS says: ${sentence(cause)}.`,
+    message: `The clock of this machine ${describeClock(cause)}. AWS says: ${sentence(cause)}.`,
     hint: 'Set the clock, for example with `timedatectl set-ntp true`. Then run the command again.',
     cause,
   })
+}
+
+/** AWS answers with its own time: `Signature expired: <ours> is now earlier than <limit> (<AWS's> - 15 min.)`. */
+function describeClock({ message }: Error): string {
+  const [ours, , theirs] = [...message.matchAll(/\d{8}T\d{6}Z/g)].map(([text]) => timeOf(text))
+  if (ours === undefined || theirs === undefined) return 'differs too much from that of AWS'
+  const minutes = Math.round((ours - theirs) / 60_000)
+  return `is ${Math.abs(minutes)} minutes ${minutes < 0 ? 'behind' : 'ahead of'} that of AWS`
 }
 
 /** `20261126T121431Z` in milliseconds since 1970. */

@@ -154,6 +154,8 @@ function parsed<T>(answer: string, method: string, path: string): T {
   }
 }
 
+const codes: Readonly<Record<number, string>> = { 404: 'not-found', 409: 'conflict' }
+
 /** For a test's API server, too. */
 export function errorOf(
   status: number,
@@ -179,7 +181,7 @@ export function errorOf(
     })
   }
   return failed({
-    code: status === 409 ? 'conflict' : status === 404 ? 'not-found' : 'cluster-error',
+    code: codes[status] ?? 'cluster-error',
     message: `The cluster answered ${status} to ${method} ${path.split('?')[0]}: ${message}`,
     ...(status === 409 && {
       hint: 'Another client changed it meanwhile. Run `shopctl status`, then run the command again.',

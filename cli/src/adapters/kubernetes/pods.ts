@@ -39,6 +39,11 @@ function named(name: string): string {
   return `fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`
 }
 
+/** The pod tries a login before it answers. */
+function loginPath(role: string): string {
+  return `${role}${role.includes('?') ? '&' : '?'}login=now`
+}
+
 export function createPods(
   api: KubernetesApi,
   namespace: string,
@@ -78,7 +83,7 @@ export function createPods(
       const { port, role } = services[service]?.management ?? {}
       if (port === undefined || role === undefined) return null
       const timeoutMs = ask ? loginMs : answerMs
-      const path = ask ? `${role}${role.includes('?') ? '&' : '?'}login=now` : role
+      const path = ask ? loginPath(role) : role
       const answer = await askPod(api, { namespace, pod, port, path, timeoutMs })
       if (answer?.status !== 200) return null
       try {

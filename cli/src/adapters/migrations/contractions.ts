@@ -125,15 +125,19 @@ function drop(
   const kind =
     kinds[removeType] ?? removeType.replace('OBJECT_', '').toLowerCase().replaceAll('_', ' ')
   const names = objects.map((object) => nameOf(wordsOf(listOf(object))))
-  const isNew = (name: string): boolean =>
-    schema.isNew(kind === 'schema' ? `schema ${name}` : kind === 'function' ? `${name}()` : name)
-  const old = names.filter((name) => !isNew(name))
+  const old = names.filter((name) => !schema.isNew(noted(kind, name)))
   if (removeType === 'OBJECT_INDEX') {
     const unique = old.filter((name) => schema.isUniqueIndex(name))
     return unique.length > 0 ? onConflict(`the unique index ${unique.join(', ')}`) : null
   }
   if (removeType === 'OBJECT_STATISTIC_EXT' || old.length === 0) return null
   return `removes the ${kind} ${old.join(', ')}`
+}
+
+/** Its name as the schema notes it. */
+function noted(kind: string, name: string): string {
+  if (kind === 'schema') return `schema ${name}`
+  return kind === 'function' ? `${name}()` : name
 }
 
 function onConflict(what: string): string {

@@ -172,11 +172,6 @@ function notTaken(
   moves: readonly Move[],
   timeoutMs: number,
 ): Error {
-  const first = moves.filter(({ from }) => from === null).map(({ name }) => name)
-  const back =
-    first.length === moves.length
-      ? 'No slot was live before, and none is live now.'
-      : `The slots that were live before are live again${first.length > 0 ? `; ${first.join(', ')} had none` : ''}.`
   const logs = late.some(({ latePods }) => latePods.length > 0)
     ? 'Run `kubectl logs <pod>` for these pods. '
     : ''
@@ -186,9 +181,17 @@ function notTaken(
     message: late.map(({ late }) => late).join('\n'),
     hint:
       kind === 'switch'
-        ? `${back} ${logs}${limit}`
+        ? `${describeBack(moves)} ${logs}${limit}`
         : `Their Services select them all the same. Run \`shopctl status\`, then \`shopctl rollback\` again. ${limit}`,
   })
+}
+
+/** What is live after a switch was put back. */
+function describeBack(moves: readonly Move[]): string {
+  const first = moves.filter(({ from }) => from === null).map(({ name }) => name)
+  if (first.length === moves.length) return 'No slot was live before, and none is live now.'
+  const without = first.length > 0 ? `; ${first.join(', ')} had none` : ''
+  return `The slots that were live before are live again${without}.`
 }
 
 async function movePreviews(ports: MovePorts, { kind, moves }: MovePlan): Promise<void> {
