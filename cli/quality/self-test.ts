@@ -72,9 +72,8 @@ export async function testGate(judge: Judge, properties: string): Promise<number
     const expected = planted.fails.every((metric) => failing.includes(metric))
     const right = expected && failing.length === planted.fails.length && conditions.length === 5
     if (!right) wrong += 1
-    console.log(
-      `${right ? '✓' : '✗'} ${planted.name}: the gate ${failing.length > 0 ? `fails: ${failing.join(', ')}` : 'passes'}`,
-    )
+    const result = failing.length > 0 ? `fails: ${failing.join(', ')}` : 'passes'
+    console.log(`${right ? '✓' : '✗'} ${planted.name}: the gate ${result}`)
   }
   console.log(`\n${cases.length - wrong} passed, ${wrong} failed`)
   return wrong === 0 ? 0 : 1

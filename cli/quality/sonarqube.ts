@@ -88,7 +88,8 @@ export function createSonarQube(url: string, credentials: string): SonarQube {
   const ask = async (method: string, path: string, query: Query, json?: object) => {
     const inBody = method === 'POST'
     const parameters = new URLSearchParams(query)
-    const response = await reach(`${url}/api/${path}${inBody ? '' : `?${parameters}`}`, {
+    const search = inBody ? '' : `?${parameters}`
+    const response = await reach(`${url}/api/${path}${search}`, {
       method,
       headers: {
         authorization: `Basic ${Buffer.from(login).toString('base64')}`,

@@ -21,7 +21,7 @@ export function registryMistake(value: string): string | null {
   if (!problem) return null
   const better = corrected(value)
   const isGood = better !== value && !problemOf(better)
-  return `expected ${problem}${isGood ? `: write \`${better}\`` : ''}`
+  return isGood ? `expected ${problem}: write \`${better}\`` : `expected ${problem}`
 }
 
 function problemOf(value: string): string | null {

@@ -63,9 +63,10 @@ async function awaitReady({ daemons, layout, now }: Deps, component: Component):
     }
     const log = await readFile(logOf(layout, component.name), 'utf8').catch(() => '')
     const last = log.trimEnd().split('\n').slice(-5).join('\n')
+    const what = alive ? `was not ready after ${patienceMs / 1000} s` : 'ended at once'
     throw failed({
       code: 'component-not-ready',
-      message: `${component.name} ${alive ? `was not ready after ${patienceMs / 1000} s` : 'ended at once'}:\n${last}`,
+      message: `${component.name} ${what}:\n${last}`,
       hint: `Run \`shopctl platform logs ${component.name}\` to see the whole log.`,
     })
   }

@@ -222,8 +222,10 @@ function rightIn(message: string): string | null {
   if (!verb) return null
   const [kind, subresource] = resource.split('/')
   const [, name] = /"([^"]+)" is forbidden: /.exec(message) ?? []
+  const type = group ? `${kind}.${group}` : kind
+  const object = name ? `${type}/${name}` : type
   return [
-    `${verb} ${kind}${group ? `.${group}` : ''}${name ? `/${name}` : ''}`,
+    `${verb} ${object}`,
     ...(subresource ? [`--subresource=${subresource}`] : []),
     ...(namespace ? [`--namespace ${namespace}`] : []),
   ].join(' ')

@@ -239,7 +239,7 @@ async function runPlugin(exec: ExecEntry, target: Target, limit?: Limit): Promis
     ])
     if (code === 0) return stdout
     const last = stderr.trim().split('\n').slice(-3).join(' ')
-    throw new Error(`exit code ${code}${last && `: ${last}`}`)
+    throw new Error(last ? `exit code ${code}: ${last}` : `exit code ${code}`)
   } catch (cause) {
     const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
     const hint = isMissing ? exec.installHint?.trim().replaceAll('\n', ' ') : undefined

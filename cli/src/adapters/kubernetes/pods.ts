@@ -36,7 +36,8 @@ const loginMs = 4_000
 const readinessMs = 3_000
 
 function named(name: string): string {
-  return `fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`
+  const selector = encodeURIComponent(`metadata.name=${name}`)
+  return `fieldSelector=${selector}`
 }
 
 /** The pod tries a login before it answers. */

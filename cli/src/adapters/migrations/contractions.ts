@@ -62,7 +62,8 @@ function otherwise(node: Node, kind: string, schema: Schema): string | null {
     const { relation, object, subname, newname } = node.RenameStmt
     const name = relation ? relationName(relation) : nameOf(wordsOf(listOf(object)))
     if (schema.isNew(name)) return null
-    return `renames ${subname && relation ? `${subname} of ${name}` : name} to ${newname}: the other color knows the old name`
+    const renamed = subname && relation ? `${subname} of ${name}` : name
+    return `renames ${renamed} to ${newname}: the other color knows the old name`
   }
   if ('TruncateStmt' in node) {
     const old = relationsOf(node.TruncateStmt.relations).filter((name) => !schema.isNew(name))

@@ -132,9 +132,10 @@ async function awaitRunning(ports: EnvironmentPorts, name: string): Promise<void
   const found = await namespace.statefulSet(name)
   if ((found?.ready ?? 0) > 0) return
   const wanted = found?.replicas ?? 0
+  const time = wanted > 0 ? `, also after ${startMs / 1000} s` : ''
   const down = refused({
     code: 'dependency-down',
-    message: `${name} is down: none of the ${wanted} pods of its StatefulSet ${name} is ready${wanted > 0 ? `, also after ${startMs / 1000} s` : ''}.`,
+    message: `${name} is down: none of the ${wanted} pods of its StatefulSet ${name} is ready${time}.`,
     hint: `Run \`kubectl describe statefulset ${name}\` to see why, then run the command again.`,
   })
   // Scaled to zero it never starts.

@@ -31,9 +31,10 @@ export function findPorts(
   const found = http ?? only
   if (!found) {
     const list = offered.map(({ name, number }) => (name ? `${name} (${number})` : `${number}`))
+    const wrong = port === null ? '' : `, not ${port}`
     return refuse(
       'no-port',
-      `The HTTP port of ${service} is not known: its pods have the ports ${list.join(', ') || '(none)'}${port === null ? '' : `, not ${port}`}.`,
+      `The HTTP port of ${service} is not known: its pods have the ports ${list.join(', ') || '(none)'}${wrong}.`,
       `Name the port \`http\` in the chart, or set \`services.${service}.port\` in shopctl.yaml.`,
     )
   }
