@@ -56,8 +56,13 @@ function awsProblem(problem: unknown, about: About): ShopctlError {
   if (problem instanceof ShopctlError) return problem
   if (!(problem instanceof Error)) throw problem
   const error = shortened(problem)
-  const { doing, region, outage = refused } = about
-  const status = error.$metadata?.httpStatusCode
+  return (
+    senderProblem(error, about) ?? answerProblem(error, about) ?? connectionProblem(error, about)
+  )
+}
+
+/** Of the clock or the credentials of who asks. */
+function senderProblem(error: SdkError, about: About): ShopctlError | null {
   const message = sentence(error)
   if (wrongClock.test(error.message) || wrongClock.test(error.name)) return clockProblem(error)
   if (expired.test(error.name) || expiredLogin.test(message)) {
@@ -75,10 +80,18 @@ function awsProblem(problem: unknown, about: About): ShopctlError {
     return refused({
       code: 'aws-credentials',
       message: `AWS does not accept your credentials${placed(about)}: ${message}.`,
-      hint: `Check the access key, its secret and the session token, and that the account has enabled the region ${region}.`,
+      hint: `Check the access key, its secret and the session token, and that the account has enabled the region ${about.region}.`,
       cause: error,
     })
   }
+  return null
+}
+
+/** Of the request itself. null: AWS did not answer. */
+function answerProblem(error: SdkError, about: About): ShopctlError | null {
+  const { doing, outage = refused } = about
+  const status = error.$metadata?.httpStatusCode
+  const message = sentence(error)
   if (denied.test(error.name) || status === 403) {
     return refused({
       code: 'aws-denied',
@@ -95,19 +108,16 @@ function awsProblem(problem: unknown, about: About): ShopctlError {
       cause: error,
     })
   }
-  if (status !== undefined) {
-    return outage({
-      code: 'aws-error',
-      message: `Could not ${doing}: ${message}.`,
-      hint:
-        status >= 500
-          ? 'This is a problem of AWS. Run the command again later.'
-          : 'See what AWS says, then run the command again.',
-      cause: error,
-    })
-  }
-  if (!error.code && !late.test(error.name)) throw error
-  return unreachable(error, message, about)
+  if (status === undefined) return null
+  return outage({
+    code: 'aws-error',
+    message: `Could not ${doing}: ${message}.`,
+    hint:
+      status >= 500
+        ? 'This is a problem of AWS. Run the command again later.'
+        : 'See what AWS says, then run the command again.',
+    cause: error,
+  })
 }
 
 function placed({ place }: About): string {
@@ -155,15 +165,12 @@ function timeOf(text: string): number {
   return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
 }
 
-function unreachable(
-  error: SdkError,
-  message: string,
-  { doing, region, limit }: About,
-): ShopctlError {
+function connectionProblem(error: SdkError, { doing, region, limit }: About): ShopctlError {
   const isLate = late.test(error.name)
+  if (!error.code && !isLate) throw error
   return refused({
     code: 'aws-unreachable',
-    message: `Could not ${doing}: ${isLate ? noAnswer(limit) : message}.`,
+    message: `Could not ${doing}: ${isLate ? noAnswer(limit) : sentence(error)}.`,
     hint: isLate
       ? 'Check the network and the proxy, then run the command again.'
       : `Check the network, the proxy and whether the region ${region} exists.`,
