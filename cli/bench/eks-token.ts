@@ -3,8 +3,14 @@ import { Agent } from 'node:http'
 import { createTokens } from '../src/adapters/aws/eks/eks.ts'
 
 const token = createTokens({
-  ...{ name: 'shop', region: 'eu-central-1', role: null, env: process.env, now: Date.now },
-  ...{ agentOf: async () => new Agent(), limit: { seconds: 4, setting: '' }, mask: () => {} },
+  name: 'shop',
+  region: 'eu-central-1',
+  role: null,
+  env: process.env,
+  now: Date.now,
+  agentOf: async () => new Agent(),
+  limit: { seconds: 4, setting: '' },
+  mask: () => {},
 })
 const started = performance.now()
 await token()

@@ -56,7 +56,9 @@ export async function benchFreshMachine(tree: Tree, report: Report): Promise<voi
 async function startMachine(folder: string): Promise<Engine> {
   const buildkit = await buildBuildkit()
   const engine = await startEngine(join(folder, 'engine'), {
-    ...{ registry, containerd: false, init: buildkit.init },
+    registry,
+    containerd: false,
+    init: buildkit.init,
   })
   const image = 'local/buildkit:1'
   await importBuildkit(engine, buildkit, { folder: join(folder, 'buildkit'), reference: image })
@@ -84,7 +86,10 @@ async function timedRelease(tree: Tree, engine: Engine, home: string): Promise<s
   const { KUBECONFIG = '', PATH: programs } = await platformEnv()
   const env = {
     ...engine.env,
-    ...{ KUBECONFIG, PATH: `${engine.env.PATH}:${programs}`, HOME: home, XDG_CACHE_HOME: '' },
+    KUBECONFIG,
+    PATH: `${engine.env.PATH}:${programs}`,
+    HOME: home,
+    XDG_CACHE_HOME: '',
   }
   const started = performance.now()
   const args = [join(root, 'cli/bin/shopctl.js'), 'release', '--env', 'ci']

@@ -27,8 +27,9 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
     },
   )
   if (status !== 0) {
+    const why = error ? `: ${error.message}` : ''
     process.stderr.write(
-      `npm ci failed${error ? `: ${error.message}` : ''}. Check that the npm registry is reachable, then run the same command again.\n`,
+      `npm ci failed${why}. Check that the npm registry is reachable, then run the same command again.\n`,
     )
     process.exit(1)
   }

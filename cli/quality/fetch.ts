@@ -34,8 +34,12 @@ export function serverItem(shell: Shell): Item {
       await withPackages(shell, ['maven'], {
         program: 'mvn',
         args: [
-          ...['-B', '-q', 'dependency:copy', `-Dartifact=${artifact}`],
-          ...[`-DoutputDirectory=${fetched}`, `-Dmaven.repo.local=${join(fetched, 'repository')}`],
+          '-B',
+          '-q',
+          'dependency:copy',
+          `-Dartifact=${artifact}`,
+          `-DoutputDirectory=${fetched}`,
+          `-Dmaven.repo.local=${join(fetched, 'repository')}`,
         ],
         cwd: fetched,
       })

@@ -39,8 +39,8 @@ const cases: readonly Case[] = [
 ]
 
 function lcovOf(lines: string): string {
-  const run = lines.split(',')
-  const hits = covered.split(',').map((line) => `DA:${line},${run.includes(line) ? 1 : 0}`)
+  const run = new Set(lines.split(','))
+  const hits = covered.split(',').map((line) => `DA:${line},${run.has(line) ? 1 : 0}`)
   return [`SF:${path}`, ...hits, 'end_of_record', ''].join('\n')
 }
 
@@ -72,9 +72,8 @@ export async function testGate(judge: Judge, properties: string): Promise<number
     const expected = planted.fails.every((metric) => failing.includes(metric))
     const right = expected && failing.length === planted.fails.length && conditions.length === 5
     if (!right) wrong += 1
-    console.log(
-      `${right ? '✓' : '✗'} ${planted.name}: the gate ${failing.length > 0 ? `fails: ${failing.join(', ')}` : 'passes'}`,
-    )
+    const result = failing.length > 0 ? `fails: ${failing.join(', ')}` : 'passes'
+    console.log(`${right ? '✓' : '✗'} ${planted.name}: the gate ${result}`)
   }
   console.log(`\n${cases.length - wrong} passed, ${wrong} failed`)
   return wrong === 0 ? 0 : 1

@@ -88,7 +88,8 @@ export function createSonarQube(url: string, credentials: string): SonarQube {
   const ask = async (method: string, path: string, query: Query, json?: object) => {
     const inBody = method === 'POST'
     const parameters = new URLSearchParams(query)
-    const response = await reach(`${url}/api/${path}${inBody ? '' : `?${parameters}`}`, {
+    const search = inBody ? '' : `?${parameters}`
+    const response = await reach(`${url}/api/${path}${search}`, {
       method,
       headers: {
         authorization: `Basic ${Buffer.from(login).toString('base64')}`,
@@ -190,8 +191,10 @@ async function allIssues(
   const found: Issue[] = []
   for (let page = 1; ; page++) {
     const { issues, total } = await get<IssuePage>('issues/search', {
-      ...{ components: project, resolved: 'false' },
-      ...{ ps: String(pageSize), p: String(page) },
+      components: project,
+      resolved: 'false',
+      ps: String(pageSize),
+      p: String(page),
     })
     for (const { type, rule, component, line, message } of issues) {
       const file = component.slice(project.length + 1)

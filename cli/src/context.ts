@@ -131,11 +131,10 @@ export async function createContext(options: GlobalOptions, session: Session): P
   })
   await session.tellOthers({ system: config.name, env, variable: environment.slack })
   const { clock, operator, progress, events, mask } = session
+  const shared = { clock, operator, progress, events, mask, signal }
   const access = once(() => accessOf(environment, progress))
-  const { registry, scans, withLogin } = accessRegistry(shell, environment, {
-    limits: { request: limitOf('request'), tools: limitOf('tools') },
-    ...{ mask, signal },
-  })
+  const limits = { request: limitOf('request'), tools: limitOf('tools') }
+  const { withLogin, ...images } = accessRegistry(shell, environment, { limits, mask, signal })
   const local: LocalPorts = {
     source: createGitSource(shell, root, limitOf('tools')),
     programs: createPrograms(shell, {
@@ -143,7 +142,7 @@ export async function createContext(options: GlobalOptions, session: Session): P
       limits: { run: limitOf('build'), script: limitOf('script') },
     }),
     scratch: createScratch(),
-    ...{ registry, scans },
+    ...images,
     attestations: createAttestations({
       folder: () => join(cacheFolder(), 'sigstore'),
       limit: limitOf('request'),
@@ -151,7 +150,7 @@ export async function createContext(options: GlobalOptions, session: Session): P
     }),
     pushed: createPushRecord(() => join(cacheFolder(), 'pushed')),
     migrations: createMigrationCheck(),
-    ...{ progress, events, clock, operator, mask, signal },
+    ...shared,
   }
   return {
     ...local,
@@ -242,12 +241,16 @@ async function accessEks(...of: Parameters<typeof createEksAccess>): Promise<Eks
 async function accessOf(environment: EnvironmentConfig, progress: Progress): Promise<Access> {
   if (environment.cluster !== 'embedded') {
     const { context = null, eks, registry, immutableTags } = environment.cluster
+    const tools = { helm: 'helm', docker: 'docker', dockerEnv: {} }
     return {
       // Those of ECR need a login, and do not move.
       immutableTags: immutableTags || ecrAddress(registry) !== null,
-      ...{ registry, kubeconfig: null, context, env: {} },
+      registry,
+      kubeconfig: null,
+      context,
+      env: {},
       eks: eks ? { ...eks, role: eks.role ?? null } : null,
-      ...{ helm: 'helm', docker: 'docker', dockerEnv: {} },
+      ...tools,
     }
   }
   const { platform } = await createPlatformContext(progress)

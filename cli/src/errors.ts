@@ -56,7 +56,9 @@ function turned(error: unknown, from: ErrorKind, to: ErrorKind): unknown {
   if (!(error instanceof ShopctlError) || error.kind !== from) return error
   const { code, message, hint } = error
   return new ShopctlError(to, {
-    ...{ code, message, cause: error },
+    code,
+    message,
+    cause: error,
     ...(hint !== undefined && { hint }),
   })
 }

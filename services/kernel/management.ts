@@ -104,8 +104,8 @@ export function createManagement({ open, guarded, access, logger }: ManagementDe
   const server = createServer(serverOptions, async (request, response) => {
     request.resume()
     const { status, type, payload } = await render(request)
-    if (status === 204) return void response.writeHead(204).end()
-    response.writeHead(status, { 'content-type': type }).end(payload)
+    if (status === 204) response.writeHead(204).end()
+    else response.writeHead(status, { 'content-type': type }).end(payload)
   })
   answerAll(server, (problem, socket) => answerOn(socket, problem))
   return server.on('clientError', (error, socket) => answerOn(socket as Socket, problemOf(error)))

@@ -89,10 +89,15 @@ export function createPublisher(
     let channelError: string | null = null
     const confirms = messages.map((message) => {
       return channel.basicPublish(envelopeOf(message, exchange), Buffer.from(message.body)).then(
-        () => void unsettled.delete(message),
+        () => {
+          unsettled.delete(message)
+        },
         (error: AMQPError) => {
           unsettled.delete(message)
-          if (error.code === 'NACK') return void refusals.set(message, error.message)
+          if (error.code === 'NACK') {
+            refusals.set(message, error.message)
+            return
+          }
           unknown.add(message)
           if (!isChannelClosed(error)) channelError = error.message
         },
@@ -174,7 +179,9 @@ function watchBlock(connection: Connection, logger: Logger) {
     onBegin(listener: () => void): () => void {
       if (reason !== null) listener()
       listeners.add(listener)
-      return () => void listeners.delete(listener)
+      return () => {
+        listeners.delete(listener)
+      }
     },
   }
 }

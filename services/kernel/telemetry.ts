@@ -153,7 +153,11 @@ export function createMetrics(identity: Identity): {
     },
     published: { inc: (labels, count) => published.inc({ plane, ...labels }, count) },
     live: { set: (value) => live.set({ plane }, value) },
-    waiting: { read: (source) => void waiting.set(plane, source) },
+    waiting: {
+      read(source) {
+        waiting.set(plane, source)
+      },
+    },
     login: { set: (server, value) => login.set({ plane, server }, value) },
   })
   return { registry, of }

@@ -72,9 +72,13 @@ export async function pause(tx: Transaction, begun: Pause): Promise<number | nul
      WHERE known.probe = $3
      RETURNING failures`,
     [
-      ...[begun.dependency, begun.reason, begun.messageId],
+      begun.dependency,
+      begun.reason,
+      begun.messageId,
       Math.min(begun.retryAfterMs, longestRetryAfterMs),
-      ...[begun.baseMs, jitter(), longestPauseMs],
+      begun.baseMs,
+      jitter(),
+      longestPauseMs,
     ],
   )
   return row?.failures ?? null
@@ -123,8 +127,19 @@ export async function recordWaiting(
      WHERE known.state = 'retrying' AND known.attempts = $2
      RETURNING cause`,
     [
-      ...[message.id, attempt, reason.slice(0, 1_000), type, subject, source, body, consumer],
-      ...[alone, baseMs, givenUpAfterMs, longestWaitMs, jitter()],
+      message.id,
+      attempt,
+      reason.slice(0, 1_000),
+      type,
+      subject,
+      source,
+      body,
+      consumer,
+      alone,
+      baseMs,
+      givenUpAfterMs,
+      longestWaitMs,
+      jitter(),
     ],
   )
   if (!row) return null

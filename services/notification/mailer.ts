@@ -43,7 +43,7 @@ interface SmtpError {
 }
 
 /** nodemailer's codes for a mail that it does not send. */
-const wrongMail = ['EENVELOPE', 'EMESSAGE']
+const wrongMail = new Set(['EENVELOPE', 'EMESSAGE'])
 
 /**
  * A reply to RCPT TO or DATA is about this mail. Any other trouble is about the server or our login, and so is 421, by
@@ -56,7 +56,7 @@ export function failureOf({
   command = '',
 }: SmtpError): Error {
   if (!responseCode) {
-    if (wrongMail.includes(code)) return new Poison(`the mail cannot be sent: ${code}`)
+    if (wrongMail.has(code)) return new Poison(`the mail cannot be sent: ${code}`)
     return new Away(`the mail server cannot be reached: ${code}`)
   }
   const reply = `${responseCode} ${code}`

@@ -85,14 +85,14 @@ interface ProviderError {
 }
 
 /** 401 and 403 are a wrong key of ours: every payment would fail. */
-const outages = [401, 403, 408, 425, 429]
+const outages = new Set([401, 403, 408, 425, 429])
 const aborted = /^(Timeout|Abort)Error$/
 const network = /^(E[A-Z]{3,}|UND_ERR_\w+|ERR_(TLS|SSL)_\w+|\w*CERT\w*|DEPTH_ZERO_\w+)$/
 
 function outageOf(error: ProviderError): Away | null {
   const { status } = error
   if (typeof status === 'number') {
-    if (status < 500 && !outages.includes(status)) return null
+    if (status < 500 && !outages.has(status)) return null
     const retryAfterMs = retryAfterOf(error.headers)
     return new Away(`the payment provider answers ${status}`, { retryAfterMs, cause: error })
   }

@@ -62,8 +62,8 @@ async function openDatabase({ databaseUrl, concurrency }: FloorOptions) {
   }
   return {
     /** One statement in one transaction. */
-    insert: async (id: string) => void (await pool.query(statements.insert, [id, event])),
-    remove: async (id: string) => void (await pool.query(statements.remove, [id])),
+    insert: (id: string) => pool.query(statements.insert, [id, event]),
+    remove: (id: string) => pool.query(statements.remove, [id]),
     async close() {
       await pool.query(`DROP TABLE ${table}`)
       await pool.end()

@@ -22,9 +22,9 @@ export function openEventsFile(
     if (file === null) return
     try {
       writeFileSync(file, `${JSON.stringify(event)}\n`)
-    } catch (problem) {
+    } catch (error) {
       file = null
-      warn(`${path} has no more events of this command: ${said(problem)}`)
+      warn(`${path} has no more events of this command: ${said(error)}`)
     }
   }
 }

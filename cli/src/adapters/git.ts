@@ -1,4 +1,5 @@
 // The work tree, as git lists it.
+import type { Stats } from 'node:fs'
 import { lstat, readFile, readlink, realpath, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { refused, ShopctlError, said } from '../errors.ts'
@@ -50,8 +51,7 @@ export function createGitSource(shell: Shell, root: string, limit: Limit): Sourc
       () => [],
     )
     if (base === undefined || real === undefined) return null
-    const entry = await stat(real)
-    const is = entry.isFile() ? 'file' : entry.isDirectory() ? 'folder' : 'other'
+    const is = kindOf(await stat(real))
     const inside = relative(base, real)
     return { is, path: /^\.\.(\/|$)/.test(inside) ? null : inside || '.' }
   }
@@ -98,6 +98,11 @@ export function createGitSource(shell: Shell, root: string, limit: Limit): Sourc
       }
     },
   }
+}
+
+function kindOf(entry: Stats): 'file' | 'folder' | 'other' {
+  if (entry.isFile()) return 'file'
+  return entry.isDirectory() ? 'folder' : 'other'
 }
 
 function noGit(root: string, stderr: string): Error {

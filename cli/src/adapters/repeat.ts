@@ -3,9 +3,9 @@ const firstPauseMs = 200
 const tries = 5
 /** For all pauses of one request. */
 const patienceMs = 15_000
-const lostCodes = ['ECONNRESET', 'EPIPE']
+const lostCodes = new Set(['ECONNRESET', 'EPIPE'])
 /** A server that answered before may restart, or be silent once: each silence takes seconds. */
-const awayCodes = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']
+const awayCodes = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'])
 const late = 'ETIMEDOUT'
 
 /** What decides whether the request is sent again. An Error: no answer. */
@@ -52,9 +52,9 @@ function mayPass(outcome: Outcome, retry: Retry, mayBeAway: boolean): boolean {
     const code = 'code' in outcome ? String(outcome.code) : ''
     // A lost connection leaves open whether the server carried the request out.
     if (retry === undefined || retry === 'write') return false
-    if (lostCodes.includes(code)) return true
+    if (lostCodes.has(code)) return true
     if (retry === 'forwarded' && isLate(outcome)) return false
-    return mayBeAway && awayCodes.includes(code)
+    return mayBeAway && awayCodes.has(code)
   }
   if (outcome.status === 429) return retry !== undefined
   return retry === 'read' && outcome.status >= 500 && outcome.status !== 501

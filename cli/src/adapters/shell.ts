@@ -196,14 +196,16 @@ export function endGroup(leader: number, signal: NodeJS.Signals): void {
 
 /** For an answer that is not there in time. */
 export function noAnswer({ seconds, setting }: Limit): string {
-  return `no answer within ${seconds} s${setting && `, the limit of ${setting}`}`
+  const limit = setting && `, the limit of ${setting}`
+  return `no answer within ${seconds} s${limit}`
 }
 
 function late(command: Command, { seconds, setting }: Limit, output: string): Error {
   const last = output.trim().split('\n').slice(-5).join('\n')
+  const ending = last && ` Its last lines:\n${last}`
   return failed({
     code: 'timed-out',
-    message: `${titleOf(command)} did not end within ${seconds} s, the limit of ${setting}.${last && ` Its last lines:\n${last}`}`,
+    message: `${titleOf(command)} did not end within ${seconds} s, the limit of ${setting}.${ending}`,
     hint: 'Find out what it waits for, or set a higher limit. Then run the command again.',
   })
 }

@@ -58,8 +58,8 @@ export function operationText(operation: Operation, width: number): string {
   const { verb, startedAt, endedAt, by, run, reason, services, phases, error } = operation
   const lines = [
     `${idOf(operation)}  ${verb}  ${outcomeOf(operation)}`,
-    `from ${startedAt}${endedAt ? ` to ${endedAt}` : ', not ended'}`,
-    wrapped(`by ${by}${run ? `, ${run}` : ''}`, width),
+    endedAt ? `from ${startedAt} to ${endedAt}` : `from ${startedAt}, not ended`,
+    wrapped(run ? `by ${by}, ${run}` : `by ${by}`, width),
     ...(reason ? [wrapped(`reason: ${fitted(oneLine(reason), 2_000)}`, width)] : []),
     ...(error ? ['', wrapped(error, width)] : []),
   ]

@@ -54,7 +54,7 @@ export function planText({ steps, notes }: Plan, width: number): string {
 /** Another image is what a deploy is for. Other reasons are named. */
 function actionText({ action, changes }: Planned): string {
   const named = changes.filter((each) => each !== 'image')
-  return `${actions[action]}${named.length > 0 ? `: new ${named.join(', ')}` : ''}`
+  return named.length > 0 ? `${actions[action]}: new ${named.join(', ')}` : actions[action]
 }
 
 export function stepDocument(step: Planned): object {

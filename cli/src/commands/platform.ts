@@ -83,9 +83,10 @@ export function describeStatus(status: PlatformStatus): string {
   return [
     sentenceOf(status),
     ...(running ? addresses : []),
-    ...components.map(
-      ({ name, pid }) => `  ${name.padEnd(24)} ${pid === null ? 'stopped' : `running, pid ${pid}`}`,
-    ),
+    ...components.map(({ name, pid }) => {
+      const state = pid === null ? 'stopped' : `running, pid ${pid}`
+      return `  ${name.padEnd(24)} ${state}`
+    }),
   ].join('\n')
 }
 
@@ -120,7 +121,8 @@ export function describeDown({ before, after, kept }: DownReport): string {
 
 /** Single quotes keep every character except a single quote. */
 function quote(value: string): string {
-  return `'${value.replaceAll("'", String.raw`'\''`)}'`
+  const escaped = value.replaceAll("'", String.raw`'\''`)
+  return `'${escaped}'`
 }
 
 /** Lines of `export NAME='value'`. */

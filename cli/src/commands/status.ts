@@ -86,6 +86,11 @@ function slotRows(
   return rows.map((row, index) => [index === 0 ? name : '', ...row])
 }
 
+function smokeText({ smoked, smokeFailed }: SlotStatus): string {
+  if (smoked) return 'passed'
+  return smokeFailed ? bad('failed') : '-'
+}
+
 /** `live` null: the slot is not live. */
 function slotRow(
   color: string,
@@ -99,7 +104,7 @@ function slotRow(
     slot.version,
     slot.revision,
     `${slot.ready}/${slot.replicas}`,
-    slot.smoked ? 'passed' : slot.smokeFailed ? bad('failed') : '-',
+    smokeText(slot),
     // The epoch has no column of its own: it would not fit into 80 columns.
     live?.epoch ? `${consumers} epoch ${live.epoch}` : consumers,
   ]

@@ -63,8 +63,13 @@ function isOtherType({ code, path }: z.core.$ZodIssue): boolean {
 }
 
 const typeWords: Readonly<Record<string, string>> = {
-  ...{ string: 'text', boolean: 'true or false', number: 'a number', int: 'a whole number' },
-  ...{ array: 'a list', object: 'a map', record: 'a map' },
+  string: 'text',
+  boolean: 'true or false',
+  number: 'a number',
+  int: 'a whole number',
+  array: 'a list',
+  object: 'a map',
+  record: 'a map',
 }
 
 /** What was expected, where the schema does not say it itself. */

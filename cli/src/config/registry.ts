@@ -3,7 +3,12 @@
 const example = '`ghcr.io/me` or `host:5000`'
 const hub = 'docker.io'
 /** What Docker Hub is called elsewhere. */
-const hubNames = ['index.docker.io', 'registry-1.docker.io', 'hub.docker.com', 'www.docker.com']
+const hubNames = new Set([
+  'index.docker.io',
+  'registry-1.docker.io',
+  'hub.docker.com',
+  'www.docker.com',
+])
 
 const label = '[a-z0-9]([a-z0-9-]*[a-z0-9])?'
 const hostForm = new RegExp(String.raw`^(${label}(\.${label})*|\[[0-9a-f:.]+\])(:\d+)?$`)
@@ -16,32 +21,48 @@ export function registryMistake(value: string): string | null {
   if (!problem) return null
   const better = corrected(value)
   const isGood = better !== value && !problemOf(better)
-  return `expected ${problem}${isGood ? `: write \`${better}\`` : ''}`
+  return isGood ? `expected ${problem}: write \`${better}\`` : `expected ${problem}`
 }
 
 function problemOf(value: string): string | null {
+  const [host = '', ...path] = value.split('/')
+  return (
+    textProblem(value) ?? slashProblem(host, path) ?? hostProblem(host) ?? pathProblem(host, path)
+  )
+}
+
+function textProblem(value: string): string | null {
   if (value.trim() === '') return `a registry, such as ${example}`
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(value)) return 'a registry without `https://` before it'
   if (/@sha\d+:/.test(value)) return 'a registry without a digest'
   if (value.includes('@')) return 'a registry without a user: `docker login` knows the user'
   if (/\s/.test(value)) return 'a registry without spaces'
-  if (/[A-Z]/.test(value)) return 'lower-case letters'
-  const [host = '', ...path] = value.split('/')
+  return /[A-Z]/.test(value) ? 'lower-case letters' : null
+}
+
+function slashProblem(host: string, path: readonly string[]): string | null {
   if (host !== '' && path.at(-1) === '') return 'no slash at the end'
   if (host !== '' && path.includes('')) return 'one slash between two names'
-  if (path.at(-1)?.includes(':')) return 'a registry without a tag'
+  return path.at(-1)?.includes(':') ? 'a registry without a tag' : null
+}
+
+function hostProblem(host: string): string | null {
   if (!/[.:]/.test(host) && host !== 'localhost') return `a host at first, such as ${example}`
   const port = /:([^:\]]*)$/.exec(host)?.[1]
-  if (port !== undefined && !(/^\d+$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535))
-    return 'a number from 1 to 65535 as the port'
+  if (port !== undefined && !isPort(port)) return 'a number from 1 to 65535 as the port'
   if (!hostForm.test(host)) return 'a host of letters, digits, dots and dashes'
-  if (hubNames.includes(host)) return 'the name that docker has for Docker Hub'
+  return hubNames.has(host) ? 'the name that docker has for Docker Hub' : null
+}
+
+function isPort(text: string): boolean {
+  return /^\d+$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535
+}
+
+function pathProblem(host: string, path: readonly string[]): string | null {
   if (host === hub && path.length > 0)
     return '`docker.io` alone: names on Docker Hub have two parts, so your account there has to be the `name` of this file; or another registry, such as `ghcr.io/me`'
-  const odd = path.find((part) => !partForm.test(part))
-  return odd === undefined
-    ? null
-    : 'names of lower-case letters and digits, with single `.`, `_` or `-` between them'
+  if (path.every((part) => partForm.test(part))) return null
+  return 'names of lower-case letters and digits, with single `.`, `_` or `-` between them'
 }
 
 function corrected(value: string): string {
@@ -55,7 +76,7 @@ function corrected(value: string): string {
     .replace(/\/$/, '')
     .replace(/(\/[^/:]*):[^/]*$/, '$1')
   const [host = '', ...path] = bare.split('/')
-  return [hubNames.includes(host) ? hub : host, ...path].join('/')
+  return [hubNames.has(host) ? hub : host, ...path].join('/')
 }
 
 export interface EcrAddress {

@@ -57,7 +57,11 @@ export function openSession({
   if (file) events.add(openEventsFile(file, shown.warn))
   const closing: (() => Promise<void>)[] = []
   return {
-    ...{ clock, operator, mask, progress, events },
+    clock,
+    operator,
+    mask,
+    progress,
+    events,
     async tellOthers(subject) {
       if (subject.variable !== undefined) {
         mask(variables[subject.variable] ?? '')
@@ -81,11 +85,11 @@ export function openSession({
         const document = result && !result.isPrivate ? { ...result.document } : null
         events.emit('command.ended', { command, exitCode, result: document, error })
         return result
-      } catch (thrown) {
-        const error = errorDocument(thrown)
-        const exitCode = exitCodeOf(thrown)
-        events.emit('command.ended', { command, exitCode, result: null, error })
-        throw thrown
+      } catch (error) {
+        const exitCode = exitCodeOf(error)
+        const document = errorDocument(error)
+        events.emit('command.ended', { command, exitCode, result: null, error: document })
+        throw error
       }
     },
     async close() {

@@ -160,41 +160,59 @@ export async function* entryLines(
   pod: string,
   plane: Plane,
 ): AsyncGenerator<string> {
-  const entries = `${management.path(service, 'accounting')}/entries`
-  let after: string | null = null
+  const entries = `${management.path(service, 'accounting')}/entries?plane=${plane}&limit=${pageSize}`
+  const reading: PageReading = { service, pod, after: null }
   let broken = 0
   for (;;) {
-    const from: string = after === null ? '' : `&after=${encodeURIComponent(after)}`
-    const path = `${entries}?plane=${plane}&limit=${pageSize}${from}`
-    // A page may end between the lines of one id. They are held until the next id begins.
-    let held: string[] = []
-    let current: string | null = null
-    let size = 0
+    const from = reading.after === null ? '' : `&after=${encodeURIComponent(reading.after)}`
     try {
-      for await (const line of management.lines(service, pod, path, signal)) {
-        const id = idOf(line, service, pod)
-        if (id !== current) {
-          if (id <= (current ?? after ?? '')) throw unordered(service, pod, id)
-          yield* ended(held)
-          if (current !== null) after = current
-          current = id
-          held = []
-        }
-        held.push(line)
-        size += 1
-      }
+      const lines = management.lines(service, pod, `${entries}${from}`, signal)
+      const isLast = yield* readPage(reading, lines)
+      if (isLast) return
+      broken = 0
     } catch (error) {
       // The page is asked for again from the last whole entry.
       broken += 1
       if (broken > furtherTries || !isNotAnswered(error)) throw error
-      continue
     }
-    broken = 0
-    if (size >= pageSize && held.length < size) continue
-    yield* ended(held)
-    if (size < pageSize) return
-    after = current
   }
+}
+
+interface PageReading {
+  service: string
+  pod: string
+  /** The id of the last whole entry. */
+  after: string | null
+}
+
+/** Yields the whole entries of a page, and notes the last one. Returns whether no page follows. */
+async function* readPage(
+  reading: PageReading,
+  lines: AsyncIterable<string>,
+): AsyncGenerator<string, boolean> {
+  const { service, pod } = reading
+  // A page may end between the lines of one id. They are held until the next id begins.
+  let held: string[] = []
+  let current: string | null = null
+  let size = 0
+  for await (const line of lines) {
+    const id = idOf(line, service, pod)
+    if (id !== current) {
+      if (id <= (current ?? reading.after ?? '')) throw unordered(service, pod, id)
+      yield* ended(held)
+      if (current !== null) reading.after = current
+      current = id
+      held = []
+    }
+    held.push(line)
+    size += 1
+  }
+  const isFull = size >= pageSize
+  // The next page begins with the last id again.
+  if (isFull && held.length < size) return false
+  yield* ended(held)
+  reading.after = current
+  return !isFull
 }
 
 function isNotAnswered(error: unknown): boolean {

@@ -159,13 +159,13 @@ export async function decideMessages(
   for (const { pod, message } of found) {
     try {
       results.push(await decideOne(ports, pod, message, { decision, reason }))
-    } catch (problem) {
-      if (!(problem instanceof ShopctlError)) throw problem
-      if (results.length === 0 && problem.kind === 'refused') throw problem
+    } catch (error) {
+      if (!(error instanceof ShopctlError)) throw error
+      if (results.length === 0 && error.kind === 'refused') throw error
       const { id, service } = message
-      const reason = `${problem.message} It may have been ${past[decision]}.`
+      const reason = `${error.message} It may have been ${past[decision]}.`
       results.push({ id, service, result: 'failed', reason })
-      return { results, stopped: problem, untried: found.length - results.length }
+      return { results, stopped: error, untried: found.length - results.length }
     }
   }
   return { results, stopped: null, untried: 0 }

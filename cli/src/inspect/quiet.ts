@@ -28,7 +28,8 @@ export function unsettled({ service, account }: Reading): string[] {
   const counts = { 'in its outbox': outbox.waiting, queued, dead, retrying, 'in flight': inFlight }
   const moving = Object.entries(counts).filter(([, number]) => number > 0)
   if (moving.length === 0) return []
-  return [`${service}: ${moving.map(([what, number]) => `${number} ${what}`).join(', ')}`]
+  const list = moving.map(([what, number]) => `${number} ${what}`).join(', ')
+  return [`${service}: ${list}`]
 }
 
 export async function awaitQuiet(
@@ -79,9 +80,9 @@ async function look(
       waiting,
       accounts: canonical(accounts.map(({ account }) => ({ ...account, at: null }))),
     }
-  } catch (problem) {
-    if (!(problem instanceof ShopctlError) || problem.kind !== 'failed') throw problem
-    return { waiting: [problem.message], accounts: '' }
+  } catch (error) {
+    if (!(error instanceof ShopctlError) || error.kind !== 'failed') throw error
+    return { waiting: [error.message], accounts: '' }
   }
 }
 

@@ -101,11 +101,12 @@ function operationStatus(
   if (!open) return null
   const { verb } = open
   const isMove = verb === 'switch' || verb === 'rollback'
+  const command = isMove ? 'shopctl rollback' : `shopctl ${verb}`
   return {
     id: idOf(open),
     verb,
     step: lock ? 'under way' : 'interrupted',
-    next: lock ? `wait for ${lock.holder}` : isMove ? 'shopctl rollback' : `shopctl ${verb}`,
+    next: lock ? `wait for ${lock.holder}` : command,
   }
 }
 
@@ -146,11 +147,11 @@ function smokeOf(
 ): Pick<SlotStatus, 'smoked' | 'smokeFailed'> {
   const isNext = next.some((each) => each.name === name && each.slot.color === slot.color)
   const switches = isNext ? [next, [{ name, slot }]] : [[{ name, slot }]]
-  const outcomes = switches.map((chosen) =>
-    smokeOutcome(state.journal, name, combinationOf(state, chosen)),
+  const outcomes = new Set(
+    switches.map((chosen) => smokeOutcome(state.journal, name, combinationOf(state, chosen))),
   )
-  const smoked = outcomes.includes('done')
-  return { smoked, smokeFailed: !smoked && outcomes.includes('failed') }
+  const smoked = outcomes.has('done')
+  return { smoked, smokeFailed: !smoked && outcomes.has('failed') }
 }
 
 function slotStatus(

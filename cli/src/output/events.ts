@@ -10,7 +10,9 @@ export interface EventHub extends Events {
 export function createEvents(now: () => Date): EventHub {
   const listeners = new Set<(event: Event) => void>()
   return {
-    add: (listener) => void listeners.add(listener),
+    add(listener) {
+      listeners.add(listener)
+    },
     emit(kind, payload) {
       const event = { version: 1, time: now().toISOString(), kind, payload } as Event
       for (const listener of listeners) {

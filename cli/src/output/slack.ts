@@ -37,7 +37,7 @@ const mostInSection = 3_000
 const mostServices = 15
 
 /** The commands whose failure is sent. */
-const told = ['release', 'build', 'push', 'deploy', 'smoke', 'switch', 'rollback']
+const told = new Set(['release', 'build', 'push', 'deploy', 'smoke', 'switch', 'rollback'])
 
 /** Give it the events of one command, in order. It returns the message for this one, or null. */
 export function createSlackMessages(subject: SlackSubject): (event: Event) => SlackMessage | null {
@@ -63,7 +63,7 @@ export function createSlackMessages(subject: SlackSubject): (event: Event) => Sl
           : `${system} was rolled back in ${env}: ${release}`
       return messageOf(subject, title, movesOf(operation), reason)
     }
-    if (kind !== 'command.ended' || !payload.error || !told.includes(payload.command)) return null
+    if (kind !== 'command.ended' || !payload.error || !told.has(payload.command)) return null
     if (!begun && payload.exitCode !== 1) return null
     const { message, hint } = payload.error
     // The lines after the first are the output of another program, which may hold secrets.

@@ -103,7 +103,8 @@ function foldedLine(line: string, width: number): string {
 
 /** Prose after a mark of one column, such as ✓. */
 export function marked(mark: string, text: string, width: number): string {
-  return `${mark} ${folded(`  ${text}`, width).trimStart()}`
+  const indented = folded(`  ${text}`, width)
+  return `${mark} ${indented.trimStart()}`
 }
 
 /** `0.4 s`, `2 min 5 s`, `3 h 20 min`. */

@@ -58,7 +58,9 @@ const jumps: readonly Jump[] = [
   // kube-proxy rejects a packet of this machine when it comes in through `lo`. By then the kernel tracks the connection as
   // one to the machine itself, and for two minutes it refuses its port, though there are pods again.
   {
-    ...{ table: 'filter', chain: 'OUTPUT', isFirst: true },
+    table: 'filter',
+    chain: 'OUTPUT',
+    isFirst: true,
     rule: `-o lo -m conntrack --ctstate NEW -j ${rejects}`,
   },
 ]

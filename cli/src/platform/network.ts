@@ -43,11 +43,9 @@ interface Link {
 
 /** From `ip -json link`: the platform's bridges and their ports. */
 export function ownLinks(links: readonly Link[]): string[] {
-  const bridges: string[] = [network.podBridge, network.buildBridge]
+  const bridges = new Set<string>([network.podBridge, network.buildBridge])
   return links
-    .filter(
-      ({ ifname, master }) => bridges.includes(ifname) || (master && bridges.includes(master)),
-    )
+    .filter(({ ifname, master }) => bridges.has(ifname) || (master && bridges.has(master)))
     .map(({ ifname }) => ifname)
 }
 

@@ -127,9 +127,12 @@ export function reasonAgainst(facts: Facts): ErrorDetail | null {
   const [busy] = facts.busyPorts
   if (busy) {
     const where = busy.address === '*' ? 'every address' : busy.address
+    const owner = busy.owner
+      ? `${busy.owner.name} (pid ${busy.owner.pid})`
+      : 'a process that is not visible from here'
     return {
       code: 'port-busy',
-      message: `Port ${busy.port} is in use on ${where} by ${busy.owner ? `${busy.owner.name} (pid ${busy.owner.pid})` : 'a process that is not visible from here'}.`,
+      message: `Port ${busy.port} is in use on ${where} by ${owner}.`,
       hint: 'Stop this process, or let it listen on another port.',
     }
   }

@@ -1,7 +1,7 @@
 // Runs jobs at the same time under one announced step.
 import type { Progress } from '../output/progress.ts'
 
-export type Job = (say: (detail: string) => void) => Promise<void>
+export type Job = (say: (detail: string) => void) => Promise<unknown>
 
 /** Shows the last detail of each running job. If one fails, waits for the others before it throws. */
 export function sideBySide(

@@ -63,9 +63,10 @@ async function awaitReady({ daemons, layout, now }: Deps, component: Component):
     }
     const log = await readFile(logOf(layout, component.name), 'utf8').catch(() => '')
     const last = log.trimEnd().split('\n').slice(-5).join('\n')
+    const what = alive ? `was not ready after ${patienceMs / 1000} s` : 'ended at once'
     throw failed({
       code: 'component-not-ready',
-      message: `${component.name} ${alive ? `was not ready after ${patienceMs / 1000} s` : 'ended at once'}:\n${last}`,
+      message: `${component.name} ${what}:\n${last}`,
       hint: `Run \`shopctl platform logs ${component.name}\` to see the whole log.`,
     })
   }
@@ -118,8 +119,8 @@ async function build(deps: Deps, items: Items): Promise<void> {
     }
   }
   await sideBySide(progress, 'Building Kubernetes and the base images (once)', {
-    Kubernetes: async (say) => void (await store(layout, items.kubernetes, say)),
-    'helm and kubectl': async (say) => void (await store(layout, items.clients, say)),
+    Kubernetes: (say) => store(layout, items.kubernetes, say),
+    'helm and kubectl': (say) => store(layout, items.clients, say),
     images,
   })
 }

@@ -12,7 +12,7 @@ interface BrokerPorts {
 /** One line per problem. A broker that cannot be asked is one of them. Never rejects. */
 export async function brokerProblems(broker: Broker | null): Promise<string[]> {
   if (!broker) return []
-  return broker.problems().catch((problem) => [said(problem)])
+  return broker.problems().catch((error) => [said(error)])
 }
 
 /** Warns of alarms as soon as they are known. Verbs that need the broker say themselves that it cannot be reached. */

@@ -9,5 +9,6 @@ export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (!isMap(value)) return JSON.stringify(value) ?? 'null'
   const keys = Object.keys(value).sort()
-  return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(',')}}`
+  const entries = keys.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`)
+  return `{${entries.join(',')}}`
 }

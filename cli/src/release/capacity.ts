@@ -25,7 +25,9 @@ export function scaleLive(service: string, live: Slot, wanted: number | null): S
   const next = liveReplicas(live, wanted)
   const follows = autoscaler !== null && autoscaler.declaredMin === declared
   return {
-    ...{ service, color, declared: wanted },
+    service,
+    color,
+    declared: wanted,
     replicas: next === replicas ? null : next,
     min: follows ? wanted : null,
   }

@@ -50,11 +50,11 @@ export async function beginRecording(
   let isWritten = true
   try {
     await journal.begin(operation, state.journal, open && interruptedOutcome(open))
-  } catch (problem) {
-    if (isConflict(problem)) throw overtaken()
-    if (intent.verb !== 'rollback') throw problem
+  } catch (error) {
+    if (isConflict(error)) throw overtaken()
+    if (intent.verb !== 'rollback') throw error
     isWritten = false
-    progress.warn(`This rollback is not recorded: ${said(problem)}`)
+    progress.warn(`This rollback is not recorded: ${said(error)}`)
   }
   events.emit('operation.started', { operation: structuredClone(operation) })
   return {

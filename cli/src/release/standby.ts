@@ -23,7 +23,8 @@ export function wayBackOf({ services, journal }: EnvironmentState, name: string)
 
 /** `order blue 6c9086eb (r-1)` */
 function wayBackText({ service, side, release }: WayBack): string {
-  return `${service} ${side.color} ${side.version}${release ? ` (${release})` : ''}`
+  const slot = `${service} ${side.color} ${side.version}`
+  return release ? `${slot} (${release})` : slot
 }
 
 /** One line for each way back that is lost when these slots are written or deleted. `does`: `deploy writes over`. */

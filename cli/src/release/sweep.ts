@@ -31,7 +31,7 @@ export async function sweepCopies(
       if (!left.some(isRemoved)) return
       await clock.sleep(againMs, signal)
     }
-  } catch (problem) {
-    progress.warn(`copies of earlier Secrets were not deleted: ${said(problem)}`)
+  } catch (error) {
+    progress.warn(`copies of earlier Secrets were not deleted: ${said(error)}`)
   }
 }

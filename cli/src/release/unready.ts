@@ -82,13 +82,18 @@ function whatOf(
   lacks: boolean,
 ): string {
   const role = roleOf(state, service, slot)
-  const name = `${service} ${slot.color} ${slot.version}${role ? `, ${role},` : ''}`
-  const verdict = rollout && judgeRollout(rollout)
-  const reasons =
-    verdict?.kind === 'broken' ? [verdict.what] : rollout ? pendingReasons(rollout) : []
+  const place = role ? `, ${role},` : ''
+  const name = `${service} ${slot.color} ${slot.version}${place}`
+  const reasons = reasonsOf(rollout)
   if (lacks) reasons.push('its database lacks migrations.')
   const why = reasons.length > 0 ? `: ${reasons.join(' ')}` : '.'
   return `${name} is not ready, ${slot.ready} of ${slot.replicas} pods${why}`
+}
+
+function reasonsOf(rollout: Rollout | null): string[] {
+  if (!rollout) return []
+  const verdict = judgeRollout(rollout)
+  return verdict?.kind === 'broken' ? [verdict.what] : pendingReasons(rollout)
 }
 
 function roleOf(state: EnvironmentState, service: string, { color }: Slot): string | null {

@@ -118,25 +118,29 @@ describe('the entries of a pod', () => {
   })
 
   it.each([
-    [2, 'come whole'],
-    [3, 'fail'],
-  ])('whose page breaks off %i times in a row %s', async (times, outcome) => {
-    const { ports } = paged(ids(6_000, 2))
-    let left = times
+    ['twice', 'come whole', [2]],
+    ['three times in a row', 'fail', [3]],
+    ['twice, and a later page too,', 'come whole', [2, 2]],
+  ])('whose page breaks off %s %s', async (_, outcome, breaks) => {
+    const all = ids(12_000, 2)
+    const { ports } = paged(all)
+    let left = breaks
     const lines: Management['lines'] = async function* (...args) {
       let sent = 0
       for await (const line of ports.management.lines(...args)) {
         yield line
         sent += 1
-        if (sent === 1_001 && left > 0) {
-          left -= 1
+        const [now = 0, ...later] = left
+        if (sent === 1_001 && now > 0) {
+          left = [now - 1, ...later]
           throw failed({ code: 'not-answered', message: 'reset' })
         }
       }
+      left = left.slice(1)
     }
     const read = collect({ ...ports, management: { ...ports.management, lines } })
     if (outcome === 'fail') await expect(read).rejects.toThrow('reset')
-    else expect(await read).toEqual(ids(6_000, 2))
+    else expect(await read).toEqual(all)
   })
 
   it('have to be in order, so that pages come to an end', async () => {

@@ -42,7 +42,7 @@ export const rules = {
   wrongNotification: 'notified of another outcome',
 } as const
 
-const outcomes = ['confirmed', 'rejected', 'cancelled']
+const outcomes = new Set(['confirmed', 'rejected', 'cancelled'])
 
 function finding(excuse: Excuse, rule: string): Finding {
   return { rule, excuse }
@@ -65,17 +65,18 @@ function judgeOpen(facts: Facts): Finding[] {
 
 function judgeConfirmed({ inventory, payment }: Facts): Finding[] {
   return [
-    ...(payment && payment.refunds > 0
-      ? [finding('nothing', rules.confirmedRefunded)]
-      : payment?.captures
-        ? []
-        : [finding('moving', rules.notCaptured)]),
+    ...judgePaid(payment),
     ...(inventory === null ? [finding('moving', rules.stockLost)] : []),
     ...(inventory?.status === 'reserved' ? [finding('inventory', rules.notSold)] : []),
     ...(inventory && !['reserved', 'sold'].includes(inventory.status)
       ? [finding('nothing', rules.stockLost)]
       : []),
   ]
+}
+
+function judgePaid(payment: Facts['payment']): Finding[] {
+  if (payment && payment.refunds > 0) return [finding('nothing', rules.confirmedRefunded)]
+  return payment?.captures ? [] : [finding('moving', rules.notCaptured)]
 }
 
 function judgeCancelled({ inventory, payment }: Facts): Finding[] {
@@ -143,6 +144,6 @@ export function judge(facts: Facts): Finding[] {
   return [
     ...judgeMoney(facts),
     ...judgeState(order.status, facts),
-    ...(outcomes.includes(order.status) ? judgeNotifications(order.status, facts) : []),
+    ...(outcomes.has(order.status) ? judgeNotifications(order.status, facts) : []),
   ]
 }

@@ -81,7 +81,9 @@ function retryFailed(url: string, judge: (step: Step, status: number, text: stri
 
   const ended = rounds()
   return {
-    add: (step: Step): void => void failed.push(step),
+    add(step: Step): void {
+      failed.push(step)
+    },
     sent: (): number => sent,
     waiting: (): number => failed.length + inProgress,
     async finish(patienceMs: number): Promise<void> {

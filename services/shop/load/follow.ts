@@ -72,8 +72,9 @@ export function followOrders({ url, ledger, latencies, readsPerSecond }: FollowO
 
   const readersAtWork = Array.from({ length: readers }, reader)
   return {
-    add: (entry: LedgerEntry): void =>
-      void waiting.push({ entry, notBefore: Date.now() + youngestMs }),
+    add(entry: LedgerEntry): void {
+      waiting.push({ entry, notBefore: Date.now() + youngestMs })
+    },
     /** Reads the open orders without a rate limit, until all have ended or `patienceMs` is over. */
     async finish(patienceMs: number): Promise<void> {
       finishBy = Date.now() + patienceMs

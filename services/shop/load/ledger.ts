@@ -94,8 +94,9 @@ export function createLedger() {
     settled(entry: LedgerEntry, outcome: Outcome, reason: string | null): void {
       entry.outcome = outcome
       const { expected } = entry.placement
-      if (outcome !== expected)
-        surprise(entry, `${expected} expected, got ${outcome}${reason ? ` (${reason})` : ''}`)
+      if (outcome === expected) return
+      const why = reason ? ` (${reason})` : ''
+      surprise(entry, `${expected} expected, got ${outcome}${why}`)
     },
   }
 }

@@ -87,7 +87,8 @@ const adviceFor = (status: number): string =>
 
 /** Retries while the broker is starting. Any other error is final. */
 const request = async <T,>(method: string, route: string, body?: unknown): Promise<T> => {
-  const authorization = `Basic ${Buffer.from(`admin:${await password('admin')}`).toString('base64')}`
+  const login = `admin:${await password('admin')}`
+  const authorization = `Basic ${Buffer.from(login).toString('base64')}`
   for (;;) {
     let trouble: string
     try {

@@ -56,8 +56,13 @@ function awsProblem(problem: unknown, about: About): ShopctlError {
   if (problem instanceof ShopctlError) return problem
   if (!(problem instanceof Error)) throw problem
   const error = shortened(problem)
-  const { doing, region, roleSetting, outage = refused } = about
-  const status = error.$metadata?.httpStatusCode
+  return (
+    senderProblem(error, about) ?? answerProblem(error, about) ?? connectionProblem(error, about)
+  )
+}
+
+/** Of the clock or the credentials of who asks. */
+function senderProblem(error: SdkError, about: About): ShopctlError | null {
   const message = sentence(error)
   if (wrongClock.test(error.message) || wrongClock.test(error.name)) return clockProblem(error)
   if (expired.test(error.name) || expiredLogin.test(message)) {
@@ -75,17 +80,23 @@ function awsProblem(problem: unknown, about: About): ShopctlError {
     return refused({
       code: 'aws-credentials',
       message: `AWS does not accept your credentials${placed(about)}: ${message}.`,
-      hint: `Check the access key, its secret and the session token, and that the account has enabled the region ${region}.`,
+      hint: `Check the access key, its secret and the session token, and that the account has enabled the region ${about.region}.`,
       cause: error,
     })
   }
+  return null
+}
+
+/** Of the request itself. null: AWS did not answer. */
+function answerProblem(error: SdkError, about: About): ShopctlError | null {
+  const { doing, outage = refused } = about
+  const status = error.$metadata?.httpStatusCode
+  const message = sentence(error)
   if (denied.test(error.name) || status === 403) {
     return refused({
       code: 'aws-denied',
       message: `AWS does not let you ${doing}: ${message}.`,
-      hint: /AssumeRole/.test(error.message)
-        ? 'You need the right sts:AssumeRole on this role, and its trust policy must name you.'
-        : `Use a role with this right${roleSetting ? ` (\`${roleSetting}\` in shopctl.yaml)` : ''}, or add it to the policy of yours.`,
+      hint: rightHint(error, about),
       cause: error,
     })
   }
@@ -97,23 +108,27 @@ function awsProblem(problem: unknown, about: About): ShopctlError {
       cause: error,
     })
   }
-  if (status !== undefined) {
-    return outage({
-      code: 'aws-error',
-      message: `Could not ${doing}: ${message}.`,
-      hint:
-        status >= 500
-          ? 'This is a problem of AWS. Run the command again later.'
-          : 'See what AWS says, then run the command again.',
-      cause: error,
-    })
-  }
-  if (!error.code && !late.test(error.name)) throw error
-  return unreachable(error, message, about)
+  if (status === undefined) return null
+  return outage({
+    code: 'aws-error',
+    message: `Could not ${doing}: ${message}.`,
+    hint:
+      status >= 500
+        ? 'This is a problem of AWS. Run the command again later.'
+        : 'See what AWS says, then run the command again.',
+    cause: error,
+  })
 }
 
 function placed({ place }: About): string {
   return place ? ` for ${place}` : ''
+}
+
+function rightHint({ message }: Error, { roleSetting }: About): string {
+  if (/AssumeRole/.test(message))
+    return 'You need the right sts:AssumeRole on this role, and its trust policy must name you.'
+  const where = roleSetting ? ` (\`${roleSetting}\` in shopctl.yaml)` : ''
+  return `Use a role with this right${where}, or add it to the policy of yours.`
 }
 
 function noCredentials(message: string, about: About, cause: Error): ShopctlError {
@@ -126,22 +141,21 @@ function noCredentials(message: string, about: About, cause: Error): ShopctlErro
   })
 }
 
-/** AWS answers with its own time: `Signature expired: <ours> is now earlier than <limit> (<AWS's> - 15 min.)`. */
 function clockProblem(cause: Error): ShopctlError {
-  const times = [...cause.message.matchAll(/\d{8}T\d{6}Z/g)].map(([text]) => timeOf(text))
-  const [ours, theirs] = [times[0], times[2]]
-  const minutes =
-    ours !== undefined && theirs !== undefined ? Math.round((ours - theirs) / 60_000) : null
-  const how =
-    minutes === null
-      ? 'differs too much from that of AWS'
-      : `is ${Math.abs(minutes)} minutes ${minutes < 0 ? 'behind' : 'ahead of'} that of AWS`
   return refused({
     code: 'aws-clock',
-    message: `The clock of this machine ${how}. AWS says: ${sentence(cause)}.`,
+    message: `The clock of this machine ${describeClock(cause)}. AWS says: ${sentence(cause)}.`,
     hint: 'Set the clock, for example with `timedatectl set-ntp true`. Then run the command again.',
     cause,
   })
+}
+
+/** AWS answers with its own time: `Signature expired: <ours> is now earlier than <limit> (<AWS's> - 15 min.)`. */
+function describeClock({ message }: Error): string {
+  const [ours, , theirs] = [...message.matchAll(/\d{8}T\d{6}Z/g)].map(([text]) => timeOf(text))
+  if (ours === undefined || theirs === undefined) return 'differs too much from that of AWS'
+  const minutes = Math.round((ours - theirs) / 60_000)
+  return `is ${Math.abs(minutes)} minutes ${minutes < 0 ? 'behind' : 'ahead of'} that of AWS`
 }
 
 /** `20261126T121431Z` in milliseconds since 1970. */
@@ -151,15 +165,12 @@ function timeOf(text: string): number {
   return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
 }
 
-function unreachable(
-  error: SdkError,
-  message: string,
-  { doing, region, limit }: About,
-): ShopctlError {
+function connectionProblem(error: SdkError, { doing, region, limit }: About): ShopctlError {
   const isLate = late.test(error.name)
+  if (!error.code && !isLate) throw error
   return refused({
     code: 'aws-unreachable',
-    message: `Could not ${doing}: ${isLate ? noAnswer(limit) : message}.`,
+    message: `Could not ${doing}: ${isLate ? noAnswer(limit) : sentence(error)}.`,
     hint: isLate
       ? 'Check the network and the proxy, then run the command again.'
       : `Check the network, the proxy and whether the region ${region} exists.`,

@@ -5,11 +5,11 @@ import type { BaseImage } from '../../release/ports/project.ts'
 export function basesIn(output: string): BaseImage[] {
   const bases = new Map<string, string>()
   const asked = [...output.matchAll(/^#\d+ \[.*internal\] load metadata for (\S+)$/gm)]
-  const names = asked.map(([, name = '']) => name).filter((name) => !name.includes('@'))
+  const names = new Set(asked.map(([, name = '']) => name).filter((name) => !name.includes('@')))
   for (const [, name = '', digest = ''] of output.matchAll(
     /^#\d+ \[.*\] FROM (\S+)@(sha256:[0-9a-f]{64})/gm,
   ))
-    if (names.includes(name)) bases.set(name, digest)
+    if (names.has(name)) bases.set(name, digest)
   return [...bases].map(([name, digest]) => ({ name, digest })).sort(byName)
 }
 

@@ -68,6 +68,7 @@ export function notPushed(reference: string, stderr: string, pushed: boolean): E
       hint: 'Check that the registry runs and accepts pushes, then run the command again.',
     })
   const host = reference.slice(0, reference.indexOf('/'))
+  const login = host === 'docker.io' ? 'docker login' : `docker login ${host}`
   // Amazon ECR names the right that is missing: another login does not help.
   const isRight = why.includes(' is not authorized to perform: ')
   const make = pushed ? failed : refused
@@ -76,6 +77,6 @@ export function notPushed(reference: string, stderr: string, pushed: boolean): E
     message,
     hint: isRight
       ? 'Use a role with this right, or add it to the policy of yours.'
-      : `Run \`docker login${host === 'docker.io' ? '' : ` ${host}`}\` as a user who may push there, then run the command again.`,
+      : `Run \`${login}\` as a user who may push there, then run the command again.`,
   })
 }

@@ -45,14 +45,19 @@ export function isConflict(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'conflict'
 }
 
-const denials = [
-  ...['not-allowed', 'no-credentials'],
-  ...['no-aws-credentials', 'aws-credentials', 'aws-expired', 'aws-denied', 'aws-clock'],
-]
+const denials = new Set([
+  'not-allowed',
+  'no-credentials',
+  'no-aws-credentials',
+  'aws-credentials',
+  'aws-expired',
+  'aws-denied',
+  'aws-clock',
+])
 
 /** Whether the cluster refuses this user, or AWS does, so that asking again cannot help. */
 export function isDenied(error: unknown): boolean {
-  return error instanceof ShopctlError && denials.includes(error.code)
+  return error instanceof ShopctlError && denials.has(error.code)
 }
 
 export function connect(
@@ -149,6 +154,8 @@ function parsed<T>(answer: string, method: string, path: string): T {
   }
 }
 
+const codes: Readonly<Record<number, string>> = { 404: 'not-found', 409: 'conflict' }
+
 /** For a test's API server, too. */
 export function errorOf(
   status: number,
@@ -174,7 +181,7 @@ export function errorOf(
     })
   }
   return failed({
-    code: status === 409 ? 'conflict' : status === 404 ? 'not-found' : 'cluster-error',
+    code: codes[status] ?? 'cluster-error',
     message: `The cluster answered ${status} to ${method} ${path.split('?')[0]}: ${message}`,
     ...(status === 409 && {
       hint: 'Another client changed it meanwhile. Run `shopctl status`, then run the command again.',
@@ -215,8 +222,10 @@ function rightIn(message: string): string | null {
   if (!verb) return null
   const [kind, subresource] = resource.split('/')
   const [, name] = /"([^"]+)" is forbidden: /.exec(message) ?? []
+  const type = group ? `${kind}.${group}` : kind
+  const object = name ? `${type}/${name}` : type
   return [
-    `${verb} ${kind}${group ? `.${group}` : ''}${name ? `/${name}` : ''}`,
+    `${verb} ${object}`,
     ...(subresource ? [`--subresource=${subresource}`] : []),
     ...(namespace ? [`--namespace ${namespace}`] : []),
   ].join(' ')

@@ -133,13 +133,13 @@ async function answerOf<T>(
   signal: AbortSignal,
 ): Promise<T> {
   signal.addEventListener('abort', () => connection.destroy())
-  const authorization = `Basic ${Buffer.from(`${admin}:${password}`).toString('base64')}`
+  const login = Buffer.from(`${admin}:${password}`).toString('base64')
   const answer = await new Promise<{ status: number; body: string }>((resolve, reject) => {
     request({
       createConnection: () => connection,
       host: 'broker',
       path,
-      headers: { authorization, connection: 'close' },
+      headers: { authorization: `Basic ${login}`, connection: 'close' },
     })
       .on('error', reject)
       .on('response', (response) => {

@@ -12,7 +12,7 @@ import type {
 import { type Complaint, helpingReasons } from '../../release/ports/cluster.ts'
 
 /** Events that say the same as the state of a container or a condition. */
-const repeated = ['BackOff', 'Failed', 'FailedScheduling', 'InspectFailed']
+const repeated = new Set(['BackOff', 'Failed', 'FailedScheduling', 'InspectFailed'])
 
 function timeOf({ series, lastTimestamp, eventTime, firstTimestamp }: CoreV1Event): number {
   const at = series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? firstTimestamp
@@ -27,7 +27,7 @@ function byTime(one: CoreV1Event, other: CoreV1Event): number {
 function latest(events: readonly CoreV1Event[], uid: string | undefined): Complaint[] {
   const about = events
     .filter(({ involvedObject }) => uid !== undefined && involvedObject.uid === uid)
-    .filter(({ reason = '' }) => !repeated.includes(reason))
+    .filter(({ reason = '' }) => !repeated.has(reason))
     .sort(byTime)
   const last = about.at(-1)
   const helper = about.find(({ reason = '' }) => helpingReasons.includes(reason))
@@ -69,13 +69,12 @@ export function deploymentComplaints(deployment: V1Deployment | undefined): Comp
     .map(complaintOf)
 }
 
-/** Why a Job or a StatefulSet makes no pods. Its events are about now only while pods are missing. */
+/** Why a Job or a StatefulSet that lacks pods makes none. Of one that has them, the events are not about now. */
 export function ownerComplaints(
   { metadata }: { metadata?: V1ObjectMeta },
   events: readonly CoreV1Event[],
-  missing: boolean,
 ): Complaint[] {
-  return missing ? latest(events, metadata?.uid) : []
+  return latest(events, metadata?.uid)
 }
 
 export function lacksPods({ spec, status }: V1StatefulSet): boolean {
@@ -84,14 +83,15 @@ export function lacksPods({ spec, status }: V1StatefulSet): boolean {
 
 /** Why the claims of a pod have no volume. */
 export function claimComplaints(pod: V1Pod, events: readonly CoreV1Event[]): Complaint[] {
-  const names = (pod.spec?.volumes ?? []).flatMap(
+  const claims = (pod.spec?.volumes ?? []).flatMap(
     ({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName ?? [],
   )
+  const names = new Set(claims)
   const about = events.filter(
     ({ involvedObject, type }) =>
       type === 'Warning' &&
       involvedObject.kind === 'PersistentVolumeClaim' &&
-      names.includes(involvedObject.name ?? ''),
+      names.has(involvedObject.name ?? ''),
   )
   return about.toSorted(byTime).slice(-1).map(complaintOf)
 }

@@ -66,10 +66,10 @@ export function createContents(api: KubernetesApi, namespace: string): Contents 
       }
     },
     async sweep() {
-      const query = `labelSelector=${encodeURIComponent(`${managedBy.key}=${managedBy.value}`)}`
+      const ours = encodeURIComponent(`${managedBy.key}=${managedBy.value}`)
       const lists = await Promise.all(
         kinds.map(async (kind) => {
-          const found = await api.metadata(`${pathOf(kind)}?${query}`)
+          const found = await api.metadata(`${pathOf(kind)}?labelSelector=${ours}`)
           const items = found?.items ?? []
           const copies = items.filter(({ metadata }) => metadata.annotations?.[copyOf])
           return copies.map(({ metadata: { name = '', labels: marks = {} } }) => {

@@ -227,7 +227,7 @@ async function runPlugin(exec: ExecEntry, target: Target, limit?: Limit): Promis
     child.once('close', resolve)
     if (!limit) return
     timer = setTimeout(() => {
-      endPlugin(child, interactive)
+      endPlugin(child, interactive ? endAlone : endWithChildren)
       reject(new Error(`it did not end within ${limit.seconds} s, the limit of ${limit.setting}`))
     }, limit.seconds * 1000)
   })
@@ -239,7 +239,7 @@ async function runPlugin(exec: ExecEntry, target: Target, limit?: Limit): Promis
     ])
     if (code === 0) return stdout
     const last = stderr.trim().split('\n').slice(-3).join(' ')
-    throw new Error(`exit code ${code}${last && `: ${last}`}`)
+    throw new Error(last ? `exit code ${code}: ${last}` : `exit code ${code}`)
   } catch (cause) {
     const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
     const hint = isMissing ? exec.installHint?.trim().replaceAll('\n', ' ') : undefined
@@ -249,13 +249,18 @@ async function runPlugin(exec: ExecEntry, target: Target, limit?: Limit): Promis
   }
 }
 
-function endPlugin(child: ChildProcess, alone: boolean): void {
-  const end = (signal: NodeJS.Signals): void => {
-    if (alone || child.pid === undefined) child.kill(signal)
-    else endGroup(child.pid, signal)
-  }
-  end('SIGTERM')
-  setTimeout(() => end('SIGKILL'), 1_000).unref()
+/** How to send a signal to a plugin. */
+type End = (child: ChildProcess, signal: NodeJS.Signals) => void
+
+const endAlone: End = (child, signal) => child.kill(signal)
+
+const endWithChildren: End = (child, signal) => {
+  if (child.pid !== undefined) endGroup(child.pid, signal)
+}
+
+function endPlugin(child: ChildProcess, end: End): void {
+  end(child, 'SIGTERM')
+  setTimeout(() => end(child, 'SIGKILL'), 1_000).unref()
   child.stdout?.destroy()
   child.stderr?.destroy()
 }

@@ -191,10 +191,11 @@ function insidePod(): Target {
       hint: 'Set KUBECONFIG, or `cluster` of the environment in shopctl.yaml.',
     })
   }
+  const address = host.includes(':') ? `[${host}]` : host
   return {
     context: null,
     cluster: {
-      server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+      server: `https://${address}:${port}`,
       'certificate-authority': `${serviceAccount}/ca.crt`,
     },
     user: { tokenFile: `${serviceAccount}/token` },

@@ -90,9 +90,10 @@ function notLetIn(
 ): Error {
   const account = `ServiceAccount ${operatorName(service)}`
   const hasToken = tokenHeader in headers
+  const what = hasToken ? `the token of the ${account}` : 'a request without a token'
   return refused({
     code: 'not-allowed',
-    message: `${pod} does not accept ${hasToken ? `the token of the ${account}` : 'a request without a token'}: ${body.slice(0, 300)}`,
+    message: `${pod} does not accept ${what}: ${body.slice(0, 300)}`,
     hint: hasToken
       ? `Run \`kubectl logs ${pod}\` to see what it reviews, then run the command again.`
       : `There is no ${account}. Run \`shopctl deploy --service ${service}\`, which creates it.`,

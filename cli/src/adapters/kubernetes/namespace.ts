@@ -78,7 +78,8 @@ export function createNamespace(api: KubernetesApi, namespace: string): Namespac
       return found && readyAndWanted(found)
     },
     async awaitStatefulSet(name, options) {
-      const path = `${statefulSets}?fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`
+      const selector = encodeURIComponent(`metadata.name=${name}`)
+      const path = `${statefulSets}?fieldSelector=${selector}`
       const judge = ([found = []]: unknown[][]): true | null =>
         (found as V1StatefulSet[]).some((set) => readyAndWanted(set).ready > 0) ? true : null
       return (await awaitObjects(api, [path], judge, options)) !== null

@@ -95,9 +95,9 @@ function unlistedOf(
 }
 
 function othersOf(names: readonly string[], services: readonly V1Service[]): OtherService[] {
-  const ours = names.flatMap((name) => [name, serviceName(name, 'preview')])
+  const ours = new Set(names.flatMap((name) => [name, serviceName(name, 'preview')]))
   return services.flatMap(({ metadata, spec }) => {
     const name = metadata?.name ?? ''
-    return ours.includes(name) ? [] : [{ name, selector: spec?.selector ?? {} }]
+    return ours.has(name) ? [] : [{ name, selector: spec?.selector ?? {} }]
   })
 }

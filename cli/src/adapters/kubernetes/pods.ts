@@ -36,7 +36,13 @@ const loginMs = 4_000
 const readinessMs = 3_000
 
 function named(name: string): string {
-  return `fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`
+  const selector = encodeURIComponent(`metadata.name=${name}`)
+  return `fieldSelector=${selector}`
+}
+
+/** The pod tries a login before it answers. */
+function loginPath(role: string): string {
+  return `${role}${role.includes('?') ? '&' : '?'}login=now`
 }
 
 export function createPods(
@@ -78,7 +84,7 @@ export function createPods(
       const { port, role } = services[service]?.management ?? {}
       if (port === undefined || role === undefined) return null
       const timeoutMs = ask ? loginMs : answerMs
-      const path = ask ? `${role}${role.includes('?') ? '&' : '?'}login=now` : role
+      const path = ask ? loginPath(role) : role
       const answer = await askPod(api, { namespace, pod, port, path, timeoutMs })
       if (answer?.status !== 200) return null
       try {
@@ -103,7 +109,8 @@ export function createPods(
     async awaitRelease(name, judge, options) {
       // Helm deletes the Job of a hook that failed only when it makes the next one.
       const before = await api.get<V1JobList>(jobs).catch(() => null)
-      const ended = (before?.items ?? []).filter(hasFailed).map(({ metadata }) => metadata?.uid)
+      const failed = (before?.items ?? []).filter(hasFailed)
+      const ended = new Set(failed.map(({ metadata }) => metadata?.uid))
       const paths = [sets, deployments, jobs, pods, events].map((path) => ({
         path,
         optional: true,
@@ -113,7 +120,7 @@ export function createPods(
           releaseOf(name, {
             sets: found as V1StatefulSet[],
             deployments: others as V1Deployment[],
-            jobs: (made as V1Job[]).filter(({ metadata }) => !ended.includes(metadata?.uid)),
+            jobs: (made as V1Job[]).filter(({ metadata }) => !ended.has(metadata?.uid)),
             pods: running as V1Pod[],
             events: latest as CoreV1Event[],
           }),

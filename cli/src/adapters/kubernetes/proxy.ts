@@ -26,11 +26,11 @@ export function proxyFor(
   return parseProxy(found) ?? throwBad(found, name)
 }
 
-const schemes = ['http:', 'https:', 'socks5:', 'socks5h:']
+const schemes = new Set(['http:', 'https:', 'socks5:', 'socks5h:'])
 
 function parseProxy(text: string): URL | null {
   const url = URL.parse(text.includes('://') ? text : `http://${text}`)
-  return url && schemes.includes(url.protocol) ? url : null
+  return url && schemes.has(url.protocol) ? url : null
 }
 
 function throwBad(text: string, source: string): never {

@@ -61,7 +61,7 @@ function jobStateOf(
     succeeded,
     failed: hasFailed(job),
     pods: pods.map((pod) => podOf(pod, events)),
-    complaints: [...jobFailure(job), ...ownerComplaints(job, events, isMissing)],
+    complaints: [...jobFailure(job), ...(isMissing ? ownerComplaints(job, events) : [])],
   }
 }
 
@@ -105,7 +105,7 @@ export function releaseOf(name: string, parts: ReleaseParts): Rollout {
     pods: own.map((pod) => podOf(pod, events)),
     complaints: [
       ...deployments.flatMap(deploymentComplaints),
-      ...sets.flatMap((set) => ownerComplaints(set, events, lacksPods(set))),
+      ...sets.filter(lacksPods).flatMap((set) => ownerComplaints(set, events)),
     ],
     ending: parts.pods.filter(({ metadata }) => metadata?.deletionTimestamp !== undefined).length,
     job: {

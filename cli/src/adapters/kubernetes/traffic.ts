@@ -57,7 +57,10 @@ export function createTraffic(api: KubernetesApi, namespace: string, limit: Limi
           response.writeHead(answer.statusCode ?? 502, passedOn(answer.headers))
           await pipeline(answer, response)
         } catch (error) {
-          if (response.headersSent) return void response.destroy()
+          if (response.headersSent) {
+            response.destroy()
+            return
+          }
           response.writeHead(502, { 'content-type': 'text/plain' })
           response.end(said(error))
         }

@@ -1,5 +1,18 @@
 // Why a statement may break older code. A statement that is not known to only add is refused.
-import type { AlterTableCmd, ColumnDef, Constraint, DropStmt, Node, RangeVar } from 'libpg-query'
+import type {
+  AlterEnumStmt,
+  AlterObjectSchemaStmt,
+  AlterTableCmd,
+  ColumnDef,
+  Constraint,
+  DeleteStmt,
+  DropStmt,
+  IndexStmt,
+  Node,
+  RangeVar,
+  RenameStmt,
+  TruncateStmt,
+} from 'libpg-query'
 import {
   columnsOf,
   constraintName,
@@ -58,49 +71,73 @@ export function contractionsOf(node: Node, schema: Schema): string[] {
 
 function otherwise(node: Node, kind: string, schema: Schema): string | null {
   if ('DropStmt' in node) return drop(node.DropStmt, schema)
-  if ('RenameStmt' in node) {
-    const { relation, object, subname, newname } = node.RenameStmt
-    const name = relation ? relationName(relation) : nameOf(wordsOf(listOf(object)))
-    if (schema.isNew(name)) return null
-    return `renames ${subname && relation ? `${subname} of ${name}` : name} to ${newname}: the other color knows the old name`
-  }
-  if ('TruncateStmt' in node) {
-    const old = relationsOf(node.TruncateStmt.relations).filter((name) => !schema.isNew(name))
-    return old.length > 0 ? `deletes all rows of ${old.join(', ')}` : null
-  }
-  if ('DeleteStmt' in node) {
-    const table = relationName(node.DeleteStmt.relation)
-    const { whereClause: where } = node.DeleteStmt
-    const isAll = !where || ('A_Const' in where && where.A_Const.boolval !== undefined)
-    return isAll && !schema.isNew(table) ? `deletes all rows of ${table}` : null
-  }
-  if ('IndexStmt' in node) {
-    const { unique, relation, indexParams = [] } = node.IndexStmt
-    const table = relationName(relation)
-    const columns = indexParams.map((each) => ('IndexElem' in each && each.IndexElem.name) || '')
-    if (!unique || schema.isNew(table) || areNew(table, columns, schema)) return null
-    return `the other color may write the same values of ${columns.join(', ')} twice`
-  }
-  if ('AlterEnumStmt' in node) {
-    const { oldVal, newVal, typeName } = node.AlterEnumStmt
-    if (!oldVal || schema.isNew(nameOf(wordsOf(typeName)))) return null
-    return `${newVal ? 'renames' : 'removes'} the value ${oldVal}, which the other color may use`
-  }
-  if ('GrantStmt' in node) return node.GrantStmt.is_grant ? null : 'revokes privileges'
-  if ('GrantRoleStmt' in node) return node.GrantRoleStmt.is_grant ? null : 'revokes privileges'
-  if ('AlterDefaultPrivilegesStmt' in node) {
-    return node.AlterDefaultPrivilegesStmt.action?.is_grant ? null : 'revokes privileges'
-  }
-  if ('AlterSeqStmt' in node && schema.isNew(relationName(node.AlterSeqStmt.sequence))) return null
-  if ('AlterDomainStmt' in node && schema.isNew(nameOf(wordsOf(node.AlterDomainStmt.typeName)))) {
-    return null
-  }
-  if ('AlterObjectSchemaStmt' in node) {
-    const { relation, object, newschema } = node.AlterObjectSchemaStmt
-    const name = relation ? relationName(relation) : nameOf(wordsOf(listOf(object)))
-    return schema.isNew(name) ? null : `moves ${name} to the schema ${newschema}`
-  }
+  if ('RenameStmt' in node) return renaming(node.RenameStmt, schema)
+  if ('AlterObjectSchemaStmt' in node) return moving(node.AlterObjectSchemaStmt, schema)
+  if ('TruncateStmt' in node) return truncation(node.TruncateStmt, schema)
+  if ('DeleteStmt' in node) return deletion(node.DeleteStmt, schema)
+  if ('IndexStmt' in node) return index(node.IndexStmt, schema)
+  if ('AlterEnumStmt' in node) return enumChange(node.AlterEnumStmt, schema)
+  const grant = grantOf(node)
+  if (grant) return grant.is_grant ? null : 'revokes privileges'
+  const altered = alteredBy(node)
+  if (altered !== null && schema.isNew(altered)) return null
   return `is not known to only add (${kind.replace(/Stmt$/, '')})`
+}
+
+function renaming(
+  { relation, object, subname, newname }: RenameStmt,
+  schema: Schema,
+): string | null {
+  const name = relation ? relationName(relation) : nameOf(wordsOf(listOf(object)))
+  if (schema.isNew(name)) return null
+  const renamed = subname && relation ? `${subname} of ${name}` : name
+  return `renames ${renamed} to ${newname}: the other color knows the old name`
+}
+
+function moving(
+  { relation, object, newschema }: AlterObjectSchemaStmt,
+  schema: Schema,
+): string | null {
+  const name = relation ? relationName(relation) : nameOf(wordsOf(listOf(object)))
+  return schema.isNew(name) ? null : `moves ${name} to the schema ${newschema}`
+}
+
+function truncation({ relations }: TruncateStmt, schema: Schema): string | null {
+  const old = relationsOf(relations).filter((name) => !schema.isNew(name))
+  return old.length > 0 ? `deletes all rows of ${old.join(', ')}` : null
+}
+
+function deletion({ relation, whereClause: where }: DeleteStmt, schema: Schema): string | null {
+  const table = relationName(relation)
+  const isAll = !where || ('A_Const' in where && where.A_Const.boolval !== undefined)
+  return isAll && !schema.isNew(table) ? `deletes all rows of ${table}` : null
+}
+
+function index({ unique, relation, indexParams = [] }: IndexStmt, schema: Schema): string | null {
+  const table = relationName(relation)
+  const columns = indexParams.map((each) => ('IndexElem' in each && each.IndexElem.name) || '')
+  if (!unique || schema.isNew(table) || areNew(table, columns, schema)) return null
+  return `the other color may write the same values of ${columns.join(', ')} twice`
+}
+
+function enumChange({ oldVal, newVal, typeName }: AlterEnumStmt, schema: Schema): string | null {
+  if (!oldVal || schema.isNew(nameOf(wordsOf(typeName)))) return null
+  return `${newVal ? 'renames' : 'removes'} the value ${oldVal}, which the other color may use`
+}
+
+/** Of GRANT and REVOKE. */
+function grantOf(node: Node): { is_grant?: boolean } | null {
+  if ('GrantStmt' in node) return node.GrantStmt
+  if ('GrantRoleStmt' in node) return node.GrantRoleStmt
+  return 'AlterDefaultPrivilegesStmt' in node
+    ? (node.AlterDefaultPrivilegesStmt.action ?? {})
+    : null
+}
+
+/** The sequence or domain that a statement changes. */
+function alteredBy(node: Node): string | null {
+  if ('AlterSeqStmt' in node) return relationName(node.AlterSeqStmt.sequence)
+  return 'AlterDomainStmt' in node ? nameOf(wordsOf(node.AlterDomainStmt.typeName)) : null
 }
 
 /** In a WITH query or below EXPLAIN ANALYZE. */
@@ -125,15 +162,19 @@ function drop(
   const kind =
     kinds[removeType] ?? removeType.replace('OBJECT_', '').toLowerCase().replaceAll('_', ' ')
   const names = objects.map((object) => nameOf(wordsOf(listOf(object))))
-  const isNew = (name: string): boolean =>
-    schema.isNew(kind === 'schema' ? `schema ${name}` : kind === 'function' ? `${name}()` : name)
-  const old = names.filter((name) => !isNew(name))
+  const old = names.filter((name) => !schema.isNew(noted(kind, name)))
   if (removeType === 'OBJECT_INDEX') {
     const unique = old.filter((name) => schema.isUniqueIndex(name))
     return unique.length > 0 ? onConflict(`the unique index ${unique.join(', ')}`) : null
   }
   if (removeType === 'OBJECT_STATISTIC_EXT' || old.length === 0) return null
   return `removes the ${kind} ${old.join(', ')}`
+}
+
+/** Its name as the schema notes it. */
+function noted(kind: string, name: string): string {
+  if (kind === 'schema') return `schema ${name}`
+  return kind === 'function' ? `${name}()` : name
 }
 
 function onConflict(what: string): string {

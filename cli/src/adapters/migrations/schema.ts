@@ -116,38 +116,35 @@ function unqualified(name: string): string {
   return name.split('.').at(-1) ?? name
 }
 
-/** `IF NOT EXISTS` and `OR REPLACE` may find an object that the old code uses. */
 function madeBy(node: Node): string[] {
-  if ('CreateStmt' in node)
-    return node.CreateStmt.if_not_exists ? [] : [relationName(node.CreateStmt.relation)]
-  if ('CreateTableAsStmt' in node) {
-    return node.CreateTableAsStmt.if_not_exists
-      ? []
-      : [relationName(node.CreateTableAsStmt.into?.rel)]
-  }
-  if ('ViewStmt' in node) return node.ViewStmt.replace ? [] : [relationName(node.ViewStmt.view)]
-  if ('IndexStmt' in node) return node.IndexStmt.if_not_exists ? [] : [node.IndexStmt.idxname ?? '']
-  if ('CreateSeqStmt' in node) {
-    return node.CreateSeqStmt.if_not_exists ? [] : [relationName(node.CreateSeqStmt.sequence)]
-  }
-  if ('CreateEnumStmt' in node) return [nameOf(wordsOf(node.CreateEnumStmt.typeName))]
-  if ('CompositeTypeStmt' in node) return [relationName(node.CompositeTypeStmt.typevar)]
-  if ('CreateDomainStmt' in node) return [nameOf(wordsOf(node.CreateDomainStmt.domainname))]
-  if ('CreateFunctionStmt' in node) {
-    const { replace, funcname } = node.CreateFunctionStmt
-    return replace ? [] : [`${nameOf(wordsOf(funcname))}()`]
-  }
-  if ('CreateTrigStmt' in node) {
-    const { replace, trigname, relation } = node.CreateTrigStmt
-    return replace ? [] : [`${relationName(relation)}.${trigname}`]
-  }
-  if ('CreateSchemaStmt' in node && !node.CreateSchemaStmt.if_not_exists) {
-    return [`schema ${node.CreateSchemaStmt.schemaname}`]
-  }
-  return []
+  const name = mayFindOne(node) ? null : nameMadeBy(node)
+  return name === null ? [] : [name]
 }
 
-/** What can be created with OR REPLACE, and its name as in `madeBy`. */
+/** `IF NOT EXISTS` and `OR REPLACE` may find an object that the old code uses. */
+function mayFindOne(node: Node): boolean {
+  const [statement] = Object.values(node) as { if_not_exists?: boolean; replace?: boolean }[]
+  return statement?.if_not_exists === true || statement?.replace === true
+}
+
+function nameMadeBy(node: Node): string | null {
+  if ('CreateStmt' in node) return relationName(node.CreateStmt.relation)
+  if ('CreateTableAsStmt' in node) return relationName(node.CreateTableAsStmt.into?.rel)
+  if ('ViewStmt' in node) return relationName(node.ViewStmt.view)
+  if ('IndexStmt' in node) return node.IndexStmt.idxname ?? ''
+  if ('CreateSeqStmt' in node) return relationName(node.CreateSeqStmt.sequence)
+  if ('CreateEnumStmt' in node) return nameOf(wordsOf(node.CreateEnumStmt.typeName))
+  if ('CompositeTypeStmt' in node) return relationName(node.CompositeTypeStmt.typevar)
+  if ('CreateDomainStmt' in node) return nameOf(wordsOf(node.CreateDomainStmt.domainname))
+  if ('CreateFunctionStmt' in node) return `${nameOf(wordsOf(node.CreateFunctionStmt.funcname))}()`
+  if ('CreateTrigStmt' in node) {
+    const { trigname, relation } = node.CreateTrigStmt
+    return `${relationName(relation)}.${trigname}`
+  }
+  return 'CreateSchemaStmt' in node ? `schema ${node.CreateSchemaStmt.schemaname}` : null
+}
+
+/** What can be created with OR REPLACE, and its name as in `nameMadeBy`. */
 function replaceableOf(node: Node): { what: string; name: string; replace: boolean } | null {
   if ('ViewStmt' in node) {
     const name = relationName(node.ViewStmt.view)

@@ -3,21 +3,21 @@ import type { Node } from 'libpg-query'
 import { wordsOf } from './schema.ts'
 
 /** Settings that change what names mean, or who owns new objects. */
-const decisive = ['search_path', 'role', 'session_authorization']
+const decisive = new Set(['search_path', 'role', 'session_authorization'])
 
-const harmless = ['TRANS_STMT_SAVEPOINT', 'TRANS_STMT_RELEASE', 'TRANS_STMT_ROLLBACK_TO']
+const harmless = new Set(['TRANS_STMT_SAVEPOINT', 'TRANS_STMT_RELEASE', 'TRANS_STMT_ROLLBACK_TO'])
 
 /** Why the statements after it would not do what they seem to do. null: they do. */
 export function sessionChange(node: Node): string | null {
   if ('TransactionStmt' in node) {
     const { kind = '' } = node.TransactionStmt
-    return harmless.includes(kind) ? null : 'each file runs in a transaction already: leave it out'
+    return harmless.has(kind) ? null : 'each file runs in a transaction already: leave it out'
   }
   const name =
     'VariableSetStmt' in node && !node.VariableSetStmt.kind?.startsWith('VAR_RESET')
       ? (node.VariableSetStmt.name ?? '')
       : settingOf(node)
-  if (name === null || !decisive.includes(name)) return null
+  if (name === null || !decisive.has(name)) return null
   return `changes ${name}: write names with their schema, and leave roles as they are`
 }
 

@@ -28,9 +28,9 @@ export function createBackground(who: string, warn: (problem: string) => void): 
       waiting += 1
       last = last
         .then(task)
-        .catch((problem) => {
-          isSilent ||= isLate(problem)
-          warnOnce(reasonOf(problem))
+        .catch((error) => {
+          isSilent ||= isLate(error)
+          warnOnce(reasonOf(error))
         })
         .finally(() => {
           waiting -= 1
@@ -68,7 +68,8 @@ export async function send(
 ): Promise<Answer> {
   const body = content === undefined ? '' : JSON.stringify(content)
   const all = {
-    ...{ 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
     ...headers,
   }
   const signal = AbortSignal.timeout(answerMs)

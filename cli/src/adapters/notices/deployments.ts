@@ -54,8 +54,10 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
   const ask = async (method: 'GET' | 'POST', path: string, content?: object): Promise<Answer> => {
     const url = new URL(`${api.href.replace(/\/$/, '')}/repos/${repository}/deployments${path}`)
     const headers = {
-      ...{ authorization: `Bearer ${token}`, accept: 'application/vnd.github+json' },
-      ...{ 'x-github-api-version': '2022-11-28', 'user-agent': 'shopctl' },
+      authorization: `Bearer ${token}`,
+      accept: 'application/vnd.github+json',
+      'x-github-api-version': '2022-11-28',
+      'user-agent': 'shopctl',
     }
     return send(url, agentOf, { method, headers, ...(content && { content }) })
   }
@@ -75,12 +77,14 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
   const begin = async ({ release, services }: Operation): Promise<void> => {
     const revisions = services.flatMap(({ name, to }) => (to ? [[name, to.revision]] : []))
     const content = {
-      // Without these, GitHub would wait for checks, or merge the default branch into the commit.
-      ...{ ref, environment: env, task, auto_merge: false, required_contexts: [] },
-      ...{
-        description: `${release}`,
-        payload: { release, revisions: Object.fromEntries(revisions) },
-      },
+      ref,
+      environment: env,
+      task,
+      // Without these two, GitHub would wait for checks, or merge the default branch into the commit.
+      auto_merge: false,
+      required_contexts: [],
+      description: `${release}`,
+      payload: { release, revisions: Object.fromEntries(revisions) },
     }
     const made = answered(created, await ask('POST', '', content))
     if (!made) return

@@ -151,10 +151,8 @@ async function askHelper(
 ): Promise<Login | null> {
   const program = `docker-credential-${helper}`
   if (!/^[\w.-]+$/.test(helper)) throw badConfig(file, `names a credential helper "${helper}"`)
-  const { exitCode, stdout, stderr } = await shell.run({
-    ...{ program, args: ['get'], input: key, limit, title: program },
-    ...(signal && { signal }),
-  })
+  const command = { program, args: ['get'], input: key, limit, title: program }
+  const { exitCode, stdout, stderr } = await shell.run({ ...command, ...(signal && { signal }) })
   if (exitCode !== 0) {
     if (stdout.trim() === noneFound) return null
     const why = (stdout.trim() || stderr.trim()).split('\n').at(-1) || `exit code ${exitCode}`

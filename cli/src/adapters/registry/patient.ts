@@ -74,7 +74,7 @@ function innermost(error: unknown): Error {
 function unreachable(server: string, cause: Error, limit: Limit, reached: boolean): Error {
   // Before the first answer, nothing was pushed.
   const make = reached ? failed : refused
-  const isTrust = 'code' in cause && untrusted.includes(String(cause.code))
+  const isTrust = 'code' in cause && untrusted.has(String(cause.code))
   return make({
     code: 'registry-unreachable',
     message: `The registry at ${server} cannot be reached: ${isLate(cause) ? noAnswer(limit) : cause.message}.`,
@@ -85,9 +85,9 @@ function unreachable(server: string, cause: Error, limit: Limit, reached: boolea
   })
 }
 
-const untrusted = [
+const untrusted = new Set([
   'SELF_SIGNED_CERT_IN_CHAIN',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-]
+])

@@ -26,12 +26,13 @@ export async function problemOf(
   const login = granted?.login ?? null
   if (status === 401 && !(login && isInsufficient(response))) return notLoggedIn(need, login)
   if (status === 401 || status === 403) return denied(need, login)
-  const wait = response.headers.get('retry-after')
+  const after = response.headers.get('retry-after')?.slice(0, 40)
+  const wait = after ? ` (Retry-After: ${after})` : ''
   return failed({
     code: 'registry-error',
     message: `The registry answered ${status} to ${asked}: ${reasonIn(await response.text())}`,
     ...(status === 429 && {
-      hint: `It takes no more requests for now${wait ? ` (Retry-After: ${wait.slice(0, 40)})` : ''}. Run the command again later.`,
+      hint: `It takes no more requests for now${wait}. Run the command again later.`,
     }),
     ...(status >= 500 && {
       hint: 'This is a problem of the registry itself. Run the command again later.',
@@ -47,9 +48,10 @@ function isInsufficient(response: Response): boolean {
 }
 
 function denied({ host, name, write }: Need, login: Login | null): Error {
+  const who = login ? `the login from ${login.source}` : 'you'
   return refused({
     code: 'registry-denied',
-    message: `The registry ${host} does not let ${login ? `the login from ${login.source}` : 'you'} ${write ? 'write to' : 'read'} ${name}.`,
+    message: `The registry ${host} does not let ${who} ${write ? 'write to' : 'read'} ${name}.`,
     hint:
       login?.advice ??
       `Ask for the right to ${write ? 'push' : 'pull'}, or run \`${loginCommand(host)}\` as a user who has it. Then run the command again.`,

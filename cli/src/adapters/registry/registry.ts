@@ -83,7 +83,8 @@ export function createRegistry({
     method: 'GET' | 'HEAD',
   ): Promise<Response> =>
     asked(repository, `manifests/${reference}`, {
-      ...{ method, headers: { accept: manifestTypes } },
+      method,
+      headers: { accept: manifestTypes },
       absence: method === 'HEAD' ? [404] : [],
     })
 

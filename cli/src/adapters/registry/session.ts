@@ -105,7 +105,8 @@ function isBearer({ scheme }: Challenge): boolean {
 
 function basicHeader({ username, password }: Login): string | null {
   if (!username || !password) return null
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+  const encoded = Buffer.from(`${username}:${password}`).toString('base64')
+  return `Basic ${encoded}`
 }
 
 async function fetchToken(

@@ -132,7 +132,12 @@ async function checkContext(source: Source, { config }: BuildInput, service: str
   const { context } = requireService(config, service).build
   const setting = ['services', service, 'build', 'context']
   const named: NamedPath = {
-    ...{ setting, path: context, noun: 'folder', is: 'folder', code: 'no-context', links: false },
+    setting,
+    path: context,
+    noun: 'folder',
+    is: 'folder',
+    code: 'no-context',
+    links: false,
   }
   await checkPath(source, config, named)
   const path = context === '.' ? 'Dockerfile' : `${context}/Dockerfile`

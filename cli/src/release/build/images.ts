@@ -42,7 +42,10 @@ async function checkListed(
   const named = (list: Listed, path: string, index: number): NamedPath => ({
     setting: ['services', service, 'build', list, index],
     code: `no-${list}`,
-    ...{ path, noun: 'file or folder', is: 'any', links: false },
+    path,
+    noun: 'file or folder',
+    is: 'any',
+    links: false,
   })
   for (const each of [
     ...inputs.map((path, index) => named('inputs', path, index)),
@@ -96,10 +99,11 @@ export async function describeImages(
       // shopctl.yaml has the settings of the build.
       const dirty = commit === null || changed.some((file) => file === configFile || isInput(file))
       const repository = repositoryOf({ config, registryAddress }, service)
+      const base = commit?.slice(0, 8) ?? 'uncommitted'
       return {
         service,
         repository,
-        version: `${commit?.slice(0, 8) ?? 'uncommitted'}${dirty ? `-${inputs.slice(0, 8)}` : ''}`,
+        version: dirty ? `${base}-${inputs.slice(0, 8)}` : base,
         commit: commit ?? 'uncommitted',
         inputs,
         files: inputFiles,

@@ -96,9 +96,10 @@ async function broken(pods: Pods, slot: SlotId, problem: RolloutProblem): Promis
     exitCode === null
       ? ''
       : await pods.logs(pod, container, { lines: 15, previous: restarted }).catch(() => '')
+  const ending = lines ? ` Its last lines:\n${lastLines(lines, 15)}` : ''
   return failed({
     code: 'slot-broken',
-    message: `${slot.service} ${slot.color}: ${what}${lines ? ` Its last lines:\n${lastLines(lines, 15)}` : ''}`,
+    message: `${slot.service} ${slot.color}: ${what}${ending}`,
     hint: `${untouched} Fix the cause and run \`shopctl deploy\` again.`,
   })
 }

@@ -71,9 +71,10 @@ export function requireSlot(
   if (deployment) return deployment
   const name = slotName(service, color)
   const found = manifests.filter(({ kind }) => kind === 'Deployment').map(nameOf)
+  const others = found.length > 0 ? `, but ${found.join(', ')}` : ''
   return refuse(
     'no-slot',
-    `The chart of ${service} renders no Deployment ${name}${found.length > 0 ? `, but ${found.join(', ')}` : ''}.`,
+    `The chart of ${service} renders no Deployment ${name}${others}.`,
     'Give the Deployment the name `{{ .Release.Name }}` and no namespace: shopctl finds the slot by its name.',
   )
 }
@@ -91,9 +92,10 @@ function slotProblem(
   const labels = podLabels(deployment)
   const missing = wanted.filter(([key, value]) => labels[key] !== value)
   if (missing.length > 0) {
+    const list = missing.map(([key, value]) => `${key}: ${value}`).join(', ')
     return refuse(
       'no-slot-labels',
-      `The pods of ${name} lack ${missing.map(([key, value]) => `${key}: ${value}`).join(', ')}.`,
+      `The pods of ${name} lack ${list}.`,
       'Set the labels from the values `shopctl.service`, `shopctl.color` and `shopctl.revision`: the Services select by them.',
     )
   }

@@ -91,10 +91,11 @@ async function requireDependencies(
 
 async function desireOne(
   ports: DesirePorts,
-  { config, env, sharedChart, images, digests = null }: DesireInput,
+  input: DesireInput,
   image: Image,
 ): Promise<{ service: string; wanted: Wanted; recipe: Recipe }> {
-  const { source, registry } = ports
+  const { config, env, sharedChart, images } = input
+  const { source } = ports
   const { service, repository } = image
   const earlier = images?.[service]
   const { version } = earlier ?? image
@@ -104,11 +105,7 @@ async function desireOne(
   await requireChart(source, config, ['services', service, 'chart'], chart)
   const files = await valuesFiles(source, config, env, service)
   const [digest, values, chartHash, replicas] = await settleAll([
-    earlier
-      ? requireEarlier(registry, image, earlier)
-      : digests
-        ? requireGiven(registry, image, digests[service])
-        : requireDigest(ports, image),
+    requireImage(ports, input, image),
     readValues(source, files),
     hashChart(source, chart),
     readReplicas(source, chart, files),
@@ -136,6 +133,19 @@ async function desireOne(
       renderHash: hashOf([chartHash, values]).slice(0, 12),
     },
   }
+}
+
+/** Its digest, which the registry has. */
+function requireImage(
+  ports: DesirePorts,
+  { images, digests = null }: DesireInput,
+  image: Image,
+): Promise<string> {
+  const { registry } = ports
+  const earlier = images?.[image.service]
+  if (earlier) return requireEarlier(registry, image, earlier)
+  if (digests) return requireGiven(registry, image, digests[image.service])
+  return requireDigest(ports, image)
 }
 
 async function requireEarlier(

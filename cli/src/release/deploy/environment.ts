@@ -72,8 +72,8 @@ async function ensureGuard(
   const values = { namespaceUid: uid }
   try {
     await driver.install({ name: guardName, chart: path, valuesFiles: [], values, marks }, signal)
-  } catch (problem) {
-    if (signal.aborted || !isForbidden(problem)) throw problem
+  } catch (error) {
+    if (signal.aborted || !isForbidden(error)) throw error
     const state = known ? 'an older guard' : 'no guard'
     progress.warn(
       `This environment has ${state} against changes of the live slots: your account may not install one. An administrator's \`shopctl deploy\` installs it.`,
@@ -132,9 +132,10 @@ async function awaitRunning(ports: EnvironmentPorts, name: string): Promise<void
   const found = await namespace.statefulSet(name)
   if ((found?.ready ?? 0) > 0) return
   const wanted = found?.replicas ?? 0
+  const time = wanted > 0 ? `, also after ${startMs / 1000} s` : ''
   const down = refused({
     code: 'dependency-down',
-    message: `${name} is down: none of the ${wanted} pods of its StatefulSet ${name} is ready${wanted > 0 ? `, also after ${startMs / 1000} s` : ''}.`,
+    message: `${name} is down: none of the ${wanted} pods of its StatefulSet ${name} is ready${time}.`,
     hint: `Run \`kubectl describe statefulset ${name}\` to see why, then run the command again.`,
   })
   // Scaled to zero it never starts.

@@ -92,12 +92,16 @@ function lackOf(
 ): Lack | null {
   if (found.kind === 'untrusted') {
     return {
-      ...{ rank: 0, code: 'provenance-untrusted', what: `cannot be trusted: ${found.why}` },
+      rank: 0,
+      code: 'provenance-untrusted',
+      what: `cannot be trusted: ${found.why}`,
       hint: 'For a private repository, keep the roots of GitHub in a file (`gh attestation trusted-root > trusted-root.jsonl`) and name it with `trustedRoot`. Otherwise do not deploy this image.',
     }
   }
   const other = (rank: number, what: string): Lack => ({
-    ...{ rank, what, code: 'provenance-differs' },
+    rank,
+    what,
+    code: 'provenance-differs',
     hint: `Deploy an image that ${workflow} built from ${repository}, or correct \`provenance\` in shopctl.yaml.`,
   })
   if (found.predicateType !== provenanceType)

@@ -113,9 +113,11 @@ function jobProblem({ pods, complaints }: NonNullable<Rollout['job']>): RolloutP
   const pod = pods.findLast(({ containers }) => containers.some(({ ended }) => ended))
   const container = pod?.containers.find(({ ended }) => ended)
   const ended = container?.ended ?? null
+  const exit = ended ? ` with ${exitOf(ended)}` : ''
+  const reason = why ? `, ${wordsOf(why)}` : '.'
   return {
     kind: 'broken',
-    what: `the migration failed${ended ? ` with ${exitOf(ended)}` : ''}${why ? `, ${wordsOf(why)}` : '.'}`,
+    what: `the migration failed${exit}${reason}`,
     pod: pod?.name ?? '',
     container: container?.name ?? '',
     exitCode: ended?.exitCode ?? null,
@@ -125,7 +127,8 @@ function jobProblem({ pods, complaints }: NonNullable<Rollout['job']>): RolloutP
 
 function exitOf({ exitCode, reason, message }: NonNullable<ContainerState['ended']>): string {
   const why = ['', 'Error', 'Completed'].includes(reason) ? '' : ` (${reason})`
-  return `exit code ${exitCode}${why}${message ? `: ${message.trim().slice(0, 500)}` : ''}`
+  const words = message ? `: ${message.trim().slice(0, 500)}` : ''
+  return `exit code ${exitCode}${why}${words}`
 }
 
 /** Why a slot is not ready yet, as far as Kubernetes reports it. */

@@ -31,9 +31,10 @@ export function findPorts(
   const found = http ?? only
   if (!found) {
     const list = offered.map(({ name, number }) => (name ? `${name} (${number})` : `${number}`))
+    const wrong = port === null ? '' : `, not ${port}`
     return refuse(
       'no-port',
-      `The HTTP port of ${service} is not known: its pods have the ports ${list.join(', ') || '(none)'}${port === null ? '' : `, not ${port}`}.`,
+      `The HTTP port of ${service} is not known: its pods have the ports ${list.join(', ') || '(none)'}${wrong}.`,
       `Name the port \`http\` in the chart, or set \`services.${service}.port\` in shopctl.yaml.`,
     )
   }
@@ -57,11 +58,9 @@ export function checkShared(
     return refuse('live-lacks-port', message, hint)
   }
   const accounts = shared.filter(({ kind }) => kind === 'ServiceAccount').map(nameOf)
-  const granted = shared
-    .filter(({ kind }) => kind === 'Role')
-    .flatMap(rulesOf)
-    .flatMap(grants)
-  const lost = rules.flatMap(grants).find((grant) => !granted.includes(grant))
+  const roles = shared.filter(({ kind }) => kind === 'Role')
+  const granted = new Set(roles.flatMap(rulesOf).flatMap(grants))
+  const lost = rules.flatMap(grants).find((grant) => !granted.has(grant))
   if (lost !== undefined && accounts.includes(live.serviceAccount ?? '')) {
     const message = `The live pods of ${service} would lose the right to ${lost}.`
     return refuse(

@@ -96,10 +96,10 @@ async function putBack(
     const [done = false] = valuesOf(await driver.putBack([write], signal))
     if (!done) say('Helm does not have it any more')
     else
-      await awaitSlot(ports, { service, ...targetOf(before) }, options).catch((problem) => {
-        if (signal.aborted) throw problem
+      await awaitSlot(ports, { service, ...targetOf(before) }, options).catch((error) => {
+        if (signal.aborted) throw error
         progress.warn(
-          `${name} was put back, but is not ready: \`shopctl rollback\` cannot go back to it. Run \`shopctl status\` to see why.\n${said(problem)}`,
+          `${name} was put back, but is not ready: \`shopctl rollback\` cannot go back to it. Run \`shopctl status\` to see why.\n${said(error)}`,
         )
       })
     return done

@@ -90,11 +90,11 @@ async function takeOver(
       observeTakeover(ports, state, plan, { from, timeoutMs }),
     )
     return { proofs, scaled: scaled ?? settleCapacity(ports, state, plan.moves) }
-  } catch (problem) {
+  } catch (error) {
     await scaled
     if (plan.kind === 'switch')
-      await putBack(ports, plan, recording, started ? versions : null, problem)
-    throw problem
+      await putBack(ports, plan, recording, started ? versions : null, error)
+    throw error
   }
 }
 
@@ -158,8 +158,8 @@ function observeTakeover(
 async function oldSlots(ports: MovePorts, moves: readonly Move[]): Promise<string[]> {
   const lines = await Promise.all(
     moves.map(({ name, from }) =>
-      awaitOldSlot(ports, name, asTarget(from)).catch((problem) => [
-        `${name}: the old slot could not be watched: ${said(problem)}`,
+      awaitOldSlot(ports, name, asTarget(from)).catch((error) => [
+        `${name}: the old slot could not be watched: ${said(error)}`,
       ]),
     ),
   )
@@ -172,11 +172,6 @@ function notTaken(
   moves: readonly Move[],
   timeoutMs: number,
 ): Error {
-  const first = moves.filter(({ from }) => from === null).map(({ name }) => name)
-  const back =
-    first.length === moves.length
-      ? 'No slot was live before, and none is live now.'
-      : `The slots that were live before are live again${first.length > 0 ? `; ${first.join(', ')} had none` : ''}.`
   const logs = late.some(({ latePods }) => latePods.length > 0)
     ? 'Run `kubectl logs <pod>` for these pods. '
     : ''
@@ -186,9 +181,17 @@ function notTaken(
     message: late.map(({ late }) => late).join('\n'),
     hint:
       kind === 'switch'
-        ? `${back} ${logs}${limit}`
+        ? `${describeBack(moves)} ${logs}${limit}`
         : `Their Services select them all the same. Run \`shopctl status\`, then \`shopctl rollback\` again. ${limit}`,
   })
+}
+
+/** What is live after a switch was put back. */
+function describeBack(moves: readonly Move[]): string {
+  const first = moves.filter(({ from }) => from === null).map(({ name }) => name)
+  if (first.length === moves.length) return 'No slot was live before, and none is live now.'
+  const without = first.length > 0 ? `; ${first.join(', ')} had none` : ''
+  return `The slots that were live before are live again${without}.`
 }
 
 async function movePreviews(ports: MovePorts, { kind, moves }: MovePlan): Promise<void> {
@@ -271,8 +274,8 @@ async function recycleAll(
   return Promise.all(
     proofs.map(async (proof) => {
       if (!proof.from || !services.includes(proof.name)) return proof
-      const recycled = await recycle(ports, proof.name, proof.from).catch((problem) => {
-        const line = `${proof.name}: the old slot was not restarted and keeps its open connections: ${said(problem)}`
+      const recycled = await recycle(ports, proof.name, proof.from).catch((error) => {
+        const line = `${proof.name}: the old slot was not restarted and keeps its open connections: ${said(error)}`
         ports.progress.warn(line)
         return null
       })

@@ -167,9 +167,10 @@ function targetsBefore(
       )
     }
     if (!last || !move?.from) {
+      const which = last ? ` ${last.release}` : ''
       return refuse(
         'nothing-to-roll-back',
-        `There is nothing to roll back to: ${name} had no live slot before${last ? ` ${last.release}` : ''}.`,
+        `There is nothing to roll back to: ${name} had no live slot before${which}.`,
         'Fix the service and run `shopctl release`.',
       )
     }
@@ -219,9 +220,10 @@ function checkTarget(
   const way = `\`shopctl rollback --to ${back} --service ${names.join(',')}\``
   const slot = service.slots[side.color]
   if (!slot || isGone(service, side)) {
+    const why = slot ? `${slot.version} was deployed over it` : 'it was cleaned up'
     return refuse(
       'slot-gone',
-      `${name} ${side.color} with ${side.version} no longer exists: ${slot ? `${slot.version} was deployed over it` : 'it was cleaned up'}.`,
+      `${name} ${side.color} with ${side.version} no longer exists: ${why}.`,
       `Run ${way}: it deploys the image again, with the settings of this work tree.`,
     )
   }

@@ -93,7 +93,8 @@ function liveText(state: EnvironmentState, name: string): string {
   const live = liveSlotOf(state, name)
   if (!live) return ''
   const move = doneMoves(state.journal).findLast((each) => sameTarget(moveOf(each, name)?.to, live))
-  return `${name} ${live.color} (${live.version}) is live${move ? ` since ${move.release}` : ''}. `
+  const since = move ? ` since ${move.release}` : ''
+  return `${name} ${live.color} (${live.version}) is live${since}. `
 }
 
 export interface SwitchIntent {

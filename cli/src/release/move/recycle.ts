@@ -49,9 +49,9 @@ export async function recycle(
     })
     ending.catch(() => {})
     await driver.restartSlot(service, color)
-    const ends = await ending.catch((problem) => {
+    const ends = await ending.catch((error) => {
       progress.warn(
-        `${service}: the old slot was restarted, but its end was not watched: ${said(problem)}`,
+        `${service}: the old slot was restarted, but its end was not watched: ${said(error)}`,
       )
       return names.map((pod): PodEnd => ({ pod, exitCode: null }))
     })

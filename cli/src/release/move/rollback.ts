@@ -106,7 +106,7 @@ async function brokerWarning(broker: Broker): Promise<string | null> {
   try {
     await checkBroker(broker)
     return null
-  } catch (problem) {
-    return said(problem)
+  } catch (error) {
+    return said(error)
   }
 }

@@ -65,8 +65,8 @@ export function refreshed(
     try {
       last = await list()
       listedAt = clock.monotonic()
-    } catch (problem) {
-      if (signal.aborted) throw problem
+    } catch (error) {
+      if (signal.aborted) throw error
     }
     return last
   }
@@ -154,12 +154,14 @@ export function latestEpoch(epochs: readonly (number | null)[]): number | null {
 
 function describe(report: PodReport | null): string {
   if (!report) return 'no valid answer on its path `management.role`'
-  const { gate } = report
-  const opened = gate
-    ? `its gate ${gate.color ? `names ${gate.color} ${gate.revision}` : 'was never opened'}, epoch ${gate.epoch}`
-    : 'it has no gate or cannot read it'
   const consuming = report.consuming ? 'consuming' : 'not consuming'
-  return `it reports: ${report.role}, ${report.consumers} consumers, ${consuming}; ${opened}`
+  return `it reports: ${report.role}, ${report.consumers} consumers, ${consuming}; ${describeGate(report)}`
+}
+
+function describeGate({ gate }: PodReport): string {
+  if (!gate) return 'it has no gate or cannot read it'
+  const state = gate.color ? `names ${gate.color} ${gate.revision}` : 'was never opened'
+  return `its gate ${state}, epoch ${gate.epoch}`
 }
 
 /** Warnings about pods of the old slot that still consume, have messages in flight or do not answer. */

@@ -93,8 +93,9 @@ const named = 3
 
 /** The first differences as one line. */
 export function firstOf(differences: readonly string[]): string {
+  const first = differences.slice(0, named).join('; ')
   const more = differences.length - named
-  return `${differences.slice(0, named).join('; ')}${more > 0 ? `; and ${more} more` : ''}`
+  return more > 0 ? `${first}; and ${more} more` : first
 }
 
 function otherTopology(differences: readonly string[]): Refusal {

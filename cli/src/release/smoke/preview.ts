@@ -40,8 +40,8 @@ export async function withPreview<T>(
     await settleAll(combination.map((each) => awaitPreview(ports, state, each)))
     result = await test()
   } catch (error) {
-    await pointAllBack().catch((problem) =>
-      ports.progress.warn(`a preview Service was not pointed back: ${said(problem)}`),
+    await pointAllBack().catch((backError) =>
+      ports.progress.warn(`a preview Service was not pointed back: ${said(backError)}`),
     )
     throw error
   }

@@ -181,10 +181,11 @@ async function unpin(ecr: EcrClient, name: string, tags: readonly string[]): Pro
 
 function tagsMove(ecr: EcrClient, name: string): Error {
   const { region } = ecr
+  const filters = movingTags.map((filter) => `'filterType=WILDCARD,filter=${filter}'`).join(' ')
   return refused({
     code: 'tags-move',
     message: `The tags of ${name} in Amazon ECR may be moved, so shopctl cannot believe them.`,
-    hint: `Run \`aws ecr put-image-tag-mutability --region ${region} --repository-name ${name} --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters ${movingTags.map((filter) => `'filterType=WILDCARD,filter=${filter}'`).join(' ')}\`.`,
+    hint: `Run \`aws ecr put-image-tag-mutability --region ${region} --repository-name ${name} --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters ${filters}\`.`,
   })
 }
 

@@ -10,8 +10,8 @@ import { type EcrClient, nameOf } from './client.ts'
 type Page = DescribeImageScanFindingsCommandOutput
 
 /** A basic scan is complete, an enhanced one goes on. */
-const done = ['COMPLETE', 'ACTIVE']
-const underWay = ['IN_PROGRESS', 'PENDING']
+const done = new Set(['COMPLETE', 'ACTIVE'])
+const underWay = new Set(['IN_PROGRESS', 'PENDING'])
 
 const unavailable: Readonly<Record<string, string>> = {
   UNSUPPORTED_IMAGE: 'Amazon ECR does not support images of this kind',
@@ -45,8 +45,8 @@ export function createScans(ecr: EcrClient): Scans {
 function scanOf(pages: readonly Page[]): Scan {
   const { status, description } = pages[0]?.imageScanStatus ?? {}
   if (status === undefined) return { state: 'pending', why: 'Amazon ECR has no scan of it' }
-  if (underWay.includes(status)) return { state: 'pending', why: `its scan is ${status}` }
-  if (!done.includes(status)) {
+  if (underWay.has(status)) return { state: 'pending', why: `its scan is ${status}` }
+  if (!done.has(status)) {
     const why = unavailable[status] ?? `its scan is ${status}`
     return { state: 'unavailable', why: description ? `${why} (${sentence(description)})` : why }
   }

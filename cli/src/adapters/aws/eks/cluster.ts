@@ -67,9 +67,10 @@ function notReady(name: string, region: string, how: string): Error {
 
 async function unknown(session: AwsSession, name: string, cause: Error): Promise<Error> {
   const caller = await session.caller().catch(() => null)
+  const where = caller?.account ? ` of the account ${caller.account} (you are ${caller.arn})` : ''
   return refused({
     code: 'unknown-cluster',
-    message: `There is no EKS cluster ${name} in ${session.region}${caller?.account ? ` of the account ${caller.account} (you are ${caller.arn})` : ''}.`,
+    message: `There is no EKS cluster ${name} in ${session.region}${where}.`,
     hint: `Check name, region and role of \`cluster.eks\` in shopctl.yaml, and AWS_PROFILE: \`aws eks list-clusters --region ${session.region}\` shows the clusters.`,
     cause,
   })

@@ -60,7 +60,7 @@ export async function connectEks(options: EksOptions, folder: string): Promise<E
       }
     },
     async absence() {
-      const found = await describe().catch((problem: ShopctlError) => problem)
+      const found = await describe().catch((error: ShopctlError) => error)
       if (found instanceof Error) {
         if (changes.has(found.code)) await rm(file, { force: true })
         return silences.has(found.code) ? null : found
@@ -75,7 +75,10 @@ export async function connectEks(options: EksOptions, folder: string): Promise<E
 
 /** With these, the address that is kept is of no use. */
 const changes = new Set([
-  ...['unknown-cluster', 'cluster-not-ready', 'cluster-ending', 'cluster-failed'],
+  'unknown-cluster',
+  'cluster-not-ready',
+  'cluster-ending',
+  'cluster-failed',
 ])
 /** With these, AWS says nothing about the cluster, nor about the user. */
 const silences = new Set(['aws-unreachable', 'aws-throttled', 'aws-error', 'aws-denied'])

@@ -1,0 +1,58 @@
+// What an error of AWS means: by its name, its status, or what the connection says.
+import { describe, expect, it } from 'vitest'
+import { type About, explained } from '../../../src/adapters/aws/problems.ts'
+import { failed } from '../../../src/errors.ts'
+import { aLimit } from '../../fakes/host.ts'
+
+const about: About = { doing: 'push', region: 'eu-central-1', limit: aLimit }
+
+const problemOf = (error: Error, more: Partial<About> = {}): Promise<unknown> =>
+  explained(() => Promise.reject(error), { ...about, ...more }).catch((problem) => problem)
+
+const anError = (name: string, { status = 0, code = '', message = 'it says so.' }): Error =>
+  Object.assign(new Error(message), {
+    name,
+    ...(code && { code }),
+    ...(status > 0 && { $metadata: { httpStatusCode: status } }),
+  })
+
+describe('an error of AWS', () => {
+  it.each([
+    ['RequestTimeTooSkewed', { status: 403 }, 'aws-clock'],
+    ['ExpiredToken', { status: 403 }, 'aws-expired'],
+    ['CredentialsProviderError', { message: 'The SSO session has expired' }, 'aws-expired'],
+    ['CredentialsProviderError', {}, 'no-aws-credentials'],
+    ['InvalidClientTokenId', { status: 403 }, 'aws-credentials'],
+    ['AccessDeniedException', { status: 400 }, 'aws-denied'],
+    ['Unknown', { status: 403 }, 'aws-denied'],
+    ['ThrottlingException', { status: 400 }, 'aws-throttled'],
+    ['Unknown', { status: 429 }, 'aws-throttled'],
+    ['ServerException', { status: 500 }, 'aws-error'],
+    ['TimeoutError', {}, 'aws-unreachable'],
+    ['Error', { code: 'ECONNREFUSED' }, 'aws-unreachable'],
+  ])('%s %o is %s', async (name, parts, code) => {
+    expect(await problemOf(anError(name, parts))).toMatchObject({ code, kind: 'refused' })
+  })
+
+  it.each([
+    ['ThrottlingException', { status: 400 }],
+    ['ServerException', { status: 500 }],
+  ])('%s after a change is no refusal', async (name, parts) => {
+    const problem = await problemOf(anError(name, parts), { outage: failed })
+    expect(problem).toMatchObject({ kind: 'failed' })
+  })
+
+  it.each([
+    ['20261126T120000Z', '20261126T130000Z', 'is 60 minutes behind that of AWS'],
+    ['20261126T130000Z', '20261126T120000Z', 'is 60 minutes ahead of that of AWS'],
+  ])('tells a clock at %s from one at %s', async (ours, theirs, expected) => {
+    const message = `Signature expired: ${ours} is now earlier than 20261126T124500Z (${theirs} - 15 min.)`
+    const problem = await problemOf(anError('InvalidSignatureException', { message }))
+    expect(problem).toMatchObject({ code: 'aws-clock', message: expect.stringContaining(expected) })
+  })
+
+  it('that is none, but a bug, is thrown as it is', async () => {
+    const bug = new TypeError('x is not a function')
+    expect(await problemOf(bug)).toBe(bug)
+  })
+})
