@@ -40,7 +40,8 @@ export function commandLine(
 ): string {
   const given = Object.entries(properties).map(([key, value]) => `${key}=${escapedProperty(value)}`)
   const text = escaped(stripVTControlCharacters(message).slice(0, mostCharacters))
-  return `::${kind}${given.length > 0 ? ` ${given.join()}` : ''}::${text}\n`
+  const list = given.length > 0 ? ` ${given.join()}` : ''
+  return `::${kind}${list}::${text}\n`
 }
 
 /** As the runner takes it back. */
@@ -148,7 +149,7 @@ export function setOutputs(
 export function orWarn(err: { write(text: string): unknown }, write: () => void): void {
   try {
     write()
-  } catch (problem) {
-    err.write(commandLine('warning', `GitHub Actions has no result of shopctl: ${said(problem)}`))
+  } catch (error) {
+    err.write(commandLine('warning', `GitHub Actions has no result of shopctl: ${said(error)}`))
   }
 }

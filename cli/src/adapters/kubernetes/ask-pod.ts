@@ -55,7 +55,11 @@ async function askOnce(
   const target = podPath(namespace, pod, port, path)
   try {
     const response = await api.open({
-      ...{ method, path: target, headers, timeoutMs, ...(signal && { signal }) },
+      method,
+      path: target,
+      headers,
+      timeoutMs,
+      ...(signal && { signal }),
       ...(method === 'GET' && { retry: 'forwarded' }),
     })
     const body = await limitedText(response, timeoutMs)
