@@ -16,7 +16,7 @@ import type { Lock } from '../../src/release/ports/session.ts'
 import type { Journal, Operation } from '../../src/release/record.ts'
 import { type ClusterUnderTest, clusterContract } from '../fakes/cluster-contract.ts'
 import { aFullConfig } from '../fakes/config.ts'
-import { aLimit, createFakeProgress, noMask } from '../fakes/host.ts'
+import { createFakeProgress, noMask } from '../fakes/host.ts'
 import { aMove, anOperation } from '../fakes/state.ts'
 import { platformEnv } from '../real/shop.ts'
 
@@ -27,6 +27,9 @@ const lease = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/shopc
 const { order } = aFullConfig().services
 let kubeconfig: string
 let api: KubernetesApi
+
+/** Records of many megabytes, beside other tests. */
+const patient = { seconds: 30, setting: '' }
 
 function portsOf(holder: string): KubernetesPorts {
   return createKubernetesPorts({
@@ -40,7 +43,7 @@ function portsOf(holder: string): KubernetesPorts {
     processes: { describeSelf, hasEnded },
     env: process.env,
     mask: noMask,
-    limits: { request: aLimit, tools: aLimit, pod: aLimit },
+    limits: { request: patient, tools: patient, pod: patient },
   })
 }
 
@@ -101,7 +104,7 @@ async function emptied(): Promise<ClusterUnderTest> {
 beforeAll(async () => {
   const { KUBECONFIG = '' } = await platformEnv()
   kubeconfig = KUBECONFIG
-  api = connect({ file: kubeconfig, context: null })
+  api = connect({ file: kubeconfig, context: null }, { limits: { request: patient } })
   await portsOf('me@here 1').namespace.ensure()
 })
 afterAll(() => api.send('DELETE', core, {}))
