@@ -1,12 +1,14 @@
 // What `npm pack` makes runs where nothing of this repo is.
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import manifest from '../../package.json' with { type: 'json' }
 import { createShell } from '../../src/adapters/shell.ts'
 import { modulesOf } from '../program/loaded-modules.ts'
 import { root } from '../real/shop.ts'
+import { offered, textOf } from '../workflows/files.ts'
 
 const shell = createShell()
 let elsewhere: string
@@ -38,6 +40,11 @@ test('shopctl --help', async () => {
   const { exitCode, stdout } = await packed(['--help'])
   expect(stdout).toContain('rollback')
   expect(exitCode).toBe(0)
+})
+
+test('the workflows of templates/ find it', async () => {
+  const { env } = parse(textOf(offered, 'shopctl.yml')) as { env: { SHOPCTL: string } }
+  await access(join(elsewhere, env.SHOPCTL))
 })
 
 /** Of each file of the bundle, how much is code of AWS and Sigstore: esbuild tells, when it builds the same files again. */
