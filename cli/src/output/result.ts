@@ -73,18 +73,22 @@ function publish({ summary, tables, outputs, failure }: Result, title: string, t
   appendSummary(to, { title, succeeded: !failure, lines: [summary], tables: tables ?? [] })
 }
 
+/** undefined: it is not set. */
 function outputTexts({
   digests,
   images,
   release,
   colors,
   standby,
-}: Outputs): Record<string, string> {
+}: Outputs): Record<keyof Outputs, string | undefined> {
   return {
-    ...(digests && { digests: JSON.stringify(digests) }),
-    ...(images && { images: JSON.stringify(images) }),
-    ...(release !== undefined && { release }),
-    ...(colors && { colors: JSON.stringify(colors) }),
-    ...(standby && { standby: standby.join() }),
+    digests: digests && JSON.stringify(digests),
+    images: images && JSON.stringify(images),
+    colors: colors && JSON.stringify(colors),
+    release,
+    standby: standby?.join(),
   }
 }
+
+/** All that a command may set. */
+export const outputNames = Object.keys(outputTexts({}))

@@ -41,9 +41,11 @@ const told = new Set(['release', 'build', 'push', 'deploy', 'smoke', 'switch', '
 
 /** Give it the events of one command, in order. It returns the message for this one, or null. */
 export function createSlackMessages(subject: SlackSubject): (event: Event) => SlackMessage | null {
-  /** A refusal is the user's own mistake, unless something was begun. */
   let begun = false
-  const { system, env } = subject
+  const { system, env, run } = subject
+  // The user reads a refusal at the terminal. In a workflow nobody sits there.
+  const isTold = (exitCode: number): boolean =>
+    begun || exitCode === 1 || (exitCode === 2 && run !== null)
   return ({ kind, payload }) => {
     if (kind === 'operation.started') {
       const isFirst = !begun
@@ -64,7 +66,7 @@ export function createSlackMessages(subject: SlackSubject): (event: Event) => Sl
       return messageOf(subject, title, movesOf(operation), reason)
     }
     if (kind !== 'command.ended' || !payload.error || !told.has(payload.command)) return null
-    if (!begun && payload.exitCode !== 1) return null
+    if (!isTold(payload.exitCode)) return null
     const { message, hint } = payload.error
     // The lines after the first are the output of another program, which may hold secrets.
     const [first = ''] = message.split('\n')

@@ -133,13 +133,14 @@ function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0
 }
 
-/** Sets outputs of the step. Any value is safe: nobody can guess the line that ends it. */
+/** Sets outputs of the step, but for undefined ones. Any value is safe: nobody can guess the line that ends it. */
 export function setOutputs(
   { outputFile }: Workflow,
-  outputs: Readonly<Record<string, string>>,
+  outputs: Readonly<Record<string, string | undefined>>,
 ): void {
   if (!outputFile) return
   for (const [name, value] of Object.entries(outputs)) {
+    if (value === undefined) continue
     const end = `shopctl_${randomUUID()}`
     appendFileSync(outputFile, `${name}<<${end}\n${value}\n${end}\n`)
   }

@@ -1,10 +1,14 @@
 // What `npm pack` makes runs where nothing of this repo is.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import manifest from '../../package.json' with { type: 'json' }
 import { createShell } from '../../src/adapters/shell.ts'
+import { modulesOf } from '../program/loaded-modules.ts'
 import { root } from '../real/shop.ts'
+import { offered, textOf } from '../workflows/files.ts'
 
 const shell = createShell()
 let elsewhere: string
@@ -37,6 +41,51 @@ test('shopctl --help', async () => {
   expect(stdout).toContain('rollback')
   expect(exitCode).toBe(0)
 })
+
+test('the workflows of templates/ find it', async () => {
+  const { env } = parse(textOf(offered, 'shopctl.yml')) as { env: { SHOPCTL: string } }
+  await access(join(elsewhere, env.SHOPCTL))
+})
+
+/** Of each file of the bundle, how much is code of AWS and Sigstore: esbuild tells, when it builds the same files again. */
+async function heavyBytes(): Promise<Map<string, number>> {
+  const [, esbuild = ''] = manifest.scripts.prepack.split(' && esbuild ')
+  const again = `esbuild ${esbuild} --outdir=${elsewhere}/again --metafile=${elsewhere}/again.json`
+  await shell.check({
+    program: 'sh',
+    args: ['-c', again],
+    cwd: join(root, 'cli'),
+    env: { PATH: `${root}/node_modules/.bin:${process.env.PATH}` },
+  })
+  const { outputs } = JSON.parse(await readFile(join(elsewhere, 'again.json'), 'utf8')) as {
+    outputs: Record<string, { inputs: Record<string, { bytesInOutput: number }> }>
+  }
+  const heavy = /node_modules\/@(aws-sdk|aws-crypto|smithy|sigstore|tufjs)\//
+  return new Map(
+    Object.entries(outputs).map(([file, { inputs }]) => [
+      basename(file),
+      Object.entries(inputs).reduce(
+        (sum, [name, { bytesInOutput }]) => sum + (heavy.test(name) ? bytesInOutput : 0),
+        0,
+      ),
+    ]),
+  )
+}
+
+test('shopctl --help loads no byte of AWS and Sigstore', async () => {
+  const bytes = await heavyBytes()
+  const launcher = join(elsewhere, 'node_modules/@shop-platform/shopctl/bin/shopctl.js')
+  const loaded = async (args: string[], env = {}): Promise<number> => {
+    const urls = await modulesOf(launcher, args, env)
+    const files = urls.filter((url) => url.includes('/dist/bundle/')).map((url) => basename(url))
+    expect(files).toContain('main.js')
+    return files.reduce((sum, file) => sum + (bytes.get(file) ?? Number.NaN), 0)
+  }
+  expect(await loaded(['--help'])).toBe(0)
+  const keys = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' }
+  const token = ['eks-token', '--cluster', 'shop', '--region', 'eu-central-1']
+  expect(await loaded(token, keys)).toBeGreaterThan(10_000)
+}, 60_000)
 
 test('shopctl platform status --json', async () => {
   const { exitCode, stdout } = await packed(['platform', 'status', '--json'])

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { outputNames } from '../../src/output/result.ts'
 import { type EventKind, payloads } from '../../src/release/ports/events.ts'
 import { files, ours, textOf } from '../workflows/files.ts'
 
@@ -29,7 +30,7 @@ it('lists every kind of event, with every field of its payload', () => {
 
 it('lists the outputs that are set', () => {
   const listed = rowsBelow('What a workflow gets').map(([name]) => namesIn(name)[0])
-  expect(listed).toEqual(['digests', 'images', 'colors', 'release', 'standby'])
+  expect(listed).toEqual(outputNames)
 })
 
 it('names every variable and every secret of the workflows', () => {

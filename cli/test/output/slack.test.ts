@@ -1,6 +1,10 @@
 // The messages for Slack, by the events of a command. Each is what Block Kit takes.
 import { describe, expect, it } from 'vitest'
-import { createSlackMessages, type SlackMessage } from '../../src/output/slack.ts'
+import {
+  createSlackMessages,
+  type SlackMessage,
+  type SlackSubject,
+} from '../../src/output/slack.ts'
 import type { Event, EventKind, Payload } from '../../src/release/ports/events.ts'
 import { operationSchema } from '../../src/release/record.ts'
 import { blockKit } from '../fakes/block-kit.ts'
@@ -43,7 +47,10 @@ const done = (command: string): Event =>
   event('command.ended', { command, exitCode: 0, result: null, error: null })
 
 function messages(...events: readonly Event[]): SlackMessage[] {
-  const messageOf = createSlackMessages(subject)
+  return messagesOf(subject, events)
+}
+function messagesOf(of: SlackSubject, events: readonly Event[]): SlackMessage[] {
+  const messageOf = createSlackMessages(of)
   const sent = events.flatMap((each) => messageOf(each) ?? [])
   for (const each of sent) blockKit.parse(each)
   return sent
@@ -95,7 +102,7 @@ describe('the messages of', () => {
     ],
     ['a build that failed', [over('build', 1)], ['shop: build failed in production']],
     ['a push that failed', [over('push', 1)], ['shop: push failed in production']],
-    ['a build that was refused', [over('build', 2)], []],
+    ['a build that was refused', [over('build', 2)], ['shop: build failed in production']],
     [
       'a release that was interrupted',
       [started('deploy'), over('release', 130)],
@@ -106,12 +113,28 @@ describe('the messages of', () => {
       [started('deploy'), ended('deploy'), over('release', 2)],
       [start, 'shop: release failed in production'],
     ],
-    ['a command that was refused', [over('deploy', 2)], []],
+    ['a deploy that was refused', [over('deploy', 2)], ['shop: deploy failed in production']],
     ['a command that was interrupted before it began', [over('deploy', 130)], []],
     ['a command that only looks', [over('status', 1)], []],
+    ['a command that only looks, and was refused', [over('status', 2)], []],
     ['steps and notes', [event('note', { text: 'x' }), event('step.started', { step: 'x' })], []],
   ])('%s', (_, events, expected) => {
     expect(titles(...events)).toEqual(expected)
+  })
+})
+
+describe('at a terminal, where somebody reads the refusal, the messages of', () => {
+  it.each<[string, Event[], string[]]>([
+    ['a deploy that was refused', [over('deploy', 2)], []],
+    ['a deploy that failed', [over('deploy', 1)], ['shop: deploy failed in production']],
+    [
+      'a release that was refused half-way',
+      [started('deploy'), ended('deploy'), over('release', 2)],
+      [start, 'shop: release failed in production'],
+    ],
+  ])('%s', (_, events, expected) => {
+    const sent = messagesOf({ ...subject, run: null }, events)
+    expect(sent.map(({ text }) => text)).toEqual(expected)
   })
 })
 

@@ -134,11 +134,10 @@ it('only the quality gate of pull requests gets the token of SonarQube', () => {
   expect(given[0]?.[1].run).toBe('exec npm run quality -- --team')
 })
 
-it('every job that runs shopctl tells Slack when it fails, and no other job knows the webhook', () => {
-  for (const [name, job] of jobs) {
-    const runs = job.steps?.some(({ run }) => run?.includes('"$SHOPCTL" ')) ?? false
-    const webhook = runs ? `\${{ secrets.SLACK_WEBHOOK }}` : undefined
-    expect(job.env?.SHOPCTL_SLACK_WEBHOOK, name).toBe(webhook)
+it('every step that runs shopctl tells Slack when it fails', () => {
+  for (const [name, { run, env }] of steps) {
+    const webhook = run?.includes('"$SHOPCTL" ') ? `\${{ secrets.SLACK_WEBHOOK }}` : undefined
+    expect(env?.SHOPCTL_SLACK_WEBHOOK, name).toBe(webhook)
   }
 })
 
@@ -147,6 +146,16 @@ it('only what needs the token of GitHub gets it', () => {
   expect(given.map(([name]) => name)).toEqual([
     ...['rollback.yml rollback: Roll back', 'shopctl.yml switch: Switch'],
   ])
+})
+
+it('no secret is given to a whole job or to an action: the scripts of packages would get it too', () => {
+  const given = [
+    ...files.map((file) => [file, read(file).env] as const),
+    ...jobs.map(([name, { env }]) => [name, env] as const),
+    ...steps.map(([name, step]) => [name, step.uses ? [step.with, step.env] : null] as const),
+  ]
+  for (const [name, values] of given)
+    expect(JSON.stringify(values ?? {}), name).not.toMatch(/secrets\.|github\.token/)
 })
 
 it('an environment makes no deployment of GitHub for each job', () => {
