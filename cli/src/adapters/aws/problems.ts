@@ -1,5 +1,5 @@
 // What an error of AWS means, and what to do about it.
-import { type ErrorDetail, interrupted, refused, ShopctlError, said } from '../../errors.ts'
+import { failed, interrupted, refused, ShopctlError, said } from '../../errors.ts'
 import { type Limit, noAnswer } from '../shell.ts'
 
 export interface About {
@@ -10,8 +10,8 @@ export interface About {
   place?: string
   /** The setting of shopctl.yaml that names a role, where it has none. */
   roleSetting?: string
-  /** Makes the error of a problem that AWS has itself. Default: nothing was changed before. */
-  outage?: (detail: ErrorDetail) => ShopctlError
+  /** The request changes something. Without an answer, or after one of 5xx, it may have done so. */
+  writes?: boolean
   /** Of the user's AWS configuration. */
   profile?: string | undefined
   /** Of one request. */
@@ -56,7 +56,7 @@ function awsProblem(problem: unknown, about: About): ShopctlError {
   if (problem instanceof ShopctlError) return problem
   if (!(problem instanceof Error)) throw problem
   const error = shortened(problem)
-  const { doing, region, roleSetting, outage = refused } = about
+  const { doing, region, roleSetting, writes } = about
   const status = error.$metadata?.httpStatusCode
   const message = sentence(error)
   if (wrongClock.test(error.message) || wrongClock.test(error.name)) return clockProblem(error)
@@ -90,7 +90,7 @@ function awsProblem(problem: unknown, about: About): ShopctlError {
     })
   }
   if (throttled.test(error.name) || status === 429 || error.$retryable?.throttling) {
-    return outage({
+    return refused({
       code: 'aws-throttled',
       message: `AWS throttles your requests: could not ${doing} in ${error.$metadata?.attempts ?? 1} attempts.`,
       hint: 'Wait a minute, or run the command again later.',
@@ -98,7 +98,7 @@ function awsProblem(problem: unknown, about: About): ShopctlError {
     })
   }
   if (status !== undefined) {
-    return outage({
+    return (writes && status >= 500 ? failed : refused)({
       code: 'aws-error',
       message: `Could not ${doing}: ${message}.`,
       hint:
@@ -154,10 +154,10 @@ function timeOf(text: string): number {
 function unreachable(
   error: SdkError,
   message: string,
-  { doing, region, limit }: About,
+  { doing, region, writes, limit }: About,
 ): ShopctlError {
   const isLate = late.test(error.name)
-  return refused({
+  return (writes ? failed : refused)({
     code: 'aws-unreachable',
     message: `Could not ${doing}: ${isLate ? noAnswer(limit) : message}.`,
     hint: isLate

@@ -27,7 +27,8 @@ export async function problemOf(
   if (status === 401 && !(login && isInsufficient(response))) return notLoggedIn(need, login)
   if (status === 401 || status === 403) return denied(need, login)
   const wait = response.headers.get('retry-after')
-  return failed({
+  // After an answer of 5xx, a write may have been done.
+  return (need.write && status >= 500 ? failed : refused)({
     code: 'registry-error',
     message: `The registry answered ${status} to ${asked}: ${reasonIn(await response.text())}`,
     ...(status === 429 && {
