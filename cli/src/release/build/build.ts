@@ -50,9 +50,22 @@ export async function build(ports: BuildPorts, input: BuildInput): Promise<Built
   const images = await describeImages(ports.source, input)
   const { values } = await settleChanges((changed) => {
     const caching = createCaching(ports, changed)
-    return images.map((image) => buildOne(ports, input, image, caching))
+    const noted = { ...ports, builder: noteCaches(ports.builder, changed) }
+    return images.map((image) => buildOne(noted, input, image, caching))
   })
   return values
+}
+
+/** Calls `changed` when a build may have written a cache. */
+function noteCaches(builder: ImageBuilder, changed: () => void): ImageBuilder {
+  return {
+    ...builder,
+    async solve(what) {
+      const solved = await builder.solve(what)
+      if (what.cache.to !== null) changed()
+      return solved
+    },
+  }
 }
 
 async function buildOne(

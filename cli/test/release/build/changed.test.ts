@@ -56,3 +56,19 @@ it.each<[string, () => Promise<boolean>, 1 | 2]>([
   const building = build(ports, { ...tree, immutableTags: true })
   await expect(building).rejects.toMatchObject({ code: 'aws-throttled', exitCode })
 })
+
+it.each<[string, boolean, 1 | 2]>([
+  ['was written', true, 1],
+  ['was not asked for', false, 2],
+])('a build: a refusal after the cache of another image %s', async (_, immutableTags, exitCode) => {
+  const world = createWorld(names)
+  let solved = 0
+  const solve: typeof world.builder.solve = async (what) => {
+    solved += 1
+    if (solved === 1) return world.builder.solve(what)
+    throw refused({ code: 'aws-throttled', message: 'no' })
+  }
+  const ports = { ...world, builder: { ...world.builder, solve } }
+  const building = build(ports, { ...tree, immutableTags })
+  await expect(building).rejects.toMatchObject({ code: 'aws-throttled', exitCode })
+})
