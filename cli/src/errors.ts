@@ -63,6 +63,11 @@ function turned(error: unknown, from: ErrorKind, to: ErrorKind): unknown {
   })
 }
 
+/** Something may have been changed. */
+export function isFailure(error: unknown): boolean {
+  return error instanceof ShopctlError && error.kind === 'failed'
+}
+
 export function isInterrupted(error: unknown): error is ShopctlError {
   return error instanceof ShopctlError && error.kind === 'interrupted'
 }

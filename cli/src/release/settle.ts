@@ -1,4 +1,5 @@
 // Waits for tasks that run in parallel.
+import { afterChange, isFailure } from '../errors.ts'
 
 type Values<T extends readonly unknown[]> = { -readonly [K in keyof T]: Awaited<T[K]> }
 
@@ -8,6 +9,27 @@ type Values<T extends readonly unknown[]> = { -readonly [K in keyof T]: Awaited<
  */
 export async function settleAll<T extends readonly unknown[] | []>(tasks: T): Promise<Values<T>> {
   return valuesOf(await Promise.allSettled(tasks)) as Values<T>
+}
+
+/**
+ * The same for tasks that change something. `start` gets what each of them calls after a change: then a refusal of
+ * another one is a failure.
+ */
+export async function settleChanges<T>(
+  start: (changed: () => void) => readonly Promise<T>[],
+): Promise<{ values: T[]; changed: boolean }> {
+  let changed = false
+  const results = await Promise.allSettled(
+    start(() => {
+      changed = true
+    }),
+  )
+  try {
+    return { values: valuesOf(results), changed }
+  } catch (error) {
+    changed ||= results.some((each) => each.status === 'rejected' && isFailure(each.reason))
+    throw changed ? afterChange(error) : error
+  }
 }
 
 /** All values. Throws the first failure. */

@@ -12,6 +12,8 @@ export interface Recorder {
   calls: Call[]
   /** What the sender may do in the registry. */
   policy: Policy
+  /** How many more parts of layers are answered with 500. */
+  broken: number
 }
 
 /** `change` gets the answer to a DescribeCluster. */
@@ -21,13 +23,18 @@ export async function startRecorder(
   change: (description: { cluster: object }) => object,
 ): Promise<Recorder> {
   const { hostname, port } = new URL(fake.url)
-  const recorder: Recorder = { url: '', calls: [], policy: { Version: '', Statement: [] } }
+  const policy: Policy = { Version: '', Statement: [] }
+  const recorder: Recorder = { url: '', calls: [], policy, broken: 0 }
   const server = createServer(async (request, response) => {
     const { method = 'GET', url = '/', headers } = request
     const body = await buffer(request)
     const call = callOf(request, body)
     if (call) recorder.calls.push(call)
     if (url.startsWith('/v2/') && !isAdmitted(recorder, request, call, response)) return
+    if (call?.action === 'ecr:UploadLayerPart' && recorder.broken > 0) {
+      recorder.broken -= 1
+      return void response.writeHead(500).end()
+    }
     if (call?.action === scanning) return answerScan(recorder, call, response)
     const upstream = send({ hostname, port, method, path: url, headers }, async (answer) => {
       const { statusCode = 502, headers: found } = answer

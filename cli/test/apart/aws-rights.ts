@@ -19,6 +19,7 @@ export const issuer = 'token.actions.githubusercontent.com'
 type OneOrMore = string | string[]
 
 interface Statement {
+  Effect: 'Allow'
   Action: OneOrMore
   Resource?: OneOrMore
   Condition?: { StringEquals: Record<string, OneOrMore> }
@@ -93,11 +94,39 @@ export async function asRoot(
 /** The claims that the fake knows of a token. AWS knows those of GitHub besides. */
 export const knownClaims = ['aud', 'sub']
 
+type Iam = (fields: Record<string, string>) => Promise<void>
+
+function iamOf(fake: AwsFake): Iam {
+  return (fields) =>
+    asRoot(fake, 'iam', '/', new URLSearchParams({ Version: '2010-05-08', ...fields }).toString())
+}
+
+/** A role with these policies and no others. */
+export async function createRole(
+  fake: AwsFake,
+  RoleName: string,
+  { trust, policies }: { trust: object; policies: Policy[] },
+): Promise<void> {
+  const iam = iamOf(fake)
+  await iam({ Action: 'CreateRole', RoleName, AssumeRolePolicyDocument: JSON.stringify(trust) })
+  for (const [at, policy] of policies.entries()) {
+    const Statement = [...policy.Statement]
+    // The fake does not see the repository in this call: it asks for the right to all.
+    if (actionsOf(policy).includes('ecr:DescribeRepositories'))
+      Statement.push({ Effect: 'Allow', Action: 'ecr:DescribeRepositories', Resource: '*' })
+    const PolicyDocument = JSON.stringify({ ...policy, Statement })
+    await iam({
+      Action: 'PutRolePolicy',
+      RoleName,
+      PolicyName: `${RoleName}-${at}`,
+      PolicyDocument,
+    })
+  }
+}
+
 /** The roles of templates/aws, with the provider of GitHub's tokens. `read` trusts what `deploy` trusts. */
 export async function createRoles(fake: AwsFake, folder: string): Promise<void> {
-  const iam = (fields: Record<string, string>): Promise<void> =>
-    asRoot(fake, 'iam', '/', new URLSearchParams({ Version: '2010-05-08', ...fields }).toString())
-  await iam({
+  await iamOf(fake)({
     Action: 'CreateOpenIDConnectProvider',
     Url: `https://${issuer}`,
     'ClientIDList.member.1': 'sts.amazonaws.com',
@@ -109,18 +138,7 @@ export async function createRoles(fake: AwsFake, folder: string): Promise<void> 
       for (const key of Object.keys(equal))
         if (!knownClaims.some((claim) => key === `${issuer}:${claim}`)) delete equal[key]
     }
-    const policy = await policyOf(RoleName, folder)
-    // The fake does not see the repository in this call: it asks for the right to all.
-    if (actionsOf(policy).includes('ecr:DescribeRepositories'))
-      policy.Statement.push({
-        ...{ Effect: 'Allow' },
-        Action: 'ecr:DescribeRepositories',
-        Resource: '*',
-      })
-    const AssumeRolePolicyDocument = JSON.stringify(trust)
-    await iam({ Action: 'CreateRole', RoleName, AssumeRolePolicyDocument })
-    const PolicyDocument = JSON.stringify(policy)
-    await iam({ Action: 'PutRolePolicy', RoleName, PolicyName: RoleName, PolicyDocument })
+    await createRole(fake, RoleName, { trust, policies: [await policyOf(RoleName, folder)] })
   }
 }
 

@@ -28,6 +28,8 @@ interface EngineOptions {
   /** Whether containerd keeps the images, as it does in Docker Desktop. */
   containerd: boolean
   init: string
+  /** For the engine itself: HTTPS_PROXY, SSL_CERT_FILE. */
+  env?: Record<string, string>
 }
 
 /** The parent of all cgroups of these engines. */
@@ -46,7 +48,7 @@ function serve(program: string, args: string[], env: Record<string, string>): ()
 /** An engine without network and without images, in a folder that must not exist. */
 export async function startEngine(
   folder: string,
-  { registry, containerd, init }: EngineOptions,
+  { registry, containerd, init, env: own = {} }: EngineOptions,
 ): Promise<Engine> {
   const bin = enginePrograms()
   const sbin = join(bin, '../sbin')
@@ -68,7 +70,7 @@ export async function startEngine(
   const file = join(folder, 'docker.json')
   writeFileSync(file, JSON.stringify(settings))
   const path = `${bin}:${sbin}:${process.env.PATH}`
-  const end = serve(join(sbin, 'dockerd'), ['--config-file', file], { PATH: path })
+  const end = serve(join(sbin, 'dockerd'), ['--config-file', file], { ...own, PATH: path })
   const stop = async (): Promise<void> => {
     await end()
     await removeCgroups()
@@ -160,14 +162,24 @@ function mirrors(registry: string): string {
 `
 }
 
+interface BoxOptions {
+  image: string
+  registry: string
+  folder: string
+  /** How it reaches another registry, and the file of the authority of its certificate. */
+  through?: { host: string; proxy: string; ca: string }
+}
+
 /** Makes a builder of the driver docker-container, named `boxed`, of an image of BuildKit. */
 export async function boxBuilder(
   { docker }: Engine,
-  { image, registry, folder }: { image: string; registry: string; folder: string },
+  { image, registry, folder, through }: BoxOptions,
 ): Promise<void> {
   const config = join(folder, 'boxed.toml')
-  writeFileSync(config, mirrors(registry))
-  const driver = ['--driver=docker-container', `--driver-opt=image=${image},network=host`]
+  const trust = through ? `[registry."${through.host}"]\n  ca = ["${through.ca}"]\n` : ''
+  writeFileSync(config, mirrors(registry) + trust)
+  const proxy = through ? `,env.HTTPS_PROXY=${through.proxy}` : ''
+  const driver = ['--driver=docker-container', `--driver-opt=image=${image},network=host${proxy}`]
   await docker('buildx', 'create', '--name=boxed', ...driver, `--config=${config}`)
 }
 

@@ -243,7 +243,7 @@ function motoImages(client: ECRClient): Registry {
     },
     labels: async () => ({}),
     referrers: async () => [],
-    prepare: async () => {},
-    keep: async () => {},
+    prepare: async () => false,
+    keep: async () => false,
   }
 }

@@ -1,7 +1,7 @@
 // A small system of two services, as shopctl.yaml would describe it.
 import { parseConfig } from '../../src/config/parse.ts'
 import type { Config } from '../../src/config/schema.ts'
-import { failed } from '../../src/errors.ts'
+import { refused } from '../../src/errors.ts'
 import { isBelow } from '../../src/release/build/inputs.ts'
 import type {
   BuildCache,
@@ -178,8 +178,11 @@ export function createEngine(): FakeEngine {
       newestBase: async () => engine.base.newest,
     },
     registry: {
-      prepare: async () => {},
-      keep: async (repository, kept) => void engine.kept.set(repository, kept),
+      prepare: async () => false,
+      async keep(repository, kept) {
+        engine.kept.set(repository, kept)
+        return true
+      },
       async digest(repository, reference) {
         const found = [...tags].find(
           ([tag, digest]) =>
@@ -195,7 +198,7 @@ export function createEngine(): FakeEngine {
           .map(({ content }) => content),
       async tag(repository, digest, tag) {
         if (![...tags.values()].includes(digest))
-          throw failed({ code: 'registry-error', message: `no manifest ${digest}` })
+          throw refused({ code: 'registry-error', message: `no manifest ${digest}` })
         tags.set(`${repository}:${tag}`, digest)
       },
     },

@@ -1,5 +1,5 @@
 // What an error of AWS means, and what to do about it.
-import { type ErrorDetail, interrupted, refused, ShopctlError, said } from '../../errors.ts'
+import { failed, interrupted, refused, ShopctlError, said } from '../../errors.ts'
 import { type Limit, noAnswer } from '../shell.ts'
 
 export interface About {
@@ -10,8 +10,8 @@ export interface About {
   place?: string
   /** The setting of shopctl.yaml that names a role, where it has none. */
   roleSetting?: string
-  /** Makes the error of a problem that AWS has itself. Default: nothing was changed before. */
-  outage?: (detail: ErrorDetail) => ShopctlError
+  /** The request changes something. Without an answer, or after one of 5xx, it may have done so. */
+  writes?: boolean
   /** Of the user's AWS configuration. */
   profile?: string | undefined
   /** Of one request. */
@@ -89,7 +89,7 @@ function senderProblem(error: SdkError, about: About): ShopctlError | null {
 
 /** Of the request itself. null: AWS did not answer. */
 function answerProblem(error: SdkError, about: About): ShopctlError | null {
-  const { doing, outage = refused } = about
+  const { doing, writes } = about
   const status = error.$metadata?.httpStatusCode
   const message = sentence(error)
   if (denied.test(error.name) || status === 403) {
@@ -101,7 +101,7 @@ function answerProblem(error: SdkError, about: About): ShopctlError | null {
     })
   }
   if (throttled.test(error.name) || status === 429 || error.$retryable?.throttling) {
-    return outage({
+    return refused({
       code: 'aws-throttled',
       message: `AWS throttles your requests: could not ${doing} in ${error.$metadata?.attempts ?? 1} attempts.`,
       hint: 'Wait a minute, or run the command again later.',
@@ -109,7 +109,7 @@ function answerProblem(error: SdkError, about: About): ShopctlError | null {
     })
   }
   if (status === undefined) return null
-  return outage({
+  return (writes && status >= 500 ? failed : refused)({
     code: 'aws-error',
     message: `Could not ${doing}: ${message}.`,
     hint:
@@ -165,10 +165,10 @@ function timeOf(text: string): number {
   return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
 }
 
-function connectionProblem(error: SdkError, { doing, region, limit }: About): ShopctlError {
+function connectionProblem(error: SdkError, { doing, region, limit, writes }: About): ShopctlError {
   const isLate = late.test(error.name)
   if (!error.code && !isLate) throw error
-  return refused({
+  return (writes ? failed : refused)({
     code: 'aws-unreachable',
     message: `Could not ${doing}: ${isLate ? noAnswer(limit) : sentence(error)}.`,
     hint: isLate

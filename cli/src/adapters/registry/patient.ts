@@ -55,7 +55,8 @@ export function createPatientSend({
       if (isAnswer) reached.add(server)
       if (pause === null) {
         if (isAnswer) return result
-        throw unreachable(server, result, limit, reached.has(server))
+        const isUndone = request.method !== 'PUT' || !reached.has(server)
+        throw unreachable(server, result, limit, isUndone)
       }
       await sleep(pause, undefined, signal && { signal }).catch(() => {
         throw interrupted()
@@ -71,9 +72,9 @@ function innermost(error: unknown): Error {
   return new Error(String(error))
 }
 
-function unreachable(server: string, cause: Error, limit: Limit, reached: boolean): Error {
-  // Before the first answer, nothing was pushed.
-  const make = reached ? failed : refused
+function unreachable(server: string, cause: Error, limit: Limit, isUndone: boolean): Error {
+  // A write whose answer is lost may have been done.
+  const make = isUndone ? refused : failed
   const isTrust = 'code' in cause && untrusted.has(String(cause.code))
   return make({
     code: 'registry-unreachable',

@@ -28,7 +28,8 @@ export async function problemOf(
   if (status === 401 || status === 403) return denied(need, login)
   const after = response.headers.get('retry-after')?.slice(0, 40)
   const wait = after ? ` (Retry-After: ${after})` : ''
-  return failed({
+  // After an answer of 5xx, a write may have been done.
+  return (need.write && status >= 500 ? failed : refused)({
     code: 'registry-error',
     message: `The registry answered ${status} to ${asked}: ${reasonIn(await response.text())}`,
     ...(status === 429 && {

@@ -124,8 +124,8 @@ export function createRegistry({
       })
     },
     // A push makes the repository, and its images stay until somebody deletes them.
-    prepare: async () => {},
-    keep: async () => {},
+    prepare: async () => false,
+    keep: async () => false,
   }
 }
 

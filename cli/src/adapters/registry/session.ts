@@ -1,6 +1,6 @@
 // Logs in to registries: answers their challenges with the user's logins, and keeps the tokens until they expire.
 import { z } from 'zod'
-import { failed, refused } from '../../errors.ts'
+import { refused } from '../../errors.ts'
 import type { Mask } from '../../release/ports/session.ts'
 import { staysSecret } from '../loopback.ts'
 import { type Address, loginCommand } from './address.ts'
@@ -126,7 +126,7 @@ async function fetchToken(
   const answer = response.ok ? tokenSchema.safeParse(await response.json().catch(() => null)) : null
   const token = answer?.data?.token || answer?.data?.access_token
   if (!token) {
-    throw failed({
+    throw refused({
       code: 'registry-error',
       message: `The registry ${need.host} gives its tokens at ${realm.origin}, which answered ${response.status} without a token.`,
       hint: 'Run the command again. If that does not help, ask whoever runs the registry.',

@@ -12,7 +12,7 @@ import type {
 } from '../ports/project.ts'
 import type { Progress } from '../ports/session.ts'
 import { findPushed } from '../push/push.ts'
-import { settleAll } from '../settle.ts'
+import { settleChanges } from '../settle.ts'
 import { baseLabels, newerBases, newerNote } from './bases.ts'
 import { type Caching, cacheWarning, createCaching } from './cache.ts'
 import {
@@ -48,8 +48,24 @@ export interface BuildInput extends TreeInput {
 
 export async function build(ports: BuildPorts, input: BuildInput): Promise<Built[]> {
   const images = await describeImages(ports.source, input)
-  const caching = createCaching(ports)
-  return settleAll(images.map((image) => buildOne(ports, input, image, caching)))
+  const { values } = await settleChanges((changed) => {
+    const caching = createCaching(ports, changed)
+    const noted = { ...ports, builder: noteCaches(ports.builder, changed) }
+    return images.map((image) => buildOne(noted, input, image, caching))
+  })
+  return values
+}
+
+/** Calls `changed` when a build may have written a cache. */
+function noteCaches(builder: ImageBuilder, changed: () => void): ImageBuilder {
+  return {
+    ...builder,
+    async solve(what) {
+      const solved = await builder.solve(what)
+      if (what.cache.to !== null) changed()
+      return solved
+    },
+  }
 }
 
 async function buildOne(

@@ -1,5 +1,5 @@
 // The cache of a build in the registry, for machines that have built nothing yet. A build never fails for its sake.
-import { isInterrupted, said } from '../../errors.ts'
+import { isFailure, isInterrupted, said } from '../../errors.ts'
 import type { BuildCache, ImageBuilder, Registry } from '../ports/project.ts'
 import type { Progress } from '../ports/session.ts'
 import type { Image } from './images.ts'
@@ -13,7 +13,11 @@ interface CachePorts {
 /** Which cache the build of an image reads and writes. A fresh build only writes it. */
 export type Caching = (image: Image, fresh: boolean) => Promise<BuildCache>
 
-export function createCaching({ builder, registry, progress }: CachePorts): Caching {
+/** Calls `changed` when it changed the registry. */
+export function createCaching(
+  { builder, registry, progress }: CachePorts,
+  changed: () => void,
+): Caching {
   let writes: Promise<boolean> | undefined
   const askBuilder = async (): Promise<boolean> => {
     const can = await builder.writesCache()
@@ -27,9 +31,10 @@ export function createCaching({ builder, registry, progress }: CachePorts): Cach
     writes ??= askBuilder()
     if (!(await writes)) return { from, to: null }
     try {
-      await registry.prepare(image.repository)
+      if (await registry.prepare(image.repository)) changed()
     } catch (error) {
       if (isInterrupted(error)) throw error
+      if (isFailure(error)) changed()
       progress.warn(cacheWarning(image, `could not be written: ${said(error)}`))
       return { from, to: null }
     }

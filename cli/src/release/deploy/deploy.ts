@@ -1,5 +1,5 @@
 // deploy: writes the wanted revisions to the standby slots and waits until they are ready.
-import { advised, interrupted } from '../../errors.ts'
+import { advised, afterChange, interrupted } from '../../errors.ts'
 import { type LockPorts, withLock } from '../lock.ts'
 import type { Pods } from '../ports/cluster.ts'
 import type { BuiltinChart } from '../ports/driver.ts'
@@ -68,8 +68,10 @@ export async function deployStandby(
   }
   return asRecorded(ports, state, intentOf(prepared, input), async ({ phase, operation }) => {
     await phase('prepare', async () => {
-      await keepImages(ports.registry, input, prepared, idOf(operation))
-      await prepare()
+      const kept = await keepImages(ports.registry, input, prepared, idOf(operation))
+      await prepare().catch((error) => {
+        throw kept ? afterChange(error) : error
+      })
     })
     try {
       valuesOf(await ports.driver.scaleSlots(scales))

@@ -89,10 +89,13 @@ export interface Registry {
   referrers(repository: string, digest: string, artifactType: string): Promise<string[]>
   /** Adds a tag to an image in the registry. Throws `tagTaken` where the registry does not move it. */
   tag(repository: string, digest: string, tag: string): Promise<void>
-  /** Before a push: creates the repository where a push does not. */
-  prepare(repository: string): Promise<void>
-  /** Keeps the registry's own rules from deleting these images, and no longer those that were kept before. */
-  keep(repository: string, kept: Kept): Promise<void>
+  /** Before a push: creates the repository where a push does not. Returns whether it did. */
+  prepare(repository: string): Promise<boolean>
+  /**
+   * Keeps the registry's own rules from deleting these images, and no longer those that were kept before. Returns whether
+   * that changed anything.
+   */
+  keep(repository: string, kept: Kept): Promise<boolean>
 }
 
 /** `reference` is a tag, `digest` that of the image which has it. */

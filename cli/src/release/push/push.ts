@@ -1,5 +1,5 @@
 // push: pushes the images, each with its version tag, which is never moved, and its inputs tag.
-import { advised, afterChange, isInterrupted, refused } from '../../errors.ts'
+import { advised, isInterrupted, refused } from '../../errors.ts'
 import { describeImages, type Image, inputsLabel, type TreeInput } from '../build/images.ts'
 import {
   type ImageBuilder,
@@ -9,7 +9,7 @@ import {
   tagTaken,
 } from '../ports/project.ts'
 import type { Progress } from '../ports/session.ts'
-import { settleAll } from '../settle.ts'
+import { settleChanges } from '../settle.ts'
 
 export interface Pushed {
   image: Image
@@ -29,16 +29,11 @@ export interface PushPorts {
 
 export async function push(ports: PushPorts, input: TreeInput): Promise<Pushed[]> {
   const images = await describeImages(ports.source, input)
-  let wrote = false
-  const written = (): void => {
-    wrote = true
-  }
-  try {
-    return await settleAll(images.map((image) => pushOne(ports, image, written)))
-  } catch (error) {
-    // Images are pushed side by side: the registry may have others by now, or this one without its tag.
-    throw wrote ? afterChange(error) : error
-  }
+  // After an error, the registry may have other images by now, or this one without its tag.
+  const { values } = await settleChanges((written) =>
+    images.map((image) => pushOne(ports, image, written)),
+  )
+  return values
 }
 
 const believeTags =
@@ -78,7 +73,7 @@ async function pushOne(ports: PushPorts, image: Image, written: () => void): Pro
       hint: `Run \`shopctl build --service ${image.service}\` first.`,
     })
   }
-  await registry.prepare(repository)
+  if (await registry.prepare(repository)) written()
   const digest = await progress.step(`push ${image.service} ${version}`, async () => {
     const digest = await builder.push(reference).catch(async (error) => {
       if (isInterrupted(error) || !image.immutableTags) throw error

@@ -188,19 +188,54 @@ it('a registry behind a proxy is asked through it', async () => {
   servers.remove()
 })
 
-it('a registry that stops answering during a command is a failure: something may have been pushed', async () => {
+it('a registry that stops answering is a failure once something may have been written', async () => {
   let up = true
   const send: Send = async () => {
-    if (up) return new Response(null, { status: 404 })
+    if (up) return new Response('{}', { status: 200 })
     throw new Error('gone')
   }
   const registry = createRegistry({ limit: aLimit, send })
-  expect(await registry.digest('127.0.0.1:1/shop/order', 'a')).toBeNull()
+  const repository = '127.0.0.1:1/shop/order'
+  const ask = async () => registry.digest(repository, 'a')
+  await ask()
   up = false
-  await expect(registry.digest('127.0.0.1:1/shop/order', 'a')).rejects.toMatchObject({
+  const code = 'registry-unreachable'
+  await expect(ask()).rejects.toMatchObject({ code, exitCode: 2 })
+  up = true
+  await registry.tag(repository, 'sha256:a', 'v1')
+  up = false
+  await expect(ask()).rejects.toMatchObject({ code, exitCode: 1 })
+})
+
+it('a write whose answer is lost is a failure', async () => {
+  const send: Send = async (_, { method }) => {
+    if (method === 'GET') return new Response('{}')
+    throw new Error('gone')
+  }
+  const registry = createRegistry({ limit: aLimit, send })
+  await expect(registry.tag('127.0.0.1:1/shop/order', 'sha256:a', 'v1')).rejects.toMatchObject({
     code: 'registry-unreachable',
     exitCode: 1,
   })
+})
+
+it.each<[string, 'GET' | 'HEAD' | 'PUT', number, number]>([
+  ['before a write is refused', 'HEAD', 500, 2],
+  ['before a write is refused', 'HEAD', 429, 2],
+  ['to a write is refused: nothing was done', 'PUT', 429, 2],
+  ['to a write is a failure: it may have been done', 'PUT', 500, 1],
+])('an answer %s: %s %i', async (_, failing, status, exitCode) => {
+  const send: Send = async (_, { method }) =>
+    method === failing
+      ? new Response(null, { status, headers: { 'retry-after': '3600' } })
+      : new Response('{}')
+  const registry = createRegistry({ limit: aLimit, send })
+  const repository = '127.0.0.1:1/shop/order'
+  const asking =
+    failing === 'PUT'
+      ? registry.tag(repository, 'sha256:a', 'v1')
+      : registry.digest(repository, 'v1')
+  await expect(asking).rejects.toMatchObject({ code: 'registry-error', exitCode })
 })
 
 it('believes no labels that do not have the digest', async () => {

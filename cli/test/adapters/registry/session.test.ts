@@ -205,6 +205,7 @@ describe('what does not work', () => {
     const { registry, repository } = await scene(ada, () => ({ body: { other: 'pa:ss' } }))
     expect(await problem(registry.digest(repository, 'a'))).toMatchObject({
       code: 'registry-error',
+      exitCode: 2,
       message: expect.stringMatching(/answered 200 without a token/),
     })
   })

@@ -154,7 +154,7 @@ describe('build and push', () => {
   it('prepare the repository before a push, and no other', async () => {
     const world = createWorld(names)
     const prepared: string[] = []
-    const prepare = async (repository: string) => void prepared.push(repository)
+    const prepare = async (repository: string) => prepared.push(repository) === 0
     const ports = { ...world, registry: { ...world.registry, prepare } }
     await build(ports, tree)
     await push(ports, tree)

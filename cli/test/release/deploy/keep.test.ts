@@ -1,6 +1,7 @@
 // A deploy keeps what the environment needs before it writes a slot.
 import { expect, it } from 'vitest'
-import { failed } from '../../../src/errors.ts'
+import { failed, refused } from '../../../src/errors.ts'
+import { guardName } from '../../../src/release/deploy/environment.ts'
 import { keepImages } from '../../../src/release/deploy/keep.ts'
 import { aConfig } from '../../fakes/config.ts'
 import { createShop, releasedTwice } from '../../fakes/shop.ts'
@@ -57,6 +58,33 @@ it('nothing is written when an image cannot be kept', async () => {
   const registry = { ...world.registry, keep }
   await expect(deploy({}, { registry })).rejects.toMatchObject({ code: 'aws-error' })
   expect(world.driver.writes).toEqual([])
+})
+
+it.each<[string, string, 1 | 2]>([
+  ['after another was kept is a failure', 'payment', 1],
+  ['while another is kept is a failure', 'order', 1],
+  ['while nothing else is kept is a refusal', 'shop', 2],
+])('a refusal %s', async (_, broken, exitCode) => {
+  const { world, deploy } = createShop()
+  const registry = {
+    ...world.registry,
+    async keep(repository: string) {
+      if (repository.includes(`/${broken}`) || broken === 'shop')
+        throw refused({ code: 'aws-throttled', message: 'no' })
+      return true
+    },
+  }
+  await expect(deploy({}, { registry })).rejects.toMatchObject({ code: 'aws-throttled', exitCode })
+})
+
+it.each<[string, boolean, 1 | 2]>([
+  ['after images were kept is a failure', true, 1],
+  ['where all were kept before is a refusal', false, 2],
+])('a refusal by the cluster %s', async (_, kept, exitCode) => {
+  const { world, deploy } = createShop()
+  const registry = { ...world.registry, keep: async () => kept }
+  world.driver.failing[guardName] = refused({ code: 'forbidden', message: 'no' })
+  await expect(deploy({}, { registry })).rejects.toMatchObject({ code: 'forbidden', exitCode })
 })
 
 it('a deploy that changes nothing keeps nothing', async () => {

@@ -1,6 +1,5 @@
 // Calls Amazon ECR as the user, or in a role. The SDK is imported when it is first used.
 import type * as Sdk from '@aws-sdk/client-ecr'
-import { failed } from '../../../errors.ts'
 import { createSession, type Sending, type SessionOptions } from '../session.ts'
 
 export interface EcrOptions extends SessionOptions {
@@ -14,6 +13,8 @@ export interface EcrClient {
   region: string
   /** Sends what `make` returns. Errors that `known` names are returned as null, all others are explained. */
   call<T>(make: Make<T>, known?: readonly string[]): Promise<T | null>
+  /** The same for a request that changes something. */
+  change<T>(make: Make<T>, known?: readonly string[]): Promise<T | null>
   /** The account of the user's own credentials, or of the role. */
   callerAccount(): Promise<string | undefined>
 }
@@ -32,23 +33,23 @@ export function createEcrClient(options: EcrOptions): EcrClient {
     doing: `use ${place}`,
     place,
     ...(role === null && { roleSetting: 'registryRole' }),
-    // Images and tags may have been written before.
-    outage: failed,
   }
   let connected: Promise<Sdk.ECRClient> | undefined
+  const send = <T>(make: Make<T>, known: readonly string[], writes: boolean): Promise<T | null> =>
+    session.ask({ ...about, writes }, async (sending) => {
+      const sdk = await import('@aws-sdk/client-ecr')
+      // One client for all requests: it assumes the role once.
+      connected ??= session.clientConfig('ecr').then((config) => new sdk.ECRClient(config))
+      return make(sdk, await connected, sending).catch((error) => {
+        if (error instanceof Error && known.includes(error.name)) return null
+        throw error
+      })
+    })
   return {
     account,
     region,
-    call: (make, known = []) =>
-      session.ask(about, async (sending) => {
-        const sdk = await import('@aws-sdk/client-ecr')
-        // One client for all requests: it assumes the role once.
-        connected ??= session.clientConfig('ecr').then((config) => new sdk.ECRClient(config))
-        return make(sdk, await connected, sending).catch((error) => {
-          if (error instanceof Error && known.includes(error.name)) return null
-          throw error
-        })
-      }),
+    call: (make, known = []) => send(make, known, false),
+    change: (make, known = []) => send(make, known, true),
     async callerAccount() {
       if (role !== null) return /^arn:[^:]+:iam::(\d{12}):/.exec(role)?.[1]
       return (await session.caller()).account

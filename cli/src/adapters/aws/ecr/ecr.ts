@@ -1,6 +1,6 @@
 // A registry of Amazon ECR: an image registry whose login, repositories and rules are made through AWS.
 import type { Repository } from '@aws-sdk/client-ecr'
-import { advised, afterChange, failed, refused } from '../../../errors.ts'
+import { advised, afterChange, refused } from '../../../errors.ts'
 import type { Scans } from '../../../release/ports/images.ts'
 import { type Registry, type Scratch, tagTaken } from '../../../release/ports/project.ts'
 import type { Mask } from '../../../release/ports/session.ts'
@@ -51,7 +51,11 @@ async function passwordOf(ecr: EcrClient, mask: Mask): Promise<Password> {
     mask(password)
     return { username, password }
   }
-  throw failed({ code: 'aws-error', message: 'Amazon ECR answered with a token that is no login.' })
+  throw refused({
+    code: 'aws-error',
+    message: 'Amazon ECR answered with a token that is no login.',
+    hint: 'Run the command again.',
+  })
 }
 
 function registryOf(ecr: EcrClient, images: Registry): Registry {
@@ -74,20 +78,25 @@ function registryOf(ecr: EcrClient, images: Registry): Registry {
     },
     tag: (repository, digest, tag) => addTag(images, repository, digest, tag),
     async prepare(repository) {
-      if (await find(repository)) return
+      if (await find(repository)) return false
       const caller = await ecr.callerAccount()
       // ECR creates repositories in the account of the caller only.
       if (caller !== account) throw otherAccount(account, caller)
       await create(ecr, nameOf(repository))
       known.delete(repository)
+      return true
     },
     async keep(repository, { env, id, digests }) {
       const name = nameOf(repository)
       const stored = await imagesOf(ecr, name)
       const { add, remove } = planPins({ images: stored, env, id, needed: digests })
-      for (const { digest, tag } of add) await addTag(images, repository, digest, tag)
+      for (const [at, { digest, tag }] of add.entries())
+        await addTag(images, repository, digest, tag).catch((error) => {
+          throw at > 0 ? afterChange(error) : error
+        })
       // A pin too many harms nothing: the next deploy removes it.
       await unpin(ecr, name, remove).catch(() => {})
+      return add.length + remove.length > 0
     },
   }
 }
@@ -119,7 +128,7 @@ async function describe(ecr: EcrClient, name: string): Promise<Repository | null
 
 async function create(ecr: EcrClient, name: string): Promise<void> {
   const { account: registryId } = ecr
-  await ecr.call(
+  await ecr.change(
     (sdk, client, sending) =>
       client.send(
         new sdk.CreateRepositoryCommand({
@@ -148,7 +157,7 @@ async function create(ecr: EcrClient, name: string): Promise<void> {
 async function setRules(ecr: EcrClient, name: string): Promise<void> {
   const lifecyclePolicyText = JSON.stringify({ rules: lifecycleRules })
   const input = { registryId: ecr.account, repositoryName: name, lifecyclePolicyText }
-  await ecr.call((sdk, client, sending) =>
+  await ecr.change((sdk, client, sending) =>
     client.send(new sdk.PutLifecyclePolicyCommand(input), sending),
   )
 }
@@ -173,7 +182,7 @@ async function unpin(ecr: EcrClient, name: string, tags: readonly string[]): Pro
   for (let from = 0; from < tags.length; from += batch) {
     const imageIds = tags.slice(from, from + batch).map((imageTag) => ({ imageTag }))
     const input = { registryId: ecr.account, repositoryName: name, imageIds }
-    await ecr.call((sdk, client, sending) =>
+    await ecr.change((sdk, client, sending) =>
       client.send(new sdk.BatchDeleteImageCommand(input), sending),
     )
   }

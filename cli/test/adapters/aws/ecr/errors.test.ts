@@ -64,16 +64,16 @@ describe('AWS answers', () => {
     [
       'that there are too many requests',
       { status: 400, type: 'ThrottlingException', message: 'Rate exceeded' },
-      { code: 'aws-throttled', exitCode: 1, hint: /later/ },
+      { code: 'aws-throttled', exitCode: 2, hint: /later/ },
     ],
-    ['429', { status: 429, body: {} }, { code: 'aws-throttled', exitCode: 1, hint: /later/ }],
+    ['429', { status: 429, body: {} }, { code: 'aws-throttled', exitCode: 2, hint: /later/ }],
     ['403', { status: 403, body: {} }, { code: 'aws-denied', exitCode: 2, hint: /registryRole/ }],
     [
       'that the request is wrong',
       { status: 400, type: 'InvalidParameterException', message: 'Bad name' },
-      { code: 'aws-error', exitCode: 1, hint: /See what AWS says/ },
+      { code: 'aws-error', exitCode: 2, hint: /See what AWS says/ },
     ],
-    ['500', { status: 500, body: {} }, { code: 'aws-error', exitCode: 1, hint: /problem of AWS/ }],
+    ['500', { status: 500, body: {} }, { code: 'aws-error', exitCode: 2, hint: /problem of AWS/ }],
   ])('%s', async (_, answer, { hint, message = where, ...expected }) => {
     await world.answer(answer)
     expect(await problem(registry().digest(repository, 'v1'))).toMatchObject({

@@ -1,4 +1,5 @@
-// Evaluates lifecycle rules as Amazon ECR documents it ("Lifecycle policy evaluation rules").
+// Evaluates lifecycle rules as Amazon ECR documents it ("Lifecycle policy evaluation rules" in
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html).
 import type { LifecycleRule } from '../../../../src/adapters/aws/ecr/policy.ts'
 
 export interface Pushed {
@@ -6,11 +7,14 @@ export interface Pushed {
   tags: string[]
   /** Milliseconds since 1970. A tag that is added later does not change it. */
   pushedAt: number
+  /** The digests that a manifest list names. */
+  lists?: string[]
 }
 
 /**
  * The images that the rules delete. Each image is deleted by the first rule that marks it, and never by a rule after one
- * whose tags it matches. Rules count what others before them have marked, too.
+ * whose tags it matches. Rules count what others before them have marked, too. What a manifest list names stays until the
+ * list was deleted.
  */
 export function expired(
   rules: readonly LifecycleRule[],
@@ -31,7 +35,8 @@ export function expired(
     for (const image of over) if (!claimed.has(image)) marked.add(image)
     for (const image of selected) claimed.add(image)
   }
-  return [...marked]
+  const listed = new Set(images.flatMap(({ lists = [] }) => lists))
+  return [...marked].filter(({ digest }) => !listed.has(digest))
 }
 
 function isSelected(

@@ -1,6 +1,17 @@
 // A repository in Amazon ECR: whose tags are believed, and who may create it.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createWorld, type EcrWorld, ecrOf, login, problem, registry, repository } from './world.ts'
+import { refused } from '../../../../src/errors.ts'
+import {
+  type Answer,
+  createWorld,
+  type EcrWorld,
+  ecrOf,
+  images,
+  login,
+  problem,
+  registry,
+  repository,
+} from './world.ts'
 
 let world: EcrWorld
 beforeEach(() => {
@@ -65,6 +76,37 @@ describe('a repository', () => {
         '`aws ecr delete-repository --region eu-central-1 --repository-name shop/order`',
       ),
     })
+  })
+
+  it.each<[string, Answer, number]>([
+    ['500: it may exist now', { status: 500, body: {} }, 1],
+    ['that there are too many requests', { status: 400, type: 'ThrottlingException' }, 2],
+  ])('whose creation is answered with %s', async (_, answer, exitCode) => {
+    vi.stubEnv('AWS_MAX_ATTEMPTS', '1')
+    await world.answer({ status: 400, type: 'RepositoryNotFoundException' }, answer)
+    expect(await problem(registry().prepare(repository))).toMatchObject({ exitCode })
+  })
+
+  it('says whether it was created', async () => {
+    await world.answer(
+      { status: 400, type: 'RepositoryNotFoundException' },
+      { status: 200, body: { repositories: [{}] } },
+    )
+    expect(await registry().prepare(repository)).toBe(true)
+    expect(await registry().prepare(repository)).toBe(false)
+  })
+
+  it('that gets only some of its pins is changed', async () => {
+    const imageDetails = ['a', 'b'].map((imageDigest) => ({ imageDigest, imageTags: ['v'] }))
+    await world.answer({ status: 200, body: { imageDetails } })
+    const { tag } = images
+    const tagged: string[] = []
+    images.tag = async (_, digest) => {
+      if (tagged.push(digest) === 2) throw refused({ code: 'registry-error', message: '429' })
+    }
+    const keeping = registry().keep(repository, { env: 'prod', id: 'op-1', digests: ['a', 'b'] })
+    expect(await problem(keeping)).toMatchObject({ exitCode: 1 })
+    images.tag = tag
   })
 
   it('that another run has just created is no problem', async () => {
