@@ -12,16 +12,15 @@ import { createProgress, type Progress } from '../src/output/progress.ts'
 import { layoutOf } from '../src/platform/layout.ts'
 import { store } from '../src/platform/store.ts'
 import { serverItem } from './fetch.ts'
+import { createJudge, type Server } from './judge.ts'
 import { exitCodeOf, reportText } from './report.ts'
-import { scan } from './scan.ts'
 import { testGate } from './self-test.ts'
 import { checkUser, withServer } from './server.ts'
-import { createSonarQube, type Findings, type Judge } from './sonarqube.ts'
+import { createSonarQube, type Findings } from './sonarqube.ts'
+import { pullRequests, teamOf } from './team.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const projects = ['unit', 'services', 'apart', 'real']
-/** Pull requests have a project of their own: the free edition would overwrite the results of the main branch. */
-const pullRequests = 'shop-pull-requests'
 
 function checkCoverage(progress: Progress): void {
   const missing = projects.filter((name) => !existsSync(join(root, 'coverage', name, 'lcov.info')))
@@ -37,7 +36,7 @@ function checkCoverage(progress: Progress): void {
 async function onOwnServer<T>(
   shell: Shell,
   progress: Progress,
-  use: (judge: Judge) => Promise<T>,
+  use: (server: Server) => Promise<T>,
 ): Promise<T> {
   checkUser()
   const cache = cacheFolder()
@@ -55,14 +54,7 @@ async function onOwnServer<T>(
       async (url) => {
         const sonarqube = createSonarQube(url, 'admin:admin')
         const token = await progress.step('set the gate', () => sonarqube.prepare())
-        const java = join(programs, 'jre/bin/java')
-        return use(async (folder, project) => {
-          const task = await progress.step(`scan ${project}`, () =>
-            scan(shell, { folder, project, url, token, scratch, java }),
-          )
-          const analysis = await progress.step(`judge ${project}`, () => sonarqube.processed(task))
-          return sonarqube.findings(project, analysis)
-        })
+        return use({ url, token, scratch, java: join(programs, 'jre/bin/java') })
       },
     ),
   )
@@ -70,26 +62,16 @@ async function onOwnServer<T>(
 
 /** null: skipped. */
 async function onTeamServer(shell: Shell, progress: Progress): Promise<Findings | null> {
-  const { SONAR_TOKEN: token = '', SONAR_HOST_URL: url = '' } = process.env
-  if (token === '') {
+  const team = teamOf(process.env)
+  if (team === null) {
     const why = 'skipped: there is no secret SONAR_TOKEN, as in the pull request of a fork.'
     console.log(`${process.env.GITHUB_ACTIONS ? '::notice title=Quality gate::' : ''}${why}`)
     return null
   }
-  if (!URL.canParse(url))
-    throw refused({
-      code: 'no-server',
-      message: 'SONAR_HOST_URL is not the URL of a SonarQube server.',
-      hint: 'Set it to the address of your server: https://sonarqube.example.com',
-    })
   checkCoverage(progress)
-  return createScratch().folder(async ({ path: scratch }) => {
-    const sonarqube = createSonarQube(url.replace(/\/$/, ''), `${token}:`)
-    const scanned = { folder: root, project: pullRequests, url, token, scratch, java: null }
-    const task = await progress.step('scan', () => scan(shell, scanned))
-    const analysis = await progress.step('judge', () => sonarqube.processed(task))
-    return sonarqube.findings(pullRequests, analysis)
-  })
+  return createScratch().folder(({ path: scratch }) =>
+    createJudge(shell, progress, { ...team, scratch, java: null })(root, pullRequests),
+  )
 }
 
 /** Ctrl-C ends every program, so that what follows it still removes the server's data. */
@@ -115,12 +97,16 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<number
       hint: 'Use none, --team or --self-test.',
     })
   if (mode === '--self-test')
-    return onOwnServer(shell, progress, (judge) => testGate(judge, join(root, propertiesFile)))
+    return onOwnServer(shell, progress, (server) =>
+      testGate(createJudge(shell, progress, server), join(root, propertiesFile)),
+    )
   if (mode === '') checkCoverage(progress)
   const findings =
     mode === '--team'
       ? await onTeamServer(shell, progress)
-      : await onOwnServer(shell, progress, (judge) => judge(root, 'shop'))
+      : await onOwnServer(shell, progress, (server) =>
+          createJudge(shell, progress, server)(root, 'shop'),
+        )
   if (findings) console.log(reportText(findings))
   return exitCodeOf(findings)
 }

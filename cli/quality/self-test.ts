@@ -2,7 +2,7 @@
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { Findings, Judge } from './sonarqube.ts'
+import type { Judge } from './judge.ts'
 
 const path = 'cli/src/planted.ts'
 const healthy = `/** The sum of both. */
@@ -10,6 +10,7 @@ export function sum(a: number, b: number): number {
   return a + b
 }
 `
+const buggy = healthy.replace('a + b', 'a > b ? a : a')
 const covered = '1,2,3,4'
 
 interface Case {
@@ -17,25 +18,20 @@ interface Case {
   source: string
   /** Lines that a test has run, of lines 1 to 4. */
   covered: string
-  /** The conditions that fail. */
-  fails: string[]
+  /** What the gate does. */
+  expected: string
 }
 
 const cases: readonly Case[] = [
-  { name: 'healthy', source: healthy, covered, fails: [] },
-  {
-    name: 'bug',
-    source: healthy.replace('a + b', 'a > b ? a : a'),
-    covered,
-    fails: ['bugs'],
-  },
+  { name: 'healthy', source: healthy, covered, expected: 'passes' },
+  { name: 'bug', source: buggy, covered, expected: 'fails: bugs' },
   {
     name: 'smell',
     source: healthy.replace('number {', 'string {').replace('a + b', 'String.fromCharCode(a, b)'),
     covered,
-    fails: ['code_smells'],
+    expected: 'fails: code_smells',
   },
-  { name: 'uncovered', source: healthy, covered: '1,2', fails: ['coverage'] },
+  { name: 'uncovered', source: healthy, covered: '1,2', expected: 'fails: coverage' },
 ]
 
 function lcovOf(lines: string): string {
@@ -49,7 +45,7 @@ async function write(folder: string, file: string, text: string): Promise<void> 
   await writeFile(join(folder, file), text)
 }
 
-async function scanCase(judge: Judge, properties: string, planted: Case): Promise<Findings> {
+async function scanCase(judge: Judge, properties: string, planted: Case): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'shopctl-planted-'))
   try {
     await copyFile(properties, join(folder, 'sonar-project.properties'))
@@ -57,22 +53,26 @@ async function scanCase(judge: Judge, properties: string, planted: Case): Promis
       await mkdir(join(folder, name), { recursive: true })
     await write(folder, path, planted.source)
     await write(folder, 'coverage/unit/lcov.info', lcovOf(planted.covered))
-    return await judge(folder, planted.name)
+    return await resultOf(judge, folder, planted.name)
   } finally {
     await rm(folder, { recursive: true })
   }
+}
+
+async function resultOf(judge: Judge, folder: string, project: string): Promise<string> {
+  const { passed, conditions } = await judge(folder, project)
+  if (passed) return 'passes'
+  const failing = conditions.filter((condition) => !condition.passed)
+  return `fails: ${failing.map(({ metric }) => metric).join(', ')}`
 }
 
 /** Returns the exit code: 0 when the gate passes and fails as it should. */
 export async function testGate(judge: Judge, properties: string): Promise<number> {
   let wrong = 0
   for (const planted of cases) {
-    const { conditions } = await scanCase(judge, properties, planted)
-    const failing = conditions.filter(({ passed }) => !passed).map(({ metric }) => metric)
-    const expected = planted.fails.every((metric) => failing.includes(metric))
-    const right = expected && failing.length === planted.fails.length && conditions.length === 5
+    const result = await scanCase(judge, properties, planted)
+    const right = result === planted.expected
     if (!right) wrong += 1
-    const result = failing.length > 0 ? `fails: ${failing.join(', ')}` : 'passes'
     console.log(`${right ? '✓' : '✗'} ${planted.name}: the gate ${result}`)
   }
   console.log(`\n${cases.length - wrong} passed, ${wrong} failed`)

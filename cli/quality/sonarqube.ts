@@ -38,9 +38,6 @@ export interface Findings {
   issues: Issue[]
 }
 
-/** Scans a folder, and returns what the server found. */
-export type Judge = (folder: string, project: string) => Promise<Findings>
-
 export interface SonarQube {
   /** Of a new server: replaces the password, sets Standard mode and the gate. Returns a token for scans. */
   prepare(): Promise<string>
