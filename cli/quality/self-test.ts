@@ -4,18 +4,27 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Judge } from './judge.ts'
 
-const path = 'cli/src/planted.ts'
+const files = ['cli/src/planted.ts']
 const healthy = `/** The sum of both. */
 export function sum(a: number, b: number): number {
   return a + b
 }
 `
 const buggy = healthy.replace('a + b', 'a > b ? a : a')
+const weakCipher = `import { createCipheriv } from 'node:crypto'
+export function encrypter(key: Buffer, iv: Buffer): unknown {
+  return createCipheriv('DES-CBC', key, iv)
+}
+`
+const rows = Array.from({ length: 20 }, (_, n) => `  row${n}: [${n}, ${n + 1}, ${n + 2}],\n`)
+const long = `export const rows = {\n${rows.join('')}}\n`
 const covered = '1,2,3,4'
 
 interface Case {
   name: string
+  /** Of each file. */
   source: string
+  files: readonly string[]
   /** Lines that a test has run, of lines 1 to 4. */
   covered: string
   /** What the gate does. */
@@ -23,21 +32,30 @@ interface Case {
 }
 
 const cases: readonly Case[] = [
-  { name: 'healthy', source: healthy, covered, expected: 'passes' },
-  { name: 'bug', source: buggy, covered, expected: 'fails: bugs' },
+  { name: 'healthy', source: healthy, files, covered, expected: 'passes' },
+  { name: 'bug', source: buggy, files, covered, expected: 'fails: bugs' },
+  { name: 'vulnerability', source: weakCipher, files, covered, expected: 'fails: vulnerabilities' },
   {
     name: 'smell',
     source: healthy.replace('number {', 'string {').replace('a + b', 'String.fromCharCode(a, b)'),
+    files,
     covered,
     expected: 'fails: code_smells',
   },
-  { name: 'uncovered', source: healthy, covered: '1,2', expected: 'fails: coverage' },
+  { name: 'uncovered', source: healthy, files, covered: '1,2', expected: 'fails: coverage' },
+  {
+    name: 'duplicate',
+    source: long,
+    files: [...files, 'cli/src/planted-again.ts'],
+    covered,
+    expected: 'fails: duplicated_lines_density',
+  },
 ]
 
-function lcovOf(lines: string): string {
+function lcovOf(file: string, lines: string): string {
   const run = new Set(lines.split(','))
   const hits = covered.split(',').map((line) => `DA:${line},${run.has(line) ? 1 : 0}`)
-  return [`SF:${path}`, ...hits, 'end_of_record', ''].join('\n')
+  return [`SF:${file}`, ...hits, 'end_of_record', ''].join('\n')
 }
 
 async function write(folder: string, file: string, text: string): Promise<void> {
@@ -51,8 +69,9 @@ async function scanCase(judge: Judge, properties: string, planted: Case): Promis
     await copyFile(properties, join(folder, 'sonar-project.properties'))
     for (const name of ['cli/test', 'services', 'charts', 'templates', '.github'])
       await mkdir(join(folder, name), { recursive: true })
-    await write(folder, path, planted.source)
-    await write(folder, 'coverage/unit/lcov.info', lcovOf(planted.covered))
+    for (const file of planted.files) await write(folder, file, planted.source)
+    const lcov = planted.files.map((file) => lcovOf(file, planted.covered))
+    await write(folder, 'coverage/unit/lcov.info', lcov.join(''))
     return await resultOf(judge, folder, planted.name)
   } finally {
     await rm(folder, { recursive: true })
