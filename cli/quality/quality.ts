@@ -14,9 +14,9 @@ import { store } from '../src/platform/store.ts'
 import { serverItem } from './fetch.ts'
 import { createJudge, type Server } from './judge.ts'
 import { exitCodeOf, reportText } from './report.ts'
-import { testGate } from './self-test.ts'
+import { teamProjects, testGate } from './self-test.ts'
 import { checkUser, withServer } from './server.ts'
-import { createSonarQube, type Findings } from './sonarqube.ts'
+import { createSonarQube, type Findings, type SonarQube } from './sonarqube.ts'
 import { pullRequests, teamOf } from './team.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -33,10 +33,16 @@ function checkCoverage(progress: Progress): void {
   for (const name of missing) progress.warn(`No coverage of the ${name} tests: run \`npm test\`.`)
 }
 
+/** A server of this machine, while it runs. */
+interface OwnServer {
+  server: Server
+  admin: SonarQube
+}
+
 async function onOwnServer<T>(
   shell: Shell,
   progress: Progress,
-  use: (server: Server) => Promise<T>,
+  use: (own: OwnServer) => Promise<T>,
 ): Promise<T> {
   checkUser()
   const cache = cacheFolder()
@@ -52,9 +58,10 @@ async function onOwnServer<T>(
       programs,
       (run) => progress.step('start SonarQube', run),
       async (url) => {
-        const sonarqube = createSonarQube(url, 'admin:admin')
-        const token = await progress.step('set the gate', () => sonarqube.prepare())
-        return use({ url, token, scratch, java: join(programs, 'jre/bin/java') })
+        const admin = createSonarQube(url, 'admin:admin')
+        const token = await progress.step('set the gate', () => admin.prepare())
+        const server = { url, token, scratch, java: join(programs, 'jre/bin/java') }
+        return use({ server, admin })
       },
     ),
   )
@@ -72,6 +79,19 @@ async function onTeamServer(shell: Shell, progress: Progress): Promise<Findings 
   return createScratch().folder(({ path: scratch }) =>
     createJudge(shell, progress, { ...team, scratch, java: null })(root, pullRequests),
   )
+}
+
+/** On a server of this machine, by its administrator, and by a team as on a server of its own. */
+function testOnOwnServer(shell: Shell, progress: Progress): Promise<number> {
+  return onOwnServer(shell, progress, async ({ server, admin }) => {
+    const token = await progress.step('add a team', () => admin.addTeam(teamProjects))
+    const team = teamOf({ SONAR_HOST_URL: `${server.url}/`, SONAR_TOKEN: token })
+    return testGate(
+      createJudge(shell, progress, server),
+      createJudge(shell, progress, { ...server, ...team }),
+      join(root, propertiesFile),
+    )
+  })
 }
 
 /** Ctrl-C ends every program, so that what follows it still removes the server's data. */
@@ -96,15 +116,12 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<number
       message: `${args.join(' ')} is not an option of \`npm run quality\`.`,
       hint: 'Use none, --team or --self-test.',
     })
-  if (mode === '--self-test')
-    return onOwnServer(shell, progress, (server) =>
-      testGate(createJudge(shell, progress, server), join(root, propertiesFile)),
-    )
+  if (mode === '--self-test') return testOnOwnServer(shell, progress)
   if (mode === '') checkCoverage(progress)
   const findings =
     mode === '--team'
       ? await onTeamServer(shell, progress)
-      : await onOwnServer(shell, progress, (server) =>
+      : await onOwnServer(shell, progress, ({ server }) =>
           createJudge(shell, progress, server)(root, 'shop'),
         )
   if (findings) console.log(reportText(findings))

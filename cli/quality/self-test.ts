@@ -1,8 +1,11 @@
-// Tests that the gate turns red: a small project is scanned without a fault, and then with one at a time.
+// Tests that the gate turns red: a small project is scanned without a fault, and then with one at a time. A team with a
+// token of its own scans too: in a project with that gate, and in one with the gate of a new server, which is refused.
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { ShopctlError } from '../src/errors.ts'
 import type { Judge } from './judge.ts'
+import { gates } from './sonarqube.ts'
 
 const files = ['cli/src/planted.ts']
 const healthy = `/** The sum of both. */
@@ -52,6 +55,14 @@ const cases: readonly Case[] = [
   },
 ]
 
+export const teamProjects = { team: gates.overallCode, 'team-new-code': gates.newCode }
+
+const teamCases: readonly Case[] = [
+  { name: 'team', source: healthy, files, covered, expected: 'passes' },
+  { name: 'team', source: buggy, files, covered, expected: 'fails: bugs' },
+  { name: 'team-new-code', source: buggy, files, covered, expected: 'is refused' },
+]
+
 function lcovOf(file: string, lines: string): string {
   const run = new Set(lines.split(','))
   const hits = covered.split(',').map((line) => `DA:${line},${run.has(line) ? 1 : 0}`)
@@ -79,21 +90,35 @@ async function scanCase(judge: Judge, properties: string, planted: Case): Promis
 }
 
 async function resultOf(judge: Judge, folder: string, project: string): Promise<string> {
-  const { passed, conditions } = await judge(folder, project)
-  if (passed) return 'passes'
-  const failing = conditions.filter((condition) => !condition.passed)
-  return `fails: ${failing.map(({ metric }) => metric).join(', ')}`
+  try {
+    const { passed, conditions } = await judge(folder, project)
+    if (passed) return 'passes'
+    const failing = conditions.filter((condition) => !condition.passed)
+    return `fails: ${failing.map(({ metric }) => metric).join(', ')}`
+  } catch (error) {
+    if (!(error instanceof ShopctlError) || error.code !== 'gate-incomplete') throw error
+    console.log(`${error.message}\n${error.hint}`)
+    return 'is refused'
+  }
 }
 
-/** Returns the exit code: 0 when the gate passes and fails as it should. */
-export async function testGate(judge: Judge, properties: string): Promise<number> {
+/** Returns the exit code: 0 when the gate passes, fails and is refused as it should. */
+export async function testGate(
+  judge: Judge,
+  teamJudge: Judge,
+  properties: string,
+): Promise<number> {
+  const all = [
+    ...cases.map((planted) => ({ planted, by: judge })),
+    ...teamCases.map((planted) => ({ planted, by: teamJudge })),
+  ]
   let wrong = 0
-  for (const planted of cases) {
-    const result = await scanCase(judge, properties, planted)
+  for (const { planted, by } of all) {
+    const result = await scanCase(by, properties, planted)
     const right = result === planted.expected
     if (!right) wrong += 1
     console.log(`${right ? '✓' : '✗'} ${planted.name}: the gate ${result}`)
   }
-  console.log(`\n${cases.length - wrong} passed, ${wrong} failed`)
+  console.log(`\n${all.length - wrong} passed, ${wrong} failed`)
   return wrong === 0 ? 0 : 1
 }
