@@ -12,16 +12,15 @@ import { createProgress, type Progress } from '../src/output/progress.ts'
 import { layoutOf } from '../src/platform/layout.ts'
 import { store } from '../src/platform/store.ts'
 import { serverItem } from './fetch.ts'
+import { createJudge, type Server } from './judge.ts'
 import { exitCodeOf, reportText } from './report.ts'
-import { scan } from './scan.ts'
-import { testGate } from './self-test.ts'
+import { teamProjects, testGate } from './self-test.ts'
 import { checkUser, withServer } from './server.ts'
-import { createSonarQube, type Findings, type Judge } from './sonarqube.ts'
+import { createSonarQube, type Findings, type SonarQube } from './sonarqube.ts'
+import { pullRequests, teamOf } from './team.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const projects = ['unit', 'services', 'apart', 'real']
-/** Pull requests have a project of their own: the free edition would overwrite the results of the main branch. */
-const pullRequests = 'shop-pull-requests'
 
 function checkCoverage(progress: Progress): void {
   const missing = projects.filter((name) => !existsSync(join(root, 'coverage', name, 'lcov.info')))
@@ -34,10 +33,16 @@ function checkCoverage(progress: Progress): void {
   for (const name of missing) progress.warn(`No coverage of the ${name} tests: run \`npm test\`.`)
 }
 
+/** A server of this machine, while it runs. */
+interface OwnServer {
+  server: Server
+  admin: SonarQube
+}
+
 async function onOwnServer<T>(
   shell: Shell,
   progress: Progress,
-  use: (judge: Judge) => Promise<T>,
+  use: (own: OwnServer) => Promise<T>,
 ): Promise<T> {
   checkUser()
   const cache = cacheFolder()
@@ -53,16 +58,10 @@ async function onOwnServer<T>(
       programs,
       (run) => progress.step('start SonarQube', run),
       async (url) => {
-        const sonarqube = createSonarQube(url, 'admin:admin')
-        const token = await progress.step('set the gate', () => sonarqube.prepare())
-        const java = join(programs, 'jre/bin/java')
-        return use(async (folder, project) => {
-          const task = await progress.step(`scan ${project}`, () =>
-            scan(shell, { folder, project, url, token, scratch, java }),
-          )
-          const analysis = await progress.step(`judge ${project}`, () => sonarqube.processed(task))
-          return sonarqube.findings(project, analysis)
-        })
+        const admin = createSonarQube(url, 'admin:admin')
+        const token = await progress.step('set the gate', () => admin.prepare())
+        const server = { url, token, scratch, java: join(programs, 'jre/bin/java') }
+        return use({ server, admin })
       },
     ),
   )
@@ -70,25 +69,28 @@ async function onOwnServer<T>(
 
 /** null: skipped. */
 async function onTeamServer(shell: Shell, progress: Progress): Promise<Findings | null> {
-  const { SONAR_TOKEN: token = '', SONAR_HOST_URL: url = '' } = process.env
-  if (token === '') {
+  const team = teamOf(process.env)
+  if (team === null) {
     const why = 'skipped: there is no secret SONAR_TOKEN, as in the pull request of a fork.'
     console.log(`${process.env.GITHUB_ACTIONS ? '::notice title=Quality gate::' : ''}${why}`)
     return null
   }
-  if (!URL.canParse(url))
-    throw refused({
-      code: 'no-server',
-      message: 'SONAR_HOST_URL is not the URL of a SonarQube server.',
-      hint: 'Set it to the address of your server: https://sonarqube.example.com',
-    })
   checkCoverage(progress)
-  return createScratch().folder(async ({ path: scratch }) => {
-    const sonarqube = createSonarQube(url.replace(/\/$/, ''), `${token}:`)
-    const scanned = { folder: root, project: pullRequests, url, token, scratch, java: null }
-    const task = await progress.step('scan', () => scan(shell, scanned))
-    const analysis = await progress.step('judge', () => sonarqube.processed(task))
-    return sonarqube.findings(pullRequests, analysis)
+  return createScratch().folder(({ path: scratch }) =>
+    createJudge(shell, progress, { ...team, scratch, java: null })(root, pullRequests),
+  )
+}
+
+/** On a server of this machine, by its administrator, and by a team as on a server of its own. */
+function testOnOwnServer(shell: Shell, progress: Progress): Promise<number> {
+  return onOwnServer(shell, progress, async ({ server, admin }) => {
+    const token = await progress.step('add a team', () => admin.addTeam(teamProjects))
+    const team = teamOf({ SONAR_HOST_URL: `${server.url}/`, SONAR_TOKEN: token })
+    return testGate(
+      createJudge(shell, progress, server),
+      createJudge(shell, progress, { ...server, ...team }),
+      join(root, propertiesFile),
+    )
   })
 }
 
@@ -114,13 +116,14 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<number
       message: `${args.join(' ')} is not an option of \`npm run quality\`.`,
       hint: 'Use none, --team or --self-test.',
     })
-  if (mode === '--self-test')
-    return onOwnServer(shell, progress, (judge) => testGate(judge, join(root, propertiesFile)))
+  if (mode === '--self-test') return testOnOwnServer(shell, progress)
   if (mode === '') checkCoverage(progress)
   const findings =
     mode === '--team'
       ? await onTeamServer(shell, progress)
-      : await onOwnServer(shell, progress, (judge) => judge(root, 'shop'))
+      : await onOwnServer(shell, progress, ({ server }) =>
+          createJudge(shell, progress, server)(root, 'shop'),
+        )
   if (findings) console.log(reportText(findings))
   return exitCodeOf(findings)
 }

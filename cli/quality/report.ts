@@ -1,6 +1,6 @@
 // The result of a scan as text.
 import { table } from '../src/output/table.ts'
-import type { Findings, Issue } from './sonarqube.ts'
+import type { Condition, Findings, Issue } from './sonarqube.ts'
 
 const kinds: Record<string, string> = {
   BUG: 'bug',
@@ -13,6 +13,10 @@ function byPlace(a: Issue, b: Issue): number {
   return (a.line ?? 0) - (b.line ?? 0)
 }
 
+export function allowed(operator: Condition['operator'], threshold: string): string {
+  return `${operator === 'GT' ? 'at most' : 'at least'} ${threshold}`
+}
+
 /** `BUGS > 0`: what fails the gate, and what was measured. */
 function gateText({ conditions }: Findings): string {
   return table([
@@ -20,7 +24,7 @@ function gateText({ conditions }: Findings): string {
     ...conditions.map(({ metric, operator, threshold, actual, passed }) => [
       metric.replaceAll('_', ' '),
       actual ?? 'nothing',
-      `${operator === 'GT' ? 'at most' : 'at least'} ${threshold}`,
+      allowed(operator, threshold),
       passed ? 'passed' : 'FAILED',
     ]),
   ])

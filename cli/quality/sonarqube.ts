@@ -12,6 +12,14 @@ export const conditions: readonly [metric: string, operator: 'GT' | 'LT', thresh
   ['duplicated_lines_density', 'GT', '3'],
 ]
 
+/** Of a new server, by name. */
+export const gates = {
+  /** Has the conditions above. */
+  overallCode: 'shop',
+  /** Built in, and the default before another is set. */
+  newCode: 'Sonar way',
+} as const
+
 export interface Condition {
   metric: string
   operator: 'GT' | 'LT'
@@ -38,12 +46,11 @@ export interface Findings {
   issues: Issue[]
 }
 
-/** Scans a folder, and returns what the server found. */
-export type Judge = (folder: string, project: string) => Promise<Findings>
-
 export interface SonarQube {
   /** Of a new server: replaces the password, sets Standard mode and the gate. Returns a token for scans. */
   prepare(): Promise<string>
+  /** Of a new server: creates projects, each with its gate. Returns a token of a user who may scan these only. */
+  addTeam(projects: Record<string, string>): Promise<string>
   /** Waits until the server has read a scan, `ceTaskId` of its report-task.txt. Resolves to its analysis. */
   processed(task: string): Promise<string>
   /** The verdict on an analysis. Another scan of the project may be newer: measures and issues are those of the newest. */
@@ -82,6 +89,10 @@ const shown =
 const processingLimitMs = 600_000
 const answerMs = 60_000
 
+function newPassword(): string {
+  return `aA1!${randomBytes(24).toString('base64url')}`
+}
+
 /** `credentials`: `login:password`, or `token:`. */
 export function createSonarQube(url: string, credentials: string): SonarQube {
   let login = credentials
@@ -111,7 +122,7 @@ export function createSonarQube(url: string, credentials: string): SonarQube {
     (await ask('POST', path, query)) as T
 
   const setGate = async (): Promise<void> => {
-    const gateName = 'shop'
+    const gateName = gates.overallCode
     await post('qualitygates/create', { name: gateName })
     // A new gate has conditions on new code.
     const gate = await get<{ conditions?: { id: string }[] }>('qualitygates/show', {
@@ -126,13 +137,23 @@ export function createSonarQube(url: string, credentials: string): SonarQube {
   return {
     async prepare() {
       // Anybody on this machine knows the first one.
-      const password = `aA1!${randomBytes(24).toString('base64url')}`
+      const password = newPassword()
       const previousPassword = login.slice(login.indexOf(':') + 1)
       await post('users/change_password', { login: 'admin', previousPassword, password })
       login = `admin:${password}`
       await ask('PATCH', 'v2/clean-code-policy/mode', {}, { mode: 'STANDARD_EXPERIENCE' })
       await setGate()
       return (await post<{ token: string }>('user_tokens/generate', { name: 'scan' })).token
+    },
+    async addTeam(projects) {
+      const login = 'team'
+      await post('users/create', { login, name: login, password: newPassword() })
+      for (const [project, gateName] of Object.entries(projects)) {
+        await post('projects/create', { project, name: project })
+        await post('qualitygates/select', { projectKey: project, gateName })
+        await post('permissions/add_user', { projectKey: project, login, permission: 'scan' })
+      }
+      return (await post<{ token: string }>('user_tokens/generate', { login, name: 'scan' })).token
     },
     async processed(id) {
       for (const until = Date.now() + processingLimitMs; Date.now() < until; await sleep(500)) {
