@@ -1,7 +1,6 @@
 // What an error of AWS means: by its name, its status, or what the connection says.
 import { describe, expect, it } from 'vitest'
 import { type About, explained } from '../../../src/adapters/aws/problems.ts'
-import { failed } from '../../../src/errors.ts'
 import { aLimit } from '../../fakes/host.ts'
 
 const about: About = { doing: 'push', region: 'eu-central-1', limit: aLimit }
@@ -35,11 +34,12 @@ describe('an error of AWS', () => {
   })
 
   it.each([
-    ['ThrottlingException', { status: 400 }],
-    ['ServerException', { status: 500 }],
-  ])('%s after a change is no refusal', async (name, parts) => {
-    const problem = await problemOf(anError(name, parts), { outage: failed })
-    expect(problem).toMatchObject({ kind: 'failed' })
+    ['ServerException', { status: 500 }, 'failed'],
+    ['TimeoutError', {}, 'failed'],
+    // It was not carried out.
+    ['ThrottlingException', { status: 400 }, 'refused'],
+  ])('%s %o as the answer to a write has %s', async (name, parts, kind) => {
+    expect(await problemOf(anError(name, parts), { writes: true })).toMatchObject({ kind })
   })
 
   it.each([
