@@ -3,7 +3,6 @@ import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { interrupted } from '../../errors.ts'
 import type { PodAnswer } from '../../release/ports/cluster.ts'
-import { isLate, lateError } from '../repeat.ts'
 import { isDenied, type KubernetesApi } from './api.ts'
 import { podPath } from './objects.ts'
 
@@ -15,7 +14,7 @@ export interface PodRequest {
   /** Begins with a slash. */
   path: string
   headers?: Record<string, string>
-  /** For the first byte, and once more for the rest. The pauses that a busy API server asks for do not count. */
+  /** For the whole answer. A busy API server may ask for a pause besides. */
   timeoutMs: number
   signal?: AbortSignal
   /** Sends a read again when the cluster could not reach the pod. */
@@ -24,34 +23,30 @@ export interface PodRequest {
 
 const tries = 3
 const pauseMs = 200
+/** For all pauses that the API server asks for. A switch waits for the pods. */
+const busyMs = 2_000
 const maxBytes = 16 * 1024 * 1024
 
 /** null: the pod does not answer. Throws when the cluster does not let us ask. */
 export async function askPod(
   api: KubernetesApi,
-  { retry = false, ...request }: PodRequest,
+  { timeoutMs, signal, retry = false, ...request }: PodRequest,
 ): Promise<PodAnswer | null> {
+  const late = AbortSignal.timeout(timeoutMs + busyMs)
+  const limits = signal ? AbortSignal.any([signal, late]) : late
   for (let tried = 1; ; tried += 1) {
-    const answer = await askOnce(api, request)
-    if (!(answer instanceof Error)) return answer
-    if (!retry || tried === tries || isSilence(answer)) return null
+    const answer = await askOnce(api, { ...request, timeoutMs }, limits, signal)
+    if (answer || !retry || tried === tries || limits.aborted) return answer
     await sleep(pauseMs)
   }
 }
 
 async function askOnce(
   api: KubernetesApi,
-  {
-    namespace,
-    pod,
-    port,
-    method = 'GET',
-    path,
-    headers = {},
-    timeoutMs,
-    signal,
-  }: Omit<PodRequest, 'retry'>,
-): Promise<PodAnswer | Error> {
+  { namespace, pod, port, method = 'GET', path, headers = {}, timeoutMs }: PodRequest,
+  limits: AbortSignal,
+  signal: AbortSignal | undefined,
+): Promise<PodAnswer | null> {
   const target = podPath(namespace, pod, port, path)
   try {
     const response = await api.open({
@@ -59,39 +54,29 @@ async function askOnce(
       path: target,
       headers,
       timeoutMs,
-      ...(signal && { signal }),
+      signal: limits,
       ...(method === 'GET' && { retry: 'forwarded' }),
     })
-    const body = await limitedText(response, timeoutMs)
+    const body = await limitedText(response)
     const status = response.statusCode ?? 0
     if (status < 400 || !isFromCluster(body)) return { status, body }
     throw api.errorOf(status, method, target, body)
   } catch (error) {
     if (signal?.aborted) throw interrupted()
     if (isDenied(error)) throw error
-    return error instanceof Error ? error : new Error(String(error))
+    return null
   }
 }
 
-/** Asking again would wait as long again. */
-function isSilence(error: Error): boolean {
-  return isLate(error) || (error.cause instanceof Error && isLate(error.cause))
-}
-
-async function limitedText(response: IncomingMessage, timeoutMs: number): Promise<string> {
-  const timer = setTimeout(() => response.destroy(lateError(timeoutMs)), timeoutMs)
-  try {
-    const chunks: Buffer[] = []
-    let bytes = 0
-    for await (const chunk of response) {
-      bytes += chunk.length
-      if (bytes > maxBytes) throw new Error(`more than ${maxBytes} bytes`)
-      chunks.push(Buffer.from(chunk))
-    }
-    return Buffer.concat(chunks).toString()
-  } finally {
-    clearTimeout(timer)
+async function limitedText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of response) {
+    bytes += chunk.length
+    if (bytes > maxBytes) throw new Error(`more than ${maxBytes} bytes`)
+    chunks.push(Buffer.from(chunk))
   }
+  return Buffer.concat(chunks).toString()
 }
 
 /** Whether this error comes from the API server, which could not or may not reach the pod. */

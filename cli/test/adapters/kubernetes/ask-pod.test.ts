@@ -33,10 +33,11 @@ async function outcome(
 
 it.each<[string, Behaviour[], Partial<PodRequest>, [number, number | null]]>([
   ['waits as long as a busy API server asks, beyond its limit', [429], {}, [2, 200]],
+  ['waits for 2 s at most', [429, 429, 429], {}, [3, null]],
   ['asks again after a reset', ['reset'], {}, [2, 200]],
   ['passes on an error of the pod', [500], {}, [1, 500]],
-  ['takes silence as no answer', ['hang'], { retry: true }, [1, null]],
-  ['takes silence in the middle as no answer', ['stall'], { retry: true }, [1, null]],
+  ['takes silence as no answer', ['hang'], {}, [1, null]],
+  ['takes silence in the middle as no answer', ['stall'], {}, [1, null]],
   ['takes an answer that breaks off as none', ['half'], {}, [1, null]],
   [
     'asks again after an answer that breaks off, where that is wanted',
