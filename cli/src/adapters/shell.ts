@@ -34,8 +34,9 @@ export interface Finished {
   /** As a shell reports it: 128 and the signal's number after a signal. */
   exitCode: number
   stdout: string
+  /** Without masks. */
   stderr: string
-  /** Both, in the order of writing. */
+  /** Both, in the order of writing, without masks. */
   output: string
 }
 
@@ -99,13 +100,17 @@ export function createShell(
       // A git that is killed must leave no .git/index.lock, also one that the program starts.
       env: { GIT_OPTIONAL_LOCKS: '0', ...env },
     })
-    if (onLine && subprocess.all) createInterface({ input: subprocess.all }).on('line', onLine)
+    if (onLine && subprocess.all) {
+      const lines = createInterface({ input: subprocess.all })
+      lines.on('line', (line) => isMask(line) || onLine(line))
+    }
     const { nodeChildProcess: child } = subprocess
     child.once('exit', () => (child.stdio[3] as Socket).end('\n'))
     const stop = guard(subprocess.pid, signal, limit)
     const result = await subprocess
     const ended = stop()
-    if (ended === 'late' && limit) throw late(command, limit, String(result.all ?? ''))
+    const output = withoutMasks(result.all)
+    if (ended === 'late' && limit) throw late(command, limit, output)
     // Or the user interrupted the program alone.
     if (ended === 'interrupted' || result.signal === 'SIGINT') throw interrupted()
     if (result.exitCode === undefined && !result.isTerminated)
@@ -113,8 +118,8 @@ export function createShell(
     return {
       exitCode: result.exitCode ?? 128 + (result.signal ? constants.signals[result.signal] : 0),
       stdout: String(result.stdout ?? ''),
-      stderr: String(result.stderr ?? ''),
-      output: String(result.all ?? ''),
+      stderr: withoutMasks(result.stderr),
+      output,
     }
   }
   return {
@@ -129,6 +134,20 @@ export function createShell(
       })
     },
   }
+}
+
+/** A script for GitHub, such as another shopctl, names secrets there in clear. They are for the runner alone. */
+function isMask(line: string): boolean {
+  return line.trimStart().startsWith('::add-mask::')
+}
+
+function withoutMasks(output: unknown): string {
+  const text = String(output ?? '')
+  if (!text.includes('::add-mask::')) return text
+  return text
+    .split('\n')
+    .filter((line) => !isMask(line))
+    .join('\n')
 }
 
 /** As execvp finds it: by the working directory and the PATH of the command. */

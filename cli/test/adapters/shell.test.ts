@@ -28,6 +28,14 @@ describe('shell', () => {
     })
   })
 
+  it('leaves out the secrets that a script announces to the runner of GitHub', async () => {
+    const lines: string[] = []
+    const script = 'echo ::add-mask::secret >&2; echo kept >&2; echo " ::add-mask::secret"; exit 1'
+    const ended = await shell.run(sh(script), (line) => lines.push(line))
+    expect([ended.stderr, ended.output.trim(), lines]).toEqual(['kept', 'kept', ['kept']])
+    await expect(shell.check(sh(script))).rejects.not.toThrow(/secret/)
+  })
+
   it('fails with the last lines of stderr when a check fails', async () => {
     const failing = shell.check(sh('seq 100 >&2; exit 1'))
     await expect(failing).rejects.toMatchObject({ kind: 'failed', code: 'program-failed' })
