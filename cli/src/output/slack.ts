@@ -39,13 +39,18 @@ const mostServices = 15
 /** The commands whose failure is sent. */
 const told = new Set(['release', 'build', 'push', 'deploy', 'smoke', 'switch', 'rollback'])
 
+/** Who builds and pushes images at a terminal reads there how that ended. */
+const ofImages = new Set(['build', 'push'])
+
 /** Give it the events of one command, in order. It returns the message for this one, or null. */
 export function createSlackMessages(subject: SlackSubject): (event: Event) => SlackMessage | null {
   let begun = false
   const { system, env, run } = subject
   // The user reads a refusal at the terminal. In a workflow nobody sits there.
-  const isTold = (exitCode: number): boolean =>
-    begun || exitCode === 1 || (exitCode === 2 && run !== null)
+  const isTold = (command: string, exitCode: number): boolean =>
+    begun ||
+    (exitCode === 2 && run !== null) ||
+    (exitCode === 1 && (run !== null || !ofImages.has(command)))
   return ({ kind, payload }) => {
     if (kind === 'operation.started') {
       const isFirst = !begun
@@ -66,7 +71,7 @@ export function createSlackMessages(subject: SlackSubject): (event: Event) => Sl
       return messageOf(subject, title, movesOf(operation), reason)
     }
     if (kind !== 'command.ended' || !payload.error || !told.has(payload.command)) return null
-    if (!isTold(payload.exitCode)) return null
+    if (!isTold(payload.command, payload.exitCode)) return null
     const { message, hint } = payload.error
     // The lines after the first are the output of another program, which may hold secrets.
     const [first = ''] = message.split('\n')

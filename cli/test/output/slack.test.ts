@@ -127,6 +127,7 @@ describe('at a terminal, where somebody reads the refusal, the messages of', () 
   it.each<[string, Event[], string[]]>([
     ['a deploy that was refused', [over('deploy', 2)], []],
     ['a deploy that failed', [over('deploy', 1)], ['shop: deploy failed in production']],
+    ['a build that failed', [over('build', 1)], []],
     [
       'a release that was refused half-way',
       [started('deploy'), ended('deploy'), over('release', 2)],
