@@ -56,8 +56,8 @@ export default defineConfig({
           globalSetup: 'services/test/global-setup.ts',
         },
       },
-      // What needs no shop: with servers of each file's own, or a namespace of its own in the cluster. As much of it as takes
-      // the time of the other two. One file after another, since several fetch the same packages in the first run.
+      // Tests without the shop: each file starts its own servers, or has its own namespace. Together they take as long as the
+      // other two projects. One file after another, since several fetch the same packages in the first run.
       {
         test: {
           ...patience,
