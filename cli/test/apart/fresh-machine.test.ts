@@ -50,19 +50,20 @@ ${services.map(service).join('')}environments:
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'fresh-'))
-  const [registry, buildkit] = await Promise.all([startRegistry(folder), buildBuildkit()])
+  const registry = await startRegistry(folder)
+  stops.push(registry.stop)
+  const buildkit = await buildBuildkit()
   const at = registry.address
   engine = await startEngine(join(folder, 'engine'), {
     ...{ registry: at, containerd: false, init: buildkit.init },
   })
+  stops.push(engine.stop)
   await pushBase(engine, { folder: join(folder, 'base'), reference: `${at}/library/base:1` })
   const image = 'local/buildkit:1'
   await importBuildkit(engine, buildkit, { folder: join(folder, 'buildkit'), reference: image })
   await boxBuilder(engine, { image, registry: at, folder })
+  stops.push(async () => void (await engine.docker('buildx', 'rm', 'boxed')))
   await engine.docker('buildx', 'use', 'boxed')
-  stops.push(registry.stop, engine.stop, async () => {
-    await engine.docker('buildx', 'rm', 'boxed')
-  })
 
   project = join(folder, 'project')
   mkdirSync(join(project, 'chart'), { recursive: true })
