@@ -14,6 +14,7 @@ import {
   pushBase,
   startEngine,
 } from './builders.ts'
+import { commit } from './project.ts'
 import { startRegistry } from './registry-server.ts'
 
 const shell = createShell()
@@ -73,13 +74,7 @@ beforeAll(async () => {
     writeFileSync(join(project, name, 'Dockerfile'), dockerfile)
     writeFileSync(join(project, name, 'main.js'), `// ${name}\n`)
   }
-  const user = ['-c', 'user.name=a', '-c', 'user.email=a@b']
-  for (const args of [
-    ['init', '--quiet'],
-    ['add', '.'],
-    ['commit', '--quiet', '--message=One'],
-  ])
-    await shell.check({ program: 'git', args: [...user, ...args], cwd: project })
+  await commit(project)
 }, 900_000)
 afterAll(async () => {
   for (const stop of stops.reverse()) await stop()
