@@ -40,20 +40,25 @@ export interface EksTokenContext {
 }
 
 /**
- * The file to which `eks-token` writes its secrets when helm calls it in a workflow. On its stderr they would be output
- * of helm, which may be shown.
+ * The file to which `eks-token` writes its token when helm calls it in a workflow. On its stderr it would be output of
+ * helm, which may be shown. Keys of AWS are not written: the file is left behind if shopctl is killed.
  */
-const secretsVariable = 'SHOPCTL_SECRETS_FILE'
+const tokensVariable = 'SHOPCTL_TOKENS_FILE'
 
 export function createEksTokenContext(
   cluster: EksName,
   session: Omit<Session, 'mask'>,
 ): EksTokenContext {
-  const file = process.env[secretsVariable]
-  const write: Mask = (value) => appendFileSync(file ?? '', `${value}\n`, { mode: 0o600 })
-  const mask = file ? write : createMask()
-  const token = createTokens(optionsOf(cluster, { ...session, mask }))
-  return { credential: async () => execCredential(await token()) }
+  const file = process.env[tokensVariable]
+  const mask = file ? () => {} : createMask()
+  const next = createTokens(optionsOf(cluster, { ...session, mask }))
+  return {
+    async credential() {
+      const signed = await next()
+      if (file) appendFileSync(file, `${signed.token}\n`, { mode: 0o600 })
+      return execCredential(signed)
+    },
+  }
 }
 
 export async function createEksAccess(cluster: EksName, session: Session): Promise<EksAccess> {
@@ -80,14 +85,14 @@ function withKubeconfig(shell: Shell, kubeconfig: string, mask: Mask): Shell {
   const scratch = createScratch()
   const withFile = <T>(use: (env: Record<string, string>) => Promise<T>): Promise<T> =>
     scratch.folder(async ({ path, write }) => {
-      const [file, secrets] = [join(path, 'kubeconfig'), join(path, 'secrets')]
+      const [file, tokens] = [join(path, 'kubeconfig'), join(path, 'tokens')]
       await write('kubeconfig', Readable.from([kubeconfig]))
       const isMasked = workflowOf(process.env) !== null
       try {
-        return await use({ KUBECONFIG: file, ...(isMasked && { [secretsVariable]: secrets }) })
+        return await use({ KUBECONFIG: file, ...(isMasked && { [tokensVariable]: tokens }) })
       } finally {
         // There is none where helm needed no token.
-        mask(await readFile(secrets, 'utf8').catch(() => ''))
+        mask(await readFile(tokens, 'utf8').catch(() => ''))
       }
     })
   return {

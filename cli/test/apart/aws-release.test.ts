@@ -32,6 +32,7 @@ import {
 } from './aws-rights.ts'
 import { type EksTestCluster, startEksCluster } from './eks-cluster.ts'
 import { type Engine, startEngine } from './engine.ts'
+import { commit } from './project.ts'
 
 const shell = createShell()
 const host = `${account}.dkr.ecr.${region}.amazonaws.com`
@@ -102,7 +103,7 @@ beforeAll(async () => {
     ...{ AWS_REGION: region, AWS_EC2_METADATA_DISABLED: 'true' },
     ...{ AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_PROFILE: '', AWS_SESSION_TOKEN: '' },
   }
-  await createProject(join(folder, 'project'))
+  await copyTemplates(join(folder, 'project'))
 })
 afterAll(async () => {
   kubelet.abort()
@@ -115,19 +116,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-async function createProject(project: string): Promise<void> {
+async function copyTemplates(project: string): Promise<void> {
   await cp(join(root, 'templates'), project, { recursive: true })
   await writeFile(join(project, 'shopctl.yaml'), config)
   await writeFile(join(project, 'roots.jsonl'), sigstore.root)
   // No base image is in reach, and no pod starts.
   await writeFile(join(project, 'service-http/Dockerfile'), 'FROM scratch\nCOPY server.mjs /\n')
-  const author = ['-c', 'user.name=a', '-c', 'user.email=a@example.com']
-  for (const args of [
-    ['init', '--quiet'],
-    ['add', '.'],
-    [...author, 'commit', '--quiet', '--message', 'Begin'],
-  ])
-    await shell.check({ program: 'git', args, cwd: project })
+  await commit(project)
 }
 
 /** The namespace with its Roles, as an administrator makes them, and access entries for the roles of AWS. */

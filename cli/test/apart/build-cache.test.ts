@@ -47,27 +47,26 @@ COPY after /
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'cache-'))
-  const [server, buildkit] = await Promise.all([startRegistry(folder), buildBuildkit()])
-  registry = server
+  registry = await startRegistry(folder)
   stops.push(registry.stop)
+  const buildkit = await buildBuildkit()
   const options = { registry: registry.address, init: buildkit.init }
-  ;[plain, modern] = await Promise.all([
-    startEngine(join(folder, 'plain'), { ...options, containerd: false }),
-    startEngine(join(folder, 'modern'), { ...options, containerd: true }),
-  ])
+  plain = await startEngine(join(folder, 'plain'), { ...options, containerd: false })
+  stops.push(plain.stop)
+  modern = await startEngine(join(folder, 'modern'), { ...options, containerd: true })
+  stops.push(modern.stop)
   const { docker } = plain
   await pushBase(plain, {
     folder: join(folder, 'base'),
     reference: `${registry.address}/library/base:1`,
   })
   const remote = await startBuildkit(join(folder, 'remote'), buildkit, registry.address)
+  stops.push(remote.stop)
   await docker('buildx', 'create', '--name=remote', '--driver=remote', remote.address)
   const image = 'local/buildkit:1'
   await importBuildkit(plain, buildkit, { folder: join(folder, 'buildkit'), reference: image })
   await boxBuilder(plain, { image, registry: registry.address, folder })
-  stops.push(plain.stop, modern.stop, remote.stop, async () => {
-    await docker('buildx', 'rm', 'boxed')
-  })
+  stops.push(async () => void (await docker('buildx', 'rm', 'boxed')))
   context = join(folder, 'context')
   mkdirSync(context)
   writeFileSync(join(context, 'Dockerfile'), dockerfile)

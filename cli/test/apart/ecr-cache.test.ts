@@ -29,12 +29,13 @@ beforeAll(async () => {
     ...{ registry, containerd: false, init: buildkit.init },
     env: { HTTPS_PROXY: ecr.proxy, NO_PROXY: '', SSL_CERT_FILE: ecr.ca },
   })
+  stops.push(engine.stop)
   const image = 'local/buildkit:1'
   await importBuildkit(engine, buildkit, { folder: join(folder, 'buildkit'), reference: image })
   const { proxy, ca } = ecr
   await boxBuilder(engine, { image, registry, folder, through: { host: ecrHost, proxy, ca } })
+  stops.push(async () => void (await engine.docker('buildx', 'rm', 'boxed')))
   await engine.docker('buildx', 'use', 'boxed')
-  stops.push(engine.stop, async () => void (await engine.docker('buildx', 'rm', 'boxed')))
 }, 900_000)
 afterAll(async () => {
   for (const stop of stops.reverse()) await stop()

@@ -1,15 +1,7 @@
 // `shopctl push` to Amazon ECR, from the command line to the registry: only docker and AWS are stand-ins.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -17,6 +9,7 @@ import { createShell, type Finished } from '../../src/adapters/shell.ts'
 import { createHttpProxy, createServers, type Servers } from '../fakes/api-server.ts'
 import { root, until } from '../real/shop.ts'
 import { type AwsFake, serveTls, startMinistack } from './aws-fakes.ts'
+import { createProject } from './project.ts'
 
 const host = '000000000000.dkr.ecr.eu-central-1.amazonaws.com'
 const auth = Buffer.from('AWS:ministack-auth-token').toString('base64')
@@ -28,33 +21,9 @@ let servers: Servers
 let fake: AwsFake
 let env: Record<string, string> = {}
 
-const config = `name: shop
-services:
-  order:
-    chart: chart
-    build: { context: ., inputs: [main.js] }
-environments:
-  prod:
-    namespace: shop
-    cluster: { context: far, registry: ${host}/shops }
-`
-
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ecr-push-'))
-  const project = join(folder, 'project')
-  mkdirSync(join(project, 'chart'), { recursive: true })
-  writeFileSync(join(project, 'shopctl.yaml'), config)
-  writeFileSync(join(project, 'Dockerfile'), 'FROM scratch\n')
-  writeFileSync(join(project, 'main.js'), 'one')
-  const git = (...args: string[]) =>
-    shell.check({
-      program: 'git',
-      args: ['-c', 'user.name=a', '-c', 'user.email=a@b', ...args],
-      cwd: project,
-    })
-  await git('init', '--quiet')
-  await git('add', '.')
-  await git('commit', '--quiet', '--message', 'Begin')
+  await createProject(join(folder, 'project'), `${host}/shops`)
 
   const docker = join(folder, 'docker')
   const stub = join(import.meta.dirname, 'docker-stub.mjs')

@@ -1,6 +1,5 @@
 // A project whose images go to Amazon ECR: ministack has them, and a recorder before it checks the rights of a push. Both
 // docker and shopctl reach it by its real name, through a proxy.
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createShell, type Finished } from '../../src/adapters/shell.ts'
 import { createHttpProxy, createServers } from '../fakes/api-server.ts'
@@ -8,24 +7,10 @@ import { root } from '../real/shop.ts'
 import { serveTls, startMinistack } from './aws-fakes.ts'
 import { type Recorder, startRecorder } from './aws-recorder.ts'
 import { account, policyOf, region } from './aws-rights.ts'
+import { createProject } from './project.ts'
 
 const shell = createShell()
 export const ecrHost = `${account}.dkr.ecr.${region}.amazonaws.com`
-
-const files = {
-  Dockerfile: 'FROM scratch\nCOPY main.js /\n',
-  'main.js': 'one',
-  'shopctl.yaml': `name: shop
-services:
-  order:
-    chart: chart
-    build: { context: ., inputs: [main.js] }
-environments:
-  prod:
-    namespace: shop
-    cluster: { context: far, registry: ${ecrHost}/shops }
-`,
-}
 
 export interface EcrScene {
   recorder: Recorder
@@ -54,7 +39,7 @@ export async function startEcr(folder: string): Promise<EcrScene> {
     ...{ NODE_EXTRA_CA_CERTS: ca, HTTPS_PROXY: proxy, NO_PROXY: '127.0.0.1' },
     ...{ AWS_ENDPOINT_URL: recorder.url, AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' },
   }
-  await createProject(folder)
+  await createProject(folder, `${ecrHost}/shops`)
   return {
     ...{ recorder, ca, proxy },
     shopctl(docker, args) {
@@ -73,15 +58,4 @@ export async function startEcr(folder: string): Promise<EcrScene> {
       await fake.stop()
     },
   }
-}
-
-async function createProject(cwd: string): Promise<void> {
-  for (const [name, text] of Object.entries(files)) await writeFile(join(cwd, name), text)
-  const user = ['-c', 'user.name=a', '-c', 'user.email=a@b']
-  for (const args of [
-    ['init', '--quiet'],
-    ['add', ...Object.keys(files)],
-    ['commit', '--quiet', '--message=One'],
-  ])
-    await shell.check({ program: 'git', args: [...user, ...args], cwd })
 }

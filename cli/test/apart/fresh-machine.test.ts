@@ -14,6 +14,7 @@ import {
   pushBase,
   startEngine,
 } from './builders.ts'
+import { commit } from './project.ts'
 import { startRegistry } from './registry-server.ts'
 
 const shell = createShell()
@@ -50,19 +51,20 @@ ${services.map(service).join('')}environments:
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'fresh-'))
-  const [registry, buildkit] = await Promise.all([startRegistry(folder), buildBuildkit()])
+  const registry = await startRegistry(folder)
+  stops.push(registry.stop)
+  const buildkit = await buildBuildkit()
   const at = registry.address
   engine = await startEngine(join(folder, 'engine'), {
     ...{ registry: at, containerd: false, init: buildkit.init },
   })
+  stops.push(engine.stop)
   await pushBase(engine, { folder: join(folder, 'base'), reference: `${at}/library/base:1` })
   const image = 'local/buildkit:1'
   await importBuildkit(engine, buildkit, { folder: join(folder, 'buildkit'), reference: image })
   await boxBuilder(engine, { image, registry: at, folder })
+  stops.push(async () => void (await engine.docker('buildx', 'rm', 'boxed')))
   await engine.docker('buildx', 'use', 'boxed')
-  stops.push(registry.stop, engine.stop, async () => {
-    await engine.docker('buildx', 'rm', 'boxed')
-  })
 
   project = join(folder, 'project')
   mkdirSync(join(project, 'chart'), { recursive: true })
@@ -72,13 +74,7 @@ beforeAll(async () => {
     writeFileSync(join(project, name, 'Dockerfile'), dockerfile)
     writeFileSync(join(project, name, 'main.js'), `// ${name}\n`)
   }
-  const user = ['-c', 'user.name=a', '-c', 'user.email=a@b']
-  for (const args of [
-    ['init', '--quiet'],
-    ['add', '.'],
-    ['commit', '--quiet', '--message=One'],
-  ])
-    await shell.check({ program: 'git', args: [...user, ...args], cwd: project })
+  await commit(project)
 }, 900_000)
 afterAll(async () => {
   for (const stop of stops.reverse()) await stop()

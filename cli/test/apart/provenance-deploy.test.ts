@@ -3,12 +3,11 @@ import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createShell } from '../../src/adapters/shell.ts'
 import { aSigning, attestImage, type FakeSigstore, startSigstore } from '../fakes/sigstore.ts'
 import { kubectlOk, root, shopctl, shopctlOk } from '../real/shop.ts'
+import { commit } from './project.ts'
 
 const namespace = `provenance-${crypto.randomUUID().slice(0, 8)}`
-const shell = createShell()
 let repo = ''
 let sigstore: FakeSigstore
 let image = { name: '', digest: '' }
@@ -33,13 +32,7 @@ beforeAll(async () => {
   await writeFile(join(repo, 'roots.jsonl'), sigstore.root)
   // An image of an earlier run has attestations already.
   await appendFile(join(repo, 'service-http/server.mjs'), `// ${namespace}\n`)
-  const identity = ['-c', 'user.name=test', '-c', 'user.email=test@example.com']
-  for (const args of [
-    ['init', '-q'],
-    ['add', '--all'],
-    [...identity, 'commit', '-qm', 'Web'],
-  ])
-    await shell.check({ program: 'git', args, cwd: repo })
+  await commit(repo)
   const only = ['--env', 'local', '--service', 'web']
   await shopctlOk(['build', ...only], { cwd: repo })
   const { stdout } = await shopctlOk(['push', ...only, '--json'], { cwd: repo })

@@ -1,5 +1,5 @@
 // A registry that is lost in the middle of a push, with the real docker and registry programs.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -7,6 +7,7 @@ import { createShell, type Finished } from '../../src/adapters/shell.ts'
 import { root } from '../real/shop.ts'
 import { openWay } from '../real/way.ts'
 import { type Engine, startEngine } from './engine.ts'
+import { createProject, useRegistry } from './project.ts'
 import { type RegistryServer, startRegistry } from './registry-server.ts'
 
 const shell = createShell()
@@ -14,30 +15,11 @@ let folder = ''
 let registry: RegistryServer
 let engine: Engine
 
-const configOf = (address: string): string => `name: shop
-services:
-  order:
-    chart: chart
-    build: { context: ., inputs: [main.js] }
-environments:
-  prod:
-    namespace: shop
-    cluster: { context: far, registry: '${address}/team' }
-`
-
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'registry-lost-'))
   registry = await startRegistry(join(folder, 'registry'))
   engine = await startEngine({})
-  const files = { Dockerfile: 'FROM scratch\nCOPY main.js /\n', 'main.js': '// one\n' }
-  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
-  const user = ['-c', 'user.name=a', '-c', 'user.email=a@b']
-  for (const args of [
-    ['init', '--quiet'],
-    ['add', ...Object.keys(files)],
-    ['commit', '--quiet', '--message=One'],
-  ])
-    await shell.check({ program: 'git', args: [...user, ...args], cwd: folder })
+  await createProject(folder, `${registry.address}/team`)
 })
 afterAll(async () => {
   await engine?.stop()
@@ -54,13 +36,13 @@ function shopctl(verb: 'build' | 'push'): Promise<Finished> {
 test('the push says which, and the next one works', async () => {
   const [host = '', port] = registry.address.split(':')
   const way = await openWay(host, Number(port), (head) => /^(POST|PATCH|PUT) /.test(head))
-  await writeFile(join(folder, 'shopctl.yaml'), configOf(`127.0.0.1:${way.port}`))
+  await useRegistry(folder, `127.0.0.1:${way.port}/team`)
   expect(await shopctl('build')).toMatchObject({ exitCode: 0 })
   const { exitCode, stderr } = await shopctl('push')
   way.cut()
   expect(stderr).toContain(`127.0.0.1:${way.port}`)
   expect(exitCode).toBe(1)
-  await writeFile(join(folder, 'shopctl.yaml'), configOf(registry.address))
+  await useRegistry(folder, `${registry.address}/team`)
   for (const verb of ['build', 'push'] as const)
     expect(await shopctl(verb)).toMatchObject({ exitCode: 0 })
   // Docker tries it five times, in about 50 s.

@@ -102,9 +102,8 @@ it.each([
     const { token } = JSON.parse(stdout).status
     // The output of helm may be shown: nothing in it is for the runner.
     expect(stderr.trim()).toBe(token)
-    const [assumed] = [...aws.callers.values()].filter(({ sessionToken }) => sessionToken).slice(-1)
-    const expected = ['sesame', assumed?.secret, assumed?.sessionToken, token]
-    expect(new Set(masked)).toEqual(new Set(told ? expected : []))
+    // The keys are not among them: what helm does not get is in no file.
+    expect(masked).toEqual(told ? [token] : [])
   },
   30_000,
 )

@@ -1,5 +1,5 @@
 // What an error of AWS means, and what to do about it.
-import { failed, interrupted, refused, ShopctlError, said } from '../../errors.ts'
+import { afterChange, failed, interrupted, refused, ShopctlError, said } from '../../errors.ts'
 import { type Limit, noAnswer } from '../shell.ts'
 
 export interface About {
@@ -10,7 +10,7 @@ export interface About {
   place?: string
   /** The setting of shopctl.yaml that names a role, where it has none. */
   roleSetting?: string
-  /** The request changes something. Without an answer, or after one of 5xx, it may have done so. */
+  /** The request changes something. Without an answer, after one of 5xx or a second attempt, it may have done so. */
   writes?: boolean
   /** Of the user's AWS configuration. */
   profile?: string | undefined
@@ -52,13 +52,15 @@ export async function explained<T>(
 }
 
 /** Throws what is no error of AWS, its credentials or its connection: a bug. */
-function awsProblem(problem: unknown, about: About): ShopctlError {
+function awsProblem(problem: unknown, about: About): unknown {
   if (problem instanceof ShopctlError) return problem
   if (!(problem instanceof Error)) throw problem
   const error = shortened(problem)
-  return (
+  const meant =
     senderProblem(error, about) ?? answerProblem(error, about) ?? connectionProblem(error, about)
-  )
+  // The SDK tells the last answer only. After an earlier one of 5xx, or none, the change may have been made.
+  const mayBeDone = about.writes && (error.$metadata?.attempts ?? 1) > 1
+  return mayBeDone ? afterChange(meant) : meant
 }
 
 /** Of the clock or the credentials of who asks. */

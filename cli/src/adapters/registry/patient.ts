@@ -16,12 +16,18 @@ export interface PatientOptions {
   send?: Send
 }
 
+interface Answer {
+  response: Response
+  /** A write, of which some attempt may have been carried out. */
+  mayBeDone: boolean
+}
+
 /** Returns any answer, the last one after several attempts. `server` is for messages. */
 export type SendPatiently = (
   server: string,
   url: string,
   request: Omit<Sent, 'signal'>,
-) => Promise<Response>
+) => Promise<Answer>
 
 export function createPatientSend({
   limit,
@@ -44,6 +50,7 @@ export function createPatientSend({
   return async (server, url, request) => {
     // What is sent to a registry twice has the same effect as once: a tag is put with the content that it names.
     const pauseAfter = createPatience('read', now)
+    let mayBeDone = false
     for (;;) {
       if (signal?.aborted) throw interrupted()
       const result = await attempt(url, request)
@@ -53,10 +60,12 @@ export function createPatientSend({
         : result
       const pause = pauseAfter(outcome, reached.has(server))
       if (isAnswer) reached.add(server)
+      // The server may have carried it out before its 5xx, and also if its answer was lost.
+      if (request.method === 'PUT')
+        mayBeDone ||= isAnswer ? result.status >= 500 : reached.has(server)
       if (pause === null) {
-        if (isAnswer) return result
-        const isUndone = request.method !== 'PUT' || !reached.has(server)
-        throw unreachable(server, result, limit, isUndone)
+        if (isAnswer) return { response: result, mayBeDone }
+        throw unreachable(server, result, limit, mayBeDone)
       }
       await sleep(pause, undefined, signal && { signal }).catch(() => {
         throw interrupted()
@@ -72,9 +81,8 @@ function innermost(error: unknown): Error {
   return new Error(String(error))
 }
 
-function unreachable(server: string, cause: Error, limit: Limit, isUndone: boolean): Error {
-  // A write whose answer is lost may have been done.
-  const make = isUndone ? refused : failed
+function unreachable(server: string, cause: Error, limit: Limit, mayBeDone: boolean): Error {
+  const make = mayBeDone ? failed : refused
   const isTrust = 'code' in cause && untrusted.has(String(cause.code))
   return make({
     code: 'registry-unreachable',

@@ -1,6 +1,6 @@
 // The message about an answer that is an error: what is wrong, and what to do.
 import { z } from 'zod'
-import { failed, refused } from '../../errors.ts'
+import { refused } from '../../errors.ts'
 import { loginCommand } from './address.ts'
 import { parseChallenges } from './challenge.ts'
 import type { Login } from './docker-logins.ts'
@@ -18,6 +18,7 @@ interface Circumstances {
   asked: string
 }
 
+/** As if nothing was changed: the caller knows whether the request may have been carried out. */
 export async function problemOf(
   response: Response,
   { need, granted, asked }: Circumstances,
@@ -28,8 +29,7 @@ export async function problemOf(
   if (status === 401 || status === 403) return denied(need, login)
   const after = response.headers.get('retry-after')?.slice(0, 40)
   const wait = after ? ` (Retry-After: ${after})` : ''
-  // After an answer of 5xx, a write may have been done.
-  return (need.write && status >= 500 ? failed : refused)({
+  return refused({
     code: 'registry-error',
     message: `The registry answered ${status} to ${asked}: ${reasonIn(await response.text())}`,
     ...(status === 429 && {

@@ -49,6 +49,7 @@ export function createRegistry({
 }: RegistryOptions): Registry {
   const send = createPatientSend(options)
   const session = createSession({ logins, send, now: options.now ?? Date.now, mask })
+  /** Or may have. */
   let wrote = false
   const ask = async (
     repository: string,
@@ -57,9 +58,12 @@ export function createRegistry({
   ): Promise<Response> => {
     const need: Need = { ...locate(repository), write: init.method === 'PUT' }
     const url = `${need.base}/v2/${need.name}/${path}`
-    const sendAs = (header: string | null): Promise<Response> => {
+    const sendAs = async (header: string | null): Promise<Response> => {
       const headers = { ...init.headers, ...(header && { authorization: header }) }
-      return send(need.base, url, { ...init, headers })
+      const { response, mayBeDone } = await send(need.base, url, { ...init, headers })
+      // Whatever the last answer says, and whatever goes wrong after it.
+      if (mayBeDone) wrote = true
+      return response
     }
     let granted = await session.current(need)
     let response = await sendAs(granted?.header ?? null)

@@ -121,7 +121,7 @@ async function fetchToken(
     parameters.get('scope') ?? `repository:${need.name}:pull${need.write ? ',push' : ''}`
   const service = parameters.get('service')
   const fields = { ...(service !== undefined && { service }), scope }
-  const response = await send(realm.origin, ...tokenRequest(realm, fields, login))
+  const { response } = await send(realm.origin, ...tokenRequest(realm, fields, login))
   if ([400, 401, 403].includes(response.status)) throw notLoggedIn(need, login)
   const answer = response.ok ? tokenSchema.safeParse(await response.json().catch(() => null)) : null
   const token = answer?.data?.token || answer?.data?.access_token

@@ -8,11 +8,14 @@ const about: About = { doing: 'push', region: 'eu-central-1', limit: aLimit }
 const problemOf = (error: Error, more: Partial<About> = {}): Promise<unknown> =>
   explained(() => Promise.reject(error), { ...about, ...more }).catch((problem) => problem)
 
-const anError = (name: string, { status = 0, code = '', message = 'it says so.' }): Error =>
+const anError = (
+  name: string,
+  { status = 0, code = '', message = 'it says so.', attempts = 1 },
+): Error =>
   Object.assign(new Error(message), {
     name,
     ...(code && { code }),
-    ...(status > 0 && { $metadata: { httpStatusCode: status } }),
+    ...(status > 0 && { $metadata: { httpStatusCode: status, attempts } }),
   })
 
 describe('an error of AWS', () => {
@@ -38,6 +41,11 @@ describe('an error of AWS', () => {
     ['TimeoutError', {}, 'failed'],
     // It was not carried out.
     ['ThrottlingException', { status: 400 }, 'refused'],
+    // An earlier attempt may have been.
+    ['ThrottlingException', { status: 400, attempts: 3 }, 'failed'],
+    ['AccessDeniedException', { status: 400, attempts: 2 }, 'failed'],
+    ['ExpiredToken', { status: 403, attempts: 2 }, 'failed'],
+    ['ValidationException', { status: 400, attempts: 2 }, 'failed'],
   ])('%s %o as the answer to a write has %s', async (name, parts, kind) => {
     expect(await problemOf(anError(name, parts), { writes: true })).toMatchObject({ kind })
   })

@@ -238,6 +238,28 @@ it.each<[string, 'GET' | 'HEAD' | 'PUT', number, number]>([
   await expect(asking).rejects.toMatchObject({ code: 'registry-error', exitCode })
 })
 
+it.each<[string, (number | 'reset')[], number]>([
+  ['500, then 429', [500, 429], 1],
+  ['a reset, then 403', ['reset', 403], 1],
+  ['503, then 400', [503, 400], 1],
+  ['500, then a challenge that nobody can answer', [500, 401], 1],
+  ['a busy registry, then 403: nothing was done', [429, 403], 2],
+])('a write is judged by all of its answers: %s', async (_, answers, exitCode) => {
+  const left = [...answers]
+  const send: Send = async (_, { method }) => {
+    if (method === 'GET') return new Response('{}')
+    const status = left.shift()
+    if (status === 'reset') throw Object.assign(new Error('reset'), { code: 'ECONNRESET' })
+    // Only the last one asks for a time that is too long.
+    const headers = { 'retry-after': left.length > 0 ? '0.01' : '3600' }
+    return new Response(null, { status: status ?? 201, headers })
+  }
+  const registry = createRegistry({ limit: aLimit, send })
+  const tagging = registry.tag('127.0.0.1:1/shop/order', 'sha256:a', 'v1')
+  await expect(tagging).rejects.toMatchObject({ exitCode })
+  expect(left).toEqual([])
+})
+
 it('believes no labels that do not have the digest', async () => {
   const forged = '{"config":{"digest":"sha256:c"}}'
   const registry = createRegistry({ limit: aLimit, send: async () => new Response(forged) })

@@ -78,12 +78,17 @@ describe('a repository', () => {
     })
   })
 
-  it.each<[string, Answer, number]>([
-    ['500: it may exist now', { status: 500, body: {} }, 1],
-    ['that there are too many requests', { status: 400, type: 'ThrottlingException' }, 2],
-  ])('whose creation is answered with %s', async (_, answer, exitCode) => {
-    vi.stubEnv('AWS_MAX_ATTEMPTS', '1')
-    await world.answer({ status: 400, type: 'RepositoryNotFoundException' }, answer)
+  const throttled: Answer = { status: 400, type: 'ThrottlingException' }
+  const denied: Answer = { status: 400, type: 'AccessDeniedException' }
+  const broken: Answer = { status: 500, body: {} }
+  it.each<[string, Answer[], number]>([
+    ['500: it may exist now', [broken], 1],
+    ['500, and then that there are too many requests', [broken, throttled], 1],
+    ['500, and then that a right is missing', [broken, denied], 1],
+    ['that there are too many requests', [throttled], 2],
+  ])('whose creation is answered with %s', async (_, answers, exitCode) => {
+    vi.stubEnv('AWS_MAX_ATTEMPTS', String(answers.length))
+    await world.answer({ status: 400, type: 'RepositoryNotFoundException' }, ...answers)
     expect(await problem(registry().prepare(repository))).toMatchObject({ exitCode })
   })
 
