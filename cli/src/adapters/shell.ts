@@ -109,7 +109,7 @@ export function createShell(
     const stop = guard(subprocess.pid, signal, limit)
     const result = await subprocess
     const ended = stop()
-    const output = withoutMasks(result.all)
+    const output = withoutMasks(String(result.all ?? ''))
     if (ended === 'late' && limit) throw late(command, limit, output)
     // Or the user interrupted the program alone.
     if (ended === 'interrupted' || result.signal === 'SIGINT') throw interrupted()
@@ -118,7 +118,7 @@ export function createShell(
     return {
       exitCode: result.exitCode ?? 128 + (result.signal ? constants.signals[result.signal] : 0),
       stdout: String(result.stdout ?? ''),
-      stderr: withoutMasks(result.stderr),
+      stderr: withoutMasks(String(result.stderr ?? '')),
       output,
     }
   }
@@ -141,8 +141,7 @@ function isMask(line: string): boolean {
   return line.trimStart().startsWith('::add-mask::')
 }
 
-function withoutMasks(output: unknown): string {
-  const text = String(output ?? '')
+function withoutMasks(text: string): string {
   if (!text.includes('::add-mask::')) return text
   return text
     .split('\n')

@@ -1,7 +1,8 @@
 // Where the next page of a list is: by the header Link (RFC 8288), as the OCI distribution API has it. Pure.
 
 const target = /[\s,]*<([^>]*)>/y
-const parameter = /\s*;\s*([\w!#$%&'*+.^`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?/y
+const parameter = /\s*;\s*([\w!#$%&'*+.^`|~-]+)/y
+const value = /\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*))/y
 const end = /\s*(?=,|$)/y
 
 /**
@@ -30,8 +31,8 @@ function nextOf(header: string): string | null {
   for (let found = read(target); found; found = read(target)) {
     let relations: string | undefined
     for (let given = read(parameter); given; given = read(parameter)) {
-      const [, name = '', quoted, bare = ''] = given
-      if (name.toLowerCase() === 'rel') relations ??= quoted ?? bare
+      const [, quoted, bare = ''] = read(value) ?? []
+      if (given[1]?.toLowerCase() === 'rel') relations ??= quoted ?? bare
     }
     if (!read(end)) return null
     if (relations?.toLowerCase().split(/\s+/).includes('next')) return found[1] ?? null

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { failed, interrupted, refused } from '../../errors.ts'
 import type { AgentOf, Sent } from '../http.ts'
-import { createPatience, isLate, lateError } from '../repeat.ts'
+import { createPatience, isLate, lateError, type Outcome } from '../repeat.ts'
 import { type Limit, noAnswer } from '../shell.ts'
 import { createSend, type Send } from './http.ts'
 
@@ -54,17 +54,11 @@ export function createPatientSend({
     for (;;) {
       if (signal?.aborted) throw interrupted()
       const result = await attempt(url, request)
-      const isAnswer = result instanceof Response
-      const outcome = isAnswer
-        ? { status: result.status, retryAfter: result.headers.get('retry-after') }
-        : result
-      const pause = pauseAfter(outcome, reached.has(server))
-      if (isAnswer) reached.add(server)
-      // The server may have carried it out before its 5xx, and also if its answer was lost.
-      if (request.method === 'PUT')
-        mayBeDone ||= isAnswer ? result.status >= 500 : reached.has(server)
+      const pause = pauseAfter(outcomeOf(result), reached.has(server))
+      if (result instanceof Response) reached.add(server)
+      mayBeDone ||= request.method === 'PUT' && mayHaveWritten(result, reached.has(server))
       if (pause === null) {
-        if (isAnswer) return { response: result, mayBeDone }
+        if (result instanceof Response) return { response: result, mayBeDone }
         throw unreachable(server, result, limit, mayBeDone)
       }
       await sleep(pause, undefined, signal && { signal }).catch(() => {
@@ -72,6 +66,16 @@ export function createPatientSend({
       })
     }
   }
+}
+
+function outcomeOf(result: Response | Error): Outcome {
+  if (result instanceof Error) return result
+  return { status: result.status, retryAfter: result.headers.get('retry-after') }
+}
+
+/** The server may have carried it out before its 5xx, and also if its answer was lost. */
+function mayHaveWritten(result: Response | Error, reached: boolean): boolean {
+  return result instanceof Response ? result.status >= 500 : reached
 }
 
 /** The error of the connection, with its code. */
