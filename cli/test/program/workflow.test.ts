@@ -1,18 +1,19 @@
 // The launcher in a job of GitHub Actions, against a cluster on this machine that has nothing.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text as textOf } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createShell } from '../../src/adapters/shell.ts'
 import { type Event, payloads } from '../../src/release/ports/events.ts'
 import { configText } from '../fakes/config.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
 
 const launcher = join(import.meta.dirname, '..', '..', 'bin', 'shopctl.js')
-const shell = createShell()
 let folder = ''
 let asked: string[] = []
 let stop: () => void = () => {}
@@ -45,6 +46,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
+/** Not by a shell of shopctl, which leaves out masks. */
 async function shopctl(args: string[], env: Record<string, string> = {}) {
   const variables = {
     ...{ KUBECONFIG: join(folder, 'kubeconfig'), GITHUB_ACTIONS: 'true' },
@@ -55,8 +57,17 @@ async function shopctl(args: string[], env: Record<string, string> = {}) {
     ...{ GITHUB_RUN_ID: '7', GITHUB_STEP_SUMMARY: join(folder, 'summary') },
     ...{ GITHUB_OUTPUT: join(folder, 'output'), SHOPCTL_EVENTS_FILE: join(folder, 'events') },
   }
-  const command = { program: process.execPath, args: [launcher, ...args], cwd: folder }
-  return shell.run({ ...command, env: { ...variables, ...env } })
+  const child = spawn(process.execPath, [launcher, ...args], {
+    cwd: folder,
+    env: { ...process.env, ...variables, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [stdout, stderr, [exitCode]] = await Promise.all([
+    textOf(child.stdout),
+    textOf(child.stderr),
+    once(child, 'exit'),
+  ])
+  return { exitCode, stdout, stderr: stderr.trimEnd() }
 }
 
 function read(name: string): Promise<string> {
