@@ -58,7 +58,8 @@ function startPublishing(address: string, prefix: string) {
   const to = { exchange: 'shop.events', routingKey: `retry.${queue}`, durable: true }
   const open = () => {
     const options = { hosts: [address], acquireTimeout: patienceMs, retryLow: 50, retryHigh: 200 }
-    const connection = connect('order', '', options)
+    // The only user that may publish these.
+    const connection = connect(queue, '', options)
     return { connection, publisher: connection.createPublisher({ confirm: true, maxAttempts: 1 }) }
   }
   let current = open()
