@@ -1,4 +1,5 @@
 // Reads the header WWW-Authenticate: how a server wants clients to log in (RFC 7235). Pure.
+import { readHeader } from './header.ts'
 
 export interface Challenge {
   /** In lower case: `basic`, `bearer`. */
@@ -17,13 +18,7 @@ const token68 = /[\w.~+/-]+=*\s*(?=,|$)/y
 /** One header may have several challenges. What comes after a mistake is left out. */
 export function parseChallenges(header: string): Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string> }[] = []
-  let position = 0
-  const read = (pattern: RegExp): RegExpExecArray | null => {
-    pattern.lastIndex = position
-    const found = pattern.exec(header)
-    if (found) position = pattern.lastIndex
-    return found
-  }
+  const { read, isAt } = readHeader(header)
   for (;;) {
     read(separators)
     const last = challenges.at(-1)
@@ -39,8 +34,6 @@ export function parseChallenges(header: string): Challenge[] {
     if (word === undefined) return challenges
     challenges.push({ scheme: word.toLowerCase(), parameters: new Map() })
     // A parameter looks like one until its `=`.
-    const before = position
-    if (read(parameter)) position = before
-    else read(token68)
+    if (!isAt(parameter)) read(token68)
   }
 }

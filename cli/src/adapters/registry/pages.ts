@@ -1,4 +1,5 @@
 // Where the next page of a list is: by the header Link (RFC 8288), as the OCI distribution API has it. Pure.
+import { readHeader } from './header.ts'
 
 const target = /[\s,]*<([^>]*)>/y
 const parameter = /\s*;\s*([\w!#$%&'*+.^`|~-]+)/y
@@ -20,14 +21,7 @@ export function nextPage(header: string | null, page: string, base: string): str
 
 /** What comes after a mistake is left out. */
 function nextOf(header: string): string | null {
-  let position = 0
-  // One pattern for all of it would take exponential time for some headers.
-  const read = (pattern: RegExp): RegExpExecArray | null => {
-    pattern.lastIndex = position
-    const found = pattern.exec(header)
-    if (found) position = pattern.lastIndex
-    return found
-  }
+  const { read } = readHeader(header)
   for (let found = read(target); found; found = read(target)) {
     let relations: string | undefined
     for (let given = read(parameter); given; given = read(parameter)) {
