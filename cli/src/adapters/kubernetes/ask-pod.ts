@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { interrupted } from '../../errors.ts'
 import type { PodAnswer } from '../../release/ports/cluster.ts'
+import { parseJson } from '../json.ts'
 import { isDenied, type KubernetesApi } from './api.ts'
 import { podPath } from './objects.ts'
 
@@ -81,9 +82,5 @@ async function limitedText(response: IncomingMessage): Promise<string> {
 
 /** Whether this error comes from the API server, which could not or may not reach the pod. */
 export function isFromCluster(body: string): boolean {
-  try {
-    return (JSON.parse(body) as { kind?: string } | null)?.kind === 'Status'
-  } catch {
-    return false
-  }
+  return (parseJson(body) as { kind?: string } | null)?.kind === 'Status'
 }
