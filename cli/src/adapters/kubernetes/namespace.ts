@@ -2,6 +2,7 @@
 import type { V1Namespace, V1Secret, V1StatefulSet } from '@kubernetes/client-node'
 import type { Namespace } from '../../release/ports/cluster.ts'
 import { endingNamespace, isConflict, type KubernetesApi } from './api.ts'
+import { named } from './objects.ts'
 import { awaitObjects } from './watch.ts'
 
 function readyAndWanted(set: V1StatefulSet): { ready: number; replicas: number } {
@@ -78,8 +79,7 @@ export function createNamespace(api: KubernetesApi, namespace: string): Namespac
       return found && readyAndWanted(found)
     },
     async awaitStatefulSet(name, options) {
-      const selector = encodeURIComponent(`metadata.name=${name}`)
-      const path = `${statefulSets}?fieldSelector=${selector}`
+      const path = `${statefulSets}?${named(name)}`
       const judge = ([found = []]: unknown[][]): true | null =>
         (found as V1StatefulSet[]).some((set) => readyAndWanted(set).ready > 0) ? true : null
       return (await awaitObjects(api, [path], judge, options)) !== null

@@ -55,6 +55,12 @@ export function selectorOf(service: string, target: Target | null): Record<strin
   return slotLabels(service, target ?? nowhere)
 }
 
+/** The query that selects the one object of this name in a list, which can be watched. */
+export function named(name: string): string {
+  const selector = encodeURIComponent(`metadata.name=${name}`)
+  return `fieldSelector=${selector}`
+}
+
 /** Label selector for the query of a list or watch. */
 export function queryOf(selector: Readonly<Record<string, string>>): string {
   return `labelSelector=${encodeURIComponent(

@@ -20,6 +20,7 @@ import {
   isOfDeployment,
   jobName,
   labels,
+  named,
   queryOf,
   readyEndpoints,
   reportOf,
@@ -34,11 +35,6 @@ const answerMs = 1_000
 const loginMs = 4_000
 /** Longer, since a pod may ask its own dependencies first. */
 const readinessMs = 3_000
-
-function named(name: string): string {
-  const selector = encodeURIComponent(`metadata.name=${name}`)
-  return `fieldSelector=${selector}`
-}
 
 /** The pod tries a login before it answers. */
 function loginPath(role: string): string {
