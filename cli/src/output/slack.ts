@@ -36,8 +36,8 @@ const mostInSection = 3_000
 /** More services would not fit in a section. */
 const mostServices = 15
 
-/** The commands whose failure is sent. */
-const told = new Set(['release', 'build', 'push', 'deploy', 'smoke', 'switch', 'rollback'])
+/** The commands whose failure is reported. */
+const reported = new Set(['release', 'build', 'push', 'deploy', 'smoke', 'switch', 'rollback'])
 
 /** Who builds and pushes images at a terminal reads there how that ended. */
 const ofImages = new Set(['build', 'push'])
@@ -47,7 +47,7 @@ export function createSlackMessages(subject: SlackSubject): (event: Event) => Sl
   let begun = false
   const { system, env, run } = subject
   // The user reads a refusal at the terminal. In a workflow nobody sits there.
-  const isTold = (command: string, exitCode: number): boolean =>
+  const isReported = (command: string, exitCode: number): boolean =>
     begun ||
     (exitCode === 2 && run !== null) ||
     (exitCode === 1 && (run !== null || !ofImages.has(command)))
@@ -70,8 +70,8 @@ export function createSlackMessages(subject: SlackSubject): (event: Event) => Sl
           : `${system} was rolled back in ${env}: ${release}`
       return messageOf(subject, title, movesOf(operation), reason)
     }
-    if (kind !== 'command.ended' || !payload.error || !told.has(payload.command)) return null
-    if (!isTold(payload.command, payload.exitCode)) return null
+    if (kind !== 'command.ended' || !payload.error || !reported.has(payload.command)) return null
+    if (!isReported(payload.command, payload.exitCode)) return null
     const { message, hint } = payload.error
     // The lines after the first are the output of another program, which may hold secrets.
     const [first = ''] = message.split('\n')

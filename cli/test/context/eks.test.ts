@@ -71,7 +71,7 @@ it.each([
   ['', false],
 ])(
   'the token of helm is a secret of the job before its output is seen, with GITHUB_ACTIONS=%j',
-  async (actions, told) => {
+  async (actions, inWorkflow) => {
     const aws = await startAws()
     onTestFinished(() => aws.close())
     aws.callers.set('AKIAUSER', { secret: 'sesame', arn: 'arn:aws:iam::111122223333:user/ann' })
@@ -103,7 +103,7 @@ it.each([
     // The output of helm may be shown: nothing in it is for the runner.
     expect(stderr.trim()).toBe(token)
     // The keys are not among them: what helm does not get is in no file.
-    expect(masked).toEqual(told ? [token] : [])
+    expect(masked).toEqual(inWorkflow ? [token] : [])
   },
   30_000,
 )
