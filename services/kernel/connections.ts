@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import { Client, Pool, type PoolClient } from 'pg'
 import { createCircuit } from './circuit.ts'
 import { isAway, isReadOnly, isVictim, notConnected } from './database-errors.ts'
+import type { PoolState } from './metrics.ts'
 import type { Logger } from './telemetry.ts'
 
 export interface ConnectionDeps {
@@ -23,6 +24,7 @@ export interface Connections {
    * one is read-only: after a failover, old connections may stay so.
    */
   use<T>(work: (client: PoolClient) => Promise<T>): Promise<T>
+  state(): PoolState
   close(): Promise<void>
 }
 
@@ -104,6 +106,11 @@ export function createConnections(deps: ConnectionDeps): Connections {
 
   return {
     use,
+    state: () => ({
+      idle: pool.idleCount,
+      used: pool.totalCount - pool.idleCount,
+      waiting: pool.waitingCount,
+    }),
     async close() {
       circuit.close()
       await pool.end()

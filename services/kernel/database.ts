@@ -3,6 +3,7 @@ import type { PoolClient, QueryResult } from 'pg'
 import { type Statement, send, statement } from './batch.ts'
 import { type ConnectionDeps, createConnections } from './connections.ts'
 import { isRolledBack, isStale, isUnavailable } from './database-errors.ts'
+import type { PoolState } from './metrics.ts'
 
 /** Runs one statement and returns its rows. Each connection prepares a statement once. */
 export interface Queries {
@@ -28,6 +29,8 @@ export interface Database extends Queries {
    * a connection, right before the statements are sent. When it throws, they are not sent.
    */
   batch(statements: Statement[], check?: () => void): Promise<Record<string, unknown>[][]>
+  /** The connections now. */
+  connections(): PoolState
   /** Waits until no connection is in use, and closes them. */
   close(): Promise<void>
 }
@@ -87,6 +90,7 @@ export function createDatabase(deps: ConnectionDeps): Database {
         ),
       ),
 
+    connections: connections.state,
     close: connections.close,
   }
 }

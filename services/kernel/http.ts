@@ -16,8 +16,9 @@ import {
   serverOptions,
 } from './client-errors.ts'
 import { isPlainJson } from './json.ts'
+import type { Metrics } from './metrics.ts'
 import { type Problem, problemBody, problemType } from './problem.ts'
-import { continueTrace, type Identity, type Logger, type Metrics } from './telemetry.ts'
+import { continueTrace, type Identity, type Logger, traceIdOf } from './telemetry.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -57,8 +58,13 @@ export function createHttp(deps: HttpDeps) {
     reply.headers(headers)
     if (!deps.keepAlive()) reply.header('connection', 'close')
   }
-  const observe = (method: string, route: string, status: number, ms: number): void =>
-    deps.metrics.httpSeconds.observe({ method, route, status }, ms / 1_000)
+  const observe = (
+    method: string,
+    route: string,
+    status: number,
+    ms: number,
+    traceId?: string,
+  ): void => deps.metrics.http.observe({ method, route, status }, ms / 1_000, traceId)
   /** By connection: when one is closed, not all of its replies emit an event. */
   const unanswered = new Map<Socket, Set<FastifyReply>>()
   const unfinished = (socket: Socket): FastifyReply | undefined =>
@@ -143,9 +149,10 @@ export function createHttp(deps: HttpDeps) {
     })
   })
   app.addHook('onSend', async (_request, reply) => stamp(reply))
-  app.addHook('onResponse', async ({ method, routeOptions, socket }, reply) => {
+  app.addHook('onResponse', async ({ method, routeOptions, socket, traceparent }, reply) => {
     unanswered.get(socket)?.delete(reply)
-    observe(method, routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime)
+    const route = routeOptions.url ?? 'none'
+    observe(method, route, reply.statusCode, reply.elapsedTime, traceIdOf(traceparent))
   })
   app.decorate(
     'inWork',

@@ -50,11 +50,13 @@ export interface Handler<Data, Prepared, Loaded> {
     event: Envelope<Data>,
     known: { loaded: Loaded; prepared: Prepared },
   ) => Promise<Draft[]>
+  /** Called once it is committed, for metrics. Must not throw. Not called again for a copy of the event. */
+  handled?: (event: Envelope<Data>, known: { loaded: Loaded; prepared: Prepared }) => void
 }
 
 export function on<Data, Prepared = undefined, Loaded = undefined>(
   contract: Contract<Data>,
-  { needs, mustCall, prepare, load, handle }: Handler<Data, Prepared, Loaded>,
+  { needs, mustCall, prepare, load, handle, handled }: Handler<Data, Prepared, Loaded>,
 ): Subscription {
   return {
     type: contract.type,
@@ -68,14 +70,18 @@ export function on<Data, Prepared = undefined, Loaded = undefined>(
       const event = { ...raw, data: readData(contract, raw.data) }
       const prepared = (await prepare?.(event, fence)) as Prepared
       const trace = continueTrace(event.traceparent)
-      return outbox.commitFenced<Outcome>(fence, trace, async (tx) => {
+      const known = { prepared } as { loaded: Loaded; prepared: Prepared }
+      const outcome = await outbox.commitFenced<Outcome>(fence, trace, async (tx) => {
         const [isNew, loaded] = await Promise.all([
           addToInbox(tx, consumer, event, fence),
           load?.(tx, event) as Promise<Loaded>,
         ])
+        known.loaded = loaded
         if (!isNew) return { result: 'duplicate', events: [] }
-        return { result: 'handled', events: await handle(tx, event, { loaded, prepared }) }
+        return { result: 'handled', events: await handle(tx, event, known) }
       })
+      if (outcome === 'handled') handled?.(event, known)
+      return outcome
     },
   }
 }

@@ -4,7 +4,8 @@ import { Connection } from 'rabbitmq-client'
 import { coalesce } from './coalesce.ts'
 import { logIn } from './connections.ts'
 import { codeOf, isLoginRefused } from './database-errors.ts'
-import type { Logger, Metrics } from './telemetry.ts'
+import type { Metrics } from './metrics.ts'
+import type { Logger } from './telemetry.ts'
 
 /** `refused`: the credential is not valid. `unreachable`: no answer, or one that says nothing about the credential. */
 export interface LoginReport {

@@ -14,6 +14,7 @@ import { inboxPruning, type Subscription } from './inbox.ts'
 import type { KubernetesApi } from './kubernetes.ts'
 import { startLogins } from './login.ts'
 import { createMessages } from './messages.ts'
+import type { Metrics } from './metrics.ts'
 import { type Migration, missingMigrations } from './migrate.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { parkedPruning, replayUnhandled } from './parking.ts'
@@ -21,8 +22,8 @@ import { type Checks, databaseAnswerMs, databasePath } from './readiness.ts'
 import { createRelay } from './relay.ts'
 import { followService } from './role.ts'
 import { type ScheduledJob, startSchedule } from './schedule.ts'
-import type { Identity, Logger, Metrics, PlaneName } from './telemetry.ts'
-import { readWaiting, releaseWaiting } from './waiting.ts'
+import type { Identity, Logger, PlaneName } from './telemetry.ts'
+import { releaseWaiting } from './waiting.ts'
 
 /** A line of the accounting, about one order. Several entries may have the same id. */
 export interface AccountingEntry {
@@ -47,6 +48,7 @@ export interface PlaneKernel {
   database: Database
   outbox: Outbox
   logger: Logger
+  metrics: Metrics
   newId: () => string
 }
 
@@ -112,10 +114,12 @@ export function createPlane(deps: PlaneDeps) {
   const relay = createRelay({ database, bus, logger, metrics, ...relayOptions })
   const source = `/${identity.service}`
   const outbox = createOutbox({ database, source, now, newId, relay })
-  const parts = deps.compose({ plane, database, outbox, logger, newId })
+  const parts = deps.compose({ plane, database, outbox, logger, metrics, newId })
   const messages = createMessages({ database, outbox, service: identity.service })
 
-  metrics.waiting.read(() => readWaiting(database))
+  metrics.stored.read(database)
+  metrics.pool.read('work', database.connections)
+  metrics.pool.read('control', control.connections)
   const { databaseUrl, amqpUrl } = deps
   const logins = startLogins({ databaseUrl, amqpUrl, name: `${name} login`, logger, metrics, now })
 
@@ -141,7 +145,6 @@ export function createPlane(deps: PlaneDeps) {
     onGateClosed,
   })
   const applyRole = (): void => {
-    metrics.live.set(follower.role() === 'live' ? 1 : 0)
     if (!migrated) return
     const role = ending ? 'standby' : follower.role()
     gatekeeper.setRole(role)
@@ -180,6 +183,12 @@ export function createPlane(deps: PlaneDeps) {
     logger,
     onGateClosed,
   })
+
+  metrics.slot.read(() => ({
+    live: follower.role() === 'live',
+    consuming: gatekeeper.fence() !== null && consumer.active(),
+    epoch: consumer.epoch(),
+  }))
 
   const role = () => (gatekeeper.fence() ? 'live' : follower.role())
   const http = createHttp({

@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bus } from './bus.ts'
 import type { Database } from './database.ts'
 import { faultPoint } from './faults.ts'
+import type { Metrics } from './metrics.ts'
 import type { Outgoing, Publication } from './publisher.ts'
-import type { Logger, Metrics } from './telemetry.ts'
+import type { Logger } from './telemetry.ts'
 
 /** An event with its row in the outbox. */
 export interface OutboxEntry extends Outgoing {
@@ -49,7 +50,7 @@ const maxInMemory = 1_000
 const wakeGridMs = 50
 
 export function createRelay(deps: RelayDeps): Relay {
-  const { database, bus, logger, pollMs = 1_000 } = deps
+  const { database, bus, logger, metrics, pollMs = 1_000 } = deps
   const inMemory: { entry: OutboxEntry; since: number }[] = []
   let publishing: Promise<void> | undefined
   let sweeping: Promise<void> | undefined
@@ -73,11 +74,17 @@ export function createRelay(deps: RelayDeps): Relay {
 
   async function publishBatch(batch: typeof inMemory): Promise<void> {
     const oldest = performance.now() - staleMs
-    const entries = batch.filter(({ since }) => since > oldest).map(({ entry }) => entry)
-    if (entries.length === 0 || !canPublish()) return
-    for (const statement of statementsFor(await attempt(deps, entries))) {
-      await database.query(...statement)
-    }
+    const fresh = batch.filter(({ since }) => since > oldest)
+    if (fresh.length === 0 || !canPublish()) return
+    const publication = await attempt(
+      deps,
+      fresh.map(({ entry }) => entry),
+    )
+    const confirmed = new Set(publication.confirmed)
+    const now = performance.now()
+    for (const { entry, since } of fresh)
+      if (confirmed.has(entry)) metrics.publishDelay.observe((now - since) / 1_000)
+    for (const statement of statementsFor(publication)) await database.query(...statement)
   }
 
   function sweep(): Promise<void> {

@@ -13,10 +13,11 @@ import {
   type ManagementRequest,
   problem,
 } from './management.ts'
+import { createMetrics } from './metrics.ts'
 import { readMigrations } from './migrate.ts'
 import { createPlane, type Parts, type Plane, type PlaneKernel } from './plane.ts'
 import { askPeers, createReadiness } from './readiness.ts'
-import { createLogger, createMetrics, type Identity, type PlaneName } from './telemetry.ts'
+import { createLogger, type Identity, type PlaneName } from './telemetry.ts'
 
 /** What the kernel gives to a service, for one plane. */
 export interface Kernel<Config> extends PlaneKernel {

@@ -5,9 +5,10 @@ import { codeOf, isUnavailable } from './database-errors.ts'
 import { Away, NotYet, Poison } from './failures.ts'
 import { type Fence, GateClosed } from './gate.ts'
 import type { Subscription } from './inbox.ts'
+import type { Metrics } from './metrics.ts'
 import type { Outbox } from './outbox.ts'
 import { type Failure, type ParsedBody, parseBody, recordFailure } from './parking.ts'
-import type { Logger, Metrics } from './telemetry.ts'
+import { type Logger, traceIdOf } from './telemetry.ts'
 import {
   type Access,
   accessTo,
@@ -193,12 +194,12 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       const message = parseBody(delivery.body)
       // Unknown types must not become labels, because there may be any number of them.
       const type = message.event && byType.has(message.event.type) ? message.event.type : 'other'
-      const observe = deps.metrics.handlerSeconds.startTimer({ type })
+      const observe = deps.metrics.handler.startTimer({ type })
       let outcome = 'interrupted'
       try {
         outcome = await handle(fence, delivery, message, failures)
       } finally {
-        observe({ outcome })
+        observe({ outcome }, traceIdOf(message.event?.traceparent))
       }
     },
 

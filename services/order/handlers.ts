@@ -11,9 +11,10 @@ import type { Contract, Draft } from '@shop/events/envelope'
 import type { Transaction } from '@shop/kernel/database'
 import { on, type Subscription } from '@shop/kernel/inbox'
 import { decide, isSettled, type Order, repeatOutcome, type Update } from './domain.ts'
+import type { OrderMetrics } from './metrics.ts'
 import { lockOrder, type SlotVersion, saveDecision } from './store.ts'
 
-export function subscriptions(slot: SlotVersion): Subscription[] {
+export function subscriptions(slot: SlotVersion, metrics: OrderMetrics): Subscription[] {
   function settle(tx: Transaction, orderId: string, order: Order | null, update: Update): Draft[] {
     // An order is stored before its first event is published. This message belongs to another database.
     if (!order) throw new Error(`order ${orderId} is unknown`)
@@ -32,6 +33,10 @@ export function subscriptions(slot: SlotVersion): Subscription[] {
     return on(contract, {
       load: (tx, { data: { orderId } }) => lockOrder(tx, orderId),
       handle: async (tx, { data }, { loaded }) => settle(tx, data.orderId, loaded, toUpdate(data)),
+      handled({ data, traceparent }, { loaded }) {
+        const decision = loaded && decide(loaded, toUpdate(data))
+        if (decision) metrics.decided(decision.status, loaded.age, traceparent)
+      },
     })
   }
 

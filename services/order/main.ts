@@ -2,6 +2,7 @@
 import { run } from '@shop/kernel/run'
 import { z } from 'zod'
 import { subscriptions } from './handlers.ts'
+import { createOrderMetrics } from './metrics.ts'
 import { routes } from './routes.ts'
 import { accounting, entries } from './store.ts'
 
@@ -11,12 +12,13 @@ await run({
     ORDER_PLACED_VERSION: z.enum(['v1', 'v2']).default('v2'),
   }),
   migrations: new URL('./migrations/', import.meta.url),
-  compose({ config, identity: { color, version }, database, outbox, newId }) {
+  compose({ config, identity: { color, version }, database, outbox, newId, metrics: all }) {
     const slot = { color, version }
     const placedVersion = config.ORDER_PLACED_VERSION
+    const metrics = createOrderMetrics(all)
     return {
-      routes: (app) => routes(app, { database, outbox, newId, slot, placedVersion }),
-      subscriptions: subscriptions(slot),
+      routes: (app) => routes(app, { database, outbox, newId, slot, placedVersion, metrics }),
+      subscriptions: subscriptions(slot, metrics),
       accounting: () => accounting(database),
       entries: (after, limit) => entries(database, after, limit),
     }

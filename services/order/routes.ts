@@ -8,6 +8,7 @@ import { problemDocument } from '@shop/kernel/problem'
 import { z } from 'zod'
 import { mailAddress } from './address.ts'
 import { place, placeV2 } from './domain.ts'
+import type { OrderMetrics } from './metrics.ts'
 import { findByKey, findOrder, insertOrder, type SlotVersion } from './store.ts'
 
 /** HTTP clients and servers disagree on the encoding of other characters. */
@@ -55,6 +56,7 @@ export interface RouteDeps {
   slot: SlotVersion
   /** The version of order.placed to write. */
   placedVersion: 'v1' | 'v2'
+  metrics: Pick<OrderMetrics, 'placed'>
 }
 
 export function routes(app: HttpServer, { placedVersion, ...deps }: RouteDeps): void {
@@ -94,6 +96,7 @@ export function routes(app: HttpServer, { placedVersion, ...deps }: RouteDeps): 
         const events = placedVersion === 'v2' ? placeV2(id, placement) : [place(id, placement)]
         return { result: true, events }
       })
+      if (isNew) deps.metrics.placed()
       const first = isNew ? placed : await findByKey(deps.database, idempotencyKey)
       if (first?.requestHash !== requestHash) {
         return sendProblem(reply, {

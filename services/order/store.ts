@@ -83,10 +83,15 @@ export async function findOrder(db: Queries, id: string): Promise<OrderView | nu
   return row ?? null
 }
 
+/** An order, and how many seconds ago it was placed, by the clock of the database. */
+export type AgedOrder = Order & { age: number }
+
 /** Reads an order and locks it until the transaction ends. */
-export async function lockOrder(tx: Queries, id: string): Promise<Order | null> {
-  const [row] = await tx.query<Order>(
-    'SELECT id, status, reason, customer FROM orders WHERE id = $1 FOR UPDATE',
+export async function lockOrder(tx: Queries, id: string): Promise<AgedOrder | null> {
+  const [row] = await tx.query<AgedOrder>(
+    `SELECT id, status, reason, customer,
+       extract(epoch FROM clock_timestamp() - placed_at)::float8 AS age
+     FROM orders WHERE id = $1 FOR UPDATE`,
     [id],
   )
   return row ?? null

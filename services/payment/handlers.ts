@@ -12,6 +12,7 @@ import { faultPoint } from '@shop/kernel/faults'
 import type { Fence } from '@shop/kernel/gate'
 import { on, type Subscription } from '@shop/kernel/inbox'
 import { giveUp, howToUndo, mayCapture, type Payment, settle, type Undone } from './domain.ts'
+import type { PaymentMetrics } from './metrics.ts'
 import type { ChargeOutcome, Money, PaymentProvider } from './provider.ts'
 import {
   cancelPayment,
@@ -26,6 +27,7 @@ import {
 
 export interface HandlerDeps {
   provider: PaymentProvider
+  metrics: PaymentMetrics
   newId: () => string
 }
 
@@ -43,14 +45,16 @@ async function isWanted(
   return !payment || mayCapture(payment)
 }
 
+interface Prepared<Outcome> {
+  loaded: Payment | null
+  prepared: Outcome | null
+}
+
 /** Ends the payment as the provider has answered. Null: it was not called. */
 async function end(
   tx: Transaction,
   { data: { orderId } }: Envelope<{ orderId: string }>,
-  {
-    loaded: payment,
-    prepared: outcome,
-  }: { loaded: Payment | null; prepared: ChargeOutcome | null },
+  { loaded: payment, prepared: outcome }: Prepared<ChargeOutcome>,
 ): Promise<Draft[]> {
   const decision = outcome && payment && settle(payment, outcome)
   if (!decision) return []
@@ -58,7 +62,12 @@ async function end(
   return decision.events
 }
 
-export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] {
+export function subscriptions({ provider, metrics, newId }: HandlerDeps): Subscription[] {
+  const ended = (
+    _event: Envelope<unknown>,
+    { loaded: payment, prepared: outcome }: Prepared<ChargeOutcome>,
+  ): void => metrics.ended(payment, outcome && payment && settle(payment, outcome))
+
   /** Commits the intent before the provider is called, so that the idempotency key survives a crash. */
   function intend(fence: Fence, orderId: string, amount: Money): Promise<Payment> {
     return insertIntent(fence, { id: newId(), orderId, amount })
@@ -81,6 +90,7 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
         capture(await intend(fence, orderId, amount), payment.token),
       load,
       handle: end,
+      handled: ended,
     }),
 
     // The token and the amount are in two events. Each handler stores its part and then reads the other, so that the
@@ -95,6 +105,7 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
       },
       load,
       handle: end,
+      handled: ended,
     }),
 
     on(paymentRequested, {
@@ -107,6 +118,7 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
       },
       load,
       handle: end,
+      handled: ended,
     }),
 
     on(orderRejected, {
@@ -139,6 +151,8 @@ export function subscriptions({ provider, newId }: HandlerDeps): Subscription[] 
         else deleteToken(tx, orderId)
         return []
       },
+      handled: (_event, { loaded: payment, prepared: undone }) =>
+        metrics.ended(payment, undone && payment && giveUp(payment, undone)),
     }),
   ]
 }

@@ -6,9 +6,10 @@ import { createBus } from '@shop/kernel/bus'
 import { createConsumer } from '@shop/kernel/consumer'
 import { createDatabase } from '@shop/kernel/database'
 import { on } from '@shop/kernel/inbox'
+import { createMetrics } from '@shop/kernel/metrics'
 import { createOutbox } from '@shop/kernel/outbox'
 import { createRelay } from '@shop/kernel/relay'
-import { continueTrace, createLogger, createMetrics } from '@shop/kernel/telemetry'
+import { continueTrace, createLogger } from '@shop/kernel/telemetry'
 import { z } from 'zod'
 
 const env = z

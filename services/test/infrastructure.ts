@@ -4,10 +4,11 @@ import { type Contract, draft, type Envelope } from '@shop/events/envelope'
 import { type Bus, createBus, retryKey } from '@shop/kernel/bus'
 import { createDatabase, type Database } from '@shop/kernel/database'
 import { type Fence, GateClosed } from '@shop/kernel/gate'
+import { createMetrics } from '@shop/kernel/metrics'
 import { type Migration, migrate, readMigrations } from '@shop/kernel/migrate'
 import { createOutbox, type Outbox } from '@shop/kernel/outbox'
 import { createRelay, type Relay } from '@shop/kernel/relay'
-import { createMetrics, type Identity } from '@shop/kernel/telemetry'
+import type { Identity } from '@shop/kernel/telemetry'
 import { Client } from 'pg'
 import { pino } from 'pino'
 import { Connection } from 'rabbitmq-client'
@@ -20,6 +21,8 @@ export const identity: Identity = {
   revision: 'r1',
   pod: 'test-0',
 }
+/** Shared: each counts for all tests. */
+export const metrics = createMetrics(identity).of('live')
 export const logger = pino({}, { write: () => {} })
 export function newId() {
   return randomUUIDv7()
@@ -246,7 +249,6 @@ export function openBus(exchange: string, url = setting('SHOP_TEST_AMQP_URL')): 
 }
 
 export function openRelay(database: Database, bus: Bus): Relay {
-  const metrics = createMetrics(identity).of('live')
   const relay = createRelay({ database, bus, logger, metrics })
   onTestFinished(() => relay.close())
   return relay

@@ -1,6 +1,6 @@
 // New logins are tried on real servers: what changed, a pool of open connections would not notice.
 import { startLogins } from '@shop/kernel/login'
-import { createMetrics } from '@shop/kernel/telemetry'
+import { createMetrics } from '@shop/kernel/metrics'
 import { Client } from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { identity, logger, newId, openDatabase, setting } from './infrastructure.ts'

@@ -8,8 +8,8 @@ import {
 import type { Envelope } from '@shop/events/envelope'
 import type { Database } from '@shop/kernel/database'
 import { createHttp, type HttpServer } from '@shop/kernel/http'
-import { createMetrics } from '@shop/kernel/telemetry'
 import { subscriptions } from '@shop/order/handlers'
+import { createOrderMetrics } from '@shop/order/metrics'
 import { routes } from '@shop/order/routes'
 import { accounting, entries } from '@shop/order/store'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -19,6 +19,7 @@ import {
   createServiceDatabase,
   identity,
   logger,
+  metrics,
   newId,
   nilId,
   openOutbox,
@@ -30,6 +31,7 @@ const body = {
   payment: { token: 'tok_ok' },
 }
 const slot = { color: 'blue', version: 'v1' }
+const orderMetrics = createOrderMetrics(metrics)
 const green = { color: 'green', version: 'v2' }
 
 let database: Database
@@ -38,12 +40,14 @@ let deliver: (event: Envelope) => Promise<Envelope[]>
 
 beforeEach(async () => {
   database = await createServiceDatabase('order')
-  const metrics = createMetrics(identity).of('live')
   app = createHttp({ identity, plane: 'live', logger, metrics, keepAlive: () => true })
   app.after(() =>
-    routes(app, { database, outbox: openOutbox(database), newId, slot, placedVersion: 'v2' }),
+    routes(app, {
+      ...{ database, outbox: openOutbox(database), newId, slot, placedVersion: 'v2' },
+      metrics: orderMetrics,
+    }),
   )
-  deliver = deliverTo(database, subscriptions(green))
+  deliver = deliverTo(database, subscriptions(green, orderMetrics))
 })
 
 function place(key: string, payload: unknown) {

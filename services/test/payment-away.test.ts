@@ -7,10 +7,12 @@ import { startSchedule } from '@shop/kernel/schedule'
 import { releaseWaiting } from '@shop/kernel/waiting'
 import * as books from '@shop/payment/accounting'
 import * as payment from '@shop/payment/handlers'
+import { createPaymentMetrics } from '@shop/payment/metrics'
 import { createSandbox } from '@shop/payment/sandbox'
 import { expect, it, onTestFinished } from 'vitest'
 import {
   arrived,
+  metrics as counts,
   createServiceDatabase,
   createTopology,
   logger,
@@ -22,6 +24,8 @@ import {
   openRelay,
 } from './infrastructure.ts'
 import { eventually, openConsumer } from './things.ts'
+
+const metrics = createPaymentMetrics(counts)
 
 function reserved(orderId: string) {
   const amount = { value: 1200, currency: 'EUR' }
@@ -55,7 +59,7 @@ async function openPayments() {
     cancel: unlessAway(sandbox.cancel),
     refund: unlessAway(sandbox.refund),
   }
-  const subscriptions = payment.subscriptions({ provider, newId })
+  const subscriptions = payment.subscriptions({ provider, newId, metrics })
   const outbox = openOutbox(database, openRelay(database, bus))
   const fence = openFence(database)
   const consumer = openConsumer({ database, topology, queue }, subscriptions, { pauseBaseMs: 40 })

@@ -6,11 +6,21 @@ import type { Envelope } from '@shop/events/envelope'
 import type { Database } from '@shop/kernel/database'
 import * as books from '@shop/payment/accounting'
 import * as payment from '@shop/payment/handlers'
+import { createPaymentMetrics } from '@shop/payment/metrics'
 import type { PaymentProvider } from '@shop/payment/provider'
 import { createSandbox } from '@shop/payment/sandbox'
 import { describe, expect, it } from 'vitest'
 import { deliverTo } from './deliver.ts'
-import { arrived, createServiceDatabase, newId, nilId, setting } from './infrastructure.ts'
+import {
+  arrived,
+  metrics as counts,
+  createServiceDatabase,
+  newId,
+  nilId,
+  setting,
+} from './infrastructure.ts'
+
+const metrics = createPaymentMetrics(counts)
 
 const customer = { email: 'ada@example.com' }
 const amount = { value: 1200, currency: 'EUR' }
@@ -31,7 +41,7 @@ async function open(disturb: (sandbox: PaymentProvider) => PaymentProvider = (on
   return {
     database,
     provider,
-    deliver: deliverTo(database, payment.subscriptions({ provider, newId })),
+    deliver: deliverTo(database, payment.subscriptions({ provider, newId, metrics })),
     account: () => books.accounting({ database, provider }),
     entries: (after = nilId, limit = 10) => books.entries({ database, provider }, after, limit),
   }

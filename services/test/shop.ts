@@ -10,13 +10,15 @@ import type { Mailer } from '@shop/notification/mailer'
 import * as notifications from '@shop/notification/store'
 import { place, placeV2 } from '@shop/order/domain'
 import * as order from '@shop/order/handlers'
+import { createOrderMetrics } from '@shop/order/metrics'
 import * as orders from '@shop/order/store'
 import * as books from '@shop/payment/accounting'
 import * as payment from '@shop/payment/handlers'
+import { createPaymentMetrics } from '@shop/payment/metrics'
 import type { PaymentProvider } from '@shop/payment/provider'
 import { createSandbox } from '@shop/payment/sandbox'
 import { deliverTo, takeOutbox } from './deliver.ts'
-import { createServiceDatabase, newId, openOutbox, trace } from './infrastructure.ts'
+import { createServiceDatabase, metrics, newId, openOutbox, trace } from './infrastructure.ts'
 
 export type ServiceName = 'order' | 'inventory' | 'payment' | 'notification'
 
@@ -86,9 +88,9 @@ export async function createShop(
   const sink = createMailSink(databases.notification, 'Shop <orders@shop.example>')
   const mailer = disturb.mailer?.(sink) ?? sink
   const subscriptions: Record<ServiceName, Subscription[]> = {
-    order: order.subscriptions(slot),
+    order: order.subscriptions(slot, createOrderMetrics(metrics)),
     inventory: inventory.subscriptions(),
-    payment: payment.subscriptions({ provider, newId }),
+    payment: payment.subscriptions({ provider, newId, metrics: createPaymentMetrics(metrics) }),
     notification: notification.subscriptions({ mailer }),
   }
   for (const name of names) {

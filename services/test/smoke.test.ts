@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import * as inventory from '@shop/inventory/routes'
 import { createHttp, type HttpServer } from '@shop/kernel/http'
-import { createMetrics } from '@shop/kernel/telemetry'
 import * as notification from '@shop/notification/routes'
+import { createOrderMetrics } from '@shop/order/metrics'
 import * as order from '@shop/order/routes'
 import * as payment from '@shop/payment/routes'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { identity, logger, newId, openOutbox } from './infrastructure.ts'
+import { identity, logger, metrics, newId, openOutbox } from './infrastructure.ts'
 import { createShop, type ServiceName, type Shop, slot } from './shop.ts'
 
 const script = fileURLToPath(new URL('../shop/smoke.ts', import.meta.url))
@@ -34,7 +34,10 @@ async function serve(shop: Shop, plane: 'live' | 'preview' = 'preview') {
   const outbox = openOutbox(databases.order)
   const routes: Record<ServiceName, (app: HttpServer) => void> = {
     order: (app) =>
-      order.routes(app, { database: databases.order, outbox, newId, slot, placedVersion: 'v2' }),
+      order.routes(app, {
+        ...{ database: databases.order, outbox, newId, slot, placedVersion: 'v2' },
+        metrics: createOrderMetrics(metrics),
+      }),
     inventory: (app) => inventory.routes(app, { database: databases.inventory }),
     payment: (app) => payment.routes(app, { database: databases.payment, provider }),
     notification: (app) =>
@@ -42,7 +45,6 @@ async function serve(shop: Shop, plane: 'live' | 'preview' = 'preview') {
   }
   const urls: Record<string, string> = {}
   for (const [name, add] of Object.entries(routes)) {
-    const metrics = createMetrics(identity).of('live')
     const app = createHttp({ identity, plane, logger, metrics, keepAlive: () => true })
     app.after(() => add(app))
     await app.listen({ port: 0, host: '127.0.0.1' })

@@ -4,7 +4,7 @@ import type { Bus } from '@shop/kernel/bus'
 import { type Consumer, type ConsumerDeps, createConsumer } from '@shop/kernel/consumer'
 import type { Database, Queries } from '@shop/kernel/database'
 import { on, type Subscription } from '@shop/kernel/inbox'
-import { createMetrics } from '@shop/kernel/telemetry'
+import { createMetrics } from '@shop/kernel/metrics'
 import { onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
 import {

@@ -7,12 +7,15 @@ import {
   stockReservedV2,
 } from '@shop/events/contracts'
 import * as payment from '@shop/payment/handlers'
+import { createPaymentMetrics } from '@shop/payment/metrics'
 import { createSandbox } from '@shop/payment/sandbox'
 import * as payments from '@shop/payment/store'
 import { describe, expect, it } from 'vitest'
 import { deliverTo } from './deliver.ts'
-import { arrived, createServiceDatabase, newId } from './infrastructure.ts'
+import { arrived, metrics as counts, createServiceDatabase, newId } from './infrastructure.ts'
 import { createShop, type Delivery, type Versions } from './shop.ts'
+
+const metrics = createPaymentMetrics(counts)
 
 const token = 'tok_ok'
 const placement = {
@@ -69,7 +72,7 @@ describe('the token and the reserved stock', () => {
   async function open() {
     const database = await createServiceDatabase('payment')
     const provider = createSandbox(database)
-    const deliver = deliverTo(database, payment.subscriptions({ provider, newId }))
+    const deliver = deliverTo(database, payment.subscriptions({ provider, newId, metrics }))
     const orderId = newId()
     const { customer } = placement
     return {

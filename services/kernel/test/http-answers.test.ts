@@ -4,7 +4,8 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createHttp, type HttpServer } from '../http.ts'
-import { createMetrics, type Identity } from '../telemetry.ts'
+import { createMetrics } from '../metrics.ts'
+import type { Identity } from '../telemetry.ts'
 import { openWire, parseAnswer } from './wire.ts'
 
 const identity: Identity = {
@@ -27,7 +28,7 @@ beforeEach(async () => {
     identity,
     plane: 'live',
     logger: pino({}, { write: () => {} }),
-    metrics: { ...metrics, httpSeconds: { observe: (labels) => void observed.push(labels) } },
+    metrics: { ...metrics, http: { observe: (labels) => void observed.push(labels) } },
     keepAlive: () => keepAlive,
   })
   app.after(() => {

@@ -10,7 +10,8 @@ import { maxConnections } from '../client-errors.ts'
 import { drainHttp } from '../drain.ts'
 import { createHttp } from '../http.ts'
 import { createManagement } from '../management.ts'
-import { createMetrics, type Identity } from '../telemetry.ts'
+import { createMetrics } from '../metrics.ts'
+import type { Identity } from '../telemetry.ts'
 import { openWire, parseAnswer, type Wire } from './wire.ts'
 
 const identity: Identity = {
@@ -34,7 +35,7 @@ async function startHttp() {
     identity,
     plane: 'live',
     logger,
-    metrics: { ...metrics, httpSeconds: { observe: (labels) => void observed.push(labels) } },
+    metrics: { ...metrics, http: { observe: (labels) => void observed.push(labels) } },
     keepAlive: () => true,
   })
   app.after(() => {

@@ -3,7 +3,8 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createHttp, type HttpServer } from '../http.ts'
-import { createMetrics, type Identity } from '../telemetry.ts'
+import { createMetrics } from '../metrics.ts'
+import type { Identity } from '../telemetry.ts'
 
 const identity: Identity = {
   service: 'order',

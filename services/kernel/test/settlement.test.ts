@@ -59,7 +59,7 @@ async function settled({ of = owned, over = {}, routingKey = type, failure }: Ca
     consumer: 'test',
     outbox: { resend: () => {}, wake: () => {} } as never,
     logger: pino({}, { write: () => {} }),
-    metrics: { handlerSeconds: { startTimer: () => () => 0 } } as never,
+    metrics: { handler: { startTimer: () => () => 0 } } as never,
   })
   const body = Buffer.from(JSON.stringify({ ...event, ...over }))
   const delivery: Delivery = { body, routingKey, attempt: 0, deliveryCount: 0, death: null }

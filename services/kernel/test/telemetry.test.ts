@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createLogger, createMetrics } from '../telemetry.ts'
+import { createLogger } from '../telemetry.ts'
 
 const identity = { service: 'order', color: 'blue', version: 'v', revision: 'r', pod: 'p' }
 
@@ -30,20 +30,5 @@ describe('createLogger', () => {
     })
     // Who runs shopctl is for the log.
     expect(JSON.parse(second)).toMatchObject({ msg: '550 <***>: no ***', by: 'a@b' })
-  })
-})
-
-describe('createMetrics', () => {
-  it('labels the metrics of the planes in one document', async () => {
-    const metrics = createMetrics(identity)
-    metrics.of('live').published.inc({ outcome: 'confirmed' }, 2)
-    metrics.of('preview').published.inc({ outcome: 'confirmed' }, 1)
-    metrics.of('preview').handlerSeconds.startTimer({ type: 'a' })({ outcome: 'handled' })
-    const text = await metrics.registry.metrics()
-    const slot = 'service="order",color="blue",version="v"'
-    expect(text).toContain(`events_published_total{plane="live",outcome="confirmed",${slot}} 2`)
-    expect(text).toContain(`events_published_total{plane="preview",outcome="confirmed",${slot}} 1`)
-    expect(text).toMatch(/event_handler_duration_seconds_count\{.*plane="preview",type="a".*\} 1/)
-    expect(text.match(/# TYPE events_published_total/g)).toHaveLength(1)
   })
 })

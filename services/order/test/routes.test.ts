@@ -1,8 +1,10 @@
 // What the shop takes in an order.
 import { createHttp } from '@shop/kernel/http'
-import { createMetrics, type Identity } from '@shop/kernel/telemetry'
+import { createMetrics } from '@shop/kernel/metrics'
+import type { Identity } from '@shop/kernel/telemetry'
 import { pino } from 'pino'
 import { expect, it } from 'vitest'
+import { createOrderMetrics } from '../metrics.ts'
 import { routes } from '../routes.ts'
 
 const identity: Identity = {
@@ -11,10 +13,10 @@ const identity: Identity = {
 
 /** The status of the answer to a request with this key. Nothing is stored. */
 async function place(key: string): Promise<number> {
+  const metrics = createMetrics(identity).of('live')
   const app = createHttp({
-    ...{ identity, plane: 'live', keepAlive: () => true },
+    ...{ identity, plane: 'live', keepAlive: () => true, metrics },
     logger: pino({}, { write: () => {} }),
-    metrics: createMetrics(identity).of('live'),
   })
   app.after(() =>
     routes(app, {
@@ -23,6 +25,7 @@ async function place(key: string): Promise<number> {
       newId: () => '01a20a70-45d6-79f6-be69-623cdf650bbc',
       slot: { color: 'green', version: 'v1' },
       placedVersion: 'v2',
+      metrics: createOrderMetrics(metrics),
     }),
   )
   const { statusCode } = await app.inject({
