@@ -8,6 +8,9 @@
   labels:
     severity: {{ .severity }}
     environment: {{ .root.Values.environment | quote }}
+    {{- with .service }}
+    service: {{ . }}
+    {{- end }}
   annotations:
     summary: {{ .summary | toJson }}
     description: {{ .description | toJson }}
@@ -37,7 +40,7 @@ groups:
   - name: services
     rules:
       {{- range .Values.services }}
-      {{- $alert := dict "root" $ "name" "ServiceDown" "severity" "critical" "for" $limits.for "dashboard" "shop" }}
+      {{- $alert := dict "root" $ "name" "ServiceDown" "severity" "critical" "for" $limits.for "dashboard" "shop" "service" . }}
       {{- $_ := set $alert "expr" (printf "absent(slot_live{service=%q,plane=\"live\"} == 1)" .) }}
       {{- $_ := set $alert "summary" (printf "%s is down" .) }}
       {{- $_ := set $alert "description" (printf "No pod of a live slot of %s answers Prometheus." .) }}
