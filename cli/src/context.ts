@@ -1,7 +1,7 @@
 // Composition root: makes the ports of a command, each when it is first needed.
 import { join } from 'node:path'
 import type { EksName } from './adapters/aws/eks/exec-kubeconfig.ts'
-import { builtinChart } from './adapters/builtin-charts.ts'
+import { builtinChart, chartFolder } from './adapters/builtin-charts.ts'
 import { createClock } from './adapters/clock.ts'
 import { currentFolder, findConfigFile } from './adapters/config-file.ts'
 import { createDocker } from './adapters/docker/docker.ts'
@@ -21,7 +21,8 @@ import { cacheFolder } from './context/cache-folder.ts'
 import type { createEksAccess, EksAccess } from './context/eks.ts'
 import { accessRegistry } from './context/registry.ts'
 import type { Session } from './context/session.ts'
-import { refused } from './errors.ts'
+import { refused, ShopctlError } from './errors.ts'
+import type { ObservedEnvironment } from './platform/observability.ts'
 import type { Platform } from './platform/platform.ts'
 import type { DeployInput } from './release/deploy/deploy.ts'
 import type { DesireInput } from './release/deploy/desire.ts'
@@ -279,6 +280,8 @@ async function accessOf(environment: EnvironmentConfig, progress: Progress): Pro
 
 export interface PlatformContext {
   platform: Platform
+  /** Those of shopctl.yaml in the embedded cluster. None without a shopctl.yaml. */
+  embeddedEnvironments(): Promise<ObservedEnvironment[]>
 }
 
 /** The context of the `platform` commands. They need no shopctl.yaml. `seconds` is the limit of each program it runs. */
@@ -292,6 +295,25 @@ export async function createPlatformContext(
   const limit = { seconds, setting: '`shopctl platform up --timeout`' }
   // dpkg and mmdebstrap clean up at SIGTERM.
   const shell = createShell(limit, 'SIGTERM')
-  const platform = createPlatform({ shell, progress, now, cacheDir })
-  return { platform }
+  const platform = createPlatform({
+    shell,
+    progress,
+    now,
+    cacheDir,
+    observabilityChart: () => chartFolder('observability'),
+  })
+  return { platform, embeddedEnvironments: () => embeddedEnvironments(shell) }
+}
+
+async function embeddedEnvironments(shell: Shell): Promise<ObservedEnvironment[]> {
+  const file = await findConfigFile(shell, { name: configFile, from: currentFolder() }).catch(
+    (error) => {
+      if (error instanceof ShopctlError && error.code === 'no-config') return null
+      throw error
+    },
+  )
+  if (!file) return []
+  return Object.entries(parseConfig(file.text, file.shown).environments)
+    .filter(([, { cluster }]) => cluster === 'embedded')
+    .map(([name, { namespace }]) => ({ name, namespace }))
 }

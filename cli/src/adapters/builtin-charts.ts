@@ -6,14 +6,14 @@ import { fileURLToPath } from 'node:url'
 import type { BuiltinChart } from '../release/ports/driver.ts'
 
 /** The package has them beside the program, the repository among the other charts. */
-function folderOf(name: string): string {
+export function chartFolder(name: string): string {
   const here = fileURLToPath(new URL('.', import.meta.url))
   const places = [join(here, '../charts', name), join(here, '../../../charts', name)]
   return places.find((place) => existsSync(place)) ?? join(here, name)
 }
 
 export function builtinChart(name: 'shop-service' | 'shop-guard'): BuiltinChart {
-  const path = folderOf(name)
+  const path = chartFolder(name)
   const hash = createHash('sha256')
   const files = readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

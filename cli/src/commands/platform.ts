@@ -4,10 +4,20 @@ import type { Result } from '../output/result.ts'
 import { folded } from '../output/text.ts'
 import type { DownReport } from '../platform/down.ts'
 import type { Footprint } from '../platform/leftovers.ts'
+import type { Addition } from '../platform/parts.ts'
 import type { PlatformStatus } from '../platform/platform.ts'
 
-export async function platformUpCommand({ platform }: PlatformContext): Promise<Result> {
-  const status = await platform.up()
+export interface PlatformUpInput {
+  with?: Addition
+  without?: Addition
+}
+
+export async function platformUpCommand(
+  { platform, embeddedEnvironments }: PlatformContext,
+  input: PlatformUpInput,
+): Promise<Result> {
+  const environments = input.with ? await embeddedEnvironments() : []
+  const status = await platform.up({ ...input, environments })
   const shell =
     'To use kubectl, helm and docker in this shell: `eval "$(npx shopctl platform env)"`'
   return {
@@ -74,6 +84,7 @@ function sentenceOf({ running, components }: PlatformStatus): string {
 
 export function describeStatus(status: PlatformStatus): string {
   const { running, kubeconfig, registry, edgeUrl, previewUrl, components } = status
+  const added = status.with.map((name) => `  ${name.padEnd(24)} installed`)
   const addresses = [
     `  kubeconfig ${kubeconfig}`,
     `  registry   ${registry}`,
@@ -87,6 +98,7 @@ export function describeStatus(status: PlatformStatus): string {
       const state = pid === null ? 'stopped' : `running, pid ${pid}`
       return `  ${name.padEnd(24)} ${state}`
     }),
+    ...added,
   ].join('\n')
 }
 

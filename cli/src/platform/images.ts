@@ -1,7 +1,7 @@
 // The base images in the local registry, under their public names: made from Debian's packages and npm's node.
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Shell } from '../adapters/shell.ts'
 import { pauseImage } from './components/containerd.ts'
 import { debianMirror } from './debian.ts'
@@ -23,10 +23,12 @@ export interface BaseImage {
   node?: string
   /** Dockerfile instructions for the image's configuration. */
   changes: readonly string[]
+  /** Other names of the same image. */
+  also?: readonly string[]
 }
 
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-function without(pattern: string): string {
+export function without(pattern: string): string {
   return `--dpkgopt=path-exclude=${pattern}`
 }
 
@@ -119,8 +121,8 @@ function tagExists(layout: Layout, repository: string, tag: string): boolean {
   )
 }
 
-export function missingImages(layout: Layout): BaseImage[] {
-  return baseImages.filter(
+export function missingImages(layout: Layout, wanted: readonly BaseImage[]): BaseImage[] {
+  return wanted.filter(
     (image) => !tagExists(layout, image.repository, `made-${fingerprint(image)}`),
   )
 }
@@ -170,24 +172,35 @@ export async function makeImage(tools: ImageTools, image: BaseImage): Promise<vo
   const name = `${registry}/${image.repository}`
   await importAndPush(tools, archive, image.changes, [
     `${name}:${image.tag}`,
+    ...(image.also ?? []).map((other) => `${registry}/${other}`),
     `${name}:made-${fingerprint(image)}`,
   ])
   await rm(folder, { recursive: true })
 }
 
 /** Pushes the pause image, which holds the namespaces of every pod open, unless the registry has it. */
-export async function makePauseImage(tools: ImageTools, program: string): Promise<void> {
-  const [repository = '', tag = ''] = pauseImage.replace('registry.k8s.io/', '').split(':')
+export function makePauseImage(tools: ImageTools, program: string): Promise<void> {
+  return makeProgramImage(tools, pauseImage.replace('registry.k8s.io/', ''), program)
+}
+
+/** Pushes an image of one static program, which it starts, unless the registry has it. `image` is `repository:tag`. */
+export async function makeProgramImage(
+  tools: ImageTools,
+  image: string,
+  program: string,
+): Promise<void> {
+  const [repository = '', tag = ''] = image.split(':')
   const version = hashOf([await readFile(program, 'latin1')])
   if (tagExists(tools.layout, repository, `made-${version}`)) return
-  const archive = join(tools.layout.temporary, 'pause.tar')
-  const args = ['--create', `--file=${archive}`, `--directory=${join(program, '..')}`, 'pause']
+  const file = basename(program)
+  const archive = join(tools.layout.temporary, `${file}.tar`)
+  const args = ['--create', `--file=${archive}`, `--directory=${dirname(program)}`, file]
   await tools.shell.check({ program: 'tar', args })
   const name = `${registry}/${repository}`
   await importAndPush(
     tools,
     archive,
-    ['ENTRYPOINT ["/pause"]'],
+    [`ENTRYPOINT ["/${file}"]`],
     [`${name}:${tag}`, `${name}:made-${version}`],
   )
 }

@@ -14,10 +14,11 @@ import { mailSink } from './components/mail-sink.ts'
 import { provisioner } from './components/provisioner.ts'
 import { registry } from './components/registry.ts'
 import { enginesItem } from './debian.ts'
-import { missingImages } from './images.ts'
+import { type BaseImage, baseImages, missingImages } from './images.ts'
 import { kubernetesItem, kubernetesProgram } from './kubernetes.ts'
 import type { Layout } from './layout.ts'
 import { clientsItem } from './npm.ts'
+import { observabilityImage, observabilityItems } from './observability.ts'
 import { type Item, isStored, storedAt } from './store.ts'
 
 /** What must be in the store. */
@@ -25,21 +26,31 @@ export interface Items {
   engines: Item
   kubernetes: Item
   clients: Item
+  /** Programs of the parts that were asked for. */
+  added: readonly Item[]
+  images: readonly BaseImage[]
 }
 
-export async function itemsOf(shell: Shell, layout: Layout): Promise<Items> {
+/** What `platform up --with` adds to the cluster. */
+export const additions = ['observability'] as const
+export type Addition = (typeof additions)[number]
+
+export async function itemsOf(shell: Shell, layout: Layout, add?: Addition): Promise<Items> {
   return {
     engines: enginesItem(shell),
     kubernetes: await kubernetesItem(shell, layout),
     clients: clientsItem(shell, layout),
+    added: add ? await observabilityItems(shell, layout) : [],
+    images: add ? [...baseImages, observabilityImage] : baseImages,
   }
 }
 
 /** Whether a start needs neither to build nor to fetch anything. */
 export function isBuilt(layout: Layout, items: Items): boolean {
+  const { engines, kubernetes, clients, added, images } = items
   return (
-    Object.values(items).every((item) => isStored(layout, item)) &&
-    missingImages(layout).length === 0
+    [engines, kubernetes, clients, ...added].every((item) => isStored(layout, item)) &&
+    missingImages(layout, images).length === 0
   )
 }
 

@@ -7,7 +7,8 @@ import { createDaemons, logOf } from './daemons.ts'
 import { type DownReport, takeDown } from './down.ts'
 import { direct, edgeUrl, layoutOf, previewUrl, registry } from './layout.ts'
 import { withPlatformLock } from './lock.ts'
-import { allComponents, itemsOf, machineOf } from './parts.ts'
+import { createObservability, type ObservedEnvironment } from './observability.ts'
+import { type Addition, allComponents, itemsOf, machineOf } from './parts.ts'
 import { checkMachine, preflight } from './preflight.ts'
 import { bringUp, type Deps, isUp } from './up.ts'
 
@@ -23,6 +24,17 @@ export interface PlatformStatus {
   edgeUrl: string | null
   previewUrl: string | null
   components: { name: string; running: boolean; pid: number | null }[]
+  /** What `up --with` has added to the cluster. */
+  with: Addition[]
+}
+
+export interface UpInput {
+  /** A part to add, or to upgrade. The cluster keeps it until it is removed. */
+  with?: Addition
+  /** A part to remove, with its data. */
+  without?: Addition
+  /** The environments that the added part observes. */
+  environments?: readonly ObservedEnvironment[]
 }
 
 /** Paths of the platform's programs, and the environment of the Docker client. */
@@ -40,7 +52,7 @@ export interface PlatformTools {
 
 export interface Platform {
   /** Can be repeated. Throws `refused` before any change, `failed` when a part does not start. */
-  up(): Promise<PlatformStatus>
+  up(input?: UpInput): Promise<PlatformStatus>
   status(): Promise<PlatformStatus>
   /** Keeps the data and the builds, unless `purge`. */
   down(options: { purge: boolean }): Promise<DownReport>
@@ -58,13 +70,20 @@ export interface PlatformDeps {
   now: () => number
   /** shopctl's folder below the user's cache directory. */
   cacheDir: string
+  /** The folder of charts/observability. */
+  observabilityChart: () => string
 }
 
-export function createPlatform({ shell, progress, now, cacheDir }: PlatformDeps): Platform {
+export function createPlatform(given: PlatformDeps): Platform {
+  const { shell, progress, now, cacheDir } = given
   const layout = layoutOf(cacheDir)
   const daemons = createDaemons(layout, now)
   const deps: Deps = { shell, progress, now, layout, daemons }
-  const loadItems = () => itemsOf(shell, layout)
+  const loadItems = (add?: Addition) => itemsOf(shell, layout, add)
+  const observability = createObservability(
+    { shell, layout, docker: join(layout.bin, 'docker') },
+    given.observabilityChart,
+  )
 
   const status = async (): Promise<PlatformStatus> => {
     const names = allComponents(machineOf(layout, await loadItems())).map(({ name }) => name)
@@ -81,18 +100,29 @@ export function createPlatform({ shell, progress, now, cacheDir }: PlatformDeps)
         const pid = pids[index] ?? null
         return { name, running: pid !== null, pid }
       }),
+      with: observability.installed() ? ['observability'] : [],
     }
   }
 
   return {
     status,
 
-    async up() {
-      const items = await loadItems()
+    async up({ with: added, without, environments = [] } = {}) {
+      const items = await loadItems(added)
       if (!(await isUp(deps, items))) {
         await preflight(deps, items)
         await withPlatformLock(layout, () => bringUp(deps, items))
       }
+      if (added)
+        await withPlatformLock(layout, () =>
+          progress.step(`Installing ${added}`, () =>
+            observability.install(environments, items.added),
+          ),
+        )
+      if (without)
+        await withPlatformLock(layout, () =>
+          progress.step(`Removing ${without}`, () => observability.remove()),
+        )
       return status()
     },
 

@@ -176,12 +176,12 @@ async function neededChecks(
   items: Items,
   scratch: string,
 ): Promise<Check[]> {
-  const images = missingImages(layout)
+  const images = missingImages(layout, items.images)
   const lacks = (item: Item): boolean => !isStored(layout, item)
   const debian = lacks(items.engines) || images.length > 0 || missingPackages().length > 0
   const npm = lacks(items.clients) || images.some(({ node }) => node)
   // A machine without Go gets Debian's, which is not installed yet.
-  const go = lacks(items.kubernetes) ? await findGo(shell) : null
+  const go = [items.kubernetes, ...items.added].some(lacks) ? await findGo(shell) : null
   return [
     ...(debian ? [mirrorCheck(await debianMirror(shell), scratch)] : []),
     ...(npm ? [npmCheck(scratch)] : []),

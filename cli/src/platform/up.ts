@@ -113,13 +113,16 @@ async function build(deps: Deps, items: Items): Promise<void> {
     await store(layout, items.engines, say)
     await startGroups(deps, engineGroups(machine), say)
     const docker = join(machine.debian, 'usr/bin/docker')
-    for (const image of missingImages(layout)) {
+    for (const image of missingImages(layout, items.images)) {
       say(`${image.repository.replace('library/', '')}:${image.tag}`)
       await makeImage({ shell, layout, docker }, image)
     }
   }
   await sideBySide(progress, 'Building Kubernetes and the base images (once)', {
-    Kubernetes: (say) => store(layout, items.kubernetes, say),
+    // One after another: each takes all processors.
+    Kubernetes: async (say) => {
+      for (const item of [items.kubernetes, ...items.added]) await store(layout, item, say)
+    },
     'helm and kubectl': (say) => store(layout, items.clients, say),
     images,
   })

@@ -1,7 +1,11 @@
 // `platform`: the cluster on this machine. Needs no shopctl.yaml.
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { seconds, wholeNumber } from './options.ts'
+import type { PlatformUpInput } from '../commands/platform.ts'
 import type { Runner } from './runner.ts'
+
+/** Parts of the platform that are not in every cluster. */
+const parts = ['observability']
 
 export function addPlatform(program: Command, { onPlatform }: Runner): void {
   const platform = program
@@ -19,9 +23,18 @@ export function addPlatform(program: Command, { onPlatform }: Runner): void {
 
   verbWithResult('up', 'build what is missing and start what is not running')
     .option('--timeout <seconds>', 'how long each download or build may take', seconds, 3_600)
-    .action(async (_, command) => {
+    .addOption(
+      new Option('--with <part>', 'add metrics, logs and alerts, or upgrade them').choices(parts),
+    )
+    .addOption(
+      new Option('--without <part>', 'remove them and their data').choices(parts).conflicts('with'),
+    )
+    .action(async (input: Pick<PlatformUpInput, 'with' | 'without'>, command) => {
+      const { with: added, without } = input
       const { platformUpCommand } = await import('../commands/platform.ts')
-      await onPlatform(command, platformUpCommand)
+      await onPlatform(command, (context) =>
+        platformUpCommand(context, { ...(added && { with: added }), ...(without && { without }) }),
+      )
     })
   verbWithResult('status', 'show the components and their addresses').action(async (_, command) => {
     const { platformStatusCommand } = await import('../commands/platform.ts')

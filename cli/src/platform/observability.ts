@@ -1,0 +1,127 @@
+// `platform up --with observability`: the images of charts/observability, and its release in a namespace of its own.
+import { existsSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Shell } from '../adapters/shell.ts'
+import { collectorItem, helpersItem, logStoreItem } from './go-program.ts'
+import { type BaseImage, type ImageTools, makeProgramImage, without } from './images.ts'
+import { embeddedFolder, type Layout } from './layout.ts'
+import { type Item, storedAt } from './store.ts'
+
+/** An environment of shopctl.yaml in the embedded cluster. */
+export interface ObservedEnvironment {
+  name: string
+  namespace: string
+}
+
+const release = 'observability'
+
+/** Debian's programs under the names that they have in the public images. */
+const programs = {
+  alertmanager: 'prometheus-alertmanager',
+  node_exporter: 'prometheus-node-exporter',
+  postgres_exporter: 'prometheus-postgres-exporter',
+}
+
+export const observabilityImage: BaseImage = {
+  repository: 'prom/prometheus',
+  tag: 'v2.53.3',
+  also: [
+    'prom/alertmanager:v0.28.1',
+    'prom/node-exporter:v1.9.0',
+    'prometheuscommunity/postgres-exporter:v0.17.1',
+  ],
+  suite: 'trixie',
+  packages: ['prometheus', ...Object.values(programs)],
+  user: { name: 'prometheus', id: 999, home: '/var/lib/prometheus', shell: '/usr/sbin/nologin' },
+  options: [
+    // Large, and no pod runs them.
+    ...['promtool', 'amtool'].map((tool) => without(`/usr/bin/${tool}`)),
+    ...Object.entries(programs).map(
+      ([name, program]) => `--customize-hook=ln -s ${program} "$1/usr/bin/${name}"`,
+    ),
+  ],
+  changes: ['ENTRYPOINT ["/bin/prometheus"]'],
+}
+
+/** The Go programs: OpenTelemetry's collector, VictoriaLogs, and our own. */
+export async function observabilityItems(shell: Shell, layout: Layout): Promise<Item[]> {
+  return [
+    await collectorItem(shell, layout),
+    await logStoreItem(shell, layout),
+    await helpersItem(shell, layout),
+  ]
+}
+
+/** Image → its program, in the folder of its item. */
+const programImages: Readonly<Record<string, [item: string, program: string]>> = {
+  'otel/opentelemetry-collector-contrib:0.139.0': ['log-collector', 'otelcol-contrib'],
+  'victoriametrics/victoria-logs:v1.52.1': ['log-store', 'victoria-logs-prod'],
+  'shopctl/cluster-state:1': ['observability-helpers', 'cluster-state'],
+  'shopctl/slack-receiver:1': ['observability-helpers', 'slack-receiver'],
+}
+
+export interface Observability {
+  /** Pushes what images are missing, and installs or upgrades the release. Waits until its pods are ready. */
+  install(environments: readonly ObservedEnvironment[], items: readonly Item[]): Promise<void>
+  /** Deletes the release and its data. */
+  remove(): Promise<void>
+  /** Whether it was installed, also while the platform is stopped. */
+  installed(): boolean
+}
+
+export function createObservability(
+  { shell, layout, docker }: ImageTools,
+  /** Folder of the chart. Reads it when it is first needed. */
+  chart: () => string,
+): Observability {
+  const mark = join(layout.home, release)
+  const kubectl = (args: readonly string[], input?: string): Promise<string> =>
+    shell.check({
+      program: join(layout.bin, 'kubectl'),
+      args: [`--kubeconfig=${layout.kubeconfig}`, ...args],
+      ...(input !== undefined && { input }),
+    })
+  const helm = (...args: string[]): Promise<string> =>
+    shell.check({
+      program: join(layout.bin, 'helm'),
+      args: [...args, `--kubeconfig=${layout.kubeconfig}`, `--namespace=${release}`],
+    })
+
+  return {
+    async install(environments, items) {
+      for (const [image, [name, program]] of Object.entries(programImages)) {
+        const item = items.find((each) => each.name === name)
+        if (!item) throw new Error(`no item ${name}`)
+        await makeProgramImage({ shell, layout, docker }, image, join(storedAt(layout, item), program))
+      }
+      await kubectl(['apply', '--server-side', '--filename=-'], namespaces(environments))
+      await helm(
+        ...['upgrade', '--install', release, chart(), '--wait', '--timeout=180s'],
+        `--values=${join(embeddedFolder(), 'observability/values.yaml')}`,
+        `--set-json=environments=${JSON.stringify(environments)}`,
+      )
+      await writeFile(mark, '')
+    },
+
+    async remove() {
+      await helm('uninstall', release, '--ignore-not-found', '--wait', '--timeout=60s')
+      await kubectl(['delete', 'namespace', release, '--ignore-not-found'])
+      await rm(mark, { force: true })
+    },
+
+    installed: () => existsSync(mark),
+  }
+}
+
+/** An exporter runs beside each database, so the namespaces of the environments must exist. */
+function namespaces(environments: readonly ObservedEnvironment[]): string {
+  const objects = [
+    // The collector and the node's exporter read folders of the node.
+    { name: release, labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } },
+    ...environments.map(({ namespace: name }) => ({ name })),
+  ]
+  return objects
+    .map((metadata) => `${JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata })}\n`)
+    .join('---\n')
+}

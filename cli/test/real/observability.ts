@@ -1,0 +1,69 @@
+// The observability stack of the embedded platform, as its tests ask it.
+import { createShell } from '../../src/adapters/shell.ts'
+import { kubectlOk, root } from './shop.ts'
+
+const shell = createShell()
+export const stack = 'observability'
+
+/** `shopctl platform …`. */
+export function platform(...args: string[]): Promise<string> {
+  return shell.check({
+    program: process.execPath,
+    args: [`${root}/cli/bin/shopctl.js`, 'platform', ...args],
+    cwd: root,
+  })
+}
+
+const addresses = new Map<string, Promise<string>>()
+
+/** Where this machine reaches a Service of the stack. */
+export function addressOf(service: string): Promise<string> {
+  const known =
+    addresses.get(service) ??
+    kubectlOk(
+      ...['get', 'service', service, `--namespace=${stack}`],
+      '--output=jsonpath={.spec.clusterIP}:{.spec.ports[0].port}',
+    ).then((text) => `http://${text}`)
+  addresses.set(service, known)
+  return known
+}
+
+export async function getJson<T>(service: string, path: string): Promise<T> {
+  const response = await fetch(`${await addressOf(service)}${path}`)
+  if (!response.ok) throw new Error(`${service}${path}: ${response.status} ${await response.text()}`)
+  return (await response.json()) as T
+}
+
+export interface Sample {
+  metric: Record<string, string>
+  value: [at: number, text: string]
+}
+
+/** The result of an instant query. */
+export async function query(expression: string): Promise<Sample[]> {
+  const { data } = await getJson<{ data: { result: Sample[] } }>(
+    'prometheus',
+    `/api/v1/query?query=${encodeURIComponent(expression)}`,
+  )
+  return data.result
+}
+
+export async function valueOf(expression: string): Promise<number | null> {
+  const [first] = await query(expression)
+  return first ? Number(first.value[1]) : null
+}
+
+export interface Target {
+  labels: Record<string, string>
+  health: string
+  lastError: string
+  scrapeUrl: string
+}
+
+export async function targets(): Promise<Target[]> {
+  const { data } = await getJson<{ data: { activeTargets: Target[] } }>(
+    'prometheus',
+    '/api/v1/targets?state=active',
+  )
+  return data.activeTargets
+}
