@@ -1,5 +1,5 @@
-// One program that stands in for what no registry here has: cluster-state for kube-state-metrics.
-// Its first argument, or its own name, says which part it is.
+// One program with two parts, which stand in for what no registry here has: cluster-state for kube-state-metrics, and
+// slack-receiver for Slack. Its first argument, or its own name, says which part it is.
 package main
 
 import (
@@ -20,6 +20,7 @@ var parts = map[string]func(ctx context.Context, args []string) error{
 	"cluster-state": runClusterState,
 	// The name of the program in the image that cluster-state replaces.
 	"kube-state-metrics": runClusterState,
+	"slack-receiver":     runSlackReceiver,
 }
 
 // badInput is what the caller has to change. Nothing was started.
@@ -39,7 +40,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if !found {
-		os.Exit(report(badInput{"no part is named", "The first argument is cluster-state."}))
+		os.Exit(report(badInput{"no part is named", "The first argument is cluster-state or slack-receiver."}))
 	}
 	os.Exit(report(run(ctx, args)))
 }
