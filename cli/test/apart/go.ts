@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { createShell } from '../../src/adapters/shell.ts'
 import { goItem } from '../../src/platform/debian.ts'
-import { findGo } from '../../src/platform/kubernetes.ts'
+import { findGo } from '../../src/platform/go-program.ts'
 import type { Layout } from '../../src/platform/layout.ts'
 import { store } from '../../src/platform/store.ts'
 

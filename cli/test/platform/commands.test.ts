@@ -7,8 +7,9 @@ import {
   mirrorAmong,
   missingPackages,
 } from '../../src/platform/debian.ts'
+import { buildArguments, isNewEnough } from '../../src/platform/go-program.ts'
 import { baseImages, bootstrapArguments } from '../../src/platform/images.ts'
-import { buildArguments, isNewEnough } from '../../src/platform/kubernetes.ts'
+import { linkerFlags } from '../../src/platform/kubernetes.ts'
 import { setUpCommands } from '../../src/platform/network.ts'
 import { hashOf } from '../../src/platform/store.ts'
 
@@ -23,7 +24,7 @@ it.each([
 })
 
 it('builds the program with the version of Kubernetes in it', () => {
-  const args = buildArguments('/out/kubernetes', '.')
+  const args = buildArguments('/out/kubernetes', '.', linkerFlags())
   expect(args.slice(0, 4)).toEqual(['build', '-v', '-trimpath', '-buildvcs=false'])
   expect(args.at(-3)).toContain('-X k8s.io/component-base/version.gitVersion=v1.34.4')
   expect(args.slice(-2)).toEqual(['-o=/out/kubernetes', '.'])

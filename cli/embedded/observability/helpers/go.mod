@@ -1,0 +1,3 @@
+module shopctl.dev/helpers
+
+go 1.24.0

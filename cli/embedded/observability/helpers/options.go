@@ -1,0 +1,84 @@
+package main
+
+import (
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// options of cluster-state. Of the flags of kube-state-metrics it knows those that change the series in use, so that the
+// chart gives both programs the same arguments. All others are accepted and ignored.
+type options struct {
+	address   string
+	folder    string
+	resources []string
+	allowed   allowed
+}
+
+func (o options) wants(resource string) bool {
+	return len(o.resources) == 0 || slices.Contains(o.resources, resource)
+}
+
+func readOptions(args []string) (options, error) {
+	flags := map[string]string{
+		"host": "",
+		"port": "8080",
+		// A flag of ours, for tests.
+		"service-account":              "/var/run/secrets/kubernetes.io/serviceaccount",
+		"resources":                    "",
+		"metric-labels-allowlist":      "",
+		"metric-annotations-allowlist": "",
+	}
+	readFlags(args, flags)
+	labels, err := readAllowed("metric-labels-allowlist", flags)
+	if err != nil {
+		return options{}, err
+	}
+	annotations, err := readAllowed("metric-annotations-allowlist", flags)
+	if err != nil {
+		return options{}, err
+	}
+	return options{
+		address:   net.JoinHostPort(flags["host"], flags["port"]),
+		folder:    flags["service-account"],
+		resources: strings.FieldsFunc(flags["resources"], func(each rune) bool { return each == ',' }),
+		allowed:   allowed{labels, annotations},
+	}, nil
+}
+
+// readFlags sets the known flags: --name=value or --name value.
+func readFlags(args []string, flags map[string]string) {
+	for i, arg := range args {
+		name, value, given := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		if _, known := flags[name]; !known || !strings.HasPrefix(arg, "-") {
+			continue
+		}
+		if !given && i+1 < len(args) {
+			value = args[i+1]
+		}
+		flags[name] = value
+	}
+}
+
+var allowedEntry = regexp.MustCompile(`^([a-z]+)=\[([^\[\]*]*)\](,|$)`)
+
+// readAllowed reads services=[a,b],deployments=[c].
+func readAllowed(flag string, flags map[string]string) (map[string][]string, error) {
+	found := map[string][]string{}
+	for rest := flags[flag]; rest != ""; {
+		entry := allowedEntry.FindStringSubmatch(rest)
+		if entry == nil {
+			return nil, badInput{
+				"--" + flag + " cannot be read at " + rest,
+				"Write it like services=[app.kubernetes.io/name,shopctl.dev/pointer],deployments=[app], without *.",
+			}
+		}
+		keys := strings.Split(entry[2], ",")
+		// In the order of the names, as kube-state-metrics writes them.
+		slices.Sort(keys)
+		found[entry[1]] = keys
+		rest = rest[len(entry[0]):]
+	}
+	return found, nil
+}
