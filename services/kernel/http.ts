@@ -183,7 +183,10 @@ export function createHttp(deps: HttpDeps) {
     if (problem.status === 503) {
       reply.header('retry-after', '1')
       logUnavailable(error)
-    } else if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
+    } else if (problem.status >= 500) {
+      const traceId = traceIdOf(request.traceparent)
+      request.log.error({ err: error, traceId }, 'request failed')
+    }
     return sendProblem(reply, problem)
   })
 

@@ -22,9 +22,9 @@ export interface Metrics {
     ): void
   }
   handler: {
-    startTimer(labels: { type: string }): (labels: { outcome: string }, traceId?: string) => void
+    startTimer(labels: { type: string }): (labels: { outcome: Outcome }, traceId?: string) => void
   }
-  published: { inc(labels: { outcome: string }, count: number): void }
+  published: { inc(labels: { outcome: 'confirmed' | 'failed' }, count: number): void }
   /** From the commit of an event to the broker's confirmation. */
   publishDelay: { observe(seconds: number): void }
   login: { set(server: string, value: 0 | 1): void }
@@ -36,6 +36,16 @@ export interface Metrics {
   counter(own: Own): { inc(labels: Record<string, string>, count?: number): void }
   histogram(own: Own): { observe(seconds: number, traceId?: string): void }
 }
+
+/** How one attempt to handle an event ended. After `failed` it is tried again, and after `interrupted` delivered again. */
+export type Outcome =
+  | 'handled'
+  | 'duplicate'
+  | 'failed'
+  | 'parked'
+  | 'waiting'
+  | 'postponed'
+  | 'interrupted'
 
 export interface SlotState {
   /** Whether the plane's Service names the slot of this pod. */
@@ -117,17 +127,14 @@ export function createMetrics(
 
   const of = (plane: PlaneName): Metrics => ({
     http: {
-      observe: (labels, value, traceId) => http.observe({ plane, ...labels }, value, traceId),
+      observe: ({ method, route, status }, value, traceId) =>
+        http.observe({ plane, method, route, status }, value, traceId),
     },
     handler: {
-      startTimer(labels) {
+      startTimer({ type }) {
         const started = performance.now()
         return ({ outcome }, traceId) =>
-          handler.observe(
-            { plane, ...labels, outcome },
-            (performance.now() - started) / 1_000,
-            traceId,
-          )
+          handler.observe({ plane, type, outcome }, (performance.now() - started) / 1_000, traceId)
       },
     },
     published: { inc: (labels, count) => published.inc({ plane, ...labels }, count) },
