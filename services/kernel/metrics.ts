@@ -9,6 +9,7 @@ import {
   Registry,
   type RegistryContentType,
 } from 'prom-client'
+import type { PoolState } from './connections.ts'
 import type { Queries } from './database.ts'
 import type { Identity, PlaneName } from './telemetry.ts'
 
@@ -53,13 +54,6 @@ export interface SlotState {
   consuming: boolean
   /** Of the gate, while this pod consumes in it. */
   epoch: number | null
-}
-
-export interface PoolState {
-  idle: number
-  used: number
-  /** Requests for a connection. */
-  waiting: number
 }
 
 interface Own {
