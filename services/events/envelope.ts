@@ -4,6 +4,9 @@ import { z } from 'zod'
 /** The topic exchange that carries all events; the routing key is the event's type. */
 export const exchange = 'shop.events'
 
+/** What log lines call the subject of an event. */
+export const subjectName = 'orderId'
+
 export const envelope = z.object({
   specversion: z.literal('1.0'),
   /** A UUIDv7, by which consumers recognize a repeated delivery. */

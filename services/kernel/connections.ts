@@ -3,7 +3,6 @@ import { Socket } from 'node:net'
 import { Client, Pool, type PoolClient } from 'pg'
 import { createCircuit } from './circuit.ts'
 import { isAway, isReadOnly, isVictim, notConnected } from './database-errors.ts'
-import type { PoolState } from './metrics.ts'
 import type { Logger } from './telemetry.ts'
 
 export interface ConnectionDeps {
@@ -16,6 +15,13 @@ export interface ConnectionDeps {
     /** Connections that stay open when idle. */
     min?: number
   }
+}
+
+export interface PoolState {
+  idle: number
+  used: number
+  /** Requests for a connection. */
+  waiting: number
 }
 
 export interface Connections {

@@ -1,9 +1,8 @@
 // Postgres: transactions that send their statements together where possible.
 import type { PoolClient, QueryResult } from 'pg'
 import { type Statement, send, statement } from './batch.ts'
-import { type ConnectionDeps, createConnections } from './connections.ts'
+import { type ConnectionDeps, createConnections, type PoolState } from './connections.ts'
 import { isRolledBack, isStale, isUnavailable } from './database-errors.ts'
-import type { PoolState } from './metrics.ts'
 
 /** Runs one statement and returns its rows. Each connection prepares a statement once. */
 export interface Queries {

@@ -44,6 +44,8 @@ export interface HttpDeps {
 
 /** Longer than any name in a path that is valid. */
 const maxParamLength = 1_000
+/** Others become one label: there are dozens, and clients choose. */
+const countedMethods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'none'])
 /** While the database is away, every request fails for the same reason. */
 const unavailableLogMs = 10_000
 
@@ -59,12 +61,15 @@ export function createHttp(deps: HttpDeps) {
     if (!deps.keepAlive()) reply.header('connection', 'close')
   }
   const observe = (
-    method: string,
+    asked: string,
     route: string,
     status: number,
     ms: number,
     traceId?: string,
-  ): void => deps.metrics.http.observe({ method, route, status }, ms / 1_000, traceId)
+  ): void => {
+    const method = countedMethods.has(asked) ? asked : 'other'
+    deps.metrics.http.observe({ method, route, status }, ms / 1_000, traceId)
+  }
   /** By connection: when one is closed, not all of its replies emit an event. */
   const unanswered = new Map<Socket, Set<FastifyReply>>()
   const unfinished = (socket: Socket): FastifyReply | undefined =>
@@ -178,7 +183,10 @@ export function createHttp(deps: HttpDeps) {
     if (problem.status === 503) {
       reply.header('retry-after', '1')
       logUnavailable(error)
-    } else if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
+    } else if (problem.status >= 500) {
+      const traceId = traceIdOf(request.traceparent)
+      request.log.error({ err: error, traceId }, 'request failed')
+    }
     return sendProblem(reply, problem)
   })
 

@@ -9,6 +9,7 @@ import {
   Registry,
   type RegistryContentType,
 } from 'prom-client'
+import type { PoolState } from './connections.ts'
 import type { Queries } from './database.ts'
 import type { Identity, PlaneName } from './telemetry.ts'
 
@@ -22,9 +23,9 @@ export interface Metrics {
     ): void
   }
   handler: {
-    startTimer(labels: { type: string }): (labels: { outcome: string }, traceId?: string) => void
+    startTimer(labels: { type: string }): (labels: { outcome: Outcome }, traceId?: string) => void
   }
-  published: { inc(labels: { outcome: string }, count: number): void }
+  published: { inc(labels: { outcome: 'confirmed' | 'failed' }, count: number): void }
   /** From the commit of an event to the broker's confirmation. */
   publishDelay: { observe(seconds: number): void }
   login: { set(server: string, value: 0 | 1): void }
@@ -37,19 +38,22 @@ export interface Metrics {
   histogram(own: Own): { observe(seconds: number, traceId?: string): void }
 }
 
+/** How one attempt to handle an event ended. After `failed` it is tried again, and after `interrupted` delivered again. */
+export type Outcome =
+  | 'handled'
+  | 'duplicate'
+  | 'failed'
+  | 'parked'
+  | 'waiting'
+  | 'postponed'
+  | 'interrupted'
+
 export interface SlotState {
   /** Whether the plane's Service names the slot of this pod. */
   live: boolean
   consuming: boolean
   /** Of the gate, while this pod consumes in it. */
   epoch: number | null
-}
-
-export interface PoolState {
-  idle: number
-  used: number
-  /** Requests for a connection. */
-  waiting: number
 }
 
 interface Own {
@@ -117,17 +121,14 @@ export function createMetrics(
 
   const of = (plane: PlaneName): Metrics => ({
     http: {
-      observe: (labels, value, traceId) => http.observe({ plane, ...labels }, value, traceId),
+      observe: ({ method, route, status }, value, traceId) =>
+        http.observe({ plane, method, route, status }, value, traceId),
     },
     handler: {
-      startTimer(labels) {
+      startTimer({ type }) {
         const started = performance.now()
         return ({ outcome }, traceId) =>
-          handler.observe(
-            { plane, ...labels, outcome },
-            (performance.now() - started) / 1_000,
-            traceId,
-          )
+          handler.observe({ plane, type, outcome }, (performance.now() - started) / 1_000, traceId)
       },
     },
     published: { inc: (labels, count) => published.inc({ plane, ...labels }, count) },

@@ -107,7 +107,10 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
       const [live, preview] = await Promise.all([planes.live.report(), planes.preview.report()])
       return { status: 200, body: { ...slot, ...live, preview } }
     },
-    'GET /metrics': async () => ({ status: 200, text: await metrics.registry.metrics() }),
+    'GET /metrics': async () => {
+      const { contentType: type } = metrics.registry
+      return { status: 200, type, text: await metrics.registry.metrics() }
+    },
   }
   const access = createAccess({
     userOf: api.userOf,

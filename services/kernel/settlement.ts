@@ -1,14 +1,15 @@
 // Settles a delivery: handles its event, or records the failure and retries the event later or parks it.
-import type { Envelope } from '@shop/events/envelope'
+import { type Envelope, subjectName } from '@shop/events/envelope'
 import { type Delivery, retryKey } from './bus.ts'
 import { codeOf, isUnavailable } from './database-errors.ts'
 import { Away, NotYet, Poison } from './failures.ts'
 import { type Fence, GateClosed } from './gate.ts'
 import type { Subscription } from './inbox.ts'
-import type { Metrics } from './metrics.ts'
+import { maskText } from './masking.ts'
+import type { Metrics, Outcome } from './metrics.ts'
 import type { Outbox } from './outbox.ts'
 import { type Failure, type ParsedBody, parseBody, recordFailure } from './parking.ts'
-import { type Logger, traceIdOf } from './telemetry.ts'
+import { type Logger, traceIdOf, withoutRedaction } from './telemetry.ts'
 import {
   type Access,
   accessTo,
@@ -50,6 +51,7 @@ interface Handling {
 
 export function createSettlement(deps: SettlementDeps): { message: Settle; deadLetter: Settle } {
   const { consumer, outbox, logger, retryBaseMs = 250, pauseBaseMs = 1_000 } = deps
+  const events = withoutRedaction(logger)
   const byType = new Map(deps.subscriptions.map((one) => [one.type, one]))
 
   async function record(
@@ -69,10 +71,11 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       }
       return isLatest
     })
-    const fields = { messageId: message.id, attempts, reason }
+    const fields = { ...named(message), attempts, reason }
     if (!isRecorded) return logger.debug(fields, 'dropped an older copy of a message')
-    if (state === 'retrying') outbox.wake(delayMs)
-    logger.warn(fields, state === 'parked' ? 'message parked' : 'handler failed; it will run again')
+    if (state === 'parked') return logger.warn({ ...fields, outcome: 'parked' }, 'message parked')
+    outbox.wake(delayMs)
+    logger.warn({ ...fields, outcome: 'failed' }, 'handler failed; it will run again')
   }
 
   async function park(
@@ -80,7 +83,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     delivery: Delivery,
     message: ParsedBody,
     { reason, cause = 'other' }: Refusal,
-  ): Promise<string> {
+  ): Promise<Outcome> {
     const attempts = delivery.attempt + 1
     await record(fence, delivery, message, { state: 'parked', attempts, cause, reason })
     return 'parked'
@@ -90,8 +93,8 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
   async function parkUnstorable(
     parts: [Fence, Delivery, ParsedBody],
     reason: string,
-    store: () => Promise<string>,
-  ): Promise<string> {
+    store: () => Promise<Outcome>,
+  ): Promise<Outcome> {
     try {
       return await store()
     } catch (error) {
@@ -106,7 +109,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     { body, attempt }: Delivery,
     message: ParsedBody,
     { reason, alone, away }: { reason: string; alone: boolean; away: Pause | null },
-  ): Promise<string> {
+  ): Promise<Outcome> {
     const { result, failures } = await fence.transaction(async (tx) => ({
       failures: away && (await pause(tx, away)),
       result: await recordWaiting(
@@ -115,13 +118,14 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
         { alone, baseMs: pauseBaseMs },
       ),
     }))
-    const fields = { messageId: message.id, reason }
+    const outcome = alone ? 'postponed' : 'waiting'
+    const fields = { ...named(message), outcome, reason }
     if (failures) {
       const { dependency } = away ?? {}
       logger.error({ dependency, failures, reason }, 'is away; the events that need it wait')
     } else if (result === 'given up') logger.warn(fields, 'waited for a day; message parked')
     else logger[alone ? 'warn' : 'debug'](fields, 'the message waits')
-    return alone ? 'postponed' : 'waiting'
+    return outcome
   }
 
   async function attempt(
@@ -129,7 +133,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     delivery: Delivery,
     message: ParsedBody,
     { event, subscription, failures }: Handling & { failures: number },
-  ): Promise<string> {
+  ): Promise<Outcome> {
     const parts: [Fence, Delivery, ParsedBody] = [fence, delivery, message]
     try {
       return await subscription.receive(event, { consumer, outbox, fence })
@@ -155,7 +159,7 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
     delivery: Delivery,
     message: ParsedBody,
     failures: number,
-  ): Promise<string> {
+  ): Promise<Outcome> {
     const handling = handlingOf(delivery, message)
     if ('reason' in handling) return park(fence, delivery, message, handling)
     const { needs = null } = handling.subscription
@@ -195,12 +199,15 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       // Unknown types must not become labels, because there may be any number of them.
       const type = message.event && byType.has(message.event.type) ? message.event.type : 'other'
       const observe = deps.metrics.handler.startTimer({ type })
-      let outcome = 'interrupted'
+      let outcome: Outcome = 'interrupted'
       try {
         outcome = await handle(fence, delivery, message, failures)
       } finally {
         observe({ outcome }, traceIdOf(message.event?.traceparent))
       }
+      // All other outcomes have lines of their own.
+      if (outcome === 'handled' || outcome === 'duplicate')
+        events.info({ ...named(message), outcome }, 'event settled')
     },
 
     async deadLetter(fence, delivery) {
@@ -209,6 +216,18 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       const verdict: Verdict = { state: 'parked', attempts: attempt, reason }
       await record(fence, delivery, parseBody(delivery.body), verdict)
     },
+  }
+}
+
+/** What log lines say of a message. Anybody may have sent it. */
+function named({ id, event }: ParsedBody): object {
+  if (!event) return { messageId: id }
+  const { type, subject, traceparent } = event
+  return {
+    messageId: id,
+    type: maskText(type),
+    [subjectName]: maskText(subject),
+    traceId: traceIdOf(traceparent),
   }
 }
 

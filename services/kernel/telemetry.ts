@@ -56,6 +56,14 @@ export function createLogger(
   return pino(options, out)
 }
 
+/**
+ * For lines of which each value is an id, a constant or masked: nothing in them has to be redacted, and the search for it
+ * takes nine tenths of the time of a line.
+ */
+export function withoutRedaction(logger: Logger): Logger {
+  return logger.child({}, { redact: [] })
+}
+
 export type PlaneName = 'live' | 'preview'
 
 const traceparent = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/

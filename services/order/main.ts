@@ -12,12 +12,13 @@ await run({
     ORDER_PLACED_VERSION: z.enum(['v1', 'v2']).default('v2'),
   }),
   migrations: new URL('./migrations/', import.meta.url),
-  compose({ config, identity: { color, version }, database, outbox, newId, metrics: all }) {
+  compose({ config, identity: { color, version }, database, outbox, newId, logger, metrics: all }) {
     const slot = { color, version }
     const placedVersion = config.ORDER_PLACED_VERSION
     const metrics = createOrderMetrics(all)
     return {
-      routes: (app) => routes(app, { database, outbox, newId, slot, placedVersion, metrics }),
+      routes: (app) =>
+        routes(app, { database, outbox, newId, slot, placedVersion, metrics, logger }),
       subscriptions: subscriptions(slot, metrics),
       accounting: () => accounting(database),
       entries: (after, limit) => entries(database, after, limit),

@@ -5,6 +5,7 @@ import { type HttpServer, sendProblem } from '@shop/kernel/http'
 import { plainText } from '@shop/kernel/json'
 import type { Outbox } from '@shop/kernel/outbox'
 import { problemDocument } from '@shop/kernel/problem'
+import { type Logger, traceIdOf, withoutRedaction } from '@shop/kernel/telemetry'
 import { z } from 'zod'
 import { mailAddress } from './address.ts'
 import { place, placeV2 } from './domain.ts'
@@ -57,9 +58,12 @@ export interface RouteDeps {
   /** The version of order.placed to write. */
   placedVersion: 'v1' | 'v2'
   metrics: Pick<OrderMetrics, 'placed'>
+  logger: Logger
 }
 
 export function routes(app: HttpServer, { placedVersion, ...deps }: RouteDeps): void {
+  const log = withoutRedaction(deps.logger)
+
   app.post(
     '/orders',
     {
@@ -96,7 +100,10 @@ export function routes(app: HttpServer, { placedVersion, ...deps }: RouteDeps): 
         const events = placedVersion === 'v2' ? placeV2(id, placement) : [place(id, placement)]
         return { result: true, events }
       })
-      if (isNew) deps.metrics.placed()
+      if (isNew) {
+        deps.metrics.placed()
+        log.info({ orderId: id, traceId: traceIdOf(request.traceparent) }, 'order placed')
+      }
       const first = isNew ? placed : await findByKey(deps.database, idempotencyKey)
       if (first?.requestHash !== requestHash) {
         return sendProblem(reply, {

@@ -7,6 +7,9 @@ export interface PaymentMetrics {
   ended(payment: Payment | null, decision: Decision | null): void
 }
 
+/** An event may name any currency. */
+const currencies = new Set(Intl.supportedValuesOf('currency'))
+
 export function createPaymentMetrics(metrics: Metrics): PaymentMetrics {
   const payments = metrics.counter({
     name: 'payments_total',
@@ -23,8 +26,9 @@ export function createPaymentMetrics(metrics: Metrics): PaymentMetrics {
       if (!payment || !decision) return
       const { status } = decision
       payments.inc({ status })
-      const { amount } = payment
-      if (amount) amounts.inc({ status, currency: amount.currency }, amount.value)
+      if (!payment.amount) return
+      const { value, currency } = payment.amount
+      amounts.inc({ status, currency: currencies.has(currency) ? currency : 'other' }, value)
     },
   }
 }

@@ -44,7 +44,7 @@ beforeEach(async () => {
   app.after(() =>
     routes(app, {
       ...{ database, outbox: openOutbox(database), newId, slot, placedVersion: 'v2' },
-      metrics: orderMetrics,
+      ...{ metrics: orderMetrics, logger },
     }),
   )
   deliver = deliverTo(database, subscriptions(green, orderMetrics))

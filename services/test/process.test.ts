@@ -20,6 +20,18 @@ describe('a service as a process', () => {
     await untilConsuming(pod, true)
   })
 
+  it('answers Prometheus in the format that has the ids of traces', async () => {
+    const slots = await createSlots()
+    await slots.migrate()
+    slots.select('blue')
+    const pod = slots.start('blue')
+    await untilReady(pod)
+    const answer = await fetch(`http://127.0.0.1:${pod.managementPort}/metrics`)
+    const type = 'application/openmetrics-text; version=1.0.0; charset=utf-8'
+    expect(answer.headers.get('content-type')).toBe(type)
+    expect(await answer.text()).toMatch(/slot_live{plane="live".*} 1\n(.*\n)*# EOF\n$/)
+  })
+
   it('switches consumers with the Service, back and forth, and has each effect once', async () => {
     const slots = await createSlots()
     await slots.migrate()

@@ -36,7 +36,7 @@ async function serve(shop: Shop, plane: 'live' | 'preview' = 'preview') {
     order: (app) =>
       order.routes(app, {
         ...{ database: databases.order, outbox, newId, slot, placedVersion: 'v2' },
-        metrics: createOrderMetrics(metrics),
+        ...{ metrics: createOrderMetrics(metrics), logger },
       }),
     inventory: (app) => inventory.routes(app, { database: databases.inventory }),
     payment: (app) => payment.routes(app, { database: databases.payment, provider }),

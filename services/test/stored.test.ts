@@ -1,4 +1,4 @@
-// What a pod tells Prometheus of its database.
+// The metrics of what is stored, from a real database.
 import { createMetrics } from '@shop/kernel/metrics'
 import { expect, it } from 'vitest'
 import { createServiceDatabase, identity, newId } from './infrastructure.ts'

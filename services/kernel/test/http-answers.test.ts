@@ -120,6 +120,26 @@ describe('an answer', () => {
     await expect.poll(() => observed).toEqual([expect.objectContaining({ status })])
   })
 
+  it.each([
+    ['GET', '/things/7', 'GET /things/:id 200'],
+    ['GET', '/things/8?page=9', 'GET /things/:id 200'],
+    ['HEAD', '/things/7', 'HEAD /things/:id 200'],
+    ['GET', '/nowhere', 'GET none 404'],
+    ['GET', '/nowhere/else', 'GET none 404'],
+    ['GET', '/things/%', 'GET none 400'],
+    ['DELETE', '/things', 'DELETE none 405'],
+    ['PROPFIND', '/things/7', 'other none 405'],
+    ['MKCALENDAR', '/nowhere', 'other none 404'],
+    ['PURGE', '/things/%', 'other none 400'],
+    ['CONNECT', 'elsewhere:443', 'none none 405'],
+    ['BREW', '/things/7', 'none none 400'],
+  ])('to %s %s is counted as %s', async (method, target, labels) => {
+    await (await openWire(port, `${method} ${target} HTTP/1.1\r\n${host}\r\n`)).closed
+    const counted = () =>
+      observed.map(({ method, route, status }) => `${method} ${route} ${status}`)
+    await expect.poll(counted).toEqual([labels])
+  })
+
   it('names the methods that a path has', async () => {
     const { headers } = await fetch(`http://127.0.0.1:${port}/things/7`, { method: 'POST' })
     expect(headers.get('allow')).toBe('GET, HEAD')

@@ -21,7 +21,7 @@ async function shown(
 }
 
 describe('the metrics of a pod', () => {
-  it('tell its planes apart, in one document', async () => {
+  it('have a label for its planes, in one document', async () => {
     const lines = await shown('events_published_total', (of) => {
       of('live').published.inc({ outcome: 'confirmed' }, 2)
       of('preview').published.inc({ outcome: 'confirmed' }, 1)

@@ -1,6 +1,5 @@
 // What becomes of a delivery: which failures count as an attempt, which wait, and which are parked at once.
 import { contract } from '@shop/events/envelope'
-import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Delivery } from '../bus.ts'
@@ -8,14 +7,17 @@ import { Away, NotYet, Poison } from '../failures.ts'
 import type { Fence } from '../gate.ts'
 import { on } from '../inbox.ts'
 import { createSettlement } from '../settlement.ts'
+import { createLogger } from '../telemetry.ts'
 
+const identity = { service: 'test', color: 'blue', version: 'v', revision: 'r', pod: 'p' }
+const traceId = '0af7651916cd43dd8448eb211c80319c'
 const type = 'thing.done.v1'
 const owned = contract(type, z.object({ n: z.int() }), '/test')
 const unowned = contract(type, z.object({ n: z.int() }))
 const event = {
   ...{ specversion: '1.0', id: '01a20a70-45d6-79f6-be69-623cdf650bbc', source: '/test', type },
   ...{ subject: 'a', time: '2026-01-01T00:00:00Z', datacontenttype: 'application/json' },
-  ...{ traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', data: { n: 1 } },
+  ...{ traceparent: `00-${traceId}-b7ad6b7169203331-01`, data: { n: 1 } },
 }
 
 interface Case {
@@ -23,10 +25,21 @@ interface Case {
   over?: object
   routingKey?: string | null
   failure?: Error
+  result?: 'handled' | 'duplicate'
+  body?: string
 }
 
-/** What is stored of a delivery whose handler ends with `failure`. */
-async function settled({ of = owned, over = {}, routingKey = type, failure }: Case) {
+/** What is stored, counted and logged of a delivery whose handler ends with `failure` or `result`. */
+async function settled({
+  of = owned,
+  over = {},
+  routingKey = type,
+  failure,
+  result = 'handled',
+  body = JSON.stringify({ ...event, ...over }),
+}: Case) {
+  const counted: string[] = []
+  const lines: Record<string, unknown>[] = []
   const stored: { state: string; attempts: number; reason: string }[] = []
   const paused: unknown[] = []
   let handled = 0
@@ -52,19 +65,27 @@ async function settled({ of = owned, over = {}, routingKey = type, failure }: Ca
         async receive() {
           handled += 1
           if (failure) throw failure
-          return 'handled'
+          return result
         },
       },
     ],
     consumer: 'test',
     outbox: { resend: () => {}, wake: () => {} } as never,
-    logger: pino({}, { write: () => {} }),
-    metrics: { handler: { startTimer: () => () => 0 } } as never,
+    logger: createLogger(identity, 'info', { write: (line) => void lines.push(JSON.parse(line)) }),
+    metrics: {
+      handler: {
+        startTimer:
+          ({ type }: { type: string }) =>
+          ({ outcome }: { outcome: string }, traceId?: string) =>
+            counted.push(`${type} ${outcome} ${traceId}`),
+      },
+    } as never,
   })
-  const body = Buffer.from(JSON.stringify({ ...event, ...over }))
-  const delivery: Delivery = { body, routingKey, attempt: 0, deliveryCount: 0, death: null }
-  await message(fence as unknown as Fence, delivery, 0)
-  return { stored, paused, handled }
+  const delivery: Delivery = {
+    ...{ body: Buffer.from(body), routingKey, attempt: 0, deliveryCount: 0, death: null },
+  }
+  const error = await message(fence as unknown as Fence, delivery, 0).catch((error) => error)
+  return { stored, paused, handled, counted, lines, error }
 }
 
 describe('an event that its type does not belong to', () => {
@@ -126,6 +147,47 @@ describe('a failure', () => {
 
   it('of the database is none of the message: it is delivered again', async () => {
     const failure = Object.assign(new Error('no'), { code: 'ECONNREFUSED' })
-    await expect(settled({ failure })).rejects.toBe(failure)
+    expect((await settled({ failure })).error).toBe(failure)
+  })
+})
+
+describe('a delivery', () => {
+  it.each<[string, Case, string, string]>([
+    ['that is handled', {}, 'handled', 'info event settled'],
+    ['of a copy', { result: 'duplicate' }, 'duplicate', 'info event settled'],
+    ['that fails', { failure: new Error('-') }, 'failed', 'warn handler failed; it will run again'],
+    ['that can never be handled', { failure: new Poison('-') }, 'parked', 'warn message parked'],
+    ['that comes too early', { failure: new NotYet('-') }, 'postponed', 'warn the message waits'],
+  ])('%s is counted and logged once, with its trace', async (_, given, outcome, line) => {
+    const { counted, lines } = await settled(given)
+    expect(counted).toEqual([`${type} ${outcome} ${traceId}`])
+    expect(lines.map(({ level, msg }) => `${level} ${msg}`)).toEqual([line])
+    expect(lines[0]).toMatchObject({ outcome, type, traceId, orderId: 'a', messageId: event.id })
+  })
+
+  it.each<[string, Case, string]>([
+    ['of a system that is away', { failure: new Away('-') }, `${type} waiting ${traceId}`],
+    ['of an unknown type', { over: { type: 'x.v1' } }, `other parked ${traceId}`],
+    ['of another unknown type', { over: { type: 'y.v9' } }, `other parked ${traceId}`],
+    ['without a trace', { over: { traceparent: 'no' } }, `${type} handled undefined`],
+    ['that is no event', { body: 'no' }, 'other parked undefined'],
+    [
+      'that the database cannot record',
+      { failure: Object.assign(new Error('-'), { code: 'ECONNREFUSED' }) },
+      `${type} interrupted ${traceId}`,
+    ],
+  ])('%s is counted once', async (_, given, counted) => {
+    expect((await settled(given)).counted).toEqual([counted])
+  })
+
+  it.each<[string, Case]>([
+    ['is handled', {}],
+    ['fails', { failure: new Error('550 <ada@example.com>: no tok_ok') }],
+    ['is of an unknown type', { over: { type: 'ada@example.com' } }],
+  ])('that %s leaves no address and no token in the log', async (_, given) => {
+    const over = { subject: 'ada@example.com', data: { n: 1, token: 'tok_ok' }, ...given.over }
+    const { lines } = await settled({ ...given, over })
+    expect(lines).toHaveLength(1)
+    expect(JSON.stringify(lines)).not.toMatch(/ada|tok_/)
   })
 })
