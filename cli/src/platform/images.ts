@@ -188,6 +188,7 @@ export async function makeProgramImage(
   tools: ImageTools,
   image: string,
   program: string,
+  firstArguments: readonly string[] = [],
 ): Promise<void> {
   const [repository = '', tag = ''] = image.split(':')
   const version = hashOf([await readFile(program, 'latin1')])
@@ -200,7 +201,7 @@ export async function makeProgramImage(
   await importAndPush(
     tools,
     archive,
-    [`ENTRYPOINT ["/${file}"]`],
+    [`ENTRYPOINT ${JSON.stringify([`/${file}`, ...firstArguments])}`],
     [`${name}:${tag}`, `${name}:made-${version}`],
   )
 }

@@ -53,13 +53,14 @@ export async function observabilityItems(shell: Shell, layout: Layout): Promise<
   ]
 }
 
-/** Image → its program, in the folder of its item. */
-const programImages: Readonly<Record<string, [item: string, program: string]>> = {
-  'otel/opentelemetry-collector-contrib:0.139.0': ['log-collector', 'otelcol-contrib'],
-  'victoriametrics/victoria-logs:v1.52.1': ['log-store', 'victoria-logs-prod'],
-  'shopctl/cluster-state:1': ['observability-helpers', 'cluster-state'],
-  'shopctl/slack-receiver:1': ['observability-helpers', 'slack-receiver'],
-}
+/** Image → the item with its program, and the arguments that are always there. */
+const programImages: Readonly<Record<string, [item: string, program: string, ...args: string[]]>> =
+  {
+    'otel/opentelemetry-collector-contrib:0.139.0': ['log-collector', 'log-collector'],
+    'victoriametrics/victoria-logs:v1.52.1': ['log-store', 'log-store'],
+    'shopctl/cluster-state:1': ['observability-helpers', 'helpers', 'cluster-state'],
+    'shopctl/slack-receiver:1': ['observability-helpers', 'helpers', 'slack-receiver'],
+  }
 
 export interface Observability {
   /** Pushes what images are missing, and installs or upgrades the release. Waits until its pods are ready. */
@@ -90,18 +91,23 @@ export function createObservability(
 
   return {
     async install(environments, items) {
-      for (const [image, [name, program]] of Object.entries(programImages)) {
+      for (const [image, [name, program, ...args]] of Object.entries(programImages)) {
         const item = items.find((each) => each.name === name)
         if (!item) throw new Error(`no item ${name}`)
-        await makeProgramImage({ shell, layout, docker }, image, join(storedAt(layout, item), program))
+        const file = join(storedAt(layout, item), program)
+        await makeProgramImage({ shell, layout, docker }, image, file, args)
       }
       await kubectl(['apply', '--server-side', '--filename=-'], namespaces(environments))
       await helm(
-        ...['upgrade', '--install', release, chart(), '--wait', '--timeout=180s'],
+        ...['upgrade', '--install', release, chart()],
         `--values=${join(embeddedFolder(), 'observability/values.yaml')}`,
         `--set-json=environments=${JSON.stringify(environments)}`,
       )
       await writeFile(mark, '')
+      // Not those in the namespaces of environments: they need a database.
+      const kinds = 'statefulset,deployment,daemonset'
+      const args = ['rollout', 'status', kinds, '--timeout=120s']
+      await kubectl([`--namespace=${release}`, ...args])
     },
 
     async remove() {

@@ -1,7 +1,7 @@
 // `platform`: the cluster on this machine. Needs no shopctl.yaml.
 import { type Command, Option } from 'commander'
-import { seconds, wholeNumber } from './options.ts'
 import type { PlatformUpInput } from '../commands/platform.ts'
+import { seconds, wholeNumber } from './options.ts'
 import type { Runner } from './runner.ts'
 
 /** Parts of the platform that are not in every cluster. */

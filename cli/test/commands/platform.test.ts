@@ -14,7 +14,7 @@ function contextOf(answers: { status?: PlatformStatus; env?: Record<string, stri
     status: async () => answers.status,
     env: async () => answers.env,
   } as unknown as Platform
-  return { platform }
+  return { platform, embeddedEnvironments: async () => [] }
 }
 
 it('prints variables that any shell reads as they are', () => {
@@ -28,6 +28,7 @@ const stopped = {
   registry: null,
   edgeUrl: null,
   previewUrl: null,
+  with: [],
 }
 
 it.each([
