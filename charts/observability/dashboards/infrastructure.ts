@@ -4,8 +4,8 @@ import { limits } from './limits.ts'
 import { drawLines } from './panels.ts'
 import { ofCluster, ours, perSecond } from './promql.ts'
 
-// Two labels more than a pod has: its sandbox, and the sums of its cgroup.
-const containers = 'container!="",container!="POD"'
+// The sum of a pod has no name, unlike its containers and its sandbox.
+const sums = ['pod!=""', 'container=""', 'name=""']
 const databases = 'datname!~"template.*|postgres"'
 const disks = 'fstype!~"tmpfs|ramfs|overlay|squashfs"'
 
@@ -21,7 +21,7 @@ export const infrastructure = finish(
         about: 'The share that is in use.',
         unit: 'percentunit',
         width: 8,
-        limit: { above: limits.cpu },
+        limit: { above: limits.nodeCpu },
         queries: [
           {
             expr: '1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[$__rate_interval]))',
@@ -67,7 +67,7 @@ export const infrastructure = finish(
         width: 12,
         queries: [
           {
-            expr: perSecond('pod', ofCluster('container_cpu_usage_seconds_total', containers)),
+            expr: perSecond('pod', ofCluster('container_cpu_usage_seconds_total', ...sums)),
             name: '{{pod}}',
           },
         ],
@@ -81,7 +81,7 @@ export const infrastructure = finish(
         width: 12,
         queries: [
           {
-            expr: `sum by (pod) (${ofCluster('container_memory_working_set_bytes', containers)})`,
+            expr: `sum by (pod) (${ofCluster('container_memory_working_set_bytes', ...sums)})`,
             name: '{{pod}}',
           },
         ],

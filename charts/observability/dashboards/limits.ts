@@ -2,7 +2,7 @@
 export const limits = {
   latencySeconds: 0.5,
   queuedMessages: 1000,
-  cpu: 0.9,
+  nodeCpu: 0.9,
   outboxSeconds: 30,
   disk: 0.1,
 }

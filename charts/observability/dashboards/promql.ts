@@ -37,8 +37,11 @@ export function quantile(share: number, by: string, histogram: string): string {
   return `histogram_quantile(${share}, ${perSecond(`le, ${by}`, histogram)})`
 }
 
-/** The share of all during the last `window`. */
-export function shareOver(window: string, part: string, all: string): string {
-  const total = (series: string): string => `sum(increase(${series}[${window}]))`
-  return `${total(part)} / ${total(all)}`
+/** How many there were during the last `window`. */
+export function countOver(window: string, series: string): string {
+  return `sum(increase(${series}[${window}]))`
+}
+
+export function partOver(window: string, part: string, all: string): string {
+  return `(${countOver(window, part)} or 0 * ${countOver(window, all)})`
 }

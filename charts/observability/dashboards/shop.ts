@@ -2,14 +2,21 @@
 import { finish, frame } from './frame.ts'
 import { burnRate, limits, promises } from './limits.ts'
 import { drawLines, showValue } from './panels.ts'
-import { live, perSecond, perSecondOrZero, quantile, shareOf, shareOver } from './promql.ts'
+import {
+  countOver,
+  live,
+  partOver,
+  perSecond,
+  perSecondOrZero,
+  quantile,
+  shareOf,
+} from './promql.ts'
 
 const requests = live('http_request_duration_seconds_count')
 const failures = live('http_request_duration_seconds_count', 'status=~"5.."')
-const placements = ['service="order"', 'method="POST"', 'route="/orders"']
-const placed = live('http_request_duration_seconds_count', ...placements)
-const accepted = live('http_request_duration_seconds_count', ...placements, 'status!~"5.."')
-const confirmed = live('order_confirmation_duration_seconds_count')
+const posted = ['service="order"', 'method="POST"', 'route="/orders"']
+const placements = live('http_request_duration_seconds_count', ...posted)
+const accepted = live('http_request_duration_seconds_count', ...posted, 'status!~"5.."')
 const { withinSeconds } = promises.confirmed
 // Prometheus 3 writes whole numbers with a decimal.
 const inTime = live(
@@ -18,9 +25,21 @@ const inTime = live(
 )
 const money = live('payments_minor_units_total')
 
-function spending(part: string, all: string, objective: number): string {
+function acceptedShare(window: string): string {
+  return `${partOver(window, accepted, placements)} / ${countOver(window, placements)}`
+}
+
+/** An order that is neither rejected nor cancelled should be confirmed, in time. It is counted when it is placed. */
+function confirmedShare(window: string): string {
+  const placed = live('orders_total', 'status="placed"')
+  const ended = live('orders_total', 'status=~"rejected|cancelled"')
+  const expected = `(${countOver(window, placed)} - ${partOver(window, ended, placed)})`
+  return `clamp_max(${partOver(window, inTime, placed)} / ${expected}, 1)`
+}
+
+function burning(share: string, { objective }: { objective: number }): string {
   const budget = Number((1 - objective).toFixed(6))
-  return `(1 - ${shareOver('5m', part, all)}) / ${budget}`
+  return `(1 - ${share}) / ${budget}`
 }
 
 export const shop = finish(
@@ -33,18 +52,18 @@ export const shop = finish(
         width: 6,
         height: 5,
         limit: { below: promises.accepted.objective },
-        queries: [{ expr: shareOver('$__range', accepted, placed), name: 'accepted' }],
+        queries: [{ expr: acceptedShare('$__range'), name: 'accepted' }],
       }),
     )
     .withPanel(
       showValue({
         title: `Confirmed within ${withinSeconds} s`,
-        about: `Of the orders that were confirmed. The promise is ${promises.confirmed.objective * 100} %.`,
+        about: `Of the orders that were neither rejected nor cancelled. The promise is ${promises.confirmed.objective * 100} %.`,
         unit: 'percentunit',
         width: 6,
         height: 5,
         limit: { below: promises.confirmed.objective },
-        queries: [{ expr: shareOver('$__range', inTime, confirmed), name: 'in time' }],
+        queries: [{ expr: confirmedShare('$__range'), name: 'in time' }],
       }),
     )
     .withPanel(
@@ -95,11 +114,11 @@ export const shop = finish(
         limit: { above: burnRate },
         queries: [
           {
-            expr: spending(accepted, placed, promises.accepted.objective),
+            expr: burning(acceptedShare('5m'), promises.accepted),
             name: 'orders accepted',
           },
           {
-            expr: spending(inTime, confirmed, promises.confirmed.objective),
+            expr: burning(confirmedShare('5m'), promises.confirmed),
             name: `confirmed within ${withinSeconds} s`,
           },
         ],
