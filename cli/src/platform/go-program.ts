@@ -143,3 +143,15 @@ export function logStoreItem(shell: Shell, layout: Layout): Promise<Item> {
     packages: 450,
   })
 }
+
+/** Stand-ins for kube-state-metrics and for Slack: one program, whose first argument names the part. */
+export function helpersItem(shell: Shell, layout: Layout): Promise<Item> {
+  return goModuleItem(shell, layout, {
+    name: 'observability-helpers',
+    folder: 'observability/helpers',
+    programs: { helpers: '.' },
+    linkerFlags: plainFlags,
+    toolchain: 'local',
+    packages: 180,
+  })
+}
