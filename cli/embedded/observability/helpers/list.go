@@ -65,7 +65,8 @@ func clientOf(ca []byte) (*http.Client, error) {
 	return &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: pool},
 		DialContext:     (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
-		// All lists of a scrape run at once, and the next scrape finds their connections again.
+		// All lists of a scrape run at once, and the next scrape uses their connections again.
+		MaxConnsPerHost:     len(resources),
 		MaxIdleConnsPerHost: len(resources),
 		IdleConnTimeout:     2 * time.Minute,
 		// Unpacking would cost both sides more than the bytes on one machine.

@@ -15,7 +15,7 @@ func TestSeries(t *testing.T) {
 		{
 			"a pod of a ReplicaSet", "/api/v1/pods",
 			`{"metadata": {"name": "pod1", "namespace": "ns1", "uid": "abc", "ownerReferences": [
-				{"kind": "Other", "name": "o"}, {"kind": "ReplicaSet", "name": "rs1", "controller": true}]},
+				{"kind": "Other", "name": "a"}, {"kind": "ReplicaSet", "name": "rs1", "controller": true}, {"kind": "Other", "name": "b"}]},
 			  "spec": {"nodeName": "node1", "priorityClassName": "system-node-critical"},
 			  "status": {"hostIP": "1.1.1.1", "podIP": "1.2.3.4", "phase": "Running",
 			    "conditions": [{"type": "Ready", "status": "True"}, {"type": "Initialized", "status": "True"}],
@@ -58,7 +58,8 @@ func TestSeries(t *testing.T) {
 			    {"addresses": ["10.0.0.2"], "conditions": {"ready": false}},
 			    {"addresses": ["10.0.0.3"], "conditions": {"ready": false, "serving": true, "terminating": true}},
 			    {"addresses": ["10.0.0.4"]},
-			    {"addresses": ["10.0.0.2"], "conditions": {"ready": true}}]}`,
+			    {"addresses": ["10.0.0.2"], "conditions": {"ready": true}},
+			    {"addresses": ["10.0.0.1"], "conditions": {"ready": false}}]}`,
 			`kube_endpoint_address{namespace="shop",endpoint="order",port_protocol="TCP",port_number="8080",port_name="http",ip="10.0.0.1",ready="true"} 1
 			kube_endpoint_address{namespace="shop",endpoint="order",port_protocol="TCP",port_number="8080",port_name="http",ip="10.0.0.2",ready="true"} 1
 			kube_endpoint_address{namespace="shop",endpoint="order",port_protocol="TCP",port_number="8080",port_name="http",ip="10.0.0.4",ready="true"} 1`,
