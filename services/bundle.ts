@@ -16,6 +16,8 @@ export function bundling(service: string): BuildOptions {
     platform: 'node',
     target: 'node24',
     format: 'esm',
+    // What is imported late stays in files of its own: OpenTelemetry is loaded only where it is configured.
+    splitting: true,
     // Removes the fault points, at which tests kill the process.
     define: { 'process.env.SHOP_FAULT': 'undefined' },
     // Keeps identifiers, so that stack traces are readable.

@@ -18,12 +18,14 @@ import {
 import { isPlainJson } from './json.ts'
 import type { Metrics } from './metrics.ts'
 import { type Problem, problemBody, problemType } from './problem.ts'
-import { continueTrace, type Identity, type Logger, traceIdOf } from './telemetry.ts'
+import { request as requestSpan, type Span, type Tracer } from './spans.ts'
+import { type Identity, type Logger, traceIdOf } from './telemetry.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** The trace context of this request, for events that follow from it. */
     traceparent: string
+    span: Span
   }
   interface FastifyInstance {
     /** How many complete requests have no answer yet. */
@@ -38,6 +40,7 @@ export interface HttpDeps {
   plane: string
   logger: Logger
   metrics: Metrics
+  tracer: Tracer
   /** When false, each answer closes its connection, so that keep-alive clients reconnect to another pod. */
   keepAlive: () => boolean
 }
@@ -67,7 +70,7 @@ export function createHttp(deps: HttpDeps) {
     ms: number,
     traceId?: string,
   ): void => {
-    const method = countedMethods.has(asked) ? asked : 'other'
+    const method = countedMethod(asked)
     deps.metrics.http.observe({ method, route, status }, ms / 1_000, traceId)
   }
   /** By connection: when one is closed, not all of its replies emit an event. */
@@ -138,10 +141,15 @@ export function createHttp(deps: HttpDeps) {
     paths.filter(({ pattern }) => pattern.test({ pathname })).flatMap(({ methods }) => methods)
 
   app.decorateRequest('traceparent', '')
+  app.decorateRequest('span')
   app.addHook('onRequest', async (request, reply) => {
     unanswered.get(request.socket)?.add(reply)
-    const incoming = request.headers.traceparent
-    request.traceparent = continueTrace(typeof incoming === 'string' ? incoming : undefined)
+    const { method, routeOptions, headers, url } = request
+    const incoming = typeof headers.traceparent === 'string' ? headers.traceparent : undefined
+    request.span = deps.tracer.start(incoming, () =>
+      requestSpan(countedMethod(method), routeOptions.url, url),
+    )
+    request.traceparent = request.span.traceparent
     if (request.raw.httpVersion === '1.1' && request.headers.host === undefined) {
       return sendProblem(reply, { status: 400, detail: 'the header host is missing' })
     }
@@ -154,10 +162,15 @@ export function createHttp(deps: HttpDeps) {
     })
   })
   app.addHook('onSend', async (_request, reply) => stamp(reply))
-  app.addHook('onResponse', async ({ method, routeOptions, socket, traceparent }, reply) => {
+  app.addHook('onResponse', async ({ method, routeOptions, socket, span }, reply) => {
     unanswered.get(socket)?.delete(reply)
     const route = routeOptions.url ?? 'none'
-    observe(method, route, reply.statusCode, reply.elapsedTime, traceIdOf(traceparent))
+    const { statusCode: status } = reply
+    observe(method, route, status, reply.elapsedTime, traceIdOf(span.traceparent))
+    span.end({
+      failure: status >= 500 ? String(status) : undefined,
+      attributes: { 'http.response.status_code': status },
+    })
   })
   app.decorate(
     'inWork',
@@ -195,6 +208,10 @@ export function createHttp(deps: HttpDeps) {
     app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   })
   return app
+}
+
+function countedMethod(asked: string): string {
+  return countedMethods.has(asked) ? asked : 'other'
 }
 
 /** Answers with a problem document. */

@@ -5,7 +5,6 @@ import { Poison } from './failures.ts'
 import type { Fence } from './gate.ts'
 import type { Outbox } from './outbox.ts'
 import type { ScheduledJob } from './schedule.ts'
-import { continueTrace } from './telemetry.ts'
 
 export type Outcome = 'handled' | 'duplicate'
 
@@ -18,7 +17,7 @@ export interface Subscription {
   readonly needs?: string
   /** Whether the handler will call that system for this event. Asked while the system is away. */
   mustCall(event: Envelope, fence: Fence): Promise<boolean>
-  /** Throws Poison when the data does not fit the contract. */
+  /** Its events follow from the event's trace context. Throws Poison when the data does not fit the contract. */
   receive(event: Envelope, inbox: InboxDeps): Promise<Outcome>
 }
 
@@ -69,9 +68,8 @@ export function on<Data, Prepared = undefined, Loaded = undefined>(
     async receive(raw, { consumer, outbox, fence }) {
       const event = { ...raw, data: readData(contract, raw.data) }
       const prepared = (await prepare?.(event, fence)) as Prepared
-      const trace = continueTrace(event.traceparent)
       const known = { prepared } as { loaded: Loaded; prepared: Prepared }
-      const outcome = await outbox.commitFenced<Outcome>(fence, trace, async (tx) => {
+      const outcome = await outbox.commitFenced<Outcome>(fence, event.traceparent, async (tx) => {
         const [isNew, loaded] = await Promise.all([
           addToInbox(tx, consumer, event, fence),
           load?.(tx, event) as Promise<Loaded>,

@@ -5,6 +5,7 @@ import type { Database, Transaction } from './database.ts'
 import { faultPoint } from './faults.ts'
 import type { Fence } from './gate.ts'
 import { headStartMs, type OutboxEntry, type Relay } from './relay.ts'
+import { create, type Span, type Tracer } from './spans.ts'
 
 /** Changes the database only through `tx`, and returns the events that follow from the change. */
 export type Change<T> = (tx: Transaction) => Promise<{ result: T; events: Draft[] }>
@@ -41,6 +42,7 @@ export interface OutboxDeps {
   now: () => Date
   /** Makes UUIDv7s. */
   newId: () => string
+  tracer: Tracer
   /** Publishes committed events. Without it, the next relay that reads the outbox publishes them. */
   relay?: Pick<Relay, 'publish' | 'wake'>
 }
@@ -51,17 +53,20 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     traceparent: string,
     change: Change<T>,
   ): Promise<T> {
+    let created: { entry: OutboxEntry; span: Span }[] = []
     let entries: OutboxEntry[] = []
     let since = 0
     const result = await database.transaction(async (tx) => {
       const changed = await change(tx)
-      entries = changed.events.map(toEntry(deps, traceparent))
+      created = changed.events.map(toEntry(deps, traceparent))
+      entries = created.map(({ entry }) => entry)
       since = performance.now()
       if (entries.length > 0) append(tx, entries, deps.relay ? headStartMs : 0)
       faultPoint('write.before-commit')
       return changed.result
     })
     faultPoint('write.after-commit')
+    for (const { span } of created) span.end()
     if (entries.length > 0) deps.relay?.publish(entries, since)
     return result
   }
@@ -83,13 +88,15 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   }
 }
 
-function toEntry(deps: OutboxDeps, traceparent: string): (draft: Draft) => OutboxEntry {
-  return ({ type, subject, data }) => {
+function toEntry({ tracer, source, ...deps }: OutboxDeps, parent: string) {
+  return ({ type, subject, data }: Draft): { entry: OutboxEntry; span: Span } => {
     const id = deps.newId()
+    const span = tracer.start(parent, () => create({ id, type, source, subject }))
+    const { traceparent } = span
     const event: Envelope = {
       specversion: '1.0',
       id,
-      source: deps.source,
+      source,
       type,
       subject,
       time: deps.now().toISOString(),
@@ -97,7 +104,8 @@ function toEntry(deps: OutboxDeps, traceparent: string): (draft: Draft) => Outbo
       traceparent,
       data,
     }
-    return { row: id, id, type, routingKey: type, attempt: 0, body: JSON.stringify(event) }
+    const body = JSON.stringify(event)
+    return { entry: { row: id, id, type, routingKey: type, attempt: 0, traceparent, body }, span }
   }
 }
 

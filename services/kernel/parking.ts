@@ -1,9 +1,11 @@
 // Messages whose handling has failed. They are retried for a while, and then parked until a user replays or discards them.
 import { createHash } from 'node:crypto'
-import { type Draft, type Envelope, envelope } from '@shop/events/envelope'
+import { type Draft, type Envelope, envelope, subjectName } from '@shop/events/envelope'
 import type { Queries, Transaction } from './database.ts'
+import { maskText } from './masking.ts'
 import type { Outbox } from './outbox.ts'
 import type { ScheduledJob } from './schedule.ts'
+import { traceIdOf } from './telemetry.ts'
 
 export type State = 'parked' | 'retrying' | 'unroutable'
 
@@ -53,6 +55,23 @@ function hashId(body: Buffer): string {
     `8${hex.slice(17, 20)}`,
     hex.slice(20, 32),
   ].join('-')
+}
+
+/** The message with another trace context for what follows from it. */
+export function within(message: ParsedBody, traceparent: string): ParsedBody {
+  return message.event ? { ...message, event: { ...message.event, traceparent } } : message
+}
+
+/** What log lines say of a message. Anybody may have sent it. */
+export function named({ id, event }: ParsedBody): object {
+  if (!event) return { messageId: id }
+  const { type, subject, traceparent } = event
+  return {
+    messageId: id,
+    type: maskText(type),
+    [subjectName]: maskText(subject),
+    traceId: traceIdOf(traceparent),
+  }
 }
 
 /**

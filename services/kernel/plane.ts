@@ -22,6 +22,7 @@ import { type Checks, databaseAnswerMs, databasePath } from './readiness.ts'
 import { createRelay } from './relay.ts'
 import { followService } from './role.ts'
 import { type ScheduledJob, startSchedule } from './schedule.ts'
+import type { Tracer } from './spans.ts'
 import type { Identity, Logger, PlaneName } from './telemetry.ts'
 import { releaseWaiting } from './waiting.ts'
 
@@ -57,6 +58,7 @@ export interface PlaneDeps {
   identity: Identity
   logger: Logger
   metrics: Metrics
+  tracer: Tracer
   api: KubernetesApi
   namespace: string
   /** The Service whose selector names the slot that this plane belongs to. */
@@ -103,17 +105,18 @@ const migrationPollMs = 250
 const flushMs = 2_000
 
 export function createPlane(deps: PlaneDeps) {
-  const { plane, identity, metrics, now, newId } = deps
+  const { plane, identity, metrics, tracer, now, newId } = deps
   const { pool, control: controlPool, concurrency, relay: relayOptions } = sizes[plane]
   const logger = deps.logger.child({ plane })
+  const telemetry = { logger, metrics, tracer }
   const name = plane === 'live' ? identity.pod : `${identity.pod} ${plane}`
   const database = createDatabase({ url: deps.databaseUrl, name, logger, pool })
   // A separate pool, so that busy handlers neither delay the gate nor make the pod unready.
   const control = createDatabase({ url: deps.databaseUrl, name, logger, pool: controlPool })
   const bus = createBus({ url: deps.amqpUrl, name, exchange, logger })
-  const relay = createRelay({ database, bus, logger, metrics, ...relayOptions })
+  const relay = createRelay({ database, bus, ...telemetry, ...relayOptions })
   const source = `/${identity.service}`
-  const outbox = createOutbox({ database, source, now, newId, relay })
+  const outbox = createOutbox({ database, source, now, newId, tracer, relay })
   const parts = deps.compose({ plane, database, outbox, logger, metrics, newId })
   const messages = createMessages({ database, outbox, service: identity.service })
 
@@ -140,8 +143,7 @@ export function createPlane(deps: PlaneDeps) {
     subscriptions: parts.subscriptions,
     consumer: identity.service,
     outbox,
-    logger,
-    metrics,
+    ...telemetry,
     onGateClosed,
   })
   const applyRole = (): void => {
@@ -180,7 +182,7 @@ export function createPlane(deps: PlaneDeps) {
     ],
     outbox,
     fence: gatekeeper.fence,
-    logger,
+    ...telemetry,
     onGateClosed,
   })
 
@@ -194,8 +196,7 @@ export function createPlane(deps: PlaneDeps) {
   const http = createHttp({
     identity,
     plane,
-    logger,
-    metrics,
+    ...telemetry,
     keepAlive: () => role() === 'live' && !ending,
   })
   http.after(() => {

@@ -5,11 +5,13 @@ import type { Database } from './database.ts'
 import { faultPoint } from './faults.ts'
 import type { Metrics } from './metrics.ts'
 import type { Outgoing, Publication } from './publisher.ts'
+import { send, type Tracer } from './spans.ts'
 import type { Logger } from './telemetry.ts'
 
 /** An event with its row in the outbox. */
 export interface OutboxEntry extends Outgoing {
   row: string
+  traceparent: string
 }
 
 export interface Relay {
@@ -30,6 +32,7 @@ export interface RelayDeps {
   bus: Bus
   logger: Logger
   metrics: Metrics
+  tracer: Tracer
   /** How often it reads the outbox. When nothing is due, that is one small query. */
   pollMs?: number
 }
@@ -152,7 +155,7 @@ export function createRelay(deps: RelayDeps): Relay {
 }
 
 const due = `SELECT id AS row, event ->> 'id' AS id, type, coalesce(routing_key, type) AS "routingKey",
-    attempt, event::text AS body
+    attempt, event ->> 'traceparent' AS traceparent, event::text AS body
   FROM outbox WHERE not_before <= now()
   ORDER BY not_before, position LIMIT ${batchSize} FOR UPDATE SKIP LOCKED`
 
@@ -168,12 +171,17 @@ function publishDue(deps: RelayDeps): Promise<number> {
 }
 
 async function attempt(
-  { bus, logger, metrics }: RelayDeps,
+  { bus, logger, metrics, tracer }: RelayDeps,
   entries: OutboxEntry[],
 ): Promise<Publication<OutboxEntry>> {
+  const spans = new Map(
+    entries.map((entry) => [entry, tracer.start(entry.traceparent, () => send(entry))]),
+  )
   const publication = await bus.publish(entries)
   faultPoint('relay.confirmed')
   const { confirmed, refused } = publication
+  for (const entry of confirmed) spans.get(entry)?.end()
+  for (const { message } of refused) spans.get(message)?.end({ failure: 'refused' })
   metrics.published.inc({ outcome: 'confirmed' }, confirmed.length)
   const [first] = refused
   if (first) {

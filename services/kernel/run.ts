@@ -17,6 +17,7 @@ import { createMetrics } from './metrics.ts'
 import { readMigrations } from './migrate.ts'
 import { createPlane, type Parts, type Plane, type PlaneKernel } from './plane.ts'
 import { askPeers, createReadiness } from './readiness.ts'
+import { noTracing } from './spans.ts'
 import { createLogger, type Identity, type PlaneName } from './telemetry.ts'
 
 /** What the kernel gives to a service, for one plane. */
@@ -54,6 +55,9 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
   }
   const logger = createLogger(identity, config.LOG_LEVEL)
   const metrics = createMetrics(identity)
+  const tracing = config.OTEL_EXPORTER_OTLP_ENDPOINT
+    ? (await import('./tracing.ts')).createTracing(identity, logger, config)
+    : noTracing
   const api = connectKubernetes({
     host: config.KUBERNETES_SERVICE_HOST,
     port: config.KUBERNETES_SERVICE_PORT,
@@ -75,6 +79,7 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
       ...common,
       plane: 'live',
       metrics: metrics.of('live'),
+      tracer: tracing.of('live'),
       service: config.STABLE_SERVICE,
       databaseUrl: config.DATABASE_URL,
       amqpUrl: config.AMQP_URL,
@@ -84,6 +89,7 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
       ...common,
       plane: 'preview',
       metrics: metrics.of('preview'),
+      tracer: tracing.of('preview'),
       service: config.PREVIEW_SERVICE,
       databaseUrl: config.PREVIEW_DATABASE_URL,
       amqpUrl: config.PREVIEW_AMQP_URL,
@@ -128,6 +134,7 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
       process.exit(1)
     })
     await Promise.all(Object.values(planes).map((plane) => plane.close()))
+    await tracing.close()
     api.close()
     management.close()
     logger.info('shut down')

@@ -3,7 +3,8 @@ import type { Draft } from '@shop/events/envelope'
 import type { Transaction } from './database.ts'
 import { type Fence, GateClosed } from './gate.ts'
 import type { Outbox } from './outbox.ts'
-import { continueTrace, type Logger } from './telemetry.ts'
+import { job as jobSpan, type Tracer } from './spans.ts'
+import type { Logger } from './telemetry.ts'
 
 export interface ScheduledJob {
   name: string
@@ -15,6 +16,7 @@ export interface ScheduledJob {
 export interface ScheduleDeps {
   jobs: ScheduledJob[]
   outbox: Outbox
+  tracer: Tracer
   /** Null while the gate names another slot. */
   fence: () => Fence | null
   logger: Logger
@@ -28,15 +30,18 @@ export function startSchedule(deps: ScheduleDeps): { close(): Promise<void> } {
   const running = new Map<ScheduledJob, Promise<void>>()
 
   async function runOnce({ name, run }: ScheduledJob, fence: Fence): Promise<void> {
+    const span = deps.tracer.start(undefined, () => jobSpan(name))
     const change = async (tx: Transaction) => {
       const [lock] = await tx.query<{ taken: boolean }>(
         'SELECT pg_try_advisory_xact_lock($1, hashtext($2)) AS taken',
         [lockClass, name],
       )
-      return { result: undefined, events: lock?.taken ? await run(tx) : [] }
+      const events = lock?.taken ? await run(tx) : []
+      return { result: events.length, events }
     }
     try {
-      await deps.outbox.commitFenced(fence, continueTrace(undefined), change)
+      // Most runs have nothing to do, and leave no span.
+      if ((await deps.outbox.commitFenced(fence, span.traceparent, change)) > 0) span.end()
     } catch (error) {
       if (error instanceof GateClosed) deps.onGateClosed()
       else deps.logger.warn({ err: error, job: name }, 'scheduled job failed; it will run again')

@@ -1,14 +1,21 @@
 // Settles a delivery: handles its event, or records the failure and retries the event later or parks it.
-import { type Envelope, subjectName } from '@shop/events/envelope'
+import type { Envelope } from '@shop/events/envelope'
 import { type Delivery, retryKey } from './bus.ts'
 import { codeOf, isUnavailable } from './database-errors.ts'
 import { Away, NotYet, Poison } from './failures.ts'
 import { type Fence, GateClosed } from './gate.ts'
 import type { Subscription } from './inbox.ts'
-import { maskText } from './masking.ts'
 import type { Metrics, Outcome } from './metrics.ts'
 import type { Outbox } from './outbox.ts'
-import { type Failure, type ParsedBody, parseBody, recordFailure } from './parking.ts'
+import {
+  type Failure,
+  named,
+  type ParsedBody,
+  parseBody,
+  recordFailure,
+  within,
+} from './parking.ts'
+import { process as processSpan, type Tracer } from './spans.ts'
 import { type Logger, traceIdOf, withoutRedaction } from './telemetry.ts'
 import {
   type Access,
@@ -27,6 +34,7 @@ export interface SettlementDeps {
   outbox: Outbox
   logger: Logger
   metrics: Metrics
+  tracer: Tracer
   /** The delay before the first retry. Each further retry doubles it. */
   retryBaseMs?: number
   /** The first pause when another system is away. Each further pause doubles it. */
@@ -195,7 +203,11 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
 
   return {
     async message(fence, delivery, failures) {
-      const message = parseBody(delivery.body)
+      const body = parseBody(delivery.body)
+      const span = deps.tracer.start(body.event?.traceparent, () =>
+        processSpan(body, delivery.routingKey, consumer),
+      )
+      const message = within(body, span.traceparent)
       // Unknown types must not become labels, because there may be any number of them.
       const type = message.event && byType.has(message.event.type) ? message.event.type : 'other'
       const observe = deps.metrics.handler.startTimer({ type })
@@ -203,11 +215,11 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       try {
         outcome = await handle(fence, delivery, message, failures)
       } finally {
-        observe({ outcome }, traceIdOf(message.event?.traceparent))
+        observe({ outcome }, traceIdOf(span.traceparent))
+        span.end({ failure: isSettled(outcome) ? undefined : outcome })
       }
       // All other outcomes have lines of their own.
-      if (outcome === 'handled' || outcome === 'duplicate')
-        events.info({ ...named(message), outcome }, 'event settled')
+      if (isSettled(outcome)) events.info({ ...named(message), outcome }, 'event settled')
     },
 
     async deadLetter(fence, delivery) {
@@ -219,16 +231,8 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
   }
 }
 
-/** What log lines say of a message. Anybody may have sent it. */
-function named({ id, event }: ParsedBody): object {
-  if (!event) return { messageId: id }
-  const { type, subject, traceparent } = event
-  return {
-    messageId: id,
-    type: maskText(type),
-    [subjectName]: maskText(subject),
-    traceId: traceIdOf(traceparent),
-  }
+function isSettled(outcome: Outcome): boolean {
+  return outcome === 'handled' || outcome === 'duplicate'
 }
 
 /** The pause that this error begins. Null when only its own message waits. */

@@ -1,4 +1,5 @@
 // A minimal service in a separate process, which crash.test.ts kills. It does one thing and counts it.
+
 import { randomUUIDv7 } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { contract, draft } from '@shop/events/envelope'
@@ -9,6 +10,7 @@ import { on } from '@shop/kernel/inbox'
 import { createMetrics } from '@shop/kernel/metrics'
 import { createOutbox } from '@shop/kernel/outbox'
 import { createRelay } from '@shop/kernel/relay'
+import { untraced } from '@shop/kernel/spans'
 import { continueTrace, createLogger } from '@shop/kernel/telemetry'
 import { z } from 'zod'
 
@@ -28,8 +30,9 @@ const logger = createLogger(identity, 'warn')
 const metrics = createMetrics(identity).of('live')
 const database = createDatabase({ url: env.DATABASE_URL, name: pod, logger })
 const bus = createBus({ url: env.AMQP_URL, name: pod, exchange: env.EXCHANGE, logger })
-const relay = createRelay({ database, bus, logger, metrics })
+const relay = createRelay({ database, bus, logger, metrics, tracer: untraced })
 const outbox = createOutbox({
+  tracer: untraced,
   database,
   source: '/test',
   now: () => new Date(),
@@ -43,6 +46,7 @@ const counting = on(thingDone, {
   },
 })
 const consumer = createConsumer({
+  tracer: untraced,
   bus,
   queue: env.QUEUE,
   concurrency: { messages: 4, deadLetters: 1 },

@@ -8,6 +8,7 @@ import { createMetrics } from '@shop/kernel/metrics'
 import { type Migration, migrate, readMigrations } from '@shop/kernel/migrate'
 import { createOutbox, type Outbox } from '@shop/kernel/outbox'
 import { createRelay, type Relay } from '@shop/kernel/relay'
+import { untraced } from '@shop/kernel/spans'
 import type { Identity } from '@shop/kernel/telemetry'
 import { Client } from 'pg'
 import { pino } from 'pino'
@@ -249,12 +250,12 @@ export function openBus(exchange: string, url = setting('SHOP_TEST_AMQP_URL')): 
 }
 
 export function openRelay(database: Database, bus: Bus): Relay {
-  const relay = createRelay({ database, bus, logger, metrics })
+  const relay = createRelay({ database, bus, logger, metrics, tracer: untraced })
   onTestFinished(() => relay.close())
   return relay
 }
 
 export function openOutbox(database: Database, relay?: Relay): Outbox {
-  const deps = { database, source: '/test', now: () => new Date(), newId }
+  const deps = { database, source: '/test', now: () => new Date(), newId, tracer: untraced }
   return createOutbox(relay ? { ...deps, relay } : deps)
 }

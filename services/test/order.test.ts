@@ -8,6 +8,7 @@ import {
 import type { Envelope } from '@shop/events/envelope'
 import type { Database } from '@shop/kernel/database'
 import { createHttp, type HttpServer } from '@shop/kernel/http'
+import { untraced } from '@shop/kernel/spans'
 import { subscriptions } from '@shop/order/handlers'
 import { createOrderMetrics } from '@shop/order/metrics'
 import { routes } from '@shop/order/routes'
@@ -40,7 +41,14 @@ let deliver: (event: Envelope) => Promise<Envelope[]>
 
 beforeEach(async () => {
   database = await createServiceDatabase('order')
-  app = createHttp({ identity, plane: 'live', logger, metrics, keepAlive: () => true })
+  app = createHttp({
+    identity,
+    plane: 'live',
+    logger,
+    metrics,
+    tracer: untraced,
+    keepAlive: () => true,
+  })
   app.after(() =>
     routes(app, {
       ...{ database, outbox: openOutbox(database), newId, slot, placedVersion: 'v2' },

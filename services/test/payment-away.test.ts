@@ -1,9 +1,11 @@
 // Orders that are cancelled while the payment provider is away.
+
 import { orderCancelled, stockReserved } from '@shop/events/contracts'
 import { kernelAccounting } from '@shop/kernel/accounting'
 import { Away } from '@shop/kernel/failures'
 import { listStuck } from '@shop/kernel/parking'
 import { startSchedule } from '@shop/kernel/schedule'
+import { untraced } from '@shop/kernel/spans'
 import { releaseWaiting } from '@shop/kernel/waiting'
 import * as books from '@shop/payment/accounting'
 import * as payment from '@shop/payment/handlers'
@@ -66,6 +68,7 @@ async function openPayments() {
   const job = releaseWaiting(outbox, queue, subscriptions, logger)
   const jobs = [{ ...job, everyMs: 20 }]
   const schedule = startSchedule({
+    tracer: untraced,
     ...{ jobs, outbox, logger },
     fence: () => fence,
     onGateClosed: () => {},

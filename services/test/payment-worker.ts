@@ -1,10 +1,12 @@
 // The payment service's handlers in a separate process, which payment.test.ts kills. Handles one event from stdin.
+
 import { randomUUIDv7 } from 'node:crypto'
 import { text } from 'node:stream/consumers'
 import type { Envelope } from '@shop/events/envelope'
 import { createDatabase } from '@shop/kernel/database'
 import { createMetrics } from '@shop/kernel/metrics'
 import { createOutbox } from '@shop/kernel/outbox'
+import { untraced } from '@shop/kernel/spans'
 import { createLogger } from '@shop/kernel/telemetry'
 import { subscriptions } from '@shop/payment/handlers'
 import { createPaymentMetrics } from '@shop/payment/metrics'
@@ -20,7 +22,7 @@ const database = createDatabase({ url: process.env.DATABASE_URL ?? '', name: 'wo
 function now() {
   return new Date()
 }
-const outbox = createOutbox({ database, source: '/test', now, newId })
+const outbox = createOutbox({ database, source: '/test', now, newId, tracer: untraced })
 const fence = {
   ...slot,
   epoch: 1,

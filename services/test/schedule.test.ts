@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { reservationExpired } from '@shop/events/contracts'
 import { draft } from '@shop/events/envelope'
 import { startSchedule } from '@shop/kernel/schedule'
+import { untraced } from '@shop/kernel/spans'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createServiceDatabase, logger, newId, openFence, openOutbox } from './infrastructure.ts'
 
@@ -27,6 +28,7 @@ describe('a scheduled job', () => {
     let open = false
     const pods = [1, 2, 3].map(() =>
       startSchedule({
+        tracer: untraced,
         jobs: [tick],
         outbox,
         fence: () => (open ? fence : null),
@@ -55,6 +57,7 @@ describe('a scheduled job', () => {
     const database = await createServiceDatabase('order')
     const run = vi.fn().mockRejectedValueOnce(new Error('no')).mockResolvedValue([])
     const schedule = startSchedule({
+      tracer: untraced,
       jobs: [{ name: 'tick', everyMs: 10, run }],
       outbox: openOutbox(database),
       fence: () => openFence(database),

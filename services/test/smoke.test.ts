@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import * as inventory from '@shop/inventory/routes'
 import { createHttp, type HttpServer } from '@shop/kernel/http'
+import { untraced } from '@shop/kernel/spans'
 import * as notification from '@shop/notification/routes'
 import { createOrderMetrics } from '@shop/order/metrics'
 import * as order from '@shop/order/routes'
@@ -45,7 +46,14 @@ async function serve(shop: Shop, plane: 'live' | 'preview' = 'preview') {
   }
   const urls: Record<string, string> = {}
   for (const [name, add] of Object.entries(routes)) {
-    const app = createHttp({ identity, plane, logger, metrics, keepAlive: () => true })
+    const app = createHttp({
+      identity,
+      plane,
+      logger,
+      metrics,
+      tracer: untraced,
+      keepAlive: () => true,
+    })
     app.after(() => add(app))
     await app.listen({ port: 0, host: '127.0.0.1' })
     onTestFinished(() => app.close())

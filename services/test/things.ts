@@ -1,10 +1,12 @@
 // A minimal service for tests of the messaging: it counts the things that are done.
+
 import { contract, type Draft, draft } from '@shop/events/envelope'
 import type { Bus } from '@shop/kernel/bus'
 import { type Consumer, type ConsumerDeps, createConsumer } from '@shop/kernel/consumer'
 import type { Database, Queries } from '@shop/kernel/database'
 import { on, type Subscription } from '@shop/kernel/inbox'
 import { createMetrics } from '@shop/kernel/metrics'
+import { untraced } from '@shop/kernel/spans'
 import { onTestFinished, vi } from 'vitest'
 import { z } from 'zod'
 import {
@@ -93,6 +95,7 @@ export function openConsumer(
     outbox: openOutbox(database, relay),
     logger,
     metrics: createMetrics(identity).of('live'),
+    tracer: untraced,
     onGateClosed: () => {},
     retryBaseMs: 2,
     ...others,

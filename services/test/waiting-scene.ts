@@ -1,9 +1,11 @@
 // For tests of messages that wait for another system: a service that needs one.
+
 import { contract } from '@shop/events/envelope'
 import { kernelAccounting } from '@shop/kernel/accounting'
 import { type Handler, on } from '@shop/kernel/inbox'
 import { listStuck } from '@shop/kernel/parking'
 import { startSchedule } from '@shop/kernel/schedule'
+import { untraced } from '@shop/kernel/spans'
 import { releaseWaiting } from '@shop/kernel/waiting'
 import { onTestFinished } from 'vitest'
 import { z } from 'zod'
@@ -46,6 +48,7 @@ export async function openShop(send: (n: number) => Promise<void> | void) {
     const consumer = openConsumer(things, subscriptions, { pauseBaseMs: 40 })
     const job = releaseWaiting(outbox, queue, subscriptions, logger)
     const schedule = startSchedule({
+      tracer: untraced,
       jobs: [{ ...job, everyMs: 20 }],
       outbox,
       fence: () => fence,

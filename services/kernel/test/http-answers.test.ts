@@ -1,10 +1,12 @@
 // All answers have one form, those of the framework and of Node's HTTP parser too.
+
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createHttp, type HttpServer } from '../http.ts'
 import { createMetrics } from '../metrics.ts'
+import { untraced } from '../spans.ts'
 import type { Identity } from '../telemetry.ts'
 import { openWire, parseAnswer } from './wire.ts'
 
@@ -29,6 +31,7 @@ beforeEach(async () => {
     plane: 'live',
     logger: pino({}, { write: () => {} }),
     metrics: { ...metrics, http: { observe: (labels) => void observed.push(labels) } },
+    tracer: untraced,
     keepAlive: () => keepAlive,
   })
   app.after(() => {

@@ -1,4 +1,5 @@
 // Clients that are slow, silent or greedy: they get an answer in time, and do not keep a pod from ending.
+
 import { type Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,6 +12,7 @@ import { drainHttp } from '../drain.ts'
 import { createHttp } from '../http.ts'
 import { createManagement } from '../management.ts'
 import { createMetrics } from '../metrics.ts'
+import { untraced } from '../spans.ts'
 import type { Identity } from '../telemetry.ts'
 import { openWire, parseAnswer, type Wire } from './wire.ts'
 
@@ -36,6 +38,7 @@ async function startHttp() {
     plane: 'live',
     logger,
     metrics: { ...metrics, http: { observe: (labels) => void observed.push(labels) } },
+    tracer: untraced,
     keepAlive: () => true,
   })
   app.after(() => {

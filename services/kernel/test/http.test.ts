@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createHttp, type HttpServer } from '../http.ts'
 import { createMetrics } from '../metrics.ts'
+import { untraced } from '../spans.ts'
 import type { Identity } from '../telemetry.ts'
 
 const identity: Identity = {
@@ -25,6 +26,7 @@ beforeEach(() => {
     plane: 'live',
     logger: pino({}, { write: (line) => void logged.push(line) }),
     metrics: createMetrics(identity).of('live'),
+    tracer: untraced,
     keepAlive: () => keepAlive,
   })
   app.after(() => {

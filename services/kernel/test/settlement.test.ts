@@ -7,6 +7,7 @@ import { Away, NotYet, Poison } from '../failures.ts'
 import type { Fence } from '../gate.ts'
 import { on } from '../inbox.ts'
 import { createSettlement } from '../settlement.ts'
+import { untraced } from '../spans.ts'
 import { createLogger } from '../telemetry.ts'
 
 const identity = { service: 'test', color: 'blue', version: 'v', revision: 'r', pod: 'p' }
@@ -80,6 +81,7 @@ async function settled({
             counted.push(`${type} ${outcome} ${traceId}`),
       },
     } as never,
+    tracer: untraced,
   })
   const delivery: Delivery = {
     ...{ body: Buffer.from(body), routingKey, attempt: 0, deliveryCount: 0, death: null },
@@ -169,8 +171,6 @@ describe('a delivery', () => {
     ['of a system that is away', { failure: new Away('-') }, `${type} waiting ${traceId}`],
     ['of an unknown type', { over: { type: 'x.v1' } }, `other parked ${traceId}`],
     ['of another unknown type', { over: { type: 'y.v9' } }, `other parked ${traceId}`],
-    ['without a trace', { over: { traceparent: 'no' } }, `${type} handled undefined`],
-    ['that is no event', { body: 'no' }, 'other parked undefined'],
     [
       'that the database cannot record',
       { failure: Object.assign(new Error('-'), { code: 'ECONNREFUSED' }) },
@@ -178,6 +178,14 @@ describe('a delivery', () => {
     ],
   ])('%s is counted once', async (_, given, counted) => {
     expect((await settled(given)).counted).toEqual([counted])
+  })
+
+  it.each<[string, Case, string]>([
+    ['without a trace', { over: { traceparent: 'no' } }, `${type} handled`],
+    ['that is no event', { body: 'no' }, 'other parked'],
+  ])('%s begins one', async (_, given, counted) => {
+    const [first = ''] = (await settled(given)).counted
+    expect(first.replace(/ [0-9a-f]{32}$/, '')).toBe(counted)
   })
 
   it.each<[string, Case]>([
