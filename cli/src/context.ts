@@ -112,7 +112,8 @@ export async function createContext(options: GlobalOptions, session: Session): P
     seconds: config.timeouts[setting],
     setting: `\`timeouts.${setting}\` of shopctl.yaml`,
   })
-  await session.tellOthers({ system: config.name, env, variable: environment.slack })
+  const { slack, grafana = null } = environment
+  await session.tellOthers({ system: config.name, env, variable: slack, grafana })
   const { clock, operator, progress, events, mask } = session
   const shared = { clock, operator, progress, events, mask, signal }
   const access = once(() => accessOf(environment, progress))
