@@ -24,6 +24,7 @@ import type { DesireInput } from './release/deploy/desire.ts'
 import type { Charts, Driver } from './release/ports/driver.ts'
 import type { Events } from './release/ports/events.ts'
 import type { Attestations, Scans } from './release/ports/images.ts'
+import type { Metrics } from './release/ports/metrics.ts'
 import type {
   ImageBuilder,
   MigrationCheck,
@@ -67,6 +68,8 @@ interface LocalPorts {
 export interface ClusterPorts
   extends LocalPorts,
     Omit<KubernetesPorts, 'api' | 'objects' | 'scaling'> {
+  /** null: the environment names no Prometheus. */
+  metrics: Metrics | null
   driver: Driver
   charts: Charts
 }
@@ -85,6 +88,14 @@ export interface Context extends LocalPorts {
   builtinCharts(): Pick<DeployInput, 'sharedChart' | 'guardChart'>
   builder(): Promise<ImageBuilder>
   cluster(): Promise<ClusterPorts>
+}
+
+interface Project extends Pick<Session, 'secretOf'> {
+  config: Config
+  env: string
+  environment: EnvironmentConfig
+  root: string
+  limitOf: LimitOf
 }
 
 type LimitOf = (setting: keyof Config['timeouts']) => Limit
@@ -164,7 +175,12 @@ export async function createContext(options: GlobalOptions, session: Session): P
       })
     }),
     cluster: once(async () =>
-      connectCluster(shell, local, { config, environment, root, limitOf }, await access()),
+      connectCluster(
+        shell,
+        local,
+        { config, env, environment, root, limitOf, secretOf: session.secretOf },
+        await access(),
+      ),
     ),
   }
 }
@@ -172,13 +188,14 @@ export async function createContext(options: GlobalOptions, session: Session): P
 async function connectCluster(
   shell: Shell,
   local: LocalPorts,
-  project: { config: Config; environment: EnvironmentConfig; root: string; limitOf: LimitOf },
+  project: Project,
   { kubeconfig, context, eks, env: access, helm: program }: Access,
 ): Promise<ClusterPorts> {
   const { createKubernetesPorts } = await import('./adapters/kubernetes/ports.ts')
   const { createHelm } = await import('./drivers/helm/helm.ts')
   const { createCharts, createHelmDriver } = await import('./drivers/helm/driver.ts')
   const { createReleases } = await import('./drivers/helm/releases.ts')
+  const { createMetrics } = await import('./context/metrics.ts')
   const { config, environment, root, limitOf } = project
   const { services } = config
   const { namespace, broker = null } = environment
@@ -209,9 +226,16 @@ async function connectCluster(
     limit,
   })
   const releases = createReleases(api, namespace)
+  const metrics =
+    environment.metrics &&
+    createMetrics(environment.metrics, {
+      ...{ api, limit: limitOf('request'), signal, warn: progress.warn },
+      ...{ env: project.env, secretOf: project.secretOf },
+    })
   return {
     ...local,
     ...ports,
+    metrics: metrics ?? null,
     charts: createCharts(helm, namespace),
     driver: createHelmDriver({ helm, releases, objects, scaling, progress }),
   }
