@@ -90,12 +90,14 @@ export interface Context extends LocalPorts {
   cluster(): Promise<ClusterPorts>
 }
 
-interface Project extends Pick<Session, 'secretOf'> {
+interface Project {
   config: Config
   env: string
   environment: EnvironmentConfig
   root: string
   limitOf: LimitOf
+  /** undefined: `metrics` names no variable, or it is not set. */
+  metricsToken: string | undefined
 }
 
 type LimitOf = (setting: keyof Config['timeouts']) => Limit
@@ -123,8 +125,10 @@ export async function createContext(options: GlobalOptions, session: Session): P
     seconds: config.timeouts[setting],
     setting: `\`timeouts.${setting}\` of shopctl.yaml`,
   })
-  const { slack, grafana = null } = environment
+  const { slack, grafana = null, metrics } = environment
   await session.tellOthers({ system: config.name, env, variable: slack, grafana })
+  // At once: no program that a command runs may inherit it.
+  const metricsToken = metrics?.token && session.secretOf(metrics.token)
   const { clock, operator, progress, events, mask } = session
   const shared = { clock, operator, progress, events, mask, signal }
   const access = once(() => accessOf(environment, progress))
@@ -178,7 +182,7 @@ export async function createContext(options: GlobalOptions, session: Session): P
       connectCluster(
         shell,
         local,
-        { config, env, environment, root, limitOf, secretOf: session.secretOf },
+        { config, env, environment, root, limitOf, metricsToken },
         await access(),
       ),
     ),
@@ -230,7 +234,7 @@ async function connectCluster(
     environment.metrics &&
     createMetrics(environment.metrics, {
       ...{ api, limit: limitOf('request'), signal, warn: progress.warn },
-      ...{ env: project.env, secretOf: project.secretOf },
+      ...{ env: project.env, token: project.metricsToken },
     })
   return {
     ...local,

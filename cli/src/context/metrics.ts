@@ -12,8 +12,8 @@ import { agentOf } from './agents.ts'
 interface Options extends Pick<PrometheusOptions, 'env' | 'warn'> {
   api: KubernetesApi
   limit: Limit
-  /** Reads a variable with a secret. */
-  secretOf(variable: string): string | undefined
+  /** The value of the variable that `token` names. undefined: it is not set. */
+  token: string | undefined
   signal: AbortSignal
 }
 
@@ -23,12 +23,11 @@ export function createMetrics(config: MetricsConfig, { env, warn, ...options }: 
 
 function askerOf(
   { service, url, token: variable }: MetricsConfig,
-  { api, limit, secretOf, signal }: Omit<Options, 'env' | 'warn'>,
+  { api, limit, token, signal }: Omit<Options, 'env' | 'warn'>,
 ): PrometheusOptions['ask'] {
   const timeoutMs = limit.seconds * 1_000
   if (service) return (path) => askService(api, service, path, { signal, timeoutMs })
   const base = (url ?? '').replace(/\/$/, '')
-  const token = variable && secretOf(variable)
   return async (path) => {
     if (variable && !token) throw unanswered(base, `the variable ${variable} is not set`)
     const late = AbortSignal.timeout(timeoutMs)

@@ -40,7 +40,7 @@ function metricsOf(
   const metrics = createMetrics(config, {
     ...{ api, env: 'local', signal },
     limit: { seconds: 0.3, setting: '`timeouts.request` of shopctl.yaml' },
-    secretOf: (name) => (name === 'TOKEN' ? 'verysecret' : undefined),
+    token: config.token === 'TOKEN' ? 'verysecret' : undefined,
     warn: (problem) => void warnings.push(problem),
   })
   return { metrics, warnings }
