@@ -1,8 +1,6 @@
 // Composition root: makes the ports of a command, each when it is first needed.
 import { join } from 'node:path'
-import type { EksName } from './adapters/aws/eks/exec-kubeconfig.ts'
-import { builtinChart, chartFolder } from './adapters/builtin-charts.ts'
-import { createClock } from './adapters/clock.ts'
+import { builtinChart } from './adapters/builtin-charts.ts'
 import { currentFolder, findConfigFile } from './adapters/config-file.ts'
 import { createDocker } from './adapters/docker/docker.ts'
 import { createGitSource } from './adapters/git.ts'
@@ -12,23 +10,21 @@ import { describeSelf, hasEnded } from './adapters/processes.ts'
 import { createPrograms } from './adapters/programs.ts'
 import { createPushRecord } from './adapters/push-record.ts'
 import { createScratch } from './adapters/scratch.ts'
-import { createShell, type Limit, type Shell, withoutProxy } from './adapters/shell.ts'
+import { createShell, type Limit, type Shell } from './adapters/shell.ts'
 import { createAttestations } from './adapters/sigstore/attestations.ts'
 import { checkServices, environmentOf, parseConfig } from './config/parse.ts'
-import { ecrAddress } from './config/registry.ts'
 import { type Config, configFile, type EnvironmentConfig } from './config/schema.ts'
+import { type Access, accessOf } from './context/access.ts'
 import { cacheFolder } from './context/cache-folder.ts'
 import type { createEksAccess, EksAccess } from './context/eks.ts'
 import { accessRegistry } from './context/registry.ts'
 import type { Session } from './context/session.ts'
-import { refused, ShopctlError } from './errors.ts'
-import type { ObservedEnvironment } from './platform/observability.ts'
-import type { Platform } from './platform/platform.ts'
 import type { DeployInput } from './release/deploy/deploy.ts'
 import type { DesireInput } from './release/deploy/desire.ts'
 import type { Charts, Driver } from './release/ports/driver.ts'
 import type { Events } from './release/ports/events.ts'
 import type { Attestations, Scans } from './release/ports/images.ts'
+import type { Metrics } from './release/ports/metrics.ts'
 import type {
   ImageBuilder,
   MigrationCheck,
@@ -40,6 +36,7 @@ import type {
 } from './release/ports/project.ts'
 import type { Clock, Mask, Operator, Progress } from './release/ports/session.ts'
 
+export { createPlatformContext, type PlatformContext } from './context/access.ts'
 export { openSession, type Session } from './context/session.ts'
 
 interface GlobalOptions {
@@ -71,6 +68,8 @@ interface LocalPorts {
 export interface ClusterPorts
   extends LocalPorts,
     Omit<KubernetesPorts, 'api' | 'objects' | 'scaling'> {
+  /** null: the environment names no Prometheus. */
+  metrics: Metrics | null
   driver: Driver
   charts: Charts
 }
@@ -91,18 +90,14 @@ export interface Context extends LocalPorts {
   cluster(): Promise<ClusterPorts>
 }
 
-/** The addresses and programs of an environment. */
-interface Access {
-  registry: string
-  immutableTags: boolean
-  kubeconfig: string | null
-  context: string | null
-  eks: EksName | null
-  /** How the cluster is reached: the variables that differ from this process's. */
-  env: Record<string, string>
-  helm: string
-  docker: string
-  dockerEnv: Record<string, string>
+interface Project {
+  config: Config
+  env: string
+  environment: EnvironmentConfig
+  root: string
+  limitOf: LimitOf
+  /** undefined: `metrics` names no variable, or it is not set. */
+  metricsToken: string | undefined
 }
 
 type LimitOf = (setting: keyof Config['timeouts']) => Limit
@@ -130,7 +125,10 @@ export async function createContext(options: GlobalOptions, session: Session): P
     seconds: config.timeouts[setting],
     setting: `\`timeouts.${setting}\` of shopctl.yaml`,
   })
-  await session.tellOthers({ system: config.name, env, variable: environment.slack })
+  const { slack, grafana = null, metrics } = environment
+  await session.tellOthers({ system: config.name, env, variable: slack, grafana })
+  // At once: no program that a command runs may inherit it.
+  const metricsToken = metrics?.token && session.secretOf(metrics.token)
   const { clock, operator, progress, events, mask } = session
   const shared = { clock, operator, progress, events, mask, signal }
   const access = once(() => accessOf(environment, progress))
@@ -181,7 +179,12 @@ export async function createContext(options: GlobalOptions, session: Session): P
       })
     }),
     cluster: once(async () =>
-      connectCluster(shell, local, { config, environment, root, limitOf }, await access()),
+      connectCluster(
+        shell,
+        local,
+        { config, env, environment, root, limitOf, metricsToken },
+        await access(),
+      ),
     ),
   }
 }
@@ -189,13 +192,14 @@ export async function createContext(options: GlobalOptions, session: Session): P
 async function connectCluster(
   shell: Shell,
   local: LocalPorts,
-  project: { config: Config; environment: EnvironmentConfig; root: string; limitOf: LimitOf },
+  project: Project,
   { kubeconfig, context, eks, env: access, helm: program }: Access,
 ): Promise<ClusterPorts> {
   const { createKubernetesPorts } = await import('./adapters/kubernetes/ports.ts')
   const { createHelm } = await import('./drivers/helm/helm.ts')
   const { createCharts, createHelmDriver } = await import('./drivers/helm/driver.ts')
   const { createReleases } = await import('./drivers/helm/releases.ts')
+  const { createMetrics } = await import('./context/metrics.ts')
   const { config, environment, root, limitOf } = project
   const { services } = config
   const { namespace, broker = null } = environment
@@ -226,9 +230,16 @@ async function connectCluster(
     limit,
   })
   const releases = createReleases(api, namespace)
+  const metrics =
+    environment.metrics &&
+    createMetrics(environment.metrics, {
+      ...{ api, limit: limitOf('request'), signal, warn: progress.warn },
+      ...{ env: project.env, token: project.metricsToken },
+    })
   return {
     ...local,
     ...ports,
+    metrics: metrics ?? null,
     charts: createCharts(helm, namespace),
     driver: createHelmDriver({ helm, releases, objects, scaling, progress }),
   }
@@ -237,83 +248,4 @@ async function connectCluster(
 async function accessEks(...of: Parameters<typeof createEksAccess>): Promise<EksAccess> {
   const { createEksAccess } = await import('./context/eks.ts')
   return createEksAccess(...of)
-}
-
-async function accessOf(environment: EnvironmentConfig, progress: Progress): Promise<Access> {
-  if (environment.cluster !== 'embedded') {
-    const { context = null, eks, registry, immutableTags } = environment.cluster
-    const tools = { helm: 'helm', docker: 'docker', dockerEnv: {} }
-    return {
-      // Those of ECR need a login, and do not move.
-      immutableTags: immutableTags || ecrAddress(registry) !== null,
-      registry,
-      kubeconfig: null,
-      context,
-      env: {},
-      eks: eks ? { ...eks, role: eks.role ?? null } : null,
-      ...tools,
-    }
-  }
-  const { platform } = await createPlatformContext(progress)
-  const { running, kubeconfig, registry } = await platform.status()
-  if (!running || !kubeconfig || !registry) {
-    throw refused({
-      code: 'platform-down',
-      message: 'The embedded platform is not running.',
-      hint: 'Run `shopctl platform up`. It takes less than a minute once it is built.',
-    })
-  }
-  const { helm, docker, dockerHost, dockerConfig, direct } = await platform.tools()
-  return {
-    registry,
-    // Everybody on this machine can write to it.
-    immutableTags: false,
-    kubeconfig,
-    context: null,
-    eks: null,
-    env: withoutProxy(direct),
-    helm,
-    docker,
-    dockerEnv: { DOCKER_HOST: dockerHost, DOCKER_CONFIG: dockerConfig },
-  }
-}
-
-export interface PlatformContext {
-  platform: Platform
-  /** Those of shopctl.yaml in the embedded cluster. None without a shopctl.yaml. */
-  embeddedEnvironments(): Promise<ObservedEnvironment[]>
-}
-
-/** The context of the `platform` commands. They need no shopctl.yaml. `seconds` is the limit of each program it runs. */
-export async function createPlatformContext(
-  progress: Progress,
-  seconds = 3_600,
-): Promise<PlatformContext> {
-  const { createPlatform } = await import('./platform/platform.ts')
-  const cacheDir = cacheFolder()
-  const now = () => createClock().now().getTime()
-  const limit = { seconds, setting: '`shopctl platform up --timeout`' }
-  // dpkg and mmdebstrap clean up at SIGTERM.
-  const shell = createShell(limit, 'SIGTERM')
-  const platform = createPlatform({
-    shell,
-    progress,
-    now,
-    cacheDir,
-    observabilityChart: () => chartFolder('observability'),
-  })
-  return { platform, embeddedEnvironments: () => embeddedEnvironments(shell) }
-}
-
-async function embeddedEnvironments(shell: Shell): Promise<ObservedEnvironment[]> {
-  const file = await findConfigFile(shell, { name: configFile, from: currentFolder() }).catch(
-    (error) => {
-      if (error instanceof ShopctlError && error.code === 'no-config') return null
-      throw error
-    },
-  )
-  if (!file) return []
-  return Object.entries(parseConfig(file.text, file.shown).environments)
-    .filter(([, { cluster }]) => cluster === 'embedded')
-    .map(([name, { namespace }]) => ({ name, namespace }))
 }

@@ -48,6 +48,7 @@ it('shows where a running platform is reached, on a narrow terminal too', async 
     ...{ kubeconfig: '/root/.cache/shopctl/admin.conf' },
     ...{ edgeUrl: 'http://127.0.0.1:30080', previewUrl: 'http://127.0.0.1:30081' },
     components: [{ name: 'etcd', running: true, pid: 7 }],
+    with: ['observability' as const],
   }
   const { document, text, summary } = await platformStatusCommand(contextOf({ status }))
   expect(document).toEqual(status)
@@ -59,6 +60,7 @@ it('shows where a running platform is reached, on a narrow terminal too', async 
     '  edge       http://127.0.0.1:30080',
     '  preview    http://127.0.0.1:30081',
     '  etcd                     running, pid 7',
+    '  observability            installed',
   ])
   expect(text(40)).toContain('\n  kubeconfig\n  /root/.cache/shopctl/admin.conf\n')
 })

@@ -21,6 +21,7 @@ import {
 } from './host.ts'
 import { createFakeAttestations, createFakeScans, type FakeScans } from './images.ts'
 import { createFakeJournal, createFakeLock, type FakeLock } from './journal.ts'
+import { createFakeMetrics, type FakeMetrics } from './metrics.ts'
 import { createFakeManagement, createFakePods, createPodFaults, type PodFaults } from './pods.ts'
 import { aState, emptyService } from './state.ts'
 import { createFakeBroker, type FakeBroker } from './topology.ts'
@@ -39,6 +40,7 @@ export interface World extends Ports {
   driver: FakeDriver
   lock: FakeLock
   broker: FakeBroker
+  metrics: FakeMetrics
   progress: FakeProgress
   events: FakeEvents
   programs: FakePrograms
@@ -109,6 +111,7 @@ export function createWorld(
   const world: World = {
     ...{ state, log, charts, broker, driver, pods, engine, faults, books },
     labelWarnings: [],
+    metrics: createFakeMetrics(),
     ...{ secrets, configMaps, sets, labels, answers, asked, ways, operator },
     contents: createFakeContents({
       ...{ secrets, configMaps, log },
