@@ -1,8 +1,6 @@
 // Composition root: makes the ports of a command, each when it is first needed.
 import { join } from 'node:path'
-import type { EksName } from './adapters/aws/eks/exec-kubeconfig.ts'
 import { builtinChart } from './adapters/builtin-charts.ts'
-import { createClock } from './adapters/clock.ts'
 import { currentFolder, findConfigFile } from './adapters/config-file.ts'
 import { createDocker } from './adapters/docker/docker.ts'
 import { createGitSource } from './adapters/git.ts'
@@ -12,17 +10,15 @@ import { describeSelf, hasEnded } from './adapters/processes.ts'
 import { createPrograms } from './adapters/programs.ts'
 import { createPushRecord } from './adapters/push-record.ts'
 import { createScratch } from './adapters/scratch.ts'
-import { createShell, type Limit, type Shell, withoutProxy } from './adapters/shell.ts'
+import { createShell, type Limit, type Shell } from './adapters/shell.ts'
 import { createAttestations } from './adapters/sigstore/attestations.ts'
 import { checkServices, environmentOf, parseConfig } from './config/parse.ts'
-import { ecrAddress } from './config/registry.ts'
 import { type Config, configFile, type EnvironmentConfig } from './config/schema.ts'
+import { type Access, accessOf } from './context/access.ts'
 import { cacheFolder } from './context/cache-folder.ts'
 import type { createEksAccess, EksAccess } from './context/eks.ts'
 import { accessRegistry } from './context/registry.ts'
 import type { Session } from './context/session.ts'
-import { refused } from './errors.ts'
-import type { Platform } from './platform/platform.ts'
 import type { DeployInput } from './release/deploy/deploy.ts'
 import type { DesireInput } from './release/deploy/desire.ts'
 import type { Charts, Driver } from './release/ports/driver.ts'
@@ -39,6 +35,7 @@ import type {
 } from './release/ports/project.ts'
 import type { Clock, Mask, Operator, Progress } from './release/ports/session.ts'
 
+export { createPlatformContext, type PlatformContext } from './context/access.ts'
 export { openSession, type Session } from './context/session.ts'
 
 interface GlobalOptions {
@@ -88,20 +85,6 @@ export interface Context extends LocalPorts {
   builtinCharts(): Pick<DeployInput, 'sharedChart' | 'guardChart'>
   builder(): Promise<ImageBuilder>
   cluster(): Promise<ClusterPorts>
-}
-
-/** The addresses and programs of an environment. */
-interface Access {
-  registry: string
-  immutableTags: boolean
-  kubeconfig: string | null
-  context: string | null
-  eks: EksName | null
-  /** How the cluster is reached: the variables that differ from this process's. */
-  env: Record<string, string>
-  helm: string
-  docker: string
-  dockerEnv: Record<string, string>
 }
 
 type LimitOf = (setting: keyof Config['timeouts']) => Limit
@@ -236,62 +219,4 @@ async function connectCluster(
 async function accessEks(...of: Parameters<typeof createEksAccess>): Promise<EksAccess> {
   const { createEksAccess } = await import('./context/eks.ts')
   return createEksAccess(...of)
-}
-
-async function accessOf(environment: EnvironmentConfig, progress: Progress): Promise<Access> {
-  if (environment.cluster !== 'embedded') {
-    const { context = null, eks, registry, immutableTags } = environment.cluster
-    const tools = { helm: 'helm', docker: 'docker', dockerEnv: {} }
-    return {
-      // Those of ECR need a login, and do not move.
-      immutableTags: immutableTags || ecrAddress(registry) !== null,
-      registry,
-      kubeconfig: null,
-      context,
-      env: {},
-      eks: eks ? { ...eks, role: eks.role ?? null } : null,
-      ...tools,
-    }
-  }
-  const { platform } = await createPlatformContext(progress)
-  const { running, kubeconfig, registry } = await platform.status()
-  if (!running || !kubeconfig || !registry) {
-    throw refused({
-      code: 'platform-down',
-      message: 'The embedded platform is not running.',
-      hint: 'Run `shopctl platform up`. It takes less than a minute once it is built.',
-    })
-  }
-  const { helm, docker, dockerHost, dockerConfig, direct } = await platform.tools()
-  return {
-    registry,
-    // Everybody on this machine can write to it.
-    immutableTags: false,
-    kubeconfig,
-    context: null,
-    eks: null,
-    env: withoutProxy(direct),
-    helm,
-    docker,
-    dockerEnv: { DOCKER_HOST: dockerHost, DOCKER_CONFIG: dockerConfig },
-  }
-}
-
-export interface PlatformContext {
-  platform: Platform
-}
-
-/** The context of the `platform` commands. They need no shopctl.yaml. `seconds` is the limit of each program it runs. */
-export async function createPlatformContext(
-  progress: Progress,
-  seconds = 3_600,
-): Promise<PlatformContext> {
-  const { createPlatform } = await import('./platform/platform.ts')
-  const cacheDir = cacheFolder()
-  const now = () => createClock().now().getTime()
-  const limit = { seconds, setting: '`shopctl platform up --timeout`' }
-  // dpkg and mmdebstrap clean up at SIGTERM.
-  const shell = createShell(limit, 'SIGTERM')
-  const platform = createPlatform({ shell, progress, now, cacheDir })
-  return { platform }
 }

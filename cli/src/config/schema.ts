@@ -1,9 +1,11 @@
 // The schema of shopctl.yaml: its types and its validation.
 import { z } from 'zod'
 import { provenanceSchema, scanSchema } from './gates.ts'
+import { grafanaSchema, metricsSchema } from './monitoring.ts'
 import { path } from './path.ts'
 import { ecrAddress, registryMistake } from './registry.ts'
 import { inOrder } from './secrets.ts'
+import { variable } from './variable.ts'
 import type { Path } from './yaml.ts'
 
 const name = z
@@ -114,11 +116,6 @@ const eks = z.strictObject({
   role: role.optional(),
 })
 
-/** A value that is a secret itself does not match, and is not shown. */
-const variable = z
-  .string()
-  .regex(/^[A-Za-z_]\w*$/, 'expected the name of an environment variable, not its value')
-
 const environmentFields = z.strictObject({
   cluster: z.union(
     [
@@ -161,6 +158,10 @@ const environmentFields = z.strictObject({
   broker: name.optional(),
   /** The environment variable with the URL of an incoming webhook of Slack. Default: SHOPCTL_SLACK_WEBHOOK. */
   slack: variable.optional(),
+  /** Prometheus: for `status`, and for the alerts that hold up a switch. */
+  metrics: metricsSchema.optional(),
+  /** Grafana: gets an annotation for each switch and rollback. */
+  grafana: grafanaSchema.optional(),
   /** What deploy asks of an image. Default: nothing. */
   provenance: provenanceSchema.optional(),
   /** What deploy accepts of the findings of Amazon ECR. Default: it does not ask for them. */

@@ -1,5 +1,4 @@
 // Asks a port of a pod through the API server's proxy.
-import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { interrupted } from '../../errors.ts'
 import type { PodAnswer } from '../../release/ports/cluster.ts'
@@ -69,13 +68,14 @@ async function askOnce(
   }
 }
 
-async function limitedText(response: IncomingMessage): Promise<string> {
+/** Throws where it is longer than anything that is wanted. */
+export async function limitedText(response: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of response) {
     bytes += chunk.length
     if (bytes > maxBytes) throw new Error(`more than ${maxBytes} bytes`)
-    chunks.push(Buffer.from(chunk))
+    chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString()
 }

@@ -1,0 +1,85 @@
+// How an environment is reached: its registry, its cluster, and the programs for them.
+import type { EksName } from '../adapters/aws/eks/exec-kubeconfig.ts'
+import { createClock } from '../adapters/clock.ts'
+import { createShell, withoutProxy } from '../adapters/shell.ts'
+import { ecrAddress } from '../config/registry.ts'
+import type { EnvironmentConfig } from '../config/schema.ts'
+import { refused } from '../errors.ts'
+import type { Platform } from '../platform/platform.ts'
+import type { Progress } from '../release/ports/session.ts'
+import { cacheFolder } from './cache-folder.ts'
+
+/** The addresses and programs of an environment. */
+export interface Access {
+  registry: string
+  immutableTags: boolean
+  kubeconfig: string | null
+  context: string | null
+  eks: EksName | null
+  /** How the cluster is reached: the variables that differ from this process's. */
+  env: Record<string, string>
+  helm: string
+  docker: string
+  dockerEnv: Record<string, string>
+}
+
+export async function accessOf(
+  environment: EnvironmentConfig,
+  progress: Progress,
+): Promise<Access> {
+  if (environment.cluster !== 'embedded') {
+    const { context = null, eks, registry, immutableTags } = environment.cluster
+    const tools = { helm: 'helm', docker: 'docker', dockerEnv: {} }
+    return {
+      // Those of ECR need a login, and do not move.
+      immutableTags: immutableTags || ecrAddress(registry) !== null,
+      registry,
+      kubeconfig: null,
+      context,
+      env: {},
+      eks: eks ? { ...eks, role: eks.role ?? null } : null,
+      ...tools,
+    }
+  }
+  const { platform } = await createPlatformContext(progress)
+  const { running, kubeconfig, registry } = await platform.status()
+  if (!running || !kubeconfig || !registry) {
+    throw refused({
+      code: 'platform-down',
+      message: 'The embedded platform is not running.',
+      hint: 'Run `shopctl platform up`. It takes less than a minute once it is built.',
+    })
+  }
+  const { helm, docker, dockerHost, dockerConfig, direct } = await platform.tools()
+  return {
+    registry,
+    // Everybody on this machine can write to it.
+    immutableTags: false,
+    kubeconfig,
+    context: null,
+    eks: null,
+    env: withoutProxy(direct),
+    helm,
+    docker,
+    dockerEnv: { DOCKER_HOST: dockerHost, DOCKER_CONFIG: dockerConfig },
+  }
+}
+
+export interface PlatformContext {
+  platform: Platform
+}
+
+/** The context of the `platform` commands. They need no shopctl.yaml. `seconds` is the limit of each program it runs. */
+export async function createPlatformContext(
+  progress: Progress,
+  seconds = 3_600,
+): Promise<PlatformContext> {
+  const { createPlatform } = await import('../platform/platform.ts')
+  const cacheDir = cacheFolder()
+  const now = () => createClock().now().getTime()
+  const limit = { seconds, setting: '`shopctl platform up --timeout`' }
+  // dpkg and mmdebstrap clean up at SIGTERM.
+  const shell = createShell(limit, 'SIGTERM')
+  const platform = createPlatform({ shell, progress, now, cacheDir })
+  return { platform }
+}
