@@ -18,6 +18,7 @@ const rooms = [
   ['adapters/aws',        `adapters/aws adapters/shell ${facts} errors`,              'adapters/registry release config'],
   ['adapters/sigstore',   `adapters/sigstore adapters/shell ${facts} errors`,         ''],
   ['adapters/notices',    `adapters/notices adapters/http adapters/json adapters/loopback ${facts} errors`, ''],
+  ['adapters/logs',       `adapters/logs adapters/json ${facts} errors`,              ''],
   ['adapters/migrations', `adapters/migrations errors`,                               'release config'],
   ['adapters/repeat',     '',                                                         ''],
   ['adapters/http',       '',                                                         ''],

@@ -21,6 +21,7 @@ import {
 } from './host.ts'
 import { createFakeAttestations, createFakeScans, type FakeScans } from './images.ts'
 import { createFakeJournal, createFakeLock, type FakeLock } from './journal.ts'
+import { createFakeLogs, type FakeLogs } from './logs.ts'
 import { createFakeManagement, createFakePods, createPodFaults, type PodFaults } from './pods.ts'
 import { aState, emptyService } from './state.ts'
 import { createFakeBroker, type FakeBroker } from './topology.ts'
@@ -28,7 +29,7 @@ import { createFakeBroker, type FakeBroker } from './topology.ts'
 /** As a command hands them to a verb. */
 export type Ports = ClusterPorts & Pick<FakeEngine, 'builder'>
 
-export interface World extends Ports {
+export interface World extends Ports, FakeLogs {
   state: EnvironmentState
   /** Everything that was changed in the cluster, in order. */
   log: string[]
@@ -114,6 +115,7 @@ export function createWorld(
       ...{ secrets, configMaps, log },
       standing: () => Object.values(driver.standing).flat(),
     }),
+    ...createFakeLogs(),
     builder: engine.builder,
     registry: engine.registry,
     attestations: createFakeAttestations(),
