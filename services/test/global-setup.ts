@@ -7,7 +7,10 @@ import { platformEnv, root } from '../../cli/test/real/shop.ts'
 // Concurrent runs need separate namespaces.
 const namespace = process.env.SHOP_PARTS_NAMESPACE ?? 'shop-parts'
 const services = ['order', 'inventory', 'payment', 'notification']
-const users = ['admin', 'cookie', ...services, ...services.map((service) => `${service}_preview`)]
+const users = [
+  ...['admin', 'cookie', 'monitor', ...services],
+  ...services.map((service) => `${service}_preview`),
+]
 const shell = createShell()
 
 async function tool(program: 'helm' | 'kubectl', args: string[], input?: string): Promise<string> {
@@ -43,6 +46,7 @@ export async function setup(): Promise<void> {
     install('rabbitmq', passwords),
   ])
   process.env.SHOP_TEST_DATABASE_URL = `postgresql://postgres:${passwords.admin}@${postgres}:5432/order`
+  process.env.SHOP_TEST_MONITOR_PASSWORD = passwords.monitor
   process.env.SHOP_TEST_AMQP_URL = `amqp://admin:${passwords.admin}@${rabbitmq}:5672`
   process.env.SHOP_TEST_PREVIEW_AMQP_URL = `${process.env.SHOP_TEST_AMQP_URL}/preview`
 }

@@ -9,7 +9,7 @@ relabel_configs:
   {{- if eq .name "kube-state-metrics" }}
   # Its series are about others. A label of its own pod would make all of them new after a restart.
   - { target_label: instance, replacement: kube-state-metrics }
-  - { target_label: environment, replacement: {{ .root.Release.Namespace }} }
+  - { target_label: environment, replacement: cluster }
   {{- else }}
   {{- include "observability.podLabels" .root | nindent 2 }}
   {{- end }}
@@ -41,7 +41,7 @@ scrape_interval: 15s
 kubernetes_sd_configs:
   - role: node
 relabel_configs:
-  - { target_label: environment, replacement: {{ .Release.Namespace }} }
+  - { target_label: environment, replacement: cluster }
 {{- end }}
 
 {{- define "observability.prometheus" -}}
@@ -112,7 +112,7 @@ scrape_configs:
         namespaces: { names: [default] }
     relabel_configs:
       - { source_labels: [__meta_kubernetes_service_name, __meta_kubernetes_endpointslice_port_name], regex: kubernetes;https, action: keep }
-      - { target_label: environment, replacement: {{ .Release.Namespace }} }
+      - { target_label: environment, replacement: cluster }
     metric_relabel_configs:
       - { source_labels: [__name__], regex: "apiserver_(request_total|request_terminations_total|current_inflight_requests|client_certificate_expiration_seconds_.+|storage_objects)|process_(cpu_seconds_total|resident_memory_bytes)", action: keep }
 
@@ -125,6 +125,7 @@ scrape_configs:
   - job_name: node
     {{- include "observability.ownPod" (dict "root" . "name" "node-exporter" "port" 9100) | nindent 4 }}
       - { source_labels: [__meta_kubernetes_pod_node_name], target_label: instance }
+      - { target_label: environment, replacement: cluster }
 
   - job_name: prometheus
     {{- include "observability.ownPod" (dict "root" . "name" "prometheus" "port" 9090) | nindent 4 }}

@@ -1,5 +1,6 @@
 # Runs before every start of the server. Creates the data directory, and a role and a database for each name in
-# $DATABASES, unless they exist. Always sets the passwords to those of the Secret.
+# $DATABASES, unless they exist, and the role `monitor` if the Secret has a password for it. Always sets the passwords to
+# those of the Secret.
 set -eu
 
 if [ ! -d "$PGDATA" ]; then
@@ -34,5 +35,15 @@ SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'name')
   WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \gexec
 SQL
 done
+
+# Reads statistics of the server, and no data.
+if [ -f /run/secrets/postgres/monitor ]; then
+  run <<'SQL'
+\set password `cat /run/secrets/postgres/monitor`
+SELECT 'CREATE ROLE monitor' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'monitor') \gexec
+ALTER ROLE monitor LOGIN CONNECTION LIMIT 5 PASSWORD :'password';
+GRANT pg_monitor TO monitor;
+SQL
+fi
 
 pg_ctl stop --pgdata="$PGDATA" --mode=fast --silent

@@ -70,7 +70,8 @@ export function aptOptions(folder: string): string[] {
   ].flatMap((option) => ['-o', option])
 }
 
-function unpacked(shell: Shell, name: string, selection: Selection): Item {
+/** The files of these packages, in one folder. */
+export function unpacked(shell: Shell, name: string, selection: Selection): Item {
   return {
     name,
     inputs: [JSON.stringify(selection)],

@@ -70,6 +70,16 @@ it('postgres restarts for another database, to make it', async () => {
   )
 })
 
+it('postgres lets the role for statistics into one database, which is of no service', async () => {
+  const { data } = pick(await install('postgres'), 'ConfigMap', 'postgres') as unknown as {
+    data: Record<string, string>
+  }
+  const rules = (data['pg_hba.conf'] ?? '').split('\n').map((line) => line.split(/\s+/))
+  expect(rules.filter(([, , user]) => user === 'monitor')).toEqual([
+    ['host', 'postgres', 'monitor', 'all', 'scram-sha-256'],
+  ])
+})
+
 it('rabbitmq does not restart for another topology', async () => {
   const values = { exchange: 'other.events', services: { billing: ['order.confirmed.v1'] } }
   expect(await template('rabbitmq', values)).toBe(await template('rabbitmq', {}))

@@ -138,6 +138,7 @@ describe('charts/postgres and charts/rabbitmq refuse, and say where,', () => {
   it.each([
     ['postgres', { databases: [] }, "at '/databases': minItems: got 0, want 1"],
     ['postgres', { databases: ['Order'] }, "at '/databases/0': 'Order' does not match pattern"],
+    ['postgres', { databases: ['monitor'] }, "at '/databases/0': 'not' failed"],
     ['postgres', { storage: 'big' }, "at '/storage': 'big' does not match pattern"],
     ['postgres', { password: 'x' }, "additional properties 'password' not allowed"],
     [
