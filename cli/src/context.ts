@@ -17,6 +17,7 @@ import { type Config, configFile, type EnvironmentConfig } from './config/schema
 import { type Access, accessOf } from './context/access.ts'
 import { cacheFolder } from './context/cache-folder.ts'
 import type { createEksAccess, EksAccess } from './context/eks.ts'
+import type { LogStoreOptions } from './context/log-store.ts'
 import { accessRegistry } from './context/registry.ts'
 import type { Session } from './context/session.ts'
 import type { DeployInput } from './release/deploy/deploy.ts'
@@ -24,6 +25,7 @@ import type { DesireInput } from './release/deploy/desire.ts'
 import type { Charts, Driver } from './release/ports/driver.ts'
 import type { Events } from './release/ports/events.ts'
 import type { Attestations, Scans } from './release/ports/images.ts'
+import type { LogStore } from './release/ports/logs.ts'
 import type { Metrics } from './release/ports/metrics.ts'
 import type {
   ImageBuilder,
@@ -70,6 +72,8 @@ export interface ClusterPorts
     Omit<KubernetesPorts, 'api' | 'objects' | 'scaling'> {
   /** null: the environment names no Prometheus. */
   metrics: Metrics | null
+  /** null: the environment names none. */
+  logStore: LogStore | null
   driver: Driver
   charts: Charts
 }
@@ -236,13 +240,25 @@ async function connectCluster(
       ...{ api, limit: limitOf('request'), signal, warn: progress.warn },
       ...{ env: project.env, token: project.metricsToken },
     })
+  const logStore = await logStoreOf(environment, api, { limit: limitOf('pod'), now: clock.now })
   return {
     ...local,
     ...ports,
     metrics: metrics ?? null,
+    logStore,
     charts: createCharts(helm, namespace),
     driver: createHelmDriver({ helm, releases, objects, scaling, progress }),
   }
+}
+
+async function logStoreOf(
+  { logs, namespace }: EnvironmentConfig,
+  api: KubernetesPorts['api'],
+  options: LogStoreOptions,
+): Promise<LogStore | null> {
+  if (!logs) return null
+  const { createLogStore } = await import('./context/log-store.ts')
+  return createLogStore({ ...logs, namespace }, api, options)
 }
 
 async function accessEks(...of: Parameters<typeof createEksAccess>): Promise<EksAccess> {

@@ -19,7 +19,7 @@ export const serviceAddress = z
   .refine(({ port }) => port <= 65_535, 'expected a port up to 65535')
 
 /** What is sent there is a secret, and so may be what comes back. */
-const address = z
+export const address = z
   .string()
   .refine(isSafe, 'expected an address that begins with https://, without user, query and fragment')
 

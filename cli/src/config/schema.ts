@@ -1,6 +1,7 @@
 // The schema of shopctl.yaml: its types and its validation.
 import { z } from 'zod'
 import { provenanceSchema, scanSchema } from './gates.ts'
+import { logStoreSchema } from './log-store.ts'
 import { grafanaSchema, metricsSchema } from './monitoring.ts'
 import { path } from './path.ts'
 import { ecrAddress, registryMistake } from './registry.ts'
@@ -162,6 +163,8 @@ const environmentFields = z.strictObject({
   metrics: metricsSchema.optional(),
   /** Grafana: gets an annotation for each switch and rollback. */
   grafana: grafanaSchema.optional(),
+  /** The store of the logs, for `logs`. Default: they are read from the pods. */
+  logs: logStoreSchema.optional(),
   /** What deploy asks of an image. Default: nothing. */
   provenance: provenanceSchema.optional(),
   /** What deploy accepts of the findings of Amazon ECR. Default: it does not ask for them. */

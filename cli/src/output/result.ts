@@ -68,6 +68,16 @@ export function show(
     : 0
 }
 
+/** Prints a line of a command that has no end. */
+export function printLine(
+  text: string,
+  { out }: Streams = standardStreams,
+  workflow: Workflow | null = currentWorkflow,
+): void {
+  const line = painted(text, out)
+  out.write(`${workflow ? harmless(line) : line}\n`)
+}
+
 function publish({ summary, tables, outputs, failure }: Result, title: string, to: Workflow): void {
   setOutputs(to, outputTexts(outputs ?? {}))
   appendSummary(to, { title, succeeded: !failure, lines: [summary], tables: tables ?? [] })

@@ -20,6 +20,11 @@ export function warning(text: string): string {
   return styled('yellow', text)
 }
 
+/** In the color that its text names. */
+export function inColor(name: string | null, text: string): string {
+  return name === 'blue' || name === 'green' ? styled(name, text) : text
+}
+
 export function dim(text: string): string {
   return styled('dim', text)
 }

@@ -1,13 +1,16 @@
 // The commands that change nothing.
 import { type Command, Option } from 'commander'
 import { type Plane, planes } from '../release/ports/cluster.ts'
+import { colors } from '../release/slot.ts'
 import {
   addServicesVerb,
   addVerb,
   type ColorFlag,
   colorOption,
+  logLimit,
   positiveNumber,
   seconds,
+  timeSpan,
 } from './options.ts'
 import type { Runner } from './runner.ts'
 
@@ -28,6 +31,7 @@ export function addInspection(program: Command, { inEnvironment }: Runner): void
       await inEnvironment(command, (context) => planCommand(context, input))
     })
   addHistory(program, inEnvironment)
+  addLogs(program, inEnvironment)
   addVerb(program, 'audit', 'check whether the accounts of all services balance')
     .addOption(
       new Option('--plane <plane>', 'plane to audit').choices([...planes]).default('live' as Plane),
@@ -42,6 +46,38 @@ export function addInspection(program: Command, { inEnvironment }: Runner): void
       const waitMs = flags.wait === undefined ? null : flags.wait * 1000
       const input = { plane: flags.plane, waitMs }
       await inEnvironment(command, (context) => auditCommand(context, input))
+    })
+}
+
+interface LogFlags extends ColorFlag {
+  /** Milliseconds. */
+  since?: number
+  grep?: string
+  order?: string
+  limit: number
+  follow?: true
+  json?: true
+}
+
+function addLogs(program: Command, inEnvironment: Runner['inEnvironment']): void {
+  addVerb(program, 'logs', 'show what the services wrote, both colors in order of time')
+    .argument('[service]', 'only this service')
+    .addOption(new Option('--color <color>', 'only this color').choices([...colors]))
+    .option(
+      '--since <span>',
+      'only lines that are not older, such as 30s, 10m or 2h (default: 10m; all with --order)',
+      timeSpan,
+    )
+    .option('--grep <text>', 'only lines with this text, as it was written')
+    .option('--order <id>', 'only lines with this id: the way of one order through all services')
+    .option('--limit <n>', 'number of lines, the latest', logLimit, 1_000)
+    .option('--follow', 'go on with the lines that are written, until Ctrl-C')
+    .action(async (service: string | undefined, flags: LogFlags, command) => {
+      const { logsCommand } = await import('../commands/logs.ts')
+      const { color = null, since = null, grep = null, order = null, limit } = flags
+      const input = { service: service ?? null, color, sinceMs: since, grep, order, limit }
+      const more = { follow: flags.follow === true, json: flags.json === true }
+      await inEnvironment(command, (context) => logsCommand(context, { ...input, ...more }))
     })
 }
 

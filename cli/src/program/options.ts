@@ -127,6 +127,23 @@ export function seconds(value: string): number {
   return atMost(mostSeconds, number)
 }
 
+/** `10m`, `90s`, `2h`, `3d`: milliseconds. */
+export function timeSpan(value: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)([smhd])$/.exec(value) ?? []
+  const ms = Number(number) * (unitsMs[unit ?? ''] ?? 0)
+  // A date must be possible before it.
+  if (!(ms > 0) || ms > mostSeconds * 1_000)
+    throw new InvalidArgumentError('Expected a time span, such as 30s, 10m, 2h or 3d.')
+  return ms
+}
+
+const unitsMs: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
+
 export function wholeNumber(value: string): number {
   if (!plain.whole.test(value))
     throw new InvalidArgumentError('Expected a whole number, such as 20.')
@@ -137,6 +154,11 @@ export function positiveNumber(value: string): number {
   const number = wholeNumber(value)
   if (number === 0) throw new InvalidArgumentError('Expected a whole number above 0.')
   return number
+}
+
+/** Lines are kept in memory until they are in order. */
+export function logLimit(value: string): number {
+  return atMost(10_000, positiveNumber(value))
 }
 
 function atMost(most: number, number: number): number {

@@ -5,9 +5,9 @@ import { advised, isInterrupted } from '../errors.ts'
 import type { Result } from '../output/result.ts'
 
 export interface Runner {
-  /** In the environment that the flags name. */
-  inEnvironment(command: Command, verb: (context: Context) => Promise<Result>): Promise<void>
-  /** On this machine. null: the command printed its output itself. */
+  /** In the environment that the flags name. null: the command printed its output itself. */
+  inEnvironment(command: Command, verb: (context: Context) => Promise<Result | null>): Promise<void>
+  /** On this machine. null: likewise. */
   onPlatform(
     command: Command,
     verb: (context: PlatformContext) => Promise<Result | null>,

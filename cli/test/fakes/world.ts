@@ -21,6 +21,7 @@ import {
 } from './host.ts'
 import { createFakeAttestations, createFakeScans, type FakeScans } from './images.ts'
 import { createFakeJournal, createFakeLock, type FakeLock } from './journal.ts'
+import { createFakeLogs, type FakeLogs } from './logs.ts'
 import { createFakeMetrics, type FakeMetrics } from './metrics.ts'
 import { createFakeManagement, createFakePods, createPodFaults, type PodFaults } from './pods.ts'
 import { aState, emptyService } from './state.ts'
@@ -30,6 +31,8 @@ import { createFakeBroker, type FakeBroker } from './topology.ts'
 export type Ports = ClusterPorts & Pick<FakeEngine, 'builder'>
 
 export interface World extends Ports {
+  podLogs: FakeLogs['podLogs']
+  logStore: FakeLogs['logStore']
   state: EnvironmentState
   /** Everything that was changed in the cluster, in order. */
   log: string[]
@@ -117,6 +120,7 @@ export function createWorld(
       ...{ secrets, configMaps, log },
       standing: () => Object.values(driver.standing).flat(),
     }),
+    ...createFakeLogs(),
     builder: engine.builder,
     registry: engine.registry,
     attestations: createFakeAttestations(),

@@ -30,7 +30,8 @@ export function addressOf(service: string): Promise<string> {
 
 export async function getJson<T>(service: string, path: string): Promise<T> {
   const response = await fetch(`${await addressOf(service)}${path}`)
-  if (!response.ok) throw new Error(`${service}${path}: ${response.status} ${await response.text()}`)
+  if (!response.ok)
+    throw new Error(`${service}${path}: ${response.status} ${await response.text()}`)
   return (await response.json()) as T
 }
 
@@ -48,7 +49,7 @@ export async function query(expression: string): Promise<Sample[]> {
   return data.result
 }
 
-export async function valueOf(expression: string): Promise<number | null> {
+export async function numberOf(expression: string): Promise<number | null> {
   const [first] = await query(expression)
   return first ? Number(first.value[1]) : null
 }

@@ -9,6 +9,7 @@ import type {
   Pods,
   Traffic,
 } from '../../release/ports/cluster.ts'
+import type { PodLogs } from '../../release/ports/logs.ts'
 import type { Clock, JournalStore, Lock, Mask } from '../../release/ports/session.ts'
 import type { Limit } from '../shell.ts'
 import { connect, type KubernetesApi } from './api.ts'
@@ -21,6 +22,7 @@ import { createManagement } from './management.ts'
 import { createNamespace } from './namespace.ts'
 import { createObserver } from './observer.ts'
 import { createOperatorTokens } from './operator-tokens.ts'
+import { createPodLogs } from './pod-logs.ts'
 import { createPods } from './pods.ts'
 import { createScaling, type Scaling } from './scaling.ts'
 import { createSlotObjects, type SlotObjects } from './slots.ts'
@@ -51,6 +53,7 @@ export interface KubernetesPorts {
   scaling: Scaling
   observer: Observer
   pods: Pods
+  podLogs: PodLogs
   journal: JournalStore
   lock: Lock
   namespace: Namespace
@@ -69,6 +72,7 @@ export function createKubernetesPorts(options: KubernetesOptions): KubernetesPor
     scaling: createScaling(api, namespace),
     observer: createObserver(api, namespace, Object.keys(services)),
     pods: createPods(api, namespace, services),
+    podLogs: createPodLogs(api, namespace),
     journal: createJournal(api, namespace),
     lock: createLock(api, namespace, options),
     namespace: createNamespace(api, namespace),

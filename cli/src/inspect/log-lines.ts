@@ -1,0 +1,93 @@
+// What log lines say, and their order. Pure.
+import type { RawLine } from '../release/ports/logs.ts'
+
+export interface Line {
+  /** RFC 3339 in UTC, with nine digits after the second: it sorts as text. */
+  time: string
+  service: string
+  color: string | null
+  version: string | null
+  pod: string
+  level: string | null
+  message: string
+  /** What else the line says, such as `orderId`. */
+  fields: Record<string, unknown>
+}
+
+const timePattern = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)$/
+
+/** null: it is no time. */
+export function normalTime(time: string): string | null {
+  const [, seconds, digits = '', zone] = timePattern.exec(time) ?? []
+  const at = new Date(`${seconds}${zone}`)
+  if (Number.isNaN(at.getTime())) return null
+  return `${at.toISOString().slice(0, 19)}.${digits.padEnd(9, '0')}Z`
+}
+
+/** What each line of a pod repeats, or what the line already shows. */
+const known = new Set([
+  ...['level', 'time', 'msg', 'message', 'service', 'color', 'version', 'revision', 'pod'],
+  ...['pid', 'hostname'],
+])
+
+/** A line of JSON as pino and others write it, or any other text. */
+export function lineOf({ time, service, color, pod, text }: RawLine): Line {
+  const common = { time: normalTime(time) ?? time, service, color, pod }
+  const object = objectIn(text)
+  const message = textOf(object?.msg) ?? textOf(object?.message)
+  if (!object || message === null)
+    return { ...common, version: null, level: null, message: text.trimEnd(), fields: {} }
+  const rest = Object.entries(object).filter(([name]) => !known.has(name))
+  return {
+    ...common,
+    version: textOf(object.version),
+    level: textOf(object.level),
+    message,
+    fields: Object.fromEntries(rest),
+  }
+}
+
+function objectIn(text: string): Record<string, unknown> | null {
+  if (!text.startsWith('{')) return null
+  try {
+    return JSON.parse(text) as Record<string, unknown>
+  } catch {
+    return null
+  }
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}
+
+/** A line that was read twice has one key. */
+export function keyOf({ time, pod, text, place }: RawLine): string {
+  const at = normalTime(time) ?? time
+  return place ? `${place.file} ${place.offset} ${at}` : `${pod} ${at} ${text}`
+}
+
+/** Each line once, the oldest first. Lines of one pod and one moment stay in order. */
+export function inOrder(lines: readonly RawLine[]): RawLine[] {
+  const each = new Map(lines.map((line) => [keyOf(line), line]))
+  const sorted = [...each.values()].map((line) => ({ line, at: normalTime(line.time) ?? '' }))
+  sorted.sort(
+    (a, b) =>
+      compare(a.at, b.at) ||
+      compare(a.line.pod, b.line.pod) ||
+      (a.line.place?.offset ?? 0) - (b.line.place?.offset ?? 0),
+  )
+  return sorted.map(({ line }) => line)
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
+}
+
+/** Whether a line has this text, and this word: no letter, digit, dash or underscore beside it. */
+export function matcherOf(text: string | null, word: string | null): (line: string) => boolean {
+  const literal = word?.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+  const pattern =
+    literal === undefined ? null : new RegExp(String.raw`(?<![\w-])${literal}(?![\w-])`)
+  return (line) => (text === null || line.includes(text)) && (pattern?.test(line) ?? true)
+}
