@@ -77,6 +77,8 @@ export function createObservability(
   chart: () => string,
 ): Observability {
   const mark = join(layout.home, release)
+  /** How far the collector has read. */
+  const collected = join(layout.home, 'log-collector')
   const kubectl = (args: readonly string[], input?: string): Promise<string> =>
     shell.check({
       program: join(layout.bin, 'kubectl'),
@@ -102,6 +104,8 @@ export function createObservability(
         ...['upgrade', '--install', release, chart()],
         `--values=${join(embeddedFolder(), 'observability/values.yaml')}`,
         `--set-json=environments=${JSON.stringify(environments)}`,
+        `--set-string=logs.pods=${join(layout.logs, 'pods')}`,
+        `--set-string=logs.state=${collected}`,
       )
       await writeFile(mark, '')
       // Not those in the namespaces of environments: they need a database.
@@ -113,6 +117,7 @@ export function createObservability(
     async remove() {
       await helm('uninstall', release, '--ignore-not-found', '--wait', '--timeout=60s')
       await kubectl(['delete', 'namespace', release, '--ignore-not-found'])
+      await rm(collected, { recursive: true, force: true })
       await rm(mark, { force: true })
     },
 
