@@ -17,6 +17,7 @@ import { type Config, configFile, type EnvironmentConfig } from './config/schema
 import { type Access, accessOf } from './context/access.ts'
 import { cacheFolder } from './context/cache-folder.ts'
 import type { createEksAccess, EksAccess } from './context/eks.ts'
+import type { createMetrics } from './context/metrics.ts'
 import { accessRegistry } from './context/registry.ts'
 import type { Session } from './context/session.ts'
 import type { DeployInput } from './release/deploy/deploy.ts'
@@ -199,7 +200,6 @@ async function connectCluster(
   const { createHelm } = await import('./drivers/helm/helm.ts')
   const { createCharts, createHelmDriver } = await import('./drivers/helm/driver.ts')
   const { createReleases } = await import('./drivers/helm/releases.ts')
-  const { createMetrics } = await import('./context/metrics.ts')
   const { config, environment, root, limitOf } = project
   const { services } = config
   const { namespace, broker = null } = environment
@@ -232,10 +232,10 @@ async function connectCluster(
   const releases = createReleases(api, namespace)
   const metrics =
     environment.metrics &&
-    createMetrics(environment.metrics, {
+    (await accessMetrics(environment.metrics, {
       ...{ api, limit: limitOf('request'), signal, warn: progress.warn },
       ...{ env: project.env, token: project.metricsToken },
-    })
+    }))
   return {
     ...local,
     ...ports,
@@ -248,4 +248,9 @@ async function connectCluster(
 async function accessEks(...of: Parameters<typeof createEksAccess>): Promise<EksAccess> {
   const { createEksAccess } = await import('./context/eks.ts')
   return createEksAccess(...of)
+}
+
+async function accessMetrics(...of: Parameters<typeof createMetrics>): Promise<Metrics> {
+  const { createMetrics } = await import('./context/metrics.ts')
+  return createMetrics(...of)
 }
