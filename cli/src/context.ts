@@ -18,6 +18,7 @@ import { type Access, accessOf } from './context/access.ts'
 import { cacheFolder } from './context/cache-folder.ts'
 import type { createEksAccess, EksAccess } from './context/eks.ts'
 import type { LogStoreOptions } from './context/log-store.ts'
+import type { createMetrics } from './context/metrics.ts'
 import { accessRegistry } from './context/registry.ts'
 import type { Session } from './context/session.ts'
 import type { DeployInput } from './release/deploy/deploy.ts'
@@ -203,7 +204,6 @@ async function connectCluster(
   const { createHelm } = await import('./drivers/helm/helm.ts')
   const { createCharts, createHelmDriver } = await import('./drivers/helm/driver.ts')
   const { createReleases } = await import('./drivers/helm/releases.ts')
-  const { createMetrics } = await import('./context/metrics.ts')
   const { config, environment, root, limitOf } = project
   const { services } = config
   const { namespace, broker = null } = environment
@@ -236,10 +236,10 @@ async function connectCluster(
   const releases = createReleases(api, namespace)
   const metrics =
     environment.metrics &&
-    createMetrics(environment.metrics, {
+    (await accessMetrics(environment.metrics, {
       ...{ api, limit: limitOf('request'), signal, warn: progress.warn },
       ...{ env: project.env, token: project.metricsToken },
-    })
+    }))
   const logStore = await logStoreOf(environment, api, { limit: limitOf('pod'), now: clock.now })
   return {
     ...local,
@@ -264,4 +264,9 @@ async function logStoreOf(
 async function accessEks(...of: Parameters<typeof createEksAccess>): Promise<EksAccess> {
   const { createEksAccess } = await import('./context/eks.ts')
   return createEksAccess(...of)
+}
+
+async function accessMetrics(...of: Parameters<typeof createMetrics>): Promise<Metrics> {
+  const { createMetrics } = await import('./context/metrics.ts')
+  return createMetrics(...of)
 }

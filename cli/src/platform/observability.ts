@@ -56,7 +56,7 @@ export async function observabilityItems(shell: Shell, layout: Layout): Promise<
 /** Image → the item with its program, and the arguments that are always there. */
 const programImages: Readonly<Record<string, [item: string, program: string, ...args: string[]]>> =
   {
-    'otel/opentelemetry-collector-contrib:0.139.0': ['log-collector', 'log-collector'],
+    'otel/opentelemetry-collector-contrib:0.160.0': ['log-collector', 'log-collector'],
     'victoriametrics/victoria-logs:v1.52.1': ['log-store', 'log-store'],
     'shopctl/cluster-state:1': ['observability-helpers', 'helpers', 'cluster-state'],
     'shopctl/slack-receiver:1': ['observability-helpers', 'helpers', 'slack-receiver'],
