@@ -32,7 +32,7 @@ function expectedOf({ alert, severity, labels, ...words }: AlertCase): Expected[
     ...{ summary, description, command, runbook_url: runbook(alert) },
     dashboard_url: `https://grafana.example/d/${dashboard}`,
   }
-  const expected = [{ labels: { severity, ...labels }, annotations }]
+  const expected: Expected[] = [{ labels: { severity, ...labels }, annotations }]
   if (!labels.window) return expected
   // What burns fast enough for the first pair of windows does so for the second.
   const slower = description.replaceAll('2m', '4m').replace('14.4', '6')
