@@ -134,7 +134,7 @@ export const clusterCases: AlertCase[] = [
     severity: 'warning',
     labels: { ...local, ...slot, job: 'shop' },
     summary: 'Prometheus gets no metrics of shop order green',
-    description: '1 targets of the job shop do not answer, or there is none.',
+    description: 'Targets of the job shop that do not answer: 1.',
     command: status,
     dashboard: `infrastructure${ofOrder}`,
     bad: { [shopTarget('g')]: gauge(1, 0), [shopTarget('h')]: gauge(1) },
@@ -146,7 +146,7 @@ export const clusterCases: AlertCase[] = [
     severity: 'warning',
     labels: { ...cluster, job: 'kube-state-metrics' },
     summary: 'Prometheus gets no metrics of kube-state-metrics',
-    description: '1 targets of the job kube-state-metrics do not answer, or there is none.',
+    description: 'Targets of the job kube-state-metrics that do not answer: 1.',
     command: status,
     dashboard: 'infrastructure',
     bad: { 'up{job="kube-state-metrics",environment="observability"}': gauge(1, 'stale') },
@@ -166,6 +166,10 @@ export const clusterCases: AlertCase[] = [
       'as many as the budget allows': {
         [requests(live, 202)]: counter(1_000, 999),
         [requests(live, 500)]: counter(0, 1),
+      },
+      'a few at once, which the longer window forgives': {
+        [requests(live, 202)]: counter(20),
+        [requests(live, 500)]: '0x25 15x60',
       },
       'bad requests of customers': {
         [requests(live, 202)]: counter(20, 10),

@@ -50,6 +50,10 @@ export const serviceCases: AlertCase[] = [
       [endpoint('order').replace('true', 'false')]: gauge('_', 1),
     },
     harmless: {
+      'two answers about its release': {
+        'kube_service_annotations{environment="local",namespace="shop",service="order",annotation_shopctl_dev_release="r-43"}':
+          gauge(1),
+      },
       'a preview Service without pods': { [endpoint('order-preview')]: gauge(1, 'stale') },
       'a Service that was never live': {
         'kube_service_annotations{environment="local",namespace="shop",service="new"}': gauge(1),
@@ -132,7 +136,7 @@ export const serviceCases: AlertCase[] = [
     severity: 'warning',
     labels: { ...local, ...slot, deployment: 'order-green' },
     summary: 'order-green lacks pods',
-    description: '1 of the pods that it wants are not available: order green v2 (r-42).',
+    description: 'Pods that it lacks: 1 of order green v2 (r-42).',
     command: status,
     dashboard: `infrastructure${ofOrder}`,
     bad: { [wanted]: gauge(2), [available]: gauge(2, 1) },
@@ -150,7 +154,7 @@ export const serviceCases: AlertCase[] = [
     severity: 'warning',
     labels: { ...local, service: 'postgres', statefulset: 'postgres' },
     summary: 'postgres lacks pods',
-    description: '1 of the pods that it wants are not available: postgres.',
+    description: 'Pods that it lacks: 1 of postgres.',
     command: status,
     dashboard: 'infrastructure?var-environment=local&var-service=postgres',
     bad: {
@@ -219,7 +223,7 @@ export const serviceCases: AlertCase[] = [
     labels: { ...local, ...slot, queue: 'order' },
     summary: 'Messages pile up in the queue order',
     description:
-      '1001 messages are ready in order; the limit is 1000. Live: order green v2 (r-42).',
+      'Messages that are ready in it: 1001. The limit is 1000. Live: order green v2 (r-42).',
     command: `${status} --service order`,
     dashboard: `messaging${ofOrder}`,
     bad: { [queue('order')]: gauge(0, 1_001) },
@@ -249,7 +253,7 @@ export const serviceCases: AlertCase[] = [
     severity: 'warning',
     labels: { ...local, ...slot },
     summary: 'Messages of order wait for a person',
-    description: '2 messages could not be handled. Live: order green v2 (r-42).',
+    description: 'Parked messages: 2. Live: order green v2 (r-42).',
     command: 'shopctl messages list --env local --service order',
     dashboard: `messaging${ofOrder}`,
     bad: { [`messages_parked{${live}}`]: gauge(0, 2) },
