@@ -29,7 +29,7 @@ import { createFakeBroker, type FakeBroker } from './topology.ts'
 /** As a command hands them to a verb. */
 export type Ports = ClusterPorts & Pick<FakeEngine, 'builder'>
 
-export interface World extends Ports, FakeLogs {
+export interface World extends Omit<Ports, keyof FakeLogs>, FakeLogs {
   state: EnvironmentState
   /** Everything that was changed in the cluster, in order. */
   log: string[]
