@@ -28,23 +28,23 @@ receivers:
       - { type: container, max_log_size: 1MiB }
       # The body stays as it was written.
       - type: json_parser
-        if: body startsWith "{"
+        if: 'body startsWith "{"'
         parse_to: attributes.parsed
         on_error: send_quiet
         severity:
           parse_from: attributes.parsed.level
-          if: type(attributes.parsed?.level) == "string"
+          if: 'type(attributes.parsed?.level) == "string"'
           on_error: send_quiet
       {{- range list "service" "color" "version" "revision" "plane" "orderId" "traceId" }}
       - { type: move, from: attributes.parsed.{{ . }}, to: attributes.{{ . }}, if: 'type(attributes.parsed?.{{ . }}) == "string"' }
       {{- end }}
       - type: trace_parser
-        if: attributes.traceId matches "^[0-9a-f]{32}$"
+        if: 'attributes.traceId matches "^[0-9a-f]{32}$"'
         trace_id: { parse_from: attributes.traceId }
         on_error: send_quiet
-      - { type: remove, field: attributes.traceId, if: attributes.traceId matches "^[0-9a-f]{32}$" }
-      - { type: remove, field: attributes.parsed, if: attributes.parsed != nil }
-      - { type: remove, field: attributes.logtag, if: attributes.logtag != nil }
+      - { type: remove, field: attributes.traceId, if: 'attributes.traceId matches "^[0-9a-f]{32}$"' }
+      - { type: remove, field: attributes.parsed, if: 'attributes.parsed != nil' }
+      - { type: remove, field: attributes.logtag, if: 'attributes.logtag != nil' }
 
 processors:
   # Refuses what it has no memory for. The receiver reads it again.
