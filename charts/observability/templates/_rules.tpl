@@ -1,115 +1,97 @@
-{{- /* An alert. Its command is the first that a person runs. */}}
+{{- /* How an alert gets the labels of the slot that is concerned, by what it has in common with that slot. */}}
+{{- define "observability.joins" -}}
+service: { by: [environment, service], labels: [color, version, release], slot: "service:live_slot:info" }
+color: { by: [environment, service, color], labels: [version, release], slot: "service:live_slot:info" }
+version: { by: [environment, service, color, version], labels: [release], slot: "service:live_slot:info" }
+release: { by: [environment, service], labels: [release], slot: "service:released:info" }
+{{- end }}
+
+{{- /* The flag --env of a command. An alert of the whole cluster names the first environment. */}}
+{{- define "observability.env" -}}
+{{- if .Values.environments }}
+{{- $names := list }}
+{{- range .Values.environments }}{{ $names = append $names (quote .name) }}{{ end }}
+{{- printf "--env {{ if eq $labels.environment %s }}{{ $labels.environment }}{{ else }}%s{{ end }}" (join " " $names) (first .Values.environments).name }}
+{{- else }}
+{{- "{{ with $labels.environment }}--env {{ . }}{{ end }}" }}
+{{- end }}
+{{- end }}
+
+{{- /* What the %names% of the files stand for. `slot` and `releases` are templates of Prometheus. */}}
+{{- define "observability.names" -}}
+{{- $slot := "{{ $labels.service }}{{ with $labels.color }} {{ . }}{{ end }}{{ with $labels.version }} {{ . }}{{ end }}{{ with $labels.release }} ({{ . }}){{ end }}" }}
+{{- $releases := "{{ with query (printf `service:live_slot:info{environment=%q}` $labels.environment) | sortByLabel `service` }} Live:{{ range . }} {{ .Labels.service }} {{ .Labels.color }} {{ .Labels.release }};{{ end }}{{ end }}" }}
+{{- $promises := dict
+  "accepted" "plane=\"live\",service=\"order\",method=\"POST\",route=\"/orders\""
+  "acceptedObjective" .Values.slos.accepted.objective
+  "confirmedObjective" .Values.slos.confirmed.objective
+  "withinSeconds" .Values.slos.confirmed.withinSeconds }}
+{{- toJson (merge (dict "env" (include "observability.env" .) "slot" $slot "releases" $releases) $promises .Values.alerts) }}
+{{- end }}
+
+{{- /* Replaces the names in a document, as JSON: no value can break its syntax. */}}
+{{- define "observability.fill" -}}
+{{- $text := toJson .document }}
+{{- range $name, $value := .names }}
+{{- $text = replace (printf "%%%s%%" $name) (toString $value | toJson | trimPrefix "\"" | trimSuffix "\"") $text }}
+{{- end }}
+{{- $text }}
+{{- end }}
+
+{{- /* The rules of the promises, as { rules }. */}}
+{{- define "observability.promises" -}}
+{{- $file := .Files.Get "files/promises.yaml" | fromYaml }}
+{{- $rules := list }}
+{{- $windows := list }}
+{{- range .Values.slos.windows }}{{ $windows = append (append $windows .long) .short }}{{ end }}
+{{- range uniq $windows }}
+{{- $filled := include "observability.fill" (dict "document" (dict "rules" $file.window) "names" (dict "window" .)) | fromJson }}
+{{- $rules = concat $rules $filled.rules }}
+{{- end }}
+{{- range .Values.slos.windows }}
+{{- $filled := include "observability.fill" (dict "document" (dict "rules" $file.pair) "names" .) | fromJson }}
+{{- $rules = concat $rules $filled.rules }}
+{{- end }}
+{{- toJson (dict "rules" $rules) }}
+{{- end }}
+
+{{- /* Turns an alert of the files into one of Prometheus. */}}
 {{- define "observability.alert" -}}
-- alert: {{ .name }}
-  expr: {{ .expr | toJson }}
-  {{- with .for }}
-  for: {{ . }}
-  {{- end }}
-  labels:
-    severity: {{ .severity }}
-    environment: {{ .root.Values.environment | quote }}
-    {{- with .service }}
-    service: {{ . }}
-    {{- end }}
-  annotations:
-    summary: {{ .summary | toJson }}
-    description: {{ .description | toJson }}
-    command: {{ .command | toJson }}
-    {{- with .root.Values.runbooks }}
-    runbook_url: {{ printf "%s/%s.md" . $.name }}
-    {{- end }}
-    {{- with .root.Values.dashboards }}
-    dashboard_url: {{ printf "%s/%s" . $.dashboard }}
-    {{- end }}
+{{- $alert := omit .alert "join" "dashboard" }}
+{{- with .alert.join }}
+{{- $join := get (include "observability.joins" $ | fromYaml) . }}
+{{- $expr := trim $alert.expr }}
+{{- $on := printf "on (%s)" (join ", " $join.by) }}
+{{- /* Without the state of the cluster there is nothing to join, and the alert must come nevertheless. */}}
+{{- $_ := set $alert "expr" (printf "(%s) * %s group_left (%s) %s\nor %s (%s)" $expr $on (join ", " $join.labels) $join.slot $on $expr) }}
+{{- end }}
+{{- $_ := set $alert.labels "environment" "{{ with $labels.environment }}{{ . }}{{ else }}cluster{{ end }}" }}
+{{- with .root.Values.runbooks }}
+{{- $_ := set $alert.annotations "runbook_url" (printf "%s/%s.md" . $alert.alert) }}
+{{- end }}
+{{- with .root.Values.dashboards }}
+{{- $variables := "{{ with $labels.environment }}?var-environment={{ . }}{{ with $labels.service }}&var-service={{ . }}{{ end }}{{ end }}" }}
+{{- $_ := set $alert.annotations "dashboard_url" (printf "%s/d/%s%s" . $.alert.dashboard $variables) }}
+{{- end }}
+{{- toJson $alert }}
 {{- end }}
 
 {{- define "observability.rules" -}}
-{{- $ := . }}
-{{- $limits := .Values.alerts }}
-{{- $env := .Values.environment }}
-groups:
-  - name: slots
-    rules:
-      # The slot that serves, with its release: alerts name it.
-      - record: shop:live_slot
-        expr: max by (service, color, version, revision) (slot_live{plane="live"} == 1)
-      - record: shop:http_requests:rate
-        expr: sum by (service, color, version, revision) (rate(http_request_duration_seconds_count{plane="live"}[1m]))
-      - record: shop:http_errors:rate
-        expr: sum by (service, color, version, revision) (rate(http_request_duration_seconds_count{plane="live",status=~"5.."}[1m]))
-  - name: services
-    rules:
-      {{- range .Values.services }}
-      {{- $alert := dict "root" $ "name" "ServiceDown" "severity" "critical" "for" $limits.for "dashboard" "shop" "service" . }}
-      {{- $_ := set $alert "expr" (printf "absent(slot_live{service=%q,plane=\"live\"} == 1)" .) }}
-      {{- $_ := set $alert "summary" (printf "%s is down" .) }}
-      {{- $_ := set $alert "description" (printf "No pod of a live slot of %s answers Prometheus." .) }}
-      {{- $_ := set $alert "command" (printf "shopctl status --env %s --service %s" $env .) }}
-      {{- include "observability.alert" $alert | nindent 6 }}
-      {{- end }}
-      {{- include "observability.alert" (dict "root" $ "name" "LatencyHigh" "severity" "warning" "for" $limits.for "dashboard" "release"
-        "expr" (printf "histogram_quantile(0.99, sum by (service, color, version, revision, le) (rate(http_request_duration_seconds_bucket{plane=\"live\"}[1m]))) > %v" $limits.latencySeconds)
-        "summary" "{{ $labels.service }} answers slowly"
-        "description" (printf "p99 of {{ $labels.service }} {{ $labels.color }} ({{ $labels.version }}) is {{ $value | humanizeDuration }}; the limit is %vs." $limits.latencySeconds)
-        "command" (printf "shopctl status --env %s" $env)) | nindent 6 }}
-      {{- include "observability.alert" (dict "root" $ "name" "StandbyConsumes" "severity" "critical" "for" $limits.for "dashboard" "release"
-        "expr" "max by (service, color, version) (slot_consuming{plane=\"live\"} == 1) unless on (service, color) max by (service, color) (slot_live{plane=\"live\"} == 1)"
-        "summary" "The standby slot of {{ $labels.service }} handles live messages"
-        "description" "{{ $labels.service }} {{ $labels.color }} ({{ $labels.version }}) consumes although its Service names another slot."
-        "command" (printf "shopctl status --env %s --service {{ $labels.service }}" $env)) | nindent 6 }}
-      {{- include "observability.alert" (dict "root" $ "name" "TwoColorsConsume" "severity" "critical" "for" $limits.for "dashboard" "release"
-        "expr" "count by (service) (max by (service, color) (slot_consuming{plane=\"live\"} == 1)) > 1"
-        "summary" "Two slots of {{ $labels.service }} handle live messages"
-        "description" "Both colors of {{ $labels.service }} consume its queue. The gate lets only one commit."
-        "command" (printf "shopctl status --env %s --service {{ $labels.service }}" $env)) | nindent 6 }}
-  - name: messaging
-    rules:
-      {{- include "observability.alert" (dict "root" $ "name" "BrokerDown" "severity" "critical" "for" $limits.for "dashboard" "messaging"
-        "expr" "sum(up{job=\"rabbitmq\"}) == 0 or absent(up{job=\"rabbitmq\"})"
-        "summary" "RabbitMQ is down"
-        "description" "No node of RabbitMQ answers Prometheus. Orders are accepted, and their events wait in the outbox."
-        "command" (printf "shopctl status --env %s" $env)) | nindent 6 }}
-      {{- include "observability.alert" (dict "root" $ "name" "QueueOverloaded" "severity" "warning" "for" $limits.for "dashboard" "messaging"
-        "expr" (printf "label_replace(sum by (queue) (rabbitmq_detailed_queue_messages_ready{vhost=\"/\"}), \"service\", \"$1\", \"queue\", \"(.+)\") > %v" $limits.queuedMessages)
-        "summary" "Messages pile up in the queue {{ $labels.queue }}"
-        "description" (printf "{{ $value }} messages are ready in {{ $labels.queue }}; the limit is %v." $limits.queuedMessages)
-        "command" (printf "shopctl messages list --env %s --service {{ $labels.service }}" $env)) | nindent 6 }}
-      {{- include "observability.alert" (dict "root" $ "name" "OutboxStuck" "severity" "critical" "for" $limits.for "dashboard" "messaging"
-        "expr" (printf "max by (service) (outbox_oldest_event_age_seconds{plane=\"live\"}) > %v" $limits.outboxSeconds)
-        "summary" "Events of {{ $labels.service }} are not published"
-        "description" "The oldest event in the outbox of {{ $labels.service }} has been due for {{ $value | humanizeDuration }}."
-        "command" (printf "shopctl messages list --env %s --service {{ $labels.service }}" $env)) | nindent 6 }}
-      {{- include "observability.alert" (dict "root" $ "name" "MessagesParked" "severity" "warning" "for" $limits.for "dashboard" "messaging"
-        "expr" "max by (service) (messages_parked{plane=\"live\"}) > 0"
-        "summary" "Messages of {{ $labels.service }} wait for a person"
-        "description" "{{ $value }} messages of {{ $labels.service }} could not be handled."
-        "command" (printf "shopctl messages list --env %s --service {{ $labels.service }}" $env)) | nindent 6 }}
-  - name: nodes
-    rules:
-      {{- include "observability.alert" (dict "root" $ "name" "CpuHigh" "severity" "warning" "for" $limits.for "dashboard" "infrastructure"
-        "expr" (printf "1 - avg by (instance) (rate(node_cpu_seconds_total{mode=\"idle\"}[1m])) > %v" $limits.cpu)
-        "summary" "The processors of {{ $labels.instance }} are busy"
-        "description" (printf "{{ $value | humanizePercentage }} of the processors are in use; the limit is %v." $limits.cpu)
-        "command" (printf "shopctl status --env %s" $env)) | nindent 6 }}
-      {{- include "observability.alert" (dict "root" $ "name" "DiskFull" "severity" "critical" "for" $limits.for "dashboard" "infrastructure"
-        "expr" (printf "min by (instance, mountpoint) (node_filesystem_avail_bytes / node_filesystem_size_bytes) < %v" $limits.disk)
-        "summary" "The disk {{ $labels.mountpoint }} of {{ $labels.instance }} is nearly full"
-        "description" "{{ $value | humanizePercentage }} of it is free."
-        "command" (printf "shopctl status --env %s" $env)) | nindent 6 }}
-  - name: slos
-    rules:
-      {{- range .Values.slos.windows }}
-      {{- $factor := .factor }}
-      {{- $accepted := printf "sum by (service, color, version) (rate(http_request_duration_seconds_count{plane=\"live\",service=\"order\",method=\"POST\",status=~\"5..\"}[%%s])) / ignoring (color, version) group_left sum by (service) (rate(http_request_duration_seconds_count{plane=\"live\",service=\"order\",method=\"POST\"}[%%s])) > %v" (mulf $factor (subf 1.0 $.Values.slos.accepted.objective)) }}
-      {{- include "observability.alert" (dict "root" $ "name" "OrdersNotAccepted" "severity" .severity "for" $limits.for "dashboard" "shop"
-        "expr" (printf "(%s) and (%s)" (printf $accepted .long .long) (printf $accepted .short .short))
-        "summary" "Orders are not accepted"
-        "description" (printf "{{ $value | humanizePercentage }} of the orders fail in {{ $labels.color }} ({{ $labels.version }}): the budget of 30 days burns %v times too fast over %s." $factor .long)
-        "command" (printf "shopctl rollback --env %s" $env)) | nindent 6 }}
-      {{- end }}
-      {{- include "observability.alert" (dict "root" $ "name" "Watchdog" "severity" "none" "dashboard" "infrastructure"
-        "expr" "vector(1)"
-        "summary" "Alerts arrive"
-        "description" "This alert always fires. When it stays away, no other arrives either."
-        "command" (printf "shopctl status --env %s" $env)) | nindent 6 }}
+{{- $root := . }}
+{{- $file := .Files.Get "files/rules.yaml" | fromYaml }}
+{{- $promises := include "observability.promises" . | fromJson }}
+{{- $groups := list }}
+{{- range append $file.groups (dict "name" "promises" "rules" $promises.rules) }}
+{{- $rules := list }}
+{{- range .rules }}
+{{- if .alert }}
+{{- $rules = append $rules (include "observability.alert" (dict "root" $root "alert" .) | fromJson) }}
+{{- else }}
+{{- $rules = append $rules . }}
+{{- end }}
+{{- end }}
+{{- $groups = append $groups (dict "name" .name "rules" $rules) }}
+{{- end }}
+{{- $names := include "observability.names" . | fromJson }}
+{{- include "observability.fill" (dict "document" (dict "groups" $groups) "names" $names) | fromJson | toYaml }}
 {{- end }}

@@ -1,5 +1,5 @@
 // Prometheus' and Alertmanager's own programs, for tests of rules, routes and messages.
-import { existsSync, symlinkSync } from 'node:fs'
+import { chmodSync, renameSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { createShell } from '../../src/adapters/shell.ts'
@@ -17,9 +17,17 @@ const packages = {
 export async function prometheusPrograms(): Promise<string> {
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'shopctl')
   const item = unpacked(createShell(), 'prometheus', packages)
-  const folder = join(await store(layoutOf(cache), item, () => {}), 'usr/bin')
-  // Debian's name has a prefix.
-  const alertmanager = join(folder, 'alertmanager')
-  if (!existsSync(alertmanager)) symlinkSync('prometheus-alertmanager', alertmanager)
+  const root = await store(layoutOf(cache), item, () => {})
+  const folder = join(root, 'usr/bin')
+  // Debian's Alertmanager reads a template in /usr/share. Only in a mount namespace of its own is that of the package there.
+  const script = [
+    '#!/bin/sh',
+    `exec unshare --mount sh -c 'mount -t overlay overlay -o "lowerdir=$0/share:/usr/share" /usr/share &&`,
+    `  exec "$0/bin/prometheus-alertmanager" "$@"' '${root}/usr' "$@"`,
+  ]
+  const written = join(folder, `alertmanager.${process.pid}`)
+  writeFileSync(written, `${script.join('\n')}\n`)
+  chmodSync(written, 0o755)
+  renameSync(written, join(folder, 'alertmanager'))
   return folder
 }

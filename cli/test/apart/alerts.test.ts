@@ -1,0 +1,119 @@
+// The alerts of charts/observability, by Prometheus' own unit tests of rules.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { serviceCases } from './alert-cases.ts'
+import { clusterCases } from './alert-cases-cluster.ts'
+import { type AlertCase, scene, times } from './alert-scene.ts'
+import {
+  chart,
+  type Expected,
+  type Rendered,
+  renderAlerts,
+  runProgram,
+  type Simulation,
+  simulate,
+} from './alerts.ts'
+
+const cases = [...serviceCases, ...clusterCases]
+let rendered: Rendered
+
+beforeAll(async () => {
+  rendered = await renderAlerts()
+})
+
+afterAll(() => rendered.remove())
+
+const runbook = (alert: string) => `https://runbooks.example/${alert}.md`
+
+function expectedOf({ alert, severity, labels, ...words }: AlertCase): Expected[] {
+  const { summary, description, command, dashboard } = words
+  const annotations = {
+    ...{ summary, description, command, runbook_url: runbook(alert) },
+    dashboard_url: `https://grafana.example/d/${dashboard}`,
+  }
+  const expected: Expected[] = [{ labels: { severity, ...labels }, annotations }]
+  if (!labels.window) return expected
+  // What burns fast enough for the first pair of windows does so for the second.
+  const slower = description.replaceAll('2m', '4m').replace('14.4', '6')
+  expected.push({
+    labels: { ...labels, severity: 'warning', window: '4m' },
+    annotations: { ...annotations, description: slower },
+  })
+  return expected
+}
+
+function simulationsOf(row: AlertCase): Simulation[] {
+  const { alert, cause = '', bad, harmless, firesAt = times.bad } = row
+  const raised = [
+    { at: times.well, alert, expected: [] },
+    { at: firesAt, alert, expected: expectedOf(row) },
+    { at: times.wellAgain, alert, expected: [] },
+  ]
+  const silent = Object.entries(harmless).map(([what, series]) => ({
+    name: `not for ${what}`,
+    series: { ...scene, ...series },
+    checks: [{ at: times.bad, alert, expected: [] }],
+  }))
+  return [{ name: `raised ${cause}`, series: { ...scene, ...bad }, checks: raised }, ...silent]
+}
+
+describe('fires, ends, and does not fire for what looks alike', () => {
+  it.each([...new Set(cases.map(({ alert }) => alert))])('%s', async (name) => {
+    const simulations = cases.filter(({ alert }) => alert === name).flatMap(simulationsOf)
+    expect(await simulate(rendered.folder, simulations)).toBe('')
+  })
+})
+
+it('raises only the watchdog while all is well', async () => {
+  const names = new Set(rendered.rules.flatMap(({ alert }) => alert ?? []))
+  names.delete('Watchdog')
+  const silent = [...names].map((alert) => ({ at: times.bad, alert, expected: [] }))
+  const expected = {
+    labels: { severity: 'none', environment: 'cluster' },
+    annotations: {
+      summary: 'Alerts arrive',
+      description: 'This alert always fires. When it stays away, no other arrives either.',
+      command: 'shopctl status --env local',
+      runbook_url: runbook('Watchdog'),
+      dashboard_url: 'https://grafana.example/d/infrastructure',
+    },
+  }
+  const checks = [{ at: times.bad, alert: 'Watchdog', expected: [expected] }, ...silent]
+  expect(await simulate(rendered.folder, [{ name: 'well', series: scene, checks }])).toBe('')
+})
+
+describe('each alert', () => {
+  it('is in the table, with something that looks alike', () => {
+    const tested = cases.filter(({ harmless }) => Object.keys(harmless).length > 0)
+    const names = new Set([...tested.map(({ alert }) => alert), 'SwitchRunning', 'Watchdog'])
+    expect(new Set(rendered.rules.flatMap(({ alert }) => alert ?? []))).toEqual(names)
+  })
+
+  it('has labels, annotations and a runbook', () => {
+    for (const { alert, labels = {}, annotations = {} } of rendered.rules) {
+      if (!alert) continue
+      expect(Object.keys(labels), alert).toEqual(
+        expect.arrayContaining(['environment', 'severity']),
+      )
+      const names = ['command', 'dashboard_url', 'description', 'runbook_url', 'summary']
+      expect(Object.keys(annotations).sort(), alert).toEqual(names)
+      expect(annotations.command, alert).toMatch(/^shopctl \S.* --env /)
+      const page = join(chart, 'runbooks', `${alert}.md`)
+      expect(existsSync(page), page).toBe(true)
+      const text = readFileSync(page, 'utf8')
+      expect(text.startsWith(`# ${alert}\n`), page).toBe(true)
+      expect(text.trimEnd().split('\n').length, page).toBeLessThanOrEqual(25)
+      expect(text, page).toContain('shopctl ')
+    }
+  })
+})
+
+it('has rules without a mistake', async () => {
+  const { exitCode, output } = await runProgram('promtool', [
+    ...['check', 'rules', '--lint=all', '--lint-fatal'],
+    join(rendered.folder, 'rules.yaml'),
+  ])
+  expect(output).toContain('SUCCESS')
+  expect(exitCode).toBe(0)
+})
