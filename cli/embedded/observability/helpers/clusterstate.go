@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -88,12 +89,12 @@ func (e *exporter) scrape(ctx context.Context) []byte {
 	}
 	group.Wait()
 	var text []byte
-	for _, families := range append(found, []*family{e.failures()}) {
-		for _, family := range families {
+	for _, family := range slices.Concat(found...) {
+		if e.options.wantsSeries(family.name) {
 			text = family.appendTo(text)
 		}
 	}
-	return text
+	return e.failures().appendTo(text)
 }
 
 // note counts a failure. It is logged when its words change, and not with every scrape.

@@ -140,6 +140,18 @@ func TestOnlyTheNamedResources(t *testing.T) {
 	has(t, []byte(text), oneNamespace, `cluster_state_list_errors_total{resource="nodes"} 0`)
 }
 
+func TestOnlyTheNamedSeries(t *testing.T) {
+	api := newFakeAPI(t)
+	text := string(api.exporter("--metric-allowlist=^kube_pod_(info|status_phase)$,kube_node").scrape(t.Context()))
+	var kinds []string
+	for line := range strings.Lines(text) {
+		if name, found := strings.CutPrefix(line, "# TYPE "); found {
+			kinds = append(kinds, strings.Fields(name)[0])
+		}
+	}
+	same(t, strings.Join(kinds, " "), "kube_pod_info kube_pod_status_phase kube_node_info kube_node_status_condition cluster_state_list_errors_total")
+}
+
 // managed is like managedFields, which are most of an object's bytes.
 var managed = strings.Repeat(`{"manager": "kube-controller-manager", "operation": "Update", "apiVersion": "v1", "time":
 	"2026-01-01T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": {"f:metadata": {"f:labels": {".": {}, "f:app": {}}}}},`, 20) + "{}"

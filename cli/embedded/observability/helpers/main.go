@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"syscall"
 	"time"
 )
@@ -29,8 +28,6 @@ type badInput struct{ what, hint string }
 func (b badInput) Error() string { return b.what + "\n" + b.hint }
 
 func main() {
-	// A pod of 20 MiB. Nearly all memory is for answers, which live for a moment.
-	debug.SetMemoryLimit(14 << 20)
 	args := os.Args[1:]
 	run, found := parts[filepath.Base(os.Args[0])]
 	if !found && len(args) > 0 {

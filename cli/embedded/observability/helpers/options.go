@@ -13,11 +13,16 @@ type options struct {
 	address   string
 	folder    string
 	resources []string
+	series    []*regexp.Regexp
 	allowed   allowed
 }
 
 func (o options) wants(resource string) bool {
 	return len(o.resources) == 0 || slices.Contains(o.resources, resource)
+}
+
+func (o options) wantsSeries(name string) bool {
+	return len(o.series) == 0 || slices.ContainsFunc(o.series, func(one *regexp.Regexp) bool { return one.MatchString(name) })
 }
 
 func readOptions(args []string) (options, error) {
@@ -27,10 +32,15 @@ func readOptions(args []string) (options, error) {
 		// A flag of ours, for tests.
 		"service-account":              "/var/run/secrets/kubernetes.io/serviceaccount",
 		"resources":                    "",
+		"metric-allowlist":             "",
 		"metric-labels-allowlist":      "",
 		"metric-annotations-allowlist": "",
 	}
 	readFlags(args, flags)
+	series, err := readExpressions("metric-allowlist", flags)
+	if err != nil {
+		return options{}, err
+	}
 	labels, err := readAllowed("metric-labels-allowlist", flags)
 	if err != nil {
 		return options{}, err
@@ -42,7 +52,8 @@ func readOptions(args []string) (options, error) {
 	return options{
 		address:   net.JoinHostPort(flags["host"], flags["port"]),
 		folder:    flags["service-account"],
-		resources: strings.FieldsFunc(flags["resources"], func(each rune) bool { return each == ',' }),
+		resources: fieldsOf(flags["resources"]),
+		series:    series,
 		allowed:   allowed{labels, annotations},
 	}, nil
 }
@@ -59,6 +70,22 @@ func readFlags(args []string, flags map[string]string) {
 		}
 		flags[name] = value
 	}
+}
+
+func fieldsOf(list string) []string {
+	return strings.FieldsFunc(list, func(each rune) bool { return each == ',' })
+}
+
+func readExpressions(flag string, flags map[string]string) ([]*regexp.Regexp, error) {
+	var found []*regexp.Regexp
+	for _, field := range fieldsOf(flags[flag]) {
+		expression, err := regexp.Compile(field)
+		if err != nil {
+			return nil, badInput{"--" + flag + ": " + err.Error(), "Write names or regular expressions, separated by commas."}
+		}
+		found = append(found, expression)
+	}
+	return found, nil
 }
 
 var allowedEntry = regexp.MustCompile(`^([a-z]+)=\[([^\[\]*]*)\](,|$)`)

@@ -24,11 +24,14 @@ func TestOptions(t *testing.T) {
 }
 
 func TestBadOptions(t *testing.T) {
-	for _, value := range []string{"services", "services=a", "services=[*]", "services=[a]deployments=[b]", "=[a]"} {
-		_, err := readOptions([]string{"--metric-labels-allowlist=" + value})
+	for _, flag := range []string{
+		"--metric-labels-allowlist=services", "--metric-labels-allowlist=services=a", "--metric-labels-allowlist=services=[*]",
+		"--metric-labels-allowlist=services=[a]deployments=[b]", "--metric-annotations-allowlist==[a]", "--metric-allowlist=a,(",
+	} {
+		_, err := readOptions([]string{flag})
 		var bad badInput
 		if !errors.As(err, &bad) {
-			t.Errorf("%s: %v", value, err)
+			t.Errorf("%s: %v", flag, err)
 		}
 	}
 }
