@@ -39,7 +39,7 @@ describe('the outbox and its relay', () => {
     expect(events[0]).toMatchObject({
       source: '/test',
       type: 'thing.done.v1',
-      traceparent: trace,
+      traceparent: expect.stringContaining(trace.slice(3, 35)),
     })
   })
 

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { Agent, get } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
+import { startCollector } from '@shop/kernel/test/fake-collector'
 import { openWire } from '@shop/kernel/test/wire'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { openDatabase } from './infrastructure.ts'
 import { createSlots, eventually, messageIds, untilConsuming, untilReady } from './slots.ts'
 
@@ -30,6 +31,28 @@ describe('a service as a process', () => {
     const type = 'application/openmetrics-text; version=1.0.0; charset=utf-8'
     expect(answer.headers.get('content-type')).toBe(type)
     expect(await answer.text()).toMatch(/slot_live{plane="live".*} 1\n(.*\n)*# EOF\n$/)
+  })
+
+  it('sends its spans to a collector, the last ones when it ends', async () => {
+    const collector = await startCollector()
+    onTestFinished(() => collector.close())
+    const slots = await createSlots()
+    await slots.migrate()
+    slots.select('blue')
+    const pod = slots.start('blue', { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url })
+    await untilConsuming(pod, true)
+    await slots.publish(3)
+    await eventually(() => expect(slots.mail.mails).toHaveLength(3))
+    await fetch(`http://127.0.0.1:${pod.port}/healthz`)
+    const exit = once(pod.process, 'exit')
+    pod.process.kill('SIGTERM')
+    expect(await exit).toEqual([0, null])
+    const spans = collector.spans()
+    const handled = spans.filter(({ name }) => name.startsWith('process shop.events:order.conf'))
+    expect(handled).toHaveLength(3)
+    expect(spans.map(({ name }) => name)).toContain('GET /healthz')
+    expect(handled[0]?.resource).toMatchObject({ 'shopctl.color': 'blue' })
+    expect(collector.sent()).not.toContain('ada@example.com')
   })
 
   it('switches consumers with the Service, back and forth, and has each effect once', async () => {

@@ -40,4 +40,22 @@ describe('readConfig', () => {
     expect(problems).not.toContain('hunter2')
     expect(problems).not.toContain('\n')
   })
+
+  it.each<[string, Record<string, string>, string]>([
+    ['no address of a collector', { OTEL_EXPORTER_OTLP_ENDPOINT: 'collector' }, 'ENDPOINT: '],
+    ['no HTTP', { OTEL_EXPORTER_OTLP_ENDPOINT: 'grpc://collector:4317' }, 'ENDPOINT: '],
+    ['an unknown sampler', { OTEL_TRACES_SAMPLER: 'sometimes' }, 'OTEL_TRACES_SAMPLER: '],
+    ['more than all traces', { OTEL_TRACES_SAMPLER_ARG: '2' }, 'OTEL_TRACES_SAMPLER_ARG: '],
+  ])('refuses %s', (_, wrong, problem) => {
+    const read = readConfig(z.object({}), { ...env, ...wrong })
+    expect(read).toEqual({ ok: false, problems: expect.stringContaining(problem) })
+  })
+
+  it.each(['', 'http://127.0.0.1:4318', 'https://collector.example/otlp'])(
+    'takes %j as the address of a collector',
+    (OTEL_EXPORTER_OTLP_ENDPOINT) => {
+      const read = readConfig(z.object({}), { ...env, OTEL_EXPORTER_OTLP_ENDPOINT })
+      expect(read).toMatchObject({ ok: true, config: { OTEL_EXPORTER_OTLP_ENDPOINT } })
+    },
+  )
 })
