@@ -131,7 +131,7 @@ export const infrastructure = finish(
           {
             // Node counts the interval of the timer too. The fastest one shows it.
             expr: `max by (service, color) (${ours('nodejs_eventloop_lag_p99_seconds')} - ${ours('nodejs_eventloop_lag_min_seconds')})`,
-            name: '{{color}} {{service}}',
+            name: '{{service}} {{color}}',
           },
         ],
       }),
