@@ -191,7 +191,7 @@ export async function makeProgramImage(
   firstArguments: readonly string[] = [],
 ): Promise<void> {
   const [repository = '', tag = ''] = image.split(':')
-  const version = hashOf([await readFile(program, 'latin1')])
+  const version = hashOf([image, ...firstArguments, await readFile(program, 'latin1')])
   if (tagExists(tools.layout, repository, `made-${version}`)) return
   const file = basename(program)
   const archive = join(tools.layout.temporary, `${file}.tar`)
