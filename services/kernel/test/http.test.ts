@@ -17,15 +17,17 @@ const identity: Identity = {
 let keepAlive: boolean
 let app: HttpServer
 let logged: string[]
+let metrics: ReturnType<typeof createMetrics>
 
 beforeEach(() => {
   logged = []
+  metrics = createMetrics(identity)
   keepAlive = true
   app = createHttp({
     identity,
     plane: 'live',
     logger: pino({}, { write: (line) => void logged.push(line) }),
-    metrics: createMetrics(identity).of('live'),
+    metrics: metrics.of('live'),
     tracer: untraced,
     keepAlive: () => keepAlive,
   })
@@ -55,6 +57,13 @@ describe('createHttp', () => {
         'x-shop-plane': 'live',
       })
     }
+  })
+
+  it('counts the requests of customers, and no probes', async () => {
+    for (const url of ['/healthz', '/broken']) await app.inject(url)
+    const text = await metrics.registry.metrics()
+    expect(text).toContain('route="/broken"')
+    expect(text).not.toContain('healthz')
   })
 
   it.each([
