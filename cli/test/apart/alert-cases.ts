@@ -174,6 +174,7 @@ export const serviceCases: AlertCase[] = [
     bad: {
       [`kube_pod_container_status_restarts_total{${pod},container="order"}`]: counter(0, 1 / 60),
     },
+    endsAt: 1_305,
     harmless: {
       'one restart': {
         [`kube_pod_container_status_restarts_total{${pod},container="order"}`]: counter(0, 1 / 300),

@@ -44,11 +44,11 @@ function expectedOf({ alert, severity, labels, ...words }: AlertCase): Expected[
 }
 
 function simulationsOf(row: AlertCase): Simulation[] {
-  const { alert, cause = '', bad, harmless, firesAt = times.bad } = row
+  const { alert, cause = '', bad, harmless, firesAt = times.bad, endsAt = times.wellAgain } = row
   const raised = [
     { at: times.well, alert, expected: [] },
     { at: firesAt, alert, expected: expectedOf(row) },
-    { at: times.wellAgain, alert, expected: [] },
+    { at: endsAt, alert, expected: [] },
   ]
   const silent = Object.entries(harmless).map(([what, series]) => ({
     name: `not for ${what}`,
