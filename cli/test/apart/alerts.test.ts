@@ -117,3 +117,11 @@ it('has rules without a mistake', async () => {
   expect(output).toContain('SUCCESS')
   expect(exitCode).toBe(0)
 })
+
+it('names the namespace in commands when no environment has a name', async () => {
+  const unnamed = await renderAlerts({ environments: [] })
+  const rule = unnamed.rules.find(({ alert }) => alert === 'BrokerDown')
+  unnamed.remove()
+  const flag = '{{ with $labels.environment }}--env {{ . }}{{ end }}'
+  expect(rule?.annotations?.command).toBe(`shopctl status ${flag}`)
+})
