@@ -54,6 +54,7 @@ export const serviceCases: AlertCase[] = [
         'kube_service_annotations{environment="local",namespace="shop",service="order",annotation_shopctl_dev_release="r-43"}':
           gauge(1),
       },
+      'two slots that say that they are live': { [`slot_live{${standby},pod="b"}`]: gauge(1) },
       'a preview Service without pods': { [endpoint('order-preview')]: gauge(1, 'stale') },
       'a Service that was never live': {
         'kube_service_annotations{environment="local",namespace="shop",service="new"}': gauge(1),
@@ -174,6 +175,7 @@ export const serviceCases: AlertCase[] = [
     bad: {
       [`kube_pod_container_status_restarts_total{${pod},container="order"}`]: counter(0, 1 / 60),
     },
+    endsAt: 1_305,
     harmless: {
       'one restart': {
         [`kube_pod_container_status_restarts_total{${pod},container="order"}`]: counter(0, 1 / 300),

@@ -1,7 +1,7 @@
 // What Prometheus sees of a shop that is well, and a form for what it sees when something is not.
 
-/** Each series is well for two minutes, bad for five, and well for 15. In seconds, the ends of these times. */
-export const times = { well: 105, bad: 405, wellAgain: 1_305 }
+/** Each series is well for two minutes, bad for five, and well for 15. In seconds, when alerts are looked at. */
+export const times = { well: 105, bad: 405, wellAgain: 705 }
 const samples = [8, 20, 60]
 
 type Value = number | '_' | 'stale' | 'Inf'
@@ -66,6 +66,8 @@ export interface AlertCase {
   bad: Series
   /** In seconds, when it is not at the end of the bad time. */
   firesAt?: number
+  /** When it needs more than five minutes to end. */
+  endsAt?: number
   /** What raises nothing. */
   harmless: Record<string, Series>
 }

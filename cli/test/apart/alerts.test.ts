@@ -44,11 +44,11 @@ function expectedOf({ alert, severity, labels, ...words }: AlertCase): Expected[
 }
 
 function simulationsOf(row: AlertCase): Simulation[] {
-  const { alert, cause = '', bad, harmless, firesAt = times.bad } = row
+  const { alert, cause = '', bad, harmless, firesAt = times.bad, endsAt = times.wellAgain } = row
   const raised = [
     { at: times.well, alert, expected: [] },
     { at: firesAt, alert, expected: expectedOf(row) },
-    { at: times.wellAgain, alert, expected: [] },
+    { at: endsAt, alert, expected: [] },
   ]
   const silent = Object.entries(harmless).map(([what, series]) => ({
     name: `not for ${what}`,
@@ -116,4 +116,12 @@ it('has rules without a mistake', async () => {
   ])
   expect(output).toContain('SUCCESS')
   expect(exitCode).toBe(0)
+})
+
+it('names the namespace in commands when no environment has a name', async () => {
+  const unnamed = await renderAlerts({ environments: [] })
+  const rule = unnamed.rules.find(({ alert }) => alert === 'BrokerDown')
+  unnamed.remove()
+  const flag = '{{ with $labels.environment }}--env {{ . }}{{ end }}'
+  expect(rule?.annotations?.command).toBe(`shopctl status ${flag}`)
 })
