@@ -2,7 +2,7 @@
 {{- define "observability.ownPod" -}}
 kubernetes_sd_configs:
   - role: pod
-    namespaces: { names: [{{ .root.Release.Namespace }}] }
+    namespaces: { names: [{{ .root.Release.Namespace | quote }}] }
     selectors: [{ role: pod, label: app.kubernetes.io/part-of=observability }]
 relabel_configs:
   - { source_labels: [__meta_kubernetes_pod_label_app_kubernetes_io_name, __meta_kubernetes_pod_container_port_number], regex: {{ .name }};{{ .port }}, action: keep }

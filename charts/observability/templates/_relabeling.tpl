@@ -6,7 +6,7 @@ Nothing changes where it is missing.
 {{- $source := .source }}
 - { source_labels: [{{ $source }}], regex: (.+), target_label: environment }
 {{- range .root.Values.environments }}
-- { source_labels: [{{ $source }}], regex: {{ .namespace }}, target_label: environment, replacement: {{ .name | quote }} }
+- { source_labels: [{{ $source }}], regex: {{ .namespace | quote }}, target_label: environment, replacement: {{ .name | quote }} }
 {{- end }}
 {{- end }}
 

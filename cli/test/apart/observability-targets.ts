@@ -53,22 +53,23 @@ async function brokerPod() {
   return podOf({ name: 'rabbitmq-0', namespace: 'shop', app: 'rabbitmq', port })
 }
 
-// A pod as a whole, its sandbox and its container, as containerd shows them.
-const cgroups = ['{C,name="",id="/pod1"}', '{C,name="s1",id="/pod1/s1"}', '{C,name="c1",id="/c1"}']
+// The sandbox of a pod, its container and their sum, as containerd shows them. Then a pod of a runtime that the kubelet knows
+// less of: its container has no labels.
 const cadvisor = [
-  ...cgroups.map((labels, index) => {
-    const container = `namespace="shop",pod="order-green-7d4-x1",container="${index === 2 ? 'order' : ''}"`
-    return `container_cpu_usage_seconds_total${labels.replace('C', container)} ${index}`
-  }),
-  // A runtime whose socket the kubelet does not know.
-  'container_cpu_usage_seconds_total{namespace="",pod="",container="",name="",id="/c2"} 9',
-  'container_cpu_usage_seconds_total{namespace="shop",pod="postgres-0",container="",name="",id="/pod2"} 5',
-  'container_tasks_state{namespace="shop",pod="postgres-0",container="",name="",id="/pod2"} 5',
-  '',
-].join('\n')
+  ['shop', 'order-green-7d4-x1', '', 's1', 1],
+  ['shop', 'order-green-7d4-x1', 'order', 'c1', 2],
+  ['shop', 'order-green-7d4-x1', '', '', 3],
+  ['', '', '', '', 4],
+  ['shop', 'postgres-0', '', '', 5],
+].flatMap(([namespace, pod, container, name, value]) => {
+  const labels = `namespace="${namespace}",pod="${pod}",container="${container}",name="${name}"`
+  return ['container_cpu_usage_seconds_total', 'container_tasks_state'].map(
+    (series) => `${series}{${labels},id="/${value}",cpu="total"} ${value}\n`,
+  )
+})
 
 const kubelet = {
-  '/metrics/cadvisor': cadvisor,
+  '/metrics/cadvisor': cadvisor.join(''),
   '/metrics':
     'kubelet_running_pods 3\nkubelet_http_requests_total 4\n' +
     'kubelet_volume_stats_available_bytes{namespace="shop-test",persistentvolumeclaim="data"} 1\n',

@@ -102,8 +102,9 @@ describe('the labels', () => {
     ],
     [
       'of the CPU time are those of the pod and its slot',
-      'container_cpu_usage_seconds_total{pod=~"order.+"}',
+      'container_cpu_usage_seconds_total{pod=~"order.+"} == 3',
       {
+        cpu: 'total',
         ...{ ...inShop, instance: 'node-1', job: 'cadvisor', pod: 'order-green-7d4-x1' },
         ...{ service: 'order', color: 'green' },
       },
@@ -111,7 +112,7 @@ describe('the labels', () => {
     [
       'of a pod without a slot are those of the pod',
       'container_cpu_usage_seconds_total{pod!~"order.+"}',
-      { ...inShop, instance: 'node-1', job: 'cadvisor', pod: 'postgres-0' },
+      { ...inShop, instance: 'node-1', job: 'cadvisor', pod: 'postgres-0', cpu: 'total' },
     ],
     [
       'of an object say nothing of the pod that reports it',
