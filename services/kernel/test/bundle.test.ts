@@ -1,11 +1,16 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build, type Metafile } from 'esbuild'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { bundling, copyMigrations } from '../../bundle.ts'
 import { readMigrations } from '../migrate.ts'
+import { startCollector } from './fake-collector.ts'
+import { startFakeKubernetes } from './fake-kubernetes.ts'
 
 const services = ['order', 'inventory', 'payment', 'notification']
 
@@ -20,6 +25,43 @@ function loadedAtStart({ outputs }: Metafile): string[] {
   }
   for (const file of Object.keys(outputs)) if (file.endsWith('/main.js')) visit(file)
   return [...found]
+}
+
+/** A pod without its database and its broker. */
+async function startPod(folder: string, env: Record<string, string>) {
+  const kubernetes = await startFakeKubernetes('order', 'order-preview')
+  onTestFinished(() => kubernetes.close())
+  const [port, previewPort, managementPort, nobody] = await freePorts(4)
+  const child = spawn(process.execPath, [join(folder, 'main.js')], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      ...{ SERVICE_NAME: 'order', SLOT_COLOR: 'blue', SLOT_REVISION: 'r', SLOT_VERSION: 'v' },
+      ...{ POD_NAME: 'order-0', POD_NAMESPACE: 'test' },
+      ...{ STABLE_SERVICE: 'order', PREVIEW_SERVICE: 'order-preview' },
+      ...{ PORT: port, PREVIEW_PORT: previewPort, MANAGEMENT_PORT: managementPort },
+      DATABASE_URL: `postgresql://127.0.0.1:${nobody}/none`,
+      PREVIEW_DATABASE_URL: `postgresql://127.0.0.1:${nobody}/none`,
+      AMQP_URL: `amqp://127.0.0.1:${nobody}`,
+      PREVIEW_AMQP_URL: `amqp://127.0.0.1:${nobody}`,
+      KUBERNETES_SERVICE_HOST: '127.0.0.1',
+      KUBERNETES_SERVICE_PORT: String(kubernetes.port),
+      SERVICE_ACCOUNT_DIR: kubernetes.serviceAccountDir,
+      ...env,
+    },
+  })
+  onTestFinished(async () => {
+    if (child.exitCode === null && child.kill('SIGKILL')) await once(child, 'exit')
+  })
+  return { process: child, url: `http://127.0.0.1:${port}` }
+}
+
+async function freePorts(count: number): Promise<string[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => String((server.address() as AddressInfo).port))
+  for (const server of servers) server.close()
+  return ports
 }
 
 describe('a bundle', () => {
@@ -41,6 +83,21 @@ describe('a bundle', () => {
       expect(started.every((file) => !file.includes('tracing'))).toBe(true)
     },
   )
+
+  it('runs from its own files alone, and loads OpenTelemetry where it is configured', async () => {
+    const collector = await startCollector()
+    onTestFinished(() => collector.close())
+    const outdir = await mkdtemp(join(tmpdir(), 'bundle-'))
+    onTestFinished(() => rm(outdir, { recursive: true }))
+    await build({ ...bundling('order'), outdir })
+    await copyMigrations('order', pathToFileURL(`${outdir}/migrations/`))
+    const pod = await startPod(outdir, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url })
+    const exit = once(pod.process, 'exit')
+    await vi.waitFor(() => fetch(`${pod.url}/healthz`), 15_000)
+    pod.process.kill('SIGTERM')
+    expect(await exit).toEqual([0, null])
+    expect(collector.spans().map(({ name }) => name)).toEqual(['GET /healthz'])
+  })
 
   it.each(services)('of %s has no fault points', async (service) => {
     const { outputFiles = [] } = await build({ ...bundling(service), write: false })

@@ -26,13 +26,14 @@ type Raw = Omit<ReceivedSpan, 'attributes' | 'resource'> & { attributes: Attribu
 
 export type FakeCollector = Awaited<ReturnType<typeof startCollector>>
 
-export async function startCollector({ answers = true } = {}) {
+/** `status` null: it never answers. */
+export async function startCollector(status: number | null = 200) {
   const bodies: string[] = []
   const server = createServer(async (request, response) => {
     const body = await text(request)
-    if (!answers) return
-    if (request.url === '/v1/traces') bodies.push(body)
-    response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
+    if (status === null) return
+    if (status === 200 && request.url === '/v1/traces') bodies.push(body)
+    response.writeHead(status, { 'content-type': 'application/json' }).end('{}')
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
