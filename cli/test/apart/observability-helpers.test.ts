@@ -57,7 +57,12 @@ async function startClusterState(lists: Lists, ...args: string[]): Promise<Start
   return startHelper(
     helpers,
     ['cluster-state', '--host=127.0.0.1', '--port=0', `--service-account=${folder}`, ...args],
-    {  KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(port) },
+    {
+      KUBERNETES_SERVICE_HOST: '127.0.0.1',
+      KUBERNETES_SERVICE_PORT: String(port),
+      // As in the chart.
+      GOGC: '50',
+    },
   )
 }
 

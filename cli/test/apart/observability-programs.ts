@@ -75,26 +75,16 @@ export async function startAlertmanager(programs: string, receiver: string): Pro
   const file = join(folder, 'config.json')
   writeFileSync(file, JSON.stringify(config))
   const args = [
-    join(programs, 'alertmanager'),
     `--config.file=${file}`,
     `--storage.path=${join(folder, 'data')}`,
     `--web.listen-address=${address}`,
     '--cluster.listen-address=',
   ]
-  // Debian's reads its templates below /usr/share, where they are for this process only.
-  const script = 'mount --bind "$0" /usr/share && exec "$@"'
-  const share = join(programs, '../share')
-  const child = spawn('unshare', ['--mount', 'sh', '-c', script, share, ...args], {
-    stdio: 'ignore',
-  })
+  const child = spawn(join(programs, 'alertmanager'), args, { stdio: 'ignore' })
   running.push(child)
   child.once('exit', () => rmSync(folder, { recursive: true }))
   const url = `http://${address}`
-  await until('it is ready', () =>
-    fetch(`${url}/-/ready`).then(
-      ({ ok }) => ok,
-      () => false,
-    ),
-  )
+  const isReady = async () => (await fetch(`${url}/-/ready`).catch(() => null))?.ok === true
+  await until('Alertmanager is ready', isReady, 20_000)
   return url
 }
