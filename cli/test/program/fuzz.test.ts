@@ -74,8 +74,20 @@ it('500 mutations of shopctl.yaml are right or refused', () => {
 
 const words = [
   ...['build', 'push', 'plan', 'deploy', 'smoke', 'switch', 'rollback', 'release', 'cleanup'],
-  ...['status', 'history', 'audit', 'messages', 'help', 'show', 'list', 'replay', 'discard'],
+  ...[
+    'status',
+    'history',
+    'logs',
+    'audit',
+    'messages',
+    'help',
+    'show',
+    'list',
+    'replay',
+    'discard',
+  ],
   ...['--env', '--service', '--color', '--timeout', '--json', '--yes', '--reason', '--no-cache'],
+  ...['--since', '--grep', '--order', '--follow', '10m', '1e9h'],
   ...['--skip-smoke', '--to', '--limit', '--plane', '--wait', '--all', '--verbose', '--version'],
   ...['local', 'prod', 'order', 'order,payment', 'blue', 'red', '7', 'r-7', '-1', '1e9', 'NaN'],
   ...['', ' ', '-', '--', '---', '-x', '--env=', '--env=local', '--json=1', 'a b', '💥', '\uFFFF'],
