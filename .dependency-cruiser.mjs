@@ -19,6 +19,7 @@ const rooms = [
   ['adapters/sigstore',   `adapters/sigstore adapters/shell ${facts} errors`,         ''],
   ['adapters/notices',    `adapters/notices adapters/http adapters/json adapters/loopback ${facts} errors`, ''],
   ['adapters/logs',       `adapters/logs adapters/json ${facts} errors`,              ''],
+  ['adapters/prometheus', `adapters/prometheus adapters/json ${facts} errors`,        ''],
   ['adapters/migrations', `adapters/migrations errors`,                               'release config'],
   ['adapters/repeat',     '',                                                         ''],
   ['adapters/http',       '',                                                         ''],

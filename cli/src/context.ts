@@ -18,6 +18,7 @@ import { type Access, accessOf } from './context/access.ts'
 import { cacheFolder } from './context/cache-folder.ts'
 import type { createEksAccess, EksAccess } from './context/eks.ts'
 import type { LogStoreOptions } from './context/log-store.ts'
+import type { createMetrics } from './context/metrics.ts'
 import { accessRegistry } from './context/registry.ts'
 import type { Session } from './context/session.ts'
 import type { DeployInput } from './release/deploy/deploy.ts'
@@ -26,6 +27,7 @@ import type { Charts, Driver } from './release/ports/driver.ts'
 import type { Events } from './release/ports/events.ts'
 import type { Attestations, Scans } from './release/ports/images.ts'
 import type { LogStore } from './release/ports/logs.ts'
+import type { Metrics } from './release/ports/metrics.ts'
 import type {
   ImageBuilder,
   MigrationCheck,
@@ -71,6 +73,8 @@ export interface ClusterPorts
     Omit<KubernetesPorts, 'api' | 'objects' | 'scaling'> {
   /** null: the environment names none. */
   logStore: LogStore | null
+  /** null: the environment names no Prometheus. */
+  metrics: Metrics | null
   driver: Driver
   charts: Charts
 }
@@ -89,6 +93,16 @@ export interface Context extends LocalPorts {
   builtinCharts(): Pick<DeployInput, 'sharedChart' | 'guardChart'>
   builder(): Promise<ImageBuilder>
   cluster(): Promise<ClusterPorts>
+}
+
+interface Project {
+  config: Config
+  env: string
+  environment: EnvironmentConfig
+  root: string
+  limitOf: LimitOf
+  /** undefined: `metrics` names no variable, or it is not set. */
+  metricsToken: string | undefined
 }
 
 type LimitOf = (setting: keyof Config['timeouts']) => Limit
@@ -116,7 +130,10 @@ export async function createContext(options: GlobalOptions, session: Session): P
     seconds: config.timeouts[setting],
     setting: `\`timeouts.${setting}\` of shopctl.yaml`,
   })
-  await session.tellOthers({ system: config.name, env, variable: environment.slack })
+  const { slack, grafana = null, metrics } = environment
+  await session.tellOthers({ system: config.name, env, variable: slack, grafana })
+  // At once: no program that a command runs may inherit it.
+  const metricsToken = metrics?.token && session.secretOf(metrics.token)
   const { clock, operator, progress, events, mask } = session
   const shared = { clock, operator, progress, events, mask, signal }
   const access = once(() => accessOf(environment, progress))
@@ -167,7 +184,12 @@ export async function createContext(options: GlobalOptions, session: Session): P
       })
     }),
     cluster: once(async () =>
-      connectCluster(shell, local, { config, environment, root, limitOf }, await access()),
+      connectCluster(
+        shell,
+        local,
+        { config, env, environment, root, limitOf, metricsToken },
+        await access(),
+      ),
     ),
   }
 }
@@ -175,7 +197,7 @@ export async function createContext(options: GlobalOptions, session: Session): P
 async function connectCluster(
   shell: Shell,
   local: LocalPorts,
-  project: { config: Config; environment: EnvironmentConfig; root: string; limitOf: LimitOf },
+  project: Project,
   { kubeconfig, context, eks, env: access, helm: program }: Access,
 ): Promise<ClusterPorts> {
   const { createKubernetesPorts } = await import('./adapters/kubernetes/ports.ts')
@@ -213,10 +235,17 @@ async function connectCluster(
   })
   const releases = createReleases(api, namespace)
   const logStore = await logStoreOf(environment, api, { limit: limitOf('pod'), now: clock.now })
+  const metrics =
+    environment.metrics &&
+    (await accessMetrics(environment.metrics, {
+      ...{ api, limit: limitOf('request'), signal, warn: progress.warn },
+      ...{ env: project.env, token: project.metricsToken },
+    }))
   return {
     ...local,
     ...ports,
     logStore,
+    metrics: metrics ?? null,
     charts: createCharts(helm, namespace),
     driver: createHelmDriver({ helm, releases, objects, scaling, progress }),
   }
@@ -235,4 +264,9 @@ async function logStoreOf(
 async function accessEks(...of: Parameters<typeof createEksAccess>): Promise<EksAccess> {
   const { createEksAccess } = await import('./context/eks.ts')
   return createEksAccess(...of)
+}
+
+async function accessMetrics(...of: Parameters<typeof createMetrics>): Promise<Metrics> {
+  const { createMetrics } = await import('./context/metrics.ts')
+  return createMetrics(...of)
 }

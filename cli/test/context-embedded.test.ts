@@ -44,6 +44,17 @@ afterEach(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
+it('no program inherits the token for its metrics', async () => {
+  const metrics = 'metrics: { url: https://prometheus.test, token: TEAM_TOKEN }'
+  const text = configText.replace('namespace: shop\n', `namespace: shop\n    ${metrics}\n`)
+  writeFileSync(file('shopctl.yaml'), text)
+  const variables: NodeJS.ProcessEnv = { TEAM_TOKEN: 'verysecret' }
+  const { signal } = new AbortController()
+  const session = openSession({ command: 'build', env: 'local', services: null, variables })
+  await createContext({ env: 'local', services: null, signal }, session)
+  expect(variables).toEqual({})
+})
+
 it('everybody on this machine can write to its registry, and no proxy can reach its cluster', async () => {
   const { signal } = new AbortController()
   const session = openSession({ command: 'plan', env: 'local', services: null, variables: {} })

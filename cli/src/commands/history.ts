@@ -4,6 +4,7 @@ import { findOperation, history } from '../inspect/history.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { bad, duration, fitted, oneLine, wrapped } from '../output/text.ts'
+import { alertText } from '../release/move/alerts.ts'
 import { idOf, type Operation } from '../release/record.ts'
 import { sideText } from './moved.ts'
 
@@ -55,12 +56,24 @@ export async function historyShowCommand(
 }
 
 export function operationText(operation: Operation, width: number): string {
-  const { verb, startedAt, endedAt, by, run, reason, services, phases, error } = operation
+  const {
+    verb,
+    startedAt,
+    endedAt,
+    by,
+    run,
+    reason,
+    services,
+    phases,
+    error,
+    alerts = [],
+  } = operation
   const lines = [
     `${idOf(operation)}  ${verb}  ${outcomeOf(operation)}`,
     endedAt ? `from ${startedAt} to ${endedAt}` : `from ${startedAt}, not ended`,
     wrapped(run ? `by ${by}, ${run}` : `by ${by}`, width),
     ...(reason ? [wrapped(`reason: ${fitted(oneLine(reason), 2_000)}`, width)] : []),
+    ...alerts.map((alert) => wrapped(`in spite of ${oneLine(alertText(alert))}`, width)),
     ...(error ? ['', wrapped(error, width)] : []),
   ]
   const measured = [...new Set(services.flatMap(({ proof }) => Object.keys(proof ?? {})))]

@@ -13,6 +13,7 @@ import { digestsOf } from './push.ts'
 interface ReleaseCommandInput extends ChangeInput {
   color: Color | null
   skipSmoke: boolean
+  despiteAlerts: boolean
   deployTimeoutMs: number
   /** How long the switch waits for a slot to take over. */
   timeoutMs: number

@@ -3,7 +3,8 @@ import type { Context } from '../context.ts'
 import { readStatus, type ServiceStatus, type SlotStatus, type Status } from '../inspect/status.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
-import { bad, good, warning, wrapped } from '../output/text.ts'
+import { bad, good, oneLine, warning, wrapped } from '../output/text.ts'
+import type { Alert } from '../release/ports/metrics.ts'
 import { colors, slotName } from '../release/slot.ts'
 import { unreadyText } from '../release/unready.ts'
 
@@ -27,10 +28,11 @@ function silentServices({ config }: Context): string[] {
 }
 
 export function statusText(
-  { env, release, operation, lock, broker, services, problems, unlisted }: Omit<Status, 'damaged'>,
+  status: Omit<Status, 'damaged'>,
   width: number,
   silent: readonly string[] = [],
 ): string {
+  const { env, release, operation, lock, broker, alerts, services, problems, unlisted } = status
   const lines = [`${env}  ${release ?? 'no release yet'}`]
   if (operation) {
     const { verb, id, step, next } = operation
@@ -39,6 +41,7 @@ export function statusText(
   if (lock)
     lines.push(wrapped(`locked by ${lock.holder} since ${lock.since}: ${lock.reason}`, width))
   for (const problem of broker?.problems ?? []) lines.push(wrapped(`broker: ${problem}`, width))
+  for (const alert of alerts ?? []) lines.push(wrapped(alertLine(alert), width))
   const rows = Object.entries(services).flatMap(([name, service]) =>
     slotRows(name, service, silent.includes(name)),
   )
@@ -51,8 +54,46 @@ export function statusText(
     ...lines,
     '',
     table([heading, ...rows], width),
+    ...measuredLines(services, width),
     ...notes.map((note) => wrapped(`${warning('!')} ${note}`, width)),
   ].join('\n')
+}
+
+function alertLine({ name, severity, service, color, summary, command, since }: Alert): string {
+  const paint = severity === 'critical' ? bad : warning
+  const about = [service, color].filter((each) => each !== null).join(' ')
+  const what = [about && `(${about})`, `since ${since.slice(0, 19)}Z:`, oneLine(summary)]
+  const run = command ? [`\`${oneLine(command)}\``] : []
+  return [paint(severity), name, ...what, ...run].filter((each) => each !== '').join(' ')
+}
+
+/** The columns would not fit into the table of the slots. */
+function measuredLines(services: Status['services'], width: number): string[] {
+  const rows = Object.entries(services).flatMap(([name, { active, slots }]) =>
+    colors.flatMap((color) => {
+      const { metrics } = slots[color] ?? {}
+      return metrics ? [[name, slotText(color, color === active), ...measured(metrics)]] : []
+    }),
+  )
+  const heading = ['SERVICE', 'SLOT', 'REQUESTS', 'ERRORS', 'P99']
+  return rows.length > 0 ? ['', table([heading, ...rows], width)] : []
+}
+
+function measured({
+  requestsPerSecond,
+  errorShare,
+  p99Ms,
+}: NonNullable<SlotStatus['metrics']>): string[] {
+  const errors = errorShare === null ? '-' : `${(errorShare * 100).toFixed(1)} %`
+  return [
+    `${requestsPerSecond.toFixed(1)}/s`,
+    errorShare ? bad(errors) : errors,
+    p99Ms === null ? '-' : `${Math.round(p99Ms)} ms`,
+  ]
+}
+
+function slotText(color: string, isLive: boolean): string {
+  return isLive ? good(`● ${color}`) : `  ${color}`
 }
 
 /** One line for each service. */
@@ -100,7 +141,7 @@ function slotRow(
 ): string[] {
   const consumers = isSilent ? '-' : String(slot.consumers)
   return [
-    live ? good(`● ${color}`) : `  ${color}`,
+    slotText(color, live !== null),
     slot.version,
     slot.revision,
     `${slot.ready}/${slot.replicas}`,

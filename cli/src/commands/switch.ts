@@ -10,6 +10,7 @@ import { movedResult } from './moved.ts'
 interface SwitchCommandInput extends ChangeInput {
   color: Color | null
   skipSmoke: boolean
+  despiteAlerts: boolean
   timeoutMs: number
 }
 

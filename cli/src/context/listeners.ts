@@ -1,4 +1,5 @@
-// Where the news of a release goes besides the user: Slack and GitHub, each if it is set up.
+// Where the news of a release goes besides the user: Slack, GitHub and Grafana, each if it is set up.
+import type { GrafanaConfig } from '../config/monitoring.ts'
 import type { Event } from '../release/ports/events.ts'
 import type { Operator } from '../release/ports/session.ts'
 import { agentOf } from './agents.ts'
@@ -13,6 +14,8 @@ export interface Subject {
   env: string
   /** `slack` of the environment: a variable with the URL of a webhook. undefined: the usual variable. */
   variable: string | undefined
+  /** `grafana` of the environment. */
+  grafana: GrafanaConfig | null
 }
 
 interface Listener {
@@ -31,7 +34,7 @@ interface Options extends Subject {
 const settleMs = 1_500
 
 export async function createListeners(options: Options): Promise<Listener[]> {
-  const listeners = await Promise.all([slackOf(options), gitHubOf(options)])
+  const listeners = await Promise.all([slackOf(options), gitHubOf(options), grafanaOf(options)])
   return listeners.filter((each) => each !== null)
 }
 
@@ -78,5 +81,15 @@ async function gitHubOf({ env, operator, variables, warn }: Options): Promise<Li
   const { run } = operator
   const all = { api, repository, ref, token, env, run, agentOf, warn }
   const { tell, settle } = createDeployments(all)
+  return { tell, settle: () => settle(settleMs) }
+}
+
+async function grafanaOf({ env, grafana, variables, warn }: Options): Promise<Listener | null> {
+  if (!grafana) return null
+  const { createAnnotations } = await import('../adapters/notices/grafana.ts')
+  const { url, token: variable } = grafana
+  const token = variables[variable] ?? null
+  const all = { url: new URL(url), token, variable, env, agentOf, warn }
+  const { tell, settle } = createAnnotations(all)
   return { tell, settle: () => settle(settleMs) }
 }

@@ -18,7 +18,9 @@ export interface Session {
   mask: Mask
   progress: Progress
   events: Events
-  /** Tells Slack and GitHub of the operations in an environment, if they are set up. */
+  /** The value of a variable with a secret, which no later program inherits. undefined: it is not set. */
+  secretOf(variable: string): string | undefined
+  /** Tells Slack, GitHub and Grafana of the operations in an environment, if they are set up. */
   tellOthers(subject: Subject): Promise<void>
   /** Tells the start and the end of the command. Returns its result. */
   tell<R extends Result | null>(run: () => Promise<R>): Promise<R>
@@ -56,17 +58,21 @@ export function openSession({
   const file = variables[eventsVariable]
   if (file) events.add(openEventsFile(file, shown.warn))
   const closing: (() => Promise<void>)[] = []
+  const secretOf = (variable: string): string | undefined => {
+    const value = variables[variable]
+    mask(value ?? '')
+    delete inherited[variable]
+    return value
+  }
   return {
     clock,
     operator,
     mask,
     progress,
     events,
+    secretOf,
     async tellOthers(subject) {
-      if (subject.variable !== undefined) {
-        mask(variables[subject.variable] ?? '')
-        delete inherited[subject.variable]
-      }
+      for (const name of [subject.variable, subject.grafana?.token]) if (name) secretOf(name)
       // Not `progress`: a problem of theirs is no event, or they would be told of it.
       const others = await createListeners({ ...subject, operator, variables, warn: shown.warn })
       for (const { tell, settle } of others) {

@@ -58,7 +58,9 @@ async function readStore(
     return await store.read(query, signal)
   } catch (error) {
     if (isInterrupted(error) || !(error instanceof ShopctlError)) throw error
-    warn(`${store.name} cannot be asked, so these lines are from the pods: ${error.message}`)
+    warn(
+      `The log store ${store.name} cannot be asked, so these lines are from the pods: ${error.message}`,
+    )
     return null
   }
 }
@@ -112,7 +114,7 @@ async function followStore(
     } catch (error) {
       // It may be back the next time.
       if (isInterrupted(error) || !(error instanceof ShopctlError)) throw error
-      warn(`${logStore?.name} cannot be asked: ${error.message}`)
+      warn(`The log store ${logStore?.name} cannot be asked: ${error.message}`)
     }
   }
 }

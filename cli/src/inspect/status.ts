@@ -1,10 +1,12 @@
 // status: what is live, what is on standby and what is running. Read from the objects in the cluster.
 import { brokerProblems } from '../release/broker-problems.ts'
+import { byUrgency } from '../release/move/alerts.ts'
 import { loginOf } from '../release/move/logins.ts'
 import { chooseStandby } from '../release/move/plan-switch.ts'
 import { latestEpoch } from '../release/move/takeover.ts'
 import { type ObservePorts, observe } from '../release/observe.ts'
 import type { Broker, Login, PodReport, Pods } from '../release/ports/cluster.ts'
+import type { Alert, Metrics, SlotMetrics } from '../release/ports/metrics.ts'
 import type { Lock, LockHolder } from '../release/ports/session.ts'
 import { currentRelease, idOf, smokeOutcome } from '../release/record.ts'
 import { type Color, colors, type NamedSlot, type Slot, targetOf } from '../release/slot.ts'
@@ -20,6 +22,7 @@ interface StatusPorts extends ObservePorts {
   pods: Pods
   lock: Lock
   broker: Broker | null
+  metrics: Metrics | null
 }
 
 export interface SlotStatus {
@@ -37,6 +40,8 @@ export interface SlotStatus {
   inFlight: number
   /** The latest tries of new logins, the worst one. null: its pods do not report it. */
   login: Login | null
+  /** How it answers. null: nobody knows. */
+  metrics: Pick<SlotMetrics, 'requestsPerSecond' | 'errorShare' | 'p99Ms'> | null
 }
 
 export interface ServiceStatus {
@@ -53,6 +58,8 @@ export interface Status {
   lock: LockHolder | null
   /** null: the environment names no broker. */
   broker: { problems: string[] } | null
+  /** Those that fire, the most urgent first. null: nobody knows. */
+  alerts: Alert[] | null
   /** Names of journal records that could not be read. */
   damaged: string[]
   services: Record<string, ServiceStatus>
@@ -67,16 +74,22 @@ export async function readStatus(
   env: string,
   services: readonly string[] | null,
 ): Promise<Status> {
-  const [state, lock, problems] = await Promise.all([
+  const { metrics } = ports
+  const [state, lock, problems, alerts = null, measured = null] = await Promise.all([
     observe(ports),
     ports.lock.lockHolder(),
     brokerProblems(ports.broker),
+    metrics?.firing(),
+    metrics?.slots(),
   ])
   const shown = Object.keys(state.services).filter((name) => !services || services.includes(name))
   const standby = chooseStandby(state, null)
   const next = standby.kind === 'chosen' ? standby.slots : []
   const statuses = await Promise.all(
-    shown.map(async (name) => [name, await serviceStatus(ports.pods, state, next, name)] as const),
+    shown.map(
+      async (name) =>
+        [name, await serviceStatus({ ...ports, measured }, state, next, name)] as const,
+    ),
   )
   const busy = lock && state.journal.open ? state.journal.open.services : []
   const idle = shown.filter((name) => !busy.some((each) => each.name === name))
@@ -86,6 +99,7 @@ export async function readStatus(
     operation: operationStatus(state, lock),
     lock,
     broker: ports.broker && { problems },
+    alerts: alerts && byUrgency(alerts),
     damaged: state.journal.damaged,
     services: Object.fromEntries(statuses),
     problems: await findUnready(ports, state, idle),
@@ -111,7 +125,7 @@ function operationStatus(
 }
 
 async function serviceStatus(
-  pods: Pods,
+  { pods, measured }: { pods: Pods; measured: readonly SlotMetrics[] | null },
   state: EnvironmentState,
   next: readonly NamedSlot[],
   name: string,
@@ -125,7 +139,10 @@ async function serviceStatus(
       const slot = service?.slots[color]
       if (!slot) return
       const reports = await reportsOf(pods, name, slot)
-      slots[color] = slotStatus(slot, smokeOf(state, next, { name, slot }), reports)
+      slots[color] = {
+        ...slotStatus(slot, smokeOf(state, next, { name, slot }), reports),
+        metrics: metricsOf(measured ?? [], name, slot),
+      }
       if (color === active) epoch = latestEpoch(reports.map((report) => report?.epoch ?? null))
     }),
   )
@@ -154,11 +171,25 @@ function smokeOf(
   return { smoked, smokeFailed: !smoked && outcomes.has('failed') }
 }
 
+/** Those of an earlier version in this slot are not its own. */
+function metricsOf(
+  measured: readonly SlotMetrics[],
+  name: string,
+  { color, version }: Slot,
+): SlotStatus['metrics'] {
+  const found = measured.find(
+    (each) => each.service === name && each.color === color && each.version === version,
+  )
+  if (!found) return null
+  const { requestsPerSecond, errorShare, p99Ms } = found
+  return { requestsPerSecond, errorShare, p99Ms }
+}
+
 function slotStatus(
   { digest, version, revision, replicas, ready }: Slot,
   smoke: Pick<SlotStatus, 'smoked' | 'smokeFailed'>,
   reports: readonly (PodReport | null)[],
-): SlotStatus {
+): Omit<SlotStatus, 'metrics'> {
   const sum = (value: (report: PodReport) => number): number =>
     reports.reduce((total, report) => total + (report ? value(report) : 0), 0)
   return {

@@ -21,6 +21,7 @@ interface DeployFlags extends ChangeFlags, ColorFlag {
 
 interface SwitchFlags extends ChangeFlags, ColorFlag {
   skipSmoke?: true
+  despiteAlerts?: true
   /** Seconds. */
   timeout: number
 }
@@ -72,6 +73,7 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
   addChange(program, 'switch', 'make the standby slots live, all at once')
     .addOption(colorOption('the slot to make live'))
     .option('--skip-smoke', 'switch without a smoke test; needs --reason')
+    .option('--despite-alerts', 'switch although critical alerts fire; needs --reason')
     .addOption(switchTimeout())
     .action(async (flags: SwitchFlags, command) => {
       const input = switchOf(flags, command)
@@ -94,6 +96,7 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
   addChange(program, 'release', 'build, push, deploy, smoke and switch')
     .addOption(colorOption('the slot to deploy to and make live'))
     .option('--skip-smoke', 'switch without a smoke test; needs --reason')
+    .option('--despite-alerts', 'switch although critical alerts fire; needs --reason')
     .addOption(deployTimeout('--deploy-timeout'))
     .addOption(switchTimeout())
     .action(async (flags: SwitchFlags & { deployTimeout: number }, command) => {
@@ -105,12 +108,14 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
 }
 
 function switchOf(flags: SwitchFlags, command: Command) {
-  // The journal keeps the reason why a test was skipped.
-  if (flags.skipSmoke && !flags.reason) command.error("--skip-smoke needs --reason '…'")
+  // The journal keeps the reason why a check was skipped.
+  if (!flags.reason && flags.skipSmoke) command.error("--skip-smoke needs --reason '…'")
+  if (!flags.reason && flags.despiteAlerts) command.error("--despite-alerts needs --reason '…'")
   return {
     ...changeOf(flags),
     color: flags.color ?? null,
     skipSmoke: flags.skipSmoke === true,
+    despiteAlerts: flags.despiteAlerts === true,
     timeoutMs: flags.timeout * 1000,
   }
 }

@@ -34,6 +34,16 @@ const serviceRecord = z.object({
   proof: z.record(z.string(), z.union([z.number(), z.string(), z.null()])).optional(),
 })
 
+/** A critical alert. */
+const alertRecord = z.object({
+  name: z.string(),
+  /** null: the environment as a whole. */
+  service: z.string().nullable(),
+  color: z.string().nullable(),
+  summary: z.string(),
+  since: z.string(),
+})
+
 /** `undone`: a switch that was put back. `interrupted`: the command ended before the operation was complete. */
 export const outcomes = ['done', 'failed', 'undone', 'interrupted'] as const
 
@@ -55,6 +65,8 @@ export const operationSchema = z.object({
   services: z.array(serviceRecord),
   /** Of a smoke test: the combination that was tested. */
   combination: combination.optional(),
+  /** Of a switch: the alerts that fired, and that it went on in spite of. */
+  alerts: z.array(alertRecord).optional(),
   phases: z.array(z.object({ name: z.string(), tookMs: z.number() })),
   /** null: running or interrupted. */
   outcome: z.enum(outcomes).nullable(),
@@ -64,6 +76,7 @@ export const operationSchema = z.object({
 
 export type Operation = z.infer<typeof operationSchema>
 export type ServiceRecord = z.infer<typeof serviceRecord>
+export type AlertRecord = z.infer<typeof alertRecord>
 export type Outcome = (typeof outcomes)[number]
 
 /** A switch or rollback. */

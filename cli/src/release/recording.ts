@@ -20,7 +20,7 @@ export interface RecordingPorts {
   events: Events
 }
 
-export type Intent = Pick<Operation, 'verb' | 'reason' | 'services' | 'combination'>
+export type Intent = Pick<Operation, 'verb' | 'reason' | 'services' | 'combination' | 'alerts'>
 
 /** A running operation. */
 export interface Recording {

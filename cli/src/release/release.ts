@@ -10,6 +10,7 @@ import {
 import { checkGates } from './deploy/gates.ts'
 import { raiseStandby } from './deploy/raise.ts'
 import { withLock } from './lock.ts'
+import { type AlertIntent, refuseAlerts } from './move/alerts.ts'
 import type { Moved } from './move/move.ts'
 import { type SwitchPorts, switchStandby } from './move/switch.ts'
 import { checkSmokeScripts } from './paths.ts'
@@ -18,7 +19,7 @@ import { type SmokeInput, type SmokePorts, smokeStandby } from './smoke/smoke.ts
 
 type ReleasePorts = BuildPorts & PushPorts & DeployPorts & SmokePorts & SwitchPorts
 
-export interface ReleaseInput extends DeployInput, Pick<SmokeInput, 'namespaceName'> {
+export interface ReleaseInput extends DeployInput, AlertIntent, Pick<SmokeInput, 'namespaceName'> {
   skipSmoke: boolean
   /** How long a new slot may take to take over. */
   switchTimeoutMs: number
@@ -35,6 +36,7 @@ export interface Released {
 export async function release(ports: ReleasePorts, input: ReleaseInput): Promise<Released> {
   checkGates(ports, input)
   if (!input.skipSmoke) await checkSmokeScripts(ports.source, input.config, input.services)
+  await refuseAlerts(ports, input)
   const built = await build(ports, input)
   const pushed = await push(ports, input)
   const uid = await ports.namespace.ensure()

@@ -215,6 +215,6 @@ it('says what is wrong with a query', async () => {
     },
   })
   await expect(stored.read(all, new AbortController().signal)).rejects.toThrow(
-    /the store answered 400: .*query/,
+    /it answered 400: .*query/,
   )
 })

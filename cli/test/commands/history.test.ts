@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { historyText, operationText } from '../../src/commands/history.ts'
 import type { Operation } from '../../src/release/record.ts'
+import { anAlert } from '../fakes/metrics.ts'
 import { aSide } from '../fakes/state.ts'
 import { plain, widths, words } from './widths.ts'
 
@@ -84,6 +85,12 @@ describe('a history', () => {
       ...['1 of 2 consume.', 'notification blue v-a green v-b', 'move the Services'],
     ])
       expect(text).toContain(part)
+  })
+
+  it('shows the alerts that a switch went on in spite of', () => {
+    const alerts = [anAlert({ summary: 'Events of order\nare not published' })]
+    const text = plain((width) => operationText({ ...undone, alerts }, width))
+    expect(text).toMatch(/^in spite of OutboxStuck \(Events of order are not published\)$/m)
   })
 
   it('cuts a reason that is a book', () => {

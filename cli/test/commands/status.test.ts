@@ -2,19 +2,21 @@
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { statusText } from '../../src/commands/status.ts'
+import { anAlert } from '../fakes/metrics.ts'
 import { plain, widths, words } from './widths.ts'
 
 describe('a status', () => {
   const slot = (version: string) => ({
     ...{ digest: 'sha256:a', version, revision: '0123456789', replicas: 2, ready: 2 },
     ...{ smoked: true, smokeFailed: false, consumers: 2, inFlight: 0, login: null },
+    metrics: null,
   })
   const notification = {
     active: 'green' as const,
     epoch: 123,
     slots: { blue: slot('6c9086eb'), green: slot('6c9086eb-0d2fd927') },
   }
-  const well = { problems: [], unlisted: [] }
+  const well = { problems: [], unlisted: [], alerts: null }
   const quiet = {
     ...{ env: 'local', release: 'r-1', operation: null, lock: null, broker: null },
     ...well,
@@ -65,6 +67,45 @@ describe('a status', () => {
       'broker: memory alarm on rabbit@rabbitmq-0',
     ])
       expect(text).toContain(part)
+  })
+
+  it.each(widths)('has the alerts that fire, and what to do, in %s columns', (width) => {
+    const alerts = [
+      anAlert({ color: 'green' }),
+      anAlert({ ...{ name: 'CpuHigh', severity: 'warning', service: null }, command: null }),
+    ]
+    const status = { ...quiet, alerts, services: { notification } }
+    const text = plain((room) => statusText(status, room), width)
+    expect(words(text)).toContain(
+      'critical OutboxStuck (order green) since 2026-01-01T11:59:00Z: Events of order are not published `shopctl messages list --service order` warning CpuHigh since 2026',
+    )
+    const lines = text.split('\n')
+    expect(lines.findIndex((line) => line.startsWith('warning'))).toBeLessThan(
+      lines.findIndex((line) => line.startsWith('SERVICE')),
+    )
+  })
+
+  it('has what is measured of the slots, where something is', () => {
+    const of = (requestsPerSecond: number, errorShare: number | null, p99Ms: number | null) => ({
+      ...slot('v-a'),
+      metrics: { requestsPerSecond, errorShare, p99Ms },
+    })
+    const slots = { blue: of(0, null, null), green: of(30.06, 0.0234, 41.6) }
+    const services = { notification: { ...notification, slots }, inventory: notification }
+    const [, , measured = ''] = plain((width) => statusText({ ...quiet, services }, width)).split(
+      '\n\n',
+    )
+    expect(measured.split('\n')).toEqual([
+      'SERVICE       SLOT     REQUESTS  ERRORS  P99',
+      'notification    blue   0.0/s     -       -',
+      'notification  ● green  30.1/s    2.3 %   42 ms',
+    ])
+  })
+
+  it('without metrics is as it was before there were any', () => {
+    const text = plain((width) => statusText({ ...quiet, services: { notification } }, width))
+    expect(text.split('\n\n')).toHaveLength(2)
+    expect(text).not.toMatch(/alert|REQUESTS/)
   })
 
   it('reports that there is no release yet', () => {

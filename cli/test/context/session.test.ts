@@ -49,7 +49,7 @@ async function startSlack({ hangs = false } = {}): Promise<{ url: string; got: u
 }
 
 const result: Result = { document: { version: 1 }, text: () => '', summary: 'done' }
-const subject = { system: 'shop', env: 'production', variable: 'TEAM_SLACK' }
+const subject = { system: 'shop', env: 'production', variable: 'TEAM_SLACK', grafana: null }
 
 function sessionWith(variables: NodeJS.ProcessEnv, command = 'release') {
   const all = { SHOPCTL_EVENTS_FILE: file, ...variables }
@@ -106,6 +106,39 @@ it('tells GitHub of the switch in a workflow, and nobody else the token', async 
   // Only the job hides the token in its log.
   expect(stderr.match(/.*verysecret/g)).toEqual(['::add-mask::ghs_verysecret'])
   expect(readFileSync(file, 'utf8')).not.toContain('verysecret')
+})
+
+it('tells Grafana of the switch, and nobody the token', async () => {
+  const got: unknown[] = []
+  const server = createServer(async (request, response) => {
+    got.push([request.url, request.headers.authorization, JSON.parse(await text(request))])
+    response.end('{}')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  closing.push(() => void server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/grafana`
+  const variables: NodeJS.ProcessEnv = { TEAM_GRAFANA: 'glsa_verysecret', GITHUB_ACTIONS: 'true' }
+  const options = { command: 'release', env: 'production', services: null, variables }
+  const session = openSession(options)
+  await session.tellOthers({ ...subject, grafana: { url, token: 'TEAM_GRAFANA' } })
+  expect(variables).not.toHaveProperty('TEAM_GRAFANA')
+  await createShop().release({}, { events: session.events })
+  await session.close()
+  const tags = ['production', 'r-1', 'order', 'payment', 'switch']
+  expect(got).toMatchObject([['/grafana/api/annotations', 'Bearer glsa_verysecret', { tags }]])
+  expect(stderr.match(/.*verysecret/g)).toEqual(['::add-mask::glsa_verysecret'])
+})
+
+it('hands out a secret, hides it, and lets no program inherit it', () => {
+  const variables: NodeJS.ProcessEnv = { TOKEN: 'verysecret', GITHUB_ACTIONS: 'true' }
+  const session = openSession({ command: 'status', env: 'a', services: null, variables })
+  expect([session.secretOf('TOKEN'), session.secretOf('TOKEN')]).toEqual([
+    'verysecret',
+    'verysecret',
+  ])
+  expect(session.secretOf('OTHER')).toBeUndefined()
+  expect(variables).toEqual({ GITHUB_ACTIONS: 'true' })
+  expect(stderr).toBe('::add-mask::verysecret\n')
 })
 
 it('in a workflow the webhook is a secret of the job from the start, however its variable is called', async () => {

@@ -70,7 +70,12 @@ export function createShop({
     },
     smoke: (over = {}, ports = {}) => smoke({ ...world, ...ports }, { ...smokeInput, ...over }),
     switch: (over = {}, ports = {}) =>
-      switchSlots({ ...world, ...ports }, { ...moveInput, color: null, skipSmoke: false, ...over }),
+      switchSlots(
+        { ...world, ...ports },
+        {
+          ...{ ...moveInput, color: null, skipSmoke: false, despiteAlerts: false, ...over },
+        },
+      ),
     rollback: (over = {}, ports = {}) =>
       rollback({ ...world, ...ports }, { ...moveInput, ...again, to: null, ...over }),
     cleanup: (services = null, ports = {}) =>
@@ -80,7 +85,8 @@ export function createShop({
         { ...world, ...ports },
         {
           ...deployInput,
-          ...{ namespaceName: 'shop', skipSmoke: false, switchTimeoutMs: 50, ...over },
+          ...{ namespaceName: 'shop', skipSmoke: false, despiteAlerts: false },
+          ...{ switchTimeoutMs: 50, ...over },
         },
       ),
     live(service) {

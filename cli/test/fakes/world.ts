@@ -22,6 +22,7 @@ import {
 import { createFakeAttestations, createFakeScans, type FakeScans } from './images.ts'
 import { createFakeJournal, createFakeLock, type FakeLock } from './journal.ts'
 import { createFakeLogs, type FakeLogs } from './logs.ts'
+import { createFakeMetrics, type FakeMetrics } from './metrics.ts'
 import { createFakeManagement, createFakePods, createPodFaults, type PodFaults } from './pods.ts'
 import { aState, emptyService } from './state.ts'
 import { createFakeBroker, type FakeBroker } from './topology.ts'
@@ -40,6 +41,7 @@ export interface World extends Omit<Ports, keyof FakeLogs>, FakeLogs {
   driver: FakeDriver
   lock: FakeLock
   broker: FakeBroker
+  metrics: FakeMetrics
   progress: FakeProgress
   events: FakeEvents
   programs: FakePrograms
@@ -110,6 +112,7 @@ export function createWorld(
   const world: World = {
     ...{ state, log, charts, broker, driver, pods, engine, faults, books },
     labelWarnings: [],
+    metrics: createFakeMetrics(),
     ...{ secrets, configMaps, sets, labels, answers, asked, ways, operator },
     contents: createFakeContents({
       ...{ secrets, configMaps, log },

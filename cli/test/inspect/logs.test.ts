@@ -33,7 +33,7 @@ it('reads the store where there is one', async () => {
   podLogs.lines = [aLine(9)]
   const found = await readLogs(ports, query)
   expect(messages(found)).toEqual(['line 1', 'line 2'])
-  expect(found).toMatchObject({ more: false, from: 'log store observability/logs:9428' })
+  expect(found).toMatchObject({ more: false, from: 'observability/logs:9428' })
   expect(warnings).toEqual([])
 })
 
@@ -45,7 +45,7 @@ it('reads the pods where the store does not answer, with one warning', async () 
   expect(messages(found)).toEqual(['line 1'])
   expect(found.from).toBe('pods')
   expect(warnings).toEqual([
-    'log store observability/logs:9428 cannot be asked, so these lines are from the pods: no answer within 15 s',
+    'The log store observability/logs:9428 cannot be asked, so these lines are from the pods: no answer within 15 s',
   ])
 })
 

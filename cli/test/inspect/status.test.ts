@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { readStatus, type Status } from '../../src/inspect/status.ts'
 import { withLock } from '../../src/release/lock.ts'
+import type { Metrics } from '../../src/release/ports/metrics.ts'
+import { anAlert } from '../fakes/metrics.ts'
 import {
   createShop,
   dyingJournal,
@@ -56,6 +58,7 @@ describe('status', () => {
           consumers: 2,
           inFlight: 0,
           login: { state: 'ok', problem: null },
+          metrics: null,
         },
         green: {
           digest: slots?.green?.digest,
@@ -68,6 +71,7 @@ describe('status', () => {
           consumers: 0,
           inFlight: 0,
           login: { state: 'ok', problem: null },
+          metrics: null,
         },
       },
     })
@@ -102,6 +106,48 @@ describe('status', () => {
     const broker = { ...world.broker, problems: ask }
     expect((await readStatus({ ...world, broker }, 'local', null)).broker).toEqual({ problems })
     expect((await readStatus({ ...world, broker: null }, 'local', null)).broker).toBeNull()
+  })
+
+  it('has what Prometheus knows: alerts, and how each slot answers in its version', async () => {
+    const shop = await releasedTwice()
+    const { metrics } = shop.world
+    metrics.alerts = [anAlert({ name: 'CpuHigh', severity: 'warning' }), anAlert()]
+    const numbers = { requestsPerSecond: 20, errorShare: 0.25, p99Ms: 250 }
+    metrics.measured = [
+      { service: 'order', color: 'green', version: 'bbbbbbbb', ...numbers },
+      // What was in this slot before.
+      { service: 'order', color: 'blue', version: '0a0a0a0a', ...numbers },
+    ]
+    const { alerts, services } = await statusOf(shop)
+    expect(alerts?.map(({ name }) => name)).toEqual(['OutboxStuck', 'CpuHigh'])
+    expect(services.order?.slots.green?.metrics).toEqual(numbers)
+    expect(services.order?.slots.blue?.metrics).toBeNull()
+    expect(services.payment?.slots.green?.metrics).toBeNull()
+  })
+
+  it.each<[string, (shop: Shop) => Metrics | null]>([
+    [
+      'does not answer',
+      ({ world: { metrics } }) => Object.assign(metrics, { alerts: null, measured: null }),
+    ],
+    ['is not there', () => null],
+  ])('knows no alerts where Prometheus %s', async (_, given) => {
+    const shop = await releasedTwice()
+    const status = await readStatus({ ...shop.world, metrics: given(shop) }, 'local', null)
+    expect(status).toMatchObject({ alerts: null, services: { order: { active: 'green' } } })
+  })
+
+  it('asks Prometheus beside everything else', async () => {
+    const { world } = await releasedTwice()
+    const begun: string[] = []
+    const ask = (what: string) => async () => {
+      begun.push(what)
+      return new Promise<null>(() => {})
+    }
+    const metrics = { firing: ask('alerts'), slots: ask('slots') }
+    const observer = { ...world.observer, services: ask('cluster') as never }
+    void readStatus({ ...world, metrics, observer }, 'local', null)
+    expect(begun.sort()).toEqual(['alerts', 'cluster', 'slots'])
   })
 
   it('asks nothing of a service that knows nothing of shopctl', async () => {

@@ -56,7 +56,12 @@ describe('bad input is exit 2, with what would have been right', () => {
     ['the environment of what it shows', ['history', 'show', '7', '--env', 'prod'], /"prod"/],
     ['a command of the platform', ['platform', 'upp'], /'upp'[\s\S]*Did you mean up\?[\s\S]*down/],
     ['lines of a log', ['platform', 'logs', '--tail', '-1'], /'-1'[\s\S]*whole number/],
-    ['a skipped test without a reason', ['switch', '--skip-smoke'], /--reason/],
+    ['a skipped test without a reason', ['switch', '--skip-smoke'], /--skip-smoke needs --reason/],
+    [
+      'alerts that are not heeded without a reason',
+      ['release', '--despite-alerts'],
+      /--despite-alerts needs --reason/,
+    ],
     ['a time in the past', ['audit', '--wait', '-1'], /'-1'[\s\S]*seconds above 0/],
     ['a plane', ['audit', '--plane', 'test'], /'test'.*live, preview/],
     ['one service of a whole', ['audit', '--service', 'order'], /'--service'/],

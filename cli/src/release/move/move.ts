@@ -2,7 +2,7 @@
 import { failed, interrupted, said } from '../../errors.ts'
 import { podsBeforeRaise } from '../capacity.ts'
 import type { Pods } from '../ports/cluster.ts'
-import { interruptedOutcome, openMove } from '../record.ts'
+import { type AlertRecord, interruptedOutcome, openMove } from '../record.ts'
 import { beginRecording, type Recording, type RecordingPorts } from '../recording.ts'
 import { settleAll } from '../settle.ts'
 import type { Move, MoveVerb } from '../slot.ts'
@@ -24,6 +24,8 @@ interface MoveOptions {
   timeoutMs: number
   /** The services whose old slot is restarted afterwards. */
   recycle: readonly string[]
+  /** The critical alerts that a switch goes on in spite of. */
+  alerts?: AlertRecord[]
 }
 
 /** The measurements of one service's move. Times count from the first write. */
@@ -52,7 +54,9 @@ export async function move(
   await checkSignal(ports)
   if (plan.moves.length === 0) return closeInterrupted(ports, state)
   const { kind: verb, moves: services } = plan
-  const recording = await beginRecording(ports, state, { verb, reason: options.reason, services })
+  const { reason, alerts = [] } = options
+  const intent = { verb, reason, services, ...(alerts.length > 0 && { alerts }) }
+  const recording = await beginRecording(ports, state, intent)
   const { proofs, scaled } = await takeOver(ports, state, plan, recording, options.timeoutMs)
   // The new slots are live: no later problem puts the Services back.
   const [warnings] = await Promise.all([oldSlots(ports, services), scaled])

@@ -5,18 +5,26 @@ import { type LockPorts, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
 import { isRefusal } from '../refusal.ts'
+import {
+  type AlertIntent,
+  type AlertPorts,
+  alertRecords,
+  alertText,
+  criticalAlerts,
+  heedAlerts,
+} from './alerts.ts'
 import { requireLogins } from './logins.ts'
 import { type Moved, type MovePorts, move } from './move.ts'
 import { planSwitch, type SwitchIntent } from './plan-switch.ts'
 import { recycledServices } from './recycle.ts'
 import { checkBroker } from './topology.ts'
 
-export interface SwitchPorts extends MovePorts, LockPorts {
+export interface SwitchPorts extends MovePorts, LockPorts, AlertPorts {
   /** null: the environment names none. */
   broker: Broker | null
 }
 
-export interface SwitchInput extends SwitchIntent {
+export interface SwitchInput extends SwitchIntent, AlertIntent {
   config: Config
   reason: string | null
   /** How long a new slot may take to take over. */
@@ -32,10 +40,17 @@ export async function switchSlots(ports: SwitchPorts, input: SwitchInput): Promi
 /** The caller holds the lock. */
 export async function switchStandby(ports: SwitchPorts, input: SwitchInput): Promise<Moved> {
   const { broker } = ports
-  const [state] = await Promise.all([observe(ports), broker && checkBroker(broker)])
+  const [state, critical] = await Promise.all([
+    observe(ports),
+    criticalAlerts(ports),
+    broker && checkBroker(broker),
+  ])
   const plan = planSwitch(state, input)
   if (isRefusal(plan)) throw refused(plan)
+  const alerts = heedAlerts(state, critical, input)
+  for (const alert of alerts) ports.progress.warn(`${alertText(alert)} fires`)
   await requireLogins(ports, plan.moves)
   const { reason, timeoutMs, config } = input
-  return move(ports, state, plan, { reason, timeoutMs, recycle: recycledServices(config) })
+  const recycle = recycledServices(config)
+  return move(ports, state, plan, { reason, timeoutMs, recycle, alerts: alertRecords(alerts) })
 }

@@ -21,7 +21,7 @@ const query: LogQuery = { ...any, since: new Date(5_000), limit: 2 }
 function stored(answer: { status: number; text: string } | null) {
   const paths: string[] = []
   const store = createLoki({
-    ...{ name: 'log store a/b:1', namespace: 'shop', now: () => new Date(40 * 86_400_000) },
+    ...{ name: 'a/b:1', namespace: 'shop', now: () => new Date(40 * 86_400_000) },
     ask: async (path) => {
       paths.push(path)
       return answer
@@ -86,7 +86,7 @@ it('knows when there are more lines', async () => {
 })
 
 it.each([
-  [null, 'there is no log store a/b:1'],
+  [null, 'there is no such Service'],
   [{ status: 400, text: 'parse error : syntax error' }, /answered 400: parse error/],
   [{ status: 200, text: '{"status":"success","data":{}}' }, /answered 200: \{"status"/],
   [{ status: 200, text: '<html>' }, /answered 200: <html>/],

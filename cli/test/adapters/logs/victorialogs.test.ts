@@ -24,7 +24,7 @@ const query: LogQuery = { ...any, since: new Date(0), limit: 2 }
 function stored(answer: { status: number; text: string } | null) {
   const paths: string[] = []
   const store = createVictoriaLogs({
-    ...{ name: 'log store a/b:1', namespace: 'shop', now: () => new Date(1_000_000) },
+    ...{ name: 'a/b:1', namespace: 'shop', now: () => new Date(1_000_000) },
     ask: async (path) => {
       paths.push(path)
       return answer
@@ -49,9 +49,9 @@ it('asks for one line more than it needs, until after now', async () => {
 })
 
 it.each([
-  [null, 'there is no log store a/b:1'],
-  [{ status: 502, text: 'bad gateway\nmore' }, 'log store a/b:1 answered 502: bad gateway'],
-  [{ status: 200, text: '<html>' }, 'log store a/b:1 answered 200: <html>'],
+  [null, 'there is no such Service'],
+  [{ status: 502, text: 'bad gateway\nmore' }, 'it answered 502: bad gateway'],
+  [{ status: 200, text: '<html>' }, 'it answered 200: <html>'],
 ])('says that it got %j', async (answer, message) => {
   await expect(stored(answer).store.read(query, signal)).rejects.toMatchObject({ message })
 })

@@ -1,0 +1,38 @@
+// What Prometheus knows of an environment: its alerts, and how its slots answer.
+
+/** An alert that fires. */
+export interface Alert {
+  name: string
+  /** `critical`, `warning`, … */
+  severity: string
+  /** What it is about. null: the environment as a whole, like the other three. */
+  service: string | null
+  color: string | null
+  version: string | null
+  release: string | null
+  summary: string
+  /** The command to run first. null: its rule names none. */
+  command: string | null
+  /** ISO 8601, by Prometheus' clock. */
+  since: string
+}
+
+/** Of the live plane, in the last minute. */
+export interface SlotMetrics {
+  service: string
+  color: string
+  version: string
+  requestsPerSecond: number
+  /** From 0 to 1. null: there were no requests. */
+  errorShare: number | null
+  /** null: likewise. */
+  p99Ms: number | null
+}
+
+/** Never fails. null: nobody knows, since there is no Prometheus, or it did not answer, which the user was told. */
+export interface Metrics {
+  /** The alerts of this environment that ask for somebody. */
+  firing(): Promise<Alert[] | null>
+  /** One entry for each slot that reports requests. */
+  slots(): Promise<SlotMetrics[] | null>
+}

@@ -1,0 +1,95 @@
+// Prometheus, and everything that may go wrong with it: one warning, and no failure.
+import { describe, expect, it } from 'vitest'
+import { createPrometheus } from '../../../src/adapters/prometheus/prometheus.ts'
+import { failed, interrupted } from '../../../src/errors.ts'
+import { createFakeMetrics } from '../../fakes/metrics.ts'
+import { known, metricsContract } from '../../fakes/metrics-contract.ts'
+
+describe('in memory', () => {
+  const since = '2026-01-01T12:00:00.000Z'
+  metricsContract(async () => ({
+    ...createFakeMetrics(),
+    firing: async () => known.alerts.map((alert) => ({ ...alert, since })),
+    slots: async () => known.slots,
+  }))
+})
+
+function prometheusThat(answer: () => Promise<{ status: number; text: string } | null>) {
+  const asked: string[] = []
+  const warnings: string[] = []
+  const metrics = createPrometheus({
+    env: 'local',
+    warn: (problem) => void warnings.push(problem),
+    ask(path) {
+      asked.push(path)
+      return answer()
+    },
+  })
+  return { metrics, asked, warnings }
+}
+
+function answering(body: object, status = 200) {
+  return async () => ({ status, text: JSON.stringify(body) })
+}
+
+it('asks for the slots of the environment alone', async () => {
+  const data = { resultType: 'vector', result: [] }
+  const { metrics, asked } = prometheusThat(answering({ status: 'success', data }))
+  expect(await metrics.slots()).toEqual([])
+  expect(decodeURIComponent(asked.join().replaceAll('+', ' '))).toBe(
+    '/api/v1/query?query={__name__=~"slot:http_requests:rate1m|slot:http_errors:rate1m|slot:http_request_duration_seconds:p99_1m",environment="local"}',
+  )
+})
+
+it('is silent where there is no Prometheus', async () => {
+  const { metrics, warnings } = prometheusThat(async () => null)
+  expect([await metrics.firing(), await metrics.slots()]).toEqual([null, null])
+  expect(warnings).toEqual([])
+})
+
+it.each<[string, () => Promise<{ status: number; text: string }>, RegExp]>([
+  [
+    'does not answer',
+    () => Promise.reject(failed({ code: 'x', message: 'The Service a/b:1 did not answer.' })),
+    /^Prometheus: The Service a\/b:1 did not answer\.$/,
+  ],
+  [
+    'may not be asked',
+    () => Promise.reject(failed({ code: 'x', message: 'The cluster does not let you GET …' })),
+    /does not let you/,
+  ],
+  [
+    'cannot answer',
+    answering({ status: 'error', errorType: 'execution', error: 'too many samples' }, 422),
+    /^Prometheus: the list of alerts failed: execution: too many samples$/,
+  ],
+  ['is behind a proxy that fails', async () => ({ status: 502, text: '<html>' }), /answered 502/],
+  ['is none', async () => ({ status: 200, text: '<html>' }), /what no Prometheus answers/],
+])('one that %s is one warning for all that is asked', async (_, answer, expected) => {
+  const { metrics, warnings } = prometheusThat(answer)
+  expect(await metrics.firing()).toBeNull()
+  expect([await metrics.firing(), await metrics.slots()]).toEqual([null, null])
+  expect(warnings).toEqual([expect.stringMatching(expected)])
+})
+
+it('names the query that failed', async () => {
+  const error = { status: 'error', errorType: 'timeout', error: 'query timed out' }
+  const { metrics, warnings } = prometheusThat(answering(error, 503))
+  await metrics.slots()
+  expect(warnings).toEqual([
+    expect.stringMatching(/^Prometheus: the query \{__name__.* failed: timeout: query timed out$/),
+  ])
+})
+
+it('returns a part of the answer, and says that it is one', async () => {
+  const data = { alerts: [{ state: 'firing', labels: { environment: 'local' }, activeAt: '2026' }] }
+  const partial = { status: 'success', data, warnings: ['no answer of store-1'] }
+  const { metrics, warnings } = prometheusThat(answering(partial))
+  expect(await metrics.firing()).toHaveLength(1)
+  expect(warnings).toEqual(['Prometheus: the list of alerts: no answer of store-1'])
+})
+
+it('ends at Ctrl-C', async () => {
+  const { metrics } = prometheusThat(() => Promise.reject(interrupted()))
+  await expect(metrics.firing()).rejects.toMatchObject({ exitCode: 130 })
+})

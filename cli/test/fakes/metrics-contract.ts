@@ -1,0 +1,42 @@
+// The contract of Metrics: in memory, and of a real Prometheus.
+import { expect, it } from 'vitest'
+import type { Alert, Metrics, SlotMetrics } from '../../src/release/ports/metrics.ts'
+
+/** What the Prometheus under test knows of the environment `local`. It knows alerts and slots of others, too. */
+export const known: { alerts: Omit<Alert, 'since'>[]; slots: SlotMetrics[] } = {
+  alerts: [
+    {
+      ...{ name: 'SlotFails', severity: 'critical', service: 'order', color: 'green' },
+      ...{ version: 'v-b', release: 'r-2', summary: 'order green fails' },
+      command: 'shopctl rollback --env local',
+    },
+    {
+      ...{ name: 'CpuHigh', severity: 'warning', service: null, color: null, version: null },
+      ...{ release: null, summary: 'The processors are busy', command: null },
+    },
+  ],
+  slots: [
+    {
+      ...{ service: 'order', color: 'blue', version: 'v-a' },
+      ...{ requestsPerSecond: 0, errorShare: null, p99Ms: null },
+    },
+    {
+      ...{ service: 'order', color: 'green', version: 'v-b' },
+      ...{ requestsPerSecond: 20, errorShare: 0.25, p99Ms: 250 },
+    },
+  ],
+}
+
+export function metricsContract(make: () => Promise<Metrics>): void {
+  it('has the alerts of the environment', async () => {
+    const alerts = (await (await make()).firing()) ?? []
+    const found = alerts.toSorted((a, b) => b.name.localeCompare(a.name))
+    expect(found).toEqual(known.alerts.map((alert) => ({ ...alert, since: expect.any(String) })))
+    for (const { since } of found) expect(new Date(since).toISOString()).toBe(since)
+  })
+
+  it('has what is measured of its slots', async () => {
+    const slots = (await (await make()).slots()) ?? []
+    expect(slots.toSorted((a, b) => a.color.localeCompare(b.color))).toEqual(known.slots)
+  })
+}

@@ -1,0 +1,27 @@
+// A Prometheus in memory, and what a test lets it know.
+import type { Alert, Metrics, SlotMetrics } from '../../src/release/ports/metrics.ts'
+
+export interface FakeMetrics extends Metrics {
+  /** null: it does not answer, like `measured`. */
+  alerts: Alert[] | null
+  measured: SlotMetrics[] | null
+}
+
+export function createFakeMetrics(): FakeMetrics {
+  const metrics: FakeMetrics = {
+    alerts: [],
+    measured: [],
+    firing: async () => metrics.alerts,
+    slots: async () => metrics.measured,
+  }
+  return metrics
+}
+
+export function anAlert(over: Partial<Alert> = {}): Alert {
+  return {
+    ...{ name: 'OutboxStuck', severity: 'critical', service: 'order', color: null },
+    ...{ version: null, release: null, summary: 'Events of order are not published' },
+    ...{ command: 'shopctl messages list --service order', since: '2026-01-01T11:59:00.000Z' },
+    ...over,
+  }
+}
