@@ -23,6 +23,10 @@ function scene() {
   return { ...fakes, ports, warnings, stop }
 }
 
+function aTime(time: string): Date {
+  return new Date(`2026-01-01T${time}.000Z`)
+}
+
 function messages({ lines }: { lines: { message: string }[] }): string[] {
   return lines.map(({ message }) => message)
 }
@@ -94,6 +98,7 @@ it('follows the store: each line once, and a store that is away for a moment', a
     () => {
       logStore.away = true
     },
+    () => {},
     () => {
       logStore.away = false
       logStore.lines.push(aLine(4))
@@ -113,6 +118,10 @@ it('follows the store: each line once, and a store that is away for a moment', a
   await expect(following).rejects.toMatchObject({ exitCode: 130 })
   expect(shown).toEqual(['line 1', 'line 2', 'line 3', 'line 4'])
   expect(warnings).toEqual([expect.stringMatching(/cannot be asked: no answer/)])
+  // A line may be late, and so may be the clock of this machine.
+  const [, first, ...others] = logStore.asked
+  expect(first).toMatchObject({ limit: 10_000, since: aTime('11:59:51') })
+  expect(others.at(-1)?.since).toEqual(aTime('11:59:53'))
 })
 
 it('follows the pods: what was read before is not shown again', async () => {

@@ -202,6 +202,17 @@ describe('following', () => {
     expect(await follow((so) => so.length === 2)).toEqual(['one', 'new'])
   })
 
+  it('says when a pod ends whose connection broke', async () => {
+    pods.order = [aPod('order-blue-1', 'blue')]
+    logs['order-blue-1/main'] = (response) => {
+      response.write('2026-01-01T12:00:01Z one\n')
+      pods.order = []
+      setTimeout(() => response.destroy(), 20)
+    }
+    const found = await follow((so) => so.includes('order-blue-1 has ended'))
+    expect(found).toEqual(['one', 'order-blue-1 has ended'])
+  })
+
   it('goes on where a connection broke', async () => {
     pods.order = [aPod('order-blue-1', 'blue')]
     let times = 0
