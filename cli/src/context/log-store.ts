@@ -26,7 +26,7 @@ export function createLogStore(
 ): LogStore {
   const timeoutMs = limit.seconds * 1_000
   if (service) {
-    const name = `log store ${service.namespace}/${service.name}:${service.port}`
+    const name = `${service.namespace}/${service.name}:${service.port}`
     const ask: StoreOptions['ask'] = (path, signal) =>
       askService(api, service, path, { signal, timeoutMs })
     return kinds[kind]({ name, namespace, ask, now })
@@ -45,5 +45,5 @@ export function createLogStore(
       throw failed({ code: 'log-store', message })
     }
   }
-  return kinds[kind]({ name: `log store ${base}`, namespace, ask, now })
+  return kinds[kind]({ name: base, namespace, ask, now })
 }

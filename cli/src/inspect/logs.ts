@@ -58,16 +58,18 @@ async function readStore(
     return await store.read(query, signal)
   } catch (error) {
     if (isInterrupted(error) || !(error instanceof ShopctlError)) throw error
-    warn(`${store.name} cannot be asked, so these lines are from the pods: ${error.message}`)
+    warn(
+      `The log store ${store.name} cannot be asked, so these lines are from the pods: ${error.message}`,
+    )
     return null
   }
 }
 
-/** How long a line may take into a store. */
-const lateMs = 30_000
+/** How long a line may take into a store, and how many lines there may be in this time. */
+const lateMs = 10_000
+const mostLines = 10_000
 const pollMs = 2_000
-/** Enough for the lines of `lateMs`. */
-const mostKeys = 100_000
+const mostKeys = 10 * mostLines
 
 /** First the lines of `readLogs`, then those that are written. Ends with `interrupted`. */
 export async function followLogs(
@@ -75,8 +77,7 @@ export async function followLogs(
   query: LogQuery,
   show: (line: Line) => void,
 ): Promise<never> {
-  const { logStore, clock } = ports
-  const started = clock.now().getTime()
+  const { logStore } = ports
   const seen = new Set<string>()
   const showNew = (line: RawLine): void => {
     const key = keyOf(line)
@@ -88,32 +89,47 @@ export async function followLogs(
   const { raw, from, more } = await readRaw(ports, query)
   if (more) ports.warn(leftOff(query.limit))
   raw.forEach(showNew)
-  if (logStore && from === logStore.name) await followStore(ports, query, showNew)
-  else await followPods(ports, { ...query, since: new Date(started - pollMs) }, showNew)
+  // By the clock of the lines, which may not be that of this machine.
+  const last = raw.at(-1)
+  const since = last ? new Date(last.time) : query.since
+  const follow = logStore && from === logStore.name ? followStore : followPods
+  await follow(ports, { ...query, since }, showNew)
   throw interrupted()
 }
 
 /** A store is asked again and again: it needs no connection that stays open. */
 async function followStore(
-  ports: LogPorts,
+  { clock, signal, logStore, warn }: LogPorts,
   query: LogQuery,
   show: (line: RawLine) => void,
 ): Promise<void> {
-  const { clock, signal, logStore, warn } = ports
   const matches = matcherOf(query.text, query.word)
+  const warnOnce = createWarning(warn)
+  let { since } = query
   while (!signal.aborted) {
     await clock.sleep(pollMs, signal)
-    const since = new Date(clock.now().getTime() - lateMs)
+    const wanted = { ...query, since: since && new Date(since.getTime() - lateMs) }
     try {
-      const found = await logStore?.read({ ...query, since }, signal)
-      for (const line of inOrder(found?.lines ?? [])) if (matches(line.text)) show(line)
-      if (found?.more)
-        warn(`More than ${query.limit} lines in ${lateMs / 1_000} s: some are left off.`)
+      const found = await logStore?.read({ ...wanted, limit: mostLines }, signal)
+      const lines = inOrder(found?.lines ?? [])
+      for (const line of lines) if (matches(line.text)) show(line)
+      const last = lines.at(-1)
+      if (last) since = new Date(last.time)
+      warnOnce(found?.more ? 'There are more lines than can be shown: some are left off.' : null)
     } catch (error) {
       // It may be back the next time.
       if (isInterrupted(error) || !(error instanceof ShopctlError)) throw error
-      warn(`${logStore?.name} cannot be asked: ${error.message}`)
+      warnOnce(`The log store ${logStore?.name} cannot be asked: ${error.message}`)
     }
+  }
+}
+
+/** Hands on a warning when it begins. null: all is well. */
+function createWarning(warn: (note: string) => void): (note: string | null) => void {
+  let latest: string | null = null
+  return (note) => {
+    if (note !== null && note !== latest) warn(note)
+    latest = note
   }
 }
 
@@ -123,7 +139,8 @@ async function followPods(
   show: (line: RawLine) => void,
 ): Promise<void> {
   const matches = matcherOf(query.text, query.word)
-  for await (const found of podLogs.follow(query, matches, signal)) {
+  const since = query.since && new Date(query.since.getTime() - pollMs)
+  for await (const found of podLogs.follow({ ...query, since }, matches, signal)) {
     if (typeof found === 'string') warn(found)
     else show(found)
   }

@@ -91,8 +91,12 @@ function argsOf({ spec }: KubernetesObject): string[] {
   return template.spec.containers[0].args
 }
 
-/** With the configuration of the chart, but for addresses and folders, and without a cluster to ask for the pods. */
-export async function createCollector(folder: string, endpoint: string): Promise<Server> {
+/** With the configuration of the chart, but for addresses and folders. It asks this kubeconfig's API server for the pods. */
+export async function createCollector(
+  folder: string,
+  endpoint: string,
+  kubeconfig: string,
+): Promise<Server> {
   const program = await programOf(await collectorItem(shell, layout))
   const [address, metrics] = [await freeAddress(), await freeAddress()]
   const objects = await chart(endpoint)
@@ -105,8 +109,8 @@ export async function createCollector(folder: string, endpoint: string): Promise
       .replaceAll('0.0.0.0:13133', address),
   )
   const { processors, service } = config
-  delete processors.k8s_attributes
-  service.pipelines.logs.processors = ['memory_limiter']
+  // A pod has a token, and the address in its environment.
+  processors.k8s_attributes.auth_type = 'kubeConfig'
   service.telemetry.metrics.readers[0].pull.exporter.prometheus = {
     host: '127.0.0.1',
     port: Number(metrics.split(':')[1]),
@@ -116,7 +120,8 @@ export async function createCollector(folder: string, endpoint: string): Promise
   writeFileSync(file, JSON.stringify(config))
   const args = argsOf(pick(objects, 'DaemonSet', 'log-collector'))
   const own = args.map((arg) => arg.replace(/^--config=.*/, `--config=${file}`))
-  return serverOf(program, own, { address, health: '/' })
+  const env = { KUBECONFIG: kubeconfig, NODE_NAME: 'node-1' }
+  return serverOf(program, own, { address, health: '/', env })
 }
 
 function chart(endpoint: string) {

@@ -1,5 +1,6 @@
 // The logs of containers on their way through the real collector into the real store, and out of it again.
 import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,6 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createVictoriaLogs } from '../../src/adapters/logs/victorialogs.ts'
 import { inOrder, lineOf } from '../../src/inspect/log-lines.ts'
 import type { LogQuery, RawLine } from '../../src/release/ports/logs.ts'
+import { writeKubeconfig } from '../fakes/api-server.ts'
+import { listen } from '../fakes/token-server.ts'
 import { until } from '../real/shop.ts'
 import { createCollector, createLogStore, type Server } from './log-programs.ts'
 
@@ -17,17 +20,50 @@ const batch = 50
 const linesOfFile = 1_700
 
 const folder = mkdtempSync(join(tmpdir(), 'logs-'))
+
+/** What the collector asks of an API server: the pods of its node, as a list or as the beginning of a watch. */
+const asked = new Set<string>()
+const apiServer = createServer(({ url = '' }, response) => {
+  const { pathname, searchParams } = new URL(url, 'http://x')
+  asked.add(`${pathname} ${searchParams.get('fieldSelector')}`)
+  const pod = {
+    ...{ apiVersion: 'v1', kind: 'Pod', spec: { nodeName: 'node-1' }, status: {} },
+    metadata: {
+      ...{ name: 'postgres-0', namespace: 'shop', uid: uidOf(20), resourceVersion: '1' },
+      labels: { 'app.kubernetes.io/name': 'postgres', 'shopctl.dev/color': 'blue' },
+    },
+  }
+  const isPods = pathname === '/api/v1/pods'
+  response.setHeader('content-type', 'application/json')
+  if (!searchParams.has('watch')) {
+    const list = { apiVersion: 'v1', kind: 'PodList', metadata: { resourceVersion: '1' } }
+    response.writeHead(isPods ? 200 : 404).end(JSON.stringify({ ...list, items: [pod] }))
+  } else {
+    const annotations = { 'k8s.io/initial-events-end': 'true' }
+    const mark = { ...pod, metadata: { resourceVersion: '1', annotations } }
+    if (searchParams.get('sendInitialEvents') === 'true')
+      for (const event of [
+        { type: 'ADDED', object: pod },
+        { type: 'BOOKMARK', object: mark },
+      ])
+        response.write(`${JSON.stringify(event)}\n`)
+    else response.flushHeaders()
+  }
+})
 let store: Server
 let collector: Server
 
 beforeAll(async () => {
   store = await createLogStore(join(folder, 'store'))
-  collector = await createCollector(folder, `${store.url}/insert/opentelemetry`)
+  const kubeconfig = writeKubeconfig(folder, { server: `http://${await listen(apiServer)}` })
+  const endpoint = `${store.url}/insert/opentelemetry`
+  collector = await createCollector(folder, endpoint, kubeconfig)
   await Promise.all([store.start(), collector.start()])
 }, 900_000)
 
 afterAll(async () => {
   await Promise.all([collector?.end('SIGKILL'), store?.end('SIGKILL')])
+  apiServer.close().closeAllConnections()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -194,6 +230,19 @@ describe('a line', () => {
     })
   })
 
+  it('of Postgres gets its service and its color from the labels of its pod', async () => {
+    const postgres = createContainer('shop', 'postgres-0', 'postgres', uidOf(20))
+    postgres.write([written(Date.now(), 'LOG:  checkpoint complete')])
+    const find = () => read({ services: ['postgres'], color: 'blue' })
+    await until('it is there', async () => (await find()).length > 0)
+    expect((await find())[0]).toMatchObject({
+      pod: 'postgres-0',
+      text: 'LOG:  checkpoint complete',
+    })
+    // It watches the pods of its own node, and nothing else.
+    expect([...asked]).toEqual(['/api/v1/pods spec.nodeName=node-1'])
+  })
+
   it('that is no JSON is kept, too', async () => {
     const answer = await fetch(
       `${store.url}/select/logsql/query?query=${encodeURIComponent('_msg:"it is no JSON"')}`,
@@ -215,6 +264,6 @@ it('says what is wrong with a query', async () => {
     },
   })
   await expect(stored.read(all, new AbortController().signal)).rejects.toThrow(
-    /the store answered 400: .*query/,
+    /it answered 400: .*query/,
   )
 })

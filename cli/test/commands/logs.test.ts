@@ -77,7 +77,7 @@ function run(more: Partial<LogsInput> = {}) {
 it('prints one document', async () => {
   const { result } = run({ order: 'o-1', json: true })
   expect((await result)?.document).toEqual({
-    ...{ version: 1, env: 'local', from: 'log store observability/logs:9428', more: false },
+    ...{ version: 1, env: 'local', from: 'observability/logs:9428', more: false },
     lines: [
       {
         ...{ time: '2026-01-01T12:00:01.000000000Z', service: 'order', color: 'blue' },

@@ -32,7 +32,7 @@ export function createFakeLogs(): FakeLogs {
     },
   }
   const logStore: FakeLogs['logStore'] = {
-    name: 'log store observability/logs:9428',
+    name: 'observability/logs:9428',
     lines: [],
     away: false,
     more: false,

@@ -23,6 +23,10 @@ function scene() {
   return { ...fakes, ports, warnings, stop }
 }
 
+function aTime(time: string): Date {
+  return new Date(`2026-01-01T${time}.000Z`)
+}
+
 function messages({ lines }: { lines: { message: string }[] }): string[] {
   return lines.map(({ message }) => message)
 }
@@ -33,7 +37,7 @@ it('reads the store where there is one', async () => {
   podLogs.lines = [aLine(9)]
   const found = await readLogs(ports, query)
   expect(messages(found)).toEqual(['line 1', 'line 2'])
-  expect(found).toMatchObject({ more: false, from: 'log store observability/logs:9428' })
+  expect(found).toMatchObject({ more: false, from: 'observability/logs:9428' })
   expect(warnings).toEqual([])
 })
 
@@ -45,7 +49,7 @@ it('reads the pods where the store does not answer, with one warning', async () 
   expect(messages(found)).toEqual(['line 1'])
   expect(found.from).toBe('pods')
   expect(warnings).toEqual([
-    'log store observability/logs:9428 cannot be asked, so these lines are from the pods: no answer within 15 s',
+    'The log store observability/logs:9428 cannot be asked, so these lines are from the pods: no answer within 15 s',
   ])
 })
 
@@ -94,6 +98,7 @@ it('follows the store: each line once, and a store that is away for a moment', a
     () => {
       logStore.away = true
     },
+    () => {},
     () => {
       logStore.away = false
       logStore.lines.push(aLine(4))
@@ -113,6 +118,10 @@ it('follows the store: each line once, and a store that is away for a moment', a
   await expect(following).rejects.toMatchObject({ exitCode: 130 })
   expect(shown).toEqual(['line 1', 'line 2', 'line 3', 'line 4'])
   expect(warnings).toEqual([expect.stringMatching(/cannot be asked: no answer/)])
+  // A line may be late, and so may be the clock of this machine.
+  const [, first, ...others] = logStore.asked
+  expect(first).toMatchObject({ limit: 10_000, since: aTime('11:59:51') })
+  expect(others.at(-1)?.since).toEqual(aTime('11:59:53'))
 })
 
 it('follows the pods: what was read before is not shown again', async () => {

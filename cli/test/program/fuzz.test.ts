@@ -74,8 +74,20 @@ it('500 mutations of shopctl.yaml are right or refused', () => {
 
 const words = [
   ...['build', 'push', 'plan', 'deploy', 'smoke', 'switch', 'rollback', 'release', 'cleanup'],
-  ...['status', 'history', 'audit', 'messages', 'help', 'show', 'list', 'replay', 'discard'],
+  ...[
+    'status',
+    'history',
+    'logs',
+    'audit',
+    'messages',
+    'help',
+    'show',
+    'list',
+    'replay',
+    'discard',
+  ],
   ...['--env', '--service', '--color', '--timeout', '--json', '--yes', '--reason', '--no-cache'],
+  ...['--since', '--grep', '--order', '--follow', '10m', '1e9h'],
   ...[
     '--skip-smoke',
     '--despite-alerts',

@@ -1,7 +1,7 @@
 // Durations and digests on the command line.
 import { InvalidArgumentError } from 'commander'
 import { expect, it } from 'vitest'
-import { digests, seconds } from '../../src/program/options.ts'
+import { digests, seconds, timeSpan } from '../../src/program/options.ts'
 
 it.each([
   ['180', 180],
@@ -32,6 +32,22 @@ it.each([
 ])('"%s" is none that can be waited', (text) => {
   expect(() => seconds(text)).toThrow(InvalidArgumentError)
 })
+
+it.each([
+  ['30s', 30_000],
+  ['10m', 600_000],
+  ['1.5h', 5_400_000],
+  ['3d', 259_200_000],
+])('%s is a time span', (text, expected) => {
+  expect(timeSpan(text)).toBe(expected)
+})
+
+it.each(['', '10', 'm', '0s', '-1h', '1e3s', '10 m', '10M', '99999d', 'yesterday'])(
+  '"%s" is no time span',
+  (text) => {
+    expect(() => timeSpan(text)).toThrow(InvalidArgumentError)
+  },
+)
 
 const digest = `sha256:${'a1'.repeat(32)}`
 

@@ -23,7 +23,9 @@ type Matches = (text: string) => boolean
 
 /** The API server and the kubelets have limits, too. */
 const atOnce = 16
-const lookMs = 2_000
+/** New lines are handed over, and every tenth time new pods are looked for. */
+const waitMs = 200
+const looksEvery = 10
 /** A container that is silent sends nothing, not even a status. */
 const silentMs = 3_600_000
 
@@ -151,42 +153,55 @@ interface Following {
   signal: AbortSignal
 }
 
-/** Each run of a container is followed once. One that starts later is found by looking again. */
+/** Follows each run of a container. One that starts later is found by looking again. */
 async function* followAll(
   sources: () => Promise<Source[]>,
   since: Date | null,
   { matches, readEach, signal }: Following,
 ): AsyncGenerator<RawLine | string> {
-  const followed = new Set<string>()
   const found: (RawLine | string)[] = []
-  let isFirst = true
+  /** By id: from when on to read, once it is not followed any more. */
+  const broken = new Map<string, { pod: string; from: Date | null }>()
+  const followed = new Set<string>()
   const follow = async (source: Source, from: Date | null): Promise<void> => {
+    const { id, pod } = source
     let last = from
     const put = (line: RawLine): void => {
       last = new Date(line.time)
       if (matches(line.text)) found.push(line)
     }
-    const note = await readEach(
-      source,
-      { ...sinceOption(from), follow: 'true' },
-      put,
-      signal,
-      silentMs,
-    ).catch((error) => said(error))
-    if (signal.aborted) return
-    if (note === null) found.push(`${source.pod} has ended`)
+    const options = { ...sinceOption(from), follow: 'true' }
+    const note = await readEach(source, options, put, signal, silentMs).catch(said)
+    if (note === null) found.push(`${pod} has ended`)
     // The API server ends long connections, and may be away.
-    else await sleep(lookMs).then(() => follow(source, last))
+    else broken.set(id, { pod, from: last })
   }
-  for (let looked = 0; !signal.aborted; looked += 1) {
-    const known = looked % 10 === 0 ? await sources().catch(() => []) : []
-    for (const source of known) {
-      if (source.previous || followed.has(source.id)) continue
-      followed.add(source.id)
-      void follow(source, isFirst ? since : null)
+  const look = async (isFirst: boolean): Promise<void> => {
+    const first = isFirst ? since : null
+    const running = (await sources()).filter(({ previous }) => !previous)
+    for (const source of running) {
+      const { id } = source
+      const again = broken.get(id)
+      if (followed.has(id) && !again) continue
+      followed.add(id)
+      broken.delete(id)
+      void follow(source, again ? again.from : first)
     }
-    if (known.length > 0) isFirst = false
-    await sleep(lookMs / 10)
+    for (const [id, { pod }] of broken) {
+      found.push(`${pod} has ended`)
+      broken.delete(id)
+    }
+  }
+  let isFirst = true
+  for (let waited = 0; !signal.aborted; waited += 1) {
+    if (waited % looksEvery === 0) {
+      const hasLooked = await look(isFirst).then(
+        () => true,
+        () => false,
+      )
+      if (hasLooked) isFirst = false
+    }
+    await sleep(waitMs)
     yield* found.splice(0)
   }
 }

@@ -53,9 +53,9 @@ export function createLoki({ name, namespace, ask, now }: StoreOptions): LogStor
         direction: 'backward',
       })
       const answer = await ask(`/loki/api/v1/query_range?${parameters}`, signal)
-      if (!answer) throw missing(name)
+      if (!answer) throw missing()
       const read = schema.safeParse(parseJson(answer.text))
-      if (answer.status !== 200 || !read.success) throw unread(name, answer)
+      if (answer.status !== 200 || !read.success) throw unread(answer)
       const found = read.data.data.result.flatMap(({ stream, values }) =>
         values.map(([nanoseconds, text]) => ({ stream, nanoseconds, text })),
       )

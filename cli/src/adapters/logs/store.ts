@@ -8,7 +8,6 @@ export interface Answer {
 }
 
 export interface StoreOptions {
-  /** For messages. */
   name: string
   namespace: string
   /** Sends a GET; `path` begins with a slash. null: there is no store. */
@@ -43,11 +42,11 @@ export function lineOf(
   }
 }
 
-export function missing(name: string): Error {
-  return failed({ code: 'no-log-store', message: `there is no ${name}` })
+export function missing(): Error {
+  return failed({ code: 'no-log-store', message: 'there is no such Service' })
 }
 
-export function unread(name: string, { status, text }: Answer): Error {
+export function unread({ status, text }: Answer): Error {
   const why = text.trim().split('\n')[0]?.slice(0, 200) ?? ''
-  return failed({ code: 'log-store', message: `${name} answered ${status}: ${why}` })
+  return failed({ code: 'log-store', message: `it answered ${status}: ${why}` })
 }

@@ -43,12 +43,12 @@ export function createVictoriaLogs({ name, namespace, ask, now }: StoreOptions):
         limit: String(limit + 1),
       })
       const answer = await ask(`/select/logsql/query?${parameters}`, signal)
-      if (!answer) throw missing(name)
-      if (answer.status !== 200) throw unread(name, answer)
+      if (!answer) throw missing()
+      if (answer.status !== 200) throw unread(answer)
       const found = answer.text.split('\n').filter((line) => line !== '')
       const lines = found.flatMap((line) => {
         const object = parseJson(line) as Record<string, string> | null
-        if (!object) throw unread(name, answer)
+        if (!object) throw unread(answer)
         const { _time: time = '', _msg: text = '' } = object
         // An attribute that a line has not is empty.
         return lineOf(query, time, text, (each) => object[each] || undefined) ?? []

@@ -39,7 +39,7 @@ export interface Lines {
 
 /** A store of logs. Throws if it cannot be asked. */
 export interface LogStore {
-  /** For messages. */
+  /** `observability/logs:9428`, or its address. */
   name: string
   read(query: LogQuery, signal: AbortSignal): Promise<Lines>
 }
