@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { charts, type KubernetesObject, names, pick, render } from './helm.ts'
+import { type KubernetesObject, names, pick, render } from './helm.ts'
 
 const postgres = {
   host: 'postgres:5432',
@@ -129,16 +127,6 @@ describe('the chart', () => {
     const pod = podOf(pick(await install(values), 'StatefulSet', 'alertmanager'))
     const secret = pod?.volumes?.find(({ name }) => name === 'slack')?.secret
     expect(secret).toEqual(secretName && { secretName, defaultMode: 0o440 })
-  })
-
-  it('takes the values of the embedded platform', async () => {
-    const file = join(charts, '../cli/embedded/observability/values.yaml')
-    const objects = await install({ ...parse(readFileSync(file, 'utf8')), environments })
-    const image = (name: string) => podOf(pick(objects, 'Deployment', name))?.containers[0]?.image
-    expect([image('kube-state-metrics'), image('slack-receiver')]).toEqual([
-      'docker.io/shopctl/cluster-state:1',
-      'docker.io/shopctl/slack-receiver:1',
-    ])
   })
 
   it.each([
