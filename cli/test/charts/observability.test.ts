@@ -26,6 +26,7 @@ interface PodSpec {
   hostNetwork?: boolean
   hostPID?: boolean
   securityContext: Record<string, unknown>
+  nodeSelector?: object
   containers: {
     image: string
     args?: string[]
@@ -184,6 +185,14 @@ describe('pods', () => {
       true,
       true,
     ])
+  })
+
+  it('of each node leave out nodes that do not run Linux', async () => {
+    const objects = await install(everything)
+    for (const name of ofTheNode)
+      expect(podOf(pick(objects, 'DaemonSet', name))?.nodeSelector, name).toEqual({
+        'kubernetes.io/os': 'linux',
+      })
   })
 
   it('have a token only where they ask the API server', async () => {
