@@ -195,6 +195,20 @@ describe('pods', () => {
       })
   })
 
+  // Two at once would each have a part of the messages.
+  it('of the stand-in for Slack are one at a time, and ready when they answer', async () => {
+    const { spec } = pick(await install(everything), 'Deployment', 'slack-receiver')
+    expect(spec).toMatchObject({
+      replicas: 1,
+      strategy: { type: 'Recreate' },
+      template: {
+        spec: {
+          containers: [{ readinessProbe: { httpGet: { path: '/healthz', port: 'http' } } }],
+        },
+      },
+    })
+  })
+
   it('have a token only where they ask the API server', async () => {
     const pods = await podsOf({ environments, receiver: true })
     const withToken = pods.filter(([, pod]) => pod.automountServiceAccountToken !== false)
