@@ -42,12 +42,12 @@ Postgres: its settings but one.
 - { source_labels: [__name__], regex: .+_bucket, action: drop }
 {{- end }}
 
-{{/* The series of kube-state-metrics that rules and dashboards read. */}}
+{{/* The series of kube-state-metrics that rules, dashboards and people read. */}}
 {{- define "observability.stateSeries" -}}
 {{- $names := list
   "service_(labels|annotations)" "endpoint_address" "namespace_created" "node_(info|status_condition)"
   "deployment_(labels|spec_replicas|status_replicas_available|status_replicas_ready)"
-  "statefulset_(replicas|status_replicas_ready)" "persistentvolumeclaim_status_phase" "job_(failed|status_failed)"
+  "statefulset_(replicas|status_replicas_ready)" "persistentvolumeclaim_status_phase" "job_failed"
   "pod_(info|status_phase|status_ready|container_status_restarts_total)"
   "horizontalpodautoscaler_(spec_(max|min)_replicas|status_(current|desired)_replicas)" }}
 {{- range $index, $name := $names }}{{ if $index }},{{ end }}^kube_{{ $name }}${{ end }}

@@ -54,13 +54,14 @@ export async function observabilityItems(shell: Shell, layout: Layout): Promise<
 }
 
 /** Image → the item with its program, and the arguments that are always there. */
-const programImages: Readonly<Record<string, [item: string, program: string, ...args: string[]]>> =
-  {
-    'otel/opentelemetry-collector-contrib:0.160.0': ['log-collector', 'log-collector'],
-    'victoriametrics/victoria-logs:v1.52.1': ['log-store', 'log-store'],
-    'shopctl/cluster-state:1': ['observability-helpers', 'helpers', 'cluster-state'],
-    'shopctl/slack-receiver:1': ['observability-helpers', 'helpers', 'slack-receiver'],
-  }
+export const programImages: Readonly<
+  Record<string, [item: string, program: string, ...args: string[]]>
+> = {
+  'otel/opentelemetry-collector-contrib:0.160.0': ['log-collector', 'log-collector'],
+  'victoriametrics/victoria-logs:v1.52.1': ['log-store', 'log-store'],
+  'shopctl/cluster-state:1': ['observability-helpers', 'helpers', 'cluster-state'],
+  'shopctl/slack-receiver:1': ['observability-helpers', 'helpers', 'slack-receiver'],
+}
 
 export interface Observability {
   /** Pushes what images are missing, and installs or upgrades the release. Waits until its pods are ready. */

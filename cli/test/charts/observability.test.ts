@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { charts, type KubernetesObject, names, pick, render } from './helm.ts'
+import { type KubernetesObject, names, pick, render } from './helm.ts'
 
 const postgres = {
   host: 'postgres:5432',
@@ -28,6 +26,7 @@ interface PodSpec {
   hostNetwork?: boolean
   hostPID?: boolean
   securityContext: Record<string, unknown>
+  nodeSelector?: object
   containers: {
     image: string
     args?: string[]
@@ -131,16 +130,6 @@ describe('the chart', () => {
     expect(secret).toEqual(secretName && { secretName, defaultMode: 0o440 })
   })
 
-  it('takes the values of the embedded platform', async () => {
-    const file = join(charts, '../cli/embedded/observability/values.yaml')
-    const objects = await install({ ...parse(readFileSync(file, 'utf8')), environments })
-    const image = (name: string) => podOf(pick(objects, 'Deployment', name))?.containers[0]?.image
-    expect([image('kube-state-metrics'), image('slack-receiver')]).toEqual([
-      'docker.io/shopctl/cluster-state:1',
-      'docker.io/shopctl/slack-receiver:1',
-    ])
-  })
-
   it.each([
     ['512Mi', '460MiB'],
     ['2Gi', '1843MiB'],
@@ -196,6 +185,28 @@ describe('pods', () => {
       true,
       true,
     ])
+  })
+
+  it('of each node leave out nodes that do not run Linux', async () => {
+    const objects = await install(everything)
+    for (const name of ofTheNode)
+      expect(podOf(pick(objects, 'DaemonSet', name))?.nodeSelector, name).toEqual({
+        'kubernetes.io/os': 'linux',
+      })
+  })
+
+  // Two at once would each have a part of the messages.
+  it('of the stand-in for Slack are one at a time, and ready when they answer', async () => {
+    const { spec } = pick(await install(everything), 'Deployment', 'slack-receiver')
+    expect(spec).toMatchObject({
+      replicas: 1,
+      strategy: { type: 'Recreate' },
+      template: {
+        spec: {
+          containers: [{ readinessProbe: { httpGet: { path: '/healthz', port: 'http' } } }],
+        },
+      },
+    })
   })
 
   it('have a token only where they ask the API server', async () => {
