@@ -65,13 +65,13 @@ function addLogs(program: Command, inEnvironment: Runner['inEnvironment']): void
     .addOption(new Option('--color <color>', 'only this color').choices([...colors]))
     .option(
       '--since <span>',
-      'only lines that are not older, such as 30s, 10m or 2h (default: 10m; all with --order)',
+      'only the lines of the last 30s, 10m, 2h and so on (default: 10m; all with --order)',
       timeSpan,
     )
-    .option('--grep <text>', 'only lines with this text, as it was written')
-    .option('--order <id>', 'only lines with this id: the way of one order through all services')
-    .option('--limit <n>', 'number of lines, the latest', logLimit, 1_000)
-    .option('--follow', 'go on with the lines that are written, until Ctrl-C')
+    .option('--grep <text>', 'only lines with exactly this text in them')
+    .option('--order <id>', 'only lines with this id in them: one order, in all services')
+    .option('--limit <n>', 'at most this number of lines, the latest', logLimit, 1_000)
+    .option('--follow', 'keep printing new lines, until Ctrl-C')
     .action(async (service: string | undefined, flags: LogFlags, command) => {
       const { logsCommand } = await import('../commands/logs.ts')
       const { color = null, since = null, grep = null, order = null, limit } = flags

@@ -24,10 +24,14 @@ export function addPlatform(program: Command, { onPlatform }: Runner): void {
   verbWithResult('up', 'build what is missing and start what is not running')
     .option('--timeout <seconds>', 'how long each download or build may take', seconds, 3_600)
     .addOption(
-      new Option('--with <part>', 'add metrics, logs and alerts, or upgrade them').choices(parts),
+      new Option('--with <part>', 'add a part, or upgrade it: metrics, alerts and logs').choices(
+        parts,
+      ),
     )
     .addOption(
-      new Option('--without <part>', 'remove them and their data').choices(parts).conflicts('with'),
+      new Option('--without <part>', 'remove a part with its data')
+        .choices(parts)
+        .conflicts('with'),
     )
     .action(async (input: Pick<PlatformUpInput, 'with' | 'without'>, command) => {
       const { with: added, without } = input
