@@ -7,9 +7,18 @@ for (const name of ['GITHUB_ACTIONS', 'SHOPCTL_EVENTS_FILE', 'SHOPCTL_SLACK_WEBH
 
 /**
  * The order of the files of `real`; '' are all others. The first two fill the node, so they run before the shop is there.
- * `release` needs an empty environment, and leaves one that the others use. The last two restart all of its pods.
+ * `release` needs an empty environment, and leaves one that the others use. `observability`
+ * takes memory and time from the node. The last two restart all of its pods.
  */
-const order = ['dependencies', 'foreign', 'release', '', 'platform', 'platform-down']
+const order = [
+  'dependencies',
+  'foreign',
+  'release',
+  '',
+  'observability',
+  'platform',
+  'platform-down',
+]
 
 function placeOf({ moduleId }: TestSpecification): number {
   const [, name = ''] = /\/real\/(.+)\.test\.ts$/.exec(moduleId) ?? []

@@ -73,6 +73,6 @@ export function metricsOf(expr: string): string[] {
     .replaceAll(/"[^"]*"/g, '')
     .replaceAll(/\{[^}]*\}/g, ' ')
     .replaceAll(/\b(by|on|ignoring|group_left|group_right) \([^)]*\)/g, '')
-  const names = bare.match(/\b[a-z]\w*_\w+\b(?! ?\()/g) ?? []
+  const names = bare.match(/\b[a-z][\w:]*_[\w:]+\b(?! ?\()/g) ?? []
   return [...new Set(names)].sort()
 }

@@ -35,6 +35,29 @@ export async function sendTo(
   }
 }
 
+/** Fills a new queue that nobody reads. Resolves to what deletes it. */
+export async function flood(queue: string, count: number): Promise<() => Promise<unknown>> {
+  const connection = new Connection({
+    hostname: await address(),
+    username: 'admin',
+    password: await password(),
+  })
+  connection.on('error', () => {})
+  try {
+    await connection.queueDeclare({ queue, durable: true })
+    const publisher = connection.createPublisher({ confirm: true })
+    await Promise.all(
+      Array.from({ length: count }, () =>
+        publisher.send({ routingKey: queue, durable: true }, 'x'),
+      ),
+    )
+    await publisher.close()
+  } finally {
+    await connection.close()
+  }
+  return () => manage('DELETE', `/queues/%2F/${queue}`)
+}
+
 /** Asks the management API; the path begins below `/api`. */
 export async function manage(method: 'GET' | 'DELETE', path: string): Promise<unknown> {
   const credentials = Buffer.from(`admin:${await password()}`).toString('base64')

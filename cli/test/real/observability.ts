@@ -68,3 +68,26 @@ export async function targets(): Promise<Target[]> {
   )
   return data.activeTargets
 }
+
+export interface Message {
+  at: string
+  status: number
+  message: { attachments: { title: string; text: string }[] }
+}
+
+/** What Slack would have got since `at`, as title and text in one line each. */
+export async function messages(at: Date): Promise<{ at: number; title: string; text: string }[]> {
+  const found = await getJson<Message[]>('slack-receiver', `/messages?since=${at.toISOString()}`)
+  return found.flatMap(({ at: arrived, message }) =>
+    message.attachments.map(({ title, text }) => ({ at: Date.parse(arrived), title, text })),
+  )
+}
+
+/** All text of an answer of the store of logs to a query, a JSON document a line. */
+export async function storedLogs(query: string): Promise<Record<string, string>[]> {
+  const path = `/select/logsql/query?query=${encodeURIComponent(query)}`
+  const response = await fetch(`${await addressOf('logs')}${path}`)
+  if (!response.ok) throw new Error(`logs: ${response.status} ${await response.text()}`)
+  const lines = (await response.text()).split('\n').filter(Boolean)
+  return lines.map((line) => JSON.parse(line) as Record<string, string>)
+}

@@ -125,6 +125,22 @@ export async function kubectlOk(...args: string[]): Promise<string> {
   return stdout
 }
 
+/** Runs a program in the first pod of these. */
+export async function execInPod(
+  selector: string,
+  argv: readonly string[],
+  signal?: AbortSignal,
+): Promise<string> {
+  const pod = await kubectlOk('get', 'pods', '--selector', selector, '--output=name')
+  const [name = ''] = pod.trim().split('\n')
+  return shell.check({
+    program: 'sh',
+    args: ['-c', 'exec kubectl "$@"', 'kubectl', '-n', namespace, 'exec', name, '--', ...argv],
+    env: await platformEnv(),
+    ...(signal && { signal }),
+  })
+}
+
 /** Options for `kubectl run`: the namespace accepts no other pods. */
 export function restricted(container: string): string[] {
   const spec = {

@@ -1,0 +1,395 @@
+// The observability stack on the real cluster, with both colors of all services: what it shows, what it says, and that
+// orders do not need it. A bad version of the order service is switched to, and rolled back.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Load, startLoad } from '../../../services/shop/load/drive.ts'
+import { metricsOf, queriesOf, readDashboards } from '../fakes/dashboard-queries.ts'
+import { flood } from './broker.ts'
+import { freezePods, slotSelector } from './chaos.ts'
+import {
+  getJson,
+  messages,
+  numberOf,
+  platform,
+  query,
+  stack,
+  storedLogs,
+  targets,
+} from './observability.ts'
+import {
+  colors,
+  copyTree,
+  edgeUrl,
+  ensureLive,
+  execInPod,
+  kubectlOk,
+  namespace,
+  other,
+  shopctl,
+  shopctlJson,
+  shopctlOk,
+  status,
+  type Tree,
+  until,
+} from './shop.ts'
+import { underLoad } from './under-load.ts'
+
+const services = ['order', 'inventory', 'payment', 'notification']
+const inTest = 'environment="test"'
+
+interface Moved {
+  release: string
+}
+
+let tree: Tree
+let load: Load
+let bad: Moved
+let back: Moved
+const started = new Date()
+
+beforeAll(async () => {
+  await Promise.all([ensureLive(), platform('up', '--with', 'observability')])
+  tree = await copyTree()
+  await tree.append('services/kernel/run.ts', '\n// Another version of all services.\n')
+  await tree.edit(
+    'services/order/main.ts',
+    'newId, logger, metrics',
+    'newId, plane, logger, metrics',
+  )
+  await tree.edit(
+    'services/order/main.ts',
+    'routes: (app) =>\n        routes(app, { database, outbox, newId, slot, placedVersion, metrics, logger }),',
+    `routes(app) {
+        app.addHook('onRequest', async ({ method }) => {
+          if (plane === 'live' && method === 'POST' && Math.random() < 0.4) throw new Error('a bug')
+        })
+        routes(app, { database, outbox, newId, slot, placedVersion, metrics, logger })
+      },`,
+  )
+  for (const verb of ['build', 'push', 'deploy']) await shopctlOk([verb], { cwd: tree.dir })
+  await shopctlOk(['smoke', '--service', 'order'], { cwd: tree.dir })
+  load = startLoad({ url: edgeUrl, rate: 15, seconds: 600, patienceMs: 60_000 })
+}, 600_000)
+
+afterAll(async () => {
+  await load?.stop()
+  await tree?.remove()
+  await platform('up', '--without', 'observability')
+}, 120_000)
+
+test('Prometheus gets every target, both slots of all services among them', async () => {
+  const wanted = [
+    ...['shop', 'rabbitmq', 'rabbitmq-queues', 'postgres', 'node', 'kubelet', 'cadvisor'],
+    ...['apiserver', 'kube-state-metrics', 'prometheus', 'alertmanager', 'logs', 'log-collector'],
+  ]
+  let down: string[] = []
+  await until('each target is up', async () => {
+    // Other environments of this machine may have anything.
+    const found = (await targets()).filter(({ labels }) =>
+      ['test', 'cluster', stack].includes(labels.environment ?? ''),
+    )
+    const jobs = new Set(found.map(({ labels }) => labels.job))
+    const slots = new Set(found.map(({ labels }) => `${labels.service} ${labels.color}`))
+    down = [
+      ...wanted.filter((job) => !jobs.has(job)),
+      ...services
+        .flatMap((service) => ['blue', 'green'].map((color) => `${service} ${color}`))
+        .filter((slot) => !slots.has(slot)),
+      ...found
+        .filter(({ health }) => health !== 'up')
+        .map(({ labels, lastError }) => `${labels.job} ${labels.pod}: ${lastError}`),
+    ]
+    return down.length === 0
+  }).catch((error) => {
+    throw new Error(`not up: ${down.join('\n')}`, { cause: error })
+  })
+  expect(await numberOf('max(prometheus_tsdb_head_series)')).toBeLessThan(20_000)
+}, 150_000)
+
+describe('a switch to a bad version of order', () => {
+  let color: string
+  let since: Date
+
+  beforeAll(async () => {
+    color = other((await status()).services.order?.active)
+    since = new Date()
+    bad = await shopctlJson<Moved>(['switch', '--service', 'order'], { cwd: tree.dir })
+  })
+
+  test('shows errors in its slot alone, and is told to Slack with its release', async () => {
+    await until('the alert arrives', async () =>
+      (await messages(since)).some(
+        ({ title, text }) =>
+          title.includes('Critical') && text.includes(bad.release) && text.includes(color),
+      ),
+    )
+    const failing = await query(`slot:http_errors:rate1m{${inTest}} > 0`)
+    expect(failing.map(({ metric }) => `${metric.service} ${metric.color}`)).toEqual([
+      `order ${color}`,
+    ])
+  }, 120_000)
+
+  test('is in the status, and holds up another switch', async () => {
+    const { alerts } = await shopctlJson<{ alerts: { name: string; service: string }[] }>([
+      'status',
+    ])
+    expect(alerts).toContainEqual(expect.objectContaining({ name: 'OrdersFail', service: 'order' }))
+    const refused = await shopctl(['switch', '--service', 'inventory'])
+    expect(refused.exitCode).toBe(2)
+    expect(refused.stderr).toContain('OrdersFail')
+    expect(refused.stderr).toContain('--despite-alerts')
+  })
+
+  test('ends with the rollback, and both are marked in the dashboards', async () => {
+    const rolledBack = new Date()
+    back = await shopctlJson<Moved>(['rollback'])
+    await until(
+      'the end arrives',
+      async () =>
+        (await messages(rolledBack)).some(
+          ({ title }) => title.includes('Resolved') && title.includes('order'),
+        ),
+      90_000,
+    )
+    const marks = readDashboards()
+      .flatMap((dashboard) => queriesOf(dashboard, variables))
+      .filter(({ place }) => place === 'Releases')
+    expect(marks).toHaveLength(4)
+    for (const { expr } of marks) {
+      const found = await series(expr, since, 5)
+      const names = JSON.stringify(found.map(({ metric }) => metric))
+      expect(names).toContain(bad.release)
+      expect(names).toContain(back.release)
+    }
+  }, 120_000)
+})
+
+const variables = {
+  ...{ environment: 'test', namespace, service: services.join('|') },
+  ...{ __interval: '5s', __rate_interval: '30s', __range: '15m' },
+}
+
+interface Series {
+  metric: Record<string, string>
+  values: [at: number, value: string][]
+}
+
+/** A range query. */
+async function series(expr: string, since: Date, step: number): Promise<Series[]> {
+  const range = `start=${since.getTime() / 1000}&end=${Date.now() / 1000}&step=${step}`
+  const { data } = await getJson<{ data: { result: Series[] } }>(
+    'prometheus',
+    `/api/v1/query_range?query=${encodeURIComponent(expr)}&${range}`,
+  )
+  return data.result.map(({ metric, values }) => ({
+    metric,
+    values: values.filter(([, value]) => value !== 'NaN'),
+  }))
+}
+
+test('each query of each panel has data', async () => {
+  const queries = readDashboards().flatMap((dashboard) => queriesOf(dashboard, variables))
+  const empty: string[] = []
+  for (const { dashboard, place, expr, isInstant } of queries) {
+    const found = isInstant
+      ? (await query(expr)).filter(({ value }) => value[1] !== 'NaN')
+      : (await series(expr, started, 15)).filter(({ values }) => values.length > 0)
+    if (found.length === 0) empty.push(`${dashboard}, ${place}: ${expr}`)
+  }
+  expect(empty).toEqual([])
+  expect(queries.length).toBeGreaterThan(80)
+}, 60_000)
+
+test('each rule asks for series that exist', async () => {
+  const { data } = await getJson<{ data: { groups: { rules: Rule[] }[] } }>(
+    'prometheus',
+    '/api/v1/rules',
+  )
+  const rules = data.groups.flatMap((group) => group.rules)
+  expect(rules.filter(({ health }) => health !== 'ok')).toEqual([])
+  const names = new Set(rules.flatMap(({ query: expr }) => metricsOf(expr)))
+  const recorded = new Set(rules.map(({ name }) => name))
+  const missing: string[] = []
+  for (const name of names) {
+    const exists = (await query(`count(last_over_time({__name__="${name}"}[15m]))`)).length > 0
+    if (!exists && !recorded.has(name)) missing.push(name)
+  }
+  // Of cert-manager, and of a kubelet that renews its own certificates: neither is in this cluster.
+  expect(
+    missing.filter((name) => !/^(certmanager|kubelet_certificate_manager)_/.test(name)),
+  ).toEqual([])
+})
+
+interface Rule {
+  name: string
+  query: string
+  health: string
+}
+
+test('all of it takes less than 600 MB', async () => {
+  const bytes = await numberOf(
+    `sum(container_memory_working_set_bytes{namespace="${stack}",container=""})`,
+  )
+  expect(bytes).toBeGreaterThan(50e6)
+  expect(bytes).toBeLessThan(600e6)
+})
+
+describe('what Slack gets', () => {
+  /** Fault → the service of its group, and what its message says. */
+  const faults = {
+    down: ['inventory', 'inventory is down'],
+    queue: ['flood', 'Messages pile up in the queue flood'],
+    processor: ['payment', 'uses a whole processor'],
+  } as const
+  let since: Date
+  let ended: Date
+  let standby: string
+
+  beforeAll(async () => {
+    const { services: now } = await status()
+    standby = other(now.payment?.active)
+    // Requests would wait for the inventory.
+    await load.stop()
+    since = new Date()
+    const [thaw, drain] = await Promise.all([
+      freezePods(slotSelector('inventory', now.inventory?.active ?? null)),
+      flood('flood', 1_500),
+    ])
+    const burning = burn(slotSelector('payment', standby))
+    try {
+      let missing: string[] = []
+      await until(
+        'a message of each fault',
+        async () => {
+          const found = await messages(since)
+          missing = Object.values(faults)
+            .map(([, text]) => text)
+            .filter((text) => !found.some((each) => each.text.includes(text)))
+          return missing.length === 0
+        },
+        150_000,
+      ).catch(async (error) => {
+        const titles = (await messages(since)).map(({ title }) => title)
+        throw new Error(`no message: ${missing}\nbut: ${titles.join('\n')}`, { cause: error })
+      })
+    } finally {
+      await Promise.all([thaw(), drain()])
+      burning.abort()
+      ended = new Date()
+    }
+  }, 200_000)
+
+  test.each(Object.entries(faults))(
+    '%s: one message, and its end',
+    async (_, [service, text]) => {
+      const ofGroup = async () =>
+        (await messages(since)).filter(({ title }) => title.includes(` test ${service}`))
+      await until(
+        'the end',
+        async () =>
+          (await ofGroup()).some(
+            ({ title, at }) => title.includes('Resolved') && at > ended.getTime(),
+          ),
+        150_000,
+      )
+      const firing = (await ofGroup()).filter(({ title }) => !title.includes('Resolved'))
+      expect(firing.filter((message) => message.text.includes(text))).toHaveLength(1)
+      expect(firing[0]?.text).toContain('`shopctl ')
+    },
+    160_000,
+  )
+
+  test('a service that is down, within a minute', async () => {
+    const found = (await messages(since)).find(({ text }) => text.includes('inventory is down'))
+    expect(found?.title).toContain('Critical')
+    expect((found?.at ?? 0) - since.getTime()).toBeLessThan(60_000)
+  })
+})
+
+/** Two busy programs in a pod of these, until it is aborted. */
+function burn(selector: string): AbortController {
+  const end = new AbortController()
+  const script = 'const end = Date.now() + 150_000; while (Date.now() < end);'
+  for (const _ of [1, 2]) execInPod(selector, ['node', '-e', script], end.signal).catch(() => {})
+  return end
+}
+
+describe('logs', () => {
+  test('no line is lost, and each is shown once, while collector and store start again', async () => {
+    const mark = `mark-${Date.now()}`
+    const lines = 20_000
+    // To where the container's own lines go.
+    const script = `
+      const { openSync, writeSync } = require('node:fs')
+      const out = openSync('/proc/1/fd/1', 'a')
+      const line = (n) => JSON.stringify({ level: 'info', service: 'order', msg: '${mark}', n }) + '\\n'
+      let n = 0
+      const timer = setInterval(() => {
+        for (const end = n + 50; n < end; n += 1) writeSync(out, line(n))
+        if (n >= ${lines}) clearInterval(timer)
+      }, 50)`
+    const writing = execInPod(slotSelector('order', colors(await status()).order ?? null), [
+      ...['node', '-e', script],
+    ])
+    for (const pod of ['--selector=app.kubernetes.io/name=log-collector', 'logs-0'])
+      await kubectlOk(
+        'delete',
+        'pod',
+        pod,
+        `--namespace=${stack}`,
+        '--wait=false',
+        '--grace-period=1',
+      )
+    await writing
+    const found = new Set<number>()
+    await until('each line is stored', async () => {
+      for (const { _msg } of await storedLogs(`"${mark}" | fields _msg`).catch(() => []))
+        found.add((JSON.parse(_msg ?? '{}') as { n: number }).n)
+      return found.size === lines
+    }).catch((error) => {
+      throw new Error(`${found.size} of ${lines} lines`, { cause: error })
+    })
+    // As many as it shows at most: the last ones.
+    const most = 10_000
+    const { lines: shown } = await shopctlJson<{ lines: { n: number }[] }>([
+      ...['logs', 'order', '--grep', mark, '--since', '10m', '--limit', String(most)],
+    ])
+    const numbers = shown.map(({ n }) => n)
+    expect(numbers.toSorted((one, two) => one - two)).toEqual(
+      Array.from({ length: most }, (_, index) => lines - most + index),
+    )
+  }, 150_000)
+
+  test('the way of an order through all services', async () => {
+    const orders = startLoad({ url: edgeUrl, rate: 20, seconds: 4, patienceMs: 20_000 })
+    await orders.ended
+    const ids = (await storedLogs('"order placed" _time:1m | fields orderId')).map(
+      ({ orderId }) => orderId ?? '',
+    )
+    expect(ids.length).toBeGreaterThan(50)
+    const check = async (id: string): Promise<void> => {
+      const { lines } = await shopctlJson<{ lines: { service: string; time: string }[] }>([
+        ...['logs', '--order', id],
+      ])
+      expect(new Set(lines.map(({ service }) => service)), id).toContain('notification')
+      const times = lines.map(({ time }) => time)
+      expect(times).toEqual(times.toSorted())
+    }
+    for (let from = 0; from < 50; from += 5) await Promise.all(ids.slice(from, from + 5).map(check))
+  }, 120_000)
+})
+
+test('orders do without it', async () => {
+  const outcome = await underLoad({ rate: 20 }, async () => {
+    await kubectlOk(
+      'delete',
+      'pods',
+      '--all',
+      `--namespace=${stack}`,
+      '--grace-period=0',
+      '--force',
+    )
+    await sleep(10_000)
+  })
+  expect(outcome.failures).toBe(0)
+}, 120_000)
