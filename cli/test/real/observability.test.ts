@@ -116,7 +116,7 @@ describe('a switch to a bad version of order', () => {
     bad = await shopctlJson<Moved>(['switch', '--service', 'order'], { cwd: tree.dir })
   })
 
-  test('shows errors in its slot alone, and is told to Slack with its release', async () => {
+  test('shows errors in its slot alone, and Slack gets its release', async () => {
     await until('the alert arrives', async () =>
       (await messages(since)).some(
         ({ title, text }) =>
@@ -134,7 +134,9 @@ describe('a switch to a bad version of order', () => {
       'status',
     ])
     expect(alerts).toContainEqual(expect.objectContaining({ name: 'OrdersFail', service: 'order' }))
-    const refused = await shopctl(['switch', '--service', 'inventory'])
+    const refused = await shopctl([
+      ...['switch', '--service', 'inventory', '--skip-smoke', '--reason', 'a test'],
+    ])
     expect(refused.exitCode).toBe(2)
     expect(refused.stderr).toContain('OrdersFail')
     expect(refused.stderr).toContain('--despite-alerts')
@@ -147,7 +149,8 @@ describe('a switch to a bad version of order', () => {
       'the end arrives',
       async () =>
         (await messages(rolledBack)).some(
-          ({ title }) => title.includes('Resolved') && title.includes('order'),
+          ({ title, text }) =>
+            title.includes('Resolved') && text.includes('Orders are not accepted'),
         ),
       90_000,
     )
@@ -156,10 +159,10 @@ describe('a switch to a bad version of order', () => {
       .filter(({ place }) => place === 'Releases')
     expect(marks).toHaveLength(4)
     for (const { expr } of marks) {
-      const found = await series(expr, since, 5)
-      const names = JSON.stringify(found.map(({ metric }) => metric))
-      expect(names).toContain(bad.release)
-      expect(names).toContain(back.release)
+      await until('both releases are marked', async () => {
+        const found = JSON.stringify(await series(expr, since, 5))
+        return [bad, back].every(({ release }) => found.includes(release))
+      })
     }
   }, 120_000)
 })
@@ -242,7 +245,6 @@ describe('what Slack gets', () => {
     processor: ['payment', 'uses a whole processor'],
   } as const
   let since: Date
-  let ended: Date
   let standby: string
 
   beforeAll(async () => {
@@ -275,7 +277,6 @@ describe('what Slack gets', () => {
     } finally {
       await Promise.all([thaw(), drain()])
       burning.abort()
-      ended = new Date()
     }
   }, 200_000)
 
@@ -286,11 +287,8 @@ describe('what Slack gets', () => {
         (await messages(since)).filter(({ title }) => title.includes(` test ${service}`))
       await until(
         'the end',
-        async () =>
-          (await ofGroup()).some(
-            ({ title, at }) => title.includes('Resolved') && at > ended.getTime(),
-          ),
-        150_000,
+        async () => (await ofGroup()).some(({ title }) => title.includes('Resolved')),
+        120_000,
       )
       const firing = (await ofGroup()).filter(({ title }) => !title.includes('Resolved'))
       expect(firing.filter((message) => message.text.includes(text))).toHaveLength(1)
@@ -306,11 +304,11 @@ describe('what Slack gets', () => {
   })
 })
 
-/** Two busy programs in a pod of these, until it is aborted. */
+/** A busy program in a pod of these, until it is aborted. */
 function burn(selector: string): AbortController {
   const end = new AbortController()
   const script = 'const end = Date.now() + 150_000; while (Date.now() < end);'
-  for (const _ of [1, 2]) execInPod(selector, ['node', '-e', script], end.signal).catch(() => {})
+  execInPod(selector, ['node', '-e', script], end.signal).catch(() => {})
   return end
 }
 
