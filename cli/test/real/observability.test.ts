@@ -130,10 +130,15 @@ describe('a switch to a bad version of order', () => {
   }, 120_000)
 
   test('is in the status, and holds up another switch', async () => {
-    const { alerts } = await shopctlJson<{ alerts: { name: string; service: string }[] }>([
-      'status',
-    ])
-    expect(alerts).toContainEqual(expect.objectContaining({ name: 'OrdersFail', service: 'order' }))
+    await until('the alert is in the status', async () => {
+      const { alerts } = await shopctlJson<{ alerts: { name: string; service: string }[] | null }>([
+        'status',
+      ])
+      // null: Prometheus did not answer in time.
+      return (
+        alerts?.some(({ name, service }) => `${service} ${name}` === 'order OrdersFail') ?? false
+      )
+    })
     const refused = await shopctl([
       ...['switch', '--service', 'inventory', '--skip-smoke', '--reason', 'a test'],
     ])
@@ -349,10 +354,10 @@ describe('logs', () => {
     })
     // As many as it shows at most: the last ones.
     const most = 10_000
-    const { lines: shown } = await shopctlJson<{ lines: { n: number }[] }>([
+    const { lines: shown } = await shopctlJson<{ lines: { fields: { n: number } }[] }>([
       ...['logs', 'order', '--grep', mark, '--since', '10m', '--limit', String(most)],
     ])
-    const numbers = shown.map(({ n }) => n)
+    const numbers = shown.map(({ fields }) => fields.n)
     expect(numbers.toSorted((one, two) => one - two)).toEqual(
       Array.from({ length: most }, (_, index) => lines - most + index),
     )
