@@ -55,11 +55,16 @@ export function heedAlerts(
   return critical
 }
 
+/** A message has room for so many. */
+const named = 3
+
 function alertsFire(critical: readonly Alert[]): Refusal {
   const verb = critical.length === 1 ? 'A critical alert fires' : 'Critical alerts fire'
+  const texts = critical.slice(0, named).map(alertText).join('; ')
+  const others = critical.length > named ? `, and ${critical.length - named} more` : ''
   return refuse(
     'alerts-fire',
-    `${verb}: ${critical.map(alertText).join('; ')}.`,
+    `${verb}: ${texts}${others}.`,
     'Run `shopctl status`: it has the first command for each. `--despite-alerts --reason "…"` goes on all the same.',
   )
 }
