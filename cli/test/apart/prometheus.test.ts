@@ -44,6 +44,11 @@ const rules = [
     `slot:http_errors:rate1m{environment="${environment}"} > 0`,
   ),
   alert('CpuHigh', { environment, severity: 'warning' }, { summary: 'The processors are busy' }),
+  alert(
+    'DiskFull',
+    { environment: 'cluster', severity: 'critical' },
+    { summary: 'The disk of node-1 is full' },
+  ),
   alert('Watchdog', { environment, severity: 'none' }),
   alert('SlotFails', { ...others, severity: 'critical' }),
   alert('Well', { environment, severity: 'critical' }, {}, 'vector(1) > 1'),
@@ -101,9 +106,10 @@ function metricsOf(env: string, path: (path: string) => string = (path) => path)
 describe('a real Prometheus', () => {
   metricsContract(async () => metricsOf(environment).metrics)
 
-  it('knows nothing of an environment without series', async () => {
+  it('knows only what is wrong with the cluster of an environment without series', async () => {
     const { metrics, warnings } = metricsOf('production')
-    expect([await metrics.firing(), await metrics.slots()]).toEqual([[], []])
+    expect(await metrics.firing()).toMatchObject([{ name: 'DiskFull' }])
+    expect(await metrics.slots()).toEqual([])
     expect(warnings).toEqual([])
   })
 

@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { isInterrupted, said } from '../../errors.ts'
 import type { Metrics } from '../../release/ports/metrics.ts'
+import { asLine } from '../json.ts'
 import {
   type Answer,
   alertsOf,
@@ -24,7 +25,7 @@ export interface PrometheusOptions {
 export function createPrometheus({ ask, env, warn }: PrometheusOptions): Metrics {
   let warned = false
   const warnOnce = (problem: string): void => {
-    if (!warned) warn(`Prometheus: ${problem}`)
+    if (!warned) warn(asLine(`Prometheus: ${problem}`))
     warned = true
   }
   /** `what` is for messages. */

@@ -64,6 +64,11 @@ it.each<[string, () => Promise<{ status: number; text: string }>, RegExp]>([
     /^Prometheus: the list of alerts failed: execution: too many samples$/,
   ],
   ['is behind a proxy that fails', async () => ({ status: 502, text: '<html>' }), /answered 502/],
+  [
+    'paints its answer',
+    answering({ status: 'error', errorType: 'bad_data', error: '\u001B[31mred\n\u0007end' }, 400),
+    /failed: bad_data: red end$/,
+  ],
   ['is none', async () => ({ status: 200, text: '<html>' }), /what no Prometheus answers/],
 ])('one that %s is one warning for all that is asked', async (_, answer, expected) => {
   const { metrics, warnings } = prometheusThat(answer)
