@@ -76,6 +76,11 @@ function textOf(given: string | undefined): string | null {
   return given === undefined ? null : asLine(given)
 }
 
+/** The targets of an environment, whether they answer or not. */
+export function targetsQuery(env: string): string {
+  return `count(up{environment="${env}"})`
+}
+
 /** What the recording rules measure of a slot. */
 const rules = {
   requests: 'slot:http_requests:rate1m',

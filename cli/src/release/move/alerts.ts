@@ -1,6 +1,7 @@
 // The critical alerts of an environment. They hold up a switch, unless the user says why it goes on.
 import { refused } from '../../errors.ts'
 import { type ObservePorts, observe } from '../observe.ts'
+import type { Pods } from '../ports/cluster.ts'
 import type { Alert, Metrics } from '../ports/metrics.ts'
 import type { AlertRecord } from '../record.ts'
 import { type Refusal, refuse } from '../refusal.ts'
@@ -31,6 +32,18 @@ export function byUrgency(alerts: readonly Alert[]): Alert[] {
 export async function criticalAlerts({ metrics }: AlertPorts): Promise<Alert[]> {
   const alerts = (await metrics?.firing()) ?? []
   return byUrgency(alerts.filter(({ severity }) => severity === 'critical'))
+}
+
+/** No alerts may mean that nobody looks. */
+export async function checkCoverage(
+  { metrics, pods }: AlertPorts & { pods: Pick<Pods, 'reports'> },
+  { services }: EnvironmentState,
+): Promise<void> {
+  const isLive = Object.entries(services).some(
+    // The pods of other services need not have metrics.
+    ([name, service]) => liveColor(service) !== null && pods.reports(name),
+  )
+  if (isLive) await metrics?.checkCoverage()
 }
 
 /** Before a release builds anything. */

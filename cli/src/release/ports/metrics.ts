@@ -33,6 +33,8 @@ export interface SlotMetrics {
 export interface Metrics {
   /** The alerts of this environment and of what all environments share, such as a node, that ask for somebody. */
   firing(): Promise<Alert[] | null>
+  /** Warns the user if nothing of this environment is read: none of its alerts can fire then. */
+  checkCoverage(): Promise<void>
   /** One entry for each slot that reports requests. */
   slots(): Promise<SlotMetrics[] | null>
 }

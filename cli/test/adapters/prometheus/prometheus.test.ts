@@ -77,6 +77,44 @@ it.each<[string, () => Promise<{ status: number; text: string }>, RegExp]>([
   expect(warnings).toEqual([expect.stringMatching(expected)])
 })
 
+describe('a Prometheus without alerts', () => {
+  const sample = { metric: {}, value: [1, '3'] }
+  const counting = (...result: object[]) =>
+    answering({ status: 'success', data: { resultType: 'vector', result } })
+
+  it('that sees the environment is silent', async () => {
+    const { metrics, asked, warnings } = prometheusThat(counting(sample))
+    await metrics.checkCoverage()
+    expect(decodeURIComponent(asked.join())).toBe(
+      '/api/v1/query?query=count(up{environment="local"})',
+    )
+    expect(warnings).toEqual([])
+  })
+
+  it('that does not is one warning', async () => {
+    const { metrics, asked, warnings } = prometheusThat(counting())
+    await metrics.checkCoverage()
+    await metrics.checkCoverage()
+    expect(warnings).toEqual([
+      'Prometheus: no target has the label environment="local", so no alert of local can fire',
+    ])
+    expect(asked).toHaveLength(1)
+  })
+
+  it('is not asked once more where it did not answer', async () => {
+    const { metrics, asked } = prometheusThat(() => Promise.reject(new Error('no answer')))
+    await metrics.firing()
+    await metrics.checkCoverage()
+    expect(asked).toHaveLength(1)
+  })
+
+  it('is no warning where there is none', async () => {
+    const { metrics, warnings } = prometheusThat(async () => null)
+    await metrics.checkCoverage()
+    expect(warnings).toEqual([])
+  })
+})
+
 it('names the query that failed', async () => {
   const error = { status: 'error', errorType: 'timeout', error: 'query timed out' }
   const { metrics, warnings } = prometheusThat(answering(error, 503))

@@ -81,6 +81,13 @@ describe('a switch', () => {
     expect(world.progress.lines.join()).toMatch(/! OutboxStuck \(x+\) fires/)
   })
 
+  it('asks whether Prometheus sees what is live', async () => {
+    const { world, switch: switchSlots } = await readyToSwitch()
+    world.metrics.checks = 0
+    await switchSlots()
+    expect(world.metrics.checks).toBe(1)
+  })
+
   it('records no alerts where none is critical', async () => {
     const { world, switch: switchSlots } = await readyToSwitch()
     world.metrics.alerts = [anAlert({ severity: 'warning' })]
