@@ -8,7 +8,7 @@ const facts = 'release/slot release/canonical release/record release/ports'
 const rooms = [
   // room                 values of                                                   types alone of
   ['main',                'program output errors',                                    ''],
-  ['program',             'program commands context output release inspect config errors', ''],
+  ['program',             'program commands context output release inspect platform/additions config errors', ''],
   ['commands',            'commands release inspect platform output config errors',   'context'],
   ['context',             'context drivers adapters platform output config errors',   'release'],
   ['drivers',             `drivers adapters/kubernetes adapters/shell ${facts} errors`, 'release config'],
@@ -26,6 +26,7 @@ const rooms = [
   ['adapters/json',       '',                                                         ''],
   ['adapters/loopback',   '',                                                         ''],
   ['adapters',            `adapters/shell adapters/loopback ${facts} errors`,         'release config'],
+  ['platform/additions',  '',                                                         ''],
   ['platform',            'platform adapters/shell adapters/processes adapters/scratch errors', 'output'],
   ['output',              'output errors',                                            'release inspect'],
   ['inspect',             'inspect release config errors',                            ''],

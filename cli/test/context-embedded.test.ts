@@ -3,14 +3,24 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { createContext, openSession } from '../src/context.ts'
+import { platformUpCommand } from '../src/commands/platform.ts'
+import { createContext, createPlatformContext, openSession } from '../src/context.ts'
+import type { Result } from '../src/output/result.ts'
 import { configText } from './fakes/config.ts'
+import { createFakeProgress } from './fakes/host.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'embedded-'))
 const file = (name: string) => join(folder, name)
 
+/** What the platform was started with. */
+const ups = vi.hoisted((): unknown[] => [])
+
 vi.mock('../src/platform/platform.ts', () => ({
   createPlatform: () => ({
+    async up(input: { with?: string }) {
+      ups.push(input)
+      return { running: false, components: [], with: [input.with ?? []].flat() }
+    },
     status: async () => ({
       running: true,
       kubeconfig: file('kubeconfig'),
@@ -39,6 +49,7 @@ beforeEach(() => {
   vi.stubEnv('NO_PROXY', 'mine.test')
 })
 afterEach(() => {
+  ups.length = 0
   vi.restoreAllMocks()
   vi.unstubAllEnvs()
 })
@@ -69,3 +80,47 @@ it('everybody on this machine can write to its registry, and no proxy can reach 
     { metadata: { direct: 'mine.test,10.0.0.0/8', kubeconfig: file('kubeconfig') } },
   ])
 })
+
+async function up(input: Parameters<typeof platformUpCommand>[1]): Promise<Result> {
+  return platformUpCommand(await createPlatformContext(createFakeProgress()), input)
+}
+
+it('a part is added for the environments of shopctl.yaml that are in it', async () => {
+  const away = '  away: { namespace: away, cluster: { context: away, registry: registry.test } }'
+  const text = configText.replace(/^environments:$/m, `$&\n${away}`)
+  writeFileSync(file('shopctl.yaml'), text)
+  const { document } = await up({ with: 'observability' })
+  expect(document).toMatchObject({ with: ['observability'] })
+  const environments = [{ name: 'local', namespace: 'shop' }]
+  expect(ups).toMatchObject([{ with: 'observability', environments }])
+})
+
+it.each<[string, () => void, object]>([
+  [
+    'there is no shopctl.yaml',
+    () => rmSync(file('shopctl.yaml')),
+    { code: 'no-config', hint: expect.stringMatching(/^Go to the folder of your project/) },
+  ],
+  [
+    'no environment is in it',
+    () =>
+      writeFileSync(
+        file('shopctl.yaml'),
+        configText.replace('cluster: embedded', 'cluster: { context: a, registry: registry.test }'),
+      ),
+    { code: 'nothing-to-observe', hint: expect.stringMatching(/^Go to the folder of a project/) },
+  ],
+])('a part is not added where %s', async (_, given, expected) => {
+  given()
+  await expect(up({ with: 'observability' })).rejects.toMatchObject({ exitCode: 2, ...expected })
+  expect(ups).toEqual([])
+})
+
+it.each([[{}], [{ without: 'observability' as const }]])(
+  'a start with %j needs no shopctl.yaml',
+  async (input) => {
+    rmSync(file('shopctl.yaml'))
+    await up(input)
+    expect(ups).toMatchObject([{ ...input, environments: [] }])
+  },
+)

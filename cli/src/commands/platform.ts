@@ -2,9 +2,9 @@
 import type { PlatformContext } from '../context.ts'
 import type { Result } from '../output/result.ts'
 import { folded } from '../output/text.ts'
+import type { Addition } from '../platform/additions.ts'
 import type { DownReport } from '../platform/down.ts'
 import type { Footprint } from '../platform/leftovers.ts'
-import type { Addition } from '../platform/parts.ts'
 import type { PlatformStatus } from '../platform/platform.ts'
 
 export interface PlatformUpInput {

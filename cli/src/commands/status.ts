@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import { readStatus, type ServiceStatus, type SlotStatus, type Status } from '../inspect/status.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
-import { bad, good, oneLine, warning, wrapped } from '../output/text.ts'
+import { bad, good, warning, wrapped } from '../output/text.ts'
 import type { Alert } from '../release/ports/metrics.ts'
 import { colors, slotName } from '../release/slot.ts'
 import { unreadyText } from '../release/unready.ts'
@@ -62,8 +62,8 @@ export function statusText(
 function alertLine({ name, severity, service, color, summary, command, since }: Alert): string {
   const paint = severity === 'critical' ? bad : warning
   const about = [service, color].filter((each) => each !== null).join(' ')
-  const what = [about && `(${about})`, `since ${since.slice(0, 19)}Z:`, oneLine(summary)]
-  const run = command ? [`\`${oneLine(command)}\``] : []
+  const what = [about && `(${about})`, `since ${since.slice(0, 19)}Z:`, summary]
+  const run = command ? [`\`${command}\``] : []
   return [paint(severity), name, ...what, ...run].filter((each) => each !== '').join(' ')
 }
 

@@ -7,7 +7,7 @@ import { createShell, type Shell, withoutProxy } from '../adapters/shell.ts'
 import { parseConfig } from '../config/parse.ts'
 import { ecrAddress } from '../config/registry.ts'
 import { configFile, type EnvironmentConfig } from '../config/schema.ts'
-import { refused, ShopctlError } from '../errors.ts'
+import { refused } from '../errors.ts'
 import type { ObservedEnvironment } from '../platform/observability.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Progress } from '../release/ports/session.ts'
@@ -71,11 +71,11 @@ export async function accessOf(
 
 export interface PlatformContext {
   platform: Platform
-  /** Those of shopctl.yaml in the embedded cluster. None without a shopctl.yaml. */
+  /** Those of shopctl.yaml in the embedded cluster. Refuses when there are none. */
   embeddedEnvironments(): Promise<ObservedEnvironment[]>
 }
 
-/** The context of the `platform` commands. They need no shopctl.yaml. `seconds` is the limit of each program it runs. */
+/** The context of the `platform` commands. Only `up --with` needs a shopctl.yaml. `seconds` is the limit of each program it runs. */
 export async function createPlatformContext(
   progress: Progress,
   seconds = 3_600,
@@ -92,14 +92,16 @@ export async function createPlatformContext(
 }
 
 async function embeddedEnvironments(shell: Shell): Promise<ObservedEnvironment[]> {
-  const file = await findConfigFile(shell, { name: configFile, from: currentFolder() }).catch(
-    (error) => {
-      if (error instanceof ShopctlError && error.code === 'no-config') return null
-      throw error
-    },
-  )
-  if (!file) return []
-  return Object.entries(parseConfig(file.text, file.shown).environments)
+  const file = await findConfigFile(shell, { name: configFile, from: currentFolder() })
+  const embedded = Object.entries(parseConfig(file.text, file.shown).environments)
     .filter(([, { cluster }]) => cluster === 'embedded')
     .map(([name, { namespace }]) => ({ name, namespace }))
+  // It would no longer observe those of another project.
+  if (embedded.length === 0)
+    throw refused({
+      code: 'nothing-to-observe',
+      message: `No environment of ${file.shown} is in the embedded cluster.`,
+      hint: 'Go to the folder of a project with such an environment. For another cluster, install charts/observability there.',
+    })
+  return embedded
 }

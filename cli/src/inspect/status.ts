@@ -1,6 +1,6 @@
 // status: what is live, what is on standby and what is running. Read from the objects in the cluster.
 import { brokerProblems } from '../release/broker-problems.ts'
-import { byUrgency } from '../release/move/alerts.ts'
+import { byUrgency, checkCoverage } from '../release/move/alerts.ts'
 import { loginOf } from '../release/move/logins.ts'
 import { chooseStandby } from '../release/move/plan-switch.ts'
 import { latestEpoch } from '../release/move/takeover.ts'
@@ -85,12 +85,15 @@ export async function readStatus(
   const shown = Object.keys(state.services).filter((name) => !services || services.includes(name))
   const standby = chooseStandby(state, null)
   const next = standby.kind === 'chosen' ? standby.slots : []
-  const statuses = await Promise.all(
-    shown.map(
-      async (name) =>
-        [name, await serviceStatus({ ...ports, measured }, state, next, name)] as const,
+  const [statuses] = await Promise.all([
+    Promise.all(
+      shown.map(
+        async (name) =>
+          [name, await serviceStatus({ ...ports, measured }, state, next, name)] as const,
+      ),
     ),
-  )
+    checkCoverage(ports, state),
+  ])
   const busy = lock && state.journal.open ? state.journal.open.services : []
   const idle = shown.filter((name) => !busy.some((each) => each.name === name))
   return {

@@ -1,5 +1,6 @@
 // The daemons of the platform, in the order of their start. Each group needs the groups before it.
 import type { Shell } from '../adapters/shell.ts'
+import type { Addition } from './additions.ts'
 import type { Component, Machine } from './component.ts'
 import { containerd } from './components/containerd.ts'
 import { coredns } from './components/coredns.ts'
@@ -30,10 +31,6 @@ export interface Items {
   added: readonly Item[]
   images: readonly BaseImage[]
 }
-
-/** What `platform up --with` adds to the cluster. */
-export const additions = ['observability'] as const
-export type Addition = (typeof additions)[number]
 
 export async function itemsOf(shell: Shell, layout: Layout, add?: Addition): Promise<Items> {
   return {

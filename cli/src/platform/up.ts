@@ -29,7 +29,7 @@ import {
 } from './parts.ts'
 import { createPki, dueCertificates, endsTrust } from './pki.ts'
 import { type Job, sideBySide } from './side-by-side.ts'
-import { store, storedAt } from './store.ts'
+import { type Item, isStored, store, storedAt } from './store.ts'
 
 export interface Deps {
   shell: Shell
@@ -105,6 +105,23 @@ async function prepareMachine({ shell, layout }: Deps): Promise<void> {
   await createCgroups()
 }
 
+/** One after another: each takes all processors. */
+export function goPrograms(
+  layout: Layout,
+  { kubernetes, added }: Pick<Items, 'kubernetes' | 'added'>,
+): Record<string, Job> {
+  let before: Promise<unknown> = Promise.resolve()
+  const inTurn =
+    (item: Item): Job =>
+    (say) => {
+      if (!isStored(layout, item)) say('waiting')
+      before = before.then(() => store(layout, item, say))
+      return before
+    }
+  const others = added.map((item) => [item.name, inTurn(item)])
+  return { Kubernetes: inTurn(kubernetes), ...Object.fromEntries(others) }
+}
+
 // The engines come first: they make the base images while Go compiles.
 async function build(deps: Deps, items: Items): Promise<void> {
   const { shell, layout, progress } = deps
@@ -118,11 +135,8 @@ async function build(deps: Deps, items: Items): Promise<void> {
       await makeImage({ shell, layout, docker }, image)
     }
   }
-  await sideBySide(progress, 'Building Kubernetes and the base images (once)', {
-    // One after another: each takes all processors.
-    Kubernetes: async (say) => {
-      for (const item of [items.kubernetes, ...items.added]) await store(layout, item, say)
-    },
+  await sideBySide(progress, 'Building programs and base images (once)', {
+    ...goPrograms(layout, items),
     'helm and kubectl': (say) => store(layout, items.clients, say),
     images,
   })

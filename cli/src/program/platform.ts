@@ -1,11 +1,9 @@
 // `platform`: the cluster on this machine. Needs no shopctl.yaml.
 import { type Command, Option } from 'commander'
 import type { PlatformUpInput } from '../commands/platform.ts'
+import { additions } from '../platform/additions.ts'
 import { seconds, wholeNumber } from './options.ts'
 import type { Runner } from './runner.ts'
-
-/** Parts of the platform that are not in every cluster. */
-const parts = ['observability']
 
 export function addPlatform(program: Command, { onPlatform }: Runner): void {
   const platform = program
@@ -25,12 +23,12 @@ export function addPlatform(program: Command, { onPlatform }: Runner): void {
     .option('--timeout <seconds>', 'how long each download or build may take', seconds, 3_600)
     .addOption(
       new Option('--with <part>', 'add a part, or upgrade it: metrics, alerts and logs').choices(
-        parts,
+        additions,
       ),
     )
     .addOption(
       new Option('--without <part>', 'remove a part with its data')
-        .choices(parts)
+        .choices(additions)
         .conflicts('with'),
     )
     .action(async (input: Pick<PlatformUpInput, 'with' | 'without'>, command) => {

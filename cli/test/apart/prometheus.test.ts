@@ -44,6 +44,11 @@ const rules = [
     `slot:http_errors:rate1m{environment="${environment}"} > 0`,
   ),
   alert('CpuHigh', { environment, severity: 'warning' }, { summary: 'The processors are busy' }),
+  alert(
+    'DiskFull',
+    { environment: 'cluster', severity: 'critical' },
+    { summary: 'The disk of node-1 is full' },
+  ),
   alert('Watchdog', { environment, severity: 'none' }),
   alert('SlotFails', { ...others, severity: 'critical' }),
   alert('Well', { environment, severity: 'critical' }, {}, 'vector(1) > 1'),
@@ -69,7 +74,11 @@ beforeAll(async () => {
   mkdirSync(join(folder, 'data'))
   const groups = [{ name: 'slots', interval: '1s', rules }]
   writeFileSync(join(folder, 'rules.yaml'), JSON.stringify({ groups }))
-  const config = { rule_files: ['rules.yaml'] }
+  const own = { job_name: 'own', static_configs: [{ targets: [address], labels: { environment } }] }
+  const config = {
+    ...{ global: { scrape_interval: '1s' }, rule_files: ['rules.yaml'] },
+    scrape_configs: [own],
+  }
   writeFileSync(join(folder, 'prometheus.yaml'), JSON.stringify(config))
   const args = [
     `--config.file=${join(folder, 'prometheus.yaml')}`,
@@ -101,9 +110,21 @@ function metricsOf(env: string, path: (path: string) => string = (path) => path)
 describe('a real Prometheus', () => {
   metricsContract(async () => metricsOf(environment).metrics)
 
-  it('knows nothing of an environment without series', async () => {
+  it('sees an environment from its first target on', async () => {
+    await until('it reads its target', async () => {
+      const { metrics, warnings } = metricsOf(environment)
+      await metrics.checkCoverage()
+      return warnings.length === 0
+    })
     const { metrics, warnings } = metricsOf('production')
-    expect([await metrics.firing(), await metrics.slots()]).toEqual([[], []])
+    await metrics.checkCoverage()
+    expect(warnings).toEqual([expect.stringContaining('environment="production"')])
+  })
+
+  it('knows only what is wrong with the cluster of an environment without series', async () => {
+    const { metrics, warnings } = metricsOf('production')
+    expect(await metrics.firing()).toMatchObject([{ name: 'DiskFull' }])
+    expect(await metrics.slots()).toEqual([])
     expect(warnings).toEqual([])
   })
 

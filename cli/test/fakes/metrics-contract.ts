@@ -10,6 +10,11 @@ export const known: { alerts: Omit<Alert, 'since'>[]; slots: SlotMetrics[] } = {
       ...{ version: 'v-b', release: 'r-2', summary: 'order green fails' },
       command: 'shopctl rollback --env local',
     },
+    // It has no environment: all share the node.
+    {
+      ...{ name: 'DiskFull', severity: 'critical', service: null, color: null, version: null },
+      ...{ release: null, summary: 'The disk of node-1 is full', command: null },
+    },
     {
       ...{ name: 'CpuHigh', severity: 'warning', service: null, color: null, version: null },
       ...{ release: null, summary: 'The processors are busy', command: null },

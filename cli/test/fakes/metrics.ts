@@ -5,12 +5,18 @@ export interface FakeMetrics extends Metrics {
   /** null: it does not answer, like `measured`. */
   alerts: Alert[] | null
   measured: SlotMetrics[] | null
+  /** How often its coverage was checked. */
+  checks: number
 }
 
 export function createFakeMetrics(): FakeMetrics {
   const metrics: FakeMetrics = {
     alerts: [],
     measured: [],
+    checks: 0,
+    async checkCoverage() {
+      metrics.checks += 1
+    },
     firing: async () => metrics.alerts,
     slots: async () => metrics.measured,
   }

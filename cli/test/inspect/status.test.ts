@@ -137,6 +137,26 @@ describe('status', () => {
     expect(status).toMatchObject({ alerts: null, services: { order: { active: 'green' } } })
   })
 
+  it.each<[string, (shop: Shop) => Promise<unknown>, number]>([
+    ['nothing is live', (shop) => shop.deploy(), 0],
+    ['something is live', (shop) => shop.release(), 1],
+    [
+      'what is live has no metrics',
+      (shop) => {
+        for (const name of ['order', 'payment']) shop.world.faults.plain.add(name)
+        return shop.release()
+      },
+      0,
+    ],
+  ])('asks whether Prometheus sees this environment: %s', async (_, given, expected) => {
+    const shop = createShop()
+    await given(shop)
+    const { metrics } = shop.world
+    metrics.checks = 0
+    await statusOf(shop)
+    expect(metrics.checks).toBe(expected)
+  })
+
   it('asks Prometheus beside everything else', async () => {
     const { world } = await releasedTwice()
     const begun: string[] = []
@@ -144,7 +164,7 @@ describe('status', () => {
       begun.push(what)
       return new Promise<null>(() => {})
     }
-    const metrics = { firing: ask('alerts'), slots: ask('slots') }
+    const metrics = { ...world.metrics, firing: ask('alerts'), slots: ask('slots') }
     const observer = { ...world.observer, services: ask('cluster') as never }
     void readStatus({ ...world, metrics, observer }, 'local', null)
     expect(begun.sort()).toEqual(['alerts', 'cluster', 'slots'])

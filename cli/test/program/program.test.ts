@@ -55,6 +55,18 @@ describe('bad input is exit 2, with what would have been right', () => {
     ['the environment of history', ['history', '--env', 'prod', 'show', '7'], /"prod"/],
     ['the environment of what it shows', ['history', 'show', '7', '--env', 'prod'], /"prod"/],
     ['a command of the platform', ['platform', 'upp'], /'upp'[\s\S]*Did you mean up\?[\s\S]*down/],
+    [
+      'a part that there is not',
+      ['platform', 'up', '--with', 'metrics'],
+      /'metrics'.*observability/,
+    ],
+    ['a part to remove', ['platform', 'up', '--without', 'logs'], /'logs'.*observability/],
+    ['no part', ['platform', 'up', '--with'], /'--with <part>' argument missing/],
+    [
+      'a part to add and to remove',
+      ['platform', 'up', '--with', 'observability', '--without', 'observability'],
+      /'--without <part>' cannot be used with option '--with <part>'/,
+    ],
     ['lines of a log', ['platform', 'logs', '--tail', '-1'], /'-1'[\s\S]*whole number/],
     ['a skipped test without a reason', ['switch', '--skip-smoke'], /--skip-smoke needs --reason/],
     [

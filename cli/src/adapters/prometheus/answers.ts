@@ -1,7 +1,7 @@
 // What the answers of Prometheus' HTTP API say. Pure.
 import { z } from 'zod'
 import type { Alert, SlotMetrics } from '../../release/ports/metrics.ts'
-import { parseJson } from '../json.ts'
+import { asLine, parseJson } from '../json.ts'
 
 /** An answer of the server, before it is read. */
 export interface Answer {
@@ -49,22 +49,36 @@ export const vectorSchema = z.object({
   result: z.array(z.object({ metric: labels, value: z.tuple([z.number(), z.string()]) })),
 })
 
-/** Those of one environment that fire, and ask for somebody: a dead man's switch asks for nobody. */
+/** The label `environment` of what all environments share, such as a node. */
+const everybodys = 'cluster'
+
+/** Those that concern one environment, and ask for somebody: a dead man's switch asks for nobody. */
 export function alertsOf({ alerts }: z.infer<typeof alertsSchema>, env: string): Alert[] {
   return alerts
-    .filter(({ state, labels }) => state === 'firing' && labels.environment === env)
+    .filter(({ state }) => state === 'firing')
+    .filter(({ labels: { environment } }) => environment === env || environment === everybodys)
     .filter(({ labels }) => labels.severity !== 'none')
     .map(({ labels, annotations, activeAt }) => ({
-      name: labels.alertname ?? 'an alert without a name',
-      severity: labels.severity ?? 'unknown',
-      service: labels.service ?? null,
-      color: labels.color ?? null,
-      version: labels.version ?? null,
-      release: labels.release ?? null,
-      summary: annotations.summary ?? '',
-      command: annotations.command ?? null,
+      name: textOf(labels.alertname) ?? 'an alert without a name',
+      severity: textOf(labels.severity) ?? 'unknown',
+      service: textOf(labels.service),
+      color: textOf(labels.color),
+      version: textOf(labels.version),
+      release: textOf(labels.release),
+      summary: textOf(annotations.summary) ?? '',
+      command: textOf(annotations.command),
       since: activeAt.toISOString(),
     }))
+}
+
+/** Prometheus keeps whatever a target or a rule says. It goes to terminals, logs and chats. */
+function textOf(given: string | undefined): string | null {
+  return given === undefined ? null : asLine(given)
+}
+
+/** The targets of an environment, whether they answer or not. */
+export function targetsQuery(env: string): string {
+  return `count(up{environment="${env}"})`
 }
 
 /** What the recording rules measure of a slot. */

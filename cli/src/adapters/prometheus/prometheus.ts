@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { isInterrupted, said } from '../../errors.ts'
 import type { Metrics } from '../../release/ports/metrics.ts'
+import { asLine } from '../json.ts'
 import {
   type Answer,
   alertsOf,
@@ -9,6 +10,7 @@ import {
   readAnswer,
   slotsOf,
   slotsQuery,
+  targetsQuery,
   vectorSchema,
 } from './answers.ts'
 
@@ -24,7 +26,7 @@ export interface PrometheusOptions {
 export function createPrometheus({ ask, env, warn }: PrometheusOptions): Metrics {
   let warned = false
   const warnOnce = (problem: string): void => {
-    if (!warned) warn(`Prometheus: ${problem}`)
+    if (!warned) warn(asLine(`Prometheus: ${problem}`))
     warned = true
   }
   /** `what` is for messages. */
@@ -46,15 +48,22 @@ export function createPrometheus({ ask, env, warn }: PrometheusOptions): Metrics
       return null
     }
   }
+  const query = (text: string) =>
+    get(`/api/v1/query?${new URLSearchParams({ query: text })}`, `the query ${text}`, vectorSchema)
   return {
     async firing() {
       const found = await get('/api/v1/alerts', 'the list of alerts', alertsSchema)
       return found && alertsOf(found, env)
     },
+    async checkCoverage() {
+      // The warning is there, and the answer would take as long as the last one.
+      if (warned) return
+      const found = await query(targetsQuery(env))
+      if (found?.result.length === 0)
+        warnOnce(`no target has the label environment="${env}", so no alert of ${env} can fire`)
+    },
     async slots() {
-      const query = slotsQuery(env)
-      const path = `/api/v1/query?${new URLSearchParams({ query })}`
-      const found = await get(path, `the query ${query}`, vectorSchema)
+      const found = await query(slotsQuery(env))
       return found && slotsOf(found)
     },
   }

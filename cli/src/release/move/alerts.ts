@@ -1,6 +1,7 @@
 // The critical alerts of an environment. They hold up a switch, unless the user says why it goes on.
 import { refused } from '../../errors.ts'
 import { type ObservePorts, observe } from '../observe.ts'
+import type { Pods } from '../ports/cluster.ts'
 import type { Alert, Metrics } from '../ports/metrics.ts'
 import type { AlertRecord } from '../record.ts'
 import { type Refusal, refuse } from '../refusal.ts'
@@ -33,6 +34,18 @@ export async function criticalAlerts({ metrics }: AlertPorts): Promise<Alert[]> 
   return byUrgency(alerts.filter(({ severity }) => severity === 'critical'))
 }
 
+/** No alerts may mean that nobody looks. */
+export async function checkCoverage(
+  { metrics, pods }: AlertPorts & { pods: Pick<Pods, 'reports'> },
+  { services }: EnvironmentState,
+): Promise<void> {
+  const isLive = Object.entries(services).some(
+    // The pods of other services need not have metrics.
+    ([name, service]) => liveColor(service) !== null && pods.reports(name),
+  )
+  if (isLive) await metrics?.checkCoverage()
+}
+
 /** Before a release builds anything. */
 export async function refuseAlerts(
   ports: AlertPorts & ObservePorts,
@@ -55,11 +68,16 @@ export function heedAlerts(
   return critical
 }
 
+/** A message has room for so many. */
+const named = 3
+
 function alertsFire(critical: readonly Alert[]): Refusal {
   const verb = critical.length === 1 ? 'A critical alert fires' : 'Critical alerts fire'
+  const texts = critical.slice(0, named).map(alertText).join('; ')
+  const others = critical.length > named ? `, and ${critical.length - named} more` : ''
   return refuse(
     'alerts-fire',
-    `${verb}: ${critical.map(alertText).join('; ')}.`,
+    `${verb}: ${texts}${others}.`,
     'Run `shopctl status`: it has the first command for each. `--despite-alerts --reason "…"` goes on all the same.',
   )
 }

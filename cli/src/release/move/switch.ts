@@ -10,6 +10,7 @@ import {
   type AlertPorts,
   alertRecords,
   alertText,
+  checkCoverage,
   criticalAlerts,
   heedAlerts,
 } from './alerts.ts'
@@ -47,6 +48,7 @@ export async function switchStandby(ports: SwitchPorts, input: SwitchInput): Pro
   ])
   const plan = planSwitch(state, input)
   if (isRefusal(plan)) throw refused(plan)
+  await checkCoverage(ports, state)
   const alerts = heedAlerts(state, critical, input)
   for (const alert of alerts) ports.progress.warn(`${alertText(alert)} fires`)
   await requireLogins(ports, plan.moves)

@@ -5,7 +5,7 @@ export interface Alert {
   name: string
   /** `critical`, `warning`, … */
   severity: string
-  /** What it is about. null: the environment as a whole, like the other three. */
+  /** What it is about. All four are null if it is about the environment as a whole, or about the cluster. */
   service: string | null
   color: string | null
   version: string | null
@@ -25,14 +25,16 @@ export interface SlotMetrics {
   requestsPerSecond: number
   /** From 0 to 1. null: there were no requests. */
   errorShare: number | null
-  /** null: likewise. */
+  /** null: there were no requests. */
   p99Ms: number | null
 }
 
-/** Never fails. null: nobody knows, since there is no Prometheus, or it did not answer, which the user was told. */
+/** Never fails. null: nobody knows, because there is no Prometheus, or because it did not answer. Then it has warned the user. */
 export interface Metrics {
-  /** The alerts of this environment that ask for somebody. */
+  /** The alerts of this environment and of what all environments share, such as a node, that ask for somebody. */
   firing(): Promise<Alert[] | null>
+  /** Warns the user if nothing of this environment is read: none of its alerts can fire then. */
+  checkCoverage(): Promise<void>
   /** One entry for each slot that reports requests. */
   slots(): Promise<SlotMetrics[] | null>
 }

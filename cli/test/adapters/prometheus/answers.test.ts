@@ -75,6 +75,25 @@ describe('alerts', () => {
     ['only shows that alerts arrive', alert({ alertname: 'Watchdog', severity: 'none' })],
   ])('do not count where one %s', (_, given) => expect(of(given)).toEqual([]))
 
+  it('of the whole cluster concern each environment', () => {
+    const full = alert({ alertname: 'DiskFull', environment: 'cluster', node: 'node-1' })
+    expect(of(full)).toMatchObject([{ name: 'DiskFull', severity: 'critical', service: null }])
+  })
+
+  it('cannot control a terminal, nor end a line', () => {
+    const odd = (name: string) => `\u001B[31m${name}\u001B[0m\r\n ::error::x\u0007`
+    const labels = { alertname: odd('A'), service: odd('order'), color: odd('blue') }
+    const texts = { summary: odd('down'), command: odd('shopctl status') }
+    expect(of({ ...alert({ ...labels, severity: odd('critical') }), annotations: texts })).toEqual([
+      {
+        ...{ name: 'A ::error::x', severity: 'critical ::error::x' },
+        ...{ service: 'order ::error::x', color: 'blue ::error::x', version: null, release: null },
+        ...{ summary: 'down ::error::x', command: 'shopctl status ::error::x' },
+        since: expect.any(String),
+      },
+    ])
+  })
+
   it('may have neither labels nor annotations', () => {
     const bare = { state: 'firing', labels: { environment: 'local' }, activeAt: '2026-01-01' }
     expect(of(bare)).toMatchObject([

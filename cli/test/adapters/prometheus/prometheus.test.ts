@@ -64,12 +64,55 @@ it.each<[string, () => Promise<{ status: number; text: string }>, RegExp]>([
     /^Prometheus: the list of alerts failed: execution: too many samples$/,
   ],
   ['is behind a proxy that fails', async () => ({ status: 502, text: '<html>' }), /answered 502/],
+  [
+    'paints its answer',
+    answering({ status: 'error', errorType: 'bad_data', error: '\u001B[31mred\n\u0007end' }, 400),
+    /failed: bad_data: red end$/,
+  ],
   ['is none', async () => ({ status: 200, text: '<html>' }), /what no Prometheus answers/],
 ])('one that %s is one warning for all that is asked', async (_, answer, expected) => {
   const { metrics, warnings } = prometheusThat(answer)
   expect(await metrics.firing()).toBeNull()
   expect([await metrics.firing(), await metrics.slots()]).toEqual([null, null])
   expect(warnings).toEqual([expect.stringMatching(expected)])
+})
+
+describe('a Prometheus without alerts', () => {
+  const sample = { metric: {}, value: [1, '3'] }
+  const counting = (...result: object[]) =>
+    answering({ status: 'success', data: { resultType: 'vector', result } })
+
+  it('that sees the environment is silent', async () => {
+    const { metrics, asked, warnings } = prometheusThat(counting(sample))
+    await metrics.checkCoverage()
+    expect(decodeURIComponent(asked.join())).toBe(
+      '/api/v1/query?query=count(up{environment="local"})',
+    )
+    expect(warnings).toEqual([])
+  })
+
+  it('that does not is one warning', async () => {
+    const { metrics, asked, warnings } = prometheusThat(counting())
+    await metrics.checkCoverage()
+    await metrics.checkCoverage()
+    expect(warnings).toEqual([
+      'Prometheus: no target has the label environment="local", so no alert of local can fire',
+    ])
+    expect(asked).toHaveLength(1)
+  })
+
+  it('is not asked once more where it did not answer', async () => {
+    const { metrics, asked } = prometheusThat(() => Promise.reject(new Error('no answer')))
+    await metrics.firing()
+    await metrics.checkCoverage()
+    expect(asked).toHaveLength(1)
+  })
+
+  it('is no warning where there is none', async () => {
+    const { metrics, warnings } = prometheusThat(async () => null)
+    await metrics.checkCoverage()
+    expect(warnings).toEqual([])
+  })
 })
 
 it('names the query that failed', async () => {

@@ -45,6 +45,17 @@ describe('a switch', () => {
     expect(live('order')).toBe('blue 1a2b3c4d')
   })
 
+  it.each([
+    [1, /^A critical alert fires: A0 \(down\)\.$/],
+    [3, /^Critical alerts fire: A0 \(down\); A1 \(down\); A2 \(down\)\.$/],
+    [50, /: A0 \(down\); A1 \(down\); A2 \(down\), and 47 more\.$/],
+  ])('that is refused for %s alerts names three', async (count, expected) => {
+    const { world, switch: switchSlots } = await readyToSwitch()
+    const down = (_: unknown, index: number) => anAlert({ name: `A${index}`, summary: 'down' })
+    world.metrics.alerts = Array.from({ length: count }, down)
+    await expect(switchSlots()).rejects.toMatchObject({ message: expect.stringMatching(expected) })
+  })
+
   it('is refused for a service that does not move', async () => {
     const { world, switch: switchSlots } = await readyToSwitch()
     world.metrics.alerts = [anAlert({ service: 'payment' })]
@@ -68,6 +79,13 @@ describe('a switch', () => {
       ],
     })
     expect(world.progress.lines.join()).toMatch(/! OutboxStuck \(x+\) fires/)
+  })
+
+  it('asks whether Prometheus sees what is live', async () => {
+    const { world, switch: switchSlots } = await readyToSwitch()
+    world.metrics.checks = 0
+    await switchSlots()
+    expect(world.metrics.checks).toBe(1)
   })
 
   it('records no alerts where none is critical', async () => {
