@@ -49,8 +49,8 @@ export type Outcome =
   | 'interrupted'
 
 export interface SlotState {
-  /** Whether the plane's Service names the slot of this pod. */
-  live: boolean
+  /** Whether the plane's Service names the slot of this pod. Null until the API server has answered. */
+  live: boolean | null
   consuming: boolean
   /** Of the gate, while this pod consumes in it. */
   epoch: number | null
@@ -112,7 +112,7 @@ export function createMetrics(
     help: "Time from the commit of an event to the broker's confirmation, when the pod that wrote it published it.",
   })
   const login = make.gauge('new_login_ok', {
-    help: '1 if the last try of a new login to this server succeeded. Open connections may work nevertheless.',
+    help: '1 if the last try of a new login to this server succeeded. Open connections may still work.',
     labels: ['server'],
   })
   const slots = slotGauges(make)
@@ -195,7 +195,7 @@ function slotGauges(make: Makers): Map<PlaneName, () => SlotState> {
       }
     })
   define('slot_live', "1 while the plane's Service names the slot of this pod.", ({ live }) =>
-    Number(live),
+    live === null ? null : Number(live),
   )
   define('slot_consuming', '1 while this pod takes messages from its queue.', ({ consuming }) =>
     Number(consuming),
