@@ -113,6 +113,9 @@ export const serviceCases: AlertCase[] = [
       'the preview plane': {
         [`slot_consuming{${standby.replace('"live"', '"preview"')},pod="b"}`]: gauge(1),
       },
+      'a live pod that started while the API server was away': {
+        [`slot_live{${live},pod="g"}`]: gauge(1, 'stale'),
+      },
     },
   },
   {
