@@ -33,7 +33,10 @@ export interface Metrics {
   slot: { read(source: () => SlotState): void }
   pool: { read(name: string, source: () => PoolState): void }
   stored: { read(database: Queries): void }
-  /** What only one service counts or times. Its name and labels are the same for both planes. */
+  /**
+   * What only one service counts or times. Its name and labels are the same for both planes. Prometheus does not see the
+   * first increase of a series that does not begin with 0: a histogram does, a counter needs `inc(labels, 0)`.
+   */
   counter(own: Own): { inc(labels: Record<string, string>, count?: number): void }
   histogram(own: Own): { observe(seconds: number, traceId?: string): void }
 }
@@ -143,6 +146,7 @@ export function createMetrics(
     },
     histogram({ name, ...own }) {
       const histogram = make.histogram(name, own)
+      histogram.zero({ plane })
       return { observe: (value, traceId) => histogram.observe({ plane }, value, traceId) }
     },
   })
@@ -170,6 +174,7 @@ function makers(registry: Registry, hasTraceIds: boolean) {
       const histogram =
         known ?? new Histogram({ ...common(name, own), buckets, enableExemplars: hasTraceIds })
       return {
+        zero: (labels: Record<string, string>): void => histogram.zero(labels),
         observe(labels: Record<string, string | number>, value: number, traceId?: string): void {
           const exemplarLabels = traceId === undefined ? {} : { trace_id: traceId }
           if (hasTraceIds) histogram.observe({ labels, value, exemplarLabels })
