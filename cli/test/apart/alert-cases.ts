@@ -50,6 +50,7 @@ export const serviceCases: AlertCase[] = [
       [endpoint('order').replace('true', 'false')]: gauge('_', 1),
     },
     harmless: {
+      'a cluster whose endpoints nobody reads': { [endpoint('order')]: gauge('_') },
       'two answers about its release': {
         'kube_service_annotations{environment="local",namespace="shop",service="order",annotation_shopctl_dev_release="r-43"}':
           gauge(1),
