@@ -25,7 +25,8 @@ release: { by: [environment, service], labels: [release], slot: "service:release
   "accepted" "plane=\"live\",service=\"order\",method=\"POST\",route=\"/orders\""
   "acceptedObjective" .Values.slos.accepted.objective
   "confirmedObjective" .Values.slos.confirmed.objective
-  "withinSeconds" .Values.slos.confirmed.withinSeconds }}
+  "withinSeconds" .Values.slos.confirmed.withinSeconds
+  "ordersPerSecond" .Values.slos.ordersPerSecond }}
 {{- toJson (merge (dict "env" (include "observability.env" .) "slot" $slot "releases" $releases) $promises .Values.alerts) }}
 {{- end }}
 

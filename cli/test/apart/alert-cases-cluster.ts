@@ -171,6 +171,10 @@ export const clusterCases: AlertCase[] = [
         [requests(live, 202)]: counter(20),
         [requests(live, 500)]: '0x25 15x60',
       },
+      'one of a few orders': {
+        [requests(live, 202)]: counter(1 / 30, 1 / 60),
+        [requests(live, 500)]: counter(0, 1 / 60),
+      },
       'bad requests of customers': {
         [requests(live, 202)]: counter(20, 10),
         [requests(live, 400)]: counter(0, 10),
@@ -196,6 +200,10 @@ export const clusterCases: AlertCase[] = [
         [orders('placed')]: counter(10),
         [orders('rejected')]: counter(0, 4),
         [inTime]: counter(10, 6),
+      },
+      'one of a few orders': {
+        [orders('placed')]: counter(1 / 30),
+        [inTime]: counter(1 / 30, 1 / 60),
       },
       'no orders': { [orders('placed')]: counter(0), [inTime]: counter(0) },
     },
