@@ -231,6 +231,10 @@ export const clusterCases: AlertCase[] = [
     dashboard: `release${ofOrder}`,
     bad: { [annotation('r-42')]: gauge(1, 'stale'), [annotation('r-43')]: gauge('_', 1, 'stale') },
     firesAt: 150,
-    harmless: {},
+    harmless: {
+      'a release that was not seen for a while': {
+        [annotation('r-42')]: '1x17 stale _x6 1x63',
+      },
+    },
   },
 ]
