@@ -7,6 +7,7 @@ import {
   local,
   ofOrder,
   requests,
+  type Series,
   slot,
   standby,
   status,
@@ -32,6 +33,14 @@ const shopTarget = (pod: string) =>
   `up{job="shop",environment="local",service="order",color="green",pod="${pod}"}`
 const annotation = (release: string) =>
   `kube_service_annotations{environment="local",namespace="shop",service="order",annotation_shopctl_dev_release="${release}"}`
+/** Requests to the API server, by the days for which the client's certificate is valid. */
+const clients = (...rates: [number, number][]): Series =>
+  Object.fromEntries(
+    rates.map(([well, bad], index) => [
+      `apiserver_client_certificate_expiration_seconds_bucket{environment="cluster",le="${[345_600, 604_800, '+Inf'][index]}"}`,
+      counter(well, bad),
+    ]),
+  )
 const gib = 2 ** 30
 const day = 86_400
 
@@ -128,6 +137,19 @@ export const clusterCases: AlertCase[] = [
     dashboard: 'infrastructure?var-environment=local',
     bad: { [expires]: gauge(90 * day, 10 * day + times.bad) },
     harmless: { 'a month': { [expires]: gauge(30 * day) } },
+  },
+  {
+    alert: 'CertificateExpires',
+    cause: 'of a client of the API server',
+    severity: 'warning',
+    labels: { ...cluster, name: 'of a client of the API server' },
+    summary: 'The certificate of a client of the API server runs out',
+    description: 'It is valid for 4d 0h 43m 12s. It should have been renewed by now.',
+    command: status,
+    dashboard: 'infrastructure',
+    bad: clients([0, 0], [0, 10], [10, 10]),
+    endsAt: 1_305,
+    harmless: { 'longer than a week': clients([0, 0], [0, 0], [10, 10]) },
   },
   {
     alert: 'TargetDown',
