@@ -147,6 +147,9 @@ it('names no environment in commands when none has a name, and the file of a run
   const unnamed = await renderAlerts({ environments: [], runbooks: '' })
   const rule = unnamed.rules.find(({ alert }) => alert === 'BrokerDown')
   unnamed.remove()
-  const flag = '{{ with $labels.environment }}--env {{ . }}{{ end }}'
-  expect(rule?.annotations?.command).toBe(`shopctl status ${flag}`)
+  expect(rule?.annotations).toMatchObject({
+    command: 'shopctl status',
+    runbook: 'charts/observability/runbooks/BrokerDown.md',
+  })
+  expect(rule?.annotations).not.toHaveProperty('runbook_url')
 })
