@@ -15,7 +15,7 @@ relabel_configs:
   {{- end }}
 {{- end }}
 
-{{/* A pod of the shop or what it depends on, by the names of the pod and its port. `selector` is what the API server filters by. */}}
+{{/* A pod of the shop or what it depends on, by the names of the pod and its port. */}}
 {{- define "observability.namedPod" -}}
 kubernetes_sd_configs:
   - role: pod

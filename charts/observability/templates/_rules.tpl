@@ -61,7 +61,7 @@ release: { by: [environment, service], labels: [release], slot: "service:release
 {{- $join := get (include "observability.joins" $ | fromYaml) . }}
 {{- $expr := trim $alert.expr }}
 {{- $on := printf "on (%s)" (join ", " $join.by) }}
-{{- /* Without the state of the cluster there is nothing to join, and the alert must come nevertheless. */}}
+{{- /* Without the state of the cluster there is nothing to join, and the alert must still come. */}}
 {{- $_ := set $alert "expr" (printf "(%s) * %s group_left (%s) %s\nor %s (%s)" $expr $on (join ", " $join.labels) $join.slot $on $expr) }}
 {{- end }}
 {{- $_ := set $alert.labels "environment" "{{ with $labels.environment }}{{ . }}{{ else }}cluster{{ end }}" }}
