@@ -33,7 +33,10 @@ export interface Metrics {
   slot: { read(source: () => SlotState): void }
   pool: { read(name: string, source: () => PoolState): void }
   stored: { read(database: Queries): void }
-  /** What only one service counts or times. Its name and labels are the same for both planes. */
+  /**
+   * What only one service counts or times. Its name and labels are the same for both planes. Prometheus does not see the
+   * first increase of a series that does not begin with 0: a histogram does, a counter needs `inc(labels, 0)`.
+   */
   counter(own: Own): { inc(labels: Record<string, string>, count?: number): void }
   histogram(own: Own): { observe(seconds: number, traceId?: string): void }
 }
@@ -49,8 +52,8 @@ export type Outcome =
   | 'interrupted'
 
 export interface SlotState {
-  /** Whether the plane's Service names the slot of this pod. */
-  live: boolean
+  /** Whether the plane's Service names the slot of this pod. Null until the API server has answered. */
+  live: boolean | null
   consuming: boolean
   /** Of the gate, while this pod consumes in it. */
   epoch: number | null
@@ -112,7 +115,7 @@ export function createMetrics(
     help: "Time from the commit of an event to the broker's confirmation, when the pod that wrote it published it.",
   })
   const login = make.gauge('new_login_ok', {
-    help: '1 if the last try of a new login to this server succeeded. Open connections may work nevertheless.',
+    help: '1 if the last try of a new login to this server succeeded. Open connections may still work.',
     labels: ['server'],
   })
   const slots = slotGauges(make)
@@ -143,6 +146,7 @@ export function createMetrics(
     },
     histogram({ name, ...own }) {
       const histogram = make.histogram(name, own)
+      histogram.zero({ plane })
       return { observe: (value, traceId) => histogram.observe({ plane }, value, traceId) }
     },
   })
@@ -170,6 +174,7 @@ function makers(registry: Registry, hasTraceIds: boolean) {
       const histogram =
         known ?? new Histogram({ ...common(name, own), buckets, enableExemplars: hasTraceIds })
       return {
+        zero: (labels: Record<string, string>): void => histogram.zero(labels),
         observe(labels: Record<string, string | number>, value: number, traceId?: string): void {
           const exemplarLabels = traceId === undefined ? {} : { trace_id: traceId }
           if (hasTraceIds) histogram.observe({ labels, value, exemplarLabels })
@@ -195,7 +200,7 @@ function slotGauges(make: Makers): Map<PlaneName, () => SlotState> {
       }
     })
   define('slot_live', "1 while the plane's Service names the slot of this pod.", ({ live }) =>
-    Number(live),
+    live === null ? null : Number(live),
   )
   define('slot_consuming', '1 while this pod takes messages from its queue.', ({ consuming }) =>
     Number(consuming),

@@ -187,7 +187,7 @@ export function createPlane(deps: PlaneDeps) {
   })
 
   metrics.slot.read(() => ({
-    live: follower.role() === 'live',
+    live: follower.role() === 'unknown' ? null : follower.role() === 'live',
     consuming: gatekeeper.fence() !== null && consumer.active(),
     epoch: consumer.epoch(),
   }))

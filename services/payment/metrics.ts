@@ -7,6 +7,8 @@ export interface PaymentMetrics {
   ended(payment: Payment | null, decision: Decision | null): void
 }
 
+const counted = ['captured', 'declined', 'cancelled', 'refunded'] as const
+
 /** An event may name any currency. */
 const currencies = new Set(Intl.supportedValuesOf('currency'))
 
@@ -16,6 +18,7 @@ export function createPaymentMetrics(metrics: Metrics): PaymentMetrics {
     help: 'Payments that reached a status: captured, declined, cancelled or refunded.',
     labels: ['status'],
   })
+  for (const status of counted) payments.inc({ status }, 0)
   const amounts = metrics.counter({
     name: 'payments_minor_units_total',
     help: 'Money of these payments, in minor units of its currency.',

@@ -43,7 +43,7 @@ route:
 # What follows from something that has a message already.
 inhibit_rules:
   - source_matchers: ['alertname="BrokerDown"']
-    target_matchers: ['alertname=~"QueueOverloaded|OutboxStuck|StandbyConsumes|TwoColorsConsume|OrdersFail|OrdersLate"']
+    target_matchers: ['alertname=~"QueueOverloaded|OutboxStuck|StandbyConsumes|TwoColorsConsume|OrdersLate"']
     equal: [environment]
   # Replicas and targets of the broker itself.
   - source_matchers: ['alertname="BrokerDown"']
@@ -51,6 +51,19 @@ inhibit_rules:
     equal: [environment]
   - source_matchers: ['alertname="BrokerDown"']
     target_matchers: ['alertname="TargetDown"', 'job=~"rabbitmq|rabbitmq-queues"']
+    equal: [environment]
+  - source_matchers: ['alertname="DatabaseDown"']
+    target_matchers: ['alertname=~"LatencyHigh|QueueOverloaded|OutboxStuck|MessagesParked|OrdersFail"']
+    equal: [environment, service]
+  # An order goes through all services, and their databases may be on one server.
+  - source_matchers: ['alertname="DatabaseDown"']
+    target_matchers: ['alertname="OrdersLate"']
+    equal: [environment]
+  - source_matchers: ['alertname="DatabaseDown"']
+    target_matchers: ['alertname="ReplicasMissing"', 'service="postgres"']
+    equal: [environment]
+  - source_matchers: ['alertname="DatabaseDown"']
+    target_matchers: ['alertname="TargetDown"', 'job="postgres"']
     equal: [environment]
   - source_matchers: ['alertname="ServiceDown"']
     target_matchers: ['alertname=~"LatencyHigh|ReplicasMissing|TargetDown|RestartsOften|QueueOverloaded|OutboxStuck|OrdersFail"']

@@ -80,8 +80,8 @@ exporters:
 
 extensions:
   health_check: { endpoint: "0.0.0.0:13133" }
-  # Nothing waits for the disk: a process that dies loses nothing. A machine that dies may leave a file that cannot be
-  # read. Then all lines are sent again.
+  # Writes do not wait for the disk. After a crash of the collector, nothing is lost. After a crash of the machine, the
+  # file may be unreadable. Then the collector starts with an empty one, and sends all lines again.
   file_storage:
     directory: /state
     create_directory: true

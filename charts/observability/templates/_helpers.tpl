@@ -5,6 +5,20 @@ app.kubernetes.io/part-of: observability
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- end }}
 
+{{/* Two names for one namespace would give its series the second one only. */}}
+{{- define "observability.checkEnvironments" -}}
+{{- range $key := list "name" "namespace" }}
+{{- $seen := dict }}
+{{- range $.Values.environments }}
+{{- $value := get . $key }}
+{{- if hasKey $seen $value }}
+{{- fail (printf "environments: the %s `%s` is in two entries. Remove one of them." $key $value) }}
+{{- end }}
+{{- $_ := set $seen $value true }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* What all pods have. 65534 is the user `nobody` of the images. */}}
 {{- define "observability.pod" -}}
 enableServiceLinks: false

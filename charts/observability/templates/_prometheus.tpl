@@ -15,7 +15,7 @@ relabel_configs:
   {{- end }}
 {{- end }}
 
-{{/* A pod of the shop or what it depends on, by the names of the pod and its port. `selector` is what the API server filters by. */}}
+{{/* A pod of the shop or what it depends on, by the names of the pod and its port. */}}
 {{- define "observability.namedPod" -}}
 kubernetes_sd_configs:
   - role: pod
@@ -120,6 +120,19 @@ scrape_configs:
     honor_labels: true
     {{- include "observability.ownPod" (dict "root" . "name" "kube-state-metrics" "port" 8080) | nindent 4 }}
     metric_relabel_configs:
+      {{- include "observability.environment" (dict "root" . "source" "namespace") | trim | nindent 6 }}
+
+  # The controller, where there is one. Its metrics are about certificates in other namespaces.
+  - job_name: cert-manager
+    honor_labels: true
+    kubernetes_sd_configs:
+      - role: pod
+        selectors: [{ role: pod, label: app.kubernetes.io/name=cert-manager }]
+    relabel_configs:
+      - { source_labels: [__meta_kubernetes_pod_container_port_name], regex: http-metrics, action: keep }
+      {{- include "observability.podLabels" . | nindent 6 }}
+    metric_relabel_configs:
+      - { source_labels: [__name__], regex: certmanager_certificate_expiration_timestamp_seconds, action: keep }
       {{- include "observability.environment" (dict "root" . "source" "namespace") | trim | nindent 6 }}
 
   - job_name: node

@@ -6,14 +6,12 @@ version: { by: [environment, service, color, version], labels: [release], slot: 
 release: { by: [environment, service], labels: [release], slot: "service:released:info" }
 {{- end }}
 
-{{- /* The flag --env of a command. An alert of the whole cluster names the first environment. */}}
+{{- /* The flag --env of a command. An alert of the whole cluster names the first environment. Without names, none is known. */}}
 {{- define "observability.env" -}}
 {{- if .Values.environments }}
 {{- $names := list }}
 {{- range .Values.environments }}{{ $names = append $names (quote .name) }}{{ end }}
 {{- printf "--env {{ if eq $labels.environment %s }}{{ $labels.environment }}{{ else }}%s{{ end }}" (join " " $names) (first .Values.environments).name }}
-{{- else }}
-{{- "{{ with $labels.environment }}--env {{ . }}{{ end }}" }}
 {{- end }}
 {{- end }}
 
@@ -25,7 +23,8 @@ release: { by: [environment, service], labels: [release], slot: "service:release
   "accepted" "plane=\"live\",service=\"order\",method=\"POST\",route=\"/orders\""
   "acceptedObjective" .Values.slos.accepted.objective
   "confirmedObjective" .Values.slos.confirmed.objective
-  "withinSeconds" .Values.slos.confirmed.withinSeconds }}
+  "withinSeconds" .Values.slos.confirmed.withinSeconds
+  "ordersPerSecond" .Values.slos.ordersPerSecond }}
 {{- toJson (merge (dict "env" (include "observability.env" .) "slot" $slot "releases" $releases) $promises .Values.alerts) }}
 {{- end }}
 
@@ -62,12 +61,17 @@ release: { by: [environment, service], labels: [release], slot: "service:release
 {{- $join := get (include "observability.joins" $ | fromYaml) . }}
 {{- $expr := trim $alert.expr }}
 {{- $on := printf "on (%s)" (join ", " $join.by) }}
-{{- /* Without the state of the cluster there is nothing to join, and the alert must come nevertheless. */}}
+{{- /* Without the state of the cluster there is nothing to join, and the alert must still come. */}}
 {{- $_ := set $alert "expr" (printf "(%s) * %s group_left (%s) %s\nor %s (%s)" $expr $on (join ", " $join.labels) $join.slot $on $expr) }}
 {{- end }}
 {{- $_ := set $alert.labels "environment" "{{ with $labels.environment }}{{ . }}{{ else }}cluster{{ end }}" }}
+{{- if not .root.Values.environments }}
+{{- $_ := set $alert.annotations "command" (replace " %env%" "" $alert.annotations.command) }}
+{{- end }}
 {{- with .root.Values.runbooks }}
 {{- $_ := set $alert.annotations "runbook_url" (printf "%s/%s.md" . $alert.alert) }}
+{{- else }}
+{{- $_ := set $alert.annotations "runbook" (printf "charts/observability/runbooks/%s.md" $alert.alert) }}
 {{- end }}
 {{- with .root.Values.dashboards }}
 {{- $variables := "{{ with $labels.environment }}?var-environment={{ . }}{{ with $labels.service }}&var-service={{ . }}{{ end }}{{ end }}" }}

@@ -7,6 +7,7 @@ import {
   local,
   ofOrder,
   requests,
+  type Series,
   slot,
   standby,
   status,
@@ -32,6 +33,14 @@ const shopTarget = (pod: string) =>
   `up{job="shop",environment="local",service="order",color="green",pod="${pod}"}`
 const annotation = (release: string) =>
   `kube_service_annotations{environment="local",namespace="shop",service="order",annotation_shopctl_dev_release="${release}"}`
+/** Requests to the API server, by the days for which the client's certificate is valid. */
+const clients = (...rates: [number, number][]): Series =>
+  Object.fromEntries(
+    rates.map(([well, bad], index) => [
+      `apiserver_client_certificate_expiration_seconds_bucket{environment="cluster",le="${[345_600, 604_800, '+Inf'][index]}"}`,
+      counter(well, bad),
+    ]),
+  )
 const gib = 2 ** 30
 const day = 86_400
 
@@ -130,6 +139,19 @@ export const clusterCases: AlertCase[] = [
     harmless: { 'a month': { [expires]: gauge(30 * day) } },
   },
   {
+    alert: 'CertificateExpires',
+    cause: 'of a client of the API server',
+    severity: 'warning',
+    labels: { ...cluster, name: 'of a client of the API server' },
+    summary: 'The certificate of a client of the API server runs out',
+    description: 'It is valid for 4d 0h 43m 12s. It should have been renewed by now.',
+    command: status,
+    dashboard: 'infrastructure',
+    bad: clients([0, 0], [0, 10], [10, 10]),
+    endsAt: 1_305,
+    harmless: { 'longer than a week': clients([0, 0], [0, 0], [10, 10]) },
+  },
+  {
     alert: 'TargetDown',
     severity: 'warning',
     labels: { ...local, ...slot, job: 'shop' },
@@ -171,6 +193,10 @@ export const clusterCases: AlertCase[] = [
         [requests(live, 202)]: counter(20),
         [requests(live, 500)]: '0x25 15x60',
       },
+      'one of a few orders': {
+        [requests(live, 202)]: counter(1 / 30, 1 / 60),
+        [requests(live, 500)]: counter(0, 1 / 60),
+      },
       'bad requests of customers': {
         [requests(live, 202)]: counter(20, 10),
         [requests(live, 400)]: counter(0, 10),
@@ -196,6 +222,10 @@ export const clusterCases: AlertCase[] = [
         [orders('placed')]: counter(10),
         [orders('rejected')]: counter(0, 4),
         [inTime]: counter(10, 6),
+      },
+      'one of a few orders': {
+        [orders('placed')]: counter(1 / 30),
+        [inTime]: counter(1 / 30, 1 / 60),
       },
       'no orders': { [orders('placed')]: counter(0), [inTime]: counter(0) },
     },
@@ -223,6 +253,10 @@ export const clusterCases: AlertCase[] = [
     dashboard: `release${ofOrder}`,
     bad: { [annotation('r-42')]: gauge(1, 'stale'), [annotation('r-43')]: gauge('_', 1, 'stale') },
     firesAt: 150,
-    harmless: {},
+    harmless: {
+      'a release that was not seen for a while': {
+        [annotation('r-42')]: '1x17 stale _x6 1x63',
+      },
+    },
   },
 ]

@@ -28,6 +28,7 @@ function latency(labels: string, rates: Record<string, [number, number]>): Serie
 
 const queue = (name: string, vhost = '/') =>
   `rabbitmq_detailed_queue_messages_ready{environment="local",vhost="${vhost}",queue="${name}"}`
+const login = (name: string) => `new_login_ok{${live},pod="${name}",server="database"}`
 const wanted =
   'kube_deployment_spec_replicas{environment="local",namespace="shop",deployment="order-green"}'
 const available = wanted.replace('spec_replicas', 'status_replicas_available')
@@ -50,6 +51,7 @@ export const serviceCases: AlertCase[] = [
       [endpoint('order').replace('true', 'false')]: gauge('_', 1),
     },
     harmless: {
+      'a cluster whose endpoints nobody reads': { [endpoint('order')]: gauge('_') },
       'two answers about its release': {
         'kube_service_annotations{environment="local",namespace="shop",service="order",annotation_shopctl_dev_release="r-43"}':
           gauge(1),
@@ -112,6 +114,9 @@ export const serviceCases: AlertCase[] = [
     harmless: {
       'the preview plane': {
         [`slot_consuming{${standby.replace('"live"', '"preview"')},pod="b"}`]: gauge(1),
+      },
+      'a live pod that started while the API server was away': {
+        [`slot_live{${live},pod="g"}`]: gauge(1, 'stale'),
       },
     },
   },
@@ -218,6 +223,24 @@ export const serviceCases: AlertCase[] = [
     dashboard: 'messaging?var-environment=local',
     bad: { [`new_login_ok{${live},pod="g",server="broker"}`]: gauge(1, 0) },
     harmless: {},
+  },
+  {
+    alert: 'DatabaseDown',
+    severity: 'critical',
+    labels: { ...local, ...slot },
+    summary: 'The database of order is away',
+    description: 'No pod can log in to the database of order. Live: order green v2 (r-42).',
+    command: `${status} --service order`,
+    dashboard: `shop${ofOrder}`,
+    bad: {
+      [login('g1')]: gauge(1, 0),
+      [login('g2')]: gauge(1, 0),
+    },
+    harmless: {
+      'one pod that cannot log in': { [login('g1')]: gauge(1, 0), [login('g2')]: gauge(1) },
+      'the broker': { [login('g1').replace('database', 'broker')]: gauge(1, 0) },
+      'the preview plane': { [login('g1').replace('"live"', '"preview"')]: gauge(1, 0) },
+    },
   },
   {
     alert: 'QueueOverloaded',

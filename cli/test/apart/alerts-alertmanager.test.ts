@@ -73,7 +73,13 @@ afterAll(async () => {
 })
 
 const severities: Record<string, string> = {
-  ...{ BrokerDown: 'critical', ServiceDown: 'critical', SwitchRunning: 'none', Watchdog: 'none' },
+  ...{
+    BrokerDown: 'critical',
+    DatabaseDown: 'critical',
+    ServiceDown: 'critical',
+    SwitchRunning: 'none',
+    Watchdog: 'none',
+  },
   ...{ OutboxStuck: 'critical', StandbyConsumes: 'critical', TwoColorsConsume: 'critical' },
 }
 
@@ -149,12 +155,25 @@ it.each([
   {
     source: ['BrokerDown', { environment: 'broker' }],
     silenced: [
-      'OrdersFail order',
+      'OrdersLate order',
       'OutboxStuck order',
       'QueueOverloaded order',
       'TwoColorsConsume order',
     ],
-    heard: ['LatencyHigh', 'MessagesParked'],
+    // Orders are accepted without the broker.
+    heard: ['LatencyHigh', 'MessagesParked', 'OrdersFail'],
+  },
+  {
+    source: ['DatabaseDown', { environment: 'database', service: 'order' }],
+    silenced: [
+      'LatencyHigh order',
+      'MessagesParked order',
+      'OrdersFail order',
+      'OrdersLate order',
+      'OutboxStuck order',
+      'QueueOverloaded order',
+    ],
+    heard: ['StandbyConsumes', 'TwoColorsConsume'],
   },
   {
     source: ['ServiceDown', { environment: 'down', service: 'order' }],
@@ -182,14 +201,17 @@ it.each([
   expect(await inhibited(`not-${environment}`)).toEqual([])
 })
 
-it('a broker that is down silences its own pods', async () => {
-  const environment = 'pods'
-  await post(['BrokerDown'], { environment })
-  await post(['ReplicasMissing'], { environment, service: 'rabbitmq' })
-  await post(['ReplicasMissing'], { environment, service: 'postgres' })
-  await post(['TargetDown'], { environment, job: 'rabbitmq' })
-  await post(['TargetDown'], { environment, job: 'postgres' })
-  const silenced = ['ReplicasMissing rabbitmq', 'TargetDown']
+it.each([
+  ['BrokerDown', 'rabbitmq', {}],
+  ['DatabaseDown', 'postgres', { service: 'order' }],
+])('%s silences the pods of %s', async (name, dependency, labels) => {
+  const environment = `pods-of-${dependency}`
+  await post([name], { environment, ...labels })
+  for (const service of ['rabbitmq', 'postgres']) {
+    await post(['ReplicasMissing'], { environment, service })
+    await post(['TargetDown'], { environment, job: service })
+  }
+  const silenced = [`ReplicasMissing ${dependency}`, 'TargetDown']
   await vi.waitFor(async () => expect(await inhibited(environment)).toEqual(silenced), 5_000)
 })
 

@@ -45,6 +45,8 @@ interface Alert {
   status: 'firing' | 'resolved'
   summary: string
   description?: string
+  /** Its file, when no address is known. */
+  runbook?: string
 }
 
 describe('the message', () => {
@@ -54,19 +56,21 @@ describe('the message', () => {
     const firing = alerts.some(({ status }) => status === 'firing')
     const document = {
       status: firing ? 'firing' : 'resolved',
-      alerts: alerts.map(({ status, summary, description = 'No pod of it is ready.' }) => ({
-        status,
-        labels: { severity: 'critical' },
-        annotations: {
-          summary,
-          description,
-          command: 'shopctl status --env local',
-          runbook_url: 'https://runbooks.example/ServiceDown.md',
-          dashboard_url: 'https://grafana.example/d/shop?var-environment=local&var-service=order',
-        },
-        startsAt: '2026-01-01T10:00:00Z',
-        endsAt: status === 'firing' ? '0001-01-01T00:00:00Z' : '2026-01-01T10:02:30Z',
-      })),
+      alerts: alerts.map(
+        ({ status, summary, description = 'No pod of it is ready.', runbook }) => ({
+          status,
+          labels: { severity: 'critical' },
+          annotations: {
+            summary,
+            description,
+            command: 'shopctl status --env local',
+            ...(runbook ? { runbook } : { runbook_url: 'https://runbooks.example/ServiceDown.md' }),
+            dashboard_url: 'https://grafana.example/d/shop?var-environment=local&var-service=order',
+          },
+          startsAt: '2026-01-01T10:00:00Z',
+          endsAt: status === 'firing' ? '0001-01-01T00:00:00Z' : '2026-01-01T10:02:30Z',
+        }),
+      ),
       groupLabels: { environment: 'local', service: 'order' },
       commonLabels: { severity: 'critical' },
       commonAnnotations: alerts.length === 1 ? { summary: first?.summary } : {},
@@ -101,6 +105,13 @@ describe('the message', () => {
       `• *order is down.* No pod of it is ready. \`shopctl status --env local\` ${links}`,
       ':white_check_mark: ~order is slow~ from 10:00:00 to 10:02:30 UTC',
     ])
+  })
+
+  it('names the file of a runbook that has no address', async () => {
+    const runbook = 'charts/observability/runbooks/ServiceDown.md'
+    expect(await renderMessage('text', [{ ...down, runbook }])).toContain(
+      `\`shopctl status --env local\` ${runbook} <https://grafana.example/`,
+    )
   })
 
   it('escapes what Slack would take for markup', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { serviceCases } from './alert-cases.ts'
 import { clusterCases } from './alert-cases-cluster.ts'
-import { type AlertCase, scene, times } from './alert-scene.ts'
+import { type AlertCase, live, scene, times } from './alert-scene.ts'
 import {
   chart,
   type Expected,
@@ -24,6 +24,7 @@ beforeAll(async () => {
 
 afterAll(() => rendered.remove())
 
+const databaseDown = cases.find(({ alert }) => alert === 'DatabaseDown') as AlertCase
 const runbook = (alert: string) => `https://runbooks.example/${alert}.md`
 
 function expectedOf({ alert, severity, labels, ...words }: AlertCase): Expected[] {
@@ -86,7 +87,7 @@ it('raises only the watchdog while all is well', async () => {
 describe('each alert', () => {
   it('is in the table, with something that looks alike', () => {
     const tested = cases.filter(({ harmless }) => Object.keys(harmless).length > 0)
-    const names = new Set([...tested.map(({ alert }) => alert), 'SwitchRunning', 'Watchdog'])
+    const names = new Set([...tested.map(({ alert }) => alert), 'Watchdog'])
     expect(new Set(rendered.rules.flatMap(({ alert }) => alert ?? []))).toEqual(names)
   })
 
@@ -118,10 +119,37 @@ it('has rules without a mistake', async () => {
   expect(exitCode).toBe(0)
 })
 
-it('names the namespace in commands when no environment has a name', async () => {
-  const unnamed = await renderAlerts({ environments: [] })
+it('says that an outbox is well, or that no message is parked, only when the database says so', async () => {
+  const login = `new_login_ok{${live},pod="g",server="database"}`
+  // The metrics are away at once, and the next try of a login is 30 s later.
+  const silent = (value: number) => `0x7 ${value}x5 stale _x20`
+  const simulations = [
+    { alert: 'OutboxStuck', series: `outbox_oldest_event_age_seconds{${live}}`, value: 31 },
+    { alert: 'MessagesParked', series: `messages_parked{${live}}`, value: 2 },
+  ].map(({ alert, series, value }) => {
+    const row = cases.find((each) => each.alert === alert) as AlertCase
+    const expected = expectedOf(row)
+    return {
+      name: alert,
+      series: { ...scene, [series]: silent(value), [login]: '1x16 0x20' },
+      checks: [
+        { at: 195, alert, expected },
+        // DatabaseDown fires, and silences it from here on.
+        { at: 270, alert, expected },
+        { at: 270, alert: 'DatabaseDown', expected: expectedOf(databaseDown) },
+      ],
+    }
+  })
+  expect(await simulate(rendered.folder, simulations)).toBe('')
+})
+
+it('names no environment in commands when none has a name, and the file of a runbook without an address', async () => {
+  const unnamed = await renderAlerts({ environments: [], runbooks: '' })
   const rule = unnamed.rules.find(({ alert }) => alert === 'BrokerDown')
   unnamed.remove()
-  const flag = '{{ with $labels.environment }}--env {{ . }}{{ end }}'
-  expect(rule?.annotations?.command).toBe(`shopctl status ${flag}`)
+  expect(rule?.annotations).toMatchObject({
+    command: 'shopctl status',
+    runbook: 'charts/observability/runbooks/BrokerDown.md',
+  })
+  expect(rule?.annotations).not.toHaveProperty('runbook_url')
 })

@@ -53,6 +53,17 @@ async function brokerPod() {
   return podOf({ name: 'rabbitmq-0', namespace: 'shop', app: 'rabbitmq', port })
 }
 
+async function certManagerPod() {
+  const about = 'name="edge",namespace="shop-test"'
+  const text =
+    `certmanager_certificate_expiration_timestamp_seconds{${about}} 1\n` +
+    `certmanager_certificate_ready_status{${about},condition="True"} 1\n`
+  return podOf({
+    ...{ name: 'cert-manager-5f-x1', namespace: 'cert-manager', app: 'cert-manager' },
+    port: { name: 'http-metrics', containerPort: await metrics({ '/metrics': text }) },
+  })
+}
+
 // The sandbox of a pod, its container and their sum, as containerd shows them. Then a pod of a runtime that the kubelet knows
 // less of: its container has no labels.
 const cadvisor = [
@@ -107,6 +118,7 @@ export async function startWithTargets(
     await slotPod('other', 'blue'),
     await slotPod('shop', 'green', 'Succeeded'),
     await brokerPod(),
+    await certManagerPod(),
     podOf({
       ...{ name: 'postgres-exporter-1', namespace: 'shop', app: 'postgres-exporter' },
       port: {

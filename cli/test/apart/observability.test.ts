@@ -53,6 +53,7 @@ it('finds each target once, and they all answer', async () => {
     'alertmanager',
     'apiserver',
     'cadvisor',
+    'cert-manager',
     'kube-state-metrics',
     'kubelet',
     'log-collector',
@@ -128,6 +129,14 @@ describe('the labels', () => {
       {
         ...{ environment: 'test', namespace: 'shop-test', instance: 'node-1', job: 'kubelet' },
         persistentvolumeclaim: 'data',
+      },
+    ],
+    [
+      'of a certificate are those of its own namespace',
+      'certmanager_certificate_expiration_timestamp_seconds',
+      {
+        ...{ environment: 'test', namespace: 'shop-test', name: 'edge' },
+        ...{ instance, job: 'cert-manager', pod: 'cert-manager-5f-x1' },
       },
     ],
     [

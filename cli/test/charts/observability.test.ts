@@ -283,6 +283,16 @@ describe('it refuses, and says where,', () => {
       { resources: { prometheus: { limits: { memory: '500M' } } } },
       "at '/resources/prometheus/limits/memory': '500M' does not match",
     ],
+    [
+      'a namespace in two environments',
+      { environments: [environments[1], { name: 'other', namespace: 'shop-test' }] },
+      'environments: the namespace `shop-test` is in two entries. Remove one of them.',
+    ],
+    [
+      'an environment with two namespaces',
+      { operator: true, environments: [environments[1], { name: 'test', namespace: 'other' }] },
+      'environments: the name `test` is in two entries. Remove one of them.',
+    ],
     ['an unknown alert', { alerts: { cpus: 1 } }, "additional properties 'cpus' not allowed"],
     [
       'a promise in percent',

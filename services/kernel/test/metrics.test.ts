@@ -85,6 +85,13 @@ describe('the slot', () => {
     expect(then).toContain(`slot_consuming{plane="live",${slot}} 0`)
     expect(then).not.toContain('gate_epoch{')
   })
+
+  it('does not say that it is on standby before the API server has answered', async () => {
+    const use = (of: (plane: 'live') => Metrics): void =>
+      of('live').slot.read(() => ({ live: null, consuming: true, epoch: 7 }))
+    expect(await shown('slot_live', use)).toEqual([])
+    expect(await shown('slot_consuming', use)).toEqual(['{plane="live"} 1'])
+  })
 })
 
 describe('what is stored', () => {

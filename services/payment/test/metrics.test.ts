@@ -31,7 +31,19 @@ it.each<[string, Payment | null, Decision | null, string[]]>([
   const lines = [
     ...text.matchAll(/^payments(?:_(minor_units))?_total{plane="live",(.*),service=.*} (\d+)$/gm),
   ]
-  expect(lines.map(([, what = 'payments', labels, value]) => `${what} ${labels} ${value}`)).toEqual(
+  const above = lines.filter(([, , , value]) => value !== '0')
+  expect(above.map(([, what = 'payments', labels, value]) => `${what} ${labels} ${value}`)).toEqual(
     counted,
   )
+})
+
+// Otherwise Prometheus would not see the first payment of a pod.
+it('begins with zero', async () => {
+  const { registry, of } = createMetrics(identity)
+  createPaymentMetrics(of('live'))
+  const counted = [
+    ...(await registry.metrics()).matchAll(/^payments_total{.*status="(\w+)".*} 0$/gm),
+  ]
+  const statuses = counted.map(([, status]) => status)
+  expect(statuses).toEqual(['captured', 'declined', 'cancelled', 'refunded'])
 })

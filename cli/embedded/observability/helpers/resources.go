@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// resource is a list of the API server and what is told of it. Names, labels and help are those of kube-state-metrics 2.15.
+// resource is a list of the API server and what is reported about it. Names, labels and help are those of kube-state-metrics 2.15.
 type resource struct {
 	name     string
 	families func(ctx context.Context, s *session, allowed allowed) ([]*family, error)
