@@ -72,7 +72,7 @@ export function createKubernetesPorts(options: KubernetesOptions): KubernetesPor
     scaling: createScaling(api, namespace),
     observer: createObserver(api, namespace, Object.keys(services)),
     pods: createPods(api, namespace, services),
-    podLogs: createPodLogs(api, namespace),
+    podLogs: createPodLogs(api, namespace, limits.pod),
     journal: createJournal(api, namespace),
     lock: createLock(api, namespace, options),
     namespace: createNamespace(api, namespace),

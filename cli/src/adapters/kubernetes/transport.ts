@@ -9,6 +9,7 @@ import type { Mask } from '../../release/ports/session.ts'
 import { createPatience, isLate, lateError, type Outcome, type Retry } from '../repeat.ts'
 import type { Limit } from '../shell.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
+import { keepAlive } from './keep-alive.ts'
 import { bytesOf, type Target, unreadable } from './kubeconfig.ts'
 import { agentFor, hostOf, proxyFor } from './proxy.ts'
 
@@ -19,6 +20,8 @@ export interface OpenOptions {
   body?: NodeJS.ReadableStream | string
   /** For the first byte, and with `ask` for each further one. Default: the limit of requests. */
   timeoutMs?: number
+  /** The first byte may take any time: the limit is for the connection, whose other end must be alive. */
+  mayWait?: boolean
   signal?: AbortSignal
   /**
    * Sends it again: a read after 429, 5xx or a lost connection, one that a pod answers not after 5xx, a write only after
@@ -207,7 +210,7 @@ function sendOnce(
   server: URL,
   agent: Agent,
   credentials: Credentials,
-  { method, path, headers, body, timeoutMs = 0, signal }: OpenOptions,
+  { method, path, headers, body, timeoutMs = 0, mayWait = false, signal }: OpenOptions,
 ): Promise<IncomingMessage | Error> {
   const plain = server.protocol === 'http:'
   return new Promise((resolve) => {
@@ -227,6 +230,7 @@ function sendOnce(
       resolve(answer)
     }
     request.on('response', settle).on('error', settle)
+    if (mayWait) keepAlive(request, () => clearTimeout(timer))
     if (typeof body === 'object') body.pipe(request)
     else request.end(body)
   })

@@ -19,6 +19,8 @@ let pods: Record<string, object[]> = {}
 let logs: Record<string, string | ((response: ServerResponse) => void)> = {}
 let asked: string[] = []
 let selectors: string[] = []
+/** How the server answers instead of a list of pods. */
+let listing: ((response: ServerResponse) => void) | null = null
 
 beforeAll(() => {
   servers = createServers()
@@ -29,6 +31,7 @@ beforeEach(async () => {
   logs = {}
   asked = []
   selectors = []
+  listing = null
   const port = await servers.start(createApiServer(servers.folder, null, answer))
   const file = writeKubeconfig(servers.folder, { server: `http://127.0.0.1:${port}` })
   api = connect({ file, context: null })
@@ -38,6 +41,7 @@ afterEach(() => servers.stopAll())
 function answer({ url = '' }: IncomingMessage, response: ServerResponse): void {
   const { pathname, searchParams } = new URL(url, 'http://x')
   const [, pod] = /pods\/([^/]+)\/log$/.exec(pathname) ?? []
+  if (!pod && listing) return void listing(response)
   if (!pod) {
     const selector = searchParams.get('labelSelector') ?? ''
     selectors.push(selector)
@@ -74,9 +78,10 @@ const query: LogQuery = {
   ...{ text: null, word: null, limit: 2 },
 }
 const signal = new AbortController().signal
+const limit = { seconds: 0.5, setting: '' }
 
 function read(more: Partial<LogQuery> = {}, matches = (_: string) => true) {
-  return createPodLogs(api, 'shop').read({ ...query, ...more }, matches, signal)
+  return createPodLogs(api, 'shop', limit).read({ ...query, ...more }, matches, signal)
 }
 
 it('reads all pods of both colors, and the run before a restart', async () => {
@@ -126,6 +131,11 @@ describe('what is missing is said:', () => {
       [expect.stringMatching(/the log of order-blue-1 broke off: /)],
     ],
     [
+      'a log that stops',
+      (to) => void to.write('2026-01-01T12:00:02Z two\n'),
+      ['the log of order-blue-1 broke off: no answer within 0.5 s'],
+    ],
+    [
       'a kubelet that is away',
       (to) => status(to, 501, 'no kubelet'),
       [expect.stringMatching(/no kubelet/)],
@@ -138,6 +148,21 @@ describe('what is missing is said:', () => {
     expect(found.notes).toEqual(notes)
     expect(found.lines.map(({ text }) => text)).toContain('one')
   })
+})
+
+it('ends a line at a new line alone: what a service writes forges no line', async () => {
+  pods.order = [aPod('order-blue-1', 'blue')]
+  const forged = 'a\u20282026-01-01T12:00:03Z b\r2026-01-01T12:00:04Z c\u20292026-01-01T12:00:05Z é'
+  logs = { 'order-blue-1/main': `2026-01-01T12:00:02Z ${forged}\n2026-01-01T12:00:06Z d\n` }
+  const { lines } = await read()
+  expect(lines.map(({ text }) => text)).toEqual([forged, 'd'])
+})
+
+it('gives what the kubelet itself says the time of the line before', async () => {
+  pods.order = [aPod('order-blue-1', 'blue')]
+  logs = { 'order-blue-1/main': '2026-01-01T12:00:02Z two\nfailed to watch the file' }
+  const { lines } = await read()
+  expect(lines[1]).toMatchObject({ time: '2026-01-01T12:00:02Z', text: 'failed to watch the file' })
 })
 
 it('is refused where the user may not read logs', async () => {
@@ -170,7 +195,7 @@ describe('following', () => {
   async function follow(enough: (found: (RawLine | string)[]) => boolean) {
     const stop = new AbortController()
     const found: (RawLine | string)[] = []
-    const logsOf = createPodLogs(api, 'shop')
+    const logsOf = createPodLogs(api, 'shop', limit)
     const late = setTimeout(() => stop.abort(), 8_000)
     for await (const each of logsOf.follow(query, () => true, stop.signal)) {
       found.push(each)
@@ -184,7 +209,10 @@ describe('following', () => {
     pods.order = [aPod('order-blue-1', 'blue')]
     logs['order-blue-1/main'] = (response) => {
       response.write('2026-01-01T12:00:01Z one\n')
-      setTimeout(() => response.end('2026-01-01T12:00:02Z two\n'), 50)
+      setTimeout(() => {
+        pods.order = [aPod('order-blue-1', 'blue', [{ state: { terminated: {} } }])]
+        response.end('2026-01-01T12:00:02Z two\n')
+      }, 50)
     }
     const found = await follow((so) => so.includes('order-blue-1 has ended'))
     expect(found).toEqual(['one', 'two', 'order-blue-1 has ended'])
@@ -223,5 +251,99 @@ describe('following', () => {
     }
     expect(await follow((so) => so.length === 2)).toEqual(['1', '2'])
     expect(asked[1]).toContain('sinceTime=2026-01-01T12%3A00%3A01')
+  })
+
+  it('goes on where a connection came to its end while the container runs', async () => {
+    pods.order = [aPod('order-blue-1', 'blue')]
+    let times = 0
+    logs['order-blue-1/main'] = (response) => {
+      times += 1
+      const line = `2026-01-01T12:00:0${times}Z ${times}\n`
+      if (times === 1) response.end(line)
+      else response.write(line)
+    }
+    expect(await follow((so) => so.length === 2)).toEqual(['1', '2'])
+    expect(asked[1]).toContain('sinceTime=2026-01-01T12%3A00%3A01')
+  })
+
+  it('reads a log to its end that broke before its container ended', async () => {
+    pods.order = [aPod('order-blue-1', 'blue')]
+    let times = 0
+    logs['order-blue-1/main'] = (response) => {
+      times += 1
+      if (times > 1) return void response.end('2026-01-01T12:00:02Z last words\n')
+      response.write('2026-01-01T12:00:01Z one\n')
+      pods.order = [aPod('order-blue-1', 'blue', [{ state: { terminated: {} } }])]
+      setTimeout(() => response.destroy(), 20)
+    }
+    const found = await follow((so) => so.includes('order-blue-1 has ended'))
+    expect(found).toEqual(['one', 'last words', 'order-blue-1 has ended'])
+  })
+
+  it('goes on after lines without a time', async () => {
+    pods.order = [aPod('order-blue-1', 'blue')]
+    logs['order-blue-1/main'] = (response) => {
+      response.write('cannot watch\n9999999 what is this\n')
+      setTimeout(() => response.destroy(), 20)
+    }
+    await follow((so) => so.length === 4)
+    expect(asked[1]).toContain('sinceTime=2026-01-01T00%3A00%3A00')
+  })
+
+  it('waits for a line longer than for an answer', async () => {
+    pods.order = [aPod('order-blue-1', 'blue')]
+    logs['order-blue-1/main'] = (response) => {
+      setTimeout(() => response.write('2026-01-01T12:00:01Z one\n'), 1_200)
+    }
+    expect(await follow((so) => so.length === 1)).toEqual(['one'])
+    expect(asked).toHaveLength(1)
+  })
+
+  const refused = (to: ServerResponse) =>
+    status(to, 403, 'pods "order-blue-1" is forbidden: User "a" cannot get resource "pods/log"')
+
+  it('ends where the user may not read logs', async () => {
+    pods.order = [aPod('order-blue-1', 'blue'), aPod('order-green-1', 'green')]
+    logs['order-blue-1/main'] = refused
+    // Its connection must not keep the command.
+    let isOpen = true
+    logs['order-green-1/main'] = (to) => {
+      to.write('2026-01-01T12:00:01Z one\n')
+      to.on('close', () => {
+        isOpen = false
+      })
+    }
+    await expect(follow(() => false)).rejects.toMatchObject({ code: 'not-allowed' })
+    await expect.poll(() => isOpen).toBe(false)
+  })
+
+  it('ends where the user may list pods no more', async () => {
+    pods.order = [aPod('order-blue-1', 'blue')]
+    logs['order-blue-1/main'] = (to) => {
+      to.write('2026-01-01T12:00:01Z one\n')
+      listing = refused
+    }
+    await expect(follow(() => false)).rejects.toMatchObject({ code: 'not-allowed' })
+  })
+
+  it('says each other problem once', async () => {
+    pods.order = [aPod('order-blue-1', 'blue'), aPod('order-green-1', 'green')]
+    logs['order-blue-1/main'] = (to) => status(to, 501, 'no kubelet')
+    let times = 0
+    logs['order-green-1/main'] = (to) => {
+      listing = (response) => {
+        times += 1
+        status(response, 501, 'not now')
+        if (times < 2) return
+        listing = null
+        to.write('2026-01-01T12:00:09Z end\n')
+      }
+    }
+    const found = await follow((so) => so.includes('end'))
+    expect(found).toEqual([
+      expect.stringMatching(/^the log of order-blue-1 broke off: .*no kubelet/),
+      expect.stringMatching(/^The pods cannot be listed: .*not now/),
+      'end',
+    ])
   })
 })

@@ -1,5 +1,6 @@
 // Requests to the API server: TLS, proxies, and retries.
 import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
@@ -162,6 +163,33 @@ it('names the limit of an answer, and where it is set', async () => {
   await expect(api.get(path)).rejects.toThrow(
     'cannot be reached: no answer within 1 s, the limit of `timeouts.request`.',
   )
+})
+
+describe('an answer that may take any time', () => {
+  const wait = (server: string) =>
+    apiOf({ server, ...ca }).open({ method: 'GET', path, timeoutMs: 300, mayWait: true })
+
+  it.each([null, 'server'])(
+    'is waited for longer than for a connection, with TLS of %s',
+    async (tls) => {
+      const server = createApiServer(folder, tls, (_, response) => {
+        setTimeout(() => response.end('{}'), 800)
+      })
+      const scheme = tls ? 'https' : 'http'
+      const answer = await wait(`${scheme}://127.0.0.1:${await servers.start(server)}`)
+      expect(answer.statusCode).toBe(200)
+      answer.resume()
+    },
+  )
+
+  it('needs a connection in time', async () => {
+    const silent = createServer(() => {})
+    const started = performance.now()
+    await expect(wait(`https://127.0.0.1:${await servers.start(silent)}`)).rejects.toThrow(
+      'no answer within 0.3 s',
+    )
+    expect(performance.now() - started).toBeLessThan(2_000)
+  })
 })
 
 it('reports an answer that is no JSON', async () => {
