@@ -19,25 +19,10 @@ import {
 } from '../test/real/shop.ts'
 import { benchEvents } from './events.ts'
 import { benchFreshMachine } from './fresh-machine.ts'
+import { median, seconds, timed } from './measure.ts'
 
 const shell = createShell()
 const rows: [what: string, measured: string, reach: string][] = []
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(2)} s`
-}
-
-async function timed(run: () => Promise<unknown>): Promise<number> {
-  const started = performance.now()
-  await run()
-  return performance.now() - started
-}
-
-/** Calls `run` several times and returns the median of its milliseconds. */
-async function median(times: number, run: () => Promise<unknown>): Promise<number> {
-  const samples: number[] = []
-  for (let n = 0; n < times; n++) samples.push(await timed(run))
-  return samples.toSorted((a, b) => a - b)[Math.floor(times / 2)] ?? Number.NaN
-}
 
 function report(what: string, measured: string, reach: string): void {
   rows.push([what, measured, reach])

@@ -21,8 +21,7 @@ import {
   status,
   type Tree,
 } from '../test/real/shop.ts'
-
-export type Report = (what: string, measured: string, reach: string) => void
+import type { Report } from './measure.ts'
 
 const services = ['order', 'inventory', 'payment', 'notification']
 /** A tenth of the requests repeat an earlier one. */
