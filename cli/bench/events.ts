@@ -25,7 +25,7 @@ import type { Report } from './measure.ts'
 
 const services = ['order', 'inventory', 'payment', 'notification']
 /** A tenth of the requests repeat an earlier one. */
-const requestsPerOrder = 1.1
+export const requestsPerOrder = 1.1
 function ms(value: number): string {
   return `${Math.round(value)} ms`
 }
