@@ -1,10 +1,11 @@
 // `npm run bench` measures the README's figures in one run on the running platform, in environment `test`.
 // `npm run bench -- events` measures only the event backbone, `-- fresh` only releases from an empty machine, `-- eks`
-// only the login to EKS.
+// only the login to EKS. `-- observability` measures what metrics and logs cost, in environment `local`: see there.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { KubeConfig, type V1Pod, Watch } from '@kubernetes/client-node'
 import { createShell } from '../src/adapters/shell.ts'
+import { ShopctlError } from '../src/errors.ts'
 import {
   copyTree,
   ensureLive,
@@ -19,25 +20,11 @@ import {
 } from '../test/real/shop.ts'
 import { benchEvents } from './events.ts'
 import { benchFreshMachine } from './fresh-machine.ts'
+import { median, seconds, timed } from './measure.ts'
+import { benchObservability } from './observability.ts'
 
 const shell = createShell()
 const rows: [what: string, measured: string, reach: string][] = []
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(2)} s`
-}
-
-async function timed(run: () => Promise<unknown>): Promise<number> {
-  const started = performance.now()
-  await run()
-  return performance.now() - started
-}
-
-/** Calls `run` several times and returns the median of its milliseconds. */
-async function median(times: number, run: () => Promise<unknown>): Promise<number> {
-  const samples: number[] = []
-  for (let n = 0; n < times; n++) samples.push(await timed(run))
-  return samples.toSorted((a, b) => a - b)[Math.floor(times / 2)] ?? Number.NaN
-}
 
 function report(what: string, measured: string, reach: string): void {
   rows.push([what, measured, reach])
@@ -203,6 +190,13 @@ async function benchEksToken(): Promise<void> {
   )
 }
 
+/** Ends as shopctl does: with what is wrong, and what to do. */
+function leave(error: unknown): never {
+  if (!(error instanceof ShopctlError)) throw error
+  console.error([error.message, error.hint ?? ''].join('\n').trimEnd())
+  process.exit(error.exitCode)
+}
+
 const parts = process.argv.slice(2)
 if (parts.length === 0) await benchReleases()
 if (parts.length === 0 || parts.includes('events')) {
@@ -223,6 +217,8 @@ if (parts.length === 0 || parts.includes('fresh')) {
   }
 }
 if (parts.length === 0 || parts.includes('eks')) await benchEksToken()
+// Never with all: the stack is not there unless somebody asked for it.
+if (parts.includes('observability')) await benchObservability(report).catch(leave)
 
 console.log('\n| What | Measured | Reach |\n|---|---|---|')
 for (const row of rows) console.log(`| ${row.join(' | ')} |`)

@@ -21,12 +21,11 @@ import {
   status,
   type Tree,
 } from '../test/real/shop.ts'
-
-export type Report = (what: string, measured: string, reach: string) => void
+import type { Report } from './measure.ts'
 
 const services = ['order', 'inventory', 'payment', 'notification']
 /** A tenth of the requests repeat an earlier one. */
-const requestsPerOrder = 1.1
+export const requestsPerOrder = 1.1
 function ms(value: number): string {
   return `${Math.round(value)} ms`
 }

@@ -14,11 +14,10 @@ import {
   startEngine,
 } from '../test/apart/builders.ts'
 import { freshEnvironment, platformEnv, root, type Tree } from '../test/real/shop.ts'
+import type { Report } from './measure.ts'
 
 const shell = createShell()
 const registry = '127.0.0.1:5000'
-
-type Report = (what: string, measured: string, reach: string) => void
 
 export async function benchFreshMachine(tree: Tree, report: Report): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'fresh-'))
