@@ -34,8 +34,14 @@ export async function logsCommand(context: Context, input: LogsInput): Promise<R
   const sinceMs = input.sinceMs ?? (order === null ? defaultMs : null)
   const since = sinceMs === null ? null : new Date(clock.now().getTime() - sinceMs)
   const query: LogQuery = { services, color, since, text: grep, word: order, limit }
-  const { logStore, podLogs } = await context.cluster()
-  const ports: LogPorts = { logStore, podLogs, clock, signal, warn: progress.warn }
+  const { openLogStore, podLogs } = await context.cluster()
+  const ports: LogPorts = {
+    logStore: await openLogStore(),
+    podLogs,
+    clock,
+    signal,
+    warn: progress.warn,
+  }
   const widths = { service: Math.max(...services.map((name) => name.length)) }
   if (follow) return followLogs(ports, query, (line) => printLine(lineText(line, widths)))
   const { lines, more, from } = await readLogs(ports, query)
