@@ -74,7 +74,7 @@ export interface ClusterPorts
   /** null: the environment names no Prometheus. */
   metrics: Metrics | null
   /** null: the environment names none. */
-  logStore: LogStore | null
+  openLogStore(): Promise<LogStore | null>
   driver: Driver
   charts: Charts
 }
@@ -101,8 +101,8 @@ interface Project {
   environment: EnvironmentConfig
   root: string
   limitOf: LimitOf
-  /** undefined: `metrics` names no variable, or it is not set. */
-  metricsToken: string | undefined
+  /** undefined: no variable is named, or it is not set. */
+  tokens: { metrics: string | undefined; logs: string | undefined }
 }
 
 type LimitOf = (setting: keyof Config['timeouts']) => Limit
@@ -130,10 +130,11 @@ export async function createContext(options: GlobalOptions, session: Session): P
     seconds: config.timeouts[setting],
     setting: `\`timeouts.${setting}\` of shopctl.yaml`,
   })
-  const { slack, grafana = null, metrics } = environment
+  const { slack, grafana = null, metrics, logs } = environment
   await session.tellOthers({ system: config.name, env, variable: slack, grafana })
   // At once: no program that a command runs may inherit it.
-  const metricsToken = metrics?.token && session.secretOf(metrics.token)
+  const tokenOf = (variable?: string) => variable && session.secretOf(variable)
+  const tokens = { metrics: tokenOf(metrics?.token), logs: tokenOf(logs?.token) }
   const { clock, operator, progress, events, mask } = session
   const shared = { clock, operator, progress, events, mask, signal }
   const access = once(() => accessOf(environment, progress))
@@ -187,7 +188,7 @@ export async function createContext(options: GlobalOptions, session: Session): P
       connectCluster(
         shell,
         local,
-        { config, env, environment, root, limitOf, metricsToken },
+        { config, env, environment, root, limitOf, tokens },
         await access(),
       ),
     ),
@@ -204,7 +205,7 @@ async function connectCluster(
   const { createHelm } = await import('./drivers/helm/helm.ts')
   const { createCharts, createHelmDriver } = await import('./drivers/helm/driver.ts')
   const { createReleases } = await import('./drivers/helm/releases.ts')
-  const { config, environment, root, limitOf } = project
+  const { config, environment, root, limitOf, tokens } = project
   const { services } = config
   const { namespace, broker = null } = environment
   const { clock, operator, progress, mask, signal } = local
@@ -238,14 +239,16 @@ async function connectCluster(
     environment.metrics &&
     (await accessMetrics(environment.metrics, {
       ...{ api, limit: limitOf('request'), signal, warn: progress.warn },
-      ...{ env: project.env, token: project.metricsToken },
+      ...{ env: project.env, token: tokens.metrics },
     }))
-  const logStore = await logStoreOf(environment, api, { limit: limitOf('pod'), now: clock.now })
   return {
     ...local,
     ...ports,
     metrics: metrics ?? null,
-    logStore,
+    openLogStore: () =>
+      logStoreOf(environment, api, {
+        ...{ limit: limitOf('pod'), token: tokens.logs, now: clock.now },
+      }),
     charts: createCharts(helm, namespace),
     driver: createHelmDriver({ helm, releases, objects, scaling, progress }),
   }

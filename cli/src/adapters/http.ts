@@ -1,5 +1,5 @@
 // One request, like fetch, which knows no agents: an agent leads through a proxy, or directly.
-import { type Agent, request as httpRequest } from 'node:http'
+import { type Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { buffer } from 'node:stream/consumers'
 
@@ -11,12 +11,14 @@ export interface Sent {
   headers: Readonly<Record<string, string | number>>
   body?: ArrayBuffer | string
   signal: AbortSignal
+  /** Default: an answer of any length. */
+  read?: (response: IncomingMessage) => Promise<Buffer>
 }
 
 /** Follows no redirect. Throws without a whole answer. */
 export function sendOnce(
   url: URL,
-  { method, headers, body, signal }: Sent,
+  { method, headers, body, signal, read = buffer }: Sent,
   agent: Agent | undefined,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
@@ -29,7 +31,7 @@ export function sendOnce(
         const bare = method === 'HEAD' || [204, 304].includes(status)
         return new Response(bare ? null : content, { status, headers: Object.fromEntries(fields) })
       }
-      buffer(response).then(answer).then(resolve, reject)
+      read(response).then(answer).then(resolve, reject)
     })
       .on('error', reject)
       .end(body instanceof ArrayBuffer ? Buffer.from(body) : body)

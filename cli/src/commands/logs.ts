@@ -34,10 +34,22 @@ export async function logsCommand(context: Context, input: LogsInput): Promise<R
   const sinceMs = input.sinceMs ?? (order === null ? defaultMs : null)
   const since = sinceMs === null ? null : new Date(clock.now().getTime() - sinceMs)
   const query: LogQuery = { services, color, since, text: grep, word: order, limit }
-  const { logStore, podLogs } = await context.cluster()
-  const ports: LogPorts = { logStore, podLogs, clock, signal, warn: progress.warn }
+  const { openLogStore, podLogs } = await context.cluster()
+  const ports: LogPorts = {
+    logStore: await openLogStore(),
+    podLogs,
+    clock,
+    signal,
+    warn: progress.warn,
+  }
   const widths = { service: Math.max(...services.map((name) => name.length)) }
-  if (follow) return followLogs(ports, query, (line) => printLine(lineText(line, widths)))
+  if (follow) {
+    const pods = createPods()
+    return followLogs(ports, query, (line) => {
+      pods.add(line)
+      printLine(lineText(line, { ...widths, pod: pods.width() }))
+    })
+  }
   const { lines, more, from } = await readLogs(ports, query)
   if (more) progress.warn(leftOff(limit))
   return {
@@ -58,20 +70,48 @@ function notBoth(): Error {
 
 interface Widths {
   service: number
+  /** 0: the pods are not shown. */
+  pod?: number
+}
+
+/** Of a pod's name what tells it from others of its slot: `7xk2p`. */
+function podOf({ pod }: Line): string {
+  return pod.slice(pod.lastIndexOf('-') + 1)
+}
+
+/** The pods of the lines. Only where a slot has several, they take a column. */
+function createPods(): { add(line: Line): void; width(): number } {
+  const bySlot = new Map<string, Set<string>>()
+  let widest = 0
+  let isNeeded = false
+  return {
+    add(line) {
+      const slot = `${line.service} ${line.color}`
+      const pods = bySlot.get(slot) ?? new Set()
+      bySlot.set(slot, pods.add(line.pod))
+      isNeeded ||= pods.size > 1
+      widest = Math.max(widest, podOf(line).length)
+    },
+    width: () => (isNeeded ? widest : 0),
+  }
 }
 
 export function linesText(lines: readonly Line[], widths: Widths): string {
   if (lines.length === 0) return 'There are no such lines.'
-  return lines.map((line) => lineText(line, widths)).join('\n')
+  const pods = createPods()
+  lines.forEach(pods.add)
+  const all = { ...widths, pod: pods.width() }
+  return lines.map((line) => lineText(line, all)).join('\n')
 }
 
-/** `green  order  2026-11-26 12:00:00.000  info   event settled type=order.placed` */
-export function lineText(line: Line, widths: Widths): string {
+/** `green  order  7xk2p  2026-11-26 12:00:00.000Z  info   event settled type=order.placed` */
+export function lineText(line: Line, { service: wide, pod = 0 }: Widths): string {
   const { color, service, time, level, message, fields } = line
   const columns = [
     inColor(color, (color ?? '-').padEnd(5)),
-    service.padEnd(widths.service),
-    dim(time.slice(0, 23).replace('T', ' ')),
+    service.padEnd(wide),
+    ...(pod > 0 ? [dim(oneLine(podOf(line)).padEnd(pod))] : []),
+    dim(timeText(time)),
     levelText(level),
     oneLine(message),
   ]
@@ -79,6 +119,12 @@ export function lineText(line: Line, widths: Widths): string {
     dim(`${oneLine(name)}=${valueText(value)}`),
   )
   return [columns.join('  '), ...rest].join(' ').trimEnd()
+}
+
+/** In UTC. */
+function timeText(time: string): string {
+  const text = oneLine(time.slice(0, 23)).replace('T', ' ')
+  return text === '' ? text.padEnd(24) : `${text}Z`
 }
 
 const loud: Readonly<Record<string, (text: string) => string>> = {

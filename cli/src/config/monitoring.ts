@@ -30,23 +30,35 @@ function isSafe(value: string): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && isHere)
 }
 
-export const metricsSchema = z
-  .strictObject({
-    /** Prometheus as a Service of the cluster. */
-    service: serviceAddress.optional(),
-    /** Instead of a Service: what comes before `/api/v1`. */
-    url: address.optional(),
-    /** The environment variable with a token for `url`. */
-    token: variable.optional(),
-  })
-  .refine(
-    ({ service, url }) => (service === undefined) !== (url === undefined),
-    'expected either `service` or `url`',
-  )
-  .refine(({ token, url }) => token === undefined || url !== undefined, {
-    path: ['token'],
-    error: 'expected none: a Service is asked with the rights that you have in the cluster',
-  })
+/** Where a server is asked: each schema that has these fields is refined by `checkPlace`. */
+export const placeFields = {
+  /** As a Service of the cluster. */
+  service: serviceAddress.optional(),
+  /** Instead of a Service: what comes before the paths of its API. */
+  url: address.optional(),
+  /** The environment variable with a token for `url`. */
+  token: variable.optional(),
+}
+
+interface Place {
+  service?: unknown
+  url?: unknown
+  token?: unknown
+}
+
+export function checkPlace({ service, url, token }: Place, { addIssue }: z.RefinementCtx): void {
+  if ((service === undefined) === (url === undefined))
+    addIssue({ code: 'custom', message: 'expected either `service` or `url`' })
+  else if (token !== undefined && url === undefined)
+    addIssue({
+      code: 'custom',
+      path: ['token'],
+      message: 'expected none: a Service is asked with the rights that you have in the cluster',
+    })
+}
+
+/** Prometheus, or what has the same API. */
+export const metricsSchema = z.strictObject(placeFields).superRefine(checkPlace)
 
 export const grafanaSchema = z.strictObject({
   /** What comes before `/api`. */

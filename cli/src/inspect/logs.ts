@@ -58,15 +58,20 @@ async function readStore(
     return await store.read(query, signal)
   } catch (error) {
     if (isInterrupted(error) || !(error instanceof ShopctlError)) throw error
-    warn(
-      `The log store ${store.name} cannot be asked, so these lines are from the pods: ${error.message}`,
-    )
+    const why = whyNot(error, 'a smaller --limit, --since, ')
+    warn(`The log store ${store.name} cannot be asked, so these lines are from the pods: ${why}`)
     return null
   }
 }
 
-/** How long a line may take into a store, and how many lines there may be in this time. */
-const lateMs = 10_000
+/** `options`: those that make an answer shorter, besides a text, a color or a service. */
+function whyNot({ code, message }: ShopctlError, options = ''): string {
+  if (code !== 'answer-too-long') return message
+  return `${message}. Choose fewer lines with ${options}--grep, --color or a service.`
+}
+
+/** How long a line may take into a store, and how many lines one answer may have. */
+const lateMs = 60_000
 const mostLines = 10_000
 const pollMs = 2_000
 const mostKeys = 10 * mostLines
@@ -90,38 +95,59 @@ export async function followLogs(
   if (more) ports.warn(leftOff(query.limit))
   raw.forEach(showNew)
   // By the clock of the lines, which may not be that of this machine.
-  const last = raw.at(-1)
-  const since = last ? new Date(last.time) : query.since
-  const follow = logStore && from === logStore.name ? followStore : followPods
-  await follow(ports, { ...query, since }, showNew)
+  const last = timeOf(raw.at(-1)) ?? query.since
+  if (logStore && from === logStore.name) {
+    // Lines that were left off stay so.
+    const since = more ? timeOf(raw[0]) : query.since
+    await followStore(ports, { ...query, since }, last, showNew)
+  } else await followPods(ports, { ...query, since: last }, showNew)
   throw interrupted()
 }
 
-/** A store is asked again and again: it needs no connection that stays open. */
+/** null: it has no time. */
+function timeOf(line: RawLine | undefined): Date | null {
+  const time = line && normalTime(line.time)
+  return time ? new Date(time) : null
+}
+
+/**
+ * A store is asked again and again: it needs no connection that stays open. `last`: the time of the newest line. Lines
+ * of other nodes that are older may arrive later.
+ */
 async function followStore(
   { clock, signal, logStore, warn }: LogPorts,
   query: LogQuery,
+  last: Date | null,
   show: (line: RawLine) => void,
 ): Promise<void> {
   const matches = matcherOf(query.text, query.word)
   const warnOnce = createWarning(warn)
-  let { since } = query
+  let newest = last
   while (!signal.aborted) {
     await clock.sleep(pollMs, signal)
-    const wanted = { ...query, since: since && new Date(since.getTime() - lateMs) }
+    const since = sinceOf(query.since, newest, clock.now())
     try {
-      const found = await logStore?.read({ ...wanted, limit: mostLines }, signal)
+      const found = await logStore?.read({ ...query, since, limit: mostLines }, signal)
       const lines = inOrder(found?.lines ?? [])
       for (const line of lines) if (matches(line.text)) show(line)
-      const last = lines.at(-1)
-      if (last) since = new Date(last.time)
-      warnOnce(found?.more ? 'There are more lines than can be shown: some are left off.' : null)
+      const [oldest, latest] = [timeOf(lines[0]), timeOf(lines.at(-1))]
+      const isGap = found?.more && newest && oldest && oldest > newest
+      warnOnce(isGap ? 'There are more lines than can be shown: some are left off.' : null)
+      newest = latest ?? newest
     } catch (error) {
       // It may be back the next time.
       if (isInterrupted(error) || !(error instanceof ShopctlError)) throw error
-      warnOnce(`The log store ${logStore?.name} cannot be asked: ${error.message}`)
+      const why = whyNot(error)
+      warnOnce(`The log store ${logStore?.name} cannot be asked: ${why}`)
     }
   }
+}
+
+/** A while before the newest line, and before now: a node, or this machine, may have another time. */
+function sinceOf(first: Date | null, newest: Date | null, now: Date): Date | null {
+  if (!newest) return first
+  const from = Math.min(newest.getTime(), now.getTime()) - lateMs
+  return new Date(Math.max(from, first?.getTime() ?? from))
 }
 
 /** Hands on a warning when it begins. null: all is well. */

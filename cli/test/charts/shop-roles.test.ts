@@ -53,6 +53,12 @@ it('lets a viewer read, and no Secret', async () => {
   expect(rules.flatMap(({ resources }) => resources)).not.toContain('secrets')
 })
 
+it.each(['deployer', 'viewer'])('lets a %s read the logs of pods', async (role) => {
+  const rules = await rulesOf(role)
+  const found = rules.filter(({ resources }) => resources.includes('pods/log'))
+  expect(found).toEqual([{ apiGroups: [''], resources: ['pods/log'], verbs: ['get'] }])
+})
+
 describe('a deployer', () => {
   it.each([
     [

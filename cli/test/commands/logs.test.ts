@@ -21,7 +21,7 @@ function shown(object: object | string): string {
 describe('a line', () => {
   it('has its color in front', () => {
     expect(shown({ level: 'info', msg: 'event settled', type: 'order.placed', n: 1 })).toBe(
-      'blue   order         2026-01-01 12:00:01.000  info   event settled type=order.placed n=1',
+      'blue   order         2026-01-01 12:00:01.000Z  info   event settled type=order.placed n=1',
     )
     const green = lineText(lineOf(aLine(1, { color: 'green' })), widths)
     expect(green.startsWith('\u001B[32mgreen\u001B[39m')).toBe(true)
@@ -42,11 +42,25 @@ describe('a line', () => {
     ['nothing', { msg: 'a', none: null }, /a none=null$/],
     ['styles and rings', '\u001B[31mred\u0007 \u001B]0;title\u0007text', /red text$/],
     ['a new line', { msg: 'one\ntwo\u001B[2J', 'a\nb': 'c\r\nd' }, /one two a b=c d$/],
-    ['a level that lies', { level: '\u001B[2J\n', msg: 'a' }, /000 {9}a$/],
+    ['a level that lies', { level: '\u001B[2J\n', msg: 'a' }, /000Z {9}a$/],
   ])('with %s is one line without control characters', (_, object, expected) => {
     const line = shown(object)
     expect(line).toMatch(expected)
     expect(line).not.toMatch(/\p{Cc}/u)
+  })
+
+  it.each([
+    [
+      'its pod where its slot has several',
+      ['order-blue-6f-7xk2p', 'order-blue-6f-b'],
+      '  7xk2p  2026',
+    ],
+    ['no pod where its slot has one', ['order-blue-6f-7xk2p'], '  2026'],
+  ])('has %s', (_, pods, expected) => {
+    const lines = pods.map((pod) => lineOf(aLine(1, { pod })))
+    const [first = ''] = plain(linesText(lines, { service: 5 })).split('\n')
+    expect(first).toContain(`blue   order${expected}`)
+    expect(first.length).toBeLessThanOrEqual(80)
   })
 
   it('is missed where there is none', () => {

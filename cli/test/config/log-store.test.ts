@@ -11,6 +11,10 @@ it.each<[object, object]>([
     { url: 'https://logs.example/loki', kind: 'loki' },
     { url: 'https://logs.example/loki', kind: 'loki' },
   ],
+  [
+    { url: 'https://logs.example', kind: 'loki', token: 'LOKI_TOKEN' },
+    { url: 'https://logs.example', kind: 'loki', token: 'LOKI_TOKEN' },
+  ],
 ])('%j is right', (value, expected) => {
   expect(logStoreSchema.parse(value)).toEqual(expected)
 })
@@ -23,7 +27,8 @@ it.each<[object, RegExp]>([
   [{ service: 'logs', kind: 'loki' }, /<namespace>\/<name>:<port>/],
   [{ url: 'http://logs.example', kind: 'loki' }, /begins with https/],
   [{ url: 'https://me:secret@logs.example', kind: 'loki' }, /without user/],
-  [{ service: 'a/b:1', kind: 'loki', token: 'x' }, /unrecognized key/i],
+  [{ service: 'a/b:1', kind: 'loki', token: 'X' }, /the rights that you have in the cluster/],
+  [{ url: 'https://x', kind: 'loki', user: 'x' }, /unrecognized key/i],
 ])('%j is refused', (value, expected) => {
   expect(logStoreSchema.safeParse(value).error?.message).toMatch(expected)
 })

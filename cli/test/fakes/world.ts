@@ -73,6 +73,7 @@ export function createWorld(
   services: readonly string[],
   initial: Record<string, ServiceState> = {},
 ): World {
+  const logs = createFakeLogs()
   const state = aState(
     Object.fromEntries(services.map((name) => [name, initial[name] ?? emptyService()])),
   )
@@ -120,7 +121,8 @@ export function createWorld(
       ...{ secrets, configMaps, log },
       standing: () => Object.values(driver.standing).flat(),
     }),
-    ...createFakeLogs(),
+    ...logs,
+    openLogStore: async () => logs.logStore,
     builder: engine.builder,
     registry: engine.registry,
     attestations: createFakeAttestations(),

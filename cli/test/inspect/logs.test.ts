@@ -1,5 +1,6 @@
 // Where lines are read from, and what is said when some are missing.
 import { expect, it } from 'vitest'
+import { failed } from '../../src/errors.ts'
 import { followLogs, type LogPorts, readLogs } from '../../src/inspect/logs.ts'
 import type { LogQuery } from '../../src/release/ports/logs.ts'
 import { createFakeClock } from '../fakes/host.ts'
@@ -90,10 +91,33 @@ it('leaves out what is older, or what the store found by another rule', async ()
   expect(lines.map(({ time }) => time.slice(17, 19))).toEqual(['02'])
 })
 
-it('follows the store: each line once, and a store that is away for a moment', async () => {
-  const { ports, logStore, warnings, stop } = scene()
+/** Follows, and before each further look at the store takes a step, which takes `seconds`. */
+async function followWith(
+  { ports, stop }: ReturnType<typeof scene>,
+  steps: (() => void)[],
+  { seconds = 2, ...more }: Partial<LogQuery> & { seconds?: number } = {},
+): Promise<string[]> {
   const shown: string[] = []
-  const steps = [
+  const { sleep } = ports.clock
+  const clock = {
+    ...ports.clock,
+    sleep: async (_: number, signal?: AbortSignal) => {
+      const step = steps.shift() ?? (() => stop.abort())
+      step()
+      await sleep(seconds * 1_000, signal)
+    },
+  }
+  const wanted = { ...query, ...more }
+  const following = followLogs({ ...ports, clock }, wanted, ({ message }) => shown.push(message))
+  await expect(following).rejects.toMatchObject({ exitCode: 130 })
+  return shown
+}
+
+it('follows the store: each line once, and a store that is away for a moment', async () => {
+  const all = scene()
+  const { logStore, warnings } = all
+  logStore.lines = [aLine(1)]
+  const shown = await followWith(all, [
     () => void logStore.lines.push(aLine(3), aLine(2)),
     () => {
       logStore.away = true
@@ -103,25 +127,68 @@ it('follows the store: each line once, and a store that is away for a moment', a
       logStore.away = false
       logStore.lines.push(aLine(4))
     },
-    () => stop.abort(),
-  ]
-  logStore.lines = [aLine(1)]
-  const { sleep } = ports.clock
-  const clock = {
-    ...ports.clock,
-    sleep: async (ms: number, signal?: AbortSignal) => {
-      steps.shift()?.()
-      await sleep(ms, signal)
-    },
-  }
-  const following = followLogs({ ...ports, clock }, query, ({ message }) => shown.push(message))
-  await expect(following).rejects.toMatchObject({ exitCode: 130 })
+  ])
   expect(shown).toEqual(['line 1', 'line 2', 'line 3', 'line 4'])
   expect(warnings).toEqual([expect.stringMatching(/cannot be asked: no answer/)])
-  // A line may be late, and so may be the clock of this machine.
-  const [, first, ...others] = logStore.asked
-  expect(first).toMatchObject({ limit: 10_000, since: aTime('11:59:51') })
-  expect(others.at(-1)?.since).toEqual(aTime('11:59:53'))
+})
+
+it('shows a line of another node that arrives a minute late', async () => {
+  const all = scene()
+  const { logStore } = all
+  logStore.lines = [aLine(1)]
+  const find = logStore.read
+  logStore.read = async (wanted, signal) => {
+    const { lines, ...found } = await find(wanted, signal)
+    return { ...found, lines: lines.filter(({ time }) => new Date(time) >= (wanted.since ?? 0)) }
+  }
+  const node = { pod: 'order-blue-2', place: { file: '/pods/order-blue-2/0.log', offset: 0 } }
+  const shown = await followWith(
+    all,
+    [
+      () => void logStore.lines.push(aLine(55)),
+      () => void logStore.lines.push(aLine(3, { ...node, text: 'late' })),
+    ],
+    { seconds: 28 },
+  )
+  expect(shown).toEqual(['line 1', 'line 55', 'late'])
+})
+
+it.each<[string, Partial<LogQuery>, number, Date]>([
+  ['an asked time', { since: aTime('12:00:00'), limit: 3 }, 1, aTime('12:00:00')],
+  ['what was left off', { since: aTime('12:00:00'), limit: 3 }, 5, aTime('12:00:03')],
+  ['a minute', {}, 1, aTime('11:59:01')],
+])('does not go back behind %s', async (_, wanted, count, since) => {
+  const all = scene()
+  all.logStore.lines = Array.from({ length: count }, (_, index) => aLine(index + 1))
+  await followWith(all, [() => {}], wanted)
+  expect(all.logStore.asked[1]).toMatchObject({ limit: 10_000, since })
+})
+
+it.each([
+  ['nothing, where it starts with lines that were shown', 2, []],
+  ['a gap', 5, [expect.stringMatching(/some are left off/)]],
+])('says of a full answer: %s', async (_, first, warned) => {
+  const all = scene()
+  const { logStore, warnings } = all
+  logStore.lines = [aLine(1), aLine(2)]
+  await followWith(all, [
+    () => {
+      logStore.more = true
+      logStore.lines = [aLine(first), aLine(6)]
+    },
+  ])
+  expect(warnings).toEqual(warned)
+})
+
+it('says how an answer that is too long becomes shorter', async () => {
+  const all = scene()
+  all.logStore.read = async () => {
+    throw failed({ code: 'answer-too-long', message: 'the answer is longer than 16 MiB' })
+  }
+  await readLogs(all.ports, query)
+  expect(all.warnings).toEqual([
+    'The log store observability/logs:9428 cannot be asked, so these lines are from the pods: the answer is longer than 16 MiB. Choose fewer lines with a smaller --limit, --since, --grep, --color or a service.',
+  ])
 })
 
 it('follows the pods: what was read before is not shown again', async () => {

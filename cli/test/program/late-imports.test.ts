@@ -1,6 +1,10 @@
 // What a command does not need is not loaded.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { writeKubeconfig } from '../fakes/api-server.ts'
+import { configText } from '../fakes/config.ts'
 import { modulesOf } from './loaded-modules.ts'
 
 vi.setConfig({ testTimeout: 20_000 })
@@ -28,4 +32,28 @@ it('a token from keys needs the signer, but no client of a service', async () =>
   const used = await awsPackages('eks-token', '--cluster', 'shop', '--region', 'eu-central-1')
   expect(used).toContain('@smithy/signature-v4')
   expect(used.filter((name) => /client-|nested/.test(name))).toEqual([])
+})
+
+describe('what asks the stores of an environment', () => {
+  let folder = ''
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'late-imports-'))
+    const stores =
+      "metrics: { service: 'o/p:9090' }\n    logs: { service: 'o/logs:9428', kind: loki }"
+    const cluster = 'cluster: { context: a, registry: "127.0.0.1:1" }'
+    const text = configText.replace('cluster: embedded', `${cluster}\n    ${stores}`)
+    await writeFile(join(folder, 'shopctl.yaml'), text)
+    writeKubeconfig(folder, { server: 'http://127.0.0.1:1' })
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+
+  it.each([
+    ['status', false],
+    ['logs', true],
+  ])('of %s: the store of logs %s', async (verb, expected) => {
+    const env = { KUBECONFIG: join(folder, 'config') }
+    const urls = (await modulesOf(launcher, [verb], env, folder)).join('\n')
+    expect(urls).toContain('/src/adapters/kubernetes/ports.ts')
+    expect(/\/src\/(adapters\/logs|context\/log-store)/.test(urls)).toBe(expected)
+  })
 })

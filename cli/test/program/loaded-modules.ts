@@ -15,6 +15,7 @@ export async function modulesOf(
   launcher: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  cwd?: string,
 ): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), 'loaded-modules-'))
   const file = join(folder, 'urls')
@@ -23,6 +24,7 @@ export async function modulesOf(
       program: process.execPath,
       args: [`--import=data:text/javascript,${encodeURIComponent(hook)}`, launcher, ...args],
       env: { ...env, LOADED_MODULES: file },
+      ...(cwd !== undefined && { cwd }),
     })
     return (await readFile(file, 'utf8')).trim().split('\n')
   } finally {

@@ -140,13 +140,15 @@ describe('a deployer', () => {
 })
 
 describe('a viewer', () => {
-  it('sees status and history', async () => {
+  it('sees status, history and logs', async () => {
     const { services } = JSON.parse(await okAs('viewer', 'status', '--json'))
     expect(services.payment).toMatchObject({
       active: expect.stringMatching(/blue|green/),
       epoch: expect.any(Number),
     })
     expect(await okAs('viewer', 'history')).toMatch(/payment/)
+    const logs = JSON.parse(await okAs('viewer', 'logs', 'payment', '--since', '1d', '--json'))
+    expect(logs.lines.length).toBeGreaterThan(0)
   })
 
   it('has no right that shopctl does not use', () => {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { interrupted } from '../../errors.ts'
 import type { PodAnswer } from '../../release/ports/cluster.ts'
 import { parseJson } from '../json.ts'
+import { limited } from '../limited.ts'
 import { isDenied, type KubernetesApi } from './api.ts'
 import { podPath } from './objects.ts'
 
@@ -25,7 +26,6 @@ const tries = 3
 const pauseMs = 200
 /** For all pauses that the API server asks for. A switch waits for the pods. */
 const busyMs = 2_000
-const maxBytes = 16 * 1024 * 1024
 
 /** null: the pod does not answer. Throws when the cluster does not let us ask. */
 export async function askPod(
@@ -57,7 +57,7 @@ async function askOnce(
       signal: limits,
       ...(method === 'GET' && { retry: 'forwarded' }),
     })
-    const body = await limitedText(response)
+    const body = (await limited(response)).toString()
     const status = response.statusCode ?? 0
     if (status < 400 || !isFromCluster(body)) return { status, body }
     throw api.errorOf(status, method, target, body)
@@ -66,18 +66,6 @@ async function askOnce(
     if (isDenied(error)) throw error
     return null
   }
-}
-
-/** Throws where it is longer than anything that is wanted. */
-export async function limitedText(response: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of response) {
-    bytes += chunk.length
-    if (bytes > maxBytes) throw new Error(`more than ${maxBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
 }
 
 /** Whether this error comes from the API server, which could not or may not reach the pod. */

@@ -1,9 +1,8 @@
 // Asks a Service of the cluster through the API server's proxy: it needs no port of its own.
-import type { IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
 import { failed, interrupted, ShopctlError, said } from '../../errors.ts'
+import { limited } from '../limited.ts'
 import type { KubernetesApi } from './api.ts'
-import { isFromCluster, limitedText } from './ask-pod.ts'
+import { isFromCluster } from './ask-pod.ts'
 
 export interface ServicePort {
   namespace: string
@@ -18,7 +17,7 @@ export interface ServiceAnswer {
 
 interface AskOptions {
   signal?: AbortSignal
-  /** For the whole answer; of a stream, for its first byte. */
+  /** For the whole answer. */
   timeoutMs: number
 }
 
@@ -39,8 +38,7 @@ export async function askService(
   const limits = signal ? AbortSignal.any([signal, late]) : late
   try {
     const options = { signal: limits, timeoutMs: timeoutMs + graceMs }
-    const answer = await openService(api, service, path, options)
-    return answer && { status: answer.status, text: await limitedText(answer.body) }
+    return await askOnce(api, service, path, options)
   } catch (error) {
     if (signal?.aborted) throw interrupted()
     if (late.aborted) throw unanswered(service, `no answer within ${timeoutMs / 1000} s`)
@@ -48,25 +46,17 @@ export async function askService(
   }
 }
 
-/** The same, for an answer without end. The caller reads the body, which ends with an error when `signal` aborts. */
-export async function openService(
+async function askOnce(
   api: KubernetesApi,
   { namespace, name, port }: ServicePort,
   path: string,
-  { signal, timeoutMs }: AskOptions,
-): Promise<{ status: number; body: IncomingMessage | Readable } | null> {
+  limits: { signal: AbortSignal; timeoutMs: number },
+): Promise<ServiceAnswer | null> {
   const target = `/api/v1/namespaces/${namespace}/services/${name}:${port}/proxy${path}`
-  const response = await api.open({
-    method: 'GET',
-    path: target,
-    timeoutMs,
-    retry: 'forwarded',
-    ...(signal && { signal }),
-  })
+  const response = await api.open({ method: 'GET', path: target, retry: 'forwarded', ...limits })
+  const text = (await limited(response)).toString()
   const status = response.statusCode ?? 0
-  if (status < 400) return { status, body: response }
-  const text = await limitedText(response)
-  if (!isFromCluster(text)) return { status, body: Readable.from([Buffer.from(text)]) }
+  if (status < 400 || !isFromCluster(text)) return { status, text }
   if (status === 404) return null
   throw api.errorOf(status, 'GET', target, text)
 }

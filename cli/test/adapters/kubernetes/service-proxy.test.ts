@@ -1,9 +1,8 @@
 // A Service behind the API server's proxy, over a real HTTP server.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { connect, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
-import { askService, openService } from '../../../src/adapters/kubernetes/service-proxy.ts'
+import { askService } from '../../../src/adapters/kubernetes/service-proxy.ts'
 import {
   createApiServer,
   createServers,
@@ -104,34 +103,14 @@ it.each<[string, typeof answer, object]>([
   expect(performance.now() - started).toBeLessThan(1_000)
 })
 
+it('throws where the Service has too much to say', async () => {
+  answer = (_, response) => void response.end(Buffer.alloc(17 * 1024 * 1024))
+  await expect(askService(api, service, '/', { timeoutMs: 9_000 })).rejects.toMatchObject({
+    ...{ code: 'answer-too-long', message: 'the answer is longer than 16 MiB' },
+  })
+})
+
 it('ends at Ctrl-C', async () => {
   answer = () => {}
   await expect(ask('/', AbortSignal.timeout(50))).rejects.toMatchObject({ exitCode: 130 })
 })
-
-it('returns the lines of an answer without end as they arrive', async () => {
-  answer = (_, response) => void response.write('one\n')
-  const { signal, ...stop } = stopper()
-  const opened = await openService(api, service, '/tail', { signal, timeoutMs: 300 })
-  const lines: string[] = []
-  const reading = (async () => {
-    for await (const chunk of opened?.body ?? []) {
-      lines.push(String(chunk))
-      stop.now()
-    }
-  })()
-  await expect(reading).rejects.toThrow()
-  expect(lines).toEqual(['one\n'])
-})
-
-it('hands over the error of a stream', async () => {
-  answer = (_, response) => void response.writeHead(400).end('cannot parse the query')
-  const opened = await openService(api, service, '/tail', { timeoutMs: 300 })
-  expect(opened?.status).toBe(400)
-  expect(opened && (await text(opened.body))).toBe('cannot parse the query')
-})
-
-function stopper() {
-  const controller = new AbortController()
-  return { signal: controller.signal, now: () => controller.abort() }
-}
