@@ -91,6 +91,13 @@ export function createObservability(
       program: join(layout.bin, 'helm'),
       args: [...args, `--kubeconfig=${layout.kubeconfig}`, `--namespace=${release}`],
     })
+  /** A helm that was killed leaves its release locked. The volumes outlive the release. */
+  const unlock = async (): Promise<void> => {
+    const locked = await helm('list', '--pending', '--short')
+    if (locked.trim() === release) await uninstall()
+  }
+  const uninstall = (): Promise<string> =>
+    helm('uninstall', release, '--ignore-not-found', '--wait', '--timeout=60s')
 
   return {
     async install(environments, items) {
@@ -101,6 +108,7 @@ export function createObservability(
         await makeProgramImage({ shell, layout, docker }, image, file, args)
       }
       await kubectl(['apply', '--server-side', '--filename=-'], namespaces(environments))
+      await unlock()
       await helm(
         ...['upgrade', '--install', release, chart()],
         `--values=${join(embeddedFolder(), 'observability/values.yaml')}`,
@@ -116,7 +124,7 @@ export function createObservability(
     },
 
     async remove() {
-      await helm('uninstall', release, '--ignore-not-found', '--wait', '--timeout=60s')
+      await uninstall()
       await kubectl(['delete', 'namespace', release, '--ignore-not-found'])
       await rm(collected, { recursive: true, force: true })
       await rm(mark, { force: true })

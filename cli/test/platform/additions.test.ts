@@ -27,12 +27,13 @@ function addFile(file: string, text = ''): void {
 }
 
 /** Keeps what is run. Its docker pushes into the registry's folder. `fails` is in the command that fails. */
-function recordingShell(fails?: string) {
+function recordingShell(fails?: string, locked = '') {
   const ran: Command[] = []
   const check = async (command: Command): Promise<string> => {
     ran.push(command)
     const { args } = command
     if (fails && args.includes(fails)) throw new Error(`${fails} failed`)
+    if (args[0] === 'list') return `${locked}\n`
     if (args[0] !== 'push') return 'sha256:1\n'
     const [, repository = '', tag = ''] = /^[^/]+\/(.*):(.*)$/.exec(args.at(-1) ?? '') ?? []
     const folder = join(layout.home, 'registry/docker/registry/v2/repositories', repository)
@@ -78,8 +79,9 @@ describe('observability', () => {
       expect(pushed).toContain(`docker push --quiet 127.0.0.1:5000/${image}`)
 
     const kubeconfig = `--kubeconfig=${layout.kubeconfig}`
-    expect(linesOf(ran.slice(-3))).toEqual([
+    expect(linesOf(ran.slice(-4))).toEqual([
       `kubectl ${kubeconfig} apply --server-side --filename=-`,
+      `helm list --pending --short ${kubeconfig} --namespace=observability`,
       [
         'helm upgrade --install observability /charts/observability',
         `--values=${join(embeddedFolder(), 'observability/values.yaml')}`,
@@ -90,7 +92,7 @@ describe('observability', () => {
       ].join(' '),
       `kubectl ${kubeconfig} --namespace=observability rollout status statefulset,deployment,daemonset --timeout=120s`,
     ])
-    const objects = (ran.at(-3)?.input ?? '').split('---\n').map((text) => JSON.parse(text))
+    const objects = (ran.at(-4)?.input ?? '').split('---\n').map((text) => JSON.parse(text))
     expect(objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
       'Namespace observability',
       'Namespace shop',
@@ -109,7 +111,17 @@ describe('observability', () => {
     await observabilityWith(recordingShell().shell).install(environments, items)
     const { ran, shell } = recordingShell()
     await observabilityWith(shell).install(environments, items)
-    expect(linesOf(ran).map((line) => line.split(' ')[0])).toEqual(['kubectl', 'helm', 'kubectl'])
+    expect(ran.filter(({ program }) => program === 'docker')).toEqual([])
+  })
+
+  it.each([
+    ['after a helm that was killed', 'observability', ['list', 'uninstall', 'upgrade']],
+    ['as it is', '', ['list', 'upgrade']],
+  ])('upgrades a release %s', async (_, locked, verbs) => {
+    const { ran, shell } = recordingShell(undefined, locked)
+    await observabilityWith(shell).install(environments, builtItems())
+    const helm = ran.filter(({ program }) => program.endsWith('/helm'))
+    expect(helm.map(({ args }) => args[0])).toEqual(verbs)
   })
 
   it.each<[string, (items: Item[]) => Promise<void>]>([
