@@ -59,11 +59,12 @@ export function saveDecision(
   orderId: string,
   { status, reason }: Omit<Decision, 'events'>,
 ): void {
-  deleteToken(tx, orderId)
   tx.execute(
     'UPDATE payments SET status = $2, reason = $3, settled_at = now() WHERE order_id = $1',
     [orderId, status, reason],
   )
+  // Last, so that it sees a token that was inserted before the payment was locked.
+  deleteToken(tx, orderId)
 }
 
 /** Stores the token of an order, unless its payment has ended. */
@@ -74,6 +75,13 @@ export async function insertToken(db: Queries, orderId: string, token: string): 
      WHERE NOT EXISTS (SELECT FROM payments WHERE order_id = $1 AND status <> 'intended')
      ON CONFLICT DO NOTHING`,
     [orderId, token],
+  )
+  // The payment may have ended meanwhile: the insert waits for the end that deletes the token of an earlier copy. The lock
+  // waits for every other.
+  await db.query(
+    `WITH payment AS (SELECT status FROM payments WHERE order_id = $1 FOR SHARE)
+     DELETE FROM payment_tokens USING payment WHERE order_id = $1 AND payment.status <> 'intended'`,
+    [orderId],
   )
 }
 

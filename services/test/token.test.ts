@@ -1,4 +1,6 @@
 // The token of a payment goes to the payment service only, also while a shop is upgraded.
+
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   orderCancelled,
   orderRejected,
@@ -107,6 +109,23 @@ describe('the token and the reserved stock', () => {
       expect(await kept()).toBeNull()
     }
   }, 120_000)
+
+  it('a copy that arrives while the payment ends leaves no token', async () => {
+    const database = await createServiceDatabase('payment')
+    const orderId = newId()
+    await payments.insertIntent(database, { id: newId(), orderId, amount })
+    await payments.insertToken(database, orderId, token)
+    let copy: Promise<void> | undefined
+    await database.transaction(async (tx) => {
+      payments.saveDecision(tx, orderId, { status: 'captured', reason: null })
+      // Sends what was only collected.
+      await tx.query('SELECT 1')
+      copy = payments.insertToken(database, orderId, token)
+      await sleep(200)
+    })
+    await copy
+    expect(await payments.findToken(database, orderId)).toBeNull()
+  })
 
   it.each(['cancelled', 'rejected'] as const)(
     'are of no use when the order was %s',
