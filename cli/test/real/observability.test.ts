@@ -198,7 +198,7 @@ async function series(expr: string, since: Date, step: number): Promise<Series[]
 test('each query of each panel has data', async () => {
   const queries = readDashboards().flatMap((dashboard) => queriesOf(dashboard, variables))
   let empty: string[] = []
-  // Some targets are asked every 30 s, and a rate needs two answers.
+  // Some targets are asked every 30 s, and a rate needs two answers. The step is that of $__interval: a mark lasts as long.
   await until(
     'each query has data',
     async () => {
@@ -206,7 +206,7 @@ test('each query of each panel has data', async () => {
       for (const { dashboard, place, expr, isInstant } of queries) {
         const found = isInstant
           ? (await query(expr)).filter(({ value }) => value[1] !== 'NaN')
-          : (await series(expr, started, 15)).filter(({ values }) => values.length > 0)
+          : (await series(expr, started, 5)).filter(({ values }) => values.length > 0)
         if (found.length === 0) empty.push(`${dashboard}, ${place}: ${expr}`)
       }
       return empty.length === 0
