@@ -18,7 +18,7 @@ const rooms = [
   ['adapters/aws',        `adapters/aws adapters/shell ${facts} errors`,              'adapters/registry release config'],
   ['adapters/sigstore',   `adapters/sigstore adapters/shell ${facts} errors`,         ''],
   ['adapters/notices',    `adapters/notices adapters/http adapters/json adapters/loopback ${facts} errors`, ''],
-  ['adapters/prometheus', `adapters/prometheus adapters/json ${facts} errors`,        ''],
+  ['adapters/prometheus', `adapters/prometheus adapters/json ${facts} one-line errors`, ''],
   ['adapters/logs',       `adapters/logs adapters/json ${facts} errors`,              ''],
   ['adapters/migrations', `adapters/migrations errors`,                               'release config'],
   ['adapters/repeat',     '',                                                         ''],
@@ -29,10 +29,11 @@ const rooms = [
   ['adapters',            `adapters/shell adapters/loopback ${facts} errors`,         'release config'],
   ['platform/additions',  '',                                                         ''],
   ['platform',            'platform adapters/shell adapters/processes adapters/scratch errors', 'output'],
-  ['output',              'output errors',                                            'release inspect'],
+  ['output',              'output one-line errors',                                   'release inspect'],
   ['inspect',             'inspect release config errors',                            ''],
   ['release',             'release config errors',                                    ''],
   ['config',              'config errors',                                            ''],
+  ['one-line',            '',                                                         ''],
   ['errors',              '',                                                         ''],
 ]
 

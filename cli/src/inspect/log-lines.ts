@@ -1,5 +1,6 @@
 // What log lines say, and their order. Pure.
 import type { RawLine } from '../release/ports/logs.ts'
+import { parseJson } from './accounting.ts'
 
 export interface Line {
   /** RFC 3339 in UTC, with nine digits after the second: it sorts as text. */
@@ -48,12 +49,7 @@ export function lineOf({ time, service, color, pod, text }: RawLine): Line {
 }
 
 function objectIn(text: string): Record<string, unknown> | null {
-  if (!text.startsWith('{')) return null
-  try {
-    return JSON.parse(text) as Record<string, unknown>
-  } catch {
-    return null
-  }
+  return text.startsWith('{') ? (parseJson(text) as Record<string, unknown> | null) : null
 }
 
 function textOf(value: unknown): string | null {

@@ -48,7 +48,7 @@ async function readRaw(
   }
 }
 
-/** null: it cannot be asked, which the user is told. */
+/** null: it cannot be asked, and the user has a warning. */
 async function readStore(
   store: LogStore,
   query: LogQuery,
@@ -99,7 +99,7 @@ export async function followLogs(
   if (logStore && from === logStore.name) {
     // Lines that were left off stay so.
     const since = more ? timeOf(raw[0]) : query.since
-    await followStore(ports, { ...query, since }, last, showNew)
+    await followStore(logStore, ports, { ...query, since }, { last, show: showNew })
   } else await followPods(ports, { ...query, since: last }, showNew)
   throw interrupted()
 }
@@ -115,10 +115,10 @@ function timeOf(line: RawLine | undefined): Date | null {
  * of other nodes that are older may arrive later.
  */
 async function followStore(
-  { clock, signal, logStore, warn }: LogPorts,
+  logStore: LogStore,
+  { clock, signal, warn }: LogPorts,
   query: LogQuery,
-  last: Date | null,
-  show: (line: RawLine) => void,
+  { last, show }: { last: Date | null; show: (line: RawLine) => void },
 ): Promise<void> {
   const matches = matcherOf(query.text, query.word)
   const warnOnce = createWarning(warn)
@@ -127,18 +127,17 @@ async function followStore(
     await clock.sleep(pollMs, signal)
     const since = sinceOf(query.since, newest, clock.now())
     try {
-      const found = await logStore?.read({ ...query, since, limit: mostLines }, signal)
-      const lines = inOrder(found?.lines ?? [])
+      const found = await logStore.read({ ...query, since, limit: mostLines }, signal)
+      const lines = inOrder(found.lines)
       for (const line of lines) if (matches(line.text)) show(line)
       const [oldest, latest] = [timeOf(lines[0]), timeOf(lines.at(-1))]
-      const isGap = found?.more && newest && oldest && oldest > newest
+      const isGap = found.more && newest && oldest && oldest > newest
       warnOnce(isGap ? 'There are more lines than can be shown: some are left off.' : null)
       newest = latest ?? newest
     } catch (error) {
       // It may be back the next time.
       if (isInterrupted(error) || !(error instanceof ShopctlError)) throw error
-      const why = whyNot(error)
-      warnOnce(`The log store ${logStore?.name} cannot be asked: ${why}`)
+      warnOnce(`The log store ${logStore.name} cannot be asked: ${whyNot(error)}`)
     }
   }
 }

@@ -2,6 +2,8 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
 import { eastAsianWidth } from 'get-east-asian-width'
 
+export { oneLine } from '../one-line.ts'
+
 type Format = Parameters<typeof styleText>[0]
 
 function styled(format: Format, text: string): string {
@@ -39,13 +41,6 @@ export function textWidth(text: string): number {
     if (!withoutWidth.test(character)) width += eastAsianWidth(character.codePointAt(0) ?? 0)
   }
   return width
-}
-
-/** Foreign text in one line, without control characters. */
-export function oneLine(text: string): string {
-  return stripVTControlCharacters(text)
-    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
-    .trim()
 }
 
 const style = /(\p{Cc}\[[\d;]*m)/u

@@ -281,7 +281,7 @@ describe('the chart', () => {
     const objects = (await rendered(values)).filter(
       ({ metadata }) => metadata.labels?.grafana_datasource === '1',
     )
-    const told = objects.flatMap(({ data }) => Object.values(data as Record<string, string>))
-    expect(told.flatMap((text) => parse(text).datasources)).toEqual(expected)
+    const texts = objects.flatMap(({ data }) => Object.values(data as Record<string, string>))
+    expect(texts.flatMap((text) => parse(text).datasources)).toEqual(expected)
   })
 })

@@ -95,11 +95,11 @@ function lookProblem(error: unknown): string {
 
 /** Hands on each problem when it begins. null: all is well again. */
 function createProblems(
-  tell: (problem: string) => void,
+  begins: (problem: string) => void,
 ): (of: string, problem: string | null) => void {
   const latest = new Map<string, string | null>()
   return (of, problem) => {
-    if (problem !== null && problem !== latest.get(of)) tell(problem)
+    if (problem !== null && problem !== latest.get(of)) begins(problem)
     latest.set(of, problem)
   }
 }

@@ -1,7 +1,8 @@
 // What the answers of Prometheus' HTTP API say. Pure.
 import { z } from 'zod'
+import { oneLine } from '../../one-line.ts'
 import type { Alert, SlotMetrics } from '../../release/ports/metrics.ts'
-import { asLine, parseJson } from '../json.ts'
+import { parseJson } from '../json.ts'
 
 /** An answer of the server, before it is read. */
 export interface Answer {
@@ -73,7 +74,7 @@ export function alertsOf({ alerts }: z.infer<typeof alertsSchema>, env: string):
 
 /** Prometheus keeps whatever a target or a rule says. It goes to terminals, logs and chats. */
 function textOf(given: string | undefined): string | null {
-  return given === undefined ? null : asLine(given)
+  return given === undefined ? null : oneLine(given)
 }
 
 /** The targets of an environment, whether they answer or not. */

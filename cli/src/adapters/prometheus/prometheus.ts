@@ -1,8 +1,8 @@
 // Asks Prometheus. Whatever goes wrong is one warning: a release does not depend on its metrics.
 import type { z } from 'zod'
 import { isInterrupted, said } from '../../errors.ts'
+import { oneLine } from '../../one-line.ts'
 import type { Metrics } from '../../release/ports/metrics.ts'
-import { asLine } from '../json.ts'
 import {
   type Answer,
   alertsOf,
@@ -26,7 +26,7 @@ export interface PrometheusOptions {
 export function createPrometheus({ ask, env, warn }: PrometheusOptions): Metrics {
   let warned = false
   const warnOnce = (problem: string): void => {
-    if (!warned) warn(asLine(`Prometheus: ${problem}`))
+    if (!warned) warn(oneLine(`Prometheus: ${problem}`))
     warned = true
   }
   /** `what` is for messages. */

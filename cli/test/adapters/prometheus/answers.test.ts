@@ -146,7 +146,7 @@ describe('slots', () => {
     ])
   })
 
-  it('are told apart by service, color and version', () => {
+  it('differ by service, color and version', () => {
     const found = of(
       sample(requests, '1'),
       sample(requests, '2', { color: 'green' }),
