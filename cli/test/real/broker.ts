@@ -12,11 +12,8 @@ function password(): Promise<string> {
   return secretValue('rabbitmq', 'admin')
 }
 
-/** Publishes bodies straight into a queue, `type` as each message's type. */
-export async function sendTo(
-  queue: string,
-  messages: readonly { id: string; type: string; body: unknown }[],
-): Promise<void> {
+/** Runs with a connection as the administrator. */
+async function connected(work: (connection: Connection) => Promise<void>): Promise<void> {
   const connection = new Connection({
     hostname: await address(),
     username: 'admin',
@@ -24,37 +21,36 @@ export async function sendTo(
   })
   connection.on('error', () => {})
   try {
+    await work(connection)
+  } finally {
+    await connection.close()
+  }
+}
+
+/** Publishes bodies straight into a queue, `type` as each message's type. */
+export function sendTo(
+  queue: string,
+  messages: readonly { id: string; type: string; body: unknown }[],
+): Promise<void> {
+  return connected(async (connection) => {
     const publisher = connection.createPublisher({ confirm: true })
     for (const { id, type, body } of messages) {
       const envelope = { routingKey: queue, messageId: id, type, durable: true, mandatory: true }
       await publisher.send(envelope, Buffer.from(JSON.stringify(body)))
     }
     await publisher.close()
-  } finally {
-    await connection.close()
-  }
+  })
 }
 
 /** Fills a new queue that nobody reads. Resolves to what deletes it. */
 export async function flood(queue: string, count: number): Promise<() => Promise<unknown>> {
-  const connection = new Connection({
-    hostname: await address(),
-    username: 'admin',
-    password: await password(),
-  })
-  connection.on('error', () => {})
-  try {
+  await connected(async (connection) => {
     await connection.queueDeclare({ queue, durable: true })
     const publisher = connection.createPublisher({ confirm: true })
-    await Promise.all(
-      Array.from({ length: count }, () =>
-        publisher.send({ routingKey: queue, durable: true }, 'x'),
-      ),
-    )
+    const envelope = { routingKey: queue, durable: true }
+    await Promise.all(Array.from({ length: count }, () => publisher.send(envelope, 'x')))
     await publisher.close()
-  } finally {
-    await connection.close()
-  }
+  })
   return () => manage('DELETE', `/queues/%2F/${queue}`)
 }
 

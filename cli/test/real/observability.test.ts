@@ -12,6 +12,7 @@ import {
   numberOf,
   platform,
   query,
+  series,
   stack,
   storedLogs,
   targets,
@@ -175,24 +176,6 @@ describe('a switch to a bad version of order', () => {
 const variables = {
   ...{ environment: 'test', namespace, service: services.join('|') },
   ...{ __interval: '5s', __rate_interval: '30s', __range: '15m' },
-}
-
-interface Series {
-  metric: Record<string, string>
-  values: [at: number, value: string][]
-}
-
-/** A range query. */
-async function series(expr: string, since: Date, step: number): Promise<Series[]> {
-  const range = `start=${since.getTime() / 1000}&end=${Date.now() / 1000}&step=${step}`
-  const { data } = await getJson<{ data: { result: Series[] } }>(
-    'prometheus',
-    `/api/v1/query_range?query=${encodeURIComponent(expr)}&${range}`,
-  )
-  return data.result.map(({ metric, values }) => ({
-    metric,
-    values: values.filter(([, value]) => value !== 'NaN'),
-  }))
 }
 
 test('each query of each panel has data', async () => {

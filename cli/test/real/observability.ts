@@ -49,6 +49,24 @@ export async function query(expression: string): Promise<Sample[]> {
   return data.result
 }
 
+interface Series {
+  metric: Record<string, string>
+  values: [at: number, value: string][]
+}
+
+/** A range query. */
+export async function series(expr: string, since: Date, step: number): Promise<Series[]> {
+  const range = `start=${since.getTime() / 1000}&end=${Date.now() / 1000}&step=${step}`
+  const { data } = await getJson<{ data: { result: Series[] } }>(
+    'prometheus',
+    `/api/v1/query_range?query=${encodeURIComponent(expr)}&${range}`,
+  )
+  return data.result.map(({ metric, values }) => ({
+    metric,
+    values: values.filter(([, value]) => value !== 'NaN'),
+  }))
+}
+
 export async function numberOf(expression: string): Promise<number | null> {
   const [first] = await query(expression)
   return first ? Number(first.value[1]) : null

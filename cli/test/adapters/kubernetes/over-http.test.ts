@@ -3,35 +3,24 @@
 import { type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { connect, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
+import { describe, expect, it } from 'vitest'
+import type { KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import { createPods } from '../../../src/adapters/kubernetes/pods.ts'
 import { createTraffic } from '../../../src/adapters/kubernetes/traffic.ts'
 import { awaitObjects } from '../../../src/adapters/kubernetes/watch.ts'
-import {
-  createApiServer,
-  createServers,
-  type Servers,
-  writeKubeconfig,
-} from '../../fakes/api-server.ts'
 import { aFullConfig } from '../../fakes/config.ts'
 import { aLimit } from '../../fakes/host.ts'
+import { overHttp } from '../../fakes/over-http.ts'
 
-let servers: Servers
 let api: KubernetesApi
 let answer: (request: IncomingMessage, response: ServerResponse) => void = () => {}
 
-beforeAll(() => {
-  servers = createServers()
-})
-afterAll(() => servers.remove())
-beforeEach(async () => {
-  const server = createApiServer(servers.folder, null, (...args) => answer(...args))
-  const port = await servers.start(server)
-  const file = writeKubeconfig(servers.folder, { server: `http://127.0.0.1:${port}` })
-  api = connect({ file, context: null })
-})
-afterEach(() => servers.stopAll())
+overHttp(
+  (...args) => answer(...args),
+  (connection) => {
+    api = connection
+  },
+)
 
 function refuse(response: ServerResponse, code: number, message = 'User "a" cannot'): void {
   response.writeHead(code).end(JSON.stringify({ kind: 'Status', code, message }))

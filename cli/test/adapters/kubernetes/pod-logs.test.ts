@@ -1,17 +1,11 @@
 // The logs of pods, over a real HTTP server that answers as an API server.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { connect, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import { createPodLogs } from '../../../src/adapters/kubernetes/pod-logs.ts'
 import type { LogQuery, RawLine } from '../../../src/release/ports/logs.ts'
-import {
-  createApiServer,
-  createServers,
-  type Servers,
-  writeKubeconfig,
-} from '../../fakes/api-server.ts'
+import { overHttp } from '../../fakes/over-http.ts'
 
-let servers: Servers
 let api: KubernetesApi
 /** By service. */
 let pods: Record<string, object[]> = {}
@@ -22,21 +16,16 @@ let selectors: string[] = []
 /** How the server answers instead of a list of pods. */
 let listing: ((response: ServerResponse) => void) | null = null
 
-beforeAll(() => {
-  servers = createServers()
+overHttp(answer, (connection) => {
+  api = connection
 })
-afterAll(() => servers.remove())
-beforeEach(async () => {
+beforeEach(() => {
   pods = {}
   logs = {}
   asked = []
   selectors = []
   listing = null
-  const port = await servers.start(createApiServer(servers.folder, null, answer))
-  const file = writeKubeconfig(servers.folder, { server: `http://127.0.0.1:${port}` })
-  api = connect({ file, context: null })
 })
-afterEach(() => servers.stopAll())
 
 function answer({ url = '' }: IncomingMessage, response: ServerResponse): void {
   const { pathname, searchParams } = new URL(url, 'http://x')

@@ -1,30 +1,19 @@
 // A Service behind the API server's proxy, over a real HTTP server.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { connect, type KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
+import { expect, it } from 'vitest'
+import type { KubernetesApi } from '../../../src/adapters/kubernetes/api.ts'
 import { askService } from '../../../src/adapters/kubernetes/service-proxy.ts'
-import {
-  createApiServer,
-  createServers,
-  type Servers,
-  writeKubeconfig,
-} from '../../fakes/api-server.ts'
+import { overHttp } from '../../fakes/over-http.ts'
 
-let servers: Servers
 let api: KubernetesApi
 let answer: (request: IncomingMessage, response: ServerResponse) => void = () => {}
 
-beforeAll(() => {
-  servers = createServers()
-})
-afterAll(() => servers.remove())
-beforeEach(async () => {
-  const server = createApiServer(servers.folder, null, (...args) => answer(...args))
-  const port = await servers.start(server)
-  const file = writeKubeconfig(servers.folder, { server: `http://127.0.0.1:${port}` })
-  api = connect({ file, context: null })
-})
-afterEach(() => servers.stopAll())
+overHttp(
+  (...args) => answer(...args),
+  (connection) => {
+    api = connection
+  },
+)
 
 const service = { namespace: 'observability', name: 'prometheus', port: 9090 }
 
