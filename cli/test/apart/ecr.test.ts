@@ -149,10 +149,11 @@ describe('moto', () => {
   })
   afterAll(() => fake.stop())
 
-  /** moto takes manifests, and has no layers. */
+  /** moto stores no layers, but makes the digest from theirs: without any, it is one of 101 at random. */
   async function put(imageTag: string, content: string): Promise<string> {
     const mediaType = 'application/vnd.oci.image.manifest.v1+json'
-    const imageManifest = JSON.stringify({ schemaVersion: 2, mediaType, content })
+    const layers = [{ digest: content }]
+    const imageManifest = JSON.stringify({ schemaVersion: 2, mediaType, layers })
     const input = { repositoryName: name, imageTag, imageManifest }
     const { image } = await client.send(new PutImageCommand(input))
     return image?.imageId?.imageDigest ?? ''
