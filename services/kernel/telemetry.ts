@@ -39,11 +39,38 @@ function maskedError(error: Error): unknown {
   }
 }
 
+/** How long a line waits for others. A write of its own would take more time than all else that a line needs. */
+const togetherMs = 100
+const urgent = pino.levels.values.warn ?? 0
+
+/** Warnings and errors do not wait for other lines. At the exit of the process, pino writes what waits. */
+function toStdout(): DestinationStream {
+  const out = pino.destination({ dest: 1, minLength: 8_192 })
+  let isWaiting = false
+  const flush = (): void => {
+    isWaiting = false
+    out.flush()
+  }
+  const stream = {
+    // pino then sets `lastLevel` before each line.
+    [pino.symbols.needsMetadataGsym]: true,
+    lastLevel: 0,
+    write(line: string) {
+      out.write(line)
+      if (this.lastLevel >= urgent) return out.flush()
+      if (isWaiting) return
+      isWaiting = true
+      setTimeout(flush, togetherMs).unref()
+    },
+  }
+  return stream
+}
+
 /** Writes one line of JSON per log call to stdout. */
 export function createLogger(
   identity: Identity,
   level: string,
-  out: DestinationStream = pino.destination(1),
+  out: DestinationStream = toStdout(),
 ): Logger {
   const options = {
     level,
@@ -61,7 +88,7 @@ export function createLogger(
  * takes nine tenths of the time of a line.
  */
 export function withoutRedaction(logger: Logger): Logger {
-  return logger.child({}, { redact: [] })
+  return logger.child({}, { redact: [], serializers: { msg: (text: string) => text } })
 }
 
 export type PlaneName = 'live' | 'preview'

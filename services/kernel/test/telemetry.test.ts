@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { describe, expect, it } from 'vitest'
 import { createLogger } from '../telemetry.ts'
 
@@ -30,5 +34,49 @@ describe('createLogger', () => {
     })
     // Who runs shopctl is for the log.
     expect(JSON.parse(second)).toMatchObject({ msg: '550 <***>: no ***', by: 'a@b' })
+  })
+})
+
+describe('stdout', () => {
+  /** Calls `script` with a logger in a process of its own. Resolves to its lines, and to how long each took to arrive. */
+  async function linesOf(script: string): Promise<{ msg: string; ms: number }[]> {
+    const program = `
+      const { createLogger } = await import('./telemetry.ts')
+      const logger = createLogger(${JSON.stringify(identity)}, 'info')
+      ${script}`
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+      cwd: join(import.meta.dirname, '..'),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const lines: { msg: string; ms: number }[] = []
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const { msg, time } = JSON.parse(line) as { msg: string; time: string }
+      lines.push({ msg, ms: Date.now() - Date.parse(time) })
+    })
+    await once(child, 'close')
+    return lines
+  }
+
+  it.each([
+    ['ends', ''],
+    ['exits', 'process.exit(1)'],
+    ['has a bug', "process.on('uncaughtException', () => process.exit(1)); throw new Error()"],
+  ])('has all lines of a process that %s', async (_, end) => {
+    const lines = await linesOf(`
+      for (let n = 0; n < 1_000; n += 1) logger.info('line ' + n)
+      ${end}`)
+    expect(lines.map(({ msg }) => msg)).toEqual(
+      Array.from({ length: 1_000 }, (_, n) => `line ${n}`),
+    )
+  })
+
+  it('has a line of a process that is killed a moment later, and a warning at once', async () => {
+    const lines = await linesOf(`
+      logger.info('first')
+      setTimeout(() => logger.warn('second'), 400)
+      setTimeout(() => logger.info('third'), 450)
+      setTimeout(() => process.kill(process.pid, 'SIGKILL'), 480)`)
+    expect(lines.map(({ msg }) => msg)).toEqual(['first', 'second'])
+    expect(lines[0]?.ms).toBeLessThan(400)
   })
 })
