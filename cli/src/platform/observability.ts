@@ -110,7 +110,8 @@ export function createObservability(
       await kubectl(['apply', '--server-side', '--filename=-'], namespaces(environments))
       await unlock()
       await helm(
-        ...['upgrade', '--install', release, chart()],
+        // What was changed by hand is put back.
+        ...['upgrade', '--install', release, chart(), '--force-conflicts'],
         `--values=${join(embeddedFolder(), 'observability/values.yaml')}`,
         `--set-json=environments=${JSON.stringify(environments)}`,
         `--set-string=logs.pods=${join(layout.logs, 'pods')}`,
