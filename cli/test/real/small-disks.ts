@@ -1,0 +1,66 @@
+// Small disks in the place of the volumes of the observability stack, so that they can be full.
+import { execFile } from 'node:child_process'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { stack } from './observability.ts'
+import { kubectlOk } from './shop.ts'
+
+const sh = promisify(execFile)
+
+interface List<T> {
+  items: T[]
+}
+
+/** Folders of the machine: of each claim, and of the collector. */
+async function foldersOfStack(): Promise<string[]> {
+  const get = async <T>(...args: string[]): Promise<T[]> =>
+    (JSON.parse(await kubectlOk('get', ...args, '--output=json')) as List<T>).items
+  const volumes = await get<{
+    spec: { local: { path: string }; claimRef: { namespace: string } }
+  }>('pv')
+  const [collector] = await get<{
+    spec: { template: { spec: { volumes: { name: string; hostPath?: { path: string } }[] } } }
+  }>('daemonset', `--namespace=${stack}`, '--selector=app.kubernetes.io/name=log-collector')
+  const state = collector?.spec.template.spec.volumes.find(({ name }) => name === 'state')
+  return [
+    ...volumes
+      .filter(({ spec }) => spec.claimRef.namespace === stack)
+      .map(({ spec }) => spec.local.path),
+    state?.hostPath?.path ?? '',
+  ]
+}
+
+export interface SmallDisks {
+  /** Writes until nothing more fits. */
+  fill(): Promise<void>
+  /** Pods that have started meanwhile keep theirs. */
+  remove(): Promise<void>
+}
+
+/** Pods that start from now on get them. */
+export async function mountSmallDisks(): Promise<SmallDisks> {
+  const folders = await foldersOfStack()
+  for (const folder of folders)
+    await sh('mount', ['-t', 'tmpfs', '-o', 'size=256m,mode=777', 'tmpfs', folder])
+  return {
+    async fill() {
+      await Promise.all(folders.map(fillDisk))
+    },
+    async remove() {
+      for (const folder of folders) await sh('umount', ['--lazy', folder])
+    },
+  }
+}
+
+async function fillDisk(folder: string): Promise<void> {
+  const file = await open(join(folder, 'filler'), 'w')
+  try {
+    const block = Buffer.alloc(64 * 1024)
+    while ((await file.write(block)).bytesWritten === block.length);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+  } finally {
+    await file.close()
+  }
+}
