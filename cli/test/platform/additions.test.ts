@@ -83,7 +83,7 @@ describe('observability', () => {
       `kubectl ${kubeconfig} apply --server-side --filename=-`,
       `helm list --pending --short ${kubeconfig} --namespace=observability`,
       [
-        'helm upgrade --install observability /charts/observability',
+        'helm upgrade --install observability /charts/observability --force-conflicts',
         `--values=${join(embeddedFolder(), 'observability/values.yaml')}`,
         `--set-json=environments=${JSON.stringify(environments)}`,
         `--set-string=logs.pods=${join(layout.logs, 'pods')}`,
