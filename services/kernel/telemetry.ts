@@ -41,26 +41,38 @@ function maskedError(error: Error): unknown {
 
 /** How long a line waits for others. A write of its own would take more time than all else that a line needs. */
 const togetherMs = 100
+/** As much as a pipe takes in one piece, also while the process ends and a write is still on its way. */
+const pipeBytes = 4_096
 const urgent = pino.levels.values.warn ?? 0
 
 /** Warnings and errors do not wait for other lines. At the exit of the process, pino writes what waits. */
 function toStdout(): DestinationStream {
-  const out = pino.destination({ dest: 1, minLength: 8_192 })
+  const out = pino.destination({ dest: 1, minLength: pipeBytes - 1, maxWrite: pipeBytes })
+  let isAdded = false
   let isWaiting = false
   const flush = (): void => {
     isWaiting = false
     out.flush()
   }
+  const flushSoon = (): void => {
+    if (isWaiting) return
+    isWaiting = true
+    setTimeout(flush, togetherMs).unref()
+  }
+  // A flush does nothing while a write is on its way. What was added meanwhile needs another one.
+  out.on('drain', () => {
+    if (isAdded) flushSoon()
+    isAdded = false
+  })
   const stream = {
     // pino then sets `lastLevel` before each line.
     [pino.symbols.needsMetadataGsym]: true,
     lastLevel: 0,
     write(line: string) {
+      isAdded = true
       out.write(line)
-      if (this.lastLevel >= urgent) return out.flush()
-      if (isWaiting) return
-      isWaiting = true
-      setTimeout(flush, togetherMs).unref()
+      if (this.lastLevel >= urgent) out.flush()
+      flushSoon()
     },
   }
   return stream

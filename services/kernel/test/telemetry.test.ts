@@ -38,6 +38,7 @@ describe('createLogger', () => {
 })
 
 describe('stdout', () => {
+  const togetherMs = 100
   /** Calls `script` with a logger in a process of its own. Resolves to its lines, and to how long each took to arrive. */
   async function linesOf(script: string): Promise<{ msg: string; ms: number }[]> {
     const program = `
@@ -70,13 +71,16 @@ describe('stdout', () => {
     )
   })
 
-  it('has a line of a process that is killed a moment later, and a warning at once', async () => {
+  it('has the lines of a process that is killed a moment later, and a warning at once', async () => {
     const lines = await linesOf(`
       logger.info('first')
-      setTimeout(() => logger.warn('second'), 400)
-      setTimeout(() => logger.info('third'), 450)
-      setTimeout(() => process.kill(process.pid, 'SIGKILL'), 480)`)
-    expect(lines.map(({ msg }) => msg)).toEqual(['first', 'second'])
+      const warn = () => { logger.warn('second'); logger.warn('third'); logger.error('fourth') }
+      setTimeout(warn, 400)
+      setTimeout(() => logger.warn('fifth'), 780)
+      setTimeout(() => logger.info('sixth'), 790)
+      setTimeout(() => process.kill(process.pid, 'SIGKILL'), 800)`)
+    expect(lines.map(({ msg }) => msg)).toEqual(['first', 'second', 'third', 'fourth', 'fifth'])
     expect(lines[0]?.ms).toBeLessThan(400)
+    expect(lines[1]?.ms).toBeLessThan(togetherMs)
   })
 })
