@@ -3,7 +3,7 @@ import type { RawLine } from '../release/ports/logs.ts'
 import { parseJson } from './accounting.ts'
 
 export interface Line {
-  /** RFC 3339 in UTC, with nine digits after the second: it sorts as text. */
+  /** RFC 3339 in UTC, with nine digits after the second: it sorts as text. What the line itself says, where it does. */
   time: string
   service: string
   color: string | null
@@ -33,8 +33,8 @@ const known = new Set([
 
 /** A line of JSON as pino and others write it, or any other text. */
 export function lineOf({ time, service, color, pod, text }: RawLine): Line {
-  const common = { time: normalTime(time) ?? time, service, color, pod }
   const object = objectIn(text)
+  const common = { time: timeOf(object, normalTime(time) ?? time), service, color, pod }
   const message = textOf(object?.msg) ?? textOf(object?.message)
   if (!object || message === null)
     return { ...common, version: null, level: null, message: text.trimEnd(), fields: {} }
@@ -46,6 +46,16 @@ export function lineOf({ time, service, color, pod, text }: RawLine): Line {
     message,
     fields: Object.fromEntries(rest),
   }
+}
+
+/** How long a line may wait in its process. An own time that is further off is another clock, or no time of the line. */
+const waitMs = 10_000
+
+/** Lines that are written together arrive together: when they were read does not tell their order. */
+function timeOf(object: Record<string, unknown> | null, read: string): string {
+  const own = normalTime(textOf(object?.time) ?? '')
+  const wait = own === null ? Number.NaN : Date.parse(read) - Date.parse(own)
+  return own !== null && wait >= 0 && wait <= waitMs ? own : read
 }
 
 function objectIn(text: string): Record<string, unknown> | null {
@@ -65,11 +75,15 @@ export function keyOf({ time, pod, text, place }: RawLine): string {
 /** Each line once, the oldest first. Lines of one pod and one moment stay in order. */
 export function inOrder(lines: readonly RawLine[]): RawLine[] {
   const each = new Map(lines.map((line) => [keyOf(line), line]))
-  const sorted = [...each.values()].map((line) => ({ line, at: normalTime(line.time) ?? '' }))
+  const sorted = [...each.values()].map((line) => {
+    const read = normalTime(line.time) ?? ''
+    return { line, read, at: timeOf(objectIn(line.text), read) }
+  })
   sorted.sort(
     (a, b) =>
       compare(a.at, b.at) ||
       compare(a.line.pod, b.line.pod) ||
+      compare(a.read, b.read) ||
       (a.line.place?.offset ?? 0) - (b.line.place?.offset ?? 0),
   )
   return sorted.map(({ line }) => line)

@@ -57,6 +57,21 @@ describe('lines', () => {
     expect(texts([aLine(3), aLine(1), green(2), aLine(1)])).toEqual(['line 1', 'line 2', 'line 3'])
   })
 
+  it.each([
+    ['its own', '2026-01-01T12:00:00.950Z', ['own', 'line 1']],
+    ['when it was read, if its own is later', '2026-01-01T12:00:09Z', ['line 1', 'own']],
+    ['when it was read, if its own is of another clock', '2026-01-01T11:00:00Z', ['line 1', 'own']],
+    ['when it was read, if its own is none', 'today', ['line 1', 'own']],
+  ])('the time of a line is %s', (_, time, expected) => {
+    const own = aLine(1, {
+      time: '2026-01-01T12:00:01.090Z',
+      text: JSON.stringify({ time, msg: 'own' }),
+    })
+    const sorted = inOrder([own, aLine(1)]).map(lineOf)
+    expect(sorted.map(({ message }) => message)).toEqual(expected)
+    expect(sorted.map((line) => line.time)).toEqual(sorted.map((line) => line.time).toSorted())
+  })
+
   it('of one moment stay in order', () => {
     const at = (offset: number) => aLine(1, { text: String(offset), place: { file: 'a', offset } })
     expect(texts([at(900), at(80), at(7)])).toEqual(['7', '80', '900'])
