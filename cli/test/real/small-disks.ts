@@ -23,12 +23,9 @@ async function foldersOfStack(): Promise<string[]> {
     spec: { template: { spec: { volumes: { name: string; hostPath?: { path: string } }[] } } }
   }>('daemonset', `--namespace=${stack}`, '--selector=app.kubernetes.io/name=log-collector')
   const state = collector?.spec.template.spec.volumes.find(({ name }) => name === 'state')
-  return [
-    ...volumes
-      .filter(({ spec }) => spec.claimRef.namespace === stack)
-      .map(({ spec }) => spec.local.path),
-    state?.hostPath?.path ?? '',
-  ]
+  if (!state?.hostPath) throw new Error('the collector keeps nothing on its node')
+  const claimed = volumes.filter(({ spec }) => spec.claimRef.namespace === stack)
+  return [...claimed.map(({ spec }) => spec.local.path), state.hostPath.path]
 }
 
 export interface SmallDisks {
@@ -40,17 +37,28 @@ export interface SmallDisks {
 
 /** Pods that start from now on get them. */
 export async function mountSmallDisks(): Promise<SmallDisks> {
-  const folders = await foldersOfStack()
-  for (const folder of folders)
-    await sh('mount', ['-t', 'tmpfs', '-o', 'size=256m,mode=777', 'tmpfs', folder])
-  return {
+  const mounted: string[] = []
+  const disks: SmallDisks = {
     async fill() {
-      await Promise.all(folders.map(fillDisk))
+      await Promise.all(mounted.map(fillDisk))
     },
     async remove() {
-      for (const folder of folders) await sh('umount', ['--lazy', folder])
+      const left = mounted.splice(0)
+      const ends = await Promise.allSettled(left.map((folder) => sh('umount', ['--lazy', folder])))
+      const failed = ends.find((end) => end.status === 'rejected')
+      if (failed) throw failed.reason
     },
   }
+  try {
+    for (const folder of await foldersOfStack()) {
+      await sh('mount', ['-t', 'tmpfs', '-o', 'size=96m,mode=777', 'tmpfs', folder])
+      mounted.push(folder)
+    }
+  } catch (error) {
+    await disks.remove()
+    throw error
+  }
+  return disks
 }
 
 async function fillDisk(folder: string): Promise<void> {
