@@ -107,7 +107,8 @@ export const serviceCases: AlertCase[] = [
     severity: 'critical',
     labels: { ...local, service: 'order', color: 'blue', version: 'v1', release: 'r-42' },
     summary: 'The standby slot of order handles live messages',
-    description: 'order blue v1 consumes although its Service names another slot since r-42.',
+    description:
+      'order blue v1 consumes although its Service names another slot, or the gate a newer epoch. Last release: r-42.',
     command: `${status} --service order`,
     dashboard: `release${ofOrder}`,
     bad: { [`slot_consuming{${standby},pod="b"}`]: gauge(0, 1) },
@@ -117,6 +118,35 @@ export const serviceCases: AlertCase[] = [
       },
       'a live pod that started while the API server was away': {
         [`slot_live{${live},pod="g"}`]: gauge(1, 'stale'),
+      },
+    },
+  },
+  {
+    alert: 'StandbyConsumes',
+    cause: 'cut off from the API server',
+    severity: 'critical',
+    labels: { ...local, service: 'order', color: 'blue', version: 'v1', release: 'r-42' },
+    summary: 'The standby slot of order handles live messages',
+    description:
+      'order blue v1 consumes although its Service names another slot, or the gate a newer epoch. Last release: r-42.',
+    command: `${status} --service order`,
+    dashboard: `release${ofOrder}`,
+    bad: {
+      [`slot_live{${standby},pod="b"}`]: gauge(1, 1, 0),
+      [`slot_consuming{${standby},pod="b"}`]: gauge(1, 1, 0),
+      [`gate_epoch{${standby},pod="b"}`]: gauge(7, 7, 'stale'),
+      [`gate_epoch{${live},pod="g"}`]: gauge('_', 8, 8),
+    },
+    harmless: {
+      'pods in one epoch': {
+        [`slot_consuming{${live},pod="g2"}`]: gauge(1),
+        [`gate_epoch{${live},pod="g"}`]: gauge(8),
+        [`gate_epoch{${live},pod="g2"}`]: gauge(8),
+      },
+      'the epoch of another plane or environment': {
+        [`gate_epoch{${live},pod="g"}`]: gauge(8),
+        [`gate_epoch{${live.replace('"live"', '"preview"')},pod="g"}`]: gauge(9),
+        [`gate_epoch{${live.replace('local', 'test')},pod="g"}`]: gauge(9),
       },
     },
   },
