@@ -51,7 +51,7 @@ export const clusterCases: AlertCase[] = [
     alert: 'PodCpuHigh',
     severity: 'warning',
     labels: { ...local, ...slot, pod: 'order-green-7c9-x2k4p' },
-    summary: 'order green uses a whole processor',
+    summary: 'order green uses much processor time',
     description:
       'The pod order-green-7c9-x2k4p of order green v2 (r-42) uses 0.95 processors; the limit is 0.9.',
     command: `${status} --service order`,

@@ -261,7 +261,7 @@ test('all of it takes less than 600 MB', async () => {
 const faults = {
   down: ['inventory', 'inventory is down'],
   queue: ['flood', 'Messages pile up in the queue flood'],
-  processor: ['payment', 'uses a whole processor'],
+  processor: ['payment', 'uses much processor time'],
 } as const
 let faulty: Date
 
