@@ -37,7 +37,7 @@ const annotation = (release: string) =>
 const clients = (...rates: [number, number][]): Series =>
   Object.fromEntries(
     rates.map(([well, bad], index) => [
-      `apiserver_client_certificate_expiration_seconds_bucket{environment="cluster",le="${[345_600, 604_800, '+Inf'][index]}"}`,
+      `apiserver_client_certificate_expiration_seconds_bucket{environment="cluster",le="${[0, 604_800, '+Inf'][index]}"}`,
       counter(well, bad),
     ]),
   )
@@ -117,7 +117,7 @@ export const clusterCases: AlertCase[] = [
     severity: 'warning',
     labels: { ...cluster, instance: 'node-1', name: 'kubelet node-1' },
     summary: 'The certificate kubelet node-1 runs out',
-    description: 'It is valid for 13d 0h 0m 0s. It should have been renewed by now.',
+    description: 'It is valid for at most 13d 0h 0m 0s. It should have been renewed by now.',
     command: status,
     dashboard: 'infrastructure',
     bad: { [ttl]: gauge(300 * day, 13 * day) },
@@ -132,7 +132,7 @@ export const clusterCases: AlertCase[] = [
     severity: 'warning',
     labels: { ...local, name: 'edge' },
     summary: 'The certificate edge runs out',
-    description: 'It is valid for 10d 0h 0m 0s. It should have been renewed by now.',
+    description: 'It is valid for at most 10d 0h 0m 0s. It should have been renewed by now.',
     command: status,
     dashboard: 'infrastructure?var-environment=local',
     bad: { [expires]: gauge(90 * day, 10 * day + times.bad) },
@@ -144,12 +144,16 @@ export const clusterCases: AlertCase[] = [
     severity: 'warning',
     labels: { ...cluster, name: 'of a client of the API server' },
     summary: 'The certificate of a client of the API server runs out',
-    description: 'It is valid for 4d 0h 43m 12s. It should have been renewed by now.',
+    description: 'It is valid for at most 7d 0h 0m 0s. It should have been renewed by now.',
     command: status,
     dashboard: 'infrastructure',
-    bad: clients([0, 0], [0, 10], [10, 10]),
+    // One of 500 requests.
+    bad: clients([0, 0], [0, 0.02], [10, 10]),
     endsAt: 1_305,
-    harmless: { 'longer than a week': clients([0, 0], [0, 0], [10, 10]) },
+    harmless: {
+      'longer than a week': clients([0, 0], [0, 0], [10, 10]),
+      'certificates that have ended': clients([0, 0.1], [0, 0.1], [10, 10]),
+    },
   },
   {
     alert: 'TargetDown',
