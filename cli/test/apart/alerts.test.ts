@@ -143,6 +143,30 @@ it('says that an outbox is well, or that no message is parked, only when the dat
   expect(await simulate(rendered.folder, simulations)).toBe('')
 })
 
+it.each([
+  ['BrokerDown', 'broker'],
+  ['DatabaseDown', 'database'],
+])('%s stays until nothing that it silences fires any more', async (outage, server) => {
+  const row = cases.find((each) => each.alert === outage) as AlertCase
+  const stuck = cases.find(({ alert }) => alert === 'OutboxStuck') as AlertCase
+  const series = {
+    ...scene,
+    [`new_login_ok{${live},pod="g",server="${server}"}`]: '1x7 0x20 1x59',
+    // Events wait for a minute after the end.
+    [`outbox_oldest_event_age_seconds{${live}}`]: '0x7 31x24 0x55',
+  }
+  const checks = [405, 480, 585].flatMap((at) => [
+    { at, alert: 'OutboxStuck', expected: expectedOf(stuck) },
+    { at, alert: outage, expected: expectedOf(row) },
+  ])
+  const over = [
+    { at: 660, alert: 'OutboxStuck', expected: [] },
+    { at: 1_245, alert: outage, expected: [] },
+  ]
+  const name = `the end of ${outage}`
+  expect(await simulate(rendered.folder, [{ name, series, checks: [...checks, ...over] }])).toBe('')
+})
+
 it('names no environment in commands when none has a name, and the file of a runbook without an address', async () => {
   const unnamed = await renderAlerts({ environments: [], runbooks: '' })
   const rule = unnamed.rules.find(({ alert }) => alert === 'BrokerDown')
