@@ -262,6 +262,7 @@ it('names the jobs of an operator as those of its own Prometheus', async () => {
 describe('it refuses, and says where,', () => {
   it.each([
     ['an unknown key', { scraape: '5s' }, "additional properties 'scraape' not allowed"],
+    ['too few values in a minute', { scrape: '31s' }, "at '/scrape': '31s' does not match"],
     ['a number of seconds', { scrape: 5 }, "at '/scrape': got number, want string"],
     [
       'an unknown image',
