@@ -72,7 +72,8 @@ exporters:
     retry_on_failure: { enabled: true, max_interval: 10s, max_elapsed_time: 0s }
     sending_queue:
       storage: file_storage
-      # When it is full, the files are not read on. Then a line is lost only when the kubelet deletes its file.
+      # When it is full, the files are not read on. Then a line is lost when the kubelet compresses its file,
+      # which is at the second rotation after it: compressed files are not read.
       sizer: bytes
       queue_size: 500000000
       block_on_overflow: true
