@@ -54,8 +54,9 @@ const waitMs = 10_000
 /** Lines that are written together arrive together: when they were read does not tell their order. */
 function timeOf(object: Record<string, unknown> | null, read: string): string {
   const own = normalTime(textOf(object?.time) ?? '')
-  const wait = own === null ? Number.NaN : Date.parse(read) - Date.parse(own)
-  return own !== null && wait >= 0 && wait <= waitMs ? own : read
+  if (own === null) return read
+  const wait = Date.parse(read) - Date.parse(own)
+  return wait >= 0 && wait <= waitMs ? own : read
 }
 
 function objectIn(text: string): Record<string, unknown> | null {
