@@ -35,6 +35,29 @@ const available = wanted.replace('spec_replicas', 'status_replicas_available')
 const statefulSet = (what: string) =>
   `kube_statefulset_${what}{environment="local",namespace="shop",statefulset="postgres"}`
 
+const standbyConsumes = {
+  alert: 'StandbyConsumes',
+  severity: 'critical',
+  labels: { ...local, service: 'order', color: 'blue', version: 'v1', release: 'r-42' },
+  summary: 'The standby slot of order handles live messages',
+  description:
+    'order blue v1 consumes although its Service names another slot, or the gate a newer epoch. Last release: r-42.',
+  command: `${status} --service order`,
+  dashboard: `release${ofOrder}`,
+} as const
+
+const brokerDown = {
+  alert: 'BrokerDown',
+  severity: 'critical',
+  labels: local,
+  summary: 'RabbitMQ is down',
+  description:
+    'No node of RabbitMQ is ready, or nobody can log in. Orders are accepted, and their events wait in the outbox. Live: order green r-42;',
+  command: status,
+  dashboard: 'messaging?var-environment=local',
+  endsAt: 1_305,
+} as const
+
 export const serviceCases: AlertCase[] = [
   {
     alert: 'ServiceDown',
@@ -103,14 +126,7 @@ export const serviceCases: AlertCase[] = [
     },
   },
   {
-    alert: 'StandbyConsumes',
-    severity: 'critical',
-    labels: { ...local, service: 'order', color: 'blue', version: 'v1', release: 'r-42' },
-    summary: 'The standby slot of order handles live messages',
-    description:
-      'order blue v1 consumes although its Service names another slot, or the gate a newer epoch. Last release: r-42.',
-    command: `${status} --service order`,
-    dashboard: `release${ofOrder}`,
+    ...standbyConsumes,
     bad: { [`slot_consuming{${standby},pod="b"}`]: gauge(0, 1) },
     harmless: {
       'the preview plane': {
@@ -122,15 +138,8 @@ export const serviceCases: AlertCase[] = [
     },
   },
   {
-    alert: 'StandbyConsumes',
+    ...standbyConsumes,
     cause: 'cut off from the API server',
-    severity: 'critical',
-    labels: { ...local, service: 'order', color: 'blue', version: 'v1', release: 'r-42' },
-    summary: 'The standby slot of order handles live messages',
-    description:
-      'order blue v1 consumes although its Service names another slot, or the gate a newer epoch. Last release: r-42.',
-    command: `${status} --service order`,
-    dashboard: `release${ofOrder}`,
     bad: {
       [`slot_live{${standby},pod="b"}`]: gauge(1, 1, 0),
       [`slot_consuming{${standby},pod="b"}`]: gauge(1, 1, 0),
@@ -218,19 +227,11 @@ export const serviceCases: AlertCase[] = [
     },
   },
   {
-    alert: 'BrokerDown',
-    severity: 'critical',
-    labels: local,
-    summary: 'RabbitMQ is down',
-    description:
-      'No node of RabbitMQ is ready, or nobody can log in. Orders are accepted, and their events wait in the outbox. Live: order green r-42;',
-    command: status,
-    dashboard: 'messaging?var-environment=local',
+    ...brokerDown,
     bad: {
       'kube_statefulset_status_replicas_ready{environment="local",namespace="shop",statefulset="rabbitmq"}':
         gauge(1, 0),
     },
-    endsAt: 1_305,
     harmless: {
       'one node of three': {
         'kube_statefulset_status_replicas_ready{environment="local",namespace="shop",statefulset="rabbitmq"}':
@@ -243,17 +244,9 @@ export const serviceCases: AlertCase[] = [
     },
   },
   {
-    alert: 'BrokerDown',
+    ...brokerDown,
     cause: 'outside of the cluster',
-    severity: 'critical',
-    labels: local,
-    summary: 'RabbitMQ is down',
-    description:
-      'No node of RabbitMQ is ready, or nobody can log in. Orders are accepted, and their events wait in the outbox. Live: order green r-42;',
-    command: status,
-    dashboard: 'messaging?var-environment=local',
     bad: { [`new_login_ok{${live},pod="g",server="broker"}`]: gauge(1, 0) },
-    endsAt: 1_305,
     harmless: {},
   },
   {

@@ -24,7 +24,9 @@ beforeAll(async () => {
 
 afterAll(() => rendered.remove())
 
-const databaseDown = cases.find(({ alert }) => alert === 'DatabaseDown') as AlertCase
+/** The first case of an alert. */
+const caseOf = (name: string) => cases.find(({ alert }) => alert === name) as AlertCase
+const databaseDown = caseOf('DatabaseDown')
 const runbook = (alert: string) => `https://runbooks.example/${alert}.md`
 
 function expectedOf({ alert, severity, labels, ...words }: AlertCase): Expected[] {
@@ -127,7 +129,7 @@ it('says that an outbox is well, or that no message is parked, only when the dat
     { alert: 'OutboxStuck', series: `outbox_oldest_event_age_seconds{${live}}`, value: 31 },
     { alert: 'MessagesParked', series: `messages_parked{${live}}`, value: 2 },
   ].map(({ alert, series, value }) => {
-    const row = cases.find((each) => each.alert === alert) as AlertCase
+    const row = caseOf(alert)
     const expected = expectedOf(row)
     return {
       name: alert,
@@ -147,8 +149,7 @@ it.each([
   ['BrokerDown', 'broker'],
   ['DatabaseDown', 'database'],
 ])('%s stays until nothing that it silences fires any more', async (outage, server) => {
-  const row = cases.find((each) => each.alert === outage) as AlertCase
-  const stuck = cases.find(({ alert }) => alert === 'OutboxStuck') as AlertCase
+  const [row, stuck] = [caseOf(outage), caseOf('OutboxStuck')]
   const series = {
     ...scene,
     [`new_login_ok{${live},pod="g",server="${server}"}`]: '1x7 0x20 1x59',
