@@ -3,7 +3,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createShell } from '../../src/adapters/shell.ts'
-import { kubectlOk, until } from './shop.ts'
+import { execInPod, kubectlOk, until } from './shop.ts'
 
 interface PodObject {
   metadata: { name: string; uid: string; deletionTimestamp?: string }
@@ -162,4 +162,12 @@ export function cutOffFrom(uid: string, addresses: string[]): Promise<() => Prom
       ['OUTPUT', '--destination', address],
     ]),
   )
+}
+
+/** A busy program in a pod of these, until it is aborted. */
+export function burn(selector: string): AbortController {
+  const end = new AbortController()
+  const script = 'const end = Date.now() + 150_000; while (Date.now() < end);'
+  execInPod(selector, ['node', '-e', script], end.signal).catch(() => {})
+  return end
 }

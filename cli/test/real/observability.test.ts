@@ -5,11 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Load, startLoad } from '../../../services/shop/load/drive.ts'
 import { metricsOf, queriesOf, readDashboards } from '../fakes/dashboard-queries.ts'
 import { flood } from './broker.ts'
-import { freezePods, slotSelector } from './chaos.ts'
+import { burn, freezePods, slotSelector } from './chaos.ts'
 import {
-  addressOf,
   getJson,
+  killStack,
   messages,
+  metricsText,
   numberOf,
   platform,
   query,
@@ -305,14 +306,6 @@ describe('what Slack gets', () => {
   })
 })
 
-/** A busy program in a pod of these, until it is aborted. */
-function burn(selector: string): AbortController {
-  const end = new AbortController()
-  const script = 'const end = Date.now() + 150_000; while (Date.now() < end);'
-  execInPod(selector, ['node', '-e', script], end.signal).catch(() => {})
-  return end
-}
-
 describe('logs', () => {
   test('no line is lost, and each is shown once, while collector and store start again', async () => {
     const mark = `mark-${Date.now()}`
@@ -425,23 +418,3 @@ test('orders do without it, while it is killed and while its disks are full', as
   expect(outcome.failures).toBe(0)
   await killStack()
 }, 240_000)
-
-/** Its own metrics. Empty while it does not answer. */
-async function metricsText(service: string): Promise<string> {
-  const get = async (): Promise<string> =>
-    (await fetch(`${await addressOf(service)}/metrics`)).text()
-  return get().catch(() => '')
-}
-
-/** Kills all pods of the stack, and waits for new ones. */
-async function killStack(): Promise<void> {
-  const killed = Date.now()
-  const inStack = `--namespace=${stack}`
-  await kubectlOk('delete', 'pods', '--all', inStack, '--grace-period=0', '--force')
-  for (const service of ['prometheus', 'logs', 'alertmanager'])
-    await until(`${service} runs again`, async () => {
-      const [, began] = /^process_start_time_seconds (\S+)/m.exec(await metricsText(service)) ?? []
-      return Number(began) * 1_000 > killed - 1_000
-    })
-  await kubectlOk('rollout', 'status', 'statefulset,deployment,daemonset', inStack)
-}

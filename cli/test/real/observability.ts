@@ -1,6 +1,6 @@
 // The observability stack of the embedded platform, as its tests ask it.
 import { createShell } from '../../src/adapters/shell.ts'
-import { kubectlOk, root } from './shop.ts'
+import { kubectlOk, root, until } from './shop.ts'
 
 const shell = createShell()
 export const stack = 'observability'
@@ -108,4 +108,24 @@ export async function storedLogs(query: string): Promise<Record<string, string>[
   if (!response.ok) throw new Error(`logs: ${response.status} ${await response.text()}`)
   const lines = (await response.text()).split('\n').filter(Boolean)
   return lines.map((line) => JSON.parse(line) as Record<string, string>)
+}
+
+/** Its own metrics. Empty while it does not answer. */
+export async function metricsText(service: string): Promise<string> {
+  const get = async (): Promise<string> =>
+    (await fetch(`${await addressOf(service)}/metrics`)).text()
+  return get().catch(() => '')
+}
+
+/** Kills all pods of the stack, and waits for new ones. */
+export async function killStack(): Promise<void> {
+  const killed = Date.now()
+  const inStack = `--namespace=${stack}`
+  await kubectlOk('delete', 'pods', '--all', inStack, '--grace-period=0', '--force')
+  for (const service of ['prometheus', 'logs', 'alertmanager'])
+    await until(`${service} runs again`, async () => {
+      const [, began] = /^process_start_time_seconds (\S+)/m.exec(await metricsText(service)) ?? []
+      return Number(began) * 1_000 > killed - 1_000
+    })
+  await kubectlOk('rollout', 'status', 'statefulset,deployment,daemonset', inStack)
 }

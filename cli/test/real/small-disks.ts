@@ -8,14 +8,10 @@ import { kubectlOk } from './shop.ts'
 
 const sh = promisify(execFile)
 
-interface List<T> {
-  items: T[]
-}
-
 /** Folders of the machine: of each claim, and of the collector. */
 async function foldersOfStack(): Promise<string[]> {
   const get = async <T>(...args: string[]): Promise<T[]> =>
-    (JSON.parse(await kubectlOk('get', ...args, '--output=json')) as List<T>).items
+    (JSON.parse(await kubectlOk('get', ...args, '--output=json')) as { items: T[] }).items
   const volumes = await get<{
     spec: { local: { path: string }; claimRef: { namespace: string } }
   }>('pv')
