@@ -134,8 +134,11 @@ export function createHttp(deps: HttpDeps) {
   })
 
   const paths: { pattern: URLPattern; methods: string[] }[] = []
-  app.addHook('onRoute', ({ method, url }) => {
-    paths.push({ pattern: new URLPattern({ pathname: url }), methods: [method].flat() })
+  app.addHook('onRoute', ({ method, url: route }) => {
+    const methods = [method].flat()
+    paths.push({ pattern: new URLPattern({ pathname: route }), methods })
+    for (const each of methods)
+      if (isCounted(route)) deps.metrics.http.expect({ method: countedMethod(each), route })
   })
   const methodsOf = (pathname: string): string[] =>
     paths.filter(({ pattern }) => pattern.test({ pathname })).flatMap(({ methods }) => methods)
@@ -166,8 +169,7 @@ export function createHttp(deps: HttpDeps) {
     unanswered.get(socket)?.delete(reply)
     const route = routeOptions.url ?? 'none'
     const { statusCode: status } = reply
-    // Probes are no customers. Those of other pods fail whenever the database is away.
-    if (!route.startsWith('/healthz'))
+    if (isCounted(route))
       observe(method, route, status, reply.elapsedTime, traceIdOf(span.traceparent))
     span.end({
       failure: status >= 500 ? String(status) : undefined,
@@ -210,6 +212,11 @@ export function createHttp(deps: HttpDeps) {
     app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   })
   return app
+}
+
+/** Probes are no customers. Those of other pods fail whenever the database is away. */
+function isCounted(route: string): boolean {
+  return !route.startsWith('/healthz')
 }
 
 function countedMethod(asked: string): string {

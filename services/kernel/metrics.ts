@@ -16,6 +16,8 @@ import type { Identity, PlaneName } from './telemetry.ts'
 /** The metrics of one plane. Durations are in seconds. A trace id leads from a bucket to one of its requests. */
 export interface Metrics {
   http: {
+    /** Begins to count the failures of a route with 0. Else Prometheus would not see the first increase. */
+    expect(labels: { method: string; route: string }): void
     observe(
       labels: { method: string; route: string; status: number },
       seconds: number,
@@ -34,8 +36,8 @@ export interface Metrics {
   pool: { read(name: string, source: () => PoolState): void }
   stored: { read(database: Queries): void }
   /**
-   * What only one service counts or times. Its name and labels are the same for both planes. Prometheus does not see the
-   * first increase of a series that does not begin with 0: a histogram does, a counter needs `inc(labels, 0)`.
+   * What only one service counts or times. Its name and labels are the same for both planes. A histogram begins with 0,
+   * a counter needs `inc(labels, 0)` for it.
    */
   counter(own: Own): { inc(labels: Record<string, string>, count?: number): void }
   histogram(own: Own): { observe(seconds: number, traceId?: string): void }
@@ -124,6 +126,9 @@ export function createMetrics(
 
   const of = (plane: PlaneName): Metrics => ({
     http: {
+      expect(route) {
+        for (const status of ['500', '503']) http.zero({ plane, ...route, status })
+      },
       observe: ({ method, route, status }, value, traceId) =>
         http.observe({ plane, method, route, status }, value, traceId),
     },

@@ -30,7 +30,10 @@ beforeEach(async () => {
     identity,
     plane: 'live',
     logger: pino({}, { write: () => {} }),
-    metrics: { ...metrics, http: { observe: (labels) => void observed.push(labels) } },
+    metrics: {
+      ...metrics,
+      http: { ...metrics.http, observe: (labels) => void observed.push(labels) },
+    },
     tracer: untraced,
     keepAlive: () => keepAlive,
   })

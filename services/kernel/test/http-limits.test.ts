@@ -37,7 +37,10 @@ async function startHttp() {
     identity,
     plane: 'live',
     logger,
-    metrics: { ...metrics, http: { observe: (labels) => void observed.push(labels) } },
+    metrics: {
+      ...metrics,
+      http: { ...metrics.http, observe: (labels) => void observed.push(labels) },
+    },
     tracer: untraced,
     keepAlive: () => true,
   })

@@ -62,8 +62,17 @@ describe('createHttp', () => {
   it('counts the requests of customers, and no probes', async () => {
     for (const url of ['/healthz', '/broken']) await app.inject(url)
     const text = await metrics.registry.metrics()
-    expect(text).toContain('route="/broken"')
+    expect(text).toMatch(/_count{.*route="\/broken",status="500".*} 1\n/)
     expect(text).not.toContain('healthz')
+  })
+
+  it('begins to count failures with 0, so that Prometheus sees the first', async () => {
+    await app.ready()
+    const text = await metrics.registry.metrics()
+    for (const status of ['500', '503'])
+      expect(text).toMatch(
+        new RegExp(`_count{.*method="POST",route="/things",status="${status}".*} 0\n`),
+      )
   })
 
   it.each([
