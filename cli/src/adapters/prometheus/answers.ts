@@ -40,6 +40,8 @@ export const alertsSchema = z.object({
       labels,
       annotations: labels.default({}),
       activeAt: z.coerce.date(),
+      /** Since when its cause is gone. */
+      keepFiringSince: z.string().optional(),
     }),
   ),
 })
@@ -53,10 +55,13 @@ export const vectorSchema = z.object({
 /** The label `environment` of what all environments share, such as a node. */
 const everybodys = 'cluster'
 
-/** Those that concern one environment, and ask for somebody: a dead man's switch asks for nobody. */
+/**
+ * Those that concern one environment, and ask for somebody: a dead man's switch asks for nobody, and neither does an alert
+ * that is kept only to silence what follows from it.
+ */
 export function alertsOf({ alerts }: z.infer<typeof alertsSchema>, env: string): Alert[] {
   return alerts
-    .filter(({ state }) => state === 'firing')
+    .filter(({ state, keepFiringSince }) => state === 'firing' && !keepFiringSince)
     .filter(({ labels: { environment } }) => environment === env || environment === everybodys)
     .filter(({ labels }) => labels.severity !== 'none')
     .map(({ labels, annotations, activeAt }) => ({

@@ -70,6 +70,7 @@ describe('alerts', () => {
 
   it.each<[string, object]>([
     ['is pending', alert({}, 'pending')],
+    ['is kept after its end', { ...alert({}), keepFiringSince: '2026-01-01T12:05:00Z' }],
     ['is of another environment', alert({ environment: 'test' })],
     ['is of no environment', { ...alert({}), labels: { alertname: 'A', severity: 'critical' } }],
     ['only shows that alerts arrive', alert({ alertname: 'Watchdog', severity: 'none' })],
