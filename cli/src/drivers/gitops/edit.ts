@@ -15,9 +15,10 @@ export function editYaml(text: string, wanted: Values, file: string): string {
   const { document, values } = readYamlFile(text, file)
   if (isSame(values, wanted)) return text
   const ending = text.includes('\r\n') ? '\r\n' : '\n'
+  const source = { text, document, ending }
   const edits = isMapNode(document.contents)
-    ? editsOf({ text, document, ending }, document.contents, wanted)
-    : null
+    ? editsOf(source, document.contents, wanted)
+    : [insertion(source, text.length, wanted, '')]
   const spliced = edits && splice(text, edits)
   if (spliced !== null && hasValues(spliced, wanted, file)) return spliced
   // Anchors, aliases or a style in which a line is no key.
@@ -76,9 +77,14 @@ function editsOf(source: Source, map: YAMLMap, wanted: Values): Edit[] | null {
   const last = map.items.at(-1)
   if (added.length === 0 || !last) return edits
   const place = lineEnd(source.text, endOf(source.text, last))
-  const begin = source.text[place - 1] === '\n' ? '' : source.ending
-  const lines = linesOf(source, Object.fromEntries(added), indent)
-  return [...edits, { start: place, end: place, text: `${begin}${lines}` }]
+  return [...edits, insertion(source, place, Object.fromEntries(added), indent)]
+}
+
+/** New lines at the start of a line, or at the end of the file. */
+function insertion(source: Source, place: number, values: Values, indent: string): Edit {
+  const { text, ending } = source
+  const begin = place === 0 || text[place - 1] === '\n' ? '' : ending
+  return { start: place, end: place, text: `${begin}${linesOf(source, values, indent)}` }
 }
 
 function keyOf({ key }: Pair): string | null {

@@ -101,9 +101,10 @@ function slotIn(tree: Tree, service: string, color: Color): SlotEntry | 'removed
   const [dependency, ...others] = dependencies
   if (!dependency) return 'removed'
   if (others.length > 0) throw badFile(`${chartFile(folder)}:1:1`, 'expected one dependency')
+  const { key, name, version } = dependency
+  const hash = hashIn(tree, folder, name)
   const file = valuesFile(folder)
   const yaml = readYamlFile(tree.texts.get(file) ?? '', file)
-  const { key, name, version } = dependency
   const values = mapAt(yaml, [key])
   const shopctl = mapAt(yaml, [key, 'shopctl'])
   const textAt = (name: string): string => {
@@ -117,7 +118,7 @@ function slotIn(tree: Tree, service: string, color: Color): SlotEntry | 'removed
     revision: textAt('revision'),
     version: textAt('version'),
     digest: image.slice(image.indexOf('@') + 1),
-    chart: { name, version, hash: hashIn(tree, folder, name) },
+    chart: { name, version, hash },
     values,
     marks: marksAt(yaml, ['marks']),
   }
