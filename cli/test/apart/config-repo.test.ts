@@ -1,4 +1,6 @@
 // The config repo against git's own server over HTTP.
+
+import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -526,6 +528,23 @@ describe('what goes wrong has a name:', () => {
     expect(await errorOf(config.read(head, ['a.yaml']))).toEqual(
       refusal('bad-config-repo', /a\.yaml is not UTF-8/),
     )
+  })
+
+  it.runIf(process.getuid?.() === 0)('a full disk', async () => {
+    const { url } = await repository({ 'a.yaml': randomBytes(900_000).toString('base64') })
+    const small = join(cache, 'small')
+    await mkdir(small)
+    await shell.check({ program: 'mount', args: ['-t', 'tmpfs', '-o', 'size=400k', 'none', small] })
+    try {
+      const config = repo(url, { folder: small })
+      const full = refusal('disk-full', /There is no space for the clone/)
+      const { commit: base } = await config.fetch()
+      expect(await errorOf(config.read(base, ['a.yaml']))).toEqual(full)
+      const write = new Map([['b', randomBytes(900_000)]])
+      expect(await errorOf(config.push(base, { write, remove: [] }, 'x\n'))).toEqual(full)
+    } finally {
+      await shell.check({ program: 'umount', args: [small] })
+    }
   })
 
   it('a cache that is no folder', async () => {

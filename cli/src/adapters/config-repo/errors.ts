@@ -30,7 +30,7 @@ const tokenHint = ({ url, hasToken }: Where): string => {
 /** The first one that fits counts. */
 const rules: readonly Rule[] = [
   {
-    says: /No space left on device|Disk quota exceeded|ENOSPC|EDQUOT/,
+    says: /No space left on device|Out of diskspace|Disk quota exceeded|ENOSPC|EDQUOT/,
     code: 'disk-full',
     kind: refused,
     message: ({ folder }) => `There is no space for the clone of the config repo in ${folder}`,
@@ -79,7 +79,7 @@ const rules: readonly Rule[] = [
     hint: (where) => `Correct the URL in shopctl.yaml. If it is right: ${tokenHint(where)}`,
   },
   {
-    says: /SSL certificate|certificate verif|self.signed|SSL_ERROR|TLS/i,
+    says: /SSL certificate|certificate verif|self.signed|SSL_ERROR|gnutls_handshake/i,
     code: 'config-repo-certificate',
     kind: refused,
     message: ({ url }) => `The certificate of ${hostOf(url)} is not trusted`,
@@ -103,7 +103,9 @@ const rules: readonly Rule[] = [
 
 /** Of a git that failed. null: none of the known reasons. */
 export function knownProblem(stderr: string, where: Where): ShopctlError | null {
-  const rule = rules.find(({ says }) => says.test(stderr))
+  // The words of a URL say nothing.
+  const words = stderr.replaceAll(where.url.replace(/\/$/, ''), 'URL')
+  const rule = rules.find(({ says }) => says.test(words))
   if (!rule) return null
   const { kind, code } = rule
   const message = `${rule.message(where)}: ${wordsOf(stderr)}`
@@ -129,7 +131,7 @@ export function unknownProblem(what: string, stderr: string, { folder }: Where):
 export function wordsOf(stderr: string): string {
   const lines = stderr.split(/[\r\n]+/).map((line) => line.trim())
   const remote = serverWords(stderr)
-  const own = lines.filter((line) => /^(fatal|error|ssh):/.test(line)).slice(0, 2)
+  const own = [...new Set(lines.filter((line) => /^(fatal|error|ssh):/.test(line)))].slice(0, 2)
   const words = [...(remote ? [remote] : []), ...own]
   return oneLine((words.length > 0 ? words : lines.slice(-2)).join(' ')) || 'it says nothing'
 }

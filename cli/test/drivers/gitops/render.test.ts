@@ -170,10 +170,7 @@ ports: [3]
     ['with values that look like others', odd],
   ])('is rendered alike %s', async (_, values) => {
     const folder = join(root, 'charts/web')
-    for (const [path, content] of Object.entries(files)) {
-      await mkdir(join(folder, path, '..'), { recursive: true })
-      await writeFile(join(folder, path), content)
-    }
+    await unpack(new Map(Object.entries(files)), folder)
     await writeFile(join(root, 'values.yaml'), values)
     const slot = await input('order', 'green', folder, [join(root, 'values.yaml')])
     const changes = changesOf(treeOf(new Map()), { slots: [slot] })
@@ -189,6 +186,23 @@ ports: [3]
     expect(await template('order-green', join(root, 'local/order/green'))).toEqual(expected)
   })
 
+  it('brings packed dependencies along', async () => {
+    const folder = join(root, 'charts/web')
+    const { inner, outer } = Object.groupBy(Object.entries(files), ([path]) =>
+      path.startsWith('charts/') ? 'inner' : 'outer',
+    ) as Record<'inner' | 'outer', [string, string][]>
+    await unpack(new Map(outer), folder)
+    await unpack(new Map(inner), root)
+    await mkdir(join(folder, 'charts'))
+    const args = ['package', join(root, 'charts/inner'), '--destination', join(folder, 'charts')]
+    await shell.check({ program: helm(), args })
+    const slot = await input('order', 'green', folder, [])
+    await unpack(changesOf(treeOf(new Map()), { slots: [slot] }).write, root)
+    const expected = await template('order-green', folder, [], slot.write.values)
+    expect(expected).toContain('kind: Inner\nname: inner')
+    expect(await template('order-green', join(root, 'local/order/green'))).toEqual(expected)
+  })
+
   it('switches its own dependencies by tags', async () => {
     const folder = join(root, 'charts/web')
     const tagged = {
@@ -196,10 +210,7 @@ ports: [3]
       'Chart.yaml': `${files['Chart.yaml']}dependencies: [{ name: inner, version: 1.0.0, tags: [extra] }]\n`,
       'values.yaml': `${files['values.yaml']}tags: { extra: false }\n`,
     }
-    for (const [path, content] of Object.entries(tagged)) {
-      await mkdir(join(folder, path, '..'), { recursive: true })
-      await writeFile(join(folder, path), content)
-    }
+    await unpack(new Map(Object.entries(tagged)), folder)
     const slot = await input('order', 'green', folder, [])
     await unpack(changesOf(treeOf(new Map()), { slots: [slot] }).write, root)
     const expected = await template('order-green', folder, [], slot.write.values)
