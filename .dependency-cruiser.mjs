@@ -11,7 +11,7 @@ const rooms = [
   ['program',             'program commands context output release inspect platform/additions config errors', ''],
   ['commands',            'commands release inspect platform output config errors',   'context'],
   ['context',             'context drivers adapters platform output config errors',   'release'],
-  ['drivers',             `drivers adapters/kubernetes adapters/shell ${facts} errors`, 'release config'],
+  ['drivers',             `drivers adapters/kubernetes adapters/shell ${facts} one-line errors`, 'release config'],
   ['adapters/kubernetes', `adapters/kubernetes adapters/shell adapters/repeat adapters/json adapters/limited adapters/loopback ${facts} errors`, 'release config'],
   ['adapters/registry',   `adapters/registry adapters/shell adapters/repeat adapters/http adapters/json adapters/loopback ${facts} errors`, 'release config'],
   ['adapters/docker',     `adapters/docker adapters/shell ${facts} errors`,           'release config'],
@@ -20,6 +20,7 @@ const rooms = [
   ['adapters/notices',    `adapters/notices adapters/http adapters/json adapters/loopback ${facts} errors`, ''],
   ['adapters/prometheus', `adapters/prometheus adapters/json ${facts} one-line errors`, ''],
   ['adapters/logs',       `adapters/logs adapters/json ${facts} errors`,              ''],
+  ['adapters/config-repo', `adapters/config-repo adapters/shell adapters/loopback ${facts} one-line errors`, ''],
   ['adapters/migrations', `adapters/migrations errors`,                               'release config'],
   ['adapters/repeat',     '',                                                         ''],
   ['adapters/http',       '',                                                         ''],
@@ -69,6 +70,7 @@ const entries = [
   '^cli/src/(main|adapters/sender)\\.ts$',
   '^services/(bundle|[^/]+/(main|smoke|migrate-job))\\.ts$',
   '^services/shop/[^/]+\\.ts$',
+  '^cli/src/(drivers/gitops|adapters/config-repo|release/ports/config-repo)', // until the driver is wired
 ]
 
 function rule(name, from, to) {

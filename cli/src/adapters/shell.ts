@@ -13,8 +13,8 @@ export interface Command {
   cwd?: string
   /** Added to the inherited environment. Secrets go here or into `input`, never into `args`. */
   env?: Readonly<Record<string, string>>
-  /** Text for standard input. */
-  input?: string
+  /** For standard input. */
+  input?: string | Uint8Array
   signal?: AbortSignal
   /** After this time the program and its children are ended. */
   limit?: Limit

@@ -36,7 +36,7 @@ vi.setConfig({ testTimeout: 60_000 })
 export const charts = resolve(import.meta.dirname, '../../../charts')
 const shell = createShell()
 
-function helm(): string {
+export function helm(): string {
   const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache')
   const found =
     process.env.SHOPCTL_HELM ??

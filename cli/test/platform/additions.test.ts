@@ -92,7 +92,9 @@ describe('observability', () => {
       ].join(' '),
       `kubectl ${kubeconfig} --namespace=observability rollout status statefulset,deployment,daemonset --timeout=120s`,
     ])
-    const objects = (ran.at(-4)?.input ?? '').split('---\n').map((text) => JSON.parse(text))
+    const objects = String(ran.at(-4)?.input ?? '')
+      .split('---\n')
+      .map((text) => JSON.parse(text))
     expect(objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
       'Namespace observability',
       'Namespace shop',

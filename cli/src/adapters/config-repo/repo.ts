@@ -1,0 +1,191 @@
+// The config repo, in git. The clone has no work tree; a commit is made and pushed without one.
+import { isInterrupted, ShopctlError } from '../../errors.ts'
+import type { Changes, ConfigRepo } from '../../release/ports/config-repo.ts'
+import type { Limit, Shell } from '../shell.ts'
+import { boundaryOf, cloneFolder, headRef, newRef } from './clone.ts'
+import { knownProblem, pushRefused, serverWords, unknownProblem, type Where } from './errors.ts'
+import { fetchHead } from './fetch.ts'
+import { createGit, type Git, tokenIn } from './git.ts'
+import {
+  type Check,
+  commitsOf,
+  createCheck,
+  entriesOf,
+  isPart,
+  localObjects,
+  textsOf,
+} from './objects.ts'
+import { identityOf, streamOf } from './stream.ts'
+
+export interface ConfigRepoOptions {
+  /** Checked by `urlMistake`. */
+  url: string
+  branch: string
+  /** Folder of the caches of all config repos. */
+  cache: string
+  /** Of each git command. */
+  limit: Limit
+  /** Author of commits where git knows no user: `me@laptop`. */
+  by: string
+  /** SHOPCTL_GIT_TOKEN and SHOPCTL_GIT_USER, and git's own variables. */
+  env?: NodeJS.ProcessEnv
+}
+
+interface Parts {
+  git: Git
+  check: Check
+  where: Where
+  by: string
+}
+
+export function createConfigRepo(
+  shell: Pick<Shell, 'run'>,
+  options: ConfigRepoOptions,
+): ConfigRepo {
+  const { url, branch, cache, limit, by, env = process.env } = options
+  const folder = cloneFolder(cache, { url, branch })
+  const where = { url, branch, folder, hasToken: tokenIn(env) !== null }
+  const git = createGit(shell, { url, folder, limit, env })
+  const check = createCheck(git, where)
+  const parts: Parts = { git, check, where, by }
+  const update = (signal?: AbortSignal): Promise<string> => fetchHead(git, where, { signal })
+  return {
+    async fetch(known, signal) {
+      const commit = await update(signal)
+      return {
+        commit,
+        rewritten: known !== undefined && !(await contains(parts, known, commit, signal)),
+      }
+    },
+    async list(commit, paths) {
+      return (await entriesOf(check, commit, paths)).map(({ path }) => path).sort()
+    },
+    async read(commit, files, signal) {
+      return textsOf(check, await entriesOf(check, commit, files), signal)
+    },
+    async push(base, changes, message, signal) {
+      const ref = newRef()
+      try {
+        const commit = await commitTo(parts, { ref, base, changes, message })
+        return await pushTo(parts, { base, commit, update }, signal)
+      } finally {
+        await git(['update-ref', '-d', ref])
+      }
+    },
+    async log(commit, paths, wanted, signal) {
+      for (const step of [...steps, null]) {
+        const found = await commitsOf(check, where, { commit, paths, limit: wanted })
+        if (found.length >= wanted || step === null) return found
+        if ((await boundaryOf(where)).size === 0) return found
+        await fetchHead(git, where, { more: [step], signal })
+      }
+      return []
+    },
+    async keeps(ancestor, descendant, paths, signal) {
+      if (!(await has(check, descendant))) await update(signal)
+      if (!(await has(check, descendant))) return false
+      if (!(await contains(parts, ancestor, descendant, signal))) return false
+      const diff = ['diff-tree', '-r', '--quiet', ancestor, descendant, '--', ...paths]
+      const { exitCode, stderr } = await git(diff)
+      if (exitCode > 1) throw unknownProblem('compare', stderr, where)
+      return exitCode === 0
+    },
+  }
+}
+
+/** How far to go back, each further than the one before. */
+const steps = ['--deepen=50', '--deepen=500', '--unshallow']
+
+async function has(check: Check, hash: string): Promise<boolean> {
+  return (await localObjects(check)).has(hash)
+}
+
+/** A fetch goes on from what is there, so what lies between two commits of the clone is in it, too. */
+async function contains(
+  parts: Parts,
+  ancestor: string,
+  descendant: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const { git, check, where } = parts
+  if (await isPart(check, ancestor, descendant)) return true
+  for (const step of steps) {
+    if ((await has(check, ancestor)) || (await boundaryOf(where)).size === 0) return false
+    await fetchHead(git, where, { more: [step], signal })
+    if (await isPart(check, ancestor, descendant)) return true
+  }
+  return false
+}
+
+interface NewCommit {
+  ref: string
+  base: string
+  changes: Changes
+  message: string
+}
+
+async function commitTo({ git, check, by }: Parts, commit: NewCommit): Promise<string> {
+  const known = await git(['-c', 'user.useConfigOnly=true', 'var', 'GIT_AUTHOR_IDENT'])
+  const [own] = /^.*<.*>/.exec(known.exitCode === 0 ? known.stdout : '') ?? []
+  const input = streamOf({ ...commit, author: own ?? identityOf(by) })
+  const args = ['fast-import', '--quiet', '--done', '--date-format=now']
+  return (await check('write a commit for', args, { input })).trim()
+}
+
+interface Push {
+  base: string
+  commit: string
+  update(signal?: AbortSignal): Promise<string>
+}
+
+async function pushTo(
+  parts: Parts,
+  push: Push,
+  signal?: AbortSignal,
+): Promise<{ commit: string } | 'moved'> {
+  const { git, where } = parts
+  const { base, commit } = push
+  const ref = `refs/heads/${where.branch}`
+  const lease = `--force-with-lease=${ref}:${base}`
+  const args = ['push', '--porcelain', '--no-verify', lease, 'origin', `${commit}:${ref}`]
+  try {
+    const { exitCode, stdout, stderr } = await git(args, { signal })
+    if (exitCode !== 0) throw problemOfPush(where, stdout, stderr)
+  } catch (error) {
+    if (error === moved) return 'moved'
+    // The answer may be lost, and the commit there.
+    if (!isUncertain(error) || !(await hasArrived(parts, push, signal))) throw error
+  }
+  await git(['update-ref', headRef, commit])
+  return { commit }
+}
+
+const moved = Symbol('moved')
+
+/** The server checks the branch once more under its own lock. */
+const movedReasons =
+  /stale info|fetch first|non-fast-forward|cannot lock ref|failed to (update|lock)|incorrect old value|reference (already exists|broken)/
+
+function problemOfPush(where: Where, stdout: string, stderr: string): unknown {
+  const [, reason] = /^!\t.*\t\[(?:remote )?rejected\] \((.*)\)$/m.exec(stdout) ?? []
+  if (reason === undefined)
+    return knownProblem(stderr, where) ?? unknownProblem('push to', stderr, where)
+  if (movedReasons.test(reason)) return moved
+  return pushRefused(where, reason, serverWords(stderr))
+}
+
+function isUncertain(error: unknown): boolean {
+  return error instanceof ShopctlError && error.kind === 'failed' && !isInterrupted(error)
+}
+
+async function hasArrived(
+  { check }: Parts,
+  { commit, update }: Push,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  try {
+    return await isPart(check, commit, await update(signal))
+  } catch {
+    return false
+  }
+}

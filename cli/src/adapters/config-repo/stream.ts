@@ -1,0 +1,49 @@
+// A commit as git fast-import reads it; pure.
+import type { Changes } from '../../release/ports/config-repo.ts'
+
+export interface NewCommit {
+  /** Where it is kept until it is pushed. */
+  ref: string
+  base: string
+  /** `Jane <jane@example.com>` */
+  author: string
+  message: string
+  changes: Changes
+}
+
+/** git answers with the hash of the commit. */
+export function streamOf({ ref, base, author, message, changes }: NewCommit): Uint8Array {
+  const files = [...changes.write].flatMap(([path, content]) => [
+    `M 100644 inline ${quoted(path)}\n`,
+    ...dataOf(content),
+  ])
+  const parts = [
+    'feature done\n',
+    `commit ${ref}\nmark :1\nauthor ${author} now\ncommitter ${author} now\n`,
+    ...dataOf(message),
+    `from ${base}\n`,
+    ...changes.remove.map((path) => `D ${quoted(path)}\n`),
+    ...files,
+    '\nget-mark :1\ndone\n',
+  ]
+  return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)))
+}
+
+function dataOf(content: string | Uint8Array): (string | Uint8Array)[] {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content
+  return [`data ${bytes.length}\n`, bytes, '\n']
+}
+
+function quoted(path: string): string {
+  const escaped = path.replaceAll(/["\\]/g, '\\$&').replaceAll('\n', '\\n')
+  return `"${escaped}"`
+}
+
+/** A name and address for git, from `me@laptop`. */
+export function identityOf(by: string): string {
+  const clean = by.replaceAll(/[<>\s\p{Cc}]+/gu, ' ').trim() || 'shopctl'
+  const address = clean.includes('@')
+    ? clean.replaceAll(' ', '-')
+    : `${clean.replaceAll(' ', '-')}@shopctl`
+  return `${clean.replace(/@.*$/s, '') || clean} <${address}>`
+}

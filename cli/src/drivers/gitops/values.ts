@@ -1,0 +1,25 @@
+// The values of a slot, merged as helm does; pure.
+import { isMap } from '../../release/canonical.ts'
+import { readYamlFile, type Values } from './yaml.ts'
+
+/** Refused with file, line and column if it is no map. */
+export function readValues(text: string, file: string): Values {
+  return readYamlFile(text, file).values
+}
+
+/**
+ * Of several files, the later ones win: maps are merged, all else is replaced. A null stays: with it, helm deletes the
+ * chart's own value when it renders.
+ */
+export function mergeValues(all: readonly Values[]): Values {
+  return all.reduce(merged, {})
+}
+
+function merged(base: Values, over: Values): Values {
+  const result: Values = { ...base }
+  for (const [key, value] of Object.entries(over)) {
+    const before = result[key]
+    result[key] = isMap(value) && isMap(before) ? merged(before, value) : value
+  }
+  return result
+}

@@ -1,0 +1,57 @@
+// The git repository that describes what an environment runs. Paths are relative to its root, with slashes.
+
+/** What one commit changes. */
+export interface Changes {
+  /** New content by path. */
+  write: ReadonlyMap<string, string | Uint8Array>
+  /** Files and folders. They are removed before anything is written. */
+  remove: readonly string[]
+}
+
+export interface Head {
+  commit: string
+  /** The commit that the caller knew is no longer part of the branch: somebody has rewritten its history. */
+  rewritten: boolean
+}
+
+export interface Commit {
+  commit: string
+  /** `Jane <jane@example.com>` */
+  author: string
+  /** ISO 8601. */
+  date: string
+  message: string
+}
+
+export interface ConfigRepo {
+  /** The newest commit of the branch. `known`: what the caller saw there before. */
+  fetch(known?: string, signal?: AbortSignal): Promise<Head>
+  /** The files below these files and folders, sorted. */
+  list(commit: string, paths: readonly string[]): Promise<string[]>
+  /** Their text by path. Refused if one is not UTF-8. Files that the commit does not have are left out. */
+  read(commit: string, files: readonly string[], signal?: AbortSignal): Promise<Map<string, string>>
+  /**
+   * Adds a commit to the branch, and returns it. `moved`: the branch is not at `base` any more, and nothing was changed.
+   * Never overwrites a commit of somebody else.
+   */
+  push(
+    base: string,
+    changes: Changes,
+    message: string,
+    signal?: AbortSignal,
+  ): Promise<{ commit: string } | 'moved'>
+  /** The last commits, up to `commit`, that changed something at these paths, newest first. */
+  log(
+    commit: string,
+    paths: readonly string[],
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<Commit[]>
+  /** Whether `descendant` contains `ancestor` and has the same files at these paths. */
+  keeps(
+    ancestor: string,
+    descendant: string,
+    paths: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<boolean>
+}
