@@ -57,7 +57,7 @@ func main() {
 
 func run(ctx context.Context, listen, root, user, password string) error {
 	// Leaves one that exists as it is.
-	initialize := exec.CommandContext(ctx, "git", "init", "--quiet", "--bare", "--initial-branch=main", filepath.Join(root, repository))
+	initialize := exec.CommandContext(ctx, "git", "-c", "init.defaultBranch=main", "init", "--quiet", "--bare", filepath.Join(root, repository))
 	initialize.Stderr = os.Stderr
 	if err := initialize.Run(); err != nil {
 		return fmt.Errorf("git init: %w", err)
