@@ -35,7 +35,7 @@ export const gitopsImage: BaseImage = {
   packages: ['git', 'redis-server'],
   user: { name: 'argocd', id: 999, home: '/home/argocd', shell: '/usr/sbin/nologin' },
   options: [],
-  changes: [],
+  changes: ['ENV PATH=/usr/local/bin:/usr/bin:/bin'],
 }
 
 export async function gitopsItems(shell: Shell, layout: Layout): Promise<Item[]> {
