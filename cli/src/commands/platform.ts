@@ -83,13 +83,14 @@ function sentenceOf({ running, components }: PlatformStatus): string {
 }
 
 export function describeStatus(status: PlatformStatus): string {
-  const { running, kubeconfig, registry, edgeUrl, previewUrl, components } = status
+  const { running, kubeconfig, registry, edgeUrl, previewUrl, git, components } = status
   const added = status.with.map((name) => `  ${name.padEnd(24)} installed`)
   const addresses = [
     `  kubeconfig ${kubeconfig}`,
     `  registry   ${registry}`,
     `  edge       ${edgeUrl}`,
     `  preview    ${previewUrl}`,
+    ...(git ? [`  git        ${git.url}`] : []),
   ]
   return [
     sentenceOf(status),

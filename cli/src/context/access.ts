@@ -8,7 +8,7 @@ import { parseConfig } from '../config/parse.ts'
 import { ecrAddress } from '../config/registry.ts'
 import { configFile, type EnvironmentConfig } from '../config/schema.ts'
 import { refused } from '../errors.ts'
-import type { ObservedEnvironment } from '../platform/observability.ts'
+import type { EmbeddedEnvironment } from '../platform/additions.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Progress } from '../release/ports/session.ts'
 import { cacheFolder } from './cache-folder.ts'
@@ -72,7 +72,7 @@ export async function accessOf(
 export interface PlatformContext {
   platform: Platform
   /** Those of shopctl.yaml in the embedded cluster. Refuses when there are none. */
-  embeddedEnvironments(): Promise<ObservedEnvironment[]>
+  embeddedEnvironments(): Promise<EmbeddedEnvironment[]>
 }
 
 /** The context of the `platform` commands. Only `up --with` needs a shopctl.yaml. `seconds` is the limit of each program it runs. */
@@ -91,17 +91,17 @@ export async function createPlatformContext(
   return { platform, embeddedEnvironments: () => embeddedEnvironments(shell) }
 }
 
-async function embeddedEnvironments(shell: Shell): Promise<ObservedEnvironment[]> {
+async function embeddedEnvironments(shell: Shell): Promise<EmbeddedEnvironment[]> {
   const file = await findConfigFile(shell, { name: configFile, from: currentFolder() })
   const embedded = Object.entries(parseConfig(file.text, file.shown).environments)
     .filter(([, { cluster }]) => cluster === 'embedded')
     .map(([name, { namespace }]) => ({ name, namespace }))
-  // It would no longer observe those of another project.
+  // It would no longer serve those of another project.
   if (embedded.length === 0)
     throw refused({
       code: 'nothing-to-observe',
       message: `No environment of ${file.shown} is in the embedded cluster.`,
-      hint: 'Go to the folder of a project with such an environment. For another cluster, install charts/observability there.',
+      hint: 'Go to the folder of a project with such an environment. For another cluster, install charts/observability or Argo CD there.',
     })
   return embedded
 }

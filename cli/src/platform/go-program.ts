@@ -1,6 +1,7 @@
 // Builds programs from Go modules.
+import { copyFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Shell } from '../adapters/shell.ts'
 import type { Check } from './component.ts'
 import { goItem } from './debian.ts'
@@ -73,18 +74,24 @@ export interface GoModule {
   toolchain: Toolchain
   /** Number of packages in a full build, to show progress. */
   packages: number
+  /** Files of another module, which go beside the programs. */
+  files?: { module: string; paths: readonly string[] }
 }
 
 /** The programs of a module. Each is a file of this name in the item's folder. */
 export async function goModuleItem(
   shell: Shell,
   layout: Layout,
-  { name, folder, programs, linkerFlags, toolchain, packages }: GoModule,
+  { name, folder, programs, linkerFlags, toolchain, packages, files }: GoModule,
 ): Promise<Item> {
   const source = join(embeddedFolder(), folder)
   return {
     name,
-    inputs: [...(await contentsOf(source)), ...buildArguments('', '', linkerFlags)],
+    inputs: [
+      ...(await contentsOf(source)),
+      ...buildArguments('', '', linkerFlags),
+      ...(files?.paths ?? []),
+    ],
     async build(output, say) {
       const go =
         (await findGo(shell)) ??
@@ -100,6 +107,11 @@ export async function goModuleItem(
         const args = buildArguments(join(output, program), path, linkerFlags)
         await shell.check({ program: go, args, cwd: source, env }, onLine)
       }
+      if (!files) return
+      const args = ['list', '-m', '-f', '{{.Dir}}', files.module]
+      const module = (await shell.check({ program: go, args, cwd: source, env })).trim()
+      for (const path of files.paths)
+        await copyFile(join(module, path), join(output, basename(path)))
     },
   }
 }
@@ -153,5 +165,37 @@ export function helpersItem(shell: Shell, layout: Layout): Promise<Item> {
     linkerFlags: plainFlags,
     toolchain: 'local',
     packages: 180,
+  })
+}
+
+const argocd = 'github.com/argoproj/argo-cd/v3'
+
+/** Argo CD without its server, and the definitions of its objects. */
+export function argocdItem(shell: Shell, layout: Layout): Promise<Item> {
+  return goModuleItem(shell, layout, {
+    name: 'argocd',
+    folder: 'gitops/argocd',
+    programs: { argocd: '.' },
+    linkerFlags: `${plainFlags} -X ${argocd}/common.version=3.2.6`,
+    toolchain: 'auto',
+    packages: 1_690,
+    files: {
+      module: argocd,
+      paths: argocdDefinitions.map((file) => `manifests/crds/${file}`),
+    },
+  })
+}
+
+export const argocdDefinitions = ['application-crd.yaml', 'appproject-crd.yaml'] as const
+
+/** Serves a git repository over HTTP. */
+export function gitServerItem(shell: Shell, layout: Layout): Promise<Item> {
+  return goModuleItem(shell, layout, {
+    name: 'git-server',
+    folder: 'gitops/git-server',
+    programs: { 'git-server': '.' },
+    linkerFlags: plainFlags,
+    toolchain: 'local',
+    packages: 190,
   })
 }

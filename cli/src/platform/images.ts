@@ -178,6 +178,35 @@ export async function makeImage(tools: ImageTools, image: BaseImage): Promise<vo
   await rm(folder, { recursive: true })
 }
 
+/**
+ * Pushes an image of programs of the store on a base image, unless the registry has it. They go to /usr/local/bin.
+ * `programs`: path in a folder of the store → the folder. Returns its name, with a tag of its own for each content.
+ */
+export async function makeLayeredImage(
+  { shell, layout, docker }: ImageTools,
+  repository: string,
+  base: BaseImage,
+  programs: Readonly<Record<string, string>>,
+): Promise<string> {
+  const from = `${registry}/${base.repository}:made-${fingerprint(base)}`
+  const copies = Object.keys(programs).map(
+    (path, index) => `COPY --from=folder-${index} ${path} /usr/local/bin/`,
+  )
+  const recipe = [`FROM ${from}`, ...copies].join('\n')
+  // A folder of the store has a hash of its content in its name.
+  const tag = hashOf([recipe, ...Object.values(programs).map((folder) => basename(folder))])
+  if (tagExists(layout, repository, tag)) return `${repository}:${tag}`
+  const name = `${registry}/${repository}:${tag}`
+  const env = { DOCKER_HOST: layout.dockerHost, DOCKER_CONFIG: layout.dockerConfig }
+  const contexts = Object.values(programs).map(
+    (folder, index) => `--build-context=folder-${index}=${folder}`,
+  )
+  const args = ['buildx', 'build', '--builder=default', '--quiet', `--tag=${name}`, ...contexts]
+  await shell.check({ program: docker, args: [...args, '-'], env, input: recipe })
+  await shell.check({ program: docker, args: ['push', '--quiet', name], env })
+  return `${repository}:${tag}`
+}
+
 /** Pushes the pause image, which holds the namespaces of every pod open, unless the registry has it. */
 export function makePauseImage(tools: ImageTools, program: string): Promise<void> {
   return makeProgramImage(tools, pauseImage.replace('registry.k8s.io/', ''), program)

@@ -35,6 +35,8 @@ export const registry = '127.0.0.1:5000'
 /** NodePorts of the edge. */
 export const edgeUrl = 'http://127.0.0.1:30080'
 export const previewUrl = 'http://127.0.0.1:30081'
+/** NodePort of the git server that `up --with gitops` adds. */
+export const gitNodePort = 30_082
 
 export interface Layout {
   cache: string

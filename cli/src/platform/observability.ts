@@ -1,18 +1,12 @@
 // `platform up --with observability`: the images of charts/observability, and its release in a namespace of its own.
-import { existsSync } from 'node:fs'
-import { rm, writeFile } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Shell } from '../adapters/shell.ts'
+import { type AddedPart, createAddedRelease, namespaces } from './added-release.ts'
 import { collectorItem, helpersItem, logStoreItem } from './go-program.ts'
 import { type BaseImage, type ImageTools, makeProgramImage, without } from './images.ts'
 import { embeddedFolder, type Layout } from './layout.ts'
 import { type Item, storedAt } from './store.ts'
-
-/** An environment of shopctl.yaml in the embedded cluster. */
-export interface ObservedEnvironment {
-  name: string
-  namespace: string
-}
 
 const release = 'observability'
 
@@ -63,86 +57,37 @@ export const programImages: Readonly<
   'shopctl/slack-receiver:1': ['observability-helpers', 'helpers', 'slack-receiver'],
 }
 
-export interface Observability {
-  /** Pushes what images are missing, and installs or upgrades the release. Waits until its pods are ready. */
-  install(environments: readonly ObservedEnvironment[], items: readonly Item[]): Promise<void>
-  /** Deletes the release and its data. */
-  remove(): Promise<void>
-  /** Whether it was installed, also while the platform is stopped. */
-  installed(): boolean
-}
-
 export function createObservability(
-  { shell, layout, docker }: ImageTools,
+  tools: ImageTools,
   /** Folder of the chart. Reads it when it is first needed. */
   chart: () => string,
-): Observability {
-  const mark = join(layout.home, release)
+): AddedPart {
+  const { layout } = tools
   /** How far the collector has read. */
   const collected = join(layout.home, 'log-collector')
-  const kubectl = (args: readonly string[], input?: string): Promise<string> =>
-    shell.check({
-      program: join(layout.bin, 'kubectl'),
-      args: [`--kubeconfig=${layout.kubeconfig}`, ...args],
-      ...(input !== undefined && { input }),
-    })
-  const helm = (...args: string[]): Promise<string> =>
-    shell.check({
-      program: join(layout.bin, 'helm'),
-      args: [...args, `--kubeconfig=${layout.kubeconfig}`, `--namespace=${release}`],
-    })
-  /** A helm that was killed leaves its release locked. The volumes outlive the release. */
-  const unlock = async (): Promise<void> => {
-    const locked = await helm('list', '--pending', '--short')
-    if (locked.trim() === release) await uninstall()
-  }
-  const uninstall = (): Promise<string> =>
-    helm('uninstall', release, '--ignore-not-found', '--wait', '--timeout=60s')
+  const added = createAddedRelease(tools, release, release)
 
   return {
+    installed: added.installed,
+
     async install(environments, items) {
       for (const [image, [name, program, ...args]] of Object.entries(programImages)) {
         const item = items.find((each) => each.name === name)
         if (!item) throw new Error(`no item ${name}`)
-        const file = join(storedAt(layout, item), program)
-        await makeProgramImage({ shell, layout, docker }, image, file, args)
+        await makeProgramImage(tools, image, join(storedAt(layout, item), program), args)
       }
-      await kubectl(['apply', '--server-side', '--filename=-'], namespaces(environments))
-      await unlock()
-      await helm(
-        // What was changed by hand is put back.
-        ...['upgrade', '--install', release, chart(), '--force-conflicts'],
+      // The collector and the node's exporter read folders of the node. An exporter runs beside each database.
+      const wanted = namespaces({ name: release, podSecurity: 'privileged' }, environments)
+      await added.kubectl(['apply', '--server-side', '--filename=-'], wanted)
+      await added.upgrade(
+        chart(),
         `--values=${join(embeddedFolder(), 'observability/values.yaml')}`,
         `--set-json=environments=${JSON.stringify(environments)}`,
         `--set-string=logs.pods=${join(layout.logs, 'pods')}`,
         `--set-string=logs.state=${collected}`,
       )
-      await writeFile(mark, '')
-      // Not those in the namespaces of environments: they need a database.
-      const kinds = 'statefulset,deployment,daemonset'
-      const args = ['rollout', 'status', kinds, '--timeout=120s']
-      await kubectl([`--namespace=${release}`, ...args])
     },
 
-    async remove() {
-      await uninstall()
-      await kubectl(['delete', 'namespace', release, '--ignore-not-found'])
-      await rm(collected, { recursive: true, force: true })
-      await rm(mark, { force: true })
-    },
-
-    installed: () => existsSync(mark),
+    remove: () => added.remove(() => rm(collected, { recursive: true, force: true })),
   }
-}
-
-/** An exporter runs beside each database, so the namespaces of the environments must exist. */
-function namespaces(environments: readonly ObservedEnvironment[]): string {
-  const objects = [
-    // The collector and the node's exporter read folders of the node.
-    { name: release, labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } },
-    ...environments.map(({ namespace: name }) => ({ name })),
-  ]
-  return objects
-    .map((metadata) => `${JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata })}\n`)
-    .join('---\n')
 }

@@ -15,6 +15,7 @@ import { mailSink } from './components/mail-sink.ts'
 import { provisioner } from './components/provisioner.ts'
 import { registry } from './components/registry.ts'
 import { enginesItem } from './debian.ts'
+import { gitopsImage, gitopsItems } from './gitops.ts'
 import { type BaseImage, baseImages, missingImages } from './images.ts'
 import { kubernetesItem, kubernetesProgram } from './kubernetes.ts'
 import type { Layout } from './layout.ts'
@@ -32,13 +33,20 @@ export interface Items {
   images: readonly BaseImage[]
 }
 
+/** What each addition needs. */
+const needs: Readonly<Record<Addition, { items: typeof gitopsItems; image: BaseImage }>> = {
+  observability: { items: observabilityItems, image: observabilityImage },
+  gitops: { items: gitopsItems, image: gitopsImage },
+}
+
 export async function itemsOf(shell: Shell, layout: Layout, add?: Addition): Promise<Items> {
+  const added = add && needs[add]
   return {
     engines: enginesItem(shell),
     kubernetes: await kubernetesItem(shell, layout),
     clients: clientsItem(shell, layout),
-    added: add ? await observabilityItems(shell, layout) : [],
-    images: add ? [...baseImages, observabilityImage] : baseImages,
+    added: added ? await added.items(shell, layout) : [],
+    images: added ? [...baseImages, added.image] : baseImages,
   }
 }
 

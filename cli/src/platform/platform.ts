@@ -3,12 +3,14 @@ import { join } from 'node:path'
 import { type Shell, withoutProxy } from '../adapters/shell.ts'
 import { refused } from '../errors.ts'
 import type { Progress } from '../output/progress.ts'
-import type { Addition } from './additions.ts'
+import type { AddedPart } from './added-release.ts'
+import { type Addition, additions, type EmbeddedEnvironment } from './additions.ts'
 import { createDaemons, logOf } from './daemons.ts'
 import { type DownReport, takeDown } from './down.ts'
+import { createGitops, type GitRepository, gitRepository } from './gitops.ts'
 import { direct, edgeUrl, layoutOf, previewUrl, registry } from './layout.ts'
 import { withPlatformLock } from './lock.ts'
-import { createObservability, type ObservedEnvironment } from './observability.ts'
+import { createObservability } from './observability.ts'
 import { allComponents, itemsOf, machineOf } from './parts.ts'
 import { checkMachine, preflight } from './preflight.ts'
 import { bringUp, type Deps, isUp } from './up.ts'
@@ -27,6 +29,8 @@ export interface PlatformStatus {
   components: { name: string; running: boolean; pid: number | null }[]
   /** What `up --with` has added to the cluster. */
   with: Addition[]
+  /** That of `up --with gitops`. */
+  git: GitRepository | null
 }
 
 export interface UpInput {
@@ -34,8 +38,8 @@ export interface UpInput {
   with?: Addition
   /** A part to remove, with its data. */
   without?: Addition
-  /** The environments that the added part observes. */
-  environments?: readonly ObservedEnvironment[]
+  /** The environments that the added part serves. */
+  environments?: readonly EmbeddedEnvironment[]
 }
 
 /** Paths of the platform's programs, and the environment of the Docker client. */
@@ -81,10 +85,11 @@ export function createPlatform(given: PlatformDeps): Platform {
   const daemons = createDaemons(layout, now)
   const deps: Deps = { shell, progress, now, layout, daemons }
   const loadItems = (add?: Addition) => itemsOf(shell, layout, add)
-  const observability = createObservability(
-    { shell, layout, docker: join(layout.bin, 'docker') },
-    given.observabilityChart,
-  )
+  const imageTools = { shell, layout, docker: join(layout.bin, 'docker') }
+  const parts: Readonly<Record<Addition, AddedPart>> = {
+    observability: createObservability(imageTools, given.observabilityChart),
+    gitops: createGitops(imageTools),
+  }
 
   const status = async (): Promise<PlatformStatus> => {
     const names = allComponents(machineOf(layout, await loadItems())).map(({ name }) => name)
@@ -101,7 +106,8 @@ export function createPlatform(given: PlatformDeps): Platform {
         const pid = pids[index] ?? null
         return { name, running: pid !== null, pid }
       }),
-      with: observability.installed() ? ['observability'] : [],
+      with: additions.filter((name) => parts[name].installed()),
+      git: running && parts.gitops.installed() ? gitRepository : null,
     }
   }
 
@@ -117,12 +123,12 @@ export function createPlatform(given: PlatformDeps): Platform {
       if (added)
         await withPlatformLock(layout, () =>
           progress.step(`Installing ${added}`, () =>
-            observability.install(environments, items.added),
+            parts[added].install(environments, items.added),
           ),
         )
       if (without)
         await withPlatformLock(layout, () =>
-          progress.step(`Removing ${without}`, () => observability.remove()),
+          progress.step(`Removing ${without}`, () => parts[without].remove()),
         )
       return status()
     },

@@ -22,9 +22,10 @@ export function addPlatform(program: Command, { onPlatform }: Runner): void {
   verbWithResult('up', 'build what is missing and start what is not running')
     .option('--timeout <seconds>', 'how long each download or build may take', seconds, 3_600)
     .addOption(
-      new Option('--with <part>', 'add a part, or upgrade it: metrics, alerts and logs').choices(
-        additions,
-      ),
+      new Option(
+        '--with <part>',
+        'add a part, or upgrade it: observability, or Argo CD and a git server',
+      ).choices(additions),
     )
     .addOption(
       new Option('--without <part>', 'remove a part with its data')

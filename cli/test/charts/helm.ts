@@ -26,6 +26,8 @@ export interface RenderInput {
   files?: readonly string[]
   /** Comes last, as what `shopctl` generates. */
   values?: unknown
+  /** Default: shop. */
+  namespace?: string
   /** API server that `lookup` asks; without it, lookup finds nothing. */
   server?: string
 }
@@ -45,12 +47,13 @@ export function helm(): string {
   return found
 }
 
-/** Renders a chart in namespace `shop`; throws with helm's own message. */
+/** Renders a chart; throws with helm's own message. */
 export async function render(input: RenderInput): Promise<KubernetesObject[]> {
   const text = await shell.check({
     program: helm(),
     args: [
-      ...['template', input.release, join(charts, input.chart), '--namespace', 'shop'],
+      ...['template', input.release, join(charts, input.chart)],
+      ...['--namespace', input.namespace ?? 'shop'],
       ...(input.files ?? []).flatMap((file) => ['--values', join(charts, 'values', file)]),
       ...['--values', '-'],
       ...(input.server

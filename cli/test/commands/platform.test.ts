@@ -29,6 +29,7 @@ const stopped = {
   edgeUrl: null,
   previewUrl: null,
   with: [],
+  git: null,
 }
 
 it.each([
@@ -48,7 +49,12 @@ it('shows where a running platform is reached, on a narrow terminal too', async 
     ...{ kubeconfig: '/root/.cache/shopctl/admin.conf' },
     ...{ edgeUrl: 'http://127.0.0.1:30080', previewUrl: 'http://127.0.0.1:30081' },
     components: [{ name: 'etcd', running: true, pid: 7 }],
-    with: ['observability' as const],
+    with: ['observability' as const, 'gitops' as const],
+    git: {
+      url: 'http://127.0.0.1:30082/config.git',
+      clusterUrl: 'http://git.argocd.svc/config.git',
+      secret: { namespace: 'argocd', name: 'git' },
+    },
   }
   const { document, text, summary } = await platformStatusCommand(contextOf({ status }))
   expect(document).toEqual(status)
@@ -59,8 +65,10 @@ it('shows where a running platform is reached, on a narrow terminal too', async 
     '  registry   127.0.0.1:5000',
     '  edge       http://127.0.0.1:30080',
     '  preview    http://127.0.0.1:30081',
+    '  git        http://127.0.0.1:30082/config.git',
     '  etcd                     running, pid 7',
     '  observability            installed',
+    '  gitops                   installed',
   ])
   expect(text(40)).toContain('\n  kubeconfig\n  /root/.cache/shopctl/admin.conf\n')
 })

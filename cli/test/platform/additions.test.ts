@@ -1,5 +1,5 @@
 // `platform up --with observability` and its removal: what is run, and what stays on the disk.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -10,6 +10,7 @@ import { createObservability, programImages } from '../../src/platform/observabi
 import { createPlatform } from '../../src/platform/platform.ts'
 import { type Item, storedAt } from '../../src/platform/store.ts'
 import { createFakeProgress } from '../fakes/host.ts'
+import { addFile, linesOf, recordingShell as recording } from './recorded.ts'
 
 let folder: string
 let layout: Layout
@@ -19,32 +20,9 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-type Command = Parameters<Shell['check']>[0]
-
-function addFile(file: string, text = ''): void {
-  mkdirSync(join(file, '..'), { recursive: true })
-  writeFileSync(file, text)
-}
-
-/** Keeps what is run. Its docker pushes into the registry's folder. `fails` is in the command that fails. */
+/** `locked`: the release that a killed helm has left. */
 function recordingShell(fails?: string, locked = '') {
-  const ran: Command[] = []
-  const check = async (command: Command): Promise<string> => {
-    ran.push(command)
-    const { args } = command
-    if (fails && args.includes(fails)) throw new Error(`${fails} failed`)
-    if (args[0] === 'list') return `${locked}\n`
-    if (args[0] !== 'push') return 'sha256:1\n'
-    const [, repository = '', tag = ''] = /^[^/]+\/(.*):(.*)$/.exec(args.at(-1) ?? '') ?? []
-    const folder = join(layout.home, 'registry/docker/registry/v2/repositories', repository)
-    addFile(join(folder, '_manifests/tags', tag, 'current/link'))
-    return ''
-  }
-  return { ran, shell: { check } as unknown as Shell }
-}
-
-function linesOf(ran: readonly Command[]): string[] {
-  return ran.map(({ program, args }) => [program.replace(/.*\//, ''), ...args].join(' '))
+  return recording(layout, { answers: { list: locked }, ...(fails && { fails }) })
 }
 
 /** The programs of all images, as they are after a build. */

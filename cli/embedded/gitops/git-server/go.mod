@@ -1,0 +1,3 @@
+module shopctl.dev/git-server
+
+go 1.24.0
