@@ -114,10 +114,10 @@ export function dyingDriver({ driver }: World, moves: number): Driver {
   let left = moves
   return {
     ...driver,
-    async movePointers(wanted) {
+    async movePointers(wanted, mover) {
       const alive = wanted.slice(0, left)
       left -= alive.length
-      await driver.movePointers(alive)
+      await driver.movePointers(alive, mover)
       throw new Error('killed')
     },
   }

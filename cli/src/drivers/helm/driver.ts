@@ -16,7 +16,7 @@ interface HelmDriverDeps {
   releases: Releases
   /** Changes objects without helm. */
   objects: SlotObjects
-  scaling: Scaling
+  scaling: Omit<Scaling, 'reset'>
   progress: Progress
 }
 
@@ -51,7 +51,11 @@ export function createHelmDriver({
     recorded: () => releases.recorded(),
     writeSlots: (slots, signal) => Promise.allSettled(slots.map((slot) => upgrade(slot, signal))),
     scaleSlots: (scales) => Promise.allSettled(scales.map((scale) => scaling.scale(scale))),
-    movePointers: (moves) => Promise.allSettled(moves.map((move) => objects.point(move))),
+    movePointers(moves, _, onWrite) {
+      onWrite?.()
+      return Promise.allSettled(moves.map((move) => objects.point(move)))
+    },
+    settle: async () => {},
     removeSlots: (slots, signal) =>
       Promise.allSettled(
         slots.map(async ({ service, slot }) => {

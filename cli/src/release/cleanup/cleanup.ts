@@ -76,5 +76,5 @@ async function pointPreviews(
     if (resourceVersion === undefined) return []
     return [{ service, which: 'preview' as const, to: target, resourceVersion, release: null }]
   })
-  valuesOf(await driver.movePointers(moves))
+  valuesOf(await driver.movePointers(moves, 'cleanup'))
 }

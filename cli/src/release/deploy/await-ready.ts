@@ -84,9 +84,8 @@ export async function pointPreview(
 ): Promise<void> {
   if (!pointer || sameTarget(pointer.target, preview)) return
   const { resourceVersion } = pointer
-  const [moved] = await driver.movePointers([
-    { service, which: 'preview', to: preview, resourceVersion, release: null },
-  ])
+  const move = { service, which: 'preview' as const, to: preview, resourceVersion, release: null }
+  const [moved] = await driver.movePointers([move], 'deploy')
   if (moved?.status === 'rejected') throw moved.reason
 }
 

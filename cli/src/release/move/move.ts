@@ -2,6 +2,7 @@
 import { failed, interrupted, said } from '../../errors.ts'
 import { podsBeforeRaise } from '../capacity.ts'
 import type { Pods } from '../ports/cluster.ts'
+import type { Mover } from '../ports/driver.ts'
 import { type AlertRecord, interruptedOutcome, openMove } from '../record.ts'
 import { beginRecording, type Recording, type RecordingPorts } from '../recording.ts'
 import { settleAll } from '../settle.ts'
@@ -26,6 +27,8 @@ interface MoveOptions {
   recycle: readonly string[]
   /** The critical alerts that a switch goes on in spite of. */
   alerts?: AlertRecord[]
+  /** A rollback that does without git. */
+  emergency?: boolean
 }
 
 /** The measurements of one service's move. Times count from the first write. */
@@ -57,12 +60,13 @@ export async function move(
   const { reason, alerts = [] } = options
   const intent = { verb, reason, services, ...(alerts.length > 0 && { alerts }) }
   const recording = await beginRecording(ports, state, intent)
-  const { proofs, scaled } = await takeOver(ports, state, plan, recording, options.timeoutMs)
+  const { proofs, scaled } = await takeOver(ports, state, plan, recording, options)
   // The new slots are live: no later problem puts the Services back.
   const [warnings] = await Promise.all([oldSlots(ports, services), scaled])
   for (const line of warnings) ports.progress.warn(line)
+  await ports.driver.settle().catch((error) => ports.progress.warn(said(error)))
   await checkOurs(ports, recording)
-  await movePreviews(ports, plan)
+  await movePreviews(ports, plan, options)
   await endDone(recording, proofs)
   return { release: idOf(recording), services: await recycleAll(ports, proofs, options.recycle) }
 }
@@ -76,17 +80,22 @@ async function takeOver(
   state: EnvironmentState,
   plan: MovePlan,
   recording: Recording,
-  timeoutMs: number,
+  options: MoveOptions,
 ): Promise<{ proofs: Proof[]; scaled: Promise<void> }> {
+  const { timeoutMs } = options
   const versions = new Map<string, string>()
+  const pointing = { mover: moverOf(plan, options), moves: plan.moves }
   let started = false
   let scaled: Promise<void> | null = null
   try {
     await checkSignal(ports)
     started = true
-    const from = ports.clock.monotonic()
+    let from = ports.clock.monotonic()
+    const onWrite = (): void => {
+      from = ports.clock.monotonic()
+    }
     await recording.phase('write', () =>
-      pointAll(ports, state, plan.moves, idOf(recording), versions),
+      pointAll(ports, state, pointing, idOf(recording), { versions, onWrite }),
     )
     // A rollback is not put back. Its slots may be late because they have too few pods.
     if (plan.kind === 'rollback') scaled = settleCapacity(ports, state, plan.moves)
@@ -100,6 +109,10 @@ async function takeOver(
       await putBack(ports, plan, recording, started ? versions : null, error)
     throw error
   }
+}
+
+function moverOf({ kind }: MovePlan, { emergency }: MoveOptions): Mover {
+  return kind === 'rollback' && emergency ? 'emergency' : kind
 }
 
 /** Lets the timers run first: after a freeze, a timer detects that the lock is lost. */
@@ -128,7 +141,7 @@ async function closeInterrupted(ports: MovePorts, state: EnvironmentState): Prom
   const operation = openMove(state.journal)
   if (!operation) return { release: '', services: [] }
   if (operation.verb === 'rollback') {
-    await pointPreviews(ports, operation.services)
+    await pointPreviews(ports, { mover: 'rollback', moves: operation.services })
     await settleCapacity(ports, state, operation.services)
   }
   const endedAt = ports.clock.now().toISOString()
@@ -198,11 +211,11 @@ function describeBack(moves: readonly Move[]): string {
   return `The slots that were live before are live again${without}.`
 }
 
-async function movePreviews(ports: MovePorts, { kind, moves }: MovePlan): Promise<void> {
+async function movePreviews(ports: MovePorts, plan: MovePlan, options: MoveOptions): Promise<void> {
   try {
-    await pointPreviews(ports, moves)
+    await pointPreviews(ports, { mover: moverOf(plan, options), moves: plan.moves })
   } catch (cause) {
-    if (kind === 'switch')
+    if (plan.kind === 'switch')
       return ports.progress.warn(`a preview Service still selects another slot: ${said(cause)}`)
     // The preview Service still offers the bad slot to the next switch: the rollback is not done until it is moved.
     throw failed({

@@ -1,6 +1,6 @@
 // Writes the Services of a move and puts them back.
 import type { Observer } from '../ports/cluster.ts'
-import type { Driver, PointerMove } from '../ports/driver.ts'
+import type { Driver, Mover, PointerMove } from '../ports/driver.ts'
 import { settleAll, valuesOf } from '../settle.ts'
 import { type Move, type Side, sameTarget, type Target, targetOf } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'
@@ -10,19 +10,26 @@ export interface PointerPorts {
   observer: Observer
 }
 
+/** What is moved, and by what. */
+interface Pointing {
+  mover: Mover
+  moves: readonly Move[]
+}
+
 /** Stores in `versions` the resourceVersion after each write, by service. */
 export async function pointAll(
   { driver }: PointerPorts,
   state: EnvironmentState,
-  moves: readonly Move[],
+  { mover, moves }: Pointing,
   release: string,
-  versions: Map<string, string>,
+  { versions, onWrite }: { versions: Map<string, string>; onWrite(): void },
 ): Promise<void> {
-  const wanted = moves.map(({ name, to }): PointerMove => {
+  const wanted = moves.map(({ name, from, to }): PointerMove => {
     const resourceVersion = state.services[name]?.stable?.resourceVersion ?? ''
-    return { service: name, which: 'stable', to: asTarget(to), resourceVersion, release }
+    const [before, after] = [asTarget(from), asTarget(to)]
+    return { service: name, which: 'stable', from: before, to: after, resourceVersion, release }
   })
-  const results = await driver.movePointers(wanted)
+  const results = await driver.movePointers(wanted, mover, onWrite)
   for (const [index, result] of results.entries())
     if (result.status === 'fulfilled') versions.set(moves[index]?.name ?? '', result.value)
   valuesOf(results)
@@ -34,18 +41,18 @@ export function asTarget(side: Side | null): Target | null {
 
 export async function pointPreviews(
   { driver, observer }: PointerPorts,
-  moves: readonly Move[],
+  { mover, moves }: Pointing,
 ): Promise<void> {
   const found = await settleAll(
     moves.map(async ({ name, to }): Promise<PointerMove[]> => {
       const pointer = await observer.pointer(name, 'preview')
-      if (!pointer || !to) return []
-      const { resourceVersion } = pointer
       const target = asTarget(to)
+      if (!pointer || !target || sameTarget(pointer.target, target)) return []
+      const { resourceVersion } = pointer
       return [{ service: name, which: 'preview', to: target, resourceVersion, release: null }]
     }),
   )
-  valuesOf(await driver.movePointers(found.flat()))
+  valuesOf(await driver.movePointers(found.flat(), mover))
 }
 
 export async function pointBack(
@@ -58,11 +65,12 @@ export async function pointBack(
     moves.map(async ({ name, from, to }): Promise<PointerMove[]> => {
       const version = versions.get(name) ?? (await versionIfWritten(observer, name, asTarget(to)))
       if (!version) return []
-      const target = asTarget(from)
-      return [{ service: name, which: 'stable', to: target, resourceVersion: version, release }]
+      const [before, after] = [asTarget(to), asTarget(from)]
+      const move = { service: name, which: 'stable', from: before, to: after, release } as const
+      return [{ ...move, resourceVersion: version }]
     }),
   )
-  valuesOf(await driver.movePointers(written.flat()))
+  valuesOf(await driver.movePointers(written.flat(), 'undo'))
 }
 
 /** A write without an answer may have been carried out. */

@@ -18,6 +18,8 @@ import { checkBroker } from './topology.ts'
 export interface RollbackInput extends RollbackIntent {
   config: Config
   reason: string | null
+  /** Does without git, where Argo CD carries out the release. */
+  emergency?: boolean
   timeoutMs: number
   /** How to deploy a slot again. */
   deployInput(): Promise<DeployInput>
@@ -29,7 +31,7 @@ const lockMs = 180_000
 export type RollbackPorts = SwitchPorts & DeployPorts
 
 export async function rollback(ports: RollbackPorts, input: RollbackInput): Promise<Moved> {
-  const { reason, timeoutMs, config } = input
+  const { reason, timeoutMs, config, emergency = false } = input
   // A rollback does not depend on the broker: differences are only shown afterwards.
   const looking = ports.broker && brokerWarning(ports.broker)
   const change = async (locked: RollbackPorts): Promise<Moved> => {
@@ -37,7 +39,7 @@ export async function rollback(ports: RollbackPorts, input: RollbackInput): Prom
     const plan = await planWithLogins(locked, observed, input)
     for (const line of plan.stays ?? []) locked.progress.warn(line)
     const { state, moves } = await deployAgain(locked, observed, plan, input)
-    const options = { reason, timeoutMs, recycle: recycledServices(config) }
+    const options = { reason, timeoutMs, emergency, recycle: recycledServices(config) }
     return move(locked, state, { kind: 'rollback', moves }, options)
   }
   const moved = await withLock(ports, reason ?? 'rollback', change, { waitMs: lockMs })

@@ -84,11 +84,16 @@ export interface PointerMove {
   which: Which
   /** null: the Service selects no slot. */
   to: Target | null
+  /** What it selected when the move was planned. undefined: whatever it selects. */
+  from?: Target | null
   /** As it was read. The move fails with a conflict if the Service has changed since. */
   resourceVersion: string
   /** The release that moves it, as `r-41`. null: no release is noted. */
   release: string | null
 }
+
+/** What moves a Service. `undo`: a switch that failed puts it back. `emergency`: a rollback that does without git. */
+export type Mover = 'deploy' | 'smoke' | 'switch' | 'undo' | 'rollback' | 'emergency' | 'cleanup'
 
 /** Writes to the cluster. One call carries out all writes of one kind of an operation. */
 export interface Driver {
@@ -101,7 +106,14 @@ export interface Driver {
   /** One result per scale, in order. Does not wait for the pods. */
   scaleSlots(scales: readonly SlotScale[]): Promise<PromiseSettledResult<void>[]>
   /** One result per move, in order: the Service's new resourceVersion. */
-  movePointers(moves: readonly PointerMove[]): Promise<PromiseSettledResult<string>[]>
+  movePointers(
+    moves: readonly PointerMove[],
+    mover: Mover,
+    /** Called just before the first write to the cluster. */
+    onWrite?: () => void,
+  ): Promise<PromiseSettledResult<string>[]>
+  /** Waits for what goes on after the writes of a switch or rollback. */
+  settle(): Promise<void>
   /** Fails with a conflict if a slot has another revision. One result per slot, in order. */
   removeSlots(
     slots: readonly { service: string; slot: Target }[],

@@ -64,7 +64,7 @@ async function point(
   { resourceVersion }: Pointer,
 ): Promise<void> {
   const move = { service, which: 'preview' as const, to, resourceVersion, release: null }
-  valuesOf(await driver.movePointers([move]))
+  valuesOf(await driver.movePointers([move], 'smoke'))
 }
 
 async function pointBack(

@@ -67,7 +67,7 @@ const objects: SlotObjects = {
   restart: (service, color) => step(`restart ${service}-${color}`),
 }
 
-const scaling: Scaling = {
+const scaling: Omit<Scaling, 'reset'> = {
   afterWrite: ({ service, color, atLeast }) => step(`${service}-${color} at least ${atLeast}`),
   scale: ({ service, color, replicas }) => step(`scale ${service}-${color} ${replicas}`),
 }
@@ -224,7 +224,7 @@ it('moves all pointers although one is a conflict, and gives their new versions'
     ...{ service, which: 'stable' as const, to: null },
     ...{ resourceVersion: '7', release: null },
   }))
-  expect(outcomes(await driver().movePointers(moves))).toEqual(['broken', '7+1'])
+  expect(outcomes(await driver().movePointers(moves, 'switch'))).toEqual(['broken', '7+1'])
 })
 
 it('installs a dependency in whatever state it is, waits for it, and takes nothing over', async () => {

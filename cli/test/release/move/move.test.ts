@@ -47,11 +47,19 @@ describe('a switch that took over', () => {
     ],
     [
       'a preview Service was changed by somebody else',
-      ({ driver }) => ({
+      ({ driver, observer }) => ({
+        observer: {
+          ...observer,
+          async pointer(service, which) {
+            const found = await observer.pointer(service, which)
+            return which === 'preview' && found ? { ...found, target: null } : found
+          },
+        },
         driver: {
           ...driver,
-          async movePointers(moves) {
-            if (moves.every(({ which }) => which === 'stable')) return driver.movePointers(moves)
+          async movePointers(moves, mover) {
+            if (moves.every(({ which }) => which === 'stable'))
+              return driver.movePointers(moves, mover)
             const reason = failed({ code: 'conflict', message: 'changed' })
             return moves.map(() => ({ status: 'rejected' as const, reason }))
           },

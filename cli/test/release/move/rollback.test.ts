@@ -124,10 +124,10 @@ it('is not done while a preview Service still offers the slot that was left', as
   const { world } = shop
   const driver: Driver = {
     ...world.driver,
-    movePointers: (moves) =>
+    movePointers: (moves, mover) =>
       moves.some(({ which }) => which === 'preview')
         ? Promise.reject(failed({ code: 'cluster-unreachable', message: 'no answer' }))
-        : world.driver.movePointers(moves),
+        : world.driver.movePointers(moves, mover),
   }
   await expect(shop.rollback({}, { driver })).rejects.toMatchObject({
     code: 'preview-not-moved',

@@ -1,5 +1,6 @@
 // A switch moves all services at once, proves it, and goes back as a whole when one does not take over.
 import { describe, expect, it } from 'vitest'
+import type { Driver, Mover } from '../../../src/release/ports/driver.ts'
 import { createShop, names, type Shop } from '../../fakes/shop.ts'
 import { outcomes } from '../../fakes/world.ts'
 
@@ -65,6 +66,21 @@ describe('a switch', () => {
     expect(world.state.journal.closed.at(-1)?.error).toMatch(/payment green/)
     world.faults.deaf.clear()
     expect(await switchSlots()).toMatchObject({ release: 'r-3' })
+  })
+
+  it('has the driver undo it, not roll it back: the candidate stays one', async () => {
+    const { world, switch: switchSlots } = await readyToSwitch()
+    world.faults.deaf.add('payment')
+    const movers: Mover[] = []
+    const driver: Driver = {
+      ...world.driver,
+      movePointers(moves, mover) {
+        movers.push(mover)
+        return world.driver.movePointers(moves, mover)
+      },
+    }
+    await expect(switchSlots({}, { driver })).rejects.toMatchObject({ code: 'not-taken-over' })
+    expect(movers).toEqual(['switch', 'undo'])
   })
 
   it('names its limit, and no logs, when it names no pods', async () => {

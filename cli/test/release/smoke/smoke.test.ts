@@ -103,9 +103,9 @@ describe('a smoke test', () => {
     world.programs.failing.add('smoke.ts')
     const driver: Driver = {
       ...world.driver,
-      async movePointers(moves) {
+      async movePointers(moves, mover) {
         if (moves.some(({ to }) => to?.color === 'green')) throw new Error('no answer')
-        return world.driver.movePointers(moves)
+        return world.driver.movePointers(moves, mover)
       },
     }
     await expect(shop.smoke({ services: ['payment'] }, { driver })).rejects.toMatchObject({
@@ -113,12 +113,15 @@ describe('a smoke test', () => {
     })
     expect(world.progress.lines).toContain('! a preview Service was not pointed back: no answer')
     world.programs.failing.clear()
-    await world.driver.movePointers([
-      {
-        ...{ service: 'order', which: 'preview', to: green, release: null },
-        resourceVersion: world.state.services.order?.preview?.resourceVersion ?? '',
-      },
-    ])
+    await world.driver.movePointers(
+      [
+        {
+          ...{ service: 'order', which: 'preview', to: green, release: null },
+          resourceVersion: world.state.services.order?.preview?.resourceVersion ?? '',
+        },
+      ],
+      'smoke',
+    )
     await expect(shop.smoke({ services: ['payment'] }, { driver })).rejects.toThrow('no answer')
   })
 
