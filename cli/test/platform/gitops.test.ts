@@ -51,7 +51,11 @@ describe('the part', () => {
         ` --build-context=folder-0=${argocd} --build-context=folder-1=${gitServer}` +
         ` --build-context=folder-2=${clients} -`,
     )
-    expect(ran[0]?.input?.replace(/made-\w+/, 'made').split('\n')).toEqual([
+    expect(
+      String(ran[0]?.input)
+        .replace(/made-\w+/, 'made')
+        .split('\n'),
+    ).toEqual([
       'FROM 127.0.0.1:5000/shopctl/gitops-base:made',
       'COPY --from=folder-0 argocd /usr/local/bin/',
       'COPY --from=folder-1 git-server /usr/local/bin/',
@@ -71,7 +75,9 @@ describe('the part', () => {
       ].join(' '),
       `kubectl ${kubeconfig} --namespace=argocd rollout status statefulset,deployment,daemonset --timeout=120s`,
     ])
-    const objects = (ran[2]?.input ?? '').split('---\n').map((text) => JSON.parse(text))
+    const objects = String(ran[2]?.input)
+      .split('---\n')
+      .map((text) => JSON.parse(text))
     expect(objects.map(({ metadata }) => metadata)).toEqual([
       { name: 'argocd', labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
       { name: 'shop' },
