@@ -70,7 +70,6 @@ const entries = [
   '^cli/src/(main|adapters/sender)\\.ts$',
   '^services/(bundle|[^/]+/(main|smoke|migrate-job))\\.ts$',
   '^services/shop/[^/]+\\.ts$',
-  '^cli/src/(drivers/gitops|adapters/config-repo|release/ports/config-repo)', // until the driver is wired
 ]
 
 function rule(name, from, to) {

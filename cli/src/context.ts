@@ -17,10 +17,12 @@ import { type Config, configFile, type EnvironmentConfig } from './config/schema
 import { type Access, accessOf } from './context/access.ts'
 import { cacheFolder } from './context/cache-folder.ts'
 import type { createEksAccess, EksAccess } from './context/eks.ts'
+import type { createGitops } from './context/gitops.ts'
 import type { LogStoreOptions } from './context/log-store.ts'
 import type { createMetrics } from './context/metrics.ts'
 import { accessRegistry } from './context/registry.ts'
 import type { Session } from './context/session.ts'
+import type { Gitops } from './drivers/gitops/gitops.ts'
 import type { DeployInput } from './release/deploy/deploy.ts'
 import type { DesireInput } from './release/deploy/desire.ts'
 import type { Charts, Driver } from './release/ports/driver.ts'
@@ -76,6 +78,8 @@ export interface ClusterPorts
   /** null: the environment names none. */
   openLogStore(): Promise<LogStore | null>
   driver: Driver
+  /** null: the environment has another driver. */
+  gitops: Gitops | null
   charts: Charts
 }
 
@@ -199,7 +203,7 @@ async function connectCluster(
   shell: Shell,
   local: LocalPorts,
   project: Project,
-  { kubeconfig, context, eks, env: access, helm: program }: Access,
+  { kubeconfig, context, eks, env: access, helm: program, git }: Access,
 ): Promise<ClusterPorts> {
   const { createKubernetesPorts } = await import('./adapters/kubernetes/ports.ts')
   const { createHelm } = await import('./drivers/helm/helm.ts')
@@ -235,6 +239,17 @@ async function connectCluster(
     limit,
   })
   const releases = createReleases(api, namespace)
+  const charts = createCharts(helm, namespace)
+  const helmDriver = createHelmDriver({ helm, releases, objects, scaling, progress })
+  const gitops =
+    environment.driver === 'gitops' &&
+    (await accessGitops({
+      ...{ api, objects, scaling, observer: ports.observer, charts, helm: helmDriver },
+      ...{ shell, git, root, environment, env: project.env, system: config.name },
+      services: Object.keys(services),
+      limits: { git: limitOf('tools'), sync: limitOf('helm') },
+      ...{ clock, operator, progress, mask, signal },
+    }))
   const metrics =
     environment.metrics &&
     (await accessMetrics(environment.metrics, {
@@ -249,8 +264,9 @@ async function connectCluster(
       logStoreOf(environment, api, {
         ...{ limit: limitOf('pod'), token: tokens.logs, now: clock.now },
       }),
-    charts: createCharts(helm, namespace),
-    driver: createHelmDriver({ helm, releases, objects, scaling, progress }),
+    charts,
+    driver: gitops ? gitops.driver : helmDriver,
+    gitops: gitops ? gitops.tools : null,
   }
 }
 
@@ -262,6 +278,11 @@ async function logStoreOf(
   if (!logs) return null
   const { createLogStore } = await import('./context/log-store.ts')
   return createLogStore({ ...logs, namespace }, api, options)
+}
+
+async function accessGitops(...of: Parameters<typeof createGitops>) {
+  const { createGitops } = await import('./context/gitops.ts')
+  return createGitops(...of)
 }
 
 async function accessEks(...of: Parameters<typeof createEksAccess>): Promise<EksAccess> {

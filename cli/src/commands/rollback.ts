@@ -1,5 +1,6 @@
 // shopctl rollback
 import type { Context } from '../context.ts'
+import { refused } from '../errors.ts'
 import type { Result } from '../output/result.ts'
 import { besideBroker } from '../release/broker-problems.ts'
 import { rollback } from '../release/move/rollback.ts'
@@ -10,6 +11,8 @@ import { movedResult } from './moved.ts'
 interface RollbackCommandInput extends ChangeInput {
   /** Release id, null: the slots before the last switch. */
   to: string | null
+  /** Does without git. */
+  emergency: boolean
   timeoutMs: number
   /** How long a slot that is deployed again may take to become ready. */
   deployTimeoutMs: number
@@ -27,6 +30,12 @@ export async function rollbackCommand(
     return { ...(await deployInput(context)), ...timing }
   }
   const ports = await context.cluster()
+  if (input.emergency && !ports.gitops)
+    throw refused({
+      code: 'no-gitops',
+      message: `${context.env} is released by helm: its rollback needs no git.`,
+      hint: 'Run `shopctl rollback` without --emergency.',
+    })
   const moving = rollback(ports, { ...input, config, services, deployInput: again })
   return movedResult(await besideBroker(ports, moving))
 }

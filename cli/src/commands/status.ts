@@ -32,7 +32,8 @@ export function statusText(
   width: number,
   silent: readonly string[] = [],
 ): string {
-  const { env, release, operation, lock, broker, alerts, services, problems, unlisted } = status
+  const { env, release, operation, lock, broker, alerts, argocd } = status
+  const { services, problems, unlisted } = status
   const lines = [`${env}  ${release ?? 'no release yet'}`]
   if (operation) {
     const { verb, id, step, next } = operation
@@ -41,6 +42,7 @@ export function statusText(
   if (lock)
     lines.push(wrapped(`locked by ${lock.holder} since ${lock.since}: ${lock.reason}`, width))
   for (const problem of broker?.problems ?? []) lines.push(wrapped(`broker: ${problem}`, width))
+  for (const problem of argocd?.problems ?? []) lines.push(wrapped(`argocd: ${problem}`, width))
   for (const alert of alerts ?? []) lines.push(wrapped(alertLine(alert), width))
   const rows = Object.entries(services).flatMap(([name, service]) =>
     slotRows(name, service, silent.includes(name)),

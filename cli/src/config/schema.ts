@@ -1,6 +1,7 @@
 // The schema of shopctl.yaml: its types and its validation.
 import { z } from 'zod'
 import { provenanceSchema, scanSchema } from './gates.ts'
+import { drivers, gitopsSchema } from './gitops.ts'
 import { logStoreSchema } from './log-store.ts'
 import { grafanaSchema, metricsSchema } from './monitoring.ts'
 import { path } from './path.ts'
@@ -146,6 +147,9 @@ const environmentFields = z.strictObject({
     'expected `embedded`, or a map with `registry` and either `context` or `eks: { name, region }`',
   ),
   namespace: name,
+  /** Who writes to the cluster. `gitops`: Argo CD, and shopctl commits to a config repo. */
+  driver: z.enum(drivers, `expected one of ${drivers.join(', ')}`).default('helm'),
+  gitops: gitopsSchema.optional(),
   /** deploy, switch, rollback, release, cleanup, messages replay and messages discard ask for a confirmation. */
   protected: z.boolean().default(false),
   /** The Pod Security Standard of the namespace. deploy sets its labels. Default: deploy leaves them as they are. */
@@ -175,6 +179,15 @@ const environment = environmentFields
   .refine(
     ({ broker, dependencies }) => !broker || dependencies.some(({ name }) => name === broker),
     { path: ['broker'], error: 'expected the name of one of the dependencies' },
+  )
+  .refine(({ driver, gitops }) => driver === 'gitops' || gitops === undefined, {
+    path: ['gitops'],
+    error: 'expected none: `driver` is helm',
+  })
+  .refine(
+    ({ driver, gitops, cluster }) =>
+      driver === 'helm' || cluster === 'embedded' || gitops?.url !== undefined,
+    { path: ['gitops', 'url'], error: 'expected the address of the config repo' },
   )
   .refine(
     ({ scan, cluster }) => !scan || (cluster !== 'embedded' && ecrAddress(cluster.registry)),

@@ -9,6 +9,7 @@ import { ecrAddress } from '../config/registry.ts'
 import { configFile, type EnvironmentConfig } from '../config/schema.ts'
 import { refused } from '../errors.ts'
 import type { EmbeddedEnvironment } from '../platform/additions.ts'
+import type { GitRepository } from '../platform/gitops.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Progress } from '../release/ports/session.ts'
 import { cacheFolder } from './cache-folder.ts'
@@ -25,6 +26,8 @@ export interface Access {
   helm: string
   docker: string
   dockerEnv: Record<string, string>
+  /** The git repository of the embedded platform. null: none. */
+  git: GitRepository | null
 }
 
 export async function accessOf(
@@ -42,11 +45,12 @@ export async function accessOf(
       context,
       env: {},
       eks: eks ? { ...eks, role: eks.role ?? null } : null,
+      git: null,
       ...tools,
     }
   }
   const { platform } = await createPlatformContext(progress)
-  const { running, kubeconfig, registry } = await platform.status()
+  const { running, kubeconfig, registry, git } = await platform.status()
   if (!running || !kubeconfig || !registry) {
     throw refused({
       code: 'platform-down',
@@ -65,6 +69,7 @@ export async function accessOf(
     env: withoutProxy(direct),
     helm,
     docker,
+    git,
     dockerEnv: { DOCKER_HOST: dockerHost, DOCKER_CONFIG: dockerConfig },
   }
 }

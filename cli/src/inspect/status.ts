@@ -23,6 +23,8 @@ interface StatusPorts extends ObservePorts {
   lock: Lock
   broker: Broker | null
   metrics: Metrics | null
+  /** null: the environment has another driver. */
+  gitops: { problems(): Promise<string[]> } | null
 }
 
 export interface SlotStatus {
@@ -60,6 +62,8 @@ export interface Status {
   broker: { problems: string[] } | null
   /** Those that fire, the most urgent first. null: nobody knows. */
   alerts: Alert[] | null
+  /** null: Argo CD does not release this environment. */
+  argocd: { problems: string[] } | null
   /** Names of journal records that could not be read. */
   damaged: string[]
   services: Record<string, ServiceStatus>
@@ -75,13 +79,15 @@ export async function readStatus(
   services: readonly string[] | null,
 ): Promise<Status> {
   const { metrics } = ports
-  const [state, lock, problems, alerts = null, measured = null] = await Promise.all([
-    observe(ports),
-    ports.lock.lockHolder(),
-    brokerProblems(ports.broker),
-    metrics?.firing(),
-    metrics?.slots(),
-  ])
+  const [state, lock, problems, alerts = null, measured = null, unsynced = null] =
+    await Promise.all([
+      observe(ports),
+      ports.lock.lockHolder(),
+      brokerProblems(ports.broker),
+      metrics?.firing(),
+      metrics?.slots(),
+      ports.gitops?.problems(),
+    ])
   const shown = Object.keys(state.services).filter((name) => !services || services.includes(name))
   const standby = chooseStandby(state, null)
   const next = standby.kind === 'chosen' ? standby.slots : []
@@ -103,6 +109,7 @@ export async function readStatus(
     lock,
     broker: ports.broker && { problems },
     alerts: alerts && byUrgency(alerts),
+    argocd: unsynced && { problems: unsynced },
     damaged: state.journal.damaged,
     services: Object.fromEntries(statuses),
     problems: await findUnready(ports, state, idle),

@@ -4,6 +4,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import { refused } from '../errors.ts'
 import { hasColors, widthOf } from '../output/terminal.ts'
 import { addEksToken } from './eks-token.ts'
+import { addGitops } from './gitops.ts'
 import { helpFormat } from './help.ts'
 import { addInspection } from './inspect.ts'
 import { addMessages } from './messages.ts'
@@ -51,6 +52,7 @@ export function createProgram(runner: Runner, signal: AbortSignal): Command {
   addInspection(program, runner)
   program.commandsGroup('Other:')
   addMessages(program, runner)
+  addGitops(program, runner)
   addPlatform(program, runner)
   addEksToken(program, signal)
   refuseBlank(program)

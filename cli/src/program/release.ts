@@ -28,6 +28,7 @@ interface SwitchFlags extends ChangeFlags, ColorFlag {
 
 interface RollbackFlags extends ChangeFlags {
   to?: string
+  emergency?: true
   /** Seconds. */
   timeout: number
   deployTimeout: number
@@ -85,12 +86,15 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
       '--to <release>',
       'go back to what was live after this release; deploys its images again where needed',
     )
+    .option('--emergency', 'with Argo CD, while git is away: write to the cluster; needs --reason')
     .addOption(deployTimeout('--deploy-timeout'))
     .addOption(switchTimeout())
     .action(async (flags: RollbackFlags, command) => {
       const { rollbackCommand } = await import('../commands/rollback.ts')
       const times = { timeoutMs: flags.timeout * 1000, deployTimeoutMs: flags.deployTimeout * 1000 }
-      const input = { ...changeOf(flags), to: flags.to ?? null, ...times }
+      if (flags.emergency && !flags.reason) command.error("--emergency needs --reason '…'")
+      const emergency = flags.emergency === true
+      const input = { ...changeOf(flags), to: flags.to ?? null, emergency, ...times }
       await inEnvironment(command, (context) => rollbackCommand(context, input))
     })
   addChange(program, 'release', 'build, push, deploy, smoke and switch')

@@ -274,6 +274,7 @@ describe('the migration Job', () => {
     expect(job.metadata.annotations).toEqual({
       'argocd.argoproj.io/hook': 'Sync',
       'argocd.argoproj.io/hook-delete-policy': 'BeforeHookCreation',
+      'argocd.argoproj.io/sync-wave': '-1',
     })
   })
 

@@ -231,7 +231,7 @@ environments:
     })
     expect(services.ledgers?.build.migrations).toEqual(['sql'])
     expect(environments.local).toEqual({
-      ...{ cluster: 'embedded', namespace: 'bank', protected: false, secrets: {} },
+      ...{ cluster: 'embedded', namespace: 'bank', driver: 'helm', protected: false, secrets: {} },
       dependencies: [{ name: 'db', chart: 'db', values: [] }],
     })
   })

@@ -1,8 +1,11 @@
 // The config repo, in git. The clone has no work tree; a commit is made and pushed without one.
+import { randomUUID } from 'node:crypto'
+import { mkdir, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { isInterrupted, ShopctlError } from '../../errors.ts'
 import type { Changes, ConfigRepo } from '../../release/ports/config-repo.ts'
 import type { Limit, Shell } from '../shell.ts'
-import { boundaryOf, cloneFolder, headRef, newRef } from './clone.ts'
+import { boundaryOf, cloneFolder, exists, headRef, newRef } from './clone.ts'
 import { knownProblem, pushRefused, serverWords, unknownProblem, type Where } from './errors.ts'
 import { fetchHead } from './fetch.ts'
 import { createGit, type Git, tokenIn } from './git.ts'
@@ -55,6 +58,19 @@ export function createConfigRepo(
       return {
         commit,
         rewritten: known !== undefined && !(await contains(parts, known, commit, signal)),
+      }
+    },
+    async local() {
+      if (!(await exists(join(folder, 'HEAD')))) return null
+      const { exitCode, stdout } = await git(['rev-parse', '--verify', '--quiet', headRef])
+      return exitCode === 0 ? stdout.trim() : null
+    },
+    async create(signal) {
+      try {
+        await update(signal)
+      } catch (error) {
+        if (!(error instanceof ShopctlError) || error.code !== 'empty-config-repo') throw error
+        await pushFirst(parts, signal)
       }
     },
     async list(commit, paths) {
@@ -124,12 +140,51 @@ interface NewCommit {
   message: string
 }
 
-async function commitTo({ git, check, by }: Parts, commit: NewCommit): Promise<string> {
-  const known = await git(['-c', 'user.useConfigOnly=true', 'var', 'GIT_AUTHOR_IDENT'])
+const readme = `# What runs where
+
+Argo CD syncs these folders, one for each environment. \`shopctl\` writes them. What you change here is carried out, too.
+`
+
+/** From a repository of its own: there is no clone of an empty one. */
+async function pushFirst({ git, check, where, by }: Parts, signal?: AbortSignal): Promise<void> {
+  const folder = `${where.folder}.${randomUUID()}`
+  const inside = { folder, signal }
+  try {
+    await mkdir(dirname(folder), { recursive: true, mode: 0o700 })
+    await check('create', ['init', '--quiet', '--bare', '--template=', folder])
+    const changes = { write: new Map([['README.md', readme]]), remove: [] }
+    const author = await authorOf(git, by, folder)
+    const input = streamOf({ ref: newRef(), base: null, author, message: 'Begin\n', changes })
+    const commit = (await check('write a commit for', importArgs, { ...inside, input })).trim()
+    const ref = `refs/heads/${where.branch}`
+    const args = ['push', '--porcelain', '--no-verify', `--force-with-lease=${ref}:`, where.url]
+    const { exitCode, stdout, stderr } = await git([...args, `${commit}:${ref}`], inside)
+    const problem = exitCode === 0 ? null : problemOfPush(where, stdout, stderr)
+    if (problem !== null && problem !== moved) throw problem
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const importArgs = ['fast-import', '--quiet', '--done', '--date-format=now']
+
+async function authorOf(git: Git, by: string, folder?: string): Promise<string> {
+  const args = ['-c', 'user.useConfigOnly=true', 'var', 'GIT_AUTHOR_IDENT']
+  const known = await git(args, folder === undefined ? {} : { folder })
   const [own] = /^.*<.*>/.exec(known.exitCode === 0 ? known.stdout : '') ?? []
-  const input = streamOf({ ...commit, author: own ?? identityOf(by) })
-  const args = ['fast-import', '--quiet', '--done', '--date-format=now']
-  return (await check('write a commit for', args, { input })).trim()
+  return own ?? identityOf(by)
+}
+
+async function commitTo({ git, check, by }: Parts, commit: NewCommit): Promise<string> {
+  const { restore = [] } = commit.changes
+  const trees = await Promise.all(
+    restore.map(async ({ folder, from }) => {
+      const tree = await check('read', ['rev-parse', '--verify', `${from}:${folder}`])
+      return { folder, tree: tree.trim() }
+    }),
+  )
+  const input = streamOf({ ...commit, trees, author: await authorOf(git, by) })
+  return (await check('write a commit for', importArgs, { input })).trim()
 }
 
 interface Push {

@@ -4,15 +4,19 @@ import type { Changes } from '../../release/ports/config-repo.ts'
 export interface NewCommit {
   /** Where it is kept until it is pushed. */
   ref: string
-  base: string
+  /** null: it is the first one. */
+  base: string | null
   /** `Jane <jane@example.com>` */
   author: string
   message: string
-  changes: Changes
+  changes: Pick<Changes, 'write' | 'remove'>
+  /** Folders that become what they were, with the hashes of their trees. */
+  trees?: readonly { folder: string; tree: string }[]
 }
 
 /** git answers with the hash of the commit. */
-export function streamOf({ ref, base, author, message, changes }: NewCommit): Uint8Array {
+export function streamOf(commit: NewCommit): Uint8Array {
+  const { ref, base, author, message, changes, trees = [] } = commit
   const files = [...changes.write].flatMap(([path, content]) => [
     `M 100644 inline ${quoted(path)}\n`,
     ...dataOf(content),
@@ -21,8 +25,9 @@ export function streamOf({ ref, base, author, message, changes }: NewCommit): Ui
     'feature done\n',
     `commit ${ref}\nmark :1\nauthor ${author} now\ncommitter ${author} now\n`,
     ...dataOf(message),
-    `from ${base}\n`,
+    ...(base === null ? [] : [`from ${base}\n`]),
     ...changes.remove.map((path) => `D ${quoted(path)}\n`),
+    ...trees.map(({ folder, tree }) => `M 040000 ${tree} ${quoted(folder)}\n`),
     ...files,
     '\nget-mark :1\ndone\n',
   ]

@@ -5,7 +5,7 @@ import type {
   V2HorizontalPodAutoscalerList,
 } from '@kubernetes/client-node'
 import type { SlotScale, SlotWrite } from '../../release/ports/driver.ts'
-import { slotName } from '../../release/slot.ts'
+import { type Color, slotName } from '../../release/slot.ts'
 import { isDenied, type KubernetesApi } from './api.ts'
 import { lacksReplicas } from './complaints.ts'
 import { autoscalerOf, labels } from './objects.ts'
@@ -17,6 +17,14 @@ export interface Scaling {
    */
   afterWrite(write: Pick<SlotWrite, 'service' | 'color' | 'atLeast' | 'declared'>): Promise<void>
   scale(scale: SlotScale): Promise<void>
+  /** Sets the numbers of a rendered chart, where whatever applies the chart leaves them alone. */
+  reset(service: string, color: Color, rendered: RenderedNumbers, atLeast: number): Promise<void>
+}
+
+export interface RenderedNumbers {
+  replicas: number
+  /** null: the slot has no autoscaler. */
+  autoscaler: { min: number; max: number } | null
 }
 
 /** Without the right to list them, their minimum stays as their charts say. */
@@ -77,6 +85,19 @@ export function createScaling(api: KubernetesApi, namespace: string): Scaling {
           },
         },
         ...((spec?.replicas ?? 1) < atLeast && { spec: { replicas: atLeast } }),
+      })
+    },
+    async reset(service, color, { replicas, autoscaler: numbers }, atLeast) {
+      const name = slotName(service, color)
+      const found = numbers && (await autoscaler(name))
+      if (!found) {
+        const spec = { replicas: Math.max(replicas, atLeast) }
+        await api.patch(`${deployments}/${name}`, { spec })
+        return
+      }
+      const { min: minReplicas, max: maxReplicas } = numbers
+      await api.patch(`${autoscalers}/${found.metadata?.name}`, {
+        spec: { minReplicas, maxReplicas },
       })
     },
     async scale({ service, color, replicas, min, declared }) {

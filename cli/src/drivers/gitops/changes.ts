@@ -7,6 +7,7 @@ import { type Color, slotName, type Target } from '../../release/slot.ts'
 import type { Vendored } from './chart.ts'
 import { editYaml } from './edit.ts'
 import {
+  argocdFile,
   chartFile,
   isReserved,
   servicesFolder,
@@ -37,16 +38,25 @@ export interface ChangeInput {
   sharedChart?: Vendored | null
   moves?: readonly MoveInput[]
   removals?: readonly { service: string; color: Color }[]
+  /** Makes the folders of an environment whose slots are not written yet. */
+  begun?: { slots: readonly { service: string; color: Color }[]; argocd: string } | null
+  /** Folders that become what they were in an earlier commit. */
+  restored?: readonly { folder: string; from: string }[]
 }
 
 /** All of it in one commit. Files that would stay as they are are left out. */
 export function changesOf(tree: Tree, input: ChangeInput): Changes {
   const { slots = [], sharedChart = null, moves = [], removals = [] } = input
+  const { begun = null, restored = [] } = input
   const changes: Draft = { write: new Map(), remove: new Set() }
   for (const slot of slots) writeSlot(tree, changes, slot)
   for (const { service, color } of removals) removeSlot(tree, changes, service, color)
+  if (begun) begin(tree, changes, begun)
   writeServices(tree, changes, { slots, sharedChart, moves })
-  return { write: changes.write, remove: [...changes.remove] }
+  return {
+    ...{ write: changes.write, remove: [...changes.remove] },
+    ...(restored.length > 0 && { restore: restored }),
+  }
 }
 
 interface Draft {
@@ -83,6 +93,27 @@ function removeSlot(tree: Tree, changes: Draft, service: string, color: Color): 
   if (!tree.paths.includes(chartFile(folder))) return
   writeChart(tree, changes, folder, slotName(service, color), [], null)
   writeValues(tree, changes, folder, {})
+}
+
+function begin(
+  tree: Tree,
+  changes: Draft,
+  { slots, argocd }: NonNullable<ChangeInput['begun']>,
+): void {
+  const folders = slots.map(({ service, color }) => {
+    if (isReserved(service)) throw reservedName(service)
+    return { folder: slotFolder(tree.env, service, color), name: slotName(service, color) }
+  })
+  for (const { folder, name } of [
+    ...folders,
+    { folder: servicesFolder(tree.env), name: 'services' },
+  ]) {
+    if (tree.paths.includes(chartFile(folder))) continue
+    writeChart(tree, changes, folder, name, [], null)
+    writeValues(tree, changes, folder, {})
+  }
+  const file = argocdFile(tree.env)
+  if (tree.texts.get(file) !== argocd) changes.write.set(file, argocd)
 }
 
 type Entry = Readonly<Record<'name' | 'version', string>> & { alias?: string }

@@ -11,6 +11,11 @@ export function servicesFolder(env: string): string {
   return `${env}/services`
 }
 
+/** The project and the Applications of Argo CD. */
+export function argocdFile(env: string): string {
+  return `${env}/argocd.yaml`
+}
+
 export function chartFile(folder: string): string {
   return `${folder}/Chart.yaml`
 }

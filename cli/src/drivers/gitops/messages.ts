@@ -33,7 +33,8 @@ const longest = 72
 export function messageOf(deed: Deed, origin: Origin): string {
   const parts = partsOf(deed)
   const operation = oneLine(deed.operation)
-  const whole = `${operation}: ${parts.subject.join(', ')}`
+  const list = parts.subject.join(', ')
+  const whole = list === '' ? operation : `${operation}: ${list}`
   const isShort = [...whole].length <= longest
   const subject = isShort ? whole : `${operation}: ${parts.count}`
   const body = isShort ? [] : [parts.lines.map((line) => `- ${line}`).join('\n')]

@@ -2,7 +2,14 @@
 import { isMap } from '../../release/canonical.ts'
 import type { Marks } from '../../release/ports/driver.ts'
 import { type Color, colors, type Target } from '../../release/slot.ts'
-import { chartFile, servicesFolder, slotFolder, valuesFile, vendorFolders } from './layout.ts'
+import {
+  argocdFile,
+  chartFile,
+  servicesFolder,
+  slotFolder,
+  valuesFile,
+  vendorFolders,
+} from './layout.ts'
 import { badFile, type Path, readYamlFile, type Values, type YamlFile } from './yaml.ts'
 
 /** The files of an environment in one commit. */
@@ -48,7 +55,8 @@ export function filesToRead(env: string, paths: readonly string[]): string[] {
       colors.map((color) => slotFolder(env, service, color)),
     ),
   ]
-  const wanted = new Set(folders.flatMap((folder) => [chartFile(folder), valuesFile(folder)]))
+  const inFolders = folders.flatMap((folder) => [chartFile(folder), valuesFile(folder)])
+  const wanted = new Set([argocdFile(env), ...inFolders])
   return paths.filter((path) => wanted.has(path))
 }
 

@@ -6,6 +6,8 @@ export interface Changes {
   write: ReadonlyMap<string, string | Uint8Array>
   /** Files and folders. They are removed before anything is written. */
   remove: readonly string[]
+  /** Folders that become what they were in an earlier commit. */
+  restore?: readonly { folder: string; from: string }[]
 }
 
 export interface Head {
@@ -24,6 +26,10 @@ export interface Commit {
 }
 
 export interface ConfigRepo {
+  /** Gives an empty repository its first commit. Does nothing if it has one. */
+  create(signal?: AbortSignal): Promise<void>
+  /** The commit that this machine has seen last, without asking the server. null: none. */
+  local(): Promise<string | null>
   /** The newest commit of the branch. `known`: what the caller saw there before. */
   fetch(known?: string, signal?: AbortSignal): Promise<Head>
   /** The files below these files and folders, sorted. */

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { type ChangeInput, changesOf } from '../../../src/drivers/gitops/changes.ts'
 import { vendor } from '../../../src/drivers/gitops/chart.ts'
 import { stateOf } from '../../../src/drivers/gitops/read.ts'
-import { aChart, applied, aSlot, changedLines, type Files, sharedChart, treeOf } from './tree.ts'
+import { applied, type Files } from '../../fakes/config-repo.ts'
+import { aChart, aSlot, changedLines, sharedChart, treeOf } from './tree.ts'
 
 const none: Files = new Map()
 const after = (files: Files, input: ChangeInput): Files =>

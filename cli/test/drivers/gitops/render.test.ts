@@ -10,7 +10,8 @@ import { readValues } from '../../../src/drivers/gitops/values.ts'
 import { writeYaml } from '../../../src/drivers/gitops/yaml.ts'
 import { colors } from '../../../src/release/slot.ts'
 import { edgeOf, helm, serviceValues, slotValues } from '../../charts/helm.ts'
-import { applied, aSlot, charts, treeOf, unpack, vendored } from './tree.ts'
+import { applied } from '../../fakes/config-repo.ts'
+import { aSlot, charts, treeOf, unpack, vendored } from './tree.ts'
 
 const shell = createShell()
 let root = ''

@@ -1,14 +1,12 @@
-// A config repo in memory.
+// Files of a config repo, as tests put them together.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { SlotInput } from '../../../src/drivers/gitops/changes.ts'
 import { type Vendored, vendor } from '../../../src/drivers/gitops/chart.ts'
 import { readChart } from '../../../src/drivers/gitops/chart-folder.ts'
 import { filesToRead, type Tree } from '../../../src/drivers/gitops/read.ts'
-import type { Changes } from '../../../src/release/ports/config-repo.ts'
 import type { Color } from '../../../src/release/slot.ts'
-
-export type Files = ReadonlyMap<string, string | Uint8Array>
+import type { Files } from '../../fakes/config-repo.ts'
 
 export const charts = resolve(import.meta.dirname, '../../../../charts')
 
@@ -23,12 +21,6 @@ export function treeOf(files: Files, env = 'local'): Tree {
     String(files.get(path)),
   ])
   return { env, paths, texts: new Map(texts) }
-}
-
-export function applied(files: Files, { write, remove }: Changes): Files {
-  const isGone = (path: string) =>
-    remove.some((gone) => path === gone || path.startsWith(`${gone}/`))
-  return new Map([...[...files].filter(([path]) => !isGone(path)), ...write])
 }
 
 export async function unpack(files: Files, root: string): Promise<void> {

@@ -1,0 +1,47 @@
+// shopctl gitops init and gitops log
+import type { Context } from '../context.ts'
+import { refused } from '../errors.ts'
+import type { Result } from '../output/result.ts'
+import { table } from '../output/table.ts'
+
+async function gitopsOf(context: Context) {
+  const { gitops, progress } = await context.cluster()
+  if (gitops) return { gitops, progress }
+  throw refused({
+    code: 'no-gitops',
+    message: `${context.env} is released by helm.`,
+    hint: 'Set `driver: gitops` for it in shopctl.yaml, or name another environment with --env.',
+  })
+}
+
+export async function gitopsInitCommand(context: Context): Promise<Result> {
+  const { gitops, progress } = await gitopsOf(context)
+  const done = await progress.step('write the config repo and the Applications', gitops.init)
+  const { commit, file, applied, applications } = done
+  const text = applied
+    ? `Argo CD follows the config repo, now at ${commit.slice(0, 12)}, with ${applications.length} Applications.`
+    : `You may not write Applications. An administrator runs \`kubectl apply --server-side --filename ${file}\` in the config repo.`
+  return { document: { version: 1, env: context.env, ...done }, text: () => text, summary: text }
+}
+
+export async function gitopsLogCommand(
+  context: Context,
+  { limit }: { limit: number },
+): Promise<Result> {
+  const { gitops } = await gitopsOf(context)
+  const commits = await gitops.log(limit)
+  const rows = commits.map(({ commit, date, author, subject, note }) => [
+    commit.slice(0, 12),
+    date,
+    note?.release ?? '-',
+    note?.by ?? author,
+    subject,
+  ])
+  const rowsWithHeading = [['COMMIT', 'WHEN', 'RELEASE', 'BY', 'SUBJECT'], ...rows]
+  return {
+    document: { version: 1, env: context.env, commits },
+    text: (width) => table(rowsWithHeading, width),
+    summary: `${commits.length} commits`,
+    tables: [rowsWithHeading],
+  }
+}

@@ -1,0 +1,38 @@
+// The config repo of an environment that Argo CD syncs. Pure.
+import { z } from 'zod'
+
+export const drivers = ['helm', 'gitops'] as const
+
+const name = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+
+/** `https://host/path`, `ssh://user@host/path` or `user@host:path`. No password: it would be in the file. */
+const url = z
+  .string()
+  .refine(
+    isAddress,
+    'expected the address of a git repository, as https:// without user, or by ssh',
+  )
+
+function isAddress(value: string): boolean {
+  if (/^[\w.-]+@[\w.-]+:[^\s]+$/.test(value)) return true
+  const parsed = URL.parse(value)
+  if (!parsed?.hostname || parsed.password || parsed.search || parsed.hash) return false
+  if (parsed.protocol === 'ssh:') return true
+  const isWeb = parsed.protocol === 'https:' || parsed.protocol === 'http:'
+  return isWeb && parsed.username === ''
+}
+
+const branch = z
+  .string()
+  .regex(
+    /^(?![-/.])(?!.*(\.\.|\/\/|@\{|\.lock$|[/.]$))[^\s~^:?*[\\]+$/,
+    'expected the name of a branch',
+  )
+
+export const gitopsSchema = z.strictObject({
+  /** As this machine and Argo CD reach it. Default: that of `platform up --with gitops`. */
+  url: url.optional(),
+  branch: branch.default('main'),
+  /** The namespace of Argo CD. */
+  namespace: z.string().regex(name, 'expected the name of a namespace').default('argocd'),
+})

@@ -1,0 +1,83 @@
+// The gitops driver of an environment: its config repo, and Argo CD's Applications.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createConfigRepo } from '../adapters/config-repo/repo.ts'
+import { createApplications } from '../adapters/kubernetes/applications.ts'
+import type { KubernetesPorts } from '../adapters/kubernetes/ports.ts'
+import type { Limit, Shell } from '../adapters/shell.ts'
+import type { EnvironmentConfig } from '../config/schema.ts'
+import { createCommits } from '../drivers/gitops/commits.ts'
+import { createGitopsDriver } from '../drivers/gitops/driver.ts'
+import { createGitopsTools, type Gitops } from '../drivers/gitops/gitops.ts'
+import { refused } from '../errors.ts'
+import type { GitRepository } from '../platform/gitops.ts'
+import type { Charts, Driver } from '../release/ports/driver.ts'
+import type { Clock, Mask, Operator, Progress } from '../release/ports/session.ts'
+import { cacheFolder } from './cache-folder.ts'
+
+interface Options extends Pick<KubernetesPorts, 'api' | 'objects' | 'scaling' | 'observer'> {
+  shell: Shell
+  /** Name of the system. */
+  system: string
+  env: string
+  environment: EnvironmentConfig
+  services: readonly string[]
+  /** Folder of shopctl.yaml. */
+  root: string
+  /** That of the embedded platform. null: none. */
+  git: GitRepository | null
+  charts: Charts
+  helm: Driver
+  limits: { git: Limit; sync: Limit }
+  clock: Clock
+  operator: Operator
+  progress: Progress
+  mask: Mask
+  signal: AbortSignal
+}
+
+export async function createGitops(options: Options): Promise<{ driver: Driver; tools: Gitops }> {
+  const { api, shell, env, environment, operator, limits } = options
+  const { branch = 'main', namespace = 'argocd', url: own } = environment.gitops ?? {}
+  const { url, clusterUrl, login } = await placeOf(own, options)
+  const repo = createConfigRepo(shell, {
+    ...{ url, branch, by: operator.by, limit: limits.git },
+    cache: join(cacheFolder(), 'config-repos'),
+    env: { ...process.env, ...login },
+  })
+  const applications = createApplications(api, namespace, env)
+  const commits = createCommits(repo, env, operator)
+  const deps = { ...options, repo, commits, applications, branch, limit: limits.sync }
+  const place = { namespace: environment.namespace, argoNamespace: namespace, url: clusterUrl }
+  return {
+    driver: createGitopsDriver({ ...deps, readText: (file) => readFile(file, 'utf8') }),
+    tools: createGitopsTools({ ...deps, ...place }),
+  }
+}
+
+interface Place {
+  /** From this machine, and from Argo CD. */
+  url: string
+  clusterUrl: string
+  login: NodeJS.ProcessEnv
+}
+
+async function placeOf(own: string | undefined, { api, git, env, mask }: Options): Promise<Place> {
+  if (own !== undefined) return { url: own, clusterUrl: own, login: {} }
+  if (!git)
+    throw refused({
+      code: 'no-config-repo',
+      message: `${env} is released by Argo CD, which the embedded platform does not have.`,
+      hint: 'Run `shopctl platform up --with gitops`, then this command again.',
+    })
+  const { namespace, name } = git.secret
+  const path = `/api/v1/namespaces/${namespace}/secrets/${name}`
+  const { data = {} } = (await api.get<{ data?: Record<string, string> }>(path)) ?? {}
+  const textOf = (key: string): string => Buffer.from(data[key] ?? '', 'base64').toString()
+  mask(textOf('password'))
+  const login = {
+    SHOPCTL_GIT_USER: textOf('username'),
+    SHOPCTL_GIT_TOKEN: textOf('password'),
+  }
+  return { url: git.url, clusterUrl: git.clusterUrl, login }
+}

@@ -1,0 +1,129 @@
+// Reads the newest commit of the config repo, and adds commits to it.
+import { failed, type ShopctlError } from '../../errors.ts'
+import type { ConfigRepo } from '../../release/ports/config-repo.ts'
+import type { Operator } from '../../release/ports/session.ts'
+import { type ChangeInput, changesOf } from './changes.ts'
+import { type Deed, messageOf } from './messages.ts'
+import { type ConfigState, filesToRead, stateOf, type Tree } from './read.ts'
+import type { Taken } from './sync.ts'
+
+/** An environment as a commit describes it. */
+export interface Snapshot {
+  commit: string
+  tree: Tree
+  state: ConfigState
+}
+
+/** What a commit changes, and how it is named. */
+export interface Change extends ChangeInput {
+  deed: Deed
+  /** `r-41`. null: it is none of a release. */
+  release: string | null
+}
+
+export interface CommitOptions {
+  /** Begins with the commit that this machine has seen last: `change` itself has to notice what others changed since. */
+  cached?: boolean
+  /** Files and folders that must stay as they were while others push. */
+  depends: readonly string[]
+  signal?: AbortSignal
+}
+
+export interface Commits {
+  read(signal?: AbortSignal): Promise<Snapshot>
+  /** Adds one commit, unless there is nothing to change. Begins again when others have pushed to other files. */
+  write(
+    change: (snapshot: Snapshot) => Change | Promise<Change>,
+    options: CommitOptions,
+  ): Promise<Taken>
+}
+
+/** How often others may push in between. */
+const tries = 10
+
+export function createCommits(repo: ConfigRepo, env: string, { by, run }: Operator): Commits {
+  let known: string | undefined
+  /** One command writes one commit after the other. */
+  let last: Promise<unknown> = Promise.resolve()
+
+  const read = async (signal?: AbortSignal): Promise<Snapshot> => {
+    const { commit, rewritten } = await repo.fetch(known, signal)
+    if (rewritten) throw overwritten(known ?? '')
+    known = commit
+    return at(commit, signal)
+  }
+
+  const at = async (commit: string, signal?: AbortSignal): Promise<Snapshot> => {
+    const paths = await repo.list(commit, [env])
+    const texts = await repo.read(commit, filesToRead(env, paths), signal)
+    const tree = { env, paths, texts }
+    return { commit, tree, state: stateOf(tree) }
+  }
+
+  const write: Commits['write'] = async (change, { depends, signal, cached = false }) => {
+    const taken = (commit: string): Taken => ({
+      commit,
+      isKept: (later) => repo.keeps(commit, later, depends, signal),
+    })
+    const attempt = async (snapshot: Snapshot): Promise<Taken | 'moved' | 'unchanged'> => {
+      const { deed, release, ...input } = await change(snapshot)
+      const changes = changesOf(snapshot.tree, input)
+      const { write: files, remove, restore = [] } = changes
+      if (files.size + remove.length + restore.length === 0) return 'unchanged'
+      const message = messageOf(deed, { release, by, run, reason: null })
+      const pushed = await repo.push(snapshot.commit, changes, message, signal)
+      if (pushed === 'moved') return 'moved'
+      known = pushed.commit
+      return taken(pushed.commit)
+    }
+    const local = cached ? await repo.local() : null
+    if (local !== null) {
+      // What goes wrong with an old commit may be right with the newest one.
+      const done = await attempt(await at(local, signal)).catch(() => 'moved' as const)
+      if (typeof done === 'object') return done
+    }
+    const first = await read(signal)
+    for (let snapshot = first, left = tries; left > 0; left--) {
+      const done = await attempt(snapshot)
+      if (done === 'unchanged') return taken(snapshot.commit)
+      if (done !== 'moved') return done
+      snapshot = await read(signal)
+      const isOurs = await repo.keeps(first.commit, snapshot.commit, depends, signal)
+      if (!isOurs) throw changedMeanwhile()
+    }
+    throw neverFree()
+  }
+
+  return {
+    read,
+    write(change, options) {
+      const result = last.then(() => write(change, options))
+      last = result.catch(() => {})
+      return result
+    },
+  }
+}
+
+function overwritten(commit: string): ShopctlError {
+  return failed({
+    code: 'history-rewritten',
+    message: `Somebody has rewritten the branch of the config repo: ${commit.slice(0, 12)} is not part of it any more.`,
+    hint: 'Run `shopctl status` to see what is live now, then the command again.',
+  })
+}
+
+function neverFree(): ShopctlError {
+  return failed({
+    code: 'conflict',
+    message: `Others pushed to the config repo before each of ${tries} tries.`,
+    hint: 'Run the command again when fewer push to it.',
+  })
+}
+
+function changedMeanwhile(): ShopctlError {
+  return failed({
+    code: 'conflict',
+    message: 'Somebody has changed the same files of the config repo meanwhile.',
+    hint: 'Run `shopctl status` to see what is live now, then the command again.',
+  })
+}

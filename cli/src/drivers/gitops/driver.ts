@@ -1,0 +1,114 @@
+// The gitops driver. What a command writes is one commit in the config repo, and Argo CD carries it out.
+import type { Application } from '../../adapters/kubernetes/applications.ts'
+import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
+import { advised, ShopctlError } from '../../errors.ts'
+import type { Driver, Mover, Recorded } from '../../release/ports/driver.ts'
+import { colors, slotName } from '../../release/slot.ts'
+import { endEmergency, moveWithoutGit } from './emergency.ts'
+import { type Expected, problemOf } from './expected.ts'
+import { servicesFolder, slotFolder } from './layout.ts'
+import { servicesApplication, slotApplication } from './manifests.ts'
+import { type MovePorts, move } from './move.ts'
+import type { ConfigState } from './read.ts'
+import { putBack, removeSlots, type SlotPorts, writeSlots } from './slots.ts'
+
+export interface GitopsDriverDeps extends Omit<SlotPorts, 'objects'>, Omit<MovePorts, 'objects'> {
+  objects: SlotObjects
+  services: readonly string[]
+  branch: string
+  /** Installs what belongs to no service. */
+  helm: Pick<Driver, 'recorded' | 'install'>
+}
+
+export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
+  const { applications, branch, commits, env, helm, objects, scaling, services } = deps
+  const slots = services.flatMap((service) =>
+    colors.map((color) => ({
+      name: slotApplication(env, slotName(service, color)),
+      path: slotFolder(env, service, color),
+    })),
+  )
+  const shared = { name: servicesApplication(env), path: servicesFolder(env) }
+  const checked = async (expected: readonly Expected[]): Promise<Application[]> => {
+    const found = await applications.list()
+    const problem = problemOf(found, expected, branch)
+    if (problem) throw problem
+    return found
+  }
+  let settling: Promise<void> = Promise.resolve()
+  return {
+    async recorded() {
+      await endEmergency(deps)
+      const [found, { state }, others] = await Promise.all([
+        checked([shared, ...slots]),
+        commits.read(),
+        helm.recorded(),
+      ])
+      return { ...others, ...recordedOf(env, state, found) }
+    },
+    writeSlots: (writes, signal) => writeSlots(deps, writes, signal),
+    scaleSlots: (scales) => Promise.allSettled(scales.map((scale) => scaling.scale(scale))),
+    async movePointers(moves, mover, onWrite) {
+      if (moves.length === 0) return []
+      const moving = withoutGitInNeed(mover, async () => {
+        if (mover === 'emergency') {
+          onWrite?.()
+          return moveWithoutGit(deps, moves)
+        }
+        await endEmergency(deps)
+        await checked([shared])
+        const { versions, synced } = await move(deps, moves, { mover, onWrite })
+        settling = synced
+        // Whoever calls settle is told.
+        synced.catch(() => {})
+        if (mover !== 'switch' && mover !== 'rollback') await synced
+        return versions
+      })
+      return Promise.allSettled(moves.map(async (_, index) => (await moving)[index] ?? ''))
+    },
+    settle: () => settling,
+    removeSlots: (removals, signal) => removeSlots(deps, removals, signal),
+    putBack: (backs, signal) => putBack(deps, backs, signal),
+    restartSlot: (service, color) => objects.restart(service, color),
+    install: (chart, signal) => helm.install(chart, signal),
+  }
+}
+
+/** A rollback must not fail because git is away, and nobody is told what to do. */
+async function withoutGitInNeed<T>(mover: Mover, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    const isGit = error instanceof ShopctlError && error.code.startsWith('config-repo-')
+    if (mover !== 'rollback' || !isGit) throw error
+    const command = "shopctl rollback --emergency --reason '…'"
+    throw advised(error, `If it must be now, \`${command}\` does without git.`)
+  }
+}
+
+/** What git says. It is finished if Argo CD could carry it out. */
+export function recordedOf(
+  env: string,
+  { slots, services }: ConfigState,
+  found: readonly Application[],
+): Record<string, Recorded> {
+  const isFinished = (name: string): boolean => {
+    const phase = found.find((each) => each.name === name)?.operation?.phase
+    return phase !== 'Failed' && phase !== 'Error'
+  }
+  const written = Object.entries(slots).flatMap(([service, both]) =>
+    colors.flatMap((color): [string, Recorded][] => {
+      const entry = both[color]
+      if (entry === null || entry === 'removed') return []
+      const name = slotName(service, color)
+      const finished = isFinished(slotApplication(env, name))
+      return [[name, { finished, marks: entry.marks }]]
+    }),
+  )
+  const finished = isFinished(servicesApplication(env))
+  const shared = Object.entries(services).map(([service, { marks }]): [string, Recorded] => [
+    service,
+    { finished, marks },
+  ])
+  return Object.fromEntries([...written, ...shared])
+}

@@ -1,0 +1,44 @@
+// Whether Argo CD has the Applications of an environment, as `gitops init` makes them; pure.
+import type { Application } from '../../adapters/kubernetes/applications.ts'
+import { refused, type ShopctlError } from '../../errors.ts'
+
+export interface Expected {
+  name: string
+  path: string
+}
+
+/** null: nothing is wrong with them. */
+export function problemOf(
+  found: readonly Application[],
+  expected: readonly Expected[],
+  branch: string,
+): ShopctlError | null {
+  const missing = expected.filter(({ name }) => !found.some((each) => each.name === name))
+  if (missing.length > 0) {
+    const names = missing.map(({ name }) => name).join(', ')
+    return refused({
+      code: 'application-missing',
+      message: `Argo CD has no Application ${names}.`,
+      hint: 'Run `shopctl gitops init`: it writes what is missing.',
+    })
+  }
+  for (const { name, path } of expected) {
+    const application = found.find((each) => each.name === name)
+    const why = application && wrongIn(application, path, branch)
+    if (why)
+      return refused({
+        code: 'application-differs',
+        message: `The Application ${name} of Argo CD ${why}.`,
+        hint: 'Put it back with `shopctl gitops init`, or by hand, then run the command again.',
+      })
+  }
+  return null
+}
+
+function wrongIn({ source, automatic }: Application, path: string, branch: string): string | null {
+  if (source.branch !== branch) return `follows ${source.branch || 'no branch'}, not ${branch}`
+  if (source.path !== path) return `follows the folder ${source.path}, not ${path}`
+  if (!automatic.sync) return 'does not sync by itself'
+  if (!automatic.prune) return 'does not prune: a slot that is removed would stay'
+  return null
+}

@@ -1,0 +1,208 @@
+// Writes, removes and puts back slots: one commit for all of them, which Argo CD syncs.
+import { join } from 'node:path'
+import type { Scaling } from '../../adapters/kubernetes/scaling.ts'
+import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
+import { ShopctlError } from '../../errors.ts'
+import type { ConfigRepo } from '../../release/ports/config-repo.ts'
+import type { Charts, ChartWrite, SlotPutBack, SlotWrite } from '../../release/ports/driver.ts'
+import { revisionMark } from '../../release/ports/driver.ts'
+import { slotName, type Target } from '../../release/slot.ts'
+import type { SlotInput } from './changes.ts'
+import { type Vendored, vendor } from './chart.ts'
+import { readChart } from './chart-folder.ts'
+import type { Commits } from './commits.ts'
+import { slotFolder, valuesFile } from './layout.ts'
+import { servicesApplication, slotApplication } from './manifests.ts'
+import { renderedNumbers } from './pods.ts'
+import { awaitCompared, awaitSynced, type SyncPorts, type Taken } from './sync.ts'
+import { readValues } from './values.ts'
+
+export interface SlotPorts extends SyncPorts {
+  env: string
+  /** Base of the relative paths of charts and values files. */
+  root: string
+  repo: ConfigRepo
+  commits: Commits
+  charts: Charts
+  objects: Pick<SlotObjects, 'checkRevision' | 'deleteJob' | 'deleteRest'>
+  scaling: Scaling
+  /** The text of a file on this machine. */
+  readText(file: string): Promise<string>
+}
+
+export async function writeSlots(
+  ports: SlotPorts,
+  slots: readonly SlotWrite[],
+  signal: AbortSignal,
+): Promise<PromiseSettledResult<void>[]> {
+  const { commits, env } = ports
+  const committing = (async () => {
+    const inputs = await Promise.all(slots.map((slot) => inputOf(ports, slot)))
+    const shared = slots.flatMap((slot) => slot.shared ?? [])
+    const sharedChart = shared[0] ? await chartOf(ports, shared[0]) : null
+    const named = slots.map(({ service, color, values }) => ({
+      ...{ service, color },
+      version: versionIn(values),
+    }))
+    // A slot that is written is the one to test.
+    const moves = slots.map(({ service, color, marks }) => ({
+      ...{ service, which: 'preview' as const, release: null },
+      to: { color, revision: marks[revisionMark] ?? '' },
+    }))
+    const taken = await commits.write(
+      () => ({
+        ...{ deed: { operation: 'deploy', slots: named }, release: null },
+        ...{ slots: inputs, sharedChart, moves },
+      }),
+      { depends: slots.map(({ service, color }) => slotFolder(env, service, color)), signal },
+    )
+    // Their ServiceAccounts, for the pods.
+    await follow(ports, servicesApplication(env), taken)
+    return taken
+  })()
+  return Promise.allSettled(
+    slots.map(async (slot) => {
+      const rendering = ports.charts.render(slot)
+      const [taken, manifests] = await Promise.all([committing, rendering])
+      const { service, color, atLeast } = slot
+      if (!(await followSlot(ports, slotName(service, color), taken))) return
+      await ports.scaling.reset(service, color, renderedNumbers(manifests), atLeast)
+      await ports.scaling.afterWrite(slot)
+    }),
+  )
+}
+
+function versionIn({ shopctl }: SlotWrite['values']): string {
+  const { version } = shopctl as { version?: unknown }
+  return String(version)
+}
+
+async function inputOf(ports: SlotPorts, write: SlotWrite): Promise<SlotInput> {
+  const { root, readText } = ports
+  const values = await Promise.all(
+    write.valuesFiles.map(async (file) => readValues(await readText(join(root, file)), file)),
+  )
+  return { write, chart: await chartOf(ports, write), values }
+}
+
+async function chartOf(
+  { root }: SlotPorts,
+  { chart }: Pick<ChartWrite, 'chart'>,
+): Promise<Vendored> {
+  const folder = chart.startsWith('/') ? chart : join(root, chart)
+  return vendor(await readChart(folder, chart), chart)
+}
+
+async function follow(ports: SyncPorts, name: string, taken: Taken): Promise<void> {
+  await awaitCompared(ports, name, taken)
+  await awaitSynced(ports, name, taken)
+}
+
+/** false: its migration failed. Whoever waits for the slot says why. */
+async function followSlot(ports: SlotPorts, slot: string, taken: Taken): Promise<boolean> {
+  const name = slotApplication(ports.env, slot)
+  try {
+    await awaitCompared(ports, name, taken)
+    await retryFailed(ports, name, taken)
+    await awaitSynced(ports, name, taken)
+    return true
+  } catch (error) {
+    const isMigration =
+      error instanceof ShopctlError &&
+      error.code === 'sync-failed' &&
+      error.message.includes(`Job ${slot}-migrate`)
+    if (isMigration) return false
+    throw error
+  }
+}
+
+/** Argo CD tries each commit once. A second deploy of the same is a second try. */
+async function retryFailed(
+  { applications }: SyncPorts,
+  name: string,
+  { commit }: Taken,
+): Promise<void> {
+  const found = (await applications.list()).find((each) => each.name === name)
+  const { phase, revision } = found?.operation ?? {}
+  const hasFailed = phase === 'Failed' || phase === 'Error'
+  if (found && !found.busy && hasFailed && revision === commit && found.sync !== 'Synced')
+    await applications.sync(name, commit)
+}
+
+export async function removeSlots(
+  ports: SlotPorts,
+  slots: readonly { service: string; slot: Target }[],
+  signal: AbortSignal,
+): Promise<PromiseSettledResult<void>[]> {
+  const { commits, env, objects } = ports
+  const committing = (async () => {
+    await Promise.all(slots.map(({ service, slot }) => objects.checkRevision(service, slot)))
+    const removals = slots.map(({ service, slot: { color } }) => ({ service, color }))
+    return commits.write(
+      () => ({ deed: { operation: 'cleanup', removed: removals }, release: null, removals }),
+      { depends: removals.map(({ service, color }) => slotFolder(env, service, color)), signal },
+    )
+  })()
+  return Promise.allSettled(
+    slots.map(async ({ service, slot }) => {
+      await follow(ports, slotApplication(env, slotName(service, slot.color)), await committing)
+      // A hook that has run stays, and what it uses.
+      await objects.deleteJob(service, slot.color)
+      await objects.deleteRest(service, slot)
+    }),
+  )
+}
+
+/** How many earlier commits of a slot are looked at. */
+const longAgo = 100
+
+export async function putBack(
+  ports: SlotPorts,
+  slots: readonly SlotPutBack[],
+  signal: AbortSignal,
+): Promise<PromiseSettledResult<boolean>[]> {
+  return Promise.allSettled(
+    slots.map(async ({ service, slot, atLeast, declared }) => {
+      const { color, revision } = slot
+      const { commits, env, repo, scaling } = ports
+      const folder = slotFolder(env, service, color)
+      const { commit } = await commits.read(signal)
+      const found = await findCommit(ports, commit, folder, revision)
+      if (found === null) return false
+      const deed = {
+        operation: 'deploy (put back)',
+        slots: [{ service, color, version: revision }],
+      }
+      const taken = await commits.write(
+        async ({ commit: now }) => {
+          const isThere = await repo.keeps(found, now, [folder], signal)
+          return { deed, release: null, restored: isThere ? [] : [{ folder, from: found }] }
+        },
+        { depends: [folder], signal },
+      )
+      if (await followSlot(ports, slotName(service, color), taken))
+        await scaling.afterWrite({ service, color, atLeast, declared })
+      return true
+    }),
+  )
+}
+
+/** The last commit in which this revision was in the folder. */
+async function findCommit(
+  { repo }: SlotPorts,
+  head: string,
+  folder: string,
+  revision: string,
+): Promise<string | null> {
+  const file = valuesFile(folder)
+  for (const { commit } of await repo.log(head, [file], longAgo)) {
+    const text = (await repo.read(commit, [file])).get(file)
+    if (text?.includes(revision) && hasRevision(text, file, revision)) return commit
+  }
+  return null
+}
+
+function hasRevision(text: string, file: string, revision: string): boolean {
+  const { marks } = readValues(text, file) as { marks?: Record<string, unknown> }
+  return marks?.[revisionMark] === revision
+}

@@ -1,0 +1,152 @@
+// How Argo CD takes up a commit: it fetches the branch, compares the cluster with it, and syncs.
+import type { Application, Applications } from '../../adapters/kubernetes/applications.ts'
+import type { Limit } from '../../adapters/shell.ts'
+import { failed, type ShopctlError } from '../../errors.ts'
+import type { Clock } from '../../release/ports/session.ts'
+
+/** A commit that Argo CD takes up. Later ones of others do as well, if they keep its files. */
+export interface Taken {
+  commit: string
+  /** Whether the files of `commit` that count are the same in this commit. */
+  isKept(later: string): Promise<boolean>
+}
+
+export interface SyncPorts {
+  applications: Applications
+  clock: Clock
+  signal: AbortSignal
+  /** Of each wait. */
+  limit: Limit
+}
+
+/** An operation that still runs after this time is ended. It may wait for a hook of somebody else. */
+const patienceMs = 5_000
+/** A complaint that stands for so long does not pass by itself. */
+const complaintMs = 5_000
+/** Argo CD begins to sync at once. After this time, something keeps it from it. */
+const beginMs = 8_000
+
+/** Waits until no operation runs, but one of `commit`. Ends one that takes long. */
+export async function awaitIdle(ports: SyncPorts, name: string, commit?: string): Promise<void> {
+  const { applications, signal } = ports
+  const idle = (found: readonly Application[]) => {
+    const { busy = false, operation = null } = find(found, name) ?? {}
+    const isOurs = commit !== undefined && operation?.revision === commit
+    return busy && !isOurs ? null : true
+  }
+  if (await applications.await(idle, { timeoutMs: patienceMs, signal })) return
+  await applications.terminate(name)
+  if (await applications.await(idle, { timeoutMs: waitMs(ports), signal })) return
+  throw late(name, 'to end the operation that runs', ports)
+}
+
+/** Asks Argo CD to look at once, and waits until it has compared the cluster with the commit. */
+export async function awaitCompared(ports: SyncPorts, name: string, taken: Taken): Promise<void> {
+  await ports.applications.refresh(name)
+  await settle(ports, name, taken, 'to fetch the commit', ({ compared }) => compared)
+}
+
+/** Waits until the cluster is as the commit says. Fails with Argo CD's own words. */
+export async function awaitSynced(ports: SyncPorts, name: string, taken: Taken): Promise<void> {
+  const stands = standing(ports.clock)
+  await settle(ports, name, taken, 'to sync the commit', (application) => {
+    const { compared, sync, busy, operation } = application
+    if (compared === null || busy) return null
+    if (sync === 'Synced') return compared
+    const { revision = null, phase } = operation ?? {}
+    if (revision === compared && (phase === 'Failed' || phase === 'Error'))
+      throw broken(application)
+    if (stands(`${name} ${compared} ${revision}`, beginMs)) throw unbegun(application)
+    return null
+  })
+}
+
+/** Waits until `commitOf` is the commit, or a later one that keeps its files. */
+async function settle(
+  ports: SyncPorts,
+  name: string,
+  { commit, isKept }: Taken,
+  what: string,
+  commitOf: (application: Application) => string | null,
+): Promise<void> {
+  const { applications, clock, signal } = ports
+  const others = new Set<string>()
+  const stands = standing(clock)
+  const end = clock.monotonic() + waitMs(ports)
+  for (;;) {
+    const judge = (found: readonly Application[]): string | null => {
+      const application = find(found, name)
+      if (!application) throw missing(name)
+      const [why] = application.complaints
+      if (why === undefined) stands('', 0)
+      else if (stands(why, complaintMs)) throw complained(name, why)
+      const seen = commitOf(application)
+      return seen === null || others.has(seen) ? null : seen
+    }
+    const timeoutMs = end - clock.monotonic()
+    const seen = await applications.await(judge, { timeoutMs, signal })
+    if (seen === null) throw late(name, what, ports)
+    if (seen === commit || (await isKept(seen))) return
+    others.add(seen)
+  }
+}
+
+/** Whether the same has stood for a time. */
+function standing({ monotonic }: Clock): (what: string, limitMs: number) => boolean {
+  let since = { what: '', at: 0 }
+  return (what, limitMs) => {
+    if (since.what !== what) since = { what, at: monotonic() }
+    return monotonic() - since.at >= limitMs
+  }
+}
+
+function find(found: readonly Application[], name: string): Application | undefined {
+  return found.find((each) => each.name === name)
+}
+
+function waitMs({ limit }: SyncPorts): number {
+  return limit.seconds * 1_000
+}
+
+const again = 'Git has the commit, and Argo CD goes on by itself where it can. '
+
+function missing(name: string): ShopctlError {
+  return failed({
+    code: 'application-missing',
+    message: `Argo CD has no Application ${name} any more.`,
+    hint: 'Run `shopctl gitops init`, then this command again.',
+  })
+}
+
+function late(name: string, what: string, { limit }: SyncPorts): ShopctlError {
+  return failed({
+    code: 'argocd-late',
+    message: `Argo CD took more than ${limit.seconds} s ${what}, for ${name}.`,
+    hint: `${again}Is its application-controller running? The limit is ${limit.setting}.`,
+  })
+}
+
+function complained(name: string, why: string): ShopctlError {
+  return failed({
+    code: 'argocd-error',
+    message: `Argo CD cannot sync ${name}: ${why}`,
+    hint: `${again}Fix the cause, then run the command again.`,
+  })
+}
+
+function broken({ name, operation }: Application): ShopctlError {
+  const lines = [operation?.message ?? '', ...(operation?.problems ?? [])]
+  return failed({
+    code: 'sync-failed',
+    message: `Argo CD could not sync ${name}: ${lines.join('\n')}`,
+    hint: `${again}Fix the cause, then run the command again.`,
+  })
+}
+
+function unbegun({ name, sync }: Application): ShopctlError {
+  return failed({
+    code: 'sync-not-begun',
+    message: `Argo CD does not sync ${name}, although it is ${sync}.`,
+    hint: `${again}Is a sync window of its project closed? \`kubectl get appproject --namespace argocd --output yaml\` shows them.`,
+  })
+}

@@ -1,0 +1,140 @@
+// `gitops init` and `gitops log`.
+import { beforeEach, describe, expect, it } from 'vitest'
+import { createCommits } from '../../../src/drivers/gitops/commits.ts'
+import { createGitopsTools } from '../../../src/drivers/gitops/gitops.ts'
+import { stateOf } from '../../../src/drivers/gitops/read.ts'
+import { refused } from '../../../src/errors.ts'
+import { createFakeConfigRepo, type FakeConfigRepo } from '../../fakes/config-repo.ts'
+import { operator } from '../../fakes/host.ts'
+import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'
+import { treeOf } from './tree.ts'
+
+let repo: FakeConfigRepo
+let api: FakeApi
+
+beforeEach(() => {
+  repo = createFakeConfigRepo(null)
+  api = createFakeApi(Date.now)
+})
+
+function tools(through: FakeApi = api, services = ['order', 'payment']) {
+  return createGitopsTools({
+    ...{ system: 'shop', env: 'local', services, namespace: 'shop', argoNamespace: 'argocd' },
+    ...{ url: 'http://git/config.git', branch: 'main', repo, api: through },
+    applications: { list: async () => [] },
+    commits: createCommits(repo, 'local', operator),
+  })
+}
+
+const names = [
+  'local-services',
+  'local-order-blue',
+  'local-order-green',
+  'local-payment-blue',
+  'local-payment-green',
+]
+const subjects = () => repo.history().map(({ message }) => message.split('\n', 1)[0])
+
+describe('the first time', () => {
+  it('makes folders without slots in an empty repository, and one Application for each', async () => {
+    const done = await tools().init()
+    expect(done).toEqual({
+      ...{
+        commit: repo.head().commit,
+        file: 'local/argocd.yaml',
+        applied: true,
+        applications: names,
+      },
+    })
+    expect(stateOf(treeOf(repo.head().files))).toEqual({
+      slots: {
+        order: { blue: 'removed', green: 'removed' },
+        payment: { blue: 'removed', green: 'removed' },
+      },
+      services: {},
+    })
+    const made = [...api.objects.keys()].map((path) => path.split('/').slice(-2).join(' '))
+    expect(made.sort()).toEqual(
+      ['appprojects shop-local', ...names.map((name) => `applications ${name}`)].sort(),
+    )
+    const text = String(repo.head().files.get('local/argocd.yaml'))
+    for (const name of names) expect(text).toContain(`name: ${name}\n`)
+  })
+
+  it('leaves the Applications to others if this user may not write them', async () => {
+    const denying = {
+      ...api,
+      apply: () => Promise.reject(refused({ code: 'not-allowed', message: 'no' })),
+    }
+    expect(await tools(denying).init()).toMatchObject({ applied: false, applications: names })
+    expect(repo.head().files.has('local/argocd.yaml')).toBe(true)
+  })
+
+  it('fails with any other error', async () => {
+    const failing = { ...api, apply: () => Promise.reject(new Error('no answer')) }
+    await expect(tools(failing).init()).rejects.toThrow('no answer')
+  })
+})
+
+describe('a second time', () => {
+  it('makes no commit', async () => {
+    const { commit } = await tools().init()
+    expect(await tools().init()).toMatchObject({ commit, applied: true })
+    expect(subjects()).toHaveLength(2)
+  })
+
+  it.each<[string, string]>([
+    ['local/argocd.yaml', 'kind: Nothing\n'],
+    ['local/argocd.yaml', ''],
+  ])('puts back what is not as it should be: %s', async (path, text) => {
+    await tools().init()
+    const before = repo.head().files
+    repo.someone({ [path]: text })
+    await tools().init()
+    expect(repo.head().files).toEqual(before)
+  })
+
+  it('adds a service, and leaves what is there', async () => {
+    await tools(api, ['order']).init()
+    const before = repo.head().files
+    await tools().init()
+    const after = repo.head().files
+    for (const [path, text] of before)
+      if (path !== 'local/argocd.yaml') expect(after.get(path)).toBe(text)
+    expect([...after.keys()].filter((path) => path.startsWith('local/payment/'))).toHaveLength(4)
+  })
+})
+
+it('two at once both succeed, with one commit', async () => {
+  const [one, two] = await Promise.all([tools().init(), tools().init()])
+  expect(one.commit).toBe(two.commit)
+  expect(subjects()).toHaveLength(2)
+})
+
+it('a service has no place under a reserved name', async () => {
+  await expect(tools(api, ['services']).init()).rejects.toMatchObject({ code: 'reserved-name' })
+})
+
+describe('the log', () => {
+  it('names who wrote a commit of this environment, newest first', async () => {
+    await tools().init()
+    repo.someone({ 'prod/x.yaml': 'x' })
+    repo.someone(
+      { 'local/order/blue/values.yaml': '# \u001b[31mred\n' },
+      'Fix \u001b[31mit\n\nNow.\n',
+    )
+    const [newest, oldest, ...others] = await tools().log(9)
+    expect(newest).toMatchObject({
+      author: 'Jane <jane@example.com>',
+      note: null,
+      commit: repo.head().commit,
+    })
+    expect(newest?.subject).not.toContain('\u001b')
+    expect(oldest).toMatchObject({
+      subject: expect.stringMatching(/^init/),
+      note: { operation: 'init', by: 'me@here' },
+    })
+    expect(others).toEqual([])
+    expect(await tools().log(1)).toHaveLength(1)
+  })
+})

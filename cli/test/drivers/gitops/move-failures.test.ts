@@ -1,0 +1,175 @@
+// A switch that fails after its push is taken back. A rollback goes on.
+import { describe, expect, it } from 'vitest'
+import { changesOf } from '../../../src/drivers/gitops/changes.ts'
+import { failed } from '../../../src/errors.ts'
+import type { Mover } from '../../../src/release/ports/driver.ts'
+import { killingAfter } from './kills.ts'
+import { are, broken, denied, move, sceneOf } from './move-scene.ts'
+import { type Around, blue, createScene, green, names, type Scene } from './scene.ts'
+import { treeOf } from './tree.ts'
+
+describe('what fails after the push', () => {
+  type Problem = [title: string, code: string, arrange: (scene: Scene) => unknown, around?: Around]
+  const problems: Problem[] = [
+    ['Argo CD is down', 'argocd-late', ({ argo }) => Object.assign(argo.faults, { down: true })],
+    [
+      'Argo CD is too slow',
+      'argocd-late',
+      ({ argo }) => Object.assign(argo.faults, { stepMs: 40_000 }),
+    ],
+    [
+      'a window is closed, and only Argo CD may write',
+      'sync-not-begun',
+      ({ argo }) => Object.assign(argo.faults, { closed: true }),
+      denied,
+    ],
+    [
+      'the sync fails',
+      'sync-failed',
+      ({ argo }) =>
+        Object.assign(argo.faults.failing, { 'local-services': 'Service order: invalid' }),
+      denied,
+    ],
+    [
+      'Argo CD cannot compare',
+      'argocd-error',
+      ({ argo }) => Object.assign(argo.faults.complaints, { 'local-services': 'no chart' }),
+    ],
+    ['the API server is away', 'cluster-unreachable', () => {}, broken],
+  ]
+
+  /** Whatever held Argo CD up is over. */
+  const recovered = ({ argo }: Scene): void => {
+    Object.assign(argo.faults, { stepMs: 250, closed: false, failing: {}, complaints: {} })
+    argo.restart()
+    argo.settle()
+  }
+
+  it.each(problems)(
+    'of a switch is taken back in git, and nothing moves later: %s',
+    async (_, code, arrange, around) => {
+      const scene = await sceneOf('blue')
+      arrange(scene)
+      expect(await move(scene, green, 'switch', around)).toEqual([code, code])
+      expect(scene.inGit()).toEqual(are('blue', 'green'))
+      expect(scene.subjects()).toEqual([
+        'switch: order, payment blue → green',
+        'undo: order, payment green → blue',
+      ])
+      recovered(scene)
+      expect(scene.inCluster()).toEqual(are('blue', 'green'))
+    },
+  )
+
+  it('of a switch is taken back with the previews that went along', async () => {
+    const scene = await sceneOf('green')
+    await move(scene, blue, 'rollback')
+    const before = scene.repo.head().files
+    expect(await move(scene, green, 'switch', broken)).toEqual([
+      'cluster-unreachable',
+      'cluster-unreachable',
+    ])
+    expect(scene.repo.head().files).toEqual(before)
+  })
+
+  it('of a switch is taken back to what serves, also when git was ahead of it', async () => {
+    const scene = await sceneOf('blue')
+    scene.argo.faults.down = true
+    // Killed right after its push.
+    const moves = await scene.moves(green, 'r-9')
+    await scene.driver(killingAfter('repo.push')).movePointers(moves, 'switch')
+    expect(scene.inGit()).toEqual(are('green'))
+    expect(await move(scene, green, 'switch')).toEqual(['argocd-late', 'argocd-late'])
+    expect(scene.inGit()).toEqual(are('blue', 'green'))
+    recovered(scene)
+    expect(scene.inCluster()).toEqual(are('blue', 'green'))
+  })
+
+  it.each([4, 4.5, 5, 6, 8])(
+    'of a switch moves no Service any more when it has ended: %i s for a step',
+    async (seconds) => {
+      const scene = createScene({ limitSeconds: 10 })
+      scene.argo.faults.stepMs = seconds * 1_000
+      expect(await move(scene, green, 'switch', denied)).toEqual(['argocd-late', 'argocd-late'])
+      const last = scene.seen.splice(0).at(-1) ?? ''
+      recovered(scene)
+      const later = names.flatMap((name) => {
+        const isBlue = last.includes(`${name} stable blue`)
+        return isBlue ? scene.seen.filter((each) => each.includes(`${name} stable green`)) : []
+      })
+      expect(later).toEqual([])
+      expect(scene.inCluster()).toEqual(are('blue', 'green'))
+    },
+  )
+
+  it('of a switch is taken back where nobody has changed it since', async () => {
+    const scene = await sceneOf('blue')
+    await move(scene, green, 'switch', (name, run) => {
+      if (name !== 'objects.point') return run()
+      const moves = [{ service: 'order', which: 'stable' as const, to: null, release: null }]
+      const { write } = changesOf(treeOf(scene.repo.head().files), { moves })
+      scene.repo.someone(Object.fromEntries([...write].map(([path, text]) => [path, String(text)])))
+      throw failed({ code: 'cluster-unreachable', message: 'no' })
+    })
+    expect(scene.inGit()).toEqual([
+      ...['order stable none', 'order preview green'],
+      ...['payment stable blue', 'payment preview green'],
+    ])
+    expect(scene.subjects().at(-1)).toBe('undo: payment green → blue')
+  })
+
+  it('of a switch stays in git if it cannot be taken back, and that is said', async () => {
+    const scene = await sceneOf('blue')
+    const gone = failed({ code: 'config-repo-unreachable', message: 'no answer from git' })
+    await move(scene, green, 'switch', (name, run) => {
+      if (name !== 'objects.point') return run()
+      scene.repo.faults.push = gone
+      throw failed({ code: 'cluster-unreachable', message: 'no' })
+    })
+    expect(scene.inGit()).toEqual(are('green'))
+    expect(scene.progress.lines).toEqual([
+      expect.stringMatching(/^! .*may still say.*no answer from git/),
+    ])
+  })
+
+  it.each(problems.slice(0, 5).map(([title, , arrange]): [string, Problem[2]] => [title, arrange]))(
+    'of a rollback does not stop it: %s',
+    async (_, arrange) => {
+      const scene = await sceneOf('green')
+      arrange(scene)
+      const from = scene.clock.monotonic()
+      const now = await move(scene, blue, 'rollback')
+      const took = scene.clock.monotonic() - from
+      expect(scene.inGit()).toEqual(are('blue'))
+      expect(await scene.pointer('order')).toEqual(blue)
+      expect(await scene.pointer('payment')).toEqual(blue)
+      expect(now).toEqual(
+        (await scene.moves(null, null)).map(({ resourceVersion }) => resourceVersion),
+      )
+      expect(took).toBeLessThanOrEqual(20_000)
+      // As the command goes on.
+      await scene.driver().movePointers(await scene.moves(blue, null, 'preview'), 'rollback')
+      recovered(scene)
+      expect(scene.inCluster()).toEqual(are('blue'))
+    },
+  )
+
+  it.each<Mover>(['rollback', 'undo'])('of a rollback is said: %s', async (mover) => {
+    const scene = await sceneOf('green')
+    scene.argo.faults.down = true
+    await move(scene, blue, mover)
+    expect(await scene.pointer('order')).toEqual(blue)
+    expect(scene.progress.lines).toEqual([
+      expect.stringMatching(/^! This goes on without Argo CD: /),
+    ])
+  })
+
+  it('of a rollback that may not write is carried out when Argo CD is back', async () => {
+    const scene = await sceneOf('green')
+    scene.argo.faults.down = true
+    expect(await move(scene, blue, 'rollback', denied)).toEqual(['conflict', 'conflict'])
+    expect([scene.inGit(), scene.inCluster()]).toEqual([are('blue'), are('green')])
+    recovered(scene)
+    expect(scene.inCluster()).toEqual(are('blue'))
+  })
+})

@@ -1,0 +1,46 @@
+// Moves of the Services in a scene, and what gets in their way.
+import { failed, refused } from '../../../src/errors.ts'
+import type { Mover } from '../../../src/release/ports/driver.ts'
+import type { Target } from '../../../src/release/slot.ts'
+import { servicePath } from '../../fakes/argocd-objects.ts'
+import { type Around, createScene, green, names, outcomes, type Scene } from './scene.ts'
+
+/** What git or the cluster says, both Services of each service alike. */
+export const are = (stable: string, preview = stable) =>
+  names.flatMap((name) => [`${name} stable ${stable}`, `${name} preview ${preview}`])
+
+/** Green was deployed, or is live since r-2. */
+export async function sceneOf(live: 'blue' | 'green'): Promise<Scene> {
+  const scene = createScene()
+  if (live === 'blue') return scene
+  await scene.driver().movePointers(await scene.moves(green, 'r-2'), 'switch')
+  scene.argo.settle()
+  scene.seen.splice(0, scene.seen.length - 1)
+  return scene
+}
+
+/** Somebody changes a Service in the cluster. Argo CD heals it. */
+export function drift({ api }: Scene, service: string): void {
+  const path = servicePath('shop', service)
+  const found = api.objects.get(path)
+  api.put(path, { ...found, spec: { ...(found?.spec as object), ports: [] } })
+}
+
+/** Moves all Services. */
+export async function move(scene: Scene, to: Target | null, mover: Mover, around?: Around) {
+  const moves = await scene.moves(to, 'r-9')
+  return outcomes(await scene.driver(around).movePointers(moves, mover))
+}
+
+/** A port of which one call fails. */
+export const failing =
+  (call: string, error: Error): Around =>
+  (name, run) => {
+    if (name === call) throw error
+    return run()
+  }
+export const denied = failing('objects.point', refused({ code: 'not-allowed', message: 'no' }))
+export const broken = failing(
+  'objects.point',
+  failed({ code: 'cluster-unreachable', message: 'no' }),
+)

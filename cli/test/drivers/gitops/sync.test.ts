@@ -1,0 +1,178 @@
+// What shopctl concludes from an Application of Argo CD while it takes up a commit.
+import { describe, expect, it } from 'vitest'
+import {
+  type Application,
+  type Applications,
+  applicationOf,
+} from '../../../src/adapters/kubernetes/applications.ts'
+import { awaitCompared, awaitIdle, awaitSynced } from '../../../src/drivers/gitops/sync.ts'
+
+const quiet: Application = applicationOf({
+  metadata: { name: 'local-services' },
+  status: { sync: { status: 'Synced', revision: 'a' }, health: { status: 'Healthy' } },
+})
+const ours = { commit: 'b', isKept: async (later: string) => later === 'b+' }
+
+/** Shows one state after the other, each for a second, and the last one for good. */
+function scene(...states: (Application | null)[]) {
+  let now = 0
+  const calls: string[] = []
+  const call = async (text: string): Promise<void> => void calls.push(text)
+  const applications: Applications = {
+    list: async () => [],
+    async await(judge, { timeoutMs }) {
+      for (const end = now + timeoutMs; now < end; now += 1_000) {
+        const state = states[Math.min(now / 1_000, states.length - 1)] ?? null
+        const found = judge(state ? [state] : [])
+        if (found !== null) return found
+      }
+      return null
+    },
+    refresh: () => call('refresh'),
+    terminate: () => call('terminate'),
+    sync: () => call('sync'),
+    setAutomatic: () => call('automatic'),
+  }
+  const ports = {
+    applications,
+    clock: { now: () => new Date(now), monotonic: () => now, sleep: async () => {} },
+    signal: new AbortController().signal,
+    limit: { seconds: 30, setting: '`timeouts.helm`' },
+  }
+  return { ports, calls, took: () => now / 1_000 }
+}
+
+const running = (revision: string, phase: 'Running' | 'Failed' | 'Succeeded' = 'Running') => ({
+  ...{ phase, message: 'one or more objects failed to apply', revision },
+  problems: phase === 'Failed' ? ['Deployment order-green: exceeded quota'] : [],
+})
+const app = (fields: Partial<Application>): Application => ({ ...quiet, ...fields })
+const busy = app({ busy: true, operation: running('a') })
+const outOfSync = app({ compared: 'b', sync: 'OutOfSync' })
+const synced = app({ compared: 'b' })
+
+describe('an Application', () => {
+  it.each<[string, object, Partial<Application>]>([
+    ['that was just made', {}, { sync: 'Unknown', compared: null, busy: false, operation: null }],
+    ['that is about to sync', { operation: { sync: {} } }, { busy: true }],
+    [
+      'that does not sync by itself',
+      { spec: { syncPolicy: { automated: { enabled: false, selfHeal: true, prune: true } } } },
+      { automatic: { sync: false, selfHeal: false, prune: false } },
+    ],
+    [
+      'with an error and a warning',
+      {
+        status: {
+          conditions: [
+            { type: 'ComparisonError', message: 'no such path' },
+            { type: 'SharedResourceWarning', message: '-' },
+          ],
+        },
+      },
+      { complaints: ['no such path'] },
+    ],
+    [
+      'that could not sync',
+      {
+        status: {
+          operationState: {
+            ...{ phase: 'Failed', message: 'two failed', operation: { sync: { revision: 'b' } } },
+            syncResult: {
+              resources: [
+                { kind: 'Deployment', name: 'a', status: 'SyncFailed', message: 'denied' },
+                { kind: 'Job', name: 'b', status: 'Synced', hookPhase: 'Failed', message: 'limit' },
+                { kind: 'Service', name: 'c', status: 'Synced', message: 'configured' },
+              ],
+            },
+          },
+        },
+      },
+      {
+        operation: {
+          ...{ phase: 'Failed', message: 'two failed', revision: 'b' },
+          problems: ['Deployment a: denied', 'Job b: limit'],
+        },
+      },
+    ],
+  ])('%s', (_, stored, expected) => expect(applicationOf(stored)).toMatchObject(expected))
+})
+
+describe('the wait until no operation runs', () => {
+  it.each<[string, (Application | null)[], string[], number]>([
+    ['is none', [quiet], [], 0],
+    ['is one for a short operation', [busy, busy, quiet], [], 2],
+    ['ends a long one', [...new Array(6).fill(busy), quiet], ['terminate'], 6],
+  ])('%s', async (_, states, calls, seconds) => {
+    const { ports, took, ...seen } = scene(...states)
+    await awaitIdle(ports, quiet.name)
+    expect([seen.calls, took()]).toEqual([calls, seconds])
+  })
+
+  const another = app({ busy: true, operation: running('b') })
+  it.each<[string, (Application | null)[], string[], number]>([
+    ['is none for one of the commit', [another], [], 0],
+    ['is one for an earlier one', [busy, another], [], 1],
+    ['is one for one that has not begun', [app({ busy: true }), another], [], 1],
+    ['ends a long earlier one', [...new Array(6).fill(busy), another], ['terminate'], 6],
+  ])('of other commits %s', async (_, states, calls, seconds) => {
+    const { ports, took, ...seen } = scene(...states)
+    await awaitIdle(ports, quiet.name, 'b')
+    expect([seen.calls, took()]).toEqual([calls, seconds])
+  })
+
+  it('has an end', async () => {
+    const { ports } = scene(busy)
+    await expect(awaitIdle(ports, quiet.name)).rejects.toMatchObject({ code: 'argocd-late' })
+  })
+})
+
+describe('the wait for the comparison', () => {
+  it.each<[string, (Application | null)[], number]>([
+    ['with the commit', [quiet, outOfSync], 1],
+    ['with a later one that keeps its files', [quiet, app({ compared: 'b+' })], 1],
+    ['with it after others', [quiet, app({ compared: 'c' }), synced], 2],
+  ])('ends %s', async (_, states, seconds) => {
+    const { ports, calls, took } = scene(...states)
+    await awaitCompared(ports, quiet.name, ours)
+    expect([calls, took()]).toEqual([['refresh'], seconds])
+  })
+})
+
+describe('the wait for the sync', () => {
+  it.each<[string, (Application | null)[], number]>([
+    ['where nothing was to do', [synced], 0],
+    ['after it', [outOfSync, app({ ...outOfSync, busy: true }), synced], 2],
+    [
+      'although an earlier commit failed',
+      [app({ ...outOfSync, operation: running('a', 'Failed') }), synced],
+      1,
+    ],
+  ])('ends %s', async (_, states, seconds) => {
+    const { ports, took } = scene(...states)
+    await awaitSynced(ports, quiet.name, ours)
+    expect(took()).toBe(seconds)
+  })
+
+  const wrong = app({ complaints: ['Chart.yaml is missing'] })
+  it.each<[string, (Application | null)[], string, string]>([
+    [
+      'of this commit failed',
+      [app({ ...outOfSync, operation: running('b', 'Failed') })],
+      ...(['sync-failed', 'exceeded quota'] as const),
+    ],
+    ['does not begin', [outOfSync], 'sync-not-begun', 'is OutOfSync'],
+    ['cannot be prepared', [wrong], 'argocd-error', 'Chart.yaml is missing'],
+    ['takes too long', [app({ ...outOfSync, busy: true })], 'argocd-late', 'more than 30 s'],
+    ['is of nothing', [synced, null].slice(1), 'application-missing', 'local-services'],
+  ])('says when one %s', async (_, states, code, words) => {
+    const { ports } = scene(...states)
+    const expected = { code, message: expect.stringContaining(words) }
+    await expect(awaitSynced(ports, quiet.name, ours)).rejects.toMatchObject(expected)
+  })
+
+  it('lets a complaint pass', async () => {
+    const { ports } = scene(wrong, wrong, synced)
+    await awaitSynced(ports, quiet.name, ours)
+  })
+})
