@@ -10,8 +10,15 @@ import { createShell, type Finished } from '../../src/adapters/shell.ts'
 
 const shell = createShell()
 export const root = join(import.meta.dirname, '..', '..', '..')
-export const edgeUrl = 'http://127.0.0.1:31080'
-export const namespace = 'shop-test'
+export let edgeUrl = 'http://127.0.0.1:31080'
+export let namespace = 'shop-test'
+let environmentName = 'test'
+
+/** For the tests of one file in another environment. */
+export function testIn(name: string, given: { namespace: string; edgeUrl: string }): void {
+  environmentName = name
+  ;({ namespace, edgeUrl } = given)
+}
 
 interface RunOptions {
   cwd?: string
@@ -20,7 +27,7 @@ interface RunOptions {
 }
 
 function inTest(args: readonly string[]): string[] {
-  return args.includes('--env') ? [] : ['--env', 'test']
+  return args.includes('--env') ? [] : ['--env', environmentName]
 }
 
 /** Runs `shopctl … --env test`, unless `args` names another; never throws on an exit code. */
@@ -242,7 +249,7 @@ export function startShopctl(
 ) {
   const child = spawn(
     process.execPath,
-    [join(root, 'cli/bin/shopctl.js'), ...args, '--env', 'test'],
+    [join(root, 'cli/bin/shopctl.js'), ...args, '--env', environmentName],
     {
       cwd,
       env: { ...process.env, ...env },

@@ -1,0 +1,241 @@
+// An environment that Argo CD releases: the same day as with helm, under load, by hand, and with faults.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseDocument } from 'yaml'
+import {
+  applications,
+  cloneRepo,
+  env,
+  freshGitops,
+  inArgocd,
+  liveColors,
+  type Repo,
+} from './gitops.ts'
+import {
+  copyTree,
+  edgeUrl,
+  freshEnvironment,
+  kubectlOk,
+  other,
+  root,
+  type Status,
+  shopctl,
+  shopctlJson,
+  shopctlOk,
+  startShopctl,
+  status,
+  type Tree,
+  until,
+} from './shop.ts'
+import { underLoad } from './under-load.ts'
+
+let tree: Tree
+let repo: Repo
+
+beforeAll(async () => {
+  await freshEnvironment()
+  await freshGitops()
+  tree = await copyTree()
+  repo = await cloneRepo()
+}, 900_000)
+
+afterAll(async () => {
+  await tree.remove()
+  await repo.remove()
+})
+
+/** What both drivers must agree on after each step. */
+function seen({ services, operation, lock }: Status) {
+  const slotsOf = (slots: Status['services'][string]['slots']) =>
+    Object.fromEntries(
+      Object.entries(slots).map(([color, slot]) => [
+        color,
+        slot && { version: slot.version, full: slot.ready === slot.replicas, smoked: slot.smoked },
+      ]),
+    )
+  const each = Object.entries(services).map(([name, { active, epoch, slots }]) => [
+    name,
+    { active, epoch, ...slotsOf(slots) },
+  ])
+  return { operation, lock, ...Object.fromEntries(each) }
+}
+
+/** Argo CD has nothing to do, and git says what the cluster does. */
+async function expectAtRest(): Promise<void> {
+  await until(
+    'all Applications are synced and healthy',
+    async () => Object.values(await applications()).every((each) => each === 'Synced Healthy'),
+    20_000,
+  ).catch(async (error) => {
+    throw new Error(JSON.stringify(await applications(), null, 2), { cause: error })
+  })
+  const selectors = await repo.selectors()
+  const inGit = Object.entries(selectors).map(([name, { stable }]) => [
+    name,
+    stable?.color ?? 'none',
+  ])
+  expect(Object.fromEntries(inGit)).toEqual(await liveColors())
+}
+
+const order = ['--service', 'order']
+const day: string[][] = [
+  ['release'],
+  ['deploy', ...order],
+  ['smoke', ...order],
+  ['switch', ...order],
+  ['rollback'],
+  ['switch', ...order],
+  ['cleanup'],
+  ['rollback', '--to', 'r-1'],
+]
+
+test('the whole day is the same as with helm', async () => {
+  await shopctlOk(['gitops', 'init'])
+  for (const [index, step] of day.entries()) {
+    if (index === 1) {
+      await tree.edit('services/order/routes.ts', "'Place an order'", "'Place an order, version 2'")
+      for (const verb of ['build', 'push']) await shopctlOk([verb, ...order], { cwd: tree.dir })
+    }
+    const at = Date.now()
+    await shopctlOk(step, { cwd: tree.dir })
+    const took = Date.now() - at
+    const withGit = seen(await status())
+    await expectAtRest()
+    if (step[0] === 'cleanup')
+      expect(await kubectlOk('get', 'jobs', '--output=name')).not.toContain('order-blue')
+    const again = Date.now()
+    await shopctlOk([...step, '--env', 'test'], { cwd: tree.dir })
+    console.info(`${step.join(' ')}: ${took} ms, with helm ${Date.now() - again} ms`)
+    expect(withGit, step.join(' ')).toEqual(
+      seen(await shopctlJson<Status>(['status', '--env', 'test'])),
+    )
+  }
+}, 400_000)
+
+test('switches to and fro under load lose nothing', async () => {
+  await shopctlOk(['deploy', ...order], { cwd: tree.dir })
+  await shopctlOk(['smoke', ...order], { cwd: tree.dir })
+  await underLoad({ url: edgeUrl }, async () => {
+    for (let n = 0; n < 5; n++) {
+      await shopctlOk(['switch', ...order])
+      await expectAtRest()
+      await shopctlOk(['rollback'])
+      await expectAtRest()
+    }
+  })
+}, 300_000)
+
+const orderNow = async () => (await status()).services.order
+const activeColor = async () => (await orderNow())?.active ?? 'blue'
+
+/** Waits until order is live there, and consumes. */
+async function follow(wanted: 'blue' | 'green'): Promise<void> {
+  await until(
+    `order is live on ${wanted}`,
+    async () => {
+      const { active, slots } = (await orderNow()) ?? {}
+      return active === wanted && (slots?.[wanted]?.consumers ?? 0) > 0
+    },
+    20_000,
+  )
+}
+
+async function refresh(kind = 'normal', which = `${env}-services`): Promise<void> {
+  const annotation = `argocd.argoproj.io/refresh=${kind}`
+  const what = ['applications.argoproj.io', which, inArgocd, '--overwrite']
+  await kubectlOk('annotate', ...what, annotation)
+}
+
+test('by hand: a color that is changed in git moves the traffic, one in the cluster is put back', async () => {
+  const { active, slots } = (await orderNow()) ?? {}
+  const before = active ?? 'blue'
+  const to = other(before)
+  await underLoad({ url: edgeUrl }, async () => {
+    await repo.edit(`${env}/services/values.yaml`, (text) => {
+      const document = parseDocument(text)
+      const stable = ['global', 'selectors', 'order', 'stable']
+      document.setIn([...stable, 'color'], to)
+      document.setIn([...stable, 'revision'], slots?.[to]?.revision)
+      return document.toString()
+    })
+    await refresh()
+    await follow(to)
+    const revision = slots?.[before]?.revision
+    const selector = { 'shopctl.dev/color': before, 'shopctl.dev/revision': revision }
+    const patch = JSON.stringify({ spec: { selector } })
+    await kubectlOk('patch', 'service', 'order', '--type=merge', `--patch=${patch}`)
+    await follow(to)
+  })
+  await expectAtRest()
+  const { commits } = await shopctlJson<{ commits: object[] }>(['gitops', 'log'])
+  expect(commits[0]).toMatchObject({ author: 'Jane <jane@example.com>', note: null })
+}, 120_000)
+
+test('nothing moves back after a rollback, however often Argo CD looks', async () => {
+  await shopctlOk(['switch', ...order])
+  await shopctlOk(['rollback'])
+  const live = await liveColors()
+  for (let n = 0; n < 15; n++) {
+    await refresh('hard', '--all')
+    await sleep(1_000)
+    expect(await liveColors()).toEqual(live)
+  }
+  await expectAtRest()
+}, 120_000)
+
+test('while git is away, only a rollback in an emergency works, and git says so later', async () => {
+  await shopctlOk(['switch', ...order])
+  const to = other(await activeColor())
+  await kubectlOk('scale', 'statefulset', 'git', '--replicas=0', inArgocd)
+  try {
+    await kubectlOk('wait', '--for=delete', 'pod/git-0', inArgocd, '--timeout=30s')
+    const refused = await shopctl(['rollback'])
+    expect(`${refused.exitCode} ${refused.stderr}`).toMatch(/^1 .*--emergency/s)
+    await shopctlOk(['rollback', '--emergency', '--reason', 'git is away'])
+    await follow(to)
+    expect((await shopctlOk(['status'])).stdout).toContain('did without git')
+    await refresh('hard')
+    await sleep(5_000)
+    expect(await activeColor()).toBe(to)
+  } finally {
+    await kubectlOk('scale', 'statefulset', 'git', '--replicas=1', inArgocd)
+    await kubectlOk('rollout', 'status', 'statefulset/git', inArgocd, '--timeout=60s')
+  }
+  await shopctlOk(['deploy', ...order], { cwd: tree.dir })
+  expect(await activeColor()).toBe(to)
+  await expectAtRest()
+}, 180_000)
+
+describe('faults', () => {
+  test.each([200, 500, 900, 1_300])(
+    'a switch that is killed after %s ms is undone by a rollback',
+    async (ms) => {
+      const before = await activeColor()
+      const { child, ended } = startShopctl(
+        ['switch', ...order, '--skip-smoke', '--reason', 'a test'],
+        root,
+      )
+      await sleep(ms)
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
+      await ended
+      const { operation } = await status()
+      const moved = operation !== null || (await activeColor()) !== before
+      if (moved) await shopctlOk(['rollback'])
+      await expectAtRest()
+      expect(await activeColor()).toBe(before)
+    },
+    60_000,
+  )
+
+  test('a controller of Argo CD that is killed in the middle holds up no rollback', async () => {
+    await shopctlOk(['switch', ...order, '--skip-smoke', '--reason', 'a test'])
+    const to = other(await activeColor())
+    const pod = ['pod', 'argocd-application-controller-0', inArgocd]
+    await kubectlOk('delete', ...pod, '--grace-period=0', '--force')
+    await shopctlOk(['rollback'])
+    expect(await activeColor()).toBe(to)
+    await kubectlOk('wait', '--for=condition=Ready', ...pod, '--timeout=60s')
+    await expectAtRest()
+    expect(await activeColor()).toBe(to)
+  }, 120_000)
+})

@@ -1,0 +1,126 @@
+// The environment `gitops` as its tests use it: shopctl, the config repo, and Argo CD's Applications.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { createShell } from '../../src/adapters/shell.ts'
+import type { PlatformStatus } from '../../src/platform/platform.ts'
+import { platform } from './observability.ts'
+import { kubectl, kubectlOk, testIn } from './shop.ts'
+
+const shell = createShell()
+export const env = 'gitops'
+export const inArgocd = '--namespace=argocd'
+const namespace = 'shop-gitops'
+
+export interface Repo {
+  folder: string
+  git(...args: string[]): Promise<string>
+  /** Fetches the branch, changes a file, and pushes it as somebody else. Returns the commit. */
+  edit(file: string, change: (text: string) => string): Promise<string>
+  /** The selectors of all Services, as the branch says. */
+  selectors(): Promise<Record<string, Record<'stable' | 'preview', { color: string } | null>>>
+  remove(): Promise<void>
+}
+
+/** A clone of the platform's repository. git knows the password from its environment alone. */
+export async function cloneRepo(): Promise<Repo> {
+  const { git: place } = JSON.parse(await platform('status', '--json')) as PlatformStatus
+  if (!place) throw new Error('the platform has no git repository')
+  const { namespace, name } = place.secret
+  const secretOf = async (key: string): Promise<string> => {
+    const path = `--output=jsonpath={.data.${key}}`
+    const text = await kubectlOk('get', 'secret', name, `--namespace=${namespace}`, path)
+    return Buffer.from(text, 'base64').toString()
+  }
+  const login = Buffer.from(`${await secretOf('username')}:${await secretOf('password')}`)
+  const variables = {
+    ...{ GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0', GIT_CONFIG_COUNT: '1' },
+    GIT_CONFIG_KEY_0: 'http.extraHeader',
+    GIT_CONFIG_VALUE_0: `Authorization: Basic ${login.toString('base64')}`,
+    ...{ GIT_AUTHOR_NAME: 'Jane', GIT_AUTHOR_EMAIL: 'jane@example.com' },
+    ...{ GIT_COMMITTER_NAME: 'Jane', GIT_COMMITTER_EMAIL: 'jane@example.com' },
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'config-repo-'))
+  const git = async (...args: string[]): Promise<string> =>
+    (await shell.check({ program: 'git', args: ['-C', folder, ...args], env: variables })).trim()
+  await git('init', '--quiet', '--initial-branch=main')
+  await git('remote', 'add', 'origin', place.url)
+  const update = async (): Promise<void> => {
+    await git('fetch', '--quiet', 'origin', 'main')
+    await git('reset', '--quiet', '--hard', 'FETCH_HEAD')
+  }
+  return {
+    folder,
+    git,
+    async edit(file, change) {
+      await update()
+      const path = join(folder, file)
+      await writeFile(path, change(await readFile(path, 'utf8')))
+      await git('commit', '--quiet', '--all', `--message=Change ${file} by hand`)
+      await git('push', '--quiet', 'origin', 'HEAD:main')
+      return git('rev-parse', 'HEAD')
+    },
+    async selectors() {
+      await update()
+      const text = await readFile(join(folder, `${env}/services/values.yaml`), 'utf8')
+      return parse(text).global.selectors
+    },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+/** `Synced Healthy` or what else, by Application. */
+export async function applications(): Promise<Record<string, string>> {
+  const fields = '{.metadata.name}={.status.sync.status} {.status.health.status}{"\\n"}'
+  const text = await kubectlOk(
+    ...['get', 'applications.argoproj.io', inArgocd, `--selector=shopctl.dev/environment=${env}`],
+    `--output=jsonpath={range .items[*]}${fields}{end}`,
+  )
+  return Object.fromEntries(
+    text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => line.split('=') as [string, string]),
+  )
+}
+
+/** The color that each stable Service selects in the cluster. */
+export async function liveColors(): Promise<Record<string, string>> {
+  const fields = String.raw`{.metadata.name}={.spec.selector.shopctl\.dev/color}{"\n"}`
+  const text = await kubectlOk(
+    ...['get', 'services', '--selector=shopctl.dev/pointer=stable'],
+    `--output=jsonpath={range .items[*]}${fields}{end}`,
+  )
+  return Object.fromEntries(
+    text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => line.split('=') as [string, string]),
+  )
+}
+
+/** Adds Argo CD, and begins with nothing in this environment. */
+export async function freshGitops(): Promise<void> {
+  // As charts/values/gitops/order.yaml says.
+  testIn(env, { namespace, edgeUrl: 'http://127.0.0.1:32080' })
+  await platform('up', '--with', 'gitops')
+  const kinds = 'applications.argoproj.io,appprojects.argoproj.io'
+  const selector = `--selector=shopctl.dev/environment=${env}`
+  await kubectlOk('delete', kinds, selector, inArgocd, '--timeout=60s')
+  await kubectl('delete', 'namespace', namespace, '--ignore-not-found', '--timeout=120s')
+  // Its rights in the namespace are gone, too.
+  await platform('up', '--with', 'gitops')
+  const repo = await cloneRepo()
+  try {
+    const heads = await repo.git('ls-remote', '--heads', 'origin', 'main')
+    if (heads === '') return
+    await repo.git('fetch', '--quiet', 'origin', 'main')
+    await repo.git('reset', '--quiet', '--hard', 'FETCH_HEAD')
+    await repo.git('rm', '-r', '--quiet', '--ignore-unmatch', env)
+    await repo.git('commit', '--quiet', '--allow-empty', '--message=Begin again')
+    await repo.git('push', '--quiet', 'origin', 'HEAD:main')
+  } finally {
+    await repo.remove()
+  }
+}
