@@ -7,6 +7,9 @@ import { $, chalk, fs } from 'zx'
 import { type Exchange, type Order, settle, startShoppers } from './shoppers.ts'
 
 const root = process.cwd()
+const isGitops = process.argv[2] === '--driver' && process.argv[3] === 'gitops'
+const env = isGitops ? 'gitops' : 'local'
+const namespace = isGitops ? 'shop-gitops' : 'shop'
 const launcher = join(root, 'cli/bin/shopctl.js')
 
 // A terminal sends Ctrl-C to shopctl too. After the first one, the demo waits until shopctl has ended. The second one
@@ -27,16 +30,21 @@ interface Status {
   >
 }
 
+function inEnvironment(args: string[]): string[] {
+  return isGitops && args[0] !== 'platform' ? [...args, '--env', env] : args
+}
+
 /** Runs shopctl in `cwd`. Its output goes to this terminal. */
-async function shopctl(cwd: string, ...args: string[]): Promise<void> {
+async function shopctl(cwd: string, ...given: string[]): Promise<void> {
   if (interrupted) throw new Error('Interrupted.')
+  const args = inEnvironment(given)
   console.log(chalk.bold(`\n$ shopctl ${args.join(' ')}`))
   await $({ cwd, stdio: 'inherit' })`node ${launcher} ${args}`
 }
 
 async function ask<T>(...args: string[]): Promise<T> {
   return JSON.parse(
-    (await $({ cwd: root, quiet: true })`node ${launcher} ${args} --json`).stdout,
+    (await $({ cwd: root, quiet: true })`node ${launcher} ${inEnvironment(args)} --json`).stdout,
   ) as T
 }
 
@@ -180,10 +188,13 @@ async function releaseUnderLoad(copy: string, edgeUrl: string): Promise<void> {
 
 async function main(): Promise<void> {
   const started = Date.now()
-  await shopctl(root, 'platform', 'up')
+  await shopctl(root, 'platform', 'up', ...(isGitops ? ['--with', 'gitops'] : []))
+  if (isGitops) await shopctl(root, 'gitops', 'init')
   await repair()
-  await keepEarlierLayout()
-  const { edgeUrl } = await ask<{ edgeUrl: string }>('platform', 'status')
+  if (!isGitops) await keepEarlierLayout()
+  const platform = await ask<{ edgeUrl: string }>('platform', 'status')
+  // As charts/values/gitops/order.yaml says.
+  const edgeUrl = isGitops ? 'http://127.0.0.1:32080' : platform.edgeUrl
 
   heading('1. Version 1: build, push, deploy to the idle color, smoke, switch')
   await shopctl(root, 'release')
@@ -198,26 +209,37 @@ async function main(): Promise<void> {
   } finally {
     await rm(copy, { recursive: true, force: true })
   }
+  if (isGitops) await showCommits()
   showNextSteps(edgeUrl, Math.round((Date.now() - started) / 1000))
 }
 
+/** What the config repo says of the day. */
+async function showCommits(): Promise<void> {
+  heading('5. The commits in the config repo')
+  const { commits } = await ask<{ commits: { commit: string; subject: string }[] }>('gitops', 'log')
+  table(commits.map(({ commit, subject }) => [commit.slice(0, 12), subject]))
+}
+
 function showNextSteps(edgeUrl: string, seconds: number): void {
+  const url = isGitops ? ` --url ${edgeUrl}` : ''
+  const at = isGitops ? ` --env ${env}` : '           '
   console.log(`
 ${chalk.green('✓')} Done in ${seconds} s. The platform is still running, with the orders in it. Try next:
 
-  npx shopctl status
-  npx shopctl audit              # does each order add up in all four services?
-  npm run load -- --rate 30 --seconds 60
+  npx shopctl status${at}
+  npx shopctl audit${at}   # does each order add up in all four services?
+  npm run load -- --rate 30 --seconds 60${url}
   curl ${edgeUrl}/openapi.json
-  eval "$(npx shopctl platform env)" && kubectl get pods -n shop
-  npx shopctl release            # release this tree, with a change of your own
+  eval "$(npx shopctl platform env)" && kubectl get pods -n ${namespace}
+  npx shopctl release${at}   # release this tree, with a change of your own
   npx shopctl platform down      # stop, and keep the data. --purge deletes it
 `)
 }
 
-if (process.argv.length > 2) {
+const isKnown = process.argv.length === 2 || (isGitops && process.argv.length === 4)
+if (!isKnown) {
   console.error(
-    'The demo takes no arguments. To release something of your own: npx shopctl release',
+    'The demo takes no arguments but --driver gitops. To release something of your own: npx shopctl release',
   )
   process.exit(2)
 }
