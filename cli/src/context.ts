@@ -106,7 +106,7 @@ interface Project {
   root: string
   limitOf: LimitOf
   /** undefined: no variable is named, or it is not set. */
-  tokens: { metrics: string | undefined; logs: string | undefined }
+  tokens: Record<'metrics' | 'logs' | 'git', string | undefined>
 }
 
 type LimitOf = (setting: keyof Config['timeouts']) => Limit
@@ -138,7 +138,10 @@ export async function createContext(options: GlobalOptions, session: Session): P
   await session.tellOthers({ system: config.name, env, variable: slack, grafana })
   // At once: no program that a command runs may inherit it.
   const tokenOf = (variable?: string) => variable && session.secretOf(variable)
-  const tokens = { metrics: tokenOf(metrics?.token), logs: tokenOf(logs?.token) }
+  const git = environment.driver === 'gitops' ? 'SHOPCTL_GIT_TOKEN' : undefined
+  const tokens = {
+    ...{ metrics: tokenOf(metrics?.token), logs: tokenOf(logs?.token), git: tokenOf(git) },
+  }
   const { clock, operator, progress, events, mask } = session
   const shared = { clock, operator, progress, events, mask, signal }
   const access = once(() => accessOf(environment, progress))
@@ -245,6 +248,7 @@ async function connectCluster(
     environment.driver === 'gitops' &&
     (await accessGitops({
       ...{ api, objects, scaling, observer: ports.observer, charts, helm: helmDriver },
+      token: tokens.git,
       ...{ shell, git, root, environment, env: project.env, system: config.name },
       services: Object.keys(services),
       limits: { git: limitOf('tools'), sync: limitOf('helm') },

@@ -18,8 +18,9 @@ function isAddress(value: string): boolean {
   const parsed = URL.parse(value)
   if (!parsed?.hostname || parsed.password || parsed.search || parsed.hash) return false
   if (parsed.protocol === 'ssh:') return true
-  const isWeb = parsed.protocol === 'https:' || parsed.protocol === 'http:'
-  return isWeb && parsed.username === ''
+  const isHere = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(parsed.hostname)
+  const isSafe = parsed.protocol === 'https:' || (parsed.protocol === 'http:' && isHere)
+  return isSafe && parsed.username === ''
 }
 
 const branch = z

@@ -26,6 +26,8 @@ interface Options extends Pick<KubernetesPorts, 'api' | 'objects' | 'scaling' | 
   root: string
   /** That of the embedded platform. null: none. */
   git: GitRepository | null
+  /** SHOPCTL_GIT_TOKEN. */
+  token: string | undefined
   charts: Charts
   helm: Driver
   limits: { git: Limit; sync: Limit }
@@ -43,7 +45,7 @@ export async function createGitops(options: Options): Promise<{ driver: Driver; 
   const repo = createConfigRepo(shell, {
     ...{ url, branch, by: operator.by, limit: limits.git },
     cache: join(cacheFolder(), 'config-repos'),
-    env: { ...process.env, ...login },
+    env: { ...process.env, SHOPCTL_GIT_TOKEN: options.token, ...login },
   })
   const applications = createApplications(api, namespace, env)
   const commits = createCommits(repo, env, operator)

@@ -99,6 +99,7 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
           log.push(`scale ${slotName(service, color)} ${replicas} at least ${min}`)
         }),
       ),
+    confirm: async () => {},
     settle: async () => {},
     movePointers: (moves) =>
       Promise.allSettled(

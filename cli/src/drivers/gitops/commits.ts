@@ -79,7 +79,9 @@ export function createCommits(repo: ConfigRepo, env: string, { by, run }: Operat
     const local = cached ? await repo.local() : null
     if (local !== null) {
       // What goes wrong with an old commit may be right with the newest one.
-      const done = await attempt(await at(local, signal)).catch(() => 'moved' as const)
+      const done = await at(local, signal)
+        .then(attempt)
+        .catch(() => 'moved' as const)
       if (typeof done === 'object') return done
     }
     const first = await read(signal)
@@ -88,7 +90,8 @@ export function createCommits(repo: ConfigRepo, env: string, { by, run }: Operat
       if (done === 'unchanged') return taken(snapshot.commit)
       if (done !== 'moved') return done
       snapshot = await read(signal)
-      const isOurs = await repo.keeps(first.commit, snapshot.commit, depends, signal)
+      const isOurs =
+        depends.length === 0 || (await repo.keeps(first.commit, snapshot.commit, depends, signal))
       if (!isOurs) throw changedMeanwhile()
     }
     throw neverFree()

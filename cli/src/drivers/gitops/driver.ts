@@ -1,7 +1,7 @@
 // The gitops driver. What a command writes is one commit in the config repo, and Argo CD carries it out.
 import type { Application } from '../../adapters/kubernetes/applications.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
-import { advised, ShopctlError } from '../../errors.ts'
+import { advised, isInterrupted, ShopctlError } from '../../errors.ts'
 import type { Driver, Mover, Recorded } from '../../release/ports/driver.ts'
 import { colors, slotName } from '../../release/slot.ts'
 import { endEmergency, moveWithoutGit } from './emergency.ts'
@@ -36,9 +36,9 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
     return found
   }
   let settling: Promise<void> = Promise.resolve()
+  let queue: Promise<unknown> = Promise.resolve()
   return {
     async recorded() {
-      await endEmergency(deps)
       const [found, { state }, others] = await Promise.all([
         checked([shared, ...slots]),
         commits.read(),
@@ -46,25 +46,37 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
       ])
       return { ...others, ...recordedOf(env, state, found) }
     },
-    writeSlots: (writes, signal) => writeSlots(deps, writes, signal),
+    async writeSlots(writes, signal) {
+      const ending = endEmergency(deps)
+      const [ended] = await Promise.allSettled([ending])
+      if (ended?.status === 'rejected') return writes.map(() => ended)
+      return writeSlots(deps, writes, signal)
+    },
     scaleSlots: (scales) => Promise.allSettled(scales.map((scale) => scaling.scale(scale))),
     async movePointers(moves, mover, onWrite) {
       if (moves.length === 0) return []
+      // Moves of one command go on top of each other, in one file.
+      const before = queue
       const moving = withoutGitInNeed(mover, async () => {
+        await before
         if (mover === 'emergency') {
           onWrite?.()
           return moveWithoutGit(deps, moves)
         }
         await endEmergency(deps)
-        await checked([shared])
+        // Somebody may have paused the syncs because of the very release that is rolled back.
+        if (mover !== 'rollback' && mover !== 'undo') await checked([shared])
         const { versions, synced } = await move(deps, moves, { mover, onWrite })
         settling = synced
-        // Whoever calls settle is told.
-        synced.catch(() => {})
         if (mover !== 'switch' && mover !== 'rollback') await synced
         return versions
       })
+      queue = moving.catch(() => {})
       return Promise.allSettled(moves.map(async (_, index) => (await moving)[index] ?? ''))
+    },
+    async confirm(moves) {
+      await endEmergency(deps)
+      await (await move(deps, moves, { mover: 'undo', onWrite: undefined })).synced
     },
     settle: () => settling,
     removeSlots: (removals, signal) => removeSlots(deps, removals, signal),
@@ -79,8 +91,8 @@ async function withoutGitInNeed<T>(mover: Mover, run: () => Promise<T>): Promise
   try {
     return await run()
   } catch (error) {
-    const isGit = error instanceof ShopctlError && error.code.startsWith('config-repo-')
-    if (mover !== 'rollback' || !isGit) throw error
+    const isKnown = error instanceof ShopctlError && error.code !== 'conflict'
+    if (mover !== 'rollback' || !isKnown || isInterrupted(error)) throw error
     const command = "shopctl rollback --emergency --reason '…'"
     throw advised(error, `If it must be now, \`${command}\` does without git.`)
   }
@@ -93,8 +105,9 @@ export function recordedOf(
   found: readonly Application[],
 ): Record<string, Recorded> {
   const isFinished = (name: string): boolean => {
-    const phase = found.find((each) => each.name === name)?.operation?.phase
-    return phase !== 'Failed' && phase !== 'Error'
+    const { sync, operation } = found.find((each) => each.name === name) ?? {}
+    const hasFailed = operation?.phase === 'Failed' || operation?.phase === 'Error'
+    return sync === 'Synced' || !hasFailed
   }
   const written = Object.entries(slots).flatMap(([service, both]) =>
     colors.flatMap((color): [string, Recorded][] => {

@@ -13,12 +13,10 @@ export async function moveWithoutGit(
   const { applications, env } = ports
   const name = servicesApplication(env)
   const waiting = patiently(ports)
-  await waiting(async () => {
-    const found = (await applications.list()).find((each) => each.name === name)
-    const [release = null] = moves.flatMap((each) => each.release ?? [])
-    const known = found?.emergency ?? 'an emergency'
-    await applications.setAutomatic(name, false, release ?? known)
-  })
+  const found = (await applications.list()).find((each) => each.name === name)
+  const [release = null] = moves.flatMap((each) => each.release ?? [])
+  // Otherwise Argo CD would undo what follows.
+  await applications.setAutomatic(name, false, release ?? found?.emergency ?? 'an emergency')
   await waiting((limited) => awaitIdle(limited, name))
   await Promise.all(moves.map((each) => write(ports, each)))
   return Promise.all(moves.map((each) => versionOf(ports, each)))

@@ -35,9 +35,14 @@ export function problemOf(
   return null
 }
 
-function wrongIn({ source, automatic }: Application, path: string, branch: string): string | null {
+function wrongIn(
+  { source, automatic, emergency }: Application,
+  path: string,
+  branch: string,
+): string | null {
   if (source.branch !== branch) return `follows ${source.branch || 'no branch'}, not ${branch}`
   if (source.path !== path) return `follows the folder ${source.path}, not ${path}`
+  if (emergency !== null) return null
   if (!automatic.sync) return 'does not sync by itself'
   if (!automatic.prune) return 'does not prune: a slot that is removed would stay'
   return null

@@ -2,6 +2,7 @@
 
 import { isDenied, type KubernetesApi } from '../../adapters/kubernetes/api.ts'
 import type { Application, Applications } from '../../adapters/kubernetes/applications.ts'
+import { isInterrupted, said } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
 import type { Commit, ConfigRepo } from '../../release/ports/config-repo.ts'
 import type { Manifest } from '../../release/ports/driver.ts'
@@ -62,7 +63,14 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
         .map(({ metadata }) => metadata.name)
       return { commit, file: argocdFile(env), applied, applications }
     },
-    problems: async () => (await deps.applications.list()).flatMap(problemsOf),
+    async problems() {
+      try {
+        return (await deps.applications.list()).flatMap(problemsOf)
+      } catch (error) {
+        if (isInterrupted(error)) throw error
+        return [`the Applications cannot be read: ${oneLine(said(error))}`]
+      }
+    },
     async log(limit) {
       const { commits, env, repo } = deps
       const { commit: head } = await commits.read()

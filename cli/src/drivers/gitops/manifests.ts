@@ -100,7 +100,7 @@ function applicationOf(
       revisionHistoryLimit: 1,
       syncPolicy: {
         // A slot that was cleaned up has no objects.
-        automated: { prune: true, selfHeal: true, allowEmpty: true },
+        automated: { enabled: true, prune: true, selfHeal: true, allowEmpty: true },
         syncOptions: [
           'RespectIgnoreDifferences=true',
           // All others would be written once more, which takes seconds.

@@ -4,7 +4,7 @@ import { isConflict, isDenied } from '../../adapters/kubernetes/api.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { failed, said } from '../../errors.ts'
 import type { Observer } from '../../release/ports/cluster.ts'
-import type { Mover, PointerMove } from '../../release/ports/driver.ts'
+import { type Mover, notTakenBack, type PointerMove } from '../../release/ports/driver.ts'
 import type { Progress } from '../../release/ports/session.ts'
 import { sameTarget, type Target } from '../../release/slot.ts'
 import type { Pointer } from '../../release/state.ts'
@@ -24,7 +24,7 @@ export interface MovePorts extends SyncPorts {
 }
 
 /** The way back waits no longer for an Argo CD that may be down. */
-const backSeconds = 5
+const backSeconds = 10
 /** How often a Service may change while it is written. */
 const tries = 3
 
@@ -69,6 +69,8 @@ export async function move(
     onWrite?.()
     const written = await Promise.all(moves.map((each) => write(ports, each)))
     const synced = waiting((limited) => awaitSynced(limited, name, taken))
+    // Whoever waits for it is told.
+    synced.catch(() => {})
     if (written.includes(false)) await synced
     return { versions: await Promise.all(moves.map((each) => versionOf(ports, each))), synced }
   } catch (error) {
@@ -208,6 +210,7 @@ export async function write(ports: MovePorts, move: PointerMove): Promise<boolea
       if (!isConflict(error)) throw error
       const pointer = await pointerOf(ports, move)
       if (sameTarget(pointer.target, move.to)) return true
+      if (move.from !== undefined && !sameTarget(pointer.target, move.from)) throw conflict(move)
       resourceVersion = pointer.resourceVersion
     }
   }
@@ -223,7 +226,7 @@ export async function versionOf(ports: MovePorts, move: PointerMove): Promise<st
 
 /** What somebody else has changed since stays. */
 async function takeBack(ports: MovePorts, steps: readonly Step[], problem: unknown): Promise<void> {
-  const { commits, env, progress } = ports
+  const { commits, env } = ports
   const undo = ({ state }: { state: ConfigState }): Change => {
     const ours = steps.filter(({ was, to }) => sameTarget(wasIn(state, was).to, to))
     const moves = ours
@@ -237,6 +240,11 @@ async function takeBack(ports: MovePorts, steps: readonly Step[], problem: unkno
     const { commit } = await commits.write(undo, { depends: [servicesFolder(env)] })
     await forgetOthers(ports, servicesApplication(env), commit)
   } catch (error) {
-    progress.warn(`The config repo may still say what failed (${said(problem)}): ${said(error)}`)
+    throw failed({
+      code: notTakenBack,
+      message: `${said(problem)}\nThe config repo may still say that it moves: ${said(error)}`,
+      hint: 'Run `shopctl rollback`: it takes that back.',
+      cause: error,
+    })
   }
 }

@@ -55,6 +55,7 @@ export function createHelmDriver({
       onWrite?.()
       return Promise.allSettled(moves.map((move) => objects.point(move)))
     },
+    confirm: async () => {},
     settle: async () => {},
     removeSlots: (slots, signal) =>
       Promise.allSettled(

@@ -1,8 +1,8 @@
 // Moves live traffic and consumers of several services in one operation and checks the result: switch and rollback.
-import { failed, interrupted, said } from '../../errors.ts'
+import { failed, interrupted, ShopctlError, said } from '../../errors.ts'
 import { podsBeforeRaise } from '../capacity.ts'
 import type { Pods } from '../ports/cluster.ts'
-import type { Mover } from '../ports/driver.ts'
+import { type Mover, notTakenBack } from '../ports/driver.ts'
 import { type AlertRecord, interruptedOutcome, openMove } from '../record.ts'
 import { beginRecording, type Recording, type RecordingPorts } from '../recording.ts'
 import { settleAll } from '../settle.ts'
@@ -10,7 +10,14 @@ import type { Move, MoveVerb } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'
 import { settleCapacity } from './capacity.ts'
 import type { MovePlan } from './plan-switch.ts'
-import { asTarget, type PointerPorts, pointAll, pointBack, pointPreviews } from './pointers.ts'
+import {
+  asTarget,
+  confirmBack,
+  type PointerPorts,
+  pointAll,
+  pointBack,
+  pointPreviews,
+} from './pointers.ts'
 import { type Recycled, recycle } from './recycle.ts'
 import { awaitOldSlot, awaitTakeover, type Takeover } from './takeover.ts'
 
@@ -55,7 +62,7 @@ export async function move(
   options: MoveOptions,
 ): Promise<Moved> {
   await checkSignal(ports)
-  if (plan.moves.length === 0) return closeInterrupted(ports, state)
+  if (plan.moves.length === 0) return closeInterrupted(ports, state, options)
   const { kind: verb, moves: services } = plan
   const { reason, alerts = [] } = options
   const intent = { verb, reason, services, ...(alerts.length > 0 && { alerts }) }
@@ -105,10 +112,15 @@ async function takeOver(
     return { proofs, scaled: scaled ?? settleCapacity(ports, state, plan.moves) }
   } catch (error) {
     await scaled
-    if (plan.kind === 'switch')
+    if (plan.kind === 'switch' && !isPending(error))
       await putBack(ports, plan, recording, started ? versions : null, error)
     throw error
   }
+}
+
+/** It may still be carried out: its operation stays open. */
+function isPending(error: unknown): boolean {
+  return error instanceof ShopctlError && error.code === notTakenBack
 }
 
 function moverOf({ kind }: MovePlan, { emergency }: MoveOptions): Mover {
@@ -137,13 +149,18 @@ function overtaken(recording: Recording): Error {
 }
 
 /** Nothing has to be moved: closes the interrupted operation. */
-async function closeInterrupted(ports: MovePorts, state: EnvironmentState): Promise<Moved> {
+async function closeInterrupted(
+  ports: MovePorts,
+  state: EnvironmentState,
+  { emergency = false }: MoveOptions,
+): Promise<Moved> {
   const operation = openMove(state.journal)
   if (!operation) return { release: '', services: [] }
   if (operation.verb === 'rollback') {
-    await pointPreviews(ports, { mover: 'rollback', moves: operation.services })
+    const mover = emergency ? 'emergency' : 'rollback'
+    await pointPreviews(ports, { mover, moves: operation.services })
     await settleCapacity(ports, state, operation.services)
-  }
+  } else if (!emergency) await confirmBack(ports, state, operation.services, operation.release)
   const endedAt = ports.clock.now().toISOString()
   await ports.journal.end({ ...operation, endedAt, outcome: interruptedOutcome(operation) })
   return { release: operation.release, services: [] }

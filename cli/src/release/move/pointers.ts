@@ -73,6 +73,22 @@ export async function pointBack(
   valuesOf(await driver.movePointers(written.flat(), 'undo'))
 }
 
+/** A switch was interrupted before it moved anything. Git may say that it did. */
+export async function confirmBack(
+  { driver }: PointerPorts,
+  state: EnvironmentState,
+  moves: readonly Move[],
+  release: string,
+): Promise<void> {
+  const live = moves.flatMap(({ name, from }): PointerMove[] => {
+    const stable = state.services[name]?.stable
+    if (!stable) return []
+    const { resourceVersion } = stable
+    return [{ service: name, which: 'stable', to: asTarget(from), resourceVersion, release }]
+  })
+  await driver.confirm(live)
+}
+
 /** A write without an answer may have been carried out. */
 async function versionIfWritten(
   observer: Observer,

@@ -92,6 +92,9 @@ export interface PointerMove {
   release: string | null
 }
 
+/** Code of the error of a switch that may still be carried out later. */
+export const notTakenBack = 'not-taken-back'
+
 /** What moves a Service. `undo`: a switch that failed puts it back. `emergency`: a rollback that does without git. */
 export type Mover = 'deploy' | 'smoke' | 'switch' | 'undo' | 'rollback' | 'emergency' | 'cleanup'
 
@@ -112,6 +115,8 @@ export interface Driver {
     /** Called just before the first write to the cluster. */
     onWrite?: () => void,
   ): Promise<PromiseSettledResult<string>[]>
+  /** Where more than the cluster says what is live: makes it say what these Services select already. */
+  confirm(moves: readonly PointerMove[]): Promise<void>
   /** Waits for what goes on after the writes of a switch or rollback. */
   settle(): Promise<void>
   /** Fails with a conflict if a slot has another revision. One result per slot, in order. */

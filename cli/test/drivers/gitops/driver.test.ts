@@ -31,7 +31,10 @@ describe('what is recorded', () => {
     const scene = createScene()
     const state = stateOf(treeOf(scene.repo.head().files))
     const operation = { phase, message: '', revision: 'a', problems: [] }
-    const of = (name: string) => ({ ...scene.argo.show(name), operation })
+    const of = (name: string) => ({
+      ...{ ...scene.argo.show(name), operation },
+      sync: phase === 'Succeeded' ? ('Synced' as const) : ('OutOfSync' as const),
+    })
     const found = recordedOf('local', state, [of('local-order-green'), of('local-services')])
     expect(found).toMatchObject({
       ...{ 'order-green': { finished }, order: { finished }, payment: { finished } },

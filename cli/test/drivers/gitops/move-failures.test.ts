@@ -121,15 +121,13 @@ describe('what fails after the push', () => {
   it('of a switch stays in git if it cannot be taken back, and that is said', async () => {
     const scene = await sceneOf('blue')
     const gone = failed({ code: 'config-repo-unreachable', message: 'no answer from git' })
-    await move(scene, green, 'switch', (name, run) => {
+    const moved = await move(scene, green, 'switch', (name, run) => {
       if (name !== 'objects.point') return run()
       scene.repo.faults.push = gone
       throw failed({ code: 'cluster-unreachable', message: 'no' })
     })
     expect(scene.inGit()).toEqual(are('green'))
-    expect(scene.progress.lines).toEqual([
-      expect.stringMatching(/^! .*may still say.*no answer from git/),
-    ])
+    expect(JSON.stringify(moved)).toContain('not-taken-back')
   })
 
   it.each(problems.slice(0, 5).map(([title, , arrange]): [string, Problem[2]] => [title, arrange]))(
