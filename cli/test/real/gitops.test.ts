@@ -10,6 +10,7 @@ import {
   inArgocd,
   liveColors,
   type Repo,
+  removeGitops,
 } from './gitops.ts'
 import {
   copyTree,
@@ -42,7 +43,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await tree.remove()
   await repo.remove()
-})
+  await removeGitops()
+}, 300_000)
 
 /** What both drivers must agree on after each step. */
 function seen({ services, operation, lock }: Status) {

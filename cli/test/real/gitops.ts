@@ -100,15 +100,30 @@ export async function liveColors(): Promise<Record<string, string>> {
   )
 }
 
-/** Adds Argo CD, and begins with nothing in this environment. */
-export async function freshGitops(): Promise<void> {
-  // As charts/values/gitops/order.yaml says.
-  testIn(env, { namespace, edgeUrl: 'http://127.0.0.1:32080' })
-  await platform('up', '--with', 'gitops')
+/** Whether Argo CD was there before: then it is the user's, and stays. */
+let isUsers = true
+
+async function removeShop(): Promise<void> {
   const kinds = 'applications.argoproj.io,appprojects.argoproj.io'
   const selector = `--selector=shopctl.dev/environment=${env}`
   await kubectlOk('delete', kinds, selector, inArgocd, '--timeout=60s')
   await kubectl('delete', 'namespace', namespace, '--ignore-not-found', '--timeout=120s')
+}
+
+/** The next tests need the processors. */
+export async function removeGitops(): Promise<void> {
+  await removeShop()
+  if (!isUsers) await platform('up', '--without', 'gitops')
+}
+
+/** Adds Argo CD, and begins with nothing in this environment. */
+export async function freshGitops(): Promise<void> {
+  const before = JSON.parse(await platform('status', '--json')) as PlatformStatus
+  isUsers = before.with.includes('gitops')
+  // As charts/values/gitops/order.yaml says.
+  testIn(env, { namespace, edgeUrl: 'http://127.0.0.1:32080' })
+  await platform('up', '--with', 'gitops')
+  await removeShop()
   // Its rights in the namespace are gone, too.
   await platform('up', '--with', 'gitops')
   const repo = await cloneRepo()
