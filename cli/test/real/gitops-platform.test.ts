@@ -42,8 +42,9 @@ beforeAll(async () => {
 }, 600_000)
 
 afterAll(async () => {
-  const kinds = 'applications.argoproj.io,appprojects.argoproj.io'
-  await kubectl('delete', kinds, name, inArgocd, '--ignore-not-found', '--timeout=60s')
+  // One after the other: an Application without its project is never deleted.
+  for (const kind of ['applications.argoproj.io', 'appprojects.argoproj.io'])
+    await kubectl('delete', kind, name, inArgocd, '--ignore-not-found', '--timeout=60s')
   await git('push', '--quiet', 'origin', '--delete', name).catch(() => '')
   await rm(work, { recursive: true, force: true })
   if (!isUsers) await platform('up', '--without', part)

@@ -46,12 +46,7 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
       ])
       return { ...others, ...recordedOf(env, state, found) }
     },
-    async writeSlots(writes, signal) {
-      const ending = endEmergency(deps)
-      const [ended] = await Promise.allSettled([ending])
-      if (ended?.status === 'rejected') return writes.map(() => ended)
-      return writeSlots(deps, writes, signal)
-    },
+    writeSlots: (writes, signal) => writeSlots(deps, writes, signal),
     scaleSlots: (scales) => Promise.allSettled(scales.map((scale) => scaling.scale(scale))),
     async movePointers(moves, mover, onWrite) {
       if (moves.length === 0) return []
@@ -76,6 +71,7 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
     },
     async confirm(moves) {
       await endEmergency(deps)
+      if (moves.length === 0) return
       await (await move(deps, moves, { mover: 'undo', onWrite: undefined })).synced
     },
     settle: () => settling,

@@ -26,6 +26,7 @@ interface CleanupInput {
 /** Returns the slots that were deleted. */
 export async function cleanup(ports: CleanupPorts, input: CleanupInput): Promise<NamedSlot[]> {
   return withLock(ports, input.reason ?? 'cleanup', async (locked) => {
+    await locked.driver.confirm([])
     const [state, helmReleases] = await Promise.all([observe(locked), locked.driver.recorded()])
     const plan = planCleanup(state, input, helmReleases)
     if (isRefusal(plan)) throw refused(plan)

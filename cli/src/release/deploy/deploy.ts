@@ -50,6 +50,7 @@ export async function deployStandby(
   uid: string,
   again = 'shopctl deploy',
 ): Promise<Deployed[]> {
+  await ports.driver.confirm([])
   const prepared = await prepareDeploy(ports, input)
   const { state, recorded, plan, writes, repairs, tidies, podSecurity, secrets } = prepared
   for (const line of await notesOf(ports, prepared)) ports.progress.note(line)

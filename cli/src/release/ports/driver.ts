@@ -115,7 +115,10 @@ export interface Driver {
     /** Called just before the first write to the cluster. */
     onWrite?: () => void,
   ): Promise<PromiseSettledResult<string>[]>
-  /** Where more than the cluster says what is live: makes it say what these Services select already. */
+  /**
+   * Where more than the cluster says what is live: makes it say what these Services select already. With no moves, only
+   * if a rollback has done without it.
+   */
   confirm(moves: readonly PointerMove[]): Promise<void>
   /** Waits for what goes on after the writes of a switch or rollback. */
   settle(): Promise<void>
