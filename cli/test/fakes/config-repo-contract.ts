@@ -168,7 +168,7 @@ function pushContract(make: Make): void {
 }
 
 function historyContract(make: Make): void {
-  it('is told newest first, of the paths that are asked for', async () => {
+  it('lists commits newest first, of the given paths', async () => {
     const { config, someone } = await make(files)
     const { commit: first } = await config.fetch()
     const message = 'deploy: order blue 2\n\nShopctl-By: me@laptop\n'

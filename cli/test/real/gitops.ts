@@ -70,6 +70,16 @@ export async function cloneRepo(): Promise<Repo> {
   }
 }
 
+/** Of lines `name=value`. */
+function byName(text: string): Record<string, string> {
+  return Object.fromEntries(
+    text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => line.split('=') as [string, string]),
+  )
+}
+
 /** `Synced Healthy` or what else, by Application. */
 export async function applications(): Promise<Record<string, string>> {
   const fields = '{.metadata.name}={.status.sync.status} {.status.health.status}{"\\n"}'
@@ -77,12 +87,7 @@ export async function applications(): Promise<Record<string, string>> {
     ...['get', 'applications.argoproj.io', inArgocd, `--selector=shopctl.dev/environment=${env}`],
     `--output=jsonpath={range .items[*]}${fields}{end}`,
   )
-  return Object.fromEntries(
-    text
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => line.split('=') as [string, string]),
-  )
+  return byName(text)
 }
 
 /** The color that each stable Service selects in the cluster. */
@@ -92,12 +97,7 @@ export async function liveColors(): Promise<Record<string, string>> {
     ...['get', 'services', '--selector=shopctl.dev/pointer=stable'],
     `--output=jsonpath={range .items[*]}${fields}{end}`,
   )
-  return Object.fromEntries(
-    text
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => line.split('=') as [string, string]),
-  )
+  return byName(text)
 }
 
 /** Whether Argo CD was there before: then it is the user's, and stays. */

@@ -85,6 +85,11 @@ interface StoredResult {
   message?: string
 }
 
+/** Whether Argo CD has given up an operation. */
+export function hasFailed(operation: SyncOperation | null): boolean {
+  return operation?.phase === 'Failed' || operation?.phase === 'Error'
+}
+
 const failed = new Set(['SyncFailed', 'Failed', 'Error'])
 
 export function applicationOf({ metadata, spec, operation, status }: Stored): Application {

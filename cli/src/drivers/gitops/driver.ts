@@ -1,5 +1,5 @@
 // The gitops driver. What a command writes is one commit in the config repo, and Argo CD carries it out.
-import type { Application } from '../../adapters/kubernetes/applications.ts'
+import { type Application, hasFailed } from '../../adapters/kubernetes/applications.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { advised, isInterrupted, ShopctlError } from '../../errors.ts'
 import type { Driver, Mover, Recorded } from '../../release/ports/driver.ts'
@@ -82,7 +82,7 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
   }
 }
 
-/** A rollback must not fail because git is away, and nobody is told what to do. */
+/** A rollback that fails on git or Argo CD names the way without them. */
 async function withoutGitInNeed<T>(mover: Mover, run: () => Promise<T>): Promise<T> {
   try {
     return await run()
@@ -101,9 +101,8 @@ export function recordedOf(
   found: readonly Application[],
 ): Record<string, Recorded> {
   const isFinished = (name: string): boolean => {
-    const { sync, operation } = found.find((each) => each.name === name) ?? {}
-    const hasFailed = operation?.phase === 'Failed' || operation?.phase === 'Error'
-    return sync === 'Synced' || !hasFailed
+    const { sync, operation = null } = found.find((each) => each.name === name) ?? {}
+    return sync === 'Synced' || !hasFailed(operation)
   }
   const written = Object.entries(slots).flatMap(([service, both]) =>
     colors.flatMap((color): [string, Recorded][] => {

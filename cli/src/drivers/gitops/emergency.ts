@@ -3,7 +3,7 @@ import type { PointerMove } from '../../release/ports/driver.ts'
 import { servicesFolder } from './layout.ts'
 import { servicesApplication } from './manifests.ts'
 import { type MovePorts, patiently, versionOf, write } from './move.ts'
-import { awaitCompared, awaitIdle } from './sync.ts'
+import { awaitCompared, awaitIdle, readApplication } from './sync.ts'
 
 /** Returns the resourceVersion of each Service, in order. */
 export async function moveWithoutGit(
@@ -13,7 +13,7 @@ export async function moveWithoutGit(
   const { applications, env } = ports
   const name = servicesApplication(env)
   const waiting = patiently(ports)
-  const found = (await applications.list()).find((each) => each.name === name)
+  const found = await readApplication(applications, name)
   const [release = null] = moves.flatMap((each) => each.release ?? [])
   // Otherwise Argo CD would undo what follows.
   await applications.setAutomatic(name, false, release ?? found?.emergency ?? 'an emergency')
@@ -26,7 +26,7 @@ export async function moveWithoutGit(
 export async function endEmergency(ports: MovePorts): Promise<void> {
   const { applications, commits, env, observer, progress } = ports
   const name = servicesApplication(env)
-  const found = (await applications.list()).find((each) => each.name === name)
+  const found = await readApplication(applications, name)
   const release = found?.emergency ?? null
   if (release === null) return
   const taken = await commits.write(

@@ -1,7 +1,10 @@
 // Prepares a config repo and Argo CD for an environment, and lists its commits.
-
 import { isDenied, type KubernetesApi } from '../../adapters/kubernetes/api.ts'
-import type { Application, Applications } from '../../adapters/kubernetes/applications.ts'
+import {
+  type Application,
+  type Applications,
+  hasFailed,
+} from '../../adapters/kubernetes/applications.ts'
 import { isInterrupted, said } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
 import type { Commit, ConfigRepo } from '../../release/ports/config-repo.ts'
@@ -96,8 +99,8 @@ export function problemsOf({
       `${name} does not sync: ${emergency} did without git. The next deploy or move ends that.`,
     ]
   if (complaints.length > 0) return complaints.map((each) => `${name}: ${oneLine(each)}`)
-  const isBroken = operation?.phase === 'Failed' || operation?.phase === 'Error'
-  if (sync !== 'Synced' && isBroken) return [`${name}: ${oneLine(operation.message)}`]
+  if (sync !== 'Synced' && operation && hasFailed(operation))
+    return [`${name}: ${oneLine(operation.message)}`]
   return sync === 'Synced' ? [] : [`${name} is ${sync}`]
 }
 

@@ -13,7 +13,7 @@ import type { Change, Commits } from './commits.ts'
 import { servicesFolder } from './layout.ts'
 import { servicesApplication } from './manifests.ts'
 import type { ConfigState } from './read.ts'
-import { awaitCompared, awaitIdle, awaitSynced, type SyncPorts } from './sync.ts'
+import { awaitCompared, awaitIdle, awaitSynced, readApplication, type SyncPorts } from './sync.ts'
 
 export interface MovePorts extends SyncPorts {
   env: string
@@ -69,7 +69,7 @@ export async function move(
     onWrite?.()
     const written = await Promise.all(moves.map((each) => write(ports, each)))
     const synced = waiting((limited) => awaitSynced(limited, name, taken))
-    // Whoever waits for it is told.
+    // Its error is thrown where it is awaited.
     synced.catch(() => {})
     if (written.includes(false)) await synced
     return { versions: await Promise.all(moves.map((each) => versionOf(ports, each))), synced }
@@ -191,7 +191,7 @@ async function forgetOthers(
 ): Promise<void> {
   try {
     await applications.refresh(name)
-    const found = (await applications.list()).find((each) => each.name === name)
+    const found = await readApplication(applications, name)
     if (found?.busy && found.operation?.revision !== commit) await applications.terminate(name)
   } catch (error) {
     progress.warn(`Argo CD may still move the Services to another slot and back: ${said(error)}`)

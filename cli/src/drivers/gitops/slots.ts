@@ -1,5 +1,6 @@
 // Writes, removes and puts back slots: one commit for all of them, which Argo CD syncs.
 import { join } from 'node:path'
+import { hasFailed } from '../../adapters/kubernetes/applications.ts'
 import type { Scaling } from '../../adapters/kubernetes/scaling.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { ShopctlError } from '../../errors.ts'
@@ -14,7 +15,7 @@ import type { Commits } from './commits.ts'
 import { slotFolder, valuesFile } from './layout.ts'
 import { servicesApplication, slotApplication } from './manifests.ts'
 import { renderedNumbers } from './pods.ts'
-import { awaitCompared, awaitSynced, type SyncPorts, type Taken } from './sync.ts'
+import { awaitCompared, awaitSynced, readApplication, type SyncPorts, type Taken } from './sync.ts'
 import { readValues } from './values.ts'
 
 export interface SlotPorts extends SyncPorts {
@@ -98,7 +99,7 @@ async function follow(ports: SyncPorts, name: string, taken: Taken): Promise<voi
   await awaitSynced(ports, name, taken)
 }
 
-/** false: its migration failed. Whoever waits for the slot says why. */
+/** false: its migration failed. The wait for the slot's pods reports why. */
 async function followSlot(ports: SlotPorts, slot: string, taken: Taken): Promise<boolean> {
   const name = slotApplication(ports.env, slot)
   try {
@@ -122,10 +123,10 @@ async function retryFailed(
   name: string,
   { commit }: Taken,
 ): Promise<void> {
-  const found = (await applications.list()).find((each) => each.name === name)
-  const { phase, revision } = found?.operation ?? {}
-  const hasFailed = phase === 'Failed' || phase === 'Error'
-  if (found && !found.busy && hasFailed && revision === commit && found.sync !== 'Synced')
+  const found = await readApplication(applications, name)
+  const { operation = null } = found ?? {}
+  const isSame = operation?.revision === commit && hasFailed(operation)
+  if (found && !found.busy && isSame && found.sync !== 'Synced')
     await applications.sync(name, commit)
 }
 

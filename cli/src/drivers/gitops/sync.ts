@@ -1,5 +1,9 @@
 // How Argo CD takes up a commit: it fetches the branch, compares the cluster with it, and syncs.
-import type { Application, Applications } from '../../adapters/kubernetes/applications.ts'
+import {
+  type Application,
+  type Applications,
+  hasFailed,
+} from '../../adapters/kubernetes/applications.ts'
 import type { Limit } from '../../adapters/shell.ts'
 import { failed, type ShopctlError } from '../../errors.ts'
 import type { Clock } from '../../release/ports/session.ts'
@@ -53,9 +57,8 @@ export async function awaitSynced(ports: SyncPorts, name: string, taken: Taken):
     const { compared, sync, busy, operation } = application
     if (compared === null || busy) return null
     if (sync === 'Synced') return compared
-    const { revision = null, phase } = operation ?? {}
-    if (revision === compared && (phase === 'Failed' || phase === 'Error'))
-      throw broken(application)
+    const { revision = null } = operation ?? {}
+    if (revision === compared && hasFailed(operation)) throw broken(application)
     if (stands(`${name} ${compared} ${revision}`, beginMs)) throw unbegun(application)
     return null
   })
@@ -98,6 +101,14 @@ function standing({ monotonic }: Clock): (what: string, limitMs: number) => bool
     if (since.what !== what) since = { what, at: monotonic() }
     return monotonic() - since.at >= limitMs
   }
+}
+
+/** The Application as it is now. undefined: there is none of that name. */
+export async function readApplication(
+  applications: Pick<Applications, 'list'>,
+  name: string,
+): Promise<Application | undefined> {
+  return find(await applications.list(), name)
 }
 
 function find(found: readonly Application[], name: string): Application | undefined {

@@ -153,7 +153,7 @@ describe('a process is killed:', () => {
       steps(scene, Math.floor(variant / 2) * 2)
       const results = then ? (await moving(scene, then)).results : []
       if (results.some(({ status }) => status === 'rejected')) return `then ${outcomes(results)}`
-      // Nobody has told Argo CD of the commit: it looks by itself every three minutes.
+      // No refresh was asked for: Argo CD polls the branch every three minutes.
       await scene.clock.sleep(180_000)
       const problem = problemOf(scene)
       const isRight = ways(scene)
