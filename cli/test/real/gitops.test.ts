@@ -3,14 +3,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseDocument } from 'yaml'
 import {
-  applications,
+  activeColor,
+  applicationOf,
   cloneRepo,
   env,
+  expectAtRest,
+  follow,
   freshGitops,
   inArgocd,
   liveColors,
+  orderNow,
   type Repo,
+  refresh,
   removeGitops,
+  toAndFro,
+  watchOrder,
 } from './gitops.ts'
 import {
   copyTree,
@@ -62,23 +69,6 @@ function seen({ services, operation, lock }: Status) {
   return { operation, lock, ...Object.fromEntries(each) }
 }
 
-/** Argo CD has nothing to do, and git says what the cluster does. */
-async function expectAtRest(): Promise<void> {
-  await until(
-    'all Applications are synced and healthy',
-    async () => Object.values(await applications()).every((each) => each === 'Synced Healthy'),
-    20_000,
-  ).catch(async (error) => {
-    throw new Error(JSON.stringify(await applications(), null, 2), { cause: error })
-  })
-  const selectors = await repo.selectors()
-  const inGit = Object.entries(selectors).map(([name, { stable }]) => [
-    name,
-    stable?.color ?? 'none',
-  ])
-  expect(Object.fromEntries(inGit)).toEqual(await liveColors())
-}
-
 const order = ['--service', 'order']
 const day: string[][] = [
   ['release'],
@@ -102,7 +92,7 @@ test('the whole day is the same as with helm', async () => {
     await shopctlOk(step, { cwd: tree.dir })
     const took = Date.now() - at
     const withGit = seen(await status())
-    await expectAtRest()
+    await expectAtRest(repo)
     if (step[0] === 'cleanup')
       expect(await kubectlOk('get', 'jobs', '--output=name')).not.toContain('order-blue')
     const again = Date.now()
@@ -114,39 +104,66 @@ test('the whole day is the same as with helm', async () => {
   }
 }, 400_000)
 
-test('switches to and fro under load lose nothing', async () => {
+/** A hook of the Services that takes 12 s, as somebody may have added one. */
+async function addHook(): Promise<void> {
+  const color = await activeColor()
+  const path = '--output=jsonpath={.spec.template.spec.containers[0].image}'
+  const image = await kubectlOk('get', `deployment/order-${color}`, path)
+  const securityContext = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
+  const hook = {
+    ...{ apiVersion: 'batch/v1', kind: 'Job' },
+    metadata: {
+      name: 'slow',
+      annotations: {
+        'argocd.argoproj.io/hook': 'PreSync',
+        'argocd.argoproj.io/hook-delete-policy': 'BeforeHookCreation',
+      },
+    },
+    spec: {
+      template: {
+        spec: {
+          restartPolicy: 'Never',
+          terminationGracePeriodSeconds: 0,
+          securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+          containers: [{ name: 'slow', image, command: ['sleep', '12'], securityContext }],
+        },
+      },
+    },
+  }
+  await repo.commit(`${env}/services/templates/slow.yaml`, JSON.stringify(hook))
+  await refresh()
+}
+
+/** Starts a sync of the commit that Argo CD knows, as somebody may by hand. Its hook runs when this returns. */
+async function startSync(): Promise<void> {
+  const which = ['applications.argoproj.io', applicationOf('services'), inArgocd]
+  const phase = async () =>
+    kubectlOk('get', ...which, '--output=jsonpath={.status.operationState.phase}')
+  await until('no sync runs', async () => (await phase()) !== 'Running')
+  const operation = { operation: { initiatedBy: { username: 'jane' }, sync: {} } }
+  await kubectlOk('patch', ...which, '--type=merge', `--patch=${JSON.stringify(operation)}`)
+  await until('the sync runs', async () => (await phase()) === 'Running', 10_000)
+}
+
+test('switches to and fro under load lose nothing, and no selector is ever seen to go back', async () => {
   await shopctlOk(['deploy', ...order], { cwd: tree.dir })
   await shopctlOk(['smoke', ...order], { cwd: tree.dir })
+  const watch = await watchOrder()
+  const before = await activeColor()
+  const there = [before, other(before)]
   await underLoad({ url: edgeUrl }, async () => {
-    for (let n = 0; n < 5; n++) {
-      await shopctlOk(['switch', ...order])
-      await expectAtRest()
-      await shopctlOk(['rollback'])
-      await expectAtRest()
-    }
+    await toAndFro(repo, 5)
+    await addHook()
+    await startSync()
+    await shopctlOk(['switch', ...order])
+    await startSync()
+    await shopctlOk(['rollback'])
   })
-}, 300_000)
-
-const orderNow = async () => (await status()).services.order
-const activeColor = async () => (await orderNow())?.active ?? 'blue'
-
-/** Waits until order is live there, and consumes. */
-async function follow(wanted: 'blue' | 'green'): Promise<void> {
-  await until(
-    `order is live on ${wanted}`,
-    async () => {
-      const { active, slots } = (await orderNow()) ?? {}
-      return active === wanted && (slots?.[wanted]?.consumers ?? 0) > 0
-    },
-    20_000,
-  )
-}
-
-async function refresh(kind = 'normal', which = `${env}-services`): Promise<void> {
-  const annotation = `argocd.argoproj.io/refresh=${kind}`
-  const what = ['applications.argoproj.io', which, inArgocd, '--overwrite']
-  await kubectlOk('annotate', ...what, annotation)
-}
+  await repo.commit(`${env}/services/templates/slow.yaml`, null)
+  await refresh()
+  await expectAtRest(repo)
+  expect(await watch.stop()).toEqual([...Array(6).fill(there).flat(), before])
+}, 400_000)
 
 test('by hand: a color that is changed in git moves the traffic, one in the cluster is put back', async () => {
   const { active, slots } = (await orderNow()) ?? {}
@@ -168,7 +185,7 @@ test('by hand: a color that is changed in git moves the traffic, one in the clus
     await kubectlOk('patch', 'service', 'order', '--type=merge', `--patch=${patch}`)
     await follow(to)
   })
-  await expectAtRest()
+  await expectAtRest(repo)
   const { commits } = await shopctlJson<{ commits: object[] }>(['gitops', 'log'])
   expect(commits[0]).toMatchObject({ author: 'Jane <jane@example.com>', note: null })
 }, 120_000)
@@ -182,7 +199,7 @@ test('nothing moves back after a rollback, however often Argo CD looks', async (
     await sleep(1_000)
     expect(await liveColors()).toEqual(live)
   }
-  await expectAtRest()
+  await expectAtRest(repo)
 }, 120_000)
 
 test('while git is away, only a rollback in an emergency works, and git says so later', async () => {
@@ -205,7 +222,7 @@ test('while git is away, only a rollback in an emergency works, and git says so 
   }
   await shopctlOk(['deploy', ...order], { cwd: tree.dir })
   expect(await activeColor()).toBe(to)
-  await expectAtRest()
+  await expectAtRest(repo)
 }, 180_000)
 
 describe('faults', () => {
@@ -223,7 +240,7 @@ describe('faults', () => {
       const { operation } = await status()
       const moved = operation !== null || (await activeColor()) !== before
       if (moved) await shopctlOk(['rollback'])
-      await expectAtRest()
+      await expectAtRest(repo)
       expect(await activeColor()).toBe(before)
     },
     60_000,
@@ -237,7 +254,7 @@ describe('faults', () => {
     await shopctlOk(['rollback'])
     expect(await activeColor()).toBe(to)
     await kubectlOk('wait', '--for=condition=Ready', ...pod, '--timeout=60s')
-    await expectAtRest()
+    await expectAtRest(repo)
     expect(await activeColor()).toBe(to)
   }, 120_000)
 })

@@ -1,23 +1,38 @@
 // The environment `gitops` as its tests use it: shopctl, the config repo, and Argo CD's Applications.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { expect } from 'vitest'
 import { parse } from 'yaml'
 import { createShell } from '../../src/adapters/shell.ts'
 import type { PlatformStatus } from '../../src/platform/platform.ts'
 import { platform } from './observability.ts'
-import { kubectl, kubectlOk, testIn } from './shop.ts'
+import {
+  kubectl,
+  kubectlOk,
+  namespace,
+  platformEnv,
+  type Status,
+  shopctlOk,
+  status,
+  testIn,
+  until,
+} from './shop.ts'
 
 const shell = createShell()
 export const env = 'gitops'
 export const inArgocd = '--namespace=argocd'
-const namespace = 'shop-gitops'
 
 export interface Repo {
   folder: string
   git(...args: string[]): Promise<string>
   /** Fetches the branch, changes a file, and pushes it as somebody else. Returns the commit. */
   edit(file: string, change: (text: string) => string): Promise<string>
+  /** Writes a file that is none of shopctl's, or deletes it, and pushes it. Others may push meanwhile. */
+  commit(file: string, text: string | null): Promise<void>
   /** The selectors of all Services, as the branch says. */
   selectors(): Promise<Record<string, Record<'stable' | 'preview', { color: string } | null>>>
   remove(): Promise<void>
@@ -61,6 +76,22 @@ export async function cloneRepo(): Promise<Repo> {
       await git('push', '--quiet', 'origin', 'HEAD:main')
       return git('rev-parse', 'HEAD')
     },
+    async commit(file, text) {
+      for (let left = 10; left > 0; left--) {
+        await update()
+        const path = join(folder, file)
+        await mkdir(dirname(path), { recursive: true })
+        await (text === null ? rm(path) : writeFile(path, text))
+        await git('add', '--all')
+        await git('commit', '--quiet', '--allow-empty', `--message=Change ${file} by hand`)
+        const pushed = await git('push', '--quiet', 'origin', 'HEAD:main').then(
+          () => true,
+          () => false,
+        )
+        if (pushed) return
+      }
+      throw new Error('others are always faster')
+    },
     async selectors() {
       await update()
       const text = await readFile(join(folder, `${env}/services/values.yaml`), 'utf8')
@@ -100,6 +131,89 @@ export async function liveColors(): Promise<Record<string, string>> {
   return byName(text)
 }
 
+/** The Application of a slot, as `order-blue`, or of the `services`. */
+export function applicationOf(what: string): string {
+  return `${env}-${what}`
+}
+
+/** Argo CD has nothing to do, and git says what the cluster does. */
+export async function expectAtRest(repo: Repo): Promise<void> {
+  await until(
+    'all Applications are synced and healthy',
+    async () => Object.values(await applications()).every((each) => each === 'Synced Healthy'),
+    20_000,
+  ).catch(async (error) => {
+    throw new Error(JSON.stringify(await applications(), null, 2), { cause: error })
+  })
+  const selectors = await repo.selectors()
+  const inGit = Object.entries(selectors).map(([name, { stable }]) => [
+    name,
+    stable?.color ?? 'none',
+  ])
+  expect(Object.fromEntries(inGit)).toEqual(await liveColors())
+}
+
+export async function orderNow(): Promise<Status['services'][string] | undefined> {
+  return (await status()).services.order
+}
+
+export async function activeColor(): Promise<'blue' | 'green'> {
+  return (await orderNow())?.active ?? 'blue'
+}
+
+/** Notes each color that order's Service selects, in order: the API server tells of every write. */
+export async function watchOrder(): Promise<{ stop(): Promise<string[]> }> {
+  const fields = String.raw`{.spec.selector.shopctl\.dev/color}{"\n"}`
+  const args = ['get', 'service', 'order', '--watch', `--output=jsonpath=${fields}`]
+  const child = spawn('kubectl', [`--namespace=${namespace}`, ...args], {
+    env: { ...process.env, ...(await platformEnv()) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const seen: string[] = []
+  createInterface({ input: child.stdout }).on('line', (color) => {
+    if (color !== seen.at(-1)) seen.push(color)
+  })
+  const ended = once(child, 'close')
+  await until('the watch has begun', () => seen.length > 0)
+  return {
+    async stop() {
+      expect(child.exitCode, 'a watch that is still there').toBeNull()
+      child.kill()
+      await ended
+      return seen
+    },
+  }
+}
+
+/** Waits until order is live there, and consumes. */
+export async function follow(wanted: 'blue' | 'green'): Promise<void> {
+  await until(
+    `order is live on ${wanted}`,
+    async () => {
+      const { active, slots } = (await orderNow()) ?? {}
+      return active === wanted && (slots?.[wanted]?.consumers ?? 0) > 0
+    },
+    20_000,
+  )
+}
+
+/** Switches order, and rolls back, so often. Its standby has to be tested. */
+export async function toAndFro(repo: Repo, times: number): Promise<void> {
+  for (let n = 0; n < times; n++) {
+    await shopctlOk(['switch', '--service', 'order'])
+    await expectAtRest(repo)
+    await shopctlOk(['rollback'])
+    await expectAtRest(repo)
+  }
+}
+
+/** Asks Argo CD to look. */
+export async function refresh(kind = 'normal', which = applicationOf('services')): Promise<void> {
+  const annotation = `argocd.argoproj.io/refresh=${kind}`
+  const what = ['applications.argoproj.io', which, inArgocd, '--overwrite']
+  await kubectlOk('annotate', ...what, annotation)
+}
+
 /** Whether Argo CD was there before: then it is the user's, and stays. */
 let isUsers = true
 
@@ -121,7 +235,7 @@ export async function freshGitops(): Promise<void> {
   const before = JSON.parse(await platform('status', '--json')) as PlatformStatus
   isUsers = before.with.includes('gitops')
   // As charts/values/gitops/order.yaml says.
-  testIn(env, { namespace, edgeUrl: 'http://127.0.0.1:32080' })
+  testIn(env, { namespace: 'shop-gitops', edgeUrl: 'http://127.0.0.1:32080' })
   await platform('up', '--with', 'gitops')
   await removeShop()
   // Its rights in the namespace are gone, too.

@@ -57,7 +57,7 @@ const services = ['order', 'inventory', 'payment', 'notification']
 /** So long after an order has moved, the audit takes a missing message for lost. */
 const restMs = 2_500
 /** The most that a load may last. */
-const seconds = 600
+const seconds = 1_200
 
 /** Waits until nothing moves any more, and audits; never throws on what the audit finds. */
 export async function audit(): Promise<Audit> {

@@ -1,0 +1,307 @@
+// What stands in the way of Argo CD, what people do by hand, and commands that are killed: none of it moves the traffic, and
+// all of it is named.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createShell } from '../../src/adapters/shell.ts'
+import {
+  activeColor,
+  applicationOf,
+  applications,
+  cloneRepo,
+  env,
+  expectAtRest,
+  freshGitops,
+  inArgocd,
+  liveColors,
+  type Repo,
+  refresh,
+  removeGitops,
+} from './gitops.ts'
+import {
+  copyTree,
+  kubectl,
+  kubectlOk,
+  namespace,
+  other,
+  platformEnv,
+  shopctl,
+  shopctlOk,
+  startShopctl,
+  status,
+  type Tree,
+  until,
+} from './shop.ts'
+
+const shell = createShell()
+const order = ['--service', 'order']
+const unsmoked = ['--skip-smoke', '--reason', 'a test']
+const servicesFile = `${env}/services/values.yaml`
+let trees: Tree[] = []
+let repo: Repo
+
+beforeAll(async () => {
+  await freshGitops()
+  trees = await Promise.all([copyTree(), copyTree()])
+  repo = await cloneRepo()
+  await shopctlOk(['gitops', 'init'])
+  await shopctlOk(['release'])
+  await trees[0]?.edit('services/order/routes.ts', "'Place an order'", "'Place an order, again'")
+  for (const verb of ['build', 'push']) await shopctlOk([verb, ...order], inTree())
+}, 900_000)
+
+/** The tree with another version of order. */
+function inTree(): { cwd: string } {
+  return { cwd: trees[0]?.dir ?? '' }
+}
+
+const deploy = () => shopctlOk(['deploy', ...order], inTree())
+
+afterAll(async () => {
+  await Promise.all(trees.map((tree) => tree.remove()))
+  await repo.remove()
+  await removeGitops()
+}, 300_000)
+
+async function patchApplication(what: string, spec: object): Promise<void> {
+  const which = ['applications.argoproj.io', applicationOf(what), inArgocd]
+  await kubectlOk('patch', ...which, '--type=merge', `--patch=${JSON.stringify({ spec })}`)
+}
+
+async function setWindows(syncWindows: object[]): Promise<void> {
+  const selector = `--selector=shopctl.dev/environment=${env}`
+  const project = await kubectlOk('get', 'appprojects', selector, inArgocd, '--output=name')
+  const patch = `--patch=${JSON.stringify({ spec: { syncWindows } })}`
+  await kubectlOk('patch', project.trim(), inArgocd, '--type=merge', patch)
+}
+
+async function apply(...items: object[]): Promise<void> {
+  const list = { apiVersion: 'v1', kind: 'List', items }
+  const args = ['-c', 'exec kubectl "$@"', 'kubectl', '-n', namespace, 'apply', '--filename=-']
+  await shell.check({
+    program: 'sh',
+    args,
+    env: await platformEnv(),
+    input: JSON.stringify(list),
+  })
+}
+
+const policy = 'shopctl-test-no-green'
+
+/** Denies the Deployment of order's green slot. */
+async function deny(): Promise<void> {
+  const deployments = {
+    ...{ apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'] },
+    ...{ operations: ['CREATE', 'UPDATE'], resourceNames: ['order-green'] },
+  }
+  const matchLabels = { 'kubernetes.io/metadata.name': namespace }
+  const apiVersion = 'admissionregistration.k8s.io/v1'
+  const metadata = { name: policy }
+  await apply(
+    {
+      ...{ apiVersion, kind: 'ValidatingAdmissionPolicy', metadata },
+      spec: {
+        matchConstraints: {
+          namespaceSelector: { matchLabels },
+          resourceRules: [deployments],
+        },
+        validations: [{ expression: 'false', message: 'nothing is green today' }],
+      },
+    },
+    {
+      ...{ apiVersion, kind: 'ValidatingAdmissionPolicyBinding', metadata },
+      spec: { policyName: policy, validationActions: ['Deny'] },
+    },
+  )
+  await sleep(3_000)
+}
+
+async function setQuota(): Promise<void> {
+  const names = await kubectlOk('get', 'deployments', '--output=name')
+  const hard = `--hard=count/deployments.apps=${names.trim().split('\n').length}`
+  await kubectlOk('create', 'quota', 'full', hard)
+}
+
+interface Obstacle {
+  raise(): Promise<unknown>
+  lift(): Promise<unknown>
+  exitCode: 1 | 2
+  says: RegExp
+}
+
+const init = () => shopctlOk(['gitops', 'init'])
+const kinds = 'validatingadmissionpolicybindings,validatingadmissionpolicies'
+const closed = { kind: 'deny', schedule: '* * * * *', duration: '1h', applications: ['*'] }
+const obstacles: Record<string, Obstacle> = {
+  'a full quota': {
+    raise: setQuota,
+    lift: () => kubectlOk('delete', 'quota', 'full'),
+    exitCode: 1,
+    says: /could not sync .*order-green.*exceeded quota: full/s,
+  },
+  'a policy that denies': {
+    raise: deny,
+    lift: () => kubectlOk('delete', kinds, policy),
+    exitCode: 1,
+    says: /could not sync .*order-green.*nothing is green today/s,
+  },
+  'a sync window that is closed': {
+    raise: () => setWindows([closed]),
+    lift: () => setWindows([]),
+    exitCode: 1,
+    says: /does not sync .*sync window/s,
+  },
+  'an Application that is missing': {
+    raise: () =>
+      kubectlOk('delete', 'applications.argoproj.io', applicationOf('order-green'), inArgocd),
+    lift: init,
+    exitCode: 2,
+    says: /no Application .*order-green.*gitops init/s,
+  },
+  'an Application of another branch': {
+    raise: () => patchApplication('order-green', { source: { targetRevision: 'other' } }),
+    lift: init,
+    exitCode: 2,
+    says: /order-green.* follows other, not main/s,
+  },
+  'syncs that are off': {
+    raise: () => patchApplication('order-green', { syncPolicy: { automated: { enabled: false } } }),
+    lift: init,
+    exitCode: 2,
+    says: /order-green.* does not sync by itself/s,
+  },
+  'a values file that is none': {
+    raise: () => repo.edit(servicesFile, (text) => `${text}  - : nonsense\n`),
+    lift: () => repo.edit(servicesFile, (text) => text.replace('  - : nonsense\n', '')),
+    exitCode: 2,
+    says: /services\/values\.yaml:\d+:\d+/,
+  },
+}
+
+test.each(Object.entries(obstacles))(
+  '%s stops a deploy, which goes on when it is gone',
+  async (_, { raise, lift, exitCode, says }) => {
+    const live = await liveColors()
+    await raise()
+    try {
+      const refused = await shopctl(['deploy', ...order], inTree())
+      expect(refused.stderr).toMatch(says)
+      expect(refused.exitCode).toBe(exitCode)
+      expect(await liveColors()).toEqual(live)
+    } finally {
+      await lift()
+    }
+    await deploy()
+    await expectAtRest(repo)
+    await shopctlOk(['cleanup', ...order])
+    expect(await liveColors()).toEqual(live)
+  },
+  120_000,
+)
+
+test('what somebody changes in the cluster on the standby is put back', async () => {
+  await deploy()
+  const standby = `deployment/order-${other(await activeColor())}`
+  const image = `--output=jsonpath={.spec.template.spec.containers[0].image}`
+  const before = await kubectlOk('get', standby, image)
+  await kubectlOk('set', 'image', standby, 'order=example.com/another:1')
+  await until('its image is back', async () => (await kubectlOk('get', standby, image)) === before)
+  await kubectlOk('delete', standby)
+  await until(
+    'it is back',
+    async () => (await kubectl('get', standby, '--output=name')).exitCode === 0,
+  )
+  await kubectlOk('rollout', 'status', standby, '--timeout=60s')
+  await expectAtRest(repo)
+}, 120_000)
+
+test('a change of the live slot in git reaches no pod, and is named', async () => {
+  const live = await activeColor()
+  const image = `--output=jsonpath={.spec.template.spec.containers[0].image}`
+  const before = await kubectlOk('get', `deployment/order-${live}`, image)
+  const file = `${env}/order/${live}/values.yaml`
+  let text = ''
+  await repo.edit(file, (was) => {
+    text = was
+    return was.replace(/sha256:[0-9a-f]{64}/, `sha256:${'0'.repeat(64)}`)
+  })
+  await refresh('normal', applicationOf(`order-${live}`))
+  const name = applicationOf(`order-${live}`)
+  await until('Argo CD sees it', async () => !(await applications())[name]?.startsWith('Synced'))
+  await sleep(3_000)
+  expect(await kubectlOk('get', `deployment/order-${live}`, image)).toBe(before)
+  expect((await shopctlOk(['status'])).stdout).toMatch(new RegExp(`${name}.*live`, 's'))
+  await repo.edit(file, () => text)
+  await refresh('normal', name)
+  await expectAtRest(repo)
+}, 120_000)
+
+describe('killed', () => {
+  async function kill(args: readonly string[], afterMs: number): Promise<void> {
+    const { child, ended } = startShopctl(args, inTree().cwd)
+    await sleep(afterMs)
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
+    await ended
+  }
+
+  test.each([300, 700, 1_100, 1_600])(
+    'a rollback after %s ms: the next one ends it',
+    async (ms) => {
+      const before = await activeColor()
+      await deploy()
+      await shopctlOk(['switch', ...order, ...unsmoked])
+      await kill(['rollback'], ms)
+      if ((await activeColor()) !== before || (await status()).operation)
+        await shopctlOk(['rollback'])
+      await expectAtRest(repo)
+      expect(await activeColor()).toBe(before)
+      expect((await status()).operation).toBeNull()
+    },
+    90_000,
+  )
+
+  test.each([600, 1_500, 2_500, 4_000])(
+    'a deploy after %s ms: the next one ends it',
+    async (ms) => {
+      await shopctlOk(['cleanup', ...order])
+      const live = await liveColors()
+      await kill(['deploy', ...order], ms)
+      await deploy()
+      await expectAtRest(repo)
+      expect(await liveColors()).toEqual(live)
+      expect((await status()).operation).toBeNull()
+    },
+    90_000,
+  )
+})
+
+test('two releases at once from two clones, while others push: one goes first, and both are there', async () => {
+  const [one, two] = trees
+  await Promise.all([
+    one?.edit('services/order/routes.ts', "'Place an order, again'", "'Place an order, by one'"),
+    two?.edit('services/inventory/main.ts', /^/, '// by two\n'),
+  ])
+  let pushing = true
+  const pushes = (async () => {
+    let count = 0
+    for (; pushing && count < 200; count++) {
+      await repo.commit('README.md', `${count}\n`)
+      await sleep(500)
+    }
+    return count
+  })()
+  try {
+    const release = (tree: Tree | undefined, service: string) =>
+      shopctl(['release', '--service', service], { cwd: tree?.dir ?? '' })
+    const ended = await Promise.all([release(one, 'order'), release(two, 'inventory')])
+    for (const [index, { exitCode, stderr }] of ended.entries()) {
+      if (exitCode === 0) continue
+      expect(stderr).toMatch(/lock|holds/)
+      const again = await release(trees[index], index === 0 ? 'order' : 'inventory')
+      expect(again.stderr + again.exitCode).toMatch(/0$/)
+    }
+  } finally {
+    pushing = false
+  }
+  expect(await pushes).toBeGreaterThan(5)
+  await expectAtRest(repo)
+}, 300_000)

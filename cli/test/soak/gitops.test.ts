@@ -1,0 +1,49 @@
+// 100 moves of a shop that Argo CD releases, under load.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import {
+  activeColor,
+  cloneRepo,
+  freshGitops,
+  type Repo,
+  removeGitops,
+  toAndFro,
+  watchOrder,
+} from '../real/gitops.ts'
+import { copyTree, edgeUrl, other, shopctlOk, type Tree } from '../real/shop.ts'
+import { underLoad } from '../real/under-load.ts'
+
+const moves = 100
+const order = ['--service', 'order']
+let tree: Tree
+let repo: Repo
+
+beforeAll(async () => {
+  await freshGitops()
+  tree = await copyTree()
+  repo = await cloneRepo()
+  await shopctlOk(['gitops', 'init'])
+  await shopctlOk(['release'])
+  await tree.edit('services/order/routes.ts', "'Place an order'", "'Place an order, again'")
+  for (const verb of ['build', 'push', 'deploy', 'smoke'])
+    await shopctlOk([verb, ...order], { cwd: tree.dir })
+}, 900_000)
+
+afterAll(async () => {
+  await tree.remove()
+  await repo.remove()
+  await removeGitops()
+}, 300_000)
+
+test(`${moves} moves lose nothing, and no selector is ever seen to go back`, async () => {
+  const before = await activeColor()
+  const watch = await watchOrder()
+  const outcome = await underLoad({ url: edgeUrl }, () => toAndFro(repo, moves / 2))
+  console.info(`${outcome.load.accepted} orders, ${outcome.failures} requests failed`)
+  const there = [before, other(before)]
+  expect(await watch.stop()).toEqual([
+    ...Array(moves / 2)
+      .fill(there)
+      .flat(),
+    before,
+  ])
+}, 1_800_000)
