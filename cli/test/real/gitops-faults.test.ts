@@ -6,7 +6,6 @@ import { createShell } from '../../src/adapters/shell.ts'
 import {
   activeColor,
   applicationOf,
-  applications,
   cloneRepo,
   env,
   expectAtRest,
@@ -224,14 +223,20 @@ test('a change of the live slot in git reaches no pod, and is named', async () =
     text = was
     return was.replace(/sha256:[0-9a-f]{64}/, `sha256:${'0'.repeat(64)}`)
   })
-  await refresh('normal', applicationOf(`order-${live}`))
   const name = applicationOf(`order-${live}`)
-  await until('Argo CD sees it', async () => !(await applications())[name]?.startsWith('Synced'))
-  await sleep(3_000)
-  expect(await kubectlOk('get', `deployment/order-${live}`, image)).toBe(before)
-  expect((await shopctlOk(['status'])).stdout).toMatch(new RegExp(`${name}.*live`, 's'))
-  await repo.edit(file, () => text)
-  await refresh('normal', name)
+  try {
+    await refresh('normal', name)
+    const told = new RegExp(`${name}: .*is live`, 's')
+    await until(
+      'status tells what the guard says',
+      async () => told.test((await shopctlOk(['status'])).stdout.replaceAll(/\s+/g, ' ')),
+      10_000,
+    )
+    expect(await kubectlOk('get', `deployment/order-${live}`, image)).toBe(before)
+  } finally {
+    await repo.edit(file, () => text)
+    await refresh('normal', name)
+  }
   await expectAtRest(repo)
 }, 120_000)
 

@@ -221,7 +221,11 @@ async function removeShop(): Promise<void> {
   const kinds = 'applications.argoproj.io,appprojects.argoproj.io'
   const selector = `--selector=shopctl.dev/environment=${env}`
   await kubectlOk('delete', kinds, selector, inArgocd, '--timeout=60s')
-  await kubectl('delete', 'namespace', namespace, '--ignore-not-found', '--timeout=120s')
+  // Argo CD would have done this at the end of a sync that ran.
+  const jobs = (await kubectlOk('get', 'jobs', '--output=name')).split('\n').filter(Boolean)
+  const free = '--patch={"metadata":{"finalizers":null}}'
+  if (jobs.length > 0) await kubectl('patch', ...jobs, '--type=merge', free)
+  await kubectlOk('delete', 'namespace', namespace, '--ignore-not-found', '--timeout=120s')
 }
 
 /** The next tests need the processors. */
