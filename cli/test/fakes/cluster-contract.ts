@@ -48,7 +48,7 @@ function pointerContract(make: () => Promise<ClusterUnderTest>): void {
     return move
   }
   const point = async ({ driver }: ClusterUnderTest, ...moves: PointerMove[]): Promise<string[]> =>
-    (await driver.movePointers(moves, 'switch')).map((result) =>
+    (await driver.movePointers(moves, 'switch', signal)).map((result) =>
       result.status === 'fulfilled' ? result.value : result.reason.code,
     )
 

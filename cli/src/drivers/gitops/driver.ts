@@ -48,20 +48,21 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
     },
     writeSlots: (writes, signal) => writeSlots(deps, writes, signal),
     scaleSlots: (scales) => Promise.allSettled(scales.map((scale) => scaling.scale(scale))),
-    async movePointers(moves, mover, onWrite) {
+    async movePointers(moves, mover, signal, onWrite) {
       if (moves.length === 0) return []
       // Moves of one command go on top of each other, in one file.
       const before = queue
+      const ports = { ...deps, signal }
       const moving = withoutGitInNeed(mover, async () => {
         await before
         if (mover === 'emergency') {
           onWrite?.()
-          return moveWithoutGit(deps, moves)
+          return moveWithoutGit(ports, moves)
         }
-        await endEmergency(deps)
+        await endEmergency(ports)
         // Somebody may have paused the syncs because of the very release that is rolled back.
         if (mover !== 'rollback' && mover !== 'undo') await checked([shared])
-        const { versions, synced } = await move(deps, moves, { mover, onWrite })
+        const { versions, synced } = await move(ports, moves, { mover, onWrite })
         settling = synced
         if (mover !== 'switch' && mover !== 'rollback') await synced
         return versions
@@ -69,10 +70,11 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
       queue = moving.catch(() => {})
       return Promise.allSettled(moves.map(async (_, index) => (await moving)[index] ?? ''))
     },
-    async confirm(moves) {
-      await endEmergency(deps)
+    async confirm(moves, signal) {
+      const ports = { ...deps, signal }
+      await endEmergency(ports)
       if (moves.length === 0) return
-      await (await move(deps, moves, { mover: 'undo', onWrite: undefined })).synced
+      await (await move(ports, moves, { mover: 'undo', onWrite: undefined })).synced
     },
     settle: () => settling,
     removeSlots: (removals, signal) => removeSlots(deps, removals, signal),

@@ -2,7 +2,7 @@
 // would be healed back.
 import { isConflict, isDenied } from '../../adapters/kubernetes/api.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
-import { failed, said } from '../../errors.ts'
+import { failed, interrupted, said } from '../../errors.ts'
 import type { Observer } from '../../release/ports/cluster.ts'
 import { type Mover, notTakenBack, type PointerMove } from '../../release/ports/driver.ts'
 import type { Progress } from '../../release/ports/session.ts'
@@ -40,7 +40,7 @@ export async function move(
   moves: readonly PointerMove[],
   { mover, onWrite }: { mover: Mover; onWrite: (() => void) | undefined },
 ): Promise<Moved> {
-  const { commits, env } = ports
+  const { commits, env, signal } = ports
   const name = servicesApplication(env)
   const isBack = mover === 'rollback' || mover === 'undo'
   const waiting: Waiting = isBack ? patiently(ports) : (wait) => wait(ports)
@@ -58,7 +58,7 @@ export async function move(
         }))
         return change
       },
-      { depends: [servicesFolder(env)], cached: true },
+      { depends: [servicesFolder(env)], cached: true, signal },
     )
     await waiting((limited) => awaitCompared(limited, name, taken))
     // One that began before the comparison would still write the Services as they were.
@@ -66,6 +66,7 @@ export async function move(
       (limited) => awaitIdle(limited, name, taken.commit),
       () => forgetOthers(ports, name, taken.commit),
     )
+    await checkSignal(ports)
     onWrite?.()
     const written = await Promise.all(moves.map((each) => write(ports, each)))
     const synced = waiting((limited) => awaitSynced(limited, name, taken))
@@ -198,10 +199,18 @@ async function forgetOthers(
   }
 }
 
+/** Lets the timers run first: after a freeze, one of them finds that the lock is lost. */
+export async function checkSignal({ clock, signal }: SyncPorts): Promise<void> {
+  await clock.sleep(0, signal)
+  if (signal.aborted) throw interrupted()
+}
+
 /** Argo CD would do it too, some 200 ms later. false: it has to. */
 export async function write(ports: MovePorts, move: PointerMove): Promise<boolean> {
   let { resourceVersion } = move
   for (let left = tries; left > 0; left--) {
+    // Another command may move the same Service by now.
+    if (ports.signal.aborted) throw interrupted()
     try {
       await ports.objects.point({ ...move, resourceVersion })
       return true

@@ -5,7 +5,7 @@ import type { Mover } from '../../../src/release/ports/driver.ts'
 import type { Target } from '../../../src/release/slot.ts'
 import { failingAt, failures, killing, upTo } from './kills.ts'
 import { drift, sceneOf } from './move-scene.ts'
-import { type Around, blue, green, names, outcomes, type Scene } from './scene.ts'
+import { type Around, blue, green, held, names, outcomes, type Scene } from './scene.ts'
 
 // Each has hundreds of runs.
 vi.setConfig({ testTimeout: 60_000 })
@@ -43,7 +43,7 @@ async function moving(scene: Scene, [mover, to]: Case, disturb: Disturb = () => 
     disturb(scene, calls++, name)
     return run()
   }
-  const results = await scene.driver(around).movePointers(await scene.moves(to, 'r-9'), mover)
+  const results = await scene.driver(around).movePointers(await scene.moves(to, 'r-9'), mover, held)
   return { results, calls }
 }
 
@@ -149,7 +149,7 @@ describe('a process is killed:', () => {
     const bad = await failures(await callsOf(killed), upTo(8), async (at, variant) => {
       const scene = await sceneFor(killed[0])
       const moves = await scene.moves(killed[1], 'r-9')
-      await scene.driver(killing(at, variant % 2 === 1)).movePointers(moves, killed[0])
+      await scene.driver(killing(at, variant % 2 === 1)).movePointers(moves, killed[0], held)
       steps(scene, Math.floor(variant / 2) * 2)
       const results = then ? (await moving(scene, then)).results : []
       if (results.some(({ status }) => status === 'rejected')) return `then ${outcomes(results)}`
@@ -181,7 +181,7 @@ describe('one call fails, or its answer is lost:', () => {
             steps(scene, count)
             return fault(name, run)
           })
-          .movePointers(moves, 'switch')
+          .movePointers(moves, 'switch', held)
         const isDone = results.every(({ status }) => status === 'fulfilled')
         const problem = problemOf(scene)
         if (problem !== null) return problem
@@ -197,7 +197,7 @@ describe('one call fails, or its answer is lost:', () => {
     const bad = await failures(await callsOf(one), [0, 1], async (at, variant) => {
       const scene = await sceneFor('rollback')
       const moves = await scene.moves(blue, 'r-9')
-      await scene.driver(failingAt(at, variant === 1)).movePointers(moves, 'rollback')
+      await scene.driver(failingAt(at, variant === 1)).movePointers(moves, 'rollback', held)
       const { results } = await moving(scene, one)
       if (results.some(({ status }) => status === 'rejected')) return String(outcomes(results))
       return problemOf(scene, 'green blue')

@@ -5,7 +5,7 @@ import { failed } from '../../../src/errors.ts'
 import type { Mover } from '../../../src/release/ports/driver.ts'
 import { killingAfter } from './kills.ts'
 import { are, broken, denied, move, sceneOf } from './move-scene.ts'
-import { type Around, blue, createScene, green, names, type Scene } from './scene.ts'
+import { type Around, blue, createScene, green, held, names, type Scene } from './scene.ts'
 import { treeOf } from './tree.ts'
 
 describe('what fails after the push', () => {
@@ -77,7 +77,7 @@ describe('what fails after the push', () => {
     scene.argo.faults.down = true
     // Killed right after its push.
     const moves = await scene.moves(green, 'r-9')
-    await scene.driver(killingAfter('repo.push')).movePointers(moves, 'switch')
+    await scene.driver(killingAfter('repo.push')).movePointers(moves, 'switch', held)
     expect(scene.inGit()).toEqual(are('green'))
     expect(await move(scene, green, 'switch')).toEqual(['argocd-late', 'argocd-late'])
     expect(scene.inGit()).toEqual(are('blue', 'green'))
@@ -146,7 +146,7 @@ describe('what fails after the push', () => {
       )
       expect(took).toBeLessThanOrEqual(20_000)
       // As the command goes on.
-      await scene.driver().movePointers(await scene.moves(blue, null, 'preview'), 'rollback')
+      await scene.driver().movePointers(await scene.moves(blue, null, 'preview'), 'rollback', held)
       recovered(scene)
       expect(scene.inCluster()).toEqual(are('blue'))
     },

@@ -4,7 +4,7 @@ import { failed, refused } from '../../../src/errors.ts'
 import type { Mover } from '../../../src/release/ports/driver.ts'
 import type { Target } from '../../../src/release/slot.ts'
 import { are, denied, drift, failing, move, sceneOf } from './move-scene.ts'
-import { type Around, blue, green, outcomes, type Scene } from './scene.ts'
+import { type Around, blue, green, held, outcomes, type Scene } from './scene.ts'
 
 const servicesFile = 'local/services/values.yaml'
 
@@ -45,7 +45,7 @@ describe('one commit has all of', () => {
 
   it('a move of the previews', async () => {
     const scene = await sceneOf('green')
-    await scene.driver().movePointers(await scene.moves(blue, null, 'preview'), 'smoke')
+    await scene.driver().movePointers(await scene.moves(blue, null, 'preview'), 'smoke', held)
     expect(scene.subjects().at(-1)).toBe('smoke (preview): order, payment green → blue')
     expect([scene.inGit(), scene.inCluster()]).toEqual([are('green', 'blue'), are('green', 'blue')])
   })
@@ -62,12 +62,12 @@ describe('one commit has all of', () => {
 
 describe('no commit is made', () => {
   it.each<[string, (scene: Scene) => Promise<unknown>]>([
-    ['of no moves', (scene) => scene.driver().movePointers([], 'switch')],
+    ['of no moves', (scene) => scene.driver().movePointers([], 'switch', held)],
     ['of the same move again', (scene) => move(scene, blue, 'rollback')],
     [
       'of the previews that went along',
       async (scene) =>
-        scene.driver().movePointers(await scene.moves(blue, null, 'preview'), 'rollback'),
+        scene.driver().movePointers(await scene.moves(blue, null, 'preview'), 'rollback', held),
     ],
   ])('%s', async (_, act) => {
     const scene = await sceneOf('green')
@@ -142,7 +142,7 @@ describe('a switch changes nothing', () => {
     const scene = await sceneOf('blue')
     const moves = await scene.moves(green, 'r-9')
     drift(scene, 'payment')
-    expect(outcomes(await scene.driver().movePointers(moves, 'switch'))).toEqual([
+    expect(outcomes(await scene.driver().movePointers(moves, 'switch', held))).toEqual([
       'conflict',
       'conflict',
     ])
@@ -156,7 +156,7 @@ describe('a switch changes nothing', () => {
     scene.repo.someone({ 'prod/x.yaml': 'x' })
     await driver.recorded()
     scene.repo.force(first)
-    const results = await driver.movePointers(await scene.moves(green, 'r-9'), 'switch')
+    const results = await driver.movePointers(await scene.moves(green, 'r-9'), 'switch', held)
     expect(outcomes(results)).toEqual(['history-rewritten', 'history-rewritten'])
     expect([scene.subjects(), scene.inCluster()]).toEqual([[], are('blue', 'green')])
   })
@@ -166,9 +166,9 @@ it('a commit of this process that somebody has removed is missed', async () => {
   const scene = await sceneOf('blue')
   const driver = scene.driver()
   const first = scene.repo.head().commit
-  await driver.movePointers(await scene.moves(green, 'r-2'), 'switch')
+  await driver.movePointers(await scene.moves(green, 'r-2'), 'switch', held)
   scene.repo.force(first)
-  const results = await driver.movePointers(await scene.moves(blue, 'r-3'), 'switch')
+  const results = await driver.movePointers(await scene.moves(blue, 'r-3'), 'switch', held)
   expect(outcomes(results)).toEqual(['history-rewritten', 'history-rewritten'])
 })
 
@@ -191,7 +191,7 @@ it('says so when others push all the time, and changes nothing', async () => {
     if (name === 'repo.push') scene.repo.someone({ 'prod/x.yaml': String(pushes++) })
     return run()
   })
-  const [result] = await driver.movePointers(moves, 'switch')
+  const [result] = await driver.movePointers(moves, 'switch', held)
   expect(result).toMatchObject({
     reason: { code: 'conflict', message: expect.stringMatching(/^Others pushed .* 10 tries/) },
   })

@@ -32,6 +32,9 @@ export const names = ['order', 'payment'] as const
 export const blue: Target = { color: 'blue', revision: 'aaaaaaaaaa' }
 export const green: Target = { color: 'green', revision: 'bbbbbbbbbb' }
 
+/** The lock is held. */
+export const held = new AbortController().signal
+
 /** Blue is live since r-1, green was deployed. */
 const waiting: Files = filesOf({ stable: blue, preview: green })
 
