@@ -3,7 +3,8 @@ import { interrupted } from '../../errors.ts'
 import type { PointerMove } from '../../release/ports/driver.ts'
 import { servicesFolder } from './layout.ts'
 import { servicesApplication } from './manifests.ts'
-import { checkSignal, type MovePorts, patiently, versionOf, write } from './move.ts'
+import { checkSignal, type MovePorts, versionOf, write } from './move.ts'
+import { patiently } from './patience.ts'
 import { awaitCompared, awaitIdle, readApplication } from './sync.ts'
 
 /** Returns the resourceVersion of each Service, in order. */

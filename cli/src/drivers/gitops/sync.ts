@@ -25,6 +25,8 @@ export interface SyncPorts {
 
 /** An operation that still runs after this time is ended. It may wait for a hook of somebody else. */
 const patienceMs = 5_000
+/** How long a terminated operation may take to end while Argo CD is slow. */
+const endMs = 5_000
 /** A complaint that stands for so long does not pass by itself. */
 const complaintMs = 5_000
 /** Argo CD begins to sync at once. After this time, something keeps it from it. */
@@ -42,6 +44,30 @@ export async function awaitIdle(ports: SyncPorts, name: string, commit?: string)
   await applications.terminate(name)
   if (await applications.await(idle, { timeoutMs: waitMs(ports), signal })) return
   throw late(name, 'to end the operation that runs', ports)
+}
+
+/** Ends an operation that runs, if it is another one, and waits for its end. One that has not begun is made one of `commit`. */
+export async function endOthers(
+  { applications, limit }: SyncPorts,
+  name: string,
+  commit: string,
+  isOther = (revision: string | null): boolean => revision !== commit,
+): Promise<void> {
+  const is = (found: readonly Application[], isPending: boolean): boolean => {
+    const { busy = false, operation = null } = find(found, name) ?? {}
+    const isPhase = (operation?.phase === 'Pending') === isPending
+    return busy && isPhase && isOther(operation?.revision ?? null)
+  }
+  if (is(await applications.list(), false)) {
+    await applications.terminate(name)
+    // Not the caller's signal: a move that is stopped takes back what it has begun.
+    const { signal } = new AbortController()
+    const ended = (found: readonly Application[]) => (is(found, false) ? null : true)
+    const seconds = endMs / 1_000
+    if (!(await applications.await(ended, { timeoutMs: endMs, signal })))
+      throw late(name, 'to end the operation that runs', { limit: { ...limit, seconds } })
+  }
+  if (is(await applications.list(), true)) await applications.sync(name, commit)
 }
 
 /** Asks Argo CD to look at once, and waits until it has compared the cluster with the commit. */
@@ -129,7 +155,7 @@ function missing(name: string): ShopctlError {
   })
 }
 
-function late(name: string, what: string, { limit }: SyncPorts): ShopctlError {
+function late(name: string, what: string, { limit }: Pick<SyncPorts, 'limit'>): ShopctlError {
   return failed({
     code: 'argocd-late',
     message: `Argo CD took more than ${limit.seconds} s ${what}, for ${name}.`,

@@ -128,6 +128,29 @@ describe('a rollback while Argo CD is down', () => {
   })
 })
 
+describe('a rollback while Argo CD is slow', () => {
+  const one: Case = ['rollback', blue, 'green blue']
+
+  /** It has begun to compare before the push, and goes on with that in the middle of the rollback or after it. */
+  it('is not healed back to the commit before', async () => {
+    const calls = await callsOf(one)
+    const bad = await failures(calls, upTo(5), async (at, count) => {
+      const scene = await sceneFor('rollback')
+      scene.argo.faults.stepMs = 60_000
+      let last = ''
+      await moving(scene, one, (_, index, name) => {
+        if (index === at) drift(scene, 'order-preview')
+        if (index === at) steps(scene, count)
+        // A step between the look for an operation and the write.
+        if (name === 'objects.point' && last !== name) steps(scene, 1)
+        last = name
+      })
+      return problemOf(scene, one[2])
+    })
+    expect(bad).toEqual([])
+  })
+})
+
 /** First it is killed, then this follows. */
 type Sequel = [title: string, killed: Case, then: Case | null, rightWays: RegExp]
 const sequels: Sequel[] = [

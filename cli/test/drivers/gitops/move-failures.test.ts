@@ -1,7 +1,7 @@
 // A switch that fails after its push is taken back. A rollback goes on.
 import { describe, expect, it } from 'vitest'
 import { changesOf } from '../../../src/drivers/gitops/changes.ts'
-import { failed } from '../../../src/errors.ts'
+import { failed, refused } from '../../../src/errors.ts'
 import type { Mover } from '../../../src/release/ports/driver.ts'
 import { killingAfter } from './kills.ts'
 import { are, broken, denied, move, sceneOf } from './move-scene.ts'
@@ -170,4 +170,40 @@ describe('what fails after the push', () => {
     recovered(scene)
     expect(scene.inCluster()).toEqual(are('blue'))
   })
+})
+
+describe('an error after the push says that something was changed', () => {
+  it.each<[string, 'kept' | 'refresh' | 'read']>([
+    ['if the commit that Argo CD has seen cannot be compared', 'kept'],
+    ['if Argo CD may not be asked to look', 'refresh'],
+    ['if a Service may not be read', 'read'],
+  ])('%s', async (_, what) => {
+    const scene = await sceneOf('blue')
+    const no = refused({ code: 'not-allowed', message: 'no' })
+    let isPushed = false
+    const around: Around = (name, run) => {
+      if (name === 'repo.push') isPushed = true
+      const calls = { kept: 'repo.keeps', refresh: 'argo.refresh', read: 'observer.pointer' }
+      if (isPushed && name === calls[what]) throw no
+      return run()
+    }
+    const moves = await scene.moves(green, 'r-9')
+    const [result] = await scene.driver(around).movePointers(moves, 'switch', held)
+    expect(result).toMatchObject({ reason: { code: 'not-allowed', exitCode: 1 } })
+  })
+})
+
+it('a switch takes back what it has moved, and not what another release has moved alike', async () => {
+  const scene = await sceneOf('blue')
+  await move(scene, green, 'switch', (name, run) => {
+    if (name !== 'objects.point') return run()
+    const moves = [{ service: 'order', which: 'stable' as const, to: green, release: 'r-10' }]
+    const { write } = changesOf(treeOf(scene.repo.head().files), { moves })
+    scene.repo.someone(Object.fromEntries([...write].map(([path, text]) => [path, String(text)])))
+    throw failed({ code: 'cluster-unreachable', message: 'no' })
+  })
+  expect(scene.inGit()).toEqual([
+    ...['order stable green', 'order preview green'],
+    ...['payment stable blue', 'payment preview green'],
+  ])
 })
