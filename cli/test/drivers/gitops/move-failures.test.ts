@@ -1,12 +1,10 @@
 // A switch that fails after its push is taken back. A rollback goes on.
 import { describe, expect, it } from 'vitest'
-import { changesOf } from '../../../src/drivers/gitops/changes.ts'
 import { failed, refused } from '../../../src/errors.ts'
 import type { Mover } from '../../../src/release/ports/driver.ts'
 import { killingAfter } from './kills.ts'
-import { are, broken, denied, move, sceneOf } from './move-scene.ts'
+import { are, broken, denied, move, sceneOf, withMoves } from './move-scene.ts'
 import { type Around, blue, createScene, green, held, names, type Scene } from './scene.ts'
-import { treeOf } from './tree.ts'
 
 describe('what fails after the push', () => {
   type Problem = [title: string, code: string, arrange: (scene: Scene) => unknown, around?: Around]
@@ -106,9 +104,7 @@ describe('what fails after the push', () => {
     const scene = await sceneOf('blue')
     await move(scene, green, 'switch', (name, run) => {
       if (name !== 'objects.point') return run()
-      const moves = [{ service: 'order', which: 'stable' as const, to: null, release: null }]
-      const { write } = changesOf(treeOf(scene.repo.head().files), { moves })
-      scene.repo.someone(Object.fromEntries([...write].map(([path, text]) => [path, String(text)])))
+      scene.repo.someone(withMoves(scene, null, null, ['order']))
       throw failed({ code: 'cluster-unreachable', message: 'no' })
     })
     expect(scene.inGit()).toEqual([
@@ -197,9 +193,7 @@ it('a switch takes back what it has moved, and not what another release has move
   const scene = await sceneOf('blue')
   await move(scene, green, 'switch', (name, run) => {
     if (name !== 'objects.point') return run()
-    const moves = [{ service: 'order', which: 'stable' as const, to: green, release: 'r-10' }]
-    const { write } = changesOf(treeOf(scene.repo.head().files), { moves })
-    scene.repo.someone(Object.fromEntries([...write].map(([path, text]) => [path, String(text)])))
+    scene.repo.someone(withMoves(scene, green, 'r-10', ['order']))
     throw failed({ code: 'cluster-unreachable', message: 'no' })
   })
   expect(scene.inGit()).toEqual([

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import type { Mover } from '../../../src/release/ports/driver.ts'
 import type { Target } from '../../../src/release/slot.ts'
 import { failures } from './kills.ts'
-import { are, move, sceneOf } from './move-scene.ts'
+import { are, move, sceneOf, withMoves } from './move-scene.ts'
 import { type Around, blue, green, type Scene } from './scene.ts'
 
 type Case = [mover: Mover, live: 'blue' | 'green', to: Target]
@@ -74,4 +74,28 @@ it('a switch that waits for Argo CD stops when its lock is lost', async () => {
   expect(results).toEqual(['interrupted', 'interrupted'])
   expect(scene.clock.monotonic() - from).toBeLessThan(10_000)
   expect(scene.inGit()).toEqual(are('blue', 'green'))
+})
+
+it('a switch that has lost its lock leaves alone what another command has begun', async () => {
+  const scene = await sceneOf('blue')
+  const { argo, repo } = scene
+  const lock = new AbortController()
+  const around: Around = async (name, run) => {
+    if (name === 'argo.refresh' && !lock.signal.aborted) {
+      lock.abort()
+      repo.someone(withMoves(scene, null, 'r-10'))
+      argo.faults.hanging.add('local-services')
+      await argo.refresh('local-services')
+      for (let left = 10; left > 0; left--) argo.step()
+      repo.someone({ 'prod/x.yaml': 'x' })
+    }
+    return run()
+  }
+  expect(await move(scene, green, 'switch', around, lock.signal)).toEqual([
+    'interrupted',
+    'interrupted',
+  ])
+  expect([scene.inGit(), scene.subjects().at(-1)]).toEqual([are('none', 'green'), 'By hand'])
+  const { operation } = argo.show('local-services')
+  expect(operation).toMatchObject({ phase: 'Running', revision: repo.head().parent })
 })
