@@ -3,6 +3,7 @@ import { type Application, hasFailed } from '../../adapters/kubernetes/applicati
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { advised, isInterrupted, ShopctlError } from '../../errors.ts'
 import type { Driver, Mover, Recorded } from '../../release/ports/driver.ts'
+import { settleAll } from '../../release/settle.ts'
 import { colors, slotName } from '../../release/slot.ts'
 import { endEmergency, moveWithoutGit } from './emergency.ts'
 import { type Expected, problemOf } from './expected.ts'
@@ -35,7 +36,8 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
     if (problem) throw problem
     return found
   }
-  let settling: Promise<void> = Promise.resolve()
+  /** Of each move. */
+  const settling: Promise<void>[] = []
   let queue: Promise<unknown> = Promise.resolve()
   return {
     async recorded() {
@@ -63,7 +65,7 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
         // Somebody may have paused the syncs because of the very release that is rolled back.
         if (mover !== 'rollback' && mover !== 'undo') await checked([shared])
         const { versions, synced } = await move(ports, moves, { mover, onWrite })
-        settling = synced
+        settling.push(synced)
         if (mover !== 'switch' && mover !== 'rollback') await synced
         return versions
       })
@@ -76,7 +78,9 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
       if (moves.length === 0) return
       await (await move(ports, moves, { mover: 'undo', onWrite: undefined })).synced
     },
-    settle: () => settling,
+    async settle() {
+      await settleAll(settling)
+    },
     removeSlots: (removals, signal) => removeSlots(deps, removals, signal),
     putBack: (backs, signal) => putBack(deps, backs, signal),
     restartSlot: (service, color) => objects.restart(service, color),

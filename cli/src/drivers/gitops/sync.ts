@@ -5,7 +5,7 @@ import {
   hasFailed,
 } from '../../adapters/kubernetes/applications.ts'
 import type { Limit } from '../../adapters/shell.ts'
-import { failed, type ShopctlError } from '../../errors.ts'
+import { afterChange, failed, type ShopctlError } from '../../errors.ts'
 import type { Clock } from '../../release/ports/session.ts'
 
 /** A commit that Argo CD takes up. Later ones of others do as well, if they keep its files. */
@@ -72,14 +72,16 @@ export async function endOthers(
 
 /** Asks Argo CD to look at once, and waits until it has compared the cluster with the commit. */
 export async function awaitCompared(ports: SyncPorts, name: string, taken: Taken): Promise<void> {
-  await ports.applications.refresh(name)
-  await settle(ports, name, taken, 'to fetch the commit', ({ compared }) => compared)
+  await afterCommit(async () => {
+    await ports.applications.refresh(name)
+    await settle(ports, name, taken, 'to fetch the commit', ({ compared }) => compared)
+  })
 }
 
 /** Waits until the cluster is as the commit says. Fails with Argo CD's own words. */
 export async function awaitSynced(ports: SyncPorts, name: string, taken: Taken): Promise<void> {
   const stands = standing(ports.clock)
-  await settle(ports, name, taken, 'to sync the commit', (application) => {
+  const syncedWith = (application: Application): string | null => {
     const { compared, sync, busy, operation } = application
     if (compared === null || busy) return null
     if (sync === 'Synced') return compared
@@ -87,7 +89,17 @@ export async function awaitSynced(ports: SyncPorts, name: string, taken: Taken):
     if (revision === compared && hasFailed(operation)) throw broken(application)
     if (stands(`${name} ${compared} ${revision}`, beginMs)) throw unbegun(application)
     return null
-  })
+  }
+  await afterCommit(() => settle(ports, name, taken, 'to sync the commit', syncedWith))
+}
+
+/** Git has changed: a refusal would say that nothing was. */
+async function afterCommit(run: () => Promise<void>): Promise<void> {
+  try {
+    await run()
+  } catch (error) {
+    throw afterChange(error)
+  }
 }
 
 /** Waits until `commitOf` is the commit, or a later one that keeps its files. */

@@ -247,3 +247,29 @@ it.each<[Mover, 'blue' | 'green', Target]>([
   await moving
   expect([scene.inCluster(), scene.progress.lines]).toEqual([are(to.color), []])
 })
+
+it('the end of all moves at once is waited for, and what goes wrong in one is said', async () => {
+  const scene = await sceneOf('blue')
+  let fail = (): void => {}
+  const gate = new Promise<void>((_, reject) => {
+    fail = () => reject(failed({ code: 'sync-failed', message: 'no' }))
+  })
+  let points = 0
+  let isHeld = false
+  const driver = scene.driver(async (name, run) => {
+    if (name === 'objects.point') points += 1
+    if (name === 'argo.await' && points === 1 && !isHeld) {
+      isHeld = true
+      await gate
+    }
+    return run()
+  })
+  const moves = await scene.moves(green, 'r-9')
+  const results = await Promise.all(
+    moves.map((each) => driver.movePointers([each], 'switch', held)),
+  )
+  expect(results.flat().map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
+  const settling = driver.settle()
+  fail()
+  await expect(settling).rejects.toMatchObject({ code: 'sync-failed' })
+})

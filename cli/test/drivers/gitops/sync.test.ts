@@ -11,6 +11,7 @@ import {
   awaitSynced,
   endOthers,
 } from '../../../src/drivers/gitops/sync.ts'
+import { refused } from '../../../src/errors.ts'
 
 const quiet: Application = applicationOf({
   metadata: { name: 'local-services' },
@@ -175,6 +176,19 @@ describe('the wait for the comparison', () => {
     await awaitCompared(ports, quiet.name, ours)
     expect([calls, took()]).toEqual([['refresh'], seconds])
   })
+})
+
+it('a refusal after the commit is a failure', async () => {
+  const no = refused({ code: 'not-allowed', message: 'no' })
+  const isKept = () => Promise.reject(no)
+  const { ports } = scene(quiet)
+  const failure = { code: 'not-allowed', exitCode: 1 }
+  const taken = { commit: 'b', isKept }
+  await expect(awaitCompared(ports, quiet.name, taken)).rejects.toMatchObject(failure)
+  await expect(awaitSynced(ports, quiet.name, taken)).rejects.toMatchObject(failure)
+  const denying = { ...ports.applications, refresh: isKept }
+  const denied = awaitCompared({ ...ports, applications: denying }, quiet.name, ours)
+  await expect(denied).rejects.toMatchObject(failure)
 })
 
 describe('the wait for the sync', () => {
