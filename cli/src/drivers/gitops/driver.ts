@@ -6,23 +6,25 @@ import type { Driver, Mover, Recorded } from '../../release/ports/driver.ts'
 import { settleAll } from '../../release/settle.ts'
 import { colors, slotName } from '../../release/slot.ts'
 import { endEmergency, moveWithoutGit } from './emergency.ts'
-import { type Expected, problemOf } from './expected.ts'
+import { type Expected, type Followed, problemOf } from './expected.ts'
 import { servicesFolder, slotFolder } from './layout.ts'
 import { servicesApplication, slotApplication } from './manifests.ts'
 import { type MovePorts, move } from './move.ts'
 import type { ConfigState } from './read.ts'
 import { putBack, removeSlots, type SlotPorts, writeSlots } from './slots.ts'
 
-export interface GitopsDriverDeps extends Omit<SlotPorts, 'objects'>, Omit<MovePorts, 'objects'> {
+export interface GitopsDriverDeps
+  extends Omit<SlotPorts, 'objects'>,
+    Omit<MovePorts, 'objects'>,
+    Followed {
   objects: SlotObjects
   services: readonly string[]
-  branch: string
   /** Installs what belongs to no service. */
   helm: Pick<Driver, 'recorded' | 'install'>
 }
 
 export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
-  const { applications, branch, commits, env, helm, objects, scaling, services } = deps
+  const { applications, commits, env, helm, objects, scaling, services } = deps
   const slots = services.flatMap((service) =>
     colors.map((color) => ({
       name: slotApplication(env, slotName(service, color)),
@@ -32,7 +34,7 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
   const shared = { name: servicesApplication(env), path: servicesFolder(env) }
   const checked = async (expected: readonly Expected[]): Promise<Application[]> => {
     const found = await applications.list()
-    const problem = problemOf(found, expected, branch)
+    const problem = problemOf(found, expected, deps)
     if (problem) throw problem
     return found
   }

@@ -89,7 +89,9 @@ describe('a switch changes nothing', () => {
       'while its Application follows another branch',
       'application-differs',
       ({ argo }) =>
-        argo.edit('local-services', { source: { url: '', branch: 'x', path: 'local/services' } }),
+        argo.edit('local-services', {
+          source: { url: 'http://git/config.git', branch: 'x', path: 'local/services' },
+        }),
     ],
     [
       'while Argo CD does not sync by itself',

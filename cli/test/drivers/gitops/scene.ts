@@ -122,7 +122,8 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
       const ports = portsOf(scene, around, look)
       return createGitopsDriver({
         ...{ ...ports, clock, progress, signal, env: 'local', root: charts, services: names },
-        ...{ branch: 'main', limit: { seconds: limitSeconds, setting: '`timeouts.sync`' } },
+        ...{ url: 'http://git/config', branch: 'main' },
+        ...{ limit: { seconds: limitSeconds, setting: '`timeouts.sync`' } },
         commits: createCommits(ports.repo, 'local', operator),
         charts: { render: async ({ name, values }) => rendered(name, values) },
         readText: async () => 'config:\n  LEVEL: info\n',
