@@ -108,7 +108,11 @@ export interface Driver {
   ): Promise<PromiseSettledResult<void>[]>
   /** One result per scale, in order. Does not wait for the pods. */
   scaleSlots(scales: readonly SlotScale[]): Promise<PromiseSettledResult<void>[]>
-  /** One result per move, in order: the Service's new resourceVersion. */
+  /**
+   * One result per move, in order: the Service's new resourceVersion. The helm driver moves each Service by itself, so one
+   * that has changed since stops no other. Through git, one commit has them all: all are moved, or all results are the
+   * same failure, after which a Service may have been written all the same.
+   */
   movePointers(
     moves: readonly PointerMove[],
     mover: Mover,

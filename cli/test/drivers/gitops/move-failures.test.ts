@@ -1,7 +1,10 @@
 // A switch that fails after its push is taken back. A rollback goes on.
 import { describe, expect, it } from 'vitest'
+import { createObserver } from '../../../src/adapters/kubernetes/observer.ts'
 import { failed, refused } from '../../../src/errors.ts'
+import { pointBack } from '../../../src/release/move/pointers.ts'
 import type { Mover } from '../../../src/release/ports/driver.ts'
+import type { Target } from '../../../src/release/slot.ts'
 import { killingAfter } from './kills.ts'
 import { are, broken, denied, move, sceneOf, withMoves } from './move-scene.ts'
 import { type Around, blue, createScene, green, held, names, type Scene } from './scene.ts'
@@ -200,4 +203,27 @@ it('a switch takes back what it has moved, and not what another release has move
     ...['order stable green', 'order preview green'],
     ...['payment stable blue', 'payment preview green'],
   ])
+})
+
+it('a switch of which one Service was written before it failed moves all or none', async () => {
+  const scene = await sceneOf('blue')
+  let points = 0
+  const moved = await move(scene, green, 'switch', async (name, run) => {
+    if (name === 'objects.point' && points++ === 1)
+      throw failed({ code: 'cluster-unreachable', message: 'no' })
+    return run()
+  })
+  // All are reported alike, so the release looks at the cluster for what was written.
+  expect(moved).toEqual(['cluster-unreachable', 'cluster-unreachable'])
+  expect(scene.inCluster()).toContain('order stable green')
+  const side = (target: Target) => ({ ...target, version: '1', digest: 'sha256:1' })
+  const moves = names.map((name) => ({ name, from: side(blue), to: side(green) }))
+  const ports = {
+    ...{ driver: scene.driver(), signal: held, lost: held },
+    observer: createObserver(scene.api, 'shop', names),
+  }
+  await pointBack(ports, moves, 'r-9', new Map())
+  expect([scene.inGit(), scene.inCluster()]).toEqual([are('blue', 'green'), are('blue', 'green')])
+  scene.argo.settle()
+  expect(scene.inCluster()).toEqual(are('blue', 'green'))
 })
