@@ -10,6 +10,7 @@ import { type Expected, type Followed, problemOf } from './expected.ts'
 import { servicesFolder, slotFolder } from './layout.ts'
 import { servicesApplication, slotApplication } from './manifests.ts'
 import { type MovePorts, move } from './move.ts'
+import { waitingOf } from './patience.ts'
 import type { ConfigState } from './read.ts'
 import { putBack, removeSlots, type SlotPorts, writeSlots } from './slots.ts'
 
@@ -63,10 +64,11 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
           onWrite?.()
           return moveWithoutGit(ports, moves)
         }
-        await endEmergency(ports)
+        const waiting = waitingOf(ports, mover)
+        await endEmergency(ports, waiting)
         // Somebody may have paused the syncs because of the very release that is rolled back.
         if (mover !== 'rollback' && mover !== 'undo') await checked([shared])
-        const { versions, synced } = await move(ports, moves, { mover, onWrite })
+        const { versions, synced } = await move(ports, moves, { mover, waiting, onWrite })
         settling.push(synced)
         if (mover !== 'switch' && mover !== 'rollback') await synced
         return versions
@@ -76,9 +78,11 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
     },
     async confirm(moves, signal) {
       const ports = { ...deps, signal }
-      await endEmergency(ports)
-      if (moves.length === 0) return
-      await (await move(ports, moves, { mover: 'undo', onWrite: undefined })).synced
+      // Without moves, it is a command that needs Argo CD in any case.
+      const mover = moves.length === 0 ? 'deploy' : 'undo'
+      const waiting = waitingOf(ports, mover)
+      await endEmergency(ports, waiting)
+      if (moves.length > 0) await (await move(ports, moves, { mover, waiting })).synced
     },
     async settle() {
       await settleAll(settling)

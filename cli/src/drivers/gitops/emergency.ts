@@ -4,8 +4,8 @@ import type { PointerMove } from '../../release/ports/driver.ts'
 import { servicesFolder } from './layout.ts'
 import { servicesApplication } from './manifests.ts'
 import { checkSignal, type MovePorts, versionOf, write } from './move.ts'
-import { patiently } from './patience.ts'
-import { awaitCompared, awaitIdle, readApplication } from './sync.ts'
+import { patiently, type Waiting } from './patience.ts'
+import { afterCommit, awaitCompared, awaitIdle, readApplication } from './sync.ts'
 
 /** Returns the resourceVersion of each Service, in order. */
 export async function moveWithoutGit(
@@ -26,8 +26,8 @@ export async function moveWithoutGit(
   return Promise.all(moves.map((each) => versionOf(ports, each)))
 }
 
-/** After an emergency: makes git say what is live, and lets Argo CD go on. */
-export async function endEmergency(ports: MovePorts): Promise<void> {
+/** After an emergency: makes git say what is live, and lets Argo CD go on once it knows that. */
+export async function endEmergency(ports: MovePorts, waiting: Waiting): Promise<void> {
   const { applications, commits, env, observer, progress, signal } = ports
   const name = servicesApplication(env)
   const found = await readApplication(applications, name)
@@ -66,8 +66,10 @@ export async function endEmergency(ports: MovePorts): Promise<void> {
     },
     { depends: [servicesFolder(env)], signal },
   )
-  await awaitCompared(ports, name, taken)
-  if (signal.aborted) throw interrupted()
-  await applications.setAutomatic(name, true, null)
-  progress.note(`The config repo now says what ${release} made live, and Argo CD syncs again.`)
+  await waiting(async (limited) => {
+    await awaitCompared(limited, name, taken)
+    if (signal.aborted) throw interrupted()
+    await afterCommit(() => applications.setAutomatic(name, true, null))
+    progress.note(`The config repo now says what ${release} made live, and Argo CD syncs again.`)
+  })
 }

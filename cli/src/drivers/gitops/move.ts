@@ -11,7 +11,7 @@ import type { MoveInput } from './changes.ts'
 import type { Change } from './commits.ts'
 import { servicesFolder } from './layout.ts'
 import { servicesApplication } from './manifests.ts'
-import { claim, patiently, type Waiting } from './patience.ts'
+import { claim, type Waiting } from './patience.ts'
 import type { ConfigState } from './read.ts'
 import { awaitCompared, awaitIdle, awaitSynced, type SyncPorts } from './sync.ts'
 import { type Step, saidIn, type TakeBackPorts, takeBack } from './take-back.ts'
@@ -31,15 +31,20 @@ export interface Moved {
   synced: Promise<void>
 }
 
+interface MoveOptions {
+  mover: Mover
+  waiting: Waiting
+  onWrite?: (() => void) | undefined
+}
+
 export async function move(
   ports: MovePorts,
   moves: readonly PointerMove[],
-  { mover, onWrite }: { mover: Mover; onWrite: (() => void) | undefined },
+  { mover, waiting, onWrite }: MoveOptions,
 ): Promise<Moved> {
   const { commits, env, signal } = ports
   const name = servicesApplication(env)
   const isBack = mover === 'rollback' || mover === 'undo'
-  const waiting: Waiting = isBack ? patiently(ports) : (wait) => wait(ports)
   const pointers = await Promise.all(moves.map((each) => checkVersion(ports, each)))
   await waiting((limited) => awaitIdle(limited, name))
   let steps: Step[] = []

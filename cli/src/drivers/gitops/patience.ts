@@ -1,5 +1,6 @@
 // How a rollback goes on while Argo CD is slow or down.
 import { said } from '../../errors.ts'
+import type { Mover } from '../../release/ports/driver.ts'
 import type { Progress } from '../../release/ports/session.ts'
 import { endOthers, readApplication, type SyncPorts } from './sync.ts'
 
@@ -17,6 +18,12 @@ export type Waiting = (
   wait: (ports: SyncPorts) => Promise<void>,
   otherwise?: () => Promise<void>,
 ) => Promise<void>
+
+/** Only what moves back goes on without Argo CD. */
+export function waitingOf(ports: PatientPorts, mover: Mover): Waiting {
+  const isBack = mover === 'rollback' || mover === 'undo'
+  return isBack ? patiently(ports) : (wait) => wait(ports)
+}
 
 /** Does without Argo CD once that does not answer: git has the commit, so it will find that nothing is to do. */
 export function patiently(ports: PatientPorts): Waiting {

@@ -94,7 +94,7 @@ export async function awaitSynced(ports: SyncPorts, name: string, taken: Taken):
 }
 
 /** Git has changed: a refusal would say that nothing was. */
-async function afterCommit(run: () => Promise<void>): Promise<void> {
+export async function afterCommit(run: () => Promise<void>): Promise<void> {
   try {
     await run()
   } catch (error) {
