@@ -3,7 +3,6 @@ import { type Application, hasFailed } from '../../adapters/kubernetes/applicati
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { advised, isInterrupted, ShopctlError } from '../../errors.ts'
 import type { Driver, Mover, Recorded } from '../../release/ports/driver.ts'
-import { settleAll } from '../../release/settle.ts'
 import { colors, slotName } from '../../release/slot.ts'
 import { endEmergency, moveWithoutGit } from './emergency.ts'
 import { type Expected, type Followed, problemOf } from './expected.ts'
@@ -85,7 +84,8 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
       if (moves.length > 0) await (await move(ports, moves, { mover, waiting })).synced
     },
     async settle() {
-      await settleAll(settling)
+      await Promise.allSettled(settling)
+      await Promise.all(settling)
     },
     removeSlots: (removals, signal) => removeSlots(deps, removals, signal),
     putBack: (backs, signal) => putBack(deps, backs, signal),

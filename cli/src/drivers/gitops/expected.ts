@@ -1,7 +1,7 @@
 // Whether Argo CD has the Applications of an environment, as `gitops init` makes them; pure.
-import { isSameRepository, shownPlace } from '../../adapters/config-repo/address.ts'
 import type { Application } from '../../adapters/kubernetes/applications.ts'
 import { refused, type ShopctlError } from '../../errors.ts'
+import { isSameRepository, shownPlace } from './place.ts'
 
 /** The branch that all of them follow, and its repository as Argo CD reaches it. */
 export interface Followed {
