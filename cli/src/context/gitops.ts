@@ -52,7 +52,10 @@ export async function createGitops(options: Options): Promise<{ driver: Driver; 
   const deps = { ...options, repo, commits, applications, branch, limit: limits.sync }
   const place = { namespace: environment.namespace, argoNamespace: namespace, url: clusterUrl }
   return {
-    driver: createGitopsDriver({ ...deps, readText: (file) => readFile(file, 'utf8') }),
+    driver: createGitopsDriver({
+      ...{ ...deps, url: clusterUrl },
+      readText: (file) => readFile(file, 'utf8'),
+    }),
     tools: createGitopsTools({ ...deps, ...place }),
   }
 }

@@ -9,6 +9,12 @@ export interface LockPorts {
   signal: AbortSignal
 }
 
+/** What a change gets that holds the lock. */
+export interface Locked {
+  /** Aborts when the lock is lost, and not for Ctrl-C: what is put back after that needs the lock all the same. */
+  lost: AbortSignal
+}
+
 /** How often a waiting command asks for the lock. */
 const askMs = 500
 
@@ -19,13 +25,14 @@ const askMs = 500
 export async function withLock<P extends LockPorts, T>(
   ports: P,
   reason: string,
-  change: (ports: P) => Promise<T>,
+  change: (ports: P & Locked) => Promise<T>,
   { waitMs = 0 }: { waitMs?: number } = {},
 ): Promise<T> {
   const found = await ports.lock.acquire(reason)
   const held = 'holder' in found ? await awaitLock(ports, reason, found, waitMs) : found
   try {
-    return await change({ ...ports, signal: AbortSignal.any([ports.signal, held.lost]) })
+    const { lost } = held
+    return await change({ ...ports, lost, signal: AbortSignal.any([ports.signal, lost]) })
   } catch (error) {
     if (!held.lost.aborted) throw error
     const { reason } = held.lost

@@ -9,7 +9,7 @@ import {
 } from './deploy/deploy.ts'
 import { checkGates } from './deploy/gates.ts'
 import { raiseStandby } from './deploy/raise.ts'
-import { withLock } from './lock.ts'
+import { type Locked, withLock } from './lock.ts'
 import { type AlertIntent, refuseAlerts } from './move/alerts.ts'
 import type { Moved } from './move/move.ts'
 import { type SwitchPorts, switchStandby } from './move/switch.ts'
@@ -66,7 +66,7 @@ function standsBy(deployed: readonly Deployed[]): string {
 
 /** `services` are those that are not live yet. */
 async function goLive(
-  ports: ReleasePorts,
+  ports: ReleasePorts & Locked,
   input: ReleaseInput,
   services: readonly string[],
 ): Promise<Moved> {

@@ -48,6 +48,8 @@ interface App {
   /** Somebody asked for a look at the branch. */
   isAsked: boolean
   compared: string | null
+  /** A comparison that runs, with what it began with. */
+  comparing: { known: string; automatic: Application['automatic'] } | null
   sync: Application['sync']
   /** What the comparison was made of. */
   seen: string
@@ -159,20 +161,30 @@ export function createFakeArgo({
     else end(app, 'Succeeded', 'successfully synced')
   }
   /** Each commit is tried once; what was carried out is healed. */
-  const isDue = ({ sync, compared, automatic, operation }: App): boolean => {
+  const isDue = ({ sync, compared, requested, operation }: App, automatic: App['automatic']) => {
     if (sync !== 'OutOfSync' || !automatic.sync || faults.closed) return false
+    if (requested !== null || isRunning(operation)) return false
     if (operation?.revision !== compared) return true
     return operation?.phase === 'Succeeded' && automatic.selfHeal
   }
+  /** What began with an old commit, or with syncs on, ends with them. */
+  const decide = (app: App, { known, automatic }: NonNullable<App['comparing']>): void => {
+    app.comparing = null
+    compare(app, known)
+    if (isDue(app, automatic)) app.requested = app.compared
+  }
   const nextOf = (app: App): (() => void) | null => {
-    const { known, requested, compared, operation } = app
+    const { known, requested, compared, operation, comparing } = app
+    if (comparing) return () => decide(app, comparing)
     if (app.isAsked || clock.monotonic() - app.fetchedAt >= pollMs) return () => fetch(app)
-    if (known !== null && app.seen !== print(app)) return () => compare(app, known)
-    const isRunning = operation?.phase === 'Running' || operation?.phase === 'Terminating'
+    if (known !== null && app.seen !== print(app)) {
+      const { automatic } = app
+      return () => void Object.assign(app, { comparing: { known, automatic } })
+    }
     const isHanging = faults.hanging.has(app.name) && operation?.phase === 'Running'
-    if (isRunning) return isHanging ? null : () => advance(app)
+    if (isRunning(operation)) return isHanging ? null : () => advance(app)
     if (requested !== null) return () => begin(app, requested)
-    if (isDue(app)) return () => void Object.assign(app, { requested: compared })
+    if (isDue(app, app.automatic)) return () => void Object.assign(app, { requested: compared })
     return null
   }
   const argo: FakeArgo = {
@@ -194,7 +206,7 @@ export function createFakeArgo({
     },
     restart() {
       faults.down = false
-      for (const app of apps.values()) app.seen = ''
+      for (const app of apps.values()) Object.assign(app, { seen: '', comparing: null })
     },
     show: (name) => shown(appOf(name)),
     edit: (name, spec) => void Object.assign(appOf(name), spec),
@@ -218,7 +230,6 @@ export function createFakeArgo({
     async terminate(name) {
       const app = appOf(name)
       if (app.operation?.phase === 'Running') app.operation.phase = 'Terminating'
-      if (app.requested !== null) Object.assign(app, { requested: null })
     },
     async sync(name, revision) {
       appOf(name).requested = revision
@@ -239,6 +250,7 @@ function newApp(name: string, path: string): App {
     automatic: { sync: true, selfHeal: true, prune: true },
     ...{ known: null, fetchedAt: 0, isAsked: true, compared: null, sync: 'Unknown', seen: '' },
     ...{
+      comparing: null,
       emergency: null,
       complaints: [],
       requested: null,
@@ -247,6 +259,10 @@ function newApp(name: string, path: string): App {
       owned: new Set(),
     },
   }
+}
+
+function isRunning(operation: SyncOperation | null): boolean {
+  return operation?.phase === 'Running' || operation?.phase === 'Terminating'
 }
 
 function shown({
@@ -260,10 +276,12 @@ function shown({
   requested,
   operation,
 }: App): Application {
-  const isRunning = operation?.phase === 'Running' || operation?.phase === 'Terminating'
+  const isPending = requested !== null && !isRunning(operation)
+  const pending = { phase: 'Pending' as const, message: '', revision: requested, problems: [] }
   return structuredClone({
-    ...{ name, source, automatic, sync, compared, complaints, operation, emergency },
+    ...{ name, source, automatic, sync, compared, complaints, emergency },
+    operation: isPending ? pending : operation,
     health: 'Healthy',
-    busy: requested !== null || isRunning,
+    busy: isPending || isRunning(operation),
   })
 }

@@ -114,10 +114,10 @@ export function dyingDriver({ driver }: World, moves: number): Driver {
   let left = moves
   return {
     ...driver,
-    async movePointers(wanted, mover) {
+    async movePointers(wanted, mover, signal) {
       const alive = wanted.slice(0, left)
       left -= alive.length
-      await driver.movePointers(alive, mover)
+      await driver.movePointers(alive, mover, signal)
       throw new Error('killed')
     },
   }

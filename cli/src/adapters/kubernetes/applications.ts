@@ -12,7 +12,8 @@ const emergencyAnnotation = 'shopctl.dev/emergency'
 
 /** One try to carry out what git says. */
 export interface SyncOperation {
-  phase: 'Running' | 'Terminating' | 'Succeeded' | 'Failed' | 'Error'
+  /** `Pending`: it has not begun. */
+  phase: 'Pending' | 'Running' | 'Terminating' | 'Succeeded' | 'Failed' | 'Error'
   message: string
   /** The commit. null: it is not known yet. */
   revision: string | null
@@ -51,7 +52,7 @@ export interface Applications {
   refresh(name: string): Promise<void>
   /** Ends the operation that runs, if one does. */
   terminate(name: string): Promise<void>
-  /** Tries once more to carry out a commit. */
+  /** Asks for an operation that carries out a commit, in place of one that has not begun. */
   sync(name: string, revision: string): Promise<void>
   /** Whether it syncs by itself. `emergency` notes the release that turned it off. */
   setAutomatic(name: string, on: boolean, emergency: string | null): Promise<void>
@@ -63,7 +64,7 @@ interface Stored extends KubernetesObject {
     source?: { repoURL?: string; targetRevision?: string; path?: string }
     syncPolicy?: { automated?: { enabled?: boolean; selfHeal?: boolean; prune?: boolean } }
   }
-  operation?: object
+  operation?: { sync?: { revision?: string } }
   status?: {
     sync?: { status?: Application['sync']; revision?: string }
     health?: { status?: string }
@@ -97,6 +98,7 @@ export function applicationOf({ metadata, spec, operation, status }: Stored): Ap
   const automated = syncPolicy?.automated
   const isOn = automated !== undefined && automated.enabled !== false
   const last = operationOf(status?.operationState)
+  const isRunning = last?.phase === 'Running' || last?.phase === 'Terminating'
   return {
     name: metadata?.name ?? '',
     source: {
@@ -112,13 +114,17 @@ export function applicationOf({ metadata, spec, operation, status }: Stored): Ap
     sync: status?.sync?.status ?? 'Unknown',
     compared: status?.sync?.revision || null,
     health: status?.health?.status ?? 'Unknown',
-    operation: last,
-    busy: operation !== undefined || last?.phase === 'Running' || last?.phase === 'Terminating',
+    operation: operation && !isRunning ? pendingOf(operation) : last,
+    busy: operation !== undefined || isRunning,
     emergency: metadata?.annotations?.[emergencyAnnotation] ?? null,
     complaints: (status?.conditions ?? [])
       .filter(({ type }) => type?.endsWith('Error'))
       .map(({ message }) => message ?? ''),
   }
+}
+
+function pendingOf({ sync }: NonNullable<Stored['operation']>): SyncOperation {
+  return { phase: 'Pending', message: '', revision: sync?.revision || null, problems: [] }
 }
 
 function operationOf(state: NonNullable<Stored['status']>['operationState']): SyncOperation | null {

@@ -5,23 +5,26 @@ import { advised, isInterrupted, ShopctlError } from '../../errors.ts'
 import type { Driver, Mover, Recorded } from '../../release/ports/driver.ts'
 import { colors, slotName } from '../../release/slot.ts'
 import { endEmergency, moveWithoutGit } from './emergency.ts'
-import { type Expected, problemOf } from './expected.ts'
+import { type Expected, type Followed, problemOf } from './expected.ts'
 import { servicesFolder, slotFolder } from './layout.ts'
 import { servicesApplication, slotApplication } from './manifests.ts'
 import { type MovePorts, move } from './move.ts'
+import { waitingOf } from './patience.ts'
 import type { ConfigState } from './read.ts'
 import { putBack, removeSlots, type SlotPorts, writeSlots } from './slots.ts'
 
-export interface GitopsDriverDeps extends Omit<SlotPorts, 'objects'>, Omit<MovePorts, 'objects'> {
+export interface GitopsDriverDeps
+  extends Omit<SlotPorts, 'objects'>,
+    Omit<MovePorts, 'objects'>,
+    Followed {
   objects: SlotObjects
   services: readonly string[]
-  branch: string
   /** Installs what belongs to no service. */
   helm: Pick<Driver, 'recorded' | 'install'>
 }
 
 export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
-  const { applications, branch, commits, env, helm, objects, scaling, services } = deps
+  const { applications, commits, env, helm, objects, scaling, services } = deps
   const slots = services.flatMap((service) =>
     colors.map((color) => ({
       name: slotApplication(env, slotName(service, color)),
@@ -31,11 +34,12 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
   const shared = { name: servicesApplication(env), path: servicesFolder(env) }
   const checked = async (expected: readonly Expected[]): Promise<Application[]> => {
     const found = await applications.list()
-    const problem = problemOf(found, expected, branch)
+    const problem = problemOf(found, expected, deps)
     if (problem) throw problem
     return found
   }
-  let settling: Promise<void> = Promise.resolve()
+  /** Of each move. */
+  const settling: Promise<void>[] = []
   let queue: Promise<unknown> = Promise.resolve()
   return {
     async recorded() {
@@ -48,33 +52,41 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
     },
     writeSlots: (writes, signal) => writeSlots(deps, writes, signal),
     scaleSlots: (scales) => Promise.allSettled(scales.map((scale) => scaling.scale(scale))),
-    async movePointers(moves, mover, onWrite) {
+    async movePointers(moves, mover, signal, onWrite) {
       if (moves.length === 0) return []
       // Moves of one command go on top of each other, in one file.
       const before = queue
+      const ports = { ...deps, signal }
       const moving = withoutGitInNeed(mover, async () => {
         await before
         if (mover === 'emergency') {
           onWrite?.()
-          return moveWithoutGit(deps, moves)
+          return moveWithoutGit(ports, moves)
         }
-        await endEmergency(deps)
+        const waiting = waitingOf(ports, mover)
+        await endEmergency(ports, waiting)
         // Somebody may have paused the syncs because of the very release that is rolled back.
         if (mover !== 'rollback' && mover !== 'undo') await checked([shared])
-        const { versions, synced } = await move(deps, moves, { mover, onWrite })
-        settling = synced
+        const { versions, synced } = await move(ports, moves, { mover, waiting, onWrite })
+        settling.push(synced)
         if (mover !== 'switch' && mover !== 'rollback') await synced
         return versions
       })
       queue = moving.catch(() => {})
       return Promise.allSettled(moves.map(async (_, index) => (await moving)[index] ?? ''))
     },
-    async confirm(moves) {
-      await endEmergency(deps)
-      if (moves.length === 0) return
-      await (await move(deps, moves, { mover: 'undo', onWrite: undefined })).synced
+    async confirm(moves, signal) {
+      const ports = { ...deps, signal }
+      // Without moves, it is a command that needs Argo CD in any case.
+      const mover = moves.length === 0 ? 'deploy' : 'undo'
+      const waiting = waitingOf(ports, mover)
+      await endEmergency(ports, waiting)
+      if (moves.length > 0) await (await move(ports, moves, { mover, waiting })).synced
     },
-    settle: () => settling,
+    async settle() {
+      await Promise.allSettled(settling)
+      await Promise.all(settling)
+    },
     removeSlots: (removals, signal) => removeSlots(deps, removals, signal),
     putBack: (backs, signal) => putBack(deps, backs, signal),
     restartSlot: (service, color) => objects.restart(service, color),

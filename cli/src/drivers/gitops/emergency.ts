@@ -1,30 +1,34 @@
 // A rollback while git is away: the syncs of the one Application of all Services are turned off until git says what is live.
+import { interrupted } from '../../errors.ts'
 import type { PointerMove } from '../../release/ports/driver.ts'
 import { servicesFolder } from './layout.ts'
 import { servicesApplication } from './manifests.ts'
-import { type MovePorts, patiently, versionOf, write } from './move.ts'
-import { awaitCompared, awaitIdle, readApplication } from './sync.ts'
+import { checkSignal, type MovePorts, versionOf, write } from './move.ts'
+import { patiently, type Waiting } from './patience.ts'
+import { afterCommit, awaitCompared, awaitIdle, readApplication } from './sync.ts'
 
 /** Returns the resourceVersion of each Service, in order. */
 export async function moveWithoutGit(
   ports: MovePorts,
   moves: readonly PointerMove[],
 ): Promise<string[]> {
-  const { applications, env } = ports
+  const { applications, env, signal } = ports
   const name = servicesApplication(env)
   const waiting = patiently(ports)
   const found = await readApplication(applications, name)
   const [release = null] = moves.flatMap((each) => each.release ?? [])
+  if (signal.aborted) throw interrupted()
   // Otherwise Argo CD would undo what follows.
   await applications.setAutomatic(name, false, release ?? found?.emergency ?? 'an emergency')
   await waiting((limited) => awaitIdle(limited, name))
+  await checkSignal(ports)
   await Promise.all(moves.map((each) => write(ports, each)))
   return Promise.all(moves.map((each) => versionOf(ports, each)))
 }
 
-/** After an emergency: makes git say what is live, and lets Argo CD go on. */
-export async function endEmergency(ports: MovePorts): Promise<void> {
-  const { applications, commits, env, observer, progress } = ports
+/** After an emergency: makes git say what is live, and lets Argo CD go on once it knows that. */
+export async function endEmergency(ports: MovePorts, waiting: Waiting): Promise<void> {
+  const { applications, commits, env, observer, progress, signal } = ports
   const name = servicesApplication(env)
   const found = await readApplication(applications, name)
   const release = found?.emergency ?? null
@@ -60,9 +64,12 @@ export async function endEmergency(ports: MovePorts): Promise<void> {
         .filter(({ from, to }) => from !== to)
       return { deed: { operation: 'rollback (emergency)', moves: shown }, release, moves }
     },
-    { depends: [servicesFolder(env)] },
+    { depends: [servicesFolder(env)], signal },
   )
-  await awaitCompared(ports, name, taken)
-  await applications.setAutomatic(name, true, null)
-  progress.note(`The config repo now says what ${release} made live, and Argo CD syncs again.`)
+  await waiting(async (limited) => {
+    await awaitCompared(limited, name, taken)
+    if (signal.aborted) throw interrupted()
+    await afterCommit(() => applications.setAutomatic(name, true, null))
+    progress.note(`The config repo now says what ${release} made live, and Argo CD syncs again.`)
+  })
 }

@@ -1,6 +1,13 @@
 // Whether Argo CD has the Applications of an environment, as `gitops init` makes them; pure.
 import type { Application } from '../../adapters/kubernetes/applications.ts'
 import { refused, type ShopctlError } from '../../errors.ts'
+import { isSameRepository, shownPlace } from './place.ts'
+
+/** The branch that all of them follow, and its repository as Argo CD reaches it. */
+export interface Followed {
+  url: string
+  branch: string
+}
 
 export interface Expected {
   name: string
@@ -11,7 +18,7 @@ export interface Expected {
 export function problemOf(
   found: readonly Application[],
   expected: readonly Expected[],
-  branch: string,
+  followed: Followed,
 ): ShopctlError | null {
   const missing = expected.filter(({ name }) => !found.some((each) => each.name === name))
   if (missing.length > 0) {
@@ -24,7 +31,7 @@ export function problemOf(
   }
   for (const { name, path } of expected) {
     const application = found.find((each) => each.name === name)
-    const why = application && wrongIn(application, path, branch)
+    const why = application && wrongIn(application, path, followed)
     if (why)
       return refused({
         code: 'application-differs',
@@ -38,12 +45,17 @@ export function problemOf(
 function wrongIn(
   { source, automatic, emergency }: Application,
   path: string,
-  branch: string,
+  { url, branch }: Followed,
 ): string | null {
+  if (!isSameRepository(source.url, url)) {
+    const found = source.url === '' ? 'no repository' : shownPlace(source.url)
+    return `follows ${found}, not ${shownPlace(url)}`
+  }
   if (source.branch !== branch) return `follows ${source.branch || 'no branch'}, not ${branch}`
   if (source.path !== path) return `follows the folder ${source.path}, not ${path}`
   if (emergency !== null) return null
   if (!automatic.sync) return 'does not sync by itself'
+  if (!automatic.selfHeal) return 'does not heal: what somebody changes in the cluster would stay'
   if (!automatic.prune) return 'does not prune: a slot that is removed would stay'
   return null
 }

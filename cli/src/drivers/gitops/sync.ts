@@ -5,7 +5,7 @@ import {
   hasFailed,
 } from '../../adapters/kubernetes/applications.ts'
 import type { Limit } from '../../adapters/shell.ts'
-import { failed, type ShopctlError } from '../../errors.ts'
+import { afterChange, failed, type ShopctlError } from '../../errors.ts'
 import type { Clock } from '../../release/ports/session.ts'
 
 /** A commit that Argo CD takes up. Later ones of others do as well, if they keep its files. */
@@ -25,6 +25,8 @@ export interface SyncPorts {
 
 /** An operation that still runs after this time is ended. It may wait for a hook of somebody else. */
 const patienceMs = 5_000
+/** How long a terminated operation may take to end while Argo CD is slow. */
+const endMs = 5_000
 /** A complaint that stands for so long does not pass by itself. */
 const complaintMs = 5_000
 /** Argo CD begins to sync at once. After this time, something keeps it from it. */
@@ -44,16 +46,42 @@ export async function awaitIdle(ports: SyncPorts, name: string, commit?: string)
   throw late(name, 'to end the operation that runs', ports)
 }
 
+/** Ends an operation that runs, if it is another one, and waits for its end. One that has not begun is made one of `commit`. */
+export async function endOthers(
+  { applications, limit }: SyncPorts,
+  name: string,
+  commit: string,
+  isOther = (revision: string | null): boolean => revision !== commit,
+): Promise<void> {
+  const is = (found: readonly Application[], isPending: boolean): boolean => {
+    const { busy = false, operation = null } = find(found, name) ?? {}
+    const isPhase = (operation?.phase === 'Pending') === isPending
+    return busy && isPhase && isOther(operation?.revision ?? null)
+  }
+  if (is(await applications.list(), false)) {
+    await applications.terminate(name)
+    // Not the caller's signal: a move that is stopped takes back what it has begun.
+    const { signal } = new AbortController()
+    const ended = (found: readonly Application[]) => (is(found, false) ? null : true)
+    const seconds = endMs / 1_000
+    if (!(await applications.await(ended, { timeoutMs: endMs, signal })))
+      throw late(name, 'to end the operation that runs', { limit: { ...limit, seconds } })
+  }
+  if (is(await applications.list(), true)) await applications.sync(name, commit)
+}
+
 /** Asks Argo CD to look at once, and waits until it has compared the cluster with the commit. */
 export async function awaitCompared(ports: SyncPorts, name: string, taken: Taken): Promise<void> {
-  await ports.applications.refresh(name)
-  await settle(ports, name, taken, 'to fetch the commit', ({ compared }) => compared)
+  await afterCommit(async () => {
+    await ports.applications.refresh(name)
+    await settle(ports, name, taken, 'to fetch the commit', ({ compared }) => compared)
+  })
 }
 
 /** Waits until the cluster is as the commit says. Fails with Argo CD's own words. */
 export async function awaitSynced(ports: SyncPorts, name: string, taken: Taken): Promise<void> {
   const stands = standing(ports.clock)
-  await settle(ports, name, taken, 'to sync the commit', (application) => {
+  const syncedWith = (application: Application): string | null => {
     const { compared, sync, busy, operation } = application
     if (compared === null || busy) return null
     if (sync === 'Synced') return compared
@@ -61,7 +89,17 @@ export async function awaitSynced(ports: SyncPorts, name: string, taken: Taken):
     if (revision === compared && hasFailed(operation)) throw broken(application)
     if (stands(`${name} ${compared} ${revision}`, beginMs)) throw unbegun(application)
     return null
-  })
+  }
+  await afterCommit(() => settle(ports, name, taken, 'to sync the commit', syncedWith))
+}
+
+/** Git has changed: a refusal would say that nothing was. */
+export async function afterCommit(run: () => Promise<void>): Promise<void> {
+  try {
+    await run()
+  } catch (error) {
+    throw afterChange(error)
+  }
 }
 
 /** Waits until `commitOf` is the commit, or a later one that keeps its files. */
@@ -129,7 +167,7 @@ function missing(name: string): ShopctlError {
   })
 }
 
-function late(name: string, what: string, { limit }: SyncPorts): ShopctlError {
+function late(name: string, what: string, { limit }: Pick<SyncPorts, 'limit'>): ShopctlError {
   return failed({
     code: 'argocd-late',
     message: `Argo CD took more than ${limit.seconds} s ${what}, for ${name}.`,

@@ -51,7 +51,7 @@ export function createHelmDriver({
     recorded: () => releases.recorded(),
     writeSlots: (slots, signal) => Promise.allSettled(slots.map((slot) => upgrade(slot, signal))),
     scaleSlots: (scales) => Promise.allSettled(scales.map((scale) => scaling.scale(scale))),
-    movePointers(moves, _, onWrite) {
+    movePointers(moves, _, __, onWrite) {
       onWrite?.()
       return Promise.allSettled(moves.map((move) => objects.point(move)))
     },

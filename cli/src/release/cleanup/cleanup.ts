@@ -26,7 +26,7 @@ interface CleanupInput {
 /** Returns the slots that were deleted. */
 export async function cleanup(ports: CleanupPorts, input: CleanupInput): Promise<NamedSlot[]> {
   return withLock(ports, input.reason ?? 'cleanup', async (locked) => {
-    await locked.driver.confirm([])
+    await locked.driver.confirm([], locked.signal)
     const [state, helmReleases] = await Promise.all([observe(locked), locked.driver.recorded()])
     const plan = planCleanup(state, input, helmReleases)
     if (isRefusal(plan)) throw refused(plan)
@@ -68,7 +68,7 @@ async function removeRests(
 }
 
 async function pointPreviews(
-  { driver }: CleanupPorts,
+  { driver, signal }: CleanupPorts,
   { services }: EnvironmentState,
   { previews }: CleanupPlan,
 ): Promise<void> {
@@ -77,5 +77,5 @@ async function pointPreviews(
     if (resourceVersion === undefined) return []
     return [{ service, which: 'preview' as const, to: target, resourceVersion, release: null }]
   })
-  valuesOf(await driver.movePointers(moves, 'cleanup'))
+  valuesOf(await driver.movePointers(moves, 'cleanup', signal))
 }

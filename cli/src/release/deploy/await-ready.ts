@@ -42,11 +42,11 @@ export async function awaitReady(
   step: AwaitedStep,
   options: AwaitOptions,
 ): Promise<void> {
-  const { driver, observer } = ports
+  const { observer } = ports
   const { service, color, wanted } = step
   try {
     // The write may have created or changed the Service.
-    await pointPreview(driver, step, await observer.pointer(service, 'preview'))
+    await pointPreview(ports, step, await observer.pointer(service, 'preview'))
   } catch (error) {
     throw afterChange(error)
   }
@@ -78,14 +78,14 @@ export async function awaitSlot(
 
 /** Makes the slot the candidate of smoke and switch. */
 export async function pointPreview(
-  driver: Driver,
+  { driver, signal }: { driver: Driver; signal: AbortSignal },
   { service, preview }: AwaitedStep,
   pointer: Pointer | null,
 ): Promise<void> {
   if (!pointer || sameTarget(pointer.target, preview)) return
   const { resourceVersion } = pointer
   const move = { service, which: 'preview' as const, to: preview, resourceVersion, release: null }
-  const [moved] = await driver.movePointers([move], 'deploy')
+  const [moved] = await driver.movePointers([move], 'deploy', signal)
   if (moved?.status === 'rejected') throw moved.reason
 }
 

@@ -50,7 +50,7 @@ export async function deployStandby(
   uid: string,
   again = 'shopctl deploy',
 ): Promise<Deployed[]> {
-  await ports.driver.confirm([])
+  await ports.driver.confirm([], ports.signal)
   const prepared = await prepareDeploy(ports, input)
   const { state, recorded, plan, writes, repairs, tidies, podSecurity, secrets } = prepared
   for (const line of await notesOf(ports, prepared)) ports.progress.note(line)
@@ -106,7 +106,7 @@ async function carryOut(
   prepared: Prepared,
   input: DeployInput,
 ): Promise<Deployed[]> {
-  const { clock, driver, progress, signal } = ports
+  const { clock, progress, signal } = ports
   const { state, plan, writes } = prepared
   const from = clock.monotonic()
   // Without the lock nothing may be written.
@@ -126,7 +126,7 @@ async function carryOut(
       } else {
         // A copy that was deleted by hand is made again, for the live slot too.
         await writing
-        await pointPreview(driver, step, state.services[service]?.preview ?? null)
+        await pointPreview(ports, step, state.services[service]?.preview ?? null)
       }
       const tookMs = Math.round(clock.monotonic() - from)
       return { service, color, revision, version, action, tookMs }

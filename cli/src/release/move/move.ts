@@ -1,6 +1,7 @@
 // Moves live traffic and consumers of several services in one operation and checks the result: switch and rollback.
 import { failed, interrupted, ShopctlError, said } from '../../errors.ts'
 import { podsBeforeRaise } from '../capacity.ts'
+import type { Locked } from '../lock.ts'
 import type { Pods } from '../ports/cluster.ts'
 import { type Mover, notTakenBack } from '../ports/driver.ts'
 import { type AlertRecord, interruptedOutcome, openMove } from '../record.ts'
@@ -23,7 +24,6 @@ import { awaitOldSlot, awaitTakeover, type Takeover } from './takeover.ts'
 
 export interface MovePorts extends RecordingPorts, PointerPorts {
   pods: Pods
-  signal: AbortSignal
 }
 
 interface MoveOptions {
@@ -56,7 +56,7 @@ export interface Moved {
 
 /** Throws if a new slot did not take over. A switch has then put every Service back. */
 export async function move(
-  ports: MovePorts,
+  ports: MovePorts & Locked,
   state: EnvironmentState,
   plan: MovePlan,
   options: MoveOptions,
@@ -83,7 +83,7 @@ function idOf({ operation }: Recording): string {
 }
 
 async function takeOver(
-  ports: MovePorts,
+  ports: MovePorts & Locked,
   state: EnvironmentState,
   plan: MovePlan,
   recording: Recording,
@@ -275,7 +275,7 @@ async function endDone(recording: Recording, proofs: readonly Proof[]): Promise<
  * `rollback` completes it.
  */
 async function putBack(
-  ports: MovePorts,
+  ports: MovePorts & Locked,
   { moves }: MovePlan,
   recording: Recording,
   versions: ReadonlyMap<string, string> | null,

@@ -1,4 +1,5 @@
 // Writes the Services of a move and puts them back.
+import type { Locked } from '../lock.ts'
 import type { Observer } from '../ports/cluster.ts'
 import type { Driver, Mover, PointerMove } from '../ports/driver.ts'
 import { settleAll, valuesOf } from '../settle.ts'
@@ -8,6 +9,7 @@ import type { EnvironmentState } from '../state.ts'
 export interface PointerPorts {
   driver: Driver
   observer: Observer
+  signal: AbortSignal
 }
 
 /** What is moved, and by what. */
@@ -18,7 +20,7 @@ interface Pointing {
 
 /** Stores in `versions` the resourceVersion after each write, by service. */
 export async function pointAll(
-  { driver }: PointerPorts,
+  { driver, signal }: PointerPorts,
   state: EnvironmentState,
   { mover, moves }: Pointing,
   release: string,
@@ -29,7 +31,7 @@ export async function pointAll(
     const [before, after] = [asTarget(from), asTarget(to)]
     return { service: name, which: 'stable', from: before, to: after, resourceVersion, release }
   })
-  const results = await driver.movePointers(wanted, mover, onWrite)
+  const results = await driver.movePointers(wanted, mover, signal, onWrite)
   for (const [index, result] of results.entries())
     if (result.status === 'fulfilled') versions.set(moves[index]?.name ?? '', result.value)
   valuesOf(results)
@@ -40,7 +42,7 @@ export function asTarget(side: Side | null): Target | null {
 }
 
 export async function pointPreviews(
-  { driver, observer }: PointerPorts,
+  { driver, observer, signal }: PointerPorts,
   { mover, moves }: Pointing,
 ): Promise<void> {
   const found = await settleAll(
@@ -52,11 +54,11 @@ export async function pointPreviews(
       return [{ service: name, which: 'preview', to: target, resourceVersion, release: null }]
     }),
   )
-  valuesOf(await driver.movePointers(found.flat(), mover))
+  valuesOf(await driver.movePointers(found.flat(), mover, signal))
 }
 
 export async function pointBack(
-  { driver, observer }: PointerPorts,
+  { driver, observer, lost }: PointerPorts & Locked,
   moves: readonly Move[],
   release: string,
   versions: ReadonlyMap<string, string>,
@@ -70,12 +72,12 @@ export async function pointBack(
       return [{ ...move, resourceVersion: version }]
     }),
   )
-  valuesOf(await driver.movePointers(written.flat(), 'undo'))
+  valuesOf(await driver.movePointers(written.flat(), 'undo', lost))
 }
 
 /** A switch was interrupted before it moved anything. Git may say that it did. */
 export async function confirmBack(
-  { driver }: PointerPorts,
+  { driver, signal }: PointerPorts,
   state: EnvironmentState,
   moves: readonly Move[],
   release: string,
@@ -86,7 +88,7 @@ export async function confirmBack(
     const { resourceVersion } = stable
     return [{ service: name, which: 'stable', to: asTarget(from), resourceVersion, release }]
   })
-  await driver.confirm(live)
+  await driver.confirm(live, signal)
 }
 
 /** A write without an answer may have been carried out. */

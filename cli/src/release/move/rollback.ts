@@ -2,7 +2,7 @@
 import type { Config } from '../../config/schema.ts'
 import { afterChange, refused, said } from '../../errors.ts'
 import { type DeployInput, type DeployPorts, deployStandby } from '../deploy/deploy.ts'
-import { withLock } from '../lock.ts'
+import { type Locked, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
 import { isRefusal, refuse } from '../refusal.ts'
@@ -34,7 +34,7 @@ export async function rollback(ports: RollbackPorts, input: RollbackInput): Prom
   const { reason, timeoutMs, config, emergency = false } = input
   // A rollback does not depend on the broker: differences are only shown afterwards.
   const looking = ports.broker && brokerWarning(ports.broker)
-  const change = async (locked: RollbackPorts): Promise<Moved> => {
+  const change = async (locked: RollbackPorts & Locked): Promise<Moved> => {
     const observed = await observe(locked)
     const plan = await planWithLogins(locked, observed, input)
     for (const line of plan.stays ?? []) locked.progress.warn(line)

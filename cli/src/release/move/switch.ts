@@ -1,7 +1,7 @@
 // switch: makes the deployed slots live, all in one move.
 import type { Config } from '../../config/schema.ts'
 import { refused } from '../../errors.ts'
-import { type LockPorts, withLock } from '../lock.ts'
+import { type Locked, type LockPorts, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
 import { isRefusal } from '../refusal.ts'
@@ -39,7 +39,10 @@ export async function switchSlots(ports: SwitchPorts, input: SwitchInput): Promi
 }
 
 /** The caller holds the lock. */
-export async function switchStandby(ports: SwitchPorts, input: SwitchInput): Promise<Moved> {
+export async function switchStandby(
+  ports: SwitchPorts & Locked,
+  input: SwitchInput,
+): Promise<Moved> {
   const { broker } = ports
   const [state, critical] = await Promise.all([
     observe(ports),

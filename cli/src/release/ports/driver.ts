@@ -108,10 +108,16 @@ export interface Driver {
   ): Promise<PromiseSettledResult<void>[]>
   /** One result per scale, in order. Does not wait for the pods. */
   scaleSlots(scales: readonly SlotScale[]): Promise<PromiseSettledResult<void>[]>
-  /** One result per move, in order: the Service's new resourceVersion. */
+  /**
+   * One result per move, in order: the Service's new resourceVersion. The helm driver moves each Service by itself, so one
+   * that has changed since stops no other. Through git, one commit has them all: all are moved, or all results are the
+   * same failure, after which a Service may have been written all the same.
+   */
   movePointers(
     moves: readonly PointerMove[],
     mover: Mover,
+    /** The lock is lost, or the user has pressed Ctrl-C: what waits writes no Service any more. */
+    signal: AbortSignal,
     /** Called just before the first write to the cluster. */
     onWrite?: () => void,
   ): Promise<PromiseSettledResult<string>[]>
@@ -119,7 +125,7 @@ export interface Driver {
    * Where more than the cluster says what is live: makes it say what these Services select already. With no moves, only
    * if a rollback has done without it.
    */
-  confirm(moves: readonly PointerMove[]): Promise<void>
+  confirm(moves: readonly PointerMove[], signal: AbortSignal): Promise<void>
   /** Waits for what goes on after the writes of a switch or rollback. */
   settle(): Promise<void>
   /** Fails with a conflict if a slot has another revision. One result per slot, in order. */

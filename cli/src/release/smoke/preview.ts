@@ -1,5 +1,6 @@
 // Points the preview plane to the tested combination while the test runs.
 import { failed, said } from '../../errors.ts'
+import type { Locked } from '../lock.ts'
 import { awaitOnly, refreshed, type TakeoverPorts } from '../move/takeover.ts'
 import type { Observer, PodReport } from '../ports/cluster.ts'
 import type { Driver } from '../ports/driver.ts'
@@ -22,14 +23,15 @@ const pollMs = 40
  * runs `test`, and points the moved Services back: they mark the slots for later switches.
  */
 export async function withPreview<T>(
-  ports: PreviewPorts,
+  ports: PreviewPorts & Locked,
   state: EnvironmentState,
   combination: readonly NamedSlot[],
   test: () => Promise<T>,
 ): Promise<T> {
   const moved: NamedSlot[] = []
+  const back = { ...ports, signal: ports.lost }
   const pointAllBack = () =>
-    settleAll(moved.map(({ name, slot }) => pointBack(ports, state, name, slot)))
+    settleAll(moved.map(({ name, slot }) => pointBack(back, state, name, slot)))
   let result: T
   try {
     await settleAll(
@@ -58,13 +60,13 @@ async function pointPreview(ports: PreviewPorts, name: string, to: Target): Prom
 }
 
 async function point(
-  { driver }: PreviewPorts,
+  { driver, signal }: PreviewPorts,
   service: string,
   to: Target,
   { resourceVersion }: Pointer,
 ): Promise<void> {
   const move = { service, which: 'preview' as const, to, resourceVersion, release: null }
-  valuesOf(await driver.movePointers([move], 'smoke'))
+  valuesOf(await driver.movePointers([move], 'smoke', signal))
 }
 
 async function pointBack(

@@ -3,7 +3,7 @@ import type { Config } from '../../config/schema.ts'
 import { failed, interrupted, refused } from '../../errors.ts'
 import { requireService } from '../build/images.ts'
 import { programFailed } from '../last-lines.ts'
-import { type LockPorts, withLock } from '../lock.ts'
+import { type Locked, type LockPorts, withLock } from '../lock.ts'
 import { chooseStandby } from '../move/plan-switch.ts'
 import { type ObservePorts, observe } from '../observe.ts'
 import { checkSmokeScripts } from '../paths.ts'
@@ -41,7 +41,7 @@ export async function smoke(ports: SmokePorts, input: SmokeInput): Promise<Smoke
 }
 
 /** The caller holds the lock. */
-export async function smokeStandby(ports: SmokePorts, input: SmokeInput): Promise<Smoked> {
+export async function smokeStandby(ports: SmokePorts & Locked, input: SmokeInput): Promise<Smoked> {
   const state = await observe(ports)
   const found = interruptedRefusal(state) ?? chooseStandby(state, input.services)
   if (isRefusal(found)) throw refused(found)

@@ -5,7 +5,7 @@ import type { Mover } from '../../../src/release/ports/driver.ts'
 import type { Target } from '../../../src/release/slot.ts'
 import { failingAt, failures, killing, upTo } from './kills.ts'
 import { drift, sceneOf } from './move-scene.ts'
-import { type Around, blue, green, names, outcomes, type Scene } from './scene.ts'
+import { type Around, blue, green, held, names, outcomes, type Scene } from './scene.ts'
 
 // Each has hundreds of runs.
 vi.setConfig({ testTimeout: 60_000 })
@@ -43,7 +43,7 @@ async function moving(scene: Scene, [mover, to]: Case, disturb: Disturb = () => 
     disturb(scene, calls++, name)
     return run()
   }
-  const results = await scene.driver(around).movePointers(await scene.moves(to, 'r-9'), mover)
+  const results = await scene.driver(around).movePointers(await scene.moves(to, 'r-9'), mover, held)
   return { results, calls }
 }
 
@@ -128,6 +128,29 @@ describe('a rollback while Argo CD is down', () => {
   })
 })
 
+describe('a rollback while Argo CD is slow', () => {
+  const one: Case = ['rollback', blue, 'green blue']
+
+  /** It has begun to compare before the push, and goes on with that in the middle of the rollback or after it. */
+  it('is not healed back to the commit before', async () => {
+    const calls = await callsOf(one)
+    const bad = await failures(calls, upTo(5), async (at, count) => {
+      const scene = await sceneFor('rollback')
+      scene.argo.faults.stepMs = 60_000
+      let last = ''
+      await moving(scene, one, (_, index, name) => {
+        if (index === at) drift(scene, 'order-preview')
+        if (index === at) steps(scene, count)
+        // A step between the look for an operation and the write.
+        if (name === 'objects.point' && last !== name) steps(scene, 1)
+        last = name
+      })
+      return problemOf(scene, one[2])
+    })
+    expect(bad).toEqual([])
+  })
+})
+
 /** First it is killed, then this follows. */
 type Sequel = [title: string, killed: Case, then: Case | null, rightWays: RegExp]
 const sequels: Sequel[] = [
@@ -149,7 +172,7 @@ describe('a process is killed:', () => {
     const bad = await failures(await callsOf(killed), upTo(8), async (at, variant) => {
       const scene = await sceneFor(killed[0])
       const moves = await scene.moves(killed[1], 'r-9')
-      await scene.driver(killing(at, variant % 2 === 1)).movePointers(moves, killed[0])
+      await scene.driver(killing(at, variant % 2 === 1)).movePointers(moves, killed[0], held)
       steps(scene, Math.floor(variant / 2) * 2)
       const results = then ? (await moving(scene, then)).results : []
       if (results.some(({ status }) => status === 'rejected')) return `then ${outcomes(results)}`
@@ -181,7 +204,7 @@ describe('one call fails, or its answer is lost:', () => {
             steps(scene, count)
             return fault(name, run)
           })
-          .movePointers(moves, 'switch')
+          .movePointers(moves, 'switch', held)
         const isDone = results.every(({ status }) => status === 'fulfilled')
         const problem = problemOf(scene)
         if (problem !== null) return problem
@@ -197,7 +220,7 @@ describe('one call fails, or its answer is lost:', () => {
     const bad = await failures(await callsOf(one), [0, 1], async (at, variant) => {
       const scene = await sceneFor('rollback')
       const moves = await scene.moves(blue, 'r-9')
-      await scene.driver(failingAt(at, variant === 1)).movePointers(moves, 'rollback')
+      await scene.driver(failingAt(at, variant === 1)).movePointers(moves, 'rollback', held)
       const { results } = await moving(scene, one)
       if (results.some(({ status }) => status === 'rejected')) return String(outcomes(results))
       return problemOf(scene, 'green blue')

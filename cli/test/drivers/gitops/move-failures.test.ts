@@ -1,12 +1,13 @@
 // A switch that fails after its push is taken back. A rollback goes on.
 import { describe, expect, it } from 'vitest'
-import { changesOf } from '../../../src/drivers/gitops/changes.ts'
-import { failed } from '../../../src/errors.ts'
+import { createObserver } from '../../../src/adapters/kubernetes/observer.ts'
+import { failed, refused } from '../../../src/errors.ts'
+import { pointBack } from '../../../src/release/move/pointers.ts'
 import type { Mover } from '../../../src/release/ports/driver.ts'
+import type { Target } from '../../../src/release/slot.ts'
 import { killingAfter } from './kills.ts'
-import { are, broken, denied, move, sceneOf } from './move-scene.ts'
-import { type Around, blue, createScene, green, names, type Scene } from './scene.ts'
-import { treeOf } from './tree.ts'
+import { are, broken, denied, move, sceneOf, withMoves } from './move-scene.ts'
+import { type Around, blue, createScene, green, held, names, type Scene } from './scene.ts'
 
 describe('what fails after the push', () => {
   type Problem = [title: string, code: string, arrange: (scene: Scene) => unknown, around?: Around]
@@ -77,7 +78,7 @@ describe('what fails after the push', () => {
     scene.argo.faults.down = true
     // Killed right after its push.
     const moves = await scene.moves(green, 'r-9')
-    await scene.driver(killingAfter('repo.push')).movePointers(moves, 'switch')
+    await scene.driver(killingAfter('repo.push')).movePointers(moves, 'switch', held)
     expect(scene.inGit()).toEqual(are('green'))
     expect(await move(scene, green, 'switch')).toEqual(['argocd-late', 'argocd-late'])
     expect(scene.inGit()).toEqual(are('blue', 'green'))
@@ -106,9 +107,7 @@ describe('what fails after the push', () => {
     const scene = await sceneOf('blue')
     await move(scene, green, 'switch', (name, run) => {
       if (name !== 'objects.point') return run()
-      const moves = [{ service: 'order', which: 'stable' as const, to: null, release: null }]
-      const { write } = changesOf(treeOf(scene.repo.head().files), { moves })
-      scene.repo.someone(Object.fromEntries([...write].map(([path, text]) => [path, String(text)])))
+      scene.repo.someone(withMoves(scene, null, null, ['order']))
       throw failed({ code: 'cluster-unreachable', message: 'no' })
     })
     expect(scene.inGit()).toEqual([
@@ -146,7 +145,7 @@ describe('what fails after the push', () => {
       )
       expect(took).toBeLessThanOrEqual(20_000)
       // As the command goes on.
-      await scene.driver().movePointers(await scene.moves(blue, null, 'preview'), 'rollback')
+      await scene.driver().movePointers(await scene.moves(blue, null, 'preview'), 'rollback', held)
       recovered(scene)
       expect(scene.inCluster()).toEqual(are('blue'))
     },
@@ -170,4 +169,61 @@ describe('what fails after the push', () => {
     recovered(scene)
     expect(scene.inCluster()).toEqual(are('blue'))
   })
+})
+
+describe('an error after the push says that something was changed', () => {
+  it.each<[string, 'kept' | 'refresh' | 'read']>([
+    ['if the commit that Argo CD has seen cannot be compared', 'kept'],
+    ['if Argo CD may not be asked to look', 'refresh'],
+    ['if a Service may not be read', 'read'],
+  ])('%s', async (_, what) => {
+    const scene = await sceneOf('blue')
+    const no = refused({ code: 'not-allowed', message: 'no' })
+    let isPushed = false
+    const around: Around = (name, run) => {
+      if (name === 'repo.push') isPushed = true
+      const calls = { kept: 'repo.keeps', refresh: 'argo.refresh', read: 'observer.pointer' }
+      if (isPushed && name === calls[what]) throw no
+      return run()
+    }
+    const moves = await scene.moves(green, 'r-9')
+    const [result] = await scene.driver(around).movePointers(moves, 'switch', held)
+    expect(result).toMatchObject({ reason: { code: 'not-allowed', exitCode: 1 } })
+  })
+})
+
+it('a switch takes back what it has moved, and not what another release has moved alike', async () => {
+  const scene = await sceneOf('blue')
+  await move(scene, green, 'switch', (name, run) => {
+    if (name !== 'objects.point') return run()
+    scene.repo.someone(withMoves(scene, green, 'r-10', ['order']))
+    throw failed({ code: 'cluster-unreachable', message: 'no' })
+  })
+  expect(scene.inGit()).toEqual([
+    ...['order stable green', 'order preview green'],
+    ...['payment stable blue', 'payment preview green'],
+  ])
+})
+
+it('a switch of which one Service was written before it failed moves all or none', async () => {
+  const scene = await sceneOf('blue')
+  let points = 0
+  const moved = await move(scene, green, 'switch', async (name, run) => {
+    if (name === 'objects.point' && points++ === 1)
+      throw failed({ code: 'cluster-unreachable', message: 'no' })
+    return run()
+  })
+  // All are reported alike, so the release looks at the cluster for what was written.
+  expect(moved).toEqual(['cluster-unreachable', 'cluster-unreachable'])
+  expect(scene.inCluster()).toContain('order stable green')
+  const side = (target: Target) => ({ ...target, version: '1', digest: 'sha256:1' })
+  const moves = names.map((name) => ({ name, from: side(blue), to: side(green) }))
+  const ports = {
+    ...{ driver: scene.driver(), signal: held, lost: held },
+    observer: createObserver(scene.api, 'shop', names),
+  }
+  await pointBack(ports, moves, 'r-9', new Map())
+  expect([scene.inGit(), scene.inCluster()]).toEqual([are('blue', 'green'), are('blue', 'green')])
+  scene.argo.settle()
+  expect(scene.inCluster()).toEqual(are('blue', 'green'))
 })

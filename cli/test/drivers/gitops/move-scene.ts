@@ -1,9 +1,11 @@
 // Moves of the Services in a scene, and what gets in their way.
+import { changesOf } from '../../../src/drivers/gitops/changes.ts'
 import { failed, refused } from '../../../src/errors.ts'
 import type { Mover } from '../../../src/release/ports/driver.ts'
 import type { Target } from '../../../src/release/slot.ts'
 import { servicePath } from '../../fakes/argocd-objects.ts'
-import { type Around, createScene, green, names, outcomes, type Scene } from './scene.ts'
+import { type Around, createScene, green, held, names, outcomes, type Scene } from './scene.ts'
+import { treeOf } from './tree.ts'
 
 /** What git or the cluster says, both Services of each service alike. */
 export const are = (stable: string, preview = stable) =>
@@ -13,7 +15,7 @@ export const are = (stable: string, preview = stable) =>
 export async function sceneOf(live: 'blue' | 'green'): Promise<Scene> {
   const scene = createScene()
   if (live === 'blue') return scene
-  await scene.driver().movePointers(await scene.moves(green, 'r-2'), 'switch')
+  await scene.driver().movePointers(await scene.moves(green, 'r-2'), 'switch', held)
   scene.argo.settle()
   scene.seen.splice(0, scene.seen.length - 1)
   return scene
@@ -27,9 +29,27 @@ export function drift({ api }: Scene, service: string): void {
 }
 
 /** Moves all Services. */
-export async function move(scene: Scene, to: Target | null, mover: Mover, around?: Around) {
+export async function move(
+  scene: Scene,
+  to: Target | null,
+  mover: Mover,
+  around?: Around,
+  signal = held,
+) {
   const moves = await scene.moves(to, 'r-9')
-  return outcomes(await scene.driver(around).movePointers(moves, mover))
+  return outcomes(await scene.driver(around).movePointers(moves, mover, signal))
+}
+
+/** Files in which somebody has moved Services. */
+export function withMoves(
+  { repo }: Scene,
+  to: Target | null,
+  release: string | null,
+  services: readonly string[] = names,
+): Record<string, string> {
+  const moves = services.map((service) => ({ service, which: 'stable' as const, to, release }))
+  const { write } = changesOf(treeOf(repo.head().files), { moves })
+  return Object.fromEntries([...write].map(([path, text]) => [path, String(text)]))
 }
 
 /** A port of which one call fails. */

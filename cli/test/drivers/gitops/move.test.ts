@@ -4,7 +4,7 @@ import { failed, refused } from '../../../src/errors.ts'
 import type { Mover } from '../../../src/release/ports/driver.ts'
 import type { Target } from '../../../src/release/slot.ts'
 import { are, denied, drift, failing, move, sceneOf } from './move-scene.ts'
-import { type Around, blue, green, outcomes, type Scene } from './scene.ts'
+import { type Around, blue, green, held, outcomes, type Scene } from './scene.ts'
 
 const servicesFile = 'local/services/values.yaml'
 
@@ -45,7 +45,7 @@ describe('one commit has all of', () => {
 
   it('a move of the previews', async () => {
     const scene = await sceneOf('green')
-    await scene.driver().movePointers(await scene.moves(blue, null, 'preview'), 'smoke')
+    await scene.driver().movePointers(await scene.moves(blue, null, 'preview'), 'smoke', held)
     expect(scene.subjects().at(-1)).toBe('smoke (preview): order, payment green → blue')
     expect([scene.inGit(), scene.inCluster()]).toEqual([are('green', 'blue'), are('green', 'blue')])
   })
@@ -62,12 +62,12 @@ describe('one commit has all of', () => {
 
 describe('no commit is made', () => {
   it.each<[string, (scene: Scene) => Promise<unknown>]>([
-    ['of no moves', (scene) => scene.driver().movePointers([], 'switch')],
+    ['of no moves', (scene) => scene.driver().movePointers([], 'switch', held)],
     ['of the same move again', (scene) => move(scene, blue, 'rollback')],
     [
       'of the previews that went along',
       async (scene) =>
-        scene.driver().movePointers(await scene.moves(blue, null, 'preview'), 'rollback'),
+        scene.driver().movePointers(await scene.moves(blue, null, 'preview'), 'rollback', held),
     ],
   ])('%s', async (_, act) => {
     const scene = await sceneOf('green')
@@ -89,7 +89,9 @@ describe('a switch changes nothing', () => {
       'while its Application follows another branch',
       'application-differs',
       ({ argo }) =>
-        argo.edit('local-services', { source: { url: '', branch: 'x', path: 'local/services' } }),
+        argo.edit('local-services', {
+          source: { url: 'http://git/config.git', branch: 'x', path: 'local/services' },
+        }),
     ],
     [
       'while Argo CD does not sync by itself',
@@ -142,7 +144,7 @@ describe('a switch changes nothing', () => {
     const scene = await sceneOf('blue')
     const moves = await scene.moves(green, 'r-9')
     drift(scene, 'payment')
-    expect(outcomes(await scene.driver().movePointers(moves, 'switch'))).toEqual([
+    expect(outcomes(await scene.driver().movePointers(moves, 'switch', held))).toEqual([
       'conflict',
       'conflict',
     ])
@@ -156,7 +158,7 @@ describe('a switch changes nothing', () => {
     scene.repo.someone({ 'prod/x.yaml': 'x' })
     await driver.recorded()
     scene.repo.force(first)
-    const results = await driver.movePointers(await scene.moves(green, 'r-9'), 'switch')
+    const results = await driver.movePointers(await scene.moves(green, 'r-9'), 'switch', held)
     expect(outcomes(results)).toEqual(['history-rewritten', 'history-rewritten'])
     expect([scene.subjects(), scene.inCluster()]).toEqual([[], are('blue', 'green')])
   })
@@ -166,9 +168,9 @@ it('a commit of this process that somebody has removed is missed', async () => {
   const scene = await sceneOf('blue')
   const driver = scene.driver()
   const first = scene.repo.head().commit
-  await driver.movePointers(await scene.moves(green, 'r-2'), 'switch')
+  await driver.movePointers(await scene.moves(green, 'r-2'), 'switch', held)
   scene.repo.force(first)
-  const results = await driver.movePointers(await scene.moves(blue, 'r-3'), 'switch')
+  const results = await driver.movePointers(await scene.moves(blue, 'r-3'), 'switch', held)
   expect(outcomes(results)).toEqual(['history-rewritten', 'history-rewritten'])
 })
 
@@ -191,7 +193,7 @@ it('says so when others push all the time, and changes nothing', async () => {
     if (name === 'repo.push') scene.repo.someone({ 'prod/x.yaml': String(pushes++) })
     return run()
   })
-  const [result] = await driver.movePointers(moves, 'switch')
+  const [result] = await driver.movePointers(moves, 'switch', held)
   expect(result).toMatchObject({
     reason: { code: 'conflict', message: expect.stringMatching(/^Others pushed .* 10 tries/) },
   })
@@ -246,4 +248,30 @@ it.each<[Mover, 'blue' | 'green', Target]>([
   })
   await moving
   expect([scene.inCluster(), scene.progress.lines]).toEqual([are(to.color), []])
+})
+
+it('the end of all moves at once is waited for, and what goes wrong in one is said', async () => {
+  const scene = await sceneOf('blue')
+  let fail = (): void => {}
+  const gate = new Promise<void>((_, reject) => {
+    fail = () => reject(failed({ code: 'sync-failed', message: 'no' }))
+  })
+  let points = 0
+  let isHeld = false
+  const driver = scene.driver(async (name, run) => {
+    if (name === 'objects.point') points += 1
+    if (name === 'argo.await' && points === 1 && !isHeld) {
+      isHeld = true
+      await gate
+    }
+    return run()
+  })
+  const moves = await scene.moves(green, 'r-9')
+  const results = await Promise.all(
+    moves.map((each) => driver.movePointers([each], 'switch', held)),
+  )
+  expect(results.flat().map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
+  const settling = driver.settle()
+  fail()
+  await expect(settling).rejects.toMatchObject({ code: 'sync-failed' })
 })

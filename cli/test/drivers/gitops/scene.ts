@@ -32,6 +32,9 @@ export const names = ['order', 'payment'] as const
 export const blue: Target = { color: 'blue', revision: 'aaaaaaaaaa' }
 export const green: Target = { color: 'green', revision: 'bbbbbbbbbb' }
 
+/** The lock is held. */
+export const held = new AbortController().signal
+
 /** Blue is live since r-1, green was deployed. */
 const waiting: Files = filesOf({ stable: blue, preview: green })
 
@@ -119,7 +122,8 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
       const ports = portsOf(scene, around, look)
       return createGitopsDriver({
         ...{ ...ports, clock, progress, signal, env: 'local', root: charts, services: names },
-        ...{ branch: 'main', limit: { seconds: limitSeconds, setting: '`timeouts.sync`' } },
+        ...{ url: 'http://git/config', branch: 'main' },
+        ...{ limit: { seconds: limitSeconds, setting: '`timeouts.sync`' } },
         commits: createCommits(ports.repo, 'local', operator),
         charts: { render: async ({ name, values }) => rendered(name, values) },
         readText: async () => 'config:\n  LEVEL: info\n',

@@ -5,7 +5,13 @@ import {
   type Applications,
   applicationOf,
 } from '../../../src/adapters/kubernetes/applications.ts'
-import { awaitCompared, awaitIdle, awaitSynced } from '../../../src/drivers/gitops/sync.ts'
+import {
+  awaitCompared,
+  awaitIdle,
+  awaitSynced,
+  endOthers,
+} from '../../../src/drivers/gitops/sync.ts'
+import { refused } from '../../../src/errors.ts'
 
 const quiet: Application = applicationOf({
   metadata: { name: 'local-services' },
@@ -18,12 +24,15 @@ function scene(...states: (Application | null)[]) {
   let now = 0
   const calls: string[] = []
   const call = async (text: string): Promise<void> => void calls.push(text)
+  const seen = (): Application[] => {
+    const state = states[Math.min(now / 1_000, states.length - 1)] ?? null
+    return state ? [state] : []
+  }
   const applications: Applications = {
-    list: async () => [],
+    list: async () => seen(),
     async await(judge, { timeoutMs }) {
       for (const end = now + timeoutMs; now < end; now += 1_000) {
-        const state = states[Math.min(now / 1_000, states.length - 1)] ?? null
-        const found = judge(state ? [state] : [])
+        const found = judge(seen())
         if (found !== null) return found
       }
       return null
@@ -54,7 +63,11 @@ const synced = app({ compared: 'b' })
 describe('an Application', () => {
   it.each<[string, object, Partial<Application>]>([
     ['that was just made', {}, { sync: 'Unknown', compared: null, busy: false, operation: null }],
-    ['that is about to sync', { operation: { sync: {} } }, { busy: true }],
+    [
+      'that is about to sync',
+      { operation: { sync: { revision: 'b' } }, status: { operationState: { phase: 'Failed' } } },
+      { busy: true, operation: { phase: 'Pending', message: '', revision: 'b', problems: [] } },
+    ],
     [
       'that does not sync by itself',
       { spec: { syncPolicy: { automated: { enabled: false, selfHeal: true, prune: true } } } },
@@ -127,6 +140,32 @@ describe('the wait until no operation runs', () => {
   })
 })
 
+describe('another operation', () => {
+  const pending = (revision: string) =>
+    app({ busy: true, operation: { ...running(revision), phase: 'Pending' } })
+  const another = app({ busy: true, operation: running('b') })
+  it.each<[string, (Application | null)[], string[], number]>([
+    ['that is none stays', [quiet], [], 0],
+    ['that is of the commit stays', [another], [], 0],
+    ['that has not begun, and is of the commit, stays', [pending('b')], [], 0],
+    ['that has not begun is replaced', [pending('a')], ['sync'], 0],
+    ['that runs is ended, and its end awaited', [busy, busy, busy, quiet], ['terminate'], 3],
+    ['that runs may be followed by one more', [busy, pending('a')], ['terminate', 'sync'], 1],
+  ])('%s', async (_, states, calls, seconds) => {
+    const { ports, took, ...seen } = scene(...states)
+    await endOthers(ports, quiet.name, 'b')
+    expect([seen.calls, took()]).toEqual([calls, seconds])
+  })
+
+  it('is awaited for a short time only', async () => {
+    const { ports, took } = scene(busy)
+    const message = expect.stringContaining('more than 5 s')
+    const ending = endOthers(ports, quiet.name, 'b')
+    await expect(ending).rejects.toMatchObject({ code: 'argocd-late', message })
+    expect(took()).toBe(5)
+  })
+})
+
 describe('the wait for the comparison', () => {
   it.each<[string, (Application | null)[], number]>([
     ['with the commit', [quiet, outOfSync], 1],
@@ -137,6 +176,19 @@ describe('the wait for the comparison', () => {
     await awaitCompared(ports, quiet.name, ours)
     expect([calls, took()]).toEqual([['refresh'], seconds])
   })
+})
+
+it('a refusal after the commit is a failure', async () => {
+  const no = refused({ code: 'not-allowed', message: 'no' })
+  const isKept = () => Promise.reject(no)
+  const { ports } = scene(quiet)
+  const failure = { code: 'not-allowed', exitCode: 1 }
+  const taken = { commit: 'b', isKept }
+  await expect(awaitCompared(ports, quiet.name, taken)).rejects.toMatchObject(failure)
+  await expect(awaitSynced(ports, quiet.name, taken)).rejects.toMatchObject(failure)
+  const denying = { ...ports.applications, refresh: isKept }
+  const denied = awaitCompared({ ...ports, applications: denying }, quiet.name, ours)
+  await expect(denied).rejects.toMatchObject(failure)
 })
 
 describe('the wait for the sync', () => {

@@ -224,7 +224,7 @@ it('moves all pointers although one is a conflict, and gives their new versions'
     ...{ service, which: 'stable' as const, to: null },
     ...{ resourceVersion: '7', release: null },
   }))
-  expect(outcomes(await driver().movePointers(moves, 'switch'))).toEqual(['broken', '7+1'])
+  expect(outcomes(await driver().movePointers(moves, 'switch', signal))).toEqual(['broken', '7+1'])
 })
 
 it('installs a dependency in whatever state it is, waits for it, and takes nothing over', async () => {

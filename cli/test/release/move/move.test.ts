@@ -57,9 +57,9 @@ describe('a switch that took over', () => {
         },
         driver: {
           ...driver,
-          async movePointers(moves, mover) {
+          async movePointers(moves, mover, signal) {
             if (moves.every(({ which }) => which === 'stable'))
-              return driver.movePointers(moves, mover)
+              return driver.movePointers(moves, mover, signal)
             const reason = failed({ code: 'conflict', message: 'changed' })
             return moves.map(() => ({ status: 'rejected' as const, reason }))
           },
@@ -98,6 +98,33 @@ describe('a switch that took over', () => {
     for (const name of names) expect(serves(world, name, green)).toBe(true)
     expect(world.state.journal.open?.release).toBe('r-1')
   })
+})
+
+it('a switch is put back after Ctrl-C, as long as the lock is held', async () => {
+  const shop = readyToSwitch()
+  const { world } = shop
+  const user = new AbortController()
+  const signals: Record<string, boolean> = {}
+  const ports: Partial<Ports> = {
+    signal: user.signal,
+    pods: {
+      ...world.pods,
+      async awaitEndpoints() {
+        user.abort()
+        throw new Error('stopped')
+      },
+    },
+    driver: {
+      ...world.driver,
+      movePointers(moves, mover, signal) {
+        signals[mover] = signal.aborted
+        return world.driver.movePointers(moves, mover, signal)
+      },
+    },
+  }
+  await expect(switchAll(shop, ports)).rejects.toThrow('stopped')
+  expect(signals).toEqual({ switch: false, undo: false })
+  expect(outcomes(world)).toEqual(['r-1 undone'])
 })
 
 describe('a switch that lost its lock', () => {

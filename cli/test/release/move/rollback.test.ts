@@ -124,10 +124,10 @@ it('is not done while a preview Service still offers the slot that was left', as
   const { world } = shop
   const driver: Driver = {
     ...world.driver,
-    movePointers: (moves, mover) =>
+    movePointers: (moves, mover, signal) =>
       moves.some(({ which }) => which === 'preview')
         ? Promise.reject(failed({ code: 'cluster-unreachable', message: 'no answer' }))
-        : world.driver.movePointers(moves, mover),
+        : world.driver.movePointers(moves, mover, signal),
   }
   await expect(shop.rollback({}, { driver })).rejects.toMatchObject({
     code: 'preview-not-moved',

@@ -74,9 +74,9 @@ describe('a switch', () => {
     const movers: Mover[] = []
     const driver: Driver = {
       ...world.driver,
-      movePointers(moves, mover) {
+      movePointers(moves, mover, signal) {
         movers.push(mover)
-        return world.driver.movePointers(moves, mover)
+        return world.driver.movePointers(moves, mover, signal)
       },
     }
     await expect(switchSlots({}, { driver })).rejects.toMatchObject({ code: 'not-taken-over' })

@@ -103,9 +103,9 @@ describe('a smoke test', () => {
     world.programs.failing.add('smoke.ts')
     const driver: Driver = {
       ...world.driver,
-      async movePointers(moves, mover) {
+      async movePointers(moves, mover, signal) {
         if (moves.some(({ to }) => to?.color === 'green')) throw new Error('no answer')
-        return world.driver.movePointers(moves, mover)
+        return world.driver.movePointers(moves, mover, signal)
       },
     }
     await expect(shop.smoke({ services: ['payment'] }, { driver })).rejects.toMatchObject({
@@ -121,6 +121,7 @@ describe('a smoke test', () => {
         },
       ],
       'smoke',
+      new AbortController().signal,
     )
     await expect(shop.smoke({ services: ['payment'] }, { driver })).rejects.toThrow('no answer')
   })
