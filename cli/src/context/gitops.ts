@@ -39,7 +39,7 @@ interface Options extends Pick<KubernetesPorts, 'api' | 'objects' | 'scaling' | 
 }
 
 export async function createGitops(options: Options): Promise<{ driver: Driver; tools: Gitops }> {
-  const { api, shell, env, environment, operator, limits } = options
+  const { api, shell, system, env, environment, operator, limits } = options
   const { branch = 'main', namespace = 'argocd', url: own } = environment.gitops ?? {}
   const { url, clusterUrl, login } = await placeOf(own, options)
   const repo = createConfigRepo(shell, {
@@ -47,7 +47,7 @@ export async function createGitops(options: Options): Promise<{ driver: Driver; 
     cache: join(cacheFolder(), 'config-repos'),
     env: { ...process.env, SHOPCTL_GIT_TOKEN: options.token, ...login },
   })
-  const applications = createApplications(api, namespace, env)
+  const applications = createApplications(api, namespace, { system, env })
   const commits = createCommits(repo, env, operator)
   const deps = { ...options, repo, commits, applications, branch, limit: limits.sync }
   const place = { namespace: environment.namespace, argoNamespace: namespace, url: clusterUrl }

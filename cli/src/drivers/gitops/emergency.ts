@@ -10,8 +10,8 @@ export async function moveWithoutGit(
   ports: MovePorts,
   moves: readonly PointerMove[],
 ): Promise<string[]> {
-  const { applications, env } = ports
-  const name = servicesApplication(env)
+  const { applications } = ports
+  const name = servicesApplication(ports)
   const waiting = patiently(ports)
   const found = await readApplication(applications, name)
   const [release = null] = moves.flatMap((each) => each.release ?? [])
@@ -25,7 +25,7 @@ export async function moveWithoutGit(
 /** After an emergency: makes git say what is live, and lets Argo CD go on. */
 export async function endEmergency(ports: MovePorts): Promise<void> {
   const { applications, commits, env, observer, progress } = ports
-  const name = servicesApplication(env)
+  const name = servicesApplication(ports)
   const found = await readApplication(applications, name)
   const release = found?.emergency ?? null
   if (release === null) return

@@ -5,16 +5,16 @@ import {
   type Applications,
   hasFailed,
 } from '../../adapters/kubernetes/applications.ts'
-import { isInterrupted, said } from '../../errors.ts'
+import { isInterrupted, refused, type ShopctlError, said } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
 import type { Commit, ConfigRepo } from '../../release/ports/config-repo.ts'
 import type { Manifest } from '../../release/ports/driver.ts'
 import { colors } from '../../release/slot.ts'
 import type { Commits } from './commits.ts'
 import { argocdFile } from './layout.ts'
-import { type ArgoOptions, manifestsOf } from './manifests.ts'
+import { type ArgoOptions, manifestsOf, systemIn } from './manifests.ts'
 import { type Note, noteOf } from './messages.ts'
-import { writeYaml } from './yaml.ts'
+import { documentsIn, writeYaml } from './yaml.ts'
 
 export interface Gitops {
   /** Makes folders without slots, the project and the Applications. Puts back what is not as it should be. */
@@ -57,7 +57,10 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
       const begun = { slots, argocd: documents(manifests) }
       await repo.create()
       const { commit } = await commits.write(
-        () => ({ deed: { operation: 'init' }, release: null, begun }),
+        ({ tree }) => {
+          checkOwner(deps, tree.texts.get(argocdFile(env)) ?? '')
+          return { deed: { operation: 'init' }, release: null, begun }
+        },
         { depends: [] },
       )
       const applied = await apply(api, manifests)
@@ -102,6 +105,20 @@ export function problemsOf({
   if (sync !== 'Synced' && operation && hasFailed(operation))
     return [`${name}: ${oneLine(operation.message)}`]
   return sync === 'Synced' ? [] : [`${name} is ${sync}`]
+}
+
+/** `text` is what the file of Argo CD's manifests says. One that somebody has broken says nothing. */
+function checkOwner({ system, env }: ArgoOptions, text: string): void {
+  const owner = systemIn(documentsIn(text))
+  if (owner !== null && owner !== system) throw folderTaken(env, owner, system)
+}
+
+function folderTaken(env: string, owner: string, system: string): ShopctlError {
+  return refused({
+    code: 'folder-taken',
+    message: `The folder ${env} of the config repo belongs to ${owner}, not to ${system}.`,
+    hint: `Set another \`gitops.url\` or \`gitops.branch\` in shopctl.yaml, or delete ${argocdFile(env)} there if ${owner} no longer uses it.`,
+  })
 }
 
 function documents(manifests: readonly Manifest[]): string {

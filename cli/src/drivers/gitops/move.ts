@@ -1,6 +1,7 @@
 // Moves Services to other slots: a commit says so, and Argo CD heals towards it. A write before Argo CD knows the commit
 // would be healed back.
 import { isConflict, isDenied } from '../../adapters/kubernetes/api.ts'
+import type { Owner } from '../../adapters/kubernetes/applications.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { failed, said } from '../../errors.ts'
 import type { Observer } from '../../release/ports/cluster.ts'
@@ -15,8 +16,7 @@ import { servicesApplication } from './manifests.ts'
 import type { ConfigState } from './read.ts'
 import { awaitCompared, awaitIdle, awaitSynced, readApplication, type SyncPorts } from './sync.ts'
 
-export interface MovePorts extends SyncPorts {
-  env: string
+export interface MovePorts extends SyncPorts, Owner {
   commits: Commits
   objects: Pick<SlotObjects, 'point'>
   observer: Pick<Observer, 'pointer'>
@@ -41,7 +41,7 @@ export async function move(
   { mover, onWrite }: { mover: Mover; onWrite: (() => void) | undefined },
 ): Promise<Moved> {
   const { commits, env } = ports
-  const name = servicesApplication(env)
+  const name = servicesApplication(ports)
   const isBack = mover === 'rollback' || mover === 'undo'
   const waiting: Waiting = isBack ? patiently(ports) : (wait) => wait(ports)
   const pointers = await Promise.all(moves.map((each) => checkVersion(ports, each)))
@@ -238,7 +238,7 @@ async function takeBack(ports: MovePorts, steps: readonly Step[], problem: unkno
   }
   try {
     const { commit } = await commits.write(undo, { depends: [servicesFolder(env)] })
-    await forgetOthers(ports, servicesApplication(env), commit)
+    await forgetOthers(ports, servicesApplication(ports), commit)
   } catch (error) {
     throw failed({
       code: notTakenBack,

@@ -1,6 +1,6 @@
 // Writes, removes and puts back slots: one commit for all of them, which Argo CD syncs.
 import { join } from 'node:path'
-import { hasFailed } from '../../adapters/kubernetes/applications.ts'
+import { hasFailed, type Owner } from '../../adapters/kubernetes/applications.ts'
 import type { Scaling } from '../../adapters/kubernetes/scaling.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { ShopctlError } from '../../errors.ts'
@@ -18,8 +18,7 @@ import { renderedNumbers } from './pods.ts'
 import { awaitCompared, awaitSynced, readApplication, type SyncPorts, type Taken } from './sync.ts'
 import { readValues } from './values.ts'
 
-export interface SlotPorts extends SyncPorts {
-  env: string
+export interface SlotPorts extends SyncPorts, Owner {
   /** Base of the relative paths of charts and values files. */
   root: string
   repo: ConfigRepo
@@ -58,7 +57,7 @@ export async function writeSlots(
       { depends: slots.map(({ service, color }) => slotFolder(env, service, color)), signal },
     )
     // Their ServiceAccounts, for the pods.
-    await follow(ports, servicesApplication(env), taken)
+    await follow(ports, servicesApplication(ports), taken)
     return taken
   })()
   return Promise.allSettled(
@@ -101,7 +100,7 @@ async function follow(ports: SyncPorts, name: string, taken: Taken): Promise<voi
 
 /** false: its migration failed. The wait for the slot's pods reports why. */
 async function followSlot(ports: SlotPorts, slot: string, taken: Taken): Promise<boolean> {
-  const name = slotApplication(ports.env, slot)
+  const name = slotApplication(ports, slot)
   try {
     await awaitCompared(ports, name, taken)
     await retryFailed(ports, name, taken)
@@ -146,7 +145,7 @@ export async function removeSlots(
   })()
   return Promise.allSettled(
     slots.map(async ({ service, slot }) => {
-      await follow(ports, slotApplication(env, slotName(service, slot.color)), await committing)
+      await follow(ports, slotApplication(ports, slotName(service, slot.color)), await committing)
       // A hook that has run stays, and what it uses.
       await objects.deleteJob(service, slot.color)
       await objects.deleteRest(service, slot)

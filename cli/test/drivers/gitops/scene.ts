@@ -89,11 +89,11 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
   const argo = createFakeArgo({
     ...{ repo, api, clock, namespace: 'shop', stepped: look },
     applications: {
-      'local-services': servicesFolder('local'),
+      'shop.local.services': servicesFolder('local'),
       ...Object.fromEntries(
         names.flatMap((service) =>
           colors.map((color) => [
-            `local-${slotName(service, color)}`,
+            `shop.local.${slotName(service, color)}`,
             slotFolder('local', service, color),
           ]),
         ),
@@ -119,7 +119,11 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
       const ports = portsOf(scene, around, look)
       return createGitopsDriver({
         ...{ ...ports, clock, progress, signal, env: 'local', root: charts, services: names },
-        ...{ branch: 'main', limit: { seconds: limitSeconds, setting: '`timeouts.sync`' } },
+        ...{
+          branch: 'main',
+          system: 'shop',
+          limit: { seconds: limitSeconds, setting: '`timeouts.sync`' },
+        },
         commits: createCommits(ports.repo, 'local', operator),
         charts: { render: async ({ name, values }) => rendered(name, values) },
         readText: async () => 'config:\n  LEVEL: info\n',
