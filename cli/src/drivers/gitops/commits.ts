@@ -26,6 +26,8 @@ export interface CommitOptions {
   cached?: boolean
   /** Files and folders that must stay as they were while others push. */
   depends: readonly string[]
+  /** Others were faster: nothing of `change` is in git so far. */
+  onMoved?(): void
   signal?: AbortSignal
 }
 
@@ -60,7 +62,7 @@ export function createCommits(repo: ConfigRepo, env: string, { by, run }: Operat
     return { commit, tree, state: stateOf(tree) }
   }
 
-  const write: Commits['write'] = async (change, { depends, signal, cached = false }) => {
+  const write: Commits['write'] = async (change, { depends, signal, onMoved, cached = false }) => {
     const taken = (commit: string): Taken => ({
       commit,
       isKept: (later) => repo.keeps(commit, later, depends, signal),
@@ -72,7 +74,10 @@ export function createCommits(repo: ConfigRepo, env: string, { by, run }: Operat
       if (files.size + remove.length + restore.length === 0) return 'unchanged'
       const message = messageOf(deed, { release, by, run, reason: null })
       const pushed = await repo.push(snapshot.commit, changes, message, signal)
-      if (pushed === 'moved') return 'moved'
+      if (pushed === 'moved') {
+        onMoved?.()
+        return 'moved'
+      }
       known = pushed.commit
       return taken(pushed.commit)
     }
@@ -81,8 +86,8 @@ export function createCommits(repo: ConfigRepo, env: string, { by, run }: Operat
       // What goes wrong with an old commit may be right with the newest one.
       const done = await at(local, signal)
         .then(attempt)
-        .catch(() => 'moved' as const)
-      if (typeof done === 'object') return done
+        .catch(() => null)
+      if (done !== null && typeof done === 'object') return done
     }
     const first = await read(signal)
     for (let snapshot = first, left = tries; left > 0; left--) {

@@ -58,7 +58,12 @@ export async function move(
         }))
         return change
       },
-      { depends: [servicesFolder(env)], cached: true },
+      {
+        ...{ depends: [servicesFolder(env)], cached: true },
+        onMoved: () => {
+          steps = []
+        },
+      },
     )
     await waiting((limited) => awaitCompared(limited, name, taken))
     // One that began before the comparison would still write the Services as they were.
