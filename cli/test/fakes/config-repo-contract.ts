@@ -60,6 +60,24 @@ function readContract(make: Make): void {
     expect(await config.fetch(commit)).toEqual({ commit: theirs, rewritten: false })
   })
 
+  it('is kept, as the commit that this machine has seen last', async () => {
+    const { config, someone, force } = await make(files)
+    expect(await config.local()).toBeNull()
+    const { commit: base } = await config.fetch()
+    const theirs = await someone({ 'other.yaml': 'x' })
+    expect(await config.local()).toBe(base)
+    expect(await config.push(base, changesTo({ a: '1' }), 'x\n')).toBe('moved')
+    expect(await config.local()).toBe(base)
+    await config.keeps(base, theirs, ['local'])
+    expect(await config.local()).toBe(theirs)
+    const mine = await pushed(config, theirs, changesTo({ a: '1' }))
+    expect(await config.local()).toBe(mine)
+    await force(base)
+    expect(await config.local()).toBe(mine)
+    await config.fetch()
+    expect(await config.local()).toBe(base)
+  })
+
   it.each<[string, string[], string[]]>([
     ['nothing', [], []],
     ['what is not there', ['prod', 'local/order/blue/v'], []],
@@ -245,6 +263,7 @@ function emptyContract(make: Make): void {
       code: 'empty-config-repo',
     })
     await config.create()
+    expect(await config.local()).toBeNull()
     const { commit } = await config.fetch()
     expect(await config.list(commit, ['README.md'])).toEqual(['README.md'])
     await config.create()
@@ -266,6 +285,7 @@ function emptyContract(make: Make): void {
     const { config, someone, history } = await make({})
     const theirs = await someone({ 'a.yaml': 'x' })
     await config.create()
+    expect(await config.local()).toBe(theirs)
     expect(await history()).toEqual([theirs])
   })
 }
