@@ -39,7 +39,7 @@ interface Options extends Pick<KubernetesPorts, 'api' | 'objects' | 'scaling' | 
 }
 
 export async function createGitops(options: Options): Promise<{ driver: Driver; tools: Gitops }> {
-  const { api, shell, system, env, environment, operator, limits } = options
+  const { api, shell, system, env, environment, operator, progress, limits } = options
   const { branch = 'main', namespace = 'argocd', url: own } = environment.gitops ?? {}
   const { url, clusterUrl, login } = await placeOf(own, options)
   const repo = createConfigRepo(shell, {
@@ -48,7 +48,7 @@ export async function createGitops(options: Options): Promise<{ driver: Driver; 
     env: { ...process.env, SHOPCTL_GIT_TOKEN: options.token, ...login },
   })
   const applications = createApplications(api, namespace, { system, env })
-  const commits = createCommits(repo, env, operator)
+  const commits = createCommits(repo, env, { ...operator, progress })
   const deps = { ...options, repo, commits, applications, branch, limit: limits.sync }
   const place = { namespace: environment.namespace, argoNamespace: namespace, url: clusterUrl }
   return {

@@ -7,6 +7,7 @@ import { colors, slotName } from '../../release/slot.ts'
 import { endEmergency, moveWithoutGit } from './emergency.ts'
 import { type Expected, problemOf } from './expected.ts'
 import { servicesFolder, slotFolder } from './layout.ts'
+import { requireSame } from './live.ts'
 import { servicesApplication, slotApplication } from './manifests.ts'
 import { type MovePorts, move } from './move.ts'
 import type { ConfigState } from './read.ts'
@@ -21,7 +22,7 @@ export interface GitopsDriverDeps extends Omit<SlotPorts, 'objects'>, Omit<MoveP
 }
 
 export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
-  const { applications, branch, commits, env, helm, objects, scaling, services } = deps
+  const { applications, branch, commits, env, helm, objects, observer, scaling, services } = deps
   const slots = services.flatMap((service) =>
     colors.map((color) => ({
       name: slotApplication(deps, slotName(service, color)),
@@ -44,6 +45,8 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
         commits.read(),
         helm.recorded(),
       ])
+      const isEmergency = found.some(({ emergency }) => emergency !== null)
+      if (!isEmergency) await requireSame(observer, state, services)
       return { ...others, ...recordedOf(deps, state, found) }
     },
     writeSlots: (writes, signal) => writeSlots(deps, writes, signal),

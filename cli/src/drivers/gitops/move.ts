@@ -12,6 +12,7 @@ import type { Pointer } from '../../release/state.ts'
 import type { MoveInput } from './changes.ts'
 import type { Change, Commits } from './commits.ts'
 import { servicesFolder } from './layout.ts'
+import { type Difference, gitDiffers } from './live.ts'
 import { servicesApplication } from './manifests.ts'
 import type { ConfigState } from './read.ts'
 import { awaitCompared, awaitIdle, awaitSynced, readApplication, type SyncPorts } from './sync.ts'
@@ -50,7 +51,7 @@ export async function move(
   try {
     const taken = await commits.write(
       ({ state }) => {
-        if (mover === 'switch') checkGit(state, moves)
+        if (mover === 'switch') checkGit(state, moves, pointers)
         const change = changeOf(state, moves, mover)
         steps = (change.moves ?? []).map((each, index) => ({
           was: { ...each, ...(serving(each, pointers[index]) ?? wasIn(state, each)) },
@@ -105,14 +106,21 @@ function changeOf(state: ConfigState, moves: readonly PointerMove[], mover: Move
   }
 }
 
-/** Fails if git says something else than the cluster: somebody has moved the Service there. */
-function checkGit(state: ConfigState, moves: readonly PointerMove[]): void {
-  for (const move of moves) {
-    const { to: found } = wasIn(state, move)
-    const { from, to } = move
-    if (from !== undefined && !sameTarget(found, from) && !sameTarget(found, to))
-      throw conflict(move)
-  }
+/** Refused if git says something else than the cluster: somebody has moved the Service there. */
+function checkGit(
+  state: ConfigState,
+  moves: readonly PointerMove[],
+  pointers: readonly Pointer[],
+): void {
+  const differences = moves.flatMap((move, index): Difference[] => {
+    const { to: target, release } = wasIn(state, move)
+    const { from, to, service } = move
+    const cluster = pointers[index]
+    if (!cluster || from === undefined) return []
+    if (sameTarget(target, from) || sameTarget(target, to)) return []
+    return [{ service, git: { target, release }, cluster }]
+  })
+  if (differences.length > 0) throw gitDiffers(differences)
 }
 
 /** What git said before. */

@@ -4,6 +4,7 @@ import { hasFailed, type Owner } from '../../adapters/kubernetes/applications.ts
 import type { Scaling } from '../../adapters/kubernetes/scaling.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { ShopctlError } from '../../errors.ts'
+import type { Observer } from '../../release/ports/cluster.ts'
 import type { ConfigRepo } from '../../release/ports/config-repo.ts'
 import type { Charts, ChartWrite, SlotPutBack, SlotWrite } from '../../release/ports/driver.ts'
 import { revisionMark } from '../../release/ports/driver.ts'
@@ -13,6 +14,7 @@ import { type Vendored, vendor } from './chart.ts'
 import { readChart } from './chart-folder.ts'
 import type { Commits } from './commits.ts'
 import { slotFolder, valuesFile } from './layout.ts'
+import { requireSame } from './live.ts'
 import { servicesApplication, slotApplication } from './manifests.ts'
 import { renderedNumbers } from './pods.ts'
 import { awaitCompared, awaitSynced, readApplication, type SyncPorts, type Taken } from './sync.ts'
@@ -25,6 +27,7 @@ export interface SlotPorts extends SyncPorts, Owner {
   commits: Commits
   charts: Charts
   objects: Pick<SlotObjects, 'checkRevision' | 'deleteJob' | 'deleteRest'>
+  observer: Pick<Observer, 'pointer'>
   scaling: Scaling
   /** The text of a file on this machine. */
   readText(file: string): Promise<string>
@@ -35,7 +38,8 @@ export async function writeSlots(
   slots: readonly SlotWrite[],
   signal: AbortSignal,
 ): Promise<PromiseSettledResult<void>[]> {
-  const { commits, env } = ports
+  const { commits, env, observer } = ports
+  const services = slots.map(({ service }) => service)
   const committing = (async () => {
     const inputs = await Promise.all(slots.map((slot) => inputOf(ports, slot)))
     const shared = slots.flatMap((slot) => slot.shared ?? [])
@@ -50,10 +54,13 @@ export async function writeSlots(
       to: { color, revision: marks[revisionMark] ?? '' },
     }))
     const taken = await commits.write(
-      () => ({
-        ...{ deed: { operation: 'deploy', slots: named }, release: null },
-        ...{ slots: inputs, sharedChart, moves },
-      }),
+      async ({ state }) => {
+        await requireSame(observer, state, services)
+        return {
+          ...{ deed: { operation: 'deploy', slots: named }, release: null },
+          ...{ slots: inputs, sharedChart, moves },
+        }
+      },
       { depends: slots.map(({ service, color }) => slotFolder(env, service, color)), signal },
     )
     // Their ServiceAccounts, for the pods.
@@ -134,12 +141,16 @@ export async function removeSlots(
   slots: readonly { service: string; slot: Target }[],
   signal: AbortSignal,
 ): Promise<PromiseSettledResult<void>[]> {
-  const { commits, env, objects } = ports
+  const { commits, env, objects, observer } = ports
+  const services = slots.map(({ service }) => service)
   const committing = (async () => {
     await Promise.all(slots.map(({ service, slot }) => objects.checkRevision(service, slot)))
     const removals = slots.map(({ service, slot: { color } }) => ({ service, color }))
     return commits.write(
-      () => ({ deed: { operation: 'cleanup', removed: removals }, release: null, removals }),
+      async ({ state }) => {
+        await requireSame(observer, state, services)
+        return { deed: { operation: 'cleanup', removed: removals }, release: null, removals }
+      },
       { depends: removals.map(({ service, color }) => slotFolder(env, service, color)), signal },
     )
   })()

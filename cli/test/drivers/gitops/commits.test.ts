@@ -4,7 +4,7 @@ import { type Change, createCommits, type Snapshot } from '../../../src/drivers/
 import { servicesFolder, valuesFile } from '../../../src/drivers/gitops/layout.ts'
 import { refused } from '../../../src/errors.ts'
 import { createFakeConfigRepo, type FakeConfigRepo } from '../../fakes/config-repo.ts'
-import { operator } from '../../fakes/host.ts'
+import { createFakeProgress, operator } from '../../fakes/host.ts'
 import { createScene, green } from './scene.ts'
 
 const file = valuesFile(servicesFolder('local'))
@@ -35,7 +35,8 @@ async function write(check: (snapshot: Snapshot) => void = () => {}) {
     return { deed: { operation: 'switch' }, release: 'r-2', moves: [move] }
   }
   const options = { depends: [servicesFolder('local')], cached: true }
-  const taken = await createCommits(counted, 'local', operator).write(change, options)
+  const surroundings = { ...operator, progress: createFakeProgress() }
+  const taken = await createCommits(counted, 'local', surroundings).write(change, options)
   return { taken, seen }
 }
 

@@ -5,7 +5,7 @@ import { createGitopsTools } from '../../../src/drivers/gitops/gitops.ts'
 import { stateOf } from '../../../src/drivers/gitops/read.ts'
 import { refused } from '../../../src/errors.ts'
 import { createFakeConfigRepo, type FakeConfigRepo } from '../../fakes/config-repo.ts'
-import { operator } from '../../fakes/host.ts'
+import { createFakeProgress, operator } from '../../fakes/host.ts'
 import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'
 import { treeOf } from './tree.ts'
 
@@ -22,7 +22,7 @@ function tools(through: FakeApi = api, services = ['order', 'payment'], system =
     ...{ system, env: 'local', services, namespace: 'shop', argoNamespace: 'argocd' },
     ...{ url: 'http://git/config.git', branch: 'main', repo, api: through },
     applications: { list: async () => [] },
-    commits: createCommits(repo, 'local', operator),
+    commits: createCommits(repo, 'local', { ...operator, progress: createFakeProgress() }),
   })
 }
 

@@ -124,7 +124,7 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
           system: 'shop',
           limit: { seconds: limitSeconds, setting: '`timeouts.sync`' },
         },
-        commits: createCommits(ports.repo, 'local', operator),
+        commits: createCommits(ports.repo, 'local', { ...operator, progress }),
         charts: { render: async ({ name, values }) => rendered(name, values) },
         readText: async () => 'config:\n  LEVEL: info\n',
         helm: {
