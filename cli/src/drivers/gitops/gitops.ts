@@ -7,11 +7,13 @@ import {
 } from '../../adapters/kubernetes/applications.ts'
 import { isInterrupted, refused, type ShopctlError, said } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
+import type { Observer } from '../../release/ports/cluster.ts'
 import type { Commit, ConfigRepo } from '../../release/ports/config-repo.ts'
 import type { Manifest } from '../../release/ports/driver.ts'
 import { colors } from '../../release/slot.ts'
 import type { Commits } from './commits.ts'
 import { argocdFile } from './layout.ts'
+import { differencesOf, differenceText } from './live.ts'
 import { type ArgoOptions, manifestsOf, systemIn } from './manifests.ts'
 import { type Note, noteOf } from './messages.ts'
 import { documentsIn, writeYaml } from './yaml.ts'
@@ -21,7 +23,7 @@ export interface Gitops {
   init(): Promise<Initialized>
   /** The last commits, newest first. */
   log(limit: number): Promise<Logged[]>
-  /** What Argo CD has not done, or cannot do. Does not ask git. */
+  /** What Argo CD has not done, or cannot do, and what git says otherwise than the cluster. */
   problems(): Promise<string[]>
 }
 
@@ -46,6 +48,8 @@ interface ToolsDeps extends ArgoOptions {
   applications: Pick<Applications, 'list'>
   repo: Pick<ConfigRepo, 'create' | 'log'>
   commits: Commits
+  observer: Pick<Observer, 'pointer'>
+  signal: AbortSignal
 }
 
 export function createGitopsTools(deps: ToolsDeps): Gitops {
@@ -70,12 +74,10 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
       return { commit, file: argocdFile(env), applied, applications }
     },
     async problems() {
-      try {
-        return (await deps.applications.list()).flatMap(problemsOf)
-      } catch (error) {
-        if (isInterrupted(error)) throw error
-        return [`the Applications cannot be read: ${oneLine(said(error))}`]
-      }
+      const found = await readOr('the Applications', () => deps.applications.list())
+      if (!Array.isArray(found)) return [found.problem, ...(await gitProblems(deps))]
+      const isEmergency = found.some(({ emergency }) => emergency !== null)
+      return [...found.flatMap(problemsOf), ...(isEmergency ? [] : await gitProblems(deps))]
     },
     async log(limit) {
       const { commits, env, repo } = deps
@@ -90,13 +92,37 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
   }
 }
 
-export function problemsOf({
-  name,
-  emergency,
-  complaints,
-  sync,
-  operation,
-}: Application): string[] {
+/** `status` waits no longer for git. */
+const gitMs = 5_000
+
+async function gitProblems({ commits, observer, services, signal }: ToolsDeps): Promise<string[]> {
+  const limited = AbortSignal.timeout(gitMs)
+  const found = await readOr('the config repo', async () => {
+    try {
+      const { state } = await commits.read(AbortSignal.any([signal, limited]))
+      return await differencesOf(observer, state, services)
+    } catch (error) {
+      if (signal.aborted || !limited.aborted) throw error
+      throw new Error(`no answer within ${gitMs / 1_000} s`)
+    }
+  })
+  return Array.isArray(found) ? found.map(differenceText) : [found.problem]
+}
+
+/** What cannot be read is a problem, too. */
+async function readOr<T>(
+  what: string,
+  read: () => Promise<T[]>,
+): Promise<T[] | { problem: string }> {
+  try {
+    return await read()
+  } catch (error) {
+    if (isInterrupted(error)) throw error
+    return { problem: `${what} cannot be read: ${oneLine(said(error))}` }
+  }
+}
+
+function problemsOf({ name, emergency, complaints, sync, operation }: Application): string[] {
   if (emergency !== null)
     return [
       `${name} does not sync: ${emergency} did without git. The next deploy or move ends that.`,

@@ -22,6 +22,7 @@ function tools(through: FakeApi = api, services = ['order', 'payment'], system =
     ...{ system, env: 'local', services, namespace: 'shop', argoNamespace: 'argocd' },
     ...{ url: 'http://git/config.git', branch: 'main', repo, api: through },
     applications: { list: async () => [] },
+    ...{ observer: { pointer: async () => null }, signal: new AbortController().signal },
     commits: createCommits(repo, 'local', { ...operator, progress: createFakeProgress() }),
   })
 }
