@@ -21,7 +21,7 @@ import {
 import { identityOf, streamOf } from './stream.ts'
 
 export interface ConfigRepoOptions {
-  /** Checked by `urlMistake`. */
+  /** As the schema of shopctl.yaml allows it. */
   url: string
   branch: string
   /** Folder of the caches of all config repos. */
