@@ -200,13 +200,14 @@ function historyContract(make: Make): void {
     const { commit: head } = await config.fetch()
     const fourth = await pushed(config, head, changesTo({}, ['local/order']))
     const of = async (paths: string[], limit = 9) =>
-      (await config.log(fourth, paths, limit)).map(({ commit }) => commit)
+      (await config.log(fourth, paths, limit)).commits.map(({ commit }) => commit)
     expect(await of(['local'])).toEqual([fourth, third, second, first])
     expect(await of(['local/order/blue/values.yaml'])).toEqual([fourth, second, first])
     expect(await of(['local/order/blue/Chart.yaml'])).toEqual([fourth, first])
     expect(await of(['local'], 2)).toEqual([fourth, third])
     expect(await of(['missing'])).toEqual([])
-    const [told] = await config.log(second, ['local'], 1)
+    expect(await config.log(fourth, ['missing'], 9)).toEqual({ commits: [], cutAt: null })
+    const [told] = (await config.log(second, ['local'], 1)).commits
     expect(told).toMatchObject({
       commit: second,
       message,

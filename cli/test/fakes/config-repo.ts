@@ -121,12 +121,13 @@ export function createFakeConfigRepo(first: Files | null = new Map()): FakeConfi
     },
     async log(commit, paths, limit, signal) {
       check(signal)
-      return lineOf(commit)
+      const commits = lineOf(commit)
         .filter(({ files, parent }) =>
           differ(files, parent === null ? new Map() : at(parent).files, paths),
         )
         .slice(0, limit)
         .map(({ files: _, parent: __, ...rest }) => rest)
+      return { commits, cutAt: null }
     },
     async keeps(ancestor, descendant, paths, signal) {
       check(signal)

@@ -8,7 +8,7 @@ import {
 import { isInterrupted, refused, type ShopctlError, said } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
 import type { Observer } from '../../release/ports/cluster.ts'
-import type { Commit, ConfigRepo } from '../../release/ports/config-repo.ts'
+import type { Commit, ConfigRepo, Log } from '../../release/ports/config-repo.ts'
 import type { Manifest } from '../../release/ports/driver.ts'
 import { colors } from '../../release/slot.ts'
 import type { Commits } from './commits.ts'
@@ -21,8 +21,7 @@ import { documentsIn, writeYaml } from './yaml.ts'
 export interface Gitops {
   /** Makes folders without slots, the project and the Applications. Puts back what is not as it should be. */
   init(): Promise<Initialized>
-  /** The last commits, newest first. */
-  log(limit: number): Promise<Logged[]>
+  log(limit: number): Promise<LoggedCommits>
   /** What Argo CD has not done, or cannot do, and what git says otherwise than the cluster. */
   problems(): Promise<string[]>
 }
@@ -32,6 +31,11 @@ export interface Logged extends Pick<Commit, 'commit' | 'author' | 'date'> {
   subject: string
   /** null: shopctl did not write it. */
   note: Note | null
+}
+
+export interface LoggedCommits extends Pick<Log, 'cutAt'> {
+  /** Newest first. */
+  commits: Logged[]
 }
 
 export interface Initialized {
@@ -82,12 +86,13 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
     async log(limit) {
       const { commits, env, repo } = deps
       const { commit: head } = await commits.read()
-      const found = await repo.log(head, [env], limit)
-      return found.map(({ message, ...rest }) => ({
+      const { commits: found, cutAt } = await repo.log(head, [env], limit)
+      const logged = found.map(({ message, ...rest }) => ({
         ...rest,
         subject: oneLine(message.split('\n', 1)[0] ?? ''),
         note: noteOf(message),
       }))
+      return { commits: logged, cutAt }
     },
   }
 }

@@ -164,8 +164,8 @@ export async function removeSlots(
   )
 }
 
-/** How many earlier commits of a slot are looked at. */
-const longAgo = 100
+/** How many earlier commits of a slot are looked at. Mostly it is the last one but one. */
+const looks = [2, 10, 100]
 
 export async function putBack(
   ports: SlotPorts,
@@ -206,9 +206,15 @@ async function findCommit(
   revision: string,
 ): Promise<string | null> {
   const file = valuesFile(folder)
-  for (const { commit } of await repo.log(head, [file], longAgo)) {
-    const text = (await repo.read(commit, [file])).get(file)
-    if (text?.includes(revision) && hasRevision(text, file, revision)) return commit
+  let seen = 0
+  for (const limit of looks) {
+    const { commits } = await repo.log(head, [file], limit)
+    for (const { commit } of commits.slice(seen)) {
+      const text = (await repo.read(commit, [file])).get(file)
+      if (text?.includes(revision) && hasRevision(text, file, revision)) return commit
+    }
+    if (commits.length < limit) return null
+    seen = commits.length
   }
   return null
 }

@@ -158,7 +158,8 @@ describe('the log', () => {
       { 'local/order/blue/values.yaml': '# \u001b[31mred\n' },
       'Fix \u001b[31mit\n\nNow.\n',
     )
-    const [newest, oldest, ...others] = await tools().log(9)
+    const { commits, cutAt } = await tools().log(9)
+    const [newest, oldest, ...others] = commits
     expect(newest).toMatchObject({
       author: 'Jane <jane@example.com>',
       note: null,
@@ -170,6 +171,7 @@ describe('the log', () => {
       note: { operation: 'init', by: 'me@here' },
     })
     expect(others).toEqual([])
-    expect(await tools().log(1)).toHaveLength(1)
+    expect(cutAt).toBeNull()
+    expect((await tools().log(1)).commits).toHaveLength(1)
   })
 })
