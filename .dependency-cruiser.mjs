@@ -20,7 +20,7 @@ const rooms = [
   ['adapters/notices',    `adapters/notices adapters/http adapters/json adapters/loopback ${facts} errors`, ''],
   ['adapters/prometheus', `adapters/prometheus adapters/json ${facts} one-line errors`, ''],
   ['adapters/logs',       `adapters/logs adapters/json ${facts} errors`,              ''],
-  ['adapters/config-repo', `adapters/config-repo adapters/shell adapters/loopback ${facts} one-line errors`, ''],
+  ['adapters/config-repo', `adapters/config-repo adapters/shell ${facts} one-line errors`, ''],
   ['adapters/migrations', `adapters/migrations errors`,                               'release config'],
   ['adapters/repeat',     '',                                                         ''],
   ['adapters/http',       '',                                                         ''],

@@ -1,8 +1,11 @@
 // shopctl gitops init and gitops log
-import type { Context } from '../context.ts'
+import type { ClusterPorts, Context } from '../context.ts'
 import { refused } from '../errors.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
+import { wrapped } from '../output/text.ts'
+
+type Found = Awaited<ReturnType<NonNullable<ClusterPorts['gitops']>['log']>>
 
 async function gitopsOf(context: Context) {
   const { gitops, progress } = await context.cluster()
@@ -29,7 +32,23 @@ export async function gitopsLogCommand(
   { limit }: { limit: number },
 ): Promise<Result> {
   const { gitops } = await gitopsOf(context)
-  const commits = await gitops.log(limit)
+  const found = await gitops.log(limit)
+  return {
+    document: { version: 1, env: context.env, ...found },
+    text: (width) => logText(found, width),
+    summary: `${found.commits.length} commits`,
+    tables: [logTable(found)],
+  }
+}
+
+export function logText(found: Found, width: number): string {
+  const text = table(logTable(found), width)
+  if (found.cutAt === null) return text
+  const note = `There may be earlier ones: only the last ${found.cutAt} commits of the branch were looked at.`
+  return `${text}\n${wrapped(note, width)}`
+}
+
+function logTable({ commits }: Found): string[][] {
   const rows = commits.map(({ commit, date, author, subject, note }) => [
     commit.slice(0, 12),
     date,
@@ -37,11 +56,5 @@ export async function gitopsLogCommand(
     note?.by ?? author,
     subject,
   ])
-  const rowsWithHeading = [['COMMIT', 'WHEN', 'RELEASE', 'BY', 'SUBJECT'], ...rows]
-  return {
-    document: { version: 1, env: context.env, commits },
-    text: (width) => table(rowsWithHeading, width),
-    summary: `${commits.length} commits`,
-    tables: [rowsWithHeading],
-  }
+  return [['COMMIT', 'WHEN', 'RELEASE', 'BY', 'SUBJECT'], ...rows]
 }

@@ -5,22 +5,28 @@ export const drivers = ['helm', 'gitops'] as const
 
 const name = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
-/** `https://host/path`, `ssh://user@host/path` or `user@host:path`. No password: it would be in the file. */
-const url = z
-  .string()
-  .refine(
-    isAddress,
-    'expected the address of a git repository, as https:// without user, or by ssh',
-  )
+/** `https://host/path`, `ssh://user@host/path` or `user@host:path`. git and Argo CD get it as it is. */
+const url = z.string().superRefine((value, { addIssue }) => {
+  const message = urlMistake(value)
+  if (message !== null) addIssue({ code: 'custom', message })
+})
 
-function isAddress(value: string): boolean {
-  if (/^[\w.-]+@[\w.-]+:[^\s]+$/.test(value)) return true
+const wanted = 'expected https://host/team/repo.git or git@host:team/repo.git'
+
+/** null: nothing is wrong with it. */
+function urlMistake(value: string): string | null {
+  if (/[\s\p{Cc}]/u.test(value)) return 'expected a URL without blanks'
+  // As scp has it. What begins with a dash is an option for git and ssh.
+  if (!value.includes('://')) return /^\w[\w.-]*@\w[\w.-]*:[^:]+$/.test(value) ? null : wanted
   const parsed = URL.parse(value)
-  if (!parsed?.hostname || parsed.password || parsed.search || parsed.hash) return false
-  if (parsed.protocol === 'ssh:') return true
-  const isHere = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(parsed.hostname)
-  const isSafe = parsed.protocol === 'https:' || (parsed.protocol === 'http:' && isHere)
-  return isSafe && parsed.username === ''
+  if (!parsed?.hostname) return wanted
+  const { protocol, hostname, username, password, search, hash } = parsed
+  if (password !== '') return 'expected no password: set SHOPCTL_GIT_TOKEN instead'
+  if (search !== '' || hash !== '') return 'expected a URL without ? and #'
+  if (protocol === 'ssh:') return null
+  const isHere = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
+  if (protocol !== 'https:' && !(protocol === 'http:' && isHere)) return wanted
+  return username === '' ? null : 'expected no user: set SHOPCTL_GIT_USER instead'
 }
 
 const branch = z

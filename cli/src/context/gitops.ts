@@ -5,6 +5,7 @@ import { createConfigRepo } from '../adapters/config-repo/repo.ts'
 import { createApplications } from '../adapters/kubernetes/applications.ts'
 import type { KubernetesPorts } from '../adapters/kubernetes/ports.ts'
 import type { Limit, Shell } from '../adapters/shell.ts'
+import { gitopsSchema } from '../config/gitops.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import { createCommits } from '../drivers/gitops/commits.ts'
 import { createGitopsDriver } from '../drivers/gitops/driver.ts'
@@ -39,16 +40,16 @@ interface Options extends Pick<KubernetesPorts, 'api' | 'objects' | 'scaling' | 
 }
 
 export async function createGitops(options: Options): Promise<{ driver: Driver; tools: Gitops }> {
-  const { api, shell, env, environment, operator, limits } = options
-  const { branch = 'main', namespace = 'argocd', url: own } = environment.gitops ?? {}
+  const { api, shell, system, env, environment, operator, progress, limits } = options
+  const { branch, namespace, url: own } = environment.gitops ?? gitopsSchema.parse({})
   const { url, clusterUrl, login } = await placeOf(own, options)
   const repo = createConfigRepo(shell, {
     ...{ url, branch, by: operator.by, limit: limits.git },
     cache: join(cacheFolder(), 'config-repos'),
     env: { ...process.env, SHOPCTL_GIT_TOKEN: options.token, ...login },
   })
-  const applications = createApplications(api, namespace, env)
-  const commits = createCommits(repo, env, operator)
+  const applications = createApplications(api, namespace, { system, env })
+  const commits = createCommits(repo, env, { ...operator, progress })
   const deps = { ...options, repo, commits, applications, branch, limit: limits.sync }
   const place = { namespace: environment.namespace, argoNamespace: namespace, url: clusterUrl }
   return {

@@ -20,17 +20,7 @@ describe('a long history', () => {
     url = made.url
     bare = made.bare
     first = (await git(bare, 'rev-parse', 'main')).trim()
-    const lines = Array.from({ length: 800 }, (_, index) => [
-      'commit refs/heads/main',
-      'committer Jane <jane@example.com> now',
-      'data 1\nx',
-      ...(index === 0 ? ['from refs/heads/main^0'] : []),
-      `M 100644 inline ${index % 300 === 299 ? 'local/a.yaml' : 'other.txt'}`,
-      `data ${String(index).length}\n${index}`,
-      '',
-    ]).flat()
-    const args = ['fast-import', '--quiet', '--date-format=now']
-    await shell.check({ program: 'git', args, cwd: bare, input: `${lines.join('\n')}\n` })
+    await grow(bare, 800, (index) => (index % 300 === 299 ? 'local/a.yaml' : 'other.txt'))
   })
 
   const objects = async () => {
@@ -54,13 +44,14 @@ describe('a long history', () => {
   it('is fetched as far as it is asked for', async () => {
     const config = scene.repo(url)
     const { commit: head } = await config.fetch()
-    const [last] = await config.log(head, ['local/a.yaml'], 1)
+    const { commits, cutAt } = await config.log(head, ['local/a.yaml'], 1)
     const near = await objects()
     expect(near).toBeLessThan(2000)
     const expected = await git(bare, 'log', '--format=%H', 'main', '--', 'local/a.yaml')
-    const all = await config.log(head, ['local/a.yaml'], 50)
+    const { commits: all, cutAt: end } = await config.log(head, ['local/a.yaml'], 50)
+    expect([cutAt, end]).toEqual([null, null])
     expect(all.map(({ commit }) => commit)).toEqual(expected.trim().split('\n'))
-    expect(last).toEqual(all[0])
+    expect(commits).toEqual(all.slice(0, 1))
     expect(all.at(-1)).toMatchObject({
       ...{ commit: first, author: 'Jane <jane@example.com>', message: 'First\n' },
     })
@@ -78,6 +69,37 @@ describe('a long history', () => {
     expect(await config.keeps(old, '1'.repeat(40), ['big.bin'])).toBe(false)
   })
 })
+
+describe('a history of years', () => {
+  it('is looked at as far as a limit, also by several commands, and that is said', async () => {
+    const { url, bare } = await scene.repository({ 'local/a.yaml': 'first\n' })
+    await grow(bare, 3_000, (index) => (index === 2_990 ? 'local/a.yaml' : 'other.txt'))
+    const config = scene.repo(url)
+    const { commit: head } = await config.fetch()
+    for (let times = 2; times > 0; times--) {
+      const { commits, cutAt } = await config.log(head, ['local/a.yaml'], 20)
+      expect([commits.length, cutAt]).toEqual([1, 2_500])
+    }
+    expect(await config.log(head, ['local/a.yaml'], 1)).toMatchObject({ cutAt: null })
+    const count = await git(scene.cloneOf(url), 'rev-list', '--count', head)
+    expect(count.trim()).toBe('2500')
+  })
+})
+
+/** Adds commits, each of one file. */
+async function grow(bare: string, length: number, file: (index: number) => string): Promise<void> {
+  const lines = Array.from({ length }, (_, index) => [
+    'commit refs/heads/main',
+    'committer Jane <jane@example.com> now',
+    'data 1\nx',
+    ...(index === 0 ? ['from refs/heads/main^0'] : []),
+    `M 100644 inline ${file(index)}`,
+    `data ${String(index).length}\n${index}`,
+    '',
+  ]).flat()
+  const args = ['fast-import', '--quiet', '--date-format=now']
+  await shell.check({ program: 'git', args, cwd: bare, input: `${lines.join('\n')}\n` })
+}
 
 describe('a clone', () => {
   it('that a crash has broken is made anew', async () => {

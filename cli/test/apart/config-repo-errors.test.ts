@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { createConfigRepo } from '../../src/adapters/config-repo/repo.ts'
 import { changesTo } from '../fakes/config-repo-contract.ts'
@@ -101,6 +102,20 @@ describe('what goes wrong has a name:', () => {
     expect(await errorOf(config.push(base, changesTo({ a: '1' }), 'x\n'))).toEqual(
       refusal('config-repo-denied', /You may not do this.*This token may only read/),
     )
+  })
+
+  it('a token that expires before the push, and is named nowhere', async () => {
+    const { url, bare } = await scene.repository()
+    const config = scene.repo(url)
+    const { commit: base } = await config.fetch()
+    const old = 'glpat-expired.token-of_the-test'
+    const expired = scene.repo(url, { env: { SHOPCTL_GIT_TOKEN: old } })
+    const error = await errorOf(expired.push(base, changesTo({ a: '1' }), 'x\n'))
+    expect(error).toEqual(refusal('config-repo-login', /wrong, or expired/))
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(old)
+    expect((await git(bare, 'rev-parse', 'main')).trim()).toBe(base)
+    const args = ['-r', '--text', '-e', old, '-e', btoa(`git:${old}`), scene.cache]
+    await expect(shell.check({ program: 'grep', args })).rejects.toThrow('exit code 1')
   })
 
   it('a rule of the server, in its own words', async () => {

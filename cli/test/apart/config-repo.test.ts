@@ -95,7 +95,7 @@ describe('a config repo', () => {
     expect(stored.trim()).toBe('4')
     await git(bare, 'fsck', '--strict')
     expect(await config.fetch(base)).toEqual({ commit: head, rewritten: false })
-    const [last] = await config.log(head, ['local'], 1)
+    const [last] = (await config.log(head, ['local'], 1)).commits
     expect(last).toMatchObject({ commit: head, message })
   })
 
@@ -109,7 +109,7 @@ describe('a config repo', () => {
     const { commit: base } = await nobody.fetch()
     const first = await pushed(nobody, base, changesTo({ a: '1' }))
     const second = await pushed(max, first, changesTo({ a: '2' }))
-    const authors = (await nobody.log(second, ['a'], 2)).map(({ author }) => author)
+    const authors = (await nobody.log(second, ['a'], 2)).commits.map(({ author }) => author)
     expect(authors).toEqual(['Max <max@example.com>', 'me <me@laptop>'])
   })
 
@@ -154,7 +154,7 @@ describe('the first commit', () => {
     await Promise.all([1, 2, 3, 4].map(() => scene.repo(url).create()))
     const { commit: head } = await scene.repo(url).fetch()
     expect((await git(bare, 'rev-list', 'main')).trim()).toBe(head)
-    const [only] = await scene.repo(url).log(head, ['README.md'], 9)
+    const [only] = (await scene.repo(url).log(head, ['README.md'], 9)).commits
     expect(only).toMatchObject({ commit: head, message: 'Begin\n' })
     await git(bare, 'fsck', '--strict')
     expect(await readdir(scene.cache)).toHaveLength(1)

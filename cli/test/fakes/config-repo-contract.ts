@@ -60,6 +60,24 @@ function readContract(make: Make): void {
     expect(await config.fetch(commit)).toEqual({ commit: theirs, rewritten: false })
   })
 
+  it('is kept, as the commit that this machine has seen last', async () => {
+    const { config, someone, force } = await make(files)
+    expect(await config.local()).toBeNull()
+    const { commit: base } = await config.fetch()
+    const theirs = await someone({ 'other.yaml': 'x' })
+    expect(await config.local()).toBe(base)
+    expect(await config.push(base, changesTo({ a: '1' }), 'x\n')).toBe('moved')
+    expect(await config.local()).toBe(base)
+    await config.keeps(base, theirs, ['local'])
+    expect(await config.local()).toBe(theirs)
+    const mine = await pushed(config, theirs, changesTo({ a: '1' }))
+    expect(await config.local()).toBe(mine)
+    await force(base)
+    expect(await config.local()).toBe(mine)
+    await config.fetch()
+    expect(await config.local()).toBe(base)
+  })
+
   it.each<[string, string[], string[]]>([
     ['nothing', [], []],
     ['what is not there', ['prod', 'local/order/blue/v'], []],
@@ -182,13 +200,14 @@ function historyContract(make: Make): void {
     const { commit: head } = await config.fetch()
     const fourth = await pushed(config, head, changesTo({}, ['local/order']))
     const of = async (paths: string[], limit = 9) =>
-      (await config.log(fourth, paths, limit)).map(({ commit }) => commit)
+      (await config.log(fourth, paths, limit)).commits.map(({ commit }) => commit)
     expect(await of(['local'])).toEqual([fourth, third, second, first])
     expect(await of(['local/order/blue/values.yaml'])).toEqual([fourth, second, first])
     expect(await of(['local/order/blue/Chart.yaml'])).toEqual([fourth, first])
     expect(await of(['local'], 2)).toEqual([fourth, third])
     expect(await of(['missing'])).toEqual([])
-    const [told] = await config.log(second, ['local'], 1)
+    expect(await config.log(fourth, ['missing'], 9)).toEqual({ commits: [], cutAt: null })
+    const [told] = (await config.log(second, ['local'], 1)).commits
     expect(told).toMatchObject({
       commit: second,
       message,
@@ -245,6 +264,7 @@ function emptyContract(make: Make): void {
       code: 'empty-config-repo',
     })
     await config.create()
+    expect(await config.local()).toBeNull()
     const { commit } = await config.fetch()
     expect(await config.list(commit, ['README.md'])).toEqual(['README.md'])
     await config.create()
@@ -266,6 +286,7 @@ function emptyContract(make: Make): void {
     const { config, someone, history } = await make({})
     const theirs = await someone({ 'a.yaml': 'x' })
     await config.create()
+    expect(await config.local()).toBe(theirs)
     expect(await history()).toEqual([theirs])
   })
 }

@@ -40,6 +40,8 @@ const jane = 'Jane <jane@example.com>'
 export function createFakeConfigRepo(first: Files | null = new Map()): FakeConfigRepo {
   const commits = new Map<string, FakeCommit>()
   let branch: string | null = null
+  /** What this machine has fetched or pushed last. */
+  let seen: string | null = null
   const at = (commit: string): FakeCommit => {
     const found = commits.get(commit)
     if (!found) throw new Error(`no commit ${commit}`)
@@ -83,17 +85,16 @@ export function createFakeConfigRepo(first: Files | null = new Map()): FakeConfi
       if (branch === null) {
         const write = new Map([['README.md', '# What runs where\n']])
         add('me <me@laptop>', 'Begin\n', { write, remove: [] })
-      }
+      } else seen = branch
     },
-    async local() {
-      return null
-    },
+    local: async () => seen,
     async fetch(known, signal) {
       check(signal)
       if (repo.faults.fetch) throw repo.faults.fetch
       const line = lineOf(newest())
       const rewritten = known !== undefined && !line.some(({ commit }) => commit === known)
-      return { commit: newest(), rewritten }
+      seen = newest()
+      return { commit: seen, rewritten }
     },
     list: async (commit, paths) =>
       [...at(commit).files.keys()].filter((path) => isBelow(path, paths)).sort(),
@@ -115,19 +116,23 @@ export function createFakeConfigRepo(first: Files | null = new Map()): FakeConfi
         write: new Map([...restored, ...write]),
         remove: [...remove, ...restore.map(({ folder }) => folder)],
       }
-      return { commit: add('me <me@laptop>', message, all) }
+      seen = add('me <me@laptop>', message, all)
+      return { commit: seen }
     },
     async log(commit, paths, limit, signal) {
       check(signal)
-      return lineOf(commit)
+      const commits = lineOf(commit)
         .filter(({ files, parent }) =>
           differ(files, parent === null ? new Map() : at(parent).files, paths),
         )
         .slice(0, limit)
         .map(({ files: _, parent: __, ...rest }) => rest)
+      return { commits, cutAt: null }
     },
     async keeps(ancestor, descendant, paths, signal) {
       check(signal)
+      if (seen === null || !lineOf(seen).some(({ commit }) => commit === descendant))
+        seen = newest()
       if (!commits.has(descendant)) return false
       const line = lineOf(descendant)
       const contains = line.some(({ commit }) => commit === ancestor)

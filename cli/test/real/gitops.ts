@@ -133,7 +133,7 @@ export async function liveColors(): Promise<Record<string, string>> {
 
 /** The Application of a slot, as `order-blue`, or of the `services`. */
 export function applicationOf(what: string): string {
-  return `${env}-${what}`
+  return `shop.${env}.${what}`
 }
 
 /** Argo CD has nothing to do, and git says what the cluster does. */

@@ -168,19 +168,6 @@ export function pushRefused({ url, branch }: Where, reason: string, words: strin
   })
 }
 
-/** For a caller who must not go on from a branch without the commit that it knows. */
-export function historyRewritten(
-  { url, branch }: Pick<Where, 'url' | 'branch'>,
-  known: string,
-  head: string,
-): ShopctlError {
-  return refused({
-    code: 'config-repo-rewritten',
-    message: `Somebody has rewritten the branch ${branch} of ${url}: ${known.slice(0, 12)}, which shopctl has seen there, is no part of ${head.slice(0, 12)}.`,
-    hint: `Push ${known.slice(0, 12)} back, or run \`shopctl plan\` to see what differs.`,
-  })
-}
-
 export function oldGit(found: string): ShopctlError {
   return refused({
     code: 'old-git',

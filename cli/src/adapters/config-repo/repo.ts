@@ -21,7 +21,7 @@ import {
 import { identityOf, streamOf } from './stream.ts'
 
 export interface ConfigRepoOptions {
-  /** Checked by `urlMistake`. */
+  /** As the schema of shopctl.yaml allows it. */
   url: string
   branch: string
   /** Folder of the caches of all config repos. */
@@ -89,13 +89,13 @@ export function createConfigRepo(
       }
     },
     async log(commit, paths, wanted, signal) {
-      for (const step of [...steps, null]) {
-        const found = await commitsOf(check, where, { commit, paths, limit: wanted })
-        if (found.length >= wanted || step === null) return found
-        if ((await boundaryOf(where)).size === 0) return found
-        await fetchHead(git, where, { more: [step], signal })
+      for (const depth of [...depths, null]) {
+        const commits = await commitsOf(check, where, { commit, paths, limit: wanted })
+        if (commits.length >= wanted || (await isWhole(parts))) return { commits, cutAt: null }
+        if (depth === null) return { commits, cutAt: await depthOf(parts, commit) }
+        await deepen(parts, { commit, depth }, signal)
       }
-      return []
+      return { commits: [], cutAt: null }
     },
     async keeps(ancestor, descendant, paths, signal) {
       if (!(await has(check, descendant))) await update(signal)
@@ -109,8 +109,27 @@ export function createConfigRepo(
   }
 }
 
-/** How far to go back, each further than the one before. */
-const steps = ['--deepen=50', '--deepen=500', '--unshallow']
+/** How many commits to go back at most, each time further. A repository of years is never fetched as a whole. */
+const depths = [50, 500, 2_500]
+
+async function isWhole({ where }: Parts): Promise<boolean> {
+  return (await boundaryOf(where)).size === 0
+}
+
+async function depthOf({ check }: Parts, commit: string): Promise<number> {
+  return Number(await check('read', ['rev-list', '--count', commit]))
+}
+
+/** So that so many commits up to this one are there. */
+async function deepen(
+  parts: Parts,
+  { commit, depth }: { commit: string; depth: number },
+  signal?: AbortSignal,
+): Promise<void> {
+  const missing = depth - (await depthOf(parts, commit))
+  if (missing > 0)
+    await fetchHead(parts.git, parts.where, { more: [`--deepen=${missing}`], signal })
+}
 
 async function has(check: Check, hash: string): Promise<boolean> {
   return (await localObjects(check)).has(hash)
@@ -123,11 +142,11 @@ async function contains(
   descendant: string,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  const { git, check, where } = parts
+  const { check } = parts
   if (await isPart(check, ancestor, descendant)) return true
-  for (const step of steps) {
-    if ((await has(check, ancestor)) || (await boundaryOf(where)).size === 0) return false
-    await fetchHead(git, where, { more: [step], signal })
+  for (const depth of depths) {
+    if ((await has(check, ancestor)) || (await isWhole(parts))) return false
+    await deepen(parts, { commit: descendant, depth }, signal)
     if (await isPart(check, ancestor, descendant)) return true
   }
   return false

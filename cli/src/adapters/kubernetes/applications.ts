@@ -1,12 +1,24 @@
-// The Applications of Argo CD that belong to one environment.
+// The Applications of Argo CD that belong to one environment of a system.
 import type { V1ObjectMeta } from '@kubernetes/client-node'
 import type { WaitOptions } from '../../release/ports/cluster.ts'
 import { isConflict, type KubernetesApi } from './api.ts'
 import { queryOf } from './objects.ts'
 import { awaitObjects, type KubernetesObject } from './watch.ts'
 
-/** Finds the Applications of an environment. */
-export const environmentLabel = 'shopctl.dev/environment'
+/** The environment that Applications are of. Several systems may share one Argo CD. */
+export interface Owner {
+  /** `name` of shopctl.yaml. */
+  system: string
+  env: string
+}
+
+export const systemLabel = 'shopctl.dev/system'
+
+/** They find the Applications of an environment. */
+export function ownerLabels({ system, env }: Owner): Record<string, string> {
+  return { [systemLabel]: system, 'shopctl.dev/environment': env }
+}
+
 /** The release that has turned off the syncs of an Application, since it could not write to git. */
 const emergencyAnnotation = 'shopctl.dev/emergency'
 
@@ -147,10 +159,10 @@ const tries = 3
 export function createApplications(
   api: KubernetesApi,
   namespace: string,
-  env: string,
+  owner: Owner,
 ): Applications {
   const path = `/apis/argoproj.io/v1alpha1/namespaces/${namespace}/applications`
-  const own = `${path}?${queryOf({ [environmentLabel]: env })}`
+  const own = `${path}?${queryOf(ownerLabels(owner))}`
   return {
     list: async () => ((await api.get<{ items: Stored[] }>(own))?.items ?? []).map(applicationOf),
     await: (judge, options) =>

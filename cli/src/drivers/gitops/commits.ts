@@ -1,7 +1,7 @@
 // Reads the newest commit of the config repo, and adds commits to it.
 import { failed, type ShopctlError } from '../../errors.ts'
 import type { ConfigRepo } from '../../release/ports/config-repo.ts'
-import type { Operator } from '../../release/ports/session.ts'
+import type { Operator, Progress } from '../../release/ports/session.ts'
 import { type ChangeInput, changesOf } from './changes.ts'
 import { type Deed, messageOf } from './messages.ts'
 import { type ConfigState, filesToRead, stateOf, type Tree } from './read.ts'
@@ -26,6 +26,8 @@ export interface CommitOptions {
   cached?: boolean
   /** Files and folders that must stay as they were while others push. */
   depends: readonly string[]
+  /** Others were faster: nothing of `change` is in git so far. */
+  onMoved?(): void
   signal?: AbortSignal
 }
 
@@ -41,14 +43,25 @@ export interface Commits {
 /** How often others may push in between. */
 const tries = 10
 
-export function createCommits(repo: ConfigRepo, env: string, { by, run }: Operator): Commits {
+interface Surroundings extends Operator {
+  progress: Pick<Progress, 'warn'>
+}
+
+export function createCommits(
+  repo: ConfigRepo,
+  env: string,
+  { by, run, progress }: Surroundings,
+): Commits {
+  /** What this command has seen. It must not go on from a branch without it. */
   let known: string | undefined
   /** One command writes one commit after the other. */
   let last: Promise<unknown> = Promise.resolve()
 
   const read = async (signal?: AbortSignal): Promise<Snapshot> => {
-    const { commit, rewritten } = await repo.fetch(known, signal)
-    if (rewritten) throw overwritten(known ?? '')
+    const before = known ?? (await repo.local()) ?? undefined
+    const { commit, rewritten } = await repo.fetch(before, signal)
+    if (rewritten && known !== undefined) throw overwritten(known, commit)
+    if (rewritten) progress.warn(rewrittenText(before ?? '', commit))
     known = commit
     return at(commit, signal)
   }
@@ -60,7 +73,7 @@ export function createCommits(repo: ConfigRepo, env: string, { by, run }: Operat
     return { commit, tree, state: stateOf(tree) }
   }
 
-  const write: Commits['write'] = async (change, { depends, signal, cached = false }) => {
+  const write: Commits['write'] = async (change, { depends, signal, onMoved, cached = false }) => {
     const taken = (commit: string): Taken => ({
       commit,
       isKept: (later) => repo.keeps(commit, later, depends, signal),
@@ -72,7 +85,10 @@ export function createCommits(repo: ConfigRepo, env: string, { by, run }: Operat
       if (files.size + remove.length + restore.length === 0) return 'unchanged'
       const message = messageOf(deed, { release, by, run, reason: null })
       const pushed = await repo.push(snapshot.commit, changes, message, signal)
-      if (pushed === 'moved') return 'moved'
+      if (pushed === 'moved') {
+        onMoved?.()
+        return 'moved'
+      }
       known = pushed.commit
       return taken(pushed.commit)
     }
@@ -81,8 +97,8 @@ export function createCommits(repo: ConfigRepo, env: string, { by, run }: Operat
       // What goes wrong with an old commit may be right with the newest one.
       const done = await at(local, signal)
         .then(attempt)
-        .catch(() => 'moved' as const)
-      if (typeof done === 'object') return done
+        .catch(() => null)
+      if (done !== null && typeof done === 'object') return done
     }
     const first = await read(signal)
     for (let snapshot = first, left = tries; left > 0; left--) {
@@ -107,10 +123,14 @@ export function createCommits(repo: ConfigRepo, env: string, { by, run }: Operat
   }
 }
 
-function overwritten(commit: string): ShopctlError {
+function rewrittenText(before: string, now: string): string {
+  return `Somebody has rewritten the branch of the config repo: ${before.slice(0, 12)}, which this machine has seen there, is not part of ${now.slice(0, 12)}.`
+}
+
+function overwritten(before: string, now: string): ShopctlError {
   return failed({
     code: 'history-rewritten',
-    message: `Somebody has rewritten the branch of the config repo: ${commit.slice(0, 12)} is not part of it any more.`,
+    message: rewrittenText(before, now),
     hint: 'Run `shopctl status` to see what is live now, then the command again.',
   })
 }

@@ -1,5 +1,5 @@
 // The gitops driver. What a command writes is one commit in the config repo, and Argo CD carries it out.
-import { type Application, hasFailed } from '../../adapters/kubernetes/applications.ts'
+import { type Application, hasFailed, type Owner } from '../../adapters/kubernetes/applications.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { advised, isInterrupted, ShopctlError } from '../../errors.ts'
 import type { Driver, Mover, Recorded } from '../../release/ports/driver.ts'
@@ -7,6 +7,7 @@ import { colors, slotName } from '../../release/slot.ts'
 import { endEmergency, moveWithoutGit } from './emergency.ts'
 import { type Expected, type Followed, problemOf } from './expected.ts'
 import { servicesFolder, slotFolder } from './layout.ts'
+import { requireSame } from './live.ts'
 import { servicesApplication, slotApplication } from './manifests.ts'
 import { type MovePorts, move } from './move.ts'
 import { waitingOf } from './patience.ts'
@@ -24,14 +25,14 @@ export interface GitopsDriverDeps
 }
 
 export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
-  const { applications, commits, env, helm, objects, scaling, services } = deps
+  const { applications, commits, env, helm, objects, observer, scaling, services } = deps
   const slots = services.flatMap((service) =>
     colors.map((color) => ({
-      name: slotApplication(env, slotName(service, color)),
+      name: slotApplication(deps, slotName(service, color)),
       path: slotFolder(env, service, color),
     })),
   )
-  const shared = { name: servicesApplication(env), path: servicesFolder(env) }
+  const shared = { name: servicesApplication(deps), path: servicesFolder(env) }
   const checked = async (expected: readonly Expected[]): Promise<Application[]> => {
     const found = await applications.list()
     const problem = problemOf(found, expected, deps)
@@ -48,7 +49,9 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
         commits.read(),
         helm.recorded(),
       ])
-      return { ...others, ...recordedOf(env, state, found) }
+      const isEmergency = found.some(({ emergency }) => emergency !== null)
+      if (!isEmergency) await requireSame(observer, state, services)
+      return { ...others, ...recordedOf(deps, state, found) }
     },
     writeSlots: (writes, signal) => writeSlots(deps, writes, signal),
     scaleSlots: (scales) => Promise.allSettled(scales.map((scale) => scaling.scale(scale))),
@@ -108,7 +111,7 @@ async function withoutGitInNeed<T>(mover: Mover, run: () => Promise<T>): Promise
 
 /** What git says. It is finished if Argo CD could carry it out. */
 export function recordedOf(
-  env: string,
+  owner: Owner,
   { slots, services }: ConfigState,
   found: readonly Application[],
 ): Record<string, Recorded> {
@@ -121,11 +124,11 @@ export function recordedOf(
       const entry = both[color]
       if (entry === null || entry === 'removed') return []
       const name = slotName(service, color)
-      const finished = isFinished(slotApplication(env, name))
+      const finished = isFinished(slotApplication(owner, name))
       return [[name, { finished, marks: entry.marks }]]
     }),
   )
-  const finished = isFinished(servicesApplication(env))
+  const finished = isFinished(servicesApplication(owner))
   const shared = Object.entries(services).map(([service, { marks }]): [string, Recorded] => [
     service,
     { finished, marks },

@@ -12,8 +12,8 @@ export async function moveWithoutGit(
   ports: MovePorts,
   moves: readonly PointerMove[],
 ): Promise<string[]> {
-  const { applications, env, signal } = ports
-  const name = servicesApplication(env)
+  const { applications, signal } = ports
+  const name = servicesApplication(ports)
   const waiting = patiently(ports)
   const found = await readApplication(applications, name)
   const [release = null] = moves.flatMap((each) => each.release ?? [])
@@ -29,7 +29,7 @@ export async function moveWithoutGit(
 /** After an emergency: makes git say what is live, and lets Argo CD go on once it knows that. */
 export async function endEmergency(ports: MovePorts, waiting: Waiting): Promise<void> {
   const { applications, commits, env, observer, progress, signal } = ports
-  const name = servicesApplication(env)
+  const name = servicesApplication(ports)
   const found = await readApplication(applications, name)
   const release = found?.emergency ?? null
   if (release === null) return

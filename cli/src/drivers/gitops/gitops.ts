@@ -5,23 +5,24 @@ import {
   type Applications,
   hasFailed,
 } from '../../adapters/kubernetes/applications.ts'
-import { isInterrupted, said } from '../../errors.ts'
+import { isInterrupted, refused, type ShopctlError, said } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
-import type { Commit, ConfigRepo } from '../../release/ports/config-repo.ts'
+import type { Observer } from '../../release/ports/cluster.ts'
+import type { Commit, ConfigRepo, Log } from '../../release/ports/config-repo.ts'
 import type { Manifest } from '../../release/ports/driver.ts'
 import { colors } from '../../release/slot.ts'
 import type { Commits } from './commits.ts'
 import { argocdFile } from './layout.ts'
-import { type ArgoOptions, manifestsOf } from './manifests.ts'
+import { differencesOf, differenceText } from './live.ts'
+import { type ArgoOptions, manifestsOf, systemIn } from './manifests.ts'
 import { type Note, noteOf } from './messages.ts'
-import { writeYaml } from './yaml.ts'
+import { documentsIn, writeYaml } from './yaml.ts'
 
 export interface Gitops {
   /** Makes folders without slots, the project and the Applications. Puts back what is not as it should be. */
   init(): Promise<Initialized>
-  /** The last commits, newest first. */
-  log(limit: number): Promise<Logged[]>
-  /** What Argo CD has not done, or cannot do. Does not ask git. */
+  log(limit: number): Promise<LoggedCommits>
+  /** What Argo CD has not done, or cannot do, and what git says otherwise than the cluster. */
   problems(): Promise<string[]>
 }
 
@@ -30,6 +31,11 @@ export interface Logged extends Pick<Commit, 'commit' | 'author' | 'date'> {
   subject: string
   /** null: shopctl did not write it. */
   note: Note | null
+}
+
+export interface LoggedCommits extends Pick<Log, 'cutAt'> {
+  /** Newest first. */
+  commits: Logged[]
 }
 
 export interface Initialized {
@@ -46,6 +52,8 @@ interface ToolsDeps extends ArgoOptions {
   applications: Pick<Applications, 'list'>
   repo: Pick<ConfigRepo, 'create' | 'log'>
   commits: Commits
+  observer: Pick<Observer, 'pointer'>
+  signal: AbortSignal
 }
 
 export function createGitopsTools(deps: ToolsDeps): Gitops {
@@ -57,7 +65,10 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
       const begun = { slots, argocd: documents(manifests) }
       await repo.create()
       const { commit } = await commits.write(
-        () => ({ deed: { operation: 'init' }, release: null, begun }),
+        ({ tree }) => {
+          checkOwner(deps, tree.texts.get(argocdFile(env)) ?? '')
+          return { deed: { operation: 'init' }, release: null, begun }
+        },
         { depends: [] },
       )
       const applied = await apply(api, manifests)
@@ -67,33 +78,56 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
       return { commit, file: argocdFile(env), applied, applications }
     },
     async problems() {
-      try {
-        return (await deps.applications.list()).flatMap(problemsOf)
-      } catch (error) {
-        if (isInterrupted(error)) throw error
-        return [`the Applications cannot be read: ${oneLine(said(error))}`]
-      }
+      const found = await readOr('the Applications', () => deps.applications.list())
+      if (!Array.isArray(found)) return [found.problem, ...(await gitProblems(deps))]
+      const isEmergency = found.some(({ emergency }) => emergency !== null)
+      return [...found.flatMap(problemsOf), ...(isEmergency ? [] : await gitProblems(deps))]
     },
     async log(limit) {
       const { commits, env, repo } = deps
       const { commit: head } = await commits.read()
-      const found = await repo.log(head, [env], limit)
-      return found.map(({ message, ...rest }) => ({
+      const { commits: found, cutAt } = await repo.log(head, [env], limit)
+      const logged = found.map(({ message, ...rest }) => ({
         ...rest,
         subject: oneLine(message.split('\n', 1)[0] ?? ''),
         note: noteOf(message),
       }))
+      return { commits: logged, cutAt }
     },
   }
 }
 
-export function problemsOf({
-  name,
-  emergency,
-  complaints,
-  sync,
-  operation,
-}: Application): string[] {
+/** `status` waits no longer for git. */
+const gitMs = 5_000
+
+async function gitProblems({ commits, observer, services, signal }: ToolsDeps): Promise<string[]> {
+  const limited = AbortSignal.timeout(gitMs)
+  const found = await readOr('the config repo', async () => {
+    try {
+      const { state } = await commits.read(AbortSignal.any([signal, limited]))
+      return await differencesOf(observer, state, services)
+    } catch (error) {
+      if (signal.aborted || !limited.aborted) throw error
+      throw new Error(`no answer within ${gitMs / 1_000} s`)
+    }
+  })
+  return Array.isArray(found) ? found.map(differenceText) : [found.problem]
+}
+
+/** What cannot be read is a problem, too. */
+async function readOr<T>(
+  what: string,
+  read: () => Promise<T[]>,
+): Promise<T[] | { problem: string }> {
+  try {
+    return await read()
+  } catch (error) {
+    if (isInterrupted(error)) throw error
+    return { problem: `${what} cannot be read: ${oneLine(said(error))}` }
+  }
+}
+
+function problemsOf({ name, emergency, complaints, sync, operation }: Application): string[] {
   if (emergency !== null)
     return [
       `${name} does not sync: ${emergency} did without git. The next deploy or move ends that.`,
@@ -102,6 +136,20 @@ export function problemsOf({
   if (sync !== 'Synced' && operation && hasFailed(operation))
     return [`${name}: ${oneLine(operation.message)}`]
   return sync === 'Synced' ? [] : [`${name} is ${sync}`]
+}
+
+/** `text` is what the file of Argo CD's manifests says. One that somebody has broken says nothing. */
+function checkOwner({ system, env }: ArgoOptions, text: string): void {
+  const owner = systemIn(documentsIn(text))
+  if (owner !== null && owner !== system) throw folderTaken(env, owner, system)
+}
+
+function folderTaken(env: string, owner: string, system: string): ShopctlError {
+  return refused({
+    code: 'folder-taken',
+    message: `The folder ${env} of the config repo belongs to ${owner}, not to ${system}.`,
+    hint: `Set another \`gitops.url\` or \`gitops.branch\` in shopctl.yaml, or delete ${argocdFile(env)} there if ${owner} no longer uses it.`,
+  })
 }
 
 function documents(manifests: readonly Manifest[]): string {

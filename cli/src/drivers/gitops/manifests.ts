@@ -1,13 +1,12 @@
 // What Argo CD needs to know of an environment: a project with few rights, and one Application per slot and for all Services.
-import { environmentLabel } from '../../adapters/kubernetes/applications.ts'
+import { createHash } from 'node:crypto'
+import { type Owner, ownerLabels, systemLabel } from '../../adapters/kubernetes/applications.ts'
+import { isMap } from '../../release/canonical.ts'
 import type { Manifest } from '../../release/ports/driver.ts'
 import { colors, slotName } from '../../release/slot.ts'
 import { servicesFolder, slotFolder } from './layout.ts'
 
-export interface ArgoOptions {
-  /** Name of the system. */
-  system: string
-  env: string
+export interface ArgoOptions extends Owner {
   services: readonly string[]
   /** Where the objects of the environment are. */
   namespace: string
@@ -32,12 +31,25 @@ const kinds = [
   ['rbac.authorization.k8s.io', 'Role', 'RoleBinding'],
 ].flatMap(([group, ...names]) => names.map((kind) => ({ group, kind })))
 
-export function slotApplication(env: string, slot: string): string {
-  return `${env}-${slot}`
+export function slotApplication(owner: Owner, slot: string): string {
+  return nameOf(owner, slot)
 }
 
-export function servicesApplication(env: string): string {
-  return `${env}-services`
+export function servicesApplication(owner: Owner): string {
+  return nameOf(owner, 'services')
+}
+
+/** Of a label, which Argo CD may make of a name. */
+const longest = 63
+const hashLength = 10
+
+/** With dots, which none of the parts has: `a-b` and `c` are not `a` and `b-c`. */
+function nameOf({ system, env }: Owner, ...more: readonly string[]): string {
+  const whole = [system, env, ...more].join('.')
+  if (whole.length <= longest) return whole
+  const hash = createHash('sha256').update(whole).digest('hex').slice(0, hashLength)
+  const start = whole.slice(0, longest - hashLength - 1).replace(/[.-]+$/, '')
+  return `${start}-${hash}`
 }
 
 export function manifestsOf(options: ArgoOptions): Manifest[] {
@@ -45,26 +57,33 @@ export function manifestsOf(options: ArgoOptions): Manifest[] {
   return [
     projectOf(options),
     applicationOf(options, {
-      name: servicesApplication(env),
+      name: servicesApplication(options),
       path: servicesFolder(env),
       release: `${options.system}-services`,
     }),
     ...services.flatMap((service) =>
       colors.map((color) => {
         const release = slotName(service, color)
-        const name = slotApplication(env, release)
+        const name = slotApplication(options, release)
         return applicationOf(options, { name, path: slotFolder(env, service, color), release })
       }),
     ),
   ]
 }
 
-function projectName({ system, env }: ArgoOptions): string {
-  return `${system}-${env}`
+/** The system that wrote these manifests. null: they do not say. */
+export function systemIn(manifests: readonly unknown[]): string | null {
+  const systems = manifests.flatMap((each) => {
+    const metadata = isMap(each) ? each.metadata : null
+    const labels = isMap(metadata) ? metadata.labels : null
+    const system = isMap(labels) ? labels[systemLabel] : null
+    return typeof system === 'string' ? [system] : []
+  })
+  return systems[0] ?? null
 }
 
-function metadataOf({ env, argoNamespace }: ArgoOptions, name: string) {
-  return { name, namespace: argoNamespace, labels: { [environmentLabel]: env } }
+function metadataOf(options: ArgoOptions, name: string) {
+  return { name, namespace: options.argoNamespace, labels: ownerLabels(options) }
 }
 
 function projectOf(options: ArgoOptions): Manifest {
@@ -72,7 +91,7 @@ function projectOf(options: ArgoOptions): Manifest {
   return {
     apiVersion,
     kind: 'AppProject',
-    metadata: metadataOf(options, projectName(options)),
+    metadata: metadataOf(options, nameOf(options)),
     spec: {
       description: `The slots and Services of ${system} in ${env}. Written by shopctl gitops init.`,
       sourceRepos: [url],
@@ -93,7 +112,7 @@ function applicationOf(
     kind: 'Application',
     metadata: metadataOf(options, name),
     spec: {
-      project: projectName(options),
+      project: nameOf(options),
       source: { repoURL: url, targetRevision: branch, path, helm: { releaseName: release } },
       destination: { server: here, namespace },
       // Git has the history.

@@ -10,6 +10,7 @@ import type { Pointer } from '../../release/state.ts'
 import type { MoveInput } from './changes.ts'
 import type { Change } from './commits.ts'
 import { servicesFolder } from './layout.ts'
+import { type Difference, gitDiffers } from './live.ts'
 import { servicesApplication } from './manifests.ts'
 import { claim, type Waiting } from './patience.ts'
 import type { ConfigState } from './read.ts'
@@ -43,7 +44,7 @@ export async function move(
   { mover, waiting, onWrite }: MoveOptions,
 ): Promise<Moved> {
   const { commits, env, signal } = ports
-  const name = servicesApplication(env)
+  const name = servicesApplication(ports)
   const isBack = mover === 'rollback' || mover === 'undo'
   const pointers = await Promise.all(moves.map((each) => checkVersion(ports, each)))
   await waiting((limited) => awaitIdle(limited, name))
@@ -52,7 +53,7 @@ export async function move(
   try {
     const taken = await commits.write(
       ({ state }) => {
-        if (mover === 'switch') checkGit(state, moves)
+        if (mover === 'switch') checkGit(state, moves, pointers)
         const change = changeOf(state, moves, mover)
         steps = (change.moves ?? []).map((each, index) => ({
           was: { ...each, ...(serving(each, pointers[index]) ?? saidIn(state, each)) },
@@ -60,7 +61,12 @@ export async function move(
         }))
         return change
       },
-      { depends: [servicesFolder(env)], cached: true, signal },
+      {
+        ...{ depends: [servicesFolder(env)], cached: true, signal },
+        onMoved: () => {
+          steps = []
+        },
+      },
     )
     isPushed = true
     await waiting((limited) => awaitCompared(limited, name, taken))
@@ -98,14 +104,21 @@ function changeOf(state: ConfigState, moves: readonly PointerMove[], mover: Move
   }
 }
 
-/** Fails if git says something else than the cluster: somebody has moved the Service there. */
-function checkGit(state: ConfigState, moves: readonly PointerMove[]): void {
-  for (const move of moves) {
-    const { to: found } = saidIn(state, move)
-    const { from, to } = move
-    if (from !== undefined && !sameTarget(found, from) && !sameTarget(found, to))
-      throw conflict(move)
-  }
+/** Refused if git says something else than the cluster: somebody has moved the Service there. */
+function checkGit(
+  state: ConfigState,
+  moves: readonly PointerMove[],
+  pointers: readonly Pointer[],
+): void {
+  const differences = moves.flatMap((move, index): Difference[] => {
+    const { to: target, release } = saidIn(state, move)
+    const { from, to, service } = move
+    const cluster = pointers[index]
+    if (!cluster || from === undefined) return []
+    if (sameTarget(target, from) || sameTarget(target, to)) return []
+    return [{ service, git: { target, release }, cluster }]
+  })
+  if (differences.length > 0) throw gitDiffers(differences)
 }
 
 /** What served before. A killed switch may have left git ahead of it. */

@@ -1,9 +1,10 @@
 // Writes, removes and puts back slots: one commit for all of them, which Argo CD syncs.
 import { join } from 'node:path'
-import { hasFailed } from '../../adapters/kubernetes/applications.ts'
+import { hasFailed, type Owner } from '../../adapters/kubernetes/applications.ts'
 import type { Scaling } from '../../adapters/kubernetes/scaling.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { ShopctlError } from '../../errors.ts'
+import type { Observer } from '../../release/ports/cluster.ts'
 import type { ConfigRepo } from '../../release/ports/config-repo.ts'
 import type { Charts, ChartWrite, SlotPutBack, SlotWrite } from '../../release/ports/driver.ts'
 import { revisionMark } from '../../release/ports/driver.ts'
@@ -13,19 +14,20 @@ import { type Vendored, vendor } from './chart.ts'
 import { readChart } from './chart-folder.ts'
 import type { Commits } from './commits.ts'
 import { slotFolder, valuesFile } from './layout.ts'
+import { requireSame } from './live.ts'
 import { servicesApplication, slotApplication } from './manifests.ts'
 import { renderedNumbers } from './pods.ts'
 import { awaitCompared, awaitSynced, readApplication, type SyncPorts, type Taken } from './sync.ts'
 import { readValues } from './values.ts'
 
-export interface SlotPorts extends SyncPorts {
-  env: string
+export interface SlotPorts extends SyncPorts, Owner {
   /** Base of the relative paths of charts and values files. */
   root: string
   repo: ConfigRepo
   commits: Commits
   charts: Charts
   objects: Pick<SlotObjects, 'checkRevision' | 'deleteJob' | 'deleteRest'>
+  observer: Pick<Observer, 'pointer'>
   scaling: Scaling
   /** The text of a file on this machine. */
   readText(file: string): Promise<string>
@@ -36,7 +38,8 @@ export async function writeSlots(
   slots: readonly SlotWrite[],
   signal: AbortSignal,
 ): Promise<PromiseSettledResult<void>[]> {
-  const { commits, env } = ports
+  const { commits, env, observer } = ports
+  const services = slots.map(({ service }) => service)
   const committing = (async () => {
     const inputs = await Promise.all(slots.map((slot) => inputOf(ports, slot)))
     const shared = slots.flatMap((slot) => slot.shared ?? [])
@@ -51,14 +54,17 @@ export async function writeSlots(
       to: { color, revision: marks[revisionMark] ?? '' },
     }))
     const taken = await commits.write(
-      () => ({
-        ...{ deed: { operation: 'deploy', slots: named }, release: null },
-        ...{ slots: inputs, sharedChart, moves },
-      }),
+      async ({ state }) => {
+        await requireSame(observer, state, services)
+        return {
+          ...{ deed: { operation: 'deploy', slots: named }, release: null },
+          ...{ slots: inputs, sharedChart, moves },
+        }
+      },
       { depends: slots.map(({ service, color }) => slotFolder(env, service, color)), signal },
     )
     // Their ServiceAccounts, for the pods.
-    await follow(ports, servicesApplication(env), taken)
+    await follow(ports, servicesApplication(ports), taken)
     return taken
   })()
   return Promise.allSettled(
@@ -101,7 +107,7 @@ async function follow(ports: SyncPorts, name: string, taken: Taken): Promise<voi
 
 /** false: its migration failed. The wait for the slot's pods reports why. */
 async function followSlot(ports: SlotPorts, slot: string, taken: Taken): Promise<boolean> {
-  const name = slotApplication(ports.env, slot)
+  const name = slotApplication(ports, slot)
   try {
     await awaitCompared(ports, name, taken)
     await retryFailed(ports, name, taken)
@@ -135,18 +141,22 @@ export async function removeSlots(
   slots: readonly { service: string; slot: Target }[],
   signal: AbortSignal,
 ): Promise<PromiseSettledResult<void>[]> {
-  const { commits, env, objects } = ports
+  const { commits, env, objects, observer } = ports
+  const services = slots.map(({ service }) => service)
   const committing = (async () => {
     await Promise.all(slots.map(({ service, slot }) => objects.checkRevision(service, slot)))
     const removals = slots.map(({ service, slot: { color } }) => ({ service, color }))
     return commits.write(
-      () => ({ deed: { operation: 'cleanup', removed: removals }, release: null, removals }),
+      async ({ state }) => {
+        await requireSame(observer, state, services)
+        return { deed: { operation: 'cleanup', removed: removals }, release: null, removals }
+      },
       { depends: removals.map(({ service, color }) => slotFolder(env, service, color)), signal },
     )
   })()
   return Promise.allSettled(
     slots.map(async ({ service, slot }) => {
-      await follow(ports, slotApplication(env, slotName(service, slot.color)), await committing)
+      await follow(ports, slotApplication(ports, slotName(service, slot.color)), await committing)
       // A hook that has run stays, and what it uses.
       await objects.deleteJob(service, slot.color)
       await objects.deleteRest(service, slot)
@@ -154,8 +164,8 @@ export async function removeSlots(
   )
 }
 
-/** How many earlier commits of a slot are looked at. */
-const longAgo = 100
+/** How many earlier commits of a slot are looked at. Mostly it is the last one but one. */
+const looks = [2, 10, 100]
 
 export async function putBack(
   ports: SlotPorts,
@@ -196,9 +206,15 @@ async function findCommit(
   revision: string,
 ): Promise<string | null> {
   const file = valuesFile(folder)
-  for (const { commit } of await repo.log(head, [file], longAgo)) {
-    const text = (await repo.read(commit, [file])).get(file)
-    if (text?.includes(revision) && hasRevision(text, file, revision)) return commit
+  let seen = 0
+  for (const limit of looks) {
+    const { commits } = await repo.log(head, [file], limit)
+    for (const { commit } of commits.slice(seen)) {
+      const text = (await repo.read(commit, [file])).get(file)
+      if (text?.includes(revision) && hasRevision(text, file, revision)) return commit
+    }
+    if (commits.length < limit) return null
+    seen = commits.length
   }
   return null
 }

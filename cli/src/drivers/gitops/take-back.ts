@@ -1,4 +1,5 @@
 // Takes back in git what a switch has pushed, and did not carry out.
+import type { Owner } from '../../adapters/kubernetes/applications.ts'
 import { failed, said } from '../../errors.ts'
 import { notTakenBack } from '../../release/ports/driver.ts'
 import { sameTarget } from '../../release/slot.ts'
@@ -10,8 +11,7 @@ import { type PatientPorts, trying } from './patience.ts'
 import type { ConfigState } from './read.ts'
 import { endOthers } from './sync.ts'
 
-export interface TakeBackPorts extends PatientPorts {
-  env: string
+export interface TakeBackPorts extends PatientPorts, Owner {
   commits: Commits
 }
 
@@ -53,7 +53,7 @@ export async function takeBack(
     const { commit } = await commits.write(undo, { depends: [servicesFolder(env)] })
     // If the lock is lost, another command may have begun an operation: only that of the switch is ended.
     const isOther = signal.aborted ? (revision: string | null) => bases.has(revision) : undefined
-    const name = servicesApplication(env)
+    const name = servicesApplication(ports)
     await trying(ports, name, () => endOthers(ports, name, commit, isOther))
   } catch (error) {
     throw failed({

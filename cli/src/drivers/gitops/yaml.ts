@@ -9,6 +9,7 @@ import {
   isScalar,
   LineCounter,
   type ParseOptions,
+  parseAllDocuments,
   parseDocument,
   type ScalarTag,
   type SchemaOptions,
@@ -99,6 +100,16 @@ function plain(document: Document, file: string): unknown {
     // An alias without an anchor, or few aliases that stand for gigabytes.
     if (!(error instanceof ReferenceError)) throw error
     throw badFile(`${file}:1:1`, firstLine(error.message))
+  }
+}
+
+/** What the documents of a file say. None if it is no YAML. */
+export function documentsIn(text: string): unknown[] {
+  try {
+    const all = parseAllDocuments(text, asHelm)
+    return 'empty' in all ? [] : all.map((each) => each.toJS())
+  } catch {
+    return []
   }
 }
 

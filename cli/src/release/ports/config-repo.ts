@@ -25,6 +25,13 @@ export interface Commit {
   message: string
 }
 
+export interface Log {
+  /** Newest first. */
+  commits: Commit[]
+  /** How many commits were looked at, where there may be more in earlier ones. null: nothing is left out. */
+  cutAt: number | null
+}
+
 export interface ConfigRepo {
   /** Gives an empty repository its first commit. Does nothing if it has one. */
   create(signal?: AbortSignal): Promise<void>
@@ -46,13 +53,8 @@ export interface ConfigRepo {
     message: string,
     signal?: AbortSignal,
   ): Promise<{ commit: string } | 'moved'>
-  /** The last commits, up to `commit`, that changed something at these paths, newest first. */
-  log(
-    commit: string,
-    paths: readonly string[],
-    limit: number,
-    signal?: AbortSignal,
-  ): Promise<Commit[]>
+  /** The last commits, up to `commit`, that changed something at these paths. */
+  log(commit: string, paths: readonly string[], limit: number, signal?: AbortSignal): Promise<Log>
   /** Whether `descendant` contains `ancestor` and has the same files at these paths. */
   keeps(
     ancestor: string,

@@ -1,40 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { hostOf, originOf, urlMistake } from '../../../src/adapters/config-repo/address.ts'
+import { hostOf, originOf } from '../../../src/adapters/config-repo/address.ts'
 import { gitEnv } from '../../../src/adapters/config-repo/git.ts'
 
 describe('a URL', () => {
-  it.each([
-    'https://github.com/me/config.git',
-    'https://me@git.example:8443/team/config',
-    'ssh://git@git.example:2222/team/config.git',
-    'git@github.com:me/config.git',
-    'git.example:config.git',
-    'http://127.0.0.1:8080/config.git',
-  ])('%s is right', (url) => {
-    expect(urlMistake(url)).toBeNull()
-  })
-
-  it.each([
-    [
-      'https://me:secret@git.example/config.git',
-      'expected no password: set SHOPCTL_GIT_TOKEN instead',
-    ],
-    ['ssh://git:secret@git.example/config.git', 'expected no password'],
-    ['http://git.example/config.git', 'expected https://'],
-    ['git://git.example/config.git', 'expected https://'],
-    ['file:///srv/config.git', 'expected https://'],
-    ['/srv/config.git', 'expected https://'],
-    ['../config', 'expected https://'],
-    ['--upload-pack=touch x', 'expected a URL without blanks'],
-    ['--upload-pack=x:y', 'expected https://'],
-    ['ext::sh', 'expected https://'],
-    ['https://git.example/a?token=x', 'expected a URL without ? and #'],
-    ['', 'expected https://'],
-  ])('%s is refused', (url, message) => {
-    expect(urlMistake(url)).toContain(message)
-    expect(urlMistake(url)).not.toContain('secret')
-  })
-
   it.each([
     ['https://me@git.example:8443/a.git', 'git.example:8443', 'https://git.example:8443'],
     ['git@github.com:me/config.git', 'github.com', null],

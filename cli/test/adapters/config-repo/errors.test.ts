@@ -1,10 +1,6 @@
 // The words of git and of servers that the tests with a real git do not hear.
 import { describe, expect, it } from 'vitest'
-import {
-  historyRewritten,
-  knownProblem,
-  wordsOf,
-} from '../../../src/adapters/config-repo/errors.ts'
+import { knownProblem, wordsOf } from '../../../src/adapters/config-repo/errors.ts'
 
 const https = 'https://git.example/shop/tls-403.git'
 const ssh = 'git@git.example:shop/config.git'
@@ -99,12 +95,4 @@ it('the words of the server come first, without control characters', () => {
   const stderr =
     'remote: \u001b[31mNo\u001b[0m        \nremote: \r\nfatal: unable to access\nhint: x'
   expect(wordsOf(stderr)).toBe('No fatal: unable to access')
-})
-
-it('a rewritten history names both commits', () => {
-  const error = historyRewritten({ url: https, branch: 'main' }, 'a'.repeat(40), 'b'.repeat(40))
-  expect(error).toMatchObject({ kind: 'refused', code: 'config-repo-rewritten' })
-  expect(error.message).toContain(
-    'aaaaaaaaaaaa, which shopctl has seen there, is no part of bbbbbbbbbbbb',
-  )
 })

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { createApplications } from '../../../src/adapters/kubernetes/applications.ts'
 import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'
 
-const path = '/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/local-services'
+const path = '/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/shop.local.services'
 const running = {
   operation: { sync: { revision: 'b' } },
   status: { operationState: { phase: 'Running', operation: { sync: { revision: 'b' } } } },
@@ -15,19 +15,22 @@ beforeEach(() => {
   api = createFakeApi(Date.now)
 })
 
-function put(fields: object, name = 'local-services', env = 'local'): void {
-  const metadata = { name, labels: { 'shopctl.dev/environment': env } }
-  api.put(path.replace('local-services', name), { metadata, ...fields })
+function put(fields: object, name = 'shop.local.services', system = 'shop', env = 'local'): void {
+  const labels = { 'shopctl.dev/system': system, 'shopctl.dev/environment': env }
+  const metadata = { name, labels }
+  api.put(path.replace('shop.local.services', name), { metadata, ...fields })
 }
 
-const applications = (through = api) => createApplications(through, 'argocd', 'local')
+const applications = (through = api) =>
+  createApplications(through, 'argocd', { system: 'shop', env: 'local' })
 const phase = async () => (await applications().list())[0]?.operation?.phase
 
-it('are those of the environment', async () => {
+it('are those of the environment of this system', async () => {
   put(running)
-  put(ended, 'prod-services', 'prod')
+  put(ended, 'shop.prod.services', 'shop', 'prod')
+  put(ended, 'bank.local.services', 'bank')
   expect(await applications().list()).toMatchObject([
-    { name: 'local-services', busy: true, operation: { phase: 'Running', revision: 'b' } },
+    { name: 'shop.local.services', busy: true, operation: { phase: 'Running', revision: 'b' } },
   ])
 })
 
@@ -52,14 +55,14 @@ it.each<[string, (name: string) => Promise<void>, object]>([
   ],
 ])('get %s', async (_, write, expected) => {
   put(ended)
-  await write('local-services')
+  await write('shop.local.services')
   expect(api.objects.get(path)).toMatchObject(expected)
 })
 
 describe('the end of an operation', () => {
   it('is asked for while it runs', async () => {
     put(running)
-    await applications().terminate('local-services')
+    await applications().terminate('shop.local.services')
     expect(await phase()).toBe('Terminating')
   })
 
@@ -77,13 +80,13 @@ describe('the end of an operation', () => {
         return found
       },
     }
-    await applications(racing).terminate('local-services')
+    await applications(racing).terminate('shop.local.services')
     expect(await phase()).toBe(expected)
   })
 
   it('is not asked for where none runs', async () => {
     put(ended)
-    await applications().terminate('local-services')
+    await applications().terminate('shop.local.services')
     expect(await phase()).toBe('Succeeded')
     expect(api.changes).toEqual([])
   })

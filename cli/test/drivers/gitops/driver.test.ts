@@ -35,7 +35,10 @@ describe('what is recorded', () => {
       ...{ ...scene.argo.show(name), operation },
       sync: phase === 'Succeeded' ? ('Synced' as const) : ('OutOfSync' as const),
     })
-    const found = recordedOf('local', state, [of('local-order-green'), of('local-services')])
+    const found = recordedOf({ system: 'shop', env: 'local' }, state, [
+      of('shop.local.order-green'),
+      of('shop.local.services'),
+    ])
     expect(found).toMatchObject({
       ...{ 'order-green': { finished }, order: { finished }, payment: { finished } },
       'order-blue': { finished: true },
@@ -46,13 +49,15 @@ describe('what is recorded', () => {
     [
       'an Application is missing',
       'application-missing',
-      ({ argo }) => argo.remove('local-payment-blue'),
+      ({ argo }) => argo.remove('shop.local.payment-blue'),
     ],
     [
       'an Application does not prune',
       'application-differs',
       ({ argo }) =>
-        argo.edit('local-order-blue', { automatic: { sync: true, selfHeal: true, prune: false } }),
+        argo.edit('shop.local.order-blue', {
+          automatic: { sync: true, selfHeal: true, prune: false },
+        }),
     ],
     [
       'a file is no YAML',
@@ -89,6 +94,9 @@ describe('the cluster alone is changed', () => {
         metadata: { annotations: { 'shopctl.dev/restarted-at': '1970-01-01T00:00:00.000Z' } },
       },
     })
-    expect([scene.subjects(), scene.argo.show('local-order-blue').sync]).toEqual([[], 'Synced'])
+    expect([scene.subjects(), scene.argo.show('shop.local.order-blue').sync]).toEqual([
+      [],
+      'Synced',
+    ])
   })
 })

@@ -6,7 +6,7 @@ import { are, drift, failing, move, sceneOf } from './move-scene.ts'
 import { type Around, blue, green, held, outcomes, type Scene } from './scene.ts'
 
 const away = failed({ code: 'config-repo-unreachable', message: 'no answer from git' })
-const application = 'local-services'
+const application = 'shop.local.services'
 
 const gitIsAway = ({ repo }: Scene): void =>
   void Object.assign(repo.faults, { fetch: away, push: away })

@@ -5,7 +5,7 @@ import { createGitopsTools } from '../../../src/drivers/gitops/gitops.ts'
 import { stateOf } from '../../../src/drivers/gitops/read.ts'
 import { refused } from '../../../src/errors.ts'
 import { createFakeConfigRepo, type FakeConfigRepo } from '../../fakes/config-repo.ts'
-import { operator } from '../../fakes/host.ts'
+import { createFakeProgress, operator } from '../../fakes/host.ts'
 import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'
 import { treeOf } from './tree.ts'
 
@@ -17,21 +17,22 @@ beforeEach(() => {
   api = createFakeApi(Date.now)
 })
 
-function tools(through: FakeApi = api, services = ['order', 'payment']) {
+function tools(through: FakeApi = api, services = ['order', 'payment'], system = 'shop') {
   return createGitopsTools({
-    ...{ system: 'shop', env: 'local', services, namespace: 'shop', argoNamespace: 'argocd' },
+    ...{ system, env: 'local', services, namespace: 'shop', argoNamespace: 'argocd' },
     ...{ url: 'http://git/config.git', branch: 'main', repo, api: through },
     applications: { list: async () => [] },
-    commits: createCommits(repo, 'local', operator),
+    ...{ observer: { pointer: async () => null }, signal: new AbortController().signal },
+    commits: createCommits(repo, 'local', { ...operator, progress: createFakeProgress() }),
   })
 }
 
 const names = [
-  'local-services',
-  'local-order-blue',
-  'local-order-green',
-  'local-payment-blue',
-  'local-payment-green',
+  'shop.local.services',
+  'shop.local.order-blue',
+  'shop.local.order-green',
+  'shop.local.payment-blue',
+  'shop.local.payment-green',
 ]
 const subjects = () => repo.history().map(({ message }) => message.split('\n', 1)[0])
 
@@ -55,7 +56,7 @@ describe('the first time', () => {
     })
     const made = [...api.objects.keys()].map((path) => path.split('/').slice(-2).join(' '))
     expect(made.sort()).toEqual(
-      ['appprojects shop-local', ...names.map((name) => `applications ${name}`)].sort(),
+      ['appprojects shop.local', ...names.map((name) => `applications ${name}`)].sort(),
     )
     const text = String(repo.head().files.get('local/argocd.yaml'))
     for (const name of names) expect(text).toContain(`name: ${name}\n`)
@@ -86,6 +87,8 @@ describe('a second time', () => {
   it.each<[string, string]>([
     ['local/argocd.yaml', 'kind: Nothing\n'],
     ['local/argocd.yaml', ''],
+    ['local/argocd.yaml', 'a: [\n'],
+    ['local/argocd.yaml', 'metadata: { labels: none }\n---\n- *none\n'],
   ])('puts back what is not as it should be: %s', async (path, text) => {
     await tools().init()
     const before = repo.head().files
@@ -102,6 +105,38 @@ describe('a second time', () => {
     for (const [path, text] of before)
       if (path !== 'local/argocd.yaml') expect(after.get(path)).toBe(text)
     expect([...after.keys()].filter((path) => path.startsWith('local/payment/'))).toHaveLength(4)
+  })
+})
+
+describe('a second system in one Argo CD', () => {
+  it('has other Applications, another project and labels of its own', async () => {
+    await tools().init()
+    const ours = new Map(api.objects)
+    repo = createFakeConfigRepo(null)
+    await tools(api, ['order', 'payment'], 'bank').init()
+    expect(api.objects.size).toBe(2 * ours.size)
+    for (const [path, object] of ours) expect(api.objects.get(path)).toEqual(object)
+    const labels = [...api.objects.values()].map(({ metadata }) => metadata?.labels)
+    expect(new Set(labels.map((each) => JSON.stringify(each)))).toEqual(
+      new Set(
+        ['shop', 'bank'].map((system) =>
+          JSON.stringify({ 'shopctl.dev/system': system, 'shopctl.dev/environment': 'local' }),
+        ),
+      ),
+    )
+  })
+
+  it('cannot have the same folder of one config repo', async () => {
+    await tools().init()
+    const { commit } = repo.head()
+    const before = new Map(api.objects)
+    await expect(tools(api, ['order', 'payment'], 'bank').init()).rejects.toMatchObject({
+      ...{ kind: 'refused', code: 'folder-taken' },
+      message: expect.stringMatching(/local.*belongs to shop, not to bank/),
+      hint: expect.stringContaining('shopctl.yaml'),
+    })
+    expect(repo.head().commit).toBe(commit)
+    expect(api.objects).toEqual(before)
   })
 })
 
@@ -123,7 +158,8 @@ describe('the log', () => {
       { 'local/order/blue/values.yaml': '# \u001b[31mred\n' },
       'Fix \u001b[31mit\n\nNow.\n',
     )
-    const [newest, oldest, ...others] = await tools().log(9)
+    const { commits, cutAt } = await tools().log(9)
+    const [newest, oldest, ...others] = commits
     expect(newest).toMatchObject({
       author: 'Jane <jane@example.com>',
       note: null,
@@ -135,6 +171,7 @@ describe('the log', () => {
       note: { operation: 'init', by: 'me@here' },
     })
     expect(others).toEqual([])
-    expect(await tools().log(1)).toHaveLength(1)
+    expect(cutAt).toBeNull()
+    expect((await tools().log(1)).commits).toHaveLength(1)
   })
 })

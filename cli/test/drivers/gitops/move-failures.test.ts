@@ -28,13 +28,13 @@ describe('what fails after the push', () => {
       'the sync fails',
       'sync-failed',
       ({ argo }) =>
-        Object.assign(argo.faults.failing, { 'local-services': 'Service order: invalid' }),
+        Object.assign(argo.faults.failing, { 'shop.local.services': 'Service order: invalid' }),
       denied,
     ],
     [
       'Argo CD cannot compare',
       'argocd-error',
-      ({ argo }) => Object.assign(argo.faults.complaints, { 'local-services': 'no chart' }),
+      ({ argo }) => Object.assign(argo.faults.complaints, { 'shop.local.services': 'no chart' }),
     ],
     ['the API server is away', 'cluster-unreachable', () => {}, broken],
   ]

@@ -84,8 +84,8 @@ it('a switch that has lost its lock leaves alone what another command has begun'
     if (name === 'argo.refresh' && !lock.signal.aborted) {
       lock.abort()
       repo.someone(withMoves(scene, null, 'r-10'))
-      argo.faults.hanging.add('local-services')
-      await argo.refresh('local-services')
+      argo.faults.hanging.add('shop.local.services')
+      await argo.refresh('shop.local.services')
       for (let left = 10; left > 0; left--) argo.step()
       repo.someone({ 'prod/x.yaml': 'x' })
     }
@@ -96,6 +96,6 @@ it('a switch that has lost its lock leaves alone what another command has begun'
     'interrupted',
   ])
   expect([scene.inGit(), scene.subjects().at(-1)]).toEqual([are('none', 'green'), 'By hand'])
-  const { operation } = argo.show('local-services')
+  const { operation } = argo.show('shop.local.services')
   expect(operation).toMatchObject({ phase: 'Running', revision: repo.head().parent })
 })

@@ -84,12 +84,16 @@ describe('a switch changes nothing', () => {
   const away = failed({ code: 'config-repo-unreachable', message: 'no answer' })
   const text = (scene: Scene) => String(scene.repo.head().files.get(servicesFile))
   it.each<[string, string, (scene: Scene) => unknown]>([
-    ['without its Application', 'application-missing', ({ argo }) => argo.remove('local-services')],
+    [
+      'without its Application',
+      'application-missing',
+      ({ argo }) => argo.remove('shop.local.services'),
+    ],
     [
       'while its Application follows another branch',
       'application-differs',
       ({ argo }) =>
-        argo.edit('local-services', {
+        argo.edit('shop.local.services', {
           source: { url: 'http://git/config.git', branch: 'x', path: 'local/services' },
         }),
     ],
@@ -97,7 +101,9 @@ describe('a switch changes nothing', () => {
       'while Argo CD does not sync by itself',
       'application-differs',
       ({ argo }) =>
-        argo.edit('local-services', { automatic: { sync: false, selfHeal: false, prune: false } }),
+        argo.edit('shop.local.services', {
+          automatic: { sync: false, selfHeal: false, prune: false },
+        }),
     ],
     [
       'while an operation runs that does not end',
@@ -238,10 +244,10 @@ it.each<[Mover, 'blue' | 'green', Target]>([
   ['rollback', 'green', blue],
 ])('a %s ends an operation that hangs', async (mover, live, to) => {
   const scene = await sceneOf(live)
-  scene.argo.faults.hanging.add('local-services')
+  scene.argo.faults.hanging.add('shop.local.services')
   drift(scene, 'order')
   for (let left = 3; left > 0; left--) scene.argo.step()
-  expect(scene.argo.show('local-services')).toMatchObject({ busy: true })
+  expect(scene.argo.show('shop.local.services')).toMatchObject({ busy: true })
   const moving = move(scene, to, mover, (name, run) => {
     if (name === 'repo.push') scene.argo.faults.hanging.clear()
     return run()

@@ -97,6 +97,19 @@ describe('what stood in a slot before', () => {
     expect([scene.subjects(), standing(scene, 'order-green')]).toEqual([[], `${green.revision} 4`])
   })
 
+  it('is found without a look at the whole history', async () => {
+    const scene = createScene()
+    await scene.driver().writeSlots(both, signal)
+    const limits: unknown[] = []
+    const { log } = scene.repo
+    scene.repo.log = (commit, paths, limit, given) => {
+      limits.push(limit)
+      return log(commit, paths, limit, given)
+    }
+    expect(outcomes(await scene.driver().putBack(back(green.revision), signal))).toEqual([true])
+    expect(limits).toEqual([2])
+  })
+
   it('is not known if it never was in git', async () => {
     const scene = createScene()
     expect(outcomes(await scene.driver().putBack(back('ffffffffff'), signal))).toEqual([false])

@@ -8,7 +8,7 @@ import { createCommits } from '../../../src/drivers/gitops/commits.ts'
 import { createGitopsDriver, type GitopsDriverDeps } from '../../../src/drivers/gitops/driver.ts'
 import { servicesFolder, slotFolder } from '../../../src/drivers/gitops/layout.ts'
 import { stateOf } from '../../../src/drivers/gitops/read.ts'
-import type { Which } from '../../../src/release/ports/cluster.ts'
+import type { Observer, Which } from '../../../src/release/ports/cluster.ts'
 import type { Driver, Manifest, PointerMove, SlotWrite } from '../../../src/release/ports/driver.ts'
 import { type Color, colors, slotName, type Target } from '../../../src/release/slot.ts'
 import { createFakeArgo, type FakeArgo } from '../../fakes/argocd.ts'
@@ -57,6 +57,7 @@ export interface Scene {
   repo: FakeConfigRepo
   argo: FakeArgo
   api: FakeApi
+  observer: Observer
   progress: FakeProgress
   clock: ReturnType<typeof createFakeClock>
   /** Each is another process. */
@@ -92,11 +93,11 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
   const argo = createFakeArgo({
     ...{ repo, api, clock, namespace: 'shop', stepped: look },
     applications: {
-      'local-services': servicesFolder('local'),
+      'shop.local.services': servicesFolder('local'),
       ...Object.fromEntries(
         names.flatMap((service) =>
           colors.map((color) => [
-            `local-${slotName(service, color)}`,
+            `shop.local.${slotName(service, color)}`,
             slotFolder('local', service, color),
           ]),
         ),
@@ -117,14 +118,14 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
   seen.splice(0, seen.length - 1)
   const observer = createObserver(api, 'shop', names)
   const scene: Scene = {
-    ...{ repo, argo, api, progress, clock, seen },
+    ...{ repo, argo, api, observer, progress, clock, seen },
     driver(around = (_, run) => run(), signal = new AbortController().signal) {
       const ports = portsOf(scene, around, look)
       return createGitopsDriver({
         ...{ ...ports, clock, progress, signal, env: 'local', root: charts, services: names },
-        ...{ url: 'http://git/config', branch: 'main' },
+        ...{ url: 'http://git/config', branch: 'main', system: 'shop' },
         ...{ limit: { seconds: limitSeconds, setting: '`timeouts.sync`' } },
-        commits: createCommits(ports.repo, 'local', operator),
+        commits: createCommits(ports.repo, 'local', { ...operator, progress }),
         charts: { render: async ({ name, values }) => rendered(name, values) },
         readText: async () => 'config:\n  LEVEL: info\n',
         helm: {

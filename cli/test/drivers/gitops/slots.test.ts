@@ -105,7 +105,7 @@ describe('a deploy', () => {
 
   it('of one slot fails with the words of Argo CD, and the other slot is written', async () => {
     const scene = createScene()
-    scene.argo.faults.failing['local-order-green'] = 'Deployment order-green: exceeded quota'
+    scene.argo.faults.failing['shop.local.order-green'] = 'Deployment order-green: exceeded quota'
     const [order, payment] = await scene.driver().writeSlots(both, signal)
     expect(order).toMatchObject({
       reason: { code: 'sync-failed', message: expect.stringContaining('exceeded quota') },
@@ -116,7 +116,7 @@ describe('a deploy', () => {
 
   it('is tried again by the next one, although there is nothing to commit', async () => {
     const scene = createScene()
-    scene.argo.faults.failing['local-order-green'] = 'Deployment order-green: exceeded quota'
+    scene.argo.faults.failing['shop.local.order-green'] = 'Deployment order-green: exceeded quota'
     await scene.driver().writeSlots(both, signal)
     expect((await scene.driver().recorded())['order-green']).toMatchObject({ finished: false })
     scene.argo.faults.failing = {}
@@ -131,7 +131,7 @@ describe('a deploy', () => {
 
   it('whose migration fails leaves the reason to whoever waits for the slot, and its pods alone', async () => {
     const scene = createScene()
-    scene.argo.faults.failing['local-order-green'] = 'Job order-green-migrate: backoff limit'
+    scene.argo.faults.failing['shop.local.order-green'] = 'Job order-green-migrate: backoff limit'
     const calls: string[] = []
     const driver = scene.driver((name, run) => {
       calls.push(name)
@@ -211,7 +211,7 @@ describe('the number of pods after a write', () => {
       .driver()
       .scaleSlots([{ service: 'order', color: 'blue', replicas: 7, min: null, declared: null }])
     scene.argo.settle()
-    expect([standing(scene, 'order-blue'), scene.argo.show('local-order-blue').sync]).toEqual([
+    expect([standing(scene, 'order-blue'), scene.argo.show('shop.local.order-blue').sync]).toEqual([
       `${blue.revision} 7`,
       'Synced',
     ])

@@ -14,7 +14,7 @@ import {
 import { refused } from '../../../src/errors.ts'
 
 const quiet: Application = applicationOf({
-  metadata: { name: 'local-services' },
+  metadata: { name: 'shop.local.services' },
   status: { sync: { status: 'Synced', revision: 'a' }, health: { status: 'Healthy' } },
 })
 const ours = { commit: 'b', isKept: async (later: string) => later === 'b+' }
@@ -216,7 +216,7 @@ describe('the wait for the sync', () => {
     ['does not begin', [outOfSync], 'sync-not-begun', 'is OutOfSync'],
     ['cannot be prepared', [wrong], 'argocd-error', 'Chart.yaml is missing'],
     ['takes too long', [app({ ...outOfSync, busy: true })], 'argocd-late', 'more than 30 s'],
-    ['is of nothing', [synced, null].slice(1), 'application-missing', 'local-services'],
+    ['is of nothing', [synced, null].slice(1), 'application-missing', 'shop.local.services'],
   ])('says when one %s', async (_, states, code, words) => {
     const { ports } = scene(...states)
     const expected = { code, message: expect.stringContaining(words) }

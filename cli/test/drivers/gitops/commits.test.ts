@@ -1,0 +1,109 @@
+// A commit that begins with what this machine has seen last.
+import { beforeEach, describe, expect, it } from 'vitest'
+import { type Change, createCommits, type Snapshot } from '../../../src/drivers/gitops/commits.ts'
+import { servicesFolder, valuesFile } from '../../../src/drivers/gitops/layout.ts'
+import { refused } from '../../../src/errors.ts'
+import { createFakeConfigRepo, type FakeConfigRepo } from '../../fakes/config-repo.ts'
+import { createFakeProgress, operator } from '../../fakes/host.ts'
+import { createScene, green } from './scene.ts'
+
+const file = valuesFile(servicesFolder('local'))
+let repo: FakeConfigRepo
+let fetches: number
+
+beforeEach(async () => {
+  repo = createFakeConfigRepo(createScene().repo.head().files)
+  await repo.fetch()
+  fetches = 0
+})
+
+/** Moves order to green. Returns the commits that it saw, by what they said of order. */
+async function write(check: (snapshot: Snapshot) => void = () => {}) {
+  const counted: FakeConfigRepo = {
+    ...repo,
+    fetch(known) {
+      fetches += 1
+      return repo.fetch(known)
+    },
+  }
+  const seen: string[] = []
+  const change = (snapshot: Snapshot): Change => {
+    const order = snapshot.state.services.order
+    seen.push(`${snapshot.commit} ${order?.stable?.release}`)
+    check(snapshot)
+    const move = { service: 'order', which: 'stable' as const, to: green, release: 'r-2' }
+    return { deed: { operation: 'switch' }, release: 'r-2', moves: [move] }
+  }
+  const options = { depends: [servicesFolder('local')], cached: true }
+  const surroundings = { ...operator, progress: createFakeProgress() }
+  const taken = await createCommits(counted, 'local', surroundings).write(change, options)
+  return { taken, seen }
+}
+
+const parents = () => repo.history().map(({ message }) => message.split('\n', 1)[0])
+const edited = (from: string, to: string) =>
+  String(repo.head().files.get(file)).replaceAll(from, to)
+
+describe('the commit that was seen last', () => {
+  it('is pushed to without a look at the server', async () => {
+    const base = repo.head().commit
+    const { taken, seen } = await write()
+    expect([taken.commit, seen, fetches]).toEqual([repo.head().commit, [`${base} r-1`], 0])
+    expect(repo.head().parent).toBe(base)
+  })
+
+  it('is not there the first time', async () => {
+    repo = createFakeConfigRepo(repo.head().files)
+    expect((await write()).seen).toEqual([`${repo.head().parent} r-1`])
+    expect(fetches).toBe(1)
+  })
+
+  it('gives way to what others have pushed since', async () => {
+    const old = repo.head().commit
+    const theirs = repo.someone({ 'prod/x.yaml': 'x' })
+    const { seen } = await write()
+    expect(seen).toEqual([`${old} r-1`, `${theirs} r-1`])
+    expect([repo.head().parent, fetches]).toEqual([theirs, 1])
+    expect(repo.head().files.get('prod/x.yaml')).toBe('x')
+  })
+
+  it('gives way to a change of the same file, which the caller is asked about', async () => {
+    const theirs = repo.someone({ [file]: edited('r-1', 'r-7') })
+    const { seen } = await write()
+    expect(seen.at(-1)).toBe(`${theirs} r-7`)
+    expect(String(repo.head().files.get(file))).toContain('r-7')
+    const before = repo.someone({ [file]: edited('r-2', 'r-9') })
+    const refusing = write(({ state }) => {
+      if (state.services.order?.stable?.release === 'r-9')
+        throw refused({ code: 'x', message: 'r-9' })
+    })
+    await expect(refusing).rejects.toThrow('r-9')
+    expect(repo.head().commit).toBe(before)
+  })
+
+  it('may be wrong where the newest one is right', async () => {
+    const right = String(repo.head().files.get(file))
+    repo.someone({ [file]: 'global: [\n' })
+    await repo.fetch()
+    const theirs = repo.someone({ [file]: right })
+    expect((await write()).seen).toEqual([`${theirs} r-1`])
+    expect(repo.head().parent).toBe(theirs)
+  })
+
+  it('does not say that nothing is to do', async () => {
+    const before = String(repo.head().files.get(file))
+    await write()
+    repo.someone({ [file]: before })
+    const { taken } = await write()
+    expect(taken.commit).toBe(repo.head().commit)
+    expect(parents().slice(-3)).toEqual(['switch', 'By hand', 'switch'])
+  })
+
+  it('is no commit that was forced away', async () => {
+    const first = repo.head().commit
+    await write()
+    repo.force(first)
+    await write()
+    expect(repo.head().parent).toBe(first)
+  })
+})
