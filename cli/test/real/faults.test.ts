@@ -10,6 +10,7 @@ import {
   copyTree,
   edgeUrl,
   ensureLive,
+  helms,
   other,
   shopctl,
   shopctlOk,
@@ -84,14 +85,6 @@ describe('faults', { timeout: 240_000 }, () => {
       await shopctlOk(['build', ...args], { cwd: tree.dir })
       await shopctlOk(['push', ...args], { cwd: tree.dir })
       const killed = startShopctl(['deploy', ...args], tree.dir)
-      const helms = async (): Promise<string[]> =>
-        (
-          await promisify(execFile)('pgrep', ['-f', 'helm upgrade --install']).catch(() => ({
-            stdout: '',
-          }))
-        ).stdout
-          .split('\n')
-          .filter(Boolean)
       await until(
         'helm runs',
         async () => killed.child.exitCode !== null || (await helms()).length > 0,

@@ -1,12 +1,11 @@
 // What a killed or failed command leaves: its programs and its lock are gone at once, and what it wrote over comes back.
-import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
   copyTree,
   ensureLive,
+  helms,
   other,
   shopctl,
   shopctlJson,
@@ -18,15 +17,6 @@ import {
 } from './shop.ts'
 
 const service = ['--service', 'payment']
-
-/** The helm processes that write a slot of order. */
-async function helms(): Promise<string[]> {
-  const { stdout } = await promisify(execFile)('pgrep', [
-    '-f',
-    'helm upgrade --install order-',
-  ]).catch(() => ({ stdout: '' }))
-  return stdout.split('\n').filter(Boolean)
-}
 
 describe('a way back', { timeout: 300_000 }, () => {
   let tree: Tree
@@ -50,7 +40,7 @@ describe('a way back', { timeout: 300_000 }, () => {
     process.kill(killed.child.pid ?? 0, 'SIGKILL')
     await killed.ended
     expect((await status()).lock).toBeNull()
-    await until('no helm is left', async () => (await helms()).length === 0, 2_000)
+    await until('no helm is left', async () => (await helms('order-')).length === 0, 2_000)
     const started = Date.now()
     await shopctlOk(['rollback', ...service])
     expect(Date.now() - started).toBeLessThan(10_000)
