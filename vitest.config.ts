@@ -5,20 +5,17 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 for (const name of ['GITHUB_ACTIONS', 'SHOPCTL_EVENTS_FILE', 'SHOPCTL_SLACK_WEBHOOK'])
   delete process.env[name]
 
+/** The files that use Argo CD. */
+const gitops = ['gitops-platform', 'gitops']
+
+/** The files that fill the node, or restart all of its pods. */
+const platform = ['observability', 'platform', 'platform-down']
+
 /**
- * The order of the files of `real`; '' are all others. The first two fill the node, so they run before the shop is there.
- * `release` needs an empty environment, and leaves one that the others use. `observability`
- * takes memory and time from the node. The last two restart all of its pods.
+ * The order of the files in `cli/test/real`; '' are all others. The first two fill the node, so they run before the shop is
+ * there. `release` needs an empty environment, and leaves one that the others use.
  */
-const order = [
-  'dependencies',
-  'foreign',
-  'release',
-  '',
-  'observability',
-  'platform',
-  'platform-down',
-]
+const order = ['dependencies', 'foreign', 'release', '', ...gitops, ...platform]
 
 function placeOf({ moduleId }: TestSpecification): number {
   const [, name = ''] = /\/real\/(.+)\.test\.ts$/.exec(moduleId) ?? []
@@ -31,6 +28,7 @@ class RealOrder extends BaseSequencer {
   }
 }
 
+const filesOf = (names: readonly string[]) => names.map((name) => `cli/test/real/${name}.test.ts`)
 const patience = { testTimeout: 60_000, hookTimeout: 300_000 }
 
 export default defineConfig({
@@ -65,8 +63,8 @@ export default defineConfig({
           globalSetup: 'services/test/global-setup.ts',
         },
       },
-      // Tests without the shop: each file starts its own servers, or has its own namespace. Together they take as long as the
-      // other two projects. One file after another, since several fetch the same packages in the first run.
+      // Tests without the shop: each file starts its own servers, or has its own namespace. None measures time, so that
+      // they can run beside `real`. One file after another, since several fetch the same packages in the first run.
       {
         test: {
           ...patience,
@@ -77,13 +75,33 @@ export default defineConfig({
           maxConcurrency: 12,
         },
       },
-      // The whole on the real cluster, one file after another.
+      // The shop on the real cluster, one file after another.
       {
         test: {
           ...patience,
           name: 'real',
           include: ['cli/test/real/**/*.test.ts'],
+          exclude: filesOf([...gitops, ...platform]),
           globalSetup: 'cli/test/real/global-setup.ts',
+          fileParallelism: false,
+        },
+      },
+      // The shop with Argo CD, which is installed for them.
+      {
+        test: {
+          ...patience,
+          name: 'gitops',
+          include: filesOf(gitops),
+          globalSetup: 'cli/test/real/gitops-setup.ts',
+          fileParallelism: false,
+        },
+      },
+      // The platform itself.
+      {
+        test: {
+          ...patience,
+          name: 'platform',
+          include: filesOf(platform),
           fileParallelism: false,
         },
       },
