@@ -5,17 +5,16 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 for (const name of ['GITHUB_ACTIONS', 'SHOPCTL_EVENTS_FILE', 'SHOPCTL_SLACK_WEBHOOK'])
   delete process.env[name]
 
-/** The files that use Argo CD. */
-const gitops = ['gitops-platform', 'gitops']
-
 /** The files that fill the node, or restart all of its pods. */
 const platform = ['observability', 'platform', 'platform-down']
+const platformFiles = platform.map((name) => `cli/test/real/${name}.test.ts`)
+const gitopsFiles = 'cli/test/real/gitops*.test.ts'
 
 /**
  * The order of the files in `cli/test/real`; '' are all others. The first two fill the node, so they run before the shop is
  * there. `release` needs an empty environment, and leaves one that the others use.
  */
-const order = ['dependencies', 'foreign', 'release', '', ...gitops, ...platform]
+const order = ['dependencies', 'foreign', 'release', '', ...platform]
 
 function placeOf({ moduleId }: TestSpecification): number {
   const [, name = ''] = /\/real\/(.+)\.test\.ts$/.exec(moduleId) ?? []
@@ -28,7 +27,6 @@ class RealOrder extends BaseSequencer {
   }
 }
 
-const filesOf = (names: readonly string[]) => names.map((name) => `cli/test/real/${name}.test.ts`)
 const patience = { testTimeout: 60_000, hookTimeout: 300_000 }
 
 export default defineConfig({
@@ -81,7 +79,7 @@ export default defineConfig({
           ...patience,
           name: 'real',
           include: ['cli/test/real/**/*.test.ts'],
-          exclude: filesOf([...gitops, ...platform]),
+          exclude: [gitopsFiles, ...platformFiles],
           globalSetup: 'cli/test/real/global-setup.ts',
           fileParallelism: false,
         },
@@ -91,7 +89,7 @@ export default defineConfig({
         test: {
           ...patience,
           name: 'gitops',
-          include: filesOf(gitops),
+          include: [gitopsFiles],
           globalSetup: 'cli/test/real/gitops-setup.ts',
           fileParallelism: false,
         },
@@ -101,7 +99,7 @@ export default defineConfig({
         test: {
           ...patience,
           name: 'platform',
-          include: filesOf(platform),
+          include: platformFiles,
           fileParallelism: false,
         },
       },
