@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Shell } from '../adapters/shell.ts'
 import { type AddedPart, createAddedRelease, namespaces } from './added-release.ts'
-import { argocdDefinitions, argocdItem, gitServerItem } from './go-program.ts'
+import { argocdDefinitions, argocdModule, gitServerModule, goModuleItems } from './go-program.ts'
 import { type BaseImage, type ImageTools, makeLayeredImage } from './images.ts'
 import { embeddedFolder, gitNodePort, type Layout } from './layout.ts'
 import { clientsItem } from './npm.ts'
@@ -38,8 +38,8 @@ export const gitopsImage: BaseImage = {
   changes: ['ENV PATH=/usr/local/bin:/usr/bin:/bin'],
 }
 
-export async function gitopsItems(shell: Shell, layout: Layout): Promise<Item[]> {
-  return [await argocdItem(shell, layout), await gitServerItem(shell, layout)]
+export function gitopsItems(shell: Shell, layout: Layout): Promise<Item[]> {
+  return goModuleItems(shell, layout, [argocdModule, gitServerModule])
 }
 
 const kinds = ['applications.argoproj.io', 'appprojects.argoproj.io']
