@@ -42,9 +42,20 @@ export function gitopsItems(shell: Shell, layout: Layout): Promise<Item[]> {
   return goModuleItems(shell, layout, [argocdModule, gitServerModule])
 }
 
+/** Of an API group: `Deployment` and `deployments`. */
+export interface ReleasedKinds {
+  group: string
+  kinds: readonly string[]
+  resources: readonly string[]
+}
+
 const kinds = ['applications.argoproj.io', 'appprojects.argoproj.io']
 
-export function createGitops(tools: ImageTools): AddedPart {
+export function createGitops(
+  tools: ImageTools,
+  /** What Argo CD may release. */
+  releasedKinds: readonly ReleasedKinds[],
+): AddedPart {
   const { shell, layout } = tools
   const added = createAddedRelease(tools, release, namespace)
   const { kubectl } = added
@@ -86,6 +97,7 @@ export function createGitops(tools: ImageTools): AddedPart {
         `--set-string=image=docker.io/${image}`,
         `--set=git.nodePort=${gitNodePort}`,
         `--set-json=environments=${JSON.stringify(environments)}`,
+        `--set-json=kinds=${JSON.stringify(releasedKinds)}`,
       )
     },
 

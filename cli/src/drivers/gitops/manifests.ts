@@ -2,6 +2,7 @@
 import { environmentLabel } from '../../adapters/kubernetes/applications.ts'
 import type { Manifest } from '../../release/ports/driver.ts'
 import { colors, slotName } from '../../release/slot.ts'
+import { releasedKinds } from './kinds.ts'
 import { servicesFolder, slotFolder } from './layout.ts'
 
 export interface ArgoOptions {
@@ -20,17 +21,6 @@ export interface ArgoOptions {
 
 const apiVersion = 'argoproj.io/v1alpha1'
 const here = 'https://kubernetes.default.svc'
-
-/** What the charts of slots and Services may create. No Secrets: a slot's copies are made by shopctl. */
-const kinds = [
-  ['', 'ConfigMap', 'Service', 'ServiceAccount'],
-  ['apps', 'Deployment'],
-  ['autoscaling', 'HorizontalPodAutoscaler'],
-  ['batch', 'Job'],
-  ['networking.k8s.io', 'Ingress', 'NetworkPolicy'],
-  ['policy', 'PodDisruptionBudget'],
-  ['rbac.authorization.k8s.io', 'Role', 'RoleBinding'],
-].flatMap(([group, ...names]) => names.map((kind) => ({ group, kind })))
 
 export function slotApplication(env: string, slot: string): string {
   return `${env}-${slot}`
@@ -78,7 +68,9 @@ function projectOf(options: ArgoOptions): Manifest {
       sourceRepos: [url],
       destinations: [{ server: here, namespace }],
       clusterResourceWhitelist: [],
-      namespaceResourceWhitelist: kinds,
+      namespaceResourceWhitelist: releasedKinds.flatMap(({ group, kinds }) =>
+        kinds.map((kind) => ({ group, kind })),
+      ),
     },
   }
 }
