@@ -11,7 +11,7 @@ const rooms = [
   ['program',             'program commands context output release inspect platform/additions config errors', ''],
   ['commands',            'commands release inspect platform output config errors',   'context'],
   ['context',             'context drivers adapters platform output config errors',   'release'],
-  ['drivers',             `drivers adapters/kubernetes adapters/shell ${facts} one-line errors`, 'release config'],
+  ['drivers',             `drivers adapters/kubernetes adapters/shell ${facts} one-line yaml-place errors`, 'release config'],
   ['adapters/kubernetes', `adapters/kubernetes adapters/shell adapters/repeat adapters/json adapters/limited adapters/loopback ${facts} errors`, 'release config'],
   ['adapters/registry',   `adapters/registry adapters/shell adapters/repeat adapters/http adapters/json adapters/loopback ${facts} errors`, 'release config'],
   ['adapters/docker',     `adapters/docker adapters/shell ${facts} errors`,           'release config'],
@@ -33,8 +33,9 @@ const rooms = [
   ['output',              'output one-line errors',                                   'release inspect'],
   ['inspect',             'inspect release config errors',                            ''],
   ['release',             'release config errors',                                    ''],
-  ['config',              'config errors',                                            ''],
+  ['config',              'config yaml-place errors',                                 ''],
   ['one-line',            '',                                                         ''],
+  ['yaml-place',          '',                                                         ''],
   ['errors',              '',                                                         ''],
 ]
 

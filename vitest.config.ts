@@ -5,20 +5,16 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 for (const name of ['GITHUB_ACTIONS', 'SHOPCTL_EVENTS_FILE', 'SHOPCTL_SLACK_WEBHOOK'])
   delete process.env[name]
 
+/** The files that fill the node, or restart all of its pods. */
+const platform = ['observability', 'platform', 'platform-down']
+const platformFiles = platform.map((name) => `cli/test/real/${name}.test.ts`)
+const gitopsFiles = 'cli/test/real/gitops*.test.ts'
+
 /**
- * The order of the files of `real`; '' are all others. The first two fill the node, so they run before the shop is there.
- * `release` needs an empty environment, and leaves one that the others use. `observability`
- * takes memory and time from the node. The last two restart all of its pods.
+ * The order of the files in `cli/test/real`; '' are all others. The first two fill the node, so they run before the shop is
+ * there. `release` needs an empty environment, and leaves one that the others use.
  */
-const order = [
-  'dependencies',
-  'foreign',
-  'release',
-  '',
-  'observability',
-  'platform',
-  'platform-down',
-]
+const order = ['dependencies', 'foreign', 'release', '', ...platform]
 
 function placeOf({ moduleId }: TestSpecification): number {
   const [, name = ''] = /\/real\/(.+)\.test\.ts$/.exec(moduleId) ?? []
@@ -65,8 +61,8 @@ export default defineConfig({
           globalSetup: 'services/test/global-setup.ts',
         },
       },
-      // Tests without the shop: each file starts its own servers, or has its own namespace. Together they take as long as the
-      // other two projects. One file after another, since several fetch the same packages in the first run.
+      // Tests without the shop: each file starts its own servers, or has its own namespace. None measures time, so that
+      // they can run beside `real`. One file after another, since several fetch the same packages in the first run.
       {
         test: {
           ...patience,
@@ -77,13 +73,33 @@ export default defineConfig({
           maxConcurrency: 12,
         },
       },
-      // The whole on the real cluster, one file after another.
+      // The shop on the real cluster, one file after another.
       {
         test: {
           ...patience,
           name: 'real',
           include: ['cli/test/real/**/*.test.ts'],
+          exclude: [gitopsFiles, ...platformFiles],
           globalSetup: 'cli/test/real/global-setup.ts',
+          fileParallelism: false,
+        },
+      },
+      // The shop with Argo CD, which is installed for them.
+      {
+        test: {
+          ...patience,
+          name: 'gitops',
+          include: [gitopsFiles],
+          globalSetup: 'cli/test/real/gitops-setup.ts',
+          fileParallelism: false,
+        },
+      },
+      // The platform itself.
+      {
+        test: {
+          ...patience,
+          name: 'platform',
+          include: platformFiles,
           fileParallelism: false,
         },
       },

@@ -1,4 +1,4 @@
-// `npm test`: lint, types, what needs no shop side by side, then the tests on the real cluster. Ends with
+// `npm test`: lint, types, what needs no shop, the shop on the real cluster, then the platform. Ends with
 // `N passed, N failed`; a skipped test counts as failed.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -11,8 +11,8 @@ import { createTurns, type Turns } from './turns.ts'
 const filters = process.argv.slice(2)
 const scratch = mkdtempSync(join(tmpdir(), 'shopctl-test-'))
 const tally = { passed: 0, failed: 0 }
-/** They share no port, no namespace and no engine, and wait for most of their time. */
-const beside = ['unit', 'services', 'apart']
+/** With what the others leave of the processors: some of those measure time. */
+const behindOthers = ['nice', '-n', '19']
 
 /** Runs an argument vector; resolves to its exit code. With `onLine`, its output does not go to this terminal. */
 function run(
@@ -34,10 +34,14 @@ function run(
   })
 }
 
-async function check(title: string, argv: readonly string[]): Promise<boolean> {
+async function check(
+  title: string,
+  argv: readonly string[],
+  onLine?: (line: string) => void,
+): Promise<boolean> {
   const started = Date.now()
   console.log(`\n== ${title}`)
-  const passed = (await run(argv)) === 0
+  const passed = (await run(argv, {}, onLine)) === 0
   tally[passed ? 'passed' : 'failed'] += 1
   console.log(`${passed ? '✓' : '✗'} ${title} ${((Date.now() - started) / 1000).toFixed(1)} s`)
   return passed
@@ -49,12 +53,14 @@ interface VitestReport {
   testResults: { status: string; assertionResults: unknown[] }[]
 }
 
-async function vitest(project: string, turns?: Turns): Promise<void> {
+async function vitest(
+  project: string,
+  { turns, behind = [] }: { turns?: Turns; behind?: readonly string[] } = {},
+): Promise<void> {
   const file = join(scratch, `${project}.json`)
   const exitCode = await run(
     [
-      // Some tests of the two beside it measure time.
-      ...(project === 'apart' ? ['nice'] : []),
+      ...behind,
       'vitest',
       'run',
       '--project',
@@ -85,6 +91,18 @@ async function vitest(project: string, turns?: Turns): Promise<void> {
   }
 }
 
+/**
+ * What runs beside unit and service tests, and goes on beside `real`, which waits for much of its time. The programs come
+ * first: some of these tests use them, `gitops` and `platform` all.
+ */
+async function runBehind(): Promise<void> {
+  if (filters.length === 0) {
+    const build = [...behindOthers, 'node', 'cli/test/build-added.ts']
+    await check('what `platform up --with` adds, behind the tests', build, console.log)
+  }
+  await vitest('apart', { turns: createTurns(console.log), behind: behindOthers })
+}
+
 try {
   if (filters.length === 0) {
     // `npm run quality` reads the coverage of the last whole run.
@@ -95,13 +113,20 @@ try {
   }
   // Before the unit tests: some render charts with the platform's helm.
   if (await check('shopctl platform up', ['node', 'cli/bin/shopctl.js', 'platform', 'up'])) {
-    console.log(`\n== ${beside.join(', ')} tests, side by side`)
+    const behind = runBehind()
+    console.log('\n== unit and services tests, side by side, and apart behind them')
     // The pods of an earlier run would only take their part of the processors. `real` says why they cannot be deleted.
     const emptying = filters.length === 0 ? emptyEnvironment().catch(() => {}) : null
-    await Promise.all(beside.map((project) => vitest(project, createTurns(console.log))))
+    const beside = ['unit', 'services']
+    await Promise.all(beside.map((name) => vitest(name, { turns: createTurns(console.log) })))
     await emptying
     console.log('\n== real tests')
     await vitest('real')
+    await behind
+    for (const name of ['gitops', 'platform']) {
+      console.log(`\n== ${name} tests`)
+      await vitest(name)
+    }
   }
 } finally {
   rmSync(scratch, { recursive: true, force: true })

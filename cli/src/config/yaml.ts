@@ -1,17 +1,6 @@
 // Reads YAML of one document, and knows the place of each of its keys. What is no plain data is a mistake.
-import {
-  type Document,
-  isAlias,
-  isCollection,
-  isMap,
-  isNode,
-  isScalar,
-  LineCounter,
-  type Node,
-  parseDocument,
-  visit,
-  type YAMLError,
-} from 'yaml'
+import { type Document, LineCounter, type Node, parseDocument, visit, type YAMLError } from 'yaml'
+import { offsetOf } from '../yaml-place.ts'
 
 export type Path = readonly (string | number)[]
 
@@ -101,21 +90,4 @@ function firstAlias(document: Document): number {
     },
   })
   return offset
-}
-
-function offsetOf(document: Document, path: Path): number {
-  for (let length = path.length; length > 0; length--) {
-    const found = document.getIn(path.slice(0, length - 1), true)
-    const parent = isAlias(found) ? found.resolve(document) : found
-    const last = path[length - 1]
-    if (isMap(parent)) {
-      const key = parent.items.find(
-        ({ key }) => isScalar(key) && String(key.value) === String(last),
-      )?.key
-      if (isNode(key) && key.range) return key.range[0]
-    }
-    const node = isCollection(parent) ? parent.get(last, true) : undefined
-    if (isNode(node) && node.range) return node.range[0]
-  }
-  return 0
 }

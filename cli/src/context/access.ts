@@ -7,6 +7,7 @@ import { createShell, type Shell, withoutProxy } from '../adapters/shell.ts'
 import { parseConfig } from '../config/parse.ts'
 import { ecrAddress } from '../config/registry.ts'
 import { configFile, type EnvironmentConfig } from '../config/schema.ts'
+import { releasedKinds } from '../drivers/gitops/kinds.ts'
 import { refused } from '../errors.ts'
 import type { EmbeddedEnvironment } from '../platform/additions.ts'
 import type { GitRepository } from '../platform/gitops.ts'
@@ -92,7 +93,9 @@ export async function createPlatformContext(
   // dpkg and mmdebstrap clean up at SIGTERM.
   const shell = createShell(limit, 'SIGTERM')
   const observabilityChart = () => chartFolder('observability')
-  const platform = createPlatform({ shell, progress, now, cacheDir, observabilityChart })
+  const platform = createPlatform({
+    ...{ shell, progress, now, cacheDir, observabilityChart, releasedKinds },
+  })
   return { platform, embeddedEnvironments: () => embeddedEnvironments(shell) }
 }
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Shell } from '../adapters/shell.ts'
 import { type AddedPart, createAddedRelease, namespaces } from './added-release.ts'
-import { argocdDefinitions, argocdItem, gitServerItem } from './go-program.ts'
+import { argocdDefinitions, argocdModule, gitServerModule, goModuleItems } from './go-program.ts'
 import { type BaseImage, type ImageTools, makeLayeredImage } from './images.ts'
 import { embeddedFolder, gitNodePort, type Layout } from './layout.ts'
 import { clientsItem } from './npm.ts'
@@ -38,13 +38,24 @@ export const gitopsImage: BaseImage = {
   changes: ['ENV PATH=/usr/local/bin:/usr/bin:/bin'],
 }
 
-export async function gitopsItems(shell: Shell, layout: Layout): Promise<Item[]> {
-  return [await argocdItem(shell, layout), await gitServerItem(shell, layout)]
+export function gitopsItems(shell: Shell, layout: Layout): Promise<Item[]> {
+  return goModuleItems(shell, layout, [argocdModule, gitServerModule])
+}
+
+/** Of an API group: `Deployment` and `deployments`. */
+export interface ReleasedKinds {
+  group: string
+  kinds: readonly string[]
+  resources: readonly string[]
 }
 
 const kinds = ['applications.argoproj.io', 'appprojects.argoproj.io']
 
-export function createGitops(tools: ImageTools): AddedPart {
+export function createGitops(
+  tools: ImageTools,
+  /** What Argo CD may release. */
+  releasedKinds: readonly ReleasedKinds[],
+): AddedPart {
   const { shell, layout } = tools
   const added = createAddedRelease(tools, release, namespace)
   const { kubectl } = added
@@ -86,6 +97,7 @@ export function createGitops(tools: ImageTools): AddedPart {
         `--set-string=image=docker.io/${image}`,
         `--set=git.nodePort=${gitNodePort}`,
         `--set-json=environments=${JSON.stringify(environments)}`,
+        `--set-json=kinds=${JSON.stringify(releasedKinds)}`,
       )
     },
 

@@ -78,6 +78,14 @@ export interface GoModule {
   files?: { module: string; paths: readonly string[] }
 }
 
+export function goModuleItems(
+  shell: Shell,
+  layout: Layout,
+  modules: readonly GoModule[],
+): Promise<Item[]> {
+  return Promise.all(modules.map((module) => goModuleItem(shell, layout, module)))
+}
+
 /** The programs of a module. Each is a file of this name in the item's folder. */
 export async function goModuleItem(
   shell: Shell,
@@ -133,69 +141,55 @@ export function goCheck(go: string, scratch: string): Check {
 const plainFlags = '-s -w'
 
 /** Reads the logs of all containers and sends them to a store of logs. */
-export function collectorItem(shell: Shell, layout: Layout): Promise<Item> {
-  return goModuleItem(shell, layout, {
-    name: 'log-collector',
-    folder: 'observability/collector',
-    programs: { 'log-collector': '.' },
-    linkerFlags: plainFlags,
-    toolchain: 'auto',
-    packages: 1_000,
-  })
+export const collectorModule: GoModule = {
+  name: 'log-collector',
+  folder: 'observability/collector',
+  programs: { 'log-collector': '.' },
+  linkerFlags: plainFlags,
+  toolchain: 'auto',
+  packages: 1_000,
 }
 
 /** VictoriaLogs, which keeps them. */
-export function logStoreItem(shell: Shell, layout: Layout): Promise<Item> {
-  return goModuleItem(shell, layout, {
-    name: 'log-store',
-    folder: 'observability/logs',
-    programs: { 'log-store': 'github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs' },
-    linkerFlags: plainFlags,
-    toolchain: 'auto',
-    packages: 450,
-  })
+export const logStoreModule: GoModule = {
+  name: 'log-store',
+  folder: 'observability/logs',
+  programs: { 'log-store': 'github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs' },
+  linkerFlags: plainFlags,
+  toolchain: 'auto',
+  packages: 450,
 }
 
 /** Stand-ins for kube-state-metrics and for Slack: one program, whose first argument names the part. */
-export function helpersItem(shell: Shell, layout: Layout): Promise<Item> {
-  return goModuleItem(shell, layout, {
-    name: 'observability-helpers',
-    folder: 'observability/helpers',
-    programs: { helpers: '.' },
-    linkerFlags: plainFlags,
-    toolchain: 'local',
-    packages: 180,
-  })
-}
-
-const argocd = 'github.com/argoproj/argo-cd/v3'
-
-/** Argo CD without its server, and the definitions of its objects. */
-export function argocdItem(shell: Shell, layout: Layout): Promise<Item> {
-  return goModuleItem(shell, layout, {
-    name: 'argocd',
-    folder: 'gitops/argocd',
-    programs: { argocd: '.' },
-    linkerFlags: `${plainFlags} -X ${argocd}/common.version=3.2.6`,
-    toolchain: 'auto',
-    packages: 1_690,
-    files: {
-      module: argocd,
-      paths: argocdDefinitions.map((file) => `manifests/crds/${file}`),
-    },
-  })
+export const helpersModule: GoModule = {
+  name: 'observability-helpers',
+  folder: 'observability/helpers',
+  programs: { helpers: '.' },
+  linkerFlags: plainFlags,
+  toolchain: 'local',
+  packages: 180,
 }
 
 export const argocdDefinitions = ['application-crd.yaml', 'appproject-crd.yaml'] as const
+const argocd = 'github.com/argoproj/argo-cd/v3'
+
+/** Argo CD without its server, and the definitions of its objects. */
+export const argocdModule: GoModule = {
+  name: 'argocd',
+  folder: 'gitops/argocd',
+  programs: { argocd: '.' },
+  linkerFlags: `${plainFlags} -X ${argocd}/common.version=3.2.6`,
+  toolchain: 'auto',
+  packages: 1_690,
+  files: { module: argocd, paths: argocdDefinitions.map((file) => `manifests/crds/${file}`) },
+}
 
 /** Serves a git repository over HTTP. */
-export function gitServerItem(shell: Shell, layout: Layout): Promise<Item> {
-  return goModuleItem(shell, layout, {
-    name: 'git-server',
-    folder: 'gitops/git-server',
-    programs: { 'git-server': '.' },
-    linkerFlags: plainFlags,
-    toolchain: 'local',
-    packages: 190,
-  })
+export const gitServerModule: GoModule = {
+  name: 'git-server',
+  folder: 'gitops/git-server',
+  programs: { 'git-server': '.' },
+  linkerFlags: plainFlags,
+  toolchain: 'local',
+  packages: 190,
 }

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Shell } from '../adapters/shell.ts'
 import { type AddedPart, createAddedRelease, namespaces } from './added-release.ts'
-import { collectorItem, helpersItem, logStoreItem } from './go-program.ts'
+import { collectorModule, goModuleItems, helpersModule, logStoreModule } from './go-program.ts'
 import { type BaseImage, type ImageTools, makeProgramImage, without } from './images.ts'
 import { embeddedFolder, type Layout } from './layout.ts'
 import { type Item, storedAt } from './store.ts'
@@ -39,12 +39,8 @@ export const observabilityImage: BaseImage = {
 }
 
 /** The Go programs: OpenTelemetry's collector, VictoriaLogs, and our own. */
-export async function observabilityItems(shell: Shell, layout: Layout): Promise<Item[]> {
-  return [
-    await collectorItem(shell, layout),
-    await logStoreItem(shell, layout),
-    await helpersItem(shell, layout),
-  ]
+export function observabilityItems(shell: Shell, layout: Layout): Promise<Item[]> {
+  return goModuleItems(shell, layout, [collectorModule, logStoreModule, helpersModule])
 }
 
 /** Image → the item with its program, and the arguments that are always there. */

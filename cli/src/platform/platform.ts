@@ -7,7 +7,7 @@ import type { AddedPart } from './added-release.ts'
 import { type Addition, additions, type EmbeddedEnvironment } from './additions.ts'
 import { createDaemons, logOf } from './daemons.ts'
 import { type DownReport, takeDown } from './down.ts'
-import { createGitops, type GitRepository, gitRepository } from './gitops.ts'
+import { createGitops, type GitRepository, gitRepository, type ReleasedKinds } from './gitops.ts'
 import { direct, edgeUrl, layoutOf, previewUrl, registry } from './layout.ts'
 import { withPlatformLock } from './lock.ts'
 import { createObservability } from './observability.ts'
@@ -77,6 +77,7 @@ export interface PlatformDeps {
   cacheDir: string
   /** The folder of charts/observability. */
   observabilityChart: () => string
+  releasedKinds: readonly ReleasedKinds[]
 }
 
 export function createPlatform(given: PlatformDeps): Platform {
@@ -88,7 +89,7 @@ export function createPlatform(given: PlatformDeps): Platform {
   const imageTools = { shell, layout, docker: join(layout.bin, 'docker') }
   const parts: Readonly<Record<Addition, AddedPart>> = {
     observability: createObservability(imageTools, given.observabilityChart),
-    gitops: createGitops(imageTools),
+    gitops: createGitops(imageTools, given.releasedKinds),
   }
 
   const status = async (): Promise<PlatformStatus> => {

@@ -142,6 +142,11 @@ async function build(deps: Deps, items: Items): Promise<void> {
   })
 }
 
+/** Builds what is missing. The programs that it starts can be found if it is killed. */
+export async function ensureBuilt(deps: Deps, items: Items): Promise<void> {
+  if (!isBuilt(deps.layout, items)) await asBuilder(() => build(deps, items))
+}
+
 async function link(path: string, target: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   await rm(path, { force: true })
@@ -212,7 +217,7 @@ export async function bringUp(deps: Deps, items: Items): Promise<void> {
   await killMembers('builders')
   await removeFolder(shell, layout.temporary)
   await prepareMachine(deps)
-  if (!isBuilt(layout, items)) await asBuilder(() => build(deps, items))
+  await ensureBuilt(deps, items)
   await linkPrograms(layout, items)
   await startCluster(deps, items, afresh)
 }

@@ -6,7 +6,7 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createShell, type Finished } from '../../src/adapters/shell.ts'
-import { gitServerItem } from '../../src/platform/go-program.ts'
+import { gitServerModule, goModuleItem } from '../../src/platform/go-program.ts'
 import { layoutOf } from '../../src/platform/layout.ts'
 import { store } from '../../src/platform/store.ts'
 import { type Started, startHelper, stopPrograms } from './observability-programs.ts'
@@ -26,7 +26,10 @@ const start = (): Promise<Started> =>
   })
 
 beforeAll(async () => {
-  program = join(await store(layout, await gitServerItem(shell, layout), () => {}), 'git-server')
+  program = join(
+    await store(layout, await goModuleItem(shell, layout, gitServerModule), () => {}),
+    'git-server',
+  )
   server = await start()
 })
 afterAll(async () => {

@@ -1,6 +1,6 @@
 // charts/shop-guard on the real API server: what it refuses, for each of several services.
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { chartsIn, everyKind, ok } from '../real/charts.ts'
+import { chartsIn, everyKind, ok } from './charts.ts'
 
 const here = chartsIn('guard')
 const { deploy, field, kubectl, namespace } = here

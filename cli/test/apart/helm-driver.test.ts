@@ -11,8 +11,8 @@ import { createCharts, createHelmDriver } from '../../src/drivers/helm/driver.ts
 import { createHelm, type Helm } from '../../src/drivers/helm/helm.ts'
 import { createReleases } from '../../src/drivers/helm/releases.ts'
 import type { Driver, SlotWrite } from '../../src/release/ports/driver.ts'
-import { chartsIn, clusterEnv, everyKind, ok, slotValues } from '../real/charts.ts'
 import { root } from '../real/shop.ts'
+import { chartsIn, clusterEnv, everyKind, ok, slotValues } from './charts.ts'
 
 const here = chartsIn('driver')
 const { field, kubectl, namespace, tool } = here

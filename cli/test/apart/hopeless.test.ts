@@ -8,8 +8,8 @@ import { connect, type KubernetesApi } from '../../src/adapters/kubernetes/api.t
 import { createNamespace } from '../../src/adapters/kubernetes/namespace.ts'
 import { createPods } from '../../src/adapters/kubernetes/pods.ts'
 import { createJudge } from '../../src/release/deploy/rollout.ts'
-import { chartsIn, clusterEnv, ok } from '../real/charts.ts'
 import { until } from '../real/shop.ts'
+import { chartsIn, clusterEnv, ok } from './charts.ts'
 
 const here = chartsIn('hopeless')
 const { kubectl, namespace, tool } = here

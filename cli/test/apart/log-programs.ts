@@ -7,7 +7,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { createShell } from '../../src/adapters/shell.ts'
-import { collectorItem, logStoreItem } from '../../src/platform/go-program.ts'
+import { collectorModule, goModuleItem, logStoreModule } from '../../src/platform/go-program.ts'
 import { layoutOf } from '../../src/platform/layout.ts'
 import { type Item, store } from '../../src/platform/store.ts'
 import { type KubernetesObject, pick, render } from '../charts/helm.ts'
@@ -75,7 +75,7 @@ function serverOf(
 
 /** With the arguments of the chart, but for the address and the folder. */
 export async function createLogStore(folder: string): Promise<Server> {
-  const program = await programOf(await logStoreItem(shell, layout))
+  const program = await programOf(await goModuleItem(shell, layout, logStoreModule))
   const address = await freeAddress()
   const args = argsOf(pick(await chart(''), 'StatefulSet', 'logs'))
   const own = args.map((arg) =>
@@ -97,7 +97,7 @@ export async function createCollector(
   endpoint: string,
   kubeconfig: string,
 ): Promise<Server> {
-  const program = await programOf(await collectorItem(shell, layout))
+  const program = await programOf(await goModuleItem(shell, layout, collectorModule))
   const [address, metrics] = [await freeAddress(), await freeAddress()]
   const objects = await chart(endpoint)
   const map = pick(objects, 'ConfigMap', 'log-collector')

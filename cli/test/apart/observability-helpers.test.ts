@@ -6,7 +6,7 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createShell } from '../../src/adapters/shell.ts'
-import { helpersItem } from '../../src/platform/go-program.ts'
+import { goModuleItem, helpersModule } from '../../src/platform/go-program.ts'
 import { embeddedFolder, layoutOf } from '../../src/platform/layout.ts'
 import { store } from '../../src/platform/store.ts'
 import { createApiServer, createServers } from '../fakes/api-server.ts'
@@ -28,7 +28,7 @@ let helpers: string
 let programs: string
 
 beforeAll(async () => {
-  const item = await helpersItem(createShell(), layout)
+  const item = await goModuleItem(createShell(), layout, helpersModule)
   helpers = join(await store(layout, item, () => {}), 'helpers')
   programs = await prometheusPrograms()
   copyFileSync(join(servers.folder, 'ca.pem'), join(folder, 'ca.crt'))

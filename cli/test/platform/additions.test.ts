@@ -158,7 +158,7 @@ it('a stopped platform knows what was added to it', async () => {
   await observabilityWith(recordingShell().shell).install([], builtItems())
   const platform = createPlatform({
     ...{ shell: recordingShell().shell, progress: createFakeProgress(), cacheDir: folder },
-    ...{ now: () => 0, observabilityChart: () => '' },
+    ...{ now: () => 0, observabilityChart: () => '', releasedKinds: [] },
   })
   expect(await platform.status()).toMatchObject({ running: false, with: ['observability'] })
 })

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { releasedKinds } from '../../src/drivers/gitops/kinds.ts'
 import { createGitops, gitopsItems, gitRepository } from '../../src/platform/gitops.ts'
 import { embeddedFolder, gitNodePort, type Layout, layoutOf } from '../../src/platform/layout.ts'
 import { clientsItem } from '../../src/platform/npm.ts'
@@ -33,7 +34,7 @@ const free = { list: '' }
 
 function gitopsWith(recorded: Recorded = { answers: free }) {
   const { ran, shell } = recordingShell(layout, recorded)
-  const gitops = createGitops({ shell, layout, docker: 'docker' })
+  const gitops = createGitops({ shell, layout, docker: 'docker' }, releasedKinds)
   return { gitops, lines: () => linesOf(ran), ran }
 }
 
@@ -71,6 +72,7 @@ describe('the part', () => {
         `helm upgrade --install gitops ${join(embeddedFolder(), 'gitops/chart')} --force-conflicts`,
         `--set-string=image=docker.io/${image} --set=git.nodePort=30082`,
         `--set-json=environments=${JSON.stringify(environments)}`,
+        `--set-json=kinds=${JSON.stringify(releasedKinds)}`,
         `${kubeconfig} --namespace=argocd`,
       ].join(' '),
       `kubectl ${kubeconfig} --namespace=argocd rollout status statefulset,deployment,daemonset --timeout=120s`,
@@ -143,7 +145,7 @@ it('a stopped platform knows that it was added, and not where its repository is'
   await gitopsWith().gitops.install([], items)
   const platform = createPlatform({
     ...{ shell: recordingShell(layout).shell, progress: createFakeProgress(), cacheDir: folder },
-    ...{ now: () => 0, observabilityChart: () => '' },
+    ...{ now: () => 0, observabilityChart: () => '', releasedKinds },
   })
   expect(await platform.status()).toMatchObject({ running: false, with: ['gitops'], git: null })
 })
@@ -157,7 +159,7 @@ interface Rule {
 describe('the chart', () => {
   let objects: KubernetesObject[]
   beforeEach(async () => {
-    const values = { image: 'docker.io/shopctl/gitops:1', environments }
+    const values = { image: 'docker.io/shopctl/gitops:1', environments, kinds: releasedKinds }
     objects = await render({
       ...{ chart: '../cli/embedded/gitops/chart', release: 'gitops', namespace: 'argocd' },
       values: { ...values, git: { nodePort: gitNodePort } },

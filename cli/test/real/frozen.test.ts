@@ -2,7 +2,7 @@
 // stands still, or cannot reach its database, does not take over.
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Finished } from '../../src/adapters/shell.ts'
 import { cutOffDatabase, freezePods, slotSelector } from './chaos.ts'
 import { epochs, psql, startPsql } from './database.ts'
@@ -10,6 +10,7 @@ import {
   colors,
   copyTree,
   ensureLive,
+  kubectlOk,
   namespace,
   other,
   platformEnv,
@@ -115,47 +116,49 @@ test('frozen in a handler, switched away from, replaced twice, and thawed', asyn
   })
 }, 420_000)
 
-async function standbyPayment(change: string): Promise<string> {
-  const { services } = await status()
-  await tree.append('services/payment/main.ts', `\n// ${change}\n`)
-  for (const verb of ['build', 'push', 'deploy', 'smoke'])
-    await shopctlOk([verb, '--service', 'payment'], { cwd: tree.dir })
-  return slotSelector('payment', other(services.payment?.active))
-}
+describe('a new slot', () => {
+  let color: string
 
-function switchPayment(): Promise<Finished> {
-  return shopctl(['switch', '--service', 'payment', '--timeout', '5s'], { cwd: tree.dir })
-}
+  beforeAll(async () => {
+    await tree.append('services/payment/main.ts', '\n// frozen\n')
+    for (const verb of ['build', 'push', 'deploy', 'smoke'])
+      await shopctlOk([verb, '--service', 'payment'], { cwd: tree.dir })
+    color = other((await status()).services.payment?.active)
+  }, 240_000)
 
-test('a new slot without its database is no target of a switch', async () => {
-  await underLoad({ rate: 10 }, async () => {
-    const standby = await standbyPayment('cut off')
-    const serving = colors(await status())
-    const heal = await cutOffDatabase(standby)
-    try {
-      // At once: in a few seconds the slot is not ready any more.
-      const run = await switchPayment()
-      expect(run.stderr).toMatch(/payment \w+ cannot log in/)
-      expect(run.exitCode).toBe(2)
-    } finally {
-      await heal()
-    }
-    expect(colors(await status())).toEqual(serving)
-  })
-}, 240_000)
+  function switchPayment(): Promise<Finished> {
+    return shopctl(['switch', '--service', 'payment', '--timeout', '5s'], { cwd: tree.dir })
+  }
 
-test('a new slot that is frozen does not take over: the switch goes back', async () => {
-  await underLoad({ rate: 10 }, async () => {
-    const standby = await standbyPayment('frozen')
-    const serving = colors(await status())
-    const thaw = await freezePods(standby)
-    try {
-      const run = await switchPayment()
-      expect(run.stderr).toMatch(/The slots that were live before are live again/)
-      expect(run.exitCode).toBe(1)
-    } finally {
-      await thaw()
-    }
-    expect(colors(await status())).toEqual(serving)
-  })
-}, 240_000)
+  test('without its database is no target of a switch', async () => {
+    await underLoad({ rate: 10 }, async () => {
+      const serving = colors(await status())
+      const heal = await cutOffDatabase(slotSelector('payment', color))
+      try {
+        // At once: in a few seconds the slot is not ready any more.
+        const run = await switchPayment()
+        expect(run.stderr).toMatch(/payment \w+ cannot log in/)
+        expect(run.exitCode).toBe(2)
+      } finally {
+        await heal()
+      }
+      expect(colors(await status())).toEqual(serving)
+    })
+    await kubectlOk('rollout', 'status', `deployment/payment-${color}`, '--timeout=60s')
+  }, 240_000)
+
+  test('that is frozen does not take over: the switch goes back', async () => {
+    await underLoad({ rate: 10 }, async () => {
+      const serving = colors(await status())
+      const thaw = await freezePods(slotSelector('payment', color))
+      try {
+        const run = await switchPayment()
+        expect(run.stderr).toMatch(/The slots that were live before are live again/)
+        expect(run.exitCode).toBe(1)
+      } finally {
+        await thaw()
+      }
+      expect(colors(await status())).toEqual(serving)
+    })
+  }, 240_000)
+})

@@ -1,12 +1,12 @@
 // What a killed or failed command leaves: its programs and its lock are gone at once, and what it wrote over comes back.
-import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
+  colors,
   copyTree,
   ensureLive,
+  helms,
   other,
   shopctl,
   shopctlJson,
@@ -18,15 +18,6 @@ import {
 } from './shop.ts'
 
 const service = ['--service', 'payment']
-
-/** The helm processes that write a slot of order. */
-async function helms(): Promise<string[]> {
-  const { stdout } = await promisify(execFile)('pgrep', [
-    '-f',
-    'helm upgrade --install order-',
-  ]).catch(() => ({ stdout: '' }))
-  return stdout.split('\n').filter(Boolean)
-}
 
 describe('a way back', { timeout: 300_000 }, () => {
   let tree: Tree
@@ -49,15 +40,18 @@ describe('a way back', { timeout: 300_000 }, () => {
     await until('it holds the lock', async () => (await status()).lock !== null)
     process.kill(killed.child.pid ?? 0, 'SIGKILL')
     await killed.ended
-    expect((await status()).lock).toBeNull()
-    await until('no helm is left', async () => (await helms()).length === 0, 2_000)
+    const after = await status()
+    expect(after.lock).toBeNull()
+    expect(after.services.payment?.active).toBe(active)
+    await until('no helm is left', async () => (await helms('order-')).length === 0, 2_000)
     const started = Date.now()
     await shopctlOk(['rollback', ...service])
     expect(Date.now() - started).toBeLessThan(10_000)
     expect((await status()).services.payment?.active).toBe(other(active))
+    await shopctlOk(['release', ...order], { cwd: tree.dir })
   })
 
-  test('is waited for while a deploy holds the lock', async () => {
+  test('waits while a deploy holds the lock, which refuses a switch and names the deploy', async () => {
     await tree.edit(
       'services/order/main.ts',
       /^/,
@@ -67,19 +61,30 @@ describe('a way back', { timeout: 300_000 }, () => {
     await shopctlOk(['push', '--service', 'order'], { cwd: tree.dir })
     const deploy = startShopctl(['deploy', '--service', 'order'], tree.dir)
     await until('it holds the lock', async () => (await status()).lock !== null)
-    const { stderr } = await shopctlOk(['rollback', ...service])
+    const [refused, { stderr }] = await Promise.all([
+      shopctl(['switch', ...service]),
+      shopctlOk(['rollback', ...service]),
+    ])
+    expect(refused.stderr).toMatch(/lock/i)
+    expect(refused.stderr).toContain('deploy')
+    expect(refused.exitCode).toBe(2)
     expect(stderr).toMatch(/wait for .*: deploy of order/)
-    expect(await deploy.ended).toEqual([0, null])
+    expect(await deploy.ended, deploy.stderr()).toEqual([0, null])
+    expect((await status()).lock).toBeNull()
   })
 
   test('that a broken image was written over is named and put back', async () => {
     const main = join(tree.dir, 'services/payment/main.ts')
     const good = await readFile(main, 'utf8')
-    const before = (await status()).services.payment
+    const all = await status()
+    const before = all.services.payment
     const standby = other(before?.active)
     await writeFile(main, `console.error('no price list')\nprocess.exit(37)\n${good}`)
     const failed = await shopctl(['release', ...service], { cwd: tree.dir })
     expect(failed.exitCode).toBe(1)
+    expect(failed.stderr).toContain('no price list')
+    expect(failed.stderr).toContain('37')
+    expect(colors(await status())).toEqual(colors(all))
     expect(failed.stderr).toMatch(/deploy writes over payment (blue|green) .*`shopctl rollback`/)
     await writeFile(main, good)
     expect((await shopctlOk(['status'])).stdout).toMatch(

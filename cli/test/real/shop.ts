@@ -1,11 +1,12 @@
 // What the tests on the real cluster share: shopctl and kubectl as a user runs them, in environment `test`,
 // and copies of the tree that a test may change.
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { createShell, type Finished } from '../../src/adapters/shell.ts'
 
 const shell = createShell()
@@ -177,6 +178,17 @@ export async function secretValue(name: string, key: string): Promise<string> {
 /** Where this machine reaches a Service. */
 export function clusterIp(service: string): Promise<string> {
   return kubectlOk('get', 'service', service, '--output=jsonpath={.spec.clusterIP}')
+}
+
+/** The pids of the helm processes that write releases whose names begin like this. */
+export async function helms(release = ''): Promise<string[]> {
+  // Other tests use helm in other namespaces.
+  const command = `helm upgrade --install ${release}.*--namespace ${namespace} `
+  // Not by the shell adapter: it starts programs from a shell, which has the pattern in its arguments, too.
+  const { stdout } = await promisify(execFile)('pgrep', ['-f', command]).catch(() => ({
+    stdout: '',
+  }))
+  return stdout.split('\n').filter(Boolean)
 }
 
 /** An environment with nothing in it: the namespace of an earlier run is deleted first. */

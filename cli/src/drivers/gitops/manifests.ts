@@ -4,6 +4,7 @@ import { type Owner, ownerLabels, systemLabel } from '../../adapters/kubernetes/
 import { isMap } from '../../release/canonical.ts'
 import type { Manifest } from '../../release/ports/driver.ts'
 import { colors, slotName } from '../../release/slot.ts'
+import { releasedKinds } from './kinds.ts'
 import { servicesFolder, slotFolder } from './layout.ts'
 
 export interface ArgoOptions extends Owner {
@@ -19,17 +20,6 @@ export interface ArgoOptions extends Owner {
 
 const apiVersion = 'argoproj.io/v1alpha1'
 const here = 'https://kubernetes.default.svc'
-
-/** What the charts of slots and Services may create. No Secrets: a slot's copies are made by shopctl. */
-const kinds = [
-  ['', 'ConfigMap', 'Service', 'ServiceAccount'],
-  ['apps', 'Deployment'],
-  ['autoscaling', 'HorizontalPodAutoscaler'],
-  ['batch', 'Job'],
-  ['networking.k8s.io', 'Ingress', 'NetworkPolicy'],
-  ['policy', 'PodDisruptionBudget'],
-  ['rbac.authorization.k8s.io', 'Role', 'RoleBinding'],
-].flatMap(([group, ...names]) => names.map((kind) => ({ group, kind })))
 
 export function slotApplication(owner: Owner, slot: string): string {
   return nameOf(owner, slot)
@@ -97,7 +87,9 @@ function projectOf(options: ArgoOptions): Manifest {
       sourceRepos: [url],
       destinations: [{ server: here, namespace }],
       clusterResourceWhitelist: [],
-      namespaceResourceWhitelist: kinds,
+      namespaceResourceWhitelist: releasedKinds.flatMap(({ group, kinds }) =>
+        kinds.map((kind) => ({ group, kind })),
+      ),
     },
   }
 }

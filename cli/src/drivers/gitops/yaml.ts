@@ -2,11 +2,6 @@
 import {
   Document,
   type DocumentOptions,
-  isAlias,
-  isCollection,
-  isMap as isMapNode,
-  isNode,
-  isScalar,
   LineCounter,
   type ParseOptions,
   parseAllDocuments,
@@ -18,6 +13,7 @@ import {
 } from 'yaml'
 import { refused, type ShopctlError } from '../../errors.ts'
 import { isMap } from '../../release/canonical.ts'
+import { offsetOf } from '../../yaml-place.ts'
 
 export type Values = Record<string, unknown>
 export type Path = readonly (string | number)[]
@@ -123,20 +119,6 @@ export function badFile(place: string, message: string): ShopctlError {
     message: `${place}: ${message}.`,
     hint: 'Correct it in the config repo, with `git revert` for example. Then run the command again.',
   })
-}
-
-function offsetOf(document: Document, path: Path): number {
-  for (let length = path.length; length > 0; length--) {
-    const found = document.getIn(path.slice(0, length - 1), true)
-    const parent = isAlias(found) ? found.resolve(document) : found
-    const last = path[length - 1]
-    const pair = isMapNode(parent)
-      ? parent.items.find(({ key }) => isScalar(key) && String(key.value) === String(last))
-      : undefined
-    const node = pair?.key ?? (isCollection(parent) ? parent.get(last, true) : undefined)
-    if (isNode(node) && node.range) return node.range[0]
-  }
-  return 0
 }
 
 /** What no reader of YAML takes for anything but text. */

@@ -129,7 +129,7 @@ describe('a deploy', () => {
     })
   })
 
-  it('whose migration fails leaves the reason to whoever waits for the slot, and its pods alone', async () => {
+  it('whose migration fails counts as written, and no pods are scaled', async () => {
     const scene = createScene()
     scene.argo.faults.failing['shop.local.order-green'] = 'Job order-green-migrate: backoff limit'
     const calls: string[] = []

@@ -11,8 +11,8 @@ import { createHelmDriver } from '../../src/drivers/helm/driver.ts'
 import { createHelm } from '../../src/drivers/helm/helm.ts'
 import { createReleases } from '../../src/drivers/helm/releases.ts'
 import type { ChartWrite, Driver, SlotWrite } from '../../src/release/ports/driver.ts'
+import { root } from '../real/shop.ts'
 import { chartsIn, clusterEnv, everyKind, ok, slotValues } from './charts.ts'
-import { root } from './shop.ts'
 
 const here = chartsIn('killed')
 const { field, kubectl, namespace } = here

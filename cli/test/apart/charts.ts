@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { expect, vi } from 'vitest'
 import { createShell, type Finished } from '../../src/adapters/shell.ts'
-import { platformEnv, root } from './shop.ts'
+import { platformEnv, root } from '../real/shop.ts'
 
 const shell = createShell()
 

@@ -1,0 +1,11 @@
+// Argo CD, while the tests run that use it. One that was there before is the user's, and stays.
+import type { PlatformStatus } from '../../src/platform/platform.ts'
+import { platform } from './observability.ts'
+
+export default async function setup(): Promise<() => Promise<void>> {
+  const before = JSON.parse(await platform('status', '--json')) as PlatformStatus
+  await platform('up', '--with', 'gitops')
+  return async () => {
+    if (!before.with.includes('gitops')) await platform('up', '--without', 'gitops')
+  }
+}
