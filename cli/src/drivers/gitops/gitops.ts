@@ -7,9 +7,10 @@ import {
 } from '../../adapters/kubernetes/applications.ts'
 import { isInterrupted, said } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
-import type { Commit, ConfigRepo } from '../../release/ports/config-repo.ts'
+import type { ByHand, Commit, ConfigRepo, HandChange } from '../../release/ports/config-repo.ts'
 import type { Manifest } from '../../release/ports/driver.ts'
 import { colors } from '../../release/slot.ts'
+import { changesByHand, type HandPorts, standingByHand } from './by-hand.ts'
 import type { Commits } from './commits.ts'
 import { argocdFile } from './layout.ts'
 import { type ArgoOptions, manifestsOf } from './manifests.ts'
@@ -21,6 +22,13 @@ export interface Gitops {
   init(): Promise<Initialized>
   /** The last commits, newest first. */
   log(limit: number): Promise<Logged[]>
+  /**
+   * What people have changed, newest first: those among the latest `limit` of these changes and of `others`, which are
+   * times.
+   */
+  changesByHand(limit: number, others: readonly string[]): Promise<HandChange[]>
+  /** What stands now as a person has left it. */
+  standingByHand(): Promise<ByHand[]>
   /** What Argo CD has not done, or cannot do. Does not ask git. */
   problems(): Promise<string[]>
 }
@@ -44,7 +52,7 @@ export interface Initialized {
 interface ToolsDeps extends ArgoOptions {
   api: KubernetesApi
   applications: Pick<Applications, 'list'>
-  repo: Pick<ConfigRepo, 'create' | 'log'>
+  repo: Pick<ConfigRepo, 'create'> & HandPorts['repo']
   commits: Commits
 }
 
@@ -74,9 +82,11 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
         return [`the Applications cannot be read: ${oneLine(said(error))}`]
       }
     },
+    changesByHand: (limit, others) => changesByHand(deps, limit, others),
+    standingByHand: () => standingByHand(deps),
     async log(limit) {
-      const { commits, env, repo } = deps
-      const { commit: head } = await commits.read()
+      const { env, repo } = deps
+      const { commit: head } = await repo.fetch()
       const found = await repo.log(head, [env], limit)
       return found.map(({ message, ...rest }) => ({
         ...rest,

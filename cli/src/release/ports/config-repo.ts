@@ -25,6 +25,24 @@ export interface Commit {
   message: string
 }
 
+/** A commit that shopctl did not write. */
+export interface HandChange {
+  commit: string
+  /** `Jane <jane@example.com>` */
+  author: string
+  /** ISO 8601, in UTC: when it reached the branch. */
+  date: string
+  subject: string
+  /** `order blue → green`, `order-green: image`. Empty: something else. */
+  changes: string[]
+}
+
+/** A slot or a Service that a person has changed last. */
+export interface ByHand extends Pick<HandChange, 'commit' | 'author'> {
+  /** `order-green: image` */
+  change: string
+}
+
 export interface ConfigRepo {
   /** Gives an empty repository its first commit. Does nothing if it has one. */
   create(signal?: AbortSignal): Promise<void>
@@ -46,7 +64,10 @@ export interface ConfigRepo {
     message: string,
     signal?: AbortSignal,
   ): Promise<{ commit: string } | 'moved'>
-  /** The last commits, up to `commit`, that changed something at these paths, newest first. */
+  /**
+   * The last commits of the branch, up to `commit`, that changed something at these paths, newest first. A merge stands for
+   * the commits that it merged.
+   */
   log(
     commit: string,
     paths: readonly string[],
