@@ -1,5 +1,5 @@
 // What people changed in the config repo, without shopctl.
-import { isInterrupted, said } from '../../errors.ts'
+import { failed, isInterrupted, said } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
 import type { ByHand, Commit, ConfigRepo, HandChange } from '../../release/ports/config-repo.ts'
 import { type Difference, differencesOf } from './difference.ts'
@@ -73,11 +73,19 @@ async function describe(
 /** What a commit changed, or what is wrong with its files. */
 type Reader = (index: number) => Promise<Difference[] | string>
 
-function createReader({ env, repo }: HandPorts, found: readonly Commit[]): Reader {
+function createReader(
+  { env, repo }: HandPorts,
+  found: readonly Commit[],
+  signal?: AbortSignal,
+): Reader {
   const read = async (commit: string): Promise<ConfigState | string> => {
     try {
       const paths = await repo.list(commit, [env])
-      return stateOf({ env, paths, texts: await repo.read(commit, filesToRead(env, paths)) })
+      return stateOf({
+        env,
+        paths,
+        texts: await repo.read(commit, filesToRead(env, paths), signal),
+      })
     } catch (error) {
       if (isInterrupted(error)) throw error
       return oneLine(said(error))
@@ -99,14 +107,29 @@ function createReader({ env, repo }: HandPorts, found: readonly Commit[]): Reade
   }
 }
 
-/** What stands now as a person has left it. */
-export async function standingByHand(ports: HandPorts): Promise<ByHand[]> {
-  const { commit: head } = await ports.repo.fetch()
-  const found = await ports.repo.log(head, [ports.env], recent + 1)
+/** What stands now as a person has left it. Fails if git does not answer within a time. */
+export async function standingByHand(ports: HandPorts, patienceMs = 5_000): Promise<ByHand[]> {
+  const patience = AbortSignal.timeout(patienceMs)
+  try {
+    return await standing(ports, patience)
+  } catch (error) {
+    if (!patience.aborted) throw error
+    throw failed({
+      code: 'git-late',
+      message: `git did not answer within ${patienceMs / 1_000} s`,
+      cause: error,
+    })
+  }
+}
+
+async function standing(ports: HandPorts, signal: AbortSignal): Promise<ByHand[]> {
+  const { env, repo } = ports
+  const { commit: head } = await repo.fetch(undefined, signal)
+  const found = await repo.log(head, [env], recent + 1, signal)
   const last = found.slice(0, recent).findLastIndex(isByHand)
-  const changesAt = createReader(ports, found)
+  const changesAt = createReader(ports, found, signal)
   const known = new Set<string>()
-  const standing: ByHand[] = []
+  const byHand: ByHand[] = []
   for (const [index, each] of found.slice(0, last + 1).entries()) {
     const changes = await changesAt(index)
     if (typeof changes === 'string') continue
@@ -115,7 +138,7 @@ export async function standingByHand(ports: HandPorts): Promise<ByHand[]> {
     if (!isByHand(each)) continue
     const { commit } = each
     const author = oneLine(each.author)
-    standing.push(...fresh.map(({ text }) => ({ change: text, commit, author })))
+    byHand.push(...fresh.map(({ text }) => ({ change: text, commit, author })))
   }
-  return standing
+  return byHand
 }

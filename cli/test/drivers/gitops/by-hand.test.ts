@@ -1,8 +1,9 @@
 // What people change in the config repo, as history and status show it.
 import { beforeEach, describe, expect, it } from 'vitest'
+import { standingByHand } from '../../../src/drivers/gitops/by-hand.ts'
 import { createCommits } from '../../../src/drivers/gitops/commits.ts'
 import { createGitopsTools, type Gitops } from '../../../src/drivers/gitops/gitops.ts'
-import { failed } from '../../../src/errors.ts'
+import { failed, interrupted } from '../../../src/errors.ts'
 import { operator } from '../../fakes/host.ts'
 import { aWrite, createScene, green, names, type Scene } from './scene.ts'
 
@@ -171,6 +172,15 @@ describe('what stands as a person has left it', () => {
     await expect(tools.standingByHand()).rejects.toThrow('no answer')
     await expect(tools.changesByHand(9, [])).rejects.toThrow('no answer')
   })
+})
+
+it('status waits for git for a short time only', async () => {
+  const fetch = (_?: string, signal?: AbortSignal) =>
+    new Promise<never>((_resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(interrupted()))
+    })
+  const waiting = standingByHand({ env: 'local', repo: { ...scene.repo, fetch } }, 10)
+  await expect(waiting).rejects.toMatchObject({ code: 'git-late' })
 })
 
 it('the log is shown although a person has broken a file', async () => {
