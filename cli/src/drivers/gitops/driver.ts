@@ -5,8 +5,7 @@ import { advised, isInterrupted, ShopctlError } from '../../errors.ts'
 import type { Driver, Mover, Recorded } from '../../release/ports/driver.ts'
 import { colors, slotName } from '../../release/slot.ts'
 import { endEmergency, moveWithoutGit } from './emergency.ts'
-import { type Expected, problemOf } from './expected.ts'
-import { servicesFolder, slotFolder } from './layout.ts'
+import { type Expected, expectedOf, problemOf, sharedOf } from './expected.ts'
 import { servicesApplication, slotApplication } from './manifests.ts'
 import { type MovePorts, move } from './move.ts'
 import type { ConfigState } from './read.ts'
@@ -22,13 +21,7 @@ export interface GitopsDriverDeps extends Omit<SlotPorts, 'objects'>, Omit<MoveP
 
 export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
   const { applications, branch, commits, env, helm, objects, scaling, services } = deps
-  const slots = services.flatMap((service) =>
-    colors.map((color) => ({
-      name: slotApplication(env, slotName(service, color)),
-      path: slotFolder(env, service, color),
-    })),
-  )
-  const shared = { name: servicesApplication(env), path: servicesFolder(env) }
+  const shared = sharedOf(env)
   const checked = async (expected: readonly Expected[]): Promise<Application[]> => {
     const found = await applications.list()
     const problem = problemOf(found, expected, branch)
@@ -40,7 +33,7 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
   return {
     async recorded() {
       const [found, { state }, others] = await Promise.all([
-        checked([shared, ...slots]),
+        checked(expectedOf(env, services)),
         commits.read(),
         helm.recorded(),
       ])

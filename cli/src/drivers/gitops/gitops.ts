@@ -12,6 +12,7 @@ import type { Manifest } from '../../release/ports/driver.ts'
 import { colors } from '../../release/slot.ts'
 import { changesByHand, type HandPorts, standingByHand } from './by-hand.ts'
 import type { Commits } from './commits.ts'
+import { expectedOf, mistakesIn } from './expected.ts'
 import { argocdFile } from './layout.ts'
 import { type ArgoOptions, manifestsOf } from './manifests.ts'
 import { type Note, noteOf } from './messages.ts'
@@ -76,7 +77,13 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
     },
     async problems() {
       try {
-        return (await deps.applications.list()).flatMap(problemsOf)
+        const { applications, branch, env, services } = deps
+        const found = await applications.list()
+        const mistakes = mistakesIn(found, expectedOf(env, services), branch)
+        const wrong = mistakes.map(
+          ({ message }) => `${message} \`shopctl gitops init\` puts that right.`,
+        )
+        return [...wrong, ...found.flatMap(problemsOf)]
       } catch (error) {
         if (isInterrupted(error)) throw error
         return [`the Applications cannot be read: ${oneLine(said(error))}`]

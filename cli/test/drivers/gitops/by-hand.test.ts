@@ -174,6 +174,44 @@ describe('what stands as a person has left it', () => {
   })
 })
 
+describe('the problems of Argo CD', () => {
+  const init = '`shopctl gitops init` puts that right.'
+
+  it.each<[string, (scene: Scene) => void, string[]]>([
+    ['none', () => {}, []],
+    [
+      'two Applications that are missing',
+      ({ argo }) => {
+        argo.remove('local-order-blue')
+        argo.remove('local-services')
+      },
+      [`Argo CD has no Application local-services, local-order-blue. ${init}`],
+    ],
+    [
+      'one that follows another branch, and one that does not sync',
+      ({ argo }) => {
+        const source = { url: 'http://git/config.git', branch: 'next', path: 'local/services' }
+        argo.edit('local-services', { source })
+        argo.edit('local-order-green', {
+          automatic: { sync: false, selfHeal: false, prune: false },
+        })
+      },
+      [
+        `The Application local-services of Argo CD follows next, not main. ${init}`,
+        `The Application local-order-green of Argo CD does not sync by itself. ${init}`,
+      ],
+    ],
+    [
+      'an emergency',
+      ({ argo }) => void argo.setAutomatic('local-services', false, 'r-4'),
+      ['local-services does not sync: r-4 did without git. The next deploy or move ends that.'],
+    ],
+  ])('are named: %s', async (_, given, expected) => {
+    given(scene)
+    expect(await tools.problems()).toEqual(expected)
+  })
+})
+
 it('status waits for git for a short time only', async () => {
   const fetch = (_?: string, signal?: AbortSignal) =>
     new Promise<never>((_resolve, reject) => {
