@@ -159,7 +159,7 @@ function slotWritten(write: SlotWrite): Slot {
   const { version, revision, image, migrations = null } = slotValuesOf(write)
   const digest = image.split('@')[1] ?? ''
   return {
-    ...{ color, version, revision, digest, migrations },
+    ...{ color, version, revision, digest, migrations, template: revision },
     ...{ replicas: Math.max(declared ?? 2, atLeast), ready: 0, helmRelease: name, kept: false },
     ...{ declared, autoscaler: null },
   }
