@@ -1,5 +1,5 @@
 // shopctl gitops init and gitops log
-import type { Context } from '../context.ts'
+import type { ClusterPorts, Context } from '../context.ts'
 import { refused } from '../errors.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
@@ -30,18 +30,24 @@ export async function gitopsLogCommand(
 ): Promise<Result> {
   const { gitops } = await gitopsOf(context)
   const commits = await gitops.log(limit)
-  const rows = commits.map(({ commit, date, author, subject, note }) => [
-    commit.slice(0, 12),
-    date,
-    note?.release ?? '-',
-    note?.by ?? author,
-    subject,
-  ])
-  const rowsWithHeading = [['COMMIT', 'WHEN', 'RELEASE', 'BY', 'SUBJECT'], ...rows]
+  const rowsWithHeading = logRows(commits)
   return {
     document: { version: 1, env: context.env, commits },
     text: (width) => table(rowsWithHeading, width),
     summary: `${commits.length} commits`,
     tables: [rowsWithHeading],
   }
+}
+
+type Logged = Awaited<ReturnType<NonNullable<ClusterPorts['gitops']>['log']>>
+
+export function logRows(commits: Logged): string[][] {
+  const rows = commits.map(({ commit, date, author, subject, note }) => [
+    commit.slice(0, 12),
+    date,
+    note?.release ?? '-',
+    note?.by ?? author,
+    note?.reason ? `${subject} (${note.reason})` : subject,
+  ])
+  return [['COMMIT', 'WHEN', 'RELEASE', 'BY', 'SUBJECT'], ...rows]
 }

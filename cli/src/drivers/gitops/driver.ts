@@ -31,6 +31,7 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
   let settling: Promise<void> = Promise.resolve()
   let queue: Promise<unknown> = Promise.resolve()
   return {
+    begin: (purpose) => commits.begin(purpose),
     async recorded() {
       const [found, { state }, others] = await Promise.all([
         checked(expectedOf(env, services)),

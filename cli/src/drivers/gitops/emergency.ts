@@ -1,5 +1,6 @@
 // A rollback while git is away: the syncs of the one Application of all Services are turned off until git says what is live.
 import type { PointerMove } from '../../release/ports/driver.ts'
+import { operationsOf } from '../../release/record.ts'
 import { servicesFolder } from './layout.ts'
 import { servicesApplication } from './manifests.ts'
 import { type MovePorts, patiently, versionOf, write } from './move.ts'
@@ -22,6 +23,12 @@ export async function moveWithoutGit(
   return Promise.all(moves.map((each) => versionOf(ports, each)))
 }
 
+/** null: none, or the rollback is not recorded. */
+async function reasonOf({ journal }: MovePorts, release: string): Promise<string | null> {
+  const operations = operationsOf(await journal.read())
+  return operations.find((each) => each.release === release)?.reason ?? null
+}
+
 /** After an emergency: makes git say what is live, and lets Argo CD go on. */
 export async function endEmergency(ports: MovePorts): Promise<void> {
   const { applications, commits, env, observer, progress } = ports
@@ -29,6 +36,7 @@ export async function endEmergency(ports: MovePorts): Promise<void> {
   const found = await readApplication(applications, name)
   const release = found?.emergency ?? null
   if (release === null) return
+  const reason = await reasonOf(ports, release)
   const taken = await commits.write(
     async ({ state }) => {
       const services = Object.keys(state.services)
@@ -58,7 +66,7 @@ export async function endEmergency(ports: MovePorts): Promise<void> {
           to: to?.color ?? null,
         }))
         .filter(({ from, to }) => from !== to)
-      return { deed: { operation: 'rollback (emergency)', moves: shown }, release, moves }
+      return { deed: { operation: 'rollback (emergency)', moves: shown }, release, reason, moves }
     },
     { depends: [servicesFolder(env)] },
   )

@@ -5,7 +5,7 @@ import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { failed, said } from '../../errors.ts'
 import type { Observer } from '../../release/ports/cluster.ts'
 import { type Mover, notTakenBack, type PointerMove } from '../../release/ports/driver.ts'
-import type { Progress } from '../../release/ports/session.ts'
+import type { JournalStore, Progress } from '../../release/ports/session.ts'
 import { sameTarget, type Target } from '../../release/slot.ts'
 import type { Pointer } from '../../release/state.ts'
 import type { MoveInput } from './changes.ts'
@@ -21,6 +21,7 @@ export interface MovePorts extends SyncPorts {
   objects: Pick<SlotObjects, 'point'>
   observer: Pick<Observer, 'pointer'>
   progress: Progress
+  journal: Pick<JournalStore, 'read'>
 }
 
 /** The way back waits no longer for an Argo CD that may be down. */

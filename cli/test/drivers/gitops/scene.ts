@@ -10,6 +10,7 @@ import { servicesFolder, slotFolder } from '../../../src/drivers/gitops/layout.t
 import { stateOf } from '../../../src/drivers/gitops/read.ts'
 import type { Which } from '../../../src/release/ports/cluster.ts'
 import type { Driver, Manifest, PointerMove, SlotWrite } from '../../../src/release/ports/driver.ts'
+import type { Operation } from '../../../src/release/record.ts'
 import { type Color, colors, slotName, type Target } from '../../../src/release/slot.ts'
 import { createFakeArgo, type FakeArgo } from '../../fakes/argocd.ts'
 import { deploymentPath, servicePath } from '../../fakes/argocd-objects.ts'
@@ -26,6 +27,7 @@ import {
   operator,
 } from '../../fakes/host.ts'
 import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'
+import { aJournal } from '../../fakes/state.ts'
 import { aSlot, charts, sharedChart, treeOf } from './tree.ts'
 
 export const names = ['order', 'payment'] as const
@@ -69,6 +71,8 @@ export interface Scene {
   seen: string[]
   /** Subjects of the commits since the start. */
   subjects(): string[]
+  /** What the journal has. */
+  closed: Operation[]
 }
 
 export interface Given {
@@ -114,7 +118,7 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
   seen.splice(0, seen.length - 1)
   const observer = createObserver(api, 'shop', names)
   const scene: Scene = {
-    ...{ repo, argo, api, progress, clock, seen },
+    ...{ repo, argo, api, progress, clock, seen, closed: [] },
     driver(around = (_, run) => run(), signal = new AbortController().signal) {
       const ports = portsOf(scene, around, look)
       return createGitopsDriver({
@@ -122,6 +126,7 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
         ...{ branch: 'main', limit: { seconds: limitSeconds, setting: '`timeouts.sync`' } },
         commits: createCommits(ports.repo, 'local', operator),
         charts: { render: async ({ name, values }) => rendered(name, values) },
+        journal: { read: async () => aJournal({ closed: scene.closed }) },
         readText: async () => 'config:\n  LEVEL: info\n',
         helm: {
           recorded: async () => ({ postgres: { finished: true, marks: {} } }),
