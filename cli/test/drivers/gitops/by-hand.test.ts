@@ -5,7 +5,7 @@ import { createCommits } from '../../../src/drivers/gitops/commits.ts'
 import { createGitopsTools, type Gitops } from '../../../src/drivers/gitops/gitops.ts'
 import { failed, interrupted } from '../../../src/errors.ts'
 import { operator } from '../../fakes/host.ts'
-import { aWrite, createScene, green, names, type Scene } from './scene.ts'
+import { aWrite, createScene, green, names, type Scene, standing } from './scene.ts'
 
 const { signal } = new AbortController()
 const jane = 'Jane <jane@example.com>'
@@ -172,6 +172,16 @@ describe('what stands as a person has left it', () => {
     await expect(tools.standingByHand()).rejects.toThrow('no answer')
     await expect(tools.changesByHand(9, [])).rejects.toThrow('no answer')
   })
+})
+
+it('another number of pods in git changes nothing in the cluster, until shopctl deploys', async () => {
+  edit(greenSlot, (text) => text.replace('replicas: 2', 'replicas: 7'))
+  scene.argo.settle()
+  expect(standing(scene, 'order-green')).toBe(`${green.revision} 2`)
+  const values = { replicas: 3 }
+  await scene.driver().writeSlots([aWrite('order', 'green', green.revision, { values })], signal)
+  expect(standing(scene, 'order-green')).toBe(`${green.revision} 3`)
+  expect(String(scene.repo.head().files.get(greenSlot))).toContain('replicas: 3')
 })
 
 describe('the problems of Argo CD', () => {

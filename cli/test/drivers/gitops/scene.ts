@@ -1,4 +1,7 @@
 // An environment with a config repo and Argo CD, all in memory, and the real driver over them.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parse } from 'yaml'
 import type { Applications } from '../../../src/adapters/kubernetes/applications.ts'
 import { createObserver } from '../../../src/adapters/kubernetes/observer.ts'
 import { createScaling } from '../../../src/adapters/kubernetes/scaling.ts'
@@ -9,7 +12,13 @@ import { createGitopsDriver, type GitopsDriverDeps } from '../../../src/drivers/
 import { servicesFolder, slotFolder } from '../../../src/drivers/gitops/layout.ts'
 import { stateOf } from '../../../src/drivers/gitops/read.ts'
 import type { Which } from '../../../src/release/ports/cluster.ts'
-import type { Driver, Manifest, PointerMove, SlotWrite } from '../../../src/release/ports/driver.ts'
+import type {
+  Charts,
+  Driver,
+  Manifest,
+  PointerMove,
+  SlotWrite,
+} from '../../../src/release/ports/driver.ts'
 import type { Operation } from '../../../src/release/record.ts'
 import { type Color, colors, slotName, type Target } from '../../../src/release/slot.ts'
 import { createFakeArgo, type FakeArgo } from '../../fakes/argocd.ts'
@@ -125,7 +134,7 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
         ...{ ...ports, clock, progress, signal, env: 'local', root: charts, services: names },
         ...{ branch: 'main', limit: { seconds: limitSeconds, setting: '`timeouts.sync`' } },
         commits: createCommits(ports.repo, 'local', operator),
-        charts: { render: async ({ name, values }) => rendered(name, values) },
+        charts: ports.charts,
         journal: { read: async () => aJournal({ closed: scene.closed }) },
         readText: async () => 'config:\n  LEVEL: info\n',
         helm: {
@@ -161,7 +170,7 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
   return scene
 }
 
-type Ports = Pick<GitopsDriverDeps, 'objects' | 'observer' | 'scaling'> & {
+type Ports = Pick<GitopsDriverDeps, 'charts' | 'objects' | 'observer' | 'scaling'> & {
   applications: Applications
   repo: FakeConfigRepo
 }
@@ -189,7 +198,19 @@ function portsOf({ api, argo, repo }: Scene, around: Around, look: () => void): 
     ),
     observer: watched(createObserver(api, 'shop', names), 'observer'),
     scaling: watched(createScaling(api, 'shop'), 'scaling'),
+    charts: watched(
+      {
+        render: async ({ name, chart, values }) =>
+          rendered(name, 'shopctl' in values ? values : await valuesIn(chart)),
+      } as Charts,
+      'charts',
+    ),
   }
+}
+
+/** Of the one chart that is part of a folder of the config repo. */
+async function valuesIn(folder: string): Promise<SlotWrite['values']> {
+  return parse(await readFile(join(folder, 'values.yaml'), 'utf8'))['shop-slot']
 }
 
 function rendered(name: string, values: SlotWrite['values']): Manifest[] {
