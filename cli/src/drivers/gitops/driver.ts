@@ -104,7 +104,7 @@ export function recordedOf(
       if (entry === null || entry === 'removed') return []
       const name = slotName(service, color)
       const finished = isFinished(slotApplication(env, name))
-      return [[name, { finished, marks: entry.marks }]]
+      return [[name, { finished, marks: entry.marks, digest: entry.digest }]]
     }),
   )
   const finished = isFinished(servicesApplication(env))

@@ -45,6 +45,8 @@ export interface Recorded {
   /** false: the last write was killed or failed, and may be incomplete. */
   finished: boolean
   marks: Marks
+  /** Image of a slot, where a person may change it after the write. */
+  digest?: string
 }
 
 export interface ChartWrite extends ChartRelease {
