@@ -247,7 +247,15 @@ async function connectCluster(
   const gitops =
     environment.driver === 'gitops' &&
     (await accessGitops({
-      ...{ api, objects, scaling, observer: ports.observer, charts, helm: helmDriver },
+      ...{
+        api,
+        objects,
+        scaling,
+        observer: ports.observer,
+        journal: ports.journal,
+        charts,
+        helm: helmDriver,
+      },
       token: tokens.git,
       ...{ shell, git, root, environment, env: project.env, system: config.name },
       services: Object.keys(services),

@@ -37,24 +37,24 @@ export async function gitopsLogCommand(
     document: { version: 1, env: context.env, ...found },
     text: (width) => logText(found, width),
     summary: `${found.commits.length} commits`,
-    tables: [logTable(found)],
+    tables: [logRows(found)],
   }
 }
 
 export function logText(found: Found, width: number): string {
-  const text = table(logTable(found), width)
+  const text = table(logRows(found), width)
   if (found.cutAt === null) return text
   const note = `There may be earlier ones: only the last ${found.cutAt} commits of the branch were looked at.`
   return `${text}\n${wrapped(note, width)}`
 }
 
-function logTable({ commits }: Found): string[][] {
+export function logRows({ commits }: Pick<Found, 'commits'>): string[][] {
   const rows = commits.map(({ commit, date, author, subject, note }) => [
     commit.slice(0, 12),
     date,
     note?.release ?? '-',
     note?.by ?? author,
-    subject,
+    note?.reason ? `${subject} (${note.reason})` : subject,
   ])
   return [['COMMIT', 'WHEN', 'RELEASE', 'BY', 'SUBJECT'], ...rows]
 }

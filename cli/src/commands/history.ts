@@ -1,10 +1,11 @@
 // shopctl history | history show
 import type { Context } from '../context.ts'
-import { findOperation, history } from '../inspect/history.ts'
+import { findOperation, type History, history, inOrder } from '../inspect/history.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { bad, duration, fitted, oneLine, wrapped } from '../output/text.ts'
 import { alertText } from '../release/move/alerts.ts'
+import type { HandChange } from '../release/ports/config-repo.ts'
 import { idOf, type Operation } from '../release/record.ts'
 import { sideText } from './moved.ts'
 
@@ -12,29 +13,44 @@ export async function historyCommand(
   context: Context,
   { limit }: { limit: number },
 ): Promise<Result> {
-  const { journal } = await context.cluster()
-  const { operations, damaged } = await history(journal, limit)
+  const { operations, byHand, damaged } = await history(await context.cluster(), limit)
   for (const name of damaged)
     context.progress.warn(`the journal record ${name} cannot be read and was skipped`)
   return {
-    document: { version: 1, env: context.env, operations, damaged },
-    text: (width) => historyText(operations, width),
+    document: { version: 1, env: context.env, operations, byHand, damaged },
+    text: (width) => historyText({ operations, byHand }, width),
     summary: `${operations.length} operations`,
   }
 }
 
-export function historyText(operations: readonly Operation[], width: number): string {
-  if (operations.length === 0) return 'This environment has no operations yet.'
-  const rows = operations.map((operation) => [
+export function historyText(shown: Pick<History, 'operations' | 'byHand'>, width: number): string {
+  const entries = inOrder(shown)
+  if (entries.length === 0) return 'This environment has no operations yet.'
+  const rows = entries.map(({ operation, change }) =>
+    operation ? operationRow(operation) : changeRow(change),
+  )
+  const heading = ['ID', 'VERB', 'STARTED (UTC)', 'OUTCOME', 'SERVICES', 'BY']
+  return table([heading, ...rows], width)
+}
+
+function operationRow(operation: Operation): string[] {
+  return [
     idOf(operation),
     operation.verb,
-    operation.startedAt.slice(0, 19).replace('T', ' '),
+    timeText(operation.startedAt),
     outcomeOf(operation),
     operation.services.map(({ name }) => name).join(' '),
     operation.by,
-  ])
-  const heading = ['ID', 'VERB', 'STARTED (UTC)', 'OUTCOME', 'SERVICES', 'BY']
-  return table([heading, ...rows], width)
+  ]
+}
+
+function changeRow({ commit, date, changes, subject, author }: HandChange): string[] {
+  const what = changes.length > 0 ? changes.join(', ') : subject
+  return [commit.slice(0, 12), 'by hand', timeText(date), '-', oneLine(what), oneLine(author)]
+}
+
+function timeText(time: string): string {
+  return time.slice(0, 19).replace('T', ' ')
 }
 
 function outcomeOf({ outcome }: Operation): string {

@@ -4,6 +4,7 @@ import { readStatus, type ServiceStatus, type SlotStatus, type Status } from '..
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { bad, good, warning, wrapped } from '../output/text.ts'
+import type { ByHand } from '../release/ports/config-repo.ts'
 import type { Alert } from '../release/ports/metrics.ts'
 import { colors, slotName } from '../release/slot.ts'
 import { unreadyText } from '../release/unready.ts'
@@ -32,9 +33,9 @@ export function statusText(
   width: number,
   silent: readonly string[] = [],
 ): string {
-  const { env, release, operation, lock, broker, alerts, argocd } = status
+  const { env, operation, lock, broker, alerts, argocd } = status
   const { services, problems, unlisted } = status
-  const lines = [`${env}  ${release ?? 'no release yet'}`]
+  const lines = [`${env}  ${releaseText(status)}`]
   if (operation) {
     const { verb, id, step, next } = operation
     lines.push(wrapped(`${verb} ${id} ${step}: ${next}`, width))
@@ -43,6 +44,7 @@ export function statusText(
     lines.push(wrapped(`locked by ${lock.holder} since ${lock.since}: ${lock.reason}`, width))
   for (const problem of broker?.problems ?? []) lines.push(wrapped(`broker: ${problem}`, width))
   for (const problem of argocd?.problems ?? []) lines.push(wrapped(`argocd: ${problem}`, width))
+  for (const change of argocd?.byHand ?? []) lines.push(wrapped(changeLine(change), width))
   for (const alert of alerts ?? []) lines.push(wrapped(alertLine(alert), width))
   const rows = Object.entries(services).flatMap(([name, service]) =>
     slotRows(name, service, silent.includes(name)),
@@ -59,6 +61,15 @@ export function statusText(
     ...measuredLines(services, width),
     ...notes.map((note) => wrapped(`${warning('!')} ${note}`, width)),
   ].join('\n')
+}
+
+function releaseText({ release, changedAfter }: Pick<Status, 'release' | 'changedAfter'>): string {
+  if (changedAfter !== null) return `${changedAfter}, but changed since without shopctl`
+  return release ?? 'no release yet'
+}
+
+function changeLine({ change, commit, author }: ByHand): string {
+  return `by hand: ${change}, by ${author} in ${commit.slice(0, 12)}`
 }
 
 function alertLine({ name, severity, service, color, summary, command, since }: Alert): string {

@@ -16,7 +16,8 @@ import type { Charts, Driver } from '../release/ports/driver.ts'
 import type { Clock, Mask, Operator, Progress } from '../release/ports/session.ts'
 import { cacheFolder } from './cache-folder.ts'
 
-interface Options extends Pick<KubernetesPorts, 'api' | 'objects' | 'scaling' | 'observer'> {
+interface Options
+  extends Pick<KubernetesPorts, 'api' | 'journal' | 'objects' | 'scaling' | 'observer'> {
   shell: Shell
   /** Name of the system. */
   system: string

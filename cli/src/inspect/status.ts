@@ -1,4 +1,5 @@
 // status: what is live, what is on standby and what is running. Read from the objects in the cluster.
+import { isInterrupted, said } from '../errors.ts'
 import { brokerProblems } from '../release/broker-problems.ts'
 import { byUrgency, checkCoverage } from '../release/move/alerts.ts'
 import { loginOf } from '../release/move/logins.ts'
@@ -6,14 +7,32 @@ import { chooseStandby } from '../release/move/plan-switch.ts'
 import { latestEpoch } from '../release/move/takeover.ts'
 import { type ObservePorts, observe } from '../release/observe.ts'
 import type { Broker, Login, PodReport, Pods } from '../release/ports/cluster.ts'
+import type { ByHand } from '../release/ports/config-repo.ts'
 import type { Alert, Metrics, SlotMetrics } from '../release/ports/metrics.ts'
 import type { Lock, LockHolder } from '../release/ports/session.ts'
-import { currentRelease, idOf, smokeOutcome } from '../release/record.ts'
-import { type Color, colors, type NamedSlot, type Slot, targetOf } from '../release/slot.ts'
+import {
+  currentRelease,
+  doneMoves,
+  idOf,
+  moveOf,
+  openMove,
+  smokeOutcome,
+} from '../release/record.ts'
+import {
+  type Color,
+  colors,
+  type NamedSlot,
+  type Side,
+  type Slot,
+  sameTarget,
+  targetOf,
+} from '../release/slot.ts'
 import {
   combinationOf,
   type EnvironmentState,
   liveColor,
+  liveSlot,
+  type ServiceState,
   type UnlistedSlot,
 } from '../release/state.ts'
 import { findUnready, type Unready } from '../release/unready.ts'
@@ -24,7 +43,7 @@ interface StatusPorts extends ObservePorts {
   broker: Broker | null
   metrics: Metrics | null
   /** null: the environment has another driver. */
-  gitops: { problems(): Promise<string[]> } | null
+  gitops: { problems(): Promise<string[]>; standingByHand(): Promise<ByHand[]> } | null
 }
 
 export interface SlotStatus {
@@ -55,7 +74,10 @@ export interface ServiceStatus {
 
 export interface Status {
   env: string
+  /** What is live. null: nothing was released, or somebody has changed it without shopctl. */
   release: string | null
+  /** The last release, if that is no longer what is live. */
+  changedAfter: string | null
   operation: { id: string; verb: string; step: string; next: string } | null
   lock: LockHolder | null
   /** null: the environment names no broker. */
@@ -63,7 +85,11 @@ export interface Status {
   /** Those that fire, the most urgent first. null: nobody knows. */
   alerts: Alert[] | null
   /** null: Argo CD does not release this environment. */
-  argocd: { problems: string[] } | null
+  argocd: {
+    problems: string[]
+    /** What people have changed last in the config repo. null: nobody knows. */
+    byHand: ByHand[] | null
+  } | null
   /** Names of journal records that could not be read. */
   damaged: string[]
   services: Record<string, ServiceStatus>
@@ -79,15 +105,14 @@ export async function readStatus(
   services: readonly string[] | null,
 ): Promise<Status> {
   const { metrics } = ports
-  const [state, lock, problems, alerts = null, measured = null, unsynced = null] =
-    await Promise.all([
-      observe(ports),
-      ports.lock.lockHolder(),
-      brokerProblems(ports.broker),
-      metrics?.firing(),
-      metrics?.slots(),
-      ports.gitops?.problems(),
-    ])
+  const [state, lock, problems, alerts = null, measured = null, argocd] = await Promise.all([
+    observe(ports),
+    ports.lock.lockHolder(),
+    brokerProblems(ports.broker),
+    metrics?.firing(),
+    metrics?.slots(),
+    argocdStatus(ports.gitops),
+  ])
   const shown = Object.keys(state.services).filter((name) => !services || services.includes(name))
   const standby = chooseStandby(state, null)
   const next = standby.kind === 'chosen' ? standby.slots : []
@@ -104,17 +129,46 @@ export async function readStatus(
   const idle = shown.filter((name) => !busy.some((each) => each.name === name))
   return {
     env,
-    release: currentRelease(state.journal),
+    ...releaseStatus(state),
     operation: operationStatus(state, lock),
     lock,
     broker: ports.broker && { problems },
     alerts: alerts && byUrgency(alerts),
-    argocd: unsynced && { problems: unsynced },
+    argocd,
     damaged: state.journal.damaged,
     services: Object.fromEntries(statuses),
     problems: await findUnready(ports, state, idle),
     unlisted: state.unlisted,
   }
+}
+
+async function argocdStatus(gitops: StatusPorts['gitops']): Promise<Status['argocd']> {
+  if (!gitops) return null
+  const standing = gitops.standingByHand().catch((error: unknown) => {
+    if (isInterrupted(error)) throw error
+    return `the config repo cannot be read: ${said(error)}`
+  })
+  const [problems, byHand] = await Promise.all([gitops.problems(), standing])
+  if (typeof byHand !== 'string') return { problems, byHand }
+  return { problems: [...problems, byHand], byHand: null }
+}
+
+/** A release is live as long as each service is as the last move of the service has left it. */
+function releaseStatus(state: EnvironmentState): Pick<Status, 'release' | 'changedAfter'> {
+  const release = currentRelease(state.journal)
+  // One under way, or an interrupted one, moves Services of the release before it.
+  if (openMove(state.journal)) return { release, changedAfter: null }
+  const done = doneMoves(state.journal)
+  const isChanged = Object.entries(state.services).some(([name, service]) => {
+    const last = done.findLast((move) => moveOf(move, name) !== undefined)
+    return last !== undefined && !isLive(service, moveOf(last, name)?.to ?? null)
+  })
+  return isChanged ? { release: null, changedAfter: release } : { release, changedAfter: null }
+}
+
+function isLive(service: ServiceState, side: Side | null): boolean {
+  const slot = liveSlot(service)
+  return sameTarget(service.stable?.target, side) && (!slot || slot.digest === side?.digest)
 }
 
 /** The open operation. The next command closes one that was interrupted and is no switch or rollback. */

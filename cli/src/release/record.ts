@@ -21,7 +21,7 @@ const side: z.ZodType<Side> = z.object({
 
 const combination: z.ZodType<Combination> = z.record(
   z.string(),
-  z.object({ revision: z.string(), digest: z.string() }),
+  z.object({ revision: z.string(), digest: z.string(), template: z.string().optional() }),
 )
 
 const serviceRecord = z.object({

@@ -1,8 +1,10 @@
 // Records one operation: the intent before its first change, the outcome after its last.
 import { refused, ShopctlError, said } from '../errors.ts'
+import type { Driver } from './ports/driver.ts'
 import type { Events } from './ports/events.ts'
 import type { Clock, JournalStore, Operator, Progress } from './ports/session.ts'
 import {
+  idOf,
   interruptedOutcome,
   isMoveVerb,
   type Operation,
@@ -13,6 +15,7 @@ import {
 import type { EnvironmentState } from './state.ts'
 
 export interface RecordingPorts {
+  driver: Driver
   journal: JournalStore
   clock: Clock
   operator: Operator
@@ -56,6 +59,7 @@ export async function beginRecording(
     isWritten = false
     progress.warn(`This rollback is not recorded: ${said(error)}`)
   }
+  ports.driver.begin({ id: idOf(operation), reason: operation.reason })
   events.emit('operation.started', { operation: structuredClone(operation) })
   return {
     operation,

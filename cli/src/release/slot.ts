@@ -16,6 +16,8 @@ export interface Slot {
   version: string
   /** Hash over the image, the values without the number of pods, the chart, and the Secrets and ConfigMaps that it uses. */
   revision: string
+  /** Hash over what its pods run. Somebody may change that without a new revision. */
+  template: string
   replicas: number
   /** Ready pods of this revision. */
   ready: number
@@ -67,8 +69,11 @@ export interface Move {
 
 export type MoveVerb = 'switch' | 'rollback'
 
-/** Revision and digest of each service: the slots that are tested, or would be live, together. */
-export type Combination = Record<string, { revision: string; digest: string }>
+/** The slots that are tested, or would be live, together. Records of earlier versions have no `template`. */
+export type Combination = Record<
+  string,
+  { revision: string; digest: string; template?: string | undefined }
+>
 
 export function isReady(slot: Slot): boolean {
   return slot.replicas > 0 && slot.ready >= slot.replicas
@@ -88,11 +93,10 @@ export function sideOf({ color, digest, version, revision }: Side): Side {
 
 export function sameCombination(a: Combination, b: Combination): boolean {
   const names = Object.keys(a)
+  const fields = ['revision', 'digest', 'template'] as const
   return (
     names.length === Object.keys(b).length &&
-    names.every(
-      (name) => a[name]?.revision === b[name]?.revision && a[name]?.digest === b[name]?.digest,
-    )
+    names.every((name) => fields.every((field) => a[name]?.[field] === b[name]?.[field]))
   )
 }
 

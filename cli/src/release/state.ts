@@ -111,9 +111,9 @@ export function together(state: EnvironmentState, chosen: readonly NamedSlot[]):
 
 export function combinationOf(state: EnvironmentState, chosen: readonly NamedSlot[]): Combination {
   return Object.fromEntries(
-    together(state, chosen).map(({ name, slot: { revision, digest } }) => [
+    together(state, chosen).map(({ name, slot: { revision, digest, template } }) => [
       name,
-      { revision, digest },
+      { revision, digest, template },
     ]),
   )
 }

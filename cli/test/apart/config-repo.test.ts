@@ -99,6 +99,22 @@ describe('a config repo', () => {
     expect(last).toMatchObject({ commit: head, message })
   })
 
+  it('lists a merged pull request as the commit that reached the branch', async () => {
+    const { url, bare } = await scene.repository(files)
+    const first = (await git(bare, 'rev-parse', 'main')).trim()
+    const second = await commit(bare, { 'local/order/blue/values.yaml': 'a: 2\n' }, 'Second')
+    await git(bare, 'update-ref', 'refs/heads/main', first)
+    const third = await commit(bare, { 'local/order/blue/Chart.yaml': 'b: 2\n' }, 'Request')
+    const tree = (await git(bare, 'merge-tree', '--write-tree', second, third)).trim()
+    const args = ['commit-tree', tree, '-p', second, '-p', third, '-m', 'Merge']
+    const merge = (await git(bare, ...args)).trim()
+    await git(bare, 'update-ref', 'refs/heads/main', merge)
+    const config = scene.repo(url)
+    const { commit: head } = await config.fetch()
+    const { commits: listed } = await config.log(head, ['local'], 9)
+    expect(listed.map((each) => each.commit)).toEqual([merge, second, first])
+  })
+
   it('names the user of git as the author, or else who runs shopctl', async () => {
     const { url } = await scene.repository()
     const none = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' }

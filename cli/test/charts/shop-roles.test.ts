@@ -53,6 +53,19 @@ it('lets a viewer read, and no Secret', async () => {
   expect(rules.flatMap(({ resources }) => resources)).not.toContain('secrets')
 })
 
+it('lets a viewer see the Applications where Argo CD is', async () => {
+  const all = await roles({ argocd: { namespace: 'argo' } })
+  const [role, binding] = ['Role', 'RoleBinding'].map((kind) =>
+    pick(all, kind, 'shop-shopctl-viewer'),
+  )
+  expect([role?.metadata.namespace, binding?.metadata.namespace]).toEqual(['argo', 'argo'])
+  expect(role?.rules).toEqual([
+    { apiGroups: ['argoproj.io'], resources: ['applications'], verbs: ['get', 'list'] },
+  ])
+  expect(binding?.roleRef).toMatchObject({ kind: 'Role', name: 'shop-shopctl-viewer' })
+  expect(binding?.subjects).toMatchObject([{ kind: 'Group', name: 'shopctl-viewers' }])
+})
+
 it.each(['deployer', 'viewer'])('lets a %s read the logs of pods', async (role) => {
   const rules = await rulesOf(role)
   const found = rules.filter(({ resources }) => resources.includes('pods/log'))

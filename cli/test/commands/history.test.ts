@@ -32,21 +32,48 @@ describe('a history', () => {
     ],
   })
   const operations = [operation(58, { outcome: null, endedAt: null }), undone, operation(56)]
+  const shown = { operations, byHand: null }
 
   it('has a line for each: what, when, how it ended, of what, by whom', () => {
-    const lines = plain((width) => historyText(operations, width), 160).split('\n')
+    const lines = plain((width) => historyText(shown, width), 160).split('\n')
     expect(lines[1]).toMatch(/^op-58 +deploy +2026-01-01 12:00:00 +open +order +me@here$/)
     expect(lines[2]).toMatch(/^r-41 +switch .* undone +order inventory payment notification +some/)
     expect(lines[3]).toMatch(/^op-56 .* done /)
     expect(lines).toHaveLength(4)
   })
 
+  it('has a line for what was changed by hand: commit, when, what, by whom', () => {
+    const change = {
+      ...{
+        commit: '0123456789abcdef',
+        author: 'Jane <jane@example.com>',
+        subject: 'Fix\u001b[2J it',
+      },
+      date: '2026-01-01T12:00:30.000Z',
+    }
+    const changes = ['order blue → green', 'order-green: image']
+    const byHand = [
+      { ...change, changes },
+      { ...change, date: '2026-01-01T11:00:00.000Z', changes: [] },
+    ]
+    const lines = plain((width) => historyText({ operations: [operation(56)], byHand }, width), 160)
+    expect(lines.split('\n').slice(1)).toEqual([
+      expect.stringMatching(
+        /^0123456789ab +by hand +2026-01-01 12:00:30 +- +order blue → green, order-green: image +Jane <jane@example.com>$/,
+      ),
+      expect.stringMatching(/^op-56 /),
+      expect.stringMatching(/^0123456789ab +by hand .* - +Fix it +Jane /),
+    ])
+  })
+
   it('reports when there is none', () => {
-    expect(historyText([], 80)).toBe('This environment has no operations yet.')
+    expect(historyText({ operations: [], byHand: null }, 80)).toBe(
+      'This environment has no operations yet.',
+    )
   })
 
   it.each(widths)('fits into %s columns and loses nothing', (width) => {
-    const text = words(plain((room) => historyText(operations, room), width))
+    const text = words(plain((room) => historyText(shown, room), width))
     for (const part of ['r-41 switch', 'undone', 'payment notification', undone.by, 'op-58'])
       expect(text).toContain(part)
   })

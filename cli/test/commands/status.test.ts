@@ -19,10 +19,11 @@ describe('a status', () => {
   const well = { problems: [], unlisted: [], alerts: null, argocd: null }
   const quiet = {
     ...{ env: 'local', release: 'r-1', operation: null, lock: null, broker: null },
+    changedAfter: null,
     ...well,
   }
   const busy = {
-    ...{ env: 'local', release: 'r-41', ...well },
+    ...{ env: 'local', release: 'r-41', changedAfter: null, ...well },
     operation: {
       ...{ id: 'r-42', verb: 'rollback', step: 'under way' },
       next: 'wait for somebody-with-a-name@a-machine-with-a-longer-one 123456',
@@ -39,6 +40,20 @@ describe('a status', () => {
     const text = plain((width) => statusText({ ...quiet, services: { notification } }, width))
     expect(text).toMatch(/● green.*2 epoch 123$/m)
     expect(text).toMatch(/ {2}blue.*passed {2}2$/m)
+  })
+
+  it('claims no release after a change by hand, and says whose it was', () => {
+    const byHand = [
+      { change: 'order blue → green', commit: '0123456789abcdef', author: 'Jane <j@x.org>' },
+    ]
+    const status = { ...quiet, release: null, changedAfter: 'r-41', services: {} }
+    const argocd = { problems: ['local-order-green is OutOfSync'], byHand }
+    const text = plain((width) => statusText({ ...status, argocd }, width))
+    expect(text.split('\n').slice(0, 3)).toEqual([
+      'local  r-41, but changed since without shopctl',
+      'argocd: local-order-green is OutOfSync',
+      'by hand: order blue → green, by Jane <j@x.org> in 0123456789ab',
+    ])
   })
 
   it('tells a failed smoke test from none', () => {

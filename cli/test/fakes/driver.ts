@@ -5,6 +5,7 @@ import {
   type ChartWrite,
   type Driver,
   type Manifest,
+  type Purpose,
   type Recorded,
   revisionMark,
   type SlotWrite,
@@ -17,6 +18,8 @@ import { conflict } from './journal.ts'
 export interface FakeDriver extends Driver {
   releases: Record<string, Recorded>
   writes: SlotWrite[]
+  /** The operations that it was told of. */
+  begun: Purpose[]
   installs: ChartWrite[]
   /** What a write or an install of a release fails with, by its name; it is left half-way then. */
   failing: Record<string, Error>
@@ -78,11 +81,13 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
   const driver: FakeDriver = {
     releases: {},
     writes: [],
+    begun: [],
     installs: [],
     failing: {},
     unwritable: new Set(),
     forgotten: new Set(),
     standing: {},
+    begin: (purpose) => void driver.begun.push(purpose),
     recorded: async () => structuredClone(driver.releases),
     writeSlots(slots, signal) {
       driver.writes.push(...slots)
@@ -159,7 +164,7 @@ function slotWritten(write: SlotWrite): Slot {
   const { version, revision, image, migrations = null } = slotValuesOf(write)
   const digest = image.split('@')[1] ?? ''
   return {
-    ...{ color, version, revision, digest, migrations },
+    ...{ color, version, revision, digest, migrations, template: revision },
     ...{ replicas: Math.max(declared ?? 2, atLeast), ready: 0, helmRelease: name, kept: false },
     ...{ declared, autoscaler: null },
   }

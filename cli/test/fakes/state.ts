@@ -26,6 +26,7 @@ export function aSlot(color: Color, revision: string, over: Partial<Slot> = {}):
     revision,
     version: `v-${revision}`,
     digest: `sha256:${revision}`,
+    template: revision,
     replicas: 2,
     ready: 2,
     migrations: null,
@@ -121,7 +122,7 @@ export function aSmoke(
   const combination = Object.fromEntries(
     Object.entries(revisions).map(([name, revision]) => [
       name,
-      { revision, digest: `sha256:${revision}` },
+      { revision, digest: `sha256:${revision}`, template: revision },
     ]),
   )
   const services = names.map((name) => ({ name, from: null, to: null }))

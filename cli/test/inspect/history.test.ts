@@ -1,12 +1,25 @@
 // The operations of an environment, latest first.
 import { describe, expect, it } from 'vitest'
-import { findOperation, history } from '../../src/inspect/history.ts'
+import { failed, interrupted } from '../../src/errors.ts'
+import { findOperation, type HistoryPorts, history } from '../../src/inspect/history.ts'
+import type { HandChange } from '../../src/release/ports/config-repo.ts'
 import { createShop, interruptedSwitch, releasedTwice } from '../fakes/shop.ts'
+import type { World } from '../fakes/world.ts'
+
+function portsOf(world: World, changesByHand?: () => Promise<HandChange[]>): HistoryPorts {
+  const { journal, progress } = world
+  return { journal, progress, gitops: changesByHand ? { changesByHand } : null }
+}
+
+function aHandChange(date: string): HandChange {
+  const changes = ['order blue → green']
+  return { commit: 'c0ffee', author: 'Jane <j@x.org>', date, subject: 'Flip', changes }
+}
 
 describe('history', () => {
   it('shows the latest first, and so many', async () => {
     const { world } = await releasedTwice()
-    const { operations, damaged } = await history(world.journal, 4)
+    const { operations, damaged } = await history(portsOf(world), 4)
     expect(operations.map(({ number, verb }) => `${number} ${verb}`)).toEqual([
       '6 switch',
       '5 smoke',
@@ -18,17 +31,58 @@ describe('history', () => {
 
   it('shows the open one too', async () => {
     const { world } = await interruptedSwitch()
-    const { operations } = await history(world.journal, 1)
+    const { operations } = await history(portsOf(world), 1)
     expect(operations).toMatchObject([{ release: 'r-2', verb: 'switch', outcome: null }])
   })
 
   it('names records that could not be read', async () => {
     const { world } = createShop()
     world.state.journal.damaged = ['shopctl-journal-00000002']
-    expect(await history(world.journal, 10)).toEqual({
+    expect(await history(portsOf(world), 10)).toEqual({
       operations: [],
+      byHand: null,
       damaged: ['shopctl-journal-00000002'],
     })
+  })
+})
+
+describe('a history with Argo CD', () => {
+  it('has what was changed by hand, in order of time, and so many of both', async () => {
+    const { world } = await releasedTwice()
+    const at = (minute: number) => new Date(Date.UTC(2026, 0, 1, 12, minute)).toISOString()
+    for (const [index, each] of world.state.journal.closed.entries())
+      each.startedAt = at(10 * (index + 1))
+    const asked: unknown[] = []
+    const changes = [aHandChange(at(61)), aHandChange(at(39))]
+    const changesByHand = async (...args: unknown[]) => {
+      asked.push(args)
+      return changes
+    }
+    const shown = await history(portsOf(world, changesByHand), 5)
+    expect(shown.operations.map(({ number }) => number)).toEqual([6, 5, 4])
+    expect(shown.byHand).toEqual(changes)
+    const others = shown.operations.map(({ startedAt }) => startedAt)
+    expect(asked).toEqual([[5, expect.arrayContaining(others)]])
+    expect((await history(portsOf(world, changesByHand), 2)).byHand).toEqual(changes.slice(0, 1))
+  })
+
+  it('has its own entries where git does not answer, with one warning', async () => {
+    const { world } = await releasedTwice()
+    const away = failed({ code: 'git-unreachable', message: 'git.example.com does not answer.' })
+    const shown = await history(
+      portsOf(world, () => Promise.reject(away)),
+      2,
+    )
+    expect(shown).toMatchObject({ operations: [{ number: 6 }, { number: 5 }], byHand: null })
+    expect(world.progress.lines).toContain(
+      '! What was changed by hand is not shown: git.example.com does not answer.',
+    )
+  })
+
+  it('ends at Ctrl-C', async () => {
+    const { world } = await releasedTwice()
+    const ports = portsOf(world, () => Promise.reject(interrupted()))
+    await expect(history(ports, 2)).rejects.toMatchObject({ code: 'interrupted' })
   })
 })
 

@@ -180,6 +180,66 @@ describe('status', () => {
   })
 })
 
+describe('what somebody changed without shopctl', () => {
+  const digest = `sha256:${'f'.repeat(64)}`
+
+  it.each<[string, (shop: Shop) => void, object]>([
+    ['nothing', () => {}, { release: 'r-2', changedAfter: null }],
+    [
+      'a Service',
+      ({ world: { state } }) => {
+        const { stable, slots } = state.services.order ?? {}
+        if (stable && slots?.blue) stable.target = { color: 'blue', revision: slots.blue.revision }
+      },
+      { release: null, changedAfter: 'r-2' },
+    ],
+    [
+      'the image of a live slot',
+      ({ world: { state } }) => Object.assign(state.services.order?.slots.green ?? {}, { digest }),
+      { release: null, changedAfter: 'r-2' },
+    ],
+    [
+      'the image of a standby slot',
+      ({ world: { state } }) => Object.assign(state.services.order?.slots.blue ?? {}, { digest }),
+      { release: 'r-2', changedAfter: null, services: { order: { slots: { blue: { digest } } } } },
+    ],
+  ])('is no part of the release: %s', async (_, given, expected) => {
+    const shop = await releasedTwice()
+    given(shop)
+    expect(await statusOf(shop)).toMatchObject(expected)
+  })
+
+  it('leaves the release of what a rollback went back to', async () => {
+    const shop = await releasedTwice()
+    await shop.rollback()
+    expect(await statusOf(shop)).toMatchObject({ release: 'r-3', changedAfter: null })
+  })
+})
+
+describe('what Argo CD has', () => {
+  const change = { change: 'order blue → green', commit: 'c0ffee', author: 'Jane <j@x.org>' }
+
+  it.each<[string, () => Promise<unknown>, object]>([
+    ['people', async () => [change], { problems: ['x is late'], byHand: [change] }],
+    [
+      'a config repo that does not answer',
+      () => Promise.reject(new Error('no answer')),
+      { problems: ['x is late', 'the config repo cannot be read: no answer'], byHand: null },
+    ],
+  ])('names its problems, and what is by hand: %s', async (_, standing, argocd) => {
+    const { world } = createShop()
+    const gitops = {
+      problems: async () => ['x is late'],
+      standingByHand: standing as () => Promise<[]>,
+    }
+    expect((await readStatus({ ...world, gitops }, 'local', null)).argocd).toEqual(argocd)
+  })
+
+  it('is nothing with helm', async () => {
+    expect((await statusOf(createShop())).argocd).toBeNull()
+  })
+})
+
 describe('the operation that status shows', () => {
   it('is running while another command holds the lock', async () => {
     const shop = createShop()

@@ -212,3 +212,20 @@ it('release ids count switches and rollbacks alone, and nothing else', async () 
   ])
   expect(counter).toEqual({ operation: 13, release: 4 })
 })
+
+describe('the driver', () => {
+  it('is told each operation and its reason, also of a rollback that is not recorded', async () => {
+    const shop = createShop()
+    const { driver } = shop.world
+    await shop.release({ reason: 'because' })
+    expect(driver.begun).toEqual([
+      { id: 'op-1', reason: 'because' },
+      { id: 'op-2', reason: 'because' },
+      { id: 'r-1', reason: 'because' },
+    ])
+    shop.commit('b')
+    await shop.release()
+    await shop.rollback({ reason: 'it burns' }, full(shop))
+    expect(driver.begun.at(-1)).toEqual({ id: 'r-3', reason: 'it burns' })
+  })
+})

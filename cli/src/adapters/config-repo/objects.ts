@@ -99,7 +99,9 @@ export async function commitsOf(
   { commit, paths, limit }: { commit: string; paths: readonly string[]; limit: number },
 ): Promise<Commit[]> {
   const format = '--format=tformat:%H%x00%an <%ae>%x00%cI%x00%B'
-  const args = ['log', '-z', `--max-count=${limit}`, format, commit, '--', ...paths]
+  // A pull request is what it did to the branch, not the commits that were merged.
+  const walk = ['--first-parent', `--max-count=${limit}`]
+  const args = ['log', '-z', ...walk, format, commit, '--', ...paths]
   const fields = (await check('read', args)).split('\0')
   const boundary = await boundaryOf(where)
   const commits: Commit[] = []

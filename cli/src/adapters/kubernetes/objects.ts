@@ -1,4 +1,5 @@
 // Reads Kubernetes objects into the types of a release. Pure.
+import { createHash } from 'node:crypto'
 import type {
   CoreV1Event,
   V1Container,
@@ -6,9 +7,11 @@ import type {
   V1Deployment,
   V1EndpointSlice,
   V1Pod,
+  V1PodTemplateSpec,
   V1Service,
   V2HorizontalPodAutoscaler,
 } from '@kubernetes/client-node'
+import { canonical } from '../../release/canonical.ts'
 import {
   type Login,
   loginStates,
@@ -97,6 +100,7 @@ export function slotOf(
   return {
     color,
     revision,
+    template: templateHash(template),
     replicas,
     ready,
     declared: numberOf(annotations[labels.replicas]),
@@ -110,6 +114,12 @@ export function slotOf(
     helmRelease: annotations[labels.helmRelease] ?? null,
     kept: annotations['helm.sh/resource-policy'] === 'keep',
   }
+}
+
+/** Without its annotations: a restart changes them alone. */
+function templateHash(template: V1PodTemplateSpec | undefined): string {
+  const content = canonical(template?.spec ?? null)
+  return createHash('sha256').update(content).digest('hex').slice(0, 16)
 }
 
 function numberOf(text: string | undefined): number | null {

@@ -1,6 +1,7 @@
 // Reads the newest commit of the config repo, and adds commits to it.
 import { failed, type ShopctlError } from '../../errors.ts'
 import type { ConfigRepo } from '../../release/ports/config-repo.ts'
+import type { Purpose } from '../../release/ports/driver.ts'
 import type { Operator, Progress } from '../../release/ports/session.ts'
 import { type ChangeInput, changesOf } from './changes.ts'
 import { type Deed, messageOf } from './messages.ts'
@@ -17,8 +18,10 @@ export interface Snapshot {
 /** What a commit changes, and how it is named. */
 export interface Change extends ChangeInput {
   deed: Deed
-  /** `r-41`. null: it is none of a release. */
+  /** `r-41`. null: that of the operation. */
   release: string | null
+  /** null: none. undefined: that of the operation. */
+  reason?: string | null
 }
 
 export interface CommitOptions {
@@ -32,6 +35,8 @@ export interface CommitOptions {
 }
 
 export interface Commits {
+  /** The commits that follow are part of this operation. */
+  begin(purpose: Purpose): void
   read(signal?: AbortSignal): Promise<Snapshot>
   /** Adds one commit, unless there is nothing to change. Begins again when others have pushed to other files. */
   write(
@@ -54,6 +59,7 @@ export function createCommits(
 ): Commits {
   /** What this command has seen. It must not go on from a branch without it. */
   let known: string | undefined
+  let purpose: { [Key in keyof Purpose]: Purpose[Key] | null } = { id: null, reason: null }
   /** One command writes one commit after the other. */
   let last: Promise<unknown> = Promise.resolve()
 
@@ -79,11 +85,11 @@ export function createCommits(
       isKept: (later) => repo.keeps(commit, later, depends, signal),
     })
     const attempt = async (snapshot: Snapshot): Promise<Taken | 'moved' | 'unchanged'> => {
-      const { deed, release, ...input } = await change(snapshot)
+      const { deed, release, reason = purpose.reason, ...input } = await change(snapshot)
       const changes = changesOf(snapshot.tree, input)
       const { write: files, remove, restore = [] } = changes
       if (files.size + remove.length + restore.length === 0) return 'unchanged'
-      const message = messageOf(deed, { release, by, run, reason: null })
+      const message = messageOf(deed, { release: release ?? purpose.id, by, run, reason })
       const pushed = await repo.push(snapshot.commit, changes, message, signal)
       if (pushed === 'moved') {
         onMoved?.()
@@ -114,6 +120,9 @@ export function createCommits(
   }
 
   return {
+    begin(begun) {
+      purpose = begun
+    },
     read,
     write(change, options) {
       const result = last.then(() => write(change, options))

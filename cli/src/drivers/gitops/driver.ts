@@ -5,8 +5,7 @@ import { advised, isInterrupted, ShopctlError } from '../../errors.ts'
 import type { Driver, Mover, Recorded } from '../../release/ports/driver.ts'
 import { colors, slotName } from '../../release/slot.ts'
 import { endEmergency, moveWithoutGit } from './emergency.ts'
-import { type Expected, type Followed, problemOf } from './expected.ts'
-import { servicesFolder, slotFolder } from './layout.ts'
+import { type Expected, expectedOf, type Followed, problemOf, sharedOf } from './expected.ts'
 import { requireSame } from './live.ts'
 import { servicesApplication, slotApplication } from './manifests.ts'
 import { type MovePorts, move } from './move.ts'
@@ -25,14 +24,8 @@ export interface GitopsDriverDeps
 }
 
 export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
-  const { applications, commits, env, helm, objects, observer, scaling, services } = deps
-  const slots = services.flatMap((service) =>
-    colors.map((color) => ({
-      name: slotApplication(deps, slotName(service, color)),
-      path: slotFolder(env, service, color),
-    })),
-  )
-  const shared = { name: servicesApplication(deps), path: servicesFolder(env) }
+  const { applications, commits, helm, objects, observer, scaling, services } = deps
+  const shared = sharedOf(deps)
   const checked = async (expected: readonly Expected[]): Promise<Application[]> => {
     const found = await applications.list()
     const problem = problemOf(found, expected, deps)
@@ -43,9 +36,10 @@ export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
   const settling: Promise<void>[] = []
   let queue: Promise<unknown> = Promise.resolve()
   return {
+    begin: (purpose) => commits.begin(purpose),
     async recorded() {
       const [found, { state }, others] = await Promise.all([
-        checked([shared, ...slots]),
+        checked(expectedOf(deps, services)),
         commits.read(),
         helm.recorded(),
       ])
@@ -125,7 +119,7 @@ export function recordedOf(
       if (entry === null || entry === 'removed') return []
       const name = slotName(service, color)
       const finished = isFinished(slotApplication(owner, name))
-      return [[name, { finished, marks: entry.marks }]]
+      return [[name, { finished, marks: entry.marks, digest: entry.digest }]]
     }),
   )
   const finished = isFinished(servicesApplication(owner))

@@ -1,6 +1,7 @@
 // A rollback while git is away: the syncs of the one Application of all Services are turned off until git says what is live.
 import { interrupted } from '../../errors.ts'
 import type { PointerMove } from '../../release/ports/driver.ts'
+import { operationsOf } from '../../release/record.ts'
 import { servicesFolder } from './layout.ts'
 import { servicesApplication } from './manifests.ts'
 import { checkSignal, type MovePorts, versionOf, write } from './move.ts'
@@ -26,6 +27,12 @@ export async function moveWithoutGit(
   return Promise.all(moves.map((each) => versionOf(ports, each)))
 }
 
+/** null: none, or the rollback is not recorded. */
+async function reasonOf({ journal }: MovePorts, release: string): Promise<string | null> {
+  const operations = operationsOf(await journal.read())
+  return operations.find((each) => each.release === release)?.reason ?? null
+}
+
 /** After an emergency: makes git say what is live, and lets Argo CD go on once it knows that. */
 export async function endEmergency(ports: MovePorts, waiting: Waiting): Promise<void> {
   const { applications, commits, env, observer, progress, signal } = ports
@@ -33,6 +40,7 @@ export async function endEmergency(ports: MovePorts, waiting: Waiting): Promise<
   const found = await readApplication(applications, name)
   const release = found?.emergency ?? null
   if (release === null) return
+  const reason = await reasonOf(ports, release)
   const taken = await commits.write(
     async ({ state }) => {
       const services = Object.keys(state.services)
@@ -62,7 +70,7 @@ export async function endEmergency(ports: MovePorts, waiting: Waiting): Promise<
           to: to?.color ?? null,
         }))
         .filter(({ from, to }) => from !== to)
-      return { deed: { operation: 'rollback (emergency)', moves: shown }, release, moves }
+      return { deed: { operation: 'rollback (emergency)', moves: shown }, release, reason, moves }
     },
     { depends: [servicesFolder(env)], signal },
   )

@@ -1,6 +1,9 @@
 // Whether Argo CD has the Applications of an environment, as `gitops init` makes them; pure.
-import type { Application } from '../../adapters/kubernetes/applications.ts'
-import { refused, type ShopctlError } from '../../errors.ts'
+import type { Application, Owner } from '../../adapters/kubernetes/applications.ts'
+import { type ErrorDetail, refused, type ShopctlError } from '../../errors.ts'
+import { colors, slotName } from '../../release/slot.ts'
+import { servicesFolder, slotFolder } from './layout.ts'
+import { servicesApplication, slotApplication } from './manifests.ts'
 import { isSameRepository, shownPlace } from './place.ts'
 
 /** The branch that all of them follow, and its repository as Argo CD reaches it. */
@@ -14,32 +17,58 @@ export interface Expected {
   path: string
 }
 
+/** Those of an environment. */
+export function expectedOf(owner: Owner, services: readonly string[]): Expected[] {
+  const slots = services.flatMap((service) =>
+    colors.map((color) => ({
+      name: slotApplication(owner, slotName(service, color)),
+      path: slotFolder(owner.env, service, color),
+    })),
+  )
+  return [sharedOf(owner), ...slots]
+}
+
+/** That of all Services. */
+export function sharedOf(owner: Owner): Expected {
+  return { name: servicesApplication(owner), path: servicesFolder(owner.env) }
+}
+
 /** null: nothing is wrong with them. */
 export function problemOf(
   found: readonly Application[],
   expected: readonly Expected[],
   followed: Followed,
 ): ShopctlError | null {
+  const [first] = mistakesIn(found, expected, followed)
+  return first ? refused(first) : null
+}
+
+/** What is wrong with them. */
+export function mistakesIn(
+  found: readonly Application[],
+  expected: readonly Expected[],
+  followed: Followed,
+): ErrorDetail[] {
   const missing = expected.filter(({ name }) => !found.some((each) => each.name === name))
-  if (missing.length > 0) {
-    const names = missing.map(({ name }) => name).join(', ')
-    return refused({
-      code: 'application-missing',
-      message: `Argo CD has no Application ${names}.`,
-      hint: 'Run `shopctl gitops init`: it writes what is missing.',
-    })
+  const names = missing.map(({ name }) => name).join(', ')
+  const gone = {
+    code: 'application-missing',
+    message: `Argo CD has no Application ${names}.`,
+    hint: 'Run `shopctl gitops init`: it writes what is missing.',
   }
-  for (const { name, path } of expected) {
+  const different = expected.flatMap(({ name, path }) => {
     const application = found.find((each) => each.name === name)
     const why = application && wrongIn(application, path, followed)
-    if (why)
-      return refused({
+    if (!why) return []
+    return [
+      {
         code: 'application-differs',
         message: `The Application ${name} of Argo CD ${why}.`,
         hint: 'Put it back with `shopctl gitops init`, or by hand, then run the command again.',
-      })
-  }
-  return null
+      },
+    ]
+  })
+  return [...(missing.length > 0 ? [gone] : []), ...different]
 }
 
 function wrongIn(

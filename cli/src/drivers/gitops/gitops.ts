@@ -8,10 +8,18 @@ import {
 import { isInterrupted, refused, type ShopctlError, said } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
 import type { Observer } from '../../release/ports/cluster.ts'
-import type { Commit, ConfigRepo, Log } from '../../release/ports/config-repo.ts'
+import type {
+  ByHand,
+  Commit,
+  ConfigRepo,
+  HandChange,
+  Log,
+} from '../../release/ports/config-repo.ts'
 import type { Manifest } from '../../release/ports/driver.ts'
 import { colors } from '../../release/slot.ts'
+import { changesByHand, type HandPorts, standingByHand } from './by-hand.ts'
 import type { Commits } from './commits.ts'
+import { expectedOf, mistakesIn } from './expected.ts'
 import { argocdFile } from './layout.ts'
 import { differencesOf, differenceText } from './live.ts'
 import { type ArgoOptions, manifestsOf, systemIn } from './manifests.ts'
@@ -22,6 +30,13 @@ export interface Gitops {
   /** Makes folders without slots, the project and the Applications. Puts back what is not as it should be. */
   init(): Promise<Initialized>
   log(limit: number): Promise<LoggedCommits>
+  /**
+   * What people have changed, newest first: those among the latest `limit` of these changes and of `others`, which are
+   * times.
+   */
+  changesByHand(limit: number, others: readonly string[]): Promise<HandChange[]>
+  /** What stands now as a person has left it. */
+  standingByHand(): Promise<ByHand[]>
   /** What Argo CD has not done, or cannot do, and what git says otherwise than the cluster. */
   problems(): Promise<string[]>
 }
@@ -50,7 +65,7 @@ export interface Initialized {
 interface ToolsDeps extends ArgoOptions {
   api: KubernetesApi
   applications: Pick<Applications, 'list'>
-  repo: Pick<ConfigRepo, 'create' | 'log'>
+  repo: Pick<ConfigRepo, 'create'> & HandPorts['repo']
   commits: Commits
   observer: Pick<Observer, 'pointer'>
   signal: AbortSignal
@@ -80,12 +95,19 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
     async problems() {
       const found = await readOr('the Applications', () => deps.applications.list())
       if (!Array.isArray(found)) return [found.problem, ...(await gitProblems(deps))]
+      const mistakes = mistakesIn(found, expectedOf(deps, deps.services), deps)
+      const wrong = mistakes.map(
+        ({ message }) => `${message} \`shopctl gitops init\` puts that right.`,
+      )
       const isEmergency = found.some(({ emergency }) => emergency !== null)
-      return [...found.flatMap(problemsOf), ...(isEmergency ? [] : await gitProblems(deps))]
+      const inGit = isEmergency ? [] : await gitProblems(deps)
+      return [...wrong, ...found.flatMap(problemsOf), ...inGit]
     },
+    changesByHand: (limit, others) => changesByHand(deps, limit, others),
+    standingByHand: () => standingByHand(deps),
     async log(limit) {
-      const { commits, env, repo } = deps
-      const { commit: head } = await commits.read()
+      const { env, repo } = deps
+      const { commit: head } = await repo.fetch()
       const { commits: found, cutAt } = await repo.log(head, [env], limit)
       const logged = found.map(({ message, ...rest }) => ({
         ...rest,

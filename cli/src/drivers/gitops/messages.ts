@@ -28,6 +28,7 @@ export interface Note extends Origin {
 }
 
 const longest = 72
+const longestReason = 200
 
 /** Subject, a line for each slot if the subject only counts them, and the trailers. */
 export function messageOf(deed: Deed, origin: Origin): string {
@@ -85,13 +86,18 @@ function trailersOf(operation: string, { release, by, run, reason }: Origin): st
     ['Operation', operation],
     ['By', by],
     ['Run', run],
-    ['Reason', reason],
+    ['Reason', shortened(oneLine(reason ?? ''))],
   ] as const
   return trailers
     .map(([name, value]) => [name, oneLine(value ?? '')])
     .filter(([, value]) => value !== '')
     .map(([name, value]) => `Shopctl-${name}: ${value}`)
     .join('\n')
+}
+
+function shortened(reason: string): string {
+  const letters = [...reason]
+  return letters.length > longestReason ? `${letters.slice(0, longestReason).join('')}…` : reason
 }
 
 /** null: shopctl did not write this message. */

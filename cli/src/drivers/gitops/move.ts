@@ -5,6 +5,7 @@ import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { afterChange, failed, interrupted } from '../../errors.ts'
 import type { Observer } from '../../release/ports/cluster.ts'
 import type { Mover, PointerMove } from '../../release/ports/driver.ts'
+import type { JournalStore } from '../../release/ports/session.ts'
 import { sameTarget } from '../../release/slot.ts'
 import type { Pointer } from '../../release/state.ts'
 import type { MoveInput } from './changes.ts'
@@ -20,6 +21,7 @@ import { type Step, saidIn, type TakeBackPorts, takeBack } from './take-back.ts'
 export interface MovePorts extends TakeBackPorts {
   objects: Pick<SlotObjects, 'point'>
   observer: Pick<Observer, 'pointer'>
+  journal: Pick<JournalStore, 'read'>
 }
 
 /** How often a Service may change while it is written. */

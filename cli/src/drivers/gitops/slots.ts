@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { hasFailed, type Owner } from '../../adapters/kubernetes/applications.ts'
 import type { Scaling } from '../../adapters/kubernetes/scaling.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
-import { ShopctlError } from '../../errors.ts'
+import { isInterrupted, ShopctlError, said } from '../../errors.ts'
 import type { Observer } from '../../release/ports/cluster.ts'
 import type { ConfigRepo } from '../../release/ports/config-repo.ts'
 import type { Charts, ChartWrite, SlotPutBack, SlotWrite } from '../../release/ports/driver.ts'
 import { revisionMark } from '../../release/ports/driver.ts'
+import type { Progress } from '../../release/ports/session.ts'
 import { slotName, type Target } from '../../release/slot.ts'
 import type { SlotInput } from './changes.ts'
 import { type Vendored, vendor } from './chart.ts'
@@ -17,6 +18,7 @@ import { slotFolder, valuesFile } from './layout.ts'
 import { requireSame } from './live.ts'
 import { servicesApplication, slotApplication } from './manifests.ts'
 import { renderedNumbers } from './pods.ts'
+import { renderFolder } from './render-folder.ts'
 import { awaitCompared, awaitSynced, readApplication, type SyncPorts, type Taken } from './sync.ts'
 import { readValues } from './values.ts'
 
@@ -29,6 +31,7 @@ export interface SlotPorts extends SyncPorts, Owner {
   objects: Pick<SlotObjects, 'checkRevision' | 'deleteJob' | 'deleteRest'>
   observer: Pick<Observer, 'pointer'>
   scaling: Scaling
+  progress: Progress
   /** The text of a file on this machine. */
   readText(file: string): Promise<string>
 }
@@ -191,11 +194,30 @@ export async function putBack(
         },
         { depends: [folder], signal },
       )
-      if (await followSlot(ports, slotName(service, color), taken))
+      if (await followSlot(ports, slotName(service, color), taken)) {
+        await resetNumbers(ports, { service, color, atLeast }, { commit: found, folder }, signal)
         await scaling.afterWrite({ service, color, atLeast, declared })
+      }
       return true
     }),
   )
+}
+
+/** Argo CD leaves the numbers alone: they would still be those of the failed deploy. */
+async function resetNumbers(
+  ports: SlotPorts,
+  { service, color, atLeast }: Pick<SlotWrite, 'service' | 'color' | 'atLeast'>,
+  at: { commit: string; folder: string },
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const manifests = await renderFolder(ports, { ...at, name: slotName(service, color) }, signal)
+    await ports.scaling.reset(service, color, renderedNumbers(manifests), atLeast)
+  } catch (error) {
+    if (isInterrupted(error)) throw error
+    const slot = `${service} ${color}`
+    ports.progress.warn(`${slot} keeps the number of pods of the failed deploy: ${said(error)}`)
+  }
 }
 
 /** The last commit in which this revision was in the folder. */

@@ -48,6 +48,7 @@ export function createHelmDriver({
     await scaling.afterWrite(write)
   }
   return {
+    begin() {},
     recorded: () => releases.recorded(),
     writeSlots: (slots, signal) => Promise.allSettled(slots.map((slot) => upgrade(slot, signal))),
     scaleSlots: (scales) => Promise.allSettled(scales.map((scale) => scaling.scale(scale))),

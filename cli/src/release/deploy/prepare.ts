@@ -3,10 +3,10 @@ import type { EnvironmentConfig } from '../../config/schema.ts'
 import { refused } from '../../errors.ts'
 import { type ObservePorts, observe } from '../observe.ts'
 import type { Contents, Copy, Pods } from '../ports/cluster.ts'
-import type { ChartWrite, Recorded, SlotWrite } from '../ports/driver.ts'
+import { type ChartWrite, type Recorded, revisionMark, type SlotWrite } from '../ports/driver.ts'
 import { isRefusal } from '../refusal.ts'
 import { settleAll } from '../settle.ts'
-import { type Color, slotName } from '../slot.ts'
+import { type Color, colors, slotName } from '../slot.ts'
 import { type EnvironmentState, liveSlotOf } from '../state.ts'
 import { findUnmigrated } from '../unready.ts'
 import { haveContentsChanged, readContents, type ServiceContents } from './contents.ts'
@@ -71,7 +71,7 @@ export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): P
   const { recipes } = desired
   const contents = await contentsOf(ports, { ...desired, system: config.name, recorded, secrets })
   const wanted = mapValues(desired.wanted, (each, service) => withContents(each, contents[service]))
-  const unfinished = unfinishedServices(recorded, services)
+  const unfinished = unfinishedServices(recorded, wanted)
   const unmigrated = await findUnmigrated(ports, state, services)
   const plan = planDeploy(state, { wanted, color, unfinished, unmigrated })
   if (isRefusal(plan)) throw refused(plan)
@@ -171,12 +171,17 @@ function changesOf(
   return changes
 }
 
+/** Also those of which a slot of the wanted revision has another image by now. */
 function unfinishedServices(
   recorded: Readonly<Record<string, Recorded>>,
-  services: readonly string[],
+  wanted: Readonly<Record<string, Wanted>>,
 ): string[] {
-  const isUnfinished = (name: string): boolean => recorded[name]?.finished === false
-  return services.filter((service) =>
-    [service, slotName(service, 'blue'), slotName(service, 'green')].some(isUnfinished),
-  )
+  return Object.entries(wanted).flatMap(([service, { digest, revision }]) => {
+    const names = [service, ...colors.map((color) => slotName(service, color))]
+    const isUnfinished = names.some((name) => {
+      const { finished = true, marks = {}, digest: found = digest } = recorded[name] ?? {}
+      return !finished || (marks[revisionMark] === revision && found !== digest)
+    })
+    return isUnfinished ? [service] : []
+  })
 }

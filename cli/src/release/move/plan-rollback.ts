@@ -1,7 +1,7 @@
 // Plans a rollback: of the last switch, to a named release, or of an interrupted move; pure.
 import { doneMoves, type MoveOperation, moveOf, openMove } from '../record.ts'
 import { isRefusal, noLogin, notReady, type Refusal, refuse } from '../refusal.ts'
-import { isReady, type Move, type Side, sameTarget, sideOf, slotName } from '../slot.ts'
+import { isReady, type Move, type Side, type Slot, sameTarget, sideOf, slotName } from '../slot.ts'
 import { chosenServices, type EnvironmentState, liveSlot, type ServiceState } from '../state.ts'
 import type { NoLogin } from './logins.ts'
 import type { MovePlan } from './plan-switch.ts'
@@ -208,8 +208,10 @@ function targetsAfter(
   return { services }
 }
 
-function isGone(service: ServiceState, side: Side): boolean {
-  return service.slots[side.color]?.revision !== side.revision
+function whyGone(slot: Slot | null, { revision, digest }: Side): string | null {
+  if (!slot) return 'it was cleaned up'
+  if (slot.revision !== revision) return `${slot.version} was deployed over it`
+  return slot.digest === digest ? null : 'somebody has changed its image'
 }
 
 function checkTarget(
@@ -219,8 +221,8 @@ function checkTarget(
 ): Refusal | null {
   const way = `\`shopctl rollback --to ${back} --service ${names.join(',')}\``
   const slot = service.slots[side.color]
-  if (!slot || isGone(service, side)) {
-    const why = slot ? `${slot.version} was deployed over it` : 'it was cleaned up'
+  const why = whyGone(slot, side)
+  if (!slot || why !== null) {
     return refuse(
       'slot-gone',
       `${name} ${side.color} with ${side.version} no longer exists: ${why}.`,

@@ -32,6 +32,24 @@ export interface Log {
   cutAt: number | null
 }
 
+/** A commit that shopctl did not write. */
+export interface HandChange {
+  commit: string
+  /** `Jane <jane@example.com>` */
+  author: string
+  /** ISO 8601, in UTC: when it reached the branch. */
+  date: string
+  subject: string
+  /** `order blue → green`, `order-green: image`. Empty: something else. */
+  changes: string[]
+}
+
+/** A slot or a Service that a person has changed last. */
+export interface ByHand extends Pick<HandChange, 'commit' | 'author'> {
+  /** `order-green: image` */
+  change: string
+}
+
 export interface ConfigRepo {
   /** Gives an empty repository its first commit. Does nothing if it has one. */
   create(signal?: AbortSignal): Promise<void>
@@ -53,7 +71,7 @@ export interface ConfigRepo {
     message: string,
     signal?: AbortSignal,
   ): Promise<{ commit: string } | 'moved'>
-  /** The last commits, up to `commit`, that changed something at these paths. */
+  /** The last commits of the branch, up to `commit`, that changed something at these paths. A merge stands for those that it merged. */
   log(commit: string, paths: readonly string[], limit: number, signal?: AbortSignal): Promise<Log>
   /** Whether `descendant` contains `ancestor` and has the same files at these paths. */
   keeps(

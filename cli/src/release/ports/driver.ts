@@ -45,6 +45,8 @@ export interface Recorded {
   /** false: the last write was killed or failed, and may be incomplete. */
   finished: boolean
   marks: Marks
+  /** Image of a slot, where a person may change it after the write. */
+  digest?: string
 }
 
 export interface ChartWrite extends ChartRelease {
@@ -98,8 +100,17 @@ export const notTakenBack = 'not-taken-back'
 /** What moves a Service. `undo`: a switch that failed puts it back. `emergency`: a rollback that does without git. */
 export type Mover = 'deploy' | 'smoke' | 'switch' | 'undo' | 'rollback' | 'emergency' | 'cleanup'
 
+/** The operation that a write is part of. */
+export interface Purpose {
+  /** `r-41` or `op-12`, as `history` shows it. */
+  id: string
+  reason: string | null
+}
+
 /** Writes to the cluster. One call carries out all writes of one kind of an operation. */
 export interface Driver {
+  /** What follows is part of this operation. Where writes are commits, these name it. */
+  begin(purpose: Purpose): void
   recorded(): Promise<Record<string, Recorded>>
   /** One result per slot, in order. If one fails, the others are written all the same. */
   writeSlots(

@@ -45,6 +45,7 @@ describe('a slot', () => {
       revision: 'b',
       version: 'v2',
       digest: 'sha256:b',
+      template: expect.any(String),
       replicas: 2,
       ready: 2,
       migrations: 'm1',
@@ -63,6 +64,7 @@ describe('a slot', () => {
       revision: 'b',
       version: '0123456789ab',
       digest,
+      template: expect.any(String),
       replicas: 1,
       ready: 0,
       migrations: null,
@@ -71,6 +73,23 @@ describe('a slot', () => {
       declared: null,
       autoscaler: null,
     })
+  })
+
+  it('has another template after a change of what its pods run, and not after a restart', () => {
+    const made = (change: (pods: NonNullable<ReturnType<typeof podsWith>>) => void) => {
+      const pods = podsWith('registry/shop/order@sha256:b')
+      change(pods)
+      return slotOf({ spec: { selector: {}, template: pods } })?.template
+    }
+    const before = made(() => {})
+    const restarted = made(({ metadata }) =>
+      Object.assign(metadata ?? {}, { annotations: { 'shopctl.dev/restarted-at': 'now' } }),
+    )
+    expect(restarted).toBe(before)
+    const changed = made(({ spec }) =>
+      Object.assign(spec?.containers[0] ?? {}, { env: [{ name: 'LEVEL', value: 'debug' }] }),
+    )
+    expect(changed).not.toBe(before)
   })
 
   it('reports whether Helm keeps it', () => {

@@ -67,15 +67,16 @@ it('a slot of any chart has its digest for a version, and belongs to whom Helm s
     },
   })
   const { services } = await observer().services()
+  const template: unknown = expect.stringMatching(/^[0-9a-f]{16}$/)
   expect(services.order?.slots).toEqual({
     blue: {
       ...{ color: 'blue', revision: 'a', digest, version: '0123456789ab', migrations: null },
-      ...{ replicas: 2, ready: 2, helmRelease: null, kept: false },
+      ...{ replicas: 2, ready: 2, helmRelease: null, kept: false, template },
       ...{ declared: null, autoscaler: null },
     },
     green: {
       ...{ color: 'green', revision: 'b', digest, version: 'v2', migrations: 'm' },
-      ...{ replicas: 2, ready: 2, helmRelease: 'order', kept: true },
+      ...{ replicas: 2, ready: 2, helmRelease: 'order', kept: true, template },
       ...{ declared: null, autoscaler: null },
     },
   })

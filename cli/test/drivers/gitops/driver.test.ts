@@ -16,7 +16,10 @@ describe('what is recorded', () => {
     ])
     expect(found).toMatchObject({
       'order-blue': { finished: true, marks: { revision: blue.revision, checked: 'c0ffee' } },
-      'payment-green': { finished: true, marks: { revision: green.revision } },
+      'payment-green': {
+        ...{ finished: true, marks: { revision: green.revision } },
+        digest: `sha256:${green.revision.padEnd(64, '0')}`,
+      },
       order: { finished: true, marks: { rendered: '12345678' } },
       postgres: { finished: true },
     })

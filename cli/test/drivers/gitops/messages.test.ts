@@ -84,6 +84,12 @@ it.each([
   expect(message.match(/^Shopctl-/gmu)).toHaveLength(4)
 })
 
+it('has no more than the beginning of a long reason', () => {
+  const origin = { ...nobody, reason: `${'é'.repeat(400)}` }
+  const note = noteOf(messageOf({ operation: 'switch', moves: [move('order')] }, origin))
+  expect(note?.reason).toBe(`${'é'.repeat(200)}…`)
+})
+
 it('is read as it was written', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }), (by, reason) => {

@@ -1,7 +1,7 @@
 // Slots that are removed, and slots that become what they were.
 import { describe, expect, it } from 'vitest'
 import type { Target } from '../../../src/release/slot.ts'
-import { deploymentPath } from '../../fakes/argocd-objects.ts'
+import { autoscalerPath, deploymentPath } from '../../fakes/argocd-objects.ts'
 import { aWrite, blue, createScene, green, names, outcomes, type Scene, standing } from './scene.ts'
 
 const { signal } = new AbortController()
@@ -89,6 +89,42 @@ describe('what stood in a slot before', () => {
     expect(own(scene)).not.toEqual(before)
     await scene.driver().putBack(back(green.revision), signal)
     expect(own(scene)).toEqual(before)
+  })
+
+  it.each<[string, number, number]>([
+    ['as its chart says', 0, 2],
+    ['as serve now', 4, 4],
+  ])('gets as many pods %s, not those of the deploy that failed', async (_, atLeast, pods) => {
+    const scene = createScene()
+    const failed = aWrite('order', 'green', next, { values: { replicas: 10 } })
+    await scene.driver().writeSlots([failed], signal)
+    expect(standing(scene, 'order-green')).toBe(`${next} 10`)
+    await scene.driver().putBack(back(green.revision, atLeast), signal)
+    expect(standing(scene, 'order-green')).toBe(`${green.revision} ${pods}`)
+  })
+
+  it('gets the limits of its own autoscaler', async () => {
+    const scene = createScene()
+    const write = (revision: string, min: number, max: number) =>
+      aWrite('order', 'green', revision, { values: { autoscaling: { min, max } } })
+    await scene.driver().writeSlots([write(next, 3, 8)], signal)
+    await scene.driver().writeSlots([write('dddddddddd', 1, 2)], signal)
+    await scene.driver().putBack(back(next), signal)
+    const { spec } = scene.api.objects.get(autoscalerPath('shop', 'order-green')) ?? {}
+    expect(spec).toMatchObject({ minReplicas: 3, maxReplicas: 8 })
+  })
+
+  it('keeps its number of pods, with a warning, where its chart cannot be rendered', async () => {
+    const scene = createScene()
+    await scene.driver().writeSlots([aWrite('order', 'green', next)], signal)
+    const driver = scene.driver((name, run) => {
+      if (name === 'charts.render') throw new Error('no helm')
+      return run()
+    })
+    expect(outcomes(await driver.putBack(back(green.revision), signal))).toEqual([true])
+    expect(scene.progress.lines).toContain(
+      '! order green keeps the number of pods of the failed deploy: no helm',
+    )
   })
 
   it('is put back without a commit if it stands there already', async () => {

@@ -1,4 +1,7 @@
 // An environment with a config repo and Argo CD, all in memory, and the real driver over them.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parse } from 'yaml'
 import type { Applications } from '../../../src/adapters/kubernetes/applications.ts'
 import { createObserver } from '../../../src/adapters/kubernetes/observer.ts'
 import { createScaling } from '../../../src/adapters/kubernetes/scaling.ts'
@@ -9,7 +12,14 @@ import { createGitopsDriver, type GitopsDriverDeps } from '../../../src/drivers/
 import { servicesFolder, slotFolder } from '../../../src/drivers/gitops/layout.ts'
 import { stateOf } from '../../../src/drivers/gitops/read.ts'
 import type { Observer, Which } from '../../../src/release/ports/cluster.ts'
-import type { Driver, Manifest, PointerMove, SlotWrite } from '../../../src/release/ports/driver.ts'
+import type {
+  Charts,
+  Driver,
+  Manifest,
+  PointerMove,
+  SlotWrite,
+} from '../../../src/release/ports/driver.ts'
+import type { Operation } from '../../../src/release/record.ts'
 import { type Color, colors, slotName, type Target } from '../../../src/release/slot.ts'
 import { createFakeArgo, type FakeArgo } from '../../fakes/argocd.ts'
 import { deploymentPath, servicePath } from '../../fakes/argocd-objects.ts'
@@ -26,6 +36,7 @@ import {
   operator,
 } from '../../fakes/host.ts'
 import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'
+import { aJournal } from '../../fakes/state.ts'
 import { aSlot, charts, sharedChart, treeOf } from './tree.ts'
 
 export const names = ['order', 'payment'] as const
@@ -73,6 +84,8 @@ export interface Scene {
   seen: string[]
   /** Subjects of the commits since the start. */
   subjects(): string[]
+  /** What the journal has. */
+  closed: Operation[]
 }
 
 export interface Given {
@@ -118,7 +131,7 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
   seen.splice(0, seen.length - 1)
   const observer = createObserver(api, 'shop', names)
   const scene: Scene = {
-    ...{ repo, argo, api, observer, progress, clock, seen },
+    ...{ repo, argo, api, observer, progress, clock, seen, closed: [] },
     driver(around = (_, run) => run(), signal = new AbortController().signal) {
       const ports = portsOf(scene, around, look)
       return createGitopsDriver({
@@ -126,7 +139,8 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
         ...{ url: 'http://git/config', branch: 'main', system: 'shop' },
         ...{ limit: { seconds: limitSeconds, setting: '`timeouts.sync`' } },
         commits: createCommits(ports.repo, 'local', { ...operator, progress }),
-        charts: { render: async ({ name, values }) => rendered(name, values) },
+        charts: ports.charts,
+        journal: { read: async () => aJournal({ closed: scene.closed }) },
         readText: async () => 'config:\n  LEVEL: info\n',
         helm: {
           recorded: async () => ({ postgres: { finished: true, marks: {} } }),
@@ -161,7 +175,7 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
   return scene
 }
 
-type Ports = Pick<GitopsDriverDeps, 'objects' | 'observer' | 'scaling'> & {
+type Ports = Pick<GitopsDriverDeps, 'charts' | 'objects' | 'observer' | 'scaling'> & {
   applications: Applications
   repo: FakeConfigRepo
 }
@@ -189,7 +203,19 @@ function portsOf({ api, argo, repo }: Scene, around: Around, look: () => void): 
     ),
     observer: watched(createObserver(api, 'shop', names), 'observer'),
     scaling: watched(createScaling(api, 'shop'), 'scaling'),
+    charts: watched(
+      {
+        render: async ({ name, chart, values }) =>
+          rendered(name, 'shopctl' in values ? values : await valuesIn(chart)),
+      } as Charts,
+      'charts',
+    ),
   }
+}
+
+/** Of the one chart that is part of a folder of the config repo. */
+async function valuesIn(folder: string): Promise<SlotWrite['values']> {
+  return parse(await readFile(join(folder, 'values.yaml'), 'utf8'))['shop-slot']
 }
 
 function rendered(name: string, values: SlotWrite['values']): Manifest[] {

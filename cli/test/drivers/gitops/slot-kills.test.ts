@@ -38,7 +38,7 @@ type Kind = [title: string, first: Act | null, act: Act, expected: string | null
 const kinds: Kind[] = [
   ['a deploy', null, write, `${next} 5`, 1],
   ['a removal', null, remove, null, 1],
-  ['a deploy is put back', write, putBack, `${green.revision} 5`, 2],
+  ['a deploy is put back', write, putBack, `${green.revision} 4`, 2],
 ]
 
 describe.each(kinds)('%s', (_, first, act, expected, commits) => {

@@ -211,3 +211,18 @@ describe('a deploy that lost its lock', () => {
     expect(world.log).toEqual([])
   })
 })
+
+it('writes a slot again whose image was changed where its description is', async () => {
+  const shop = createShop()
+  const { world } = shop
+  await shop.deploy()
+  const record = world.driver.releases['order-blue']
+  const { digest = '' } = world.state.services.order?.slots.blue ?? {}
+  const actionsWith = async (known: string) => {
+    Object.assign(record ?? {}, { digest: known })
+    Object.assign(world.driver.releases, { 'order-blue': record })
+    return (await shop.deploy()).map(({ action }) => action)
+  }
+  expect(await actionsWith(digest)).toEqual(['ready', 'ready'])
+  expect(await actionsWith('sha256:other')).toEqual(['upgrade', 'ready'])
+})

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { planRollback } from '../../../src/release/move/plan-rollback.ts'
 import { planSwitch } from '../../../src/release/move/plan-switch.ts'
+import type { Slot } from '../../../src/release/slot.ts'
 import { wasSmoked } from '../../../src/release/state.ts'
 import { createShop, names, type Shop } from '../../fakes/shop.ts'
 import {
@@ -14,11 +15,57 @@ import {
   named,
   waiting,
 } from '../../fakes/state.ts'
-import { outcomes, previewOf } from '../../fakes/world.ts'
+import { outcomes, previewOf, type World } from '../../fakes/world.ts'
 
 /** Blue serves, green waits in both. */
 function bothWait(): Shop {
   return createShop({ initial: { order: waiting(), payment: waiting() } })
+}
+
+describe('a standby slot that somebody changed without shopctl', () => {
+  const digest = `sha256:${'f'.repeat(64)}`
+  const revision = 'ffffffffff'
+
+  it.each<[string, (shop: Shop) => void]>([
+    ['its image', ({ world }) => change(world, { digest })],
+    ['its settings alone', ({ world }) => change(world, { template: 'other' })],
+    [
+      'its image and its revision',
+      ({ world }) => {
+        change(world, { digest, revision })
+        const { preview } = world.state.services.order ?? {}
+        if (preview) preview.target = { color: 'green', revision }
+      },
+    ],
+  ])('goes live after a smoke test of what it is now only: %s', async (_, given) => {
+    const shop = bothWait()
+    await shop.smoke()
+    given(shop)
+    await expect(shop.switch()).rejects.toMatchObject({
+      code: 'not-smoked',
+      message:
+        'No smoke test has passed for the slots that would be live: order, payment new, the other services as they are.',
+    })
+    await shop.smoke()
+    await shop.switch()
+    expect(shop.live('order')).toMatch(/^green/)
+  })
+
+  it('is no target of a rollback with another image', async () => {
+    const shop = bothWait()
+    await shop.smoke()
+    await shop.switch()
+    const slot = shop.world.state.services.order?.slots.blue
+    Object.assign(slot ?? {}, { digest })
+    await expect(shop.rollback()).rejects.toMatchObject({
+      code: 'slot-gone',
+      message: 'order blue with v-a no longer exists: somebody has changed its image.',
+    })
+  })
+})
+
+function change(world: World, to: Partial<Slot>): void {
+  Object.assign(world.state.services.order?.slots.green ?? {}, to)
 }
 
 describe('a smoke test that does not pass', () => {

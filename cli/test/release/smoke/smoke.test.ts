@@ -61,8 +61,8 @@ describe('a smoke test', () => {
     const shop = bothWait()
     const { combination } = await shop.smoke({ services: ['payment'] })
     expect(combination).toEqual({
-      order: { revision: 'a', digest: 'sha256:a' },
-      payment: { revision: 'b', digest: 'sha256:b' },
+      order: { revision: 'a', digest: 'sha256:a', template: 'a' },
+      payment: { revision: 'b', digest: 'sha256:b', template: 'b' },
     })
     expect(filesOf(shop)).toEqual(['payment/smoke.ts', 'smoke.ts'])
     expect(shop.world.log).toEqual(['point order preview blue a', 'point order preview green b'])

@@ -1,0 +1,144 @@
+// What people changed in the config repo, without shopctl.
+import { failed, isInterrupted, said } from '../../errors.ts'
+import { oneLine } from '../../one-line.ts'
+import type { ByHand, Commit, ConfigRepo, HandChange } from '../../release/ports/config-repo.ts'
+import { type Difference, differencesOf } from './difference.ts'
+import { noteOf } from './messages.ts'
+import { type ConfigState, filesToRead, stateOf } from './read.ts'
+
+export interface HandPorts {
+  env: string
+  repo: Pick<ConfigRepo, 'fetch' | 'list' | 'log' | 'read'>
+}
+
+/** How many commits are looked at, at most. */
+const furthest = 400
+/** The same for `status`, which has to be quick. */
+const recent = 20
+
+/** Those among the latest `limit` of these changes and of `others`, which are times. Newest first. */
+export async function changesByHand(
+  ports: HandPorts,
+  limit: number,
+  others: readonly string[],
+): Promise<HandChange[]> {
+  const { commit: head } = await ports.repo.fetch()
+  const own = others.map((time) => Date.parse(time))
+  for (let count = Math.min(limit, furthest); ; count = Math.min(count * 4, furthest)) {
+    // One more, for what was there before.
+    const { commits: found } = await ports.repo.log(head, [ports.env], count + 1)
+    const { indices, isAll } = latest(found.slice(0, count), own, limit)
+    if (isAll || found.length <= count || count === furthest) return describe(ports, found, indices)
+  }
+}
+
+/** `isAll`: no older commit would be among them. */
+function latest(
+  found: readonly Commit[],
+  others: readonly number[],
+  limit: number,
+): { indices: number[]; isAll: boolean } {
+  const indices: number[] = []
+  for (const [index, commit] of found.entries()) {
+    const newer = others.filter((time) => time > Date.parse(commit.date)).length
+    if (indices.length + newer >= limit) return { indices, isAll: true }
+    if (isByHand(commit)) indices.push(index)
+  }
+  return { indices, isAll: false }
+}
+
+function isByHand({ message }: Commit): boolean {
+  return (noteOf(message)?.operation ?? null) === null
+}
+
+async function describe(
+  ports: HandPorts,
+  found: readonly Commit[],
+  indices: readonly number[],
+): Promise<HandChange[]> {
+  const changesAt = createReader(ports, found)
+  const described: HandChange[] = []
+  for (const index of indices) {
+    const { commit, author, date, message } = found[index] as Commit
+    const changes = await changesAt(index)
+    described.push({
+      ...{ commit, author: oneLine(author), date: new Date(date).toISOString() },
+      subject: oneLine(message.split('\n', 1)[0] ?? ''),
+      changes: typeof changes === 'string' ? [changes] : changes.map(({ text }) => text),
+    })
+  }
+  return described
+}
+
+/** What a commit changed, or what is wrong with its files. */
+type Reader = (index: number) => Promise<Difference[] | string>
+
+function createReader(
+  { env, repo }: HandPorts,
+  found: readonly Commit[],
+  signal?: AbortSignal,
+): Reader {
+  const read = async (commit: string): Promise<ConfigState | string> => {
+    try {
+      const paths = await repo.list(commit, [env])
+      return stateOf({
+        env,
+        paths,
+        texts: await repo.read(commit, filesToRead(env, paths), signal),
+      })
+    } catch (error) {
+      if (isInterrupted(error)) throw error
+      return oneLine(said(error))
+    }
+  }
+  const states = new Map<number, Promise<ConfigState | string>>()
+  const stateAt = (index: number): Promise<ConfigState | string> => {
+    const state = states.get(index) ?? read(found[index]?.commit ?? '')
+    states.set(index, state)
+    return state
+  }
+  return async (index) => {
+    const after = await stateAt(index)
+    if (typeof after === 'string') return after
+    // Where the clone ends, nobody knows what was there before.
+    if (index + 1 >= found.length) return []
+    const before = await stateAt(index + 1)
+    return typeof before === 'string' ? [] : differencesOf(before, after)
+  }
+}
+
+/** What stands now as a person has left it. Fails if git does not answer within a time. */
+export async function standingByHand(ports: HandPorts, patienceMs = 5_000): Promise<ByHand[]> {
+  const patience = AbortSignal.timeout(patienceMs)
+  try {
+    return await standing(ports, patience)
+  } catch (error) {
+    if (!patience.aborted) throw error
+    throw failed({
+      code: 'git-late',
+      message: `git did not answer within ${patienceMs / 1_000} s`,
+      cause: error,
+    })
+  }
+}
+
+async function standing(ports: HandPorts, signal: AbortSignal): Promise<ByHand[]> {
+  const { env, repo } = ports
+  const { commit: head } = await repo.fetch(undefined, signal)
+  const { commits: found } = await repo.log(head, [env], recent + 1, signal)
+  const last = found.slice(0, recent).findLastIndex(isByHand)
+  const changesAt = createReader(ports, found, signal)
+  const known = new Set<string>()
+  const byHand: ByHand[] = []
+  for (const [index, each] of found.slice(0, last + 1).entries()) {
+    const changes = await changesAt(index)
+    if (typeof changes === 'string') continue
+    const fresh = changes.filter(({ what }) => !known.has(what))
+    for (const { what } of fresh) known.add(what)
+    if (!isByHand(each)) continue
+    const { commit } = each
+    const author = oneLine(each.author)
+    byHand.push(...fresh.map(({ text }) => ({ change: text, commit, author })))
+  }
+  return byHand
+}

@@ -1,0 +1,240 @@
+// What people change in the config repo, as history and status show it.
+import { beforeEach, describe, expect, it } from 'vitest'
+import { standingByHand } from '../../../src/drivers/gitops/by-hand.ts'
+import { createCommits } from '../../../src/drivers/gitops/commits.ts'
+import { createGitopsTools, type Gitops } from '../../../src/drivers/gitops/gitops.ts'
+import { failed, interrupted } from '../../../src/errors.ts'
+import { operator } from '../../fakes/host.ts'
+import { aWrite, createScene, green, held, names, type Scene, standing } from './scene.ts'
+
+const jane = 'Jane <jane@example.com>'
+
+let scene: Scene
+let tools: Gitops
+
+beforeEach(() => {
+  scene = createScene()
+  const { repo, api, argo, observer, progress } = scene
+  tools = createGitopsTools({
+    ...{ system: 'shop', env: 'local', services: names, namespace: 'shop' },
+    ...{ argoNamespace: 'argocd', url: 'http://git/config.git', branch: 'main' },
+    ...{ repo, api, applications: argo, observer, signal: held },
+    commits: createCommits(repo, 'local', { ...operator, progress }),
+  })
+})
+
+/** Jane edits a file. */
+function edit(path: string, change: (text: string) => string, message = 'By hand\n'): string {
+  const text = String(scene.repo.head().files.get(path))
+  const changed = change(text)
+  if (changed === text) throw new Error(`${path} is the same`)
+  return scene.repo.someone({ [path]: changed }, message)
+}
+
+const services = 'local/services/values.yaml'
+const greenSlot = 'local/order/green/values.yaml'
+const flip = (text: string): string => text.replace('color: blue', 'color: green')
+const digest = (text: string): string => text.replace(/sha256:b+0+/, `sha256:${'f'.repeat(64)}`)
+
+async function switchAll(): Promise<void> {
+  await scene.driver().movePointers(await scene.moves(green, 'r-2'), 'switch', held)
+  scene.argo.settle()
+}
+
+async function changes(limit = 9, others: string[] = []): Promise<string[][]> {
+  return (await tools.changesByHand(limit, others)).map((each) => each.changes)
+}
+
+describe('what was changed by hand', () => {
+  it('is named with its author, its time and what it changed, and nothing of shopctl is', async () => {
+    await switchAll()
+    const commit = edit(greenSlot, digest, 'Hotfix \u001b[31mnow\n\nIt burns.\n')
+    await scene.driver().writeSlots([aWrite('payment', 'blue', 'cccccccccc')], held)
+    const [first, ...others] = await tools.changesByHand(9, [])
+    expect(first).toEqual({
+      ...{ commit, author: jane, subject: 'Hotfix now', changes: ['order-green: image'] },
+      date: scene.repo.at(commit).date,
+    })
+    // The commit that the scene begins with.
+    expect(others).toMatchObject([{ subject: 'First', changes: [] }])
+  })
+
+  it.each<[string, string, (text: string) => string, string[]]>([
+    ['a color', services, flip, ['order blue → green']],
+    [
+      'a color and its revision',
+      services,
+      (text) =>
+        text.replace(/color: blue\n( +)revision: a+/, 'color: green\n$1revision: bbbbbbbbbb'),
+      ['order blue → green'],
+    ],
+    [
+      'a revision',
+      services,
+      (text) => text.replace('revision: aaaaaaaaaa', 'revision: dddddddddd'),
+      ['order blue: revision aaaaaaaaaa → dddddddddd'],
+    ],
+    [
+      'settings',
+      greenSlot,
+      (text) => text.replace('replicas: 2', 'replicas: 3').replace('info', 'debug'),
+      ['order-green: replicas, config'],
+    ],
+    ['a comment', greenSlot, (text) => `# Hello\n${text}`, []],
+    [
+      'a slot that is gone',
+      'local/order/green/Chart.yaml',
+      (text) => text.slice(0, text.indexOf('dependencies')),
+      ['order-green: removed'],
+    ],
+    [
+      'nonsense',
+      greenSlot,
+      (text) => text.replace('revision: ', 'revision: ['),
+      [expect.stringMatching(/^local\/order\/green\/values\.yaml:\d+:\d+: /)] as string[],
+    ],
+  ])('is named in short: %s', async (_, path, change, expected) => {
+    edit(path, change)
+    expect((await changes())[0]).toEqual(expected)
+  })
+
+  it('is a revert of what shopctl wrote', async () => {
+    await switchAll()
+    const { message, parent } = scene.repo.head()
+    const before = String(scene.repo.at(parent ?? '').files.get(services))
+    const [subject] = message.split('\n')
+    scene.repo.someone({ [services]: before }, `Revert "${subject}"\n\nThis reverts it.\n`)
+    expect((await changes())[0]).toEqual(['order green → blue', 'payment green → blue'])
+  })
+
+  it('is one of the latest of these and of others', async () => {
+    const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1, 12, 0, seconds)).toISOString()
+    for (let count = 3; count < 6; count += 1)
+      edit(greenSlot, (text) => text.replace(/replicas: \d/, `replicas: ${count}`))
+    const dates = async (limit: number, others: string[]) =>
+      (await tools.changesByHand(limit, others)).map(({ date }) => date)
+    expect(await dates(9, [])).toEqual([at(3), at(2), at(1), at(0)])
+    expect(await dates(2, [])).toEqual([at(3), at(2)])
+    expect(await dates(2, [at(9), at(1)])).toEqual([at(3)])
+    expect(await dates(2, [at(9), at(8), at(7)])).toEqual([])
+  })
+
+  it('is looked for no further than needed, and never without end', async () => {
+    const asked: number[] = []
+    const { log } = scene.repo
+    scene.repo.log = (commit, paths, limit) => {
+      asked.push(limit)
+      return log(commit, paths, limit)
+    }
+    for (let count = 0; count < 500; count += 1)
+      scene.repo.someone({ [greenSlot]: `# ${count}\n` }, 'x\n\nShopctl-Operation: deploy\n')
+    expect(await changes(20)).toEqual([])
+    expect(asked).toEqual([21, 81, 321, 401])
+    asked.length = 0
+    expect(await changes(1_000_000)).toEqual([])
+    expect(asked).toEqual([401])
+    asked.length = 0
+    const latest = scene.repo.head().date
+    expect(await changes(1, [new Date(Date.parse(latest) + 1).toISOString()])).toEqual([])
+    expect(asked).toEqual([2])
+  })
+})
+
+describe('what stands as a person has left it', () => {
+  it('is nothing after shopctl alone', async () => {
+    await switchAll()
+    expect(await tools.standingByHand()).toEqual([])
+  })
+
+  it('is a digest and a color, each until shopctl changes it', async () => {
+    const first = edit(greenSlot, digest)
+    const second = edit(services, flip)
+    await scene.argo.refresh('shop.local.services')
+    scene.argo.settle()
+    const [image, color] = [
+      { change: 'order-green: image', commit: first, author: jane },
+      { change: 'order blue → green', commit: second, author: jane },
+    ]
+    expect(await tools.standingByHand()).toEqual([color, image])
+    await scene.driver().writeSlots([aWrite('order', 'green', 'dddddddddd')], held)
+    expect(await tools.standingByHand()).toEqual([color])
+  })
+
+  it('is the last of two changes of the same', async () => {
+    edit(greenSlot, digest)
+    const commit = edit(greenSlot, (text) => text.replace('info', 'debug'))
+    expect(await tools.standingByHand()).toEqual([
+      { change: 'order-green: config', commit, author: jane },
+    ])
+  })
+
+  it('fails if git does not answer', async () => {
+    scene.repo.faults.fetch = failed({ code: 'git-unreachable', message: 'no answer' })
+    await expect(tools.standingByHand()).rejects.toThrow('no answer')
+    await expect(tools.changesByHand(9, [])).rejects.toThrow('no answer')
+  })
+})
+
+it('another number of pods in git changes nothing in the cluster, until shopctl deploys', async () => {
+  edit(greenSlot, (text) => text.replace('replicas: 2', 'replicas: 7'))
+  scene.argo.settle()
+  expect(standing(scene, 'order-green')).toBe(`${green.revision} 2`)
+  const values = { replicas: 3 }
+  await scene.driver().writeSlots([aWrite('order', 'green', green.revision, { values })], held)
+  expect(standing(scene, 'order-green')).toBe(`${green.revision} 3`)
+  expect(String(scene.repo.head().files.get(greenSlot))).toContain('replicas: 3')
+})
+
+describe('the problems of Argo CD', () => {
+  const init = '`shopctl gitops init` puts that right.'
+
+  it.each<[string, (scene: Scene) => void, string[]]>([
+    ['none', () => {}, []],
+    [
+      'two Applications that are missing',
+      ({ argo }) => {
+        argo.remove('shop.local.order-blue')
+        argo.remove('shop.local.services')
+      },
+      [`Argo CD has no Application shop.local.services, shop.local.order-blue. ${init}`],
+    ],
+    [
+      'one that follows another branch, and one that does not sync',
+      ({ argo }) => {
+        const source = { url: 'http://git/config.git', branch: 'next', path: 'local/services' }
+        argo.edit('shop.local.services', { source })
+        argo.edit('shop.local.order-green', {
+          automatic: { sync: false, selfHeal: false, prune: false },
+        })
+      },
+      [
+        `The Application shop.local.services of Argo CD follows next, not main. ${init}`,
+        `The Application shop.local.order-green of Argo CD does not sync by itself. ${init}`,
+      ],
+    ],
+    [
+      'an emergency',
+      ({ argo }) => void argo.setAutomatic('shop.local.services', false, 'r-4'),
+      [
+        'shop.local.services does not sync: r-4 did without git. The next deploy or move ends that.',
+      ],
+    ],
+  ])('are named: %s', async (_, given, expected) => {
+    given(scene)
+    expect(await tools.problems()).toEqual(expected)
+  })
+})
+
+it('status waits for git for a short time only', async () => {
+  const fetch = (_?: string, signal?: AbortSignal) =>
+    new Promise<never>((_resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(interrupted()))
+    })
+  const waiting = standingByHand({ env: 'local', repo: { ...scene.repo, fetch } }, 10)
+  await expect(waiting).rejects.toMatchObject({ code: 'git-late' })
+})
+
+it('the log is shown although a person has broken a file', async () => {
+  edit(greenSlot, (text) => text.replace('revision: ', 'revision: ['))
+  expect((await tools.log(1)).commits[0]).toMatchObject({ author: jane, note: null })
+})
