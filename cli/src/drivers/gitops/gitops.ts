@@ -155,9 +155,11 @@ function problemsOf({ name, emergency, complaints, sync, operation }: Applicatio
       `${name} does not sync: ${emergency} did without git. The next deploy or move ends that.`,
     ]
   if (complaints.length > 0) return complaints.map((each) => `${name}: ${oneLine(each)}`)
-  if (sync !== 'Synced' && operation && hasFailed(operation))
-    return [`${name}: ${oneLine(operation.message)}`]
-  return sync === 'Synced' ? [] : [`${name} is ${sync}`]
+  if (sync === 'Synced') return []
+  const { problems = [], message = '' } = operation ?? {}
+  // It may try once more.
+  if (problems.length > 0) return problems.map((each) => `${name}: ${oneLine(each)}`)
+  return [hasFailed(operation) ? `${name}: ${oneLine(message)}` : `${name} is ${sync}`]
 }
 
 /** `text` is what the file of Argo CD's manifests says. One that somebody has broken says nothing. */

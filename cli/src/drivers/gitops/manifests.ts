@@ -50,12 +50,15 @@ export function manifestsOf(options: ArgoOptions): Manifest[] {
       name: servicesApplication(options),
       path: servicesFolder(env),
       release: `${options.system}-services`,
+      retries: 5,
     }),
     ...services.flatMap((service) =>
       colors.map((color) => {
         const release = slotName(service, color)
         const name = slotApplication(options, release)
-        return applicationOf(options, { name, path: slotFolder(env, service, color), release })
+        const path = slotFolder(env, service, color)
+        // A migration has its own tries. What fails is told at once, and a deploy tries again.
+        return applicationOf(options, { name, path, release, retries: 0 })
       }),
     ),
   ]
@@ -96,7 +99,12 @@ function projectOf(options: ArgoOptions): Manifest {
 
 function applicationOf(
   options: ArgoOptions,
-  { name, path, release }: { name: string; path: string; release: string },
+  {
+    name,
+    path,
+    release,
+    retries,
+  }: { name: string; path: string; release: string; retries: number },
 ): Manifest {
   const { namespace, url, branch } = options
   return {
@@ -119,7 +127,7 @@ function applicationOf(
           // A slot is gone when its Deployment is: its pods may take their time to end.
           'PrunePropagationPolicy=background',
         ],
-        retry: { limit: 2, backoff: { duration: '5s', factor: 2, maxDuration: '1m' } },
+        retry: { limit: retries, backoff: { duration: '2s', factor: 2, maxDuration: '1m' } },
       },
       // The number of pods is not in git: the autoscaler sets it, and shopctl, so that a slot that goes live has enough.
       ignoreDifferences: [
