@@ -1,5 +1,6 @@
 // The config repo of an environment that Argo CD syncs. Pure.
 import { z } from 'zod'
+import { refused, type ShopctlError } from '../errors.ts'
 
 export const drivers = ['helm', 'gitops'] as const
 
@@ -37,3 +38,12 @@ export const gitopsSchema = z.strictObject({
   /** The namespace of Argo CD. */
   namespace: z.string().regex(name, 'expected the name of a namespace').default('argocd'),
 })
+
+/** For commands that need a config repo. */
+export function noGitops(env: string): ShopctlError {
+  return refused({
+    code: 'no-gitops',
+    message: `${env} is released by helm.`,
+    hint: 'Set `driver: gitops` for it in shopctl.yaml, or name another environment with --env.',
+  })
+}
