@@ -11,6 +11,7 @@ import type { EnvironmentConfig } from '../config/schema.ts'
 import { createCommits } from '../drivers/gitops/commits.ts'
 import { createGitopsDriver } from '../drivers/gitops/driver.ts'
 import { createGitopsTools, type Gitops } from '../drivers/gitops/gitops.ts'
+import { installAsAllowed } from '../drivers/gitops/rights.ts'
 import { refused } from '../errors.ts'
 import type { GitRepository } from '../platform/gitops.ts'
 import type { Revisions } from '../release/ports/config-repo.ts'
@@ -59,9 +60,11 @@ export async function createGitops(
   const applications = createApplications(api, namespace, env)
   const commits = createCommits(repo, env, operator)
   const deps = { ...options, repo, commits, applications, branch, limit: limits.sync }
+  const install = installAsAllowed(options.helm, api, environment.namespace)
+  const helm = { recorded: options.helm.recorded, install }
   const place = { namespace: environment.namespace, argoNamespace: namespace, url: clusterUrl }
   return {
-    driver: createGitopsDriver({ ...deps, readText: (file) => readFile(file, 'utf8') }),
+    driver: createGitopsDriver({ ...deps, helm, readText: (file) => readFile(file, 'utf8') }),
     tools: {
       ...createGitopsTools({ ...deps, ...place }),
       revisions: () => serverRevisions(shell, { url, branch, limit: limits.git, env: gitEnv }),

@@ -10,6 +10,7 @@ import { servicesFolder, slotFolder } from './layout.ts'
 import { servicesApplication, slotApplication } from './manifests.ts'
 import { type MovePorts, move } from './move.ts'
 import type { ConfigState } from './read.ts'
+import { scalingAsAllowed } from './rights.ts'
 import { putBack, removeSlots, type SlotPorts, writeSlots } from './slots.ts'
 
 export interface GitopsDriverDeps extends Omit<SlotPorts, 'objects'>, Omit<MovePorts, 'objects'> {
@@ -20,7 +21,8 @@ export interface GitopsDriverDeps extends Omit<SlotPorts, 'objects'>, Omit<MoveP
   helm: Pick<Driver, 'recorded' | 'install'>
 }
 
-export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
+export function createGitopsDriver(given: GitopsDriverDeps): Driver {
+  const deps = { ...given, scaling: scalingAsAllowed(given.scaling, given.progress) }
   const { applications, branch, commits, env, helm, objects, scaling, services } = deps
   const slots = services.flatMap((service) =>
     colors.map((color) => ({
