@@ -12,6 +12,7 @@ export interface KubernetesObject {
   kind: string
   metadata: {
     name: string
+    namespace?: string
     labels?: Record<string, string>
     annotations?: Record<string, string>
   }
