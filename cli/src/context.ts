@@ -12,6 +12,7 @@ import { createPushRecord } from './adapters/push-record.ts'
 import { createScratch } from './adapters/scratch.ts'
 import { createShell, type Limit, type Shell } from './adapters/shell.ts'
 import { createAttestations } from './adapters/sigstore/attestations.ts'
+import { checkDriver } from './config/gitops.ts'
 import { checkServices, environmentOf, parseConfig } from './config/parse.ts'
 import { type Config, configFile, type EnvironmentConfig } from './config/schema.ts'
 import { type Access, accessOf } from './context/access.ts'
@@ -130,6 +131,7 @@ export async function createContext(options: GlobalOptions, session: Session): P
   })
   const config = parseConfig(text, shown)
   const environment = environmentOf(config, env)
+  checkDriver(env, environment.driver, process.env.SHOPCTL_DRIVER)
   if (chosen) checkServices(config, chosen)
   const services = chosen ?? Object.keys(config.services)
   const limitOf: LimitOf = (setting) => ({

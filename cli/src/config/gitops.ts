@@ -47,3 +47,13 @@ export function noGitops(env: string): ShopctlError {
     hint: 'Set `driver: gitops` for it in shopctl.yaml, or name another environment with --env.',
   })
 }
+
+/** Refused if a workflow has prepared for another driver, and so with other rights. `expected`: SHOPCTL_DRIVER. */
+export function checkDriver(env: string, driver: string, expected = ''): void {
+  if (expected === '' || expected === driver) return
+  throw refused({
+    code: 'other-driver',
+    message: `${env} is released by ${driver}, and SHOPCTL_DRIVER says ${expected}.`,
+    hint: 'In a workflow, set its input `driver` to what shopctl.yaml says.',
+  })
+}
