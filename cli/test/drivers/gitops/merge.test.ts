@@ -207,6 +207,11 @@ describe('a merge that must not be', () => {
       [`${blueValues}:4:5: order blue ${live}: config.LEVEL. Change green, then move the Service.`],
     ],
     [
+      'changes what helm reads beside the values of the live slot',
+      { [blueValues]: (text: string) => `${text}global: { a: 1 }\n` },
+      [`${blueValues}:1:1: order blue ${live}: global. Change green, then move the Service.`],
+    ],
+    [
       'changes the image of the live slot',
       { [blueValues]: replace(/@sha256:a{10}/, '@sha256:dddddddddd') },
       [`${blueValues}:9:5: order blue ${live}: image. Change green, then move the Service.`],
@@ -354,6 +359,33 @@ describe('a merge that must not be', () => {
     })
     expect(refusals(after)).toHaveLength(3)
   })
+})
+
+it('says what else changes the Services', () => {
+  const chart = vendor(
+    [{ path: 'Chart.yaml', content: Buffer.from('name: shop-service\nversion: 2.1.0\n') }],
+    'charts/shop-service',
+  )
+  const slots = [aSlot('order', 'green', { revision: green.revision })]
+  const after = changed(edited(main, { [values]: replace('stable: http', 'stable: web') }), {
+    slots: slots.map((slot) => ({
+      ...slot,
+      write: {
+        ...slot.write,
+        shared: {
+          values: { shopctl: { ports: { stable: 'http', preview: 8082 } } },
+          marks: { rendered: '2' },
+        },
+      },
+    })),
+    sharedChart: chart,
+  })
+  const found = merge(after)
+  expect(found.refusals).toEqual([])
+  expect(found.notes).toEqual([
+    expect.stringContaining('the values of the Services change: order.shopctl.'),
+    'The chart of the Services changes: that is for all of them, live or not.',
+  ])
 })
 
 it('says which chart cannot be checked', () => {

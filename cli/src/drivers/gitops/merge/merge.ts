@@ -1,21 +1,20 @@
 // What a merge in the config repo would do; pure. Git alone says what is live: no cluster is asked.
 import { ShopctlError } from '../../../errors.ts'
-import { isMap } from '../../../release/canonical.ts'
 import type { Change, Merge, ServiceMove, SlotChange } from '../../../release/ports/merge.ts'
 import { type Color, colors, sameTarget } from '../../../release/slot.ts'
-import { isSame } from '../edit.ts'
-import { argocdFile, slotFolder } from '../layout.ts'
+import { argocdFile, chartFile, servicesFolder, slotFolder, valuesFile } from '../layout.ts'
 import type { SlotEntry } from '../read.ts'
-import type { Values } from '../yaml.ts'
 import { refusalsOf } from './rules.ts'
 import {
   type ChangedSlot,
   changedPaths,
+  differences,
   entryOf,
   type MergeInput,
   type Pointers,
   pointersOf,
   slotIn,
+  valuesIn,
 } from './sides.ts'
 
 export function mergeOf(input: MergeInput): Merge {
@@ -48,7 +47,9 @@ function changedSlots(input: MergeInput, { before, after }: Pointers): ChangedSl
         after: slotIn(input.to, service, color),
       }
       const slot = { service, color, live: live.before || live.after }
-      return [{ ...states, live, changes: slotChange(slot, states) }]
+      const changes = slotChange(slot, states)
+      changes.values.push(...outside(input, folder, states))
+      return [{ ...states, live, changes }]
     }),
   )
 }
@@ -77,6 +78,19 @@ function slotChange(
   }
 }
 
+/** What helm reads besides the values of the chart: `tags` and `global`. */
+function outside(
+  { from, to }: MergeInput,
+  folder: string,
+  { before, after }: Pick<ChangedSlot, 'before' | 'after'>,
+): string[] {
+  const [was, will] = [entryOf(before), entryOf(after)]
+  if (!was || !will) return []
+  const { [was.chart.name]: _, ...earlier } = valuesIn(from, folder)
+  const { [will.chart.name]: __, ...later } = valuesIn(to, folder)
+  return differences(earlier, later)
+}
+
 const shownApart = new Set(['shopctl.image', 'shopctl.version', 'shopctl.revision', 'replicas'])
 
 function actionOf(was: SlotEntry | null, will: SlotEntry | null): SlotChange['action'] {
@@ -88,17 +102,6 @@ function actionOf(was: SlotEntry | null, will: SlotEntry | null): SlotChange['ac
 function isShown({ config, values, version, image, revision, chart, replicas }: SlotChange) {
   const named = [version, image, revision, chart, replicas].some((each) => each !== null)
   return named || config.length + values.length > 0
-}
-
-/** Paths of values that differ, such as `resources.limits.memory`. */
-function differences(before: Values, after: Values, above: readonly string[] = []): string[] {
-  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])]
-  return keys.flatMap((key) => {
-    const [one, other] = [before[key], after[key]]
-    const path = [...above, key]
-    if (key in before === key in after && isSame(one, other)) return []
-    return isMap(one) && isMap(other) ? differences(one, other, path) : [path.join('.')]
-  })
 }
 
 function movesOf({ before, after }: Pointers): ServiceMove[] {
@@ -119,11 +122,8 @@ function targetOf(target: ServiceMove['from']): ServiceMove['from'] {
   return target && { color: target.color, revision: target.revision }
 }
 
-function notesOf(
-  { from, to, charts }: MergeInput,
-  { before }: Pointers,
-  moves: readonly ServiceMove[],
-): string[] {
+function notesOf(input: MergeInput, { before }: Pointers, moves: readonly ServiceMove[]): string[] {
+  const { from, to, charts } = input
   const file = argocdFile(to.tree.env)
   const odd = [...charts].flatMap(([path, content]) => (content === null ? [path] : []))
   return [
@@ -132,7 +132,25 @@ function notesOf(
       ? []
       : [`${file} changes. Argo CD does not follow it: an administrator applies it.`]),
     ...(before instanceof ShopctlError ? [] : leftBehind(before, moves)),
+    ...servicesNotes(input),
     ...odd.map((path) => `The chart of ${path} is not checked: this file is no text.`),
+  ]
+}
+
+/** What changes all Services, or more than the selectors of one. */
+function servicesNotes({ from, to }: MergeInput): string[] {
+  const folder = servicesFolder(to.tree.env)
+  const [before, after] = [from, to].map((side) => valuesIn(side, folder))
+  const paths = differences(before ?? {}, after ?? {})
+  const others = paths.filter((path) => !path.startsWith('global.selectors.'))
+  const file = chartFile(folder)
+  return [
+    ...(others.length > 0 && from.tree.texts.has(valuesFile(folder))
+      ? [`Besides the selectors, the values of the Services change: ${others.join(', ')}.`]
+      : []),
+    ...(from.tree.texts.has(file) && from.tree.texts.get(file) !== to.tree.texts.get(file)
+      ? ['The chart of the Services changes: that is for all of them, live or not.']
+      : []),
   ]
 }
 

@@ -1,9 +1,12 @@
 // The two commits of a merge, read as far as they can be read; pure.
 import { ShopctlError } from '../../../errors.ts'
+import { isMap } from '../../../release/canonical.ts'
 import type { SlotChange } from '../../../release/ports/merge.ts'
 import type { Color } from '../../../release/slot.ts'
-import { servicesFolder, slotFolder } from '../layout.ts'
+import { isSame } from '../edit.ts'
+import { servicesFolder, slotFolder, valuesFile } from '../layout.ts'
 import { type ServiceEntry, type SlotEntry, stateOf, type Tree } from '../read.ts'
+import { readYamlFile, type Values } from '../yaml.ts'
 
 /** A commit. */
 export interface Side {
@@ -71,6 +74,30 @@ export function slotIn({ tree }: Side, service: string, color: Color): SlotState
 /** null: it has no chart, or cannot be read. */
 export function entryOf(state: SlotState): SlotEntry | null {
   return state === 'removed' || state instanceof ShopctlError ? null : state
+}
+
+/** All values of a folder, without what only shopctl reads. Empty if the file cannot be read. */
+export function valuesIn({ tree }: Side, folder: string): Values {
+  const file = valuesFile(folder)
+  const read = orProblem(() => readYamlFile(tree.texts.get(file) ?? '', file).values)
+  if (read instanceof ShopctlError) return {}
+  const { marks: _, ...values } = read
+  return values
+}
+
+/** Paths of values that differ, such as `resources.limits.memory`. */
+export function differences(
+  before: Values,
+  after: Values,
+  above: readonly string[] = [],
+): string[] {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])]
+  return keys.flatMap((key) => {
+    const [one, other] = [before[key], after[key]]
+    const path = [...above, key]
+    if (key in before === key in after && isSame(one, other)) return []
+    return isMap(one) && isMap(other) ? differences(one, other, path) : [path.join('.')]
+  })
 }
 
 /** One folder after the other is read, so that each says what is wrong in it. */
