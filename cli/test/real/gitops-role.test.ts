@@ -72,6 +72,10 @@ function rights(verbs: string, ...kinds: string[]): string[] {
 /** What the release here does not need, by what does. */
 const otherUses = {
   'why a slot is broken': ['get pods/log'],
+  'what an apply creates, as a patch': ['create configmaps'],
+  'records of long ago, and copies of ConfigMaps': ['delete configmaps'],
+  'another chart of the Services': ['get roles.rbac.authorization.k8s.io'],
+  'an operation of Argo CD that has to be ended': ['get applications.argoproj.io'],
   'a smoke test that sends other requests': rights('update patch delete', 'services/proxy'),
   'Kubernetes from 1.35 on': ['create pods/portforward'],
 }
