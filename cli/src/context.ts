@@ -12,17 +12,18 @@ import { createPushRecord } from './adapters/push-record.ts'
 import { createScratch } from './adapters/scratch.ts'
 import { createShell, type Limit, type Shell } from './adapters/shell.ts'
 import { createAttestations } from './adapters/sigstore/attestations.ts'
+import { checkDriver } from './config/gitops.ts'
 import { checkServices, environmentOf, parseConfig } from './config/parse.ts'
 import { type Config, configFile, type EnvironmentConfig } from './config/schema.ts'
 import { type Access, accessOf } from './context/access.ts'
 import { cacheFolder } from './context/cache-folder.ts'
+import type { Comparison } from './context/comparison.ts'
 import type { createEksAccess, EksAccess } from './context/eks.ts'
-import type { createGitops } from './context/gitops.ts'
+import type { createGitops, GitopsTools } from './context/gitops.ts'
 import type { LogStoreOptions } from './context/log-store.ts'
 import type { createMetrics } from './context/metrics.ts'
 import { accessRegistry } from './context/registry.ts'
 import type { Session } from './context/session.ts'
-import type { Gitops } from './drivers/gitops/gitops.ts'
 import type { DeployInput } from './release/deploy/deploy.ts'
 import type { DesireInput } from './release/deploy/desire.ts'
 import type { Charts, Driver } from './release/ports/driver.ts'
@@ -79,7 +80,7 @@ export interface ClusterPorts
   openLogStore(): Promise<LogStore | null>
   driver: Driver
   /** null: the environment has another driver. */
-  gitops: Gitops | null
+  gitops: GitopsTools | null
   charts: Charts
 }
 
@@ -97,6 +98,8 @@ export interface Context extends LocalPorts {
   builtinCharts(): Pick<DeployInput, 'sharedChart' | 'guardChart'>
   builder(): Promise<ImageBuilder>
   cluster(): Promise<ClusterPorts>
+  /** Of two commits of the config repo. Refused if the environment has none. */
+  comparison(): Promise<Comparison>
 }
 
 interface Project {
@@ -128,6 +131,7 @@ export async function createContext(options: GlobalOptions, session: Session): P
   })
   const config = parseConfig(text, shown)
   const environment = environmentOf(config, env)
+  checkDriver(env, environment.driver, process.env.SHOPCTL_DRIVER)
   if (chosen) checkServices(config, chosen)
   const services = chosen ?? Object.keys(config.services)
   const limitOf: LimitOf = (setting) => ({
@@ -164,6 +168,8 @@ export async function createContext(options: GlobalOptions, session: Session): P
     migrations: createMigrationCheck(),
     ...shared,
   }
+  const project = { config, env, environment, root, limitOf, tokens }
+  const cluster = once(async () => connectCluster(shell, local, project, await access()))
   return {
     ...local,
     config,
@@ -191,14 +197,13 @@ export async function createContext(options: GlobalOptions, session: Session): P
         ...(withLogin && { withLogin }),
       })
     }),
-    cluster: once(async () =>
-      connectCluster(
-        shell,
-        local,
-        { config, env, environment, root, limitOf, tokens },
-        await access(),
-      ),
-    ),
+    cluster,
+    comparison: once(async () => {
+      const { createComparison } = await import('./context/comparison.ts')
+      const settings = { token: tokens.git, limit: limitOf('tools') }
+      const services = Object.keys(config.services)
+      return createComparison({ shell, env, environment, services, cluster, ...settings })
+    }),
   }
 }
 

@@ -21,3 +21,11 @@ subjects:
     kind: Group
     name: {{ index .root.Values.groups .role | quote }}
 {{- end }}
+
+{{/* Name of an Application, as shopctl gitops init makes it: of `parts`, at most 63 characters. */}}
+{{- define "application" -}}
+{{- $whole := join "." .parts }}
+{{- if le (len $whole) 63 }}{{ $whole }}
+{{- else }}{{ regexReplaceAll "[.-]+$" (trunc 52 $whole) "" }}-{{ sha256sum $whole | trunc 10 }}
+{{- end }}
+{{- end }}

@@ -1,6 +1,6 @@
 // shopctl gitops init and gitops log
+import { noGitops } from '../config/gitops.ts'
 import type { ClusterPorts, Context } from '../context.ts'
-import { refused } from '../errors.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { wrapped } from '../output/text.ts'
@@ -10,11 +10,7 @@ type Found = Awaited<ReturnType<NonNullable<ClusterPorts['gitops']>['log']>>
 async function gitopsOf(context: Context) {
   const { gitops, progress } = await context.cluster()
   if (gitops) return { gitops, progress }
-  throw refused({
-    code: 'no-gitops',
-    message: `${context.env} is released by helm.`,
-    hint: 'Set `driver: gitops` for it in shopctl.yaml, or name another environment with --env.',
-  })
+  throw noGitops(context.env)
 }
 
 export async function gitopsInitCommand(context: Context): Promise<Result> {

@@ -1,5 +1,6 @@
 // The config repo of an environment that Argo CD syncs. Pure.
 import { z } from 'zod'
+import { refused, type ShopctlError } from '../errors.ts'
 
 export const drivers = ['helm', 'gitops'] as const
 
@@ -43,3 +44,22 @@ export const gitopsSchema = z.strictObject({
   /** The namespace of Argo CD. */
   namespace: z.string().regex(name, 'expected the name of a namespace').default('argocd'),
 })
+
+/** For commands that need a config repo. */
+export function noGitops(env: string): ShopctlError {
+  return refused({
+    code: 'no-gitops',
+    message: `${env} is released by helm.`,
+    hint: 'Set `driver: gitops` for it in shopctl.yaml, or name another environment with --env.',
+  })
+}
+
+/** Refused if a workflow has prepared for another driver, and so with other rights. `expected`: SHOPCTL_DRIVER. */
+export function checkDriver(env: string, driver: string, expected = ''): void {
+  if (expected === '' || expected === driver) return
+  throw refused({
+    code: 'other-driver',
+    message: `${env} is released by ${driver}, and SHOPCTL_DRIVER says ${expected}.`,
+    hint: 'In a workflow, set its input `driver` to what shopctl.yaml says.',
+  })
+}

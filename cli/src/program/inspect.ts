@@ -23,13 +23,7 @@ export function addInspection(program: Command, { inEnvironment }: Runner): void
     const { statusCommand } = await import('../commands/status.ts')
     await inEnvironment(command, statusCommand)
   })
-  addServicesVerb(program, 'plan', 'show what deploy would do, and change nothing')
-    .addOption(colorOption('the slot to deploy to'))
-    .action(async (flags: ColorFlag, command) => {
-      const { planCommand } = await import('../commands/plan.ts')
-      const input = { color: flags.color ?? null }
-      await inEnvironment(command, (context) => planCommand(context, input))
-    })
+  addPlan(program, inEnvironment)
   addHistory(program, inEnvironment)
   addLogs(program, inEnvironment)
   addVerb(program, 'audit', 'check whether the accounts of all services balance')
@@ -46,6 +40,31 @@ export function addInspection(program: Command, { inEnvironment }: Runner): void
       const waitMs = flags.wait === undefined ? null : flags.wait * 1000
       const input = { plane: flags.plane, waitMs }
       await inEnvironment(command, (context) => auditCommand(context, input))
+    })
+}
+
+interface PlanFlags extends ColorFlag {
+  from?: string
+  to?: string
+  service?: string[]
+}
+
+function addPlan(program: Command, inEnvironment: Runner['inEnvironment']): void {
+  addServicesVerb(program, 'plan', 'show what deploy or a merge would do, and change nothing')
+    .addOption(colorOption('the slot to deploy to').conflicts(['from', 'to']))
+    .option('--from <commit>', 'of the config repo: what is live, such as main')
+    .option('--to <commit>', 'of the config repo: what would be merged, such as HEAD')
+    .action(async ({ from, to, color, service }: PlanFlags, command: Command) => {
+      if (from === undefined && to === undefined) {
+        const { planCommand } = await import('../commands/plan.ts')
+        const input = { color: color ?? null }
+        return inEnvironment(command, (context) => planCommand(context, input))
+      }
+      if (from === undefined || to === undefined)
+        command.error('Give both --from and --to, such as --from main --to HEAD')
+      if (service) command.error('--service does not go with --from: a merge is for all services')
+      const { planMergeCommand } = await import('../commands/plan-merge.ts')
+      await inEnvironment(command, (context) => planMergeCommand(context, { from, to }))
     })
 }
 

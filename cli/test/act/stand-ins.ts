@@ -46,6 +46,8 @@ function scriptsOf(scratch: string): Record<string, string> {
   return {
     // act has copied the tree already, and does not call it.
     'actions/checkout': 'exit 1',
+    // Helm releases all environments of the copy.
+    'actions/create-github-app-token': 'exit 1',
     'actions/setup-node': [
       `test ${input('node-version')} = "\${NODE_MAJOR:-24}"`,
       `echo '${dirname(process.execPath)}' >> "$GITHUB_PATH"`,

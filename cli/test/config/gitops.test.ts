@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { gitopsSchema } from '../../src/config/gitops.ts'
+import { checkDriver, gitopsSchema } from '../../src/config/gitops.ts'
 
 const mistakesIn = (gitops: object) =>
   gitopsSchema.safeParse(gitops).error?.issues.map(({ message }) => message) ?? []
@@ -41,4 +41,22 @@ describe('the URL of a config repo', () => {
 
 it('branch and namespace have defaults', () => {
   expect(gitopsSchema.parse({})).toEqual({ branch: 'main', namespace: 'argocd' })
+})
+
+it.each([
+  ['nothing', 'gitops', undefined],
+  ['an empty text', 'helm', ''],
+  ['the same', 'gitops', 'gitops'],
+])('a workflow that expects %s goes on', (_, driver, expected) => {
+  expect(() => checkDriver('production', driver, expected)).not.toThrow()
+})
+
+it.each([
+  ['helm', 'gitops'],
+  ['gitops', 'helm'],
+  ['helm', 'Helm'],
+])('a driver %s is not %s', (driver, expected) => {
+  expect(() => checkDriver('production', driver, expected)).toThrow(
+    `production is released by ${driver}, and SHOPCTL_DRIVER says ${expected}.`,
+  )
 })

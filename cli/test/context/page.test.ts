@@ -38,7 +38,7 @@ it('names every variable and every secret of the workflows', () => {
     ...textOf(ours, file).matchAll(/\b(?:vars|secrets)\.(\w+)/g),
   ])
   const names = new Set(used.map(([, name = '']) => name))
-  expect(names.size).toBe(8)
+  expect(names.size).toBe(13)
   for (const name of names) expect(page).toContain(`\`${name}\``)
 })
 

@@ -92,6 +92,7 @@ const words = [
     '--skip-smoke',
     '--despite-alerts',
     '--to',
+    '--from',
     '--limit',
     '--plane',
     '--wait',

@@ -76,6 +76,23 @@ describe('bad input is exit 2, with what would have been right', () => {
     ],
     ['a time in the past', ['audit', '--wait', '-1'], /'-1'[\s\S]*seconds above 0/],
     ['a plane', ['audit', '--plane', 'test'], /'test'.*live, preview/],
+    ['a merge of nothing', ['plan', '--from', 'main'], /Give both --from and --to/],
+    ['a merge into nothing', ['plan', '--to', 'HEAD'], /Give both --from and --to/],
+    [
+      'a merge for one service',
+      ['plan', '--from', 'main', '--to', 'HEAD', '--service', 'order'],
+      /--service does not go with --from/,
+    ],
+    [
+      'a merge to a color',
+      ['plan', '--from', 'main', '--to', 'HEAD', '--color', 'blue'],
+      /'--color <color>' cannot be used with option '--from <commit>'/,
+    ],
+    [
+      'a merge of an environment without a config repo',
+      ['plan', '--from', 'main', '--to', 'HEAD'],
+      /local is released by helm/,
+    ],
     ['one service of a whole', ['audit', '--service', 'order'], /'--service'/],
     ['no subcommand', ['messages'], /No command.*\n.*list, show, replay, discard\.$/m],
     ['a subcommand', ['messages', 'lst'], /'lst'\n.*list/],

@@ -94,6 +94,14 @@ it('a command leaves one document, a summary and its events', async () => {
   ])
 })
 
+it('a job that has prepared for another driver is refused before anything is asked', async () => {
+  const { exitCode, stderr } = await shopctl(['deploy', '--yes'], { SHOPCTL_DRIVER: 'gitops' })
+  expect(stderr).toContain('local is released by helm, and SHOPCTL_DRIVER says gitops.')
+  expect({ exitCode, asked }).toEqual({ exitCode: 2, asked: [] })
+  const same = await shopctl(['history', '--json'], { SHOPCTL_DRIVER: 'helm' })
+  expect(same.exitCode).toBe(0)
+})
+
 it('its secrets are those of the job, by commands on stderr, and stdout stays one document', async () => {
   const file = join(folder, 'kubeconfig')
   const text = await readFile(file, 'utf8')

@@ -38,8 +38,8 @@ export interface Repo {
   remove(): Promise<void>
 }
 
-/** A clone of the platform's repository. git knows the password from its environment alone. */
-export async function cloneRepo(): Promise<Repo> {
+/** The platform's repository, and who may write to it. */
+export async function gitLogin(): Promise<{ url: string; user: string; password: string }> {
   const { git: place } = JSON.parse(await platform('status', '--json')) as PlatformStatus
   if (!place) throw new Error('the platform has no git repository')
   const { namespace, name } = place.secret
@@ -48,7 +48,14 @@ export async function cloneRepo(): Promise<Repo> {
     const text = await kubectlOk('get', 'secret', name, `--namespace=${namespace}`, path)
     return Buffer.from(text, 'base64').toString()
   }
-  const login = Buffer.from(`${await secretOf('username')}:${await secretOf('password')}`)
+  const [user, password] = [await secretOf('username'), await secretOf('password')]
+  return { url: place.url, user, password }
+}
+
+/** A clone of the platform's repository. git knows the password from its environment alone. */
+export async function cloneRepo(): Promise<Repo> {
+  const { url, user, password } = await gitLogin()
+  const login = Buffer.from(`${user}:${password}`)
   const variables = {
     ...{ GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0', GIT_CONFIG_COUNT: '1' },
     GIT_CONFIG_KEY_0: 'http.extraHeader',
@@ -60,7 +67,7 @@ export async function cloneRepo(): Promise<Repo> {
   const git = async (...args: string[]): Promise<string> =>
     (await shell.check({ program: 'git', args: ['-C', folder, ...args], env: variables })).trim()
   await git('init', '--quiet', '--initial-branch=main')
-  await git('remote', 'add', 'origin', place.url)
+  await git('remote', 'add', 'origin', url)
   const update = async (): Promise<void> => {
     await git('fetch', '--quiet', 'origin', 'main')
     await git('reset', '--quiet', '--hard', 'FETCH_HEAD')

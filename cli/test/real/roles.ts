@@ -7,8 +7,9 @@ import { type ApiProxy, startApiProxy } from './api-proxy.ts'
 import { kubectlOk, namespace, platformEnv, root } from './shop.ts'
 
 const shell = createShell()
+/** Those of an environment that helm releases. */
 export const roles = ['deployer', 'viewer'] as const
-export type Role = (typeof roles)[number]
+export type Role = (typeof roles)[number] | 'releaser'
 const services = ['order', 'inventory', 'payment', 'notification']
 
 const account = 'user'
@@ -18,12 +19,15 @@ function homeOf(role: Role): string {
   return `${namespace}-${role}s`
 }
 
-/** Installs the chart as an administrator. Returns what it grants. */
-export async function installRoles(): Promise<Record<Role, string[]>> {
-  const groups = roles.map((role) => `groups.${role}=system:serviceaccounts:${homeOf(role)}`)
+/** Installs the chart as an administrator, with other values too. Returns what it grants. */
+export async function installRoles(
+  wanted: readonly Role[] = roles,
+  more: readonly string[] = [],
+): Promise<Record<Role, string[]>> {
+  const groups = wanted.map((role) => `groups.${role}=system:serviceaccounts:${homeOf(role)}`)
   const chart = join(root, 'charts/shop-roles')
   const args = ['shop-roles', chart, '--namespace', namespace]
-  const values = ['--set', `services={${services.join()}}`, '--set', groups.join()]
+  const values = ['--set', `services={${services.join()}}`, '--set', [...groups, ...more].join()]
   const helm = (verb: string[]): Promise<string> =>
     platformEnv().then((env) =>
       shell.check({
@@ -33,7 +37,7 @@ export async function installRoles(): Promise<Record<Role, string[]>> {
       }),
     )
   await helm(['upgrade', '--install'])
-  for (const role of roles) {
+  for (const role of wanted) {
     await kubectlOk('delete', 'namespace', homeOf(role), '--ignore-not-found')
     await kubectlOk('create', 'namespace', homeOf(role))
     await kubectlOk('create', 'serviceaccount', account, '--namespace', homeOf(role))
@@ -41,13 +45,16 @@ export async function installRoles(): Promise<Record<Role, string[]>> {
   const objects = parseAllDocuments(await helm(['template'])).map((each) => each.toJS())
   const granted = (role: Role): string[] =>
     objects
-      .filter(({ kind, metadata }) => kind === 'Role' && metadata.name === `shopctl-${role}`)
+      .filter(({ kind, metadata }) => kind === 'Role' && metadata.name.endsWith(`-${role}`))
       .flatMap(({ rules }) => rules.flatMap(rightsOf))
-  return { deployer: granted('deployer'), viewer: granted('viewer') }
+  return {
+    ...{ deployer: granted('deployer'), viewer: granted('viewer') },
+    releaser: granted('releaser'),
+  }
 }
 
-export async function removeRoles(): Promise<void> {
-  for (const role of roles)
+export async function removeRoles(wanted: readonly Role[] = roles): Promise<void> {
+  for (const role of wanted)
     await kubectlOk('delete', 'namespace', homeOf(role), '--ignore-not-found', '--wait=false')
   const env = await platformEnv()
   const args = ['-c', 'exec helm "$@"', 'helm', 'uninstall', 'shop-roles', '--namespace', namespace]

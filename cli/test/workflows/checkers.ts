@@ -7,7 +7,7 @@ import { layoutOf } from '../../src/platform/layout.ts'
 import { type Item, store } from '../../src/platform/store.ts'
 import { pythonWith } from '../apart/aws-fakes.ts'
 import { runGo } from '../apart/go.ts'
-import { offered, ours, root } from './files.ts'
+import { forConfigRepo, offered, ours, root } from './files.ts'
 
 const shell = createShell()
 const layout = layoutOf(cacheFolder())
@@ -21,7 +21,7 @@ const actionlintItem: Item = {
 }
 
 /** All workflows: ours, and those in templates/. */
-const workflows = [ours, offered].flatMap((folder) =>
+const workflows = [ours, offered, forConfigRepo].flatMap((folder) =>
   readdirSync(folder).map((file) => join(folder, file)),
 )
 

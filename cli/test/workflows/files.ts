@@ -7,6 +7,9 @@ export const root = join(import.meta.dirname, '..', '..', '..')
 export const ours = join(root, '.github', 'workflows')
 export const offered = join(root, 'templates', '.github', 'workflows')
 
+/** For the repository that Argo CD follows. */
+export const forConfigRepo = join(root, 'templates', 'gitops')
+
 export interface Step {
   name?: string
   if?: string

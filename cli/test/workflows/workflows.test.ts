@@ -5,17 +5,31 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { createProgram } from '../../src/program/program.ts'
 import type { Runner } from '../../src/program/runner.ts'
-import { files, jobs, offered, ours, read, root, steps, textOf, type Workflow } from './files.ts'
+import {
+  files,
+  forConfigRepo,
+  jobs,
+  offered,
+  ours,
+  read,
+  root,
+  steps,
+  textOf,
+  type Workflow,
+} from './files.ts'
 
 /** The tags of these actions were looked up in their repositories, and are these commits. */
 const pins: Record<string, string> = {
   'Azure/setup-helm': '9bc31f4ebc9c6b171d7bfbaa5d006ae7abdb4310 # v5.0.1',
   'actions/attest': '1e69f48acb82d1966a394da916b4c1698aa569d6 # v4.2.2',
   'actions/checkout': '3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1',
+  'actions/create-github-app-token': '1b10c78c7865c340bc4f6099eb2f838309f1e8c3 # v3.1.1',
   'actions/setup-node': '820762786026740c76f36085b0efc47a31fe5020 # v7.0.0',
   'aws-actions/configure-aws-credentials': 'e6de054238d6b7531b4efff3b6587d9aade6a06c # v6.2.3',
   'docker/setup-buildx-action': '37fe631027851001ddb9b187196cc803df7f5f0e # v4.3.0',
 }
+
+const appToken = 'actions/create-github-app-token@'
 
 it('are these files', () => {
   expect(files).toEqual(['ci.yml', 'release.yml', 'rollback.yml', 'shopctl.yml'])
@@ -34,9 +48,8 @@ it('start when they should', () => {
 
 describe('actions', () => {
   it('are pinned by commit, with the version beside it', () => {
-    for (const [folder, file] of [ours, offered].flatMap((folder) =>
-      files.map((file) => [folder, file] as const),
-    )) {
+    const all = [ours, offered].flatMap((folder) => files.map((file) => [folder, file] as const))
+    for (const [folder, file] of [...all, [forConfigRepo, 'plan.yml'] as const]) {
       const used = [...textOf(folder, file).matchAll(/uses: (?!\.\/)(\S+?)@(.*)/g)]
       for (const [, action = '', pin] of used) expect(pins[action], action).toBe(pin)
     }
@@ -86,12 +99,11 @@ describe('permissions', () => {
     })
   })
 
-  it('include no secret but the webhook, which no pull request gets, and the token of the quality gate', () => {
+  it('include no secret but the webhook and the key of the config repo, which no pull request gets, and the token of the quality gate', () => {
     for (const file of files) {
       const secrets = [...textOf(ours, file).matchAll(/secrets\.(\w+)/g)].map(([, name]) => name)
-      expect(new Set(secrets)).toEqual(
-        new Set([file === 'ci.yml' ? 'SONAR_TOKEN' : 'SLACK_WEBHOOK']),
-      )
+      const expected = file === 'ci.yml' ? ['SONAR_TOKEN'] : ['SLACK_WEBHOOK', 'CONFIG_REPO_KEY']
+      expect(new Set(secrets)).toEqual(new Set(expected))
       expect(textOf(ours, file)).not.toMatch(/secrets: inherit|pull_request_target/)
     }
   })
@@ -149,13 +161,72 @@ it('only what needs the token of GitHub gets it', () => {
 })
 
 it('no secret is given to a whole job or to an action: the scripts of packages would get it too', () => {
+  const others = steps.filter(([, { uses }]) => !uses?.startsWith(appToken))
   const given = [
     ...files.map((file) => [file, read(file).env] as const),
     ...jobs.map(([name, { env }]) => [name, env] as const),
-    ...steps.map(([name, step]) => [name, step.uses ? [step.with, step.env] : null] as const),
+    ...others.map(([name, step]) => [name, step.uses ? [step.with, step.env] : null] as const),
   ]
   for (const [name, values] of given)
     expect(JSON.stringify(values ?? {}), name).not.toMatch(/secrets\.|github\.token/)
+})
+
+describe('the config repo', () => {
+  const logins = steps.filter(([, { uses }]) => uses?.startsWith(appToken))
+
+  it('gets a token of its own, which may write to it and nothing else', () => {
+    expect(logins.map(([name, { if: when }]) => [name, when])).toEqual([
+      ['rollback.yml rollback: Log in to the config repo', `\${{ vars.CONFIG_REPO_APP != '' }}`],
+      ['shopctl.yml deploy: Log in to the config repo', `\${{ inputs.driver == 'gitops' }}`],
+      ['shopctl.yml switch: Log in to the config repo', `\${{ inputs.driver == 'gitops' }}`],
+    ])
+    for (const [name, step] of logins)
+      expect(step.with, name).toEqual({
+        'client-id': `\${{ vars.CONFIG_REPO_APP }}`,
+        'private-key': `\${{ secrets.CONFIG_REPO_KEY }}`,
+        owner: `\${{ github.repository_owner }}`,
+        repositories: `\${{ vars.CONFIG_REPO }}`,
+        'permission-contents': 'write',
+      })
+  })
+
+  it('is written to by what releases alone', () => {
+    const given = steps.filter(([, { env }]) => env?.SHOPCTL_GIT_TOKEN !== undefined)
+    expect(given.map(([name]) => name)).toEqual([
+      'rollback.yml rollback: Roll back',
+      ...['shopctl.yml deploy: Deploy', 'shopctl.yml deploy: Smoke test'],
+      'shopctl.yml switch: Switch',
+    ])
+    for (const [name, { env }] of given)
+      expect(env?.SHOPCTL_GIT_TOKEN, name).toBe(`\${{ steps.config-repo.outputs.token }}`)
+  })
+
+  it('is asked for by the driver that the caller names, which shopctl compares', () => {
+    const { on, env } = read('shopctl.yml')
+    expect(on.workflow_call).toMatchObject({ inputs: { driver: { default: 'helm' } } })
+    expect(env?.SHOPCTL_DRIVER).toBe(`\${{ inputs.driver }}`)
+    const { staging, production } = read('release.yml').jobs
+    for (const [job, name] of [
+      [staging, 'STAGING'],
+      [production, 'PRODUCTION'],
+    ] as const)
+      expect(job).toMatchObject({ with: { driver: `\${{ vars.${name}_DRIVER || 'helm' }}` } })
+  })
+
+  it('is offered a check of its pull requests, which may only read', () => {
+    const { on, permissions, jobs: checks } = parse(textOf(forConfigRepo, 'plan.yml')) as Workflow
+    expect(on).toEqual({ pull_request: { branches: ['main'] } })
+    expect(permissions).toEqual({})
+    const { plan } = checks
+    expect(plan?.permissions).toEqual({ contents: 'read' })
+    const checkouts = (plan?.steps ?? []).filter(({ uses }) =>
+      uses?.startsWith('actions/checkout@'),
+    )
+    for (const each of checkouts) expect(each.with?.['persist-credentials']).toBe(false)
+    // The merge commit, and main before it.
+    expect(checkouts.map(({ with: given }) => given?.['fetch-depth'])).toEqual([undefined, 2])
+    expect(plan?.steps?.at(-1)?.run).toContain('plan --env "$ENVIRONMENT" --from HEAD^1 --to HEAD')
+  })
 })
 
 it('an environment makes no deployment of GitHub for each job', () => {

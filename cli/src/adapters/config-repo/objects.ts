@@ -58,13 +58,7 @@ export async function textsOf(
   signal?: AbortSignal,
 ): Promise<Map<string, string>> {
   const files = entries.filter(({ isFile }) => isFile)
-  const hashes = [...new Set(files.map(({ hash }) => hash))]
-  if (hashes.length === 0) return new Map()
-  const present = await localObjects(check)
-  const missing = hashes.filter((hash) => !present.has(hash))
-  if (missing.length > 0)
-    await check('read', fetchObjects, { input: `${missing.join('\n')}\n`, signal })
-  const contents = await contentsOf(check, hashes)
+  const contents = await contentsOf(check, await obtain(check, files, signal))
   return new Map(
     files.map(({ path, hash }) => {
       const text = contents.get(hash) ?? ''
@@ -78,8 +72,27 @@ export async function textsOf(
   )
 }
 
-/** By hash. No file has the mark that divides the answer. */
-async function contentsOf(check: Check, hashes: readonly string[]): Promise<Map<string, string>> {
+/** Fetches what the clone lacks. Returns the hashes of all. */
+export async function obtain(
+  check: Check,
+  entries: readonly Entry[],
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const hashes = [...new Set(entries.map(({ hash }) => hash))]
+  if (hashes.length === 0) return []
+  const present = await localObjects(check)
+  const missing = hashes.filter((hash) => !present.has(hash))
+  if (missing.length > 0)
+    await check('read', fetchObjects, { input: `${missing.join('\n')}\n`, signal })
+  return hashes
+}
+
+/** By hash. No file has the mark that divides the answer. What is not UTF-8 has U+FFFD in it. */
+export async function contentsOf(
+  check: Check,
+  hashes: readonly string[],
+): Promise<Map<string, string>> {
+  if (hashes.length === 0) return new Map()
   const mark = randomUUID()
   const args = ['cat-file', `--batch=${mark} %(objectname)`]
   const output = await check('read', args, { input: `${hashes.join('\n')}\n` })

@@ -59,7 +59,8 @@ function textOf(files: readonly ChartFile[], path: string): string | null {
   return found ? Buffer.from(found.content).toString('utf8') : null
 }
 
-function hashOf(files: readonly ChartFile[]): string {
+/** 12 digits over its files, in order of their paths. */
+export function hashOf(files: readonly ChartFile[]): string {
   const hash = createHash('sha256')
   for (const { path, content } of files) hash.update(`${path}\0${content.length}\0`).update(content)
   return hash.digest('hex').slice(0, 12)

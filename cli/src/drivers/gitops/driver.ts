@@ -11,6 +11,7 @@ import { servicesApplication, slotApplication } from './manifests.ts'
 import { type MovePorts, move } from './move.ts'
 import { waitingOf } from './patience.ts'
 import type { ConfigState } from './read.ts'
+import { scalingAsAllowed } from './rights.ts'
 import { putBack, removeSlots, type SlotPorts, writeSlots } from './slots.ts'
 
 export interface GitopsDriverDeps
@@ -23,7 +24,8 @@ export interface GitopsDriverDeps
   helm: Pick<Driver, 'recorded' | 'install'>
 }
 
-export function createGitopsDriver(deps: GitopsDriverDeps): Driver {
+export function createGitopsDriver(given: GitopsDriverDeps): Driver {
+  const deps = { ...given, scaling: scalingAsAllowed(given.scaling, given.progress) }
   const { applications, commits, helm, objects, observer, scaling, services } = deps
   const shared = sharedOf(deps)
   const checked = async (expected: readonly Expected[]): Promise<Application[]> => {

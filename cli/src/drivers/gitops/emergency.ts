@@ -1,5 +1,5 @@
 // A rollback while git is away: the syncs of the one Application of all Services are turned off until git says what is live.
-import { interrupted } from '../../errors.ts'
+import { failed, interrupted } from '../../errors.ts'
 import type { PointerMove } from '../../release/ports/driver.ts'
 import { operationsOf } from '../../release/record.ts'
 import { servicesFolder } from './layout.ts'
@@ -23,7 +23,12 @@ export async function moveWithoutGit(
   await applications.setAutomatic(name, false, release ?? found?.emergency ?? 'an emergency')
   await waiting((limited) => awaitIdle(limited, name))
   await checkSignal(ports)
-  await Promise.all(moves.map((each) => write(ports, each)))
+  const written = await Promise.all(moves.map((each) => write(ports, each)))
+  if (written.includes(false)) {
+    const before = found?.emergency ?? null
+    await applications.setAutomatic(name, before === null, before)
+    throw notAllowed()
+  }
   return Promise.all(moves.map((each) => versionOf(ports, each)))
 }
 
@@ -79,5 +84,14 @@ export async function endEmergency(ports: MovePorts, waiting: Waiting): Promise<
     if (signal.aborted) throw interrupted()
     await afterCommit(() => applications.setAutomatic(name, true, null))
     progress.note(`The config repo now says what ${release} made live, and Argo CD syncs again.`)
+  })
+}
+
+/** Argo CD would write them from git alone, which is away. */
+function notAllowed(): Error {
+  return failed({
+    code: 'not-allowed',
+    message: 'Your account may not change the Services, so nothing moved.',
+    hint: 'Have somebody who may run this command, such as a deployer.',
   })
 }

@@ -81,3 +81,16 @@ export interface ConfigRepo {
     signal?: AbortSignal,
   ): Promise<boolean>
 }
+
+/** Its commits, by the names that people give them. */
+export interface Revisions {
+  /** The commit of a branch, a tag or a commit id. Refused if there is none. */
+  commitOf(name: string, as: 'from' | 'to'): Promise<string>
+  contains(ancestor: string, descendant: string): Promise<boolean>
+  /** Hashes of the contents of all files below a folder, by path. */
+  hashes(commit: string, folder: string): Promise<Map<string, string>>
+  /** Text by path. Refused if one is not UTF-8. */
+  read(commit: string, files: readonly string[]): Promise<Map<string, string>>
+  /** Content by path. null: it is no text. */
+  contents(commit: string, files: readonly string[]): Promise<Map<string, Uint8Array | null>>
+}
