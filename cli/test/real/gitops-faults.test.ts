@@ -12,6 +12,7 @@ import {
   freshGitops,
   inArgocd,
   liveColors,
+  orderNow,
   type Repo,
   refresh,
   removeGitops,
@@ -226,7 +227,7 @@ test('a change of the live slot in git reaches no pod, and is named', async () =
   const name = applicationOf(`order-${live}`)
   try {
     await refresh('normal', name)
-    const told = new RegExp(`${name}: .*is live`, 's')
+    const told = new RegExp(`${name}: .*is the live slot of order`)
     await until(
       'status tells what the guard says',
       async () => told.test((await shopctlOk(['status'])).stdout.replaceAll(/\s+/g, ' ')),
@@ -239,6 +240,44 @@ test('a change of the live slot in git reaches no pod, and is named', async () =
   }
   await expectAtRest(repo)
 }, 120_000)
+
+test('another image by hand on the standby has to pass its smoke test, and is shown with its author', async () => {
+  await deploy()
+  await shopctlOk(['smoke', ...order])
+  const live = await activeColor()
+  const standby = other(live)
+  const { slots } = (await orderNow()) ?? {}
+  const [to, from] = [slots?.[live]?.digest ?? '', slots?.[standby]?.digest ?? '']
+  expect(to).not.toBe(from)
+  await repo.edit(`${env}/order/${standby}/values.yaml`, (text) => text.replace(from, to))
+  await refresh('normal', applicationOf(`order-${standby}`))
+  await until('the pods follow', async () => {
+    const slot = (await orderNow())?.slots[standby]
+    return slot?.digest === to && slot.ready === slot.replicas && !slot.smoked
+  })
+  await expectAtRest(repo)
+  const refused = await shopctl(['switch', ...order])
+  expect(`${refused.exitCode} ${refused.stderr}`).toMatch(/^2 .*smoke/s)
+  expect((await shopctlOk(['status'])).stdout).toContain('Jane')
+  expect((await shopctlOk(['history'])).stdout).toContain('Jane')
+  for (const verb of ['smoke', 'switch']) await shopctlOk([verb, ...order])
+  await shopctlOk(['rollback'])
+  await expectAtRest(repo)
+}, 120_000)
+
+test('a force-push that removes a switch is named, and a rollback makes both say the same', async () => {
+  await deploy()
+  const before = await activeColor()
+  await shopctlOk(['switch', ...order, ...unsmoked])
+  await repo.selectors()
+  await repo.git('push', '--quiet', '--force', 'origin', 'HEAD^:main')
+  expect((await shopctlOk(['status'])).stdout).toMatch(/git says \w+ .* the\s+cluster \w+ /)
+  const refused = await shopctl(['deploy', ...order], inTree())
+  expect(`${refused.exitCode} ${refused.stderr}`).toMatch(/^2 .*does not say what is live/s)
+  await shopctlOk(['rollback'])
+  await expectAtRest(repo)
+  expect(await activeColor()).toBe(before)
+}, 90_000)
 
 describe('killed', () => {
   async function kill(args: readonly string[], afterMs: number): Promise<void> {
