@@ -7,15 +7,20 @@ export const drivers = ['helm', 'gitops'] as const
 const name = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
 /** `https://host/path`, `ssh://user@host/path` or `user@host:path`. git and Argo CD get it as it is. */
-const url = z.string().superRefine((value, { addIssue }) => {
-  const message = urlMistake(value)
-  if (message !== null) addIssue({ code: 'custom', message })
-})
+const urlOf = (isSafe: (hostname: string) => boolean) =>
+  z.string().superRefine((value, { addIssue }) => {
+    const message = urlMistake(value, isSafe)
+    if (message !== null) addIssue({ code: 'custom', message })
+  })
+
+const isHere = (hostname: string): boolean =>
+  /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
+const isInCluster = (hostname: string): boolean => /\.svc(\.cluster\.local)?$/.test(hostname)
 
 const wanted = 'expected https://host/team/repo.git or git@host:team/repo.git'
 
-/** null: nothing is wrong with it. */
-function urlMistake(value: string): string | null {
+/** `isSafe`: a password may go there without TLS. null: nothing is wrong with it. */
+function urlMistake(value: string, isSafe: (hostname: string) => boolean): string | null {
   if (/[\s\p{Cc}]/u.test(value)) return 'expected a URL without blanks'
   // As scp has it. What begins with a dash is an option for git and ssh.
   if (!value.includes('://')) return /^\w[\w.-]*@\w[\w.-]*:[^:]+$/.test(value) ? null : wanted
@@ -25,8 +30,7 @@ function urlMistake(value: string): string | null {
   if (password !== '') return 'expected no password: set SHOPCTL_GIT_TOKEN instead'
   if (search !== '' || hash !== '') return 'expected a URL without ? and #'
   if (protocol === 'ssh:') return null
-  const isHere = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
-  if (protocol !== 'https:' && !(protocol === 'http:' && isHere)) return wanted
+  if (protocol !== 'https:' && !(protocol === 'http:' && isSafe(hostname))) return wanted
   return username === '' ? null : 'expected no user: set SHOPCTL_GIT_USER instead'
 }
 
@@ -38,12 +42,16 @@ const branch = z
   )
 
 export const gitopsSchema = z.strictObject({
-  /** As this machine and Argo CD reach it. Default: that of `platform up --with gitops`. */
-  url: url.optional(),
+  /** As this machine reaches it. Default: that of `platform up --with gitops`. */
+  url: urlOf(isHere).optional(),
+  /** As Argo CD reaches it. Default: `url`. */
+  clusterUrl: urlOf(isInCluster).optional(),
   branch: branch.default('main'),
   /** The namespace of Argo CD. */
   namespace: z.string().regex(name, 'expected the name of a namespace').default('argocd'),
 })
+
+export type GitopsConfig = z.infer<typeof gitopsSchema>
 
 /** For commands that need a config repo. */
 export function noGitops(env: string): ShopctlError {

@@ -7,7 +7,7 @@ import { createServerRevisions } from '../adapters/config-repo/revisions.ts'
 import { createApplications } from '../adapters/kubernetes/applications.ts'
 import type { KubernetesPorts } from '../adapters/kubernetes/ports.ts'
 import type { Limit, Shell } from '../adapters/shell.ts'
-import { gitopsSchema } from '../config/gitops.ts'
+import { type GitopsConfig, gitopsSchema } from '../config/gitops.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import { createCommits } from '../drivers/gitops/commits.ts'
 import { createGitopsDriver } from '../drivers/gitops/driver.ts'
@@ -53,7 +53,8 @@ export async function createGitops(
   options: Options,
 ): Promise<{ driver: Driver; tools: GitopsTools }> {
   const { api, shell, system, env, environment, operator, progress, limits } = options
-  const { branch, namespace, url: own } = environment.gitops ?? gitopsSchema.parse({})
+  const own = environment.gitops ?? gitopsSchema.parse({})
+  const { branch, namespace } = own
   const { url, clusterUrl, login } = await placeOf(own, options)
   const gitEnv = { ...process.env, SHOPCTL_GIT_TOKEN: options.token, ...login }
   const repo = createConfigRepo(shell, {
@@ -96,8 +97,11 @@ interface Place {
   login: NodeJS.ProcessEnv
 }
 
-async function placeOf(own: string | undefined, { api, git, env, mask }: Options): Promise<Place> {
-  if (own !== undefined) return { url: own, clusterUrl: own, login: {} }
+async function placeOf(
+  { url, clusterUrl = url }: Pick<GitopsConfig, 'url' | 'clusterUrl'>,
+  { api, git, env, mask }: Options,
+): Promise<Place> {
+  if (url !== undefined && clusterUrl !== undefined) return { url, clusterUrl, login: {} }
   if (!git)
     throw refused({
       code: 'no-config-repo',

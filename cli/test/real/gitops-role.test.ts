@@ -31,11 +31,16 @@ beforeAll(async () => {
   await shopctlOk(['release'])
   granted = (await installRoles(releasers, gitops)).releaser
   user = await logInAs('releaser', 'limited')
-  const { url, user: name, password } = await gitLogin()
+  const { url, clusterUrl, user: name, password } = await gitLogin()
   variables = { SHOPCTL_GIT_USER: name, SHOPCTL_GIT_TOKEN: password }
   tree = await copyTree()
-  const cluster = `cluster: { context: limited, registry: 127.0.0.1:5000 }\n    gitops: { url: "${url}" }`
-  await tree.edit('shopctl.yaml', /(\n {2}gitops:\n {4})cluster: embedded/, `$1${cluster}`)
+  const cluster = 'cluster: { context: limited, registry: 127.0.0.1:5000 }'
+  const own = `gitops: { url: "${url}", clusterUrl: "${clusterUrl}" }`
+  await tree.edit(
+    'shopctl.yaml',
+    /(\n {2}gitops:\n {4})cluster: embedded/,
+    `$1${cluster}\n    ${own}`,
+  )
 }, 900_000)
 
 afterAll(async () => {

@@ -39,7 +39,12 @@ export interface Repo {
 }
 
 /** The platform's repository, and who may write to it. */
-export async function gitLogin(): Promise<{ url: string; user: string; password: string }> {
+export async function gitLogin(): Promise<{
+  url: string
+  clusterUrl: string
+  user: string
+  password: string
+}> {
   const { git: place } = JSON.parse(await platform('status', '--json')) as PlatformStatus
   if (!place) throw new Error('the platform has no git repository')
   const { namespace, name } = place.secret
@@ -49,7 +54,8 @@ export async function gitLogin(): Promise<{ url: string; user: string; password:
     return Buffer.from(text, 'base64').toString()
   }
   const [user, password] = [await secretOf('username'), await secretOf('password')]
-  return { url: place.url, user, password }
+  const { url, clusterUrl } = place
+  return { url, clusterUrl, user, password }
 }
 
 /** A clone of the platform's repository. git knows the password from its environment alone. */
@@ -224,6 +230,22 @@ export async function refresh(kind = 'normal', which = applicationOf('services')
 /** Whether Argo CD was there before: then it is the user's, and stays. */
 let isUsers = true
 
+/** What git says of this environment would be carried out again. */
+async function emptyRepo(): Promise<void> {
+  const repo = await cloneRepo()
+  try {
+    const heads = await repo.git('ls-remote', '--heads', 'origin', 'main')
+    if (heads === '') return
+    await repo.git('fetch', '--quiet', 'origin', 'main')
+    await repo.git('reset', '--quiet', '--hard', 'FETCH_HEAD')
+    await repo.git('rm', '-r', '--quiet', '--ignore-unmatch', env)
+    await repo.git('commit', '--quiet', '--allow-empty', '--message=Begin again')
+    await repo.git('push', '--quiet', 'origin', 'HEAD:main')
+  } finally {
+    await repo.remove()
+  }
+}
+
 async function removeShop(): Promise<void> {
   const kinds = 'applications.argoproj.io,appprojects.argoproj.io'
   const selector = `--selector=shopctl.dev/environment=${env}`
@@ -238,6 +260,7 @@ async function removeShop(): Promise<void> {
 /** The next tests need the processors. */
 export async function removeGitops(): Promise<void> {
   await removeShop()
+  await emptyRepo()
   if (!isUsers) await platform('up', '--without', 'gitops')
 }
 
@@ -251,16 +274,5 @@ export async function freshGitops(): Promise<void> {
   await removeShop()
   // Its rights in the namespace are gone, too.
   await platform('up', '--with', 'gitops')
-  const repo = await cloneRepo()
-  try {
-    const heads = await repo.git('ls-remote', '--heads', 'origin', 'main')
-    if (heads === '') return
-    await repo.git('fetch', '--quiet', 'origin', 'main')
-    await repo.git('reset', '--quiet', '--hard', 'FETCH_HEAD')
-    await repo.git('rm', '-r', '--quiet', '--ignore-unmatch', env)
-    await repo.git('commit', '--quiet', '--allow-empty', '--message=Begin again')
-    await repo.git('push', '--quiet', 'origin', 'HEAD:main')
-  } finally {
-    await repo.remove()
-  }
+  await emptyRepo()
 }

@@ -118,6 +118,8 @@ function checkGit(
     const cluster = pointers[index]
     if (!cluster || from === undefined) return []
     if (sameTarget(target, from) || sameTarget(target, to)) return []
+    // It is the plan that is too old.
+    if (sameTarget(target, cluster.target)) throw conflict(move)
     return [{ service, git: { target, release }, cluster }]
   })
   if (differences.length > 0) throw gitDiffers(differences)
