@@ -19,7 +19,14 @@ import { requireSame } from './live.ts'
 import { servicesApplication, slotApplication } from './manifests.ts'
 import { renderedNumbers } from './pods.ts'
 import { renderFolder } from './render-folder.ts'
-import { awaitCompared, awaitSynced, readApplication, type SyncPorts, type Taken } from './sync.ts'
+import {
+  awaitCompared,
+  awaitIdle,
+  awaitSynced,
+  readApplication,
+  type SyncPorts,
+  type Taken,
+} from './sync.ts'
 import { readValues } from './values.ts'
 
 export interface SlotPorts extends SyncPorts, Owner {
@@ -113,6 +120,8 @@ async function followSlot(ports: SlotPorts, slot: string, taken: Taken): Promise
   const name = slotApplication(ports, slot)
   try {
     await awaitCompared(ports, name, taken)
+    // Its hook may wait for what only this deploy brings.
+    await awaitIdle(ports, name, taken.commit)
     await retryFailed(ports, name, taken)
     await awaitSynced(ports, name, taken)
     return true

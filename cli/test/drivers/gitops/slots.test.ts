@@ -129,6 +129,26 @@ describe('a deploy', () => {
     })
   })
 
+  it('ends an earlier operation that hangs', async () => {
+    const scene = createScene()
+    const application = 'shop.local.order-green'
+    const isBusy = (): boolean => scene.argo.show(application).busy
+    scene.argo.faults.hanging.add(application)
+    const interrupt = new AbortController()
+    const killed = scene.driver((name, run) => {
+      if (name === 'argo.list' && isBusy()) interrupt.abort()
+      return run()
+    }, interrupt.signal)
+    await killed.writeSlots([aWrite('order', 'green', 'eeeeeeeeee')], interrupt.signal)
+    expect(isBusy()).toBe(true)
+    const driver = scene.driver((name, run) => {
+      if (name === 'argo.terminate') scene.argo.faults.hanging.clear()
+      return run()
+    })
+    expect(outcomes(await driver.writeSlots(both, signal))).toEqual([undefined, undefined])
+    expect(standing(scene, 'order-green')).toBe(`${next} 1`)
+  })
+
   it('whose migration fails counts as written, and no pods are scaled', async () => {
     const scene = createScene()
     scene.argo.faults.failing['shop.local.order-green'] = 'Job order-green-migrate: backoff limit'
