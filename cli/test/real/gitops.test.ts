@@ -1,4 +1,6 @@
 // An environment that Argo CD releases: the same day as with helm, under load, by hand, and with faults.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseDocument } from 'yaml'
@@ -102,6 +104,16 @@ test('the whole day is the same as with helm', async () => {
       seen(await shopctlJson<Status>(['status', '--env', 'test'])),
     )
   }
+  const files = (await repo.git('ls-files', `${env}/**/values.yaml`)).split('\n')
+  const texts = await Promise.all(files.map((file) => readFile(join(repo.folder, file), 'utf8')))
+  expect(
+    Math.max(
+      ...texts
+        .join('\n')
+        .split('\n')
+        .map((line) => line.length),
+    ),
+  ).toBeLessThan(160)
 }, 400_000)
 
 /** A hook of the Services that takes 12 s, as somebody may have added one. */

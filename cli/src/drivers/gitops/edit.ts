@@ -167,6 +167,9 @@ function linesOf({ ending }: Source, values: Values, indent: string): string {
 function throughDocument(document: Document, values: Values, wanted: Values): string {
   const change = (path: string[], before: Values, after: Values): void => {
     for (const key of Object.keys(before)) if (!(key in after)) document.deleteIn([...path, key])
+    const map = document.getIn(path, true)
+    // `{}` was the only way to write it. What it gets is for people to read.
+    if (isMapNode(map) && map.items.length === 0) map.flow = false
     for (const [key, value] of Object.entries(after)) {
       const old = before[key]
       if (isSame(old, value) && key in before) continue

@@ -136,3 +136,21 @@ it('has the wanted values, whatever they were', () => {
     { numRuns: 500 },
   )
 })
+
+it.each([
+  ['is empty', ''],
+  ['has an empty map', '{}\n'],
+  ['has an empty map and a comment', '# ours\n{}\n'],
+])('a file that %s gets a line for each value', (_, text) => {
+  const comment = text.startsWith('#') ? '# ours\n' : ''
+  const lines = 'order:\n  replicas: 2\n  config:\n    LEVEL: info\n'
+  const values = { order: { replicas: 2, config: { LEVEL: 'info' } } }
+  expect(editYaml(text, values, 'a.yaml').replace(/\n\n/, '\n')).toBe(comment + lines)
+})
+
+it('a map that was empty gets a line for each value, too', () => {
+  const values = { order: { config: { LEVEL: 'info', MODE: 'x' } } }
+  expect(editYaml('order:\n  config: {}\n', values, 'a.yaml')).toBe(
+    'order:\n  config:\n    LEVEL: info\n    MODE: x\n',
+  )
+})
