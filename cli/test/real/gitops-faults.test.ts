@@ -234,7 +234,7 @@ test('a change of the live slot in git reaches no pod, and is named', async () =
     await until(
       'status tells what the guard says',
       async () => told.test((await shopctlOk(['status'])).stdout.replaceAll(/\s+/g, ' ')),
-      10_000,
+      30_000,
     )
     expect(await kubectlOk('get', `deployment/order-${live}`, memory)).toBe(before)
   } finally {
