@@ -42,6 +42,8 @@ export interface Application {
   sync: 'Synced' | 'OutOfSync' | 'Unknown'
   /** The commit that the cluster was compared with last. null: none yet. */
   compared: string | null
+  /** When the last comparison began that looked at the branch: ISO 8601, to the second. null: none yet. */
+  comparedAt: string | null
   health: string
   /** The present one or the last one. null: there was none. */
   operation: SyncOperation | null
@@ -64,8 +66,8 @@ export interface Applications {
   refresh(name: string): Promise<void>
   /** Ends the operation that runs, if one does. */
   terminate(name: string): Promise<void>
-  /** Asks for an operation that carries out a commit, in place of one that has not begun. */
-  sync(name: string, revision: string): Promise<void>
+  /** Asks for an operation that carries out a commit, in place of one that has not begun. `dryRun`: it writes nothing. */
+  sync(name: string, revision: string, options?: { dryRun: boolean }): Promise<void>
   /** Whether it syncs by itself. `emergency` notes the release that turned it off. */
   setAutomatic(name: string, on: boolean, emergency: string | null): Promise<void>
 }
@@ -79,6 +81,7 @@ interface Stored extends KubernetesObject {
   operation?: { sync?: { revision?: string } }
   status?: {
     sync?: { status?: Application['sync']; revision?: string }
+    reconciledAt?: string
     health?: { status?: string }
     conditions?: { type?: string; message?: string }[]
     operationState?: {
@@ -125,6 +128,7 @@ export function applicationOf({ metadata, spec, operation, status }: Stored): Ap
     },
     sync: status?.sync?.status ?? 'Unknown',
     compared: status?.sync?.revision || null,
+    comparedAt: status?.reconciledAt ?? null,
     health: status?.health?.status ?? 'Unknown',
     operation: operation && !isRunning ? pendingOf(operation) : last,
     busy: operation !== undefined || isRunning,
@@ -192,9 +196,10 @@ export function createApplications(
         }
       }
     },
-    async sync(name, revision) {
+    async sync(name, revision, options) {
+      const sync = { revision, prune: true, dryRun: options?.dryRun ?? false }
       await api.patch(`${path}/${name}`, {
-        operation: { initiatedBy: { username: 'shopctl' }, sync: { revision, prune: true } },
+        operation: { initiatedBy: { username: 'shopctl' }, sync },
       })
     },
     async setAutomatic(name, on, emergency) {

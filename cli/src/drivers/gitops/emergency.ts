@@ -2,11 +2,12 @@
 import { failed, interrupted } from '../../errors.ts'
 import type { PointerMove } from '../../release/ports/driver.ts'
 import { operationsOf } from '../../release/record.ts'
+import { sameTarget } from '../../release/slot.ts'
 import { servicesFolder } from './layout.ts'
 import { servicesApplication } from './manifests.ts'
 import { checkSignal, type MovePorts, versionOf, write } from './move.ts'
-import { patiently, type Waiting } from './patience.ts'
-import { afterCommit, awaitCompared, awaitIdle, readApplication } from './sync.ts'
+import { occupy, patiently, trying, type Waiting } from './patience.ts'
+import { afterCommit, awaitCompared, awaitIdle, awaitLook, readApplication } from './sync.ts'
 
 /** Returns the resourceVersion of each Service, in order. */
 export async function moveWithoutGit(
@@ -21,7 +22,20 @@ export async function moveWithoutGit(
   if (signal.aborted) throw interrupted()
   // Otherwise Argo CD would undo what follows.
   await applications.setAutomatic(name, false, release ?? found?.emergency ?? 'an emergency')
-  await waiting((limited) => awaitIdle(limited, name))
+  const commit = found?.compared ?? found?.source.branch ?? ''
+  let isAway = false
+  await waiting(
+    // What it compares at this moment it has begun with the syncs on.
+    async (limited) => {
+      await awaitLook(limited, name)
+      await awaitIdle(limited, name)
+    },
+    async () => {
+      isAway = true
+      // What fails is said after the write.
+      await occupy(ports, name, commit).catch(() => {})
+    },
+  )
   await checkSignal(ports)
   const written = await Promise.all(moves.map((each) => write(ports, each)))
   if (written.includes(false)) {
@@ -29,7 +43,20 @@ export async function moveWithoutGit(
     await applications.setAutomatic(name, before === null, before)
     throw notAllowed()
   }
+  if (isAway) {
+    await trying(ports, name, () => occupy(ports, name, commit))
+    await Promise.all(moves.map((each) => writeAgain(ports, each)))
+  }
   return Promise.all(moves.map((each) => versionOf(ports, each)))
+}
+
+/** An operation that had begun may have moved it back. */
+async function writeAgain(ports: MovePorts, move: PointerMove): Promise<void> {
+  const { observer } = ports
+  const pointer = await observer.pointer(move.service, move.which)
+  if (!pointer || sameTarget(pointer.target, move.to)) return
+  const { resourceVersion, target: from } = pointer
+  await write(ports, { ...move, resourceVersion, from })
 }
 
 /** null: none, or the rollback is not recorded. */

@@ -2,7 +2,7 @@
 import { said } from '../../errors.ts'
 import type { Mover } from '../../release/ports/driver.ts'
 import type { Progress } from '../../release/ports/session.ts'
-import { endOthers, readApplication, type SyncPorts } from './sync.ts'
+import { endOthers, endRunning, readApplication, type SyncPorts } from './sync.ts'
 
 export interface PatientPorts extends SyncPorts {
   progress: Progress
@@ -59,6 +59,15 @@ export async function claim(ports: PatientPorts, name: string, commit: string): 
     }
     throw new Error(`it begins other operations for ${name} again and again`)
   })
+}
+
+/**
+ * The same for a write that has no commit: an operation that writes nothing takes the place of one that would. `commit` is
+ * any that Argo CD knows. What has begun is ended first.
+ */
+export async function occupy(ports: SyncPorts, name: string, commit: string): Promise<void> {
+  await endRunning(ports, name)
+  await ports.applications.sync(name, commit, { dryRun: true })
 }
 
 /** Asks Argo CD to look at the branch. What fails is only said: the move does not depend on Argo CD. */

@@ -46,28 +46,62 @@ export async function awaitIdle(ports: SyncPorts, name: string, commit?: string)
   throw late(name, 'to end the operation that runs', ports)
 }
 
+type IsOther = (revision: string | null) => boolean
+
 /** Ends an operation that runs, if it is another one, and waits for its end. One that has not begun is made one of `commit`. */
 export async function endOthers(
-  { applications, limit }: SyncPorts,
+  ports: SyncPorts,
   name: string,
   commit: string,
-  isOther = (revision: string | null): boolean => revision !== commit,
+  isOther: IsOther = (revision) => revision !== commit,
 ): Promise<void> {
-  const is = (found: readonly Application[], isPending: boolean): boolean => {
+  const { applications } = ports
+  await endRunning(ports, name, isOther)
+  const { busy = false, operation = null } = (await readApplication(applications, name)) ?? {}
+  const isPending = busy && operation?.phase === 'Pending'
+  if (isPending && isOther(operation.revision)) await applications.sync(name, commit)
+}
+
+/** Ends an operation that runs, and waits for its end. */
+export async function endRunning(
+  { applications, limit }: SyncPorts,
+  name: string,
+  isOther: IsOther = () => true,
+): Promise<void> {
+  const ended = (found: readonly Application[]): true | null => {
     const { busy = false, operation = null } = find(found, name) ?? {}
-    const isPhase = (operation?.phase === 'Pending') === isPending
-    return busy && isPhase && isOther(operation?.revision ?? null)
+    const isRunning = busy && operation?.phase !== 'Pending'
+    return isRunning && isOther(operation?.revision ?? null) ? null : true
   }
-  if (is(await applications.list(), false)) {
-    await applications.terminate(name)
-    // Not the caller's signal: a move that is stopped takes back what it has begun.
-    const { signal } = new AbortController()
-    const ended = (found: readonly Application[]) => (is(found, false) ? null : true)
-    const seconds = endMs / 1_000
-    if (!(await applications.await(ended, { timeoutMs: endMs, signal })))
-      throw late(name, 'to end the operation that runs', { limit: { ...limit, seconds } })
+  if (ended(await applications.list())) return
+  await applications.terminate(name)
+  // Not the caller's signal: a move that is stopped takes back what it has begun.
+  const { signal } = new AbortController()
+  const seconds = endMs / 1_000
+  if (await applications.await(ended, { timeoutMs: endMs, signal })) return
+  throw late(name, 'to end the operation that runs', { limit: { ...limit, seconds } })
+}
+
+/** How long Argo CD may take to note the second in which it has compared, before it is asked once more. */
+const lookMs = 2_000
+
+/**
+ * Asks Argo CD to look, and waits until it has done so. It compares one Application at a time: whatever it had begun has
+ * ended by then, and the operation that followed from it is there.
+ */
+export async function awaitLook(ports: SyncPorts, name: string): Promise<void> {
+  const { applications, clock, signal } = ports
+  const before = (await readApplication(applications, name))?.comparedAt
+  const hasLooked = (found: readonly Application[]): true | null =>
+    find(found, name)?.comparedAt === before ? null : true
+  const end = clock.monotonic() + waitMs(ports)
+  for (let left = waitMs(ports); left > 0; left = end - clock.monotonic()) {
+    await applications.refresh(name)
+    // Two looks in one second are one.
+    const timeoutMs = Math.min(lookMs, left)
+    if (await applications.await(hasLooked, { timeoutMs, signal })) return
   }
-  if (is(await applications.list(), true)) await applications.sync(name, commit)
+  throw late(name, 'to compare', ports)
 }
 
 /** Asks Argo CD to look at once, and waits until it has compared the cluster with the commit. */

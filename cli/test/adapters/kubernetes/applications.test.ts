@@ -46,6 +46,11 @@ it.each<[string, (name: string) => Promise<void>, object]>([
     { operation: { initiatedBy: { username: 'shopctl' }, sync: { revision: 'c', prune: true } } },
   ],
   [
+    'a try that writes nothing',
+    (name) => applications().sync(name, 'c', { dryRun: true }),
+    { operation: { sync: { revision: 'c', dryRun: true } } },
+  ],
+  [
     'no syncs',
     (name) => applications().setAutomatic(name, false, 'r-7'),
     {

@@ -86,6 +86,7 @@ describe('an emergency', () => {
     expect(scene.inCluster()).toEqual(are('blue', 'green'))
     expect(scene.progress.lines).toEqual([
       expect.stringMatching(/^! This goes on without Argo CD: /),
+      expect.stringMatching(/^! Argo CD may still move .* to end the operation that runs/),
     ])
     scene.argo.restart()
     scene.argo.settle()

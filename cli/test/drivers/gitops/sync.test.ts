@@ -63,6 +63,12 @@ const synced = app({ compared: 'b' })
 describe('an Application', () => {
   it.each<[string, object, Partial<Application>]>([
     ['that was just made', {}, { sync: 'Unknown', compared: null, busy: false, operation: null }],
+    ['that was never compared', {}, { comparedAt: null }],
+    [
+      'that was compared',
+      { status: { reconciledAt: '2026-01-01T12:00:00Z' } },
+      { comparedAt: '2026-01-01T12:00:00Z' },
+    ],
     [
       'that is about to sync',
       { operation: { sync: { revision: 'b' } }, status: { operationState: { phase: 'Failed' } } },
