@@ -65,7 +65,7 @@ export async function move(
       },
       {
         ...{ depends: [servicesFolder(env)], cached: true, signal },
-        onMoved: () => {
+        onUnwritten: () => {
           steps = []
         },
       },

@@ -51,6 +51,8 @@ export async function takeBack(
   }
   try {
     const { commit } = await commits.write(undo, { depends: [servicesFolder(env)] })
+    // Git has nothing of it, so Argo CD carries out nothing of it.
+    if (bases.size === 0) return
     // If the lock is lost, another command may have begun an operation: only that of the switch is ended.
     const isOther = signal.aborted ? (revision: string | null) => bases.has(revision) : undefined
     const name = servicesApplication(ports)

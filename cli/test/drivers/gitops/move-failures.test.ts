@@ -129,6 +129,28 @@ describe('what fails after the push', () => {
     expect(JSON.stringify(moved)).toContain('not-taken-back')
   })
 
+  it('of a switch stays in git if nobody knows whether it has arrived, and that is said', async () => {
+    const scene = await sceneOf('blue')
+    const away = failed({ code: 'config-repo-unreachable', message: 'no answer from git' })
+    await scene.repo.fetch()
+    Object.assign(scene.repo.faults, { fetch: away, push: away })
+    expect(await move(scene, green, 'switch')).toEqual(['not-taken-back', 'not-taken-back'])
+  })
+
+  it('of a switch ends no operation of others if git has nothing of it', async () => {
+    const scene = await sceneOf('blue')
+    const away = failed({ code: 'config-repo-unreachable', message: 'no answer from git' })
+    const calls: string[] = []
+    await move(scene, green, 'switch', (name, run) => {
+      calls.push(name)
+      // The push is lost on its way.
+      if (name === 'repo.push') throw away
+      return run()
+    })
+    expect(scene.subjects()).toEqual([])
+    expect(calls.slice(calls.lastIndexOf('repo.push'))).not.toContain('argo.refresh')
+  })
+
   it.each(problems.slice(0, 5).map(([title, , arrange]): [string, Problem[2]] => [title, arrange]))(
     'of a rollback does not stop it: %s',
     async (_, arrange) => {
