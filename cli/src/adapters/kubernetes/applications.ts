@@ -76,7 +76,10 @@ interface Stored extends KubernetesObject {
   metadata?: V1ObjectMeta
   spec?: {
     source?: { repoURL?: string; targetRevision?: string; path?: string }
-    syncPolicy?: { automated?: { enabled?: boolean; selfHeal?: boolean; prune?: boolean } }
+    syncPolicy?: {
+      syncOptions?: string[]
+      automated?: { enabled?: boolean; selfHeal?: boolean; prune?: boolean }
+    }
   }
   operation?: { sync?: { revision?: string } }
   status?: {
@@ -156,6 +159,12 @@ function operationOf(state: NonNullable<Stored['status']>['operationState']): Sy
   }
 }
 
+/** A patch leaves what it does not name: fields of an operation that is pending. */
+const noSync = {
+  ...{ resources: null, manifests: null, syncStrategy: null, source: null, sources: null },
+  ...{ revisions: null, autoHealAttemptsCount: null },
+}
+
 /** How often Argo CD may change an Application between a look and a write. */
 const tries = 3
 
@@ -197,9 +206,15 @@ export function createApplications(
       }
     },
     async sync(name, revision, options) {
-      const sync = { revision, prune: true, dryRun: options?.dryRun ?? false }
+      // Argo CD takes the options of the operation, not those of the Application.
+      const { syncOptions = null } =
+        (await api.get<Stored>(`${path}/${name}`))?.spec?.syncPolicy ?? {}
+      const dryRun = options?.dryRun || null
       await api.patch(`${path}/${name}`, {
-        operation: { initiatedBy: { username: 'shopctl' }, sync },
+        operation: {
+          ...{ initiatedBy: { username: 'shopctl', automated: null }, retry: null, info: null },
+          sync: { ...noSync, revision, prune: true, dryRun, syncOptions },
+        },
       })
     },
     async setAutomatic(name, on, emergency) {
