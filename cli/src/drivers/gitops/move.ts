@@ -74,8 +74,8 @@ export async function move(
     await waiting((limited) => awaitCompared(limited, name, taken))
     // One that began before the comparison would still write the Services as they were.
     await waiting(
-      (limited) => awaitIdle(limited, name, taken.commit),
-      () => claim(ports, name, taken.commit),
+      (limited) => awaitIdle(limited, name, taken),
+      () => claim(ports, name, taken),
     )
     await checkSignal(ports)
     onWrite?.()

@@ -32,54 +32,90 @@ const complaintMs = 5_000
 /** Argo CD begins to sync at once. After this time, something keeps it from it. */
 const beginMs = 8_000
 
-/** Waits until no operation runs, but one of `commit`. Ends one that takes long. */
-export async function awaitIdle(ports: SyncPorts, name: string, commit?: string): Promise<void> {
-  const { applications, signal } = ports
-  const idle = (found: readonly Application[]) => {
-    const { busy = false, operation = null } = find(found, name) ?? {}
-    const isOurs = commit !== undefined && operation?.revision === commit
-    return busy && !isOurs ? null : true
-  }
-  if (await applications.await(idle, { timeoutMs: patienceMs, signal })) return
+/** Waits until no operation runs, but one of `taken`. Ends one that takes long. */
+export async function awaitIdle(ports: SyncPorts, name: string, taken?: Taken): Promise<void> {
+  const { applications } = ports
+  const isOther = taken ? otherThan(taken) : () => true
+  const wait = { isOther, busy: ({ busy }: Application) => busy }
+  if (await awaitNone(ports, name, { ...wait, timeoutMs: patienceMs })) return
   await applications.terminate(name)
-  if (await applications.await(idle, { timeoutMs: waitMs(ports), signal })) return
+  if (await awaitNone(ports, name, { ...wait, timeoutMs: waitMs(ports) })) return
   throw late(name, 'to end the operation that runs', ports)
 }
 
-type IsOther = (revision: string | null) => boolean
+/** Whether an operation carries out something else. null: its commit is not known yet. */
+type IsOther = (revision: string | null) => boolean | Promise<boolean>
 
-/** Ends an operation that runs, if it is another one, and waits for its end. One that has not begun is made one of `commit`. */
+/** A commit that cannot be compared, as git is away, is another one. */
+export function otherThan({ commit, isKept }: Taken): IsOther {
+  return async (revision) => {
+    if (revision === commit) return false
+    return revision === null || !(await isKept(revision).catch(() => false))
+  }
+}
+
+/** Ends an operation that runs, if it is another one, and waits for its end. One that has not begun is made one of `taken`. */
 export async function endOthers(
   ports: SyncPorts,
   name: string,
-  commit: string,
-  isOther: IsOther = (revision) => revision !== commit,
+  taken: Taken,
+  isOther: IsOther = otherThan(taken),
 ): Promise<void> {
   const { applications } = ports
   await endRunning(ports, name, isOther)
   const { busy = false, operation = null } = (await readApplication(applications, name)) ?? {}
   const isPending = busy && operation?.phase === 'Pending'
-  if (isPending && isOther(operation.revision)) await applications.sync(name, commit)
+  if (isPending && (await isOther(operation.revision))) await applications.sync(name, taken.commit)
 }
 
 /** Ends an operation that runs, and waits for its end. */
 export async function endRunning(
-  { applications, limit }: SyncPorts,
+  ports: SyncPorts,
   name: string,
   isOther: IsOther = () => true,
 ): Promise<void> {
-  const ended = (found: readonly Application[]): true | null => {
-    const { busy = false, operation = null } = find(found, name) ?? {}
-    const isRunning = busy && operation?.phase !== 'Pending'
-    return isRunning && isOther(operation?.revision ?? null) ? null : true
-  }
-  if (ended(await applications.list())) return
-  await applications.terminate(name)
+  const { applications, limit } = ports
   // Not the caller's signal: a move that is stopped takes back what it has begun.
   const { signal } = new AbortController()
+  const running = ({ busy, operation }: Application) => busy && operation?.phase !== 'Pending'
+  const found = await readApplication(applications, name)
+  if (!found || !running(found) || !(await isOther(found.operation?.revision ?? null))) return
+  await applications.terminate(name)
+  const wait = { isOther, busy: running, timeoutMs: endMs }
+  if (await awaitNone({ ...ports, signal }, name, wait)) return
   const seconds = endMs / 1_000
-  if (await applications.await(ended, { timeoutMs: endMs, signal })) return
   throw late(name, 'to end the operation that runs', { limit: { ...limit, seconds } })
+}
+
+interface NoneOptions {
+  busy(application: Application): boolean
+  isOther: IsOther
+  timeoutMs: number
+}
+
+/** Waits until none of the others is busy. false: the time is over. */
+async function awaitNone(
+  { applications, clock, signal }: SyncPorts,
+  name: string,
+  { busy, isOther, timeoutMs }: NoneOptions,
+): Promise<boolean> {
+  /** Whether the operations of a commit are others. */
+  const known = new Map<string | null, boolean>()
+  const end = clock.monotonic() + timeoutMs
+  for (;;) {
+    const judge = (found: readonly Application[]): { revision: string | null } | 'none' | null => {
+      const application = find(found, name)
+      if (!application || !busy(application)) return 'none'
+      const { revision = null } = application.operation ?? {}
+      const other = known.get(revision)
+      if (other === undefined) return { revision }
+      return other ? null : 'none'
+    }
+    const left = end - clock.monotonic()
+    const seen = await applications.await(judge, { timeoutMs: left, signal })
+    if (seen === null || seen === 'none') return seen !== null
+    known.set(seen.revision, await isOther(seen.revision))
+  }
 }
 
 /** How long Argo CD may take to note the second in which it has compared, before it is asked once more. */
