@@ -84,6 +84,7 @@ export async function move(
     // Its error is thrown where it is awaited.
     synced.catch(() => {})
     if (written.some((each) => each !== 'written')) await synced
+    if (written.includes('denied')) await checkCarriedOut(ports, moves)
     return { versions: await Promise.all(moves.map((each) => versionOf(ports, each))), synced }
   } catch (error) {
     // Git would still move them, later, when nobody expects it any more. The answer to the push may be lost.
@@ -193,6 +194,18 @@ export async function write(ports: MovePorts, move: PointerMove): Promise<Writte
     }
   }
   return 'conflict'
+}
+
+/** Fails if Argo CD has not written the Services, which this user may not. A rollback does not wait for it. */
+async function checkCarriedOut(ports: MovePorts, moves: readonly PointerMove[]): Promise<void> {
+  const pointers = await Promise.all(moves.map((each) => pointerOf(ports, each)))
+  if (moves.every(({ to }, index) => sameTarget(pointers[index]?.target ?? null, to))) return
+  throw failed({
+    code: 'not-carried-out',
+    message:
+      'Git has it, but Argo CD does not answer, and your account may not change the Services.',
+    hint: 'Argo CD carries it out when it is back. A deployer need not wait for it.',
+  })
 }
 
 /** Argo CD may have written the Service since. */

@@ -186,7 +186,14 @@ describe('what fails after the push', () => {
   it('of a rollback that may not write is carried out when Argo CD is back', async () => {
     const scene = await sceneOf('green')
     scene.argo.faults.down = true
-    expect(await move(scene, blue, 'rollback', denied)).toEqual(['conflict', 'conflict'])
+    const moves = await scene.moves(blue, 'r-9')
+    const [result] = await scene.driver(denied).movePointers(moves, 'rollback', held)
+    expect(result).toMatchObject({
+      reason: {
+        ...{ code: 'not-carried-out', exitCode: 1, message: expect.stringMatching(/^Git has it/) },
+        hint: expect.stringMatching(/when it is back.* deployer.*rollback --emergency/),
+      },
+    })
     expect([scene.inGit(), scene.inCluster()]).toEqual([are('blue'), are('green')])
     recovered(scene)
     expect(scene.inCluster()).toEqual(are('blue'))
