@@ -17,6 +17,8 @@ export interface Taken {
 
 export interface SyncPorts {
   applications: Applications
+  /** Where Argo CD is. */
+  argoNamespace: string
   clock: Clock
   signal: AbortSignal
   /** Of each wait. */
@@ -157,7 +159,7 @@ export async function awaitSynced(ports: SyncPorts, name: string, taken: Taken):
     if (sync === 'Synced') return compared
     const { revision = null } = operation ?? {}
     if (revision === compared && hasFailed(operation)) throw broken(application)
-    if (stands(`${name} ${compared} ${revision}`, beginMs)) throw unbegun(application)
+    if (stands(`${name} ${compared} ${revision}`, beginMs)) throw unbegun(application, ports)
     return null
   }
   await afterCommit(() => settle(ports, name, taken, 'to sync the commit', syncedWith))
@@ -262,10 +264,10 @@ function broken({ name, operation }: Application): ShopctlError {
   })
 }
 
-function unbegun({ name, sync }: Application): ShopctlError {
+function unbegun({ name, sync }: Application, { argoNamespace }: SyncPorts): ShopctlError {
   return failed({
     code: 'sync-not-begun',
     message: `Argo CD does not sync ${name}, although it is ${sync}.`,
-    hint: `${again}Is a sync window of its project closed? \`kubectl get appproject --namespace argocd --output yaml\` shows them.`,
+    hint: `${again}Is a sync window of its project closed? \`kubectl get appproject --namespace ${argoNamespace} --output yaml\` shows them.`,
   })
 }

@@ -47,6 +47,7 @@ function scene(...states: (Application | null)[]) {
     clock: { now: () => new Date(now), monotonic: () => now, sleep: async () => {} },
     signal: new AbortController().signal,
     limit: { seconds: 30, setting: '`timeouts.helm`' },
+    argoNamespace: 'gitops',
   }
   return { ports, calls, took: () => now / 1_000 }
 }
@@ -242,6 +243,12 @@ describe('the wait for the sync', () => {
     const { ports } = scene(...states)
     const expected = { code, message: expect.stringContaining(words) }
     await expect(awaitSynced(ports, quiet.name, ours)).rejects.toMatchObject(expected)
+  })
+
+  it('names the namespace of Argo CD, where a sync window may be closed', async () => {
+    const hint = expect.stringContaining('get appproject --namespace gitops ')
+    const { ports } = scene(outOfSync)
+    await expect(awaitSynced(ports, quiet.name, ours)).rejects.toMatchObject({ hint })
   })
 
   it('lets a complaint pass', async () => {
