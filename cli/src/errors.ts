@@ -63,6 +63,11 @@ function turned(error: unknown, from: ErrorKind, to: ErrorKind): unknown {
   })
 }
 
+/** Nothing was changed. */
+export function isRefused(error: unknown): boolean {
+  return error instanceof ShopctlError && error.kind === 'refused'
+}
+
 /** Something may have been changed. */
 export function isFailure(error: unknown): boolean {
   return error instanceof ShopctlError && error.kind === 'failed'

@@ -1,5 +1,5 @@
 // shopctl gitops init and gitops log
-import { noGitops } from '../config/gitops.ts'
+import { requireGitops } from '../config/gitops.ts'
 import type { ClusterPorts, Context } from '../context.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
@@ -9,8 +9,7 @@ type Found = Awaited<ReturnType<NonNullable<ClusterPorts['gitops']>['log']>>
 
 async function gitopsOf(context: Context) {
   const { gitops, progress } = await context.cluster()
-  if (gitops) return { gitops, progress }
-  throw noGitops(context.env)
+  return { gitops: requireGitops(context.env, gitops), progress }
 }
 
 export async function gitopsInitCommand(context: Context): Promise<Result> {

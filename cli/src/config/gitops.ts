@@ -62,6 +62,12 @@ export function noGitops(env: string): ShopctlError {
   })
 }
 
+/** Refused if the environment has none of them. */
+export function requireGitops<T>(env: string, tools: T | null): T {
+  if (tools === null) throw noGitops(env)
+  return tools
+}
+
 /** Refused if a workflow has prepared for another driver, and so with other rights. `expected`: SHOPCTL_DRIVER. */
 export function checkDriver(env: string, driver: string, expected = ''): void {
   if (expected === '' || expected === driver) return

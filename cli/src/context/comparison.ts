@@ -2,7 +2,7 @@
 import { currentFolder } from '../adapters/config-file.ts'
 import { createCloneRevisions, gitFolderOf } from '../adapters/config-repo/revisions.ts'
 import type { Limit, Shell } from '../adapters/shell.ts'
-import { noGitops } from '../config/gitops.ts'
+import { gitopsSchema, noGitops, requireGitops } from '../config/gitops.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
 import { argocdFile, chartFile, servicesFolder } from '../drivers/gitops/layout.ts'
 import { compare } from '../drivers/gitops/merge/compare.ts'
@@ -30,7 +30,7 @@ export type Comparison = (names: { from: string; to: string }) => Promise<MergeP
 export async function createComparison(options: ComparisonOptions): Promise<Comparison> {
   const { shell, env, environment, services, token, limit, cluster } = options
   if (environment.driver !== 'gitops') throw noGitops(env)
-  const { branch = 'main', url } = environment.gitops ?? {}
+  const { branch, url } = environment.gitops ?? gitopsSchema.parse({})
   const gitEnv = { ...process.env, SHOPCTL_GIT_TOKEN: token }
   const here = await gitFolderOf(shell, currentFolder())
   const clone =
@@ -40,8 +40,7 @@ export async function createComparison(options: ComparisonOptions): Promise<Comp
     return (names) => compare(clone, { ...names, env, services })
   const server = url
     ? serverRevisions(shell, { url, branch, limit, env: gitEnv })
-    : (await cluster()).gitops?.revisions()
-  if (!server) throw noGitops(env)
+    : requireGitops(env, (await cluster()).gitops).revisions()
   return (names) => compare(server, { ...names, env, services })
 }
 

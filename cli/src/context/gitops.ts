@@ -68,7 +68,7 @@ export async function createGitops(
   const place = { namespace: environment.namespace, argoNamespace: namespace, url: clusterUrl }
   return {
     driver: createGitopsDriver({
-      ...{ ...deps, helm, url: clusterUrl },
+      ...{ ...deps, helm, url: clusterUrl, argoNamespace: namespace },
       readText: (file) => readFile(file, 'utf8'),
     }),
     tools: {

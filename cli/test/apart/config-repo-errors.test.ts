@@ -141,6 +141,20 @@ describe('what goes wrong has a name:', () => {
     expect(result).not.toEqual({ commit: base })
   })
 
+  it('a push that cannot connect, and so has not arrived', async () => {
+    const nobody = await startGitServer(scene.root, token)
+    const { url } = await scene.repository()
+    const { commit: base } = await scene.repo(url).fetch()
+    await nobody.stop()
+    const env = {
+      GIT_CONFIG_COUNT: '1',
+      GIT_CONFIG_KEY_0: `url.${nobody.origin}/.insteadOf`,
+      GIT_CONFIG_VALUE_0: `${scene.server.origin}/`,
+    }
+    const error = await errorOf(scene.repo(url, { env }).push(base, changesTo({ a: '1' }), 'x\n'))
+    expect(error).toMatchObject({ kind: 'refused', code: 'config-repo-unreachable' })
+  })
+
   it('a push that is lost on its way', async () => {
     const { url, bare } = await scene.repository()
     const config = scene.repo(url)

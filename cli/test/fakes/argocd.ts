@@ -47,15 +47,20 @@ interface App {
   fetchedAt: number
   /** Somebody asked for a look at the branch. */
   isAsked: boolean
+  /** It has looked, and compares next. */
+  isFetched: boolean
   compared: string | null
-  /** A comparison that runs, with what it began with. */
-  comparing: { known: string; automatic: Application['automatic'] } | null
+  comparedAt: string | null
+  /** A comparison that runs, with what it began with. `at`: one that follows a look at the branch. */
+  comparing: { known: string; automatic: Application['automatic']; at: string | null } | null
   sync: Application['sync']
   /** What the comparison was made of. */
   seen: string
   emergency: string | null
   complaints: string[]
   requested: string | null
+  /** What was requested writes nothing. */
+  isDryRun: boolean
   operation: SyncOperation | null
   /** What the operation has still to write. null: to be deleted. */
   todo: [string, Record<string, unknown> | null][]
@@ -109,6 +114,7 @@ export function createFakeArgo({
     app.isAsked = false
     app.fetchedAt = clock.monotonic()
     app.known = repo.head().commit
+    app.isFetched = true
   }
   const compare = (app: App, known: string): void => {
     try {
@@ -127,8 +133,9 @@ export function createFakeArgo({
     app.seen = print(app)
   }
   const begin = (app: App, revision: string): void => {
-    const wanted = desired(app, revision)
-    const gone = app.automatic.prune ? [...app.owned].filter((path) => !wanted.has(path)) : []
+    const wanted: Desired = app.isDryRun ? new Map() : desired(app, revision)
+    const gone =
+      app.automatic.prune && !app.isDryRun ? [...app.owned].filter((path) => !wanted.has(path)) : []
     app.requested = null
     app.operation = { phase: 'Running', message: '', revision, problems: [] }
     app.todo = [...[...wanted], ...gone.map((path): [string, null] => [path, null])]
@@ -168,23 +175,28 @@ export function createFakeArgo({
     return operation?.phase === 'Succeeded' && automatic.selfHeal
   }
   /** What began with an old commit, or with syncs on, ends with them. */
-  const decide = (app: App, { known, automatic }: NonNullable<App['comparing']>): void => {
+  const decide = (app: App, { known, automatic, at }: NonNullable<App['comparing']>): void => {
     app.comparing = null
     compare(app, known)
-    if (isDue(app, automatic)) app.requested = app.compared
+    app.comparedAt = at ?? app.comparedAt
+    if (isDue(app, automatic)) request(app, app.compared)
   }
+  const request = (app: App, requested: string | null, isDryRun = false): void =>
+    void Object.assign(app, { requested, isDryRun })
   const nextOf = (app: App): (() => void) | null => {
     const { known, requested, compared, operation, comparing } = app
     if (comparing) return () => decide(app, comparing)
     if (app.isAsked || clock.monotonic() - app.fetchedAt >= pollMs) return () => fetch(app)
-    if (known !== null && app.seen !== print(app)) {
-      const { automatic } = app
-      return () => void Object.assign(app, { comparing: { known, automatic } })
+    if (known !== null && (app.isFetched || app.seen !== print(app))) {
+      const { automatic, isFetched } = app
+      const at = isFetched ? `${clock.now().toISOString().slice(0, 19)}Z` : null
+      const comparing = { known, automatic, at }
+      return () => void Object.assign(app, { comparing, isFetched: false })
     }
     const isHanging = faults.hanging.has(app.name) && operation?.phase === 'Running'
     if (isRunning(operation)) return isHanging ? null : () => advance(app)
     if (requested !== null) return () => begin(app, requested)
-    if (isDue(app, app.automatic)) return () => void Object.assign(app, { requested: compared })
+    if (isDue(app, app.automatic)) return () => request(app, compared)
     return null
   }
   const argo: FakeArgo = {
@@ -231,8 +243,8 @@ export function createFakeArgo({
       const app = appOf(name)
       if (app.operation?.phase === 'Running') app.operation.phase = 'Terminating'
     },
-    async sync(name, revision) {
-      appOf(name).requested = revision
+    async sync(name, revision, options) {
+      request(appOf(name), revision, options?.dryRun)
     },
     async setAutomatic(name, on, emergency) {
       const app = appOf(name)
@@ -248,16 +260,9 @@ function newApp(name: string, path: string): App {
     name,
     source: { url: 'http://git/config.git', branch: 'main', path },
     automatic: { sync: true, selfHeal: true, prune: true },
-    ...{ known: null, fetchedAt: 0, isAsked: true, compared: null, sync: 'Unknown', seen: '' },
-    ...{
-      comparing: null,
-      emergency: null,
-      complaints: [],
-      requested: null,
-      operation: null,
-      todo: [],
-      owned: new Set(),
-    },
+    ...{ known: null, fetchedAt: 0, isAsked: true, isFetched: false, sync: 'Unknown', seen: '' },
+    ...{ compared: null, comparedAt: null, comparing: null, emergency: null, complaints: [] },
+    ...{ requested: null, isDryRun: false, operation: null, todo: [], owned: new Set() },
   }
 }
 
@@ -271,6 +276,7 @@ function shown({
   automatic,
   sync,
   compared,
+  comparedAt,
   complaints,
   emergency,
   requested,
@@ -279,7 +285,7 @@ function shown({
   const isPending = requested !== null && !isRunning(operation)
   const pending = { phase: 'Pending' as const, message: '', revision: requested, problems: [] }
   return structuredClone({
-    ...{ name, source, automatic, sync, compared, complaints, emergency },
+    ...{ name, source, automatic, sync, compared, comparedAt, complaints, emergency },
     operation: isPending ? pending : operation,
     health: 'Healthy',
     busy: isPending || isRunning(operation),

@@ -112,6 +112,11 @@ export function knownProblem(stderr: string, where: Where): ShopctlError | null 
   return kind({ code, message, hint: rule.hint(where) })
 }
 
+/** Whether git never reached the server: it got no connection. */
+export function isUnconnected(stderr: string): boolean {
+  return /Could not resolve|Failed to connect|Couldn't connect|ssh: connect to host/i.test(stderr)
+}
+
 /** What a crash of the machine leaves of a clone, or somebody who deletes files in it. */
 export function isBroken(stderr: string): boolean {
   return /not a git repository|bad object|corrupt|is empty|unable to (read|parse)|could not (read|parse)|did not send all necessary|invalid sha1 pointer|missing (blob|tree|commit|object)|bad (tree|pack|config)|mismatch|not our ref/i.test(

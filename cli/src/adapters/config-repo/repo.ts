@@ -2,11 +2,18 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { isInterrupted, ShopctlError } from '../../errors.ts'
+import { beforeChange, isInterrupted, ShopctlError } from '../../errors.ts'
 import type { Changes, ConfigRepo } from '../../release/ports/config-repo.ts'
 import type { Limit, Shell } from '../shell.ts'
 import { boundaryOf, cloneFolder, exists, headRef, newRef } from './clone.ts'
-import { knownProblem, pushRefused, serverWords, unknownProblem, type Where } from './errors.ts'
+import {
+  isUnconnected,
+  knownProblem,
+  pushRefused,
+  serverWords,
+  unknownProblem,
+  type Where,
+} from './errors.ts'
 import { fetchHead } from './fetch.ts'
 import { createGit, type Git, tokenIn } from './git.ts'
 import {
@@ -243,9 +250,17 @@ const movedReasons =
 function problemOfPush(where: Where, stdout: string, stderr: string): unknown {
   const [, reason] = /^!\t.*\t\[(?:remote )?rejected\] \((.*)\)$/m.exec(stdout) ?? []
   if (reason === undefined)
-    return knownProblem(stderr, where) ?? unknownProblem('push to', stderr, where)
+    return connected(
+      stderr,
+      knownProblem(stderr, where) ?? unknownProblem('push to', stderr, where),
+    )
   if (movedReasons.test(reason)) return moved
   return pushRefused(where, reason, serverWords(stderr))
+}
+
+/** A push without a connection changed nothing for sure. */
+function connected(stderr: string, problem: ShopctlError): unknown {
+  return isUnconnected(stderr) ? beforeChange(problem) : problem
 }
 
 function isUncertain(error: unknown): boolean {

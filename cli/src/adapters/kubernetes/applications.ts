@@ -42,6 +42,8 @@ export interface Application {
   sync: 'Synced' | 'OutOfSync' | 'Unknown'
   /** The commit that the cluster was compared with last. null: none yet. */
   compared: string | null
+  /** When the last comparison began that looked at the branch: ISO 8601, to the second. null: none yet. */
+  comparedAt: string | null
   health: string
   /** The present one or the last one. null: there was none. */
   operation: SyncOperation | null
@@ -64,8 +66,8 @@ export interface Applications {
   refresh(name: string): Promise<void>
   /** Ends the operation that runs, if one does. */
   terminate(name: string): Promise<void>
-  /** Asks for an operation that carries out a commit, in place of one that has not begun. */
-  sync(name: string, revision: string): Promise<void>
+  /** Asks for an operation that carries out a commit, in place of one that has not begun. `dryRun`: it writes nothing. */
+  sync(name: string, revision: string, options?: { dryRun: boolean }): Promise<void>
   /** Whether it syncs by itself. `emergency` notes the release that turned it off. */
   setAutomatic(name: string, on: boolean, emergency: string | null): Promise<void>
 }
@@ -74,11 +76,15 @@ interface Stored extends KubernetesObject {
   metadata?: V1ObjectMeta
   spec?: {
     source?: { repoURL?: string; targetRevision?: string; path?: string }
-    syncPolicy?: { automated?: { enabled?: boolean; selfHeal?: boolean; prune?: boolean } }
+    syncPolicy?: {
+      syncOptions?: string[]
+      automated?: { enabled?: boolean; selfHeal?: boolean; prune?: boolean }
+    }
   }
   operation?: { sync?: { revision?: string } }
   status?: {
     sync?: { status?: Application['sync']; revision?: string }
+    reconciledAt?: string
     health?: { status?: string }
     conditions?: { type?: string; message?: string }[]
     operationState?: {
@@ -125,6 +131,7 @@ export function applicationOf({ metadata, spec, operation, status }: Stored): Ap
     },
     sync: status?.sync?.status ?? 'Unknown',
     compared: status?.sync?.revision || null,
+    comparedAt: status?.reconciledAt ?? null,
     health: status?.health?.status ?? 'Unknown',
     operation: operation && !isRunning ? pendingOf(operation) : last,
     busy: operation !== undefined || isRunning,
@@ -150,6 +157,12 @@ function operationOf(state: NonNullable<Stored['status']>['operationState']): Sy
       .filter(({ status, hookPhase }) => failed.has(status ?? '') || failed.has(hookPhase ?? ''))
       .map(({ kind, name, message: why = '' }) => `${kind} ${name}: ${why}`),
   }
+}
+
+/** A patch leaves what it does not name: fields of an operation that is pending. */
+const noSync = {
+  ...{ resources: null, manifests: null, syncStrategy: null, source: null, sources: null },
+  ...{ revisions: null, autoHealAttemptsCount: null },
 }
 
 /** How often Argo CD may change an Application between a look and a write. */
@@ -192,9 +205,16 @@ export function createApplications(
         }
       }
     },
-    async sync(name, revision) {
+    async sync(name, revision, options) {
+      // Argo CD takes the options of the operation, not those of the Application.
+      const { syncOptions = null } =
+        (await api.get<Stored>(`${path}/${name}`))?.spec?.syncPolicy ?? {}
+      const dryRun = options?.dryRun || null
       await api.patch(`${path}/${name}`, {
-        operation: { initiatedBy: { username: 'shopctl' }, sync: { revision, prune: true } },
+        operation: {
+          ...{ initiatedBy: { username: 'shopctl', automated: null }, retry: null, info: null },
+          sync: { ...noSync, revision, prune: true, dryRun, syncOptions },
+        },
       })
     },
     async setAutomatic(name, on, emergency) {

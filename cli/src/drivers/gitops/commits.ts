@@ -1,5 +1,5 @@
 // Reads the newest commit of the config repo, and adds commits to it.
-import { failed, type ShopctlError } from '../../errors.ts'
+import { failed, isRefused, type ShopctlError } from '../../errors.ts'
 import type { ConfigRepo } from '../../release/ports/config-repo.ts'
 import type { Purpose } from '../../release/ports/driver.ts'
 import type { Operator, Progress } from '../../release/ports/session.ts'
@@ -29,8 +29,8 @@ export interface CommitOptions {
   cached?: boolean
   /** Files and folders that must stay as they were while others push. */
   depends: readonly string[]
-  /** Others were faster: nothing of `change` is in git so far. */
-  onMoved?(): void
+  /** A push did not arrive: nothing of `change` is in git so far. */
+  onUnwritten?(): void
   signal?: AbortSignal
 }
 
@@ -79,7 +79,10 @@ export function createCommits(
     return { commit, tree, state: stateOf(tree) }
   }
 
-  const write: Commits['write'] = async (change, { depends, signal, onMoved, cached = false }) => {
+  const write: Commits['write'] = async (
+    change,
+    { depends, signal, onUnwritten, cached = false },
+  ) => {
     const taken = (commit: string): Taken => ({
       commit,
       isKept: (later) => repo.keeps(commit, later, depends, signal),
@@ -90,9 +93,12 @@ export function createCommits(
       const { write: files, remove, restore = [] } = changes
       if (files.size + remove.length + restore.length === 0) return 'unchanged'
       const message = messageOf(deed, { release: release ?? purpose.id, by, run, reason })
-      const pushed = await repo.push(snapshot.commit, changes, message, signal)
+      const pushed = await repo.push(snapshot.commit, changes, message, signal).catch((error) => {
+        if (isRefused(error)) onUnwritten?.()
+        throw error
+      })
       if (pushed === 'moved') {
-        onMoved?.()
+        onUnwritten?.()
         return 'moved'
       }
       known = pushed.commit

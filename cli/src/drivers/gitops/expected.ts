@@ -43,6 +43,15 @@ export function problemOf(
   return first ? refused(first) : null
 }
 
+/** The release that has done without git, for as long as Argo CD must not undo that. null: none. */
+export function emergencyIn(found: readonly Application[]): string | null {
+  return found.find(({ emergency }) => emergency !== null)?.emergency ?? null
+}
+
+/** `gitops init` turns on the syncs, and git does not say yet what an emergency has made live. */
+export const endsEmergency =
+  'The next `shopctl deploy`, `shopctl switch` or `shopctl rollback` writes to git what is live, and ends that.'
+
 /** What is wrong with them. */
 export function mistakesIn(
   found: readonly Application[],
@@ -51,10 +60,12 @@ export function mistakesIn(
 ): ErrorDetail[] {
   const missing = expected.filter(({ name }) => !found.some((each) => each.name === name))
   const names = missing.map(({ name }) => name).join(', ')
+  const hintOf = (hint: string): string =>
+    emergencyIn(found) === null ? hint : `${endsEmergency} Then run \`shopctl gitops init\`.`
   const gone = {
     code: 'application-missing',
     message: `Argo CD has no Application ${names}.`,
-    hint: 'Run `shopctl gitops init`: it writes what is missing.',
+    hint: hintOf('Run `shopctl gitops init`: it writes what is missing.'),
   }
   const different = expected.flatMap(({ name, path }) => {
     const application = found.find((each) => each.name === name)
@@ -64,7 +75,9 @@ export function mistakesIn(
       {
         code: 'application-differs',
         message: `The Application ${name} of Argo CD ${why}.`,
-        hint: 'Put it back with `shopctl gitops init`, or by hand, then run the command again.',
+        hint: hintOf(
+          'Put it back with `shopctl gitops init`, or by hand, then run the command again.',
+        ),
       },
     ]
   })

@@ -19,7 +19,7 @@ import type { Manifest } from '../../release/ports/driver.ts'
 import { colors } from '../../release/slot.ts'
 import { changesByHand, type HandPorts, standingByHand } from './by-hand.ts'
 import type { Commits } from './commits.ts'
-import { expectedOf, mistakesIn } from './expected.ts'
+import { emergencyIn, endsEmergency, expectedOf, mistakesIn } from './expected.ts'
 import { argocdFile } from './layout.ts'
 import { differencesOf, differenceText } from './live.ts'
 import { type ArgoOptions, manifestsOf, systemIn } from './manifests.ts'
@@ -78,6 +78,7 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
       const manifests = manifestsOf(deps)
       const slots = services.flatMap((service) => colors.map((color) => ({ service, color })))
       const begun = { slots, argocd: documents(manifests) }
+      await checkNoEmergency(deps)
       await repo.create()
       const { commit } = await commits.write(
         ({ tree }) => {
@@ -96,10 +97,9 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
       const found = await readOr('the Applications', () => deps.applications.list())
       if (!Array.isArray(found)) return [found.problem, ...(await gitProblems(deps))]
       const mistakes = mistakesIn(found, expectedOf(deps, deps.services), deps)
-      const wrong = mistakes.map(
-        ({ message }) => `${message} \`shopctl gitops init\` puts that right.`,
-      )
-      const isEmergency = found.some(({ emergency }) => emergency !== null)
+      const isEmergency = emergencyIn(found) !== null
+      const advice = isEmergency ? '' : ' `shopctl gitops init` puts that right.'
+      const wrong = mistakes.map(({ message }) => `${message}${advice}`)
       const inGit = isEmergency ? [] : await gitProblems(deps)
       return [...wrong, ...found.flatMap(problemsOf), ...inGit]
     },
@@ -160,6 +160,22 @@ function problemsOf({ name, emergency, complaints, sync, operation }: Applicatio
   // It may try once more.
   if (problems.length > 0) return problems.map((each) => `${name}: ${oneLine(each)}`)
   return [hasFailed(operation) ? `${name}: ${oneLine(message)}` : `${name} is ${sync}`]
+}
+
+/** The Applications that are written sync by themselves, and would move the Services to where git still has them. */
+async function checkNoEmergency({ applications }: ToolsDeps): Promise<void> {
+  const found = await applications.list().catch((error) => {
+    // A user who may not see them may not write them.
+    if (isDenied(error)) return []
+    throw error
+  })
+  const release = emergencyIn(found)
+  if (release === null) return
+  throw refused({
+    code: 'emergency',
+    message: `${release} did without git, and Argo CD would undo that.`,
+    hint: `${endsEmergency} Then run \`shopctl gitops init\` again.`,
+  })
 }
 
 /** `text` is what the file of Argo CD's manifests says. One that somebody has broken says nothing. */

@@ -65,7 +65,7 @@ export async function move(
       },
       {
         ...{ depends: [servicesFolder(env)], cached: true, signal },
-        onMoved: () => {
+        onUnwritten: () => {
           steps = []
         },
       },
@@ -74,8 +74,8 @@ export async function move(
     await waiting((limited) => awaitCompared(limited, name, taken))
     // One that began before the comparison would still write the Services as they were.
     await waiting(
-      (limited) => awaitIdle(limited, name, taken.commit),
-      () => claim(ports, name, taken.commit),
+      (limited) => awaitIdle(limited, name, taken),
+      () => claim(ports, name, taken),
     )
     await checkSignal(ports)
     onWrite?.()
@@ -83,7 +83,8 @@ export async function move(
     const synced = waiting((limited) => awaitSynced(limited, name, taken))
     // Its error is thrown where it is awaited.
     synced.catch(() => {})
-    if (written.includes(false)) await synced
+    if (written.some((each) => each !== 'written')) await synced
+    if (written.includes('denied')) await checkCarriedOut(ports, moves)
     return { versions: await Promise.all(moves.map((each) => versionOf(ports, each))), synced }
   } catch (error) {
     // Git would still move them, later, when nobody expects it any more. The answer to the push may be lost.
@@ -156,7 +157,7 @@ async function pointerOf({ observer }: MovePorts, move: PointerMove): Promise<Po
   return pointer
 }
 
-function conflict({ service, which }: PointerMove): Error {
+export function conflict({ service, which }: PointerMove): Error {
   return failed({
     code: 'conflict',
     message: `The ${which} Service of ${service} was changed meanwhile.`,
@@ -170,25 +171,40 @@ export async function checkSignal({ clock, signal }: SyncPorts): Promise<void> {
   if (signal.aborted) throw interrupted()
 }
 
-/** Argo CD would do it too, some 200 ms later. false: it has to. */
-export async function write(ports: MovePorts, move: PointerMove): Promise<boolean> {
+/** `denied`: this user may not. `conflict`: others changed the Service each time. */
+export type Written = 'written' | 'denied' | 'conflict'
+
+/** Argo CD would do it too, some 200 ms later. */
+export async function write(ports: MovePorts, move: PointerMove): Promise<Written> {
   let { resourceVersion } = move
   for (let left = tries; left > 0; left--) {
     // Another command may move the same Service by now.
     if (ports.signal.aborted) throw interrupted()
     try {
       await ports.objects.point({ ...move, resourceVersion })
-      return true
+      return 'written'
     } catch (error) {
-      if (isDenied(error)) return false
+      if (isDenied(error)) return 'denied'
       if (!isConflict(error)) throw error
       const pointer = await pointerOf(ports, move)
-      if (sameTarget(pointer.target, move.to)) return true
+      if (sameTarget(pointer.target, move.to)) return 'written'
       if (move.from !== undefined && !sameTarget(pointer.target, move.from)) throw conflict(move)
       resourceVersion = pointer.resourceVersion
     }
   }
-  return false
+  return 'conflict'
+}
+
+/** Fails if Argo CD has not written the Services, which this user may not. A rollback does not wait for it. */
+async function checkCarriedOut(ports: MovePorts, moves: readonly PointerMove[]): Promise<void> {
+  const pointers = await Promise.all(moves.map((each) => pointerOf(ports, each)))
+  if (moves.every(({ to }, index) => sameTarget(pointers[index]?.target ?? null, to))) return
+  throw failed({
+    code: 'not-carried-out',
+    message:
+      'Git has it, but Argo CD does not answer, and your account may not change the Services.',
+    hint: 'Argo CD carries it out when it is back. A deployer need not wait for it.',
+  })
 }
 
 /** Argo CD may have written the Service since. */

@@ -2,7 +2,14 @@
 import { said } from '../../errors.ts'
 import type { Mover } from '../../release/ports/driver.ts'
 import type { Progress } from '../../release/ports/session.ts'
-import { endOthers, readApplication, type SyncPorts } from './sync.ts'
+import {
+  endOthers,
+  endRunning,
+  otherThan,
+  readApplication,
+  type SyncPorts,
+  type Taken,
+} from './sync.ts'
 
 export interface PatientPorts extends SyncPorts {
   progress: Progress
@@ -48,17 +55,27 @@ export function patiently(ports: PatientPorts): Waiting {
  * for the commit keeps it from beginning such another one. Turning its syncs off would not: it began the comparison with
  * the syncs on. And an operation ends by itself, also if this process is killed.
  */
-export async function claim(ports: PatientPorts, name: string, commit: string): Promise<void> {
+export async function claim(ports: PatientPorts, name: string, taken: Taken): Promise<void> {
   const { applications } = ports
+  const isOther = otherThan(taken)
   await trying(ports, name, async () => {
     for (let left = tries; left > 0; left--) {
-      await endOthers(ports, name, commit)
-      await applications.sync(name, commit)
+      await endOthers(ports, name, taken, isOther)
+      await applications.sync(name, taken.commit)
       const { operation = null } = (await readApplication(applications, name)) ?? {}
-      if (operation?.revision === commit) return
+      if (operation && !(await isOther(operation.revision))) return
     }
     throw new Error(`it begins other operations for ${name} again and again`)
   })
+}
+
+/**
+ * The same for a write that has no commit: an operation that writes nothing takes the place of one that would. `commit` is
+ * any that Argo CD knows. What has begun is ended first.
+ */
+export async function occupy(ports: SyncPorts, name: string, commit: string): Promise<void> {
+  await endRunning(ports, name)
+  await ports.applications.sync(name, commit, { dryRun: true })
 }
 
 /** Asks Argo CD to look at the branch. What fails is only said: the move does not depend on Argo CD. */

@@ -17,6 +17,8 @@ export interface Taken {
 
 export interface SyncPorts {
   applications: Applications
+  /** Where Argo CD is. */
+  argoNamespace: string
   clock: Clock
   signal: AbortSignal
   /** Of each wait. */
@@ -32,42 +34,112 @@ const complaintMs = 5_000
 /** Argo CD begins to sync at once. After this time, something keeps it from it. */
 const beginMs = 8_000
 
-/** Waits until no operation runs, but one of `commit`. Ends one that takes long. */
-export async function awaitIdle(ports: SyncPorts, name: string, commit?: string): Promise<void> {
-  const { applications, signal } = ports
-  const idle = (found: readonly Application[]) => {
-    const { busy = false, operation = null } = find(found, name) ?? {}
-    const isOurs = commit !== undefined && operation?.revision === commit
-    return busy && !isOurs ? null : true
-  }
-  if (await applications.await(idle, { timeoutMs: patienceMs, signal })) return
+/** Waits until no operation runs, but one of `taken`. Ends one that takes long. */
+export async function awaitIdle(ports: SyncPorts, name: string, taken?: Taken): Promise<void> {
+  const { applications } = ports
+  const isOther = taken ? otherThan(taken) : () => true
+  const wait = { isOther, busy: ({ busy }: Application) => busy }
+  if (await awaitNone(ports, name, { ...wait, timeoutMs: patienceMs })) return
   await applications.terminate(name)
-  if (await applications.await(idle, { timeoutMs: waitMs(ports), signal })) return
+  if (await awaitNone(ports, name, { ...wait, timeoutMs: waitMs(ports) })) return
   throw late(name, 'to end the operation that runs', ports)
 }
 
-/** Ends an operation that runs, if it is another one, and waits for its end. One that has not begun is made one of `commit`. */
+/** Whether an operation carries out something else. null: its commit is not known yet. */
+type IsOther = (revision: string | null) => boolean | Promise<boolean>
+
+/** A commit that cannot be compared, as git is away, is another one. */
+export function otherThan({ commit, isKept }: Taken): IsOther {
+  return async (revision) => {
+    if (revision === commit) return false
+    return revision === null || !(await isKept(revision).catch(() => false))
+  }
+}
+
+/** Ends an operation that runs, if it is another one, and waits for its end. One that has not begun is made one of `taken`. */
 export async function endOthers(
-  { applications, limit }: SyncPorts,
+  ports: SyncPorts,
   name: string,
-  commit: string,
-  isOther = (revision: string | null): boolean => revision !== commit,
+  taken: Taken,
+  isOther: IsOther = otherThan(taken),
 ): Promise<void> {
-  const is = (found: readonly Application[], isPending: boolean): boolean => {
-    const { busy = false, operation = null } = find(found, name) ?? {}
-    const isPhase = (operation?.phase === 'Pending') === isPending
-    return busy && isPhase && isOther(operation?.revision ?? null)
+  const { applications } = ports
+  await endRunning(ports, name, isOther)
+  const { busy = false, operation = null } = (await readApplication(applications, name)) ?? {}
+  const isPending = busy && operation?.phase === 'Pending'
+  if (isPending && (await isOther(operation.revision))) await applications.sync(name, taken.commit)
+}
+
+/** Ends an operation that runs, and waits for its end. */
+export async function endRunning(
+  ports: SyncPorts,
+  name: string,
+  isOther: IsOther = () => true,
+): Promise<void> {
+  const { applications, limit } = ports
+  // Not the caller's signal: a move that is stopped takes back what it has begun.
+  const { signal } = new AbortController()
+  const running = ({ busy, operation }: Application) => busy && operation?.phase !== 'Pending'
+  const found = await readApplication(applications, name)
+  if (!found || !running(found) || !(await isOther(found.operation?.revision ?? null))) return
+  await applications.terminate(name)
+  const wait = { isOther, busy: running, timeoutMs: endMs }
+  if (await awaitNone({ ...ports, signal }, name, wait)) return
+  const seconds = endMs / 1_000
+  throw late(name, 'to end the operation that runs', { limit: { ...limit, seconds } })
+}
+
+interface NoneOptions {
+  busy(application: Application): boolean
+  isOther: IsOther
+  timeoutMs: number
+}
+
+/** Waits until none of the others is busy. false: the time is over. */
+async function awaitNone(
+  { applications, clock, signal }: SyncPorts,
+  name: string,
+  { busy, isOther, timeoutMs }: NoneOptions,
+): Promise<boolean> {
+  /** Whether the operations of a commit are others. */
+  const known = new Map<string | null, boolean>()
+  const end = clock.monotonic() + timeoutMs
+  for (;;) {
+    const judge = (found: readonly Application[]): { revision: string | null } | 'none' | null => {
+      const application = find(found, name)
+      if (!application || !busy(application)) return 'none'
+      const { revision = null } = application.operation ?? {}
+      const other = known.get(revision)
+      if (other === undefined) return { revision }
+      return other ? null : 'none'
+    }
+    const left = end - clock.monotonic()
+    const seen = await applications.await(judge, { timeoutMs: left, signal })
+    if (seen === null || seen === 'none') return seen !== null
+    known.set(seen.revision, await isOther(seen.revision))
   }
-  if (is(await applications.list(), false)) {
-    await applications.terminate(name)
-    // Not the caller's signal: a move that is stopped takes back what it has begun.
-    const { signal } = new AbortController()
-    const ended = (found: readonly Application[]) => (is(found, false) ? null : true)
-    const seconds = endMs / 1_000
-    if (!(await applications.await(ended, { timeoutMs: endMs, signal })))
-      throw late(name, 'to end the operation that runs', { limit: { ...limit, seconds } })
+}
+
+/** How long Argo CD may take to note the second in which it has compared, before it is asked once more. */
+const lookMs = 2_000
+
+/**
+ * Asks Argo CD to look, and waits until it has done so. It compares one Application at a time: whatever it had begun has
+ * ended by then, and the operation that followed from it is there.
+ */
+export async function awaitLook(ports: SyncPorts, name: string): Promise<void> {
+  const { applications, clock, signal } = ports
+  const before = (await readApplication(applications, name))?.comparedAt
+  const hasLooked = (found: readonly Application[]): true | null =>
+    find(found, name)?.comparedAt === before ? null : true
+  const end = clock.monotonic() + waitMs(ports)
+  for (let left = waitMs(ports); left > 0; left = end - clock.monotonic()) {
+    await applications.refresh(name)
+    // Two looks in one second are one.
+    const timeoutMs = Math.min(lookMs, left)
+    if (await applications.await(hasLooked, { timeoutMs, signal })) return
   }
-  if (is(await applications.list(), true)) await applications.sync(name, commit)
+  throw late(name, 'to compare', ports)
 }
 
 /** Asks Argo CD to look at once, and waits until it has compared the cluster with the commit. */
@@ -87,7 +159,7 @@ export async function awaitSynced(ports: SyncPorts, name: string, taken: Taken):
     if (sync === 'Synced') return compared
     const { revision = null } = operation ?? {}
     if (revision === compared && hasFailed(operation)) throw broken(application)
-    if (stands(`${name} ${compared} ${revision}`, beginMs)) throw unbegun(application)
+    if (stands(`${name} ${compared} ${revision}`, beginMs)) throw unbegun(application, ports)
     return null
   }
   await afterCommit(() => settle(ports, name, taken, 'to sync the commit', syncedWith))
@@ -192,10 +264,10 @@ function broken({ name, operation }: Application): ShopctlError {
   })
 }
 
-function unbegun({ name, sync }: Application): ShopctlError {
+function unbegun({ name, sync }: Application, { argoNamespace }: SyncPorts): ShopctlError {
   return failed({
     code: 'sync-not-begun',
     message: `Argo CD does not sync ${name}, although it is ${sync}.`,
-    hint: `${again}Is a sync window of its project closed? \`kubectl get appproject --namespace argocd --output yaml\` shows them.`,
+    hint: `${again}Is a sync window of its project closed? \`kubectl get appproject --namespace ${argoNamespace} --output yaml\` shows them.`,
   })
 }

@@ -50,11 +50,13 @@ export async function takeBack(
     return { deed: { operation: 'undo', moves }, release: null, moves: ours.map(({ was }) => was) }
   }
   try {
-    const { commit } = await commits.write(undo, { depends: [servicesFolder(env)] })
+    const taken = await commits.write(undo, { depends: [servicesFolder(env)] })
+    // Git has nothing of it, so Argo CD carries out nothing of it.
+    if (bases.size === 0) return
     // If the lock is lost, another command may have begun an operation: only that of the switch is ended.
     const isOther = signal.aborted ? (revision: string | null) => bases.has(revision) : undefined
     const name = servicesApplication(ports)
-    await trying(ports, name, () => endOthers(ports, name, commit, isOther))
+    await trying(ports, name, () => endOthers(ports, name, taken, isOther))
   } catch (error) {
     throw failed({
       code: notTakenBack,

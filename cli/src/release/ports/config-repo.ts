@@ -63,7 +63,7 @@ export interface ConfigRepo {
   read(commit: string, files: readonly string[], signal?: AbortSignal): Promise<Map<string, string>>
   /**
    * Adds a commit to the branch, and returns it. `moved`: the branch is not at `base` any more, and nothing was changed.
-   * Never overwrites a commit of somebody else.
+   * Never overwrites a commit of somebody else. Refused: nothing was changed. Failed: the commit may be there all the same.
    */
   push(
     base: string,

@@ -1,6 +1,6 @@
 // The words of git and of servers that the tests with a real git do not hear.
 import { describe, expect, it } from 'vitest'
-import { knownProblem, wordsOf } from '../../../src/adapters/config-repo/errors.ts'
+import { isUnconnected, knownProblem, wordsOf } from '../../../src/adapters/config-repo/errors.ts'
 
 const https = 'https://git.example/shop/tls-403.git'
 const ssh = 'git@git.example:shop/config.git'
@@ -76,6 +76,18 @@ describe('what git says is known:', () => {
     const stderr = text.replace('URL', url)
     expect(knownProblem(stderr, { ...where, url })).toMatchObject({ code })
   })
+})
+
+describe('a push did not arrive for sure', () => {
+  it.each([
+    [true, "fatal: unable to access 'URL/': Could not resolve host: git.example"],
+    [true, "fatal: unable to access 'URL/': Failed to connect to git.example port 443"],
+    [true, 'ssh: connect to host git.example port 22: Connection refused'],
+    [true, 'ssh: Could not resolve hostname git.example: Name or service not known'],
+    [false, 'error: RPC failed; curl 56 Recv failure: Connection reset by peer\nfatal: early EOF'],
+    [false, "fatal: unable to access 'URL/': The requested URL returned error: 502"],
+    [false, 'client_loop: send disconnect: Connection timed out'],
+  ])('%s: %s', (expected, stderr) => expect(isUnconnected(stderr)).toBe(expected))
 })
 
 it('other words are not', () => {

@@ -46,6 +46,11 @@ it.each<[string, (name: string) => Promise<void>, object]>([
     { operation: { initiatedBy: { username: 'shopctl' }, sync: { revision: 'c', prune: true } } },
   ],
   [
+    'a try that writes nothing',
+    (name) => applications().sync(name, 'c', { dryRun: true }),
+    { operation: { sync: { revision: 'c', dryRun: true } } },
+  ],
+  [
     'no syncs',
     (name) => applications().setAutomatic(name, false, 'r-7'),
     {
@@ -57,6 +62,31 @@ it.each<[string, (name: string) => Promise<void>, object]>([
   put(ended)
   await write('shop.local.services')
   expect(api.objects.get(path)).toMatchObject(expected)
+})
+
+describe('an operation that is asked for', () => {
+  const syncOptions = ['RespectIgnoreDifferences=true', 'ApplyOutOfSyncOnly=true']
+  const initiatedBy = { username: 'shopctl' }
+
+  it('has the options of the Application: Argo CD takes no others', async () => {
+    put({ ...ended, spec: { syncPolicy: { syncOptions } } })
+    await applications().sync('shop.local.services', 'c')
+    const operation = { initiatedBy, sync: { revision: 'c', prune: true, syncOptions } }
+    expect(api.objects.get(path)).toMatchObject({ operation })
+  })
+
+  it('has nothing of the one whose place it takes', async () => {
+    const theirs = {
+      ...{ revision: 'b', dryRun: true, syncStrategy: { hook: {} }, manifests: ['a: 1'] },
+      ...{ resources: [{ kind: 'Service', name: 'order' }], syncOptions: ['Replace=true'] },
+    }
+    const retry = { limit: 5 }
+    put({ operation: { initiatedBy: { automated: true }, sync: theirs, retry, info: [] } })
+    await applications().sync('shop.local.services', 'c')
+    expect(api.objects.get(path)).toHaveProperty('operation', {
+      ...{ initiatedBy, sync: { revision: 'c', prune: true } },
+    })
+  })
 })
 
 describe('the end of an operation', () => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { failed, refused } from '../../../src/errors.ts'
 import { failures, killing } from './kills.ts'
-import { are, drift, failing, move, sceneOf } from './move-scene.ts'
+import { are, denied, drift, failing, move, sceneOf } from './move-scene.ts'
 import { type Around, blue, green, held, outcomes, type Scene } from './scene.ts'
 
 const away = failed({ code: 'config-repo-unreachable', message: 'no answer from git' })
@@ -86,9 +86,42 @@ describe('an emergency', () => {
     expect(scene.inCluster()).toEqual(are('blue', 'green'))
     expect(scene.progress.lines).toEqual([
       expect.stringMatching(/^! This goes on without Argo CD: /),
+      expect.stringMatching(/^! Argo CD may still move .* to end the operation that runs/),
     ])
     scene.argo.restart()
     scene.argo.settle()
+    expect(scene.inCluster()).toEqual(are('blue', 'green'))
+  })
+
+  it.each<[string, boolean]>([
+    ['on', true],
+    ['off, as somebody has paused them', false],
+  ])('that may not write the Services leaves the syncs as they were: %s', async (_, sync) => {
+    const scene = await sceneOf('green')
+    scene.argo.edit(application, { automatic: { sync, selfHeal: sync, prune: true } })
+    gitIsAway(scene)
+    expect(await move(scene, blue, 'emergency', denied)).toEqual(['not-allowed', 'not-allowed'])
+    expect([scene.inCluster(), syncs(scene)]).toEqual([are('green'), [sync, null]])
+  })
+
+  it('that others outrun leaves the syncs off: some Services may have moved', async () => {
+    const scene = await sceneOf('green')
+    gitIsAway(scene)
+    const around: Around = (name, run) => {
+      if (name === 'objects.point') drift(scene, 'order')
+      return run()
+    }
+    expect(await move(scene, blue, 'emergency', around)).toEqual(['conflict', 'conflict'])
+    expect(await scene.pointer('payment')).toEqual(blue)
+    expect(syncs(scene)).toEqual([false, 'r-9'])
+  })
+
+  it('needs no Application: nothing would undo it', async () => {
+    const scene = await sceneOf('green')
+    gitIsAway(scene)
+    scene.argo.remove(application)
+    const results = await move(scene, blue, 'emergency')
+    expect(results.map(Number)).not.toContain(Number.NaN)
     expect(scene.inCluster()).toEqual(are('blue', 'green'))
   })
 

@@ -46,6 +46,15 @@ describe('an Application is refused', () => {
     expect(problem({ emergency: 'r-9', source: elsewhere })).not.toBeNull()
     expect(problem({ emergency: 'r-9', automatic: off })).toBeNull()
   })
+
+  it.each<Partial<Application>>([{ source: { ...source, branch: 'x' } }, { name: 'others' }])(
+    'in an emergency without the advice to end it: %j',
+    (fields) => {
+      expect(problem(fields)?.hint).toContain('`shopctl gitops init`')
+      const found = problem({ ...fields, emergency: 'r-9' })
+      expect(found?.hint).toMatch(/^The next `shopctl deploy`, .* `shopctl gitops init`/)
+    },
+  )
 })
 
 describe('an Application is right', () => {

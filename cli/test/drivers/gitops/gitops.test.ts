@@ -1,5 +1,6 @@
 // `gitops init` and `gitops log`.
 import { beforeEach, describe, expect, it } from 'vitest'
+import { type Application, applicationOf } from '../../../src/adapters/kubernetes/applications.ts'
 import { createCommits } from '../../../src/drivers/gitops/commits.ts'
 import { createGitopsTools } from '../../../src/drivers/gitops/gitops.ts'
 import { stateOf } from '../../../src/drivers/gitops/read.ts'
@@ -17,11 +18,16 @@ beforeEach(() => {
   api = createFakeApi(Date.now)
 })
 
-function tools(through: FakeApi = api, services = ['order', 'payment'], system = 'shop') {
+function tools(
+  through: FakeApi = api,
+  services = ['order', 'payment'],
+  system = 'shop',
+  list: () => Promise<Application[]> = async () => [],
+) {
   return createGitopsTools({
     ...{ system, env: 'local', services, namespace: 'shop', argoNamespace: 'argocd' },
     ...{ url: 'http://git/config.git', branch: 'main', repo, api: through },
-    applications: { list: async () => [] },
+    applications: { list },
     ...{ observer: { pointer: async () => null }, signal: new AbortController().signal },
     commits: createCommits(repo, 'local', { ...operator, progress: createFakeProgress() }),
   })
@@ -105,6 +111,36 @@ describe('a second time', () => {
     for (const [path, text] of before)
       if (path !== 'local/argocd.yaml') expect(after.get(path)).toBe(text)
     expect([...after.keys()].filter((path) => path.startsWith('local/payment/'))).toHaveLength(4)
+  })
+})
+
+describe('an emergency', () => {
+  const metadata = { name: 'shop.local.services', annotations: { 'shopctl.dev/emergency': 'r-9' } }
+  const inEmergency = () =>
+    tools(api, ['order', 'payment'], 'shop', async () => [applicationOf({ metadata })])
+
+  it('is not ended: Argo CD would carry out what git says of the Services', async () => {
+    await tools().init()
+    const { commit } = repo.head()
+    const before = new Map(api.objects)
+    await expect(inEmergency().init()).rejects.toMatchObject({
+      ...{ kind: 'refused', code: 'emergency', message: expect.stringContaining('r-9') },
+      hint: expect.stringContaining('`shopctl rollback`'),
+    })
+    expect(repo.head().commit).toBe(commit)
+    expect(api.objects).toEqual(before)
+  })
+
+  it('is no time to advise it', async () => {
+    const problems = (await inEmergency().problems()).join('\n')
+    expect(problems).toContain('has no Application shop.local.order-blue')
+    expect(problems).not.toContain('gitops init')
+  })
+
+  it('is not looked for by a user who may not see the Applications', async () => {
+    const denied = refused({ code: 'not-allowed', message: 'no' })
+    const blind = tools(api, ['order'], 'shop', () => Promise.reject(denied))
+    expect(await blind.init()).toMatchObject({ applied: true })
   })
 })
 

@@ -151,6 +151,43 @@ describe('a rollback while Argo CD is slow', () => {
   })
 })
 
+describe('an emergency while Argo CD is slow', () => {
+  const one: Case = ['emergency', blue, 'green blue']
+
+  /** It has begun to compare before its syncs are turned off. `left`: what it does between the last look and the write. */
+  it.each([0, 1, 2])('is not healed back to what git says (%i)', async (left) => {
+    const calls = await callsOf(one)
+    const bad = await failures(calls, upTo(5), async (at, count) => {
+      const scene = await sceneFor('emergency')
+      scene.argo.faults.stepMs = 60_000
+      let last = ''
+      await moving(scene, one, (_, index, name) => {
+        if (index === at) drift(scene, 'order-preview')
+        if (index === at) steps(scene, count)
+        if (name === 'objects.point' && last !== name) steps(scene, left)
+        last = name
+      })
+      scene.argo.settle()
+      // Somebody saw it go back, or it has gone back for good.
+      return ways(scene) === one[2] ? null : ways(scene)
+    })
+    expect(bad).toEqual([])
+  })
+
+  it('is seen to be right at the end of the command at the latest', async () => {
+    const bad = await failures(await callsOf(one), upTo(5), async (at, count) => {
+      const scene = await sceneFor('emergency')
+      await moving(scene, one, (_, index) => {
+        if (index === at) drift(scene, 'order-preview')
+        steps(scene, index === at ? count : 0)
+      })
+      scene.argo.settle()
+      return ways(scene) === one[2] ? null : ways(scene)
+    })
+    expect(bad).toEqual([])
+  })
+})
+
 /** First it is killed, then this follows. */
 type Sequel = [title: string, killed: Case, then: Case | null, rightWays: RegExp]
 const sequels: Sequel[] = [

@@ -129,6 +129,28 @@ describe('what fails after the push', () => {
     expect(JSON.stringify(moved)).toContain('not-taken-back')
   })
 
+  it('of a switch stays in git if nobody knows whether it has arrived, and that is said', async () => {
+    const scene = await sceneOf('blue')
+    const away = failed({ code: 'config-repo-unreachable', message: 'no answer from git' })
+    await scene.repo.fetch()
+    Object.assign(scene.repo.faults, { fetch: away, push: away })
+    expect(await move(scene, green, 'switch')).toEqual(['not-taken-back', 'not-taken-back'])
+  })
+
+  it('of a switch ends no operation of others if git has nothing of it', async () => {
+    const scene = await sceneOf('blue')
+    const away = failed({ code: 'config-repo-unreachable', message: 'no answer from git' })
+    const calls: string[] = []
+    await move(scene, green, 'switch', (name, run) => {
+      calls.push(name)
+      // The push is lost on its way.
+      if (name === 'repo.push') throw away
+      return run()
+    })
+    expect(scene.subjects()).toEqual([])
+    expect(calls.slice(calls.lastIndexOf('repo.push'))).not.toContain('argo.refresh')
+  })
+
   it.each(problems.slice(0, 5).map(([title, , arrange]): [string, Problem[2]] => [title, arrange]))(
     'of a rollback does not stop it: %s',
     async (_, arrange) => {
@@ -164,7 +186,14 @@ describe('what fails after the push', () => {
   it('of a rollback that may not write is carried out when Argo CD is back', async () => {
     const scene = await sceneOf('green')
     scene.argo.faults.down = true
-    expect(await move(scene, blue, 'rollback', denied)).toEqual(['conflict', 'conflict'])
+    const moves = await scene.moves(blue, 'r-9')
+    const [result] = await scene.driver(denied).movePointers(moves, 'rollback', held)
+    expect(result).toMatchObject({
+      reason: {
+        ...{ code: 'not-carried-out', exitCode: 1, message: expect.stringMatching(/^Git has it/) },
+        hint: expect.stringMatching(/when it is back.* deployer.*rollback --emergency/),
+      },
+    })
     expect([scene.inGit(), scene.inCluster()]).toEqual([are('blue'), are('green')])
     recovered(scene)
     expect(scene.inCluster()).toEqual(are('blue'))

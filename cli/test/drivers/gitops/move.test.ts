@@ -1,6 +1,6 @@
 // Switch and rollback of the gitops driver: what they commit, and what they do when something is in the way.
 import { describe, expect, it } from 'vitest'
-import { failed, refused } from '../../../src/errors.ts'
+import { beforeChange, failed, refused } from '../../../src/errors.ts'
 import type { Mover } from '../../../src/release/ports/driver.ts'
 import type { Target } from '../../../src/release/slot.ts'
 import { are, denied, drift, failing, move, sceneOf } from './move-scene.ts'
@@ -125,6 +125,22 @@ describe('a switch changes nothing', () => {
       ({ repo }) => Object.assign(repo.faults, { fetch: away }),
     ],
     [
+      'if the config repo is away, and so is the push to what was seen last',
+      'config-repo-unreachable',
+      async ({ repo }) => {
+        await repo.fetch()
+        Object.assign(repo.faults, { fetch: away, push: beforeChange(away) })
+      },
+    ],
+    [
+      'if the login may not push, and the config repo is away after that',
+      'config-repo-unreachable',
+      async ({ repo }) => {
+        await repo.fetch()
+        Object.assign(repo.faults, { fetch: away, push: rule })
+      },
+    ],
+    [
       'if somebody pushes to the same file',
       'conflict',
       (scene) =>
@@ -139,7 +155,7 @@ describe('a switch changes nothing', () => {
     ],
   ])('%s', async (_, code, arrange) => {
     const scene = await sceneOf('blue')
-    arrange(scene)
+    await arrange(scene)
     const others = () => scene.subjects().filter((subject) => subject !== 'By hand')
     expect(await move(scene, green, 'switch')).toEqual([code, code])
     expect(others()).toEqual([])

@@ -136,7 +136,7 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
       const ports = portsOf(scene, around, look)
       return createGitopsDriver({
         ...{ ...ports, clock, progress, signal, env: 'local', root: charts, services: names },
-        ...{ url: 'http://git/config', branch: 'main', system: 'shop' },
+        ...{ url: 'http://git/config', branch: 'main', system: 'shop', argoNamespace: 'argocd' },
         ...{ limit: { seconds: limitSeconds, setting: '`timeouts.sync`' } },
         commits: createCommits(ports.repo, 'local', { ...operator, progress }),
         charts: ports.charts,

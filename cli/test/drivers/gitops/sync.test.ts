@@ -47,6 +47,7 @@ function scene(...states: (Application | null)[]) {
     clock: { now: () => new Date(now), monotonic: () => now, sleep: async () => {} },
     signal: new AbortController().signal,
     limit: { seconds: 30, setting: '`timeouts.helm`' },
+    argoNamespace: 'gitops',
   }
   return { ports, calls, took: () => now / 1_000 }
 }
@@ -63,6 +64,12 @@ const synced = app({ compared: 'b' })
 describe('an Application', () => {
   it.each<[string, object, Partial<Application>]>([
     ['that was just made', {}, { sync: 'Unknown', compared: null, busy: false, operation: null }],
+    ['that was never compared', {}, { comparedAt: null }],
+    [
+      'that was compared',
+      { status: { reconciledAt: '2026-01-01T12:00:00Z' } },
+      { comparedAt: '2026-01-01T12:00:00Z' },
+    ],
     [
       'that is about to sync',
       { operation: { sync: { revision: 'b' } }, status: { operationState: { phase: 'Failed' } } },
@@ -123,14 +130,22 @@ describe('the wait until no operation runs', () => {
   })
 
   const another = app({ busy: true, operation: running('b') })
+  const later = app({ busy: true, operation: running('b+') })
   it.each<[string, (Application | null)[], string[], number]>([
     ['is none for one of the commit', [another], [], 0],
+    ['is none for a later one that keeps its files', [later], [], 0],
+    [
+      'is one for a later one that does not',
+      [app({ busy: true, operation: running('c') }), quiet],
+      [],
+      1,
+    ],
     ['is one for an earlier one', [busy, another], [], 1],
     ['is one for one that has not begun', [app({ busy: true }), another], [], 1],
     ['ends a long earlier one', [...new Array(6).fill(busy), another], ['terminate'], 6],
   ])('of other commits %s', async (_, states, calls, seconds) => {
     const { ports, took, ...seen } = scene(...states)
-    await awaitIdle(ports, quiet.name, 'b')
+    await awaitIdle(ports, quiet.name, ours)
     expect([seen.calls, took()]).toEqual([calls, seconds])
   })
 
@@ -147,20 +162,27 @@ describe('another operation', () => {
   it.each<[string, (Application | null)[], string[], number]>([
     ['that is none stays', [quiet], [], 0],
     ['that is of the commit stays', [another], [], 0],
+    [
+      'that is of a later one that keeps its files stays',
+      [app({ ...another, operation: running('b+') })],
+      [],
+      0,
+    ],
+    ['that has not begun, and is of such a one, stays', [pending('b+')], [], 0],
     ['that has not begun, and is of the commit, stays', [pending('b')], [], 0],
     ['that has not begun is replaced', [pending('a')], ['sync'], 0],
     ['that runs is ended, and its end awaited', [busy, busy, busy, quiet], ['terminate'], 3],
     ['that runs may be followed by one more', [busy, pending('a')], ['terminate', 'sync'], 1],
   ])('%s', async (_, states, calls, seconds) => {
     const { ports, took, ...seen } = scene(...states)
-    await endOthers(ports, quiet.name, 'b')
+    await endOthers(ports, quiet.name, ours)
     expect([seen.calls, took()]).toEqual([calls, seconds])
   })
 
   it('is awaited for a short time only', async () => {
     const { ports, took } = scene(busy)
     const message = expect.stringContaining('more than 5 s')
-    const ending = endOthers(ports, quiet.name, 'b')
+    const ending = endOthers(ports, quiet.name, ours)
     await expect(ending).rejects.toMatchObject({ code: 'argocd-late', message })
     expect(took()).toBe(5)
   })
@@ -221,6 +243,12 @@ describe('the wait for the sync', () => {
     const { ports } = scene(...states)
     const expected = { code, message: expect.stringContaining(words) }
     await expect(awaitSynced(ports, quiet.name, ours)).rejects.toMatchObject(expected)
+  })
+
+  it('names the namespace of Argo CD, where a sync window may be closed', async () => {
+    const hint = expect.stringContaining('get appproject --namespace gitops ')
+    const { ports } = scene(outOfSync)
+    await expect(awaitSynced(ports, quiet.name, ours)).rejects.toMatchObject({ hint })
   })
 
   it('lets a complaint pass', async () => {
