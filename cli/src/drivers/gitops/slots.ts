@@ -121,7 +121,7 @@ async function followSlot(ports: SlotPorts, slot: string, taken: Taken): Promise
   try {
     await awaitCompared(ports, name, taken)
     // Its hook may wait for what only this deploy brings.
-    await awaitIdle(ports, name, taken.commit)
+    await awaitIdle(ports, name, taken)
     await retryFailed(ports, name, taken)
     await awaitSynced(ports, name, taken)
     return true
