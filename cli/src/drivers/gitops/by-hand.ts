@@ -1,5 +1,5 @@
 // What people changed in the config repo, without shopctl.
-import { failed, isInterrupted, said } from '../../errors.ts'
+import { isInterrupted, said } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
 import type { ByHand, Commit, ConfigRepo, HandChange } from '../../release/ports/config-repo.ts'
 import { type Difference, differencesOf } from './difference.ts'
@@ -107,24 +107,13 @@ function createReader(
   }
 }
 
-/** What stands now as a person has left it. Fails if git does not answer within a time. */
-export async function standingByHand(ports: HandPorts, patienceMs = 5_000): Promise<ByHand[]> {
-  const patience = AbortSignal.timeout(patienceMs)
-  try {
-    return await standing(ports, patience)
-  } catch (error) {
-    if (!patience.aborted) throw error
-    throw failed({
-      code: 'git-late',
-      message: `git did not answer within ${patienceMs / 1_000} s`,
-      cause: error,
-    })
-  }
-}
-
-async function standing(ports: HandPorts, signal: AbortSignal): Promise<ByHand[]> {
+/** What stands in this commit as a person has left it. */
+export async function standingByHand(
+  ports: HandPorts,
+  head: string,
+  signal: AbortSignal,
+): Promise<ByHand[]> {
   const { env, repo } = ports
-  const { commit: head } = await repo.fetch(undefined, signal)
   const { commits: found } = await repo.log(head, [env], recent + 1, signal)
   const last = found.slice(0, recent).findLastIndex(isByHand)
   const changesAt = createReader(ports, found, signal)
