@@ -10,6 +10,7 @@ import {
   contentsOf,
   createCheck,
   entriesOf,
+  hashesOf,
   isPart,
   obtain,
   textsOf,
@@ -99,10 +100,7 @@ function toolsOf(shell: Pick<Shell, 'run'>, options: RevisionOptions) {
 function readerOf(check: Check): Omit<Revisions, 'commitOf'> {
   return {
     contains: (ancestor, descendant) => isPart(check, ancestor, descendant),
-    async hashes(commit, folder) {
-      const entries = await entriesOf(check, commit, [folder])
-      return new Map(entries.map(({ path, hash }) => [path, hash]))
-    },
+    hashes: (commit, folder) => hashesOf(check, commit, folder),
     read: async (commit, files) => textsOf(check, await entriesOf(check, commit, files)),
     async contents(commit, files) {
       const entries = await entriesOf(check, commit, files)

@@ -11,7 +11,7 @@ import type { ByHand } from '../../release/ports/config-repo.ts'
 import { type HandPorts, standingByHand } from './by-hand.ts'
 import type { Commits } from './commits.ts'
 import { emergencyIn, expectedOf, mistakesIn } from './expected.ts'
-import { differencesOf, differenceText } from './live.ts'
+import { mismatchesOf, mismatchText } from './live.ts'
 import type { ArgoOptions } from './manifests.ts'
 
 export interface GitopsStatus {
@@ -59,8 +59,8 @@ async function readGit(ports: GitopsStatusPorts, gitMs: number): Promise<GitopsS
   const problems: string[] = []
   try {
     const { commit, state } = await commits.read(either)
-    const differences = await differencesOf(observer, state, services)
-    problems.push(...differences.map(differenceText))
+    const mismatches = await mismatchesOf(observer, state, services)
+    problems.push(...mismatches.map(mismatchText))
     return { problems, byHand: await standingByHand(ports, commit, either) }
   } catch (error) {
     const isLate = limited.aborted && !signal.aborted

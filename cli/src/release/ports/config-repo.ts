@@ -59,6 +59,8 @@ export interface ConfigRepo {
   fetch(known?: string, signal?: AbortSignal): Promise<Head>
   /** The files below these files and folders, sorted. */
   list(commit: string, paths: readonly string[]): Promise<string[]>
+  /** Hashes of the contents of all files below a folder, by path. */
+  hashes(commit: string, folder: string): Promise<Map<string, string>>
   /** Their text by path. Refused if one is not UTF-8. Files that the commit does not have are left out. */
   read(commit: string, files: readonly string[], signal?: AbortSignal): Promise<Map<string, string>>
   /**

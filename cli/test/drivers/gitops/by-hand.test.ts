@@ -5,6 +5,7 @@ import { createGitopsTools, type Gitops } from '../../../src/drivers/gitops/gito
 import { failed } from '../../../src/errors.ts'
 import { operator } from '../../fakes/host.ts'
 import { aWrite, createScene, green, held, names, type Scene, standing } from './scene.ts'
+import { aChart, sharedChart } from './tree.ts'
 
 const jane = 'Jane <jane@example.com>'
 
@@ -28,6 +29,13 @@ function edit(path: string, change: (text: string) => string, message = 'By hand
   const changed = change(text)
   if (changed === text) throw new Error(`${path} is the same`)
   return scene.repo.someone({ [path]: changed }, message)
+}
+
+/** The file with another text in it. */
+function edited(path: string, from: string, to: string): Record<string, string> {
+  const text = String(scene.repo.head().files.get(path))
+  expect(text).toContain(from)
+  return { [path]: text.replace(from, to) }
 }
 
 const services = 'local/services/values.yaml'
@@ -77,7 +85,49 @@ describe('what was changed by hand', () => {
       'settings',
       greenSlot,
       (text) => text.replace('replicas: 2', 'replicas: 3').replace('info', 'debug'),
-      ['order-green: replicas, config'],
+      ['order-green: replicas, config.LEVEL'],
+    ],
+    [
+      'what helm reads besides the values of the chart',
+      greenSlot,
+      (text) => `tags: { web: true }\nglobal: { zone: a }\n${text}`,
+      ['order-green: tags, global'],
+    ],
+    [
+      'another value',
+      greenSlot,
+      (text) => text.replace(/( +)replicas: 2/, '$&\n$1resources: { limits: { memory: 1Gi } }'),
+      ['order-green: resources'],
+    ],
+    [
+      'a chart where it is',
+      `local/order/green/charts/${aChart.name}-${aChart.hash}/Chart.yaml`,
+      (text) => `${text}description: mine\n`,
+      ['order-green: chart'],
+    ],
+    [
+      'the values of a Service',
+      services,
+      (text) => text.replace('stable: http', 'stable: grpc'),
+      ['Services: order.shopctl.ports.stable'],
+    ],
+    [
+      'the version of the chart of the Services',
+      'local/services/Chart.yaml',
+      (text) => text.replaceAll(sharedChart.version, '9.9.9'),
+      ['Services: chart'],
+    ],
+    [
+      'the chart of the Services where it is',
+      `local/services/charts/${sharedChart.name}-${sharedChart.hash}/Chart.yaml`,
+      (text) => `${text}description: mine\n`,
+      ['Services: chart'],
+    ],
+    [
+      'nonsense in the Services',
+      services,
+      (text) => text.replace('revision: ', 'revision: ['),
+      [expect.stringMatching(/^local\/services\/values\.yaml:\d+:\d+: /)] as string[],
     ],
     ['a comment', greenSlot, (text) => `# Hello\n${text}`, []],
     [
@@ -95,6 +145,21 @@ describe('what was changed by hand', () => {
   ])('is named in short: %s', async (_, path, change, expected) => {
     edit(path, change)
     expect((await changes())[0]).toEqual(expected)
+  })
+
+  it('is what corrects nonsense, and what else it changes', async () => {
+    const broken = (text: string) => text.replace('revision: ', 'revision: [')
+    const good = String(scene.repo.head().files.get(greenSlot))
+    edit(greenSlot, broken)
+    edit('local/payment/green/values.yaml', digest)
+    const replicas = edited('local/payment/green/values.yaml', 'replicas: 2', 'replicas: 3')
+    scene.repo.someone({ ...replicas, [greenSlot]: good })
+    expect(await changes()).toMatchObject([
+      ['order-green: corrected', 'payment-green: replicas'],
+      ['payment-green: image'],
+      [expect.stringMatching(/^local\/order\/green\/values\.yaml:/)],
+      [],
+    ])
   })
 
   it('is a revert of what shopctl wrote', async () => {
@@ -159,11 +224,28 @@ describe('what stands as a person has left it', () => {
     expect((await tools.status()).byHand).toEqual([color])
   })
 
+  it('is a value of a Service, until shopctl writes the values of that Service', async () => {
+    const commit = edit(services, (text) => text.replaceAll('stable: http', 'stable: grpc'))
+    const left = (service: string) => ({
+      ...{ change: `Services: ${service}.shopctl.ports.stable`, commit, author: jane },
+    })
+    const byHand = async () => (await tools.status()).byHand
+    expect(await byHand()).toEqual([left('order'), left('payment')])
+    const shopctl = { system: 'shop', service: 'order', ports: { stable: 'http', preview: 8081 } }
+    const shared = {
+      ...{ name: 'order', chart: 'shop-service', valuesFiles: [] },
+      ...{ marks: { rendered: '1' }, values: { shopctl } },
+    }
+    const write = aWrite('order', 'green', 'dddddddddd', { shared })
+    await scene.driver().writeSlots([write], held)
+    expect(await byHand()).toEqual([left('payment')])
+  })
+
   it('is the last of two changes of the same', async () => {
     edit(greenSlot, digest)
     const commit = edit(greenSlot, (text) => text.replace('info', 'debug'))
     expect((await tools.status()).byHand).toEqual([
-      { change: 'order-green: config', commit, author: jane },
+      { change: 'order-green: config.LEVEL', commit, author: jane },
     ])
   })
 
