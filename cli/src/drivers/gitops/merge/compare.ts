@@ -28,7 +28,9 @@ export async function compare(
   }
   if (sides.to.hashes.size + sides.from.hashes.size === 0) throw unknownEnvironment(env, after)
   const charts = await revisions.contents(after.commit, chartFiles(sides))
-  return { from: before, to: after, ...mergeOf({ ...sides, services, charts }) }
+  const { notes, ...merge } = mergeOf({ ...sides, services, charts })
+  const left = await revisions.notes({ from: before, to: after }, env)
+  return { from: before, to: after, ...merge, notes: [...left, ...notes] }
 }
 
 export async function readCommit(
