@@ -51,7 +51,7 @@ export function gitDiffers(mismatches: readonly Mismatch[]): ShopctlError {
   })
 }
 
-export function mismatchText({ service, git, cluster }: Difference): string {
+export function mismatchText({ service, git, cluster }: Mismatch): string {
   return `${service}: git says ${selectedText(git)}, the cluster ${selectedText(cluster)}`
 }
 
