@@ -1,6 +1,6 @@
 // Compares commits of a config repo: those of a clone that somebody has checked out, or those of the server.
 import { currentFolder } from '../adapters/config-file.ts'
-import { createCloneRevisions, gitFolderOf } from '../adapters/config-repo/revisions.ts'
+import { cloneAt, createCloneRevisions } from '../adapters/config-repo/revisions.ts'
 import type { Limit, Shell } from '../adapters/shell.ts'
 import { gitopsSchema, noGitops, requireGitops } from '../config/gitops.ts'
 import type { EnvironmentConfig } from '../config/schema.ts'
@@ -32,10 +32,10 @@ export async function createComparison(options: ComparisonOptions): Promise<Comp
   if (environment.driver !== 'gitops') throw noGitops(env)
   const { branch, url } = environment.gitops ?? gitopsSchema.parse({})
   const gitEnv = { ...process.env, SHOPCTL_GIT_TOKEN: token }
-  const here = await gitFolderOf(shell, currentFolder())
+  const here = await cloneAt(shell, currentFolder())
   const clone =
     here !== null &&
-    createCloneRevisions(shell, { url: url ?? here, branch, folder: here, limit, env: gitEnv })
+    createCloneRevisions(shell, { url: url ?? here.folder, branch, ...here, limit, env: gitEnv })
   if (clone && (await hasEnvironment(clone, env)))
     return (names) => compare(clone, { ...names, env, services })
   const server = url

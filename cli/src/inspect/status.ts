@@ -1,5 +1,4 @@
 // status: what is live, what is on standby and what is running. Read from the objects in the cluster.
-import { isInterrupted, said } from '../errors.ts'
 import { brokerProblems } from '../release/broker-problems.ts'
 import { byUrgency, checkCoverage } from '../release/move/alerts.ts'
 import { loginOf } from '../release/move/logins.ts'
@@ -43,7 +42,7 @@ interface StatusPorts extends ObservePorts {
   broker: Broker | null
   metrics: Metrics | null
   /** null: the environment has another driver. */
-  gitops: { problems(): Promise<string[]>; standingByHand(): Promise<ByHand[]> } | null
+  gitops: { status(): Promise<NonNullable<Status['argocd']>> } | null
 }
 
 export interface SlotStatus {
@@ -105,13 +104,13 @@ export async function readStatus(
   services: readonly string[] | null,
 ): Promise<Status> {
   const { metrics } = ports
-  const [state, lock, problems, alerts = null, measured = null, argocd] = await Promise.all([
+  const [state, lock, problems, alerts = null, measured = null, argocd = null] = await Promise.all([
     observe(ports),
     ports.lock.lockHolder(),
     brokerProblems(ports.broker),
     metrics?.firing(),
     metrics?.slots(),
-    argocdStatus(ports.gitops),
+    ports.gitops?.status(),
   ])
   const shown = Object.keys(state.services).filter((name) => !services || services.includes(name))
   const standby = chooseStandby(state, null)
@@ -140,17 +139,6 @@ export async function readStatus(
     problems: await findUnready(ports, state, idle),
     unlisted: state.unlisted,
   }
-}
-
-async function argocdStatus(gitops: StatusPorts['gitops']): Promise<Status['argocd']> {
-  if (!gitops) return null
-  const standing = gitops.standingByHand().catch((error: unknown) => {
-    if (isInterrupted(error)) throw error
-    return `the config repo cannot be read: ${said(error)}`
-  })
-  const [problems, byHand] = await Promise.all([gitops.problems(), standing])
-  if (typeof byHand !== 'string') return { problems, byHand }
-  return { problems: [...problems, byHand], byHand: null }
 }
 
 /** A release is live as long as each service is as the last move of the service has left it. */

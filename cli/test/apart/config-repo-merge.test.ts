@@ -137,6 +137,50 @@ describe('in a clone with all branches', () => {
     expect(JSON.parse(stdout)).toMatchObject({ to: { name: 'HEAD', commit: commits.good } })
   })
 
+  it('takes HEAD as what is checked out, also to compare with', async () => {
+    await git(work, 'checkout', '--quiet', 'good')
+    const { stdout } = await plan(work, '--from', 'HEAD^1', '--to', 'HEAD', '--json')
+    expect(JSON.parse(stdout)).toMatchObject({ from: { commit: commits.main }, notes: [] })
+    const same = await plan(work, '--from', 'HEAD', '--to', 'HEAD', '--json')
+    expect(JSON.parse(same.stdout)).toMatchObject({ from: { commit: commits.good }, notes: [] })
+  })
+
+  const notesOf = async (cwd = work): Promise<string[]> => {
+    const { stdout, stderr } = await plan(cwd, '--from', 'main', '--to', 'HEAD', '--json')
+    expect(stderr).toBe('')
+    return JSON.parse(stdout).notes
+  }
+
+  it('notes files that are not committed, if they belong to the environment', async () => {
+    await git(work, 'checkout', '--quiet', 'good')
+    await writeFile(join(work, 'README.md'), 'Mine\n')
+    expect(await notesOf(join(work, env))).toEqual([])
+    const added = `${env}/order/green/new.yaml`
+    await writeFile(join(work, greenValues), 'nonsense')
+    await writeFile(join(work, added), 'a: 1\n')
+    const note = `These files are not committed, so the plan is without them: ${added}, ${greenValues}.`
+    expect(await notesOf()).toEqual([note])
+    expect(await notesOf(join(work, env))).toEqual([note])
+    await rm(join(work, added))
+    await git(work, 'checkout', '--quiet', '--', '.')
+  })
+
+  it('notes a clone that is older than the server, or may be', async () => {
+    await git(work, 'checkout', '--quiet', 'good')
+    expect(await notesOf()).toEqual([])
+    const bare = (await git(work, 'remote', 'get-url', 'origin')).trim()
+    await git(bare, 'update-ref', 'refs/heads/main', commits.old)
+    expect(await notesOf()).toEqual([
+      'origin/main is not what the server has: run `git fetch`, then this command again.',
+    ])
+    await git(bare, 'update-ref', 'refs/heads/main', commits.main)
+    await git(work, 'remote', 'set-url', 'origin', `${bare}-gone`)
+    expect(await notesOf()).toEqual([
+      'origin/main is as of the last fetch: the server did not answer.',
+    ])
+    await git(work, 'remote', 'set-url', 'origin', bare)
+  })
+
   it.each([
     ['a name that is none', 'nothing', 'HEAD', /no branch, tag or commit nothing/],
     ['an option', '--output=x', 'HEAD', /no branch, tag or commit --output=x/],

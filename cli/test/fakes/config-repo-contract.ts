@@ -97,6 +97,18 @@ function readContract(make: Make): void {
     expect(await config.list(commit, paths)).toEqual(expected)
   })
 
+  it('has hashes by path, which change with the content', async () => {
+    const { config } = await make(files)
+    const { commit } = await config.fetch()
+    const before = await config.hashes(commit, 'local/order')
+    expect([...before.keys()].sort()).toEqual(Object.keys(files).slice(1, 4))
+    const values = 'local/order/blue/values.yaml'
+    const head = await pushed(config, commit, changesTo({ [values]: 'a: 2\n' }))
+    const after = await config.hashes(head, 'local/order')
+    const changed = [...after.keys()].filter((path) => after.get(path) !== before.get(path))
+    expect(changed).toEqual([values])
+  })
+
   it('is text by path, of this commit, without what is missing', async () => {
     const { config, someone } = await make(files)
     const { commit } = await config.fetch()

@@ -98,6 +98,12 @@ export function createFakeConfigRepo(first: Files | null = new Map()): FakeConfi
     },
     list: async (commit, paths) =>
       [...at(commit).files.keys()].filter((path) => isBelow(path, paths)).sort(),
+    async hashes(commit, folder) {
+      const below = [...at(commit).files].filter(([path]) => isBelow(path, [folder]))
+      return new Map(
+        below.map(([path, content]) => [path, createHash('sha1').update(content).digest('hex')]),
+      )
+    },
     async read(commit, files, signal) {
       check(signal)
       const found = [...at(commit).files].filter(([path]) => isBelow(path, files))

@@ -219,19 +219,10 @@ describe('what somebody changed without shopctl', () => {
 describe('what Argo CD has', () => {
   const change = { change: 'order blue → green', commit: 'c0ffee', author: 'Jane <j@x.org>' }
 
-  it.each<[string, () => Promise<unknown>, object]>([
-    ['people', async () => [change], { problems: ['x is late'], byHand: [change] }],
-    [
-      'a config repo that does not answer',
-      () => Promise.reject(new Error('no answer')),
-      { problems: ['x is late', 'the config repo cannot be read: no answer'], byHand: null },
-    ],
-  ])('names its problems, and what is by hand: %s', async (_, standing, argocd) => {
+  it('is what its tools say', async () => {
     const { world } = createShop()
-    const gitops = {
-      problems: async () => ['x is late'],
-      standingByHand: standing as () => Promise<[]>,
-    }
+    const argocd = { problems: ['x is late'], byHand: [change] }
+    const gitops = { status: async () => argocd }
     expect((await readStatus({ ...world, gitops }, 'local', null)).argocd).toEqual(argocd)
   })
 

@@ -321,12 +321,22 @@ describe('killed', () => {
   )
 })
 
+/** Of the image that is live, by service. */
+async function liveDigests(): Promise<Record<string, string | undefined>> {
+  const entries = Object.entries((await status()).services).map(([name, { active, slots }]) => [
+    name,
+    active === null ? undefined : slots[active]?.digest,
+  ])
+  return Object.fromEntries(entries)
+}
+
 test('two releases at once from two clones, while others push: one goes first, and both are there', async () => {
   const [one, two] = trees
   await Promise.all([
     one?.edit('services/order/routes.ts', "'Place an order, again'", "'Place an order, by one'"),
-    two?.edit('services/inventory/main.ts', /^/, '// by two\n'),
+    two?.edit('services/inventory/main.ts', /^/, 'process.env.BUILT = "by two"\n'),
   ])
+  const before = await liveDigests()
   let pushing = true
   const pushes = (async () => {
     let count = 0
@@ -350,5 +360,7 @@ test('two releases at once from two clones, while others push: one goes first, a
     pushing = false
   }
   expect(await pushes).toBeGreaterThan(5)
+  const after = await liveDigests()
+  for (const name of ['order', 'inventory']) expect(after[name], name).not.toBe(before[name])
   await expectAtRest(repo)
 }, 300_000)

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseDocument } from 'yaml'
 import {
   activeColor,
-  applicationOf,
+  addHook,
   cloneRepo,
   env,
   expectAtRest,
@@ -18,6 +18,8 @@ import {
   type Repo,
   refresh,
   removeGitops,
+  removeHook,
+  startSync,
   toAndFro,
   watchOrder,
 } from './gitops.ts'
@@ -35,7 +37,6 @@ import {
   startShopctl,
   status,
   type Tree,
-  until,
 } from './shop.ts'
 import { underLoad } from './under-load.ts'
 
@@ -61,7 +62,12 @@ function seen({ services, operation, lock }: Status) {
     Object.fromEntries(
       Object.entries(slots).map(([color, slot]) => [
         color,
-        slot && { version: slot.version, full: slot.ready === slot.replicas, smoked: slot.smoked },
+        slot && {
+          digest: slot.digest,
+          version: slot.version,
+          full: slot.ready === slot.replicas,
+          smoked: slot.smoked,
+        },
       ]),
     )
   const each = Object.entries(services).map(([name, { active, epoch, slots }]) => [
@@ -116,47 +122,6 @@ test('the whole day is the same as with helm', async () => {
   ).toBeLessThan(160)
 }, 400_000)
 
-/** A hook of the Services that takes 12 s, as somebody may have added one. */
-async function addHook(): Promise<void> {
-  const color = await activeColor()
-  const path = '--output=jsonpath={.spec.template.spec.containers[0].image}'
-  const image = await kubectlOk('get', `deployment/order-${color}`, path)
-  const securityContext = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
-  const hook = {
-    ...{ apiVersion: 'batch/v1', kind: 'Job' },
-    metadata: {
-      name: 'slow',
-      annotations: {
-        'argocd.argoproj.io/hook': 'PreSync',
-        'argocd.argoproj.io/hook-delete-policy': 'BeforeHookCreation',
-      },
-    },
-    spec: {
-      template: {
-        spec: {
-          restartPolicy: 'Never',
-          terminationGracePeriodSeconds: 0,
-          securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
-          containers: [{ name: 'slow', image, command: ['sleep', '12'], securityContext }],
-        },
-      },
-    },
-  }
-  await repo.commit(`${env}/services/templates/slow.yaml`, JSON.stringify(hook))
-  await refresh()
-}
-
-/** Starts a sync of the commit that Argo CD knows, as somebody may by hand. Its hook runs when this returns. */
-async function startSync(): Promise<void> {
-  const which = ['applications.argoproj.io', applicationOf('services'), inArgocd]
-  const phase = async () =>
-    kubectlOk('get', ...which, '--output=jsonpath={.status.operationState.phase}')
-  await until('no sync runs', async () => (await phase()) !== 'Running')
-  const operation = { operation: { initiatedBy: { username: 'jane' }, sync: {} } }
-  await kubectlOk('patch', ...which, '--type=merge', `--patch=${JSON.stringify(operation)}`)
-  await until('the sync runs', async () => (await phase()) === 'Running', 10_000)
-}
-
 test('switches to and fro under load lose nothing, and no selector is ever seen to go back', async () => {
   await shopctlOk(['deploy', ...order], { cwd: tree.dir })
   await shopctlOk(['smoke', ...order], { cwd: tree.dir })
@@ -165,14 +130,13 @@ test('switches to and fro under load lose nothing, and no selector is ever seen 
   const there = [before, other(before)]
   await underLoad({ url: edgeUrl }, async () => {
     await toAndFro(repo, 5)
-    await addHook()
+    await addHook(repo)
     await startSync()
     await shopctlOk(['switch', ...order])
     await startSync()
     await shopctlOk(['rollback'])
   })
-  await repo.commit(`${env}/services/templates/slow.yaml`, null)
-  await refresh()
+  await removeHook(repo)
   await expectAtRest(repo)
   expect(await watch.stop()).toEqual([...Array(6).fill(there).flat(), before])
 }, 400_000)

@@ -26,6 +26,11 @@ const shell = createShell()
 export const env = 'gitops'
 export const inArgocd = '--namespace=argocd'
 
+interface Selected {
+  color: string
+  revision: string
+}
+
 export interface Repo {
   folder: string
   git(...args: string[]): Promise<string>
@@ -34,7 +39,7 @@ export interface Repo {
   /** Writes a file that is none of shopctl's, or deletes it, and pushes it. Others may push meanwhile. */
   commit(file: string, text: string | null): Promise<void>
   /** The selectors of all Services, as the branch says. */
-  selectors(): Promise<Record<string, Record<'stable' | 'preview', { color: string } | null>>>
+  selectors(): Promise<Record<string, Record<'stable' | 'preview', Selected | null>>>
   remove(): Promise<void>
 }
 
@@ -144,6 +149,27 @@ export async function liveColors(): Promise<Record<string, string>> {
   return byName(text)
 }
 
+/** `blue 0a1b2c3d4e`, by the name of the Service, as the cluster has it. */
+async function selectorsInCluster(): Promise<Record<string, string>> {
+  const selector = String.raw`{.spec.selector.shopctl\.dev/color} {.spec.selector.shopctl\.dev/revision}`
+  const text = await kubectlOk(
+    ...['get', 'services', '--selector=shopctl.dev/pointer in (stable, preview)'],
+    `--output=jsonpath={range .items[*]}{.metadata.name}=${selector}{"\\n"}{end}`,
+  )
+  return byName(text)
+}
+
+/** The same, as git has it. Of a Service that is to select no pod, both are `none`. */
+async function selectorsInGit(repo: Repo): Promise<Record<string, string>> {
+  const textOf = (selected: Selected | null): string =>
+    `${selected?.color ?? 'none'} ${selected?.revision ?? 'none'}`
+  const entries = Object.entries(await repo.selectors()).flatMap(([name, { stable, preview }]) => [
+    [name, textOf(stable)],
+    [`${name}-preview`, textOf(preview)],
+  ])
+  return Object.fromEntries(entries)
+}
+
 /** The Application of a slot, as `order-blue`, or of the `services`. */
 export function applicationOf(what: string): string {
   return `shop.${env}.${what}`
@@ -158,12 +184,7 @@ export async function expectAtRest(repo: Repo): Promise<void> {
   ).catch(async (error) => {
     throw new Error(JSON.stringify(await applications(), null, 2), { cause: error })
   })
-  const selectors = await repo.selectors()
-  const inGit = Object.entries(selectors).map(([name, { stable }]) => [
-    name,
-    stable?.color ?? 'none',
-  ])
-  expect(Object.fromEntries(inGit)).toEqual(await liveColors())
+  expect(await selectorsInGit(repo)).toEqual(await selectorsInCluster())
 }
 
 export async function orderNow(): Promise<Status['services'][string] | undefined> {
@@ -225,6 +246,54 @@ export async function refresh(kind = 'normal', which = applicationOf('services')
   const annotation = `argocd.argoproj.io/refresh=${kind}`
   const what = ['applications.argoproj.io', which, inArgocd, '--overwrite']
   await kubectlOk('annotate', ...what, annotation)
+}
+
+const hookFile = `${env}/services/templates/slow.yaml`
+
+/** A hook of the Services that takes 12 s, as somebody may have added one. */
+export async function addHook(repo: Repo): Promise<void> {
+  const color = await activeColor()
+  const path = '--output=jsonpath={.spec.template.spec.containers[0].image}'
+  const image = await kubectlOk('get', `deployment/order-${color}`, path)
+  const securityContext = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
+  const hook = {
+    ...{ apiVersion: 'batch/v1', kind: 'Job' },
+    metadata: {
+      name: 'slow',
+      annotations: {
+        'argocd.argoproj.io/hook': 'PreSync',
+        'argocd.argoproj.io/hook-delete-policy': 'BeforeHookCreation',
+      },
+    },
+    spec: {
+      template: {
+        spec: {
+          restartPolicy: 'Never',
+          terminationGracePeriodSeconds: 0,
+          securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+          containers: [{ name: 'slow', image, command: ['sleep', '12'], securityContext }],
+        },
+      },
+    },
+  }
+  await repo.commit(hookFile, JSON.stringify(hook))
+  await refresh()
+}
+
+export async function removeHook(repo: Repo): Promise<void> {
+  await repo.commit(hookFile, null)
+  await refresh()
+}
+
+/** Starts a sync of the commit that Argo CD knows, as somebody may by hand. Its hook runs when this returns. */
+export async function startSync(): Promise<void> {
+  const which = ['applications.argoproj.io', applicationOf('services'), inArgocd]
+  const phase = async () =>
+    kubectlOk('get', ...which, '--output=jsonpath={.status.operationState.phase}')
+  await until('no sync runs', async () => (await phase()) !== 'Running')
+  const operation = { operation: { initiatedBy: { username: 'jane' }, sync: {} } }
+  await kubectlOk('patch', ...which, '--type=merge', `--patch=${JSON.stringify(operation)}`)
+  await until('the sync runs', async () => (await phase()) === 'Running', 10_000)
 }
 
 /** Whether Argo CD was there before: then it is the user's, and stays. */

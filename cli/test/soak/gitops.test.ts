@@ -2,10 +2,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   activeColor,
+  addHook,
   cloneRepo,
+  expectAtRest,
   freshGitops,
   type Repo,
   removeGitops,
+  removeHook,
+  startSync,
   toAndFro,
   watchOrder,
 } from '../real/gitops.ts'
@@ -13,6 +17,8 @@ import { copyTree, edgeUrl, other, shopctlOk, type Tree } from '../real/shop.ts'
 import { underLoad } from '../real/under-load.ts'
 
 const moves = 100
+/** How often order moves to and fro while a hook of 12 s runs. */
+const hooked = 5
 const order = ['--service', 'order']
 let tree: Tree
 let repo: Repo
@@ -37,7 +43,18 @@ afterAll(async () => {
 test(`${moves} moves lose nothing, and no selector is ever seen to go back`, async () => {
   const before = await activeColor()
   const watch = await watchOrder()
-  const outcome = await underLoad({ url: edgeUrl }, () => toAndFro(repo, moves / 2))
+  const outcome = await underLoad({ url: edgeUrl }, async () => {
+    await toAndFro(repo, moves / 2 - hooked)
+    await addHook(repo)
+    for (let n = 0; n < hooked; n++) {
+      for (const move of [['switch', ...order], ['rollback']]) {
+        await startSync()
+        await shopctlOk(move)
+      }
+    }
+    await removeHook(repo)
+    await expectAtRest(repo)
+  })
   console.info(`${outcome.load.accepted} orders, ${outcome.failures} requests failed`)
   const there = [before, other(before)]
   expect(await watch.stop()).toEqual([

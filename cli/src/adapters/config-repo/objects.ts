@@ -45,6 +45,16 @@ export async function entriesOf(
   })
 }
 
+/** Of the contents of the files below a folder, by path. */
+export async function hashesOf(
+  check: Check,
+  commit: string,
+  folder: string,
+): Promise<Map<string, string>> {
+  const entries = await entriesOf(check, commit, [folder])
+  return new Map(entries.map(({ path, hash }) => [path, hash]))
+}
+
 /** Whether the clone has an object. To ask git for the object itself would fetch it. */
 export async function localObjects(check: Check): Promise<Set<string>> {
   const all = ['cat-file', '--batch-all-objects', '--unordered', '--batch-check=%(objectname)']

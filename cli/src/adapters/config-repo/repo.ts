@@ -21,6 +21,7 @@ import {
   commitsOf,
   createCheck,
   entriesOf,
+  hashesOf,
   isPart,
   localObjects,
   textsOf,
@@ -83,6 +84,7 @@ export function createConfigRepo(
     async list(commit, paths) {
       return (await entriesOf(check, commit, paths)).map(({ path }) => path).sort()
     },
+    hashes: (commit, below) => hashesOf(check, commit, below),
     async read(commit, files, signal) {
       return textsOf(check, await entriesOf(check, commit, files), signal)
     },

@@ -1,15 +1,17 @@
 // Commits of a config repo by the names that people give them: from a clone that somebody has checked out, or from the server.
 import { refused, type ShopctlError } from '../../errors.ts'
 import type { Revisions } from '../../release/ports/config-repo.ts'
+import type { NamedCommit } from '../../release/ports/merge.ts'
 import type { Shell } from '../shell.ts'
 import { isBroken, type Where } from './errors.ts'
 import { fetchHead } from './fetch.ts'
-import { createGit, type GitOptions, tokenIn } from './git.ts'
+import { createGit, type Git, type GitOptions, tokenIn } from './git.ts'
 import {
   type Check,
   contentsOf,
   createCheck,
   entriesOf,
+  hashesOf,
   isPart,
   obtain,
   textsOf,
@@ -19,32 +21,40 @@ export interface RevisionOptions extends GitOptions {
   branch: string
 }
 
-/** The folder of git of the work tree in which `folder` is. null: it is in none. */
-export async function gitFolderOf(
-  shell: Pick<Shell, 'run'>,
-  folder: string,
-): Promise<string | null> {
-  const args = ['rev-parse', '--absolute-git-dir']
-  const { exitCode, stdout } = await shell.run({ program: 'git', args, cwd: folder })
-  return exitCode === 0 ? stdout.trim() : null
+/** Where git keeps a clone, and the files that it has checked out. */
+interface Clone {
+  folder: string
+  /** null: it is a bare one. */
+  workTree: string | null
 }
 
-/** A clone with a work tree. `folder` is its folder of git. It asks no server, unless the clone is a partial one. */
+/** The clone in which `folder` is. null: it is in none. */
+export async function cloneAt(shell: Pick<Shell, 'run'>, folder: string): Promise<Clone | null> {
+  const ask = async (option: string): Promise<string | null> => {
+    const args = ['rev-parse', option]
+    const { exitCode, stdout } = await shell.run({ program: 'git', args, cwd: folder })
+    return exitCode === 0 ? stdout.trim() : null
+  }
+  const found = await ask('--absolute-git-dir')
+  return found === null ? null : { folder: found, workTree: await ask('--show-toplevel') }
+}
+
+/** A clone of somebody. It asks the server only for its notes, unless the clone is a partial one. */
 export function createCloneRevisions(
   shell: Pick<Shell, 'run'>,
-  options: RevisionOptions,
+  options: RevisionOptions & Clone,
 ): Revisions {
   const { git, check } = toolsOf(shell, options)
+  const find = async (ref: string): Promise<string | null> => {
+    const { exitCode, stdout } = await git(['rev-parse', '--verify', '--quiet', `${ref}^{commit}`])
+    return exitCode === 0 ? stdout.trim() : null
+  }
   return {
     ...readerOf(check),
     async commitOf(name, as) {
-      // What is merged into is what the server has, and what is merged is what is here.
-      const remote = `refs/remotes/origin/${name}`
-      const candidates = as === 'from' ? [remote, name] : [name, remote]
-      for (const candidate of candidates.filter((each) => !each.startsWith('-'))) {
-        const args = ['rev-parse', '--verify', '--quiet', `${candidate}^{commit}`]
-        const { exitCode, stdout } = await git(args)
-        if (exitCode === 0) return stdout.trim()
+      for (const ref of refsOf(name, as)) {
+        const commit = await find(ref)
+        if (commit !== null) return commit
       }
       throw refused({
         code: 'no-revision',
@@ -52,7 +62,58 @@ export function createCloneRevisions(
         hint: 'Fetch it, in a workflow with `fetch-depth` of actions/checkout. Then run the command again.',
       })
     },
+    async notes({ from, to }, folder) {
+      const { exitCode } = await git(['show-ref', '--verify', '--quiet', `${remotes}${from.name}`])
+      const isBranch = exitCode === 0 && from.name !== 'HEAD'
+      return [
+        ...(isBranch ? await ageNotes(git, from) : []),
+        ...((await find('HEAD')) === to.commit ? await dirtyNotes(check, options, folder) : []),
+      ]
+    },
   }
+}
+
+const remotes = 'refs/remotes/origin/'
+
+/** What is merged into is what the server has, and what is merged is what is here. */
+function refsOf(name: string, as: 'from' | 'to'): string[] {
+  if (name.startsWith('-')) return []
+  const remote = `${remotes}${name}`
+  if (/^HEAD\b/.test(name)) return [name]
+  return as === 'from' ? [remote, name] : [name, remote]
+}
+
+/** A plan waits no longer for the server. */
+const answerMs = 5_000
+
+/** A branch of the server, as this clone has it, may be an old one. */
+async function ageNotes(git: Git, { name, commit }: NamedCommit): Promise<string[]> {
+  const signal = AbortSignal.timeout(answerMs)
+  try {
+    const { exitCode, stdout } = await git(['ls-remote', 'origin', `refs/heads/${name}`], {
+      signal,
+    })
+    if (exitCode === 0 && stdout.startsWith(commit)) return []
+    if (exitCode === 0)
+      return [
+        `origin/${name} is not what the server has: run \`git fetch\`, then this command again.`,
+      ]
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+  return [`origin/${name} is as of the last fetch: the server did not answer.`]
+}
+
+async function dirtyNotes(check: Check, { workTree }: Clone, folder: string): Promise<string[]> {
+  if (workTree === null) return []
+  const place = ['--no-optional-locks', '-C', workTree, `--work-tree=${workTree}`]
+  const status = ['status', '--porcelain', '-z', '--no-renames', '--untracked-files=all']
+  const lines = (await check('read', [...place, ...status, '--', folder])).split('\0')
+  const paths = lines.map((line) => line.slice(3)).filter((path) => path !== '')
+  if (paths.length === 0) return []
+  const some = paths.sort().slice(0, 5).join(', ')
+  const more = paths.length > 5 ? ` and ${paths.length - 5} more` : ''
+  return [`These files are not committed, so the plan is without them: ${some}${more}.`]
 }
 
 /** shopctl's own clone. */
@@ -74,6 +135,7 @@ export function createServerRevisions(
   }
   return {
     ...readerOf(check),
+    notes: async () => [],
     async commitOf(name) {
       const head = await fetchHead(git, where)
       if (name === options.branch) return head
@@ -96,13 +158,10 @@ function toolsOf(shell: Pick<Shell, 'run'>, options: RevisionOptions) {
   return { git, check: createCheck(git, where), where }
 }
 
-function readerOf(check: Check): Omit<Revisions, 'commitOf'> {
+function readerOf(check: Check): Omit<Revisions, 'commitOf' | 'notes'> {
   return {
     contains: (ancestor, descendant) => isPart(check, ancestor, descendant),
-    async hashes(commit, folder) {
-      const entries = await entriesOf(check, commit, [folder])
-      return new Map(entries.map(({ path, hash }) => [path, hash]))
-    },
+    hashes: (commit, folder) => hashesOf(check, commit, folder),
     read: async (commit, files) => textsOf(check, await entriesOf(check, commit, files)),
     async contents(commit, files) {
       const entries = await entriesOf(check, commit, files)

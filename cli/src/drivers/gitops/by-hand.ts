@@ -1,14 +1,16 @@
 // What people changed in the config repo, without shopctl.
-import { failed, isInterrupted, said } from '../../errors.ts'
+import { isInterrupted, said } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
 import type { ByHand, Commit, ConfigRepo, HandChange } from '../../release/ports/config-repo.ts'
-import { type Difference, differencesOf } from './difference.ts'
+import { readCommit } from './merge/compare.ts'
+import type { CommitFiles } from './merge/sides.ts'
+import { type ChangeText, textsOf } from './merge/texts.ts'
 import { noteOf } from './messages.ts'
-import { type ConfigState, filesToRead, stateOf } from './read.ts'
+import { servicesIn } from './read.ts'
 
 export interface HandPorts {
   env: string
-  repo: Pick<ConfigRepo, 'fetch' | 'list' | 'log' | 'read'>
+  repo: Pick<ConfigRepo, 'fetch' | 'hashes' | 'log' | 'read'>
 }
 
 /** How many commits are looked at, at most. */
@@ -70,61 +72,47 @@ async function describe(
   return described
 }
 
-/** What a commit changed, or what is wrong with its files. */
-type Reader = (index: number) => Promise<Difference[] | string>
+/** What a commit changed, or why it cannot be read. */
+type Reader = (index: number) => Promise<ChangeText[] | string>
 
 function createReader(
   { env, repo }: HandPorts,
   found: readonly Commit[],
   signal?: AbortSignal,
 ): Reader {
-  const read = async (commit: string): Promise<ConfigState | string> => {
+  const read = async (commit: string): Promise<CommitFiles | string> => {
     try {
-      const paths = await repo.list(commit, [env])
-      return stateOf({
-        env,
-        paths,
-        texts: await repo.read(commit, filesToRead(env, paths), signal),
-      })
+      return await readCommit(repo, env, commit, signal)
     } catch (error) {
       if (isInterrupted(error)) throw error
       return oneLine(said(error))
     }
   }
-  const states = new Map<number, Promise<ConfigState | string>>()
-  const stateAt = (index: number): Promise<ConfigState | string> => {
-    const state = states.get(index) ?? read(found[index]?.commit ?? '')
-    states.set(index, state)
-    return state
+  const commits = new Map<number, Promise<CommitFiles | string>>()
+  const commitAt = (index: number): Promise<CommitFiles | string> => {
+    const commit = commits.get(index) ?? read(found[index]?.commit ?? '')
+    commits.set(index, commit)
+    return commit
   }
   return async (index) => {
-    const after = await stateAt(index)
-    if (typeof after === 'string') return after
+    const to = await commitAt(index)
+    if (typeof to === 'string') return to
     // Where the clone ends, nobody knows what was there before.
     if (index + 1 >= found.length) return []
-    const before = await stateAt(index + 1)
-    return typeof before === 'string' ? [] : differencesOf(before, after)
+    const from = await commitAt(index + 1)
+    if (typeof from === 'string') return []
+    const paths = [from, to].flatMap(({ tree }) => tree.paths)
+    return textsOf({ from, to, services: servicesIn(env, paths) })
   }
 }
 
-/** What stands now as a person has left it. Fails if git does not answer within a time. */
-export async function standingByHand(ports: HandPorts, patienceMs = 5_000): Promise<ByHand[]> {
-  const patience = AbortSignal.timeout(patienceMs)
-  try {
-    return await standing(ports, patience)
-  } catch (error) {
-    if (!patience.aborted) throw error
-    throw failed({
-      code: 'git-late',
-      message: `git did not answer within ${patienceMs / 1_000} s`,
-      cause: error,
-    })
-  }
-}
-
-async function standing(ports: HandPorts, signal: AbortSignal): Promise<ByHand[]> {
+/** What stands in this commit as a person has left it. */
+export async function standingByHand(
+  ports: HandPorts,
+  head: string,
+  signal: AbortSignal,
+): Promise<ByHand[]> {
   const { env, repo } = ports
-  const { commit: head } = await repo.fetch(undefined, signal)
   const { commits: found } = await repo.log(head, [env], recent + 1, signal)
   const last = found.slice(0, recent).findLastIndex(isByHand)
   const changesAt = createReader(ports, found, signal)

@@ -1,29 +1,17 @@
 // Prepares a config repo and Argo CD for an environment, and lists its commits.
 import { isDenied, type KubernetesApi } from '../../adapters/kubernetes/api.ts'
-import {
-  type Application,
-  type Applications,
-  hasFailed,
-} from '../../adapters/kubernetes/applications.ts'
-import { isInterrupted, refused, type ShopctlError, said } from '../../errors.ts'
+import { refused, type ShopctlError } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
-import type { Observer } from '../../release/ports/cluster.ts'
-import type {
-  ByHand,
-  Commit,
-  ConfigRepo,
-  HandChange,
-  Log,
-} from '../../release/ports/config-repo.ts'
+import type { Commit, ConfigRepo, HandChange, Log } from '../../release/ports/config-repo.ts'
 import type { Manifest } from '../../release/ports/driver.ts'
 import { colors } from '../../release/slot.ts'
-import { changesByHand, type HandPorts, standingByHand } from './by-hand.ts'
+import { changesByHand, type HandPorts } from './by-hand.ts'
 import type { Commits } from './commits.ts'
-import { emergencyIn, endsEmergency, expectedOf, mistakesIn } from './expected.ts'
+import { emergencyIn, endsEmergency } from './expected.ts'
 import { argocdFile } from './layout.ts'
-import { differencesOf, differenceText } from './live.ts'
 import { type ArgoOptions, manifestsOf, systemIn } from './manifests.ts'
 import { type Note, noteOf } from './messages.ts'
+import { type GitopsStatus, type GitopsStatusPorts, gitopsStatus } from './status.ts'
 import { documentsIn, writeYaml } from './yaml.ts'
 
 export interface Gitops {
@@ -35,10 +23,8 @@ export interface Gitops {
    * times.
    */
   changesByHand(limit: number, others: readonly string[]): Promise<HandChange[]>
-  /** What stands now as a person has left it. */
-  standingByHand(): Promise<ByHand[]>
-  /** What Argo CD has not done, or cannot do, and what git says otherwise than the cluster. */
-  problems(): Promise<string[]>
+  /** Says once what is wrong, also if git does not answer. */
+  status(): Promise<GitopsStatus>
 }
 
 /** A commit that changed something of the environment. */
@@ -62,13 +48,10 @@ export interface Initialized {
   applications: string[]
 }
 
-interface ToolsDeps extends ArgoOptions {
+interface ToolsDeps extends GitopsStatusPorts {
   api: KubernetesApi
-  applications: Pick<Applications, 'list'>
   repo: Pick<ConfigRepo, 'create'> & HandPorts['repo']
   commits: Commits
-  observer: Pick<Observer, 'pointer'>
-  signal: AbortSignal
 }
 
 export function createGitopsTools(deps: ToolsDeps): Gitops {
@@ -93,18 +76,8 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
         .map(({ metadata }) => metadata.name)
       return { commit, file: argocdFile(env), applied, applications }
     },
-    async problems() {
-      const found = await readOr('the Applications', () => deps.applications.list())
-      if (!Array.isArray(found)) return [found.problem, ...(await gitProblems(deps))]
-      const mistakes = mistakesIn(found, expectedOf(deps, deps.services), deps)
-      const isEmergency = emergencyIn(found) !== null
-      const advice = isEmergency ? '' : ' `shopctl gitops init` puts that right.'
-      const wrong = mistakes.map(({ message }) => `${message}${advice}`)
-      const inGit = isEmergency ? [] : await gitProblems(deps)
-      return [...wrong, ...found.flatMap(problemsOf), ...inGit]
-    },
     changesByHand: (limit, others) => changesByHand(deps, limit, others),
-    standingByHand: () => standingByHand(deps),
+    status: () => gitopsStatus(deps),
     async log(limit) {
       const { env, repo } = deps
       const { commit: head } = await repo.fetch()
@@ -117,49 +90,6 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
       return { commits: logged, cutAt }
     },
   }
-}
-
-/** `status` waits no longer for git. */
-const gitMs = 5_000
-
-async function gitProblems({ commits, observer, services, signal }: ToolsDeps): Promise<string[]> {
-  const limited = AbortSignal.timeout(gitMs)
-  const found = await readOr('the config repo', async () => {
-    try {
-      const { state } = await commits.read(AbortSignal.any([signal, limited]))
-      return await differencesOf(observer, state, services)
-    } catch (error) {
-      if (signal.aborted || !limited.aborted) throw error
-      throw new Error(`no answer within ${gitMs / 1_000} s`)
-    }
-  })
-  return Array.isArray(found) ? found.map(differenceText) : [found.problem]
-}
-
-/** What cannot be read is a problem, too. */
-async function readOr<T>(
-  what: string,
-  read: () => Promise<T[]>,
-): Promise<T[] | { problem: string }> {
-  try {
-    return await read()
-  } catch (error) {
-    if (isInterrupted(error)) throw error
-    return { problem: `${what} cannot be read: ${oneLine(said(error))}` }
-  }
-}
-
-function problemsOf({ name, emergency, complaints, sync, operation }: Application): string[] {
-  if (emergency !== null)
-    return [
-      `${name} does not sync: ${emergency} did without git. The next deploy or move ends that.`,
-    ]
-  if (complaints.length > 0) return complaints.map((each) => `${name}: ${oneLine(each)}`)
-  if (sync === 'Synced') return []
-  const { problems = [], message = '' } = operation ?? {}
-  // It may try once more.
-  if (problems.length > 0) return problems.map((each) => `${name}: ${oneLine(each)}`)
-  return [hasFailed(operation) ? `${name}: ${oneLine(message)}` : `${name} is ${sync}`]
 }
 
 /** The Applications that are written sync by themselves, and would move the Services to where git still has them. */

@@ -6,26 +6,28 @@ import { sameTarget, type Target } from '../../release/slot.ts'
 import type { ConfigState } from './read.ts'
 
 /** What a stable Service selects. */
-interface Side {
+interface Selected {
   target: Target | null
   release: string | null
 }
 
 /** A stable Service of which git and the cluster say different things. */
-export interface Difference {
+export interface Mismatch {
   service: string
-  git: Side
-  cluster: Side
+  git: Selected
+  cluster: Selected
 }
 
-/** A Service that is missing is no difference: Argo CD makes it as git says. */
-export async function differencesOf(
+export type Difference = Mismatch
+
+/** A Service that is missing is no mismatch: Argo CD makes it as git says. */
+export async function mismatchesOf(
   observer: Pick<Observer, 'pointer'>,
   { services }: Pick<ConfigState, 'services'>,
   names: readonly string[],
-): Promise<Difference[]> {
+): Promise<Mismatch[]> {
   const found = await Promise.all(
-    names.map(async (service): Promise<Difference[]> => {
+    names.map(async (service): Promise<Mismatch[]> => {
       const cluster = await observer.pointer(service, 'stable')
       const { stable = null } = services[service] ?? {}
       if (!cluster || sameTarget(stable, cluster.target)) return []
@@ -36,25 +38,25 @@ export async function differencesOf(
 }
 
 /** Refused if there are any. */
-export async function requireSame(...of: Parameters<typeof differencesOf>): Promise<void> {
-  const differences = await differencesOf(...of)
-  if (differences.length > 0) throw gitDiffers(differences)
+export async function requireSame(...of: Parameters<typeof mismatchesOf>): Promise<void> {
+  const mismatches = await mismatchesOf(...of)
+  if (mismatches.length > 0) throw gitDiffers(mismatches)
 }
 
-export function gitDiffers(differences: readonly Difference[]): ShopctlError {
+export function gitDiffers(mismatches: readonly Mismatch[]): ShopctlError {
   return refused({
     code: 'config-repo-differs',
-    message: `The config repo does not say what is live. ${differences.map(differenceText).join('. ')}.`,
+    message: `The config repo does not say what is live. ${mismatches.map(mismatchText).join('. ')}.`,
     hint: 'If somebody moved it in git, wait until Argo CD has carried that out. If a force-push has removed a commit, push that back, or run `shopctl rollback`: git then says what it makes live.',
   })
 }
 
-export function differenceText({ service, git, cluster }: Difference): string {
-  return `${service}: git says ${sideText(git)}, the cluster ${sideText(cluster)}`
+export function mismatchText({ service, git, cluster }: Mismatch): string {
+  return `${service}: git says ${selectedText(git)}, the cluster ${selectedText(cluster)}`
 }
 
 /** Two slots of one color differ by revision. */
-function sideText({ target, release }: Side): string {
+function selectedText({ target, release }: Selected): string {
   if (!target) return 'no slot'
   return `${target.color} (${[target.revision, ...(release === null ? [] : [release])].join(', ')})`
 }

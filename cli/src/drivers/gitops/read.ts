@@ -69,7 +69,7 @@ export function stateOf(tree: Tree): ConfigState {
   return { slots: Object.fromEntries(slots), services: servicesOf(tree) }
 }
 
-function servicesIn(env: string, paths: readonly string[]): string[] {
+export function servicesIn(env: string, paths: readonly string[]): string[] {
   const found = paths.flatMap((path) => {
     const [first, service = '', color] = path.split('/')
     return first === env && colors.some((each) => each === color) ? [service] : []

@@ -1,4 +1,5 @@
 // The git repository that describes what an environment runs. Paths are relative to its root, with slashes.
+import type { NamedCommit } from './merge.ts'
 
 /** What one commit changes. */
 export interface Changes {
@@ -59,6 +60,8 @@ export interface ConfigRepo {
   fetch(known?: string, signal?: AbortSignal): Promise<Head>
   /** The files below these files and folders, sorted. */
   list(commit: string, paths: readonly string[]): Promise<string[]>
+  /** Hashes of the contents of all files below a folder, by path. */
+  hashes(commit: string, folder: string): Promise<Map<string, string>>
   /** Their text by path. Refused if one is not UTF-8. Files that the commit does not have are left out. */
   read(commit: string, files: readonly string[], signal?: AbortSignal): Promise<Map<string, string>>
   /**
@@ -86,6 +89,8 @@ export interface ConfigRepo {
 export interface Revisions {
   /** The commit of a branch, a tag or a commit id. Refused if there is none. */
   commitOf(name: string, as: 'from' | 'to'): Promise<string>
+  /** What a comparison of these in a folder leaves out, or may: newer commits, and files without one. */
+  notes(names: { from: NamedCommit; to: NamedCommit }, folder: string): Promise<string[]>
   contains(ancestor: string, descendant: string): Promise<boolean>
   /** Hashes of the contents of all files below a folder, by path. */
   hashes(commit: string, folder: string): Promise<Map<string, string>>

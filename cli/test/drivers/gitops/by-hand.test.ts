@@ -1,11 +1,11 @@
 // What people change in the config repo, as history and status show it.
 import { beforeEach, describe, expect, it } from 'vitest'
-import { standingByHand } from '../../../src/drivers/gitops/by-hand.ts'
 import { createCommits } from '../../../src/drivers/gitops/commits.ts'
 import { createGitopsTools, type Gitops } from '../../../src/drivers/gitops/gitops.ts'
-import { failed, interrupted } from '../../../src/errors.ts'
+import { failed } from '../../../src/errors.ts'
 import { operator } from '../../fakes/host.ts'
 import { aWrite, createScene, green, held, names, type Scene, standing } from './scene.ts'
+import { aChart, sharedChart } from './tree.ts'
 
 const jane = 'Jane <jane@example.com>'
 
@@ -29,6 +29,13 @@ function edit(path: string, change: (text: string) => string, message = 'By hand
   const changed = change(text)
   if (changed === text) throw new Error(`${path} is the same`)
   return scene.repo.someone({ [path]: changed }, message)
+}
+
+/** The file with another text in it. */
+function edited(path: string, from: string, to: string): Record<string, string> {
+  const text = String(scene.repo.head().files.get(path))
+  expect(text).toContain(from)
+  return { [path]: text.replace(from, to) }
 }
 
 const services = 'local/services/values.yaml'
@@ -78,7 +85,49 @@ describe('what was changed by hand', () => {
       'settings',
       greenSlot,
       (text) => text.replace('replicas: 2', 'replicas: 3').replace('info', 'debug'),
-      ['order-green: replicas, config'],
+      ['order-green: replicas, config.LEVEL'],
+    ],
+    [
+      'what helm reads besides the values of the chart',
+      greenSlot,
+      (text) => `tags: { web: true }\nglobal: { zone: a }\n${text}`,
+      ['order-green: tags, global'],
+    ],
+    [
+      'another value',
+      greenSlot,
+      (text) => text.replace(/( +)replicas: 2/, '$&\n$1resources: { limits: { memory: 1Gi } }'),
+      ['order-green: resources'],
+    ],
+    [
+      'a chart where it is',
+      `local/order/green/charts/${aChart.name}-${aChart.hash}/Chart.yaml`,
+      (text) => `${text}description: mine\n`,
+      ['order-green: chart'],
+    ],
+    [
+      'the values of a Service',
+      services,
+      (text) => text.replace('stable: http', 'stable: grpc'),
+      ['Services: order.shopctl.ports.stable'],
+    ],
+    [
+      'the version of the chart of the Services',
+      'local/services/Chart.yaml',
+      (text) => text.replaceAll(sharedChart.version, '9.9.9'),
+      ['Services: chart'],
+    ],
+    [
+      'the chart of the Services where it is',
+      `local/services/charts/${sharedChart.name}-${sharedChart.hash}/Chart.yaml`,
+      (text) => `${text}description: mine\n`,
+      ['Services: chart'],
+    ],
+    [
+      'nonsense in the Services',
+      services,
+      (text) => text.replace('revision: ', 'revision: ['),
+      [expect.stringMatching(/^local\/services\/values\.yaml:\d+:\d+: /)] as string[],
     ],
     ['a comment', greenSlot, (text) => `# Hello\n${text}`, []],
     [
@@ -96,6 +145,21 @@ describe('what was changed by hand', () => {
   ])('is named in short: %s', async (_, path, change, expected) => {
     edit(path, change)
     expect((await changes())[0]).toEqual(expected)
+  })
+
+  it('is what corrects nonsense, and what else it changes', async () => {
+    const broken = (text: string) => text.replace('revision: ', 'revision: [')
+    const good = String(scene.repo.head().files.get(greenSlot))
+    edit(greenSlot, broken)
+    edit('local/payment/green/values.yaml', digest)
+    const replicas = edited('local/payment/green/values.yaml', 'replicas: 2', 'replicas: 3')
+    scene.repo.someone({ ...replicas, [greenSlot]: good })
+    expect(await changes()).toMatchObject([
+      ['order-green: corrected', 'payment-green: replicas'],
+      ['payment-green: image'],
+      [expect.stringMatching(/^local\/order\/green\/values\.yaml:/)],
+      [],
+    ])
   })
 
   it('is a revert of what shopctl wrote', async () => {
@@ -143,7 +207,7 @@ describe('what was changed by hand', () => {
 describe('what stands as a person has left it', () => {
   it('is nothing after shopctl alone', async () => {
     await switchAll()
-    expect(await tools.standingByHand()).toEqual([])
+    expect((await tools.status()).byHand).toEqual([])
   })
 
   it('is a digest and a color, each until shopctl changes it', async () => {
@@ -155,22 +219,39 @@ describe('what stands as a person has left it', () => {
       { change: 'order-green: image', commit: first, author: jane },
       { change: 'order blue → green', commit: second, author: jane },
     ]
-    expect(await tools.standingByHand()).toEqual([color, image])
+    expect((await tools.status()).byHand).toEqual([color, image])
     await scene.driver().writeSlots([aWrite('order', 'green', 'dddddddddd')], held)
-    expect(await tools.standingByHand()).toEqual([color])
+    expect((await tools.status()).byHand).toEqual([color])
+  })
+
+  it('is a value of a Service, until shopctl writes the values of that Service', async () => {
+    const commit = edit(services, (text) => text.replaceAll('stable: http', 'stable: grpc'))
+    const left = (service: string) => ({
+      ...{ change: `Services: ${service}.shopctl.ports.stable`, commit, author: jane },
+    })
+    const byHand = async () => (await tools.status()).byHand
+    expect(await byHand()).toEqual([left('order'), left('payment')])
+    const shopctl = { system: 'shop', service: 'order', ports: { stable: 'http', preview: 8081 } }
+    const shared = {
+      ...{ name: 'order', chart: 'shop-service', valuesFiles: [] },
+      ...{ marks: { rendered: '1' }, values: { shopctl } },
+    }
+    const write = aWrite('order', 'green', 'dddddddddd', { shared })
+    await scene.driver().writeSlots([write], held)
+    expect(await byHand()).toEqual([left('payment')])
   })
 
   it('is the last of two changes of the same', async () => {
     edit(greenSlot, digest)
     const commit = edit(greenSlot, (text) => text.replace('info', 'debug'))
-    expect(await tools.standingByHand()).toEqual([
-      { change: 'order-green: config', commit, author: jane },
+    expect((await tools.status()).byHand).toEqual([
+      { change: 'order-green: config.LEVEL', commit, author: jane },
     ])
   })
 
-  it('fails if git does not answer', async () => {
+  it('is unknown if git does not answer', async () => {
     scene.repo.faults.fetch = failed({ code: 'git-unreachable', message: 'no answer' })
-    await expect(tools.standingByHand()).rejects.toThrow('no answer')
+    expect((await tools.status()).byHand).toBeNull()
     await expect(tools.changesByHand(9, [])).rejects.toThrow('no answer')
   })
 })
@@ -221,17 +302,8 @@ describe('the problems of Argo CD', () => {
     ],
   ])('are named: %s', async (_, given, expected) => {
     given(scene)
-    expect(await tools.problems()).toEqual(expected)
+    expect((await tools.status()).problems).toEqual(expected)
   })
-})
-
-it('status waits for git for a short time only', async () => {
-  const fetch = (_?: string, signal?: AbortSignal) =>
-    new Promise<never>((_resolve, reject) => {
-      signal?.addEventListener('abort', () => reject(interrupted()))
-    })
-  const waiting = standingByHand({ env: 'local', repo: { ...scene.repo, fetch } }, 10)
-  await expect(waiting).rejects.toMatchObject({ code: 'git-late' })
 })
 
 it('the log is shown although a person has broken a file', async () => {

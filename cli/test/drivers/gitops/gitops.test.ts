@@ -132,7 +132,7 @@ describe('an emergency', () => {
   })
 
   it('is no time to advise it', async () => {
-    const problems = (await inEmergency().problems()).join('\n')
+    const problems = (await inEmergency().status()).problems.join('\n')
     expect(problems).toContain('has no Application shop.local.order-blue')
     expect(problems).not.toContain('gitops init')
   })

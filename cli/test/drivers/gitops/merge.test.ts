@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { type ChangeInput, changesOf } from '../../../src/drivers/gitops/changes.ts'
 import { vendor } from '../../../src/drivers/gitops/chart.ts'
 import { mergeOf } from '../../../src/drivers/gitops/merge/merge.ts'
-import { chartFiles, type Side } from '../../../src/drivers/gitops/merge/sides.ts'
+import { type CommitFiles, chartFiles } from '../../../src/drivers/gitops/merge/sides.ts'
 import type { Target } from '../../../src/release/slot.ts'
 import { applied, type Files } from '../../fakes/config-repo.ts'
 import { aSlot, sharedChart, treeOf } from './tree.ts'
@@ -49,7 +49,7 @@ function edited(
   return result
 }
 
-function sideOf(files: Files): Side {
+function sideOf(files: Files): CommitFiles {
   const hash = (content: string | Uint8Array) => createHash('sha1').update(content).digest('hex')
   const hashes = new Map([...files].map(([path, content]) => [path, hash(content)]))
   return { tree: treeOf(files), hashes }

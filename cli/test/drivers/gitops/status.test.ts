@@ -1,8 +1,8 @@
 // What `shopctl status` says of Argo CD and of the config repo.
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createCommits } from '../../../src/drivers/gitops/commits.ts'
-import { createGitopsTools } from '../../../src/drivers/gitops/gitops.ts'
-import { failed, refused } from '../../../src/errors.ts'
+import { gitopsStatus } from '../../../src/drivers/gitops/status.ts'
+import { failed, interrupted, refused } from '../../../src/errors.ts'
 import { operator } from '../../fakes/host.ts'
 import { blue, createScene, green, held, names, type Scene } from './scene.ts'
 
@@ -17,18 +17,36 @@ beforeEach(async () => {
   scene.argo.settle()
 })
 
-function problems(signal = new AbortController().signal) {
-  const { repo, argo, api, observer, progress } = scene
-  return createGitopsTools({
+function status(signal = new AbortController().signal, gitMs = 5_000) {
+  const { repo, argo, observer, progress } = scene
+  const ports = {
     ...{ system: 'shop', env: 'local', services: names, namespace: 'shop' },
     ...{ argoNamespace: 'argocd', url: 'http://git/config.git', branch: 'main', signal },
-    ...{ repo, api, observer, applications: argo },
+    ...{ repo, observer, applications: argo },
     commits: createCommits(repo, 'local', { ...operator, progress }),
-  }).problems()
+  }
+  return gitopsStatus(ports, gitMs)
 }
 
-it('is nothing at rest', async () => {
-  expect(await problems()).toEqual([])
+async function problems(signal?: AbortSignal): Promise<string[]> {
+  return (await status(signal)).problems
+}
+
+/** Counts how often the server is asked. */
+function countFetches(): { count: number } {
+  const fetches = { count: 0 }
+  const { fetch } = scene.repo
+  scene.repo.fetch = (...args) => {
+    fetches.count += 1
+    return fetch(...args)
+  }
+  return fetches
+}
+
+it('is nothing at rest, and asks the server of git once', async () => {
+  const fetches = countFetches()
+  expect(await status()).toEqual({ problems: [], byHand: [] })
+  expect(fetches.count).toBe(1)
 })
 
 describe('a Service that git says otherwise of', () => {
@@ -46,8 +64,12 @@ describe('a Service that git says otherwise of', () => {
 
   it('is none in an emergency, in which git is not asked', async () => {
     await scene.driver().movePointers(await scene.moves(blue, 'r-3'), 'emergency', held)
-    scene.repo.faults.fetch = failed({ code: 'x', message: 'away' })
-    expect(await problems()).toEqual([expect.stringContaining('r-3 did without git')])
+    const fetches = countFetches()
+    expect(await status()).toEqual({
+      problems: [expect.stringContaining('r-3 did without git')],
+      byHand: null,
+    })
+    expect(fetches.count).toBe(0)
   })
 })
 
@@ -58,9 +80,31 @@ describe('a config repo that cannot be read', () => {
   ])('is said, and status goes on', async (error) => {
     scene.repo.faults.fetch = error
     scene.argo.list = () => Promise.reject(new Error('no such kind'))
-    expect(await problems()).toEqual([
-      'the Applications cannot be read: no such kind',
-      `the config repo cannot be read: ${error.message}`,
+    expect(await status()).toEqual({
+      problems: [
+        'the Applications cannot be read: no such kind',
+        `the config repo cannot be read: ${error.message}`,
+      ],
+      byHand: null,
+    })
+  })
+
+  it('is said beside what git says otherwise, if only its log cannot be read', async () => {
+    scene.repo.force(first)
+    scene.repo.log = () => Promise.reject(failed({ code: 'x', message: 'away' }))
+    expect(await status()).toEqual({
+      problems: [
+        ...names.map((name) => expect.stringContaining(`${name}: git says blue`)),
+        'the config repo cannot be read: away',
+      ],
+      byHand: null,
+    })
+  })
+
+  it('is waited for a short time only', async () => {
+    scene.repo.fetch = hanging
+    expect((await status(undefined, 10)).problems).toEqual([
+      'the config repo cannot be read: no answer within 0.01 s',
     ])
   })
 
@@ -69,4 +113,29 @@ describe('a config repo that cannot be read', () => {
     controller.abort()
     await expect(problems(controller.signal)).rejects.toMatchObject({ code: 'interrupted' })
   })
+
+  it('ends with the command while git is waited for', async () => {
+    scene.repo.fetch = hanging
+    const controller = new AbortController()
+    const waiting = status(controller.signal)
+    controller.abort()
+    await expect(waiting).rejects.toMatchObject({ code: 'interrupted' })
+  })
+
+  it('ends with the command while its log is waited for', async () => {
+    const controller = new AbortController()
+    scene.repo.log = (_commit, _paths, _limit, signal) => {
+      controller.abort()
+      return hanging(undefined, signal)
+    }
+    await expect(status(controller.signal)).rejects.toMatchObject({ code: 'interrupted' })
+  })
 })
+
+function hanging(_?: string, signal?: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const end = (): void => reject(interrupted())
+    if (signal?.aborted) end()
+    signal?.addEventListener('abort', end)
+  })
+}

@@ -1,10 +1,10 @@
 // Compares two commits of the config repo.
 import { refused, type ShopctlError } from '../../../errors.ts'
-import type { Revisions } from '../../../release/ports/config-repo.ts'
+import type { ConfigRepo, Revisions } from '../../../release/ports/config-repo.ts'
 import type { MergePlan, NamedCommit } from '../../../release/ports/merge.ts'
 import { filesToRead } from '../read.ts'
 import { mergeOf } from './merge.ts'
-import { chartFiles, type Side } from './sides.ts'
+import { type CommitFiles, chartFiles } from './sides.ts'
 
 export interface CompareOptions {
   env: string
@@ -23,18 +23,25 @@ export async function compare(
   const after = { name: to, commit: await revisions.commitOf(to, 'to') }
   if (!(await revisions.contains(before.commit, after.commit))) throw apart(before, after)
   const sides = {
-    from: await sideOf(revisions, env, before.commit),
-    to: await sideOf(revisions, env, after.commit),
+    from: await readCommit(revisions, env, before.commit),
+    to: await readCommit(revisions, env, after.commit),
   }
   if (sides.to.hashes.size + sides.from.hashes.size === 0) throw unknownEnvironment(env, after)
   const charts = await revisions.contents(after.commit, chartFiles(sides))
-  return { from: before, to: after, ...mergeOf({ ...sides, services, charts }) }
+  const { notes, ...merge } = mergeOf({ ...sides, services, charts })
+  const left = await revisions.notes({ from: before, to: after }, env)
+  return { from: before, to: after, ...merge, notes: [...left, ...notes] }
 }
 
-async function sideOf(revisions: Revisions, env: string, commit: string): Promise<Side> {
-  const hashes = await revisions.hashes(commit, env)
+export async function readCommit(
+  repo: Pick<ConfigRepo, 'hashes' | 'read'>,
+  env: string,
+  commit: string,
+  signal?: AbortSignal,
+): Promise<CommitFiles> {
+  const hashes = await repo.hashes(commit, env)
   const paths = [...hashes.keys()].sort()
-  const texts = await revisions.read(commit, filesToRead(env, paths))
+  const texts = await repo.read(commit, filesToRead(env, paths), signal)
   return { tree: { env, paths, texts }, hashes }
 }
 

@@ -6,6 +6,7 @@ import { hashOf } from '../chart.ts'
 import { chartFile, servicesFolder, slotFolder, valuesFile, vendorFolders } from '../layout.ts'
 import { dependenciesOf, type SlotEntry } from '../read.ts'
 import { readYamlFile } from '../yaml.ts'
+import type { Changed } from './changed.ts'
 import {
   type ChangedSlot,
   changedPaths,
@@ -17,13 +18,7 @@ import {
   slotIn,
 } from './sides.ts'
 
-interface Found {
-  slots: readonly ChangedSlot[]
-  moves: readonly ServiceMove[]
-  pointers: Pointers
-}
-
-export function refusalsOf(input: MergeInput, { slots, moves, pointers }: Found): MergeRefusal[] {
+export function refusalsOf(input: MergeInput, { slots, moves, pointers }: Changed): MergeRefusal[] {
   return [
     ...unknownFiles(input),
     ...editedCharts(input),

@@ -1,4 +1,4 @@
-// The two commits of a merge, read as far as they can be read; pure.
+// Two commits, read as far as they can be read; pure.
 import { ShopctlError } from '../../../errors.ts'
 import { isMap } from '../../../release/canonical.ts'
 import type { SlotChange } from '../../../release/ports/merge.ts'
@@ -9,23 +9,26 @@ import { type ServiceEntry, type SlotEntry, stateOf, type Tree } from '../read.t
 import { readYamlFile, type Values } from '../yaml.ts'
 
 /** A commit. */
-export interface Side {
+export interface CommitFiles {
   tree: Tree
   /** Of the content of each file of the environment, by path. */
   hashes: ReadonlyMap<string, string>
 }
 
-export interface MergeInput {
-  from: Side
-  to: Side
-  /** Names in shopctl.yaml. */
+export interface Compared {
+  from: CommitFiles
+  to: CommitFiles
   services: readonly string[]
+}
+
+/** Its services are those in shopctl.yaml. */
+export interface MergeInput extends Compared {
   /** Content of the files of `to` that `chartFiles` names. null: it is no text. */
   charts: ReadonlyMap<string, Uint8Array | null>
 }
 
 /** An error: its files are nonsense. */
-export type SlotState = SlotEntry | 'removed' | null | ShopctlError
+type SlotState = SlotEntry | 'removed' | null | ShopctlError
 type Services = Record<string, ServiceEntry> | ShopctlError
 
 /** What the Services select. */
@@ -43,7 +46,7 @@ export interface ChangedSlot {
 }
 
 /** Files that are new, changed or gone. */
-export function changedPaths({ from, to }: Pick<MergeInput, 'from' | 'to'>): string[] {
+export function changedPaths({ from, to }: Pick<Compared, 'from' | 'to'>): string[] {
   const all = new Set([...from.hashes.keys(), ...to.hashes.keys()])
   return [...all].filter((path) => from.hashes.get(path) !== to.hashes.get(path)).sort()
 }
@@ -54,19 +57,19 @@ export function chartFolderOf(path: string): string | null {
 }
 
 /** All files of those charts in `to` of which something differs. */
-export function chartFiles(input: Pick<MergeInput, 'from' | 'to'>): string[] {
+export function chartFiles(input: Pick<Compared, 'from' | 'to'>): string[] {
   const folders = new Set(changedPaths(input).flatMap((path) => chartFolderOf(path) ?? []))
   const all = [...input.to.hashes.keys()]
   return all.filter((path) => folders.has(chartFolderOf(path) ?? '')).sort()
 }
 
-export function pointersOf({ from, to }: MergeInput): Pointers {
+export function pointersOf({ from, to }: Compared): Pointers {
   const read = (tree: Tree): Services =>
     orProblem(() => stateOf(narrowed(tree, servicesFolder(tree.env))).services)
   return { before: read(from.tree), after: read(to.tree) }
 }
 
-export function slotIn({ tree }: Side, service: string, color: Color): SlotState {
+export function slotIn({ tree }: CommitFiles, service: string, color: Color): SlotState {
   const folder = slotFolder(tree.env, service, color)
   return orProblem(() => stateOf(narrowed(tree, folder)).slots[service]?.[color] ?? null)
 }
@@ -77,7 +80,7 @@ export function entryOf(state: SlotState): SlotEntry | null {
 }
 
 /** All values of a folder, without what only shopctl reads. Empty if the file cannot be read. */
-export function valuesIn({ tree }: Side, folder: string): Values {
+export function valuesIn({ tree }: CommitFiles, folder: string): Values {
   const file = valuesFile(folder)
   const read = orProblem(() => readYamlFile(tree.texts.get(file) ?? '', file).values)
   if (read instanceof ShopctlError) return {}
@@ -86,7 +89,7 @@ export function valuesIn({ tree }: Side, folder: string): Values {
 }
 
 /** Paths of values that differ, such as `resources.limits.memory`. */
-export function differences(
+export function pathsThatDiffer(
   before: Values,
   after: Values,
   above: readonly string[] = [],
@@ -96,7 +99,7 @@ export function differences(
     const [one, other] = [before[key], after[key]]
     const path = [...above, key]
     if (key in before === key in after && isSame(one, other)) return []
-    return isMap(one) && isMap(other) ? differences(one, other, path) : [path.join('.')]
+    return isMap(one) && isMap(other) ? pathsThatDiffer(one, other, path) : [path.join('.')]
   })
 }
 

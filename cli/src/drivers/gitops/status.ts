@@ -1,0 +1,88 @@
+// What `shopctl status` says of Argo CD and of the config repo.
+import {
+  type Application,
+  type Applications,
+  hasFailed,
+} from '../../adapters/kubernetes/applications.ts'
+import { isInterrupted, said } from '../../errors.ts'
+import { oneLine } from '../../one-line.ts'
+import type { Observer } from '../../release/ports/cluster.ts'
+import type { ByHand } from '../../release/ports/config-repo.ts'
+import { type HandPorts, standingByHand } from './by-hand.ts'
+import type { Commits } from './commits.ts'
+import { emergencyIn, expectedOf, mistakesIn } from './expected.ts'
+import { mismatchesOf, mismatchText } from './live.ts'
+import type { ArgoOptions } from './manifests.ts'
+
+export interface GitopsStatus {
+  /** What Argo CD has not done, or cannot do, and what git says otherwise than the cluster. */
+  problems: string[]
+  /** What stands now as a person has left it. null: git was not asked, or did not answer. */
+  byHand: ByHand[] | null
+}
+
+export interface GitopsStatusPorts extends ArgoOptions, HandPorts {
+  applications: Pick<Applications, 'list'>
+  commits: Pick<Commits, 'read'>
+  observer: Pick<Observer, 'pointer'>
+  signal: AbortSignal
+}
+
+/** Never waits longer than `gitMs` for git. What cannot be read is a problem, too. */
+export async function gitopsStatus(ports: GitopsStatusPorts, gitMs = 5_000): Promise<GitopsStatus> {
+  const { problems, isEmergency } = await readApplications(ports)
+  // git says something else then, and may be away.
+  if (isEmergency) return { problems, byHand: null }
+  const { problems: inGit, byHand } = await readGit(ports, gitMs)
+  return { problems: [...problems, ...inGit], byHand }
+}
+
+async function readApplications(
+  ports: GitopsStatusPorts,
+): Promise<{ problems: string[]; isEmergency: boolean }> {
+  try {
+    const found = await ports.applications.list()
+    const mistakes = mistakesIn(found, expectedOf(ports, ports.services), ports)
+    const isEmergency = emergencyIn(found) !== null
+    const advice = isEmergency ? '' : ' `shopctl gitops init` puts that right.'
+    const wrong = mistakes.map(({ message }) => `${message}${advice}`)
+    return { problems: [...wrong, ...found.flatMap(problemsOf)], isEmergency }
+  } catch (error) {
+    return { problems: [unreadable('the Applications', error)], isEmergency: false }
+  }
+}
+
+async function readGit(ports: GitopsStatusPorts, gitMs: number): Promise<GitopsStatus> {
+  const { commits, observer, services, signal } = ports
+  const limited = AbortSignal.timeout(gitMs)
+  const either = AbortSignal.any([signal, limited])
+  const problems: string[] = []
+  try {
+    const { commit, state } = await commits.read(either)
+    const mismatches = await mismatchesOf(observer, state, services)
+    problems.push(...mismatches.map(mismatchText))
+    return { problems, byHand: await standingByHand(ports, commit, either) }
+  } catch (error) {
+    const isLate = limited.aborted && !signal.aborted
+    const reason = isLate ? new Error(`no answer within ${gitMs / 1_000} s`) : error
+    return { problems: [...problems, unreadable('the config repo', reason)], byHand: null }
+  }
+}
+
+function unreadable(what: string, error: unknown): string {
+  if (isInterrupted(error)) throw error
+  return `${what} cannot be read: ${oneLine(said(error))}`
+}
+
+function problemsOf({ name, emergency, complaints, sync, operation }: Application): string[] {
+  if (emergency !== null)
+    return [
+      `${name} does not sync: ${emergency} did without git. The next deploy or move ends that.`,
+    ]
+  if (complaints.length > 0) return complaints.map((each) => `${name}: ${oneLine(each)}`)
+  if (sync === 'Synced') return []
+  const { problems = [], message = '' } = operation ?? {}
+  // It may try once more.
+  if (problems.length > 0) return problems.map((each) => `${name}: ${oneLine(each)}`)
+  return [hasFailed(operation) ? `${name}: ${oneLine(message)}` : `${name} is ${sync}`]
+}
