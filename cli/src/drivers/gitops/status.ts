@@ -74,7 +74,14 @@ function unreadable(what: string, error: unknown): string {
   return `${what} cannot be read: ${oneLine(said(error))}`
 }
 
-function problemsOf({ name, emergency, complaints, sync, operation }: Application): string[] {
+function problemsOf({
+  name,
+  emergency,
+  complaints,
+  sync,
+  busy,
+  operation,
+}: Application): string[] {
   if (emergency !== null)
     return [
       `${name} does not sync: ${emergency} did without git. The next deploy or move ends that.`,
@@ -84,5 +91,7 @@ function problemsOf({ name, emergency, complaints, sync, operation }: Applicatio
   const { problems = [], message = '' } = operation ?? {}
   // It may try once more.
   if (problems.length > 0) return problems.map((each) => `${name}: ${oneLine(each)}`)
-  return [hasFailed(operation) ? `${name}: ${oneLine(message)}` : `${name} is ${sync}`]
+  // Of one that runs, it says what that waits for.
+  const isTold = message !== '' && (busy || hasFailed(operation))
+  return [isTold ? `${name}: ${oneLine(message)}` : `${name} is ${sync}`]
 }
