@@ -39,7 +39,7 @@ function wouldBeRefused({ refusals }: MergePlan): ShopctlError {
   })
 }
 
-export function mergeText(
+function mergeText(
   { from, to, slots, moves, notes }: MergePlan,
   env: string,
   width: number,

@@ -63,7 +63,7 @@ function goEnvironment(layout: Layout, toolchain: Toolchain): Record<string, str
   }
 }
 
-export interface GoModule {
+interface GoModule {
   /** Name of the item. */
   name: string
   /** Its folder below `embedded`. */

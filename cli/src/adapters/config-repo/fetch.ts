@@ -9,7 +9,13 @@ import type { Git, GitInput } from './git.ts'
 import { createCheck } from './objects.ts'
 
 /** No contents of files, no tags, and no file that another process writes, too. */
-const fetchArgs = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--filter=blob:none']
+export const fetchArgs = [
+  'fetch',
+  '--quiet',
+  '--no-tags',
+  '--no-write-fetch-head',
+  '--filter=blob:none',
+]
 
 interface FetchOptions {
   /** How far to go back, as arguments. */

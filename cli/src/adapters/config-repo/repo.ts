@@ -28,7 +28,7 @@ import {
 } from './objects.ts'
 import { identityOf, streamOf } from './stream.ts'
 
-export interface ConfigRepoOptions {
+interface ConfigRepoOptions {
   /** As the schema of shopctl.yaml allows it. */
   url: string
   branch: string

@@ -4,7 +4,7 @@ import type { Revisions } from '../../release/ports/config-repo.ts'
 import type { NamedCommit } from '../../release/ports/merge.ts'
 import type { Shell } from '../shell.ts'
 import { isBroken, type Where } from './errors.ts'
-import { fetchHead } from './fetch.ts'
+import { fetchArgs, fetchHead } from './fetch.ts'
 import { createGit, type Git, type GitOptions, tokenIn } from './git.ts'
 import {
   type Check,
@@ -17,7 +17,7 @@ import {
   textsOf,
 } from './objects.ts'
 
-export interface RevisionOptions extends GitOptions {
+interface RevisionOptions extends GitOptions {
   branch: string
 }
 
@@ -148,8 +148,6 @@ export function createServerRevisions(
     },
   }
 }
-
-const fetchArgs = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--filter=blob:none']
 
 function toolsOf(shell: Pick<Shell, 'run'>, options: RevisionOptions) {
   const { url, branch, folder, env } = options

@@ -28,18 +28,18 @@ export interface Gitops {
 }
 
 /** A commit that changed something of the environment. */
-export interface Logged extends Pick<Commit, 'commit' | 'author' | 'date'> {
+interface Logged extends Pick<Commit, 'commit' | 'author' | 'date'> {
   subject: string
   /** null: shopctl did not write it. */
   note: Note | null
 }
 
-export interface LoggedCommits extends Pick<Log, 'cutAt'> {
+interface LoggedCommits extends Pick<Log, 'cutAt'> {
   /** Newest first. */
   commits: Logged[]
 }
 
-export interface Initialized {
+interface Initialized {
   commit: string
   /** The file with the project and the Applications in the config repo. */
   file: string

@@ -32,7 +32,7 @@ const octal: ScalarTag = {
 }
 
 /** Helm reads YAML 1.1. Of two equal keys it takes the last. */
-export const asHelm: ParseOptions & DocumentOptions & SchemaOptions = {
+const asHelm: ParseOptions & DocumentOptions & SchemaOptions = {
   version: '1.1',
   uniqueKeys: false,
   logLevel: 'error',

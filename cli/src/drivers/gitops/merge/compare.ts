@@ -6,7 +6,7 @@ import { filesToRead } from '../read.ts'
 import { mergeOf } from './merge.ts'
 import { type CommitFiles, chartFiles } from './sides.ts'
 
-export interface CompareOptions {
+interface CompareOptions {
   env: string
   /** Names in shopctl.yaml. */
   services: readonly string[]
