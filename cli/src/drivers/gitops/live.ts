@@ -18,8 +18,6 @@ export interface Mismatch {
   cluster: Selected
 }
 
-export type Difference = Mismatch
-
 /** A Service that is missing is no mismatch: Argo CD makes it as git says. */
 export async function mismatchesOf(
   observer: Pick<Observer, 'pointer'>,

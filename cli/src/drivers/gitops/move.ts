@@ -11,7 +11,7 @@ import type { Pointer } from '../../release/state.ts'
 import type { MoveInput } from './changes.ts'
 import type { Change } from './commits.ts'
 import { servicesFolder } from './layout.ts'
-import { type Difference, gitDiffers } from './live.ts'
+import { gitDiffers, type Mismatch } from './live.ts'
 import { servicesApplication } from './manifests.ts'
 import { claim, type Waiting } from './patience.ts'
 import type { ConfigState } from './read.ts'
@@ -113,7 +113,7 @@ function checkGit(
   moves: readonly PointerMove[],
   pointers: readonly Pointer[],
 ): void {
-  const differences = moves.flatMap((move, index): Difference[] => {
+  const differences = moves.flatMap((move, index): Mismatch[] => {
     const { to: target, release } = saidIn(state, move)
     const cluster = pointers[index]
     const { from, to, service } = move

@@ -74,14 +74,7 @@ function unreadable(what: string, error: unknown): string {
   return `${what} cannot be read: ${oneLine(said(error))}`
 }
 
-function problemsOf({
-  name,
-  emergency,
-  complaints,
-  sync,
-  busy,
-  operation,
-}: Application): string[] {
+function problemsOf({ name, emergency, complaints, sync, busy, operation }: Application): string[] {
   if (emergency !== null)
     return [
       `${name} does not sync: ${emergency} did without git. The next deploy or move ends that.`,
