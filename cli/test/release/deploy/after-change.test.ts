@@ -6,7 +6,8 @@ import { createShop, releasedTwice, type Shop } from '../../fakes/shop.ts'
 import { waiting } from '../../fakes/state.ts'
 
 const no = refused({ code: 'no', message: 'no' })
-const rejected = async () => [{ status: 'rejected' as const, reason: no }]
+const rejected = async (all: readonly unknown[]) =>
+  all.map(() => ({ status: 'rejected' as const, reason: no }))
 
 type Fault = (shop: Shop) => Partial<Driver>
 
@@ -33,7 +34,7 @@ describe('a deploy that is refused', () => {
       ({ world }) => ({
         async writeSlots(slots, signal) {
           const [first] = await world.driver.writeSlots(slots.slice(0, 1), signal)
-          return first ? [first, ...(await rejected())] : []
+          return first ? [first, ...(await rejected(slots.slice(1)))] : []
         },
       }),
       () => {},
