@@ -32,6 +32,18 @@ export async function settleChanges<T>(
   }
 }
 
+/** `run` gets what it calls after each change: a refusal that follows is a failure. */
+export async function afterChanges<T>(run: (changed: () => void) => Promise<T>): Promise<T> {
+  let isChanged = false
+  try {
+    return await run(() => {
+      isChanged = true
+    })
+  } catch (error) {
+    throw isChanged ? afterChange(error) : error
+  }
+}
+
 /** All values. Throws the first failure. */
 export function valuesOf<T>(results: readonly PromiseSettledResult<T>[]): T[] {
   const broken = results.find((result) => result.status === 'rejected')

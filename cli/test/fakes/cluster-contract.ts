@@ -177,8 +177,8 @@ function contentsContract(make: () => Promise<ClusterUnderTest>): void {
       color: 'blue',
       content: { data: {} },
     }
-    await contents.copy({ ...copy, content: content ?? { data: {} } })
-    await contents.copy(copy)
+    expect(await contents.copy({ ...copy, content: content ?? { data: {} } })).toBe(true)
+    expect(await contents.copy(copy)).toBe(false)
     expect(await contents.read(id)).toEqual(content)
     expect(await contents.sweep()).toEqual([])
     expect(await contents.read(id)).toBeNull()

@@ -34,9 +34,10 @@ export function createFakeContents(parts: ContentsParts): FakeContents {
       return { data: Object.fromEntries(data) }
     },
     async copy(copy) {
-      if (fake.copies[copy.name]) return
+      if (fake.copies[copy.name]) return false
       fake.copies[copy.name] = structuredClone(copy)
       log.push(`copy ${copy.of} to ${copy.service} ${copy.color}`)
+      return true
     },
     async sweep() {
       const text = JSON.stringify(standing())

@@ -104,7 +104,7 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
           log.push(`scale ${slotName(service, color)} ${replicas} at least ${min}`)
         }),
       ),
-    confirm: async () => {},
+    confirm: async () => false,
     settle: async () => {},
     movePointers: (moves) =>
       Promise.allSettled(

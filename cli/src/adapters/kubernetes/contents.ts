@@ -60,9 +60,11 @@ export function createContents(api: KubernetesApi, namespace: string): Contents 
       }
       try {
         await api.send('POST', pathOf(kind), object)
+        return true
       } catch (error) {
         // Its name contains the HMAC of its content, and it cannot be changed.
         if (!isConflict(error)) throw error
+        return false
       }
     },
     async sweep() {

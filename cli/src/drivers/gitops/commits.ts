@@ -46,7 +46,7 @@ export interface Commits {
 }
 
 /** How often others may push in between. */
-const tries = 10
+const tries = 30
 
 interface Surroundings extends Operator {
   progress: Pick<Progress, 'warn'>

@@ -1,7 +1,7 @@
 // The gitops driver. What a command writes is one commit in the config repo, and Argo CD carries it out.
 import { type Application, hasFailed, type Owner } from '../../adapters/kubernetes/applications.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
-import { advised, isInterrupted, ShopctlError } from '../../errors.ts'
+import { advised, afterChange, isInterrupted, ShopctlError } from '../../errors.ts'
 import type { Driver, Mover, Recorded } from '../../release/ports/driver.ts'
 import { colors, slotName } from '../../release/slot.ts'
 import { endEmergency, moveWithoutGit } from './emergency.ts'
@@ -63,13 +63,17 @@ export function createGitopsDriver(given: GitopsDriverDeps): Driver {
           return moveWithoutGit(ports, moves)
         }
         const waiting = waitingOf(ports, mover)
-        await endEmergency(ports, waiting)
-        // Somebody may have paused the syncs because of the very release that is rolled back.
-        if (mover !== 'rollback' && mover !== 'undo') await checked([shared])
-        const { versions, synced } = await move(ports, moves, { mover, waiting, onWrite })
-        settling.push(synced)
-        if (mover !== 'switch' && mover !== 'rollback') await synced
-        return versions
+        const isEnded = await endEmergency(ports, waiting)
+        try {
+          // Somebody may have paused the syncs because of the very release that is rolled back.
+          if (mover !== 'rollback' && mover !== 'undo') await checked([shared])
+          const { versions, synced } = await move(ports, moves, { mover, waiting, onWrite })
+          settling.push(synced)
+          if (mover !== 'switch' && mover !== 'rollback') await synced
+          return versions
+        } catch (error) {
+          throw isEnded ? afterChange(error) : error
+        }
       })
       queue = moving.catch(() => {})
       return Promise.allSettled(moves.map(async (_, index) => (await moving)[index] ?? ''))
@@ -79,8 +83,9 @@ export function createGitopsDriver(given: GitopsDriverDeps): Driver {
       // Without moves, it is a command that needs Argo CD in any case.
       const mover = moves.length === 0 ? 'deploy' : 'undo'
       const waiting = waitingOf(ports, mover)
-      await endEmergency(ports, waiting)
+      const isEnded = await endEmergency(ports, waiting)
       if (moves.length > 0) await (await move(ports, moves, { mover, waiting })).synced
+      return isEnded || moves.length > 0
     },
     async settle() {
       await Promise.allSettled(settling)

@@ -89,13 +89,13 @@ async function reasonOf({ journal }: MovePorts, release: string): Promise<string
   return operations.find((each) => each.release === release)?.reason ?? null
 }
 
-/** After an emergency: makes git say what is live, and lets Argo CD go on once it knows that. */
-export async function endEmergency(ports: MovePorts, waiting: Waiting): Promise<void> {
+/** After an emergency: makes git say what is live, and lets Argo CD go on once it knows that. false: there is none. */
+export async function endEmergency(ports: MovePorts, waiting: Waiting): Promise<boolean> {
   const { applications, commits, env, observer, progress, signal } = ports
   const name = servicesApplication(ports)
   const found = await readApplication(applications, name)
   const release = found?.emergency ?? null
-  if (release === null) return
+  if (release === null) return false
   const reason = await reasonOf(ports, release)
   const taken = await commits.write(
     async ({ state }) => {
@@ -136,6 +136,7 @@ export async function endEmergency(ports: MovePorts, waiting: Waiting): Promise<
     await afterCommit(() => applications.setAutomatic(name, true, null))
     progress.note(`The config repo now says what ${release} made live, and Argo CD syncs again.`)
   })
+  return true
 }
 
 /** Argo CD would write them from git alone, which is away. */

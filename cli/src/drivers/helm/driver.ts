@@ -56,7 +56,7 @@ export function createHelmDriver({
       onWrite?.()
       return Promise.allSettled(moves.map((move) => objects.point(move)))
     },
-    confirm: async () => {},
+    confirm: async () => false,
     settle: async () => {},
     removeSlots: (slots, signal) =>
       Promise.allSettled(

@@ -6,11 +6,12 @@ import type { Contents } from '../ports/cluster.ts'
 import type { Driver } from '../ports/driver.ts'
 import { type RecordingPorts, recorded } from '../recording.ts'
 import { isRefusal } from '../refusal.ts'
-import { valuesOf } from '../settle.ts'
+import { afterChanges, valuesOf } from '../settle.ts'
 import { type NamedSlot, sideOf, targetOf } from '../slot.ts'
 import { lostWaysBack } from '../standby.ts'
 import type { EnvironmentState } from '../state.ts'
 import { sweepCopies } from '../sweep.ts'
+import { watchedDriver } from '../watched.ts'
 import { type CleanupPlan, planCleanup } from './plan.ts'
 
 interface CleanupPorts extends LockPorts, ObservePorts, RecordingPorts {
@@ -25,21 +26,27 @@ interface CleanupInput {
 
 /** Returns the slots that were deleted. */
 export async function cleanup(ports: CleanupPorts, input: CleanupInput): Promise<NamedSlot[]> {
-  return withLock(ports, input.reason ?? 'cleanup', async (locked) => {
-    await locked.driver.confirm([], locked.signal)
-    const [state, helmReleases] = await Promise.all([observe(locked), locked.driver.recorded()])
-    const plan = planCleanup(state, input, helmReleases)
-    if (isRefusal(plan)) throw refused(plan)
-    const services = plan.removals.map(({ name, slot }) => ({ name, from: sideOf(slot), to: null }))
-    const intent = { verb: 'cleanup' as const, reason: input.reason, services }
-    const slots = plan.removals.map(({ name, slot: { color } }) => ({ service: name, color }))
-    for (const line of lostWaysBack(state, 'cleanup deletes', slots)) locked.progress.note(line)
-    if (plan.rests.length > 0) await removeRests(locked, plan)
-    if (services.length === 0) await pointPreviews(locked, state, plan)
-    else await recorded(locked, state, intent, () => carryOut(locked, state, plan))
-    await sweepCopies(locked, plan.removals)
-    return plan.removals
-  })
+  return withLock(ports, input.reason ?? 'cleanup', (locked) =>
+    afterChanges((changed) =>
+      cleanUp({ ...locked, driver: watchedDriver(locked.driver, changed) }, input),
+    ),
+  )
+}
+
+async function cleanUp(locked: CleanupPorts, input: CleanupInput): Promise<NamedSlot[]> {
+  await locked.driver.confirm([], locked.signal)
+  const [state, helmReleases] = await Promise.all([observe(locked), locked.driver.recorded()])
+  const plan = planCleanup(state, input, helmReleases)
+  if (isRefusal(plan)) throw refused(plan)
+  const services = plan.removals.map(({ name, slot }) => ({ name, from: sideOf(slot), to: null }))
+  const intent = { verb: 'cleanup' as const, reason: input.reason, services }
+  const slots = plan.removals.map(({ name, slot: { color } }) => ({ service: name, color }))
+  for (const line of lostWaysBack(state, 'cleanup deletes', slots)) locked.progress.note(line)
+  if (plan.rests.length > 0) await removeRests(locked, plan)
+  if (services.length === 0) await pointPreviews(locked, state, plan)
+  else await recorded(locked, state, intent, () => carryOut(locked, state, plan))
+  await sweepCopies(locked, plan.removals)
+  return plan.removals
 }
 
 async function carryOut(

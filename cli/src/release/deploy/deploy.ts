@@ -1,13 +1,14 @@
 // deploy: writes the wanted revisions to the standby slots and waits until they are ready.
-import { advised, afterChange, interrupted } from '../../errors.ts'
+import { advised, interrupted } from '../../errors.ts'
 import { type LockPorts, withLock } from '../lock.ts'
 import type { Pods } from '../ports/cluster.ts'
 import type { BuiltinChart } from '../ports/driver.ts'
 import { idOf } from '../record.ts'
 import { recorded as asRecorded, type RecordingPorts } from '../recording.ts'
-import { settleAll, valuesOf } from '../settle.ts'
+import { afterChanges, settleAll, valuesOf } from '../settle.ts'
 import { type Color, sideOf } from '../slot.ts'
 import { sweepCopies } from '../sweep.ts'
+import { watched } from '../watched.ts'
 import { awaitReady, pointPreview } from './await-ready.ts'
 import { type EnvironmentPorts, prepareEnvironment } from './environment.ts'
 import { keepImages } from './keep.ts'
@@ -44,11 +45,27 @@ export async function deploy(ports: DeployPorts, input: DeployInput): Promise<De
 }
 
 /** The caller holds the lock. `again` is the command that goes on after Ctrl-C. */
-export async function deployStandby(
+export function deployStandby(
   ports: DeployPorts,
   input: DeployInput,
   uid: string,
   again = 'shopctl deploy',
+): Promise<Deployed[]> {
+  return afterChanges((changed) =>
+    deployAll(watched(ports, changed), input, { uid, again, changed }),
+  )
+}
+
+interface Surroundings {
+  uid: string
+  again: string
+  changed(): void
+}
+
+async function deployAll(
+  ports: DeployPorts,
+  input: DeployInput,
+  { uid, again, changed }: Surroundings,
 ): Promise<Deployed[]> {
   await ports.driver.confirm([], ports.signal)
   const prepared = await prepareDeploy(ports, input)
@@ -69,10 +86,8 @@ export async function deployStandby(
   }
   return asRecorded(ports, state, intentOf(prepared, input), async ({ phase, operation }) => {
     await phase('prepare', async () => {
-      const kept = await keepImages(ports.registry, input, prepared, idOf(operation))
-      await prepare().catch((error) => {
-        throw kept ? afterChange(error) : error
-      })
+      if (await keepImages(ports.registry, input, prepared, idOf(operation))) changed()
+      await prepare()
     })
     try {
       valuesOf(await ports.driver.scaleSlots(scales))

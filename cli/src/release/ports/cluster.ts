@@ -215,8 +215,8 @@ export interface Copy extends ContentId {
 export interface Contents {
   /** null: there is none of that name. */
   read(id: ContentId): Promise<Content | null>
-  /** Does nothing if the copy exists. */
-  copy(copy: Copy): Promise<void>
+  /** false: the copy exists, and nothing was done. */
+  copy(copy: Copy): Promise<boolean>
   /** Deletes the copies that no object of the namespace uses. Returns the others. */
   sweep(): Promise<Omit<Copy, 'of' | 'content'>[]>
 }

@@ -134,9 +134,9 @@ export interface Driver {
   ): Promise<PromiseSettledResult<string>[]>
   /**
    * Where more than the cluster says what is live: makes it say what these Services select already. With no moves, only
-   * if a rollback has done without it.
+   * if a rollback has done without it. Returns whether anything was changed.
    */
-  confirm(moves: readonly PointerMove[], signal: AbortSignal): Promise<void>
+  confirm(moves: readonly PointerMove[], signal: AbortSignal): Promise<boolean>
   /** Waits for what goes on after the writes of a switch or rollback. */
   settle(): Promise<void>
   /** Fails with a conflict if a slot has another revision. One result per slot, in order. */

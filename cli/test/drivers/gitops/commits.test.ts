@@ -67,6 +67,13 @@ describe('the commit that was seen last', () => {
     expect(repo.head().files.get('prod/x.yaml')).toBe('x')
   })
 
+  it('gives way to others that push twice a second', async () => {
+    for (let count = 0; count < 25; count++)
+      repo.beforePush.push(() => repo.someone({ 'prod/x.yaml': String(count) }))
+    await write()
+    expect(String(repo.head().files.get(file))).toContain('r-2')
+  })
+
   it('gives way to a change of the same file, which the caller is asked about', async () => {
     const theirs = repo.someone({ [file]: edited('r-1', 'r-7') })
     const { seen } = await write()

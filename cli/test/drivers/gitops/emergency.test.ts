@@ -8,6 +8,8 @@ import { type Around, blue, green, held, outcomes, type Scene } from './scene.ts
 const away = failed({ code: 'config-repo-unreachable', message: 'no answer from git' })
 const application = 'shop.local.services'
 
+const elsewhere = { url: 'http://git/config.git', branch: 'x', path: 'local/services' }
+
 const gitIsAway = ({ repo }: Scene): void =>
   void Object.assign(repo.faults, { fetch: away, push: away })
 const gitIsBack = ({ repo }: Scene): void =>
@@ -180,6 +182,25 @@ describe('the command after an emergency', () => {
     const no = refused({ code: 'not-allowed', message: 'no' })
     const failure = { code: 'not-allowed', exitCode: 1 }
     await expect(confirm(scene, failing('argo.setAutomatic', no))).rejects.toMatchObject(failure)
+  })
+
+  it('says whether it has changed anything', async () => {
+    const scene = await afterEmergency()
+    gitIsBack(scene)
+    expect([await confirm(scene), await confirm(scene)]).toEqual([true, false])
+  })
+
+  it('fails if it is refused after that', async () => {
+    const scene = await afterEmergency()
+    gitIsBack(scene)
+    const moves = await scene.moves(green, 'r-10')
+    const around: Around = (name, run) => {
+      if (name === 'argo.setAutomatic') scene.argo.edit(application, { source: elsewhere })
+      return run()
+    }
+    const [result] = await scene.driver(around).movePointers(moves, 'switch', held)
+    const reason = { code: 'application-differs', exitCode: 1 }
+    expect(result).toMatchObject({ reason })
   })
 
   it('leaves the syncs off while Argo CD does not know the commit', async () => {

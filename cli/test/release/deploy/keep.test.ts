@@ -81,7 +81,11 @@ it.each<[string, boolean, 1 | 2]>([
   ['after images were kept is a failure', true, 1],
   ['where all were kept before is a refusal', false, 2],
 ])('a refusal by the cluster %s', async (_, kept, exitCode) => {
-  const { world, deploy } = createShop()
+  const { world, deploy, commit } = createShop()
+  // Its Secrets are there.
+  await deploy()
+  commit('b')
+  delete world.driver.releases[guardName]
   const registry = { ...world.registry, keep: async () => kept }
   world.driver.failing[guardName] = refused({ code: 'forbidden', message: 'no' })
   await expect(deploy({}, { registry })).rejects.toMatchObject({ code: 'forbidden', exitCode })
