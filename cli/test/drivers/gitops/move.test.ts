@@ -217,10 +217,10 @@ it('says so when others push all the time, and changes nothing', async () => {
   })
   const [result] = await driver.movePointers(moves, 'switch', held)
   expect(result).toMatchObject({
-    reason: { code: 'conflict', message: expect.stringMatching(/^Others pushed .* 10 tries/) },
+    reason: { code: 'conflict', message: expect.stringMatching(/^Others pushed .* 30 tries/) },
   })
   expect([pushes, scene.inGit(), scene.inCluster()]).toEqual([
-    10,
+    30,
     are('blue', 'green'),
     are('blue', 'green'),
   ])
