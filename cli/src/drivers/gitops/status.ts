@@ -79,11 +79,11 @@ function problemsOf({ name, emergency, complaints, sync, busy, operation }: Appl
     return [
       `${name} does not sync: ${emergency} did without git. The next deploy or move ends that.`,
     ]
-  if (complaints.length > 0) return complaints.map((each) => `${name}: ${oneLine(each)}`)
-  if (sync === 'Synced') return []
   const { problems = [], message = '' } = operation ?? {}
-  // It may try once more.
-  if (problems.length > 0) return problems.map((each) => `${name}: ${oneLine(each)}`)
+  // Argo CD's complaint says only that something failed.
+  const told = sync === 'OutOfSync' && problems.length > 0 ? problems : complaints
+  if (told.length > 0) return told.map((each) => `${name}: ${oneLine(each)}`)
+  if (sync === 'Synced') return []
   // Of one that runs, it says what that waits for.
   const isTold = message !== '' && (busy || hasFailed(operation))
   return [isTold ? `${name}: ${oneLine(message)}` : `${name} is ${sync}`]

@@ -1,10 +1,16 @@
 // What `shopctl status` says of Argo CD and of the config repo.
 import { beforeEach, describe, expect, it } from 'vitest'
+import type { Application, SyncOperation } from '../../../src/adapters/kubernetes/applications.ts'
 import { createCommits } from '../../../src/drivers/gitops/commits.ts'
 import { gitopsStatus } from '../../../src/drivers/gitops/status.ts'
 import { failed, interrupted, refused } from '../../../src/errors.ts'
 import { operator } from '../../fakes/host.ts'
 import { blue, createScene, green, held, names, type Scene } from './scene.ts'
+
+const name = 'shop.local.order-blue'
+const anOperation = (phase: SyncOperation['phase'], found: string[] = []): SyncOperation => ({
+  ...{ phase, message: 'one of two', revision: 'a', problems: found },
+})
 
 let scene: Scene
 let first: string
@@ -139,3 +145,20 @@ function hanging(_?: string, signal?: AbortSignal): Promise<never> {
     signal?.addEventListener('abort', end)
   })
 }
+
+it.each<[string, Partial<Application>, string]>([
+  [
+    'what the cluster refused, not that something was',
+    { complaints: ['failed last sync'], operation: anOperation('Failed', ['Job a: denied']) },
+    'Job a: denied',
+  ],
+  ['what a sync waits for', { busy: true, operation: anOperation('Running') }, 'one of two'],
+  ['that it does nothing', { operation: anOperation('Succeeded') }, ''],
+])('of an Application that is not synced it says %s', async (_, changes, text) => {
+  const { list } = scene.argo
+  scene.argo.list = async () =>
+    (await list()).map((each) =>
+      each.name === name ? { ...each, sync: 'OutOfSync', ...changes } : each,
+    )
+  expect(await problems()).toEqual([text ? `${name}: ${text}` : `${name} is OutOfSync`])
+})
