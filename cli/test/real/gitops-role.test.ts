@@ -80,10 +80,12 @@ const otherUses = {
   'what an apply creates, as a patch': ['create configmaps'],
   'records of long ago, and copies of ConfigMaps': ['delete configmaps'],
   'another chart of the Services': ['get roles.rbac.authorization.k8s.io'],
-  'an operation of Argo CD that has to be ended': ['get applications.argoproj.io'],
   'a smoke test that sends other requests': rights('update patch delete', 'services/proxy'),
   'Kubernetes from 1.35 on': ['create pods/portforward'],
 }
+
+/** Only an operation of Argo CD that takes long is read, and ended. */
+const sometimes = 'get applications.argoproj.io'
 
 describe('a releaser', () => {
   it('releases, goes back and cleans up', async () => {
@@ -109,9 +111,8 @@ describe('a releaser', () => {
       user.used.has(right) ||
       // A list that shows nothing yet is followed by a watch.
       (right.startsWith('watch ') && user.used.has(right.replace('watch', 'list')))
-    expect(granted.filter((right) => !isUsed(right)).sort()).toEqual(
-      Object.values(otherUses).flat().sort(),
-    )
+    const unused = granted.filter((right) => right !== sometimes && !isUsed(right))
+    expect(unused.sort()).toEqual(Object.values(otherUses).flat().sort())
   })
 
   it.each([
