@@ -80,16 +80,17 @@ async function startShop(
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, orders: byKey }
 }
 
-function load(url: string): Promise<LoadReport> {
-  return startLoad({ url, rate: 200, seconds: 0.75, seed: 3, patienceMs: 2_000 }).ended
+function load(url: string, seconds = 0.75): Promise<LoadReport> {
+  return startLoad({ url, rate: 200, seconds, seed: 3, patienceMs: 2_000 }).ended
 }
 
 describe('a load', () => {
   it('on a shop without faults is clean, and knows each order', async () => {
     const { url, orders } = await startShop()
-    const report = await load(url)
+    // Only what was answered is repeated: a busy machine needs time.
+    const report = await load(url, 2)
     expect(isClean(report), describeReport(report).join('\n')).toBe(true)
-    expect(report).toMatchObject({ requests: 150, failures: 0, accepted: orders.size, lost: [] })
+    expect(report).toMatchObject({ requests: 400, failures: 0, accepted: orders.size, lost: [] })
     const { confirmed, rejected, cancelled } = report.outcomes
     expect(confirmed.confirmed + rejected.rejected + cancelled.cancelled).toBe(orders.size)
     expect(report.confirmed.count).toBe(confirmed.confirmed)
