@@ -27,7 +27,7 @@ import {
   type SyncPorts,
   type Taken,
 } from './sync.ts'
-import { readValues } from './values.ts'
+import { readYamlFile } from './yaml.ts'
 
 export interface SlotPorts extends SyncPorts, Owner {
   /** Base of the relative paths of charts and values files. */
@@ -97,7 +97,9 @@ function versionIn({ shopctl }: SlotWrite['values']): string {
 async function inputOf(ports: SlotPorts, write: SlotWrite): Promise<SlotInput> {
   const { root, readText } = ports
   const values = await Promise.all(
-    write.valuesFiles.map(async (file) => readValues(await readText(join(root, file)), file)),
+    write.valuesFiles.map(
+      async (file) => readYamlFile(await readText(join(root, file)), file).values,
+    ),
   )
   return { write, chart: await chartOf(ports, write), values }
 }
@@ -251,6 +253,6 @@ async function findCommit(
 }
 
 function hasRevision(text: string, file: string, revision: string): boolean {
-  const { marks } = readValues(text, file) as { marks?: Record<string, unknown> }
+  const { marks } = readYamlFile(text, file).values as { marks?: Record<string, unknown> }
   return marks?.[revisionMark] === revision
 }

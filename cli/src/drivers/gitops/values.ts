@@ -1,11 +1,6 @@
 // The values of a slot, merged as helm does; pure.
 import { isMap } from '../../release/canonical.ts'
-import { readYamlFile, type Values } from './yaml.ts'
-
-/** Refused with file, line and column if it is no map. */
-export function readValues(text: string, file: string): Values {
-  return readYamlFile(text, file).values
-}
+import type { Values } from './yaml.ts'
 
 /**
  * Of several files, the later ones win: maps are merged, all else is replaced. A null stays: with it, helm deletes the

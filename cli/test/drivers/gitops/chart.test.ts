@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { vendor } from '../../../src/drivers/gitops/chart.ts'
 import { readChart } from '../../../src/drivers/gitops/chart-folder.ts'
-import { mergeValues, readValues } from '../../../src/drivers/gitops/values.ts'
-import type { Values } from '../../../src/drivers/gitops/yaml.ts'
+import { mergeValues } from '../../../src/drivers/gitops/values.ts'
+import { readYamlFile, type Values } from '../../../src/drivers/gitops/yaml.ts'
 import { charts } from './tree.ts'
 
 const filesOf = (files: Record<string, string>) =>
@@ -140,5 +140,5 @@ it.each<[string, string[], Values]>([
   ['a value over null', ['a: null', 'a: { b: 1 }'], { a: { b: 1 } }],
   ['an empty file', ['', '# nothing'], {}],
 ])('values are merged: %s', (_, files, expected) => {
-  expect(mergeValues(files.map((text) => readValues(text, 'a.yaml')))).toEqual(expected)
+  expect(mergeValues(files.map((text) => readYamlFile(text, 'a.yaml').values))).toEqual(expected)
 })

@@ -6,8 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { selectorOf } from '../../../src/adapters/kubernetes/objects.ts'
 import { createShell } from '../../../src/adapters/shell.ts'
 import { changesOf, type SlotInput } from '../../../src/drivers/gitops/changes.ts'
-import { readValues } from '../../../src/drivers/gitops/values.ts'
-import { writeYaml } from '../../../src/drivers/gitops/yaml.ts'
+import { readYamlFile, writeYaml } from '../../../src/drivers/gitops/yaml.ts'
 import { colors } from '../../../src/release/slot.ts'
 import { edgeOf, helm, serviceValues, slotValues } from '../../charts/helm.ts'
 import { applied } from '../../fakes/config-repo.ts'
@@ -41,7 +40,7 @@ async function template(name: string, chart: string, files: string[] = [], value
 async function input(service: string, color: 'blue' | 'green', folder: string, files: string[]) {
   const write = aSlot(service, color).write
   const values = await Promise.all(
-    files.map(async (file) => readValues(await readFile(file, 'utf8'), file)),
+    files.map(async (file) => readYamlFile(await readFile(file, 'utf8'), file).values),
   )
   return { write, chart: await vendored(folder), values } satisfies SlotInput
 }
@@ -118,7 +117,9 @@ describe('a Service', () => {
     await unpack(files, root)
     const rendered = await template('services', join(root, 'local/services'))
     const service = rendered
-      .map((part) => readValues(part, 'rendered') as Record<string, Record<string, unknown>>)
+      .map(
+        (part) => readYamlFile(part, 'rendered').values as Record<string, Record<string, unknown>>,
+      )
       .find(({ kind, metadata }) => String(kind) === 'Service' && metadata?.name === 'order')
     expect(service?.spec?.selector).toEqual(selectorOf('order', selector))
     expect(service?.metadata?.annotations).toEqual(
