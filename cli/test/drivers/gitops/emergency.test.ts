@@ -241,13 +241,22 @@ describe('a process is killed', () => {
     return calls
   }
 
-  it('in an emergency, and a second one completes it', async () => {
+  /** Kills an emergency before and after each of its calls. `complete` returns what is wrong after that. */
+  const killedEmergencies = async (
+    complete: (scene: Scene) => Promise<string | null>,
+  ): Promise<string[]> => {
     const first = await sceneOf('green')
     const calls = await countOf((around) => move(first, blue, 'emergency', around))
-    const bad = await failures(calls, [0, 1], async (at, variant) => {
+    return failures(calls, [0, 1], async (at, variant) => {
       const scene = await sceneOf('green')
       gitIsAway(scene)
       await move(scene, blue, 'emergency', killing(at, variant === 1))
+      return complete(scene)
+    })
+  }
+
+  it('in an emergency, and a second one completes it', async () => {
+    const bad = await killedEmergencies(async (scene) => {
       const results = await move(scene, blue, 'emergency')
       gitIsBack(scene)
       await confirm(scene)
@@ -258,12 +267,7 @@ describe('a process is killed', () => {
   })
 
   it('in an emergency, and a rollback completes it through git', async () => {
-    const first = await sceneOf('green')
-    const calls = await countOf((around) => move(first, blue, 'emergency', around))
-    const bad = await failures(calls, [0, 1], async (at, variant) => {
-      const scene = await sceneOf('green')
-      gitIsAway(scene)
-      await move(scene, blue, 'emergency', killing(at, variant === 1))
+    const bad = await killedEmergencies(async (scene) => {
       gitIsBack(scene)
       const moves = await scene.moves(blue, 'r-9')
       const results = await scene.driver().movePointers(moves, 'rollback', held)
