@@ -57,7 +57,7 @@ export function manifestsOf(options: ArgoOptions): Manifest[] {
         const release = slotName(service, color)
         const name = slotApplication(options, release)
         const path = slotFolder(env, service, color)
-        // A migration has its own tries. What fails is told at once, and a deploy tries again.
+        // Kubernetes retries the Job of a migration, and `deploy` retries the sync, so the first failure is final here.
         return applicationOf(options, { name, path, release, retries: 0 })
       }),
     ),

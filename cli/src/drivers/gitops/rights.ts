@@ -6,17 +6,17 @@ import type { Driver } from '../../release/ports/driver.ts'
 import type { Progress } from '../../release/ports/session.ts'
 import { slotName } from '../../release/slot.ts'
 
-/** Where this user may not scale a slot, it keeps its number of pods, and the user is told. */
+/** Where this user may not scale a slot, it keeps its number of pods, and a note says so. */
 export function scalingAsAllowed(scaling: Scaling, progress: Pick<Progress, 'note'>): Scaling {
-  const told = new Set<string>()
+  const noted = new Set<string>()
   const asAllowed = async (slot: string, write: () => Promise<void>): Promise<void> => {
     try {
       await write()
     } catch (error) {
       if (!isDenied(error)) throw error
-      if (!told.has(slot))
+      if (!noted.has(slot))
         progress.note(`${slot} keeps its number of pods: your account may not change it.`)
-      told.add(slot)
+      noted.add(slot)
     }
   }
   return {

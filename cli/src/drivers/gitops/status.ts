@@ -81,10 +81,10 @@ function problemsOf({ name, emergency, complaints, sync, busy, operation }: Appl
     ]
   const { problems = [], message = '' } = operation ?? {}
   // Argo CD's complaint says only that something failed.
-  const told = sync === 'OutOfSync' && problems.length > 0 ? problems : complaints
-  if (told.length > 0) return told.map((each) => `${name}: ${oneLine(each)}`)
+  const errors = sync === 'OutOfSync' && problems.length > 0 ? problems : complaints
+  if (errors.length > 0) return errors.map((each) => `${name}: ${oneLine(each)}`)
   if (sync === 'Synced') return []
   // Of one that runs, it says what that waits for.
-  const isTold = message !== '' && (busy || hasFailed(operation))
-  return [isTold ? `${name}: ${oneLine(message)}` : `${name} is ${sync}`]
+  const hasReason = message !== '' && (busy || hasFailed(operation))
+  return [hasReason ? `${name}: ${oneLine(message)}` : `${name} is ${sync}`]
 }
