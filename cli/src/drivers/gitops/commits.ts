@@ -34,6 +34,11 @@ export interface CommitOptions {
   signal?: AbortSignal
 }
 
+export interface Written extends Taken {
+  /** Files and folders. Empty: all was there already. */
+  changed: readonly string[]
+}
+
 export interface Commits {
   /** The commits that follow are part of this operation. */
   begin(purpose: Purpose): void
@@ -42,7 +47,7 @@ export interface Commits {
   write(
     change: (snapshot: Snapshot) => Change | Promise<Change>,
     options: CommitOptions,
-  ): Promise<Taken>
+  ): Promise<Written>
 }
 
 /** How often others may push in between. */
@@ -83,15 +88,16 @@ export function createCommits(
     change,
     { depends, signal, onUnwritten, cached = false },
   ) => {
-    const taken = (commit: string): Taken => ({
-      commit,
+    const taken = (commit: string, changed: readonly string[]): Written => ({
+      ...{ commit, changed },
       isKept: (later) => repo.keeps(commit, later, depends, signal),
     })
-    const attempt = async (snapshot: Snapshot): Promise<Taken | 'moved' | 'unchanged'> => {
+    const attempt = async (snapshot: Snapshot): Promise<Written | 'moved' | 'unchanged'> => {
       const { deed, release, reason = purpose.reason, ...input } = await change(snapshot)
       const changes = changesOf(snapshot.tree, input)
       const { write: files, remove, restore = [] } = changes
-      if (files.size + remove.length + restore.length === 0) return 'unchanged'
+      const changed = [...files.keys(), ...remove, ...restore.map(({ folder }) => folder)]
+      if (changed.length === 0) return 'unchanged'
       const message = messageOf(deed, { release: release ?? purpose.id, by, run, reason })
       const pushed = await repo.push(snapshot.commit, changes, message, signal).catch((error) => {
         if (isRefused(error)) onUnwritten?.()
@@ -102,7 +108,7 @@ export function createCommits(
         return 'moved'
       }
       known = pushed.commit
-      return taken(pushed.commit)
+      return taken(pushed.commit, changed)
     }
     const local = cached ? await repo.local() : null
     if (local !== null) {
@@ -115,7 +121,7 @@ export function createCommits(
     const first = await read(signal)
     for (let snapshot = first, left = tries; left > 0; left--) {
       const done = await attempt(snapshot)
-      if (done === 'unchanged') return taken(snapshot.commit)
+      if (done === 'unchanged') return taken(snapshot.commit, [])
       if (done !== 'moved') return done
       snapshot = await read(signal)
       const isOurs =

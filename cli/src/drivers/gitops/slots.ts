@@ -1,6 +1,6 @@
 // Writes, removes and puts back slots: one commit for all of them, which Argo CD syncs.
 import { join } from 'node:path'
-import { hasFailed, type Owner } from '../../adapters/kubernetes/applications.ts'
+import type { Owner } from '../../adapters/kubernetes/applications.ts'
 import type { Scaling } from '../../adapters/kubernetes/scaling.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { isInterrupted, ShopctlError, said } from '../../errors.ts'
@@ -9,11 +9,11 @@ import type { ConfigRepo } from '../../release/ports/config-repo.ts'
 import type { Charts, ChartWrite, SlotPutBack, SlotWrite } from '../../release/ports/driver.ts'
 import { revisionMark } from '../../release/ports/driver.ts'
 import type { Progress } from '../../release/ports/session.ts'
-import { slotName, type Target } from '../../release/slot.ts'
+import { type Color, slotName, type Target } from '../../release/slot.ts'
 import type { SlotInput } from './changes.ts'
 import { type Vendored, vendor } from './chart.ts'
 import { readChart } from './chart-folder.ts'
-import type { Commits } from './commits.ts'
+import type { Commits, Written } from './commits.ts'
 import { slotFolder, valuesFile } from './layout.ts'
 import { requireSame } from './live.ts'
 import { servicesApplication, slotApplication } from './manifests.ts'
@@ -82,7 +82,7 @@ export async function writeSlots(
       const rendering = ports.charts.render(slot)
       const [taken, manifests] = await Promise.all([committing, rendering])
       const { service, color, atLeast } = slot
-      if (!(await followSlot(ports, slotName(service, color), taken))) return
+      if (!(await followSlot(ports, slot, taken))) return
       await ports.scaling.reset(service, color, renderedNumbers(manifests), atLeast)
       await ports.scaling.afterWrite(slot)
     }),
@@ -118,13 +118,19 @@ async function follow(ports: SyncPorts, name: string, taken: Taken): Promise<voi
 }
 
 /** false: its migration failed. The wait for the slot's pods reports why. */
-async function followSlot(ports: SlotPorts, slot: string, taken: Taken): Promise<boolean> {
+async function followSlot(
+  ports: SlotPorts,
+  { service, color }: { service: string; color: Color },
+  taken: Written,
+): Promise<boolean> {
+  const slot = slotName(service, color)
   const name = slotApplication(ports, slot)
   try {
     await awaitCompared(ports, name, taken)
     // Its hook may wait for what only this deploy brings.
     await awaitIdle(ports, name, taken)
-    await retryFailed(ports, name, taken)
+    if (!isChanged(taken, slotFolder(ports.env, service, color)))
+      await syncAgain(ports, name, taken)
     await awaitSynced(ports, name, taken)
     return true
   } catch (error) {
@@ -137,17 +143,18 @@ async function followSlot(ports: SlotPorts, slot: string, taken: Taken): Promise
   }
 }
 
-/** Argo CD tries each commit once. A second deploy of the same is a second try. */
-async function retryFailed(
+function isChanged({ changed }: Written, folder: string): boolean {
+  return changed.some((path) => path === folder || path.startsWith(`${folder}/`))
+}
+
+/** Argo CD tries each commit once, and runs a migration in no other sync. A second deploy of the same is a second try. */
+async function syncAgain(
   { applications }: SyncPorts,
   name: string,
   { commit }: Taken,
 ): Promise<void> {
   const found = await readApplication(applications, name)
-  const { operation = null } = found ?? {}
-  const isSame = operation?.revision === commit && hasFailed(operation)
-  if (found && !found.busy && isSame && found.sync !== 'Synced')
-    await applications.sync(name, commit)
+  if (found && !found.busy) await applications.sync(name, commit)
 }
 
 export async function removeSlots(
@@ -205,7 +212,7 @@ export async function putBack(
         },
         { depends: [folder], signal },
       )
-      if (await followSlot(ports, slotName(service, color), taken)) {
+      if (await followSlot(ports, { service, color }, taken)) {
         await resetNumbers(ports, { service, color, atLeast }, { commit: found, folder }, signal)
         await scaling.afterWrite({ service, color, atLeast, declared })
       }

@@ -132,6 +132,7 @@ function deployStep(
   }
   const slot = now.slots[color]
   const isDone =
+    !isUnmigrated &&
     slot !== null &&
     slot.revision === wanted.revision &&
     isReady(slot) &&

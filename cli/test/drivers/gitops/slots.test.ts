@@ -129,6 +129,19 @@ describe('a deploy', () => {
     })
   })
 
+  it('of what stands already is carried out again, since its database may have lost the migrations', async () => {
+    const scene = createScene()
+    await scene.driver().writeSlots(both, signal)
+    const syncs: string[] = []
+    const watched = scene.driver((name, run) => {
+      if (name === 'argo.sync') syncs.push(name)
+      return run()
+    })
+    const other = aWrite('order', 'green', 'dddddddddd')
+    await watched.writeSlots([other, ...both.slice(1)], signal)
+    expect(syncs).toHaveLength(1)
+  })
+
   it('ends an earlier operation that hangs', async () => {
     const scene = createScene()
     const application = 'shop.local.order-green'

@@ -117,9 +117,10 @@ it('writes a slot again that stands while something of it is unfinished, and non
   expect(planOf('a', ['order'])).toMatchObject({ steps: [{ action: 'live' }] })
 })
 
-it('applies the migrations again of what serves already, where its database lost them', () => {
+it.each(['serves', 'stands by'])('applies the migrations again of what %s already', (where) => {
+  const revision = where === 'serves' ? 'b' : 'a'
   const plan = planDeploy(aState({ order: switched(), payment: switched() }), {
-    wanted: { order: wanted('b'), payment: wanted('b') },
+    wanted: { order: wanted(revision), payment: wanted('b') },
     color: null,
     unfinished: [],
     unmigrated: ['order'],
