@@ -12,9 +12,9 @@ const gitopsFiles = 'cli/test/real/gitops*.test.ts'
 
 /**
  * The order of the files in `cli/test/real`; '' are all others. The first two fill the node, so they run before the shop is
- * there. `release` needs an empty environment, and leaves one that the others use.
+ * there. `release` and `gitops` need an empty environment, and leave one that the others use.
  */
-const order = ['dependencies', 'foreign', 'release', '', ...platform]
+const order = ['dependencies', 'foreign', 'release', 'gitops', '', ...platform]
 
 function placeOf({ moduleId }: TestSpecification): number {
   const [, name = ''] = /\/real\/(.+)\.test\.ts$/.exec(moduleId) ?? []

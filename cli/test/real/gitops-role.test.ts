@@ -1,19 +1,10 @@
 // Releases through Argo CD with the Role of a releaser and no other right, as a job of CI has it.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Finished } from '../../src/adapters/shell.ts'
-import { applications, env, freshGitops, gitLogin, liveColors, removeGitops } from './gitops.ts'
+import { env, gitLogin } from './config-repo.ts'
+import { applications, ensureGitops, liveColors } from './gitops.ts'
 import { asUser, installRoles, logInAs, removeRoles, type User } from './roles.ts'
-import {
-  copyTree,
-  kubectl,
-  other,
-  platformEnv,
-  shopctl,
-  shopctlOk,
-  status,
-  type Tree,
-  until,
-} from './shop.ts'
+import { copyTree, kubectl, other, platformEnv, shopctl, status, type Tree, until } from './shop.ts'
 
 const gitops = ['driver=gitops', 'argocd.system=shop', `argocd.environment=${env}`]
 const payment = ['--service', 'payment']
@@ -25,10 +16,8 @@ let user: User
 let variables: Record<string, string>
 
 beforeAll(async () => {
-  await freshGitops()
   // Dependencies, the guard, and what is live first.
-  await shopctlOk(['gitops', 'init'])
-  await shopctlOk(['release'])
+  await ensureGitops()
   granted = (await installRoles(releasers, gitops)).releaser
   user = await logInAs('releaser', 'limited')
   const { url, clusterUrl, user: name, password } = await gitLogin()
@@ -47,7 +36,6 @@ afterAll(async () => {
   await user?.close()
   await tree?.remove()
   await removeRoles(releasers)
-  await removeGitops()
 }, 300_000)
 
 async function run(...args: string[]): Promise<Finished> {

@@ -1,23 +1,20 @@
-// An environment that Argo CD releases: the same day as with helm, under load, by hand, and with faults.
+// An environment that Argo CD releases: the same day as with helm, under load, and by hand.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseDocument } from 'yaml'
+import { cloneRepo, env, type Repo } from './config-repo.ts'
 import {
   activeColor,
   addHook,
-  cloneRepo,
-  env,
   expectAtRest,
   follow,
   freshGitops,
   inArgocd,
   liveColors,
   orderNow,
-  type Repo,
   refresh,
-  removeGitops,
   removeHook,
   startSync,
   toAndFro,
@@ -29,12 +26,10 @@ import {
   freshEnvironment,
   kubectlOk,
   other,
-  root,
   type Status,
   shopctl,
   shopctlJson,
   shopctlOk,
-  startShopctl,
   status,
   type Tree,
 } from './shop.ts'
@@ -53,8 +48,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await tree.remove()
   await repo.remove()
-  await removeGitops()
-}, 300_000)
+})
 
 /** What both drivers must agree on after each step. */
 function seen({ services, operation, lock }: Status) {
@@ -200,37 +194,3 @@ test('while git is away, only a rollback in an emergency works, and git says so 
   expect(await activeColor()).toBe(to)
   await expectAtRest(repo)
 }, 180_000)
-
-describe('faults', () => {
-  test.each([200, 500, 900, 1_300])(
-    'a switch that is killed after %s ms is undone by a rollback',
-    async (ms) => {
-      const before = await activeColor()
-      const { child, ended } = startShopctl(
-        ['switch', ...order, '--skip-smoke', '--reason', 'a test'],
-        root,
-      )
-      await sleep(ms)
-      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
-      await ended
-      const { operation } = await status()
-      const moved = operation !== null || (await activeColor()) !== before
-      if (moved) await shopctlOk(['rollback'])
-      await expectAtRest(repo)
-      expect(await activeColor()).toBe(before)
-    },
-    60_000,
-  )
-
-  test('a controller of Argo CD that is killed in the middle holds up no rollback', async () => {
-    await shopctlOk(['switch', ...order, '--skip-smoke', '--reason', 'a test'])
-    const to = other(await activeColor())
-    const pod = ['pod', 'argocd-application-controller-0', inArgocd]
-    await kubectlOk('delete', ...pod, '--grace-period=0', '--force')
-    await shopctlOk(['rollback'])
-    expect(await activeColor()).toBe(to)
-    await kubectlOk('wait', '--for=condition=Ready', ...pod, '--timeout=60s')
-    await expectAtRest(repo)
-    expect(await activeColor()).toBe(to)
-  }, 120_000)
-})

@@ -1,14 +1,9 @@
-// The environment `gitops` as its tests use it: shopctl, the config repo, and Argo CD's Applications.
+// The environment `gitops` as its tests use it: shopctl, and Argo CD's Applications.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect } from 'vitest'
-import { parse } from 'yaml'
-import { createShell } from '../../src/adapters/shell.ts'
-import type { PlatformStatus } from '../../src/platform/platform.ts'
+import { cloneRepo, env, type Repo, type Selected } from './config-repo.ts'
 import { platform } from './observability.ts'
 import {
   kubectl,
@@ -22,102 +17,7 @@ import {
   until,
 } from './shop.ts'
 
-const shell = createShell()
-export const env = 'gitops'
 export const inArgocd = '--namespace=argocd'
-
-interface Selected {
-  color: string
-  revision: string
-}
-
-export interface Repo {
-  folder: string
-  git(...args: string[]): Promise<string>
-  /** Fetches the branch, changes a file, and pushes it as somebody else. Returns the commit. */
-  edit(file: string, change: (text: string) => string): Promise<string>
-  /** Writes a file that is none of shopctl's, or deletes it, and pushes it. Others may push meanwhile. */
-  commit(file: string, text: string | null): Promise<void>
-  /** The selectors of all Services, as the branch says. */
-  selectors(): Promise<Record<string, Record<'stable' | 'preview', Selected | null>>>
-  remove(): Promise<void>
-}
-
-/** The platform's repository, and who may write to it. */
-export async function gitLogin(): Promise<{
-  url: string
-  clusterUrl: string
-  user: string
-  password: string
-}> {
-  const { git: place } = JSON.parse(await platform('status', '--json')) as PlatformStatus
-  if (!place) throw new Error('the platform has no git repository')
-  const { namespace, name } = place.secret
-  const secretOf = async (key: string): Promise<string> => {
-    const path = `--output=jsonpath={.data.${key}}`
-    const text = await kubectlOk('get', 'secret', name, `--namespace=${namespace}`, path)
-    return Buffer.from(text, 'base64').toString()
-  }
-  const [user, password] = [await secretOf('username'), await secretOf('password')]
-  const { url, clusterUrl } = place
-  return { url, clusterUrl, user, password }
-}
-
-/** A clone of the platform's repository. git knows the password from its environment alone. */
-export async function cloneRepo(): Promise<Repo> {
-  const { url, user, password } = await gitLogin()
-  const login = Buffer.from(`${user}:${password}`)
-  const variables = {
-    ...{ GIT_CONFIG_GLOBAL: '/dev/null', GIT_TERMINAL_PROMPT: '0', GIT_CONFIG_COUNT: '1' },
-    GIT_CONFIG_KEY_0: 'http.extraHeader',
-    GIT_CONFIG_VALUE_0: `Authorization: Basic ${login.toString('base64')}`,
-    ...{ GIT_AUTHOR_NAME: 'Jane', GIT_AUTHOR_EMAIL: 'jane@example.com' },
-    ...{ GIT_COMMITTER_NAME: 'Jane', GIT_COMMITTER_EMAIL: 'jane@example.com' },
-  }
-  const folder = await mkdtemp(join(tmpdir(), 'config-repo-'))
-  const git = async (...args: string[]): Promise<string> =>
-    (await shell.check({ program: 'git', args: ['-C', folder, ...args], env: variables })).trim()
-  await git('init', '--quiet', '--initial-branch=main')
-  await git('remote', 'add', 'origin', url)
-  const update = async (): Promise<void> => {
-    await git('fetch', '--quiet', 'origin', 'main')
-    await git('reset', '--quiet', '--hard', 'FETCH_HEAD')
-  }
-  return {
-    folder,
-    git,
-    async edit(file, change) {
-      await update()
-      const path = join(folder, file)
-      await writeFile(path, change(await readFile(path, 'utf8')))
-      await git('commit', '--quiet', '--all', `--message=Change ${file} by hand`)
-      await git('push', '--quiet', 'origin', 'HEAD:main')
-      return git('rev-parse', 'HEAD')
-    },
-    async commit(file, text) {
-      for (let left = 10; left > 0; left--) {
-        await update()
-        const path = join(folder, file)
-        await mkdir(dirname(path), { recursive: true })
-        await (text === null ? rm(path) : writeFile(path, text))
-        await git('add', '--all')
-        await git('commit', '--quiet', '--allow-empty', `--message=Change ${file} by hand`)
-        const pushed = await git('push', '--quiet', 'origin', 'HEAD:main').then(
-          () => true,
-          () => false,
-        )
-        if (pushed) return
-      }
-      throw new Error('others are always faster')
-    },
-    async selectors() {
-      await update()
-      const text = await readFile(join(folder, `${env}/services/values.yaml`), 'utf8')
-      return parse(text).global.selectors
-    },
-    remove: () => rm(folder, { recursive: true, force: true }),
-  }
-}
 
 /** Of lines `name=value`. */
 function byName(text: string): Record<string, string> {
@@ -195,21 +95,25 @@ export async function activeColor(): Promise<'blue' | 'green'> {
   return (await orderNow())?.active ?? 'blue'
 }
 
-/** Notes each color that order's Service selects, in order: the API server tells of every write. */
-export async function watchOrder(): Promise<{ stop(): Promise<string[]> }> {
-  const fields = String.raw`{.spec.selector.shopctl\.dev/color}{"\n"}`
-  const args = ['get', 'service', 'order', '--watch', `--output=jsonpath=${fields}`]
-  const child = spawn('kubectl', [`--namespace=${namespace}`, ...args], {
+/** Notes each value that the fields of an object have, in order: the API server tells of every write. */
+export async function watchFields(
+  what: readonly string[],
+  fields: string,
+): Promise<{ seen: readonly string[]; stop(): Promise<readonly string[]> }> {
+  const args = ['get', ...what, '--watch']
+  const output = `--output=jsonpath=${fields}{"\\n"}`
+  const child = spawn('kubectl', [`--namespace=${namespace}`, ...args, output], {
     env: { ...process.env, ...(await platformEnv()) },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const seen: string[] = []
-  createInterface({ input: child.stdout }).on('line', (color) => {
-    if (color !== seen.at(-1)) seen.push(color)
+  createInterface({ input: child.stdout }).on('line', (value) => {
+    if (value !== seen.at(-1)) seen.push(value)
   })
   const ended = once(child, 'close')
   await until('the watch has begun', () => seen.length > 0)
   return {
+    seen,
     async stop() {
       expect(child.exitCode, 'a watch that is still there').toBeNull()
       child.kill()
@@ -218,6 +122,10 @@ export async function watchOrder(): Promise<{ stop(): Promise<string[]> }> {
     },
   }
 }
+
+/** Each color that order's Service selects. */
+export const watchOrder = () =>
+  watchFields(['service', 'order'], String.raw`{.spec.selector.shopctl\.dev/color}`)
 
 /** Waits until order is live there, and consumes. */
 export async function follow(wanted: 'blue' | 'green'): Promise<void> {
@@ -296,9 +204,6 @@ export async function startSync(): Promise<void> {
   await until('the sync runs', async () => (await phase()) === 'Running', 10_000)
 }
 
-/** Whether Argo CD was there before: then it is the user's, and stays. */
-let isUsers = true
-
 /** What git says of this environment would be carried out again. */
 async function emptyRepo(): Promise<void> {
   const repo = await cloneRepo()
@@ -315,7 +220,15 @@ async function emptyRepo(): Promise<void> {
   }
 }
 
-async function removeShop(): Promise<void> {
+/** The tests of this file are about the environment `gitops`. */
+function inGitops(): void {
+  // As charts/values/gitops/order.yaml says.
+  testIn(env, { namespace: 'shop-gitops', edgeUrl: 'http://127.0.0.1:32080' })
+}
+
+/** Removes the shop, and what git says of it. */
+export async function removeGitops(): Promise<void> {
+  inGitops()
   const kinds = 'applications.argoproj.io,appprojects.argoproj.io'
   const selector = `--selector=shopctl.dev/environment=${env}`
   await kubectlOk('delete', kinds, selector, inArgocd, '--timeout=60s')
@@ -324,24 +237,22 @@ async function removeShop(): Promise<void> {
   const free = '--patch={"metadata":{"finalizers":null}}'
   if (jobs.length > 0) await kubectl('patch', ...jobs, '--type=merge', free)
   await kubectlOk('delete', 'namespace', namespace, '--ignore-not-found', '--timeout=120s')
-}
-
-/** The next tests need the processors. */
-export async function removeGitops(): Promise<void> {
-  await removeShop()
   await emptyRepo()
-  if (!isUsers) await platform('up', '--without', 'gitops')
 }
 
-/** Adds Argo CD, and begins with nothing in this environment. */
+/** Begins with nothing in this environment. Argo CD has to be there. */
 export async function freshGitops(): Promise<void> {
-  const before = JSON.parse(await platform('status', '--json')) as PlatformStatus
-  isUsers = before.with.includes('gitops')
-  // As charts/values/gitops/order.yaml says.
-  testIn(env, { namespace: 'shop-gitops', edgeUrl: 'http://127.0.0.1:32080' })
-  await platform('up', '--with', 'gitops')
-  await removeShop()
+  await removeGitops()
   // Its rights in the namespace are gone, too.
   await platform('up', '--with', 'gitops')
-  await emptyRepo()
+}
+
+/** What an earlier file left is used again: a release takes a minute. */
+export async function ensureGitops(): Promise<void> {
+  inGitops()
+  const { services } = await status()
+  if (Object.values(services).every(({ active }) => active !== null)) return
+  await freshGitops()
+  await shopctlOk(['gitops', 'init'])
+  await shopctlOk(['release'])
 }

@@ -1,18 +1,17 @@
 // 100 moves of a shop that Argo CD releases, under load.
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { cloneRepo, type Repo } from '../real/config-repo.ts'
 import {
   activeColor,
   addHook,
-  cloneRepo,
+  ensureGitops,
   expectAtRest,
-  freshGitops,
-  type Repo,
-  removeGitops,
   removeHook,
   startSync,
   toAndFro,
   watchOrder,
 } from '../real/gitops.ts'
+import addArgocd from '../real/gitops-setup.ts'
 import { copyTree, edgeUrl, other, shopctlOk, type Tree } from '../real/shop.ts'
 import { underLoad } from '../real/under-load.ts'
 
@@ -22,13 +21,13 @@ const hooked = 5
 const order = ['--service', 'order']
 let tree: Tree
 let repo: Repo
+let removeArgocd: (() => Promise<void>) | undefined
 
 beforeAll(async () => {
-  await freshGitops()
+  removeArgocd = await addArgocd()
+  await ensureGitops()
   tree = await copyTree()
   repo = await cloneRepo()
-  await shopctlOk(['gitops', 'init'])
-  await shopctlOk(['release'])
   await tree.edit('services/order/routes.ts', "'Place an order'", "'Place an order, again'")
   for (const verb of ['build', 'push', 'deploy', 'smoke'])
     await shopctlOk([verb, ...order], { cwd: tree.dir })
@@ -37,7 +36,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await tree.remove()
   await repo.remove()
-  await removeGitops()
+  await removeArgocd?.()
 }, 300_000)
 
 test(`${moves} moves lose nothing, and no selector is ever seen to go back`, async () => {
