@@ -20,6 +20,7 @@ import { type Logger, traceIdOf, withoutRedaction } from './telemetry.ts'
 import {
   type Access,
   accessTo,
+  forgetOutage,
   type Pause,
   passProbe,
   pause,
@@ -177,6 +178,8 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       const waiting = () => wait(fence, delivery, message, { reason, alone: false, away: null })
       return parkUnstorable([fence, delivery, message], reason, waiting)
     }
+    // The pods may have been away, too, since the message was sent.
+    if (needs !== null && access === 'probe') await forgetOutage(fence, needs, deps.subscriptions)
     const outcome = await attempt(fence, delivery, message, { ...handling, failures })
     if (needs !== null && access === 'probe' && outcome !== 'waiting') {
       await resume(fence, needs, message.id)

@@ -92,6 +92,24 @@ export function passProbe(db: Queries, dependency: string, probe: string): Promi
   )
 }
 
+function typesNeeding(subscriptions: readonly Subscription[], dependency: string): string[] {
+  return subscriptions.filter(({ needs }) => needs === dependency).map(({ type }) => type)
+}
+
+/** A long time in which the system was away does not count for messages that wait by themselves. */
+export function forgetOutage(
+  db: Queries,
+  dependency: string,
+  subscriptions: readonly Subscription[],
+): Promise<unknown[]> {
+  return db.query(
+    `UPDATE parked SET postponed_at = NULL
+     WHERE postponed_at IS NOT NULL AND cause = 'waiting' AND type = ANY($1::text[])
+     AND EXISTS (SELECT FROM pauses WHERE dependency = $2 AND began_at < now() - interval '1 hour')`,
+    [typesNeeding(subscriptions, dependency), dependency],
+  )
+}
+
 /** Called when a probe had any outcome: the system has answered. */
 export function resume(db: Queries, dependency: string, probe: string): Promise<unknown[]> {
   return db.query('DELETE FROM pauses WHERE dependency = $1 AND probe = $2', [dependency, probe])
@@ -178,9 +196,6 @@ export function releaseWaiting(
   subscriptions: readonly Subscription[],
   logger: Logger,
 ): ScheduledJob {
-  const typesNeeding = (dependency: string): string[] =>
-    subscriptions.filter(({ needs }) => needs === dependency).map(({ type }) => type)
-
   function send(tx: Transaction, { id, type, attempts, body }: Due): void {
     // The time counts for the search for lost retries.
     tx.execute(
@@ -194,15 +209,9 @@ export function releaseWaiting(
   async function probe(tx: Transaction, dependency: string): Promise<void> {
     const [first] = await tx.query<Due>(
       `SELECT ${due} AND type = ANY($1::text[]) ORDER BY first_failed_at LIMIT 1`,
-      [typesNeeding(dependency)],
+      [typesNeeding(subscriptions, dependency)],
     )
-    // That time does not count for messages that wait by themselves.
-    tx.execute(
-      `UPDATE parked SET postponed_at = NULL
-       WHERE postponed_at IS NOT NULL AND cause = 'waiting' AND type = ANY($1::text[])
-       AND EXISTS (SELECT FROM pauses WHERE dependency = $2 AND began_at < now() - interval '1 hour')`,
-      [typesNeeding(dependency), dependency],
-    )
+    await forgetOutage(tx, dependency, subscriptions)
     // Nothing waits for it any more, so the next message tries it.
     if (!first) return tx.execute('DELETE FROM pauses WHERE dependency = $1', [dependency])
     send(tx, first)
@@ -222,7 +231,7 @@ export function releaseWaiting(
         `SELECT dependency, until <= now() OR probe IS NULL AND epoch IS DISTINCT FROM
            (SELECT epoch FROM release_gate) AS "isOver" FROM pauses FOR UPDATE`,
       )
-      const paused = pauses.flatMap(({ dependency }) => typesNeeding(dependency))
+      const paused = pauses.flatMap(({ dependency }) => typesNeeding(subscriptions, dependency))
       const rows = await tx.query<Due>(
         `SELECT ${due} AND type <> ALL($1::text[]) AND (not_before IS NULL OR not_before <= now())
          ORDER BY first_failed_at LIMIT (${free})`,

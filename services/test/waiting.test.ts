@@ -172,28 +172,45 @@ it('a long backlog does not fill the queue', async () => {
 })
 
 describe('an event', () => {
-  it('is not given up because the whole system was away for a day', async () => {
-    let away = false
-    const shop = await openShop((n) => {
-      if (away) throw new Away('no answer')
-      if (n === 0) throw new NotYet('the mail server refused the mail: 450 EENVELOPE')
-    })
-    const old = shop.open(1)
-    await shop.publish(thingDone, [0])
-    await eventually(async () => expect(await shop.list()).toHaveLength(1))
-    away = true
-    await shop.publish(thingDone, [1])
-    await eventually(async () => expect((await shop.accounting()).waiting.messages).toBe(2))
-    await old.close()
-    await shop.database.query(`UPDATE pauses SET began_at = now() - interval '25 hours'`)
-    await shop.database.query(
-      `UPDATE parked SET postponed_at = now() - interval '26 hours' WHERE postponed_at IS NOT NULL`,
-    )
-    away = false
-    shop.open(2)
-    await eventually(async () => expect(await effects(shop.database)).toEqual([1]))
-    expect((await shop.list()).map(({ state }) => state)).toEqual(['retrying'])
-  })
+  it.each(['itself', 'another'])(
+    'is not given up because the whole system was away for a day, and %s tries it first',
+    async (probe) => {
+      let away = false
+      let refused = 0
+      const shop = await openShop((n) => {
+        if (away) throw new Away('no answer')
+        if (n === 1) return
+        refused += 1
+        throw new NotYet('the mail server refused the mail: 450 EENVELOPE')
+      })
+      const old = shop.open(1)
+      const [deferred] = await shop.publish(thingDone, [0])
+      await eventually(async () => expect(await shop.list()).toHaveLength(1))
+      away = true
+      const [sent] = await shop.publish(thingDone, [1])
+      await eventually(async () => expect((await shop.accounting()).waiting.messages).toBe(2))
+      await old.close()
+      // The pods ended while one of the messages was on its way to try the system.
+      const event = probe === 'itself' ? deferred : sent
+      await shop.database.query(`UPDATE parked SET state = 'retrying' WHERE message_id = $1`, [
+        event?.id,
+      ])
+      await shop.database.query(
+        `UPDATE pauses SET began_at = now() - interval '25 hours', until = now() + interval '1 minute', probe = $1`,
+        [event?.id],
+      )
+      await shop.database.query(
+        `UPDATE parked SET postponed_at = now() - interval '26 hours' WHERE postponed_at IS NOT NULL`,
+      )
+      away = false
+      refused = 0
+      if (event) await shop.topology.publish([event])
+      shop.open(2)
+      await eventually(async () => expect(await effects(shop.database)).toEqual([1]))
+      await eventually(() => expect(refused).toBeGreaterThan(1))
+      expect((await shop.list()).map(({ state }) => state)).toEqual(['retrying'])
+    },
+  )
 
   it('waits alone when it is not yet taken, and is parked after a day', async () => {
     let later = true
