@@ -20,6 +20,7 @@ import {
 } from '../test/real/shop.ts'
 import { benchEvents } from './events.ts'
 import { benchFreshMachine } from './fresh-machine.ts'
+import { benchGitops } from './gitops.ts'
 import { median, seconds, timed } from './measure.ts'
 import { benchObservability } from './observability.ts'
 
@@ -217,7 +218,8 @@ if (parts.length === 0 || parts.includes('fresh')) {
   }
 }
 if (parts.length === 0 || parts.includes('eks')) await benchEksToken()
-// Never with all: the stack is not there unless somebody asked for it.
+// Never with all: these are not there unless somebody asked for them.
+if (parts.includes('gitops')) await benchGitops(report)
 if (parts.includes('observability')) await benchObservability(report).catch(leave)
 
 console.log('\n| What | Measured | Reach |\n|---|---|---|')
