@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { ManagementHandler } from './management.ts'
 import type { Logger, PlaneName } from './telemetry.ts'
 
-/** What a plane has at the moment. While the database is away, `migrations` tells what it had before. */
+/** What a plane has at the moment. While the database is away, `migrations` tells whether the plane has started. */
 export interface Checks {
   database: boolean
   migrations: boolean
@@ -40,6 +40,8 @@ export function createReadiness(deps: ReadinessDeps): ManagementHandler {
   let wasReady = false
   let last = false
   let previewStarted = false
+  /** Whether the database lacked the migrations when it last answered. */
+  let lacked = false
   let asking = false
   /** Since when the database is away. null: it is not. */
   let awaySince: number | null = null
@@ -60,9 +62,10 @@ export function createReadiness(deps: ReadinessDeps): ManagementHandler {
     if (live.database) {
       peerHadDatabase = Number.NEGATIVE_INFINITY
       awaySince = null
+      lacked = !live.migrations
       return live.migrations
     }
-    if (!wasReady) return false
+    if (!wasReady || lacked) return false
     awaySince ??= now()
     void askPeer()
     return now() - peerHadDatabase > peerCountsMs

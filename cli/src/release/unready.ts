@@ -44,7 +44,7 @@ export async function findUnready(
   )
 }
 
-/** Services that are down because their live pods lack their migrations. */
+/** Services whose live pods lack their migrations. */
 export async function findUnmigrated(
   { pods }: { pods: Pods },
   state: EnvironmentState,
@@ -53,7 +53,7 @@ export async function findUnmigrated(
   const found = await Promise.all(
     services.map(async (service) => {
       const live = liveSlotOf(state, service)
-      if (live?.migrations == null || live.ready > 0) return []
+      if (live?.migrations == null || isReady(live)) return []
       const { color, revision } = live
       const rollout = await pods.rollout({ service, color, revision })
       return (await lacksMigrations(pods, service, rollout)) ? [service] : []
@@ -64,10 +64,16 @@ export async function findUnmigrated(
 
 /** Whether a pod that runs answers that its database is there without the migrations, for example after a restore. */
 async function lacksMigrations(pods: Pods, service: string, rollout: Rollout): Promise<boolean> {
-  const pod = rollout.pods.find((each) => !each.ready && !isWaiting(each))
-  const answer = pod && (await pods.readiness(service, pod.name).catch(() => null))
+  const running = rollout.pods.filter((each) => !each.ready && !isWaiting(each))
+  const answers = await Promise.all(
+    running.map((pod) => pods.readiness(service, pod.name).catch(() => null)),
+  )
+  return answers.some(isUnmigrated)
+}
+
+function isUnmigrated(readiness: string | null): boolean {
   try {
-    const { database, migrations } = JSON.parse(answer ?? '') ?? {}
+    const { database, migrations } = JSON.parse(readiness ?? '') ?? {}
     return database === true && migrations === false
   } catch {
     return false

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { PodState } from '../../src/release/ports/cluster.ts'
-import { findUnready, unreadyText } from '../../src/release/unready.ts'
+import { findUnmigrated, findUnready, unreadyText } from '../../src/release/unready.ts'
 import { createShop } from '../fakes/shop.ts'
 
 const pod: PodState = {
@@ -10,15 +10,21 @@ const pod: PodState = {
   complaints: [],
 }
 
-/** What is said of the live slot of order, whose pods run and are not ready. */
-async function said(readiness: () => Promise<string>, color: 'blue' | 'green' = 'blue') {
+/** A slot of order so many of whose pods are ready, and these are not. */
+async function unready(color: 'blue' | 'green', ready: number, unreadyPods: PodState[]) {
   const { world, release, commit, deploy } = createShop()
   await release()
   commit('b', ['order'])
   await deploy({ services: ['order'] })
   const slot = world.state.services.order?.slots[color]
-  if (slot) slot.ready = 0
-  world.faults.rollout.order = { pods: [pod], job: null }
+  if (slot) slot.ready = ready
+  world.faults.rollout.order = { pods: unreadyPods, job: null }
+  return world
+}
+
+/** What is said of the live slot of order, whose pods run and are not ready. */
+async function said(readiness: () => Promise<string>, color: 'blue' | 'green' = 'blue') {
+  const world = await unready(color, 0, [pod])
   const pods = { ...world.pods, readiness }
   return (await findUnready({ pods }, world.state, ['order'])).map(unreadyText).join('\n')
 }
@@ -52,4 +58,19 @@ it.each<[string, () => Promise<string>]>([
   const text = await said(readiness)
   expect(text).toMatch(/is not ready, 0 of 2 pods\./)
   expect(text).toContain('`shopctl rollback`')
+})
+
+it('finds a lack of migrations that one pod tells of, though another is ready or does not answer', async () => {
+  const world = await unready('blue', 1, [pod, { ...pod, name: 'order-blue-2' }])
+  const readiness = async (_: string, name: string) =>
+    name === pod.name ? '{"database":false}' : '{"database":true,"migrations":false}'
+  const pods = { ...world.pods, readiness }
+  expect(await findUnmigrated({ pods }, world.state, ['order'])).toEqual(['order'])
+})
+
+it('asks no pods of a live slot that is ready', async () => {
+  const world = await unready('blue', 2, [])
+  const readiness = async () => '{"database":true,"migrations":false}'
+  const pods = { ...world.pods, readiness }
+  expect(await findUnmigrated({ pods }, world.state, ['order'])).toEqual([])
 })

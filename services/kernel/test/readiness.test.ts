@@ -112,6 +112,18 @@ describe('a pod', () => {
     live = all
     expect(await ready()).toBe(true)
   })
+
+  it('does not come back because a database without its migrations is away for a moment', async () => {
+    await ready()
+    live = empty
+    expect(await ready()).toBe(false)
+    live = away
+    for (let n = 0; n < 20; n += 1) expect(await ready()).toBe(false)
+    live = all
+    expect(await ready()).toBe(true)
+    live = away
+    expect(await ready()).toBe(true)
+  })
 })
 
 describe('the question to the peers', () => {
