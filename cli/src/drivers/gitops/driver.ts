@@ -2,13 +2,13 @@
 import { type Application, hasFailed, type Owner } from '../../adapters/kubernetes/applications.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { advised, afterChange, isInterrupted, ShopctlError } from '../../errors.ts'
-import type { Driver, Mover, Recorded } from '../../release/ports/driver.ts'
+import type { Driver, Mover, PointerMove, Recorded } from '../../release/ports/driver.ts'
 import { colors, slotName } from '../../release/slot.ts'
 import { endEmergency, moveWithoutGit } from './emergency.ts'
 import { type Expected, expectedOf, type Followed, problemOf, sharedOf } from './expected.ts'
 import { requireSame } from './live.ts'
 import { servicesApplication, slotApplication } from './manifests.ts'
-import { type MovePorts, move } from './move.ts'
+import { checkVersion, type MovePorts, move } from './move.ts'
 import { waitingOf } from './patience.ts'
 import type { ConfigState } from './read.ts'
 import { scalingAsAllowed } from './rights.ts'
@@ -28,12 +28,13 @@ export function createGitopsDriver(given: GitopsDriverDeps): Driver {
   const deps = { ...given, scaling: scalingAsAllowed(given.scaling, given.progress) }
   const { applications, commits, helm, objects, observer, scaling, services } = deps
   const shared = sharedOf(deps)
-  const checked = async (expected: readonly Expected[]): Promise<Application[]> => {
-    const found = await applications.list()
+  const checked = (found: Application[], expected: readonly Expected[]): Application[] => {
     const problem = problemOf(found, expected, deps)
     if (problem) throw problem
     return found
   }
+  const look = (moves: readonly PointerMove[]) =>
+    Promise.all([applications.list(), Promise.all(moves.map((each) => checkVersion(deps, each)))])
   /** Of each move. */
   const settling: Promise<void>[] = []
   let queue: Promise<unknown> = Promise.resolve()
@@ -41,7 +42,7 @@ export function createGitopsDriver(given: GitopsDriverDeps): Driver {
     begin: (purpose) => commits.begin(purpose),
     async recorded() {
       const [found, { state }, others] = await Promise.all([
-        checked(expectedOf(deps, services)),
+        applications.list().then((list) => checked(list, expectedOf(deps, services))),
         commits.read(),
         helm.recorded(),
       ])
@@ -63,11 +64,14 @@ export function createGitopsDriver(given: GitopsDriverDeps): Driver {
           return moveWithoutGit(ports, moves)
         }
         const waiting = waitingOf(ports, mover)
-        const isEnded = await endEmergency(ports, waiting)
+        const [seen, pointers] = await look(moves)
+        const isEnded = await endEmergency(ports, seen, waiting)
         try {
+          const found = isEnded ? await applications.list() : seen
           // Somebody may have paused the syncs because of the very release that is rolled back.
-          if (mover !== 'rollback' && mover !== 'undo') await checked([shared])
-          const { versions, synced } = await move(ports, moves, { mover, waiting, onWrite })
+          if (mover !== 'rollback' && mover !== 'undo') checked(found, [shared])
+          const options = { mover, found, pointers, waiting, onWrite }
+          const { versions, synced } = await move(ports, moves, options)
           settling.push(synced)
           if (mover !== 'switch' && mover !== 'rollback') await synced
           return versions
@@ -83,8 +87,10 @@ export function createGitopsDriver(given: GitopsDriverDeps): Driver {
       // Without moves, it is a command that needs Argo CD in any case.
       const mover = moves.length === 0 ? 'deploy' : 'undo'
       const waiting = waitingOf(ports, mover)
-      const isEnded = await endEmergency(ports, waiting)
-      if (moves.length > 0) await (await move(ports, moves, { mover, waiting })).synced
+      const [found, pointers] = await look(moves)
+      const isEnded = await endEmergency(ports, found, waiting)
+      if (moves.length > 0)
+        await (await move(ports, moves, { mover, found, pointers, waiting })).synced
       return isEnded || moves.length > 0
     },
     async settle() {

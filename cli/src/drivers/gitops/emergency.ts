@@ -1,4 +1,5 @@
 // A rollback while git is away: the syncs of the one Application of all Services are turned off until git says what is live.
+import type { Application } from '../../adapters/kubernetes/applications.ts'
 import { failed, interrupted } from '../../errors.ts'
 import type { PointerMove } from '../../release/ports/driver.ts'
 import { operationsOf } from '../../release/record.ts'
@@ -7,7 +8,7 @@ import { servicesFolder } from './layout.ts'
 import { servicesApplication } from './manifests.ts'
 import { checkSignal, conflict, type MovePorts, versionOf, write } from './move.ts'
 import { occupy, patiently, trying, type Waiting } from './patience.ts'
-import { afterCommit, awaitCompared, awaitIdle, awaitLook, readApplication } from './sync.ts'
+import { afterCommit, awaitCompared, awaitIdle, awaitLook, find, readApplication } from './sync.ts'
 
 /** Returns the resourceVersion of each Service, in order. */
 export async function moveWithoutGit(
@@ -89,12 +90,18 @@ async function reasonOf({ journal }: MovePorts, release: string): Promise<string
   return operations.find((each) => each.release === release)?.reason ?? null
 }
 
-/** After an emergency: makes git say what is live, and lets Argo CD go on once it knows that. false: there is none. */
-export async function endEmergency(ports: MovePorts, waiting: Waiting): Promise<boolean> {
+/**
+ * After an emergency: makes git say what is live, and lets Argo CD go on once it knows that. false: there is none among
+ * those that were `found`.
+ */
+export async function endEmergency(
+  ports: MovePorts,
+  found: readonly Application[],
+  waiting: Waiting,
+): Promise<boolean> {
   const { applications, commits, env, observer, progress, signal } = ports
   const name = servicesApplication(ports)
-  const found = await readApplication(applications, name)
-  const release = found?.emergency ?? null
+  const release = find(found, name)?.emergency ?? null
   if (release === null) return false
   const reason = await reasonOf(ports, release)
   const taken = await commits.write(

@@ -1,6 +1,7 @@
 // Moves Services to other slots: a commit says so, and Argo CD heals towards it. A write before Argo CD knows the commit
 // would be healed back.
 import { isConflict, isDenied } from '../../adapters/kubernetes/api.ts'
+import type { Application } from '../../adapters/kubernetes/applications.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { afterChange, failed, interrupted } from '../../errors.ts'
 import type { Observer } from '../../release/ports/cluster.ts'
@@ -15,7 +16,7 @@ import { gitDiffers, type Mismatch } from './live.ts'
 import { servicesApplication } from './manifests.ts'
 import { claim, type Waiting } from './patience.ts'
 import type { ConfigState } from './read.ts'
-import { awaitCompared, awaitIdle, awaitSynced, type SyncPorts } from './sync.ts'
+import { awaitIdle, awaitSynced, awaitTakenUp, find, type SyncPorts } from './sync.ts'
 import { type Step, saidIn, type TakeBackPorts, takeBack } from './take-back.ts'
 
 export interface MovePorts extends TakeBackPorts {
@@ -36,6 +37,10 @@ export interface Moved {
 
 interface MoveOptions {
   mover: Mover
+  /** Argo CD's Applications, as they were just now. */
+  found: readonly Application[]
+  /** Of each move, what `checkVersion` has returned. */
+  pointers: readonly Pointer[]
   waiting: Waiting
   onWrite?: (() => void) | undefined
 }
@@ -43,17 +48,17 @@ interface MoveOptions {
 export async function move(
   ports: MovePorts,
   moves: readonly PointerMove[],
-  { mover, waiting, onWrite }: MoveOptions,
+  { mover, found, pointers, waiting, onWrite }: MoveOptions,
 ): Promise<Moved> {
   const { commits, env, signal } = ports
   const name = servicesApplication(ports)
   const isBack = mover === 'rollback' || mover === 'undo'
-  const pointers = await Promise.all(moves.map((each) => checkVersion(ports, each)))
-  await waiting((limited) => awaitIdle(limited, name))
+  const { busy = false, compared: before = null } = find(found, name) ?? {}
+  if (busy) await waiting((limited) => awaitIdle(limited, name))
   let steps: Step[] = []
   let isPushed = false
   try {
-    const taken = await commits.write(
+    const written = await commits.write(
       ({ state }) => {
         if (mover === 'switch') checkGit(state, moves, pointers)
         const change = changeOf(state, moves, mover)
@@ -71,20 +76,20 @@ export async function move(
       },
     )
     isPushed = true
-    await waiting((limited) => awaitCompared(limited, name, taken))
-    // One that began before the comparison would still write the Services as they were.
+    // A commit that was just made is in nothing that was compared before.
+    const taken = written.changed.length > 0 ? { ...written, before } : written
     await waiting(
-      (limited) => awaitIdle(limited, name, taken),
+      (limited) => awaitTakenUp(limited, name, taken),
       () => claim(ports, name, taken),
     )
     await checkSignal(ports)
     onWrite?.()
-    const written = await Promise.all(moves.map((each) => write(ports, each)))
+    const done = await Promise.all(moves.map((each) => write(ports, each)))
     const synced = waiting((limited) => awaitSynced(limited, name, taken))
     // Its error is thrown where it is awaited.
     synced.catch(() => {})
-    if (written.some((each) => each !== 'written')) await synced
-    if (written.includes('denied')) await checkCarriedOut(ports, moves)
+    if (done.some((each) => each !== 'written')) await synced
+    if (done.includes('denied')) await checkCarriedOut(ports, moves)
     return { versions: await Promise.all(moves.map((each) => versionOf(ports, each))), synced }
   } catch (error) {
     // Git would still move them, later, when nobody expects it any more. The answer to the push may be lost.
@@ -142,7 +147,7 @@ function previewsOf({ services }: ConfigState, stable: readonly PointerMove[]): 
 }
 
 /** Fails if the Service selects something else by now. Argo CD may have written it, without a change of that. */
-async function checkVersion(ports: MovePorts, move: PointerMove): Promise<Pointer> {
+export async function checkVersion(ports: MovePorts, move: PointerMove): Promise<Pointer> {
   const pointer = await pointerOf(ports, move)
   const { target, resourceVersion } = pointer
   const { from, to } = move

@@ -21,8 +21,8 @@ import { renderedNumbers } from './pods.ts'
 import { renderFolder } from './render-folder.ts'
 import {
   awaitCompared,
-  awaitIdle,
   awaitSynced,
+  awaitTakenUp,
   readApplication,
   type SyncPorts,
   type Taken,
@@ -126,9 +126,8 @@ async function followSlot(
   const slot = slotName(service, color)
   const name = slotApplication(ports, slot)
   try {
-    await awaitCompared(ports, name, taken)
-    // Its hook may wait for what only this deploy brings.
-    await awaitIdle(ports, name, taken)
+    // Another one's hook may wait for what only this deploy brings.
+    await awaitTakenUp(ports, name, taken)
     if (!isChanged(taken, slotFolder(ports.env, service, color)))
       await syncAgain(ports, name, taken)
     await awaitSynced(ports, name, taken)

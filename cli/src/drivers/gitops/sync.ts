@@ -13,6 +13,8 @@ export interface Taken {
   commit: string
   /** Whether the files of `commit` that count are the same in this commit. */
   isKept(later: string): Promise<boolean>
+  /** What Argo CD had compared with when there was no such commit. */
+  before?: string | null
 }
 
 export interface SyncPorts {
@@ -142,12 +144,19 @@ export async function awaitLook(ports: SyncPorts, name: string): Promise<void> {
   throw late(name, 'to compare', ports)
 }
 
-/** Asks Argo CD to look at once, and waits until it has compared the cluster with the commit. */
-export async function awaitCompared(ports: SyncPorts, name: string, taken: Taken): Promise<void> {
-  await afterCommit(async () => {
+/** Asks Argo CD to look at once, and waits until it has compared the cluster with the commit. Returns how it was then. */
+export function awaitCompared(ports: SyncPorts, name: string, taken: Taken): Promise<Application> {
+  return afterCommit(async () => {
     await ports.applications.refresh(name)
-    await settle(ports, name, taken, 'to fetch the commit', ({ compared }) => compared)
+    return settle(ports, name, taken, 'to fetch the commit', ({ compared }) => compared)
   })
+}
+
+/** The same, and until no operation runs but one of the commit: one that began before would still write what was there. */
+export async function awaitTakenUp(ports: SyncPorts, name: string, taken: Taken): Promise<void> {
+  const { busy, operation } = await awaitCompared(ports, name, taken)
+  // A second look would say the same: one that begins later follows from the comparison with the commit.
+  if (busy && operation?.revision !== taken.commit) await awaitIdle(ports, name, taken)
 }
 
 /** Waits until the cluster is as the commit says. Fails with Argo CD's own words. */
@@ -166,9 +175,9 @@ export async function awaitSynced(ports: SyncPorts, name: string, taken: Taken):
 }
 
 /** Git has changed: a refusal would say that nothing was. */
-export async function afterCommit(run: () => Promise<void>): Promise<void> {
+export async function afterCommit<T>(run: () => Promise<T>): Promise<T> {
   try {
-    await run()
+    return await run()
   } catch (error) {
     throw afterChange(error)
   }
@@ -178,28 +187,29 @@ export async function afterCommit(run: () => Promise<void>): Promise<void> {
 async function settle(
   ports: SyncPorts,
   name: string,
-  { commit, isKept }: Taken,
+  { commit, isKept, before = null }: Taken,
   what: string,
   commitOf: (application: Application) => string | null,
-): Promise<void> {
+): Promise<Application> {
   const { applications, clock, signal } = ports
-  const others = new Set<string>()
+  const others = new Set([before])
   const stands = standing(clock)
   const end = clock.monotonic() + waitMs(ports)
   for (;;) {
-    const judge = (found: readonly Application[]): string | null => {
+    const judge = (found: readonly Application[]): [Application, string] | null => {
       const application = find(found, name)
       if (!application) throw missing(name)
       const [why] = application.complaints
       if (why === undefined) stands('', 0)
       else if (stands(why, complaintMs)) throw complained(name, why)
       const seen = commitOf(application)
-      return seen === null || others.has(seen) ? null : seen
+      return seen === null || others.has(seen) ? null : [application, seen]
     }
     const timeoutMs = end - clock.monotonic()
-    const seen = await applications.await(judge, { timeoutMs, signal })
-    if (seen === null) throw late(name, what, ports)
-    if (seen === commit || (await isKept(seen))) return
+    const answer = await applications.await(judge, { timeoutMs, signal })
+    if (answer === null) throw late(name, what, ports)
+    const [application, seen] = answer
+    if (seen === commit || (await isKept(seen))) return application
     others.add(seen)
   }
 }
@@ -221,7 +231,7 @@ export async function readApplication(
   return find(await applications.list(), name)
 }
 
-function find(found: readonly Application[], name: string): Application | undefined {
+export function find(found: readonly Application[], name: string): Application | undefined {
   return found.find((each) => each.name === name)
 }
 

@@ -211,6 +211,8 @@ describe('an error after the push says that something was changed', () => {
     let isPushed = false
     const around: Around = (name, run) => {
       if (name === 'repo.push') isPushed = true
+      // Argo CD compares with a later commit.
+      if (name === 'argo.refresh') scene.repo.someone({ 'prod/x.yaml': 'x' })
       const calls = { kept: 'repo.keeps', refresh: 'argo.refresh', read: 'observer.pointer' }
       if (isPushed && name === calls[what]) throw no
       return run()

@@ -9,6 +9,7 @@ import {
   awaitCompared,
   awaitIdle,
   awaitSynced,
+  awaitTakenUp,
   endOthers,
 } from '../../../src/drivers/gitops/sync.ts'
 import { refused } from '../../../src/errors.ts'
@@ -22,6 +23,7 @@ const ours = { commit: 'b', isKept: async (later: string) => later === 'b+' }
 /** Shows one state after the other, each for a second, and the last one for good. */
 function scene(...states: (Application | null)[]) {
   let now = 0
+  let waits = 0
   const calls: string[] = []
   const call = async (text: string): Promise<void> => void calls.push(text)
   const seen = (): Application[] => {
@@ -31,6 +33,7 @@ function scene(...states: (Application | null)[]) {
   const applications: Applications = {
     list: async () => seen(),
     async await(judge, { timeoutMs }) {
+      waits += 1
       for (const end = now + timeoutMs; now < end; now += 1_000) {
         const found = judge(seen())
         if (found !== null) return found
@@ -49,7 +52,7 @@ function scene(...states: (Application | null)[]) {
     limit: { seconds: 30, setting: '`timeouts.helm`' },
     argoNamespace: 'gitops',
   }
-  return { ports, calls, took: () => now / 1_000 }
+  return { ports, calls, took: () => now / 1_000, waits: () => waits }
 }
 
 const running = (revision: string, phase: 'Running' | 'Failed' | 'Succeeded' = 'Running') => ({
@@ -197,6 +200,20 @@ describe('the wait for the comparison', () => {
     const { ports, calls, took } = scene(...states)
     await awaitCompared(ports, quiet.name, ours)
     expect([calls, took()]).toEqual([['refresh'], seconds])
+  })
+})
+
+describe('the wait until the commit is taken up', () => {
+  const old = app({ compared: 'b', busy: true, operation: running('a') })
+  const own = app({ compared: 'b', busy: true, operation: running('b') })
+  it.each<[string, (Application | null)[], number, number]>([
+    ['is one wait if no operation runs', [quiet, synced], 1, 1],
+    ['is one wait if an operation of the commit runs', [quiet, own], 1, 1],
+    ['goes on for another operation', [quiet, old, old, synced], 3, 3],
+  ])('%s', async (_, states, seconds, count) => {
+    const { ports, calls, took, waits } = scene(...states)
+    await awaitTakenUp(ports, quiet.name, { ...ours, before: 'a' })
+    expect([calls, took(), waits()]).toEqual([['refresh'], seconds, count])
   })
 })
 
