@@ -109,7 +109,8 @@ export function createFakeConfigRepo(first: Files | null = new Map()): FakeConfi
       const found = [...at(commit).files].filter(([path]) => isBelow(path, files))
       return new Map(found.map(([path, content]) => [path, textOf(path, content)]))
     },
-    async push(base, changes, message, signal) {
+    async push(base, changes, message, { after, signal } = {}) {
+      await after
       check(signal)
       repo.beforePush.shift()?.()
       if (repo.faults.push) throw repo.faults.push

@@ -88,10 +88,11 @@ export function createConfigRepo(
     async read(commit, files, signal) {
       return textsOf(check, await entriesOf(check, commit, files), signal)
     },
-    async push(base, changes, message, signal) {
+    async push(base, changes, message, { after, signal } = {}) {
       const ref = newRef()
       try {
         const commit = await commitTo(parts, { ref, base, changes, message })
+        await after
         return await pushTo(parts, { base, commit, update }, signal)
       } finally {
         await git(['update-ref', '-d', ref])

@@ -25,8 +25,11 @@ export interface Change extends ChangeInput {
 }
 
 export interface CommitOptions {
-  /** Begins with the commit that this machine has seen last: `change` itself has to notice what others changed since. */
-  cached?: boolean
+  /**
+   * Pushes after this. Begins meanwhile, with the commit that this machine has seen last: `change` itself has to notice
+   * what others changed since.
+   */
+  after?: Promise<void>
   /** Files and folders that must stay as they were while others push. */
   depends: readonly string[]
   /** A push did not arrive: nothing of `change` is in git so far. */
@@ -84,10 +87,12 @@ export function createCommits(
     return { commit, tree, state: stateOf(tree) }
   }
 
-  const write: Commits['write'] = async (
-    change,
-    { depends, signal, onUnwritten, cached = false },
-  ) => {
+  const seenLast = async (signal?: AbortSignal): Promise<Snapshot | null> => {
+    const commit = await repo.local()
+    return commit === null ? null : at(commit, signal)
+  }
+
+  const write: Commits['write'] = async (change, { depends, signal, onUnwritten, after }) => {
     const taken = (commit: string, changed: readonly string[]): Written => ({
       ...{ commit, changed },
       isKept: (later) => repo.keeps(commit, later, depends, signal),
@@ -99,7 +104,8 @@ export function createCommits(
       const changed = [...files.keys(), ...remove, ...restore.map(({ folder }) => folder)]
       if (changed.length === 0) return 'unchanged'
       const message = messageOf(deed, { release: release ?? purpose.id, by, run, reason })
-      const pushed = await repo.push(snapshot.commit, changes, message, signal).catch((error) => {
+      const options = { ...(after && { after }), ...(signal && { signal }) }
+      const pushed = await repo.push(snapshot.commit, changes, message, options).catch((error) => {
         if (isRefused(error)) onUnwritten?.()
         throw error
       })
@@ -110,13 +116,13 @@ export function createCommits(
       known = pushed.commit
       return taken(pushed.commit, changed)
     }
-    const local = cached ? await repo.local() : null
-    if (local !== null) {
+    if (after) {
       // What goes wrong with an old commit may be right with the newest one.
-      const done = await at(local, signal)
-        .then(attempt)
+      const done = await seenLast(signal)
+        .then((snapshot) => snapshot && attempt(snapshot))
         .catch(() => null)
       if (done !== null && typeof done === 'object') return done
+      await after
     }
     const first = await read(signal)
     for (let snapshot = first, left = tries; left > 0; left--) {

@@ -54,7 +54,14 @@ export async function move(
   const name = servicesApplication(ports)
   const isBack = mover === 'rollback' || mover === 'undo'
   const { busy = false, compared: before = null } = find(found, name) ?? {}
-  if (busy) await waiting((limited) => awaitIdle(limited, name))
+  let isIdle = false
+  const idle = (busy ? waiting((limited) => awaitIdle(limited, name)) : Promise.resolve()).then(
+    () => {
+      isIdle = true
+    },
+  )
+  // Its error is thrown where it is awaited.
+  idle.catch(() => {})
   let steps: Step[] = []
   let isPushed = false
   try {
@@ -69,7 +76,7 @@ export async function move(
         return change
       },
       {
-        ...{ depends: [servicesFolder(env)], cached: true, signal },
+        ...{ depends: [servicesFolder(env)], after: idle, signal },
         onUnwritten: () => {
           steps = []
         },
@@ -93,7 +100,7 @@ export async function move(
     return { versions: await Promise.all(moves.map((each) => versionOf(ports, each))), synced }
   } catch (error) {
     // Git would still move them, later, when nobody expects it any more. The answer to the push may be lost.
-    if (!isBack && steps.length > 0) await takeBack(ports, steps, error)
+    if (!isBack && isIdle && steps.length > 0) await takeBack(ports, steps, error)
     throw isPushed ? afterChange(error) : error
   }
 }

@@ -67,12 +67,13 @@ export interface ConfigRepo {
   /**
    * Adds a commit to the branch, and returns it. `moved`: the branch is not at `base` any more, and nothing was changed.
    * Never overwrites a commit of somebody else. Refused: nothing was changed. Failed: the commit may be there all the same.
+   * `after`: it is made at once, and added when this has resolved.
    */
   push(
     base: string,
     changes: Changes,
     message: string,
-    signal?: AbortSignal,
+    options?: { after?: Promise<void>; signal?: AbortSignal },
   ): Promise<{ commit: string } | 'moved'>
   /** The last commits of the branch, up to `commit`, that changed something at these paths. A merge stands for those that it merged. */
   log(commit: string, paths: readonly string[], limit: number, signal?: AbortSignal): Promise<Log>

@@ -18,7 +18,7 @@ beforeEach(async () => {
 })
 
 /** Moves order to green. Returns the commits that it saw, by what they said of order. */
-async function write(check: (snapshot: Snapshot) => void = () => {}) {
+async function write(check: (snapshot: Snapshot) => void = () => {}, after = Promise.resolve()) {
   const counted: FakeConfigRepo = {
     ...repo,
     fetch(known) {
@@ -34,7 +34,7 @@ async function write(check: (snapshot: Snapshot) => void = () => {}) {
     const move = { service: 'order', which: 'stable' as const, to: green, release: 'r-2' }
     return { deed: { operation: 'switch' }, release: 'r-2', moves: [move] }
   }
-  const options = { depends: [servicesFolder('local')], cached: true }
+  const options = { depends: [servicesFolder('local')], after }
   const surroundings = { ...operator, progress: createFakeProgress() }
   const taken = await createCommits(counted, 'local', surroundings).write(change, options)
   return { taken, seen }
@@ -50,6 +50,28 @@ describe('the commit that was seen last', () => {
     const { taken, seen } = await write()
     expect([taken.commit, seen, fetches]).toEqual([repo.head().commit, [`${base} r-1`], 0])
     expect(repo.head().parent).toBe(base)
+  })
+
+  it('is pushed to after what is waited for, and then at once', async () => {
+    let go = (): void => {}
+    const base = repo.head().commit
+    const after = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    let begun = 0
+    const writing = write(() => void begun++, after)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    expect([begun, repo.head().commit]).toEqual([1, base])
+    go()
+    await writing
+    expect([begun, repo.head().parent]).toEqual([1, base])
+  })
+
+  it('is not pushed to if what is waited for fails', async () => {
+    const base = repo.head().commit
+    const late = Promise.reject(new Error('late'))
+    await expect(write(undefined, late)).rejects.toThrow('late')
+    expect([repo.head().commit, fetches]).toEqual([base, 0])
   })
 
   it('is not there the first time', async () => {
