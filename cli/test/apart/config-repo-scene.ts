@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
 import { cloneFolder } from '../../src/adapters/config-repo/clone.ts'
 import { createConfigRepo } from '../../src/adapters/config-repo/repo.ts'
-import { createShell } from '../../src/adapters/shell.ts'
+import { createShell, type Shell } from '../../src/adapters/shell.ts'
 import type { ConfigRepo } from '../../src/release/ports/config-repo.ts'
 import { type GitServer, startGitServer } from './git-server.ts'
 
@@ -18,6 +18,7 @@ export interface Given {
   folder?: string
   seconds?: number
   env?: NodeJS.ProcessEnv
+  shell?: Pick<Shell, 'run'>
 }
 
 export interface Repository {
@@ -90,8 +91,8 @@ export function gitScene(): GitScene {
       if (Object.keys(files).length > 0) await commit(bare, files, 'First')
       return { url: `${running().origin}/${name}`, bare }
     },
-    repo(url, { branch = 'main', folder = cache, seconds = 20, env = {} } = {}) {
-      return createConfigRepo(shell, {
+    repo(url, { branch = 'main', folder = cache, seconds = 20, env = {}, ...given } = {}) {
+      return createConfigRepo(given.shell ?? shell, {
         ...{ url, branch, cache: folder, by: 'me@laptop', limit: { ...limit, seconds } },
         env: { ...process.env, SHOPCTL_GIT_TOKEN: token, ...env },
       })

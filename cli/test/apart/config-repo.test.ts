@@ -61,6 +61,31 @@ describe('a config repo', () => {
     expect(scene.server.requests()).toEqual([])
   })
 
+  it('is pushed to with two processes, of which the first one may be done before', async () => {
+    const { url, bare } = await scene.repository(files)
+    await scene.repo(url).fetch()
+    const started: string[] = []
+    const counting: typeof shell.run = (command, onLine) => {
+      started.push(command.title?.split(' (')[0] ?? '')
+      return shell.run(command, onLine)
+    }
+    const config = scene.repo(url, { shell: { run: counting } })
+    const base = (await config.local()) ?? ''
+    await config.read(base, Object.keys(files))
+    started.splice(0)
+    let go = (): void => {}
+    const after = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    const pushing = config.push(base, changesTo({ a: '1' }), 'x\n', { after })
+    await expect.poll(() => started).toEqual(['git fast-import'])
+    expect((await git(bare, 'rev-parse', 'main')).trim()).toBe(base)
+    go()
+    const head = await pushing
+    expect(started).toEqual(['git fast-import', 'git push'])
+    expect(head).toEqual({ commit: (await git(bare, 'rev-parse', 'main')).trim() })
+  })
+
   it('gets one commit with all changes', async () => {
     const { url, bare } = await scene.repository(files)
     const config = scene.repo(url)

@@ -105,7 +105,7 @@ export function createGit(shell: Pick<Shell, 'run'>, options: GitOptions): Git {
       args,
       env: { ...variables, ...(folder !== undefined && { GIT_DIR: folder }) },
       limit,
-      title: `git ${args[0]} (${hostOf(url)})`,
+      title: `git ${args.find((arg) => /^[a-z][a-z-]*$/.test(arg))} (${hostOf(url)})`,
       ...(input !== undefined && { input }),
       ...(signal && { signal }),
     })

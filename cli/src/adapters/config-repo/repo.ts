@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { beforeChange, isInterrupted, ShopctlError } from '../../errors.ts'
 import type { Changes, ConfigRepo } from '../../release/ports/config-repo.ts'
 import type { Limit, Shell } from '../shell.ts'
-import { boundaryOf, cloneFolder, exists, headRef, newRef } from './clone.ts'
+import { boundaryOf, cloneFolder, exists, headRef } from './clone.ts'
 import {
   isUnconnected,
   knownProblem,
@@ -47,6 +47,8 @@ interface Parts {
   check: Check
   where: Where
   by: string
+  /** Of commits. git is asked once. */
+  author(): Promise<string>
 }
 
 export function createConfigRepo(
@@ -58,7 +60,15 @@ export function createConfigRepo(
   const where = { url, branch, folder, hasToken: tokenIn(env) !== null }
   const git = createGit(shell, { url, folder, limit, env })
   const check = createCheck(git, where)
-  const parts: Parts = { git, check, where, by }
+  let known: Promise<string> | null = null
+  const author = (): Promise<string> => {
+    known ??= authorOf(git, by).catch((error) => {
+      known = null
+      throw error
+    })
+    return known
+  }
+  const parts: Parts = { git, check, where, by, author }
   const update = (signal?: AbortSignal): Promise<string> => fetchHead(git, where, { signal })
   return {
     async fetch(known, signal) {
@@ -70,6 +80,8 @@ export function createConfigRepo(
     },
     async local() {
       if (!(await exists(join(folder, 'HEAD')))) return null
+      // For a commit on top of it.
+      author().catch(() => {})
       const { exitCode, stdout } = await git(['rev-parse', '--verify', '--quiet', headRef])
       return exitCode === 0 ? stdout.trim() : null
     },
@@ -89,14 +101,9 @@ export function createConfigRepo(
       return textsOf(check, await entriesOf(check, commit, files), signal)
     },
     async push(base, changes, message, { after, signal } = {}) {
-      const ref = newRef()
-      try {
-        const commit = await commitTo(parts, { ref, base, changes, message })
-        await after
-        return await pushTo(parts, { base, commit, update }, signal)
-      } finally {
-        await git(['update-ref', '-d', ref])
-      }
+      const commit = await commitTo(parts, { base, changes, message })
+      await after
+      return pushTo(parts, { base, commit, update }, signal)
     },
     async log(commit, paths, wanted, signal) {
       for (const depth of [...depths, null]) {
@@ -163,7 +170,6 @@ async function contains(
 }
 
 interface NewCommit {
-  ref: string
   base: string
   changes: Changes
   message: string
@@ -183,7 +189,7 @@ async function pushFirst({ git, check, where, by }: Parts, signal?: AbortSignal)
     await check('create', ['init', '--quiet', '--bare', '--template=', folder])
     const changes = { write: new Map([['README.md', readme]]), remove: [] }
     const author = await authorOf(git, by, folder)
-    const input = streamOf({ ref: newRef(), base: null, author, message: 'Begin\n', changes })
+    const input = streamOf({ base: null, author, message: 'Begin\n', changes })
     const commit = (await check('write a commit for', importArgs, { ...inside, input })).trim()
     const ref = `refs/heads/${where.branch}`
     const args = ['push', '--porcelain', '--no-verify', `--force-with-lease=${ref}:`, where.url]
@@ -204,7 +210,7 @@ async function authorOf(git: Git, by: string, folder?: string): Promise<string> 
   return own ?? identityOf(by)
 }
 
-async function commitTo({ git, check, by }: Parts, commit: NewCommit): Promise<string> {
+async function commitTo({ check, author }: Parts, commit: NewCommit): Promise<string> {
   const { restore = [] } = commit.changes
   const trees = await Promise.all(
     restore.map(async ({ folder, from }) => {
@@ -212,7 +218,7 @@ async function commitTo({ git, check, by }: Parts, commit: NewCommit): Promise<s
       return { folder, tree: tree.trim() }
     }),
   )
-  const input = streamOf({ ...commit, trees, author: await authorOf(git, by) })
+  const input = streamOf({ ...commit, trees, author: await author() })
   return (await check('write a commit for', importArgs, { input })).trim()
 }
 
@@ -224,23 +230,24 @@ interface Push {
 
 async function pushTo(
   parts: Parts,
-  push: Push,
+  pushed: Push,
   signal?: AbortSignal,
 ): Promise<{ commit: string } | 'moved'> {
   const { git, where } = parts
-  const { base, commit } = push
+  const { base, commit } = pushed
   const ref = `refs/heads/${where.branch}`
   const lease = `--force-with-lease=${ref}:${base}`
-  const args = ['push', '--porcelain', '--no-verify', lease, 'origin', `${commit}:${ref}`]
+  // So git notes that the clone has seen the commit: no other process has to.
+  const tracking = ['-c', `remote.origin.fetch=+${ref}:${headRef}`]
+  const push = ['push', '--porcelain', '--no-verify', lease, 'origin', `${commit}:${ref}`]
   try {
-    const { exitCode, stdout, stderr } = await git(args, { signal })
+    const { exitCode, stdout, stderr } = await git([...tracking, ...push], { signal })
     if (exitCode !== 0) throw problemOfPush(where, stdout, stderr)
   } catch (error) {
     if (error === moved) return 'moved'
     // The answer may be lost, and the commit there.
-    if (!isUncertain(error) || !(await hasArrived(parts, push, signal))) throw error
+    if (!isUncertain(error) || !(await hasArrived(parts, pushed, signal))) throw error
   }
-  await git(['update-ref', headRef, commit])
   return { commit }
 }
 

@@ -2,8 +2,6 @@
 import type { Changes } from '../../release/ports/config-repo.ts'
 
 export interface NewCommit {
-  /** Where it is kept until it is pushed. */
-  ref: string
   /** null: it is the first one. */
   base: string | null
   /** `Jane <jane@example.com>` */
@@ -14,9 +12,12 @@ export interface NewCommit {
   trees?: readonly { folder: string; tree: string }[]
 }
 
+/** It has to be on a branch, which is not kept: git deletes nothing that is so new. */
+const ref = 'refs/shopctl/commit'
+
 /** git answers with the hash of the commit. */
 export function streamOf(commit: NewCommit): Uint8Array {
-  const { ref, base, author, message, changes, trees = [] } = commit
+  const { base, author, message, changes, trees = [] } = commit
   const files = [...changes.write].flatMap(([path, content]) => [
     `M 100644 inline ${quoted(path)}\n`,
     ...dataOf(content),
@@ -29,7 +30,7 @@ export function streamOf(commit: NewCommit): Uint8Array {
     ...changes.remove.map((path) => `D ${quoted(path)}\n`),
     ...trees.map(({ folder, tree }) => `M 040000 ${tree} ${quoted(folder)}\n`),
     ...files,
-    '\nget-mark :1\ndone\n',
+    `\nreset ${ref}\nfrom ${'0'.repeat(base?.length ?? 40)}\n\nget-mark :1\ndone\n`,
   ]
   return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)))
 }
