@@ -87,6 +87,7 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
     unwritable: new Set(),
     forgotten: new Set(),
     standing: {},
+    prepare() {},
     begin: (purpose) => void driver.begun.push(purpose),
     recorded: async () => structuredClone(driver.releases),
     writeSlots(slots, signal) {

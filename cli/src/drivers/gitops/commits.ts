@@ -45,6 +45,8 @@ export interface Written extends Taken {
 export interface Commits {
   /** The commits that follow are part of this operation. */
   begin(purpose: Purpose): void
+  /** Reads ahead what a commit begins with that is made `after` something. */
+  prepare(signal: AbortSignal): void
   read(signal?: AbortSignal): Promise<Snapshot>
   /** Adds one commit, unless there is nothing to change. Begins again when others have pushed to other files. */
   write(
@@ -68,15 +70,22 @@ export function createCommits(
   /** What this command has seen. It must not go on from a branch without it. */
   let known: string | undefined
   let purpose: { [Key in keyof Purpose]: Purpose[Key] | null } = { id: null, reason: null }
+  /** What this machine has seen last. null: not read, or this command has seen something else since. */
+  let prepared: Promise<Snapshot | null> | null = null
   /** One command writes one commit after the other. */
   let last: Promise<unknown> = Promise.resolve()
+
+  const see = (commit: string): void => {
+    known = commit
+    prepared = null
+  }
 
   const read = async (signal?: AbortSignal): Promise<Snapshot> => {
     const before = known ?? (await repo.local()) ?? undefined
     const { commit, rewritten } = await repo.fetch(before, signal)
     if (rewritten && known !== undefined) throw overwritten(known, commit)
     if (rewritten) progress.warn(rewrittenText(before ?? '', commit))
-    known = commit
+    see(commit)
     return at(commit, signal)
   }
 
@@ -113,12 +122,12 @@ export function createCommits(
         onUnwritten?.()
         return 'moved'
       }
-      known = pushed.commit
+      see(pushed.commit)
       return taken(pushed.commit, changed)
     }
     if (after) {
       // What goes wrong with an old commit may be right with the newest one.
-      const done = await seenLast(signal)
+      const done = await (prepared ?? seenLast(signal))
         .then((snapshot) => snapshot && attempt(snapshot))
         .catch(() => null)
       if (done !== null && typeof done === 'object') return done
@@ -140,6 +149,11 @@ export function createCommits(
   return {
     begin(begun) {
       purpose = begun
+    },
+    prepare(signal) {
+      prepared = seenLast(signal)
+      // Its error is thrown where it is awaited.
+      prepared.catch(() => {})
     },
     read,
     write(change, options) {

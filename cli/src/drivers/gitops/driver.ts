@@ -40,6 +40,7 @@ export function createGitopsDriver(given: GitopsDriverDeps): Driver {
   let queue: Promise<unknown> = Promise.resolve()
   return {
     begin: (purpose) => commits.begin(purpose),
+    prepare: (signal) => commits.prepare(signal),
     async recorded() {
       const [found, { state }, others] = await Promise.all([
         applications.list().then((list) => checked(list, expectedOf(deps, services))),

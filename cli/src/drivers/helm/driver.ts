@@ -49,6 +49,7 @@ export function createHelmDriver({
   }
   return {
     begin() {},
+    prepare() {},
     recorded: () => releases.recorded(),
     writeSlots: (slots, signal) => Promise.allSettled(slots.map((slot) => upgrade(slot, signal))),
     scaleSlots: (scales) => Promise.allSettled(scales.map((scale) => scaling.scale(scale))),

@@ -35,6 +35,7 @@ export async function rollback(ports: RollbackPorts, input: RollbackInput): Prom
   // A rollback does not depend on the broker: differences are only shown afterwards.
   const looking = ports.broker && brokerWarning(ports.broker)
   const change = async (locked: RollbackPorts & Locked): Promise<Moved> => {
+    if (!emergency) locked.driver.prepare(locked.signal)
     const observed = await observe(locked)
     const plan = await planWithLogins(locked, observed, input)
     for (const line of plan.stays ?? []) locked.progress.warn(line)

@@ -43,7 +43,8 @@ export async function switchStandby(
   ports: SwitchPorts & Locked,
   input: SwitchInput,
 ): Promise<Moved> {
-  const { broker } = ports
+  const { broker, driver, signal } = ports
+  driver.prepare(signal)
   const [state, critical] = await Promise.all([
     observe(ports),
     criticalAlerts(ports),

@@ -111,6 +111,8 @@ export interface Purpose {
 export interface Driver {
   /** What follows is part of this operation. Where writes are commits, these name it. */
   begin(purpose: Purpose): void
+  /** A switch or rollback may follow. Reads ahead what it begins with, while others find out whether it does. */
+  prepare(signal: AbortSignal): void
   recorded(): Promise<Record<string, Recorded>>
   /** One result per slot, in order. If one fails, the others are written all the same. */
   writeSlots(

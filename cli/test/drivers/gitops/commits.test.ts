@@ -1,6 +1,11 @@
 // A commit that begins with what this machine has seen last.
 import { beforeEach, describe, expect, it } from 'vitest'
-import { type Change, createCommits, type Snapshot } from '../../../src/drivers/gitops/commits.ts'
+import {
+  type Change,
+  type Commits,
+  createCommits,
+  type Snapshot,
+} from '../../../src/drivers/gitops/commits.ts'
 import { servicesFolder, valuesFile } from '../../../src/drivers/gitops/layout.ts'
 import { refused } from '../../../src/errors.ts'
 import { createFakeConfigRepo, type FakeConfigRepo } from '../../fakes/config-repo.ts'
@@ -10,22 +15,41 @@ import { createScene, green } from './scene.ts'
 const file = valuesFile(servicesFolder('local'))
 let repo: FakeConfigRepo
 let fetches: number
+let reads: number
 
 beforeEach(async () => {
   repo = createFakeConfigRepo(createScene().repo.head().files)
   await repo.fetch()
   fetches = 0
+  reads = 0
 })
 
 /** Moves order to green. Returns the commits that it saw, by what they said of order. */
 async function write(check: (snapshot: Snapshot) => void = () => {}, after = Promise.resolve()) {
+  return writing(commits(), check, after)
+}
+
+function commits(): Commits {
   const counted: FakeConfigRepo = {
     ...repo,
     fetch(known) {
       fetches += 1
       return repo.fetch(known)
     },
+    read(...of) {
+      reads += 1
+      return repo.read(...of)
+    },
   }
+  const surroundings = { ...operator, progress: createFakeProgress() }
+  return createCommits(counted, 'local', surroundings)
+}
+
+async function writing(
+  to: Commits,
+  check: (snapshot: Snapshot) => void = () => {},
+  after = Promise.resolve(),
+) {
   const seen: string[] = []
   const change = (snapshot: Snapshot): Change => {
     const order = snapshot.state.services.order
@@ -35,8 +59,7 @@ async function write(check: (snapshot: Snapshot) => void = () => {}, after = Pro
     return { deed: { operation: 'switch' }, release: 'r-2', moves: [move] }
   }
   const options = { depends: [servicesFolder('local')], after }
-  const surroundings = { ...operator, progress: createFakeProgress() }
-  const taken = await createCommits(counted, 'local', surroundings).write(change, options)
+  const taken = await to.write(change, options)
   return { taken, seen }
 }
 
@@ -134,5 +157,48 @@ describe('the commit that was seen last', () => {
     repo.force(first)
     await write()
     expect(repo.head().parent).toBe(first)
+  })
+})
+
+describe('what was read ahead', () => {
+  const { signal } = new AbortController()
+
+  it('is not read again', async () => {
+    const base = repo.head().commit
+    const to = commits()
+    to.prepare(signal)
+    await writing(to)
+    expect([repo.head().parent, reads, fetches]).toEqual([base, 1, 0])
+  })
+
+  it('gives way to what others have pushed since', async () => {
+    const to = commits()
+    to.prepare(signal)
+    const theirs = repo.someone({ 'prod/x.yaml': 'x' })
+    await writing(to)
+    expect([repo.head().parent, fetches]).toEqual([theirs, 1])
+  })
+
+  it('is not used after a commit or a look of this command', async () => {
+    const to = commits()
+    to.prepare(signal)
+    const before = String(repo.head().files.get(file))
+    await writing(to)
+    const theirs = repo.someone({ [file]: before })
+    to.prepare(signal)
+    await to.read()
+    const { seen } = await writing(to)
+    expect([seen, repo.head().parent]).toEqual([[`${theirs} r-1`], theirs])
+  })
+
+  it('may fail', async () => {
+    const to = commits()
+    const read = repo.read
+    repo.read = () => Promise.reject(new Error('no'))
+    to.prepare(signal)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    repo.read = read
+    await writing(to)
+    expect([parents().at(-1), fetches]).toEqual(['switch', 1])
   })
 })

@@ -4,7 +4,7 @@ import { beforeChange, failed, refused } from '../../../src/errors.ts'
 import type { Mover } from '../../../src/release/ports/driver.ts'
 import type { Target } from '../../../src/release/slot.ts'
 import { are, denied, drift, failing, move, sceneOf } from './move-scene.ts'
-import { type Around, blue, green, held, outcomes, type Scene } from './scene.ts'
+import { type Around, blue, green, held, names, outcomes, type Scene } from './scene.ts'
 
 const servicesFile = 'local/services/values.yaml'
 
@@ -58,6 +58,27 @@ describe('one commit has all of', () => {
     const service = scene.api.objects.get('/api/v1/namespaces/shop/services/order')
     expect(service?.metadata?.annotations).toMatchObject({ 'shopctl.dev/release': 'r-9' })
   })
+})
+
+it.each<[Mover, 'blue' | 'green', Target]>([
+  ['switch', 'blue', green],
+  ['rollback', 'green', blue],
+])('a %s asks for nothing twice before it writes', async (mover, live, to) => {
+  const scene = await sceneOf(live)
+  await scene.repo.fetch()
+  const calls: string[] = []
+  const driver = scene.driver((name, run) => {
+    calls.push(name)
+    return run()
+  })
+  const moves = await scene.moves(to, 'r-9')
+  driver.prepare(held)
+  await driver.movePointers(moves, mover, held)
+  const asked = calls.slice(0, calls.indexOf('objects.point'))
+  expect(asked.sort()).toEqual([
+    ...['argo.await', 'argo.list', 'argo.refresh', ...names.map(() => 'observer.pointer')],
+    ...['repo.list', 'repo.local', 'repo.push', 'repo.read'],
+  ])
 })
 
 describe('no commit is made', () => {
