@@ -31,6 +31,30 @@ function losingAnswers({ journal }: World): JournalStore {
   }
 }
 
+describe('the driver reads ahead, before the state is read', () => {
+  /** What is called first, and then next. */
+  function noting({ driver, observer }: World): { ports: Partial<Ports>; calls: string[] } {
+    const calls: string[] = []
+    const prepare = (): void => void calls.push('prepare')
+    const services = (): ReturnType<typeof observer.services> => {
+      calls.push('observe')
+      return observer.services()
+    }
+    return { ports: { driver: { ...driver, prepare }, observer: { ...observer, services } }, calls }
+  }
+
+  it.each([
+    ['for a switch and a rollback', false, ['prepare', 'observe', 'prepare', 'observe']],
+    ['but not for a rollback without git', true, ['prepare', 'observe', 'observe']],
+  ])('%s', async (_, emergency, expected) => {
+    const shop = readyToSwitch()
+    const { ports, calls } = noting(shop.world)
+    await switchAll(shop, ports)
+    await shop.rollback({ emergency, reason: 'a test' }, ports)
+    expect(calls).toEqual(expected)
+  })
+})
+
 describe('a switch that took over', () => {
   const troubles: [string, (world: World) => Partial<Ports>][] = [
     [
