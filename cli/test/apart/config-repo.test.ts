@@ -71,7 +71,9 @@ describe('a config repo', () => {
     }
     const config = scene.repo(url, { shell: { run: counting } })
     const base = (await config.local()) ?? ''
-    await config.read(base, Object.keys(files))
+    await config.list(base, ['local'])
+    await config.read(base, ['local/order/blue/values.yaml'])
+    expect(started.filter((each) => each === 'git ls-tree')).toHaveLength(1)
     started.splice(0)
     let go = (): void => {}
     const after = new Promise<void>((resolve) => {

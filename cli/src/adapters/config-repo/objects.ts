@@ -45,6 +45,22 @@ export async function entriesOf(
   })
 }
 
+/** The same. What is read of a commit is mostly on its last list, and git is not asked again. */
+export function createLister(check: Check) {
+  let last = { commit: '', paths: [] as readonly string[], entries: [] as Entry[] }
+  return async (commit: string, paths: readonly string[]): Promise<Entry[]> => {
+    const isListed = last.commit === commit && paths.every((path) => isBelow(path, last.paths))
+    if (isListed) return last.entries.filter(({ path }) => isBelow(path, paths))
+    const entries = await entriesOf(check, commit, paths)
+    last = { commit, paths, entries }
+    return entries
+  }
+}
+
+function isBelow(path: string, places: readonly string[]): boolean {
+  return places.some((place) => path === place || path.startsWith(`${place}/`))
+}
+
 /** Of the contents of the files below a folder, by path. */
 export async function hashesOf(
   check: Check,

@@ -20,7 +20,7 @@ import {
   type Check,
   commitsOf,
   createCheck,
-  entriesOf,
+  createLister,
   hashesOf,
   isPart,
   localObjects,
@@ -60,6 +60,7 @@ export function createConfigRepo(
   const where = { url, branch, folder, hasToken: tokenIn(env) !== null }
   const git = createGit(shell, { url, folder, limit, env })
   const check = createCheck(git, where)
+  const entries = createLister(check)
   let known: Promise<string> | null = null
   const author = (): Promise<string> => {
     known ??= authorOf(git, by).catch((error) => {
@@ -94,11 +95,11 @@ export function createConfigRepo(
       }
     },
     async list(commit, paths) {
-      return (await entriesOf(check, commit, paths)).map(({ path }) => path).sort()
+      return (await entries(commit, paths)).map(({ path }) => path).sort()
     },
     hashes: (commit, below) => hashesOf(check, commit, below),
     async read(commit, files, signal) {
-      return textsOf(check, await entriesOf(check, commit, files), signal)
+      return textsOf(check, await entries(commit, files), signal)
     },
     async push(base, changes, message, { after, signal } = {}) {
       const commit = await commitTo(parts, { base, changes, message })
