@@ -53,7 +53,7 @@ export async function findUnmigrated(
   const found = await Promise.all(
     services.map(async (service) => {
       const live = liveSlotOf(state, service)
-      if (live?.migrations == null || isReady(live)) return []
+      if (!live || isReady(live)) return []
       const { color, revision } = live
       const rollout = await pods.rollout({ service, color, revision })
       return (await lacksMigrations(pods, service, rollout)) ? [service] : []

@@ -68,6 +68,14 @@ it('finds a lack of migrations that one pod tells of, though another is ready or
   expect(await findUnmigrated({ pods }, world.state, ['order'])).toEqual(['order'])
 })
 
+it('finds it in a slot that a rollback has deployed again, without its migrations', async () => {
+  const world = await unready('blue', 0, [pod])
+  const slot = world.state.services.order?.slots.blue
+  if (slot) slot.migrations = null
+  const pods = { ...world.pods, readiness: async () => '{"database":true,"migrations":false}' }
+  expect(await findUnmigrated({ pods }, world.state, ['order'])).toEqual(['order'])
+})
+
 it('asks no pods of a live slot that is ready', async () => {
   const world = await unready('blue', 2, [])
   const readiness = async () => '{"database":true,"migrations":false}'
