@@ -153,7 +153,7 @@ test('two releases at once from two clones, while others push: one goes first, a
     let count = 0
     for (; pushing && count < 200; count++) {
       await repo.commit('README.md', `${count}\n`)
-      await sleep(500)
+      await sleep(1_000)
     }
     return count
   })()
