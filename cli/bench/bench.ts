@@ -219,8 +219,9 @@ if (parts.length === 0 || parts.includes('fresh')) {
 }
 if (parts.length === 0 || parts.includes('eks')) await benchEksToken()
 // Never with all: these are not there unless somebody asked for them.
-if (parts.includes('gitops')) await benchGitops(report)
 if (parts.includes('observability')) await benchObservability(report).catch(leave)
+// Last: it is in an environment of its own.
+if (parts.includes('gitops')) await benchGitops(report)
 
 console.log('\n| What | Measured | Reach |\n|---|---|---|')
 for (const row of rows) console.log(`| ${row.join(' | ')} |`)

@@ -27,16 +27,14 @@ const edges: Record<string, string> = {
 
 export async function benchGitops(report: Report): Promise<void> {
   const removeArgocd = await addArgocd()
-  const tree = await copyTree()
-  const repo = await cloneRepo()
   try {
     await ensureGitops()
-    await bothSlots(tree)
+    const tree = await copyTree()
+    await bothSlots(tree).finally(tree.remove)
     await benchMoves(report)
-    await benchCommits(repo, report)
+    const repo = await cloneRepo()
+    await benchCommits(repo, report).finally(repo.remove)
   } finally {
-    await tree.remove()
-    await repo.remove()
     await removeArgocd()
   }
 }

@@ -224,7 +224,8 @@ export function createPlane(deps: PlaneDeps) {
       const problem = logins.latest()?.problem
       return {
         database: missing !== null,
-        migrations: migrated && (missing?.length ?? 0) === 0,
+        started: migrated,
+        migrations: (missing?.length ?? 0) === 0,
         broker: bus.connected(),
         blocked: bus.blocked(),
         // Says more than that a connection is missing.

@@ -4,9 +4,12 @@ import { setTimeout } from 'node:timers/promises'
 import type { ManagementHandler } from './management.ts'
 import type { Logger, PlaneName } from './telemetry.ts'
 
-/** What a plane has at the moment. While the database is away, `migrations` tells whether the plane has started. */
+/** What a plane has at the moment. */
 export interface Checks {
   database: boolean
+  /** It has had the migrations once, and does its work. */
+  started: boolean
+  /** None is missing, as far as the database answers. */
   migrations: boolean
   broker: boolean
   /** The broker's alarm, which is no fault of this pod. Shown only. */
@@ -77,8 +80,8 @@ export function createReadiness(deps: ReadinessDeps): ManagementHandler {
       inTime(planes.live.checks()),
       previewStarted ? null : inTime(planes.preview.checks()),
     ])
-    previewStarted ||= preview?.migrations ?? false
-    const started = live.migrations && live.broker && previewStarted
+    previewStarted ||= (preview?.started && preview.migrations) ?? false
+    const started = live.started && live.broker && previewStarted
     const ready = canServe(live) && (wasReady || started)
     wasReady ||= ready
     const body = { ready, ...live, preview: previewStarted }
@@ -89,7 +92,7 @@ export function createReadiness(deps: ReadinessDeps): ManagementHandler {
 }
 
 function inTime(checks: Promise<Checks>): Promise<Checks> {
-  const nothing = { database: false, migrations: false, broker: false }
+  const nothing = { database: false, started: false, migrations: false, broker: false }
   return Promise.race([checks, setTimeout(checksAnswerMs, nothing, { ref: false })])
 }
 

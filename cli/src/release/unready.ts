@@ -44,7 +44,7 @@ export async function findUnready(
   )
 }
 
-/** Services whose live pods lack their migrations. */
+/** Services a live pod of which lacks its migrations. */
 export async function findUnmigrated(
   { pods }: { pods: Pods },
   state: EnvironmentState,

@@ -137,7 +137,9 @@ export function createFakeArgo({
     const gone =
       app.automatic.prune && !app.isDryRun ? [...app.owned].filter((path) => !wanted.has(path)) : []
     app.requested = null
-    app.operation = { phase: 'Running', message: '', revision, problems: [] }
+    // As the real one does, it waits for the window to open.
+    const message = faults.closed ? 'Sync operation blocked by sync window' : ''
+    app.operation = { phase: 'Running', message, revision, problems: [] }
     app.todo = [...[...wanted], ...gone.map((path): [string, null] => [path, null])]
   }
   const end = (
@@ -193,7 +195,8 @@ export function createFakeArgo({
       const comparing = { known, automatic, at }
       return () => void Object.assign(app, { comparing, isFetched: false })
     }
-    const isHanging = faults.hanging.has(app.name) && operation?.phase === 'Running'
+    const isStopped = faults.closed || faults.hanging.has(app.name)
+    const isHanging = isStopped && operation?.phase === 'Running'
     if (isRunning(operation)) return isHanging ? null : () => advance(app)
     if (requested !== null) return () => begin(app, requested)
     if (isDue(app, app.automatic)) return () => request(app, compared)

@@ -124,13 +124,6 @@ const init = () => shopctlOk(['gitops', 'init'])
 const kinds = 'validatingadmissionpolicybindings,validatingadmissionpolicies'
 const closed = { kind: 'deny', schedule: '* * * * *', duration: '1h', applications: ['*'] }
 const obstacles: Record<string, Obstacle> = {
-  // First: after a sync that failed, Argo CD still names its cause.
-  'a sync window that is closed': {
-    raise: () => setWindows([closed]),
-    lift: () => setWindows([]),
-    exitCode: 1,
-    says: /does not sync .*sync window/s,
-  },
   'a full quota': {
     raise: setQuota,
     lift: () => kubectlOk('delete', 'quota', 'full'),
@@ -142,6 +135,12 @@ const obstacles: Record<string, Obstacle> = {
     lift: () => kubectlOk('delete', kinds, policy),
     exitCode: 1,
     says: /could not sync .*order-.*nothing is deployed today/s,
+  },
+  'a sync window that is closed': {
+    raise: () => setWindows([closed]),
+    lift: () => setWindows([]),
+    exitCode: 1,
+    says: /does not sync .*sync window/s,
   },
   'an Application that is missing': {
     raise: () => kubectlOk('delete', 'applications.argoproj.io', applicationOf(slot), inArgocd),

@@ -9,7 +9,10 @@ export default async function setup(): Promise<() => Promise<void>> {
   await platform('up', '--with', 'gitops')
   return async () => {
     if (process.env.SHOPCTL_TEST_KEEP) return
-    await removeGitops()
-    if (!before.with.includes('gitops')) await platform('up', '--without', 'gitops')
+    try {
+      await removeGitops()
+    } finally {
+      if (!before.with.includes('gitops')) await platform('up', '--without', 'gitops')
+    }
   }
 }

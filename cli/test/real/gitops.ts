@@ -250,8 +250,9 @@ export async function freshGitops(): Promise<void> {
 /** What an earlier file left is used again: a release takes a minute. */
 export async function ensureGitops(): Promise<void> {
   inGitops()
-  const { services } = await status()
-  if (Object.values(services).every(({ active }) => active !== null)) return
+  const { services, operation } = await status()
+  const isLive = Object.values(services).every(({ active }) => active !== null)
+  if (isLive && operation === null) return
   await freshGitops()
   await shopctlOk(['gitops', 'init'])
   await shopctlOk(['release'])

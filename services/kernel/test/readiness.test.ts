@@ -5,9 +5,9 @@ import { pino } from 'pino'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { askPeers, type Checks, createReadiness } from '../readiness.ts'
 
-const all: Checks = { database: true, migrations: true, broker: true }
-const away: Checks = { database: false, migrations: true, broker: true }
-const empty: Checks = { database: true, migrations: false, broker: true }
+const all: Checks = { database: true, started: true, migrations: true, broker: true }
+const away: Checks = { ...all, database: false }
+const empty: Checks = { ...all, migrations: false }
 
 let live: Checks
 let preview: Checks
@@ -40,6 +40,8 @@ describe('a pod', () => {
   it.each<[string, Checks, Checks]>([
     ['its database', away, all],
     ['its migrations', empty, all],
+    ['the start of its work', { ...all, started: false }, all],
+    ['the start of its preview plane', all, { ...all, started: false }],
     ['the broker', { ...all, broker: false }, all],
     ['the migrations of its preview plane', all, empty],
   ])('does not become ready without %s', async (_, liveNow, previewNow) => {
@@ -53,7 +55,7 @@ describe('a pod', () => {
   it('stays ready without the broker, and whatever happens in its preview plane', async () => {
     await ready()
     live = { ...all, broker: false }
-    preview = { database: false, migrations: false, broker: false }
+    preview = { database: false, started: false, migrations: false, broker: false }
     expect(await ready()).toBe(true)
   })
 

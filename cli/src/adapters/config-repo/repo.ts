@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { beforeChange, isInterrupted, ShopctlError } from '../../errors.ts'
 import type { Changes, ConfigRepo } from '../../release/ports/config-repo.ts'
 import type { Limit, Shell } from '../shell.ts'
-import { boundaryOf, cloneFolder, exists, headRef } from './clone.ts'
+import { boundaryOf, cloneFolder, exists, headRef, newRef } from './clone.ts'
 import {
   isUnconnected,
   knownProblem,
@@ -61,13 +61,13 @@ export function createConfigRepo(
   const git = createGit(shell, { url, folder, limit, env })
   const check = createCheck(git, where)
   const entries = createLister(check)
-  let known: Promise<string> | null = null
+  let asked: Promise<string> | null = null
   const author = (): Promise<string> => {
-    known ??= authorOf(git, by).catch((error) => {
-      known = null
+    asked ??= authorOf(git, by).catch((error) => {
+      asked = null
       throw error
     })
-    return known
+    return asked
   }
   const parts: Parts = { git, check, where, by, author }
   const update = (signal?: AbortSignal): Promise<string> => fetchHead(git, where, { signal })
@@ -81,8 +81,6 @@ export function createConfigRepo(
     },
     async local() {
       if (!(await exists(join(folder, 'HEAD')))) return null
-      // For a commit on top of it.
-      author().catch(() => {})
       const { exitCode, stdout } = await git(['rev-parse', '--verify', '--quiet', headRef])
       return exitCode === 0 ? stdout.trim() : null
     },
@@ -190,7 +188,7 @@ async function pushFirst({ git, check, where, by }: Parts, signal?: AbortSignal)
     await check('create', ['init', '--quiet', '--bare', '--template=', folder])
     const changes = { write: new Map([['README.md', readme]]), remove: [] }
     const author = await authorOf(git, by, folder)
-    const input = streamOf({ base: null, author, message: 'Begin\n', changes })
+    const input = streamOf({ ref: newRef(), base: null, author, message: 'Begin\n', changes })
     const commit = (await check('write a commit for', importArgs, { ...inside, input })).trim()
     const ref = `refs/heads/${where.branch}`
     const args = ['push', '--porcelain', '--no-verify', `--force-with-lease=${ref}:`, where.url]
@@ -219,7 +217,7 @@ async function commitTo({ check, author }: Parts, commit: NewCommit): Promise<st
       return { folder, tree: tree.trim() }
     }),
   )
-  const input = streamOf({ ...commit, trees, author: await author() })
+  const input = streamOf({ ref: newRef(), ...commit, trees, author: await author() })
   return (await check('write a commit for', importArgs, { input })).trim()
 }
 

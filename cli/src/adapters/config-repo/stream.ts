@@ -2,6 +2,8 @@
 import type { Changes } from '../../release/ports/config-repo.ts'
 
 export interface NewCommit {
+  /** git needs a branch for it, which is deleted again: git keeps new commits for two weeks without. */
+  ref: string
   /** null: it is the first one. */
   base: string | null
   /** `Jane <jane@example.com>` */
@@ -12,12 +14,9 @@ export interface NewCommit {
   trees?: readonly { folder: string; tree: string }[]
 }
 
-/** It has to be on a branch, which is not kept: git deletes nothing that is so new. */
-const ref = 'refs/shopctl/commit'
-
 /** git answers with the hash of the commit. */
 export function streamOf(commit: NewCommit): Uint8Array {
-  const { base, author, message, changes, trees = [] } = commit
+  const { ref, base, author, message, changes, trees = [] } = commit
   const files = [...changes.write].flatMap(([path, content]) => [
     `M 100644 inline ${quoted(path)}\n`,
     ...dataOf(content),

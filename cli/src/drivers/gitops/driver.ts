@@ -88,8 +88,9 @@ export function createGitopsDriver(given: GitopsDriverDeps): Driver {
       // Without moves, it is a command that needs Argo CD in any case.
       const mover = moves.length === 0 ? 'deploy' : 'undo'
       const waiting = waitingOf(ports, mover)
-      const [found, pointers] = await look(moves)
-      const isEnded = await endEmergency(ports, found, waiting)
+      const [seen, pointers] = await look(moves)
+      const isEnded = await endEmergency(ports, seen, waiting)
+      const found = isEnded ? await deps.applications.list() : seen
       if (moves.length > 0)
         await (await move(ports, moves, { mover, found, pointers, waiting })).synced
       return isEnded || moves.length > 0

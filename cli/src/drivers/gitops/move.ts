@@ -184,10 +184,10 @@ export async function checkSignal({ clock, signal }: SyncPorts): Promise<void> {
 }
 
 /** `denied`: this user may not. `conflict`: others changed the Service each time. */
-export type Written = 'written' | 'denied' | 'conflict'
+export type Outcome = 'written' | 'denied' | 'conflict'
 
 /** Argo CD would do it too, some 200 ms later. */
-export async function write(ports: MovePorts, move: PointerMove): Promise<Written> {
+export async function write(ports: MovePorts, move: PointerMove): Promise<Outcome> {
   let { resourceVersion } = move
   for (let left = tries; left > 0; left--) {
     // Another command may move the same Service by now.

@@ -1,6 +1,6 @@
 // Writes, removes and puts back slots: one commit for all of them, which Argo CD syncs.
 import { join } from 'node:path'
-import type { Owner } from '../../adapters/kubernetes/applications.ts'
+import { hasFailed, type Owner } from '../../adapters/kubernetes/applications.ts'
 import type { Scaling } from '../../adapters/kubernetes/scaling.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { isInterrupted, ShopctlError, said } from '../../errors.ts'
@@ -128,9 +128,8 @@ async function followSlot(
   try {
     // Another one's hook may wait for what only this deploy brings.
     await awaitTakenUp(ports, name, taken)
-    if (!isChanged(taken, slotFolder(ports.env, service, color)))
-      await syncAgain(ports, name, taken)
-    await awaitSynced(ports, name, taken)
+    const isNew = isChanged(taken, slotFolder(ports.env, service, color))
+    await awaitSynced(ports, name, taken, !isNew && (await syncAgain(ports, name, taken)))
     return true
   } catch (error) {
     const isMigration =
@@ -146,14 +145,21 @@ function isChanged({ changed }: Written, folder: string): boolean {
   return changed.some((path) => path === folder || path.startsWith(`${folder}/`))
 }
 
-/** Argo CD tries each commit once, and runs a migration in no other sync. A second deploy of the same is a second try. */
+/**
+ * Argo CD tries each commit once, and runs a migration in no other sync. A second deploy of the same is a second try. Returns
+ * whether it was asked for one: not where it goes on by itself.
+ */
 async function syncAgain(
   { applications }: SyncPorts,
   name: string,
   { commit }: Taken,
-): Promise<void> {
+): Promise<boolean> {
   const found = await readApplication(applications, name)
-  if (found && !found.busy) await applications.sync(name, commit)
+  if (!found || found.busy) return false
+  const { sync, operation } = found
+  const isDue = sync === 'Synced' || (operation?.revision === commit && hasFailed(operation))
+  if (isDue) await applications.sync(name, commit)
+  return isDue
 }
 
 export async function removeSlots(

@@ -159,19 +159,40 @@ export async function awaitTakenUp(ports: SyncPorts, name: string, taken: Taken)
   if (busy && operation?.revision !== taken.commit) await awaitIdle(ports, name, taken)
 }
 
-/** Waits until the cluster is as the commit says. Fails with Argo CD's own words. */
-export async function awaitSynced(ports: SyncPorts, name: string, taken: Taken): Promise<void> {
+/** What Argo CD says of an operation that it begins when the window opens. */
+const blocked = 'blocked by sync window'
+
+/**
+ * Waits until the cluster is as the commit says. Fails with Argo CD's own words. `isAsked`: this command has asked for a
+ * sync, and it has to succeed although the cluster may be as the commit says before.
+ */
+export async function awaitSynced(
+  ports: SyncPorts,
+  name: string,
+  taken: Taken,
+  isAsked = false,
+): Promise<void> {
   const stands = standing(ports.clock)
+  let isBlocked = false
   const syncedWith = (application: Application): string | null => {
     const { compared, sync, busy, operation } = application
+    isBlocked = busy && (operation?.message ?? '').includes(blocked)
+    if (isBlocked) throw unbegun(application, ports)
     if (compared === null || busy) return null
-    if (sync === 'Synced') return compared
     const { revision = null } = operation ?? {}
-    if (revision === compared && hasFailed(operation)) throw broken(application)
+    const isBroken = revision === compared && hasFailed(operation)
+    if (isBroken && (isAsked || sync !== 'Synced')) throw broken(application)
+    if (sync === 'Synced') return compared
     if (stands(`${name} ${compared} ${revision}`, beginMs)) throw unbegun(application, ports)
     return null
   }
-  await afterCommit(() => settle(ports, name, taken, 'to sync the commit', syncedWith))
+  try {
+    await afterCommit(() => settle(ports, name, taken, 'to sync the commit', syncedWith))
+  } catch (error) {
+    // It would begin much later, whatever is wanted by then.
+    if (isAsked && isBlocked) await ports.applications.terminate(name)
+    throw error
+  }
 }
 
 /** Git has changed: a refusal would say that nothing was. */

@@ -48,7 +48,7 @@ interface DeployIntent {
   color: Color | null
   /** Services whose last write is incomplete. */
   unfinished: readonly string[]
-  /** Services whose live pods lack their migrations, which only the Job of a new slot applies. */
+  /** Services whose live pods lack their migrations, which only a deploy to the standby slot applies. */
   unmigrated: readonly string[]
 }
 

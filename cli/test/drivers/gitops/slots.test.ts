@@ -142,6 +142,42 @@ describe('a deploy', () => {
     expect(syncs).toHaveLength(1)
   })
 
+  it('of what stands already fails when its sync does, though the cluster is as git says', async () => {
+    const scene = createScene()
+    await scene.driver().writeSlots(both, signal)
+    scene.argo.faults.failing['shop.local.order-green'] = 'Job order-green-test: exceeded quota'
+    const [order, payment] = await scene.driver().writeSlots(both, signal)
+    expect(order).toMatchObject({
+      reason: { code: 'sync-failed', message: expect.stringContaining('exceeded quota') },
+    })
+    expect(payment?.status).toBe('fulfilled')
+  })
+
+  it('of what stands already leaves no sync behind that would begin when a window opens', async () => {
+    const scene = createScene()
+    await scene.driver().writeSlots(both, signal)
+    scene.argo.faults.closed = true
+    expect(outcomes(await scene.driver().writeSlots(both, signal))).toEqual([
+      'sync-not-begun',
+      'sync-not-begun',
+    ])
+    scene.argo.settle()
+    expect(scene.argo.show('shop.local.order-green')).toMatchObject({
+      busy: false,
+      operation: { phase: 'Failed', message: 'Operation terminated' },
+    })
+  })
+
+  it('in a window that is still closed says so again, and asks for no sync', async () => {
+    const scene = createScene()
+    scene.argo.faults.closed = true
+    for (let n = 0; n < 2; n++) {
+      const results = await scene.driver().writeSlots(both, signal)
+      expect(outcomes(results)).toEqual(['sync-not-begun', 'sync-not-begun'])
+      expect(scene.argo.show('shop.local.order-green')).toMatchObject({ busy: false })
+    }
+  })
+
   it('ends an earlier operation that hangs', async () => {
     const scene = createScene()
     const application = 'shop.local.order-green'
