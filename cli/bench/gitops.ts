@@ -75,7 +75,10 @@ async function benchMoves(report: Report): Promise<void> {
 
 /** Milliseconds from the start of the command to the last answer of the old color, and to its end. */
 async function move(environment: string, verb: string): Promise<{ last: number; whole: number }> {
-  const { active } = (await statusOf(environment)).services.order ?? {}
+  const { services } = await statusOf(environment)
+  const active = services.order?.active
+  // Also forward again after a rollback.
+  const which = verb === 'switch' ? ['--service', Object.keys(services).join(',')] : []
   const clock = () => performance.timeOrigin + performance.now()
   let lastAt = 0
   const sender = startSender({
@@ -88,7 +91,7 @@ async function move(environment: string, verb: string): Promise<{ last: number; 
   })
   await sleep(500)
   const from = clock()
-  await shopctlOk([verb, '--env', environment])
+  await shopctlOk([verb, ...which, '--env', environment])
   const whole = clock() - from
   await sleep(500)
   const { failures } = await sender.stop()
