@@ -48,8 +48,8 @@ beforeAll(async () => {
 }, 900_000)
 
 afterAll(async () => {
-  await tree.remove()
-  await repo.remove()
+  await tree?.remove()
+  await repo?.remove()
 })
 
 const deploy = () => shopctlOk(['deploy', ...order], { cwd: tree.dir })

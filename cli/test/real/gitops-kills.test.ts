@@ -42,7 +42,7 @@ function inTree(): { cwd: string } {
 
 afterAll(async () => {
   await Promise.all(trees.map((tree) => tree.remove()))
-  await repo.remove()
+  await repo?.remove()
 })
 
 const moments = ['recorded', 'in git', 'in the cluster'] as const

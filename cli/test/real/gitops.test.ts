@@ -46,8 +46,8 @@ beforeAll(async () => {
 }, 900_000)
 
 afterAll(async () => {
-  await tree.remove()
-  await repo.remove()
+  await tree?.remove()
+  await repo?.remove()
 })
 
 /** What both drivers must agree on after each step. */

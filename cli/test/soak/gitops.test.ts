@@ -34,8 +34,8 @@ beforeAll(async () => {
 }, 900_000)
 
 afterAll(async () => {
-  await tree.remove()
-  await repo.remove()
+  await tree?.remove()
+  await repo?.remove()
   await removeArgocd?.()
 }, 300_000)
 
