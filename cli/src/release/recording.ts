@@ -108,6 +108,24 @@ export async function recorded<T>(
   return result
 }
 
+/** Closes the operation that was interrupted, where a command had nothing left to do for all of its services. */
+export async function closeDone(
+  ports: Pick<RecordingPorts, 'journal' | 'clock'>,
+  { journal: { open } }: EnvironmentState,
+  services: readonly string[],
+): Promise<void> {
+  if (open?.services.every(({ name }) => services.includes(name)))
+    await closeInterrupted(ports, open)
+}
+
+export async function closeInterrupted(
+  { journal, clock }: Pick<RecordingPorts, 'journal' | 'clock'>,
+  operation: Operation,
+): Promise<void> {
+  const endedAt = clock.now().toISOString()
+  await journal.end({ ...operation, endedAt, outcome: interruptedOutcome(operation) })
+}
+
 function operationOf(
   { clock, operator }: RecordingPorts,
   state: EnvironmentState,

@@ -4,7 +4,7 @@ import { type LockPorts, withLock } from '../lock.ts'
 import { type ObservePorts, observe } from '../observe.ts'
 import type { Contents } from '../ports/cluster.ts'
 import type { Driver } from '../ports/driver.ts'
-import { type RecordingPorts, recorded } from '../recording.ts'
+import { closeDone, type RecordingPorts, recorded } from '../recording.ts'
 import { isRefusal } from '../refusal.ts'
 import { afterChanges, valuesOf } from '../settle.ts'
 import { type NamedSlot, sideOf, targetOf } from '../slot.ts'
@@ -43,8 +43,10 @@ async function cleanUp(locked: CleanupPorts, input: CleanupInput): Promise<Named
   const slots = plan.removals.map(({ name, slot: { color } }) => ({ service: name, color }))
   for (const line of lostWaysBack(state, 'cleanup deletes', slots)) locked.progress.note(line)
   if (plan.rests.length > 0) await removeRests(locked, plan)
-  if (services.length === 0) await pointPreviews(locked, state, plan)
-  else await recorded(locked, state, intent, () => carryOut(locked, state, plan))
+  if (services.length === 0) {
+    await pointPreviews(locked, state, plan)
+    await closeDone(locked, state, input.services ?? Object.keys(state.services))
+  } else await recorded(locked, state, intent, () => carryOut(locked, state, plan))
   await sweepCopies(locked, plan.removals)
   return plan.removals
 }

@@ -4,7 +4,7 @@ import { type LockPorts, withLock } from '../lock.ts'
 import type { Pods } from '../ports/cluster.ts'
 import type { BuiltinChart } from '../ports/driver.ts'
 import { idOf } from '../record.ts'
-import { recorded as asRecorded, type RecordingPorts } from '../recording.ts'
+import { recorded as asRecorded, closeDone, type RecordingPorts } from '../recording.ts'
 import { afterChanges, settleAll, valuesOf } from '../settle.ts'
 import { type Color, sideOf } from '../slot.ts'
 import { sweepCopies } from '../sweep.ts'
@@ -82,7 +82,10 @@ async function deployAll(
   const write = () => carryOut(ports, prepared, input)
   if (writes.length + repairs.length + tidies.length + scales.length === 0) {
     await prepare()
-    return write()
+    const deployed = await write()
+    const services = plan.steps.map(({ service }) => service)
+    await closeDone(ports, state, services)
+    return deployed
   }
   return asRecorded(ports, state, intentOf(prepared, input), async ({ phase, operation }) => {
     await phase('prepare', async () => {

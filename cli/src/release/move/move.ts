@@ -4,8 +4,13 @@ import { podsBeforeRaise } from '../capacity.ts'
 import type { Locked } from '../lock.ts'
 import type { Pods } from '../ports/cluster.ts'
 import { type Mover, notTakenBack } from '../ports/driver.ts'
-import { type AlertRecord, interruptedOutcome, openMove } from '../record.ts'
-import { beginRecording, type Recording, type RecordingPorts } from '../recording.ts'
+import { type AlertRecord, openMove } from '../record.ts'
+import {
+  beginRecording,
+  closeInterrupted,
+  type Recording,
+  type RecordingPorts,
+} from '../recording.ts'
 import { settleAll } from '../settle.ts'
 import type { Move, MoveVerb } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'
@@ -62,7 +67,7 @@ export async function move(
   options: MoveOptions,
 ): Promise<Moved> {
   await checkSignal(ports)
-  if (plan.moves.length === 0) return closeInterrupted(ports, state, options)
+  if (plan.moves.length === 0) return endInterrupted(ports, state, options)
   const { kind: verb, moves: services } = plan
   const { reason, alerts = [] } = options
   const intent = { verb, reason, services, ...(alerts.length > 0 && { alerts }) }
@@ -149,7 +154,7 @@ function overtaken(recording: Recording): Error {
 }
 
 /** Nothing has to be moved: closes the interrupted operation. */
-async function closeInterrupted(
+async function endInterrupted(
   ports: MovePorts,
   state: EnvironmentState,
   { emergency = false }: MoveOptions,
@@ -161,8 +166,7 @@ async function closeInterrupted(
     await pointPreviews(ports, { mover, moves: operation.services })
     await settleCapacity(ports, state, operation.services)
   } else if (!emergency) await confirmBack(ports, state, operation.services, operation.release)
-  const endedAt = ports.clock.now().toISOString()
-  await ports.journal.end({ ...operation, endedAt, outcome: interruptedOutcome(operation) })
+  await closeInterrupted(ports, operation)
   return { release: operation.release, services: [] }
 }
 

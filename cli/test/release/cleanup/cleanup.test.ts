@@ -1,7 +1,7 @@
 // A cleanup removes the slots that do not serve, and no other.
 import { describe, expect, it } from 'vitest'
 import type { Driver } from '../../../src/release/ports/driver.ts'
-import { createShop, releasedTwice } from '../../fakes/shop.ts'
+import { createShop, dyingJournal, releasedTwice } from '../../fakes/shop.ts'
 import { aSlot, blue, waiting } from '../../fakes/state.ts'
 import { outcomes, previewOf } from '../../fakes/world.ts'
 
@@ -25,6 +25,14 @@ describe('a cleanup', () => {
       outcome: 'done',
       services: [{ name: 'order', from: { color: 'blue', version: '1a2b3c4d' }, to: null }],
     })
+  })
+
+  it('that was killed when all was gone is no longer open after the next one', async () => {
+    const shop = await releasedTwice()
+    await shop.cleanup(['order'], { journal: dyingJournal(shop.world) }).catch(() => {})
+    expect(shop.world.state.journal.open).toMatchObject({ verb: 'cleanup' })
+    await shop.cleanup(['order'])
+    expect(shop.world.state.journal.open).toBeNull()
   })
 
   it('leads the preview to what serves before the slot goes', async () => {

@@ -1,7 +1,7 @@
 // What a deploy says before it writes over something, and after it was stopped in the middle.
 import { describe, expect, it } from 'vitest'
 import { interrupted } from '../../../src/errors.ts'
-import { createShop, releasedTwice } from '../../fakes/shop.ts'
+import { createShop, dyingJournal, releasedTwice } from '../../fakes/shop.ts'
 
 const lost = 'deploy writes over order blue 1a2b3c4d (r-1), the target of `shopctl rollback`'
 
@@ -63,6 +63,16 @@ describe('a deploy that is stopped', () => {
       hint: `The same slots are live as before. order blue, payment blue may be incomplete: \`shopctl ${verb} --service order,payment\` completes it, \`shopctl cleanup --service order,payment\` deletes it. The target of \`shopctl rollback\` is written over; \`shopctl deploy\` in the work tree of what is live puts it back.`,
     })
     expect(world.state.journal.closed.at(-1)?.outcome).toBe('interrupted')
+  })
+
+  it('by a kill, when all was written, is no longer open after the next one', async () => {
+    const shop = await releasedTwice()
+    shop.commit('c', ['order'])
+    await shop.deploy({}, { journal: dyingJournal(shop.world) }).catch(() => {})
+    expect(shop.world.state.journal.open).toMatchObject({ verb: 'deploy' })
+    await shop.deploy()
+    expect(shop.world.state.journal.open).toBeNull()
+    expect(shop.world.state.journal.closed.at(-1)).toMatchObject({ outcome: 'interrupted' })
   })
 
   it('by a failure says what it takes to go back', async () => {
