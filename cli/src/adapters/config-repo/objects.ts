@@ -1,7 +1,7 @@
 // Reads commits of the clone. What the clone lacks is fetched in one go.
 import { randomUUID } from 'node:crypto'
 import { refused } from '../../errors.ts'
-import type { Commit } from '../../release/ports/config-repo.ts'
+import { type Commit, isBelow } from '../../release/ports/config-repo.ts'
 import { boundaryOf } from './clone.ts'
 import { knownProblem, unknownProblem, type Where } from './errors.ts'
 import type { Git, GitInput } from './git.ts'
@@ -49,16 +49,15 @@ export async function entriesOf(
 export function createLister(check: Check) {
   let last = { commit: '', paths: [] as readonly string[], entries: [] as Entry[] }
   return async (commit: string, paths: readonly string[]): Promise<Entry[]> => {
-    const isListed = last.commit === commit && paths.every((path) => isBelow(path, last.paths))
-    if (isListed) return last.entries.filter(({ path }) => isBelow(path, paths))
+    const { commit: listed, paths: places } = last
+    const isListed =
+      listed === commit && paths.every((path) => places.some((place) => isBelow(path, place)))
+    if (isListed)
+      return last.entries.filter((entry) => paths.some((path) => isBelow(entry.path, path)))
     const entries = await entriesOf(check, commit, paths)
     last = { commit, paths, entries }
     return entries
   }
-}
-
-function isBelow(path: string, places: readonly string[]): boolean {
-  return places.some((place) => path === place || path.startsWith(`${place}/`))
 }
 
 /** Of the contents of the files below a folder, by path. */

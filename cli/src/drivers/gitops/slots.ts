@@ -5,7 +5,7 @@ import type { Scaling } from '../../adapters/kubernetes/scaling.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
 import { isInterrupted, ShopctlError, said } from '../../errors.ts'
 import type { Observer } from '../../release/ports/cluster.ts'
-import type { ConfigRepo } from '../../release/ports/config-repo.ts'
+import { type ConfigRepo, isBelow } from '../../release/ports/config-repo.ts'
 import type { Charts, ChartWrite, SlotPutBack, SlotWrite } from '../../release/ports/driver.ts'
 import { revisionMark } from '../../release/ports/driver.ts'
 import type { Progress } from '../../release/ports/session.ts'
@@ -128,7 +128,8 @@ async function followSlot(
   try {
     // Another one's hook may wait for what only this deploy brings.
     await awaitTakenUp(ports, name, taken)
-    const isNew = isChanged(taken, slotFolder(ports.env, service, color))
+    const folder = slotFolder(ports.env, service, color)
+    const isNew = taken.changed.some((path) => isBelow(path, folder))
     await awaitSynced(ports, name, taken, !isNew && (await syncAgain(ports, name, taken)))
     return true
   } catch (error) {
@@ -139,10 +140,6 @@ async function followSlot(
     if (isMigration) return false
     throw error
   }
-}
-
-function isChanged({ changed }: Written, folder: string): boolean {
-  return changed.some((path) => path === folder || path.startsWith(`${folder}/`))
 }
 
 /**

@@ -100,3 +100,8 @@ export interface Revisions {
   /** Content by path. null: it is no text. */
   contents(commit: string, files: readonly string[]): Promise<Map<string, Uint8Array | null>>
 }
+
+/** Whether a path is this folder or file, or below it. */
+export function isBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`)
+}
