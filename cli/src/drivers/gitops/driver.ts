@@ -90,10 +90,10 @@ export function createGitopsDriver(given: GitopsDriverDeps): Driver {
       const waiting = waitingOf(ports, mover)
       const [seen, pointers] = await look(moves)
       const isEnded = await endEmergency(ports, seen, waiting)
-      const found = isEnded ? await deps.applications.list() : seen
-      if (moves.length > 0)
-        await (await move(ports, moves, { mover, found, pointers, waiting })).synced
-      return isEnded || moves.length > 0
+      if (moves.length === 0) return isEnded
+      const found = isEnded ? await applications.list() : seen
+      await (await move(ports, moves, { mover, found, pointers, waiting })).synced
+      return true
     },
     async settle() {
       await Promise.allSettled(settling)
