@@ -81,6 +81,8 @@ export function createConfigRepo(
     },
     async local() {
       if (!(await exists(join(folder, 'HEAD')))) return null
+      // Asked beside, for a commit on top of it: a push would wait for the answer.
+      author().catch(() => {})
       const { exitCode, stdout } = await git(['rev-parse', '--verify', '--quiet', headRef])
       return exitCode === 0 ? stdout.trim() : null
     },
