@@ -67,7 +67,14 @@ export const operationSchema = z.object({
   combination: combination.optional(),
   /** Of a switch: the alerts that fired, and that it went on in spite of. */
   alerts: z.array(alertRecord).optional(),
-  phases: z.array(z.object({ name: z.string(), tookMs: z.number() })),
+  phases: z.array(
+    z.object({
+      name: z.string(),
+      /** ISO 8601. Records of earlier versions have none. */
+      startedAt: z.string().optional(),
+      tookMs: z.number(),
+    }),
+  ),
   /** null: running or interrupted. */
   outcome: z.enum(outcomes).nullable(),
   /** The error that ended it. */

@@ -30,10 +30,12 @@ export interface Recording {
   operation: Operation
   /** false: the operation runs without a record. */
   isWritten: boolean
-  /** Runs one phase and records its duration. */
+  /** Runs one phase and records its time. */
   phase<T>(name: string, run: () => Promise<T>): Promise<T>
   /** false: another command has ended the operation. `services` replaces the services of the intent. */
   end(outcome: Outcome, detail?: { error?: unknown; services?: ServiceRecord[] }): Promise<boolean>
+  /** Adds what happened after the end. */
+  amend(services: ServiceRecord[]): Promise<void>
 }
 
 const errorLength = 4_000
@@ -65,11 +67,13 @@ export async function beginRecording(
     operation,
     isWritten,
     async phase(name, run) {
+      const startedAt = clock.now().toISOString()
       const from = clock.monotonic()
       try {
         return await run()
       } finally {
-        operation.phases.push({ name, tookMs: Math.round(clock.monotonic() - from) })
+        const tookMs = Math.round(clock.monotonic() - from)
+        operation.phases.push({ name, startedAt, tookMs })
       }
     },
     async end(outcome, { error, services } = {}) {
@@ -80,6 +84,10 @@ export async function beginRecording(
       const isOurs = isWritten ? await journal.end(operation) : true
       if (isOurs) events.emit('operation.ended', { operation: structuredClone(operation) })
       return isOurs
+    },
+    async amend(services) {
+      operation.services = services
+      if (isWritten) await journal.amend(operation)
     },
   }
 }

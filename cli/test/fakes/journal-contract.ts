@@ -105,6 +105,20 @@ export function journalContract(make: () => Promise<JournalUnderTest>): void {
     expect(summary(await journal.read())).toEqual(['1 done'])
   })
 
+  it('lets the record of an ended one be written again, and makes none', async () => {
+    const { journal } = await make()
+    await journal.begin(deploy(1), await journal.read(), null)
+    await journal.amend(deploy(1))
+    expect((await journal.read()).closed).toEqual([])
+    await journal.end(ended(deploy(1)))
+    const phases = [{ name: 'restart', startedAt: '2026-01-01T00:00:02.000Z', tookMs: 7 }]
+    await journal.amend({ ...ended(deploy(1)), phases })
+    expect(await journal.read()).toMatchObject({
+      open: null,
+      closed: [{ number: 1, outcome: 'done', phases }],
+    })
+  })
+
   it('accepts the end a second time when the answer to the first was lost', async () => {
     const cluster = await make()
     await run(cluster, ended(deploy(1)))

@@ -37,6 +37,11 @@ export function createFakeJournal(state: EnvironmentState): JournalStore {
       touch()
       return true
     },
+    async amend(operation) {
+      const { closed } = state.journal
+      const index = closed.findIndex(({ number }) => number === operation.number)
+      if (index >= 0) closed[index] = operationSchema.parse(structuredClone(operation))
+    },
   }
 }
 

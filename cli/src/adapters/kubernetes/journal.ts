@@ -112,6 +112,9 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
         }
       }
     },
+    async amend(operation) {
+      if (await api.get<V1ConfigMap>(`${maps}/${recordName(operation)}`)) await keep(operation)
+    },
   }
 }
 

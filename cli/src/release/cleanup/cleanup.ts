@@ -46,7 +46,10 @@ async function cleanUp(locked: CleanupPorts, input: CleanupInput): Promise<Named
   if (services.length === 0) {
     await pointPreviews(locked, state, plan)
     await closeDone(locked, state, input.services ?? Object.keys(state.services))
-  } else await recorded(locked, state, intent, () => carryOut(locked, state, plan))
+  } else
+    await recorded(locked, state, intent, ({ phase }) =>
+      phase('remove', () => carryOut(locked, state, plan)),
+    )
   await sweepCopies(locked, plan.removals)
   return plan.removals
 }

@@ -93,8 +93,11 @@ async function deployAll(
       await prepare()
     })
     try {
-      valuesOf(await ports.driver.scaleSlots(scales))
-      for (const chart of repairs) await ports.driver.install(chart, ports.signal)
+      if (scales.length + repairs.length > 0)
+        await phase('repair', async () => {
+          valuesOf(await ports.driver.scaleSlots(scales))
+          for (const chart of repairs) await ports.driver.install(chart, ports.signal)
+        })
       const deployed = await phase('write', write)
       if (tidies.length > 0) {
         const removed = await phase('put back', () => tidy(ports, tidies, input))

@@ -4,7 +4,7 @@ import { podsBeforeRaise } from '../capacity.ts'
 import type { Locked } from '../lock.ts'
 import type { Pods } from '../ports/cluster.ts'
 import { type Mover, notTakenBack } from '../ports/driver.ts'
-import { type AlertRecord, openMove } from '../record.ts'
+import { type AlertRecord, openMove, type ServiceRecord } from '../record.ts'
 import {
   beginRecording,
   closeInterrupted,
@@ -12,7 +12,7 @@ import {
   type RecordingPorts,
 } from '../recording.ts'
 import { settleAll } from '../settle.ts'
-import type { Move, MoveVerb } from '../slot.ts'
+import type { Move } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'
 import { settleCapacity } from './capacity.ts'
 import type { MovePlan } from './plan-switch.ts'
@@ -24,8 +24,8 @@ import {
   pointBack,
   pointPreviews,
 } from './pointers.ts'
-import { type Recycled, recycle } from './recycle.ts'
-import { awaitOldSlot, awaitTakeover, type Takeover } from './takeover.ts'
+import { type Recycled, recycleAll, recycledText } from './recycle.ts'
+import { awaitOldSlot, awaitTakeover, notTaken } from './takeover.ts'
 
 export interface MovePorts extends RecordingPorts, PointerPorts {
   pods: Pods
@@ -74,13 +74,18 @@ export async function move(
   const recording = await beginRecording(ports, state, intent)
   const { proofs, scaled } = await takeOver(ports, state, plan, recording, options)
   // The new slots are live: no later problem puts the Services back.
-  const [warnings] = await Promise.all([oldSlots(ports, services), scaled])
-  for (const line of warnings) ports.progress.warn(line)
-  await ports.driver.settle().catch((error) => ports.progress.warn(said(error)))
+  await recording.phase('old slots', async () => {
+    const [warnings] = await Promise.all([oldSlots(ports, services), scaled])
+    for (const line of warnings) ports.progress.warn(line)
+    await ports.driver.settle().catch((error) => ports.progress.warn(said(error)))
+  })
   await checkOurs(ports, recording)
-  await movePreviews(ports, plan, options)
+  await recording.phase('preview', () => movePreviews(ports, plan, options))
   await endDone(recording, proofs)
-  return { release: idOf(recording), services: await recycleAll(ports, proofs, options.recycle) }
+  return {
+    release: idOf(recording),
+    services: await restartOld(ports, recording, proofs, options.recycle),
+  }
 }
 
 function idOf({ operation }: Recording): string {
@@ -204,34 +209,6 @@ async function oldSlots(ports: MovePorts, moves: readonly Move[]): Promise<strin
   return lines.flat()
 }
 
-function notTaken(
-  late: readonly Takeover[],
-  kind: MoveVerb,
-  moves: readonly Move[],
-  timeoutMs: number,
-): Error {
-  const logs = late.some(({ latePods }) => latePods.length > 0)
-    ? 'Run `kubectl logs <pod>` for these pods. '
-    : ''
-  const limit = `The limit was ${timeoutMs / 1000} s: \`--timeout\` sets another one.`
-  return failed({
-    code: 'not-taken-over',
-    message: late.map(({ late }) => late).join('\n'),
-    hint:
-      kind === 'switch'
-        ? `${describeBack(moves)} ${logs}${limit}`
-        : `Their Services select them all the same. Run \`shopctl status\`, then \`shopctl rollback\` again. ${limit}`,
-  })
-}
-
-/** What is live after a switch was put back. */
-function describeBack(moves: readonly Move[]): string {
-  const first = moves.filter(({ from }) => from === null).map(({ name }) => name)
-  if (first.length === moves.length) return 'No slot was live before, and none is live now.'
-  const without = first.length > 0 ? `; ${first.join(', ')} had none` : ''
-  return `The slots that were live before are live again${without}.`
-}
-
 async function movePreviews(ports: MovePorts, plan: MovePlan, options: MoveOptions): Promise<void> {
   try {
     await pointPreviews(ports, { mover: moverOf(plan, options), moves: plan.moves })
@@ -248,14 +225,14 @@ async function movePreviews(ports: MovePorts, plan: MovePlan, options: MoveOptio
   }
 }
 
+function proofRecord(proof: Proof): ServiceRecord {
+  const { name, from, to, endpointsMs, consumersMs, epoch, recycled } = proof
+  const restarted = recycled && { recycled: recycledText(recycled) }
+  return { name, from, to, proof: { endpointsMs, consumersMs, epoch, ...restarted } }
+}
+
 async function endDone(recording: Recording, proofs: readonly Proof[]): Promise<void> {
-  const services = proofs.map(({ name, from, to, endpointsMs, consumersMs, epoch }) => ({
-    name,
-    from,
-    to,
-    proof: { endpointsMs, consumersMs, epoch },
-  }))
-  const end = () => recording.end('done', { services })
+  const end = () => recording.end('done', { services: proofs.map(proofRecord) })
   let isOurs = false
   try {
     isOurs = await end().catch(end)
@@ -304,20 +281,17 @@ async function putBack(
   }
 }
 
-async function recycleAll(
+/** The operation is ended by then: a command that is killed during the restart has switched all the same. */
+async function restartOld(
   ports: MovePorts,
-  proofs: readonly Proof[],
+  recording: Recording,
+  proofs: Proof[],
   services: readonly string[],
 ): Promise<Proof[]> {
-  return Promise.all(
-    proofs.map(async (proof) => {
-      if (!proof.from || !services.includes(proof.name)) return proof
-      const recycled = await recycle(ports, proof.name, proof.from).catch((error) => {
-        const line = `${proof.name}: the old slot was not restarted and keeps its open connections: ${said(error)}`
-        ports.progress.warn(line)
-        return null
-      })
-      return { ...proof, recycled }
-    }),
-  )
+  if (!proofs.some(({ name, from }) => from && services.includes(name))) return proofs
+  const restarted = await recording.phase('restart', () => recycleAll(ports, proofs, services))
+  await recording.amend(restarted.map(proofRecord)).catch((error) => {
+    ports.progress.warn(`The restart of the old slots is not recorded: ${said(error)}`)
+  })
+  return restarted
 }

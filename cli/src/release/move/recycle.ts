@@ -4,7 +4,7 @@ import { said } from '../../errors.ts'
 import type { PodEnd, Pods } from '../ports/cluster.ts'
 import type { Driver } from '../ports/driver.ts'
 import type { Clock, Progress } from '../ports/session.ts'
-import type { Side } from '../slot.ts'
+import type { Move, Side } from '../slot.ts'
 
 interface RecyclePorts {
   driver: Driver
@@ -33,8 +33,29 @@ export function recycledServices({ services }: Config): string[] {
 /** Longer than the default terminationGracePeriodSeconds. */
 const limitMs = 60_000
 
+/** Restarts the old slots of these services. Does not fail: the new slots are live. */
+export async function recycleAll<M extends Move>(
+  ports: RecyclePorts,
+  moves: readonly M[],
+  services: readonly string[],
+): Promise<(M & { recycled: Recycled | null })[]> {
+  return Promise.all(
+    moves.map(async (move) => {
+      const { name, from } = move
+      if (!from || !services.includes(name)) return { ...move, recycled: null }
+      const recycled = await recycle(ports, name, from).catch((error) => {
+        ports.progress.warn(
+          `${name}: the old slot was not restarted and keeps its open connections: ${said(error)}`,
+        )
+        return null
+      })
+      return { ...move, recycled }
+    }),
+  )
+}
+
 /** null: the slot has no pods. */
-export async function recycle(
+async function recycle(
   { driver, pods, progress, clock, signal }: RecyclePorts,
   service: string,
   { color, revision, version }: Side,

@@ -1,7 +1,8 @@
 // Waits until a slot has taken over: first the Service's endpoints, then the consumers of its pods.
+import { failed } from '../../errors.ts'
 import type { PodReport, Pods, Which } from '../ports/cluster.ts'
 import type { Clock } from '../ports/session.ts'
-import type { Target } from '../slot.ts'
+import type { Move, MoveVerb, Target } from '../slot.ts'
 
 export interface TakeoverPorts {
   pods: Pods
@@ -186,4 +187,33 @@ export async function awaitOldSlot(
     if (lines.length === 0 || clock.monotonic() - started > oldSlotMs) return lines
     await clock.sleep(pollMs, signal)
   }
+}
+
+/** The error of a move whose new slots did not take over in time. */
+export function notTaken(
+  late: readonly Takeover[],
+  kind: MoveVerb,
+  moves: readonly Move[],
+  timeoutMs: number,
+): Error {
+  const logs = late.some(({ latePods }) => latePods.length > 0)
+    ? 'Run `kubectl logs <pod>` for these pods. '
+    : ''
+  const limit = `The limit was ${timeoutMs / 1000} s: \`--timeout\` sets another one.`
+  return failed({
+    code: 'not-taken-over',
+    message: late.map(({ late }) => late).join('\n'),
+    hint:
+      kind === 'switch'
+        ? `${describeBack(moves)} ${logs}${limit}`
+        : `Their Services select them all the same. Run \`shopctl status\`, then \`shopctl rollback\` again. ${limit}`,
+  })
+}
+
+/** What is live after a switch was put back. */
+function describeBack(moves: readonly Move[]): string {
+  const first = moves.filter(({ from }) => from === null).map(({ name }) => name)
+  if (first.length === moves.length) return 'No slot was live before, and none is live now.'
+  const without = first.length > 0 ? `; ${first.join(', ')} had none` : ''
+  return `The slots that were live before are live again${without}.`
 }

@@ -61,4 +61,6 @@ export interface JournalStore {
   begin(operation: Operation, seen: Journal, outcome: Outcome | null): Promise<void>
   /** Closes the operation. false: it is no longer the open one. */
   end(operation: Operation): Promise<boolean>
+  /** Writes the record of an ended operation again. Does nothing if there is none any more. */
+  amend(operation: Operation): Promise<void>
 }

@@ -23,6 +23,7 @@ describe('a cleanup', () => {
       verb: 'cleanup',
       release: null,
       outcome: 'done',
+      phases: [{ name: 'remove' }],
       services: [{ name: 'order', from: { color: 'blue', version: '1a2b3c4d' }, to: null }],
     })
   })

@@ -78,9 +78,22 @@ describe('its switch', () => {
     expect(shop.world.state.journal.closed.at(-1)?.services[0]?.proof).toMatchObject({
       consumersMs: null,
       epoch: null,
+      recycled: expect.stringMatching(/^2 drained in \d/),
     })
+    expect(shop.world.state.journal.closed.at(-1)?.phases.at(-1)?.name).toBe('restart')
     const { services } = await readStatus(shop.world, 'local', null)
     expect(services.payment).toMatchObject({ active: 'green', epoch: null })
+  })
+
+  it('is done when the restart of the slot that served cannot be recorded', async () => {
+    const shop = await aPlainShop()
+    const amend = () => Promise.reject(new Error('no answer'))
+    const journal = { ...shop.world.journal, amend }
+    expect(await shop.switch({ skipSmoke: true }, { journal })).toMatchObject({ release: 'r-2' })
+    expect(outcomes(shop.world).at(-1)).toBe('r-2 done')
+    expect(shop.world.progress.lines).toContain(
+      '! The restart of the old slots is not recorded: no answer',
+    )
   })
 
   it.each([

@@ -38,7 +38,9 @@ describe('a switch', () => {
       outcome: 'done',
       by: 'me@here',
       reason: 'it is time',
-      phases: [{ name: 'write' }, { name: 'take over' }],
+      phases: ['write', 'take over', 'old slots', 'preview'].map((name) => ({
+        ...{ name, startedAt: expect.stringMatching(/^2026-.*Z$/), tookMs: expect.any(Number) },
+      })),
       services: names.map((name) => ({
         name,
         from: { color: 'blue', version: '1a2b3c4d' },
