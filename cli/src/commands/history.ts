@@ -1,31 +1,49 @@
 // shopctl history | history show
+import type { z } from 'zod'
 import type { Context } from '../context.ts'
 import { findOperation, type History, history, inOrder } from '../inspect/history.ts'
+import type { historyDocument, operationDocument } from '../inspect/history-documents.ts'
+import type { HistoryFilter } from '../inspect/history-filter.ts'
+import { type Undo, undoOf } from '../inspect/undo.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { bad, duration, fitted, oneLine, wrapped } from '../output/text.ts'
 import { alertText } from '../release/move/alerts.ts'
+import { observe } from '../release/observe.ts'
 import type { HandChange } from '../release/ports/config-repo.ts'
 import { idOf, type Operation } from '../release/record.ts'
 import { sideText } from './moved.ts'
 
+/** All that the two need of it. */
+export type HistoryContext = Pick<Context, 'env' | 'chosen' | 'progress' | 'cluster'>
+
 export async function historyCommand(
-  context: Context,
-  { limit }: { limit: number },
+  context: HistoryContext,
+  input: Omit<HistoryFilter, 'services'> & { limit: number },
 ): Promise<Result> {
-  const { operations, byHand, damaged } = await history(await context.cluster(), limit)
-  for (const name of damaged)
+  const { env, chosen: services } = context
+  const shown = await history(await context.cluster(), { ...input, services })
+  for (const name of shown.damaged)
     context.progress.warn(`the journal record ${name} cannot be read and was skipped`)
+  const isFiltered = [services, input.verbs, input.outcomes].some((each) => each !== null)
+  const document: z.infer<typeof historyDocument> = { version: 1, env, ...shown }
   return {
-    document: { version: 1, env: context.env, operations, byHand, damaged },
-    text: (width) => historyText({ operations, byHand }, width),
-    summary: `${operations.length} operations`,
+    document,
+    text: (width) => historyText(shown, width, isFiltered),
+    summary: `${shown.operations.length} operations`,
   }
 }
 
-export function historyText(shown: Pick<History, 'operations' | 'byHand'>, width: number): string {
+export function historyText(
+  shown: Pick<History, 'operations' | 'byHand'>,
+  width: number,
+  isFiltered = false,
+): string {
   const entries = inOrder(shown)
-  if (entries.length === 0) return 'This environment has no operations yet.'
+  if (entries.length === 0)
+    return isFiltered
+      ? 'There is no such operation in the journal.'
+      : 'This environment has no operations yet.'
   const rows = entries.map(({ operation, change }) =>
     operation ? operationRow(operation) : changeRow(change),
   )
@@ -59,39 +77,48 @@ function outcomeOf({ outcome }: Operation): string {
 }
 
 export async function historyShowCommand(
-  context: Context,
+  context: HistoryContext,
   { id }: { id: string },
 ): Promise<Result> {
-  const { journal } = await context.cluster()
-  const operation = await findOperation(journal, id)
+  const { env } = context
+  const state = await observe(await context.cluster())
+  const operation = findOperation(state.journal, id)
+  const undo = undoOf(state, operation, env)
+  const document: z.infer<typeof operationDocument> = { version: 1, env, operation, undo }
   return {
-    document: { version: 1, env: context.env, operation },
-    text: (width) => operationText(operation, width),
+    document,
+    text: (width) => operationText(operation, undo, width),
     summary: `${idOf(operation)} ${operation.verb} ${operation.outcome ?? 'open'}`,
   }
 }
 
-export function operationText(operation: Operation, width: number): string {
-  const {
-    verb,
-    startedAt,
-    endedAt,
-    by,
-    run,
-    reason,
-    services,
-    phases,
-    error,
-    alerts = [],
-  } = operation
+export function operationText(operation: Operation, undo: Undo, width: number): string {
+  const tables = [
+    proofTable(operation, width),
+    slotTable(operation, width),
+    phaseTable(operation, width),
+  ]
+  const blocks = [headOf(operation, width), ...tables, undoText(undo, width)]
+  return blocks.filter((block) => block !== null).join('\n\n')
+}
+
+function headOf(operation: Operation, width: number): string {
+  const { verb, startedAt, endedAt, by, run, reason, error, alerts = [] } = operation
+  const took = endedAt === null ? NaN : Date.parse(endedAt) - Date.parse(startedAt)
   const lines = [
     `${idOf(operation)}  ${verb}  ${outcomeOf(operation)}`,
-    endedAt ? `from ${startedAt} to ${endedAt}` : `from ${startedAt}, not ended`,
+    endedAt
+      ? wrapped(`from ${startedAt} to ${endedAt}${took >= 0 ? `, ${duration(took)}` : ''}`, width)
+      : `from ${startedAt}, not ended`,
     wrapped(run ? `by ${by}, ${run}` : `by ${by}`, width),
     ...(reason ? [wrapped(`reason: ${fitted(oneLine(reason), 2_000)}`, width)] : []),
     ...alerts.map((alert) => wrapped(`in spite of ${oneLine(alertText(alert))}`, width)),
     ...(error ? ['', wrapped(error, width)] : []),
   ]
+  return lines.join('\n')
+}
+
+function proofTable({ services }: Operation, width: number): string {
   const measured = [...new Set(services.flatMap(({ proof }) => Object.keys(proof ?? {})))]
   const rows = services.map(({ name, from, to, proof }) => [
     name,
@@ -100,12 +127,36 @@ export function operationText(operation: Operation, width: number): string {
     ...measured.map((what) => measuredText(what, proof?.[what] ?? null)),
   ])
   const heading = ['SERVICE', 'FROM', 'TO', ...measured.map(headingOf)]
-  const tables = [table([heading, ...rows], width)]
-  if (phases.length > 0) {
-    const took = phases.map(({ name, tookMs }) => [name, duration(tookMs)])
-    tables.push(table([['PHASE', 'TOOK'], ...took], width))
-  }
-  return [...lines, ...tables.flatMap((each) => ['', each])].join('\n')
+  return table([heading, ...rows], width)
+}
+
+/** Each slot once, with what else was tested together with them. */
+function slotTable({ services, combination = {} }: Operation, width: number): string | null {
+  const sides = services.flatMap(({ name, from, to }) =>
+    [from, to].flatMap((side) =>
+      side ? [[`${name} ${sideText(side)}`, side.revision, side.digest]] : [],
+    ),
+  )
+  const others = Object.entries(combination)
+    .filter(([name]) => !services.some((service) => service.name === name))
+    .map(([name, { revision, digest }]) => [`${name}, tested with`, revision, digest])
+  const rows = [...sides, ...others]
+  return rows.length > 0 ? table([['SLOT', 'REVISION', 'DIGEST'], ...rows], width) : null
+}
+
+function phaseTable({ phases }: Operation, width: number): string | null {
+  if (phases.length === 0) return null
+  const rows = phases.map(({ name, startedAt, tookMs }) => [
+    name,
+    startedAt?.slice(11, 23) ?? '-',
+    duration(tookMs),
+  ])
+  return table([['PHASE', 'STARTED (UTC)', 'TOOK'], ...rows], width)
+}
+
+function undoText({ command, note }: Undo, width: number): string {
+  const way = command === null ? [] : [`To undo this, run \`${command}\`.`]
+  return wrapped([...way, note ?? ''].join(' ').trim(), width)
 }
 
 /** As `switch` and `rollback` show them. */

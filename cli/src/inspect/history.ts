@@ -1,16 +1,15 @@
 // history: the operations of an environment and, with Argo CD, what people changed in git; latest first.
 import { isInterrupted, refused, said } from '../errors.ts'
-import type { HandChange } from '../release/ports/config-repo.ts'
+import type { HandChange, HandQuery } from '../release/ports/config-repo.ts'
 import type { JournalStore, Progress } from '../release/ports/session.ts'
-import { idOf, type Operation, operationsOf } from '../release/record.ts'
+import { idOf, type Journal, moveOf, type Operation, operationsOf } from '../release/record.ts'
+import type { HistoryFilter } from './history-filter.ts'
 
 export interface HistoryPorts {
   journal: JournalStore
   progress: Pick<Progress, 'warn'>
   /** null: the environment has another driver. */
-  gitops: {
-    changesByHand(limit: number, others: readonly string[]): Promise<HandChange[]>
-  } | null
+  gitops: { changesByHand(query: HandQuery): Promise<HandChange[]> } | null
 }
 
 export interface History {
@@ -22,10 +21,18 @@ export interface History {
 }
 
 /** The latest `limit` of both together. */
-export async function history(ports: HistoryPorts, limit: number): Promise<History> {
+export async function history(
+  ports: HistoryPorts,
+  { limit, ...filter }: HistoryFilter & { limit: number },
+): Promise<History> {
   const found = await ports.journal.read()
-  const all = operationsOf(found).reverse().slice(0, limit)
-  const changes = await byHand(ports, all, limit)
+  const wanted = operationsOf(found).filter((operation) => isWanted(operation, filter))
+  const all = wanted.reverse().slice(0, limit)
+  const changes = await byHand(ports, filter, {
+    limit,
+    others: all.map(({ startedAt }) => startedAt),
+    services: filter.services,
+  })
   const shown = inOrder({ operations: all, byHand: changes }).slice(0, limit)
   return {
     operations: shown.flatMap(({ operation }) => operation ?? []),
@@ -34,17 +41,24 @@ export async function history(ports: HistoryPorts, limit: number): Promise<Histo
   }
 }
 
+function isWanted(operation: Operation, { services, verbs, outcomes }: HistoryFilter): boolean {
+  const { verb, outcome } = operation
+  return (
+    (services?.some((name) => moveOf(operation, name)) ?? true) &&
+    (verbs?.includes(verb) ?? true) &&
+    (outcomes?.includes(outcome ?? 'open') ?? true)
+  )
+}
+
 async function byHand(
   { gitops, progress }: HistoryPorts,
-  operations: readonly Operation[],
-  limit: number,
+  { verbs, outcomes }: HistoryFilter,
+  query: HandQuery,
 ): Promise<HandChange[] | null> {
   if (!gitops) return null
+  if (outcomes !== null || !(verbs?.includes('by-hand') ?? true)) return []
   try {
-    return await gitops.changesByHand(
-      limit,
-      operations.map(({ startedAt }) => startedAt),
-    )
+    return await gitops.changesByHand(query)
   } catch (error) {
     if (isInterrupted(error)) throw error
     progress.warn(`What was changed by hand is not shown: ${said(error)}`)
@@ -67,18 +81,36 @@ function timeOf({ operation, change }: Entry): number {
   return Date.parse(operation?.startedAt ?? change?.date ?? '')
 }
 
-/** `id` as `history` shows it: `r-41` or `op-57`. */
-export async function findOperation(journal: JournalStore, id: string): Promise<Operation> {
-  const operations = operationsOf(await journal.read()).reverse()
+/** `id` as `history` shows it: `r-41` or `op-57`. Another one is refused, with those that are near it. */
+export function findOperation(journal: Journal, id: string): Operation {
+  const operations = operationsOf(journal).reverse()
   const found = operations.find((operation) => idOf(operation) === id)
   if (found) return found
-  const known = operations.slice(0, 5).map(idOf)
   throw refused({
     code: 'unknown-operation',
     message: `The journal has no operation ${id}.`,
     hint:
-      known.length > 0
-        ? `The latest are ${known.join(', ')}. Run \`shopctl history\` to see all.`
+      operations.length > 0
+        ? `${nearby(operations, id)} Run \`shopctl history\` to see all.`
         : 'This environment has no operations yet.',
   })
+}
+
+/** Of a long journal, the latest ones say nothing of an id that was mistyped or is too old. */
+function nearby(operations: readonly Operation[], id: string): string {
+  if (/^[0-9a-f]{7,40}$/.test(id))
+    return `A change by hand is a commit: run \`git show ${id}\` in the config repo.`
+  const [, kind, digits] = /^(r|op)-(\d+)$/.exec(id) ?? []
+  const numberOf = (operation: Operation): number =>
+    kind === 'r' ? Number(operation.release?.slice(2)) : operation.number
+  const far = (operation: Operation): number => Math.abs(numberOf(operation) - Number(digits))
+  const near = operations.filter((operation) => kind === 'op' || operation.release !== null)
+  if (kind === undefined || near.length === 0)
+    return `The latest are ${listed(operations.slice(0, 5))}.`
+  const nearest = near.toSorted((one, other) => far(one) - far(other)).slice(0, 5)
+  return `The nearest are ${listed(near.filter((each) => nearest.includes(each)))}.`
+}
+
+function listed(operations: readonly Operation[]): string {
+  return operations.map(idOf).join(', ')
 }

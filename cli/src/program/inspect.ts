@@ -1,5 +1,6 @@
 // The commands that change nothing.
 import { type Command, Option } from 'commander'
+import { type HistoryFilter, shownOutcomes, shownVerbs } from '../inspect/history-filter.ts'
 import { type Plane, planes } from '../release/ports/cluster.ts'
 import { colors } from '../release/slot.ts'
 import {
@@ -10,6 +11,7 @@ import {
   logLimit,
   positiveNumber,
   seconds,
+  someOf,
   timeSpan,
 } from './options.ts'
 import type { Runner } from './runner.ts'
@@ -100,12 +102,21 @@ function addLogs(program: Command, inEnvironment: Runner['inEnvironment']): void
     })
 }
 
+interface HistoryFlags {
+  verb?: HistoryFilter['verbs']
+  outcome?: HistoryFilter['outcomes']
+  limit: number
+}
+
 function addHistory(program: Command, inEnvironment: Runner['inEnvironment']): void {
-  const history = addVerb(program, 'history', 'list the latest operations')
+  const history = addServicesVerb(program, 'history', 'list the latest operations')
+    .option('--verb <verbs>', `only ${shownVerbs.join(', ')}`, someOf(shownVerbs))
+    .option('--outcome <outcomes>', `only ${shownOutcomes.join(', ')}`, someOf(shownOutcomes))
     .option('--limit <n>', 'number of operations', positiveNumber, 20)
-    .action(async (input: { limit: number }, command) => {
+    .action(async ({ verb = null, outcome = null, limit }: HistoryFlags, command) => {
       const { historyCommand } = await import('../commands/history.ts')
-      await inEnvironment(command, (context) => historyCommand(context, { limit: input.limit }))
+      const input = { verbs: verb, outcomes: outcome, limit }
+      await inEnvironment(command, (context) => historyCommand(context, input))
     })
   addVerb(history, 'show', 'show one operation with its phases and its proof')
     .argument('<id>', 'number of an operation or a release, from `history`')

@@ -102,6 +102,18 @@ export function digests(value: string): Record<string, string> {
   return Object.fromEntries(entries)
 }
 
+/** Some of these values: by commas, or the option repeated. */
+export function someOf<T extends string>(known: readonly T[]) {
+  return (value: string, before: readonly T[] = []): T[] => {
+    const wanted = list(value)
+    const found = known.filter((each) => wanted.includes(each))
+    const other = wanted.find((each) => !(known as readonly string[]).includes(each))
+    if (other !== undefined)
+      throw new InvalidArgumentError(`Expected some of ${known.join(', ')}, not ${other}.`)
+    return [...before, ...found]
+  }
+}
+
 function list(value: string, before: string[] = []): string[] {
   const names = value
     .split(',')

@@ -8,8 +8,8 @@ import {
   type Side,
   sameCombination,
 } from './slot.ts'
+import { outcomes, verbs } from './verbs.ts'
 
-export const verbs = ['deploy', 'smoke', 'switch', 'rollback', 'cleanup'] as const
 type Verb = (typeof verbs)[number]
 
 const side: z.ZodType<Side> = z.object({
@@ -26,59 +26,55 @@ const combination: z.ZodType<Combination> = z.record(
 
 const serviceRecord = z.object({
   name: z.string(),
-  /** The slot before the operation. */
-  from: side.nullable(),
-  /** The slot that was written, tested or made live. null: the slot was removed. */
-  to: side.nullable(),
-  /** What was measured during the operation. */
-  proof: z.record(z.string(), z.union([z.number(), z.string(), z.null()])).optional(),
+  from: side.nullable().describe('The slot before the operation.'),
+  to: side
+    .nullable()
+    .describe('The slot that was written, tested or made live. null: the slot was removed.'),
+  proof: z
+    .record(z.string(), z.union([z.number(), z.string(), z.null()]))
+    .optional()
+    .describe('What was measured during the operation.'),
 })
 
-/** A critical alert. */
-const alertRecord = z.object({
+const alertRecord = z
+  .object({
+    name: z.string(),
+    service: z.string().nullable().describe('null: the environment as a whole.'),
+    color: z.string().nullable(),
+    summary: z.string(),
+    since: z.string(),
+  })
+  .describe('A critical alert.')
+
+const phaseRecord = z.object({
   name: z.string(),
-  /** null: the environment as a whole. */
-  service: z.string().nullable(),
-  color: z.string().nullable(),
-  summary: z.string(),
-  since: z.string(),
+  startedAt: z.string().optional().describe('ISO 8601. Records of earlier versions have none.'),
+  tookMs: z.number(),
 })
 
-/** `undone`: a switch that was put back. `interrupted`: the command ended before the operation was complete. */
-export const outcomes = ['done', 'failed', 'undone', 'interrupted'] as const
-
+/** The descriptions are published, with the documents of `history`. */
 export const operationSchema = z.object({
   version: z.literal(1),
-  /** Counts all operations of an environment. */
-  number: z.int().positive(),
-  /** `r-41`: the release id of a switch or rollback. null: another operation. */
-  release: z.string().nullable(),
+  number: z.int().positive().describe('Counts all operations of an environment.'),
+  release: z
+    .string()
+    .nullable()
+    .describe('r-41: the release id of a switch or rollback. null: another operation.'),
   verb: z.enum(verbs),
-  /** ISO 8601, by the clock of the machine that ran the command. */
-  startedAt: z.string(),
+  startedAt: z.string().describe('ISO 8601, by the clock of the machine that ran the command.'),
   endedAt: z.string().nullable(),
-  /** User and host. */
-  by: z.string(),
-  /** The URL of the CI run. null: not run by CI. */
-  run: z.string().nullable(),
+  by: z.string().describe('User and host.'),
+  run: z.string().nullable().describe('The URL of the CI run. null: not run by CI.'),
   reason: z.string().nullable(),
   services: z.array(serviceRecord),
-  /** Of a smoke test: the combination that was tested. */
-  combination: combination.optional(),
-  /** Of a switch: the alerts that fired, and that it went on in spite of. */
-  alerts: z.array(alertRecord).optional(),
-  phases: z.array(
-    z.object({
-      name: z.string(),
-      /** ISO 8601. Records of earlier versions have none. */
-      startedAt: z.string().optional(),
-      tookMs: z.number(),
-    }),
-  ),
-  /** null: running or interrupted. */
-  outcome: z.enum(outcomes).nullable(),
-  /** The error that ended it. */
-  error: z.string().nullable(),
+  combination: combination.optional().describe('Of a smoke test: the combination that was tested.'),
+  alerts: z
+    .array(alertRecord)
+    .optional()
+    .describe('Of a switch: the alerts that fired, and that it went on in spite of.'),
+  phases: z.array(phaseRecord),
+  outcome: z.enum(outcomes).nullable().describe('null: running or interrupted.'),
+  error: z.string().nullable().describe('The error that ended it.'),
 })
 
 export type Operation = z.infer<typeof operationSchema>

@@ -1,6 +1,7 @@
 // The operations of an environment as a table, and one of them in full.
 import { describe, expect, it } from 'vitest'
 import { historyText, operationText } from '../../src/commands/history.ts'
+import type { Undo } from '../../src/inspect/undo.ts'
 import type { Operation } from '../../src/release/record.ts'
 import { anAlert } from '../fakes/metrics.ts'
 import { aSide } from '../fakes/state.ts'
@@ -27,10 +28,11 @@ describe('a history', () => {
       proof: { endpointsMs: 132, consumersMs: null, epoch: 7 },
     })),
     phases: [
-      { name: 'move the Services', tookMs: 21 },
+      { name: 'move the Services', startedAt: '2026-01-01T12:00:00.250Z', tookMs: 21 },
       { name: 'wait for the consumers', tookMs: 30_000 },
     ],
   })
+  const undo = { command: null, note: 'There is nothing to undo.' }
   const operations = [operation(58, { outcome: null, endedAt: null }), undone, operation(56)]
   const shown = { operations, byHand: null }
 
@@ -52,9 +54,10 @@ describe('a history', () => {
       date: '2026-01-01T12:00:30.000Z',
     }
     const changes = ['order blue → green', 'order-green: image']
+    const services = ['order']
     const byHand = [
-      { ...change, changes },
-      { ...change, date: '2026-01-01T11:00:00.000Z', changes: [] },
+      { ...change, changes, services },
+      { ...change, date: '2026-01-01T11:00:00.000Z', changes: [], services: null },
     ]
     const lines = plain((width) => historyText({ operations: [operation(56)], byHand }, width), 160)
     expect(lines.split('\n').slice(1)).toEqual([
@@ -79,17 +82,21 @@ describe('a history', () => {
   })
 
   it('shows one: its slots, what was measured, how long each phase took', () => {
-    const text = plain((width) => operationText(undone, width))
+    const text = plain((width) => operationText(undone, undo, width))
     expect(text).toMatch(/^r-41 {2}switch {2}undone$/m)
-    expect(text).toMatch(/^from 2026-01-01T12:00:00.000Z to 2026-01-01T12:01:00.000Z$/m)
+    expect(text).toMatch(/^from 2026-01-01T12:00:00.000Z to 2026-01-01T12:01:00.000Z, 1 min 0 s$/m)
+    expect(text).toMatch(/^payment green v-b +b +sha256:b$/m)
     expect(text).toMatch(/^SERVICE +FROM +TO +HTTP +EVENTS +EPOCH$/m)
     expect(text).toMatch(/^payment +blue v-a +green v-b +132 ms +- +7$/m)
-    expect(text).toMatch(/^wait for the consumers +30\.0 s$/m)
+    // A record of an earlier version does not know when.
+    expect(text).toMatch(/^move the Services +12:00:00\.250 +0\.0 s$/m)
+    expect(text).toMatch(/^wait for the consumers +- +30\.0 s$/m)
+    expect(text).toMatch(/\n\nThere is nothing to undo\.$/)
   })
 
   it('shows under each heading what was measured of each service', () => {
     const services = [{ name: 'order', from: null, to: null }, ...undone.services.slice(1, 2)]
-    const text = plain((width) => operationText({ ...undone, services }, width))
+    const text = plain((width) => operationText({ ...undone, services }, undo, width))
     expect(text).toMatch(/^SERVICE +FROM +TO +HTTP/m)
     expect(text).toMatch(/^order +- +- +- +- +-$/m)
     expect(text).toMatch(/^inventory +blue v-a +green v-b +132 ms +- +7$/m)
@@ -100,13 +107,13 @@ describe('a history', () => {
       ...{ verb: 'cleanup', outcome: null, endedAt: null },
       services: [{ name: 'order', from: aSide('blue', 'a'), to: null }],
     })
-    const text = plain((width) => operationText(removed, width))
+    const text = plain((width) => operationText(removed, undo, width))
     expect(text).toMatch(/^op-9 {2}cleanup {2}open\nfrom \S+, not ended$/m)
     expect(text).toMatch(/^order +blue v-a +-$/m)
   })
 
   it.each(widths)('shows one in %s columns and loses nothing', (width) => {
-    const text = words(plain((room) => operationText(undone, room), width))
+    const text = words(plain((room) => operationText(undone, undo, room), width))
     for (const part of [
       ...[undone.by, undone.run ?? '', 'reason: because it had to be done', 'within 30 s.'],
       ...['1 of 2 consume.', 'notification blue v-a green v-b', 'move the Services'],
@@ -114,14 +121,48 @@ describe('a history', () => {
       expect(text).toContain(part)
   })
 
+  it('shows digests in full in 80 columns, and what was tested together', () => {
+    const digest = (letter: string) => `sha256:${letter.repeat(64)}`
+    const side = { color: 'green', version: 'v-b', revision: 'b', digest: digest('b') } as const
+    const tested = operation(3, {
+      verb: 'smoke',
+      services: [{ name: 'order', from: null, to: side }],
+      combination: {
+        order: { revision: 'b', digest: digest('b') },
+        notification: { revision: '1234567890', digest: digest('c') },
+      },
+    })
+    const text = words(plain((width) => operationText(tested, undo, width)))
+    expect(text).toContain(`order green v-b b ${digest('b')} notification,`)
+    expect(text).toContain(`notification, tested with 1234567890 ${digest('c')}`)
+  })
+
+  it.each<[string, Undo, string]>([
+    ['a way', { command: 'shopctl rollback', note: null }, 'To undo this, run `shopctl rollback`.'],
+    [
+      'what else it does',
+      { command: 'shopctl rollback', note: 'It undoes r-42, too.' },
+      'To undo this, run `shopctl rollback`. It undoes r-42, too.',
+    ],
+    ['that there is none', { command: null, note: 'There is none.' }, 'There is none.'],
+  ])('ends with how to undo it: %s', (_, way, expected) => {
+    const text = plain((width) => operationText(undone, way, width))
+    expect(text.split('\n').at(-1)).toBe(expected)
+  })
+
+  it('says that a filter leaves nothing', () => {
+    const none = { operations: [], byHand: [] }
+    expect(historyText(none, 80, true)).toBe('There is no such operation in the journal.')
+  })
+
   it('shows the alerts that a switch went on in spite of', () => {
     const alerts = [anAlert({ summary: 'Events of order\nare not published' })]
-    const text = plain((width) => operationText({ ...undone, alerts }, width))
+    const text = plain((width) => operationText({ ...undone, alerts }, undo, width))
     expect(text).toMatch(/^in spite of OutboxStuck \(Events of order are not published\)$/m)
   })
 
   it('cuts a reason that is a book', () => {
     const book = operation(1, { reason: 'word '.repeat(30_000) })
-    expect(plain((width) => operationText(book, width)).length).toBeLessThan(3_000)
+    expect(plain((width) => operationText(book, undo, width)).length).toBeLessThan(3_000)
   })
 })

@@ -46,6 +46,18 @@ describe('bad input is exit 2, with what would have been right', () => {
     ],
     ['a wait that is too long', ['audit', '--wait', '9999999'], /Expected at most 2147483/],
     ['no operations at all', ['history', '--limit', '0'], /'0'[\s\S]*above 0/],
+    ['a service of history', ['history', '--service', 'ordr'], /"ordr"[\s\S]*order, inventory/],
+    [
+      'a verb of history',
+      ['history', '--verb', 'switch,release'],
+      /'switch,release'[\s\S]*deploy, smoke, switch, rollback, cleanup, by-hand, not release/,
+    ],
+    [
+      'an outcome of history',
+      ['history', '--outcome', 'bad'],
+      /'bad'[\s\S]*done, failed, undone, interrupted, open/,
+    ],
+    ['no verb of history', ['history', '--verb', ','], /Expected a name/],
     ['an operation of history', ['history', 'shw'], /too many arguments[\s\S]*Commands: show/],
     ['a service of the logs', ['logs', 'ordr'], /"ordr"[\s\S]*order, inventory/],
     ['a color of the logs', ['logs', '--color', 'pink'], /'pink'.*blue, green/],

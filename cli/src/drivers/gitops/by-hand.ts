@@ -1,7 +1,13 @@
 // What people changed in the config repo, without shopctl.
 import { isInterrupted, said } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
-import type { ByHand, Commit, ConfigRepo, HandChange } from '../../release/ports/config-repo.ts'
+import type {
+  ByHand,
+  Commit,
+  ConfigRepo,
+  HandChange,
+  HandQuery,
+} from '../../release/ports/config-repo.ts'
 import { readCommit } from './merge/compare.ts'
 import type { CommitFiles } from './merge/sides.ts'
 import { type ChangeText, textsOf } from './merge/texts.ts'
@@ -18,68 +24,74 @@ const furthest = 400
 /** The same for `status`, which has to be quick. */
 const recent = 20
 
-/** Those among the latest `limit` of these changes and of `others`, which are times. Newest first. */
-export async function changesByHand(
-  ports: HandPorts,
-  limit: number,
-  others: readonly string[],
-): Promise<HandChange[]> {
+/** Newest first. */
+export async function changesByHand(ports: HandPorts, query: HandQuery): Promise<HandChange[]> {
   const { commit: head } = await ports.repo.fetch()
-  const own = others.map((time) => Date.parse(time))
-  for (let count = Math.min(limit, furthest); ; count = Math.min(count * 4, furthest)) {
+  const changeAt = createReader(ports)
+  for (let count = Math.min(query.limit, furthest); ; count = Math.min(count * 4, furthest)) {
     // One more, for what was there before.
     const { commits: found } = await ports.repo.log(head, [ports.env], count + 1)
-    const { indices, isAll } = latest(found.slice(0, count), own, limit)
-    if (isAll || found.length <= count || count === furthest) return describe(ports, found, indices)
+    const { changes, isAll } = await latest(found, count, query, changeAt)
+    if (isAll || found.length <= count || count === furthest) return changes
   }
 }
 
-/** `isAll`: no older commit would be among them. */
-function latest(
+/** Of the first `count` commits. `isAll`: no older commit would be among them. */
+async function latest(
   found: readonly Commit[],
-  others: readonly number[],
-  limit: number,
-): { indices: number[]; isAll: boolean } {
-  const indices: number[] = []
-  for (const [index, commit] of found.entries()) {
-    const newer = others.filter((time) => time > Date.parse(commit.date)).length
-    if (indices.length + newer >= limit) return { indices, isAll: true }
-    if (isByHand(commit)) indices.push(index)
+  count: number,
+  { limit, others, services }: HandQuery,
+  changeAt: Reader,
+): Promise<{ changes: HandChange[]; isAll: boolean }> {
+  const times = others.map((time) => Date.parse(time))
+  const changes: HandChange[] = []
+  for (const [index, commit] of found.slice(0, count).entries()) {
+    const newer = times.filter((time) => time > Date.parse(commit.date)).length
+    if (changes.length + newer >= limit) return { changes, isAll: true }
+    if (!isByHand(commit)) continue
+    const change = changeOf(commit, await changeAt(found, index))
+    if (concerns(change, services)) changes.push(change)
   }
-  return { indices, isAll: false }
+  return { changes, isAll: false }
 }
 
 function isByHand({ message }: Commit): boolean {
   return (noteOf(message)?.operation ?? null) === null
 }
 
-async function describe(
-  ports: HandPorts,
-  found: readonly Commit[],
-  indices: readonly number[],
-): Promise<HandChange[]> {
-  const changesAt = createReader(ports, found)
-  const described: HandChange[] = []
-  for (const index of indices) {
-    const { commit, author, date, message } = found[index] as Commit
-    const changes = await changesAt(index)
-    described.push({
-      ...{ commit, author: oneLine(author), date: new Date(date).toISOString() },
-      subject: oneLine(message.split('\n', 1)[0] ?? ''),
-      changes: typeof changes === 'string' ? [changes] : changes.map(({ text }) => text),
-    })
+function changeOf(
+  { commit, author, date, message }: Commit,
+  { texts, problem }: Change,
+): HandChange {
+  return {
+    ...{ commit, author: oneLine(author), date: new Date(date).toISOString() },
+    subject: oneLine(message.split('\n', 1)[0] ?? ''),
+    changes: problem === null ? (texts ?? []).map(({ text }) => text) : [problem],
+    services: texts && servicesOf(texts),
   }
-  return described
 }
 
-/** What a commit changed, or why it cannot be read. */
-type Reader = (index: number) => Promise<ChangeText[] | string>
+function servicesOf(texts: readonly ChangeText[]): string[] | null {
+  const named = texts.flatMap(({ service }) => service ?? [])
+  return named.length < texts.length ? null : [...new Set(named)]
+}
 
-function createReader(
-  { env, repo }: HandPorts,
-  found: readonly Commit[],
-  signal?: AbortSignal,
-): Reader {
+/** What may concern a service is not hidden from who looks for the service. */
+function concerns({ services }: HandChange, wanted: readonly string[] | null): boolean {
+  return wanted === null || services === null || services.some((name) => wanted.includes(name))
+}
+
+/** What a commit changed. */
+interface Change {
+  /** null: nobody knows. */
+  texts: ChangeText[] | null
+  /** Why it cannot be read. */
+  problem: string | null
+}
+
+type Reader = (found: readonly Commit[], index: number) => Promise<Change>
+
+function createReader({ env, repo }: HandPorts, signal?: AbortSignal): Reader {
   const read = async (commit: string): Promise<CommitFiles | string> => {
     try {
       return await readCommit(repo, env, commit, signal)
@@ -88,21 +100,22 @@ function createReader(
       return oneLine(said(error))
     }
   }
-  const commits = new Map<number, Promise<CommitFiles | string>>()
-  const commitAt = (index: number): Promise<CommitFiles | string> => {
-    const commit = commits.get(index) ?? read(found[index]?.commit ?? '')
-    commits.set(index, commit)
-    return commit
+  const commits = new Map<string, Promise<CommitFiles | string>>()
+  const filesOf = ({ commit }: Commit): Promise<CommitFiles | string> => {
+    const files = commits.get(commit) ?? read(commit)
+    commits.set(commit, files)
+    return files
   }
-  return async (index) => {
-    const to = await commitAt(index)
-    if (typeof to === 'string') return to
+  return async (found, index) => {
+    const [commit, earlier] = [found[index], found[index + 1]]
+    const to = commit && (await filesOf(commit))
+    if (typeof to === 'string') return { texts: null, problem: to }
     // Where the clone ends, nobody knows what was there before.
-    if (index + 1 >= found.length) return []
-    const from = await commitAt(index + 1)
-    if (typeof from === 'string') return []
+    const from = earlier && (await filesOf(earlier))
+    if (to === undefined || from === undefined || typeof from === 'string')
+      return { texts: null, problem: null }
     const paths = [from, to].flatMap(({ tree }) => tree.paths)
-    return textsOf({ from, to, services: servicesIn(env, paths) })
+    return { texts: textsOf({ from, to, services: servicesIn(env, paths) }), problem: null }
   }
 }
 
@@ -115,13 +128,12 @@ export async function standingByHand(
   const { env, repo } = ports
   const { commits: found } = await repo.log(head, [env], recent + 1, signal)
   const last = found.slice(0, recent).findLastIndex(isByHand)
-  const changesAt = createReader(ports, found, signal)
+  const changeAt = createReader(ports, signal)
   const known = new Set<string>()
   const byHand: ByHand[] = []
   for (const [index, each] of found.slice(0, last + 1).entries()) {
-    const changes = await changesAt(index)
-    if (typeof changes === 'string') continue
-    const fresh = changes.filter(({ what }) => !known.has(what))
+    const { texts } = await changeAt(found, index)
+    const fresh = (texts ?? []).filter(({ what }) => !known.has(what))
     for (const { what } of fresh) known.add(what)
     if (!isByHand(each)) continue
     const { commit } = each

@@ -2,7 +2,13 @@
 import { isDenied, type KubernetesApi } from '../../adapters/kubernetes/api.ts'
 import { refused, type ShopctlError } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
-import type { Commit, ConfigRepo, HandChange, Log } from '../../release/ports/config-repo.ts'
+import type {
+  Commit,
+  ConfigRepo,
+  HandChange,
+  HandQuery,
+  Log,
+} from '../../release/ports/config-repo.ts'
 import type { Manifest } from '../../release/ports/driver.ts'
 import { colors } from '../../release/slot.ts'
 import { changesByHand, type HandPorts } from './by-hand.ts'
@@ -18,11 +24,8 @@ export interface Gitops {
   /** Makes folders without slots, the project and the Applications. Puts back what is not as it should be. */
   init(): Promise<Initialized>
   log(limit: number): Promise<LoggedCommits>
-  /**
-   * What people have changed, newest first: those among the latest `limit` of these changes and of `others`, which are
-   * times.
-   */
-  changesByHand(limit: number, others: readonly string[]): Promise<HandChange[]>
+  /** What people have changed, newest first. */
+  changesByHand(query: HandQuery): Promise<HandChange[]>
   /** Says once what is wrong, also if git does not answer. */
   status(): Promise<GitopsStatus>
 }
@@ -76,7 +79,7 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
         .map(({ metadata }) => metadata.name)
       return { commit, file: argocdFile(env), applied, applications }
     },
-    changesByHand: (limit, others) => changesByHand(deps, limit, others),
+    changesByHand: (query) => changesByHand(deps, query),
     status: () => gitopsStatus(deps),
     async log(limit) {
       const { env, repo } = deps

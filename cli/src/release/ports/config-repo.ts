@@ -43,6 +43,18 @@ export interface HandChange {
   subject: string
   /** `order blue → green`, `order-green: image`. Empty: something else. */
   changes: string[]
+  /** Whose slots and Services these are. null: any may be among them. */
+  services: string[] | null
+}
+
+/** Which of the changes by hand are looked for. */
+export interface HandQuery {
+  /** So many of the latest, these and `others` together. */
+  limit: number
+  /** Times, in ISO 8601. */
+  others: readonly string[]
+  /** null: also those of all other services, and those of none. */
+  services: readonly string[] | null
 }
 
 /** A slot or a Service that a person has changed last. */

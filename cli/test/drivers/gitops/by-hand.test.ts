@@ -38,6 +38,7 @@ function edited(path: string, from: string, to: string): Record<string, string> 
   return { [path]: text.replace(from, to) }
 }
 
+const all = { limit: 9, others: [], services: null }
 const services = 'local/services/values.yaml'
 const greenSlot = 'local/order/green/values.yaml'
 const flip = (text: string): string => text.replace('color: blue', 'color: green')
@@ -48,8 +49,12 @@ async function switchAll(): Promise<void> {
   scene.argo.settle()
 }
 
-async function changes(limit = 9, others: string[] = []): Promise<string[][]> {
-  return (await tools.changesByHand(limit, others)).map((each) => each.changes)
+async function changes(
+  limit = 9,
+  others: string[] = [],
+  services: string[] | null = null,
+): Promise<string[][]> {
+  return (await tools.changesByHand({ limit, others, services })).map((each) => each.changes)
 }
 
 describe('what was changed by hand', () => {
@@ -57,13 +62,41 @@ describe('what was changed by hand', () => {
     await switchAll()
     const commit = edit(greenSlot, digest, 'Hotfix \u001b[31mnow\n\nIt burns.\n')
     await scene.driver().writeSlots([aWrite('payment', 'blue', 'cccccccccc')], held)
-    const [first, ...others] = await tools.changesByHand(9, [])
+    const [first, ...others] = await tools.changesByHand(all)
     expect(first).toEqual({
       ...{ commit, author: jane, subject: 'Hotfix now', changes: ['order-green: image'] },
+      services: ['order'],
       date: scene.repo.at(commit).date,
     })
     // The commit that the scene begins with.
-    expect(others).toMatchObject([{ subject: 'First', changes: [] }])
+    expect(others).toMatchObject([{ subject: 'First', changes: [], services: null }])
+  })
+
+  it('is that of a service, with what may be of any', async () => {
+    edit(services, (text) => text.replaceAll('color: blue', 'color: green'))
+    edit(greenSlot, digest)
+    edit('local/payment/green/values.yaml', digest)
+    edit(services, (text) => text.replace('stable: http', 'stable: grpc'))
+    edit('local/services/Chart.yaml', (text) => text.replaceAll(sharedChart.version, '9.9.9'))
+    edit(greenSlot, (text) => text.replace('revision: ', 'revision: ['))
+    edit(services, (text) => `tags: { web: true }\n${text}`)
+    edit(services, (text) => text.replace('revision: ', 'revision: ['))
+    const unreadable = (folder: string) => [
+      expect.stringMatching(new RegExp(`^local/${folder}/values\\.yaml:\\d+:\\d+: `)),
+    ]
+    const shared = [['Services: tags'], ['Services: chart']]
+    const flipped = ['order blue → green', 'payment blue → green']
+    expect(await changes(9, [], ['order'])).toEqual([
+      ...[unreadable('services'), shared[0], unreadable('order/green'), shared[1]],
+      ...[['Services: order.shopctl.ports.stable'], ['order-green: image'], flipped, []],
+    ])
+    expect(await changes(5, [], ['payment'])).toEqual([
+      ...[unreadable('services'), ...shared, ['payment-green: image'], flipped],
+    ])
+    expect((await tools.changesByHand(all)).map((each) => each.services)).toEqual([
+      ...[null, null, ['order'], null, ['order'], ['payment'], ['order']],
+      ...[['order', 'payment'], null],
+    ])
   })
 
   it.each<[string, string, (text: string) => string, string[]]>([
@@ -176,7 +209,7 @@ describe('what was changed by hand', () => {
     for (let count = 3; count < 6; count += 1)
       edit(greenSlot, (text) => text.replace(/replicas: \d/, `replicas: ${count}`))
     const dates = async (limit: number, others: string[]) =>
-      (await tools.changesByHand(limit, others)).map(({ date }) => date)
+      (await tools.changesByHand({ ...all, limit, others })).map(({ date }) => date)
     expect(await dates(9, [])).toEqual([at(3), at(2), at(1), at(0)])
     expect(await dates(2, [])).toEqual([at(3), at(2)])
     expect(await dates(2, [at(9), at(1)])).toEqual([at(3)])
@@ -252,7 +285,7 @@ describe('what stands as a person has left it', () => {
   it('is unknown if git does not answer', async () => {
     scene.repo.faults.fetch = failed({ code: 'git-unreachable', message: 'no answer' })
     expect((await tools.status()).byHand).toBeNull()
-    await expect(tools.changesByHand(9, [])).rejects.toThrow('no answer')
+    await expect(tools.changesByHand(all)).rejects.toThrow('no answer')
   })
 })
 

@@ -7,6 +7,8 @@ import { type Changed, changedIn, hasOtherChart, isShown } from './changed.ts'
 import { type ChangedSlot, type Compared, changedPaths } from './sides.ts'
 
 export interface ChangeText {
+  /** null: it may be about any service. */
+  service: string | null
   /** What was changed: a slot, a Service, or a part of what Services share. */
   what: string
   /** `order-green: image`, `order blue → green`, `Services: chart` */
@@ -18,7 +20,7 @@ export function textsOf(input: Compared): ChangeText[] {
   return [
     ...pointersTexts(input, pointers),
     ...moves.map(moveText),
-    ...sharedTexts(shared),
+    ...sharedTexts(input, shared),
     ...slots.flatMap((slot) => slotTexts(input, slot)),
   ]
 }
@@ -27,8 +29,9 @@ export function textsOf(input: Compared): ChangeText[] {
 function pointersTexts(input: Compared, { before, after }: Changed['pointers']): ChangeText[] {
   const folder = servicesFolder(input.to.tree.env)
   if (!changedPaths(input).some((path) => path.startsWith(`${folder}/`))) return []
-  if (after instanceof ShopctlError) return [{ what: 'services', text: after.message }]
-  return before instanceof ShopctlError ? [{ what: 'services', text: 'Services: corrected' }] : []
+  const any = { service: null, what: 'services' }
+  if (after instanceof ShopctlError) return [{ ...any, text: after.message }]
+  return before instanceof ShopctlError ? [{ ...any, text: 'Services: corrected' }] : []
 }
 
 function moveText({ service, which, from, to }: ServiceMove): ChangeText {
@@ -37,17 +40,21 @@ function moveText({ service, which, from, to }: ServiceMove): ChangeText {
     from?.color === to?.color
       ? `${what} ${to?.color}: revision ${from?.revision} → ${to?.revision}`
       : `${what} ${from?.color ?? 'none'} → ${to?.color ?? 'none'}`
-  return { what, text }
+  return { service, what, text }
 }
 
 /** One for each service, as `deploy` writes them. */
-function sharedTexts({ values, chart }: Changed['shared']): ChangeText[] {
+function sharedTexts({ services }: Compared, { values, chart }: Changed['shared']): ChangeText[] {
   const owners = [...new Set(values.map(ownerOf))]
   const texts = owners.map((owner) => ({
+    // A key such as `global` belongs to none.
+    service: services.includes(owner) ? owner : null,
     what: `services ${owner}`,
     text: `Services: ${values.filter((path) => ownerOf(path) === owner).join(', ')}`,
   }))
-  return chart ? [...texts, { what: 'services chart', text: 'Services: chart' }] : texts
+  return chart
+    ? [...texts, { service: null, what: 'services chart', text: 'Services: chart' }]
+    : texts
 }
 
 function ownerOf(path: string): string {
@@ -56,16 +63,19 @@ function ownerOf(path: string): string {
 
 function slotTexts(input: Compared, slot: ChangedSlot): ChangeText[] {
   const { before, after, changes } = slot
-  const what = slotName(changes.service, changes.color)
-  if (after instanceof ShopctlError) return [{ what, text: after.message }]
-  if (before instanceof ShopctlError) return [{ what, text: `${what}: corrected` }]
-  const folder = slotFolder(input.to.tree.env, changes.service, changes.color)
+  const { service, color } = changes
+  const what = slotName(service, color)
+  if (after instanceof ShopctlError) return [{ service, what, text: after.message }]
+  if (before instanceof ShopctlError) return [{ service, what, text: `${what}: corrected` }]
+  const folder = slotFolder(input.to.tree.env, service, color)
   const isEdited = changes.chart === null && hasOtherChart(input, folder)
   if (!isShown(changes) && !isEdited) return []
-  if (changes.action !== 'changed') return [{ what, text: `${what}: ${changes.action}` }]
+  if (changes.action !== 'changed') return [{ service, what, text: `${what}: ${changes.action}` }]
   const named = (['version', 'image', 'revision', 'chart', 'replicas'] as const).filter(
     (each) => changes[each] !== null || (each === 'chart' && isEdited),
   )
   const config = changes.config.map((key) => `config.${key}`)
-  return [{ what, text: `${what}: ${[...named, ...config, ...changes.values].join(', ')}` }]
+  return [
+    { service, what, text: `${what}: ${[...named, ...config, ...changes.values].join(', ')}` },
+  ]
 }
