@@ -162,7 +162,7 @@ describe('the schema of one operation', () => {
     const { document } = await historyShowCommand(contextOf(await releasedTwice()), { id: 'r-2' })
     const changed = structuredClone(document) as { operation: Record<string, unknown> }
     change(changed.operation)
-    expect(problems('history-show.json', changed)).toEqual([expect.stringMatching(expected)])
+    expect(problems('history-show.json', changed).join()).toMatch(expected)
   })
 
   it('takes fields of later versions', async () => {
