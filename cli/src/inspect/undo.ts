@@ -165,11 +165,11 @@ function laterNote(
   { number }: MoveOperation,
   names: readonly string[],
 ): string[] {
-  const later = doneMoves(journal).filter(
-    (each) => each.number > number && names.some((name) => moveOf(each, name)),
-  )
-  if (later.length === 0) return []
-  return [`It undoes what ${later.map(idOf).join(', ')} changed of ${names.join(', ')}, too.`]
+  const later = doneMoves(journal).flatMap((each) => {
+    const undone = names.filter((name) => moveOf(each, name))
+    return each.number > number && undone.length > 0 ? [`${idOf(each)} (${undone.join(', ')})`] : []
+  })
+  return later.length > 0 ? [`It undoes ${later.join(', ')}, too.`] : []
 }
 
 function wordsOf({ to, services }: RollbackIntent): string {

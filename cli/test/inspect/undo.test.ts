@@ -1,8 +1,9 @@
 // How an operation is undone: what `history show` says, run and looked at.
+import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { findOperation } from '../../src/inspect/history.ts'
 import { type Undo, undoOf } from '../../src/inspect/undo.ts'
-import type { Operation } from '../../src/release/record.ts'
+import { doneMoves, moveOf, type Operation } from '../../src/release/record.ts'
 import {
   createShop,
   dyingJournal,
@@ -78,7 +79,7 @@ const ways: [string, () => Promise<Shop>, string, Undo][] = [
     'r-2',
     {
       command: 'shopctl rollback --to r-1',
-      note: `It undoes what r-3 changed of order, payment, too. ${again}`,
+      note: `It undoes r-3 (order, payment), too. ${again}`,
     },
   ],
   ['the last switch, of one', oneAfterBoth, 'r-3', { command: 'shopctl rollback', note: null }],
@@ -88,7 +89,7 @@ const ways: [string, () => Promise<Shop>, string, Undo][] = [
     'r-2',
     {
       command: 'shopctl rollback --to r-1',
-      note: 'It undoes what r-3 changed of order, payment, too. It deploys the image of payment again first.',
+      note: 'It undoes r-3 (payment), too. It deploys the image of payment again first.',
     },
   ],
   ['a rollback', rolledBack, 'r-3', { command: 'shopctl rollback --to r-2', note: null }],
@@ -240,4 +241,45 @@ it('a switch from before the oldest record, from slots that no release has, is n
     command: null,
     note: 'This cannot be undone now. No release in the journal has exactly the slots that were live before.',
   })
+})
+
+const chosen = fc.constantFrom(null, ['order'], ['payment'])
+const step = fc.record({
+  verb: fc.constantFrom(...(['release', 'release', 'rollback', 'cleanup'] as const)),
+  services: chosen,
+})
+
+it('whatever was done before, a command undoes its operation', async () => {
+  let undone = 0
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { minLength: 1, maxLength: 6 }),
+      fc.nat(),
+      async (steps, nth) => {
+        const shop = createShop()
+        await shop.release()
+        for (const [index, { verb, services }] of steps.entries()) {
+          shop.commit('bcdefa'[index] ?? 'f', services ?? names)
+          if (verb === 'release') await shop.release({ services: services ?? names })
+          else if (verb === 'cleanup') await shop.cleanup(services)
+          // Some have nothing to go back to.
+          else await shop.rollback({ services }).catch(() => {})
+        }
+        const moves = doneMoves(shop.world.state.journal)
+        const operation = moves[nth % moves.length] as Operation
+        const { command } = undo(shop, operation.release ?? '')
+        const before = names.map(shop.live)
+        if (command === null) return
+        undone += 1
+        await run(shop, command)
+        for (const [index, name] of names.entries()) {
+          const from = moveOf(operation, name)?.from
+          if (from) expect(shop.live(name)?.split(' ')[1]).toBe(from.version)
+          else expect(shop.live(name)).toBe(before[index])
+        }
+      },
+    ),
+    { numRuns: 60 },
+  )
+  expect(undone).toBeGreaterThan(10)
 })
