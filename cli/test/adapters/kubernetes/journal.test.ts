@@ -231,6 +231,26 @@ describe('a journal that is written', () => {
     expect(await stored(1)).toMatchObject({ outcome: 'interrupted' })
   })
 
+  it('writes the record of an ended operation again, and makes none', async () => {
+    const journal = store()
+    await journal.begin(open(1), await journal.read(), null)
+    await journal.amend(open(1))
+    expect(api.objects.has(`${maps}/${nameOf(1)}`)).toBe(false)
+    await journal.end(operation(1))
+    const phases = [{ name: 'restart', startedAt: '2026-01-01T12:01:00.000Z', tookMs: 7 }]
+    await journal.amend(operation(1, { phases }))
+    expect(await journal.read()).toMatchObject({
+      counter: { operation: 1 },
+      open: null,
+      closed: [operation(1, { phases })],
+    })
+  })
+
+  it('reads phases of an earlier version, which do not say when they began', () => {
+    const old = operation(1, { phases: [{ name: 'write', tookMs: 7 }] })
+    expect(journalOf([recordMap(1, old)])).toMatchObject({ closed: [old], damaged: [] })
+  })
+
   it('accepts a second end of an operation', async () => {
     const journal = store()
     await journal.begin(open(1), emptyJournal, null)
