@@ -1,52 +1,32 @@
-// What people change in the config repo, as history and status show it.
+// What people change in the config repo, as history shows it.
 import { beforeEach, describe, expect, it } from 'vitest'
-import { createCommits } from '../../../src/drivers/gitops/commits.ts'
-import { createGitopsTools, type Gitops } from '../../../src/drivers/gitops/gitops.ts'
-import { failed } from '../../../src/errors.ts'
-import { operator } from '../../fakes/host.ts'
-import { aWrite, createScene, green, held, names, type Scene, standing } from './scene.ts'
+import {
+  all,
+  type ByHandScene,
+  createByHandScene,
+  digest,
+  flip,
+  greenSlot,
+  jane,
+  services,
+} from './by-hand-scene.ts'
+import { aWrite, held } from './scene.ts'
 import { aChart, sharedChart } from './tree.ts'
 
-const jane = 'Jane <jane@example.com>'
-
-let scene: Scene
-let tools: Gitops
+let scene: ByHandScene
+let tools: ByHandScene['tools']
+let edit: ByHandScene['edit']
 
 beforeEach(() => {
-  scene = createScene()
-  const { repo, api, argo, observer, progress } = scene
-  tools = createGitopsTools({
-    ...{ system: 'shop', env: 'local', services: names, namespace: 'shop' },
-    ...{ argoNamespace: 'argocd', url: 'http://git/config.git', branch: 'main' },
-    ...{ repo, api, applications: argo, observer, signal: held },
-    commits: createCommits(repo, 'local', { ...operator, progress }),
-  })
+  scene = createByHandScene()
+  ;({ tools, edit } = scene)
 })
-
-/** Jane edits a file. */
-function edit(path: string, change: (text: string) => string, message = 'By hand\n'): string {
-  const text = String(scene.repo.head().files.get(path))
-  const changed = change(text)
-  if (changed === text) throw new Error(`${path} is the same`)
-  return scene.repo.someone({ [path]: changed }, message)
-}
 
 /** The file with another text in it. */
 function edited(path: string, from: string, to: string): Record<string, string> {
   const text = String(scene.repo.head().files.get(path))
   expect(text).toContain(from)
   return { [path]: text.replace(from, to) }
-}
-
-const all = { limit: 9, others: [], services: null }
-const services = 'local/services/values.yaml'
-const greenSlot = 'local/order/green/values.yaml'
-const flip = (text: string): string => text.replace('color: blue', 'color: green')
-const digest = (text: string): string => text.replace(/sha256:b+0+/, `sha256:${'f'.repeat(64)}`)
-
-async function switchAll(): Promise<void> {
-  await scene.driver().movePointers(await scene.moves(green, 'r-2'), 'switch', held)
-  scene.argo.settle()
 }
 
 async function changes(
@@ -59,7 +39,7 @@ async function changes(
 
 describe('what was changed by hand', () => {
   it('is named with its author, its time and what it changed, and nothing of shopctl is', async () => {
-    await switchAll()
+    await scene.switchAll()
     const commit = edit(greenSlot, digest, 'Hotfix \u001b[31mnow\n\nIt burns.\n')
     await scene.driver().writeSlots([aWrite('payment', 'blue', 'cccccccccc')], held)
     const [first, ...others] = await tools.changesByHand(all)
@@ -196,7 +176,7 @@ describe('what was changed by hand', () => {
   })
 
   it('is a revert of what shopctl wrote', async () => {
-    await switchAll()
+    await scene.switchAll()
     const { message, parent } = scene.repo.head()
     const before = String(scene.repo.at(parent ?? '').files.get(services))
     const [subject] = message.split('\n')
@@ -234,108 +214,6 @@ describe('what was changed by hand', () => {
     const latest = scene.repo.head().date
     expect(await changes(1, [new Date(Date.parse(latest) + 1).toISOString()])).toEqual([])
     expect(asked).toEqual([2])
-  })
-})
-
-describe('what stands as a person has left it', () => {
-  it('is nothing after shopctl alone', async () => {
-    await switchAll()
-    expect((await tools.status()).byHand).toEqual([])
-  })
-
-  it('is a digest and a color, each until shopctl changes it', async () => {
-    const first = edit(greenSlot, digest)
-    const second = edit(services, flip)
-    await scene.argo.refresh('shop.local.services')
-    scene.argo.settle()
-    const [image, color] = [
-      { change: 'order-green: image', commit: first, author: jane },
-      { change: 'order blue → green', commit: second, author: jane },
-    ]
-    expect((await tools.status()).byHand).toEqual([color, image])
-    await scene.driver().writeSlots([aWrite('order', 'green', 'dddddddddd')], held)
-    expect((await tools.status()).byHand).toEqual([color])
-  })
-
-  it('is a value of a Service, until shopctl writes the values of that Service', async () => {
-    const commit = edit(services, (text) => text.replaceAll('stable: http', 'stable: grpc'))
-    const left = (service: string) => ({
-      ...{ change: `Services: ${service}.shopctl.ports.stable`, commit, author: jane },
-    })
-    const byHand = async () => (await tools.status()).byHand
-    expect(await byHand()).toEqual([left('order'), left('payment')])
-    const shopctl = { system: 'shop', service: 'order', ports: { stable: 'http', preview: 8081 } }
-    const shared = {
-      ...{ name: 'order', chart: 'shop-service', valuesFiles: [] },
-      ...{ marks: { rendered: '1' }, values: { shopctl } },
-    }
-    const write = aWrite('order', 'green', 'dddddddddd', { shared })
-    await scene.driver().writeSlots([write], held)
-    expect(await byHand()).toEqual([left('payment')])
-  })
-
-  it('is the last of two changes of the same', async () => {
-    edit(greenSlot, digest)
-    const commit = edit(greenSlot, (text) => text.replace('info', 'debug'))
-    expect((await tools.status()).byHand).toEqual([
-      { change: 'order-green: config.LEVEL', commit, author: jane },
-    ])
-  })
-
-  it('is unknown if git does not answer', async () => {
-    scene.repo.faults.fetch = failed({ code: 'git-unreachable', message: 'no answer' })
-    expect((await tools.status()).byHand).toBeNull()
-    await expect(tools.changesByHand(all)).rejects.toThrow('no answer')
-  })
-})
-
-it('another number of pods in git changes nothing in the cluster, until shopctl deploys', async () => {
-  edit(greenSlot, (text) => text.replace('replicas: 2', 'replicas: 7'))
-  scene.argo.settle()
-  expect(standing(scene, 'order-green')).toBe(`${green.revision} 2`)
-  const values = { replicas: 3 }
-  await scene.driver().writeSlots([aWrite('order', 'green', green.revision, { values })], held)
-  expect(standing(scene, 'order-green')).toBe(`${green.revision} 3`)
-  expect(String(scene.repo.head().files.get(greenSlot))).toContain('replicas: 3')
-})
-
-describe('the problems of Argo CD', () => {
-  const init = '`shopctl gitops init` puts that right.'
-
-  it.each<[string, (scene: Scene) => void, string[]]>([
-    ['none', () => {}, []],
-    [
-      'two Applications that are missing',
-      ({ argo }) => {
-        argo.remove('shop.local.order-blue')
-        argo.remove('shop.local.services')
-      },
-      [`Argo CD has no Application shop.local.services, shop.local.order-blue. ${init}`],
-    ],
-    [
-      'one that follows another branch, and one that does not sync',
-      ({ argo }) => {
-        const source = { url: 'http://git/config.git', branch: 'next', path: 'local/services' }
-        argo.edit('shop.local.services', { source })
-        argo.edit('shop.local.order-green', {
-          automatic: { sync: false, selfHeal: false, prune: false },
-        })
-      },
-      [
-        `The Application shop.local.services of Argo CD follows next, not main. ${init}`,
-        `The Application shop.local.order-green of Argo CD does not sync by itself. ${init}`,
-      ],
-    ],
-    [
-      'an emergency',
-      ({ argo }) => void argo.setAutomatic('shop.local.services', false, 'r-4'),
-      [
-        'shop.local.services does not sync: r-4 did without git. The next deploy or move ends that.',
-      ],
-    ],
-  ])('are named: %s', async (_, given, expected) => {
-    given(scene)
-    expect((await tools.status()).problems).toEqual(expected)
   })
 })
 
