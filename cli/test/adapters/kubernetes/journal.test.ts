@@ -1,6 +1,6 @@
-// The journal in ConfigMaps: damaged ones, conflicts, and how many are kept.
+// The journal in ConfigMaps: damaged ones, conflicts, and how room is made.
 import { beforeEach, describe, expect, it } from 'vitest'
-import { beyondBounds, createJournal, journalOf } from '../../../src/adapters/kubernetes/journal.ts'
+import { createJournal, journalOf } from '../../../src/adapters/kubernetes/journal.ts'
 import { emptyJournal, type Operation } from '../../../src/release/record.ts'
 import { createFakeApi, type FakeApi } from '../../fakes/kubernetes-api.ts'
 
@@ -125,47 +125,6 @@ describe('a journal that is read', () => {
       damaged: [],
       head: null,
     })
-  })
-})
-
-describe('what is too much', () => {
-  const numbers = (names: string[]) => names.map((name) => Number(name.slice(-8)))
-  const some = (count: number, from: number, make: (number: number) => Operation) =>
-    Array.from({ length: count }, (_, index) => make(from + index))
-
-  it('is nothing at a hundred moves and a hundred others', () => {
-    const found = [...some(100, 1, operation), ...some(100, 101, (n) => move(n, n))]
-    expect(beyondBounds(found)).toEqual([])
-  })
-
-  it('are the oldest of each kind: many deploys push no move out', () => {
-    const found = [...some(3, 1, (n) => move(n, n)), ...some(102, 4, operation)]
-    expect(numbers(beyondBounds(found))).toEqual([4, 5])
-    expect(numbers(beyondBounds(some(101, 1, (n) => move(n, n))))).toEqual([1])
-  })
-
-  it('are the largest sums: others first, then moves, and never the latest twenty moves', () => {
-    // 0.9 MB in UTF-8: ü has two bytes.
-    const reason = 'ü'.repeat(450_000)
-    const big = (make: (number: number) => Operation) => (number: number) => ({
-      ...make(number),
-      reason,
-    })
-    const moves = (count: number) =>
-      some(
-        count,
-        1,
-        big((n) => move(n, n)),
-      )
-    expect(numbers(beyondBounds(moves(18)))).toEqual([])
-    // 19 MB exceed 16 MiB, but a rollback needs these.
-    expect(numbers(beyondBounds(moves(21)))).toEqual([1])
-    const others = some(10, 101, big(operation))
-    expect(numbers(beyondBounds([...moves(10), ...others]))).toEqual([101, 102])
-    expect(numbers(beyondBounds([...moves(25), ...others]))).toEqual([
-      ...[101, 102, 103, 104, 105, 106, 107, 108, 109, 110],
-      ...[1, 2, 3, 4, 5],
-    ])
   })
 })
 
