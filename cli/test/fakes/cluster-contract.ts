@@ -17,7 +17,7 @@ import { blue, green } from './state.ts'
 
 export interface ClusterUnderTest extends JournalUnderTest {
   observer: Observer
-  driver: Pick<Driver, 'recorded' | 'movePointers'>
+  driver: Pick<Driver, 'recorded' | 'movePointers' | 'confirm'>
   lock: Lock
   namespace: Namespace
   contents: Contents
@@ -90,6 +90,14 @@ function pointerContract(make: () => Promise<ClusterUnderTest>): void {
     expect(await pointerOf(cluster)).toMatchObject({ target: green, release: 'r-41' })
     await point(cluster, pointing(blue, next, 'r-42'))
     expect(await pointerOf(cluster)).toMatchObject({ target: blue, release: 'r-42' })
+  })
+
+  it('writes again what a Service selects already, so that an older write is a conflict', async () => {
+    const cluster = await make()
+    const { resourceVersion: older } = await pointerOf(cluster)
+    expect(await cluster.driver.confirm([pointing(null, older, 'r-41')], signal)).toBe(true)
+    expect(await point(cluster, pointing(green, older, 'r-41'))).toEqual(['conflict'])
+    expect(await pointerOf(cluster)).toMatchObject({ target: null, release: 'r-41' })
   })
 
   // Through git, the others are not moved either: the driver's own tests have that.

@@ -10,6 +10,7 @@ import {
   revisionMark,
   type SlotWrite,
 } from '../../src/release/ports/driver.ts'
+import { valuesOf } from '../../src/release/settle.ts'
 import { type Slot, slotName } from '../../src/release/slot.ts'
 import type { EnvironmentState, ServiceState } from '../../src/release/state.ts'
 import { type FakeCharts, slotValuesOf } from './charts.ts'
@@ -105,7 +106,10 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
           log.push(`scale ${slotName(service, color)} ${replicas} at least ${min}`)
         }),
       ),
-    confirm: async () => false,
+    async confirm(moves, signal) {
+      valuesOf(await driver.movePointers(moves, 'undo', signal))
+      return moves.length > 0
+    },
     settle: async () => {},
     movePointers: (moves) =>
       Promise.allSettled(

@@ -57,7 +57,12 @@ export function createHelmDriver({
       onWrite?.()
       return Promise.allSettled(moves.map((move) => objects.point(move)))
     },
-    confirm: async () => false,
+    async confirm(moves) {
+      const writes = moves.map((move) => objects.point(move))
+      await Promise.allSettled(writes)
+      await Promise.all(writes)
+      return moves.length > 0
+    },
     settle: async () => {},
     removeSlots: (slots, signal) =>
       Promise.allSettled(

@@ -2,6 +2,7 @@
 import type { Locked } from '../lock.ts'
 import type { Observer } from '../ports/cluster.ts'
 import type { Driver, Mover, PointerMove } from '../ports/driver.ts'
+import { openMove } from '../record.ts'
 import { settleAll, valuesOf } from '../settle.ts'
 import { type Move, type Side, sameTarget, type Target, targetOf } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'
@@ -31,10 +32,43 @@ export async function pointAll(
     const [before, after] = [asTarget(from), asTarget(to)]
     return { service: name, which: 'stable', from: before, to: after, resourceVersion, release }
   })
-  const results = await driver.movePointers(wanted, mover, signal, onWrite)
-  for (const [index, result] of results.entries())
-    if (result.status === 'fulfilled') versions.set(moves[index]?.name ?? '', result.value)
+  const stays = mover === 'switch' ? [] : stayingBack(state, moves, release)
+  const results = await driver.movePointers([...wanted, ...stays], mover, signal, onWrite)
+  for (const [index, { name }] of moves.entries()) {
+    const result = results[index]
+    if (result?.status === 'fulfilled') versions.set(name, result.value)
+  }
   valuesOf(results)
+}
+
+/**
+ * The other Services of the interrupted switch that a rollback undoes. They are where they were, and are written all the
+ * same: a write of the switch may still be under way, on a laptop that sleeps, and is a conflict then.
+ */
+function stayingBack(
+  state: EnvironmentState,
+  moves: readonly Move[],
+  release: string,
+): PointerMove[] {
+  const open = openMove(state.journal)
+  const others = open?.services.filter(({ name }) => !moves.some((each) => each.name === name))
+  return open?.verb === 'switch' ? confirming(state, others ?? [], release) : []
+}
+
+/** Writes of what a Service selects already. */
+function confirming(
+  state: EnvironmentState,
+  moves: readonly Move[],
+  release: string,
+): PointerMove[] {
+  return moves.flatMap(({ name, from }): PointerMove[] => {
+    const stable = state.services[name]?.stable
+    const to = asTarget(from)
+    // One whose slot is gone stays where it is.
+    if (!stable || !sameTarget(stable.target, to)) return []
+    const { resourceVersion } = stable
+    return [{ service: name, which: 'stable', from: to, to, resourceVersion, release }]
+  })
 }
 
 export function asTarget(side: Side | null): Target | null {
@@ -75,20 +109,17 @@ export async function pointBack(
   valuesOf(await driver.movePointers(written.flat(), 'undo', lost))
 }
 
-/** A switch was interrupted before it moved anything. Git may say that it did. */
+/**
+ * A switch was interrupted before it moved anything. Git may say that it did. A write of it that is still under way is a
+ * conflict afterwards.
+ */
 export async function confirmBack(
   { driver, signal }: PointerPorts,
   state: EnvironmentState,
   moves: readonly Move[],
   release: string,
 ): Promise<void> {
-  const live = moves.flatMap(({ name, from }): PointerMove[] => {
-    const stable = state.services[name]?.stable
-    if (!stable) return []
-    const { resourceVersion } = stable
-    return [{ service: name, which: 'stable', to: asTarget(from), resourceVersion, release }]
-  })
-  await driver.confirm(live, signal)
+  await driver.confirm(confirming(state, moves, release), signal)
 }
 
 /** A write without an answer may have been carried out. */

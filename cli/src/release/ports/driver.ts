@@ -135,8 +135,9 @@ export interface Driver {
     onWrite?: () => void,
   ): Promise<PromiseSettledResult<string>[]>
   /**
-   * Where more than the cluster says what is live: makes it say what these Services select already. With no moves, only
-   * if a rollback has done without it. Returns whether anything was changed.
+   * Writes what these Services select already, so that an older write which comes late is a conflict. Where more than the
+   * cluster says what is live, makes it say the same; with no moves, only if a rollback has done without it. Returns
+   * whether anything was changed.
    */
   confirm(moves: readonly PointerMove[], signal: AbortSignal): Promise<boolean>
   /** Waits for what goes on after the writes of a switch or rollback. */

@@ -218,12 +218,22 @@ describe('putting back what stood in a slot', () => {
   })
 })
 
+const moves = ['order', 'payment'].map((service) => ({
+  ...{ service, which: 'stable' as const, to: null },
+  ...{ resourceVersion: '7', release: null },
+}))
+
+it('writes all pointers that it confirms, although one is a conflict, and says so', async () => {
+  expect(await driver().confirm([], signal)).toBe(false)
+  expect(await driver().confirm(moves, signal)).toBe(true)
+  broken = ['point order']
+  await expect(driver().confirm(moves, signal)).rejects.toMatchObject({ code: 'broken' })
+  const both = ['point order', 'point payment']
+  expect(done).toEqual([...both, ...both])
+})
+
 it('moves all pointers although one is a conflict, and gives their new versions', async () => {
   broken = ['point order']
-  const moves = ['order', 'payment'].map((service) => ({
-    ...{ service, which: 'stable' as const, to: null },
-    ...{ resourceVersion: '7', release: null },
-  }))
   expect(outcomes(await driver().movePointers(moves, 'switch', signal))).toEqual(['broken', '7+1'])
 })
 
