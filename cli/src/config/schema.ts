@@ -1,5 +1,6 @@
 // The schema of shopctl.yaml: its types and its validation.
 import { z } from 'zod'
+import { freezesSchema } from './freezes.ts'
 import { provenanceSchema, scanSchema } from './gates.ts'
 import { drivers, gitopsSchema } from './gitops.ts'
 import { logStoreSchema } from './log-store.ts'
@@ -152,6 +153,8 @@ const environmentFields = z.strictObject({
   gitops: gitopsSchema.optional(),
   /** deploy, switch, rollback, release, cleanup, messages replay and messages discard ask for a confirmation. */
   protected: z.boolean().default(false),
+  /** Times in which deploy, switch, release and cleanup are refused. rollback never is. */
+  freezes: freezesSchema,
   /** The Pod Security Standard of the namespace. deploy sets its labels. Default: deploy leaves them as they are. */
   podSecurity: z
     .enum(podSecurityLevels, `expected one of ${podSecurityLevels.join(', ')}`)

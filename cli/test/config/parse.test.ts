@@ -233,6 +233,7 @@ environments:
     expect(environments.local).toEqual({
       ...{ cluster: 'embedded', namespace: 'bank', driver: 'helm', protected: false, secrets: {} },
       dependencies: [{ name: 'db', chart: 'db', values: [] }],
+      freezes: [],
     })
   })
 
