@@ -228,7 +228,7 @@ async function connectCluster(
     namespace,
     services,
     broker,
-    by: operator.by,
+    operator,
     holder: `${operator.by} ${process.pid}`,
     clock,
     processes: { describeSelf, hasEnded },

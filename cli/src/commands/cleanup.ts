@@ -3,14 +3,14 @@ import type { Context } from '../context.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { cleanup } from '../release/cleanup/cleanup.ts'
-import { type ChangeInput, confirmChange } from './confirm.ts'
+import { type ChangeInput, confirmChange, type LockInput } from './confirm.ts'
 
 export async function cleanupCommand(
   context: Context,
-  { reason, yes }: ChangeInput,
+  { yes, ...input }: ChangeInput & LockInput,
 ): Promise<Result> {
   await confirmChange(context, 'cleanup', yes)
-  const removed = await cleanup(await context.cluster(), { services: context.chosen, reason })
+  const removed = await cleanup(await context.cluster(), { ...input, services: context.chosen })
   const rows = removed.map(({ name, slot }) => [name, slot.color, slot.version])
   const rowsWithHeading = [['SERVICE', 'REMOVED', 'VERSION'], ...rows]
   const nothing = 'Nothing to clean up.'

@@ -6,6 +6,12 @@ import { observe } from '../release/observe.ts'
 import { lostWaysBack } from '../release/standby.ts'
 import { standbyColor } from '../release/state.ts'
 
+/** The input of a command that takes the lock. */
+export interface LockInput {
+  /** How long to wait for whoever holds the lock. null: as the command does by itself. */
+  lockWaitMs: number | null
+}
+
 /** The input that the changing commands share. */
 export interface ChangeInput {
   /** Kept in the journal. */

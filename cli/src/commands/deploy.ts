@@ -6,9 +6,9 @@ import { duration } from '../output/text.ts'
 import { besideBroker } from '../release/broker-problems.ts'
 import { type Deployed, type DeployInput, deploy } from '../release/deploy/deploy.ts'
 import type { Color } from '../release/slot.ts'
-import { type ChangeInput, confirmChange } from './confirm.ts'
+import { type ChangeInput, confirmChange, type LockInput } from './confirm.ts'
 
-interface DeployCommandInput extends ChangeInput {
+interface DeployCommandInput extends ChangeInput, LockInput {
   color: Color | null
   /** The image of each service. null: those of the work tree that were pushed from this machine. */
   digests: Readonly<Record<string, string>> | null

@@ -118,7 +118,8 @@ function headOf(operation: Operation, width: number): string {
   return lines.join('\n')
 }
 
-function proofTable({ services }: Operation, width: number): string {
+function proofTable({ services }: Operation, width: number): string | null {
+  if (services.length === 0) return null
   const measured = [...new Set(services.flatMap(({ proof }) => Object.keys(proof ?? {})))]
   const rows = services.map(({ name, from, to, proof }) => [
     name,

@@ -5,12 +5,12 @@ import { wrapped } from '../output/text.ts'
 import { besideBroker } from '../release/broker-problems.ts'
 import { type Released, release } from '../release/release.ts'
 import type { Color } from '../release/slot.ts'
-import { type ChangeInput, confirmChange } from './confirm.ts'
+import { type ChangeInput, confirmChange, type LockInput } from './confirm.ts'
 import { deployInput, deployRows, deployTable } from './deploy.ts'
 import { moveDocument, movedResult } from './moved.ts'
 import { digestsOf } from './push.ts'
 
-interface ReleaseCommandInput extends ChangeInput {
+interface ReleaseCommandInput extends ChangeInput, LockInput {
   color: Color | null
   skipSmoke: boolean
   despiteAlerts: boolean

@@ -4,11 +4,11 @@ import { refused } from '../errors.ts'
 import type { Result } from '../output/result.ts'
 import { besideBroker } from '../release/broker-problems.ts'
 import { rollback } from '../release/move/rollback.ts'
-import { type ChangeInput, confirmChange } from './confirm.ts'
+import { type ChangeInput, confirmChange, type LockInput } from './confirm.ts'
 import { deployInput } from './deploy.ts'
 import { movedResult } from './moved.ts'
 
-interface RollbackCommandInput extends ChangeInput {
+interface RollbackCommandInput extends ChangeInput, LockInput {
   /** Release id, null: the slots before the last switch. */
   to: string | null
   /** Does without git. */

@@ -5,8 +5,9 @@ import { table } from '../output/table.ts'
 import { duration } from '../output/text.ts'
 import { besideBroker } from '../release/broker-problems.ts'
 import { smoke } from '../release/smoke/smoke.ts'
+import type { LockInput } from './confirm.ts'
 
-export async function smokeCommand(context: Context): Promise<Result> {
+export async function smokeCommand(context: Context, { lockWaitMs }: LockInput): Promise<Result> {
   const { config, chosen, env, environment } = context
   const ports = await context.cluster()
   const { services, combination } = await besideBroker(
@@ -16,6 +17,7 @@ export async function smokeCommand(context: Context): Promise<Result> {
       services: chosen,
       namespaceName: environment.namespace,
       reason: null,
+      lockWaitMs,
     }),
   )
   const rows = [

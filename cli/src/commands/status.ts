@@ -4,8 +4,10 @@ import { readStatus, type ServiceStatus, type SlotStatus, type Status } from '..
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { bad, good, warning, wrapped } from '../output/text.ts'
+import { holderText } from '../release/lock.ts'
 import type { ByHand } from '../release/ports/config-repo.ts'
 import type { Alert } from '../release/ports/metrics.ts'
+import type { LockHolder } from '../release/ports/session.ts'
 import { colors, slotName } from '../release/slot.ts'
 import { unreadyText } from '../release/unready.ts'
 
@@ -16,7 +18,7 @@ export async function statusCommand(context: Context): Promise<Result> {
   const { damaged: _, ...document } = status
   return {
     document: { version: 1, ...document },
-    text: (width) => statusText(status, width, silentServices(context)),
+    text: (width) => statusText(document, width, silentServices(context)),
     summary: Object.entries(status.services)
       .map(([name, { active }]) => `${name} ${active ?? 'not live'}`)
       .join(', '),
@@ -40,8 +42,7 @@ export function statusText(
     const { verb, id, step, next } = operation
     lines.push(wrapped(`${verb} ${id} ${step}: ${next}`, width))
   }
-  if (lock)
-    lines.push(wrapped(`locked by ${lock.holder} since ${lock.since}: ${lock.reason}`, width))
+  if (lock) lines.push(wrapped(lockLine(lock), width))
   for (const problem of broker?.problems ?? []) lines.push(wrapped(`broker: ${problem}`, width))
   for (const problem of argocd?.problems ?? []) lines.push(wrapped(`argocd: ${problem}`, width))
   for (const change of argocd?.byHand ?? []) lines.push(wrapped(changeLine(change), width))
@@ -66,6 +67,11 @@ export function statusText(
 function releaseText({ release, changedAfter }: Pick<Status, 'release' | 'changedAfter'>): string {
   if (changedAfter !== null) return `${changedAfter}, but changed since without shopctl`
   return release ?? 'no release yet'
+}
+
+function lockLine(lock: LockHolder): string {
+  const how = lock.byHand ? 'locked by hand, by' : 'locked by'
+  return `${how} ${holderText(lock)} since ${lock.since}: ${lock.reason}`
 }
 
 function changeLine({ change, commit, author }: ByHand): string {

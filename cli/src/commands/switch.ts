@@ -4,10 +4,10 @@ import type { Result } from '../output/result.ts'
 import { besideBroker } from '../release/broker-problems.ts'
 import { switchSlots } from '../release/move/switch.ts'
 import type { Color } from '../release/slot.ts'
-import { type ChangeInput, confirmChange } from './confirm.ts'
+import { type ChangeInput, confirmChange, type LockInput } from './confirm.ts'
 import { movedResult } from './moved.ts'
 
-interface SwitchCommandInput extends ChangeInput {
+interface SwitchCommandInput extends ChangeInput, LockInput {
   color: Color | null
   skipSmoke: boolean
   despiteAlerts: boolean
@@ -18,8 +18,8 @@ export async function switchCommand(
   context: Context,
   { yes, ...input }: SwitchCommandInput,
 ): Promise<Result> {
-  await confirmChange(context, 'switch', yes)
   const { config, chosen: services } = context
+  await confirmChange(context, 'switch', yes)
   const ports = await context.cluster()
   const moving = switchSlots(ports, { ...input, config, services })
   return movedResult(await besideBroker(ports, moving))

@@ -124,12 +124,12 @@ export async function readStatus(
     ),
     checkCoverage(ports, state),
   ])
-  const busy = lock && state.journal.open ? state.journal.open.services : []
+  const busy = lock && !lock.byHand && state.journal.open ? state.journal.open.services : []
   const idle = shown.filter((name) => !busy.some((each) => each.name === name))
   return {
     env,
     ...releaseStatus(state),
-    operation: operationStatus(state, lock),
+    operation: operationStatus(state, lock?.byHand ? null : lock),
     lock,
     broker: ports.broker && { problems },
     alerts: alerts && byUrgency(alerts),
@@ -159,7 +159,13 @@ function isLive(service: ServiceState, side: Side | null): boolean {
   return sameTarget(service.stable?.target, side) && (!slot || slot.digest === side?.digest)
 }
 
-/** The open operation. The next command closes one that was interrupted and is no switch or rollback. */
+/** What it needs besides. */
+const reasons: Readonly<Record<string, string>> = {
+  lock: ' --reason "…"',
+  unlock: ' --reason "…"',
+}
+
+/** The open operation. The next command closes one that was interrupted and is no switch or rollback. `lock`: of a command. */
 function operationStatus(
   { journal: { open } }: EnvironmentState,
   lock: LockHolder | null,
@@ -167,7 +173,7 @@ function operationStatus(
   if (!open) return null
   const { verb } = open
   const isMove = verb === 'switch' || verb === 'rollback'
-  const command = isMove ? 'shopctl rollback' : `shopctl ${verb}`
+  const command = isMove ? 'shopctl rollback' : `shopctl ${verb}${reasons[verb] ?? ''}`
   return {
     id: idOf(open),
     verb,

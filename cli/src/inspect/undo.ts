@@ -4,6 +4,7 @@ import {
   doneMoves,
   idOf,
   isMove,
+  isMoveVerb,
   type MoveOperation,
   moveOf,
   type Operation,
@@ -25,7 +26,7 @@ export function undoOf(state: EnvironmentState, operation: Operation, env: strin
   const command = (words: string): string =>
     `shopctl ${words}${env === 'local' ? '' : ` --env ${env}`}`
   const { verb } = operation
-  if (verb === 'smoke' || verb === 'cleanup') return none(harmless[verb])
+  if (verb !== 'deploy' && !isMoveVerb(verb)) return none(harmless[verb])
   if (isMove(operation)) {
     if (operation.outcome === null) return undoOpen(operation, command('rollback'))
     if (operation.outcome !== 'done')
@@ -49,6 +50,8 @@ const harmless = {
   smoke: 'There is nothing to undo: a smoke test changes nothing that stays.',
   cleanup:
     'There is nothing to undo: a cleanup changes nothing that is live. `shopctl deploy` makes standby slots again, and `shopctl rollback --to` those of an earlier release.',
+  lock: 'It changed no slot. If the lock still stands, `shopctl unlock --reason "…"` ends it.',
+  unlock: 'It changed no slot. `shopctl lock --reason "…"` locks the environment again.',
 } as const
 
 function none(note: string): Undo {

@@ -8,6 +8,12 @@ export interface ChangeFlags {
   yes?: true
 }
 
+/** The flag of a command that takes the lock. */
+export interface LockFlag {
+  /** Milliseconds. */
+  lockWait?: number
+}
+
 export interface ColorFlag {
   color?: Color
 }
@@ -45,6 +51,17 @@ export function addChange(
 
 export function changeOf({ reason, yes }: ChangeFlags): { reason: string | null; yes: boolean } {
   return { reason: reason ?? null, yes: yes === true }
+}
+
+export function lockWait(byDefault = 'not at all'): Option {
+  return new Option(
+    '--lock-wait <span>',
+    `how long to wait while somebody else holds the lock, such as 30s or 10m (default: ${byDefault})`,
+  ).argParser(timeSpan)
+}
+
+export function lockOf({ lockWait }: LockFlag): { lockWaitMs: number | null } {
+  return { lockWaitMs: lockWait ?? null }
 }
 
 export function colorOption(does: string): Option {

@@ -3,30 +3,36 @@ import type { Command } from 'commander'
 import {
   addChange,
   addServicesVerb,
+  addVerb,
   type ChangeFlags,
   type ColorFlag,
   changeOf,
   colorOption,
   deployTimeout,
   digests,
+  type LockFlag,
+  lockOf,
+  lockWait,
   switchTimeout,
 } from './options.ts'
 import type { Runner } from './runner.ts'
 
-interface DeployFlags extends ChangeFlags, ColorFlag {
+type StandardFlags = ChangeFlags & LockFlag
+
+interface DeployFlags extends StandardFlags, ColorFlag {
   digests?: Record<string, string>
   /** Seconds. */
   timeout: number
 }
 
-interface SwitchFlags extends ChangeFlags, ColorFlag {
+interface SwitchFlags extends StandardFlags, ColorFlag {
   skipSmoke?: true
   despiteAlerts?: true
   /** Seconds. */
   timeout: number
 }
 
-interface RollbackFlags extends ChangeFlags {
+interface RollbackFlags extends ChangeFlags, LockFlag {
   to?: string
   emergency?: true
   /** Seconds. */
@@ -49,25 +55,49 @@ export function addRelease(program: Command, { inEnvironment }: Runner): void {
     .addOption(colorOption('the slot to deploy to'))
     .option('--digests <json>', 'deploy exactly these images, pushed by another machine', digests)
     .addOption(deployTimeout('--timeout'))
+    .addOption(lockWait())
     .action(async (flags: DeployFlags, command) => {
-      const { deployCommand } = await import('../commands/deploy.ts')
       const { digests = null, color = null } = flags
-      const input = { ...changeOf(flags), color, digests, timeoutMs: flags.timeout * 1000 }
+      const timeoutMs = flags.timeout * 1000
+      const input = { ...standardOf(flags), color, digests, timeoutMs }
+      const { deployCommand } = await import('../commands/deploy.ts')
       await inEnvironment(command, (context) => deployCommand(context, input))
     })
-  addServicesVerb(program, 'smoke', 'test the standby slots through their preview Services').action(
-    async (_, command) => {
+  addServicesVerb(program, 'smoke', 'test the standby slots through their preview Services')
+    .addOption(lockWait())
+    .action(async (flags: LockFlag, command) => {
       const { smokeCommand } = await import('../commands/smoke.ts')
-      await inEnvironment(command, smokeCommand)
-    },
-  )
+      await inEnvironment(command, (context) => smokeCommand(context, lockOf(flags)))
+    })
   addMoves(program, inEnvironment)
-  addChange(program, 'cleanup', 'delete the slots that are not live').action(
-    async (flags: ChangeFlags, command) => {
+  addChange(program, 'cleanup', 'delete the slots that are not live')
+    .addOption(lockWait())
+    .action(async (flags: StandardFlags, command) => {
+      const input = standardOf(flags)
       const { cleanupCommand } = await import('../commands/cleanup.ts')
-      await inEnvironment(command, (context) => cleanupCommand(context, changeOf(flags)))
-    },
-  )
+      await inEnvironment(command, (context) => cleanupCommand(context, input))
+    })
+  addLocks(program, inEnvironment)
+}
+
+function addLocks(program: Command, inEnvironment: Runner['inEnvironment']): void {
+  const why = 'why, for others and for the journal'
+  addVerb(program, 'lock', 'let nobody change the environment until you unlock it')
+    .requiredOption('--reason <text>', why)
+    .addOption(lockWait())
+    .action(async ({ reason, ...flags }: LockFlag & { reason: string }, command) => {
+      const { lockCommand } = await import('../commands/lock.ts')
+      const input = { reason, ...lockOf(flags) }
+      await inEnvironment(command, (context) => lockCommand(context, input))
+    })
+  addVerb(program, 'unlock', 'end a lock by hand, whoever made it')
+    .requiredOption('--reason <text>', why)
+    .addOption(lockWait())
+    .action(async ({ reason, ...flags }: LockFlag & { reason: string }, command) => {
+      const { unlockCommand } = await import('../commands/lock.ts')
+      const input = { reason, ...lockOf(flags) }
+      await inEnvironment(command, (context) => unlockCommand(context, input))
+    })
 }
 
 function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): void {
@@ -76,6 +106,7 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
     .option('--skip-smoke', 'switch without a smoke test; needs --reason')
     .option('--despite-alerts', 'switch although critical alerts fire; needs --reason')
     .addOption(switchTimeout())
+    .addOption(lockWait())
     .action(async (flags: SwitchFlags, command) => {
       const input = switchOf(flags, command)
       const { switchCommand } = await import('../commands/switch.ts')
@@ -89,12 +120,14 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
     .option('--emergency', 'with Argo CD, while git is away: write to the cluster; needs --reason')
     .addOption(deployTimeout('--deploy-timeout'))
     .addOption(switchTimeout())
+    .addOption(lockWait('3m, and not at all for a lock by hand'))
     .action(async (flags: RollbackFlags, command) => {
       const { rollbackCommand } = await import('../commands/rollback.ts')
       const times = { timeoutMs: flags.timeout * 1000, deployTimeoutMs: flags.deployTimeout * 1000 }
       if (flags.emergency && !flags.reason) command.error("--emergency needs --reason '…'")
       const emergency = flags.emergency === true
-      const input = { ...changeOf(flags), to: flags.to ?? null, emergency, ...times }
+      const to = flags.to ?? null
+      const input = { ...changeOf(flags), ...lockOf(flags), to, emergency, ...times }
       await inEnvironment(command, (context) => rollbackCommand(context, input))
     })
   addChange(program, 'release', 'build, push, deploy, smoke and switch')
@@ -103,6 +136,7 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
     .option('--despite-alerts', 'switch although critical alerts fire; needs --reason')
     .addOption(deployTimeout('--deploy-timeout'))
     .addOption(switchTimeout())
+    .addOption(lockWait())
     .action(async (flags: SwitchFlags & { deployTimeout: number }, command) => {
       const deployTimeoutMs = flags.deployTimeout * 1000
       const input = { ...switchOf(flags, command), deployTimeoutMs }
@@ -111,12 +145,16 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
     })
 }
 
+function standardOf(flags: StandardFlags) {
+  return { ...changeOf(flags), ...lockOf(flags) }
+}
+
 function switchOf(flags: SwitchFlags, command: Command) {
   // The journal keeps the reason why a check was skipped.
   if (!flags.reason && flags.skipSmoke) command.error("--skip-smoke needs --reason '…'")
   if (!flags.reason && flags.despiteAlerts) command.error("--despite-alerts needs --reason '…'")
   return {
-    ...changeOf(flags),
+    ...standardOf(flags),
     color: flags.color ?? null,
     skipSmoke: flags.skipSmoke === true,
     despiteAlerts: flags.despiteAlerts === true,

@@ -79,6 +79,8 @@ const afterInterrupt: Readonly<Record<string, string>> = {
   switch: 'What was live before is live. Run `shopctl switch` again.',
   rollback: 'Run `shopctl rollback` again: it completes this one if it had begun.',
   cleanup: 'Run `shopctl cleanup` again: it deletes what is left.',
+  lock: 'Run `shopctl status`: it shows whether the lock stands.',
+  unlock: 'Run `shopctl status`: it shows whether the lock stands.',
   release: 'No slot was written. Run `shopctl release` again: it skips what is built and pushed.',
 }
 

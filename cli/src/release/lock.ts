@@ -15,24 +15,35 @@ export interface Locked {
   lost: AbortSignal
 }
 
+export interface LockWait {
+  /** How long to wait for the lock, whoever holds it. null: as the command does by itself. */
+  lockWaitMs?: number | null
+}
+
+interface LockOptions extends LockWait {
+  /** How long it waits by itself for another command. Never for a lock by hand: nobody knows how long that stands. */
+  ownWaitMs?: number
+  /** Takes the lock although a lock by hand stands. */
+  despiteByHand?: boolean
+}
+
 /** How often a waiting command asks for the lock. */
 const askMs = 500
 
 /**
  * Runs `change` while it holds the lock. The `signal` that `change` gets also aborts when the lock is lost: `change`
- * has to stop then. `waitMs`: how long to wait for another command that holds it.
+ * has to stop then.
  */
 export async function withLock<P extends LockPorts, T>(
   ports: P,
   reason: string,
-  change: (ports: P & Locked) => Promise<T>,
-  { waitMs = 0 }: { waitMs?: number } = {},
+  change: (ports: P & Locked, held: Held) => Promise<T>,
+  options: LockOptions = {},
 ): Promise<T> {
-  const found = await ports.lock.acquire(reason)
-  const held = 'holder' in found ? await awaitLock(ports, reason, found, waitMs) : found
+  const held = await take(ports, reason, options)
   try {
     const { lost } = held
-    return await change({ ...ports, lost, signal: AbortSignal.any([ports.signal, lost]) })
+    return await change({ ...ports, lost, signal: AbortSignal.any([ports.signal, lost]) }, held)
   } catch (error) {
     if (!held.lost.aborted) throw error
     const { reason } = held.lost
@@ -48,31 +59,50 @@ export async function withLock<P extends LockPorts, T>(
   }
 }
 
-async function awaitLock(
+async function take(
   { lock, clock, progress, signal }: LockPorts,
   reason: string,
-  first: LockHolder,
-  waitMs: number,
+  { lockWaitMs = null, ownWaitMs = 0, despiteByHand = false }: LockOptions,
 ): Promise<Held> {
+  const waitMs = lockWaitMs ?? ownWaitMs
+  const acquire = async (): Promise<Held | LockHolder> => {
+    const found = await lock.acquire(reason, { despiteByHand })
+    if ('holder' in found && found.byHand && lockWaitMs === null) throw lockHeld(found)
+    return found
+  }
+  const first = await acquire()
+  if (!('holder' in first)) return first
   if (waitMs === 0) throw lockHeld(first)
   return progress.step(`wait for ${first.holder}: ${first.reason}`, async (say) => {
     const until = clock.monotonic() + waitMs
     let holder = first
     while (clock.monotonic() < until) {
-      await clock.sleep(askMs, signal)
-      const held = await lock.acquire(reason)
-      if (!('holder' in held)) return held
-      if (held.holder !== holder.holder) say(`${held.holder}: ${held.reason}`)
-      holder = held
+      await clock.sleep(Math.min(askMs, until - clock.monotonic()), signal)
+      const found = await acquire()
+      if (!('holder' in found)) return found
+      if (found.holder !== holder.holder) say(`${found.holder}: ${found.reason}`)
+      holder = found
     }
     throw lockHeld(holder)
   })
 }
 
-function lockHeld({ holder, since, reason }: LockHolder): Error {
+/** `ann@laptop 4711 (https://github.com/…)` */
+export function holderText({ holder, run }: LockHolder): string {
+  return run === null ? holder : `${holder} (${run})`
+}
+
+function lockHeld(found: LockHolder): Error {
+  const { since, reason, byHand } = found
+  if (byHand)
+    return refused({
+      code: 'locked-by-hand',
+      message: `${holderText(found)} has locked this environment by hand since ${since}, for: ${reason}.`,
+      hint: 'Ask them. `shopctl unlock --reason "…"` ends the lock at once, `--lock-wait 30m` waits for its end.',
+    })
   return refused({
     code: 'lock-held',
-    message: `${holder} has held the lock since ${since}, for: ${reason}.`,
-    hint: 'Wait until that command has ended. The lock of a killed command expires within 15 s.',
+    message: `${holderText(found)} has held the lock since ${since}, for: ${reason}.`,
+    hint: 'Wait until that command has ended, or add `--lock-wait 10m`. The lock of a killed command expires within 15 s.',
   })
 }

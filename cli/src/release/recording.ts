@@ -42,7 +42,7 @@ const errorLength = 4_000
 
 /**
  * Writes the intent. An interrupted operation is closed by the same write. If the write fails, a rollback runs without
- * a record; every other operation fails before it changes anything.
+ * a record, and so does an unlock, which it may need; every other operation fails before it changes anything.
  */
 export async function beginRecording(
   ports: RecordingPorts,
@@ -57,9 +57,9 @@ export async function beginRecording(
     await journal.begin(operation, state.journal, open && interruptedOutcome(open))
   } catch (error) {
     if (isConflict(error)) throw overtaken()
-    if (intent.verb !== 'rollback') throw error
+    if (intent.verb !== 'rollback' && intent.verb !== 'unlock') throw error
     isWritten = false
-    progress.warn(`This rollback is not recorded: ${said(error)}`)
+    progress.warn(`This ${intent.verb} is not recorded: ${said(error)}`)
   }
   ports.driver.begin({ id: idOf(operation), reason: operation.reason })
   events.emit('operation.started', { operation: structuredClone(operation) })

@@ -41,7 +41,7 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
   const pushed = await push(ports, input)
   const uid = await ports.namespace.ensure()
   const reason = input.reason ?? `release of ${input.services.join(', ')}`
-  return withLock(ports, reason, async (locked) => {
+  const change = async (locked: ReleasePorts & Locked): Promise<Released> => {
     const deployed = await deployStandby(locked, input, uid, 'shopctl release')
     const services = deployed
       .filter(({ action }) => action !== 'live')
@@ -54,7 +54,8 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
       if (isInterrupted(error)) throw advised(error, standsBy(deployed))
       throw deployed.some(({ action }) => action === 'upgrade') ? afterChange(error) : error
     }
-  })
+  }
+  return withLock(ports, reason, change, input)
 }
 
 function standsBy(deployed: readonly Deployed[]): string {

@@ -37,7 +37,7 @@ function portsOf(holder: string): KubernetesPorts {
     namespace,
     services: order ? { order } : {},
     broker: null,
-    by: 'ada@laptop',
+    operator: { by: 'ada@laptop', run: null },
     holder,
     clock: createClock(),
     processes: { describeSelf, hasEnded },

@@ -102,6 +102,13 @@ describe('a history', () => {
     expect(text).toMatch(/^inventory +blue v-a +green v-b +132 ms +- +7$/m)
   })
 
+  it('shows a lock, which has no slots', () => {
+    const locked = operation(9, { verb: 'lock', reason: 'night', services: [] })
+    const lock = plain((width) => operationText(locked, undo, width))
+    expect(lock).toMatch(/^op-9 {2}lock {2}done$/m)
+    expect(lock).not.toMatch(/SERVICE/)
+  })
+
   it('shows one that is open, and slots that were not there', () => {
     const removed = operation(9, {
       ...{ verb: 'cleanup', outcome: null, endedAt: null },

@@ -32,6 +32,7 @@ describe('a status', () => {
       holder: 'somebody-with-a-name@a-machine-with-a-longer-one 123456',
       reason: 'rollback of everything that was released since this morning',
       since: '2026-01-01T12:00:00Z',
+      ...{ run: 'https://github.com/o/n/actions/runs/123456789', byHand: false },
     },
     broker: { problems: ['memory alarm on rabbit@rabbitmq-0, so it takes no events'] },
   }
@@ -80,8 +81,17 @@ describe('a status', () => {
       ...['released since this morning', '6c9086eb-0d2fd927', '2/2', 'passed', '2 epoch 123'],
       ...['inventory', 'not deployed'],
       'broker: memory alarm on rabbit@rabbitmq-0',
+      'longer-one 123456 (https://github.com/o/n/actions/runs/123456789) since 2026-01-01T12:00:00Z:',
     ])
       expect(text).toContain(part)
+  })
+
+  it('tells a lock by hand from a command that runs', () => {
+    const lock = { ...busy.lock, holder: 'ann@laptop', run: null, byHand: true }
+    const text = plain((room) => statusText({ ...quiet, lock, services: {} }, room))
+    expect(words(text)).toContain(
+      'locked by hand, by ann@laptop since 2026-01-01T12:00:00Z: rollback',
+    )
   })
 
   it.each(widths)('has the alerts that fire, and what to do, in %s columns', (width) => {

@@ -9,16 +9,15 @@ import type {
   Pods,
 } from '../../src/release/ports/cluster.ts'
 import type { Driver, PointerMove } from '../../src/release/ports/driver.ts'
-import type { Lock } from '../../src/release/ports/session.ts'
 import type { Target } from '../../src/release/slot.ts'
 import type { Pointer } from '../../src/release/state.ts'
 import { type JournalUnderTest, journalContract } from './journal-contract.ts'
+import { type LockUnderTest, lockContract } from './lock-contract.ts'
 import { blue, green } from './state.ts'
 
-export interface ClusterUnderTest extends JournalUnderTest {
+export interface ClusterUnderTest extends JournalUnderTest, LockUnderTest {
   observer: Observer
   driver: Pick<Driver, 'recorded' | 'movePointers' | 'confirm'>
-  lock: Lock
   namespace: Namespace
   contents: Contents
   pods: Pods
@@ -114,25 +113,6 @@ function pointerContract(make: () => Promise<ClusterUnderTest>): void {
     expect(results).toEqual(['conflict', moved?.resourceVersion])
     expect(moved?.target).toEqual(blue)
     expect((await pointerOf(cluster)).target).toEqual(green)
-  })
-}
-
-function lockContract(make: () => Promise<ClusterUnderTest>): void {
-  it('goes to one, is named to others, and comes back', async () => {
-    const { lock } = await make()
-    expect(await lock.lockHolder()).toBeNull()
-    const all = await Promise.all([lock.acquire('deploy'), lock.acquire('deploy')])
-    const held = all.filter((each) => 'release' in each)
-    expect(held).toHaveLength(1)
-    const holder = { reason: 'deploy', since: expect.any(String), holder: expect.any(String) }
-    expect(await lock.lockHolder()).toEqual(holder)
-    expect(all).toContainEqual(holder)
-    expect(held[0]?.lost.aborted).toBe(false)
-    for (const each of held) await each.release()
-    expect(await lock.lockHolder()).toBeNull()
-    const again = await lock.acquire('switch')
-    expect(again).toHaveProperty('release')
-    if ('release' in again) await again.release()
   })
 }
 

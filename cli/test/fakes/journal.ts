@@ -46,23 +46,40 @@ export function createFakeJournal(state: EnvironmentState): JournalStore {
 }
 
 export interface FakeLock extends Lock {
+  /** The command that holds it. */
   holder: LockHolder | null
+  byHand: LockHolder | null
   /** As if somebody else had taken it from who holds it. */
   lose(): void
+}
+
+export function aHolder(over: Partial<LockHolder> = {}): LockHolder {
+  const since = '2026-01-01T00:00:00Z'
+  return { holder: 'me@here 1', run: null, reason: 'deploy', since, byHand: false, ...over }
 }
 
 export function createFakeLock(): FakeLock {
   let lost = new AbortController()
   const lock: FakeLock = {
     holder: null,
+    byHand: null,
     lose: () => lost.abort(),
-    lockHolder: async () => lock.holder,
-    async acquire(reason): Promise<Held | LockHolder> {
-      if (lock.holder) return lock.holder
+    lockHolder: async () => lock.holder ?? lock.byHand,
+    async acquire(reason, { despiteByHand = false } = {}): Promise<Held | LockHolder> {
+      const other = lock.holder ?? (despiteByHand ? null : lock.byHand)
+      if (other) return other
       lost = new AbortController()
-      lock.holder = { holder: 'me@here 1', reason, since: '2026-01-01T00:00:00Z' }
+      lock.holder = aHolder({ reason })
       return {
         lost: lost.signal,
+        byHand: lock.byHand,
+        async lockByHand(reason) {
+          lock.byHand = aHolder({ holder: 'me@here', reason, byHand: true })
+          return lock.byHand
+        },
+        async unlockByHand() {
+          lock.byHand = null
+        },
         async release() {
           lock.holder = null
         },

@@ -1,7 +1,7 @@
 // A small system in a world in memory, and the verbs as the commands call them.
 import type { Config } from '../../src/config/schema.ts'
 import { build } from '../../src/release/build/build.ts'
-import { cleanup } from '../../src/release/cleanup/cleanup.ts'
+import { type CleanupInput, cleanup } from '../../src/release/cleanup/cleanup.ts'
 import { type Deployed, type DeployInput, deploy } from '../../src/release/deploy/deploy.ts'
 import type { Moved } from '../../src/release/move/move.ts'
 import { type RollbackInput, rollback } from '../../src/release/move/rollback.ts'
@@ -30,7 +30,11 @@ export interface Shop {
   smoke(over?: Partial<SmokeInput>, ports?: Partial<Ports>): Promise<Smoked>
   switch(over?: Partial<SwitchInput>, ports?: Partial<Ports>): Promise<Moved>
   rollback(over?: Partial<RollbackInput>, ports?: Partial<Ports>): Promise<Moved>
-  cleanup(services?: readonly string[] | null, ports?: Partial<Ports>): Promise<NamedSlot[]>
+  cleanup(
+    services?: readonly string[] | null,
+    ports?: Partial<Ports>,
+    over?: Partial<CleanupInput>,
+  ): Promise<NamedSlot[]>
   release(over?: Partial<ReleaseInput>, ports?: Partial<Ports>): Promise<Released>
   /** What a service serves from, as `green bbbbbbbb`; null: nothing. */
   live(service: string): string | null
@@ -73,13 +77,14 @@ export function createShop({
       switchSlots(
         { ...world, ...ports },
         {
-          ...{ ...moveInput, color: null, skipSmoke: false, despiteAlerts: false, ...over },
+          ...{ ...moveInput, color: null, skipSmoke: false, despiteAlerts: false },
+          ...over,
         },
       ),
     rollback: (over = {}, ports = {}) =>
       rollback({ ...world, ...ports }, { ...moveInput, ...again, to: null, ...over }),
-    cleanup: (services = null, ports = {}) =>
-      cleanup({ ...world, ...ports }, { services, reason: null }),
+    cleanup: (services = null, ports = {}, over = {}) =>
+      cleanup({ ...world, ...ports }, { services, reason: null, ...over }),
     release: (over = {}, ports = {}) =>
       release(
         { ...world, ...ports },

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { findOperation } from '../../src/inspect/history.ts'
 import { type Undo, undoOf } from '../../src/inspect/undo.ts'
+import { lockByHand, unlockByHand } from '../../src/release/hand-lock.ts'
 import { doneMoves, moveOf, type Operation } from '../../src/release/record.ts'
 import {
   createShop,
@@ -61,6 +62,13 @@ async function oneIsNew(): Promise<Shop> {
 async function cleanedUp(): Promise<Shop> {
   const shop = await releasedTwice()
   await shop.cleanup()
+  return shop
+}
+
+async function locked(): Promise<Shop> {
+  const shop = await releasedTwice()
+  await lockByHand(shop.world, { reason: 'night' })
+  await unlockByHand(shop.world, { reason: 'day' })
   return shop
 }
 
@@ -199,6 +207,8 @@ const noWays: [string, () => Promise<Shop>, string, RegExp][] = [
   ],
   ['a smoke test', releasedTwice, 'op-5', /^There is nothing to undo: a smoke test/],
   ['a cleanup', cleanedUp, 'op-7', /^There is nothing to undo: a cleanup/],
+  ['a lock', locked, 'op-7', /^It changed no slot\. .*`shopctl unlock --reason/],
+  ['the end of a lock', locked, 'op-8', /^It changed no slot\. `shopctl lock --reason/],
   ['a deploy that is live', releasedTwice, 'op-4', /^There is nothing to undo: its slots are live/],
   [
     'a rollback that has not ended',

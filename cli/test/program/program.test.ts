@@ -50,7 +50,7 @@ describe('bad input is exit 2, with what would have been right', () => {
     [
       'a verb of history',
       ['history', '--verb', 'switch,release'],
-      /'switch,release'[\s\S]*deploy, smoke, switch, rollback, cleanup, by-hand, not release/,
+      /'switch,release'[\s\S]*rollback, cleanup, lock, unlock, by-hand, not release/,
     ],
     [
       'an outcome of history',
@@ -86,6 +86,15 @@ describe('bad input is exit 2, with what would have been right', () => {
       ['release', '--despite-alerts'],
       /--despite-alerts needs --reason/,
     ],
+    ['a lock without a reason', ['lock'], /required option '--reason <text>'/],
+    ['its end without a reason', ['unlock', '--env', 'test'], /required option '--reason <text>'/],
+    ['a lock of one service', ['lock', '--reason', 'a', '--service', 'order'], /'--service'/],
+    [
+      'a wait for the lock without an end',
+      ['switch', '--lock-wait', 'long'],
+      /'long'[\s\S]*30s, 10m/,
+    ],
+    ['a wait for no lock', ['audit', '--lock-wait', '10m'], /'--lock-wait'/],
     ['a time in the past', ['audit', '--wait', '-1'], /'-1'[\s\S]*seconds above 0/],
     ['a plane', ['audit', '--plane', 'test'], /'test'.*live, preview/],
     ['a merge of nothing', ['plan', '--from', 'main'], /Give both --from and --to/],

@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { failed } from '../../src/errors.ts'
 import { withLock } from '../../src/release/lock.ts'
-import type { Lock } from '../../src/release/ports/session.ts'
-import { createShop, releasedTwice } from '../fakes/shop.ts'
+import type { Held, Lock } from '../../src/release/ports/session.ts'
+import { aHolder } from '../fakes/journal.ts'
+import { createShop, releasedTwice, type Shop } from '../fakes/shop.ts'
 import { createWorld, type World } from '../fakes/world.ts'
 
 describe('the lock', () => {
@@ -43,7 +44,10 @@ describe('the lock', () => {
   it('that is lost says why its last renewal failed', async () => {
     const world = createWorld(['order'])
     const lost = AbortSignal.abort(failed({ code: 'cluster-unreachable', message: 'no answer' }))
-    const lock = { ...world.lock, acquire: async () => ({ lost, async release() {} }) }
+    const lock = {
+      ...world.lock,
+      acquire: async () => ({ ...((await world.lock.acquire('deploy')) as Held), lost }),
+    }
     const failing = withLock({ ...world, lock }, 'deploy', async ({ signal }) =>
       signal.throwIfAborted(),
     )
@@ -73,14 +77,91 @@ describe('the lock', () => {
   )
 
   /** A lock that another command releases after so many questions. */
-  function busyLock({ lock }: World, questions: number): Lock {
+  function busyLock({ lock }: World, questions: number, byHand = false): Lock {
     let asked = 0
-    const holder = { holder: 'ann@there 7', reason: 'release of order', since: 'noon' }
+    const holder = aHolder({ holder: 'ann@there 7', reason: 'release of order', byHand })
     return {
       ...lock,
       acquire: async (reason) => (++asked > questions ? lock.acquire(reason) : holder),
     }
   }
+
+  const waiting = ['deploy', 'smoke', 'switch', 'rollback', 'cleanup', 'release'] as const
+  type Waiting = (typeof waiting)[number]
+
+  /** Each verb has something to do in it. */
+  async function shopFor(verb: Waiting): Promise<Shop> {
+    const shop = await releasedTwice()
+    shop.commit('c')
+    if (verb === 'smoke' || verb === 'switch') await shop.deploy()
+    return shop
+  }
+
+  function run(shop: Shop, verb: Waiting, lockWaitMs: number | null, lock: Lock) {
+    const over = { lockWaitMs, skipSmoke: true }
+    return verb === 'cleanup' ? shop.cleanup(null, { lock }, over) : shop[verb](over, { lock })
+  }
+
+  it.each(waiting)('is waited for as long as the user says: %s', async (verb) => {
+    const shop = await shopFor(verb)
+    const { world } = shop
+    const before = world.state.journal.counter.operation
+    const from = world.clock.monotonic()
+    await run(shop, verb, 20_000, busyLock(world, 20))
+    expect(world.progress.lines).toContain('wait for ann@there 7: release of order')
+    expect(world.clock.monotonic() - from).toBeGreaterThanOrEqual(10_000)
+    expect(world.state.journal.counter.operation).toBeGreaterThan(before)
+  })
+
+  it.each(waiting)('is waited for no longer: %s', async (verb) => {
+    const shop = await shopFor(verb)
+    const { clock, state } = shop.world
+    const before = structuredClone(state)
+    const from = clock.monotonic()
+    const running = run(shop, verb, 700, busyLock(shop.world, Number.POSITIVE_INFINITY))
+    await expect(running).rejects.toMatchObject({ code: 'lock-held', exitCode: 2 })
+    expect(clock.monotonic() - from).toBe(700)
+    expect(state).toEqual(before)
+  })
+
+  it.each(waiting)('by hand is waited for only if the user says so: %s', async (verb) => {
+    const shop = await shopFor(verb)
+    const { clock, state } = shop.world
+    const before = structuredClone(state)
+    const from = clock.monotonic()
+    const refused = run(shop, verb, null, busyLock(shop.world, 20, true))
+    await expect(refused).rejects.toMatchObject({
+      ...{ code: 'locked-by-hand', exitCode: 2 },
+      message:
+        'ann@there 7 has locked this environment by hand since 2026-01-01T00:00:00Z, for: release of order.',
+      hint: expect.stringContaining('`shopctl unlock --reason "…"`'),
+    })
+    expect(clock.monotonic() - from).toBe(0)
+    expect(state).toEqual(before)
+    await run(shop, verb, 20_000, busyLock(shop.world, 20, true))
+    expect(clock.monotonic() - from).toBeGreaterThanOrEqual(10_000)
+  })
+
+  it('by hand ends the wait of a rollback that waits for a command', async () => {
+    const shop = await releasedTwice()
+    const { lock } = shop.world
+    let asked = 0
+    const acquire = async () => aHolder({ holder: 'ann@there', byHand: ++asked > 4 })
+    const running = shop.rollback({}, { lock: { ...lock, acquire } })
+    await expect(running).rejects.toMatchObject({ code: 'locked-by-hand' })
+    expect(asked).toBe(5)
+    expect(shop.live('order')).toBe('green bbbbbbbb')
+  })
+
+  it('names the run of CI that holds it', async () => {
+    const shop = await releasedTwice()
+    const run = 'https://github.com/o/n/actions/runs/7'
+    shop.world.lock.holder = aHolder({ holder: 'ann@github.com 9', run, reason: 'release' })
+    await expect(shop.deploy()).rejects.toMatchObject({
+      message: `ann@github.com 9 (${run}) has held the lock since 2026-01-01T00:00:00Z, for: release.`,
+      hint: expect.stringContaining('--lock-wait 10m'),
+    })
+  })
 
   it('is waited for by a rollback, which says for whom', async () => {
     const shop = await releasedTwice()

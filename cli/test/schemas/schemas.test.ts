@@ -9,6 +9,7 @@ import {
   historyCommand,
   historyShowCommand,
 } from '../../src/commands/history.ts'
+import { lockByHand, unlockByHand } from '../../src/release/hand-lock.ts'
 import { type Operation, operationSchema, operationsOf } from '../../src/release/record.ts'
 import { aFullConfig, managementText } from '../fakes/config.ts'
 import { anAlert } from '../fakes/metrics.ts'
@@ -82,6 +83,13 @@ async function despiteAlerts(): Promise<Shop> {
   return shop
 }
 
+async function locked(): Promise<Shop> {
+  const shop = createShop()
+  await lockByHand(shop.world, { reason: 'night' })
+  await unlockByHand(shop.world, { reason: 'day' })
+  return shop
+}
+
 /** Written by an earlier version. */
 async function old(): Promise<Shop> {
   const shop = createShop()
@@ -108,6 +116,7 @@ const worlds: [string, () => Promise<Shop>, (operations: Operation[]) => boolean
     (all) => all.some(({ services }) => services.some(({ proof }) => proof?.recycled)),
   ],
   ['a switch in spite of alerts', despiteAlerts, (all) => all.some(({ alerts }) => alerts)],
+  ['a lock by hand', locked, (all) => all.some(({ verb }) => verb === 'unlock')],
   ['an old record', old, ([one]) => one?.phases[0]?.startedAt === undefined],
 ]
 

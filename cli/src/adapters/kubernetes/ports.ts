@@ -10,7 +10,7 @@ import type {
   Traffic,
 } from '../../release/ports/cluster.ts'
 import type { PodLogs } from '../../release/ports/logs.ts'
-import type { Clock, JournalStore, Lock, Mask } from '../../release/ports/session.ts'
+import type { Clock, JournalStore, Lock, Mask, Operator } from '../../release/ports/session.ts'
 import type { Limit } from '../shell.ts'
 import { connect, type KubernetesApi } from './api.ts'
 import { createBroker } from './broker.ts'
@@ -34,9 +34,8 @@ export interface KubernetesOptions {
   services: Readonly<Record<string, ServiceConfig>>
   /** Name of the dependency that is the broker. null: none. */
   broker: string | null
-  /** User and host. */
-  by: string
-  /** What other commands see as the holder of the lock. */
+  operator: Operator
+  /** What other commands see as the holder of the lock: its process too. */
   holder: string
   clock: Clock
   processes: Processes
@@ -64,7 +63,7 @@ export interface KubernetesPorts {
 }
 
 export function createKubernetesPorts(options: KubernetesOptions): KubernetesPorts {
-  const { namespace, services, broker, by, clock, env, mask, limits } = options
+  const { namespace, services, broker, operator, clock, env, mask, limits } = options
   const api = connect(options.cluster, { now: () => clock.now().getTime(), env, mask, limits })
   return {
     api,
@@ -78,7 +77,7 @@ export function createKubernetesPorts(options: KubernetesOptions): KubernetesPor
     namespace: createNamespace(api, namespace),
     management: createManagement(api, namespace, services, {
       tokens: createOperatorTokens(api, namespace, clock.monotonic, mask),
-      by,
+      by: operator.by,
       limit: limits.pod,
     }),
     traffic: createTraffic(api, namespace, limits.pod),

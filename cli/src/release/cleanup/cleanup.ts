@@ -1,6 +1,6 @@
 // cleanup: deletes the slots that are not live. After that a rollback needs a new release.
 import { refused } from '../../errors.ts'
-import { type LockPorts, withLock } from '../lock.ts'
+import { type LockPorts, type LockWait, withLock } from '../lock.ts'
 import { type ObservePorts, observe } from '../observe.ts'
 import type { Contents } from '../ports/cluster.ts'
 import type { Driver } from '../ports/driver.ts'
@@ -19,18 +19,18 @@ interface CleanupPorts extends LockPorts, ObservePorts, RecordingPorts {
   contents: Contents
 }
 
-interface CleanupInput {
+export interface CleanupInput extends LockWait {
   services: readonly string[] | null
   reason: string | null
 }
 
 /** Returns the slots that were deleted. */
 export async function cleanup(ports: CleanupPorts, input: CleanupInput): Promise<NamedSlot[]> {
-  return withLock(ports, input.reason ?? 'cleanup', (locked) =>
+  const change = (locked: CleanupPorts) =>
     afterChanges((changed) =>
       cleanUp({ ...locked, driver: watchedDriver(locked.driver, changed) }, input),
-    ),
-  )
+    )
+  return withLock(ports, input.reason ?? 'cleanup', change, input)
 }
 
 async function cleanUp(locked: CleanupPorts, input: CleanupInput): Promise<NamedSlot[]> {
@@ -39,7 +39,8 @@ async function cleanUp(locked: CleanupPorts, input: CleanupInput): Promise<Named
   const plan = planCleanup(state, input, helmReleases)
   if (isRefusal(plan)) throw refused(plan)
   const services = plan.removals.map(({ name, slot }) => ({ name, from: sideOf(slot), to: null }))
-  const intent = { verb: 'cleanup' as const, reason: input.reason, services }
+  const { reason } = input
+  const intent = { verb: 'cleanup' as const, reason, services }
   const slots = plan.removals.map(({ name, slot: { color } }) => ({ service: name, color }))
   for (const line of lostWaysBack(state, 'cleanup deletes', slots)) locked.progress.note(line)
   if (plan.rests.length > 0) await removeRests(locked, plan)

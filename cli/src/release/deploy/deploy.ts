@@ -1,6 +1,6 @@
 // deploy: writes the wanted revisions to the standby slots and waits until they are ready.
 import { advised, interrupted } from '../../errors.ts'
-import { type LockPorts, withLock } from '../lock.ts'
+import { type LockPorts, type LockWait, withLock } from '../lock.ts'
 import type { Pods } from '../ports/cluster.ts'
 import type { BuiltinChart } from '../ports/driver.ts'
 import { idOf } from '../record.ts'
@@ -21,7 +21,7 @@ export interface DeployPorts extends LockPorts, PreparePorts, RecordingPorts, En
   pods: Pods
 }
 
-export interface DeployInput extends PrepareInput {
+export interface DeployInput extends PrepareInput, LockWait {
   guardChart: BuiltinChart
   /** How long a slot may take to become ready. */
   timeoutMs: number
@@ -41,7 +41,8 @@ export interface Deployed {
 export async function deploy(ports: DeployPorts, input: DeployInput): Promise<Deployed[]> {
   const uid = await ports.namespace.ensure()
   const reason = input.reason ?? `deploy of ${input.services.join(', ')}`
-  return withLock(ports, reason, (locked) => deployStandby(locked, input, uid))
+  const change = async (locked: DeployPorts) => deployStandby(locked, input, uid)
+  return withLock(ports, reason, change, input)
 }
 
 /** The caller holds the lock. `again` is the command that goes on after Ctrl-C. */

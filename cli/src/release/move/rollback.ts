@@ -2,7 +2,7 @@
 import type { Config } from '../../config/schema.ts'
 import { afterChange, refused, said } from '../../errors.ts'
 import { type DeployInput, type DeployPorts, deployStandby } from '../deploy/deploy.ts'
-import { type Locked, withLock } from '../lock.ts'
+import { type Locked, type LockWait, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
 import { isRefusal, refuse } from '../refusal.ts'
@@ -15,7 +15,7 @@ import { recycledServices } from './recycle.ts'
 import type { SwitchPorts } from './switch.ts'
 import { checkBroker } from './topology.ts'
 
-export interface RollbackInput extends RollbackIntent {
+export interface RollbackInput extends RollbackIntent, LockWait {
   config: Config
   reason: string | null
   /** Does without git, where Argo CD carries out the release. */
@@ -25,8 +25,8 @@ export interface RollbackInput extends RollbackIntent {
   deployInput(): Promise<DeployInput>
 }
 
-/** How long it waits for a command that holds the lock: longer than most deploys take. */
-const lockMs = 180_000
+/** How long it waits by itself for a command that holds the lock: longer than most deploys take. */
+const ownWaitMs = 180_000
 
 export type RollbackPorts = SwitchPorts & DeployPorts
 
@@ -43,7 +43,9 @@ export async function rollback(ports: RollbackPorts, input: RollbackInput): Prom
     const options = { reason, timeoutMs, emergency, recycle: recycledServices(config) }
     return move(locked, state, { kind: 'rollback', moves }, options)
   }
-  const moved = await withLock(ports, reason ?? 'rollback', change, { waitMs: lockMs })
+  const { lockWaitMs = null } = input
+  const waits = { lockWaitMs, ownWaitMs }
+  const moved = await withLock(ports, reason ?? 'rollback', change, waits)
   const warning = await looking
   if (warning) ports.progress.warn(warning)
   return moved

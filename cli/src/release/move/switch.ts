@@ -1,7 +1,7 @@
 // switch: makes the deployed slots live, all in one move.
 import type { Config } from '../../config/schema.ts'
 import { refused } from '../../errors.ts'
-import { type Locked, type LockPorts, withLock } from '../lock.ts'
+import { type Locked, type LockPorts, type LockWait, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
 import { isRefusal } from '../refusal.ts'
@@ -25,7 +25,7 @@ export interface SwitchPorts extends MovePorts, LockPorts, AlertPorts {
   broker: Broker | null
 }
 
-export interface SwitchInput extends SwitchIntent, AlertIntent {
+export interface SwitchInput extends SwitchIntent, AlertIntent, LockWait {
   config: Config
   reason: string | null
   /** How long a new slot may take to take over. */
@@ -35,7 +35,7 @@ export interface SwitchInput extends SwitchIntent, AlertIntent {
 export async function switchSlots(ports: SwitchPorts, input: SwitchInput): Promise<Moved> {
   const names = input.services ?? Object.keys(input.config.services)
   const reason = input.reason ?? `switch of ${names.join(', ')}`
-  return withLock(ports, reason, (locked) => switchStandby(locked, input))
+  return withLock(ports, reason, (locked) => switchStandby(locked, input), input)
 }
 
 /** The caller holds the lock. */

@@ -30,9 +30,15 @@ export interface Progress {
 export type Mask = (value: string) => void
 
 export interface LockHolder {
+  /** User and host; of a command, its process too. */
   holder: string
+  /** The URL of the CI run. null: not run by CI. */
+  run: string | null
   reason: string
+  /** ISO 8601, in UTC. */
   since: string
+  /** Made by `shopctl lock`: it stands until `shopctl unlock`. false: a command holds it while it runs. */
+  byHand: boolean
 }
 
 export interface Held {
@@ -41,12 +47,19 @@ export interface Held {
    * of the signal is the error of the last failed renewal.
    */
   lost: AbortSignal
+  /** The lock by hand that stood when this one was taken. */
+  byHand: LockHolder | null
+  /** Makes a lock by hand, which `release` leaves. */
+  lockByHand(reason: string): Promise<LockHolder>
+  /** Ends the lock by hand. */
+  unlockByHand(): Promise<void>
   release(): Promise<void>
 }
 
 export interface Lock {
   lockHolder(): Promise<LockHolder | null>
-  acquire(reason: string): Promise<Held | LockHolder>
+  /** `despiteByHand`: takes it although a lock by hand stands, which stays. */
+  acquire(reason: string, options?: { despiteByHand?: boolean }): Promise<Held | LockHolder>
 }
 
 /** The journal of an environment. A write fails with a conflict if another command has written since. */

@@ -3,7 +3,7 @@ import type { Config } from '../../config/schema.ts'
 import { failed, interrupted, refused } from '../../errors.ts'
 import { requireService } from '../build/images.ts'
 import { programFailed } from '../last-lines.ts'
-import { type Locked, type LockPorts, withLock } from '../lock.ts'
+import { type Locked, type LockPorts, type LockWait, withLock } from '../lock.ts'
 import { chooseStandby } from '../move/plan-switch.ts'
 import { type ObservePorts, observe } from '../observe.ts'
 import { checkSmokeScripts } from '../paths.ts'
@@ -22,7 +22,7 @@ export interface SmokePorts extends LockPorts, ObservePorts, RecordingPorts, Pre
   source: Source
 }
 
-export interface SmokeInput {
+export interface SmokeInput extends LockWait {
   config: Config
   services: readonly string[] | null
   namespaceName: string
@@ -37,7 +37,7 @@ export interface Smoked {
 export async function smoke(ports: SmokePorts, input: SmokeInput): Promise<Smoked> {
   const names = input.services ?? Object.keys(input.config.services)
   const reason = `smoke test of ${names.join(', ')}`
-  return withLock(ports, reason, (locked) => smokeStandby(locked, input))
+  return withLock(ports, reason, (locked) => smokeStandby(locked, input), input)
 }
 
 /** The caller holds the lock. */
