@@ -3,14 +3,18 @@ import type { Context } from '../context.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { cleanup } from '../release/cleanup/cleanup.ts'
-import { type ChangeInput, confirmChange, type LockInput } from './confirm.ts'
+import { refuseFrozen } from '../release/freeze.ts'
+import { type ChangeInput, confirmChange, type FreezeInput, type LockInput } from './confirm.ts'
 
 export async function cleanupCommand(
   context: Context,
-  { yes, ...input }: ChangeInput & LockInput,
+  { yes, ...input }: ChangeInput & FreezeInput & LockInput,
 ): Promise<Result> {
+  const { chosen: services, environment } = context
+  const intent = { ...input, services, freezes: environment.freezes }
+  refuseFrozen(context, intent)
   await confirmChange(context, 'cleanup', yes)
-  const removed = await cleanup(await context.cluster(), { ...input, services: context.chosen })
+  const removed = await cleanup(await context.cluster(), intent)
   const rows = removed.map(({ name, slot }) => [name, slot.color, slot.version])
   const rowsWithHeading = [['SERVICE', 'REMOVED', 'VERSION'], ...rows]
   const nothing = 'Nothing to clean up.'

@@ -12,6 +12,12 @@ export interface LockInput {
   lockWaitMs: number | null
 }
 
+/** The input of a command that a freeze refuses. */
+export interface FreezeInput {
+  /** Goes on during a freeze. The reason says why. */
+  overrideFreeze: boolean
+}
+
 /** The input that the changing commands share. */
 export interface ChangeInput {
   /** Kept in the journal. */

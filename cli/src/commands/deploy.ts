@@ -5,10 +5,11 @@ import { table } from '../output/table.ts'
 import { duration } from '../output/text.ts'
 import { besideBroker } from '../release/broker-problems.ts'
 import { type Deployed, type DeployInput, deploy } from '../release/deploy/deploy.ts'
+import { refuseFrozen } from '../release/freeze.ts'
 import type { Color } from '../release/slot.ts'
-import { type ChangeInput, confirmChange, type LockInput } from './confirm.ts'
+import { type ChangeInput, confirmChange, type FreezeInput, type LockInput } from './confirm.ts'
 
-interface DeployCommandInput extends ChangeInput, LockInput {
+interface DeployCommandInput extends ChangeInput, FreezeInput, LockInput {
   color: Color | null
   /** The image of each service. null: those of the work tree that were pushed from this machine. */
   digests: Readonly<Record<string, string>> | null
@@ -19,6 +20,7 @@ export async function deployCommand(
   context: Context,
   { yes, ...input }: DeployCommandInput,
 ): Promise<Result> {
+  refuseFrozen(context, { ...input, freezes: context.environment.freezes })
   await confirmChange(context, 'deploy', yes)
   const ports = await context.cluster()
   const desired = { ...(await deployInput(context)), ...input }

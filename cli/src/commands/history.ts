@@ -8,6 +8,7 @@ import { type Undo, undoOf } from '../inspect/undo.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { bad, duration, fitted, oneLine, wrapped } from '../output/text.ts'
+import { freezeText } from '../release/freeze.ts'
 import { alertText } from '../release/move/alerts.ts'
 import { observe } from '../release/observe.ts'
 import type { HandChange } from '../release/ports/config-repo.ts'
@@ -103,7 +104,7 @@ export function operationText(operation: Operation, undo: Undo, width: number): 
 }
 
 function headOf(operation: Operation, width: number): string {
-  const { verb, startedAt, endedAt, by, run, reason, error, alerts = [] } = operation
+  const { verb, startedAt, endedAt, by, run, reason, error, alerts = [], freeze } = operation
   const took = endedAt === null ? NaN : Date.parse(endedAt) - Date.parse(startedAt)
   const lines = [
     `${idOf(operation)}  ${verb}  ${outcomeOf(operation)}`,
@@ -113,6 +114,7 @@ function headOf(operation: Operation, width: number): string {
     wrapped(run ? `by ${by}, ${run}` : `by ${by}`, width),
     ...(reason ? [wrapped(`reason: ${fitted(oneLine(reason), 2_000)}`, width)] : []),
     ...alerts.map((alert) => wrapped(`in spite of ${oneLine(alertText(alert))}`, width)),
+    ...(freeze ? [wrapped(`in a freeze, ${oneLine(freezeText(freeze))}`, width)] : []),
     ...(error ? ['', wrapped(error, width)] : []),
   ]
   return lines.join('\n')

@@ -3,14 +3,15 @@ import type { Context } from '../context.ts'
 import type { Result } from '../output/result.ts'
 import { wrapped } from '../output/text.ts'
 import { besideBroker } from '../release/broker-problems.ts'
+import { refuseFrozen } from '../release/freeze.ts'
 import { type Released, release } from '../release/release.ts'
 import type { Color } from '../release/slot.ts'
-import { type ChangeInput, confirmChange, type LockInput } from './confirm.ts'
+import { type ChangeInput, confirmChange, type FreezeInput, type LockInput } from './confirm.ts'
 import { deployInput, deployRows, deployTable } from './deploy.ts'
 import { moveDocument, movedResult } from './moved.ts'
 import { digestsOf } from './push.ts'
 
-interface ReleaseCommandInput extends ChangeInput, LockInput {
+interface ReleaseCommandInput extends ChangeInput, FreezeInput, LockInput {
   color: Color | null
   skipSmoke: boolean
   despiteAlerts: boolean
@@ -26,6 +27,7 @@ export async function releaseCommand(
   context: Context,
   { yes, deployTimeoutMs, timeoutMs, ...input }: ReleaseCommandInput,
 ): Promise<Result> {
+  refuseFrozen(context, { ...input, freezes: context.environment.freezes })
   await confirmChange(context, 'release', yes)
   const [ports, builder] = await Promise.all([context.cluster(), context.builder()])
   const desired = {

@@ -4,10 +4,12 @@ import { readStatus, type ServiceStatus, type SlotStatus, type Status } from '..
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { bad, good, warning, wrapped } from '../output/text.ts'
+import { freezeAt, freezeText } from '../release/freeze.ts'
 import { holderText } from '../release/lock.ts'
 import type { ByHand } from '../release/ports/config-repo.ts'
 import type { Alert } from '../release/ports/metrics.ts'
 import type { LockHolder } from '../release/ports/session.ts'
+import type { FreezeRecord } from '../release/record.ts'
 import { colors, slotName } from '../release/slot.ts'
 import { unreadyText } from '../release/unready.ts'
 
@@ -15,7 +17,9 @@ export async function statusCommand(context: Context): Promise<Result> {
   const status = await readStatus(await context.cluster(), context.env, context.chosen)
   for (const name of status.damaged)
     context.progress.warn(`the journal record ${name} cannot be read and was skipped`)
-  const { damaged: _, ...document } = status
+  const { damaged: _, ...rest } = status
+  const freeze = freezeAt(context.environment.freezes, context.clock.now())
+  const document = { ...rest, freeze }
   return {
     document: { version: 1, ...document },
     text: (width) => statusText(document, width, silentServices(context)),
@@ -31,18 +35,19 @@ function silentServices({ config }: Context): string[] {
 }
 
 export function statusText(
-  status: Omit<Status, 'damaged'>,
+  status: Omit<Status, 'damaged'> & { freeze?: FreezeRecord | null },
   width: number,
   silent: readonly string[] = [],
 ): string {
   const { env, operation, lock, broker, alerts, argocd } = status
-  const { services, problems, unlisted } = status
+  const { services, problems, unlisted, freeze } = status
   const lines = [`${env}  ${releaseText(status)}`]
   if (operation) {
     const { verb, id, step, next } = operation
     lines.push(wrapped(`${verb} ${id} ${step}: ${next}`, width))
   }
   if (lock) lines.push(wrapped(lockLine(lock), width))
+  if (freeze) lines.push(wrapped(`frozen ${freezeText(freeze)}`, width))
   for (const problem of broker?.problems ?? []) lines.push(wrapped(`broker: ${problem}`, width))
   for (const problem of argocd?.problems ?? []) lines.push(wrapped(`argocd: ${problem}`, width))
   for (const change of argocd?.byHand ?? []) lines.push(wrapped(changeLine(change), width))

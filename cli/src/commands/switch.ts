@@ -2,12 +2,13 @@
 import type { Context } from '../context.ts'
 import type { Result } from '../output/result.ts'
 import { besideBroker } from '../release/broker-problems.ts'
+import { refuseFrozen } from '../release/freeze.ts'
 import { switchSlots } from '../release/move/switch.ts'
 import type { Color } from '../release/slot.ts'
-import { type ChangeInput, confirmChange, type LockInput } from './confirm.ts'
+import { type ChangeInput, confirmChange, type FreezeInput, type LockInput } from './confirm.ts'
 import { movedResult } from './moved.ts'
 
-interface SwitchCommandInput extends ChangeInput, LockInput {
+interface SwitchCommandInput extends ChangeInput, FreezeInput, LockInput {
   color: Color | null
   skipSmoke: boolean
   despiteAlerts: boolean
@@ -18,9 +19,11 @@ export async function switchCommand(
   context: Context,
   { yes, ...input }: SwitchCommandInput,
 ): Promise<Result> {
-  const { config, chosen: services } = context
+  const { config, chosen: services, environment } = context
+  const intent = { ...input, config, services, freezes: environment.freezes }
+  refuseFrozen(context, intent)
   await confirmChange(context, 'switch', yes)
   const ports = await context.cluster()
-  const moving = switchSlots(ports, { ...input, config, services })
+  const moving = switchSlots(ports, intent)
   return movedResult(await besideBroker(ports, moving))
 }

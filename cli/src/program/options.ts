@@ -14,6 +14,12 @@ export interface LockFlag {
   lockWait?: number
 }
 
+/** The flags of a command that a freeze refuses. */
+export interface FreezeFlags {
+  overrideFreeze?: true
+  reason?: string
+}
+
 export interface ColorFlag {
   color?: Color
 }
@@ -62,6 +68,19 @@ export function lockWait(byDefault = 'not at all'): Option {
 
 export function lockOf({ lockWait }: LockFlag): { lockWaitMs: number | null } {
   return { lockWaitMs: lockWait ?? null }
+}
+
+export function overrideFreeze(): Option {
+  return new Option('--override-freeze', 'go on during a freeze of shopctl.yaml; needs --reason')
+}
+
+/** The journal keeps the reason. */
+export function freezeOf(
+  { overrideFreeze, reason }: FreezeFlags,
+  command: Command,
+): { overrideFreeze: boolean } {
+  if (overrideFreeze && !reason) command.error("--override-freeze needs --reason '…'")
+  return { overrideFreeze: overrideFreeze === true }
 }
 
 export function colorOption(does: string): Option {

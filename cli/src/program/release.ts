@@ -10,14 +10,17 @@ import {
   colorOption,
   deployTimeout,
   digests,
+  type FreezeFlags,
+  freezeOf,
   type LockFlag,
   lockOf,
   lockWait,
+  overrideFreeze,
   switchTimeout,
 } from './options.ts'
 import type { Runner } from './runner.ts'
 
-type StandardFlags = ChangeFlags & LockFlag
+type StandardFlags = ChangeFlags & FreezeFlags & LockFlag
 
 interface DeployFlags extends StandardFlags, ColorFlag {
   digests?: Record<string, string>
@@ -56,10 +59,11 @@ export function addRelease(program: Command, { inEnvironment }: Runner): void {
     .option('--digests <json>', 'deploy exactly these images, pushed by another machine', digests)
     .addOption(deployTimeout('--timeout'))
     .addOption(lockWait())
+    .addOption(overrideFreeze())
     .action(async (flags: DeployFlags, command) => {
       const { digests = null, color = null } = flags
       const timeoutMs = flags.timeout * 1000
-      const input = { ...standardOf(flags), color, digests, timeoutMs }
+      const input = { ...standardOf(flags, command), color, digests, timeoutMs }
       const { deployCommand } = await import('../commands/deploy.ts')
       await inEnvironment(command, (context) => deployCommand(context, input))
     })
@@ -72,8 +76,9 @@ export function addRelease(program: Command, { inEnvironment }: Runner): void {
   addMoves(program, inEnvironment)
   addChange(program, 'cleanup', 'delete the slots that are not live')
     .addOption(lockWait())
+    .addOption(overrideFreeze())
     .action(async (flags: StandardFlags, command) => {
-      const input = standardOf(flags)
+      const input = standardOf(flags, command)
       const { cleanupCommand } = await import('../commands/cleanup.ts')
       await inEnvironment(command, (context) => cleanupCommand(context, input))
     })
@@ -107,6 +112,7 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
     .option('--despite-alerts', 'switch although critical alerts fire; needs --reason')
     .addOption(switchTimeout())
     .addOption(lockWait())
+    .addOption(overrideFreeze())
     .action(async (flags: SwitchFlags, command) => {
       const input = switchOf(flags, command)
       const { switchCommand } = await import('../commands/switch.ts')
@@ -137,6 +143,7 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
     .addOption(deployTimeout('--deploy-timeout'))
     .addOption(switchTimeout())
     .addOption(lockWait())
+    .addOption(overrideFreeze())
     .action(async (flags: SwitchFlags & { deployTimeout: number }, command) => {
       const deployTimeoutMs = flags.deployTimeout * 1000
       const input = { ...switchOf(flags, command), deployTimeoutMs }
@@ -145,8 +152,8 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
     })
 }
 
-function standardOf(flags: StandardFlags) {
-  return { ...changeOf(flags), ...lockOf(flags) }
+function standardOf(flags: StandardFlags, command: Command) {
+  return { ...changeOf(flags), ...lockOf(flags), ...freezeOf(flags, command) }
 }
 
 function switchOf(flags: SwitchFlags, command: Command) {
@@ -154,7 +161,7 @@ function switchOf(flags: SwitchFlags, command: Command) {
   if (!flags.reason && flags.skipSmoke) command.error("--skip-smoke needs --reason '…'")
   if (!flags.reason && flags.despiteAlerts) command.error("--despite-alerts needs --reason '…'")
   return {
-    ...standardOf(flags),
+    ...standardOf(flags, command),
     color: flags.color ?? null,
     skipSmoke: flags.skipSmoke === true,
     despiteAlerts: flags.despiteAlerts === true,

@@ -46,6 +46,12 @@ const alertRecord = z
   })
   .describe('A critical alert.')
 
+const freezeRecord = z.object({
+  from: z.string().describe('ISO 8601, in UTC.'),
+  to: z.string().describe('ISO 8601, in UTC: the first moment after it.'),
+  reason: z.string(),
+})
+
 const phaseRecord = z.object({
   name: z.string(),
   startedAt: z.string().optional().describe('ISO 8601. Records of earlier versions have none.'),
@@ -72,6 +78,9 @@ export const operationSchema = z.object({
     .array(alertRecord)
     .optional()
     .describe('Of a switch: the alerts that fired, and that it went on in spite of.'),
+  freeze: freezeRecord
+    .optional()
+    .describe('The freeze of the environment that the operation went on in spite of.'),
   phases: z.array(phaseRecord),
   outcome: z.enum(outcomes).nullable().describe('null: running or interrupted.'),
   error: z.string().nullable().describe('The error that ended it.'),
@@ -79,6 +88,7 @@ export const operationSchema = z.object({
 
 export type Operation = z.infer<typeof operationSchema>
 export type ServiceRecord = z.infer<typeof serviceRecord>
+export type FreezeRecord = z.infer<typeof freezeRecord>
 export type AlertRecord = z.infer<typeof alertRecord>
 export type Outcome = (typeof outcomes)[number]
 

@@ -23,7 +23,10 @@ export interface RecordingPorts {
   events: Events
 }
 
-export type Intent = Pick<Operation, 'verb' | 'reason' | 'services' | 'combination' | 'alerts'>
+export type Intent = Pick<
+  Operation,
+  'verb' | 'reason' | 'services' | 'combination' | 'alerts' | 'freeze'
+>
 
 /** A running operation. */
 export interface Recording {

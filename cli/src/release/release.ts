@@ -6,6 +6,7 @@ import {
   type DeployInput,
   type DeployPorts,
   deployStandby,
+  freezeOf,
 } from './deploy/deploy.ts'
 import { checkGates } from './deploy/gates.ts'
 import { raiseStandby } from './deploy/raise.ts'
@@ -15,6 +16,7 @@ import type { Moved } from './move/move.ts'
 import { type SwitchPorts, switchStandby } from './move/switch.ts'
 import { checkSmokeScripts } from './paths.ts'
 import { type Pushed, type PushPorts, push } from './push/push.ts'
+import type { FreezeRecord } from './record.ts'
 import { type SmokeInput, type SmokePorts, smokeStandby } from './smoke/smoke.ts'
 
 type ReleasePorts = BuildPorts & PushPorts & DeployPorts & SmokePorts & SwitchPorts
@@ -42,13 +44,14 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
   const uid = await ports.namespace.ensure()
   const reason = input.reason ?? `release of ${input.services.join(', ')}`
   const change = async (locked: ReleasePorts & Locked): Promise<Released> => {
-    const deployed = await deployStandby(locked, input, uid, 'shopctl release')
+    const frozen = { ...input, freeze: freezeOf(locked, input) }
+    const deployed = await deployStandby(locked, frozen, uid, 'shopctl release')
     const services = deployed
       .filter(({ action }) => action !== 'live')
       .map(({ service }) => service)
     if (services.length === 0) return { built, pushed, deployed, moved: null }
     try {
-      const moved = await goLive(locked, input, services)
+      const moved = await goLive(locked, frozen, services)
       return { built, pushed, deployed, moved }
     } catch (error) {
       if (isInterrupted(error)) throw advised(error, standsBy(deployed))
@@ -68,7 +71,7 @@ function standsBy(deployed: readonly Deployed[]): string {
 /** `services` are those that are not live yet. */
 async function goLive(
   ports: ReleasePorts & Locked,
-  input: ReleaseInput,
+  input: ReleaseInput & { freeze: FreezeRecord | null },
   services: readonly string[],
 ): Promise<Moved> {
   if (!input.skipSmoke) await smokeStandby(ports, { ...input, services })

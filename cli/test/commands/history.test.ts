@@ -102,11 +102,14 @@ describe('a history', () => {
     expect(text).toMatch(/^inventory +blue v-a +green v-b +132 ms +- +7$/m)
   })
 
-  it('shows a lock, which has no slots', () => {
+  it('shows a lock, which has no slots, and a freeze that was overridden', () => {
     const locked = operation(9, { verb: 'lock', reason: 'night', services: [] })
     const lock = plain((width) => operationText(locked, undo, width))
     expect(lock).toMatch(/^op-9 {2}lock {2}done$/m)
     expect(lock).not.toMatch(/SERVICE/)
+    const freeze = { from: '2026-01-01T00:00:00Z', to: '2026-01-04T00:00:00Z', reason: 'New Year' }
+    const frozen = plain((width) => operationText({ ...undone, freeze }, undo, width))
+    expect(frozen).toMatch(/^in a freeze, until 2026-01-04T00:00:00Z: New Year$/m)
   })
 
   it('shows one that is open, and slots that were not there', () => {

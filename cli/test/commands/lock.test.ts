@@ -1,6 +1,11 @@
-// What lock and unlock print.
-import { beforeEach, expect, it } from 'vitest'
+// What lock and unlock print, and that a freeze is said before anybody is asked or waits.
+import { beforeEach, describe, expect, it } from 'vitest'
+import { cleanupCommand } from '../../src/commands/cleanup.ts'
+import { deployCommand } from '../../src/commands/deploy.ts'
 import { lockCommand, unlockCommand } from '../../src/commands/lock.ts'
+import { releaseCommand } from '../../src/commands/release.ts'
+import { switchCommand } from '../../src/commands/switch.ts'
+import type { Context } from '../../src/context.ts'
 import { createWorld, type World } from '../fakes/world.ts'
 import { plain, widths, words } from './widths.ts'
 
@@ -39,4 +44,39 @@ it.each(widths)('says what was ended, in %s columns', async (width) => {
 it('shows no reason that draws on the terminal', async () => {
   const { text } = await lockCommand(context(), input('one\u001b[2J\ntwo'))
   expect(plain(text)).toMatch(/for: one two\./)
+})
+
+describe('during a freeze', () => {
+  const input = {
+    ...{ reason: 'why', yes: false, lockWaitMs: 60_000, color: null, digests: null },
+    ...{ skipSmoke: false, despiteAlerts: false, timeoutMs: 1, deployTimeoutMs: 1 },
+  }
+  const freezes = [{ from: '2026-01-01', to: '2026-01-31', reason: 'stocktaking' }]
+  /** A protected environment, of which nobody may read anything. */
+  const frozen = () => {
+    const nothing = () => {
+      throw new Error('asked for')
+    }
+    return {
+      ...{
+        env: 'prod',
+        services: ['order'],
+        chosen: null,
+        environment: { freezes, protected: true },
+      },
+      ...{ clock: world.clock, progress: world.progress, cluster: nothing, builder: nothing },
+      ...{ tree: nothing },
+    } as unknown as Context
+  }
+  const commands = { deployCommand, switchCommand, cleanupCommand, releaseCommand }
+
+  it.each(Object.entries(commands))('%s is refused at once', async (_, command) => {
+    const refused = command(frozen(), { ...input, overrideFreeze: false })
+    await expect(refused).rejects.toMatchObject({ code: 'frozen', exitCode: 2 })
+  })
+
+  it.each(Object.entries(commands))('%s that overrides it asks as ever', async (_, command) => {
+    const asked = command(frozen(), { ...input, overrideFreeze: true })
+    await expect(asked).rejects.toMatchObject({ code: 'not-confirmed' })
+  })
 })

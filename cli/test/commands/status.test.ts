@@ -34,6 +34,10 @@ describe('a status', () => {
       since: '2026-01-01T12:00:00Z',
       ...{ run: 'https://github.com/o/n/actions/runs/123456789', byHand: false },
     },
+    freeze: {
+      ...{ from: '2026-01-01T00:00:00Z', to: '2026-01-04T00:00:00Z' },
+      reason: 'nobody is here until everybody is back again',
+    },
     broker: { problems: ['memory alarm on rabbit@rabbitmq-0, so it takes no events'] },
   }
 
@@ -82,6 +86,7 @@ describe('a status', () => {
       ...['inventory', 'not deployed'],
       'broker: memory alarm on rabbit@rabbitmq-0',
       'longer-one 123456 (https://github.com/o/n/actions/runs/123456789) since 2026-01-01T12:00:00Z:',
+      'frozen until 2026-01-04T00:00:00Z: nobody is here',
     ])
       expect(text).toContain(part)
   })

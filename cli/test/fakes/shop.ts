@@ -58,6 +58,7 @@ export function createShop({
   }
   const smokeInput = { config, services: null, namespaceName: 'shop', reason: null }
   const moveInput = { config, services: null, reason: null, timeoutMs: 50 }
+  const freeze = { freezes: environment.freezes, overrideFreeze: false }
   const again = { deployInput: async () => deployInput }
   const shop: Shop = {
     world,
@@ -78,13 +79,13 @@ export function createShop({
         { ...world, ...ports },
         {
           ...{ ...moveInput, color: null, skipSmoke: false, despiteAlerts: false },
-          ...over,
+          ...{ ...freeze, ...over },
         },
       ),
     rollback: (over = {}, ports = {}) =>
       rollback({ ...world, ...ports }, { ...moveInput, ...again, to: null, ...over }),
     cleanup: (services = null, ports = {}, over = {}) =>
-      cleanup({ ...world, ...ports }, { services, reason: null, ...over }),
+      cleanup({ ...world, ...ports }, { services, reason: null, ...freeze, ...over }),
     release: (over = {}, ports = {}) =>
       release(
         { ...world, ...ports },

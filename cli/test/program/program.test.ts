@@ -86,6 +86,12 @@ describe('bad input is exit 2, with what would have been right', () => {
       ['release', '--despite-alerts'],
       /--despite-alerts needs --reason/,
     ],
+    [
+      'a freeze that is not heeded without a reason',
+      ['deploy', '--override-freeze'],
+      /--override-freeze needs --reason/,
+    ],
+    ['a freeze before a rollback', ['rollback', '--override-freeze'], /'--override-freeze'/],
     ['a lock without a reason', ['lock'], /required option '--reason <text>'/],
     ['its end without a reason', ['unlock', '--env', 'test'], /required option '--reason <text>'/],
     ['a lock of one service', ['lock', '--reason', 'a', '--service', 'order'], /'--service'/],

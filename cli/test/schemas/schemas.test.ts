@@ -90,6 +90,14 @@ async function locked(): Promise<Shop> {
   return shop
 }
 
+async function frozen(): Promise<Shop> {
+  const shop = createShop()
+  const freezes = [{ from: '2025-12-24', to: '2026-01-04', reason: 'New Year' }]
+  shop.config.environments.local?.freezes.push(...freezes)
+  await shop.release({ overrideFreeze: true, reason: 'a leak' })
+  return shop
+}
+
 /** Written by an earlier version. */
 async function old(): Promise<Shop> {
   const shop = createShop()
@@ -117,6 +125,7 @@ const worlds: [string, () => Promise<Shop>, (operations: Operation[]) => boolean
   ],
   ['a switch in spite of alerts', despiteAlerts, (all) => all.some(({ alerts }) => alerts)],
   ['a lock by hand', locked, (all) => all.some(({ verb }) => verb === 'unlock')],
+  ['a freeze that was overridden', frozen, (all) => all.some(({ freeze }) => freeze)],
   ['an old record', old, ([one]) => one?.phases[0]?.startedAt === undefined],
 ]
 

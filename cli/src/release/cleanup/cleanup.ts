@@ -1,9 +1,11 @@
 // cleanup: deletes the slots that are not live. After that a rollback needs a new release.
 import { refused } from '../../errors.ts'
+import { type FreezeIntent, heedFreeze } from '../freeze.ts'
 import { type LockPorts, type LockWait, withLock } from '../lock.ts'
 import { type ObservePorts, observe } from '../observe.ts'
 import type { Contents } from '../ports/cluster.ts'
 import type { Driver } from '../ports/driver.ts'
+import type { FreezeRecord } from '../record.ts'
 import { closeDone, type RecordingPorts, recorded } from '../recording.ts'
 import { isRefusal } from '../refusal.ts'
 import { afterChanges, valuesOf } from '../settle.ts'
@@ -19,28 +21,34 @@ interface CleanupPorts extends LockPorts, ObservePorts, RecordingPorts {
   contents: Contents
 }
 
-export interface CleanupInput extends LockWait {
+export interface CleanupInput extends FreezeIntent, LockWait {
   services: readonly string[] | null
   reason: string | null
 }
 
 /** Returns the slots that were deleted. */
 export async function cleanup(ports: CleanupPorts, input: CleanupInput): Promise<NamedSlot[]> {
-  const change = (locked: CleanupPorts) =>
-    afterChanges((changed) =>
-      cleanUp({ ...locked, driver: watchedDriver(locked.driver, changed) }, input),
+  const change = async (locked: CleanupPorts): Promise<NamedSlot[]> => {
+    const freeze = heedFreeze(locked, input)
+    return afterChanges((changed) =>
+      cleanUp({ ...locked, driver: watchedDriver(locked.driver, changed) }, input, freeze),
     )
+  }
   return withLock(ports, input.reason ?? 'cleanup', change, input)
 }
 
-async function cleanUp(locked: CleanupPorts, input: CleanupInput): Promise<NamedSlot[]> {
+async function cleanUp(
+  locked: CleanupPorts,
+  input: CleanupInput,
+  freeze: FreezeRecord | null,
+): Promise<NamedSlot[]> {
   await locked.driver.confirm([], locked.signal)
   const [state, helmReleases] = await Promise.all([observe(locked), locked.driver.recorded()])
   const plan = planCleanup(state, input, helmReleases)
   if (isRefusal(plan)) throw refused(plan)
   const services = plan.removals.map(({ name, slot }) => ({ name, from: sideOf(slot), to: null }))
   const { reason } = input
-  const intent = { verb: 'cleanup' as const, reason, services }
+  const intent = { verb: 'cleanup' as const, reason, services, ...(freeze && { freeze }) }
   const slots = plan.removals.map(({ name, slot: { color } }) => ({ service: name, color }))
   for (const line of lostWaysBack(state, 'cleanup deletes', slots)) locked.progress.note(line)
   if (plan.rests.length > 0) await removeRests(locked, plan)

@@ -1,9 +1,10 @@
 // deploy: writes the wanted revisions to the standby slots and waits until they are ready.
 import { advised, interrupted } from '../../errors.ts'
+import { heedFreeze } from '../freeze.ts'
 import { type LockPorts, type LockWait, withLock } from '../lock.ts'
 import type { Pods } from '../ports/cluster.ts'
 import type { BuiltinChart } from '../ports/driver.ts'
-import { idOf } from '../record.ts'
+import { type FreezeRecord, idOf } from '../record.ts'
 import { recorded as asRecorded, closeDone, type RecordingPorts } from '../recording.ts'
 import { afterChanges, settleAll, valuesOf } from '../settle.ts'
 import { type Color, sideOf } from '../slot.ts'
@@ -26,6 +27,13 @@ export interface DeployInput extends PrepareInput, LockWait {
   /** How long a slot may take to become ready. */
   timeoutMs: number
   reason: string | null
+  /** Goes on during a freeze. */
+  overrideFreeze?: boolean
+}
+
+interface StandbyInput extends DeployInput {
+  /** The freeze that it goes on in spite of. null: none, or a rollback deploys, which no freeze holds up. */
+  freeze?: FreezeRecord | null
 }
 
 export interface Deployed {
@@ -41,14 +49,23 @@ export interface Deployed {
 export async function deploy(ports: DeployPorts, input: DeployInput): Promise<Deployed[]> {
   const uid = await ports.namespace.ensure()
   const reason = input.reason ?? `deploy of ${input.services.join(', ')}`
-  const change = async (locked: DeployPorts) => deployStandby(locked, input, uid)
+  const change = async (locked: DeployPorts) =>
+    deployStandby(locked, { ...input, freeze: freezeOf(locked, input) }, uid)
   return withLock(ports, reason, change, input)
+}
+
+/** The freeze that the user goes on in spite of. */
+export function freezeOf(
+  ports: Pick<DeployPorts, 'clock' | 'progress'>,
+  { environment: { freezes }, overrideFreeze = false }: DeployInput,
+): FreezeRecord | null {
+  return heedFreeze(ports, { freezes, overrideFreeze })
 }
 
 /** The caller holds the lock. `again` is the command that goes on after Ctrl-C. */
 export function deployStandby(
   ports: DeployPorts,
-  input: DeployInput,
+  input: StandbyInput,
   uid: string,
   again = 'shopctl deploy',
 ): Promise<Deployed[]> {
@@ -65,7 +82,7 @@ interface Surroundings {
 
 async function deployAll(
   ports: DeployPorts,
-  input: DeployInput,
+  input: StandbyInput,
   { uid, again, changed }: Surroundings,
 ): Promise<Deployed[]> {
   await ports.driver.confirm([], ports.signal)
@@ -113,14 +130,14 @@ async function deployAll(
   })
 }
 
-function intentOf({ plan, tidies }: Prepared, { reason }: DeployInput) {
+function intentOf({ plan, tidies }: Prepared, { reason, freeze }: StandbyInput) {
   const services = plan.steps.map(({ service, color, wanted, replaces }) => {
     const tidied = tidies.find((each) => each.service === service)
     if (tidied)
       return { name: service, from: tidied.slot && sideOf(tidied.slot), to: tidied.before }
     return { name: service, from: replaces && sideOf(replaces), to: sideOf({ color, ...wanted }) }
   })
-  return { verb: 'deploy' as const, reason, services }
+  return { verb: 'deploy' as const, reason, services, ...(freeze && { freeze }) }
 }
 
 async function carryOut(

@@ -4,7 +4,7 @@ import { podsBeforeRaise } from '../capacity.ts'
 import type { Locked } from '../lock.ts'
 import type { Pods } from '../ports/cluster.ts'
 import { type Mover, notTakenBack } from '../ports/driver.ts'
-import { type AlertRecord, openMove, type ServiceRecord } from '../record.ts'
+import { type Operation, openMove, type ServiceRecord } from '../record.ts'
 import {
   beginRecording,
   closeInterrupted,
@@ -37,8 +37,8 @@ interface MoveOptions {
   timeoutMs: number
   /** The services whose old slot is restarted afterwards. */
   recycle: readonly string[]
-  /** The critical alerts that a switch goes on in spite of. */
-  alerts?: AlertRecord[]
+  /** What a switch goes on in spite of. */
+  despite?: Pick<Operation, 'alerts' | 'freeze'>
   /** A rollback that does without git. */
   emergency?: boolean
 }
@@ -69,8 +69,8 @@ export async function move(
   await checkSignal(ports)
   if (plan.moves.length === 0) return endInterrupted(ports, state, options)
   const { kind: verb, moves: services } = plan
-  const { reason, alerts = [] } = options
-  const intent = { verb, reason, services, ...(alerts.length > 0 && { alerts }) }
+  const { reason, despite } = options
+  const intent = { verb, reason, services, ...despite }
   const recording = await beginRecording(ports, state, intent)
   const { proofs, scaled } = await takeOver(ports, state, plan, recording, options)
   // The new slots are live: no later problem puts the Services back.

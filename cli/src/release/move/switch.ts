@@ -1,9 +1,11 @@
 // switch: makes the deployed slots live, all in one move.
 import type { Config } from '../../config/schema.ts'
 import { refused } from '../../errors.ts'
+import { type FreezeIntent, heedFreeze } from '../freeze.ts'
 import { type Locked, type LockPorts, type LockWait, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
+import type { FreezeRecord } from '../record.ts'
 import { isRefusal } from '../refusal.ts'
 import {
   type AlertIntent,
@@ -25,23 +27,29 @@ export interface SwitchPorts extends MovePorts, LockPorts, AlertPorts {
   broker: Broker | null
 }
 
-export interface SwitchInput extends SwitchIntent, AlertIntent, LockWait {
+interface StandbyInput extends SwitchIntent, AlertIntent {
   config: Config
   reason: string | null
   /** How long a new slot may take to take over. */
   timeoutMs: number
+  /** The freeze that it goes on in spite of. null: there is none. */
+  freeze: FreezeRecord | null
 }
+
+export interface SwitchInput extends Omit<StandbyInput, 'freeze'>, FreezeIntent, LockWait {}
 
 export async function switchSlots(ports: SwitchPorts, input: SwitchInput): Promise<Moved> {
   const names = input.services ?? Object.keys(input.config.services)
   const reason = input.reason ?? `switch of ${names.join(', ')}`
-  return withLock(ports, reason, (locked) => switchStandby(locked, input), input)
+  const change = async (locked: SwitchPorts & Locked) =>
+    switchStandby(locked, { ...input, freeze: heedFreeze(locked, input) })
+  return withLock(ports, reason, change, input)
 }
 
 /** The caller holds the lock. */
 export async function switchStandby(
   ports: SwitchPorts & Locked,
-  input: SwitchInput,
+  input: StandbyInput,
 ): Promise<Moved> {
   const { broker, driver, signal } = ports
   driver.prepare(signal)
@@ -56,7 +64,11 @@ export async function switchStandby(
   const alerts = heedAlerts(state, critical, input)
   for (const alert of alerts) ports.progress.warn(`${alertText(alert)} fires`)
   await requireLogins(ports, plan.moves)
-  const { reason, timeoutMs, config } = input
+  const { reason, timeoutMs, config, freeze } = input
   const recycle = recycledServices(config)
-  return move(ports, state, plan, { reason, timeoutMs, recycle, alerts: alertRecords(alerts) })
+  const despite = {
+    ...(alerts.length > 0 && { alerts: alertRecords(alerts) }),
+    ...(freeze && { freeze }),
+  }
+  return move(ports, state, plan, { reason, timeoutMs, recycle, despite })
 }
