@@ -2,6 +2,22 @@
 
 type ErrorKind = 'refused' | 'failed' | 'interrupted'
 
+/** `skipped`: it does not apply here. `unknown`: it could not be checked. Only `refused` stops the command. */
+export type CheckState = 'passed' | 'warning' | 'refused' | 'skipped' | 'unknown'
+
+/** The answer of one check of a command, before it changes anything. */
+export interface Check {
+  /** Stable identifier for scripts: `smoke`. */
+  name: string
+  state: CheckState
+  /** One line: what was found, or why it was not looked for. */
+  message: string
+  /** The error code if the state is `refused`, else null. */
+  code: string | null
+  /** One line: what to do. null: nothing. */
+  hint: string | null
+}
+
 export interface ErrorDetail {
   /** Stable identifier for scripts, kebab-case: `lock-held`, `slot-not-ready`. */
   code: string
@@ -10,12 +26,15 @@ export interface ErrorDetail {
   /** One line: what to do, with the command to run. */
   hint?: string
   cause?: unknown
+  /** All checks of the command. The error is about the first that refuses it. */
+  checks?: readonly Check[]
 }
 
 export class ShopctlError extends Error {
   readonly kind: ErrorKind
   readonly code: string
   readonly hint: string | undefined
+  readonly checks: readonly Check[] | undefined
 
   constructor(kind: ErrorKind, detail: ErrorDetail) {
     super(detail.message, { cause: detail.cause })
@@ -23,6 +42,7 @@ export class ShopctlError extends Error {
     this.kind = kind
     this.code = detail.code
     this.hint = detail.hint
+    this.checks = detail.checks
   }
 
   /** Process exit status: 1 failed, 2 refused or bad input, 130 interrupted. */
@@ -54,12 +74,13 @@ export function beforeChange(error: unknown): unknown {
 
 function turned(error: unknown, from: ErrorKind, to: ErrorKind): unknown {
   if (!(error instanceof ShopctlError) || error.kind !== from) return error
-  const { code, message, hint } = error
+  const { code, message, hint, checks } = error
   return new ShopctlError(to, {
     code,
     message,
     cause: error,
     ...(hint !== undefined && { hint }),
+    ...(checks && { checks }),
   })
 }
 
@@ -80,9 +101,10 @@ export function isInterrupted(error: unknown): error is ShopctlError {
 /** The same error, with another sentence in its hint. */
 export function advised(error: unknown, advice: string): unknown {
   if (!(error instanceof ShopctlError) || advice === '') return error
-  const { kind, code, message, hint } = error
+  const { kind, code, message, hint, checks } = error
   const hints = hint === undefined ? advice : `${hint} ${advice}`
-  return new ShopctlError(kind, { code, message, hint: hints, cause: error })
+  const detail = { code, message, hint: hints, cause: error }
+  return new ShopctlError(kind, { ...detail, ...(checks && { checks }) })
 }
 
 /** Ctrl-C or SIGTERM. Exit 130. */

@@ -20,10 +20,10 @@ export async function switchCommand(
   { yes, ...input }: SwitchCommandInput,
 ): Promise<Result> {
   const { config, chosen: services, environment } = context
-  const intent = { ...input, config, services, freezes: environment.freezes }
+  const intent = { ...input, config, services, environment, freezes: environment.freezes }
   refuseFrozen(context, intent)
   await confirmChange(context, 'switch', yes)
-  const ports = await context.cluster()
-  const moving = switchSlots(ports, intent)
+  const [ports, { registryAddress }] = await Promise.all([context.cluster(), context.tree()])
+  const moving = switchSlots(ports, { ...intent, registryAddress })
   return movedResult(await besideBroker(ports, moving))
 }

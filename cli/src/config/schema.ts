@@ -34,6 +34,8 @@ const build = z.strictObject({
       'expected a path, or a list of paths',
     )
     .optional(),
+  /** A JSON file that `prepare` writes, with the events that the service produces and accepts: labels of the image. */
+  events: path.optional(),
 })
 
 const urlPath = z.string().regex(/^\//, 'expected a path that begins with a slash')
@@ -164,6 +166,11 @@ const environmentFields = z.strictObject({
   dependencies: z.array(dependency).default([]),
   /** The dependency that is the message broker. Its ConfigMap `<name>-topology` declares its topology. */
   broker: name.optional(),
+  /**
+   * `switch` is refused while more messages than this wait in a queue. Default: at 30 orders/s the busiest queue of the
+   * shop gets about 90 events/s, so this is two minutes of them, which a slot that consumes never leaves waiting.
+   */
+  queueLimit: z.int('expected a whole number of messages').min(1).default(10_000),
   /** The environment variable with the URL of an incoming webhook of Slack. Default: SHOPCTL_SLACK_WEBHOOK. */
   slack: variable.optional(),
   /** Prometheus: for `status`, and for the alerts that hold up a switch. */

@@ -1,5 +1,5 @@
 // Prints an error: the message, the hint, and with --verbose the stack. In a workflow, its annotations too.
-import { ShopctlError, said } from '../errors.ts'
+import { type Check, ShopctlError, said } from '../errors.ts'
 import { painted, type Streams, standardStreams, widthOf } from './terminal.ts'
 import { bad, folded, marked } from './text.ts'
 import {
@@ -25,7 +25,7 @@ interface FormattedError {
   /** For stderr: what is wrong and what to do; what another program printed about it stands between. */
   text: string
   /** For stdout with --json. */
-  document: { version: 1; error: ErrorDocument }
+  document: { version: 1; error: ErrorDocument; checks?: readonly Check[] }
 }
 
 interface ReportOptions {
@@ -94,19 +94,30 @@ export function formatError(
 ): FormattedError {
   const document = errorDocument(error)
   const { message, hint } = document
+  const checks = error instanceof ShopctlError ? error.checks : undefined
   // The lines after the first are the output of another program. They are not folded.
   const [first = '', ...printed] = message.split('\n')
   const lines = [
     marked(bad('✗'), first, width),
     ...printed,
     ...(hint ? [folded(`  ${hint}`, width)] : []),
+    ...otherRefusals(checks ?? [], width),
     ...(verbose && error instanceof Error ? [stackOf(error)] : []),
   ]
   return {
     exitCode: exitCodeOf(error),
     text: lines.join('\n'),
-    document: { version: 1, error: document },
+    document: { version: 1, error: document, ...(checks && { checks }) },
   }
+}
+
+/** The error is about the first one. */
+function otherRefusals(checks: readonly Check[], width: number): string[] {
+  const [, ...others] = checks.filter(({ state }) => state === 'refused')
+  return others.flatMap(({ message, hint }) => [
+    marked(bad('✗'), message, width),
+    ...(hint ? [folded(`  ${hint}`, width)] : []),
+  ])
 }
 
 function stackOf(error: Error): string {

@@ -1,8 +1,10 @@
 // A freeze of an environment: a time in which nothing new goes there, unless the user says why. The way back stays open.
 import { beginOf, endOf, type FreezeConfig } from '../config/freezes.ts'
-import { refused } from '../errors.ts'
+import { type Check, refused } from '../errors.ts'
+import { passed, refusedBy, warned } from './checks.ts'
 import type { Clock, Progress } from './ports/session.ts'
 import type { FreezeRecord } from './record.ts'
+import { type Refusal, refuse } from './refusal.ts'
 
 interface FreezePorts {
   clock: Clock
@@ -36,18 +38,37 @@ export function refuseFrozen(
 ): FreezeRecord | null {
   const freeze = freezeAt(freezes, clock.now())
   if (!freeze || overrideFreeze) return freeze
-  throw refused({
-    code: 'frozen',
-    message: `This environment is frozen ${freezeText(freeze)}`,
-    hint: 'Wait until then, or add `--override-freeze --reason "…"`: the journal keeps both. `shopctl rollback` is not held up.',
-  })
+  throw refused(frozenRefusal(freeze))
+}
+
+function frozenRefusal(freeze: FreezeRecord): Refusal {
+  return refuse(
+    'frozen',
+    `This environment is frozen ${freezeText(freeze)}`,
+    'Wait until then, or add `--override-freeze --reason "…"`: the journal keeps both. `shopctl rollback` is not held up.',
+  )
+}
+
+/** The answer of a command that makes several checks. */
+export function freezeCheck(
+  freeze: FreezeRecord | null,
+  { overrideFreeze }: Pick<FreezeIntent, 'overrideFreeze'>,
+): Check {
+  const name = 'freeze'
+  if (!freeze) return passed(name, 'none stands')
+  if (overrideFreeze) return warned(name, goesOn(freeze))
+  return refusedBy(name, frozenRefusal(freeze))
 }
 
 /** Under the lock, since a freeze may begin while a command waits. Returns the freeze that the user overrides. */
 export function heedFreeze(ports: FreezePorts, intent: FreezeIntent): FreezeRecord | null {
   const freeze = refuseFrozen(ports, intent)
-  if (freeze) ports.progress.warn(`goes on in a freeze, ${freezeText(freeze)}`)
+  if (freeze) ports.progress.warn(goesOn(freeze))
   return freeze
+}
+
+function goesOn(freeze: FreezeRecord): string {
+  return `goes on in a freeze, ${freezeText(freeze)}`
 }
 
 /** `until 2026-12-27T00:00:00Z: Christmas` */

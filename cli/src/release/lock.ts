@@ -1,6 +1,7 @@
 // The lock of an environment. Every command that changes something holds it.
 import { failed, refused, ShopctlError } from '../errors.ts'
 import type { Clock, Held, Lock, LockHolder, Progress } from './ports/session.ts'
+import { type Refusal, refuse } from './refusal.ts'
 
 export interface LockPorts {
   lock: Lock
@@ -26,6 +27,9 @@ interface LockOptions extends LockWait {
   /** Takes the lock although a lock by hand stands. */
   despiteByHand?: boolean
 }
+
+/** Codes of the error of a command that did not get the lock. */
+const heldCodes = { byCommand: 'lock-held', byHand: 'locked-by-hand' }
 
 /** How often a waiting command asks for the lock. */
 const askMs = 500
@@ -93,16 +97,27 @@ export function holderText({ holder, run }: LockHolder): string {
 }
 
 function lockHeld(found: LockHolder): Error {
+  return refused(lockRefusal(found))
+}
+
+export function lockRefusal(found: LockHolder): Refusal {
   const { since, reason, byHand } = found
   if (byHand)
-    return refused({
-      code: 'locked-by-hand',
-      message: `${holderText(found)} has locked this environment by hand since ${since}, for: ${reason}.`,
-      hint: 'Ask them. `shopctl unlock --reason "…"` ends the lock at once, `--lock-wait 30m` waits for its end.',
-    })
-  return refused({
-    code: 'lock-held',
-    message: `${holderText(found)} has held the lock since ${since}, for: ${reason}.`,
-    hint: 'Wait until that command has ended, or add `--lock-wait 10m`. The lock of a killed command expires within 15 s.',
-  })
+    return refuse(
+      heldCodes.byHand,
+      `${holderText(found)} has locked this environment by hand since ${since}, for: ${reason}.`,
+      'Ask them. `shopctl unlock --reason "…"` ends the lock at once, `--lock-wait 30m` waits for its end.',
+    )
+  return refuse(
+    heldCodes.byCommand,
+    `${holderText(found)} has held the lock since ${since}, for: ${reason}.`,
+    'Wait until that command has ended, or add `--lock-wait 10m`. The lock of a killed command expires within 15 s.',
+  )
+}
+
+/** Whether the command did not get the lock. null: that is not the error. */
+export function heldOf(error: unknown): Refusal | null {
+  if (!(error instanceof ShopctlError) || !Object.values(heldCodes).includes(error.code))
+    return null
+  return refuse(error.code, error.message, error.hint ?? '')
 }

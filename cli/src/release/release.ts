@@ -16,7 +16,6 @@ import type { Moved } from './move/move.ts'
 import { type SwitchPorts, switchStandby } from './move/switch.ts'
 import { checkSmokeScripts } from './paths.ts'
 import { type Pushed, type PushPorts, push } from './push/push.ts'
-import type { FreezeRecord } from './record.ts'
 import { type SmokeInput, type SmokePorts, smokeStandby } from './smoke/smoke.ts'
 
 type ReleasePorts = BuildPorts & PushPorts & DeployPorts & SmokePorts & SwitchPorts
@@ -51,7 +50,7 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
       .map(({ service }) => service)
     if (services.length === 0) return { built, pushed, deployed, moved: null }
     try {
-      const moved = await goLive(locked, frozen, services)
+      const moved = await goLive(locked, input, services)
       return { built, pushed, deployed, moved }
     } catch (error) {
       if (isInterrupted(error)) throw advised(error, standsBy(deployed))
@@ -71,11 +70,12 @@ function standsBy(deployed: readonly Deployed[]): string {
 /** `services` are those that are not live yet. */
 async function goLive(
   ports: ReleasePorts & Locked,
-  input: ReleaseInput & { freeze: FreezeRecord | null },
+  input: ReleaseInput,
   services: readonly string[],
 ): Promise<Moved> {
   if (!input.skipSmoke) await smokeStandby(ports, { ...input, services })
   await raiseStandby(ports, input, services)
-  const { switchTimeoutMs: timeoutMs } = input
-  return switchStandby(ports, { ...input, services, color: null, timeoutMs })
+  const { switchTimeoutMs: timeoutMs, overrideFreeze = false, environment } = input
+  const freeze = { freezes: environment.freezes, overrideFreeze }
+  return switchStandby(ports, { ...input, ...freeze, services, color: null, timeoutMs })
 }

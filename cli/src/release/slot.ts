@@ -27,6 +27,8 @@ export interface Slot {
   autoscaler: Autoscaler | null
   /** Hash over the migrations of the image. null: it has none. */
   migrations: string | null
+  /** The environment variables of its container that have a plain value. */
+  settings: Readonly<Record<string, string>>
   /** The Helm release of the Deployment. null: none. */
   helmRelease: string | null
   /** Whether Helm keeps the Deployment when it is removed from its release (`helm.sh/resource-policy: keep`). */

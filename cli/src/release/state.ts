@@ -1,5 +1,12 @@
 // The state of an environment, as read from the cluster, and functions over it; pure.
-import { doneMoves, type Journal, moveOf, passedSmoke } from './record.ts'
+import {
+  doneMoves,
+  type Journal,
+  moveOf,
+  type Operation,
+  operationsOf,
+  passedSmoke,
+} from './record.ts'
 import {
   type Color,
   type Combination,
@@ -122,4 +129,12 @@ export function combinationOf(state: EnvironmentState, chosen: readonly NamedSlo
 export function wasSmoked(state: EnvironmentState, chosen: readonly NamedSlot[]): boolean {
   const combination = combinationOf(state, chosen)
   return chosen.every(({ name }) => passedSmoke(state.journal, name, combination))
+}
+
+/** The operation that deployed this revision of a slot. null: the journal does not have it any more. */
+export function deployOf(journal: Journal, name: string, slot: Target): Operation | null {
+  const found = operationsOf(journal).findLast(
+    (operation) => operation.verb === 'deploy' && sameTarget(moveOf(operation, name)?.to, slot),
+  )
+  return found ?? null
 }

@@ -1,10 +1,9 @@
 // Slots that are not ready: why, since when, and which command helps.
 import { isWaiting, judgeRollout, pendingReasons } from './deploy/rollout.ts'
 import type { Pods, Rollout } from './ports/cluster.ts'
-import { operationsOf } from './record.ts'
 import { type Color, colors, isReady, type Slot } from './slot.ts'
 import { wasLive, wayBackOf } from './standby.ts'
-import { type EnvironmentState, liveColor, liveSlotOf } from './state.ts'
+import { deployOf, type EnvironmentState, liveColor, liveSlotOf } from './state.ts'
 
 export interface Unready {
   service: string
@@ -121,12 +120,7 @@ function hintOf(state: EnvironmentState, service: string, { color, revision }: S
 
 /** When this revision was deployed. */
 function deployedAt({ journal }: EnvironmentState, name: string, slot: Slot): string | null {
-  const operation = operationsOf(journal).findLast(
-    ({ verb, services }) =>
-      verb === 'deploy' &&
-      services.some(({ name: other, to }) => other === name && to?.revision === slot.revision),
-  )
-  return operation?.startedAt ?? null
+  return deployOf(journal, name, slot)?.startedAt ?? null
 }
 
 export function unreadyText({ what, since, hint }: Unready): string {

@@ -171,7 +171,7 @@ function slotWritten(write: SlotWrite): Slot {
   return {
     ...{ color, version, revision, digest, migrations, template: revision },
     ...{ replicas: Math.max(declared ?? 2, atLeast), ready: 0, helmRelease: name, kept: false },
-    ...{ declared, autoscaler: null },
+    ...{ declared, autoscaler: null, settings: {} },
   }
 }
 

@@ -57,7 +57,10 @@ export function createShop({
     ...{ color: null, timeoutMs: 100, reason: null },
   }
   const smokeInput = { config, services: null, namespaceName: 'shop', reason: null }
-  const moveInput = { config, services: null, reason: null, timeoutMs: 50 }
+  const moveInput = {
+    ...{ config, environment, registryAddress: tree.registryAddress },
+    ...{ services: null, reason: null, timeoutMs: 50 },
+  }
   const freeze = { freezes: environment.freezes, overrideFreeze: false }
   const again = { deployInput: async () => deployInput }
   const shop: Shop = {

@@ -30,6 +30,7 @@ export function aSlot(color: Color, revision: string, over: Partial<Slot> = {}):
     replicas: 2,
     ready: 2,
     migrations: null,
+    settings: {},
     helmRelease: null,
     kept: false,
     declared: null,

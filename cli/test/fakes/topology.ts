@@ -1,5 +1,5 @@
 // What a small broker has to have, with the fields that RabbitMQ's definitions have.
-import type { Broker, Topology } from '../../src/release/ports/cluster.ts'
+import type { Broker, QueueDepth, Topology } from '../../src/release/ports/cluster.ts'
 
 function binding(source: string, destination: string, routing_key: string) {
   return {
@@ -60,6 +60,7 @@ export interface FakeBroker extends Broker {
   has: Topology
   /** What `problems` answers. */
   ails: string[]
+  depths: QueueDepth[]
   upgrade(): void
 }
 
@@ -69,11 +70,13 @@ export function createFakeBroker(): FakeBroker {
     wants: structuredClone(smallTopology),
     has: structuredClone(smallTopology),
     ails: [],
+    depths: [{ vhost: '/', name: 'order', messages: 0 }],
     upgrade() {
       broker.has = structuredClone(broker.wants)
     },
     declared: async () => broker.wants,
     found: async () => broker.has,
+    queues: async () => broker.depths,
     problems: async () => broker.ails,
   }
   return broker

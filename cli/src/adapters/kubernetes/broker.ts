@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { V1ConfigMap, V1PodList, V1Secret, V1StatefulSet } from '@kubernetes/client-node'
 import { refused, said } from '../../errors.ts'
-import type { Broker, Topology } from '../../release/ports/cluster.ts'
+import type { Broker, QueueDepth, Topology } from '../../release/ports/cluster.ts'
 import type { Mask } from '../../release/ports/session.ts'
 import { type Limit, noAnswer } from '../shell.ts'
 import type { KubernetesApi } from './api.ts'
@@ -71,9 +71,15 @@ export function createBroker(
     mask(text)
     return text
   }
-  const findAccess = async (): Promise<Access> => {
-    const [pod, secret] = await Promise.all([readyPod(), password()])
-    return { pod, secret }
+  // Those that ask at the same time share one answer.
+  let finding: Promise<Access> | null = null
+  const findAccess = (): Promise<Access> => {
+    finding ??= Promise.all([readyPod(), password()])
+      .then(([pod, secret]) => ({ pod, secret }))
+      .finally(() => {
+        finding = null
+      })
+    return finding
   }
   const ask = async <T>({ pod, secret }: Access, path: string): Promise<T> => {
     const done = new AbortController()
@@ -106,6 +112,12 @@ export function createBroker(
       })
     },
     found: async () => ask<Topology>(await findAccess(), '/api/definitions'),
+    async queues() {
+      // The counts come from the queues themselves: the broker need not collect metrics.
+      const path = '/api/queues?disable_stats=true&enable_queue_totals=true'
+      const found = await ask<Partial<QueueDepth>[]>(await findAccess(), path)
+      return found.map(({ vhost = '', name = '', messages = null }) => ({ vhost, name, messages }))
+    },
     async problems() {
       const access = await findAccess()
       const [{ alarms = [] }, nodes] = await Promise.all([

@@ -95,7 +95,8 @@ export function slotOf(
   const updated = status?.updatedReplicas ?? 0
   const old = (status?.replicas ?? 0) - updated
   const ready = current ? Math.max(0, Math.min(updated, (status?.readyReplicas ?? 0) - old)) : 0
-  const digest = digestOf(template?.spec?.containers ?? [], marks[labels.service])
+  const containers = template?.spec?.containers ?? []
+  const digest = digestOf(containers, marks[labels.service])
   const autoscaler = autoscalerOf(autoscalers, deployment.metadata?.name ?? '')
   return {
     color,
@@ -111,6 +112,7 @@ export function slotOf(
     digest,
     version: annotations[labels.version] ?? digest.slice(7, 19),
     migrations: annotations[labels.migrations] ?? null,
+    settings: settingsOf(containers, marks[labels.service]),
     helmRelease: annotations[labels.helmRelease] ?? null,
     kept: annotations['helm.sh/resource-policy'] === 'keep',
   }
@@ -143,6 +145,15 @@ function digestOf(containers: readonly V1Container[], service: string | undefine
   const own = containers.filter(({ name }) => name === service)
   const digests = [...own, ...containers].flatMap(({ image = '' }) => image.split('@')[1] ?? [])
   return digests[0] ?? ''
+}
+
+function settingsOf(
+  containers: readonly V1Container[],
+  service: string | undefined,
+): Record<string, string> {
+  const own = containers.find(({ name }) => name === service) ?? containers[0]
+  const plain = own?.env?.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]))
+  return Object.fromEntries(plain ?? [])
 }
 
 /** A Service without a selector, or with one that shopctl did not write, names no slot. */

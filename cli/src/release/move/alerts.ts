@@ -28,10 +28,9 @@ export function byUrgency(alerts: readonly Alert[]): Alert[] {
   return alerts.toSorted((a, b) => rank(a) - rank(b) || a.since.localeCompare(b.since))
 }
 
-/** None where nobody can say: a release does not depend on its metrics. */
-export async function criticalAlerts({ metrics }: AlertPorts): Promise<Alert[]> {
-  const alerts = (await metrics?.firing()) ?? []
-  return byUrgency(alerts.filter(({ severity }) => severity === 'critical'))
+/** Those that hold up a switch. None where nobody can say: a release does not depend on its metrics. */
+export function criticalOf(firing: readonly Alert[] | null): Alert[] {
+  return byUrgency((firing ?? []).filter(({ severity }) => severity === 'critical'))
 }
 
 /** No alerts may mean that nobody looks. */
@@ -51,21 +50,22 @@ export async function refuseAlerts(
   ports: AlertPorts & ObservePorts,
   intent: AlertIntent,
 ): Promise<void> {
-  const critical = await criticalAlerts(ports)
-  if (critical.length > 0) heedAlerts(await observe(ports), critical, intent)
+  const critical = criticalOf((await ports.metrics?.firing()) ?? null)
+  if (critical.length === 0) return
+  const heeded = heedAlerts(await observe(ports), critical, intent)
+  if (!Array.isArray(heeded)) throw refused(heeded)
 }
 
-/** Returns those that the user goes on in spite of. Refuses the others. */
+/** Those that the user goes on in spite of, or the refusal. */
 export function heedAlerts(
   state: EnvironmentState,
-  critical: readonly Alert[],
+  critical: Alert[],
   { despiteAlerts }: AlertIntent,
-): readonly Alert[] {
+): Alert[] | Refusal {
   // What is not live yet cannot get worse, and the alert may be about that.
   const isLive = Object.values(state.services).some((service) => liveColor(service) !== null)
   if (critical.length === 0 || !isLive) return []
-  if (!despiteAlerts) throw refused(alertsFire(critical))
-  return critical
+  return despiteAlerts ? critical : alertsFire(critical)
 }
 
 /** A message has room for so many. */

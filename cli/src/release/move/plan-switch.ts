@@ -45,20 +45,30 @@ export function chooseStandby(
   state: EnvironmentState,
   chosen: readonly string[] | null,
 ): Chosen | Refusal {
+  const found = findStandby(state, chosen)
+  if (isRefusal(found)) return found
+  return refuseUnready(found.slots) ?? found
+}
+
+/** The same slots, ready or not. */
+function findStandby(state: EnvironmentState, chosen: readonly string[] | null): Chosen | Refusal {
   const slots: NamedSlot[] = []
   for (const [name, service] of chosenServices(state, chosen)) {
     const slot = candidate(service) ?? (chosen && rolledBackFrom(state, name))
     if (slot) slots.push({ name, slot })
     else if (chosen) return noCandidate(state, name, service)
   }
-  const unready = slots.find(({ slot }) => !isReady(slot))
-  if (unready) return notReady(unready.name, unready.slot)
   if (slots.length > 0) return { kind: 'chosen', slots }
   return refuse(
     'nothing-deployed',
     'No service has a newly deployed slot on standby.',
     'Run `shopctl deploy` first. To go forward again after a rollback, name the services with --service.',
   )
+}
+
+function refuseUnready(slots: readonly NamedSlot[]): Refusal | null {
+  const unready = slots.find(({ slot }) => !isReady(slot))
+  return unready ? notReady(unready.name, unready.slot) : null
 }
 
 function noCandidate(state: EnvironmentState, name: string, service: ServiceState): Refusal {
@@ -108,22 +118,45 @@ export interface SwitchIntent {
 export function planSwitch(state: EnvironmentState, intent: SwitchIntent): MovePlan | Refusal {
   const interrupted = interruptedRefusal(state)
   if (interrupted) return interrupted
-  const already = intent.services?.find((name) => servesFrom(state, name, intent.color))
+  const target = switchTarget(state, intent)
+  if (isRefusal(target)) return target
+  const refusals = slotRefusals(state, target.slots, intent)
+  return refusals.ready ?? refusals.pods ?? refusals.smoke ?? switchTo(state, target.slots)
+}
+
+/** The slots that this switch makes live, whatever else may be wrong with them. */
+export function switchTarget(
+  state: EnvironmentState,
+  { services, color }: Pick<SwitchIntent, 'services' | 'color'>,
+): Chosen | Refusal {
+  const already = services?.find((name) => servesFrom(state, name, color))
   if (already) {
     return refuse(
       'slot-is-live',
-      `${already} is live on ${intent.color} already.`,
+      `${already} is live on ${color} already.`,
       'Leave out --color to switch to the standby.',
     )
   }
-  const found = chooseStandby(state, intent.services)
+  const found = findStandby(state, services)
   if (isRefusal(found)) return found
-  const { slots } = found
-  const elsewhere = slots.find(({ slot }) => intent.color !== null && slot.color !== intent.color)
-  if (elsewhere) return otherSlot(elsewhere)
-  const small = checkCapacity(state, slots)
-  if (small) return small
-  if (!intent.skipSmoke && !wasSmoked(state, slots)) return notSmoked(state, slots)
+  const elsewhere = found.slots.find(({ slot }) => color !== null && slot.color !== color)
+  return elsewhere ? otherSlot(elsewhere) : found
+}
+
+/** Why these slots cannot go live, by what was looked at. null: nothing is wrong. */
+export function slotRefusals(
+  state: EnvironmentState,
+  slots: readonly NamedSlot[],
+  { skipSmoke }: Pick<SwitchIntent, 'skipSmoke'>,
+): Record<'ready' | 'pods' | 'smoke', Refusal | null> {
+  return {
+    ready: refuseUnready(slots),
+    pods: checkCapacity(state, slots),
+    smoke: skipSmoke || wasSmoked(state, slots) ? null : notSmoked(state, slots),
+  }
+}
+
+export function switchTo(state: EnvironmentState, slots: readonly NamedSlot[]): MovePlan {
   const moves = slots.map(({ name, slot }) => {
     const live = liveSlotOf(state, name)
     return { name, from: live ? sideOf(live) : null, to: sideOf(slot) }

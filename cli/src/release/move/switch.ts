@@ -1,49 +1,54 @@
-// switch: makes the deployed slots live, all in one move.
-import type { Config } from '../../config/schema.ts'
-import { refused } from '../../errors.ts'
-import { type FreezeIntent, heedFreeze } from '../freeze.ts'
-import { type Locked, type LockPorts, type LockWait, withLock } from '../lock.ts'
-import { observe } from '../observe.ts'
-import type { Broker } from '../ports/cluster.ts'
-import type { FreezeRecord } from '../record.ts'
-import { isRefusal } from '../refusal.ts'
+// switch: makes the deployed slots live, all in one move. Everything is checked before anything is written.
+import type { Check, ShopctlError } from '../../errors.ts'
+import { scalesAfter } from '../capacity.ts'
+import { refusalError } from '../checks.ts'
 import {
-  type AlertIntent,
-  type AlertPorts,
-  alertRecords,
-  alertText,
-  checkCoverage,
-  criticalAlerts,
-  heedAlerts,
-} from './alerts.ts'
-import { requireLogins } from './logins.ts'
+  heldOf,
+  type Locked,
+  type LockPorts,
+  type LockWait,
+  lockRefusal,
+  withLock,
+} from '../lock.ts'
+import type { SlotScale } from '../ports/driver.ts'
+import type { Progress } from '../ports/session.ts'
+import type { Refusal } from '../refusal.ts'
+import type { Move } from '../slot.ts'
+import { alertRecords, criticalOf, heedAlerts } from './alerts.ts'
+import { type FactInput, type FactPorts, readFacts } from './facts.ts'
 import { type Moved, type MovePorts, move } from './move.ts'
-import { planSwitch, type SwitchIntent } from './plan-switch.ts'
+import { type Preflight, type PreflightIntent, preflight } from './preflight.ts'
 import { recycledServices } from './recycle.ts'
-import { checkBroker } from './topology.ts'
 
-export interface SwitchPorts extends MovePorts, LockPorts, AlertPorts {
-  /** null: the environment names none. */
-  broker: Broker | null
-}
+export interface SwitchPorts extends MovePorts, LockPorts, FactPorts {}
 
-interface StandbyInput extends SwitchIntent, AlertIntent {
-  config: Config
+interface StandbyInput extends FactInput, PreflightIntent {
   reason: string | null
   /** How long a new slot may take to take over. */
   timeoutMs: number
-  /** The freeze that it goes on in spite of. null: there is none. */
-  freeze: FreezeRecord | null
 }
 
-export interface SwitchInput extends Omit<StandbyInput, 'freeze'>, FreezeIntent, LockWait {}
+export interface SwitchInput extends StandbyInput, LockWait {}
 
 export async function switchSlots(ports: SwitchPorts, input: SwitchInput): Promise<Moved> {
   const names = input.services ?? Object.keys(input.config.services)
   const reason = input.reason ?? `switch of ${names.join(', ')}`
-  const change = async (locked: SwitchPorts & Locked) =>
-    switchStandby(locked, { ...input, freeze: heedFreeze(locked, input) })
-  return withLock(ports, reason, change, input)
+  try {
+    return await withLock(ports, reason, (locked) => switchStandby(locked, input), input)
+  } catch (error) {
+    const held = heldOf(error)
+    throw (held && (await refusalWith(ports, input, held))) ?? error
+  }
+}
+
+/** What else is wrong while the lock is held. null: nobody knows. */
+async function refusalWith(
+  ports: SwitchPorts,
+  input: SwitchInput,
+  held: Refusal,
+): Promise<ShopctlError | null> {
+  const facts = await readFacts(ports, input).catch(() => null)
+  return facts && refusalError(preflight({ ...facts, held }, input).checks)
 }
 
 /** The caller holds the lock. */
@@ -51,24 +56,55 @@ export async function switchStandby(
   ports: SwitchPorts & Locked,
   input: StandbyInput,
 ): Promise<Moved> {
-  const { broker, driver, signal } = ports
-  driver.prepare(signal)
-  const [state, critical] = await Promise.all([
-    observe(ports),
-    criticalAlerts(ports),
-    broker && checkBroker(broker),
-  ])
-  const plan = planSwitch(state, input)
-  if (isRefusal(plan)) throw refused(plan)
-  await checkCoverage(ports, state)
-  const alerts = heedAlerts(state, critical, input)
-  for (const alert of alerts) ports.progress.warn(`${alertText(alert)} fires`)
-  await requireLogins(ports, plan.moves)
-  const { reason, timeoutMs, config, freeze } = input
-  const recycle = recycledServices(config)
-  const despite = {
-    ...(alerts.length > 0 && { alerts: alertRecords(alerts) }),
-    ...(freeze && { freeze }),
+  ports.driver.prepare(ports.signal)
+  const facts = { ...(await readFacts(ports, input)), held: null }
+  const { checks, plan } = preflight(facts, input)
+  if (!plan) throw refusalError(checks)
+  tell(ports.progress, checks)
+  const { state, freeze } = facts
+  const { reason, timeoutMs, config } = input
+  const heeded = heedAlerts(state, criticalOf(facts.alerts), input)
+  const alerts = Array.isArray(heeded) ? alertRecords(heeded) : []
+  const despite = { ...(alerts.length > 0 && { alerts }), ...(freeze && { freeze }) }
+  return move(ports, state, plan, { reason, timeoutMs, recycle: recycledServices(config), despite })
+}
+
+/** Only what did not pass is named. */
+function tell(progress: Progress, checks: readonly Check[]): void {
+  for (const { name, state, message, hint } of checks) {
+    if (state === 'warning') progress.warn(hint ? `${message}. ${hint}` : message)
+    // Prometheus has said so itself, or is not there.
+    if (state === 'unknown' && name !== 'alerts')
+      progress.warn(`${name} could not be checked: ${message}`)
   }
-  return move(ports, state, plan, { reason, timeoutMs, recycle, despite })
+  const { length } = checks.filter(({ state }) => state === 'passed')
+  progress.note(`${length} checks passed`)
+}
+
+export interface SwitchPreview extends Omit<Preflight, 'plan'> {
+  /** null: a check refuses the switch. */
+  plan: {
+    moves: Move[]
+    /** What becomes of the numbers of pods afterwards. */
+    scales: SlotScale[]
+    /** The services whose old slot is restarted afterwards. */
+    restarts: string[]
+  } | null
+}
+
+/** The checks and the plan of a switch. Writes nothing, and takes no lock. */
+export async function previewSwitch(
+  ports: SwitchPorts,
+  input: SwitchInput,
+): Promise<SwitchPreview> {
+  const [holder, facts] = await Promise.all([ports.lock.lockHolder(), readFacts(ports, input)])
+  const held = holder && lockRefusal(holder)
+  const { plan, ...answers } = preflight({ ...facts, held }, input)
+  if (!plan) return { ...answers, plan }
+  const { moves } = plan
+  const recycled = recycledServices(input.config)
+  const restarts = moves.flatMap(({ name, from }) =>
+    from && recycled.includes(name) ? [name] : [],
+  )
+  return { ...answers, plan: { moves, scales: scalesAfter(facts.state, moves), restarts } }
 }

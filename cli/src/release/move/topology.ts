@@ -98,7 +98,7 @@ export function firstOf(differences: readonly string[]): string {
   return more > 0 ? `${first}; and ${more} more` : first
 }
 
-function otherTopology(differences: readonly string[]): Refusal {
+export function otherTopology(differences: readonly string[]): Refusal {
   return refuse(
     'broker-differs',
     `The broker is not as its chart declares: ${firstOf(differences)}.`,

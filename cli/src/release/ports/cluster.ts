@@ -245,11 +245,20 @@ export interface Management {
 /** The objects of a broker by kind, in the format of RabbitMQ's definitions. */
 export type Topology = Record<string, Record<string, unknown>[]>
 
+export interface QueueDepth {
+  vhost: string
+  name: string
+  /** Also those that consumers hold. null: the queue is down. */
+  messages: number | null
+}
+
 export interface Broker {
   /** What the broker's chart declares. Refused if there is no declaration. */
   declared(): Promise<Topology>
   /** What the broker has. Refused if it cannot be reached. */
   found(): Promise<Topology>
+  /** How much waits in its queues, some seconds old. Refused if it cannot be reached. */
+  queues(): Promise<QueueDepth[]>
   /** Its alarms, and its nodes that are down or in maintenance. Refused if it cannot be reached. */
   problems(): Promise<string[]>
 }

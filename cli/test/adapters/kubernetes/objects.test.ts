@@ -49,6 +49,7 @@ describe('a slot', () => {
       replicas: 2,
       ready: 2,
       migrations: 'm1',
+      settings: {},
       helmRelease: 'order-green',
       kept: false,
       declared: null,
@@ -68,11 +69,26 @@ describe('a slot', () => {
       replicas: 1,
       ready: 0,
       migrations: null,
+      settings: {},
       helmRelease: null,
       kept: false,
       declared: null,
       autoscaler: null,
     })
+  })
+
+  it('has the plain settings of its own container', () => {
+    const container = (name: string, value: string) => ({
+      name,
+      env: [
+        { name: 'LEVEL', value },
+        { name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'order', key: 'password' } } },
+      ],
+    })
+    const template = podsWith()
+    const containers = [container('proxy', 'info'), container('order', 'debug')]
+    const slot = slotOf({ spec: { selector: {}, template: { ...template, spec: { containers } } } })
+    expect(slot?.settings).toEqual({ LEVEL: 'debug' })
   })
 
   it('has another template after a change of what its pods run, and not after a restart', () => {

@@ -72,12 +72,12 @@ it('a slot of any chart has its digest for a version, and belongs to whom Helm s
     blue: {
       ...{ color: 'blue', revision: 'a', digest, version: '0123456789ab', migrations: null },
       ...{ replicas: 2, ready: 2, helmRelease: null, kept: false, template },
-      ...{ declared: null, autoscaler: null },
+      ...{ declared: null, autoscaler: null, settings: {} },
     },
     green: {
       ...{ color: 'green', revision: 'b', digest, version: 'v2', migrations: 'm' },
       ...{ replicas: 2, ready: 2, helmRelease: 'order', kept: true, template },
-      ...{ declared: null, autoscaler: null },
+      ...{ declared: null, autoscaler: null, settings: {} },
     },
   })
   expect(services.payment).toEqual(nothing)
