@@ -43,7 +43,7 @@ const rooms = [
 // biome-ignore format: a table
 const folders = [
   ['(order|inventory|payment|notification)', '$1 kernel events'],
-  ['kernel',                                 'kernel events bundle'],
+  ['kernel',                                 'kernel events bundle event-list'],
   ['events',                                 'events'],
 ]
 

@@ -1,7 +1,8 @@
 // Bundles a service into services/<name>/dist. The image adds only this folder to Node.
-import { constants, copyFile, mkdir, readdir, rm } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import { type BuildOptions, build } from 'esbuild'
+import { constants, copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { type BuildOptions, build, type Metafile } from 'esbuild'
+import { eventList } from './event-list.ts'
 
 const here = new URL('./', import.meta.url)
 
@@ -45,6 +46,14 @@ export async function copyMigrations(service: string, to: URL): Promise<void> {
   }
 }
 
+/** The files of the service that are in its bundle. */
+export function sourcesOf(service: string, { inputs }: Metafile): URL[] {
+  const folder = new URL(`${service}/`, here).href
+  return Object.keys(inputs)
+    .map((file) => pathToFileURL(file))
+    .filter(({ href }) => href.startsWith(folder))
+}
+
 if (import.meta.main) {
   const name = process.argv[2]
   if (!name || !/^[a-z][a-z-]*$/.test(name)) {
@@ -53,6 +62,8 @@ if (import.meta.main) {
   }
   const dist = new URL(`${name}/dist/`, here)
   await rm(dist, { recursive: true, force: true })
-  await build(bundling(name))
+  const { metafile } = await build({ ...bundling(name), metafile: true })
   await copyMigrations(name, new URL('migrations/', dist))
+  const events = await eventList(name, sourcesOf(name, metafile))
+  await writeFile(new URL('events.json', dist), `${JSON.stringify(events, null, 2)}\n`)
 }

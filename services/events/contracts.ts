@@ -5,8 +5,8 @@ import { type Contract, contract } from './envelope.ts'
 
 /** Makes the contracts of the events that a service publishes. Consumers refuse them from anybody else. */
 function publishedBy(service: string) {
-  return <Data>(type: string, data: z.ZodType<Data>): Contract<Data> =>
-    contract(type, data, `/${service}`)
+  return <Data>(type: string, data: z.ZodType<Data>, onlyWith?: string): Contract<Data> =>
+    contract(type, data, `/${service}`, onlyWith)
 }
 const byOrder = publishedBy('order')
 const byInventory = publishedBy('inventory')
@@ -24,6 +24,7 @@ const payment = z.object({ token: z.string().meta({ sensitive: true }) })
 export const orderPlaced = byOrder(
   'order.placed.v1',
   z.object({ orderId, items, customer, payment }),
+  'ORDER_PLACED_VERSION=v1',
 )
 
 /** order → inventory: reserve the stock. */

@@ -32,6 +32,8 @@ export interface Contract<Data> {
   readonly type: string
   /** The CloudEvents source of all events of this type. Undefined: any. */
   readonly source?: string
+  /** `ORDER_PLACED_VERSION=v1`: it is published only with this setting, and then no other version is. Undefined: always. */
+  readonly onlyWith?: string
   readonly data: z.ZodType<Data>
 }
 
@@ -47,8 +49,10 @@ export function contract<Data>(
   type: string,
   data: z.ZodType<Data>,
   source?: string,
+  onlyWith?: string,
 ): Contract<Data> {
-  return { type, data, ...(source !== undefined && { source }) }
+  const owner = source !== undefined && { source }
+  return { type, data, ...owner, ...(onlyWith !== undefined && { onlyWith }) }
 }
 
 /** Makes an event of a contract; the compiler checks the data. */

@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build, type Metafile } from 'esbuild'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { bundling, copyMigrations } from '../../bundle.ts'
+import { parse } from 'yaml'
+import { bundling, copyMigrations, sourcesOf } from '../../bundle.ts'
+import { eventList } from '../../event-list.ts'
 import { readMigrations } from '../migrate.ts'
 import { startCollector } from './fake-collector.ts'
 import { startFakeKubernetes } from './fake-kubernetes.ts'
@@ -125,4 +127,28 @@ describe('a bundle', () => {
       await expect(copyMigrations(service, copied)).rejects.toMatchObject({ code: 'EEXIST' })
     },
   )
+
+  it.each(services)(
+    'of %s comes with the events that the broker grants the service, and no others',
+    async (service) => {
+      const file = new URL('../../../charts/values/rabbitmq.yaml', import.meta.url)
+      const granted = parse(await readFile(file, 'utf8')) as Granted
+      const { metafile } = await build({ ...bundling(service), write: false, metafile: true })
+      const { produces, accepts } = await eventList(service, sourcesOf(service, metafile))
+      const types = produces.map((each) => each.split('@')[0])
+      expect(types.sort()).toEqual((granted.publishes[service] ?? []).sort())
+      expect(accepts).toEqual(granted.services[service]?.sort())
+      // A setting that the service does not know would never be set.
+      const main = await readFile(new URL(`../../${service}/main.ts`, import.meta.url), 'utf8')
+      for (const each of produces) {
+        const [, name, value] = /@(\w+)=(.+)/.exec(each) ?? []
+        if (name) expect(main).toMatch(new RegExp(`${name}: z\\.enum\\(\\[.*'${value}'`))
+      }
+    },
+  )
 })
+
+interface Granted {
+  publishes: Record<string, string[]>
+  services: Record<string, string[]>
+}

@@ -1,4 +1,5 @@
 // build: builds the images in parallel. An image that the registry or the local engine already has is not built.
+import type { Config } from '../../config/schema.ts'
 import { failed, refused } from '../../errors.ts'
 import { programFailed } from '../last-lines.ts'
 import { checkPath, type NamedPath } from '../paths.ts'
@@ -15,6 +16,7 @@ import { findPushed } from '../push/push.ts'
 import { settleChanges } from '../settle.ts'
 import { baseLabels, newerBases, newerNote } from './bases.ts'
 import { type Caching, cacheWarning, createCaching } from './cache.ts'
+import { eventLabels } from './events.ts'
 import {
   describeImages,
   type Image,
@@ -114,7 +116,7 @@ async function make(
 ): Promise<void> {
   const { builder, progress } = ports
   const { service, repository, version, inputsTag } = image
-  const { context, prepare } = requireService(input.config, service).build
+  const { context, prepare, events } = requireService(input.config, service).build
   if (prepare) {
     await runPreparation(ports, service, prepare)
     await checkUnmoved(ports, input, image, `\`${prepare.join(' ')}\``)
@@ -123,7 +125,8 @@ async function make(
   const fresh = input.noCache === true
   const cache = await caching(image, fresh)
   const { bases, cacheProblems } = await builder.solve({ context, fresh, cache })
-  const labels = { ...labelsOf(image), ...baseLabels(bases) }
+  const known = events === undefined ? {} : await readEvents(ports.source, input.config, service)
+  const labels = { ...labelsOf(image), ...known, ...baseLabels(bases) }
   const built = await builder.build({ context, labels, cacheFrom: cache.from })
   for (const problem of new Set([...cacheProblems, ...built.cacheProblems]))
     progress.warn(cacheWarning(image, problem))
@@ -158,6 +161,17 @@ async function checkContext(source: Source, { config }: BuildInput, service: str
   await checkPath(source, config, named)
   const path = context === '.' ? 'Dockerfile' : `${context}/Dockerfile`
   await checkPath(source, config, { ...named, path, noun: 'file', is: 'file', links: true })
+}
+
+/** The preparation has written the file. */
+async function readEvents(source: Source, config: Config, service: string): Promise<Labels> {
+  const { events: path = '' } = requireService(config, service).build
+  const setting = ['services', service, 'build', 'events']
+  const named: NamedPath = {
+    ...{ setting, path, noun: 'file', is: 'file', code: 'no-events', links: true },
+  }
+  await checkPath(source, config, named)
+  return eventLabels(path, (await source.read(path)).toString('utf8'))
 }
 
 /** The image may be of neither state of the tree. */

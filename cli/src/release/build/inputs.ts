@@ -49,9 +49,11 @@ export async function hashInputs(
 /** One hash over the inputs, and over the settings that can change the image. */
 export function hashBuild(
   files: ReadonlyMap<string, string>,
-  { context, prepare = [] }: BuildConfig,
+  { context, prepare = [], events }: BuildConfig,
 ): string {
-  return sha256(JSON.stringify([context, prepare, [...files]]))
+  // The hash of an image without events is that of earlier versions of shopctl.
+  const labels = events === undefined ? [] : [events]
+  return sha256(JSON.stringify([context, prepare, ...labels, [...files]]))
 }
 
 /** The files that differ. */
