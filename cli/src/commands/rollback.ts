@@ -3,10 +3,12 @@ import type { Context } from '../context.ts'
 import { refused } from '../errors.ts'
 import type { Result } from '../output/result.ts'
 import { besideBroker } from '../release/broker-problems.ts'
+import { previewRollback } from '../release/move/preview.ts'
 import { rollback } from '../release/move/rollback.ts'
 import { type ChangeInput, confirmChange, type LockInput } from './confirm.ts'
 import { deployInput } from './deploy.ts'
 import { movedResult } from './moved.ts'
+import { previewResult } from './preview.ts'
 
 interface RollbackCommandInput extends ChangeInput, LockInput {
   /** Release id, null: the slots before the last switch. */
@@ -16,14 +18,16 @@ interface RollbackCommandInput extends ChangeInput, LockInput {
   timeoutMs: number
   /** How long a slot that is deployed again may take to become ready. */
   deployTimeoutMs: number
+  /** Shows the plan, and changes nothing. */
+  dryRun: boolean
 }
 
 export async function rollbackCommand(
   context: Context,
-  { yes, deployTimeoutMs, ...input }: RollbackCommandInput,
+  { yes, deployTimeoutMs, dryRun, ...input }: RollbackCommandInput,
 ): Promise<Result> {
-  await confirmChange(context, 'rollback', yes)
-  const { config, chosen: services } = context
+  if (!dryRun) await confirmChange(context, 'rollback', yes)
+  const { config, env, chosen: services } = context
   const { reason } = input
   const again = async () => {
     const timing = { color: null, timeoutMs: deployTimeoutMs, reason }
@@ -36,6 +40,10 @@ export async function rollbackCommand(
       message: `${context.env} is released by helm: its rollback needs no git.`,
       hint: 'Run `shopctl rollback` without --emergency.',
     })
+  if (dryRun) {
+    const looking = previewRollback(ports, { ...input, config, services })
+    return previewResult(env, 'rollback', await besideBroker(ports, looking))
+  }
   const moving = rollback(ports, { ...input, config, services, deployInput: again })
   return movedResult(await besideBroker(ports, moving))
 }

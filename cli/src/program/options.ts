@@ -83,6 +83,10 @@ export function freezeOf(
   return { overrideFreeze: overrideFreeze === true }
 }
 
+export function dryRunOption(what: string): Option {
+  return new Option('--dry-run', `show ${what}, and change nothing`)
+}
+
 export function colorOption(does: string): Option {
   return new Option(
     '--color <color>',

@@ -10,6 +10,7 @@ import {
   colorOption,
   deployTimeout,
   digests,
+  dryRunOption,
   type FreezeFlags,
   freezeOf,
   type LockFlag,
@@ -36,6 +37,7 @@ interface SwitchFlags extends StandardFlags, ColorFlag {
 }
 
 interface RollbackFlags extends ChangeFlags, LockFlag {
+  dryRun?: true
   to?: string
   emergency?: true
   /** Seconds. */
@@ -110,11 +112,12 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
     .addOption(colorOption('the slot to make live'))
     .option('--skip-smoke', 'switch without a smoke test; needs --reason')
     .option('--despite-alerts', 'switch although critical alerts fire; needs --reason')
+    .addOption(dryRunOption('the checks and the plan'))
     .addOption(switchTimeout())
     .addOption(lockWait())
     .addOption(overrideFreeze())
-    .action(async (flags: SwitchFlags, command) => {
-      const input = switchOf(flags, command)
+    .action(async (flags: SwitchFlags & { dryRun?: true }, command) => {
+      const input = { ...switchOf(flags, command), dryRun: flags.dryRun === true }
       const { switchCommand } = await import('../commands/switch.ts')
       await inEnvironment(command, (context) => switchCommand(context, input))
     })
@@ -124,6 +127,7 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
       'go back to what was live after this release; deploys its images again where needed',
     )
     .option('--emergency', 'with Argo CD, while git is away: write to the cluster; needs --reason')
+    .addOption(dryRunOption('the plan'))
     .addOption(deployTimeout('--deploy-timeout'))
     .addOption(switchTimeout())
     .addOption(lockWait('3m, and not at all for a lock by hand'))
@@ -131,9 +135,9 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
       const { rollbackCommand } = await import('../commands/rollback.ts')
       const times = { timeoutMs: flags.timeout * 1000, deployTimeoutMs: flags.deployTimeout * 1000 }
       if (flags.emergency && !flags.reason) command.error("--emergency needs --reason '…'")
-      const emergency = flags.emergency === true
-      const to = flags.to ?? null
-      const input = { ...changeOf(flags), ...lockOf(flags), to, emergency, ...times }
+      const [emergency, dryRun] = [flags.emergency === true, flags.dryRun === true]
+      const flow = { to: flags.to ?? null, emergency, dryRun }
+      const input = { ...changeOf(flags), ...lockOf(flags), ...flow, ...times }
       await inEnvironment(command, (context) => rollbackCommand(context, input))
     })
   addChange(program, 'release', 'build, push, deploy, smoke and switch')

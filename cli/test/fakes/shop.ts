@@ -4,6 +4,7 @@ import { build } from '../../src/release/build/build.ts'
 import { type CleanupInput, cleanup } from '../../src/release/cleanup/cleanup.ts'
 import { type Deployed, type DeployInput, deploy } from '../../src/release/deploy/deploy.ts'
 import type { Moved } from '../../src/release/move/move.ts'
+import { type MovePreview, previewRollback, previewSwitch } from '../../src/release/move/preview.ts'
 import { type RollbackInput, rollback } from '../../src/release/move/rollback.ts'
 import { type SwitchInput, switchSlots } from '../../src/release/move/switch.ts'
 import type { Driver } from '../../src/release/ports/driver.ts'
@@ -30,6 +31,11 @@ export interface Shop {
   smoke(over?: Partial<SmokeInput>, ports?: Partial<Ports>): Promise<Smoked>
   switch(over?: Partial<SwitchInput>, ports?: Partial<Ports>): Promise<Moved>
   rollback(over?: Partial<RollbackInput>, ports?: Partial<Ports>): Promise<Moved>
+  /** What --dry-run of both shows. */
+  preview: {
+    switch(over?: Partial<SwitchInput>, ports?: Partial<Ports>): Promise<MovePreview>
+    rollback(over?: Partial<RollbackInput>, ports?: Partial<Ports>): Promise<MovePreview>
+  }
   cleanup(
     services?: readonly string[] | null,
     ports?: Partial<Ports>,
@@ -62,6 +68,10 @@ export function createShop({
     ...{ services: null, reason: null, timeoutMs: 50 },
   }
   const freeze = { freezes: environment.freezes, overrideFreeze: false }
+  const switchInput = {
+    ...{ ...moveInput, ...freeze },
+    ...{ color: null, skipSmoke: false, despiteAlerts: false },
+  }
   const again = { deployInput: async () => deployInput }
   const shop: Shop = {
     world,
@@ -78,13 +88,13 @@ export function createShop({
     },
     smoke: (over = {}, ports = {}) => smoke({ ...world, ...ports }, { ...smokeInput, ...over }),
     switch: (over = {}, ports = {}) =>
-      switchSlots(
-        { ...world, ...ports },
-        {
-          ...{ ...moveInput, color: null, skipSmoke: false, despiteAlerts: false },
-          ...{ ...freeze, ...over },
-        },
-      ),
+      switchSlots({ ...world, ...ports }, { ...switchInput, ...over }),
+    preview: {
+      switch: (over = {}, ports = {}) =>
+        previewSwitch({ ...world, ...ports }, { ...switchInput, ...over }),
+      rollback: (over = {}, ports = {}) =>
+        previewRollback({ ...world, ...ports }, { ...moveInput, to: null, ...over }),
+    },
     rollback: (over = {}, ports = {}) =>
       rollback({ ...world, ...ports }, { ...moveInput, ...again, to: null, ...over }),
     cleanup: (services = null, ports = {}, over = {}) =>

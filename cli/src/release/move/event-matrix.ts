@@ -136,12 +136,20 @@ export function eventsCheck(parties: readonly Party[]): Check {
   const dropped = findDropped(known)
   if (dropped.length > 0)
     return warned(name, listed(dropped), 'Messages of it that still wait will be parked.')
-  const why = parties.flatMap((each) =>
-    typeof each.events === 'string' ? [`${named(each)}: ${each.events}`] : [],
-  )
+  const why = reasons(parties)
   if (why.length > 0) return unknown(name, listed(why))
   const { length } = eventMatrix(parties)
   return passed(name, `${length} types of events, each read by all that consume it`)
+}
+
+/** Why nothing is known of some, each reason once. */
+function reasons(parties: readonly Party[]): string[] {
+  const byReason = new Map<string, string[]>()
+  for (const party of parties) {
+    if (typeof party.events !== 'string') continue
+    byReason.set(party.events, [...(byReason.get(party.events) ?? []), named(party)])
+  }
+  return [...byReason].map(([why, names]) => `${names.join(', ')}: ${why}`)
 }
 
 function unreadable({ type, producer, consumer }: Unread, all: readonly Unread[]) {

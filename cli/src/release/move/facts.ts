@@ -142,7 +142,7 @@ async function readEvents(
 ): Promise<ImageEvents | string> {
   try {
     const labels = await registry.labels(repositoryOf(input, service), slot.digest)
-    return eventsOf(labels) ?? `its image ${slot.version} says nothing of events`
+    return eventsOf(labels) ?? 'the image says nothing of events'
   } catch (error) {
     return said(error)
   }

@@ -5,7 +5,7 @@ import { type DeployInput, type DeployPorts, deployStandby } from '../deploy/dep
 import { type Locked, type LockWait, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
-import { isRefusal, refuse } from '../refusal.ts'
+import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Move, sideOf } from '../slot.ts'
 import { type EnvironmentState, liveSlotOf } from '../state.ts'
 import { findNoLogin, requireLogins } from './logins.ts'
@@ -38,6 +38,7 @@ export async function rollback(ports: RollbackPorts, input: RollbackInput): Prom
     if (!emergency) locked.driver.prepare(locked.signal)
     const observed = await observe(locked)
     const plan = await planWithLogins(locked, observed, input)
+    if (isRefusal(plan)) throw refused(plan)
     for (const line of plan.stays ?? []) locked.progress.warn(line)
     const { state, moves } = await deployAgain(locked, observed, plan, input)
     const options = { reason, timeoutMs, emergency, recycle: recycledServices(config) }
@@ -51,16 +52,13 @@ export async function rollback(ports: RollbackPorts, input: RollbackInput): Prom
   return moved
 }
 
-async function planWithLogins(
-  ports: RollbackPorts,
+export async function planWithLogins(
+  ports: Pick<RollbackPorts, 'pods' | 'progress'>,
   state: EnvironmentState,
   intent: RollbackIntent,
-): Promise<RollbackPlan> {
+): Promise<RollbackPlan | Refusal> {
   const plan = planRollback(state, intent)
-  if (isRefusal(plan)) throw refused(plan)
-  const checked = planRollback(state, intent, await findNoLogin(ports, plan.moves))
-  if (isRefusal(checked)) throw refused(checked)
-  return checked
+  return isRefusal(plan) ? plan : planRollback(state, intent, await findNoLogin(ports, plan.moves))
 }
 
 /** Returns all moves, and the state that they start from. */

@@ -1,23 +1,13 @@
 // switch: makes the deployed slots live, all in one move. Everything is checked before anything is written.
 import type { Check, ShopctlError } from '../../errors.ts'
-import { scalesAfter } from '../capacity.ts'
 import { refusalError } from '../checks.ts'
-import {
-  heldOf,
-  type Locked,
-  type LockPorts,
-  type LockWait,
-  lockRefusal,
-  withLock,
-} from '../lock.ts'
-import type { SlotScale } from '../ports/driver.ts'
+import { heldOf, type Locked, type LockPorts, type LockWait, withLock } from '../lock.ts'
 import type { Progress } from '../ports/session.ts'
 import type { Refusal } from '../refusal.ts'
-import type { Move } from '../slot.ts'
 import { alertRecords, criticalOf, heedAlerts } from './alerts.ts'
 import { type FactInput, type FactPorts, readFacts } from './facts.ts'
 import { type Moved, type MovePorts, move } from './move.ts'
-import { type Preflight, type PreflightIntent, preflight } from './preflight.ts'
+import { type PreflightIntent, preflight } from './preflight.ts'
 import { recycledServices } from './recycle.ts'
 
 export interface SwitchPorts extends MovePorts, LockPorts, FactPorts {}
@@ -79,32 +69,4 @@ function tell(progress: Progress, checks: readonly Check[]): void {
   }
   const { length } = checks.filter(({ state }) => state === 'passed')
   progress.note(`${length} checks passed`)
-}
-
-export interface SwitchPreview extends Omit<Preflight, 'plan'> {
-  /** null: a check refuses the switch. */
-  plan: {
-    moves: Move[]
-    /** What becomes of the numbers of pods afterwards. */
-    scales: SlotScale[]
-    /** The services whose old slot is restarted afterwards. */
-    restarts: string[]
-  } | null
-}
-
-/** The checks and the plan of a switch. Writes nothing, and takes no lock. */
-export async function previewSwitch(
-  ports: SwitchPorts,
-  input: SwitchInput,
-): Promise<SwitchPreview> {
-  const [holder, facts] = await Promise.all([ports.lock.lockHolder(), readFacts(ports, input)])
-  const held = holder && lockRefusal(holder)
-  const { plan, ...answers } = preflight({ ...facts, held }, input)
-  if (!plan) return { ...answers, plan }
-  const { moves } = plan
-  const recycled = recycledServices(input.config)
-  const restarts = moves.flatMap(({ name, from }) =>
-    from && recycled.includes(name) ? [name] : [],
-  )
-  return { ...answers, plan: { moves, scales: scalesAfter(facts.state, moves), restarts } }
 }
