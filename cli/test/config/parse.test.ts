@@ -234,6 +234,7 @@ environments:
       ...{ cluster: 'embedded', namespace: 'bank', driver: 'helm', protected: false, secrets: {} },
       dependencies: [{ name: 'db', chart: 'db', values: [] }],
       freezes: [],
+      queueLimit: 10_000,
     })
   })
 

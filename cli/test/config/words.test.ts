@@ -67,6 +67,12 @@ const cases: [string, string, string][] = [
     'namespace: shop\n    podSecurity: none',
     'expected one of privileged, baseline, restricted',
   ],
+  [
+    'namespace: shop',
+    'namespace: shop\n    queueLimit: 1.5',
+    'expected a whole number of messages',
+  ],
+  ['namespace: shop', 'namespace: shop\n    queueLimit: 0', '1'],
 ]
 it.each(cases)('%j as %j', (from, to, expected) => {
   const { message } = mistakeOf(configText.replace(from, to))

@@ -1,7 +1,7 @@
 // How results and errors are shown; no process, no terminal.
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { failed, refused } from '../../src/errors.ts'
+import { advised, afterChange, failed, refused } from '../../src/errors.ts'
 import { formatError, report } from '../../src/output/errors.ts'
 import { type Result, show } from '../../src/output/result.ts'
 import { hasColors, type Stream, widthOf } from '../../src/output/terminal.ts'
@@ -118,6 +118,27 @@ describe('an error', () => {
       error: { code: 'x', message: 'No.', hint: null },
     })
     expect(err.text()).toBe('✗ No.\n')
+  })
+
+  it('of a list of checks shows each that refuses, and has all of them as JSON', () => {
+    const [ready, smoke] = [
+      { name: 'ready', message: 'Green is not ready.', hint: 'Wait.', code: 'slot-not-ready' },
+      { name: 'smoke', message: 'No smoke test has passed.', hint: 'Run it.', code: 'not-smoked' },
+    ].map((each) => ({ ...each, state: 'refused' as const }))
+    const lock = { name: 'lock', state: 'passed' as const, message: 'free', code: null, hint: null }
+    const checks = [lock, ...(ready && smoke ? [ready, smoke] : [])]
+    const detail = { code: 'slot-not-ready', message: 'Green is not ready.', hint: 'Wait.' }
+    const error = refused({ ...detail, checks })
+    const { text, document, exitCode } = plain(error)
+    expect(exitCode).toBe(2)
+    expect(text.split('\n')).toEqual([
+      ...['✗ Green is not ready.', '  Wait.', '✗ No smoke test has passed.', '  Run it.'],
+    ])
+    expect(document).toEqual({ version: 1, error: detail, checks })
+    // After a change, it is a failure with the same list.
+    expect(plain(advised(afterChange(error), 'More.'))).toMatchObject({
+      ...{ exitCode: 1, document: { error: { hint: 'Wait. More.' }, checks } },
+    })
   })
 
   it('that is a bug has a hint to report it, and a stack only on request', () => {

@@ -84,6 +84,38 @@ it('masks the password, before it is sent', async () => {
   expect(masked).toEqual([secret])
 })
 
+it('knows how much waits in its queues, although it collects no metrics', async () => {
+  answers['/api/queues?disable_stats=true&enable_queue_totals=true'] = {
+    status: 200,
+    body: [
+      { vhost: '/', name: 'order', type: 'quorum', messages: 7, messages_ready: 5 },
+      { vhost: '/', name: 'payment', state: 'down' },
+    ],
+  }
+  expect(await broker().queues()).toEqual([
+    { vhost: '/', name: 'order', messages: 7 },
+    { vhost: '/', name: 'payment', messages: null },
+  ])
+})
+
+it('looks once for what is asked at the same time, and again later', async () => {
+  let reads = 0
+  const counting = {
+    ...api,
+    get: async <T>(path: string) => {
+      if (path.includes('/secrets/')) reads += 1
+      return api.get<T>(path)
+    },
+  }
+  const one = createBroker(counting as KubernetesApi, 'shop', 'rabbitmq', {
+    ...{ limit: aLimit, mask: noMask },
+  })
+  await Promise.all([one.found(), one.problems()])
+  expect(reads).toBe(1)
+  await one.found()
+  expect(reads).toBe(2)
+})
+
 it('names its alarms, with the node', async () => {
   expect(await broker().problems()).toEqual([])
   answers['/api/health/checks/alarms'] = {
