@@ -121,6 +121,8 @@ const eks = z.strictObject({
   role: role.optional(),
 })
 
+const messages = 'expected a whole number of messages above 0'
+
 const environmentFields = z.strictObject({
   cluster: z.union(
     [
@@ -170,7 +172,7 @@ const environmentFields = z.strictObject({
    * `switch` is refused while more messages than this wait in a queue. Default: at 30 orders/s the busiest queue of the
    * shop gets about 90 events/s, so this is two minutes of them, which a slot that consumes never leaves waiting.
    */
-  queueLimit: z.int('expected a whole number of messages').min(1).default(10_000),
+  queueLimit: z.int(messages).min(1, messages).default(10_000),
   /** The environment variable with the URL of an incoming webhook of Slack. Default: SHOPCTL_SLACK_WEBHOOK. */
   slack: variable.optional(),
   /** Prometheus: for `status`, and for the alerts that hold up a switch. */

@@ -70,9 +70,13 @@ const cases: [string, string, string][] = [
   [
     'namespace: shop',
     'namespace: shop\n    queueLimit: 1.5',
-    'expected a whole number of messages',
+    'expected a whole number of messages above 0',
   ],
-  ['namespace: shop', 'namespace: shop\n    queueLimit: 0', '1'],
+  [
+    'namespace: shop',
+    'namespace: shop\n    queueLimit: 0',
+    'expected a whole number of messages above 0',
+  ],
 ]
 it.each(cases)('%j as %j', (from, to, expected) => {
   const { message } = mistakeOf(configText.replace(from, to))

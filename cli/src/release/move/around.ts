@@ -34,15 +34,19 @@ export function queuesCheck(facts: Facts, slots: readonly NamedSlot[]): Check {
     declared.some((each) => each.vhost === queue.vhost && each.name === queue.name),
   )
   const full = ours.filter(({ messages }) => messages !== null && messages > queueLimit)
-  if (full.length === 0) {
-    const most = Math.max(0, ...ours.map(({ messages }) => messages ?? 0))
-    return passed(name, `at most ${most} messages wait in one, of ${queueLimit} that may`)
-  }
+  if (full.length === 0) return shortQueues(name, ours, queueLimit)
   const ill = slots.map(({ name }) => name).filter((each) => illness(facts, each) !== null)
   // Its consumers may be what the switch puts right.
   const isMeant = full.every((queue) => ill.some((each) => belongsTo(queue, each)))
   const refusal = tooDeep(full, queueLimit)
   return isMeant ? warned(name, refusal.message) : refusedBy(name, refusal)
+}
+
+function shortQueues(name: string, queues: readonly QueueDepth[], limit: number): Check {
+  const silent = queues.filter(({ messages }) => messages === null).map((each) => each.name)
+  if (silent.length > 0) return unknown(name, `the broker does not count ${silent.join(', ')}`)
+  const most = Math.max(0, ...queues.map(({ messages }) => messages ?? 0))
+  return passed(name, `at most ${most} messages wait in one, of ${limit} that may`)
 }
 
 /** The queues of a service begin with its name: `order`, `order.dead`. */

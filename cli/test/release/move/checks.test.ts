@@ -210,6 +210,24 @@ describe('the events of the images', () => {
   })
 })
 
+it('a wait for the registry ends with its answer: it would hold up the end of the command', async () => {
+  const shop = await readyToSwitch(aFullConfig(withEvents))
+  const signals: (AbortSignal | undefined)[] = []
+  const sleep: Clock['sleep'] = (_, signal) => {
+    signals.push(signal)
+    return new Promise(() => {})
+  }
+  await shop.preview.switch({}, { clock: { ...shop.world.clock, sleep } })
+  expect(signals.map((signal) => signal?.aborted)).toEqual([true])
+})
+
+it('a Prometheus that is away has said so itself, or does not exist', async () => {
+  const shop = await readyToSwitch()
+  shop.world.metrics.alerts = null
+  await shop.switch()
+  expect(shop.world.progress.lines.join('\n')).not.toContain('could not be checked')
+})
+
 describe('--dry-run', () => {
   it('of a switch has the checks and the plan, and writes nothing', async () => {
     const shop = await readyToSwitch()

@@ -201,6 +201,11 @@ const cases: [string, string, Partial<Facts>, string, RegExp][] = [
   ['queues', 'that cannot be read', { queues: { problem } }, 'unknown', /^no way$/],
   ['queues', 'whose declaration cannot be read', { topology: { problem } }, 'unknown', /^no way$/],
   ['queues', 'that are short', {}, 'passed', /at most 3 messages .* of 10/],
+  [
+    ...(['queues', 'at the limit'] as const),
+    { queues: { value: [{ vhost: '/', name: 'order', messages: 10 }] } },
+    ...(['passed', /at most 10 messages/] as const),
+  ],
   ['queues', 'that are long', { queues: busy }, 'refused', /10 messages .* order in vhost \/ 11\./],
   [
     ...(['queues', 'of others'] as const),
@@ -215,7 +220,7 @@ const cases: [string, string, Partial<Facts>, string, RegExp][] = [
   [
     ...(['queues', 'of a node that is down'] as const),
     { queues: { value: [{ vhost: '/', name: 'order', messages: null }] } },
-    ...(['passed', /at most 0/] as const),
+    ...(['unknown', /does not count order$/] as const),
   ],
   [
     'queues',
@@ -296,5 +301,14 @@ describe('a check', () => {
       'refused',
     )
     expect(check('queues', { state, queues: busy }, { services: ['order'] }).state).toBe('warning')
+  })
+
+  it('of the queues refuses a switch that puts only one of them right', () => {
+    const queue = { vhost: '/', name: 'payment', messages: 11 }
+    const declared = { ...smallTopology, queues: [...(smallTopology.queues ?? []), queue] }
+    const topology = { value: { declared, found: declared } }
+    const queues = { value: [...busy.value, queue] }
+    expect(check('queues', { state: ill, topology, queues: busy }).state).toBe('warning')
+    expect(check('queues', { state: ill, topology, queues }).state).toBe('refused')
   })
 })
