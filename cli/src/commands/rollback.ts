@@ -3,12 +3,10 @@ import type { Context } from '../context.ts'
 import { refused } from '../errors.ts'
 import type { Result } from '../output/result.ts'
 import { besideBroker } from '../release/broker-problems.ts'
-import { previewRollback } from '../release/move/preview.ts'
 import { rollback } from '../release/move/rollback.ts'
 import { type ChangeInput, confirmChange, type LockInput } from './confirm.ts'
 import { deployInput } from './deploy.ts'
 import { movedResult } from './moved.ts'
-import { previewResult } from './preview.ts'
 
 interface RollbackCommandInput extends ChangeInput, LockInput {
   /** Release id, null: the slots before the last switch. */
@@ -41,6 +39,10 @@ export async function rollbackCommand(
       hint: 'Run `shopctl rollback` without --emergency.',
     })
   if (dryRun) {
+    const [{ previewRollback }, { previewResult }] = await Promise.all([
+      import('../release/move/preview.ts'),
+      import('./preview.ts'),
+    ])
     const looking = previewRollback(ports, { ...input, config, services })
     return previewResult(env, 'rollback', await besideBroker(ports, looking))
   }

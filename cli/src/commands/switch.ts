@@ -3,12 +3,10 @@ import type { Context } from '../context.ts'
 import type { Result } from '../output/result.ts'
 import { besideBroker } from '../release/broker-problems.ts'
 import { refuseFrozen } from '../release/freeze.ts'
-import { previewSwitch } from '../release/move/preview.ts'
 import { switchSlots } from '../release/move/switch.ts'
 import type { Color } from '../release/slot.ts'
 import { type ChangeInput, confirmChange, type FreezeInput, type LockInput } from './confirm.ts'
 import { movedResult } from './moved.ts'
-import { previewResult } from './preview.ts'
 
 interface SwitchCommandInput extends ChangeInput, FreezeInput, LockInput {
   color: Color | null
@@ -31,6 +29,10 @@ export async function switchCommand(
   }
   const [ports, { registryAddress }] = await Promise.all([context.cluster(), context.tree()])
   if (dryRun) {
+    const [{ previewSwitch }, { previewResult }] = await Promise.all([
+      import('../release/move/preview.ts'),
+      import('./preview.ts'),
+    ])
     const looking = previewSwitch(ports, { ...intent, registryAddress })
     return previewResult(env, 'switch', await besideBroker(ports, looking))
   }
