@@ -5,6 +5,7 @@ import { failed, type ShopctlError } from '../../../src/errors.ts'
 import type { Clock } from '../../../src/release/ports/session.ts'
 import { aFullConfig } from '../../fakes/config.ts'
 import { labelsWith, withEvents } from '../../fakes/events.ts'
+import { aHolder } from '../../fakes/journal.ts'
 import { anAlert } from '../../fakes/metrics.ts'
 import { createShop, interruptedSwitch, releasedTwice, type Shop } from '../../fakes/shop.ts'
 import { outcomes } from '../../fakes/world.ts'
@@ -290,6 +291,14 @@ describe('--dry-run', () => {
       ...['order blue', 'payment blue'],
     ])
     expect(shop.world.log).toEqual(before)
+  })
+
+  it('of a rollback has no plan under a lock by hand: nobody knows how long that stands', async () => {
+    const shop = await releasedTwice()
+    shop.world.lock.byHand = aHolder({ reason: 'stocktaking', byHand: true })
+    const { checks, plan } = await shop.preview.rollback()
+    expect(checks[0]).toMatchObject({ name: 'lock', state: 'refused', code: 'locked-by-hand' })
+    expect(plan).toBeNull()
   })
 
   it('of a rollback names what is deployed again, or why there is no target', async () => {
