@@ -22,6 +22,9 @@ const rooms = [
   ['adapters/logs',       `adapters/logs adapters/json ${facts} errors`,              ''],
   ['adapters/config-repo', `adapters/config-repo adapters/shell ${facts} one-line errors`, ''],
   ['adapters/migrations', `adapters/migrations errors`,                               'release config'],
+  ['adapters/probe',      '',                                                         'adapters/probe-worker release config'],
+  ['adapters/probe-worker', 'adapters/sender',                                        'release config'],
+  ['adapters/sender',     'adapters/loopback errors',                                 ''],
   ['adapters/repeat',     '',                                                         ''],
   ['adapters/http',       '',                                                         ''],
   ['adapters/json',       '',                                                         ''],
@@ -66,9 +69,9 @@ const world = '^(node:)?(fs|child_process|https?|http2|net|tls|dgram|dns)(/|$)'
 
 const production = '^(cli/(src|bin|embedded)|services|charts)/'
 const tests = '/(test|bench)/'
-/** Everything in production is needed by one of these: programs, and what the shop's scripts have of the CLI. */
+/** Everything in production is needed by one of these programs and threads. */
 const entries = [
-  '^cli/src/(main|adapters/sender)\\.ts$',
+  '^cli/src/(main|adapters/probe-worker)\\.ts$',
   '^services/(bundle|[^/]+/(main|smoke|migrate-job))\\.ts$',
   '^services/shop/[^/]+\\.ts$',
 ]

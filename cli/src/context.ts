@@ -22,6 +22,7 @@ import type { createEksAccess, EksAccess } from './context/eks.ts'
 import type { createGitops, GitopsTools } from './context/gitops.ts'
 import type { LogStoreOptions } from './context/log-store.ts'
 import type { createMetrics } from './context/metrics.ts'
+import { probeOf } from './context/probe.ts'
 import { accessRegistry } from './context/registry.ts'
 import type { Session } from './context/session.ts'
 import type { DeployInput } from './release/deploy/deploy.ts'
@@ -31,6 +32,7 @@ import type { Events } from './release/ports/events.ts'
 import type { Attestations, Scans } from './release/ports/images.ts'
 import type { LogStore } from './release/ports/logs.ts'
 import type { Metrics } from './release/ports/metrics.ts'
+import type { Probe } from './release/ports/probe.ts'
 import type {
   ImageBuilder,
   MigrationCheck,
@@ -76,6 +78,8 @@ export interface ClusterPorts
     Omit<KubernetesPorts, 'api' | 'objects' | 'scaling'> {
   /** null: the environment names no Prometheus. */
   metrics: Metrics | null
+  /** null: the environment sets none. */
+  probe: Probe | null
   /** null: the environment names none. */
   openLogStore(): Promise<LogStore | null>
   driver: Driver
@@ -277,6 +281,7 @@ async function connectCluster(
     ...local,
     ...ports,
     metrics: metrics ?? null,
+    probe: probeOf(environment.probe, Object.keys(services)),
     openLogStore: () =>
       logStoreOf(environment, api, {
         ...{ limit: limitOf('pod'), token: tokens.logs, now: clock.now },

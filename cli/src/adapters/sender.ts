@@ -26,6 +26,10 @@ export interface Exchange {
   color: string | null
   version: string | null
   error: string | null
+  /** It had a connection of its own. */
+  isNew: boolean
+  /** The server had closed its kept connection, so it was sent again on a new one. */
+  isResent: boolean
 }
 
 export interface Summary {
@@ -58,8 +62,14 @@ export interface SenderOptions<C extends Call> {
   newConnections?: number
   /** Maximum number of requests in flight. Others that are due wait. */
   maxOpen?: number
-  /** For the connection, and again for the answer. */
+  /** Requests that are overdue by more than this are left out, so that no burst follows a stall. Default: none is. */
+  mostLateMs?: number
+  /** From the sending of a request to the end of its answer. */
   timeoutMs?: number
+  /** The header of an answer that names the color. Default: `x-shop-color`. */
+  colorHeader?: string
+  /** Ends the schedule and all requests in flight, at once. */
+  signal?: AbortSignal
 }
 
 export interface Sender {
@@ -111,46 +121,71 @@ function now(): number {
   return performance.timeOrigin + performance.now()
 }
 
+/** One connection at a time: a client opens the next one when the server has closed it. */
+interface Line {
+  client: Client
+  /** Connections that it has tried to open, and the number of the last one that has given an answer. */
+  opened: number
+  answered: number
+}
+
+function openLine(origin: string, connectTimeout: number): Line {
+  // The signal of each request limits its time: undici's own limits may be a second late.
+  const client = new Client(origin, { connectTimeout, headersTimeout: 0, bodyTimeout: 0 })
+  const line = { client, opened: 0, answered: -1 }
+  const count = (): void => {
+    line.opened += 1
+  }
+  client.on('connect', count).on('connectionError', count)
+  return line
+}
+
 /** Kept connections are used in turn, so that all of them get traffic. */
 function createConnections(origin: string, kept: number, timeoutMs: number) {
-  const open = (): Client =>
-    new Client(origin, {
-      connectTimeout: timeoutMs,
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
-    })
-  const all = new Set<Client>()
-  const add = (): Client => {
-    const client = open()
-    all.add(client)
-    return client
+  const all = new Set<Line>()
+  const add = (): Line => {
+    const line = openLine(origin, timeoutMs)
+    all.add(line)
+    return line
   }
   const idle = Array.from({ length: kept }, add)
   return {
-    async kept<T>(use: (client: Client) => Promise<T>): Promise<T> {
-      const client = idle.shift() ?? add()
+    async kept<T>(use: (line: Line) => Promise<T>): Promise<T> {
+      const line = idle.shift() ?? add()
       try {
-        return await use(client)
+        return await use(line)
       } finally {
-        idle.push(client)
+        idle.push(line)
       }
     },
-    async fresh<T>(use: (client: Client) => Promise<T>): Promise<T> {
-      const client = open()
+    async fresh<T>(use: (line: Line) => Promise<T>): Promise<T> {
+      const line = openLine(origin, timeoutMs)
       try {
-        return await use(client)
+        return await use(line)
       } finally {
-        await client.destroy()
+        await line.client.destroy()
       }
     },
-    close: () => Promise.all([...all].map((client) => client.close())),
+    close: () => Promise.all([...all].map(({ client }) => client.close())),
   }
+}
+
+const lostCodes = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
+
+/**
+ * A server may close a kept connection while the next request is under way to it. Clients then send a GET again, on a new
+ * connection (RFC 9110, 9.2.2).
+ */
+function wasClosedBetween({ opened, answered }: Line, { method }: Call, error: unknown): boolean {
+  const { code = '' } = error as Partial<NodeJS.ErrnoException>
+  return method === 'GET' && opened === answered && lostCodes.has(code)
 }
 
 /** Starts at once. Throws a refusal when the options make no sense. */
 export function startSender<C extends Call>(options: SenderOptions<C>): Sender {
   const { rate, seconds, connections = 8, newConnections = 0.1 } = options
-  const { maxOpen = 256, timeoutMs = 10_000 } = options
+  const { maxOpen = 256, timeoutMs = 10_000, colorHeader = 'x-shop-color' } = options
+  const { mostLateMs = Number.POSITIVE_INFINITY } = options
   const origin = originOf(options.url, options)
   if (!(rate > 0 && seconds > 0 && Number.isFinite(rate * seconds)))
     throw bad('Rate and seconds must be more than 0.', 'Give both as plain numbers.')
@@ -161,6 +196,8 @@ export function startSender<C extends Call>(options: SenderOptions<C>): Sender {
   const latencies = createLatencies()
   const open = new Set<Promise<void>>()
   const stopping = new AbortController()
+  const { signal: aborted } = options
+  const ending = aborted ? AbortSignal.any([stopping.signal, aborted]) : stopping.signal
   let failures = 0
 
   const finish = (exchange: Exchange, call: C, text: string): void => {
@@ -169,16 +206,30 @@ export function startSender<C extends Call>(options: SenderOptions<C>): Sender {
     options.onExchange?.(exchange, call, text)
   }
 
-  const exchange = async (client: Client, call: C, reset: boolean) => {
+  const request = async ({ client }: Line, call: C, reset: boolean, signal: AbortSignal) => {
+    const { method, path, headers = {}, body = null } = call
+    const answer = await client.request({ method, path, headers, body, reset, signal })
+    const header = (name: string): string | null => answer.headers[name]?.toString() ?? null
+    const seen = { color: header(colorHeader), version: header('x-shop-version') }
+    return { answer, seen }
+  }
+
+  const exchange = async (line: Line, call: C, isNew: boolean) => {
+    const late = AbortSignal.timeout(timeoutMs)
+    const signal = aborted ? AbortSignal.any([late, aborted]) : late
+    const of = { isNew, isResent: false }
     try {
-      const { method, path, headers = {}, body = null } = call
-      const answer = await client.request({ method, path, headers, body, reset })
-      const header = (name: string): string | null => answer.headers[name]?.toString() ?? null
-      const seen = { color: header('x-shop-color'), version: header('x-shop-version') }
+      const { answer, seen } = await request(line, call, isNew, signal).catch((error) => {
+        if (!wasClosedBetween(line, call, error)) throw error
+        of.isResent = true
+        return request(line, call, isNew, signal)
+      })
       const text = await answer.body.text()
-      return { status: answer.statusCode, ...seen, error: null, text }
-    } catch (error) {
-      return { status: 0, color: null, version: null, error: reason(error), text: '' }
+      line.answered = line.opened
+      return { status: answer.statusCode, ...seen, ...of, error: null, text }
+    } catch (problem) {
+      const error = late.aborted ? `no answer within ${timeoutMs / 1000} s` : reason(problem)
+      return { status: 0, color: null, version: null, ...of, error, text: '' }
     }
   }
 
@@ -188,22 +239,22 @@ export function startSender<C extends Call>(options: SenderOptions<C>): Sender {
     // Evenly spread: request n opens a new connection when the rounded share of n grows.
     const isNew = Math.floor((n + 1) * newConnections) > Math.floor(n * newConnections)
     const lend = isNew ? pool.fresh : pool.kept
-    const { text, ...answer } = await lend((client) => exchange(client, call, isNew))
+    const { text, ...answer } = await lend((line) => exchange(line, call, isNew))
     finish({ intendedAt, sentAt, latencyMs: now() - intendedAt, ...answer }, call, text)
   }
 
   const failUnsent = (intendedAt: number): void => {
     const error = 'not sent in time: too many requests were open'
-    const unsent = { status: 0, color: null, version: null, error }
+    const none = { color: null, version: null, isNew: false, isResent: false }
+    const unsent = { status: 0, ...none, error }
     const sentAt = now()
     finish({ intendedAt, sentAt, latencyMs: sentAt - intendedAt, ...unsent }, options.next(), '')
   }
 
   /** Timers round to milliseconds and may be early. Returns at once when the sender is stopped. */
   const sleepUntil = async (at: number): Promise<void> => {
-    const { signal } = stopping
-    for (let ms = at - now(); ms > 0 && !signal.aborted; ms = at - now())
-      await setTimeout(Math.ceil(ms), undefined, { signal }).catch(() => {})
+    for (let ms = at - now(); ms > 0 && !ending.aborted; ms = at - now())
+      await setTimeout(Math.ceil(ms), undefined, { signal: ending }).catch(() => {})
   }
 
   const run = async (): Promise<Summary> => {
@@ -213,7 +264,8 @@ export function startSender<C extends Call>(options: SenderOptions<C>): Sender {
       const intendedAt = startedAt + (n * 1000) / rate
       await sleepUntil(intendedAt)
       while (open.size >= maxOpen && now() < lastCall) await Promise.race(open)
-      if (stopping.signal.aborted) break
+      if (ending.aborted) break
+      if (now() - intendedAt > mostLateMs) continue
       if (now() >= lastCall) {
         failUnsent(intendedAt)
         continue

@@ -14,6 +14,7 @@ import { observe } from '../release/observe.ts'
 import type { HandChange } from '../release/ports/config-repo.ts'
 import { idOf, type Operation } from '../release/record.ts'
 import { sideText } from './moved.ts'
+import { probeLines } from './probed.ts'
 
 /** All that the two need of it. */
 export type HistoryContext = Pick<Context, 'env' | 'chosen' | 'progress' | 'cluster'>
@@ -120,7 +121,8 @@ function headOf(operation: Operation, width: number): string {
   return lines.join('\n')
 }
 
-function proofTable({ services }: Operation, width: number): string | null {
+function proofTable(operation: Operation, width: number): string | null {
+  const { services } = operation
   if (services.length === 0) return null
   const measured = [...new Set(services.flatMap(({ proof }) => Object.keys(proof ?? {})))]
   const rows = services.map(({ name, from, to, proof }) => [
@@ -130,7 +132,7 @@ function proofTable({ services }: Operation, width: number): string | null {
     ...measured.map((what) => measuredText(what, proof?.[what] ?? null)),
   ])
   const heading = ['SERVICE', 'FROM', 'TO', ...measured.map(headingOf)]
-  return table([heading, ...rows], width)
+  return [table([heading, ...rows], width), ...probeLines(operation, width)].join('\n')
 }
 
 /** Each slot once, with what else was tested together with them. */

@@ -2,17 +2,21 @@
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { wrapped } from '../output/text.ts'
-import type { Moved, Proof } from '../release/move/move.ts'
+import type { Moved } from '../release/move/move.ts'
+import type { Proof } from '../release/move/move-record.ts'
+import type { Probed } from '../release/move/probing.ts'
 import { recycledText } from '../release/move/recycle.ts'
 import type { Side } from '../release/slot.ts'
+import { probeLines, probeRows } from './probed.ts'
 
-export function movedResult({ release, services }: Moved): Result {
+export function movedResult({ release, services, ...probed }: Moved): Result {
   const moves = services.map(({ name, to }) => `${name} ${to?.color ?? 'no slot'}`).join(', ')
   return {
-    document: moveDocument(release, services),
-    text: (width) => [release, ...movedLines(services, width)].join('\n'),
+    document: moveDocument(release, services, probed),
+    text: (width) =>
+      [release, ...movedLines(services, width), ...probeLines(probed, width)].join('\n'),
     summary: `${release}: ${moves || 'no Service had to be moved'}`,
-    tables: services.length > 0 ? [proofRows(services)] : [],
+    tables: [proofRows(services), probeRows(probed)].filter((rows) => rows.length > 1),
     outputs: { release, colors: colorsOf(services) },
   }
 }
@@ -50,6 +54,7 @@ export function sideText(side: Side | null): string {
 export function moveDocument(
   release: string | null,
   services: readonly Pick<Proof, 'name' | 'from' | 'to' | 'epoch' | 'recycled'>[],
+  { probe, withoutProbe }: Probed = {},
 ): object {
   return {
     version: 1,
@@ -61,6 +66,7 @@ export function moveDocument(
       epoch,
       ...(recycled && { recycled }),
     })),
-    probe: null,
+    probe: probe ?? null,
+    ...(withoutProbe !== undefined && { withoutProbe }),
   }
 }

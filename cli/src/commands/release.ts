@@ -18,6 +18,7 @@ interface ReleaseCommandInput extends ChangeInput, FreezeInput, LockInput {
   deployTimeoutMs: number
   /** How long the switch waits for a slot to take over. */
   timeoutMs: number
+  probe: boolean
 }
 
 const nextSteps =

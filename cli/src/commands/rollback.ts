@@ -14,6 +14,7 @@ interface RollbackCommandInput extends ChangeInput, LockInput {
   /** Does without git. */
   emergency: boolean
   timeoutMs: number
+  probe: boolean
   /** How long a slot that is deployed again may take to become ready. */
   deployTimeoutMs: number
   /** Shows the plan, and changes nothing. */

@@ -15,6 +15,7 @@ interface SwitchCommandInput extends ChangeInput, FreezeInput, LockInput {
   timeoutMs: number
   /** Shows the checks and the plan, and changes nothing. */
   dryRun: boolean
+  probe: boolean
 }
 
 export async function switchCommand(

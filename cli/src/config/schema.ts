@@ -6,6 +6,7 @@ import { drivers, gitopsSchema } from './gitops.ts'
 import { logStoreSchema } from './log-store.ts'
 import { grafanaSchema, metricsSchema } from './monitoring.ts'
 import { path } from './path.ts'
+import { probeSchema } from './probe.ts'
 import { ecrAddress, registryMistake } from './registry.ts'
 import { inOrder } from './secrets.ts'
 import { variable } from './variable.ts'
@@ -177,6 +178,8 @@ const environmentFields = z.strictObject({
   slack: variable.optional(),
   /** Prometheus: for `status`, and for the alerts that hold up a switch. */
   metrics: metricsSchema.optional(),
+  /** Requests through the edge during switch and rollback, for their proof. */
+  probe: probeSchema.optional(),
   /** Grafana: gets an annotation for each switch and rollback. */
   grafana: grafanaSchema.optional(),
   /** The store of the logs, for `logs`. Default: they are read from the pods. */
@@ -269,7 +272,13 @@ export const configSchema = configFields.superRefine(({ services, environments }
     const others = names.filter((other) => other !== name)
     check(name, others, ['services', name])
   }
-  for (const [environment, { dependencies }] of Object.entries(environments)) {
+  for (const [environment, { dependencies, probe }] of Object.entries(environments)) {
+    if (probe?.service !== undefined && !names.includes(probe.service))
+      addIssue({
+        code: 'custom',
+        path: ['environments', environment, 'probe', 'service'],
+        message: `expected one of the services: ${names.join(', ')}`,
+      })
     for (const [index, { name }] of dependencies.entries())
       check(name, names, ['environments', environment, 'dependencies', index, 'name'])
   }

@@ -100,6 +100,10 @@ export function deployTimeout(flag: string): Option {
     .default(180)
 }
 
+export function noProbe(): Option {
+  return new Option('--no-probe', 'move without requests through the edge, so without their proof')
+}
+
 export function switchTimeout(): Option {
   return new Option('--timeout <seconds>', 'how long to wait until a slot takes over')
     .argParser(seconds)

@@ -16,6 +16,7 @@ import {
   type LockFlag,
   lockOf,
   lockWait,
+  noProbe,
   overrideFreeze,
   switchTimeout,
 } from './options.ts'
@@ -32,6 +33,7 @@ interface DeployFlags extends StandardFlags, ColorFlag {
 interface SwitchFlags extends StandardFlags, ColorFlag {
   skipSmoke?: true
   despiteAlerts?: true
+  probe: boolean
   /** Seconds. */
   timeout: number
 }
@@ -40,6 +42,7 @@ interface RollbackFlags extends ChangeFlags, LockFlag {
   dryRun?: true
   to?: string
   emergency?: true
+  probe: boolean
   /** Seconds. */
   timeout: number
   deployTimeout: number
@@ -113,6 +116,7 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
     .option('--skip-smoke', 'switch without a smoke test; needs --reason')
     .option('--despite-alerts', 'switch although critical alerts fire; needs --reason')
     .addOption(dryRunOption('the checks and the plan'))
+    .addOption(noProbe())
     .addOption(switchTimeout())
     .addOption(lockWait())
     .addOption(overrideFreeze())
@@ -128,6 +132,7 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
     )
     .option('--emergency', 'with Argo CD, while git is away: write to the cluster; needs --reason')
     .addOption(dryRunOption('the plan'))
+    .addOption(noProbe())
     .addOption(deployTimeout('--deploy-timeout'))
     .addOption(switchTimeout())
     .addOption(lockWait('3m, and not at all for a lock by hand'))
@@ -136,14 +141,16 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
       const times = { timeoutMs: flags.timeout * 1000, deployTimeoutMs: flags.deployTimeout * 1000 }
       if (flags.emergency && !flags.reason) command.error("--emergency needs --reason '…'")
       const [emergency, dryRun] = [flags.emergency === true, flags.dryRun === true]
-      const flow = { to: flags.to ?? null, emergency, dryRun }
-      const input = { ...changeOf(flags), ...lockOf(flags), ...flow, ...times }
+      const { to = null, probe } = flags
+      const way = { to, emergency, dryRun, probe }
+      const input = { ...changeOf(flags), ...lockOf(flags), ...way, ...times }
       await inEnvironment(command, (context) => rollbackCommand(context, input))
     })
   addChange(program, 'release', 'build, push, deploy, smoke and switch')
     .addOption(colorOption('the slot to deploy to and make live'))
     .option('--skip-smoke', 'switch without a smoke test; needs --reason')
     .option('--despite-alerts', 'switch although critical alerts fire; needs --reason')
+    .addOption(noProbe())
     .addOption(deployTimeout('--deploy-timeout'))
     .addOption(switchTimeout())
     .addOption(lockWait())
@@ -169,6 +176,7 @@ function switchOf(flags: SwitchFlags, command: Command) {
     color: flags.color ?? null,
     skipSmoke: flags.skipSmoke === true,
     despiteAlerts: flags.despiteAlerts === true,
+    probe: flags.probe,
     timeoutMs: flags.timeout * 1000,
   }
 }

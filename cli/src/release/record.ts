@@ -1,5 +1,6 @@
 // The journal: one record per operation, validated when it is read, and functions over the records. Pure.
 import { z } from 'zod'
+import { probeRecord } from './probe-record.ts'
 import {
   type Combination,
   colors,
@@ -82,6 +83,8 @@ export const operationSchema = z.object({
     .optional()
     .describe('The freeze of the environment that the operation went on in spite of.'),
   phases: z.array(phaseRecord),
+  probe: probeRecord.optional().describe('Of a switch or rollback: what its probe has measured.'),
+  withoutProbe: z.string().optional().describe('Why it had no probe.'),
   outcome: z.enum(outcomes).nullable().describe('null: running or interrupted.'),
   error: z.string().nullable().describe('The error that ended it.'),
 })

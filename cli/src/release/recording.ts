@@ -28,6 +28,12 @@ export type Intent = Pick<
   'verb' | 'reason' | 'services' | 'combination' | 'alerts' | 'freeze'
 >
 
+interface EndDetail {
+  error?: unknown
+  services?: ServiceRecord[]
+  probed?: Pick<Operation, 'probe' | 'withoutProbe'>
+}
+
 /** A running operation. */
 export interface Recording {
   operation: Operation
@@ -36,9 +42,9 @@ export interface Recording {
   /** Runs one phase and records its time. */
   phase<T>(name: string, run: () => Promise<T>): Promise<T>
   /** false: another command has ended the operation. `services` replaces the services of the intent. */
-  end(outcome: Outcome, detail?: { error?: unknown; services?: ServiceRecord[] }): Promise<boolean>
+  end(outcome: Outcome, detail?: EndDetail): Promise<boolean>
   /** Adds what happened after the end. */
-  amend(services: ServiceRecord[]): Promise<void>
+  amend(detail: Omit<EndDetail, 'error'>): Promise<void>
 }
 
 const errorLength = 4_000
@@ -79,17 +85,19 @@ export async function beginRecording(
         operation.phases.push({ name, startedAt, tookMs })
       }
     },
-    async end(outcome, { error, services } = {}) {
+    async end(outcome, { error, services, probed } = {}) {
       operation.outcome = outcome
       operation.endedAt = clock.now().toISOString()
       operation.error = error === undefined ? null : said(error).slice(0, errorLength)
       if (services) operation.services = services
+      Object.assign(operation, probed)
       const isOurs = isWritten ? await journal.end(operation) : true
       if (isOurs) events.emit('operation.ended', { operation: structuredClone(operation) })
       return isOurs
     },
-    async amend(services) {
-      operation.services = services
+    async amend({ services, probed }) {
+      operation.services = services ?? operation.services
+      Object.assign(operation, probed)
       if (isWritten) await journal.amend(operation)
     },
   }

@@ -24,6 +24,8 @@ export interface ReleaseInput extends DeployInput, AlertIntent, Pick<SmokeInput,
   skipSmoke: boolean
   /** How long a new slot may take to take over. */
   switchTimeoutMs: number
+  /** false: the switch does without the probe. */
+  probe: boolean
 }
 
 export interface Released {

@@ -123,6 +123,23 @@ describe('the schedule', () => {
     expect(errors).toContain('not sent in time: too many requests were open')
   })
 
+  it('leaves out what is overdue, if it is to: after a stall, no burst', async () => {
+    const { url } = await serve(ok)
+    const stall = (): (() => Call) => {
+      let calls = 0
+      return () => {
+        calls += 1
+        const until = performance.now() + 400
+        while (calls === 10 && performance.now() < until);
+        return call
+      }
+    }
+    const options = { url, rate: 100, seconds: 1 }
+    expect(await startSender({ ...options, next: stall() }).ended).toMatchObject({ requests: 100 })
+    const careful = startSender({ ...options, mostLateMs: 50, next: stall() })
+    expect((await careful.ended).requests).toBeLessThanOrEqual(67)
+  })
+
   it('ends after `count` requests, or when it is stopped', async () => {
     const { url } = await serve(ok)
     const counted = startSender({ url, rate: 200, seconds: 60, count: 7, next })
@@ -162,6 +179,75 @@ describe('connections', () => {
     expect(await sender.ended).toMatchObject({ requests: 20, failures: 0 })
     expect(seen.connections).toBe(20)
   })
+})
+
+describe('a kept connection that the server closes between two requests', () => {
+  /** Each connection carries one request; the server resets it when it gets another one. */
+  const once = (): RequestListener => {
+    const used = new WeakSet()
+    return (request, response) => {
+      if (used.has(request.socket)) return request.socket.resetAndDestroy()
+      used.add(request.socket)
+      ok(request, response as never)
+    }
+  }
+
+  it('is no failure of a GET: it is sent again on a new one', async () => {
+    const { url, seen } = await serve(once())
+    const exchanges: Exchange[] = []
+    const options = { url, rate: 20, seconds: 1, maxOpen: 1, newConnections: 0, next }
+    const onExchange = (one: Exchange): unknown => exchanges.push(one)
+    const { failures } = await startSender({ ...options, onExchange }).ended
+    expect({ failures, connections: seen.connections }).toEqual({ failures: 0, connections: 20 })
+    expect(exchanges.map(({ isResent }) => isResent)).toEqual([false, ...Array(19).fill(true)])
+  })
+
+  it('is a failure of a POST, and of a GET on the second new connection', async () => {
+    const { url } = await serve(once())
+    const options = { url, rate: 20, seconds: 0.5, maxOpen: 1, newConnections: 0 }
+    const post = (): Call => ({ method: 'POST', path: '/', body: 'x' })
+    expect(await startSender({ ...options, next: post }).ended).toMatchObject({ failures: 5 })
+    let requests = 0
+    const dead = await serve((request, response) => {
+      requests += 1
+      if (requests > 1) request.socket.resetAndDestroy()
+      else ok(request, response as never)
+    })
+    const gets = startSender({ ...options, url: dead.url, count: 3, next })
+    expect(await gets.ended).toMatchObject({ requests: 3, failures: 2 })
+    // The answer; one that is sent twice; one on a connection that has answered nothing.
+    expect(requests).toBe(4)
+  })
+})
+
+describe('a server that is silent', () => {
+  it('fails each request at its time limit', async () => {
+    const { url } = await serve(() => {})
+    const exchanges: Exchange[] = []
+    const onExchange = (one: Exchange): unknown => exchanges.push(one)
+    await startSender({ url, rate: 50, seconds: 0.1, timeoutMs: 300, next, onExchange }).ended
+    expect(exchanges.map(({ error }) => error)).toEqual(Array(5).fill('no answer within 0.3 s'))
+    for (const { latencyMs } of exchanges) expect(latencyMs).toBeGreaterThan(295)
+  })
+
+  it('holds up nobody who ends the sender by its signal', async () => {
+    const { url } = await serve(() => {})
+    const stop = new AbortController()
+    const sender = startSender({ url, rate: 50, seconds: 60, signal: stop.signal, next })
+    setTimeout(() => stop.abort(), 100)
+    const started = performance.now()
+    await sender.ended
+    expect(performance.now() - started).toBeLessThan(2_000)
+  })
+})
+
+it('the header of the color may have another name', async () => {
+  const { url } = await serve((_, response) => void response.setHeader('x-slot', 'green').end())
+  const colors = new Set<string | null>()
+  const onExchange = ({ color }: Exchange): unknown => colors.add(color)
+  const options = { url, rate: 100, seconds: 0.05, next, onExchange }
+  await startSender({ ...options, colorHeader: 'x-slot' }).ended
+  expect([...colors]).toEqual(['green'])
 })
 
 describe('failures', () => {

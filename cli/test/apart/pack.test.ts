@@ -47,6 +47,12 @@ test('the workflows of templates/ find it', async () => {
   await access(join(elsewhere, env.SHOPCTL))
 })
 
+test('the thread of the probe is in it', async () => {
+  await access(
+    join(elsewhere, 'node_modules/@shop-platform/shopctl/dist/bundle/adapters/probe-worker.js'),
+  )
+})
+
 /** Of each file of the bundle, how much is code of AWS and Sigstore: esbuild tells, when it builds the same files again. */
 async function heavyBytes(): Promise<Map<string, number>> {
   const [, esbuild = ''] = manifest.scripts.prepack.split(' && esbuild ')

@@ -49,7 +49,14 @@ it('shows no reason that draws on the terminal', async () => {
 describe('during a freeze', () => {
   const input = {
     ...{ reason: 'why', yes: false, lockWaitMs: 60_000, color: null, digests: null },
-    ...{ skipSmoke: false, despiteAlerts: false, timeoutMs: 1, deployTimeoutMs: 1, dryRun: false },
+    ...{
+      skipSmoke: false,
+      despiteAlerts: false,
+      timeoutMs: 1,
+      deployTimeoutMs: 1,
+      dryRun: false,
+      probe: true,
+    },
   }
   const freezes = [{ from: '2026-01-01', to: '2026-01-31', reason: 'stocktaking' }]
   /** A protected environment, of which nobody may read anything. */

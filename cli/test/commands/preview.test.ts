@@ -136,7 +136,7 @@ it('asks for no confirmation, and changes nothing', async () => {
   } as unknown as Context
   const input = {
     ...{ color: null, skipSmoke: false, despiteAlerts: false, timeoutMs: 50 },
-    ...{ reason: null, yes: false, overrideFreeze: false, lockWaitMs: null },
+    ...{ reason: null, yes: false, overrideFreeze: false, lockWaitMs: null, probe: true },
   }
   const { document } = await switchCommand(context, { ...input, dryRun: true })
   expect(document).toMatchObject({ dryRun: true, plan: { services: [{}, {}] } })

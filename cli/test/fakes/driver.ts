@@ -111,8 +111,9 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
       return moves.length > 0
     },
     settle: async () => {},
-    movePointers: (moves) =>
-      Promise.allSettled(
+    movePointers(moves, _, __, onWrite) {
+      onWrite?.()
+      return Promise.allSettled(
         moves.map(async ({ service: name, which, to, resourceVersion, release }) => {
           const service = serviceOf(state, name)
           const now = service[which]
@@ -123,7 +124,8 @@ export function createFakeDriver(parts: DriverParts): FakeDriver {
           log.push(`point ${name} ${which} ${to ? `${to.color} ${to.revision}` : 'nowhere'}`)
           return service[which].resourceVersion
         }),
-      ),
+      )
+    },
     removeSlots: (slots) =>
       Promise.allSettled(
         slots.map(async ({ service, slot: { color, revision } }) => {

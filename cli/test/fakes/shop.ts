@@ -65,7 +65,7 @@ export function createShop({
   const smokeInput = { config, services: null, namespaceName: 'shop', reason: null }
   const moveInput = {
     ...{ config, environment, registryAddress: tree.registryAddress },
-    ...{ services: null, reason: null, timeoutMs: 50 },
+    ...{ services: null, reason: null, timeoutMs: 50, probe: true },
   }
   const freeze = { freezes: environment.freezes, overrideFreeze: false }
   const switchInput = {
@@ -105,7 +105,7 @@ export function createShop({
         {
           ...deployInput,
           ...{ namespaceName: 'shop', skipSmoke: false, despiteAlerts: false },
-          ...{ switchTimeoutMs: 50, ...over },
+          ...{ switchTimeoutMs: 50, probe: true, ...over },
         },
       ),
     live(service) {

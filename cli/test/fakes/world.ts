@@ -116,6 +116,7 @@ export function createWorld(
     ...{ state, log, charts, broker, driver, pods, engine, faults, books },
     labelWarnings: [],
     metrics: createFakeMetrics(),
+    probe: null,
     gitops: null,
     ...{ secrets, configMaps, sets, labels, answers, asked, ways, operator },
     contents: createFakeContents({

@@ -4,7 +4,7 @@ import { podsBeforeRaise } from '../capacity.ts'
 import type { Locked } from '../lock.ts'
 import type { Pods } from '../ports/cluster.ts'
 import { type Mover, notTakenBack } from '../ports/driver.ts'
-import { type Operation, openMove, type ServiceRecord } from '../record.ts'
+import { type Operation, openMove } from '../record.ts'
 import {
   beginRecording,
   closeInterrupted,
@@ -15,6 +15,7 @@ import { settleAll } from '../settle.ts'
 import type { Move } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'
 import { settleCapacity } from './capacity.ts'
+import { checkOurs, endDone, idOf, type Proof, recordRestart } from './move-record.ts'
 import type { MovePlan } from './plan-switch.ts'
 import {
   asTarget,
@@ -24,7 +25,8 @@ import {
   pointBack,
   pointPreviews,
 } from './pointers.ts'
-import { type Recycled, recycleAll, recycledText } from './recycle.ts'
+import type { Probed, Probing } from './probing.ts'
+import { recycleAll } from './recycle.ts'
 import { awaitOldSlot, awaitTakeover, notTaken } from './takeover.ts'
 
 export interface MovePorts extends RecordingPorts, PointerPorts {
@@ -41,20 +43,10 @@ interface MoveOptions {
   despite?: Pick<Operation, 'alerts' | 'freeze'>
   /** A rollback that does without git. */
   emergency?: boolean
+  probing: Probing
 }
 
-/** The measurements of one service's move. Times count from the first write. */
-export interface Proof extends Move {
-  endpointsMs: number
-  /** null: its pods do not report what they consume. */
-  consumersMs: number | null
-  /** The epoch of the gate that the new slot opened. null: it consumes nothing, or has no gate. */
-  epoch: number | null
-  /** null: the old slot was not restarted. */
-  recycled: Recycled | null
-}
-
-export interface Moved {
+export interface Moved extends Probed {
   release: string
   services: Proof[]
 }
@@ -69,7 +61,7 @@ export async function move(
   await checkSignal(ports)
   if (plan.moves.length === 0) return endInterrupted(ports, state, options)
   const { kind: verb, moves: services } = plan
-  const { reason, despite } = options
+  const { reason, despite, probing } = options
   const intent = { verb, reason, services, ...despite }
   const recording = await beginRecording(ports, state, intent)
   const { proofs, scaled } = await takeOver(ports, state, plan, recording, options)
@@ -81,15 +73,23 @@ export async function move(
   })
   await checkOurs(ports, recording)
   await recording.phase('preview', () => movePreviews(ports, plan, options))
-  await endDone(recording, proofs)
-  return {
-    release: idOf(recording),
-    services: await restartOld(ports, recording, proofs, options.recycle),
-  }
+  await endDone(recording, proofs, await probedSoFar(recording, services, options))
+  const restarted = await restartOld(ports, recording, proofs, options)
+  return { release: idOf(recording), services: restarted, ...probing.probed(services) }
 }
 
-function idOf({ operation }: Recording): string {
-  return operation.release ?? ''
+/** Where the old slot is restarted, it answers until then: its last answer is recorded after that. */
+async function probedSoFar(
+  recording: Recording,
+  moves: readonly Move[],
+  { probing, recycle }: MoveOptions,
+): Promise<Probed> {
+  await recording.phase('probe', () => probing.after())
+  const goesOn = recycle.some(probing.asks)
+  if (!goesOn) await probing.stop()
+  const probed = probing.probed(moves)
+  const { probe } = probed
+  return goesOn && probe ? { probe: { ...probe, lastOldAnswerMs: null } } : probed
 }
 
 async function takeOver(
@@ -99,7 +99,7 @@ async function takeOver(
   recording: Recording,
   options: MoveOptions,
 ): Promise<{ proofs: Proof[]; scaled: Promise<void> }> {
-  const { timeoutMs } = options
+  const { timeoutMs, probing } = options
   const versions = new Map<string, string>()
   const pointing = { mover: moverOf(plan, options), moves: plan.moves }
   let started = false
@@ -110,6 +110,7 @@ async function takeOver(
     let from = ports.clock.monotonic()
     const onWrite = (): void => {
       from = ports.clock.monotonic()
+      probing.written(from)
     }
     await recording.phase('write', () =>
       pointAll(ports, state, pointing, idOf(recording), { versions, onWrite }),
@@ -119,11 +120,12 @@ async function takeOver(
     const proofs = await recording.phase('take over', () =>
       observeTakeover(ports, state, plan, { from, timeoutMs }),
     )
+    probing.tookOver(ports.clock.monotonic())
     return { proofs, scaled: scaled ?? settleCapacity(ports, state, plan.moves) }
   } catch (error) {
     await scaled
     if (plan.kind === 'switch' && !isPending(error))
-      await putBack(ports, plan, recording, started ? versions : null, error)
+      await putBack(ports, plan, recording, { versions: started ? versions : null, error, probing })
     throw error
   }
 }
@@ -141,21 +143,6 @@ function moverOf({ kind }: MovePlan, { emergency }: MoveOptions): Mover {
 async function checkSignal({ clock, signal }: MovePorts): Promise<void> {
   await clock.sleep(0, signal)
   if (signal.aborted) throw interrupted()
-}
-
-/** While this process was frozen, another command may have taken the lock and continued. */
-async function checkOurs({ journal }: MovePorts, recording: Recording): Promise<void> {
-  if (!recording.isWritten) return
-  // An unreachable API server is ignored here: writing the record checks the same condition.
-  if (!(await journal.isOpen(recording.operation).catch(() => true))) throw overtaken(recording)
-}
-
-function overtaken(recording: Recording): Error {
-  return failed({
-    code: 'overtaken',
-    message: `The slots of ${idOf(recording)} took over, but another command has ended ${idOf(recording)} since.`,
-    hint: 'Run `shopctl status` to see the live slots.',
-  })
 }
 
 /** Nothing has to be moved: closes the interrupted operation. */
@@ -225,42 +212,22 @@ async function movePreviews(ports: MovePorts, plan: MovePlan, options: MoveOptio
   }
 }
 
-function proofRecord(proof: Proof): ServiceRecord {
-  const { name, from, to, endpointsMs, consumersMs, epoch, recycled } = proof
-  const restarted = recycled && { recycled: recycledText(recycled) }
-  return { name, from, to, proof: { endpointsMs, consumersMs, epoch, ...restarted } }
-}
-
-async function endDone(recording: Recording, proofs: readonly Proof[]): Promise<void> {
-  const end = () => recording.end('done', { services: proofs.map(proofRecord) })
-  let isOurs = false
-  try {
-    isOurs = await end().catch(end)
-  } catch (cause) {
-    const { verb } = recording.operation
-    throw failed({
-      code: 'not-recorded',
-      message: `The slots of ${idOf(recording)} took over, but that could not be recorded: ${said(cause)}`,
-      hint:
-        verb === 'switch'
-          ? 'They are live. Run `shopctl status`: if it shows an interrupted switch, `shopctl rollback` undoes it.'
-          : 'They are live. Run `shopctl status`: if it shows an interrupted rollback, `shopctl rollback` completes it.',
-      cause,
-    })
-  }
-  if (!isOurs) throw overtaken(recording)
+interface Undone {
+  /** null: no Service was written. */
+  versions: ReadonlyMap<string, string> | null
+  error: unknown
+  probing: Probing
 }
 
 /**
- * Puts back every Service that was written; `versions` null: none was. If that fails, the operation stays open and
+ * Puts back every Service that was written. If that fails, the operation stays open and
  * `rollback` completes it.
  */
 async function putBack(
   ports: MovePorts & Locked,
   { moves }: MovePlan,
   recording: Recording,
-  versions: ReadonlyMap<string, string> | null,
-  problem: unknown,
+  { versions, error, probing }: Undone,
 ): Promise<void> {
   try {
     // While this process was frozen, another command has ended the operation.
@@ -270,28 +237,30 @@ async function putBack(
         recording.phase('put back', () => pointBack(ports, moves, idOf(recording), versions)),
       )
     }
-    await recording.end('undone', { error: problem })
+    await recording.end('undone', { error, probed: probing.probed(moves) })
   } catch (cause) {
     throw failed({
       code: 'not-put-back',
       message: `${idOf(recording)} failed, and the Services could not be put back: ${said(cause)}`,
       hint: 'Run `shopctl rollback`: it puts them back.',
-      cause: problem,
+      cause: error,
     })
   }
 }
 
-/** The operation is ended by then: a command that is killed during the restart has switched all the same. */
 async function restartOld(
   ports: MovePorts,
   recording: Recording,
   proofs: Proof[],
-  services: readonly string[],
+  { recycle, probing }: MoveOptions,
 ): Promise<Proof[]> {
-  if (!proofs.some(({ name, from }) => from && services.includes(name))) return proofs
-  const restarted = await recording.phase('restart', () => recycleAll(ports, proofs, services))
-  await recording.amend(restarted.map(proofRecord)).catch((error) => {
-    ports.progress.warn(`The restart of the old slots is not recorded: ${said(error)}`)
-  })
+  const isRestarted = proofs.some(({ name, from }) => from && recycle.includes(name))
+  if (!isRestarted) {
+    await probing.stop()
+    return proofs
+  }
+  const restarted = await recording.phase('restart', () => recycleAll(ports, proofs, recycle))
+  await probing.stop()
+  await recordRestart(ports, recording, restarted, probing.probed(proofs))
   return restarted
 }

@@ -11,6 +11,7 @@ import { type EnvironmentState, liveSlotOf } from '../state.ts'
 import { findNoLogin, requireLogins } from './logins.ts'
 import { type Moved, move } from './move.ts'
 import { planRollback, type RollbackIntent, type RollbackPlan } from './plan-rollback.ts'
+import { type Probing, withProbe } from './probing.ts'
 import { recycledServices } from './recycle.ts'
 import type { SwitchPorts } from './switch.ts'
 import { checkBroker } from './topology.ts'
@@ -21,6 +22,8 @@ export interface RollbackInput extends RollbackIntent, LockWait {
   /** Does without git, where Argo CD carries out the release. */
   emergency?: boolean
   timeoutMs: number
+  /** false: without the probe. */
+  probe: boolean
   /** How to deploy a slot again. */
   deployInput(): Promise<DeployInput>
 }
@@ -31,25 +34,35 @@ const ownWaitMs = 180_000
 export type RollbackPorts = SwitchPorts & DeployPorts
 
 export async function rollback(ports: RollbackPorts, input: RollbackInput): Promise<Moved> {
-  const { reason, timeoutMs, config, emergency = false } = input
+  const { reason } = input
   // A rollback does not depend on the broker: differences are only shown afterwards.
   const looking = ports.broker && brokerWarning(ports.broker)
-  const change = async (locked: RollbackPorts & Locked): Promise<Moved> => {
-    if (!emergency) locked.driver.prepare(locked.signal)
-    const observed = await observe(locked)
-    const plan = await planWithLogins(locked, observed, input)
-    if (isRefusal(plan)) throw refused(plan)
-    for (const line of plan.stays ?? []) locked.progress.warn(line)
-    const { state, moves } = await deployAgain(locked, observed, plan, input)
-    const options = { reason, timeoutMs, emergency, recycle: recycledServices(config) }
-    return move(locked, state, { kind: 'rollback', moves }, options)
-  }
+  const change = (locked: RollbackPorts & Locked): Promise<Moved> =>
+    withProbe(locked, input, (probing) => goBack(locked, input, probing))
   const { lockWaitMs = null } = input
   const waits = { lockWaitMs, ownWaitMs }
   const moved = await withLock(ports, reason ?? 'rollback', change, waits)
   const warning = await looking
   if (warning) ports.progress.warn(warning)
   return moved
+}
+
+async function goBack(
+  ports: RollbackPorts & Locked,
+  input: RollbackInput,
+  probing: Probing,
+): Promise<Moved> {
+  const { reason, timeoutMs, config, emergency = false } = input
+  if (!emergency) ports.driver.prepare(ports.signal)
+  const observed = await observe(ports)
+  const plan = await planWithLogins(ports, observed, input)
+  if (isRefusal(plan)) throw refused(plan)
+  for (const line of plan.stays ?? []) ports.progress.warn(line)
+  const again = () => deployAgain(ports, observed, plan, input)
+  const { state, moves } = await (plan.again.length > 0 ? probing.paused(again) : again())
+  // The bad version does not stay live for the sake of the figures: it waits for no requests before the move.
+  const options = { reason, timeoutMs, emergency, recycle: recycledServices(config), probing }
+  return move(ports, state, { kind: 'rollback', moves }, options)
 }
 
 export async function planWithLogins(

@@ -8,14 +8,17 @@ import { alertRecords, criticalOf, heedAlerts } from './alerts.ts'
 import { type FactInput, type FactPorts, readFacts } from './facts.ts'
 import { type Moved, type MovePorts, move } from './move.ts'
 import { type PreflightIntent, preflight } from './preflight.ts'
+import { type Probing, type ProbingPorts, withProbe } from './probing.ts'
 import { recycledServices } from './recycle.ts'
 
-export interface SwitchPorts extends MovePorts, LockPorts, FactPorts {}
+export interface SwitchPorts extends MovePorts, LockPorts, FactPorts, ProbingPorts {}
 
 interface StandbyInput extends FactInput, PreflightIntent {
   reason: string | null
   /** How long a new slot may take to take over. */
   timeoutMs: number
+  /** false: without the probe. */
+  probe: boolean
 }
 
 export interface SwitchInput extends StandbyInput, LockWait {}
@@ -46,17 +49,27 @@ export async function switchStandby(
   ports: SwitchPorts & Locked,
   input: StandbyInput,
 ): Promise<Moved> {
+  return withProbe(ports, input, (probing) => checkAndMove(ports, input, probing))
+}
+
+async function checkAndMove(
+  ports: SwitchPorts & Locked,
+  input: StandbyInput,
+  probing: Probing,
+): Promise<Moved> {
   ports.driver.prepare(ports.signal)
   const facts = { ...(await readFacts(ports, input)), held: null }
   const { checks, plan } = preflight(facts, input)
   if (!plan) throw refusalError(checks)
   tell(ports.progress, checks)
   const { state, freeze } = facts
-  const { reason, timeoutMs, config } = input
   const heeded = heedAlerts(state, criticalOf(facts.alerts), input)
   const alerts = Array.isArray(heeded) ? alertRecords(heeded) : []
   const despite = { ...(alerts.length > 0 && { alerts }), ...(freeze && { freeze }) }
-  return move(ports, state, plan, { reason, timeoutMs, recycle: recycledServices(config), despite })
+  await probing.before()
+  const { reason, timeoutMs, config } = input
+  const recycle = recycledServices(config)
+  return move(ports, state, plan, { reason, timeoutMs, recycle, despite, probing })
 }
 
 /** Only what did not pass is named. */

@@ -25,7 +25,10 @@ const attestations = createAttestations({ ...options, folder: () => options.kept
 console.log(JSON.stringify(await attestations.verify([bundle], roots)))`,
   )
   const { scripts } = JSON.parse(readFileSync(join(cli, 'package.json'), 'utf8'))
-  const packing = scripts.prepack.split(' && ').at(-1).replace('src/main.ts', '"$ENTRY"')
+  const packing = scripts.prepack
+    .split(' && ')
+    .at(-1)
+    .replace(/src\S+ src\S+/, '"$ENTRY"')
   const line = packing.replace('--outdir=dist/bundle', '--outdir="$OUT"')
   const env = { ENTRY: join(folder, 'entry.mjs'), OUT: join(folder, 'out') }
   const path = `${join(cli, '../node_modules/.bin')}:${process.env.PATH}`
