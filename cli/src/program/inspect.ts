@@ -25,6 +25,13 @@ export function addInspection(program: Command, { inEnvironment }: Runner): void
     const { statusCommand } = await import('../commands/status.ts')
     await inEnvironment(command, statusCommand)
   })
+  addVerb(program, 'diagnose', 'say what is wrong, and which command to run next')
+    .argument('[service]', 'only this service')
+    .action(async (service: string | undefined, _, command) => {
+      const { diagnoseCommand } = await import('../commands/diagnose.ts')
+      const input = { service: service ?? null }
+      await inEnvironment(command, (context) => diagnoseCommand(context, input))
+    })
   addPlan(program, inEnvironment)
   addHistory(program, inEnvironment)
   addLogs(program, inEnvironment)

@@ -3,9 +3,17 @@
 /** What Node shows of its own source above an error. */
 const nodeSource = /^node:\S+:\d+\n.*\n\s+\^+\n\n?/gm
 
-/** The last `count` lines, without stack traces. */
+/** A password may have any character, encoded or not. */
+const loginInUrl = /:\/\/(?:[^\s/@:"']*:[^\s"']*|[^\s/@"']+)@/g
+
+/** The same text without the user and the password of each URL. */
+export function withoutLogins(text: string): string {
+  return text.replaceAll(loginInUrl, '://***@')
+}
+
+/** The last `count` lines, without stack traces and logins. */
 export function lastLines(text: string, count: number): string {
-  return text
+  return withoutLogins(text)
     .trimEnd()
     .replaceAll(nodeSource, '')
     .split('\n')

@@ -52,6 +52,6 @@ export function notReady(name: string, slot: Slot): Refusal {
   return refuse(
     'slot-not-ready',
     `${name} ${slot.color} is not ready: ${slot.ready} of ${slot.replicas} pods.`,
-    'Wait for it, or run `shopctl deploy` again: it reports why the pods are not ready.',
+    `Wait for it, or run \`shopctl diagnose ${name}\`: it says why the pods are not ready.`,
   )
 }

@@ -111,7 +111,7 @@ function roleOf(state: EnvironmentState, service: string, { color }: Slot): stri
 function hintOf(state: EnvironmentState, service: string, { color, revision }: Slot): string {
   const now = state.services[service]
   if (now && liveColor(now) === color)
-    return 'Run `shopctl rollback` if the last switch is the cause, or `kubectl describe pods` to see more.'
+    return `Run \`shopctl rollback\` if the last switch is the cause, or \`shopctl diagnose ${service}\` to see more.`
   const remove = `\`shopctl cleanup --service ${service}\` deletes it`
   return wasLive(state.journal, service, { color, revision })
     ? `It cannot be switched to. ${remove}, \`shopctl deploy --service ${service}\` replaces it.`

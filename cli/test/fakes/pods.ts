@@ -126,6 +126,11 @@ export function createFakePods(parts: PodParts): Pods {
       const rest = { pods: [], job: null, unavailableSince: null, complaints: [], ending: 0 }
       return judge({ slot, ...rest, ...fault })
     },
+    async dependency(name) {
+      const rest = { slot: null, unavailableSince: null, job: null, complaints: [], ending: 0 }
+      const pod = { name: `${name}-0`, ready: true, containers: [], complaints: [] }
+      return { ...rest, pods: [pod], ...faults.release[name] }
+    },
     async awaitRelease(name, judge, { signal }) {
       if (signal.aborted) throw interrupted()
       const fault = faults.release[name]

@@ -76,6 +76,7 @@ const words = [
   ...['build', 'push', 'plan', 'deploy', 'smoke', 'switch', 'rollback', 'release', 'cleanup'],
   ...[
     'status',
+    'diagnose',
     'history',
     'logs',
     'audit',
@@ -107,7 +108,7 @@ const words = [
 
 function lineOf(seed: number): string[] {
   const roll = dice(seed)
-  const verb = words[roll(18)] ?? ''
+  const verb = words[roll(19)] ?? ''
   const rest = Array.from({ length: roll(6) }, () => words[roll(words.length)] ?? '')
   return roll(5) === 0 ? rest : [verb, ...rest]
 }

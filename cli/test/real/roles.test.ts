@@ -140,21 +140,24 @@ describe('a deployer', () => {
 })
 
 describe('a viewer', () => {
-  it('sees status, history and logs', async () => {
+  it('sees status, diagnosis, history and logs', async () => {
     const { services } = JSON.parse(await okAs('viewer', 'status', '--json'))
     expect(services.payment).toMatchObject({
       active: expect.stringMatching(/blue|green/),
       epoch: expect.any(Number),
     })
+    const { unread } = JSON.parse(await okAs('viewer', 'diagnose', 'payment', '--json'))
+    expect(unread).toEqual([
+      expect.stringMatching(/^the broker: The cluster does not let you/),
+      expect.stringMatching(/^the topology of the broker: The cluster does not let you/),
+    ])
     expect(await okAs('viewer', 'history')).toMatch(/payment/)
     const logs = JSON.parse(await okAs('viewer', 'logs', 'payment', '--since', '1d', '--json'))
     expect(logs.lines.length).toBeGreaterThan(0)
   })
 
   it('has no right that shopctl does not use', () => {
-    const unused = granted.viewer.filter((right) => !users.viewer.used.has(right))
-    // They say why a slot is not ready.
-    expect(unused).toEqual(['list events', 'list jobs.batch'])
+    expect(granted.viewer.filter((right) => !users.viewer.used.has(right))).toEqual([])
   })
 
   it.each([

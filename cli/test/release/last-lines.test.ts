@@ -1,6 +1,6 @@
 // What is shown of a program that failed.
 import { expect, it } from 'vitest'
-import { programFailed } from '../../src/release/last-lines.ts'
+import { lastLines, programFailed } from '../../src/release/last-lines.ts'
 
 const node = (
   name: string,
@@ -52,4 +52,18 @@ it.each([
   expect(output).toContain(rest[0])
   expect(message).not.toMatch(/^\s+at |node:internal/m)
   expect(hint).toBe('Fix it.')
+})
+
+it.each([
+  ['connect amqp://order:s3cr3t@rabbitmq:5672 failed', 'connect amqp://***@rabbitmq:5672 failed'],
+  ['postgresql://order:a%40b@postgres:5432/order', 'postgresql://***@postgres:5432/order'],
+  ['"amqp://order@rabbitmq/shop"', '"amqp://***@rabbitmq/shop"'],
+  ["'amqp://order:a/b@c@rabbitmq'", "'amqp://***@rabbitmq'"],
+  [
+    "from 'file:///shop/node_modules/@shop/kernel'",
+    "from 'file:///shop/node_modules/@shop/kernel'",
+  ],
+  ['GET http://10.0.0.1:9090/readyz: a@b.c', 'GET http://10.0.0.1:9090/readyz: a@b.c'],
+])('%s is shown without its login', (line, shown) => {
+  expect(lastLines(`one\n${line}\n`, 2)).toBe(`one\n${shown}`)
 })

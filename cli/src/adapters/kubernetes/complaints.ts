@@ -14,9 +14,14 @@ import { type Complaint, helpingReasons } from '../../release/ports/cluster.ts'
 /** Events that say the same as the state of a container or a condition. */
 const repeated = new Set(['BackOff', 'Failed', 'FailedScheduling', 'InspectFailed'])
 
-function timeOf({ series, lastTimestamp, eventTime, firstTimestamp }: CoreV1Event): number {
-  const at = series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? firstTimestamp
+function timeOf(event: CoreV1Event): number {
+  const at = saidAt(event)
   return at ? new Date(String(at)).getTime() : 0
+}
+
+/** When an event was seen last. */
+function saidAt({ series, lastTimestamp, eventTime, firstTimestamp }: CoreV1Event) {
+  return series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? firstTimestamp
 }
 
 function byTime(one: CoreV1Event, other: CoreV1Event): number {
@@ -36,8 +41,15 @@ function latest(events: readonly CoreV1Event[], uid: string | undefined): Compla
   )
 }
 
-function complaintOf({ reason = '', message = '' }: V1PodCondition | CoreV1Event): Complaint {
-  return { reason, message: message.trim() }
+function complaintOf(of: V1PodCondition | V1DeploymentCondition | CoreV1Event): Complaint {
+  const { reason = '', message = '' } = of
+  const at = 'involvedObject' in of ? saidAt(of) : of.lastTransitionTime
+  return { reason, message: message.trim(), ...(at && { at: timeText(at) }) }
+}
+
+/** The API server writes text, although its types say otherwise. */
+export function timeText(at: Date | string): string {
+  return typeof at === 'string' ? at : at.toISOString()
 }
 
 /** Why a pod is not scheduled or not started, or fails its probes. */

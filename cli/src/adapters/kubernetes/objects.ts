@@ -22,7 +22,7 @@ import {
 } from '../../release/ports/cluster.ts'
 import { type Color, type Slot, slotLabels, type Target } from '../../release/slot.ts'
 import type { Pointer } from '../../release/state.ts'
-import { claimComplaints, podComplaints } from './complaints.ts'
+import { claimComplaints, podComplaints, timeText } from './complaints.ts'
 
 export const labels = {
   service: 'app.kubernetes.io/name',
@@ -168,13 +168,12 @@ export function pointerOf(service: V1Service): Pointer {
   }
 }
 
-function containerOf({
-  name,
-  restartCount,
-  state,
-  lastState,
-}: V1ContainerStatus): PodState['containers'][number] {
+function containerOf(
+  { name, restartCount, state, lastState }: V1ContainerStatus,
+  spec: V1Container | undefined,
+): PodState['containers'][number] {
   const ended = state?.terminated ?? lastState?.terminated
+  const memoryLimit = spec?.resources?.limits?.memory
   return {
     name,
     restarts: restartCount,
@@ -186,12 +185,15 @@ function containerOf({
           exitCode: ended.exitCode,
           reason: ended.reason ?? '',
           ...(ended.reason === 'StartError' && { message: ended.message ?? '' }),
+          ...(ended.finishedAt && { at: timeText(ended.finishedAt) }),
         }
       : null,
+    ...(memoryLimit !== undefined && { memoryLimit }),
   }
 }
 
 export function podOf(pod: V1Pod, events: readonly CoreV1Event[] = []): PodState {
+  const specs = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])]
   return {
     name: pod.metadata?.name ?? '',
     ready:
@@ -200,7 +202,12 @@ export function podOf(pod: V1Pod, events: readonly CoreV1Event[] = []): PodState
     containers: [
       ...(pod.status?.initContainerStatuses ?? []),
       ...(pod.status?.containerStatuses ?? []),
-    ].map(containerOf),
+    ].map((status) =>
+      containerOf(
+        status,
+        specs.find(({ name }) => name === status.name),
+      ),
+    ),
     complaints: [...podComplaints(pod, events), ...claimComplaints(pod, events)],
   }
 }

@@ -10,6 +10,7 @@ import type {
   V1StatefulSet,
 } from '@kubernetes/client-node'
 import type { ServiceConfig } from '../../config/schema.ts'
+import { said } from '../../errors.ts'
 import type { PodEnd, PodReport, Pods, Rollout, SlotId } from '../../release/ports/cluster.ts'
 import { slotLabels, slotName, type Target } from '../../release/slot.ts'
 import type { KubernetesApi } from './api.ts'
@@ -35,6 +36,9 @@ const answerMs = 1_000
 const loginMs = 4_000
 /** Longer, since a pod may ask its own dependencies first. */
 const readinessMs = 3_000
+
+/** The kubelet's answer, with 200, where the container is gone. */
+const forgotten = /^unable to retrieve container logs for \S+$/
 
 /** The pod tries a login before it answers. */
 function loginPath(role: string): string {
@@ -70,6 +74,20 @@ export function createPods(
     ]
   }
 
+  /** The objects as they are now. `unread`: why what is optional could not be read. */
+  const look = async (paths: readonly Path[]): Promise<{ lists: object[][]; unread?: string }> => {
+    const unread: string[] = []
+    const lists = await Promise.all(
+      paths.map(async (each) => {
+        const reading = api.get<Items>(typeof each === 'string' ? each : each.path)
+        if (typeof each === 'string') return (await reading)?.items ?? []
+        const found = await reading.catch((error) => void unread.push(said(error)))
+        return found?.items ?? []
+      }),
+    )
+    return { lists, ...(unread[0] !== undefined && { unread: unread[0] }) }
+  }
+
   return {
     async list(service, target) {
       return (await running(service, target)).filter(isOfDeployment).map(podName)
@@ -90,17 +108,13 @@ export function createPods(
       }
     },
     async rollout(slot) {
-      const lists = await Promise.all(
-        rolloutPaths(slot).map((each) =>
-          typeof each === 'string'
-            ? api.get<Items>(each)
-            : api.get<Items>(each.path).catch(() => null),
-        ),
-      )
-      return rolloutFrom(
-        slot,
-        lists.map((list) => list?.items ?? []),
-      )
+      const { lists, ...unread } = await look(rolloutPaths(slot))
+      return { ...rolloutFrom(slot, lists), ...unread }
+    },
+    async dependency(name) {
+      const paths = [sets, deployments, jobs, pods, { path: events, optional: true }]
+      const { lists, ...unread } = await look(paths)
+      return { ...releaseFrom(name, lists), ...unread }
     },
     async awaitRelease(name, judge, options) {
       // Helm deletes the Job of a hook that failed only when it makes the next one.
@@ -111,16 +125,10 @@ export function createPods(
         path,
         optional: true,
       }))
-      const judgeParts = ([found, others, made, running, latest]: KubernetesObject[][]) =>
-        judge(
-          releaseOf(name, {
-            sets: found as V1StatefulSet[],
-            deployments: others as V1Deployment[],
-            jobs: (made as V1Job[]).filter(({ metadata }) => !ended.has(metadata?.uid)),
-            pods: running as V1Pod[],
-            events: latest as CoreV1Event[],
-          }),
-        )
+      const judgeParts = ([found = [], others = [], made = [], ...rest]: KubernetesObject[][]) => {
+        const current = (made as V1Job[]).filter(({ metadata }) => !ended.has(metadata?.uid))
+        return judge(releaseFrom(name, [found, others, current, ...rest]))
+      }
       return awaitObjects(api, paths, judgeParts, options)
     },
     awaitRollout: (slot, judge, options) =>
@@ -165,7 +173,9 @@ export function createPods(
       const query = `container=${container}&tailLines=${lines}&previous=${previous}`
       const path = `${pods}/${pod}/log?${query}`
       const { status, body } = await api.ask({ method: 'GET', path, retry: 'read' })
-      return status === 200 ? body.trimEnd() : ''
+      if (status === 401 || status === 403) throw api.errorOf(status, 'GET', path, body)
+      // It has written nothing yet, or the kubelet has deleted it.
+      return status === 200 && !forgotten.test(body) ? body.trimEnd() : ''
     },
   }
 }
@@ -184,6 +194,20 @@ function rolloutFrom(
     pods: (pods ?? []) as V1Pod[],
     jobs: (jobs ?? []) as V1Job[],
     jobPods: (jobPods ?? []) as V1Pod[],
+    events: (events ?? []) as CoreV1Event[],
+  })
+}
+
+/** From the StatefulSets, Deployments, Jobs, pods and events of a namespace. */
+function releaseFrom(
+  name: string,
+  [sets, deployments, jobs, pods, events]: KubernetesObject[][],
+): Rollout {
+  return releaseOf(name, {
+    sets: (sets ?? []) as V1StatefulSet[],
+    deployments: (deployments ?? []) as V1Deployment[],
+    jobs: (jobs ?? []) as V1Job[],
+    pods: (pods ?? []) as V1Pod[],
     events: (events ?? []) as CoreV1Event[],
   })
 }

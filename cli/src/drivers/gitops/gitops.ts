@@ -5,6 +5,7 @@ import { oneLine } from '../../one-line.ts'
 import type {
   Commit,
   ConfigRepo,
+  GitopsProblem,
   HandChange,
   HandQuery,
   Log,
@@ -17,7 +18,12 @@ import { emergencyIn, endsEmergency } from './expected.ts'
 import { argocdFile } from './layout.ts'
 import { type ArgoOptions, manifestsOf, systemIn } from './manifests.ts'
 import { type Note, noteOf } from './messages.ts'
-import { type GitopsStatus, type GitopsStatusPorts, gitopsStatus } from './status.ts'
+import {
+  type GitopsStatus,
+  type GitopsStatusPorts,
+  gitopsProblems,
+  gitopsStatus,
+} from './status.ts'
 import { documentsIn, writeYaml } from './yaml.ts'
 
 export interface Gitops {
@@ -28,6 +34,8 @@ export interface Gitops {
   changesByHand(query: HandQuery): Promise<HandChange[]>
   /** Says once what is wrong, also if git does not answer. */
   status(): Promise<GitopsStatus>
+  /** The problems of `status`, with what each is about. */
+  problems(): Promise<GitopsProblem[]>
 }
 
 /** A commit that changed something of the environment. */
@@ -81,6 +89,7 @@ export function createGitopsTools(deps: ToolsDeps): Gitops {
     },
     changesByHand: (query) => changesByHand(deps, query),
     status: () => gitopsStatus(deps),
+    problems: async () => (await gitopsProblems(deps)).problems,
     async log(limit) {
       const { env, repo } = deps
       const { commit: head } = await repo.fetch()

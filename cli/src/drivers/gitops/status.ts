@@ -7,12 +7,13 @@ import {
 import { isInterrupted, said } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
 import type { Observer } from '../../release/ports/cluster.ts'
-import type { ByHand } from '../../release/ports/config-repo.ts'
+import type { ByHand, GitopsProblem } from '../../release/ports/config-repo.ts'
+import { colors, slotName } from '../../release/slot.ts'
 import { type HandPorts, standingByHand } from './by-hand.ts'
 import type { Commits } from './commits.ts'
 import { emergencyIn, expectedOf, mistakesIn } from './expected.ts'
 import { mismatchesOf, mismatchText } from './live.ts'
-import type { ArgoOptions } from './manifests.ts'
+import { type ArgoOptions, slotApplication } from './manifests.ts'
 
 export interface GitopsStatus {
   /** What Argo CD has not done, or cannot do, and what git says otherwise than the cluster. */
@@ -30,6 +31,15 @@ export interface GitopsStatusPorts extends ArgoOptions, HandPorts {
 
 /** Never waits longer than `gitMs` for git. What cannot be read is a problem, too. */
 export async function gitopsStatus(ports: GitopsStatusPorts, gitMs = 5_000): Promise<GitopsStatus> {
+  const { problems, byHand } = await gitopsProblems(ports, gitMs)
+  return { problems: problems.map(({ what }) => what), byHand }
+}
+
+/** The same, with what each problem is about. */
+export async function gitopsProblems(
+  ports: GitopsStatusPorts,
+  gitMs = 5_000,
+): Promise<Omit<GitopsStatus, 'problems'> & { problems: GitopsProblem[] }> {
   const { problems, isEmergency } = await readApplications(ports)
   // git says something else then, and may be away.
   if (isEmergency) return { problems, byHand: null }
@@ -37,30 +47,47 @@ export async function gitopsStatus(ports: GitopsStatusPorts, gitMs = 5_000): Pro
   return { problems: [...problems, ...inGit], byHand }
 }
 
+const ofAll = { kind: 'wrong', service: null, color: null, application: null } as const
+
 async function readApplications(
   ports: GitopsStatusPorts,
-): Promise<{ problems: string[]; isEmergency: boolean }> {
+): Promise<{ problems: GitopsProblem[]; isEmergency: boolean }> {
   try {
     const found = await ports.applications.list()
     const mistakes = mistakesIn(found, expectedOf(ports, ports.services), ports)
     const isEmergency = emergencyIn(found) !== null
     const advice = isEmergency ? '' : ' `shopctl gitops init` puts that right.'
-    const wrong = mistakes.map(({ message }) => `${message}${advice}`)
-    return { problems: [...wrong, ...found.flatMap(problemsOf)], isEmergency }
+    const wrong = mistakes.map(({ message }) => ({ ...ofAll, what: `${message}${advice}` }))
+    const said = found.flatMap((each) =>
+      problemsOf(each).map((what) => ({ ...ofAll, ...slotOf(ports, each), what })),
+    )
+    return { problems: [...wrong, ...said], isEmergency }
   } catch (error) {
     return { problems: [unreadable('the Applications', error)], isEmergency: false }
   }
 }
 
-async function readGit(ports: GitopsStatusPorts, gitMs: number): Promise<GitopsStatus> {
+/** What an Application is about. */
+function slotOf(
+  ports: GitopsStatusPorts,
+  { name }: Application,
+): Pick<GitopsProblem, 'service' | 'color' | 'application'> {
+  const slots = ports.services.flatMap((service) => colors.map((color) => ({ service, color })))
+  const { service = null, color = null } =
+    slots.find((slot) => name === slotApplication(ports, slotName(slot.service, slot.color))) ?? {}
+  return { service, color, application: name }
+}
+
+async function readGit(ports: GitopsStatusPorts, gitMs: number): ReturnType<typeof gitopsProblems> {
   const { commits, observer, services, signal } = ports
   const limited = AbortSignal.timeout(gitMs)
   const either = AbortSignal.any([signal, limited])
-  const problems: string[] = []
+  const problems: GitopsProblem[] = []
   try {
     const { commit, state } = await commits.read(either)
     const mismatches = await mismatchesOf(observer, state, services)
-    problems.push(...mismatches.map(mismatchText))
+    for (const each of mismatches)
+      problems.push({ ...ofAll, service: each.service, what: mismatchText(each) })
     return { problems, byHand: await standingByHand(ports, commit, either) }
   } catch (error) {
     const isLate = limited.aborted && !signal.aborted
@@ -69,9 +96,9 @@ async function readGit(ports: GitopsStatusPorts, gitMs: number): Promise<GitopsS
   }
 }
 
-function unreadable(what: string, error: unknown): string {
+function unreadable(what: string, error: unknown): GitopsProblem {
   if (isInterrupted(error)) throw error
-  return `${what} cannot be read: ${oneLine(said(error))}`
+  return { ...ofAll, kind: 'unread', what: `${what} cannot be read: ${oneLine(said(error))}` }
 }
 
 function problemsOf({ name, emergency, complaints, sync, busy, operation }: Application): string[] {

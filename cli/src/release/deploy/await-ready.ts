@@ -1,20 +1,13 @@
 // Waits until a slot is ready, or says why it is not.
-import type { EnvironmentConfig } from '../../config/schema.ts'
 import { afterChange, failed } from '../../errors.ts'
 import { lastLines } from '../last-lines.ts'
 import type { Observer, Pods, Rollout, SlotId } from '../ports/cluster.ts'
 import type { Driver } from '../ports/driver.ts'
 import type { Clock, Progress } from '../ports/session.ts'
-import { sameTarget, slotName } from '../slot.ts'
+import { sameTarget } from '../slot.ts'
 import type { Pointer } from '../state.ts'
 import type { DeployStep } from './plan.ts'
-import {
-  createJudge,
-  isWaiting,
-  migrationPod,
-  pendingReasons,
-  type RolloutProblem,
-} from './rollout.ts'
+import { createJudge, isWaiting, pendingReasons, type RolloutProblem } from './rollout.ts'
 import { showWarnings } from './warnings.ts'
 
 export interface AwaitPorts {
@@ -25,7 +18,6 @@ export interface AwaitPorts {
 }
 
 export interface AwaitOptions {
-  environment: EnvironmentConfig
   /** How long a slot may take to become ready. */
   timeoutMs: number
 }
@@ -57,7 +49,7 @@ export async function awaitReady(
 export async function awaitSlot(
   ports: AwaitPorts,
   slot: SlotId,
-  { environment, timeoutMs }: AwaitOptions,
+  { timeoutMs }: AwaitOptions,
 ): Promise<void> {
   const { pods, signal } = ports
   const seen: Rollout[] = []
@@ -70,10 +62,9 @@ export async function awaitSlot(
     throw afterChange(error)
   })
   if (verdict?.kind === 'ready') return seen[0] && showWarnings(ports, slot.service, seen[0])
-  const options = { namespace: environment.namespace, timeoutMs }
   throw verdict
     ? await broken(pods, slot, verdict)
-    : await late(pods, slot, seen[0] ?? null, options)
+    : await late(pods, slot, seen[0] ?? null, timeoutMs)
 }
 
 /** Makes the slot the candidate of smoke and switch. */
@@ -107,7 +98,7 @@ async function late(
   pods: Pods,
   { service, color }: SlotId,
   rollout: Rollout | null,
-  { namespace, timeoutMs }: { namespace: string; timeoutMs: number },
+  timeoutMs: number,
 ): Promise<Error> {
   const unready = rollout?.pods.filter(({ ready }) => !ready) ?? []
   const running = unready.filter((pod) => !isWaiting(pod)).slice(0, 2)
@@ -118,8 +109,6 @@ async function late(
     ),
   )
   const reasons = rollout ? pendingReasons(rollout) : []
-  const pod = (rollout && migrationPod(rollout)) ?? unready[0]
-  const object = pod ? `pod ${pod.name}` : `deployment ${slotName(service, color)}`
   return failed({
     code: 'slot-not-ready',
     message: [
@@ -127,6 +116,6 @@ async function late(
       ...reasons,
       ...answers,
     ].join('\n'),
-    hint: `${untouched} Run \`kubectl --namespace ${namespace} describe ${object}\`, then \`shopctl deploy\` again.`,
+    hint: `${untouched} \`shopctl diagnose ${service}\` says more, then \`shopctl deploy\` tries again.`,
   })
 }

@@ -136,7 +136,7 @@ async function awaitRunning(ports: EnvironmentPorts, name: string): Promise<void
   const down = refused({
     code: 'dependency-down',
     message: `${name} is down: none of the ${wanted} pods of its StatefulSet ${name} is ready${time}.`,
-    hint: `Run \`kubectl describe statefulset ${name}\` to see why, then run the command again.`,
+    hint: `Run \`shopctl diagnose\` to see why, then run the command again.`,
   })
   // Scaled to zero it never starts.
   if (wanted === 0) throw down

@@ -151,11 +151,6 @@ export function complaintLines({ pods, job, complaints }: Rollout): string[] {
   ]
 }
 
-/** A pod of the migration Job that keeps the slot from being ready. */
-export function migrationPod({ job }: Rollout): PodState | null {
-  return (job && !job.succeeded && job.pods.at(-1)) || null
-}
-
 export function isWaiting({ containers }: PodState): boolean {
   return containers.some(({ waiting }) => waiting !== null)
 }

@@ -33,6 +33,8 @@ export interface Complaint {
   /** `FailedCreate`, `Unschedulable`, `FailedMount`, … */
   reason: string
   message: string
+  /** Since when, or when it was said last: ISO 8601, by the cluster's clock. Left out where that is not known. */
+  at?: string
 }
 
 /** Reasons of complaints that say help is coming: an autoscaler adds a node for the pod. */
@@ -43,8 +45,10 @@ export interface ContainerState {
   restarts: number
   /** Why the container does not run: `ImagePullBackOff`, `CrashLoopBackOff`, … */
   waiting: Complaint | null
-  /** How the last run ended. `message`: why it could not be started. */
-  ended: { exitCode: number; reason: string; message?: string } | null
+  /** How the last run ended. `message`: why it could not be started. `at`: when, by the cluster's clock. */
+  ended: { exitCode: number; reason: string; message?: string; at?: string } | null
+  /** As its chart writes it: `256Mi`. Left out where it has none. */
+  memoryLimit?: string
 }
 
 export interface PodState {
@@ -70,6 +74,8 @@ export interface Rollout {
     pods: PodState[]
     complaints: Complaint[]
   } | null
+  /** Why the events, which say more, could not be read. Left out where they were. */
+  unread?: string
 }
 
 export const planes = ['live', 'preview'] as const
@@ -129,6 +135,8 @@ export interface Pods {
   report(service: string, pod: string, ask?: { login: 'now' }): Promise<PodReport | null>
   /** How the rollout of this slot stands now. */
   rollout(slot: SlotId): Promise<Rollout>
+  /** The same of what the chart of a dependency made. It has no slot, and its Jobs are one. */
+  dependency(name: string): Promise<Rollout>
   /** Calls `judge` at every change until it returns a value. null: it returned none within the time. */
   awaitRollout<T>(
     slot: SlotId,
@@ -155,7 +163,7 @@ export interface Pods {
   awaitEnd(slot: SlotId, pods: readonly string[], options: WaitOptions): Promise<PodEnd[]>
   /** The answer on the readiness path of a pod. */
   readiness(service: string, pod: string): Promise<string>
-  /** The last lines of the container's log. `previous`: of the run before its restart. */
+  /** The last lines of the container's log. `previous`: of the run before its restart. Refused if this user may not. */
   logs(
     pod: string,
     container: string,

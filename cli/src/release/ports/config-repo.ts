@@ -1,4 +1,5 @@
 // The git repository that describes what an environment runs. Paths are relative to its root, with slashes.
+import type { Color } from '../slot.ts'
 import type { NamedCommit } from './merge.ts'
 
 /** What one commit changes. */
@@ -61,6 +62,18 @@ export interface HandQuery {
 export interface ByHand extends Pick<HandChange, 'commit' | 'author'> {
   /** `order-green: image` */
   change: string
+}
+
+/** What Argo CD has not done, or cannot do, or what git says otherwise than the cluster. */
+export interface GitopsProblem {
+  /** `unread`: this could not be looked at. */
+  kind: 'wrong' | 'unread'
+  what: string
+  /** null, also below: it is about no single slot. */
+  service: string | null
+  color: Color | null
+  /** Name of its Application. null: it is about none, or about several. */
+  application: string | null
 }
 
 export interface ConfigRepo {

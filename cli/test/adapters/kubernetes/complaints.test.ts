@@ -188,3 +188,35 @@ it.each<[string, SlotParts, string[]]>([
 ])('of a slot it says: %s', (_, parts, lines) => {
   expect(complaintsOf(parts)).toEqual(lines)
 })
+
+it('says when: an event by its latest time, a condition since its change', () => {
+  const lastTransitionTime = '2026-01-01T12:00:00Z'
+  const series = { count: 2, lastObservedTime: '2026-01-01T12:00:02.000000Z' }
+  const more = { lastTimestamp: '2026-01-01T12:00:01Z', series }
+  const { complaints, pods } = rolloutOf(revision, {
+    ...deployment([{ ...failure, lastTransitionTime }]),
+    pods: pod(),
+    events: [event('pod', 'FailedMount', 'no', more)] as never,
+  })
+  expect(complaints).toEqual([{ reason: 'FailedCreate', message: quota, at: lastTransitionTime }])
+  const at = '2026-01-01T12:00:02.000000Z'
+  expect(pods[0]?.complaints).toEqual([{ reason: 'FailedMount', message: 'no', at }])
+})
+
+it('says when a container ended, and how much memory it may use', () => {
+  const terminated = { exitCode: 137, reason: 'OOMKilled', finishedAt: '2026-01-01T12:00:00Z' }
+  const status = { name: 'order', restartCount: 1, lastState: { terminated } }
+  const { pods } = rolloutOf(revision, {
+    ...nothing,
+    pods: pod({
+      spec: { containers: [{ name: 'order', resources: { limits: { memory: '64Mi' } } }] },
+      status: { containerStatuses: [status] },
+    }),
+  })
+  expect(pods[0]?.containers).toEqual([
+    {
+      ...{ name: 'order', restarts: 1, waiting: null, memoryLimit: '64Mi' },
+      ended: { exitCode: 137, reason: 'OOMKilled', at: '2026-01-01T12:00:00Z' },
+    },
+  ])
+})

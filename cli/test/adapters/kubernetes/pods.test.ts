@@ -204,3 +204,53 @@ describe('the report of a pod', () => {
     expect(api.requests).toEqual([path, `${path}?login=now`])
   })
 })
+
+describe('what this user may not read', () => {
+  const denying = (denied: string) => {
+    const may = api.get
+    api.get = async (path) => {
+      if (path.split('?')[0]?.endsWith(denied)) throw api.errorOf(403, 'GET', path, '{}')
+      return may(path)
+    }
+    return createPods(api, 'shop', {})
+  }
+
+  it('is said of the events, and the pods are shown', async () => {
+    api.put(`${pods}/a-0`, { metadata: { name: 'a-0', labels, ...byReplicaSet } })
+    const rollout = await denying('/events').rollout(id)
+    expect(rollout.pods).toHaveLength(1)
+    expect(rollout.unread).toMatch(/does not let you GET .*events/)
+    expect(await createPods(api, 'shop', {}).dependency('rabbitmq')).toHaveProperty('unread')
+  })
+
+  it.each(['/pods', '/jobs'])('refuses the rollout where it is %s', async (denied) => {
+    await expect(denying(denied).rollout(id)).rejects.toMatchObject({ code: 'not-allowed' })
+  })
+
+  it('refuses the log of a container, and one that it does not have is empty', async () => {
+    const { logs } = createPods(api, 'shop', {})
+    expect(await logs('a-0', 'order', { lines: 1, previous: false })).toBe('')
+    const gone = 'unable to retrieve container logs for containerd://10943fcbb619090e5d4e'
+    api.ask = async () => ({ status: 200, headers: {}, body: gone })
+    expect(await logs('a-0', 'order', { lines: 1, previous: false })).toBe('')
+    api.ask = async () => ({ status: 403, headers: {}, body: '{"message":"no"}' })
+    const asked = logs('a-0', 'order', { lines: 1, previous: false })
+    await expect(asked).rejects.toMatchObject({ code: 'not-allowed' })
+  })
+})
+
+it('the pods of a dependency are those of its StatefulSet', async () => {
+  const set = '/apis/apps/v1/namespaces/shop/statefulsets/rabbitmq'
+  api.put(set, { metadata: { name: 'rabbitmq', uid: 'set' }, spec: { replicas: 2 } })
+  const ownerReferences = [{ kind: 'StatefulSet', uid: 'set' }]
+  api.put(`${pods}/rabbitmq-0`, { metadata: { name: 'rabbitmq-0', ownerReferences } })
+  api.put(`${pods}/a-0`, { metadata: { name: 'a-0', labels, ...byReplicaSet } })
+  const about = { kind: 'StatefulSet', name: 'rabbitmq', uid: 'set' }
+  api.put('/api/v1/namespaces/shop/events/e', {
+    ...{ involvedObject: about, type: 'Warning', reason: 'FailedCreate', message: 'quota' },
+  })
+  const found = await createPods(api, 'shop', {}).dependency('rabbitmq')
+  expect(found.pods.map(({ name, ready }) => [name, ready])).toEqual([['rabbitmq-0', false]])
+  expect(found.complaints).toEqual([{ reason: 'FailedCreate', message: 'quota' }])
+  expect(found).not.toHaveProperty('unread')
+})

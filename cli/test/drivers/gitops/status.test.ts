@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Application, SyncOperation } from '../../../src/adapters/kubernetes/applications.ts'
 import { createCommits } from '../../../src/drivers/gitops/commits.ts'
-import { gitopsStatus } from '../../../src/drivers/gitops/status.ts'
+import { gitopsProblems, gitopsStatus } from '../../../src/drivers/gitops/status.ts'
 import { failed, interrupted, refused } from '../../../src/errors.ts'
 import { operator } from '../../fakes/host.ts'
 import { blue, createScene, green, held, names, type Scene } from './scene.ts'
@@ -23,15 +23,18 @@ beforeEach(async () => {
   scene.argo.settle()
 })
 
-function status(signal = new AbortController().signal, gitMs = 5_000) {
+function portsOf(signal = new AbortController().signal) {
   const { repo, argo, observer, progress } = scene
-  const ports = {
+  return {
     ...{ system: 'shop', env: 'local', services: names, namespace: 'shop' },
     ...{ argoNamespace: 'argocd', url: 'http://git/config.git', branch: 'main', signal },
     ...{ repo, observer, applications: argo },
     commits: createCommits(repo, 'local', { ...operator, progress }),
   }
-  return gitopsStatus(ports, gitMs)
+}
+
+function status(signal?: AbortSignal, gitMs = 5_000) {
+  return gitopsStatus(portsOf(signal), gitMs)
 }
 
 async function problems(signal?: AbortSignal): Promise<string[]> {
@@ -161,4 +164,26 @@ it.each<[string, Partial<Application>, string]>([
       each.name === name ? { ...each, sync: 'OutOfSync', ...changes } : each,
     )
   expect(await problems()).toEqual([text ? `${name}: ${text}` : `${name} is OutOfSync`])
+})
+
+it('a problem names its slot and its Application, or its Service', async () => {
+  const { list } = scene.argo
+  const refused = { sync: 'OutOfSync' as const, operation: anOperation('Failed', ['Job a: no']) }
+  scene.argo.list = async () =>
+    (await list()).map((each) => (each.name === name ? { ...each, ...refused } : each))
+  const [service = ''] = names
+  scene.repo.force(first)
+  const { problems: found } = await gitopsProblems(portsOf())
+  expect(found.slice(0, 2)).toEqual([
+    {
+      ...{ kind: 'wrong', what: `${name}: Job a: no` },
+      ...{ service: 'order', color: 'blue', application: name },
+    },
+    {
+      ...{ kind: 'wrong', what: expect.stringContaining('git says') },
+      ...{ service, color: null, application: null },
+    },
+  ])
+  scene.argo.list = () => Promise.reject(new Error('no'))
+  expect((await gitopsProblems(portsOf())).problems[0]).toMatchObject({ kind: 'unread' })
 })

@@ -55,36 +55,27 @@ describe('a slot that does not come up', () => {
     await expect(deploy({ services: ['order'] })).rejects.toMatchObject({
       code: 'slot-not-ready',
       message: expect.stringContaining('"broker":false'),
-      hint: expect.stringContaining(
-        '`kubectl --namespace shop describe pod order-green-1`, then `shopctl deploy` again',
-      ),
+      hint: expect.stringContaining('`shopctl diagnose order` says more, then `shopctl deploy`'),
     })
   })
 
-  it.each<[string, PodState[], RegExp, string]>([
+  it.each<[string, PodState[], RegExp]>([
     [
       'its pod waits',
       [pod({ waiting: { reason: 'ErrImagePull', message: 'no route' } })],
       /not ready after 0\.1 s\.\norder-green-1: ErrImagePull: no route$/,
-      'describe pod order-green-1`',
     ],
-    [
-      'it has no pod',
-      [],
-      /not ready after 0\.1 s\.\nNo pod was created\.$/,
-      'describe deployment order-blue`',
-    ],
-  ])('reports when the time is up that %s', async (_, pods, message, hint) => {
+    ['it has no pod', [], /not ready after 0\.1 s\.\nNo pod was created\.$/],
+  ])('reports when the time is up that %s', async (_, pods, message) => {
     const { world, deploy } = createShop()
     world.faults.rollout.order = { pods, job: null }
     await expect(deploy({ services: ['order'] })).rejects.toMatchObject({
       code: 'slot-not-ready',
       message: expect.stringMatching(message),
-      hint: expect.stringContaining(hint),
     })
   })
 
-  it('names the pod of a migration that has not ended', async () => {
+  it('names a migration that has not ended', async () => {
     const { world, deploy } = createShop()
     const job = {
       succeeded: false,
@@ -95,7 +86,6 @@ describe('a slot that does not come up', () => {
     world.faults.rollout.order = { pods: [pod({})], job }
     await expect(deploy({ services: ['order'] })).rejects.toMatchObject({
       message: expect.stringContaining('The migration Job has not ended.'),
-      hint: expect.stringContaining('describe pod migrate-1`'),
     })
   })
 
