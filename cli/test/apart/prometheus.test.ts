@@ -20,6 +20,11 @@ function record(name: string, expr: string, labels: Record<string, string>) {
   return { record: `slot:${name}`, expr, labels }
 }
 
+/** As a pod of the live plane has it. */
+function gauge(name: string, value: number, labels: Record<string, string>) {
+  return { record: name, expr: `vector(${value})`, labels: { plane: 'live', ...labels } }
+}
+
 function alert(name: string, labels: Record<string, string>, annotations = {}, expr = 'vector(1)') {
   return { alert: name, expr, labels, annotations }
 }
@@ -36,6 +41,18 @@ const rules = [
   // As the quantile of no requests.
   record('http_request_duration_seconds:p99_1m', 'vector(0) / 0', blue),
   record('http_requests:rate1m', 'vector(7)', others),
+  gauge('slot_consuming', 1, { ...green, pod: 'a' }),
+  gauge('slot_consuming', 1, { ...green, pod: 'b' }),
+  gauge('slot_consuming', 0, blue),
+  gauge('slot_consuming', 5, others),
+  gauge('slot_consuming', 6, { ...green, service: 'payment' }),
+  gauge('gate_epoch', 8, green),
+  gauge('rabbitmq_detailed_queue_messages_ready', 37, { environment, queue: 'order', vhost: '/' }),
+  gauge('rabbitmq_detailed_queue_messages_ready', 9, {
+    ...{ environment, queue: 'order.dead', vhost: '/' },
+  }),
+  gauge('messages_waiting_oldest_age_seconds', 1.5, green),
+  gauge('messages_waiting_oldest_age_seconds', 0.5, blue),
   // Its annotations have the labels of the series.
   alert(
     'SlotFails',
@@ -88,7 +105,7 @@ beforeAll(async () => {
     `--config.file=${join(folder, 'prometheus.yaml')}`,
     `--storage.tsdb.path=${join(folder, 'data')}`,
     `--web.listen-address=${address}`,
-    '--query.max-samples=10',
+    '--query.max-samples=3000',
   ]
   serving = createShell()
     .run({ program: join(programs, 'prometheus'), args, signal: stop.signal })

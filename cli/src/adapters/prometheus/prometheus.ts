@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { isInterrupted, said } from '../../errors.ts'
 import { oneLine } from '../../one-line.ts'
+import { type Line, type Measure, measures } from '../../release/ports/figures.ts'
 import type { Metrics } from '../../release/ports/metrics.ts'
 import {
   type Answer,
@@ -13,6 +14,7 @@ import {
   targetsQuery,
   vectorSchema,
 } from './answers.ts'
+import { gridOf, linesOf, matrixSchema, rangePath, rangeQueries, samplesQuery } from './ranges.ts'
 
 export interface PrometheusOptions {
   /** Sends a GET; the path begins with `/api/v1/`. null: there is no Prometheus. */
@@ -22,6 +24,9 @@ export interface PrometheusOptions {
   /** Gets the first problem. */
   warn(problem: string): void
 }
+
+/** Where it has none of that time: one in 15 s, as charts/observability has it. */
+const usualSamples = 20
 
 export function createPrometheus({ ask, env, warn }: PrometheusOptions): Metrics {
   let warned = false
@@ -48,8 +53,11 @@ export function createPrometheus({ ask, env, warn }: PrometheusOptions): Metrics
       return null
     }
   }
-  const query = (text: string) =>
-    get(`/api/v1/query?${new URLSearchParams({ query: text })}`, `the query ${text}`, vectorSchema)
+  const query = (text: string, at: Date | null = null) => {
+    const time = at && { time: String(at.getTime() / 1_000) }
+    const path = `/api/v1/query?${new URLSearchParams({ query: text, ...time })}`
+    return get(path, `the query ${text}`, vectorSchema)
+  }
   return {
     async firing() {
       const found = await get('/api/v1/alerts', 'the list of alerts', alertsSchema)
@@ -65,6 +73,25 @@ export function createPrometheus({ ask, env, warn }: PrometheusOptions): Metrics
     async slots() {
       const found = await query(slotsQuery(env))
       return found && slotsOf(found)
+    },
+    async figures(span, services) {
+      const counted = await query(samplesQuery(env), span.to)
+      if (!counted) return null
+      const samples = Number(counted.result[0]?.value[1] ?? usualSamples)
+      const grid = gridOf(span, samples)
+      const queries = rangeQueries(env, services, grid)
+      const found = await Promise.all(
+        measures.map(async (measure): Promise<[Measure, Line[] | null]> => {
+          const path = rangePath(queries[measure], grid)
+          const answer = await get(path, `the query ${queries[measure]}`, matrixSchema)
+          return [measure, answer && linesOf(answer, grid)]
+        }),
+      )
+      const unanswered = found.flatMap(([measure, lines]) => (lines ? [] : [measure]))
+      if (unanswered.length === measures.length) return null
+      const lines = Object.fromEntries(found.map(([measure, each]) => [measure, each ?? []]))
+      const times = { stepMs: grid.step * 1_000, windowMs: grid.window * 1_000 }
+      return { ...times, lines: lines as Record<Measure, Line[]>, unanswered }
     },
   }
 }

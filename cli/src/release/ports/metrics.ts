@@ -1,4 +1,5 @@
-// What Prometheus knows of an environment: its alerts, and how its slots answer.
+// What Prometheus knows of an environment: its alerts, how its slots answer, and how they did.
+import type { Figures, Span } from './figures.ts'
 
 /** An alert that fires. */
 export interface Alert {
@@ -37,4 +38,6 @@ export interface Metrics {
   checkCoverage(): Promise<void>
   /** One entry for each slot that reports requests. */
   slots(): Promise<SlotMetrics[] | null>
+  /** Of these services. Without a line: it knows nothing of that time. */
+  figures(span: Span, services: readonly string[]): Promise<Figures | null>
 }

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { createPrometheus } from '../../../src/adapters/prometheus/prometheus.ts'
 import { failed, interrupted } from '../../../src/errors.ts'
-import { createFakeMetrics } from '../../fakes/metrics.ts'
+import { measures } from '../../../src/release/ports/figures.ts'
+import { createFakeMetrics, figuresOf } from '../../fakes/metrics.ts'
 import { known, metricsContract } from '../../fakes/metrics-contract.ts'
 
 describe('in memory', () => {
@@ -11,6 +12,7 @@ describe('in memory', () => {
     ...createFakeMetrics(),
     firing: async () => known.alerts.map((alert) => ({ ...alert, since })),
     slots: async () => known.slots,
+    figures: async () => figuresOf(known.lines(new Date())),
   }))
 })
 
@@ -44,6 +46,7 @@ it('asks for the slots of the environment alone', async () => {
 it('is silent where there is no Prometheus', async () => {
   const { metrics, warnings } = prometheusThat(async () => null)
   expect([await metrics.firing(), await metrics.slots()]).toEqual([null, null])
+  expect(await metrics.figures({ from: new Date(0), to: new Date(1) }, ['a'])).toBeNull()
   expect(warnings).toEqual([])
 })
 
@@ -112,6 +115,67 @@ describe('a Prometheus without alerts', () => {
     const { metrics, warnings } = prometheusThat(async () => null)
     await metrics.checkCoverage()
     expect(warnings).toEqual([])
+  })
+})
+
+describe('the figures of a time', () => {
+  const span = { from: new Date(1_000_000), to: new Date(1_900_000) }
+  const none = { resultType: 'matrix', result: [] }
+
+  function prometheusOf(
+    answer: (query: string) => { status: number; text: string },
+    counted: object[] = [{ metric: {}, value: [1_900, '60'] }],
+  ) {
+    const asked: URLSearchParams[] = []
+    const warnings: string[] = []
+    const metrics = createPrometheus({
+      env: 'local',
+      warn: (problem) => void warnings.push(problem),
+      async ask(path) {
+        const [, words = ''] = path.split('?')
+        const query = new URLSearchParams(words)
+        asked.push(query)
+        if (!path.startsWith('/api/v1/query?')) return answer(query.get('query') ?? '')
+        return success({ resultType: 'vector', result: counted })
+      },
+    })
+    return { metrics, asked, warnings }
+  }
+
+  const success = (data: object) => ({
+    ...{ status: 200, text: JSON.stringify({ status: 'success', data }) },
+  })
+
+  it('are as fine as its targets were read then', async () => {
+    const { metrics, asked } = prometheusOf(() => success(none))
+    expect(await metrics.figures(span, ['order'])).toMatchObject({
+      ...{ stepMs: 5_000, windowMs: 20_000, unanswered: [] },
+    })
+    expect(asked[0]?.toString()).toBe(
+      'query=max%28count_over_time%28up%7Benvironment%3D%22local%22%7D%5B300s%5D%29%29&time=1900',
+    )
+    expect(asked).toHaveLength(1 + measures.length)
+    for (const query of asked.slice(1))
+      expect(query.toString()).toMatch(/&start=1000&end=1900&step=5$/)
+  })
+
+  it('are read as usual where nobody knows how often it read', async () => {
+    const { metrics } = prometheusOf(() => success(none), [])
+    expect(await metrics.figures(span, ['order'])).toMatchObject({ stepMs: 15_000 })
+  })
+
+  it('are a part where it does not answer all', async () => {
+    const { metrics, warnings } = prometheusOf((query) =>
+      query.includes('gate_epoch') ? { status: 503, text: 'busy' } : success(none),
+    )
+    expect(await metrics.figures(span, ['order'])).toMatchObject({ unanswered: ['epoch'] })
+    expect(warnings).toEqual([expect.stringMatching(/gate_epoch.* failed: it answered 503$/)])
+  })
+
+  it('are none where it answers nothing', async () => {
+    const { metrics, warnings } = prometheusOf(() => ({ status: 503, text: 'busy' }))
+    expect(await metrics.figures(span, ['order'])).toBeNull()
+    expect(warnings).toHaveLength(1)
   })
 })
 
