@@ -9,7 +9,7 @@ const rooms = [
   // room                 values of                                                   types alone of
   ['main',                'program output errors',                                    ''],
   ['program',             'program commands context output release inspect platform/additions config errors', ''],
-  ['commands',            'commands release inspect platform output config errors',   'context'],
+  ['commands',            'commands report release inspect platform output config errors', 'context'],
   ['context',             'context drivers adapters platform output config errors',   'release'],
   ['drivers',             `drivers adapters/kubernetes adapters/shell ${facts} one-line yaml-place errors`, 'release config'],
   ['adapters/kubernetes', `adapters/kubernetes adapters/shell adapters/repeat adapters/json adapters/limited adapters/loopback ${facts} errors`, 'release config'],
@@ -34,6 +34,7 @@ const rooms = [
   ['platform/additions',  '',                                                         ''],
   ['platform',            'platform adapters/shell adapters/processes adapters/scratch errors', 'output'],
   ['output',              'output one-line errors',                                   'release inspect'],
+  ['report',              'report inspect release one-line errors',                   ''],
   ['inspect',             'inspect release config errors',                            ''],
   ['release',             'release config errors',                                    ''],
   ['config',              'config yaml-place errors',                                 ''],
@@ -60,11 +61,12 @@ const packages = [
   ['ws|socks-proxy-agent',     'cli/src/adapters/kubernetes'],
   ['@aws-sdk|@smithy',         'cli/src/adapters/aws'],
   ['@sigstore',                'cli/src/adapters/sigstore'],
+  ['@observablehq|linkedom',   'cli/src/report'],
   ['libpg-query',              'cli/src/adapters/migrations'],
 ]
 
 /** The world is behind release/ports/. */
-const pure = 'release inspect config'
+const pure = 'release inspect report config'
 const world = '^(node:)?(fs|child_process|https?|http2|net|tls|dgram|dns)(/|$)'
 
 const production = '^(cli/(src|bin|embedded)|services|charts)/'

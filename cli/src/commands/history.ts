@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import { findOperation, type History, history, inOrder } from '../inspect/history.ts'
 import type { historyDocument, operationDocument } from '../inspect/history-documents.ts'
 import type { HistoryFilter } from '../inspect/history-filter.ts'
+import { headingOf, measuredText } from '../inspect/measured.ts'
 import { type Undo, undoOf } from '../inspect/undo.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
@@ -162,20 +163,4 @@ function phaseTable({ phases }: Operation, width: number): string | null {
 function undoText({ command, note }: Undo, width: number): string {
   const way = command === null ? [] : [`To undo this, run \`${command}\`.`]
   return wrapped([...way, note ?? ''].join(' ').trim(), width)
-}
-
-/** As `switch` and `rollback` show them. */
-const headings = new Map([
-  ['endpointsMs', 'HTTP'],
-  ['consumersMs', 'EVENTS'],
-])
-
-/** `endpointsMs` → `HTTP`, `epoch` → `EPOCH`. */
-function headingOf(name: string): string {
-  return headings.get(name) ?? name.replaceAll(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase()
-}
-
-function measuredText(name: string, value: string | number | null): string {
-  if (value === null) return '-'
-  return headings.has(name) ? `${value} ms` : String(value)
 }
