@@ -6,6 +6,7 @@ import { createDocker } from './adapters/docker/docker.ts'
 import { createGitSource } from './adapters/git.ts'
 import type { KubernetesPorts } from './adapters/kubernetes/ports.ts'
 import { createMigrationCheck } from './adapters/migrations/check.ts'
+import { createPages } from './adapters/pages.ts'
 import { describeSelf, hasEnded } from './adapters/processes.ts'
 import { createPrograms } from './adapters/programs.ts'
 import { createPushRecord } from './adapters/push-record.ts'
@@ -36,6 +37,7 @@ import type { Probe } from './release/ports/probe.ts'
 import type {
   ImageBuilder,
   MigrationCheck,
+  Pages,
   Programs,
   PushRecord,
   Registry,
@@ -100,6 +102,7 @@ export interface Context extends LocalPorts {
   tree(): Promise<Omit<DesireInput, 'sharedChart'>>
   /** The charts that come with shopctl. Reads them at each call. */
   builtinCharts(): Pick<DeployInput, 'sharedChart' | 'guardChart'>
+  pages: Pages
   builder(): Promise<ImageBuilder>
   cluster(): Promise<ClusterPorts>
   /** Of two commits of the config repo. Refused if the environment has none. */
@@ -189,6 +192,7 @@ export async function createContext(options: GlobalOptions, session: Session): P
       const { registry: registryAddress, immutableTags } = await access()
       return { config, env, services, registryAddress, immutableTags }
     },
+    pages: createPages(),
     builder: once(async () => {
       const { docker, dockerEnv } = await access()
       return createDocker(shell, {

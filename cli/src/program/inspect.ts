@@ -34,6 +34,7 @@ export function addInspection(program: Command, { inEnvironment }: Runner): void
     })
   addPlan(program, inEnvironment)
   addHistory(program, inEnvironment)
+  addReport(program, inEnvironment)
   addLogs(program, inEnvironment)
   addVerb(program, 'audit', 'check whether the accounts of all services balance')
     .addOption(
@@ -130,5 +131,20 @@ function addHistory(program: Command, inEnvironment: Runner['inEnvironment']): v
     .action(async (id: string, _, command) => {
       const { historyShowCommand } = await import('../commands/history.ts')
       await inEnvironment(command, (context) => historyShowCommand(context, { id }))
+    })
+}
+
+function addReport(program: Command, inEnvironment: Runner['inEnvironment']): void {
+  addVerb(
+    program,
+    'report',
+    'write a page about a switch, a rollback or a deploy, with its figures',
+  )
+    .argument('<id>', 'number of an operation or a release, from `history`')
+    .option('-o, --output <file>', 'the page (default: <id>.html)')
+    .action(async (id: string, { output }: { output?: string }, command) => {
+      const { reportCommand } = await import('../commands/report.ts')
+      const input = { id, file: output ?? null }
+      await inEnvironment(command, (context) => reportCommand(context, input))
     })
 }

@@ -79,6 +79,7 @@ const words = [
     'diagnose',
     'history',
     'logs',
+    'report',
     'audit',
     'messages',
     'help',

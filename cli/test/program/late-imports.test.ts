@@ -47,6 +47,16 @@ describe('what asks the stores of an environment', () => {
   })
   afterAll(() => rm(folder, { recursive: true }))
 
+  it('of report: what draws', async () => {
+    const env = { KUBECONFIG: join(folder, 'config') }
+    const drawing = /node_modules\/(@observablehq|d3-[a-z]+|linkedom)\//
+    const loaded = async (...args: string[]) =>
+      drawing.test((await modulesOf(launcher, args, env, folder)).join('\n'))
+    expect(await loaded('report', 'r-1')).toBe(true)
+    for (const args of [['--help'], ['report', '--help'], ['history']])
+      expect(await loaded(...args)).toBe(false)
+  })
+
   it.each([
     ['status', false],
     ['logs', true],

@@ -168,3 +168,9 @@ export interface Scratch {
   /** Creates a folder that only this user can read, and deletes it after `use`. */
   folder<T>(use: (folder: Folder) => Promise<T>): Promise<T>
 }
+
+/** Files for people. A path is relative to the folder where the command runs. */
+export interface Pages {
+  /** Replaces a file that begins with `mark`, as `text` does. Any other one is kept, and the write refused. */
+  write(path: string, text: string, mark: string): Promise<void>
+}
