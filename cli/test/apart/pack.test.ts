@@ -8,6 +8,8 @@ import manifest from '../../package.json' with { type: 'json' }
 import { createShell } from '../../src/adapters/shell.ts'
 import { modulesOf } from '../program/loaded-modules.ts'
 import { root } from '../real/shop.ts'
+import { operation } from '../report/scene.ts'
+import { startSmallCluster } from '../report/small-cluster.ts'
 import { offered, textOf } from '../workflows/files.ts'
 
 const shell = createShell()
@@ -53,7 +55,7 @@ test('the thread of the probe is in it', async () => {
   )
 })
 
-/** Of each file of the bundle, how much is code of AWS and Sigstore: esbuild tells, when it builds the same files again. */
+/** Of each file of the bundle, how much is code of AWS, Sigstore or plots: esbuild tells, when it builds the same files again. */
 async function heavyBytes(): Promise<Map<string, number>> {
   const [, esbuild = ''] = manifest.scripts.prepack.split(' && esbuild ')
   const again = `esbuild ${esbuild} --outdir=${elsewhere}/again --metafile=${elsewhere}/again.json`
@@ -66,7 +68,8 @@ async function heavyBytes(): Promise<Map<string, number>> {
   const { outputs } = JSON.parse(await readFile(join(elsewhere, 'again.json'), 'utf8')) as {
     outputs: Record<string, { inputs: Record<string, { bytesInOutput: number }> }>
   }
-  const heavy = /node_modules\/@(aws-sdk|aws-crypto|smithy|sigstore|tufjs)\//
+  const heavy =
+    /node_modules\/(@(aws-sdk|aws-crypto|smithy|sigstore|tufjs|observablehq)|d3-\w+|linkedom)\//
   return new Map(
     Object.entries(outputs).map(([file, { inputs }]) => [
       basename(file),
@@ -78,7 +81,7 @@ async function heavyBytes(): Promise<Map<string, number>> {
   )
 }
 
-test('shopctl --help loads no byte of AWS and Sigstore', async () => {
+test('shopctl --help loads no byte of AWS, Sigstore or plots', async () => {
   const bytes = await heavyBytes()
   const launcher = join(elsewhere, 'node_modules/@shop-platform/shopctl/bin/shopctl.js')
   const loaded = async (args: string[], env = {}): Promise<number> => {
@@ -154,4 +157,16 @@ test('in another project: reads its charts and looks for its cluster', async () 
   })
   expect(stderr).toContain('nowhere')
   expect(exitCode).toBe(2)
+})
+
+test('shopctl report, whose plots are in the package', async () => {
+  const cwd = join(elsewhere, 'report')
+  await mkdir(cwd)
+  const cluster = await startSmallCluster(cwd, operation)
+  const { exitCode, stderr } = await packed(['report', 'r-41'], { cwd, env: cluster.env })
+  cluster.close()
+  expect(stderr).toBe('')
+  expect(exitCode).toBe(0)
+  const page = await readFile(join(cwd, 'r-41.html'), 'utf8')
+  expect(page).toMatch(/aria-label="Requests: green".*class="line-green"/s)
 })
