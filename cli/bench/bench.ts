@@ -1,6 +1,7 @@
 // `npm run bench` measures the README's figures in one run on the running platform, in environment `test`.
 // `npm run bench -- events` measures only the event backbone, `-- fresh` only releases from an empty machine, `-- eks`
 // only the login to EKS. `-- observability` measures what metrics and logs cost, in environment `local`: see there.
+// `-- report` takes the picture of a report, with `apt-get install chromium`.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { KubeConfig, type V1Pod, Watch } from '@kubernetes/client-node'
@@ -23,6 +24,7 @@ import { benchFreshMachine } from './fresh-machine.ts'
 import { benchGitops } from './gitops.ts'
 import { median, seconds, timed } from './measure.ts'
 import { benchObservability } from './observability.ts'
+import { benchReport } from './report.ts'
 
 const shell = createShell()
 const rows: [what: string, measured: string, reach: string][] = []
@@ -220,6 +222,7 @@ if (parts.length === 0 || parts.includes('fresh')) {
 if (parts.length === 0 || parts.includes('eks')) await benchEksToken()
 // Never with all: these are not there unless somebody asked for them.
 if (parts.includes('observability')) await benchObservability(report).catch(leave)
+if (parts.includes('report')) await benchReport(report).catch(leave)
 // Last: it is in an environment of its own.
 if (parts.includes('gitops')) await benchGitops(report)
 
