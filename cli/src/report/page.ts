@@ -52,7 +52,7 @@ ${proofOf(operation)}
 <h2>Images</h2>
 ${imagesOf(operation)}
 <h2>Phases</h2>
-${phases.length > 0 ? drawPhases(phases, began) : null}
+${phases.length > 0 ? html`<div class="wide timeline">${drawPhases(phases, began)}</div>` : null}
 ${phaseTable(operation)}
 ${typeof figures === 'string' ? withoutFigures(figures) : withFigures(report, figures)}
 </body>

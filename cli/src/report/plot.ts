@@ -15,7 +15,7 @@ import { parseHTML } from 'linkedom'
 import type { Color } from '../release/slot.ts'
 import { asMarkup, type Markup } from './markup.ts'
 import { amount, type Curve, type Panel } from './panels.ts'
-import { type Label, type Phase, phaseLabels } from './times.ts'
+import { apart, type Label, type Phase, phaseLabels } from './times.ts'
 
 /** What all panels have in common. Times in milliseconds since 1970. */
 export interface Frame {
@@ -119,7 +119,7 @@ function operationMarks({ began, ended, phases, moves }: Frame, gapMs: number): 
       className: 'phase-numbers',
     }),
     ruleX(moves, { x: time, stroke: 'currentColor', strokeDasharray: '8 4', className: 'moves' }),
-    text(moves, {
+    text(apart(moves, 3 * gapMs), {
       ...{ x: time, text: 'text', frameAnchor: 'top', dy: -20, fontSize },
       className: 'move-names',
     }),

@@ -31,6 +31,7 @@ dt { color: var(--quiet) }
 dd { margin: 0; overflow-wrap: anywhere; unicode-bidi: isolate }
 code { font-family: ui-monospace, monospace; font-size: 0.92em }
 .wide { overflow-x: auto }
+@media screen { .timeline .plot { min-width: 700px } }
 table { border-collapse: collapse; margin: 8px 0; font-variant-numeric: tabular-nums }
 th, td { text-align: left; padding: 2px 16px 2px 0; vertical-align: top; border-bottom: 1px solid var(--edge) }
 th { font-weight: 600 }

@@ -77,3 +77,14 @@ export function movesBeside(
     .map((other) => ({ at: Date.parse(other.startedAt), text: `${idOf(other)} ${other.verb}` }))
     .filter(({ at }) => at >= from.getTime() && at <= to.getTime())
 }
+
+/** Where labels would lie on each other, the first one stands for all. */
+export function apart(labels: readonly Label[], gapMs: number): Label[] {
+  const kept: Label[] = []
+  for (const label of labels.toSorted((one, other) => one.at - other.at)) {
+    const before = kept.at(-1)
+    if (!before || label.at - before.at >= gapMs) kept.push(label)
+    else kept[kept.length - 1] = { ...before, text: `${before.text.replace(/, …$/, '')}, …` }
+  }
+  return kept
+}

@@ -1,6 +1,7 @@
 // Which time a report covers, and what is marked in it.
 import { describe, expect, it } from 'vitest'
 import {
+  apart,
   coveredBy,
   movesBeside,
   type Phase,
@@ -79,4 +80,19 @@ it('marks the other moves of the time alone', () => {
   expect(movesBeside(operation, others, span)).toEqual([
     { at: at('12:02:00').getTime(), text: 'r-3 rollback' },
   ])
+})
+
+it.each<[number[], string[]]>([
+  [[], []],
+  [
+    [20, 0],
+    ['0', '20'],
+  ],
+  [
+    [0, 5, 9, 30],
+    ['0, …', '30'],
+  ],
+])('of labels at %j, these are shown: %j', (times, expected) => {
+  const labels = times.map((each) => ({ at: each, text: String(each) }))
+  expect(apart(labels, 10).map(({ text }) => text)).toEqual(expected)
 })
