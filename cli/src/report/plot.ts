@@ -15,7 +15,7 @@ import { parseHTML } from 'linkedom'
 import type { Color } from '../release/slot.ts'
 import { asMarkup, type Markup } from './markup.ts'
 import { amount, type Curve, type Panel } from './panels.ts'
-import { apart, type Label, type Phase, phaseLabels } from './times.ts'
+import { apart, type Label, type Phase, phaseLabels, roundTimes } from './times.ts'
 
 /** What all panels have in common. Times in milliseconds since 1970. */
 export interface Frame {
@@ -59,7 +59,8 @@ export function drawPanel({ title, unit, curves }: Panel, frame: Frame): Markup 
     ...{ marginTop: size.top, marginBottom: size.bottom },
     x: {
       ...{ type: 'utc', domain: [new Date(frame.from), new Date(frame.to)] },
-      ...{ ticks: 5, tickSize: 4, tickFormat: timeOf, label: null },
+      ...{ ticks: roundTimes(frame.from, frame.to).map((at) => new Date(at)) },
+      ...{ tickSize: 4, tickFormat: timeOf, label: null },
     },
     y: {
       ...{ domain: [0, highest], grid: true, ticks: ticksOf(highest, unit) },
@@ -91,8 +92,7 @@ function shortest(value: number): string {
 
 /** In UTC. */
 function timeOf(time: Date): string {
-  const text = time.toISOString()
-  return text.endsWith(':00.000Z') ? text.slice(11, 16) : text.slice(11, 19)
+  return time.toISOString().slice(11, 16)
 }
 
 /** A band for the operation, a line where each phase begins, and a line for each other move. */

@@ -88,3 +88,17 @@ export function apart(labels: readonly Label[], gapMs: number): Label[] {
   }
   return kept
 }
+
+const minuteMs = 60_000
+const roundSteps = [1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1_440].map((each) => each * minuteMs)
+
+/** At most six round times. */
+export function roundTimes(from: number, to: number): number[] {
+  const most = 6
+  const step = roundSteps.find((each) => (to - from) / each < most) ?? (to - from) / most
+  const first = Math.ceil(from / step) * step
+  return Array.from(
+    { length: Math.floor((to - first) / step) + 1 },
+    (_, index) => first + index * step,
+  )
+}

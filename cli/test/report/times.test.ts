@@ -7,6 +7,7 @@ import {
   type Phase,
   phaseLabels,
   phasesOf,
+  roundTimes,
 } from '../../src/report/times.ts'
 import { aMove, anOperation } from '../fakes/state.ts'
 
@@ -95,4 +96,14 @@ it.each<[number[], string[]]>([
 ])('of labels at %j, these are shown: %j', (times, expected) => {
   const labels = times.map((each) => ({ at: each, text: String(each) }))
   expect(apart(labels, 10).map(({ text }) => text)).toEqual(expected)
+})
+
+it.each([
+  ['11:55:00', '12:10:02', ['11:55', '12:00', '12:05', '12:10']],
+  ['17:03:12', '17:13:33', ['17:04', '17:06', '17:08', '17:10', '17:12']],
+  ['12:00:30', '12:03:00', ['12:01', '12:02', '12:03']],
+  ['00:10:00', '20:00:00', ['06:00', '12:00', '18:00']],
+])('from %s to %s, round times are %j', (from, to, expected) => {
+  const times = roundTimes(at(from).getTime(), at(to).getTime())
+  expect(times.map((each) => new Date(each).toISOString().slice(11, 16))).toEqual(expected)
 })
