@@ -18,7 +18,7 @@ import { checkInstalled } from './observability.ts'
 
 const picture = join(import.meta.dirname, 'report.png')
 const mostBytes = 300_000
-const pictureHeight = 1_560
+const pictureHeight = 1_800
 const ordersPerSecond = 10
 const steadyMs = 100_000
 

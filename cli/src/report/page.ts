@@ -49,12 +49,12 @@ ${errorOf(operation)}
 ${factsOf(operation, env, undo)}
 <h2>Proof</h2>
 ${proofOf(operation)}
-<h2>Images</h2>
-${imagesOf(operation)}
 <h2>Phases</h2>
 ${phases.length > 0 ? html`<div class="wide timeline">${drawPhases(phases, began)}</div>` : null}
 ${phaseTable(operation)}
 ${typeof figures === 'string' ? withoutFigures(figures) : withFigures(report, figures)}
+<h2>Images</h2>
+${imagesOf(operation)}
 </body>
 </html>
 `
