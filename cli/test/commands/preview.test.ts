@@ -131,6 +131,7 @@ it('asks for no confirmation, and changes nothing', async () => {
   const context = {
     ...{ config, env: 'local', chosen: null, services: Object.keys(config.services) },
     environment: { ...config.environments.local, protected: true },
+    ...{ clock: world.clock, progress: world.progress },
     cluster: async () => world,
     tree: async () => ({ registryAddress: '127.0.0.1:5000' }),
   } as unknown as Context
