@@ -19,10 +19,8 @@ import { type Config, configFile, type EnvironmentConfig } from './config/schema
 import { type Access, accessOf } from './context/access.ts'
 import { cacheFolder } from './context/cache-folder.ts'
 import type { Comparison } from './context/comparison.ts'
-import type { createEksAccess, EksAccess } from './context/eks.ts'
-import type { createGitops, GitopsTools } from './context/gitops.ts'
-import type { LogStoreOptions } from './context/log-store.ts'
-import type { createMetrics } from './context/metrics.ts'
+import type { GitopsTools } from './context/gitops.ts'
+import { accessEks, accessGitops, accessLogStore, accessMetrics } from './context/on-demand.ts'
 import { probeOf } from './context/probe.ts'
 import { accessRegistry } from './context/registry.ts'
 import type { Session } from './context/session.ts'
@@ -150,9 +148,7 @@ export async function createContext(options: GlobalOptions, session: Session): P
   // At once: no program that a command runs may inherit it.
   const tokenOf = (variable?: string) => variable && session.secretOf(variable)
   const git = environment.driver === 'gitops' ? 'SHOPCTL_GIT_TOKEN' : undefined
-  const tokens = {
-    ...{ metrics: tokenOf(metrics?.token), logs: tokenOf(logs?.token), git: tokenOf(git) },
-  }
+  const tokens = { metrics: tokenOf(metrics?.token), logs: tokenOf(logs?.token), git: tokenOf(git) }
   const { clock, operator, progress, events, mask } = session
   const shared = { clock, operator, progress, events, mask, signal }
   const access = once(() => accessOf(environment, progress))
@@ -260,26 +256,37 @@ async function connectCluster(
   const gitops =
     environment.driver === 'gitops' &&
     (await accessGitops({
-      ...{
-        api,
-        objects,
-        scaling,
-        observer: ports.observer,
-        journal: ports.journal,
-        charts,
-        helm: helmDriver,
-      },
+      api,
+      objects,
+      scaling,
+      observer: ports.observer,
+      journal: ports.journal,
+      charts,
+      helm: helmDriver,
       token: tokens.git,
-      ...{ shell, git, root, environment, env: project.env, system: config.name },
+      shell,
+      git,
+      root,
+      environment,
+      env: project.env,
+      system: config.name,
       services: Object.keys(services),
       limits: { git: limitOf('tools'), sync: limitOf('helm') },
-      ...{ clock, operator, progress, mask, signal },
+      clock,
+      operator,
+      progress,
+      mask,
+      signal,
     }))
   const metrics =
     environment.metrics &&
     (await accessMetrics(environment.metrics, {
-      ...{ api, limit: limitOf('request'), signal, warn: progress.warn },
-      ...{ env: project.env, token: tokens.metrics },
+      api,
+      limit: limitOf('request'),
+      signal,
+      warn: progress.warn,
+      env: project.env,
+      token: tokens.metrics,
     }))
   return {
     ...local,
@@ -287,36 +294,13 @@ async function connectCluster(
     metrics: metrics ?? null,
     probe: probeOf(environment.probe, Object.keys(services)),
     openLogStore: () =>
-      logStoreOf(environment, api, {
-        ...{ limit: limitOf('pod'), token: tokens.logs, now: clock.now },
+      accessLogStore(environment, api, {
+        limit: limitOf('pod'),
+        token: tokens.logs,
+        now: clock.now,
       }),
     charts,
     driver: gitops ? gitops.driver : helmDriver,
     gitops: gitops ? gitops.tools : null,
   }
-}
-
-async function logStoreOf(
-  { logs, namespace }: EnvironmentConfig,
-  api: KubernetesPorts['api'],
-  options: LogStoreOptions,
-): Promise<LogStore | null> {
-  if (!logs) return null
-  const { createLogStore } = await import('./context/log-store.ts')
-  return createLogStore({ ...logs, namespace }, api, options)
-}
-
-async function accessGitops(...of: Parameters<typeof createGitops>) {
-  const { createGitops } = await import('./context/gitops.ts')
-  return createGitops(...of)
-}
-
-async function accessEks(...of: Parameters<typeof createEksAccess>): Promise<EksAccess> {
-  const { createEksAccess } = await import('./context/eks.ts')
-  return createEksAccess(...of)
-}
-
-async function accessMetrics(...of: Parameters<typeof createMetrics>): Promise<Metrics> {
-  const { createMetrics } = await import('./context/metrics.ts')
-  return createMetrics(...of)
 }
