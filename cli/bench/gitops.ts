@@ -83,7 +83,8 @@ async function move(environment: string, verb: string): Promise<{ last: number; 
   let lastAt = 0
   const sender = startSender({
     url: edges[environment] ?? '',
-    ...{ rate: 100, seconds: 60 },
+    rate: 100,
+    seconds: 60,
     next: () => ({ method: 'GET', path: '/healthz' }),
     onExchange({ color, intendedAt, latencyMs }) {
       if (color === active) lastAt = intendedAt + latencyMs

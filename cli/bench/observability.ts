@@ -178,7 +178,9 @@ async function orderInLogs(url: string, services: readonly string[]): Promise<st
   const { id } = (await answer.json()) as { id: string }
   await until(`all services have lines of the order ${id} in the store`, async () => {
     const { from, lines } = await shopctlJson<{ from: string; lines: { service: string }[] }>([
-      ...['logs', '--order', id],
+      'logs',
+      '--order',
+      id,
       ...local,
     ])
     return from !== 'pods' && services.every((name) => lines.some((line) => line.service === name))

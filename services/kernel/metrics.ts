@@ -164,7 +164,9 @@ type Makers = ReturnType<typeof makers>
 function makers(registry: Registry, hasTraceIds: boolean) {
   type Described = Omit<Own, 'name'>
   const common = (name: string, { help, labels = [] }: Described) => ({
-    ...{ name, help, registers: [registry] },
+    name,
+    help,
+    registers: [registry],
     labelNames: ['plane', ...labels],
   })
   return {

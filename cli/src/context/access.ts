@@ -94,7 +94,12 @@ export async function createPlatformContext(
   const shell = createShell(limit, 'SIGTERM')
   const observabilityChart = () => chartFolder('observability')
   const platform = createPlatform({
-    ...{ shell, progress, now, cacheDir, observabilityChart, releasedKinds },
+    shell,
+    progress,
+    now,
+    cacheDir,
+    observabilityChart,
+    releasedKinds,
   })
   return { platform, embeddedEnvironments: () => embeddedEnvironments(shell) }
 }

@@ -58,7 +58,12 @@ export async function createGitops(
   const { url, clusterUrl, login } = await placeOf(own, options)
   const gitEnv = { ...process.env, SHOPCTL_GIT_TOKEN: options.token, ...login }
   const repo = createConfigRepo(shell, {
-    ...{ url, branch, by: operator.by, limit: limits.git, cache: clones(), env: gitEnv },
+    url,
+    branch,
+    by: operator.by,
+    limit: limits.git,
+    cache: clones(),
+    env: gitEnv,
   })
   const applications = createApplications(api, namespace, { system, env })
   const commits = createCommits(repo, env, { ...operator, progress })
@@ -68,7 +73,10 @@ export async function createGitops(
   const place = { namespace: environment.namespace, argoNamespace: namespace, url: clusterUrl }
   return {
     driver: createGitopsDriver({
-      ...{ ...deps, helm, url: clusterUrl, argoNamespace: namespace },
+      ...deps,
+      helm,
+      url: clusterUrl,
+      argoNamespace: namespace,
       readText: (file) => readFile(file, 'utf8'),
     }),
     tools: {

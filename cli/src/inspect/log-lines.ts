@@ -27,8 +27,17 @@ export function normalTime(time: string): string | null {
 
 /** What each line of a pod repeats, or what the line already shows. */
 const known = new Set([
-  ...['level', 'time', 'msg', 'message', 'service', 'color', 'version', 'revision', 'pod'],
-  ...['pid', 'hostname'],
+  'level',
+  'time',
+  'msg',
+  'message',
+  'service',
+  'color',
+  'version',
+  'revision',
+  'pod',
+  'pid',
+  'hostname',
 ])
 
 /** A line of JSON as pino and others write it, or any other text. */

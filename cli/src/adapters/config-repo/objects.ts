@@ -19,8 +19,15 @@ export function createCheck(git: Git, where: Where): Check {
 
 /** `--stdin` names what to fetch. As git itself does for one object, but for all at once. */
 const fetchObjects = [
-  ...['-c', 'fetch.negotiationAlgorithm=noop', 'fetch', '--quiet', '--no-tags'],
-  ...['--no-write-fetch-head', '--filter=blob:none', '--stdin', 'origin'],
+  '-c',
+  'fetch.negotiationAlgorithm=noop',
+  'fetch',
+  '--quiet',
+  '--no-tags',
+  '--no-write-fetch-head',
+  '--filter=blob:none',
+  '--stdin',
+  'origin',
 ]
 
 export interface Entry {

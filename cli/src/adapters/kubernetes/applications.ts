@@ -161,8 +161,13 @@ function operationOf(state: NonNullable<Stored['status']>['operationState']): Sy
 
 /** A patch leaves what it does not name: fields of an operation that is pending. */
 const noSync = {
-  ...{ resources: null, manifests: null, syncStrategy: null, source: null, sources: null },
-  ...{ revisions: null, autoHealAttemptsCount: null },
+  resources: null,
+  manifests: null,
+  syncStrategy: null,
+  source: null,
+  sources: null,
+  revisions: null,
+  autoHealAttemptsCount: null,
 }
 
 /** How often Argo CD may change an Application between a look and a write. */
@@ -212,7 +217,9 @@ export function createApplications(
       const dryRun = options?.dryRun || null
       await api.patch(`${path}/${name}`, {
         operation: {
-          ...{ initiatedBy: { username: 'shopctl', automated: null }, retry: null, info: null },
+          initiatedBy: { username: 'shopctl', automated: null },
+          retry: null,
+          info: null,
           sync: { ...noSync, revision, prune: true, dryRun, syncOptions },
         },
       })

@@ -32,7 +32,10 @@ export function lineOf(
   const file = attribute('log.file.path')
   const offset = attribute('log.file.record_offset')
   return {
-    ...{ time, service, color: own, text },
+    time,
+    service,
+    color: own,
+    text,
     pod: attribute('k8s.pod.name') ?? '',
     // A file that is rotated gets another name.
     place:

@@ -4,8 +4,15 @@ import { parseJson } from '../json.ts'
 import { lineOf, missing, type StoreOptions, unread } from './store.ts'
 
 const fields = [
-  ...['_time', '_msg', 'k8s.pod.name', 'service.name', 'service', 'service.color', 'color'],
-  ...['log.file.path', 'log.file.record_offset'],
+  '_time',
+  '_msg',
+  'k8s.pod.name',
+  'service.name',
+  'service',
+  'service.color',
+  'color',
+  'log.file.path',
+  'log.file.record_offset',
 ]
 
 /** A string of LogsQL is one of JSON. */

@@ -120,7 +120,10 @@ export function slotsOf({ result }: z.infer<typeof vectorSchema>): SlotMetrics[]
       ({ metric }) => metric.__name__ === rules.p99 && keyOf(metric) === slot,
     )?.value
     return {
-      ...{ service, color, version, requestsPerSecond },
+      service,
+      color,
+      version,
+      requestsPerSecond,
       errorShare: isIdle ? null : Math.min(1, sum(rules.errors, slot) / requestsPerSecond),
       p99Ms: isIdle || p99 === undefined ? null : p99 * 1_000,
     }

@@ -64,7 +64,9 @@ function changeOf(
   { texts, problem }: Change,
 ): HandChange {
   return {
-    ...{ commit, author: oneLine(author), date: new Date(date).toISOString() },
+    commit,
+    author: oneLine(author),
+    date: new Date(date).toISOString(),
     subject: oneLine(message.split('\n', 1)[0] ?? ''),
     changes: problem === null ? (texts ?? []).map(({ text }) => text) : [problem],
     services: texts && servicesOf(texts),

@@ -54,7 +54,8 @@ export function changesOf(tree: Tree, input: ChangeInput): Changes {
   if (begun) begin(tree, changes, begun)
   writeServices(tree, changes, { slots, sharedChart, moves })
   return {
-    ...{ write: changes.write, remove: [...changes.remove] },
+    write: changes.write,
+    remove: [...changes.remove],
     ...(restored.length > 0 && { restore: restored }),
   }
 }

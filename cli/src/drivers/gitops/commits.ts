@@ -103,7 +103,8 @@ export function createCommits(
 
   const write: Commits['write'] = async (change, { depends, signal, onUnwritten, after }) => {
     const taken = (commit: string, changed: readonly string[]): Written => ({
-      ...{ commit, changed },
+      commit,
+      changed,
       isKept: (later) => repo.keeps(commit, later, depends, signal),
     })
     const attempt = async (snapshot: Snapshot): Promise<Written | 'moved' | 'unchanged'> => {

@@ -76,7 +76,9 @@ export async function move(
         return change
       },
       {
-        ...{ depends: [servicesFolder(env)], after: idle, signal },
+        depends: [servicesFolder(env)],
+        after: idle,
+        signal,
         onUnwritten: () => {
           steps = []
         },

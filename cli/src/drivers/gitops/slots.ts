@@ -55,20 +55,26 @@ export async function writeSlots(
     const shared = slots.flatMap((slot) => slot.shared ?? [])
     const sharedChart = shared[0] ? await chartOf(ports, shared[0]) : null
     const named = slots.map(({ service, color, values }) => ({
-      ...{ service, color },
+      service,
+      color,
       version: versionIn(values),
     }))
     // A slot that is written is the one to test.
     const moves = slots.map(({ service, color, marks }) => ({
-      ...{ service, which: 'preview' as const, release: null },
+      service,
+      which: 'preview' as const,
+      release: null,
       to: { color, revision: marks[revisionMark] ?? '' },
     }))
     const taken = await commits.write(
       async ({ state }) => {
         await requireSame(observer, state, services)
         return {
-          ...{ deed: { operation: 'deploy', slots: named }, release: null },
-          ...{ slots: inputs, sharedChart, moves },
+          deed: { operation: 'deploy', slots: named },
+          release: null,
+          slots: inputs,
+          sharedChart,
+          moves,
         }
       },
       { depends: slots.map(({ service, color }) => slotFolder(env, service, color)), signal },

@@ -45,7 +45,9 @@ export async function takeBack(
     const moves = ours
       .filter(({ was }) => was.which === steps[0]?.was.which)
       .map(({ was: { service, to: back }, is: { to } }) => ({
-        ...{ service, from: to?.color ?? null, to: back?.color ?? null },
+        service,
+        from: to?.color ?? null,
+        to: back?.color ?? null,
       }))
     return { deed: { operation: 'undo', moves }, release: null, moves: ours.map(({ was }) => was) }
   }

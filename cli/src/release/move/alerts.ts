@@ -92,7 +92,10 @@ const [kept, length] = [20, 300]
 
 export function alertRecords(alerts: readonly Alert[]): AlertRecord[] {
   return alerts.slice(0, kept).map(({ name, service, color, summary, since }) => ({
-    ...{ name, service, color, since },
+    name,
+    service,
+    color,
+    since,
     summary: summary.slice(0, length),
   }))
 }
