@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { byCodeUnits } from '../release/canonical.ts'
 import type { BuiltinChart } from '../release/ports/driver.ts'
 
 /** The package has them beside the program, the repository among the other charts. */
@@ -18,7 +19,7 @@ export function builtinChart(name: 'shop-service' | 'shop-guard'): BuiltinChart 
   const files = readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-    .sort()
+    .sort(byCodeUnits)
   for (const file of files) hash.update(`${relative(path, file)}\0`).update(readFileSync(file))
   return { path, hash: hash.digest('hex') }
 }

@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs'
 import { lstat, readFile, readlink, realpath, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { refused, ShopctlError, said } from '../errors.ts'
+import { byCodeUnits } from '../release/canonical.ts'
 import type { Source } from '../release/ports/project.ts'
 import type { Finished, Limit, Shell } from './shell.ts'
 
@@ -68,7 +69,7 @@ export function createGitSource(shell: Shell, root: string, limit: Limit): Sourc
         entries(filesCommand(paths)),
         entries(deletedCommand(paths)),
       ])
-      return all.filter((file) => !missing.includes(file)).sort()
+      return all.filter((file) => !missing.includes(file)).sort(byCodeUnits)
     },
     async changed(paths) {
       if (paths.length === 0) return []

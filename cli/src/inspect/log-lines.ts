@@ -1,4 +1,6 @@
 // What log lines say, and their order. Pure.
+
+import { byCodeUnits } from '../release/canonical.ts'
 import type { RawLine } from '../release/ports/logs.ts'
 import { parseJson } from './accounting.ts'
 
@@ -91,17 +93,12 @@ export function inOrder(lines: readonly RawLine[]): RawLine[] {
   })
   sorted.sort(
     (a, b) =>
-      compare(a.at, b.at) ||
-      compare(a.line.pod, b.line.pod) ||
-      compare(a.read, b.read) ||
+      byCodeUnits(a.at, b.at) ||
+      byCodeUnits(a.line.pod, b.line.pod) ||
+      byCodeUnits(a.read, b.read) ||
       (a.line.place?.offset ?? 0) - (b.line.place?.offset ?? 0),
   )
   return sorted.map(({ line }) => line)
-}
-
-function compare(a: string, b: string): number {
-  if (a === b) return 0
-  return a < b ? -1 : 1
 }
 
 /** Whether a line has this text, and this word: no letter, digit, dash or underscore beside it. */

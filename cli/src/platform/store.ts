@@ -18,7 +18,7 @@ export async function contentsOf(folder: string): Promise<string[]> {
   const files = entries
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-    .sort()
+    .sort((one, other) => (one < other ? -1 : 1))
   const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')))
   return files.flatMap((file, index) => [file.slice(folder.length), texts[index] ?? ''])
 }

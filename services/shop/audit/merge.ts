@@ -48,7 +48,8 @@ export async function* mergeById<Name extends string>(
   }
   for (const name of names) await advance(name)
   while (heads.size > 0) {
-    const [id = ''] = [...heads.values()].map((entry) => entry.id).sort()
+    const ids = [...heads.values()].map((entry) => entry.id)
+    const [id = ''] = ids.sort((one, other) => (one < other ? -1 : 1))
     const entries = {} as Record<Name, Entry[]>
     for (const name of names) {
       entries[name] = []

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { beforeChange, isInterrupted, ShopctlError } from '../../errors.ts'
+import { byCodeUnits } from '../../release/canonical.ts'
 import type { Changes, ConfigRepo } from '../../release/ports/config-repo.ts'
 import type { Limit, Shell } from '../shell.ts'
 import { boundaryOf, cloneFolder, exists, headRef, newRef } from './clone.ts'
@@ -95,7 +96,7 @@ export function createConfigRepo(
       }
     },
     async list(commit, paths) {
-      return (await entries(commit, paths)).map(({ path }) => path).sort()
+      return (await entries(commit, paths)).map(({ path }) => path).sort(byCodeUnits)
     },
     hashes: (commit, below) => hashesOf(check, commit, below),
     async read(commit, files, signal) {

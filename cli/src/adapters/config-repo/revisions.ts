@@ -1,5 +1,6 @@
 // Commits of a config repo by the names that people give them: from a clone that somebody has checked out, or from the server.
 import { refused, type ShopctlError } from '../../errors.ts'
+import { byCodeUnits } from '../../release/canonical.ts'
 import type { Revisions } from '../../release/ports/config-repo.ts'
 import type { NamedCommit } from '../../release/ports/merge.ts'
 import type { Shell } from '../shell.ts'
@@ -111,7 +112,7 @@ async function dirtyNotes(check: Check, { workTree }: Clone, folder: string): Pr
   const lines = (await check('read', [...place, ...status, '--', folder])).split('\0')
   const paths = lines.map((line) => line.slice(3)).filter((path) => path !== '')
   if (paths.length === 0) return []
-  const some = paths.sort().slice(0, 5).join(', ')
+  const some = paths.toSorted(byCodeUnits).slice(0, 5).join(', ')
   const more = paths.length > 5 ? ` and ${paths.length - 5} more` : ''
   return [`These files are not committed, so the plan is without them: ${some}${more}.`]
 }

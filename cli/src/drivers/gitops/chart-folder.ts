@@ -2,6 +2,7 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { refused, said } from '../../errors.ts'
+import { byCodeUnits } from '../../release/canonical.ts'
 import type { ChartFile } from './chart.ts'
 
 /** `name` is for messages. Refused if a file cannot be read. */
@@ -24,7 +25,7 @@ async function below(root: string, path: string, above: readonly string[]): Prom
   const real = await realpath(folder)
   if (above.includes(real)) return []
   const found: ChartFile[] = []
-  for (const name of (await readdir(folder)).sort()) {
+  for (const name of (await readdir(folder)).sort(byCodeUnits)) {
     const inside = path === '' ? name : `${path}/${name}`
     const entry = await stat(join(root, inside))
     if (entry.isDirectory()) found.push(...(await below(root, inside, [...above, real])))

@@ -1,4 +1,6 @@
 // Where everything is in the config repo; pure. Paths are relative to its root, with slashes.
+
+import { byCodeUnits } from '../../release/canonical.ts'
 import type { Color } from '../../release/slot.ts'
 
 /** Chart and values of a slot: what an Application of Argo CD syncs. */
@@ -34,8 +36,8 @@ export function vendorFolders(folder: string, paths: readonly string[]): string[
   const above = `${folder}/charts/`
   const names = paths
     .filter((path) => path.startsWith(above))
-    .map((path) => path.slice(above.length).split('/', 1)[0])
-  return [...new Set(names)].sort().map((name) => `${above}${name}`)
+    .map((path) => path.slice(above.length).split('/', 1)[0] ?? '')
+  return [...new Set(names)].sort(byCodeUnits).map((name) => `${above}${name}`)
 }
 
 /** Top-level keys of a values file that are no service and no chart: ours and helm's. */

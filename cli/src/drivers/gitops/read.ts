@@ -1,5 +1,5 @@
 // What the files of a commit say about an environment; pure.
-import { isMap } from '../../release/canonical.ts'
+import { byCodeUnits, isMap } from '../../release/canonical.ts'
 import type { Marks } from '../../release/ports/driver.ts'
 import { type Color, colors, type Target } from '../../release/slot.ts'
 import {
@@ -74,7 +74,7 @@ export function servicesIn(env: string, paths: readonly string[]): string[] {
     const [first, service = '', color] = path.split('/')
     return first === env && colors.some((each) => each === color) ? [service] : []
   })
-  return [...new Set(found)].sort()
+  return [...new Set(found)].sort(byCodeUnits)
 }
 
 interface Dependency {

@@ -1,5 +1,5 @@
 // The Secrets and ConfigMaps that the pods of a chart use, and that the chart does not make. Pure.
-import { isMap } from '../canonical.ts'
+import { byCodeUnits, isMap } from '../canonical.ts'
 import type { ContentId } from '../ports/cluster.ts'
 import type { Manifest } from '../ports/driver.ts'
 import { at, isHere, list, nameOf } from './manifests.ts'
@@ -22,7 +22,7 @@ export function referencesOf(manifests: readonly Manifest[]): Reference[] {
     merged.set(id, {
       ...each,
       optional: each.optional && (before?.optional ?? true),
-      keys: [...new Set([...(before?.keys ?? []), ...each.keys])].sort(),
+      keys: [...new Set([...(before?.keys ?? []), ...each.keys])].sort(byCodeUnits),
     })
   }
   return [...merged].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, each]) => each)

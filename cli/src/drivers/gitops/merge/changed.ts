@@ -1,5 +1,6 @@
 // What differs between two commits of the config repo, in one environment; pure.
 import { ShopctlError } from '../../../errors.ts'
+import { byCodeUnits } from '../../../release/canonical.ts'
 import type { Change, ServiceMove, SlotChange } from '../../../release/ports/merge.ts'
 import { type Color, colors, sameTarget, targetOf } from '../../../release/slot.ts'
 import { isSame } from '../edit.ts'
@@ -118,7 +119,7 @@ export function isShown({ config, values, version, image, revision, chart, repli
 
 function movesOf({ before, after }: Pointers): ServiceMove[] {
   if (before instanceof ShopctlError || after instanceof ShopctlError) return []
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort(byCodeUnits)
   return names.flatMap((service) =>
     (['stable', 'preview'] as const).flatMap((which): ServiceMove[] => {
       const from = before[service]?.[which] ?? null

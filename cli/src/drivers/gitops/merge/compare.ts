@@ -1,5 +1,6 @@
 // Compares two commits of the config repo.
 import { refused, type ShopctlError } from '../../../errors.ts'
+import { byCodeUnits } from '../../../release/canonical.ts'
 import type { ConfigRepo, Revisions } from '../../../release/ports/config-repo.ts'
 import type { MergePlan, NamedCommit } from '../../../release/ports/merge.ts'
 import { filesToRead } from '../read.ts'
@@ -40,7 +41,7 @@ export async function readCommit(
   signal?: AbortSignal,
 ): Promise<CommitFiles> {
   const hashes = await repo.hashes(commit, env)
-  const paths = [...hashes.keys()].sort()
+  const paths = [...hashes.keys()].sort(byCodeUnits)
   const texts = await repo.read(commit, filesToRead(env, paths), signal)
   return { tree: { env, paths, texts }, hashes }
 }

@@ -1,6 +1,6 @@
 // Two commits, read as far as they can be read; pure.
 import { ShopctlError } from '../../../errors.ts'
-import { isMap } from '../../../release/canonical.ts'
+import { byCodeUnits, isMap } from '../../../release/canonical.ts'
 import type { SlotChange } from '../../../release/ports/merge.ts'
 import type { Color } from '../../../release/slot.ts'
 import { isSame } from '../edit.ts'
@@ -48,7 +48,7 @@ export interface ChangedSlot {
 /** Files that are new, changed or gone. */
 export function changedPaths({ from, to }: Pick<Compared, 'from' | 'to'>): string[] {
   const all = new Set([...from.hashes.keys(), ...to.hashes.keys()])
-  return [...all].filter((path) => from.hashes.get(path) !== to.hashes.get(path)).sort()
+  return [...all].filter((path) => from.hashes.get(path) !== to.hashes.get(path)).sort(byCodeUnits)
 }
 
 /** The folder in whose name is the hash of its files. null: the file belongs to none. */
@@ -60,7 +60,7 @@ export function chartFolderOf(path: string): string | null {
 export function chartFiles(input: Pick<Compared, 'from' | 'to'>): string[] {
   const folders = new Set(changedPaths(input).flatMap((path) => chartFolderOf(path) ?? []))
   const all = [...input.to.hashes.keys()]
-  return all.filter((path) => folders.has(chartFolderOf(path) ?? '')).sort()
+  return all.filter((path) => folders.has(chartFolderOf(path) ?? '')).sort(byCodeUnits)
 }
 
 export function pointersOf({ from, to }: Compared): Pointers {
