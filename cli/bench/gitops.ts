@@ -154,7 +154,7 @@ async function timeToSynced(
   await kubectlOk('annotate', ...target, 'argocd.argoproj.io/refresh=normal', '--overwrite')
   const fields =
     '{.status.sync.status} {.status.operationState.phase} {.status.operationState.syncResult.revision}'
-  const list = names.length > 1 ? `{range .items[*]}${fields}{"\\n"}{end}` : fields
+  const list = names.length > 1 ? String.raw`{range .items[*]}${fields}{"\n"}{end}` : fields
   const wanted = names.map(() => `Synced Succeeded ${commit}`).join('\n')
   await until(
     `${what.join(', ')} synced`,

@@ -81,7 +81,7 @@ function inStack(...args: string[]): Promise<string> {
 /** Uids of the pods that run. */
 async function podsOf(...args: string[]): Promise<string[]> {
   const running = '--field-selector=status.phase=Running'
-  const output = '--output=jsonpath={range .items[*]}{.metadata.uid}{"\\n"}{end}'
+  const output = String.raw`--output=jsonpath={range .items[*]}{.metadata.uid}{"\n"}{end}`
   return (await kubectlOk('get', 'pods', running, output, ...args)).split('\n').filter(Boolean)
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { variable } from './variable.ts'
 
 const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?'
-const service = new RegExp(`^(${label})/(${label}):([1-9]\\d{0,4})$`)
+const service = new RegExp(String.raw`^(${label})/(${label}):([1-9]\d{0,4})$`)
 
 /** A Service that is reached through the API server. */
 export const serviceAddress = z

@@ -27,7 +27,7 @@ export async function removeClone({ folder }: Where): Promise<void> {
 
 /** Lines for its configuration: git fetches what is missing from a promisor. */
 export function settingsOf({ url }: Where): string {
-  const quoted = url.replaceAll(/["\\]/g, '\\$&')
+  const quoted = url.replaceAll(/["\\]/g, String.raw`\$&`)
   return `[core]
 	repositoryformatversion = 1
 [extensions]

@@ -43,7 +43,7 @@ const settings: readonly (readonly [string, string])[] = [
 ]
 
 /** The shell that git starts reads the token from its environment: it is in no argument and in no file. */
-const helper = `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$SHOPCTL_GIT_USER" "$SHOPCTL_GIT_TOKEN"; }; f`
+const helper = String.raw`!f() { test "$1" = get && printf 'username=%s\npassword=%s\n' "$SHOPCTL_GIT_USER" "$SHOPCTL_GIT_TOKEN"; }; f`
 
 /** Variables of git. With a token, no other login is tried for the host, and none is stored. */
 export function gitEnv({ url, folder, env }: Omit<GitOptions, 'limit'>): Record<string, string> {

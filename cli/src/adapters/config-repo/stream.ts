@@ -40,7 +40,7 @@ function dataOf(content: string | Uint8Array): (string | Uint8Array)[] {
 }
 
 function quoted(path: string): string {
-  const escaped = path.replaceAll(/["\\]/g, '\\$&').replaceAll('\n', '\\n')
+  const escaped = path.replaceAll(/["\\]/g, String.raw`\$&`).replaceAll('\n', String.raw`\n`)
   return `"${escaped}"`
 }
 
