@@ -1,13 +1,14 @@
 // What all dashboards have: variables, releases as annotations, links to each other.
+import type { Builder } from '@grafana/grafana-foundation-sdk/cog'
 import {
   AnnotationQueryBuilder,
-  type Dashboard,
-  DashboardBuilder,
   DashboardCursorSync,
   DashboardLinkBuilder,
   DashboardLinkType,
   DatasourceVariableBuilder,
+  type Panel,
   QueryVariableBuilder,
+  type RowPanel,
   VariableHide,
   VariableRefresh,
   VariableSort,
@@ -27,37 +28,68 @@ interface Frame {
 
 const tag = 'shop'
 
-export function frame({ uid, title, about, services = false }: Frame): DashboardBuilder {
-  const builder = new DashboardBuilder(title)
-    .uid(uid)
-    .description(about)
-    .tags([tag])
-    .time({ from: 'now-1h', to: 'now' })
-    .refresh('30s')
-    .tooltip(DashboardCursorSync.Crosshair)
-    .link(linkToOthers())
-    .annotation(releases())
-    .withVariable(
-      new DatasourceVariableBuilder('datasource').label('Data source').type('prometheus'),
-    )
-    .withVariable(valuesOf('environment', 'slot_live').label('Environment'))
-    .withVariable(valuesOf('namespace', ours('slot_live')).hide(VariableHide.HideVariable))
-  if (services)
-    builder.withVariable(
-      valuesOf('service', ours('slot_live')).label('Service').multi(true).includeAll(true),
-    )
-  return builder
+/** A dashboard to which panels are added, from left to right. */
+interface Draft {
+  head: ReturnType<typeof headOf>
+  panels: readonly AnyPanel[]
+  withPanel(panel: Builder<AnyPanel>): Draft
 }
 
-/** Grafana numbers panels without an id anew whenever it reads them. */
-export function finish(builder: DashboardBuilder): Dashboard {
-  const dashboard = builder.build()
-  let id = 0
-  for (const panel of dashboard.panels ?? []) {
-    id += 1
-    panel.id = id
+type AnyPanel = Panel | RowPanel
+
+/** In Grafana's classic model. The library's builder of it is deprecated, but many a Grafana refuses files of the newer one. */
+export function frame(options: Frame): Draft {
+  return draftOf(headOf(options), [])
+}
+
+function draftOf(head: Draft['head'], panels: Draft['panels']): Draft {
+  return { head, panels, withPanel: (next) => draftOf(head, [...panels, next.build()]) }
+}
+
+function headOf({ uid, title, about, services = false }: Frame) {
+  const variables = [
+    new DatasourceVariableBuilder('datasource').label('Data source').type('prometheus'),
+    valuesOf('environment', 'slot_live').label('Environment'),
+    valuesOf('namespace', ours('slot_live')).hide(VariableHide.HideVariable),
+  ]
+  const ofServices = valuesOf('service', ours('slot_live')).label('Service')
+  if (services) variables.push(ofServices.multi(true).includeAll(true))
+  return {
+    timezone: 'browser',
+    editable: true,
+    graphTooltip: DashboardCursorSync.Crosshair,
+    fiscalYearStartMonth: 0,
+    schemaVersion: 42,
+    templating: { list: variables.map((variable) => variable.build()) },
+    annotations: { list: [releases().build()] },
+    title,
+    uid,
+    description: about,
+    tags: [tag],
+    time: { from: 'now-1h', to: 'now' },
+    refresh: '30s',
+    links: [linkToOthers().build()],
   }
-  return dashboard
+}
+
+export function finish({ head, panels }: Draft) {
+  return { ...head, panels: placed(panels) }
+}
+
+/** Of Grafana's grid. */
+const columns = 24
+
+/** In lines. A row has one of its own. Grafana numbers panels without an id anew whenever it reads them. */
+function placed(panels: readonly AnyPanel[]): AnyPanel[] {
+  let [x, y, height] = [0, 0, 0]
+  return panels.map((panel, index) => {
+    const { w, h } = panel.gridPos ?? { w: columns, h: 1 }
+    if (x + w > columns) [x, y, height] = [0, y + height, 0]
+    const gridPos = { h, w, x, y }
+    x += w
+    height = Math.max(height, h)
+    return { ...panel, gridPos, id: index + 1 }
+  })
 }
 
 function valuesOf(label: string, series: string): QueryVariableBuilder {

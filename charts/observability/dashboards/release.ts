@@ -79,7 +79,7 @@ export const release = finish(
         ['blue', 'green'],
       ),
     )
-    .withRow(new RowBuilder('$service').repeat('service'))
+    .withPanel(new RowBuilder('$service').repeat('service'))
     .withPanel(
       drawSlots(
         { title: 'Requests', about: 'To the live plane, per second.', unit: 'reqps' },
