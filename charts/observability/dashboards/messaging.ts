@@ -88,10 +88,10 @@ export const messaging = finish(
         about: 'Of both planes, per second.',
         unit: 'ops',
         width: 8,
-        queries: ['received', 'delivered', 'acknowledged', 'redelivered'].map((what) => ({
-          expr: `sum(rate(${ours(`rabbitmq_global_messages_${what}_total`)}[$__rate_interval]))`,
-          name: what,
-        })),
+        queries: ['received', 'delivered', 'acknowledged', 'redelivered'].map((what) => {
+          const series = ours(`rabbitmq_global_messages_${what}_total`)
+          return { expr: `sum(rate(${series}[$__rate_interval]))`, name: what }
+        }),
       }),
     )
     .withPanel(

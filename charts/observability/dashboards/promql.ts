@@ -34,7 +34,8 @@ export function shareOf(by: string, part: string, all: string): string {
 
 /** `histogram` selects its buckets. */
 export function quantile(share: number, by: string, histogram: string): string {
-  return `histogram_quantile(${share}, ${perSecond(`le, ${by}`, histogram)})`
+  const rates = perSecond(`le, ${by}`, histogram)
+  return `histogram_quantile(${share}, ${rates})`
 }
 
 /** How many there were during the last `window`. */

@@ -227,10 +227,11 @@ export async function makeProgramImage(
   const args = ['--create', `--file=${archive}`, `--directory=${dirname(program)}`, file]
   await tools.shell.check({ program: 'tar', args })
   const name = `${registry}/${repository}`
+  const command = JSON.stringify([`/${file}`, ...firstArguments])
   await importAndPush(
     tools,
     archive,
-    [`ENTRYPOINT ${JSON.stringify([`/${file}`, ...firstArguments])}`],
+    [`ENTRYPOINT ${command}`],
     [`${name}:${tag}`, `${name}:made-${version}`],
   )
 }
