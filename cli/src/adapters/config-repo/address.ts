@@ -12,5 +12,5 @@ export function originOf(url: string): string | null {
 /** For messages. */
 export function hostOf(url: string): string {
   if (url.includes('://')) return URL.parse(url)?.host ?? url
-  return url.replace(/^.*@/, '').replace(/:.*$/s, '')
+  return url.slice(url.lastIndexOf('@') + 1).split(':', 1)[0] ?? ''
 }

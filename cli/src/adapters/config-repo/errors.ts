@@ -117,11 +117,16 @@ export function isUnconnected(stderr: string): boolean {
   return /Could not resolve|Failed to connect|Couldn't connect|ssh: connect to host/i.test(stderr)
 }
 
-/** What a crash of the machine leaves of a clone, or somebody who deletes files in it. */
+/** What git says of a clone that a crash of the machine has left, or somebody who deletes files in it. */
+const ofBroken = [
+  /not a git repository|is empty|corrupt|mismatch/i,
+  /(?:unable to|could not) (?:read|parse)/i,
+  /bad (?:object|tree|pack|config)|missing (?:blob|tree|commit|object)|invalid sha1 pointer/i,
+  /did not send all necessary|not our ref/i,
+]
+
 export function isBroken(stderr: string): boolean {
-  return /not a git repository|bad object|corrupt|is empty|unable to (read|parse)|could not (read|parse)|did not send all necessary|invalid sha1 pointer|missing (blob|tree|commit|object)|bad (tree|pack|config)|mismatch|not our ref/i.test(
-    stderr,
-  )
+  return ofBroken.some((words) => words.test(stderr))
 }
 
 export function unknownProblem(what: string, stderr: string, { folder }: Where): ShopctlError {

@@ -96,7 +96,7 @@ async function clone(git: Git, where: Where, signal?: AbortSignal): Promise<stri
 
 async function checkVersion(git: Git): Promise<void> {
   const { stdout } = await git(['version'])
-  const [, major, minor] = /(\d+)\.(\d+)/.exec(stdout) ?? []
+  const [, major, minor] = /^git version (\d+)\.(\d+)/.exec(stdout) ?? []
   if (Number(major) * 1000 + Number(minor) < 2031) throw oldGit(stdout.trim())
 }
 

@@ -80,7 +80,7 @@ export function tokenIn({ SHOPCTL_GIT_TOKEN, SHOPCTL_GIT_USER = '' }: NodeJS.Pro
   // A variable that was read from a file ends with a line end.
   const token = SHOPCTL_GIT_TOKEN?.trim()
   if (!token) return null
-  if (!/[\p{Cc}]/u.test(token + SHOPCTL_GIT_USER)) return token
+  if (!/\p{Cc}/u.test(token + SHOPCTL_GIT_USER)) return token
   throw refused({
     code: 'config-repo-login',
     message: 'SHOPCTL_GIT_TOKEN or SHOPCTL_GIT_USER has more than one line.',
@@ -92,7 +92,7 @@ export function tokenIn({ SHOPCTL_GIT_TOKEN, SHOPCTL_GIT_USER = '' }: NodeJS.Pro
 const leftSeconds = 15
 const pauseMs = 150
 const lockHeld =
-  /^(?!remote:).*Unable to create '(.+?\.lock)': File exists|shallow file has changed/m
+  /(?:^(?!remote:).*Unable to create '(.+?\.lock)': File exists)|shallow file has changed/m
 
 export function createGit(shell: Pick<Shell, 'run'>, options: GitOptions): Git {
   const { url, limit, env } = options

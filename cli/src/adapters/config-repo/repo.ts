@@ -208,7 +208,7 @@ const importArgs = ['fast-import', '--quiet', '--done', '--date-format=now']
 async function authorOf(git: Git, by: string, folder?: string): Promise<string> {
   const args = ['-c', 'user.useConfigOnly=true', 'var', 'GIT_AUTHOR_IDENT']
   const known = await git(args, folder === undefined ? {} : { folder })
-  const [own] = /^.*<.*>/.exec(known.exitCode === 0 ? known.stdout : '') ?? []
+  const [own] = /^[^<]*<[^>]*>/.exec(known.exitCode === 0 ? known.stdout : '') ?? []
   return own ?? identityOf(by)
 }
 

@@ -50,5 +50,5 @@ export function identityOf(by: string): string {
   const address = clean.includes('@')
     ? clean.replaceAll(' ', '-')
     : `${clean.replaceAll(' ', '-')}@shopctl`
-  return `${clean.replace(/@.*$/s, '') || clean} <${address}>`
+  return `${clean.split('@', 1)[0] || clean} <${address}>`
 }

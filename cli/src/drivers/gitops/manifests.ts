@@ -38,8 +38,9 @@ function nameOf({ system, env }: Owner, ...more: readonly string[]): string {
   const whole = [system, env, ...more].join('.')
   if (whole.length <= longest) return whole
   const hash = createHash('sha256').update(whole).digest('hex').slice(0, hashLength)
-  const start = whole.slice(0, longest - hashLength - 1).replace(/[.-]+$/, '')
-  return `${start}-${hash}`
+  const letters = [...whole].slice(0, longest - hashLength - 1)
+  const last = letters.findLastIndex((letter) => letter !== '.' && letter !== '-')
+  return `${letters.slice(0, last + 1).join('')}-${hash}`
 }
 
 export function manifestsOf(options: ArgoOptions): Manifest[] {

@@ -109,7 +109,7 @@ export function noteOf(message: string): Note | null {
       .at(-1) ?? ''
   const trailers = new Map<string, string>()
   for (const line of last.split('\n')) {
-    const [, name, value = ''] = /^Shopctl-(\w+): *(.*)$/.exec(line) ?? []
+    const [, name, value = ''] = /^Shopctl-(\w+):(.*)$/.exec(line) ?? []
     if (name !== undefined && !trailers.has(name)) trailers.set(name, value.trim())
   }
   if (trailers.size === 0) return null

@@ -10,13 +10,20 @@ interface Place {
 function placeOf(url: string): Place {
   const [, scpHost = '', scpPath = ''] = /^(?:[^@/]*@)?([^:/]+):(?!\/\/)(.*)$/.exec(url) ?? []
   const parsed = scpHost === '' ? URL.parse(url) : null
-  const path = (parsed?.pathname ?? scpPath).replace(/^\/+|\/+$/g, '').replace(/\.git$/, '')
+  const path = withoutSlashes(parsed?.pathname ?? scpPath).replace(/\.git$/, '')
   return {
     host: (parsed?.hostname ?? scpHost).toLowerCase(),
     port: /^https?:/.test(url) ? (parsed?.port ?? '') : null,
     // Argo CD takes them for the same too.
     path: path.toLowerCase(),
   }
+}
+
+/** At its ends. */
+function withoutSlashes(path: string): string {
+  const parts = path.split('/')
+  const isNamed = (part: string): boolean => part !== ''
+  return parts.slice(parts.findIndex(isNamed), parts.findLastIndex(isNamed) + 1).join('/')
 }
 
 /** A URL may be written with another user, with `.git` or a slash at its end, and for HTTP or ssh. */

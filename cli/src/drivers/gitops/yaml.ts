@@ -26,7 +26,7 @@ const octal: ScalarTag = {
   default: true,
   test: /^[-+]?0o[0-7_]+$/,
   resolve(text) {
-    const value = Number.parseInt(text.replace(/^[-+]?0o|_/g, ''), 8)
+    const value = Number.parseInt(text.replace(/(?:^[-+]?0o)|_/g, ''), 8)
     return text.startsWith('-') ? -value : value
   },
 }
