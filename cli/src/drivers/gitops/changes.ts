@@ -179,9 +179,10 @@ function writeServices(
     writeChart(tree, changes, folder, 'services', dependencies, sharedChart)
   }
   if (shared.size === 0 && moves.length === 0) return
-  writeFile(tree, changes, valuesFile(folder), (now) =>
-    moves.reduce(moved, [...shared].reduce(withShared, now ?? {})),
-  )
+  writeFile(tree, changes, valuesFile(folder), (now) => {
+    const begun = [...shared].reduce((values, entry) => withShared(values, entry), now ?? {})
+    return moves.reduce((values, move) => moved(values, move), begun)
+  })
 }
 
 /** A new service gets selectors that select no pod. */

@@ -7,7 +7,7 @@ import type { Values } from './yaml.ts'
  * chart's own value when it renders.
  */
 export function mergeValues(all: readonly Values[]): Values {
-  return all.reduce(merged, {})
+  return all.reduce((base, over) => merged(base, over), {})
 }
 
 function merged(base: Values, over: Values): Values {
