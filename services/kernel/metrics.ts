@@ -142,9 +142,9 @@ export function createMetrics(
     published: { inc: (labels, count) => published.inc({ plane, ...labels }, count) },
     publishDelay: { observe: (value) => publishDelay.observe({ plane }, value) },
     login: { set: (server, value) => login.set({ plane, server }, value) },
-    slot: { read: (source) => void slots.set(plane, source) },
-    pool: { read: (name, source) => void pools.set(JSON.stringify({ plane, pool: name }), source) },
-    stored: { read: (database) => void stored.set(plane, () => readStored(database)) },
+    slot: { read: (source) => slots.set(plane, source) },
+    pool: { read: (name, source) => pools.set(JSON.stringify({ plane, pool: name }), source) },
+    stored: { read: (database) => stored.set(plane, () => readStored(database)) },
     counter({ name, ...own }) {
       const counter = make.counter(name, own)
       return { inc: (labels, count = 1) => counter.inc({ plane, ...labels }, count) }
@@ -198,14 +198,15 @@ function slotGauges(make: Makers): Map<PlaneName, () => SlotState> {
     name: string,
     help: string,
     numberOf: (state: SlotState) => number | null,
-  ): void =>
-    void make.gauge(name, { help }, function collect() {
+  ): void => {
+    make.gauge(name, { help }, function collect() {
       for (const [plane, read] of sources) {
         const value = numberOf(read())
         if (value === null) this.remove({ plane })
         else this.set({ plane }, value)
       }
     })
+  }
   define('slot_live', "1 while the plane's Service names the slot of this pod.", ({ live }) =>
     live === null ? null : Number(live),
   )
@@ -243,13 +244,14 @@ function storedGauges(make: Makers): Map<PlaneName, () => Promise<Stored>> {
     })
     return answers
   }
-  const define = (name: string, help: string, field: keyof Stored): void =>
-    void make.gauge(name, { help }, async function collect() {
+  const define = (name: string, help: string, field: keyof Stored): void => {
+    make.gauge(name, { help }, async function collect() {
       for (const [plane, found] of await ask()) {
         if (found) this.set({ plane }, found[field])
         else this.remove({ plane })
       }
     })
+  }
   define('outbox_events', 'Events in the outbox that the broker has not confirmed.', 'outbox')
   define(
     'outbox_oldest_event_age_seconds',

@@ -30,7 +30,7 @@ export async function* followPods(
   { matches, readEach, signal }: Following,
 ): AsyncGenerator<RawLine | string> {
   const found: (RawLine | string)[] = []
-  const say = createProblems((problem) => void found.push(problem))
+  const say = createProblems((problem) => found.push(problem))
   const stopped = new Map<string, Stopped>()
   const followed = new Set<string>()
   let denial: unknown = null
