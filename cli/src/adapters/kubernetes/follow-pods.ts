@@ -73,12 +73,14 @@ export async function* followPods(
   }
   let isFirst = true
   try {
-    for (let waited = 0; !signal.aborted; waited += 1) {
+    let waited = 0
+    while (!signal.aborted) {
       if (waited % looksEvery === 0) {
         const problem = await look(isFirst).then(() => null, lookProblem)
         say('pods', problem)
         if (problem === null) isFirst = false
       }
+      waited += 1
       await sleep(waitMs)
       yield* found.splice(0)
       if (denial !== null && !signal.aborted) throw denial
