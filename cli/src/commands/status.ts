@@ -96,7 +96,8 @@ function measuredLines(services: Status['services'], width: number): string[] {
   const rows = Object.entries(services).flatMap(([name, { active, slots }]) =>
     colors.flatMap((color) => {
       const { metrics } = slots[color] ?? {}
-      return metrics ? [[name, slotText(color, color === active), ...measured(metrics)]] : []
+      const slot = color === active ? liveText(color) : idleText(color)
+      return metrics ? [[name, slot, ...measured(metrics)]] : []
     }),
   )
   const heading = ['SERVICE', 'SLOT', 'REQUESTS', 'ERRORS', 'P99']
@@ -116,8 +117,13 @@ function measured({
   ]
 }
 
-function slotText(color: string, isLive: boolean): string {
-  return isLive ? good(`● ${color}`) : `  ${color}`
+function liveText(color: string): string {
+  return good(`● ${color}`)
+}
+
+/** As wide as a live one. */
+function idleText(color: string): string {
+  return `  ${color}`
 }
 
 /** One line for each service. */
@@ -165,7 +171,7 @@ function slotRow(
 ): string[] {
   const consumers = isSilent ? '-' : String(slot.consumers)
   return [
-    slotText(color, live !== null),
+    live ? liveText(color) : idleText(color),
     slot.version,
     slot.revision,
     `${slot.ready}/${slot.replicas}`,
