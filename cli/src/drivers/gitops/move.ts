@@ -194,19 +194,25 @@ export async function write(ports: MovePorts, move: PointerMove): Promise<Outcom
   for (let left = tries; left > 0; left--) {
     // Another command may move the same Service by now.
     if (ports.signal.aborted) throw interrupted()
-    try {
-      await ports.objects.point({ ...move, resourceVersion })
-      return 'written'
-    } catch (error) {
-      if (isDenied(error)) return 'denied'
-      if (!isConflict(error)) throw error
-      const pointer = await pointerOf(ports, move)
-      if (sameTarget(pointer.target, move.to)) return 'written'
-      if (move.from !== undefined && !sameTarget(pointer.target, move.from)) throw conflict(move)
-      resourceVersion = pointer.resourceVersion
-    }
+    const outcome = await point(ports, { ...move, resourceVersion })
+    if (outcome !== 'conflict') return outcome
+    const pointer = await pointerOf(ports, move)
+    if (sameTarget(pointer.target, move.to)) return 'written'
+    if (move.from !== undefined && !sameTarget(pointer.target, move.from)) throw conflict(move)
+    resourceVersion = pointer.resourceVersion
   }
   return 'conflict'
+}
+
+async function point({ objects }: MovePorts, move: PointerMove): Promise<Outcome> {
+  try {
+    await objects.point(move)
+    return 'written'
+  } catch (error) {
+    if (isDenied(error)) return 'denied'
+    if (isConflict(error)) return 'conflict'
+    throw error
+  }
 }
 
 /** Fails if Argo CD has not written the Services, which this user may not. A rollback does not wait for it. */
