@@ -1,6 +1,6 @@
 // What differs between two commits of the config repo, in one environment; pure.
 import { ShopctlError } from '../../../errors.ts'
-import { byCodeUnits } from '../../../release/canonical.ts'
+import { byCodeUnits, canonical } from '../../../release/canonical.ts'
 import type { Change, ServiceMove, SlotChange } from '../../../release/ports/merge.ts'
 import { type Color, colors, sameTarget, targetOf } from '../../../release/slot.ts'
 import { isSame } from '../edit.ts'
@@ -85,7 +85,9 @@ function slotChange(
     image: change(({ digest }) => digest),
     revision: change(({ revision }) => revision),
     chart: change(({ chart: { name, version, hash } }) => `${name} ${version} ${hash}`),
-    replicas: change(({ values: { replicas } }) => (replicas === undefined ? null : `${replicas}`)),
+    replicas: change(({ values: { replicas } }) =>
+      replicas === undefined ? null : canonical(replicas),
+    ),
     config: paths.filter(isConfig).map((path) => path.replace('config.', '')),
     values: paths.filter((path) => !isConfig(path) && !shownApart.has(path)),
   }
