@@ -96,7 +96,7 @@ export async function followLogs(
   raw.forEach(showNew)
   // By the clock of the lines, which may not be that of this machine.
   const last = timeOf(raw.at(-1)) ?? query.since
-  if (logStore && from === logStore.name) {
+  if (logStore?.name === from) {
     // Lines that were left off stay so.
     const since = more ? timeOf(raw[0]) : query.since
     await followStore(logStore, ports, { ...query, since }, { last, show: showNew })

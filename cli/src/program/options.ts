@@ -185,10 +185,10 @@ export function seconds(value: string): number {
 
 /** `10m`, `90s`, `2h`, `3d`: milliseconds. */
 export function timeSpan(value: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)([smhd])$/.exec(value) ?? []
-  const ms = Number(number) * (unitsMs[unit ?? ''] ?? 0)
+  const [, number = '0', unit = ''] = /^(\d+(?:\.\d+)?)([smhd])$/.exec(value) ?? []
+  const ms = Number(number) * (unitsMs[unit] ?? 0)
   // A date must be possible before it.
-  if (!(ms > 0) || ms > mostSeconds * 1_000)
+  if (ms === 0 || ms > mostSeconds * 1_000)
     throw new InvalidArgumentError('Expected a time span, such as 30s, 10m, 2h or 3d.')
   return ms
 }

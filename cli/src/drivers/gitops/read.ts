@@ -69,10 +69,13 @@ export function stateOf(tree: Tree): ConfigState {
   return { slots: Object.fromEntries(slots), services: servicesOf(tree) }
 }
 
+/** For any text. */
+const knownColors: readonly string[] = colors
+
 export function servicesIn(env: string, paths: readonly string[]): string[] {
   const found = paths.flatMap((path) => {
     const [first, service = '', color] = path.split('/')
-    return first === env && colors.some((each) => each === color) ? [service] : []
+    return first === env && knownColors.includes(color ?? '') ? [service] : []
   })
   return [...new Set(found)].sort(byCodeUnits)
 }

@@ -102,8 +102,8 @@ function servicesProblems(input: MergeInput, { before, after }: Pointers): Merge
   if (!changedPaths(input).some((path) => path.startsWith(`${folder}/`))) return []
   if (after instanceof ShopctlError) return [ofError(after)]
   const dependencies = dependenciesOf(input.to.tree, folder) ?? []
-  const vendored = vendorFolders(folder, paths).map((path) => path.replace(/-[^-]*$/, ''))
-  const lacking = dependencies.find(({ name }) => !vendored.includes(`${folder}/charts/${name}`))
+  const vendored = new Set(vendorFolders(folder, paths).map((path) => path.replace(/-[^-]*$/, '')))
+  const lacking = dependencies.find(({ name }) => !vendored.has(`${folder}/charts/${name}`))
   const file = chartFile(folder)
   return [
     ...(lacking
