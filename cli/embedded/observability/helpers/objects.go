@@ -140,19 +140,30 @@ type address struct{ namespace, endpoint, protocol, port, name, ip string }
 func addressesOf(slices []endpointSlice) map[address]bool {
 	found := map[address]bool{}
 	for _, slice := range slices {
-		service := slice.Metadata.Labels["kubernetes.io/service-name"]
 		for _, endpoint := range slice.Endpoints {
 			ready := endpoint.Conditions.Ready == nil || *endpoint.Conditions.Ready
 			// Endpoints do not have pods that end.
-			if service == "" || endpoint.Conditions.Terminating && !ready {
+			if endpoint.Conditions.Terminating && !ready {
 				continue
 			}
-			for _, port := range slice.Ports {
-				for _, ip := range endpoint.Addresses {
-					key := address{slice.Metadata.Namespace, service, port.Protocol, strconv.Itoa(port.Port), port.Name, ip}
-					found[key] = found[key] || ready
-				}
+			for _, key := range slice.addresses(endpoint.Addresses) {
+				found[key] = found[key] || ready
 			}
+		}
+	}
+	return found
+}
+
+// addresses returns one for each port, and none if the slice has no Service.
+func (slice endpointSlice) addresses(ips []string) []address {
+	service := slice.Metadata.Labels["kubernetes.io/service-name"]
+	if service == "" {
+		return nil
+	}
+	var found []address
+	for _, port := range slice.Ports {
+		for _, ip := range ips {
+			found = append(found, address{slice.Metadata.Namespace, service, port.Protocol, strconv.Itoa(port.Port), port.Name, ip})
 		}
 	}
 	return found
