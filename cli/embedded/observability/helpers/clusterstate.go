@@ -50,7 +50,7 @@ func (e *exporter) handler() http.Handler {
 	mux.HandleFunc("GET /metrics", func(response http.ResponseWriter, request *http.Request) {
 		ctx, cancel := context.WithTimeout(request.Context(), patienceOf(request))
 		defer cancel()
-		response.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		response.Header().Set(contentTypeHeader, "text/plain; version=0.0.4; charset=utf-8")
 		_, _ = response.Write(e.scrape(ctx))
 	})
 	mux.HandleFunc("GET /healthz", healthy)

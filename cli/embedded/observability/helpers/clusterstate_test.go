@@ -23,7 +23,7 @@ func namespaces(count int) []string {
 func TestPages(t *testing.T) {
 	api := newFakeAPI(t)
 	api.pageSize = 2
-	api.items["/api/v1/namespaces"] = namespaces(5)
+	api.items[namespacesPath] = namespaces(5)
 	text := string(api.exporter().scrape(t.Context()))
 	if count := strings.Count(text, "\nkube_namespace_created{"); count != 5 {
 		t.Errorf("%d of 5 namespaces:\n%s", count, text)
@@ -43,9 +43,9 @@ const oneNamespace = `kube_namespace_created{namespace="n0"} 1.7672256e+09`
 
 func TestAListThatFails(t *testing.T) {
 	api := newFakeAPI(t)
-	api.items["/api/v1/namespaces"] = namespaces(1)
-	api.items["/api/v1/pods"] = []string{`{"metadata": {"name": "p"}}`}
-	api.instead["/api/v1/pods"] = func(response http.ResponseWriter, _ *http.Request) {
+	api.items[namespacesPath] = namespaces(1)
+	api.items[podsPath] = []string{`{"metadata": {"name": "p"}}`}
+	api.instead[podsPath] = func(response http.ResponseWriter, _ *http.Request) {
 		refuse(response, http.StatusForbidden, "pods is forbidden")
 	}
 	exporter := api.exporter()
@@ -56,13 +56,13 @@ func TestAListThatFails(t *testing.T) {
 	if strings.Contains(string(text), "kube_pod_") {
 		t.Errorf("pods in\n%s", text)
 	}
-	delete(api.instead, "/api/v1/pods")
+	delete(api.instead, podsPath)
 	has(t, exporter.scrape(t.Context()), `cluster_state_list_errors_total{resource="pods"} 2`, `# TYPE kube_pod_info gauge`)
 }
 
 func TestALaterPageThatFails(t *testing.T) {
 	api := newFakeAPI(t)
-	api.instead["/api/v1/namespaces"] = func(response http.ResponseWriter, request *http.Request) {
+	api.instead[namespacesPath] = func(response http.ResponseWriter, request *http.Request) {
 		if request.URL.Query().Has("continue") {
 			refuse(response, http.StatusGone, "the continue parameter is too old")
 			return
@@ -78,8 +78,8 @@ func TestALaterPageThatFails(t *testing.T) {
 
 func TestAListThatHangs(t *testing.T) {
 	api := newFakeAPI(t)
-	api.items["/api/v1/namespaces"] = namespaces(1)
-	api.instead["/api/v1/pods"] = func(_ http.ResponseWriter, request *http.Request) { <-request.Context().Done() }
+	api.items[namespacesPath] = namespaces(1)
+	api.instead[podsPath] = func(_ http.ResponseWriter, request *http.Request) { <-request.Context().Done() }
 	server := httptest.NewServer(api.exporter().handler())
 	defer server.Close()
 	request, _ := http.NewRequest(http.MethodGet, server.URL+"/metrics", nil)
@@ -98,7 +98,7 @@ func TestAListThatHangs(t *testing.T) {
 
 func TestRenewedFiles(t *testing.T) {
 	api := newFakeAPI(t)
-	api.items["/api/v1/namespaces"] = namespaces(1)
+	api.items[namespacesPath] = namespaces(1)
 	exporter := api.exporter()
 	has(t, exporter.scrape(t.Context()), oneNamespace)
 
@@ -107,15 +107,15 @@ func TestRenewedFiles(t *testing.T) {
 	api.write("token", api.token)
 	has(t, exporter.scrape(t.Context()), oneNamespace)
 
-	api.write("ca.crt", "none")
+	api.write(caFile, "none")
 	has(t, exporter.scrape(t.Context()), `cluster_state_list_errors_total{resource="namespaces"} 2`)
-	api.write("ca.crt", api.ca())
+	api.write(caFile, api.ca())
 	has(t, exporter.scrape(t.Context()), oneNamespace)
 }
 
 func TestAnAuthorityThatIsNotTheClusters(t *testing.T) {
 	api := newFakeAPI(t)
-	api.write("ca.crt", otherAuthority)
+	api.write(caFile, otherAuthority)
 	has(t, api.exporter().scrape(t.Context()), `cluster_state_list_errors_total{resource="pods"} 1`)
 }
 
@@ -132,7 +132,7 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 
 func TestOnlyTheNamedResources(t *testing.T) {
 	api := newFakeAPI(t)
-	api.items["/api/v1/namespaces"] = namespaces(1)
+	api.items[namespacesPath] = namespaces(1)
 	text := string(api.exporter("--resources=namespaces,nodes").scrape(t.Context()))
 	if strings.Contains(text, "kube_pod") || strings.Contains(text, `"pods"`) {
 		t.Errorf("pods in\n%s", text)
@@ -166,11 +166,11 @@ func clusterOf(t testing.TB, pods int) *fakeAPI {
 				i, i, managed, rest))
 		}
 	}
-	fill("/api/v1/pods", pods, `"spec": {"nodeName": "shopctl", "containers": [`+managed+`]}, "status": {"phase": "Running",
+	fill(podsPath, pods, `"spec": {"nodeName": "shopctl", "containers": [`+managed+`]}, "status": {"phase": "Running",
 		"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [{"name": "app"}]}`)
 	for _, path := range []string{
 		"/api/v1/services", "/apis/apps/v1/deployments", "/apis/apps/v1/statefulsets", "/apis/batch/v1/jobs",
-		"/api/v1/persistentvolumeclaims", "/api/v1/namespaces",
+		"/api/v1/persistentvolumeclaims", namespacesPath,
 	} {
 		fill(path, pods/4, `"spec": {"replicas": 2}, "status": {}`)
 	}

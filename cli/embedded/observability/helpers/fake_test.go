@@ -16,6 +16,13 @@ import (
 	"testing"
 )
 
+const (
+	podsPath       = "/api/v1/pods"
+	servicesPath   = "/api/v1/services"
+	namespacesPath = "/api/v1/namespaces"
+	slicesPath     = "/apis/discovery.k8s.io/v1/endpointslices"
+)
+
 // fakeAPI is an API server that asks for a token and serves lists in pages.
 type fakeAPI struct {
 	t        testing.TB
@@ -44,7 +51,7 @@ func newFakeAPI(t testing.TB) *fakeAPI {
 	api.server.StartTLS()
 	t.Cleanup(api.server.Close)
 	api.write("token", api.token+"\n")
-	api.write("ca.crt", api.ca())
+	api.write(caFile, api.ca())
 	return api
 }
 

@@ -18,6 +18,9 @@ import (
 	"time"
 )
 
+// caFile is that of the API server's authority, in the folder of a ServiceAccount.
+const caFile = "ca.crt"
+
 // cluster is the API server, as a pod reaches it with the files of its ServiceAccount.
 type cluster struct {
 	url, folder string
@@ -38,7 +41,7 @@ func (c *cluster) open() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	ca, err := os.ReadFile(filepath.Join(c.folder, "ca.crt"))
+	ca, err := os.ReadFile(filepath.Join(c.folder, caFile))
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +50,7 @@ func (c *cluster) open() (*session, error) {
 	if c.client == nil || !bytes.Equal(ca, c.ca) {
 		client, err := clientOf(ca)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Join(c.folder, "ca.crt"), err)
+			return nil, fmt.Errorf("%s: %w", filepath.Join(c.folder, caFile), err)
 		}
 		if c.client != nil {
 			c.client.CloseIdleConnections()

@@ -19,6 +19,8 @@ const (
 	mostBytes = 1 << 20
 )
 
+const contentTypeHeader = "Content-Type"
+
 // post is a request to the webhook, and how it was answered.
 type post struct {
 	At      time.Time       `json:"at"`
@@ -79,7 +81,7 @@ func (r *receiver) handler() http.Handler {
 func (r *receiver) take(response http.ResponseWriter, request *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(response, request.Body, mostBytes))
 	one := post{At: time.Now().UTC(), Status: http.StatusOK, Answer: "ok"}
-	if word := refusalBySlack(request.Header.Get("Content-Type"), body); err != nil || word != "" {
+	if word := refusalBySlack(request.Header.Get(contentTypeHeader), body); err != nil || word != "" {
 		one.Status, one.Answer = http.StatusBadRequest, word
 	}
 	if err != nil {
@@ -92,7 +94,7 @@ func (r *receiver) take(response http.ResponseWriter, request *http.Request) {
 	if retryAfter != "" {
 		response.Header().Set("Retry-After", retryAfter)
 	}
-	response.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	response.Header().Set(contentTypeHeader, "text/plain; charset=utf-8")
 	response.WriteHeader(one.Status)
 	// Alertmanager compares the whole body with ok: no end of line.
 	_, _ = io.WriteString(response, one.Answer)
@@ -183,6 +185,6 @@ func (r *receiver) showBeats(response http.ResponseWriter, _ *http.Request) {
 }
 
 func sendJSON(response http.ResponseWriter, document any) {
-	response.Header().Set("Content-Type", "application/json")
+	response.Header().Set(contentTypeHeader, "application/json")
 	_ = json.NewEncoder(response).Encode(document)
 }

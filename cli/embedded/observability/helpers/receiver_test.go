@@ -15,6 +15,13 @@ import (
 const message = `{"channel": "#shop", "username": "Alertmanager", "attachments": [{"title": "ServiceDown", "title_link": "http://a",
 	"text": "order", "fallback": "order", "callback_id": "", "footer": "", "color": "danger", "mrkdwn_in": ["text"]}]}`
 
+const (
+	slackPath     = "/slack"
+	messagesPath  = "/messages"
+	refusedPath   = "/refused"
+	heartbeatPath = "/heartbeat"
+)
+
 func letters(count int) string { return strings.Repeat("é", count) }
 
 func TestWhatSlackRefuses(t *testing.T) {
@@ -56,10 +63,22 @@ func TestWhatSlackRefuses(t *testing.T) {
 
 func ask(receiver http.Handler, method, path, body string) *httptest.ResponseRecorder {
 	request := httptest.NewRequest(method, path, strings.NewReader(body))
-	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(contentTypeHeader, "application/json")
 	response := httptest.NewRecorder()
 	receiver.ServeHTTP(response, request)
 	return response
+}
+
+func answered(t *testing.T, response *httptest.ResponseRecorder, status int, body string) {
+	t.Helper()
+	if response.Code != status || response.Body.String() != body {
+		t.Errorf("got %d %q, want %d %q", response.Code, response.Body, status, body)
+	}
+}
+
+func wrong(t *testing.T, got any) {
+	t.Helper()
+	t.Errorf("got %+v", got)
 }
 
 func postsAt(t *testing.T, receiver http.Handler, path string) []post {
@@ -73,32 +92,28 @@ func postsAt(t *testing.T, receiver http.Handler, path string) []post {
 
 func TestMessages(t *testing.T) {
 	receiver := (&receiver{}).handler()
-	if got := ask(receiver, "GET", "/messages", "").Body.String(); got != "[]\n" {
+	if got := ask(receiver, "GET", messagesPath, "").Body.String(); got != "[]\n" {
 		t.Errorf("got %s", got)
 	}
-	if response := ask(receiver, "POST", "/slack", message); response.Code != 200 || response.Body.String() != "ok" {
-		t.Errorf("got %d %q", response.Code, response.Body)
-	}
-	if response := ask(receiver, "POST", "/slack", "{}"); response.Code != 400 || response.Body.String() != "no_text" {
-		t.Errorf("got %d %q", response.Code, response.Body)
-	}
+	answered(t, ask(receiver, "POST", slackPath, message), 200, "ok")
+	answered(t, ask(receiver, "POST", slackPath, "{}"), 400, "no_text")
 	between := url.QueryEscape(time.Now().Format(time.RFC3339Nano))
-	ask(receiver, "POST", "/slack", `{"text": "second"}`)
+	ask(receiver, "POST", slackPath, `{"text": "second"}`)
 
-	if posts := postsAt(t, receiver, "/messages"); len(posts) != 2 || !strings.Contains(string(posts[0].Message), "ServiceDown") {
-		t.Errorf("got %+v", posts)
+	if posts := postsAt(t, receiver, messagesPath); len(posts) != 2 || !strings.Contains(string(posts[0].Message), "ServiceDown") {
+		wrong(t, posts)
 	}
-	if posts := postsAt(t, receiver, "/messages?since="+between); len(posts) != 1 || !strings.Contains(string(posts[0].Message), "second") {
-		t.Errorf("got %+v", posts)
+	if posts := postsAt(t, receiver, messagesPath+"?since="+between); len(posts) != 1 || !strings.Contains(string(posts[0].Message), "second") {
+		wrong(t, posts)
 	}
-	if posts := postsAt(t, receiver, "/refused"); len(posts) != 1 || posts[0].Answer != "no_text" {
-		t.Errorf("got %+v", posts)
+	if posts := postsAt(t, receiver, refusedPath); len(posts) != 1 || posts[0].Answer != "no_text" {
+		wrong(t, posts)
 	}
-	if response := ask(receiver, "GET", "/messages?since=yesterday", ""); response.Code != 400 {
+	if response := ask(receiver, "GET", messagesPath+"?since=yesterday", ""); response.Code != 400 {
 		t.Errorf("got %d", response.Code)
 	}
-	ask(receiver, "DELETE", "/messages", "")
-	if left := len(postsAt(t, receiver, "/messages")) + len(postsAt(t, receiver, "/refused")); left != 0 {
+	ask(receiver, "DELETE", messagesPath, "")
+	if left := len(postsAt(t, receiver, messagesPath)) + len(postsAt(t, receiver, refusedPath)); left != 0 {
 		t.Errorf("%d left", left)
 	}
 }
@@ -106,14 +121,14 @@ func TestMessages(t *testing.T) {
 func TestTheOldestGiveWay(t *testing.T) {
 	many := &receiver{}
 	for i := range keptPosts + 5 {
-		ask(many.handler(), "POST", "/slack", fmt.Sprintf(`{"text": "%d"}`, i))
+		ask(many.handler(), "POST", slackPath, fmt.Sprintf(`{"text": "%d"}`, i))
 	}
-	if posts := postsAt(t, many.handler(), "/messages"); len(posts) != keptPosts || string(posts[0].Message) != `{"text":"5"}` {
+	if posts := postsAt(t, many.handler(), messagesPath); len(posts) != keptPosts || string(posts[0].Message) != `{"text":"5"}` {
 		t.Errorf("%d, the first %s", len(posts), posts[0].Message)
 	}
 	large := &receiver{}
 	for range 200 {
-		ask(large.handler(), "POST", "/slack", `{"text": "`+letters(39_000)+`"}`)
+		ask(large.handler(), "POST", slackPath, `{"text": "`+letters(39_000)+`"}`)
 	}
 	if large.bytes > keptBytes || len(large.posts) < 20 {
 		t.Errorf("%d bytes in %d", large.bytes, len(large.posts))
@@ -122,12 +137,10 @@ func TestTheOldestGiveWay(t *testing.T) {
 
 func TestABodyWithoutEnd(t *testing.T) {
 	receiver := (&receiver{}).handler()
-	response := ask(receiver, "POST", "/slack", `{"text": "`+letters(mostBytes)+`"}`)
-	if response.Code != 400 || response.Body.String() != "invalid_payload" {
-		t.Errorf("got %d %q", response.Code, response.Body)
-	}
-	if posts := postsAt(t, receiver, "/refused"); len(posts) != 1 || posts[0].Message != nil {
-		t.Errorf("got %+v", posts)
+	response := ask(receiver, "POST", slackPath, `{"text": "`+letters(mostBytes)+`"}`)
+	answered(t, response, 400, "invalid_payload")
+	if posts := postsAt(t, receiver, refusedPath); len(posts) != 1 || posts[0].Message != nil {
+		wrong(t, posts)
 	}
 }
 
@@ -135,18 +148,18 @@ func TestFaults(t *testing.T) {
 	receiver := (&receiver{}).handler()
 	ask(receiver, "PUT", "/fault?status=429&times=2&retryAfter=3", "")
 	for range 2 {
-		response := ask(receiver, "POST", "/slack", message)
+		response := ask(receiver, "POST", slackPath, message)
 		if response.Code != 429 || response.Header().Get("Retry-After") != "3" || response.Body.String() != "rate_limited" {
 			t.Errorf("got %d %v %q", response.Code, response.Header(), response.Body)
 		}
 	}
-	if response := ask(receiver, "POST", "/slack", message); response.Code != 200 || response.Header().Get("Retry-After") != "" {
+	if response := ask(receiver, "POST", slackPath, message); response.Code != 200 || response.Header().Get("Retry-After") != "" {
 		t.Errorf("got %d %v", response.Code, response.Header())
 	}
 	ask(receiver, "PUT", "/fault?status=500&times=9", "")
 	ask(receiver, "PUT", "/fault?status=500&times=0", "")
-	ask(receiver, "POST", "/slack", message)
-	if kept, refused := len(postsAt(t, receiver, "/messages")), len(postsAt(t, receiver, "/refused")); kept != 2 || refused != 2 {
+	ask(receiver, "POST", slackPath, message)
+	if kept, refused := len(postsAt(t, receiver, messagesPath)), len(postsAt(t, receiver, refusedPath)); kept != 2 || refused != 2 {
 		t.Errorf("%d kept, %d refused", kept, refused)
 	}
 	for _, query := range []string{"", "status=200&times=1", "status=500", "status=500&times=-1", "status=600&times=1"} {
@@ -158,16 +171,16 @@ func TestFaults(t *testing.T) {
 
 func TestHeartbeats(t *testing.T) {
 	receiver := (&receiver{}).handler()
-	if got := ask(receiver, "GET", "/heartbeat", "").Body.String(); got != `{"count":0,"last":null}`+"\n" {
+	if got := ask(receiver, "GET", heartbeatPath, "").Body.String(); got != `{"count":0,"last":null}`+"\n" {
 		t.Errorf("got %s", got)
 	}
-	ask(receiver, "POST", "/heartbeat", `{"status": "firing"}`)
-	ask(receiver, "POST", "/heartbeat", `{"status": "firing"}`)
+	ask(receiver, "POST", heartbeatPath, `{"status": "firing"}`)
+	ask(receiver, "POST", heartbeatPath, `{"status": "firing"}`)
 	var beats heartbeats
-	if err := json.Unmarshal(ask(receiver, "GET", "/heartbeat", "").Body.Bytes(), &beats); err != nil {
+	if err := json.Unmarshal(ask(receiver, "GET", heartbeatPath, "").Body.Bytes(), &beats); err != nil {
 		t.Fatal(err)
 	}
 	if beats.Count != 2 || time.Since(*beats.Last) > time.Minute {
-		t.Errorf("got %+v", beats)
+		wrong(t, beats)
 	}
 }

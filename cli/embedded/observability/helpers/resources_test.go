@@ -13,7 +13,7 @@ func TestSeries(t *testing.T) {
 	}
 	cases := []struct{ name, path, item, want string }{
 		{
-			"a pod of a ReplicaSet", "/api/v1/pods",
+			"a pod of a ReplicaSet", podsPath,
 			`{"metadata": {"name": "pod1", "namespace": "ns1", "uid": "abc", "ownerReferences": [
 				{"kind": "Other", "name": "a"}, {"kind": "ReplicaSet", "name": "rs1", "controller": true}, {"kind": "Other", "name": "b"}]},
 			  "spec": {"nodeName": "node1", "priorityClassName": "system-node-critical"},
@@ -32,25 +32,25 @@ func TestSeries(t *testing.T) {
 			kube_pod_container_status_restarts_total{namespace="ns1",pod="pod1",uid="abc",container="container1"} 3`,
 		},
 		{
-			"a pod that is not scheduled, with a name to escape", "/api/v1/pods",
+			"a pod that is not scheduled, with a name to escape", podsPath,
 			`{"metadata": {"name": "a\"b\\c\nd"}}`,
 			`kube_pod_info{namespace="",pod="a\"b\\c\nd",uid="",host_ip="",pod_ip="",node="",created_by_kind="",created_by_name="",priority_class="",host_network="false"} 1`,
 		},
 		{
-			"a Service that was live", "/api/v1/services",
+			"a Service that was live", servicesPath,
 			`{"metadata": {"name": "order", "namespace": "shop", "uid": "u", "annotations": {"shopctl.dev/release": "r-41", "other": "x"},
 			  "labels": {"app.kubernetes.io/name": "order", "shopctl.dev/pointer": "stable", "other": "x"}}}`,
 			`kube_service_annotations{namespace="shop",service="order",uid="u",annotation_shopctl_dev_release="r-41"} 1
 			kube_service_labels{namespace="shop",service="order",uid="u",label_app_kubernetes_io_name="order",label_shopctl_dev_pointer="stable"} 1`,
 		},
 		{
-			"a Service with none of the allowed ones", "/api/v1/services",
+			"a Service with none of the allowed ones", servicesPath,
 			`{"metadata": {"name": "database", "namespace": "shop", "uid": "u"}}`,
 			`kube_service_annotations{namespace="shop",service="database",uid="u"} 1
 			kube_service_labels{namespace="shop",service="database",uid="u"} 1`,
 		},
 		{
-			"an EndpointSlice: ready, not ready, ending, unknown", "/apis/discovery.k8s.io/v1/endpointslices",
+			"an EndpointSlice: ready, not ready, ending, unknown", slicesPath,
 			`{"metadata": {"name": "order-x", "namespace": "shop", "labels": {"kubernetes.io/service-name": "order"}},
 			  "ports": [{"name": "http", "protocol": "TCP", "port": 8080}],
 			  "endpoints": [
@@ -65,14 +65,14 @@ func TestSeries(t *testing.T) {
 			kube_endpoint_address{namespace="shop",endpoint="order",port_protocol="TCP",port_number="8080",port_name="http",ip="10.0.0.4",ready="true"} 1`,
 		},
 		{
-			"an address that is not ready", "/apis/discovery.k8s.io/v1/endpointslices",
+			"an address that is not ready", slicesPath,
 			`{"metadata": {"name": "order-x", "namespace": "shop", "labels": {"kubernetes.io/service-name": "order"}},
 			  "ports": [{"protocol": "TCP", "port": 8080}],
 			  "endpoints": [{"addresses": ["10.0.0.2"], "conditions": {"ready": false}}]}`,
 			`kube_endpoint_address{namespace="shop",endpoint="order",port_protocol="TCP",port_number="8080",port_name="",ip="10.0.0.2",ready="false"} 1`,
 		},
 		{
-			"a slice of no Service", "/apis/discovery.k8s.io/v1/endpointslices",
+			"a slice of no Service", slicesPath,
 			`{"metadata": {"name": "x"}, "ports": [{"port": 1}], "endpoints": [{"addresses": ["10.0.0.2"]}]}`, "",
 		},
 		{
@@ -128,7 +128,7 @@ func TestSeries(t *testing.T) {
 			kube_persistentvolumeclaim_status_phase{namespace="shop",persistentvolumeclaim="data",phase="Pending"} 1`,
 		},
 		{
-			"a namespace", "/api/v1/namespaces",
+			"a namespace", namespacesPath,
 			`{"metadata": {"name": "shop", "creationTimestamp": "2017-07-14T02:40:00Z"}}`,
 			`kube_namespace_created{namespace="shop"} 1.5e+09`,
 		},
@@ -178,6 +178,6 @@ func TestLabelNames(t *testing.T) {
 
 func TestNothingIsAllowedByDefault(t *testing.T) {
 	api := newFakeAPI(t)
-	api.items["/api/v1/services"] = []string{`{"metadata": {"name": "order", "labels": {"app": "order"}}}`}
+	api.items[servicesPath] = []string{`{"metadata": {"name": "order", "labels": {"app": "order"}}}`}
 	same(t, seriesOf(api.exporter().scrape(t.Context())), "")
 }
