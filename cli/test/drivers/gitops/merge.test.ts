@@ -176,6 +176,13 @@ describe('a merge that may be', () => {
     expect(refusals(edited(main, { [file]: edit }))).toEqual([])
   })
 
+  it('names replicas that are no number as they are', () => {
+    const { slots } = merge(
+      edited(main, { [greenValues]: replace('replicas: 2', 'replicas: { most: 5 }') }),
+    )
+    expect(slots[0]?.replicas).toEqual({ from: '2', to: '{"most":5}' })
+  })
+
   it('begins an environment', () => {
     const begun = { slots: [{ service: 'order', color: 'blue' as const }], argocd: 'kind: x\n' }
     const found = merge(changed(new Map(), { begun }), new Map())
