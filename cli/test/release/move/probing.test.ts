@@ -1,5 +1,6 @@
 // The probe goes along with a switch or rollback, and never in its way.
 import { describe, expect, it } from 'vitest'
+import type { ProbeRecord } from '../../../src/release/probe-record.ts'
 import { operationSchema } from '../../../src/release/record.ts'
 import { aFullConfig, managementText } from '../../fakes/config.ts'
 import { createFakeProbe, type FakeAnswer, type FakeProbe } from '../../fakes/probe.ts'
@@ -176,11 +177,19 @@ it('a probe goes on until the old slot of its service is restarted', async () =>
     restartedAt = clock.monotonic()
     await driver.restartSlot(...slot)
   }
-  const moved = await shop.switch({}, { probe, driver: { ...driver, restartSlot } })
-  const { probe: recorded } = lastRecord(shop)
-  expect(recorded?.lastOldAnswerMs).toBeNull()
-  expect(moved.probe?.requests).toBeGreaterThan(recorded?.requests ?? 0)
+  let ended: ProbeRecord | undefined
+  const { journal } = shop.world
+  const end: typeof journal.end = (operation) => {
+    ended = structuredClone(operation.probe)
+    return journal.end(operation)
+  }
+  const ports = { probe, driver: { ...driver, restartSlot }, journal: { ...journal, end } }
+  const moved = await shop.switch({}, ports)
+  // Who kills the command now leaves a record without the last answer.
+  expect(ended?.lastOldAnswerMs).toBeNull()
+  expect(moved.probe?.requests).toBeGreaterThan(ended?.requests ?? 0)
   expect(moved.probe?.lastOldAnswerMs).toBeGreaterThan(2_000)
+  expect(lastRecord(shop).probe).toEqual(moved.probe)
   expect(probe.running.size).toBe(0)
 })
 
