@@ -49,7 +49,7 @@ export async function* mergeById<Name extends string>(
   for (const name of names) await advance(name)
   while (heads.size > 0) {
     const ids = [...heads.values()].map((entry) => entry.id)
-    const [id = ''] = ids.sort((one, other) => (one < other ? -1 : 1))
+    const [id = ''] = ids.toSorted((one, other) => (one < other ? -1 : 1))
     const entries = {} as Record<Name, Entry[]>
     for (const name of names) {
       entries[name] = []
