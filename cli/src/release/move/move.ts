@@ -73,18 +73,17 @@ export async function move(
   })
   await checkOurs(ports, recording)
   await recording.phase('preview', () => movePreviews(ports, plan, options))
-  await endDone(recording, proofs, await probedSoFar(recording, services, options))
+  await endDone(recording, proofs, await probedSoFar(services, options))
   const restarted = await restartOld(ports, recording, proofs, options)
   return { release: idOf(recording), services: restarted, ...probing.probed(services) }
 }
 
 /** Where the old slot is restarted, it answers until then: its last answer is recorded after that. */
 async function probedSoFar(
-  recording: Recording,
   moves: readonly Move[],
   { probing, recycle }: MoveOptions,
 ): Promise<Probed> {
-  await recording.phase('probe', () => probing.after())
+  await probing.after()
   const goesOn = recycle.some(probing.asks)
   if (!goesOn) await probing.stop()
   const probed = probing.probed(moves)
