@@ -1,0 +1,103 @@
+// Moves all four services to and fro, while customers order and read.
+import { randomUUID } from 'node:crypto'
+import { expect } from 'vitest'
+import { startSender } from '../../src/adapters/sender.ts'
+import type { Operation } from '../../src/release/record.ts'
+import { copyTree, edgeUrl, shopctlJson, shopctlOk, status } from './shop.ts'
+import { underLoad } from './under-load.ts'
+
+const services = ['inventory', 'notification', 'order', 'payment']
+const ordersPerSecond = 30
+const readsPerSecond = 500
+/** The most that the readers may last, in seconds. */
+const longest = 1_200
+
+/** Puts another version of all four services on standby, tested. */
+async function putOnStandby(): Promise<void> {
+  const tree = await copyTree()
+  try {
+    for (const name of services) await tree.append(`services/${name}/main.ts`, '\n// to and fro\n')
+    for (const verb of ['build', 'push', 'deploy', 'smoke'])
+      await shopctlOk([verb], { cwd: tree.dir })
+  } finally {
+    await tree.remove()
+  }
+}
+
+interface Reads {
+  requests: number
+  /** What each failed one got. */
+  failures: string[]
+  colors: Set<string | null>
+}
+
+/** Nine of ten reads on connections that are kept, each tenth on a new one. */
+function startReaders(): { stop(): Promise<Reads> } {
+  const reads: Reads = { requests: 0, failures: [], colors: new Set() }
+  const sender = startSender({
+    url: edgeUrl,
+    rate: readsPerSecond,
+    seconds: longest,
+    connections: 16,
+    newConnections: 0.1,
+    timeoutMs: 5_000,
+    // Both cores are busy: what this program could not send in time was never sent.
+    mostLateMs: 500,
+    next: () => ({ method: 'GET', path: `/orders/${randomUUID()}` }),
+    onExchange({ status: code, error, color }) {
+      reads.requests += 1
+      reads.colors.add(color)
+      // No such order: an answer, and a statement at the database.
+      if (code !== 404) reads.failures.push(error ?? String(code))
+    },
+  })
+  return {
+    async stop() {
+      await sender.stop()
+      return reads
+    },
+  }
+}
+
+/** Expects that nobody has noticed, and that each move has its whole record. */
+export async function moveToAndFro(moves: number): Promise<void> {
+  await putOnStandby()
+  const { services: before } = await status()
+  let reads: Reads | undefined
+  const outcome = await underLoad({ rate: ordersPerSecond }, async () => {
+    const readers = startReaders()
+    try {
+      for (let n = 0; n < moves; n += 2) {
+        await shopctlOk(['switch', '--service', services.join()])
+        await shopctlOk(['rollback'])
+      }
+    } finally {
+      reads = await readers.stop()
+    }
+  })
+  expect(reads?.failures).toEqual([])
+  expect(reads?.colors).toEqual(new Set(['blue', 'green']))
+  const { operations } = await shopctlJson<{ operations: Operation[] }>([
+    ...['history', '--verb', 'switch,rollback', '--limit', String(Math.min(moves, 50))],
+  ])
+  const lateMs: number[] = []
+  for (const { release, outcome: end, services: moved, probe } of operations) {
+    expect(end, `${release}`).toBe('done')
+    expect(moved.map(({ name }) => name).toSorted(), `${release}`).toEqual(services)
+    for (const { proof } of moved)
+      expect(proof, `${release}`).toMatchObject({
+        endpointsMs: expect.any(Number),
+        epoch: expect.any(Number),
+      })
+    expect(probe?.failures, `${release}`).toBe(0)
+    lateMs.push(probe?.lastOldAnswerMs ?? Number.NaN)
+  }
+  const { services: after } = await status()
+  for (const name of services) expect(after[name]?.active, name).toBe(before[name]?.active)
+  lateMs.sort((one, two) => one - two)
+  const p95 = lateMs[Math.ceil(lateMs.length * 0.95) - 1]
+  console.info(
+    `${moves} moves, ${outcome.load.accepted} orders, ${reads?.requests} reads; ` +
+      `last answer of the old color: p95 ${p95} ms, worst ${lateMs.at(-1)} ms`,
+  )
+}

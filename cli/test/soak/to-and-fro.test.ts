@@ -1,0 +1,12 @@
+// 300 moves of all four services under load.
+import { beforeAll, test } from 'vitest'
+import { ensureLive } from '../real/shop.ts'
+import { moveToAndFro } from '../real/to-and-fro.ts'
+
+beforeAll(ensureLive, 600_000)
+
+test.each([1, 2, 3])(
+  'a hundred moves to and fro lose nothing: %i of 3',
+  () => moveToAndFro(100),
+  1_800_000,
+)
