@@ -57,7 +57,7 @@ export function historyText(
 function operationRow(operation: Operation): string[] {
   return [
     idOf(operation),
-    operation.verb,
+    verbText(operation),
     timeText(operation.startedAt),
     outcomeOf(operation),
     operation.services.map(({ name }) => name).join(' '),
@@ -68,6 +68,11 @@ function operationRow(operation: Operation): string[] {
 function changeRow({ commit, date, changes, subject, author }: HandChange): string[] {
   const what = changes.length > 0 ? changes.join(', ') : subject
   return [commit.slice(0, 12), 'by hand', timeText(date), '-', oneLine(what), oneLine(author)]
+}
+
+/** As the command is called. */
+function verbText({ verb }: Operation): string {
+  return verb.replace('-', ' ')
 }
 
 function timeText(time: string): string {
@@ -106,10 +111,10 @@ export function operationText(operation: Operation, undo: Undo, width: number): 
 }
 
 function headOf(operation: Operation, width: number): string {
-  const { verb, startedAt, endedAt, by, run, reason, error, alerts = [], freeze } = operation
+  const { startedAt, endedAt, by, run, reason, error, alerts = [], freeze } = operation
   const took = endedAt === null ? NaN : Date.parse(endedAt) - Date.parse(startedAt)
   const lines = [
-    `${idOf(operation)}  ${verb}  ${outcomeOf(operation)}`,
+    `${idOf(operation)}  ${verbText(operation)}  ${outcomeOf(operation)}`,
     endedAt
       ? wrapped(`from ${startedAt} to ${endedAt}${took >= 0 ? `, ${duration(took)}` : ''}`, width)
       : `from ${startedAt}, not ended`,

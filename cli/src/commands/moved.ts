@@ -2,6 +2,7 @@
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { wrapped } from '../output/text.ts'
+import { type HeldImage, releaseCommand } from '../release/hold/held.ts'
 import type { Moved } from '../release/move/move.ts'
 import type { Proof } from '../release/move/move-record.ts'
 import type { Probed } from '../release/move/probing.ts'
@@ -9,12 +10,19 @@ import { recycledText } from '../release/move/recycle.ts'
 import type { Side } from '../release/slot.ts'
 import { probeLines, probeRows } from './probed.ts'
 
-export function movedResult({ release, services, ...probed }: Moved): Result {
+/** `held`: what a rollback has put on hold. */
+export function movedResult(moved: Moved & { held?: readonly HeldImage[] }): Result {
+  const { release, services, held, ...probed } = moved
   const moves = services.map(({ name, to }) => `${name} ${to?.color ?? 'no slot'}`).join(', ')
   return {
-    document: moveDocument(release, services, probed),
+    document: { ...moveDocument(release, services, probed), ...(held && { held }) },
     text: (width) =>
-      [release, ...movedLines(services, width), ...probeLines(probed, width)].join('\n'),
+      [
+        release,
+        ...movedLines(services, width),
+        ...probeLines(probed, width),
+        ...heldLines(held ?? [], width),
+      ].join('\n'),
     summary: `${release}: ${moves || 'no Service had to be moved'}`,
     tables: [proofRows(services), probeRows(probed)].filter((rows) => rows.length > 1),
     outputs: { release, colors: colorsOf(services) },
@@ -45,6 +53,13 @@ function movedLines(services: readonly Proof[], width: number): string[] {
       : [],
   )
   return [table(proofRows(services), width), ...restarts]
+}
+
+function heldLines(held: readonly HeldImage[], width: number): string[] {
+  if (held.length === 0) return []
+  const what = held.map(({ service, side }) => `${service} ${side.version}`).join(', ')
+  const line = `On hold, so that it is not released again: ${what}. \`${releaseCommand(held)}\` frees it.`
+  return [wrapped(line, width)]
 }
 
 export function sideText(side: Side | null): string {

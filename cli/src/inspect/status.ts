@@ -159,10 +159,11 @@ function isLive(service: ServiceState, side: Side | null): boolean {
   return sameTarget(service.stable?.target, side) && (!slot || slot.digest === side?.digest)
 }
 
-/** What it needs besides. */
-const reasons: Readonly<Record<string, string>> = {
-  lock: ' --reason "…"',
-  unlock: ' --reason "…"',
+/** The commands that need something besides. */
+const commands: Readonly<Record<string, string>> = {
+  lock: 'lock --reason "…"',
+  unlock: 'unlock --reason "…"',
+  'hold-release': 'hold release DIGEST --reason "…"',
 }
 
 /** The open operation. The next command closes one that was interrupted and is no switch or rollback. `lock`: of a command. */
@@ -173,7 +174,7 @@ function operationStatus(
   if (!open) return null
   const { verb } = open
   const isMove = verb === 'switch' || verb === 'rollback'
-  const command = isMove ? 'shopctl rollback' : `shopctl ${verb}${reasons[verb] ?? ''}`
+  const command = isMove ? 'shopctl rollback' : `shopctl ${commands[verb] ?? verb}`
   return {
     id: idOf(open),
     verb,

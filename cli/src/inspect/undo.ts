@@ -52,6 +52,8 @@ const harmless = {
     'There is nothing to undo: a cleanup changes nothing that is live. `shopctl deploy` makes standby slots again, and `shopctl rollback --to` those of an earlier release.',
   lock: 'It changed no slot. If the lock still stands, `shopctl unlock --reason "…"` ends it.',
   unlock: 'It changed no slot. `shopctl lock --reason "…"` locks the environment again.',
+  'hold-release':
+    'It changed no slot. A rollback from this image after a switch to it puts it on hold again.',
 } as const
 
 function none(note: string): Undo {

@@ -146,6 +146,13 @@ export function digests(value: string): Record<string, string> {
   return Object.fromEntries(entries)
 }
 
+const digestStart = /^sha256:[0-9a-f]{12,64}$/
+
+/** Whether it is a digest, or its first twelve digits or more. */
+export function isDigestStart(value: string): boolean {
+  return digestStart.test(value)
+}
+
 /** Some of these values: by commas, or the option repeated. */
 export function someOf<T extends string>(known: readonly T[]) {
   return (value: string, before: readonly T[] = []): T[] => {

@@ -6,6 +6,7 @@ import { hasColors, widthOf } from '../output/terminal.ts'
 import { addEksToken } from './eks-token.ts'
 import { addGitops } from './gitops.ts'
 import { helpFormat } from './help.ts'
+import { addHold } from './hold.ts'
 import { addInspection } from './inspect.ts'
 import { addMessages } from './messages.ts'
 import { refuseBlank } from './options.ts'
@@ -48,6 +49,7 @@ export function createProgram(runner: Runner, signal: AbortSignal): Command {
     .configureHelp(helpFormat)
   program.commandsGroup('Release:')
   addRelease(program, runner)
+  addHold(program, runner)
   program.commandsGroup('Inspect:')
   addInspection(program, runner)
   program.commandsGroup('Other:')

@@ -81,12 +81,13 @@ const afterInterrupt: Readonly<Record<string, string>> = {
   cleanup: 'Run `shopctl cleanup` again: it deletes what is left.',
   lock: 'Run `shopctl status`: it shows whether the lock stands.',
   unlock: 'Run `shopctl status`: it shows whether the lock stands.',
+  'hold release': 'Run `shopctl hold`: it shows what is still on hold.',
   release: 'No slot was written. Run `shopctl release` again: it skips what is built and pushed.',
 }
 
 function addHint(command: Command): (error: unknown) => never {
   return (error) => {
-    const hint = afterInterrupt[command.name()]
+    const hint = afterInterrupt[nameOf(command)]
     throw isInterrupted(error) && error.hint === undefined && hint ? advised(error, hint) : error
   }
 }

@@ -30,7 +30,9 @@ const serviceRecord = z.object({
   from: side.nullable().describe('The slot before the operation.'),
   to: side
     .nullable()
-    .describe('The slot that was written, tested or made live. null: the slot was removed.'),
+    .describe(
+      'The slot that was written, tested, made live or taken off hold. null: the slot was removed.',
+    ),
   proof: z
     .record(z.string(), z.union([z.number(), z.string(), z.null()]))
     .optional()

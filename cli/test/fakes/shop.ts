@@ -3,9 +3,10 @@ import type { Config } from '../../src/config/schema.ts'
 import { build } from '../../src/release/build/build.ts'
 import { type CleanupInput, cleanup } from '../../src/release/cleanup/cleanup.ts'
 import { type Deployed, type DeployInput, deploy } from '../../src/release/deploy/deploy.ts'
+import { releaseHold } from '../../src/release/hold/release-hold.ts'
 import type { Moved } from '../../src/release/move/move.ts'
 import { type MovePreview, previewRollback, previewSwitch } from '../../src/release/move/preview.ts'
-import { type RollbackInput, rollback } from '../../src/release/move/rollback.ts'
+import { type RollbackInput, type RolledBack, rollback } from '../../src/release/move/rollback.ts'
 import { type SwitchInput, switchSlots } from '../../src/release/move/switch.ts'
 import type { Driver } from '../../src/release/ports/driver.ts'
 import type { JournalStore } from '../../src/release/ports/session.ts'
@@ -30,7 +31,7 @@ export interface Shop {
   deploy(over?: Partial<DeployInput>, ports?: Partial<Ports>): Promise<Deployed[]>
   smoke(over?: Partial<SmokeInput>, ports?: Partial<Ports>): Promise<Smoked>
   switch(over?: Partial<SwitchInput>, ports?: Partial<Ports>): Promise<Moved>
-  rollback(over?: Partial<RollbackInput>, ports?: Partial<Ports>): Promise<Moved>
+  rollback(over?: Partial<RollbackInput>, ports?: Partial<Ports>): Promise<RolledBack>
   /** What --dry-run of both shows. */
   preview: {
     switch(over?: Partial<SwitchInput>, ports?: Partial<Ports>): Promise<MovePreview>
@@ -140,6 +141,12 @@ export function dyingDriver({ driver }: World, moves: number): Driver {
       throw new Error('killed')
     },
   }
+}
+
+/** What this rollback has put on hold may go live again. */
+export async function freed({ world }: Shop, { held }: RolledBack): Promise<void> {
+  const digests = held.map(({ side }) => side.digest)
+  await releaseHold(world, { digests, reason: 'a test' })
 }
 
 /** Green serves since r-2, blue stands by. */

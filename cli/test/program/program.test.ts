@@ -50,7 +50,7 @@ describe('bad input is exit 2, with what would have been right', () => {
     [
       'a verb of history',
       ['history', '--verb', 'switch,release'],
-      /'switch,release'[\s\S]*rollback, cleanup, lock, unlock, by-hand, not release/,
+      /'switch,release'[\s\S]*rollback, cleanup, lock, unlock, hold-release, by-hand, not release/,
     ],
     [
       'an outcome of history',
@@ -94,6 +94,23 @@ describe('bad input is exit 2, with what would have been right', () => {
     ['a freeze before a rollback', ['rollback', '--override-freeze'], /'--override-freeze'/],
     ['a lock without a reason', ['lock'], /required option '--reason <text>'/],
     ['its end without a reason', ['unlock', '--env', 'test'], /required option '--reason <text>'/],
+    [
+      'the end of a hold without a reason',
+      ['hold', 'release', 'sha256:0123456789ab'],
+      /required option '--reason <text>'/,
+    ],
+    ['the end of no hold', ['hold', 'release', '--reason', 'a'], /argument 'digests'/],
+    [
+      'what is no digest',
+      ['hold', 'release', 'sha256:0123', '--reason', 'a'],
+      /Expected a digest, such as sha256:/,
+    ],
+    [
+      'what is no digest, after one',
+      ['hold', 'release', 'sha256:0123456789ab', 'order', '--reason', 'a'],
+      /Expected a digest, such as sha256:/,
+    ],
+    ['what hold does not know', ['hold', 'list'], /too many arguments[\s\S]*Commands: release/],
     ['a lock of one service', ['lock', '--reason', 'a', '--service', 'order'], /'--service'/],
     [
       'a wait for the lock without an end',

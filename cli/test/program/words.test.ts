@@ -12,6 +12,10 @@ interface Given {
 /** Each option and argument that takes text, of all commands. */
 function takersOf(command: Command, path: string[]): Given[] {
   const given = command.registeredArguments
+  // Commander asks for these before it looks at arguments.
+  const needed = command.options
+    .filter(({ mandatory }) => mandatory)
+    .flatMap(({ long }) => [`${long}`, 'x'])
   const own: Given[] = [
     ...command.options
       .filter(({ required, optional }) => required || optional)
@@ -21,13 +25,17 @@ function takersOf(command: Command, path: string[]): Given[] {
       })),
     ...given.map((argument, index) => ({
       taker: argument.name(),
-      argv: (text: string) => [...path, ...given.map((_, at) => (at === index ? text : 'x'))],
+      argv: (text: string) => [
+        ...path,
+        ...given.map((_, at) => (at === index ? text : 'x')),
+        ...needed,
+      ],
     })),
     ...given
       .filter(({ variadic }) => variadic)
       .map((argument) => ({
         taker: argument.name(),
-        argv: (text: string) => [...path, 'x', text, 'y'],
+        argv: (text: string) => [...path, 'x', text, 'y', ...needed],
       })),
   ]
   return [...own, ...command.commands.flatMap((each) => takersOf(each, [...path, each.name()]))]

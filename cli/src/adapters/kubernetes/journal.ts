@@ -16,7 +16,7 @@ import { isConflict, type KubernetesApi } from './api.ts'
 
 const headName = 'shopctl-journal'
 const label = 'shopctl.dev/journal'
-/** Of moves, which a rollback needs, and of all other operations. */
+/** Of moves, which a rollback needs, with the ends of holds, and of all other operations. */
 const keptOfAKind = 100
 /** For all records together. A Kubernetes object holds at most 1 MiB. */
 const keptBytes = 16 * 1024 * 1024
@@ -174,8 +174,10 @@ export function journalOf(maps: readonly V1ConfigMap[]): Journal {
 /** Names of the records beyond the bounds, the oldest first. `all` is in order. Exported for its test. */
 export function beyondBounds(all: readonly Operation[]): string[] {
   const sizes = new Map(all.map((each) => [each.number, Buffer.byteLength(JSON.stringify(each))]))
-  const moves = all.filter(isMove)
-  const others = all.filter((each) => !isMove(each))
+  // The end of a hold outlives the rollback before it: else the hold would come back.
+  const isLasting = (each: Operation): boolean => isMove(each) || each.verb === 'hold-release'
+  const moves = all.filter(isLasting)
+  const others = all.filter((each) => !isLasting(each))
   const unwanted = new Set<Operation>([
     ...moves.slice(0, -keptOfAKind),
     ...others.slice(0, -keptOfAKind),

@@ -1,6 +1,7 @@
 // Everything that a deploy finds out before its first change: what is wanted, the plan, and the checked writes.
 import type { EnvironmentConfig } from '../../config/schema.ts'
 import { refused } from '../../errors.ts'
+import { heldAmong, holdRefusal } from '../hold/held.ts'
 import { type ObservePorts, observe } from '../observe.ts'
 import type { Contents, Copy, Pods } from '../ports/cluster.ts'
 import { type ChartWrite, type Recorded, revisionMark, type SlotWrite } from '../ports/driver.ts'
@@ -75,6 +76,7 @@ export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): P
   const unmigrated = await findUnmigrated(ports, state, services)
   const plan = planDeploy(state, { wanted, color, unfinished, unmigrated })
   if (isRefusal(plan)) throw refused(plan)
+  requireFree(state, plan, input)
   for (const { service, color } of plan.steps) {
     const missing = contents[service]?.slots[color].missing
     if (missing) throw refused(missing)
@@ -113,6 +115,20 @@ export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): P
     copies,
     changes,
   }
+}
+
+/** A rollback deploys earlier images again: a way back is never held up. */
+function requireFree(
+  { journal }: EnvironmentState,
+  { steps }: DeployPlan,
+  { images }: PrepareInput,
+): void {
+  if (images) return
+  const slots = steps
+    .filter(({ action }) => action !== 'live')
+    .map(({ service, wanted }) => ({ name: service, slot: wanted }))
+  const refusal = holdRefusal(heldAmong(journal, slots))
+  if (refusal) throw refused(refusal)
 }
 
 function required<T>(map: Readonly<Record<string, T>>, service: string): T {

@@ -119,7 +119,7 @@ function nowOf(service: ServiceState): string {
 }
 
 const forwardHint =
-  'Run `shopctl switch --service …` to go forward again, or `shopctl rollback --to <release>` to go to an earlier release.'
+  'To go forward again, run `shopctl hold release`, then `shopctl switch --service …`. `shopctl rollback --to <release>` goes to any release.'
 
 interface RollbackTarget {
   name: string

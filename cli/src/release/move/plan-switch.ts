@@ -1,5 +1,6 @@
 // Chooses the slots for a smoke test or switch, and plans a switch; pure.
 import { checkCapacity } from '../capacity.ts'
+import { heldAmong, holdRefusal } from '../hold/held.ts'
 import { doneMoves, moveOf } from '../record.ts'
 import { interruptedRefusal, isRefusal, notReady, type Refusal, refuse } from '../refusal.ts'
 import {
@@ -62,7 +63,7 @@ function findStandby(state: EnvironmentState, chosen: readonly string[] | null):
   return refuse(
     'nothing-deployed',
     'No service has a newly deployed slot on standby.',
-    'Run `shopctl deploy` first. To go forward again after a rollback, name the services with --service.',
+    'Run `shopctl deploy` first. To go forward again after a rollback, run `shopctl hold release`, then name the services with --service.',
   )
 }
 
@@ -121,7 +122,8 @@ export function planSwitch(state: EnvironmentState, intent: SwitchIntent): MoveP
   const target = switchTarget(state, intent)
   if (isRefusal(target)) return target
   const refusals = slotRefusals(state, target.slots, intent)
-  return refusals.ready ?? refusals.pods ?? refusals.smoke ?? switchTo(state, target.slots)
+  const { hold, ready, pods, smoke } = refusals
+  return hold ?? ready ?? pods ?? smoke ?? switchTo(state, target.slots)
 }
 
 /** The slots that this switch makes live, whatever else may be wrong with them. */
@@ -148,8 +150,9 @@ export function slotRefusals(
   state: EnvironmentState,
   slots: readonly NamedSlot[],
   { skipSmoke }: Pick<SwitchIntent, 'skipSmoke'>,
-): Record<'ready' | 'pods' | 'smoke', Refusal | null> {
+): Record<'hold' | 'ready' | 'pods' | 'smoke', Refusal | null> {
   return {
+    hold: holdRefusal(heldAmong(state.journal, slots)),
     ready: refuseUnready(slots),
     pods: checkCapacity(state, slots),
     smoke: skipSmoke || wasSmoked(state, slots) ? null : notSmoked(state, slots),

@@ -39,7 +39,7 @@ export function preflight(facts: Facts, intent: PreflightIntent): Preflight {
     freezeCheck(facts.freeze, intent),
     lockCheck(facts),
     interruptedCheck(facts),
-    // Whether these slots may go live: what is on hold belongs here.
+    // Whether these slots may go live.
     ...(isRefusal(target)
       ? [refusedBy('standby', target), ...unchosen]
       : slotChecks(facts, intent, slots)),
@@ -56,7 +56,7 @@ export function preflight(facts: Facts, intent: PreflightIntent): Preflight {
   }
 }
 
-const ofSlots = ['ready', 'pods', 'smoke', 'logins', 'events', 'migrations'] as const
+const ofSlots = ['hold', 'ready', 'pods', 'smoke', 'logins', 'events', 'migrations'] as const
 
 /** The answers where there is no slot to look at. */
 const unchosen = ofSlots.map((name) => unknown(name, 'there is no slot to look at'))
@@ -64,11 +64,12 @@ const unchosen = ofSlots.map((name) => unknown(name, 'there is no slot to look a
 function slotChecks(facts: Facts, intent: PreflightIntent, slots: readonly NamedSlot[]): Check[] {
   const { state, parties } = facts
   const refusals = slotRefusals(state, slots, intent)
-  const or = (name: 'ready' | 'pods' | 'smoke', text: string): Check =>
+  const or = (name: 'hold' | 'ready' | 'pods' | 'smoke', text: string): Check =>
     answer(name, refusals[name], text)
   const pods = slots.map(({ name, slot }) => `${name} ${slot.ready} of ${slot.replicas}`)
   return [
     standbyCheck(facts, slots),
+    or('hold', 'no rollback has left these images'),
     or('ready', `pods that are ready: ${pods.join(', ')}`),
     or('pods', 'no slot has fewer pods than the live one'),
     intent.skipSmoke

@@ -2,6 +2,7 @@
 import type { Config } from '../../config/schema.ts'
 import { afterChange, refused, said } from '../../errors.ts'
 import { type DeployInput, type DeployPorts, deployStandby } from '../deploy/deploy.ts'
+import { type HeldImage, heldDigests } from '../hold/held.ts'
 import { type Locked, type LockWait, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
@@ -33,7 +34,12 @@ const ownWaitMs = 180_000
 
 export type RollbackPorts = SwitchPorts & DeployPorts
 
-export async function rollback(ports: RollbackPorts, input: RollbackInput): Promise<Moved> {
+export interface RolledBack extends Moved {
+  /** What it has put on hold. */
+  held: HeldImage[]
+}
+
+export async function rollback(ports: RollbackPorts, input: RollbackInput): Promise<RolledBack> {
   const { reason } = input
   // A rollback does not depend on the broker: differences are only shown afterwards.
   const looking = ports.broker && brokerWarning(ports.broker)
@@ -44,7 +50,13 @@ export async function rollback(ports: RollbackPorts, input: RollbackInput): Prom
   const moved = await withLock(ports, reason ?? 'rollback', change, waits)
   const warning = await looking
   if (warning) ports.progress.warn(warning)
-  return moved
+  return { ...moved, held: await heldSince(ports, moved) }
+}
+
+/** The rollback is done, so a journal that cannot be read is no failure. */
+async function heldSince({ journal }: RollbackPorts, { release }: Moved): Promise<HeldImage[]> {
+  const found = await journal.read().catch(() => null)
+  return found ? heldDigests(found).filter((each) => each.release === release) : []
 }
 
 async function goBack(

@@ -28,6 +28,16 @@ describe('what is too much', () => {
     expect(numbers(beyondBounds(some(101, 1, move)))).toEqual([1])
   })
 
+  it('are ends of holds no sooner than the moves before them: else the holds would come back', () => {
+    const freed = (number: number) => anOperation({ number, verb: 'hold-release' })
+    const found = [...some(1, 1, move), ...some(1, 2, freed), ...some(150, 3, operation)]
+    expect(numbers(beyondBounds(found))).not.toContain(2)
+    expect(numbers(beyondBounds([...found, ...some(99, 153, move)]))).toEqual(
+      expect.arrayContaining([1]),
+    )
+    expect(numbers(beyondBounds([...found, ...some(99, 153, move)]))).not.toContain(2)
+  })
+
   it('are the largest sums: others first, then moves, and never the latest twenty moves', () => {
     // 0.9 MB in UTF-8: ü has two bytes.
     const reason = 'ü'.repeat(450_000)

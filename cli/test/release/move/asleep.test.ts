@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import type { Driver } from '../../../src/release/ports/driver.ts'
 import type { JournalStore } from '../../../src/release/ports/session.ts'
 import { settleAll } from '../../../src/release/settle.ts'
-import { names, releasedTwice, type Shop } from '../../fakes/shop.ts'
+import { freed, names, releasedTwice, type Shop } from '../../fakes/shop.ts'
 import { outcomes, type World } from '../../fakes/world.ts'
 
 /** What happens while the laptop sleeps. Its lock has expired. */
@@ -105,7 +105,7 @@ it('a rollback that sleeps before its writes does not undo what came after it', 
   const shop = await releasedTwice()
   const { world } = shop
   const ports = sleeper(world, 0, async () => {
-    await shop.rollback()
+    await freed(shop, await shop.rollback())
     await shop.switch({ services: names, skipSmoke: true })
   })
   await expect(shop.rollback({}, ports)).rejects.toMatchObject({ kind: 'failed' })

@@ -49,7 +49,7 @@ describe('a switch', () => {
     const error = await errorOf(shop.switch())
     expect(error).toMatchObject({ code: 'slot-not-ready', exitCode: 2 })
     expect(codesOf(error)).toEqual(['slot-not-ready', 'broker-differs', 'alerts-fire'])
-    expect(error.checks).toHaveLength(14)
+    expect(error.checks).toHaveLength(15)
     expect([outcomes(shop.world), shop.world.log]).toEqual(before)
   })
 
@@ -61,7 +61,7 @@ describe('a switch', () => {
     await shop.switch()
     expect(shop.world.progress.lines.slice(length)).toEqual([
       '! order blue, which is live, is not ready: 1 of 2 pods. The switch goes on, since it may be the fix',
-      '11 checks passed',
+      '12 checks passed',
       'order, payment: take over',
     ])
     expect(shop.live('order')).toBe('green bbbbbbbb')
@@ -99,7 +99,7 @@ describe('a switch', () => {
     }
     const error = await errorOf(shop.release({}, { programs: { ...programs, script } }))
     expect(error).toMatchObject({ code: 'broker-differs', exitCode: 1 })
-    expect(error.checks).toHaveLength(14)
+    expect(error.checks).toHaveLength(15)
   })
 
   it('reads what it checks side by side: two rounds, whatever is read', async () => {

@@ -6,6 +6,7 @@ import type { ServiceState } from '../../../src/release/state.ts'
 import {
   aMove,
   anOpenOperation,
+  anOperation,
   aService,
   aSide,
   aSlot,
@@ -109,6 +110,13 @@ interface Records {
 }
 
 const stood = { order: aService(bothSlots, blue, blue) }
+const freed = [
+  ...rolledBack,
+  anOperation({
+    verb: 'hold-release',
+    services: [{ name: 'order', from: null, to: aSide('green', 'b') }],
+  }),
+]
 const again = aSmoke({ order: 'b' }, ['order'])
 const cases: [string, Record<string, ServiceState>, Records, string[] | null, string][] = [
   ['not without a smoke test', two, {}, null, 'not-smoked'],
@@ -177,13 +185,20 @@ const cases: [string, Record<string, ServiceState>, Records, string[] | null, st
     'slot-not-new',
   ],
   [
-    'forward again to a slot that was rolled back, by name',
+    'forward again to a slot that was rolled back and released, by name',
     stood,
-    { closed: [...rolledBack, again] },
+    { closed: [...freed, again] },
     ['order'],
     'planned',
   ],
-  ['forward again not untested', stood, { closed: rolledBack }, ['order'], 'not-smoked'],
+  [
+    'forward again not while it is on hold',
+    stood,
+    { closed: [...rolledBack, again] },
+    ['order'],
+    'on-hold',
+  ],
+  ['forward again not untested', stood, { closed: freed }, ['order'], 'not-smoked'],
   [
     'forward again not without a name',
     stood,
@@ -201,7 +216,7 @@ const cases: [string, Record<string, ServiceState>, Records, string[] | null, st
   [
     'forward again though a later attempt was undone',
     stood,
-    { closed: [...rolledBack, aMove('r-3', 'switch', ['order'], { outcome: 'undone' }), again] },
+    { closed: [...freed, aMove('r-3', 'switch', ['order'], { outcome: 'undone' }), again] },
     ['order'],
     'planned',
   ],

@@ -77,8 +77,8 @@ it('makes the same checks in the same order, whatever was found', () => {
   const names = (over: Partial<Facts>) =>
     preflight(facts(over), intent).checks.map((each) => each.name)
   const expected = [
-    ...['freeze', 'lock', 'interrupted', 'standby', 'ready', 'pods', 'smoke', 'logins', 'events'],
-    ...['migrations', 'broker', 'queues', 'alerts', 'live'],
+    ...['freeze', 'lock', 'interrupted', 'standby', 'hold', 'ready', 'pods', 'smoke', 'logins'],
+    ...['events', 'migrations', 'broker', 'queues', 'alerts', 'live'],
   ]
   expect(names({})).toEqual(expected)
   expect(names({ state: aState({ order: emptyService() }) })).toEqual(expected)

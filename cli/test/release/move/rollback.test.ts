@@ -73,7 +73,7 @@ it('closes an interrupted switch that had moved nothing, and gives out no number
   const shop = await interruptedSwitch()
   const { order } = shop.world.state.services
   if (order?.stable) order.stable.target = { ...order.stable.target, ...slotOf(shop, 'blue') }
-  expect(await shop.rollback()).toEqual({ release: 'r-2', services: [] })
+  expect(await shop.rollback()).toEqual({ release: 'r-2', services: [], held: [] })
   expect(moveOutcomes(shop)).toEqual(['r-1 done', 'r-2 undone'])
   expect(await shop.switch({ skipSmoke: true })).toMatchObject({ release: 'r-3' })
 })

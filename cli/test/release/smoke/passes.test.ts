@@ -8,6 +8,7 @@ import { createShop, names, type Shop } from '../../fakes/shop.ts'
 import {
   aJournal,
   aMove,
+  anOperation,
   aService,
   aSide,
   blue,
@@ -156,6 +157,7 @@ describe('after a rollback, and a switch of another service', () => {
       closed: [
         aMove('r-1', 'switch', ['order']),
         aMove('r-2', 'rollback', [], { services: [back] }),
+        anOperation({ verb: 'hold-release', services: [{ ...back, from: null, to: back.from }] }),
         aMove('r-3', 'switch', [], { services: [{ ...back, name: 'payment' }] }),
       ],
     })
