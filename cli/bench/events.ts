@@ -16,6 +16,7 @@ import {
   edgeUrl,
   kubectlOk,
   namespace,
+  releaseHolds,
   secretValue,
   shopctlOk,
   status,
@@ -105,6 +106,7 @@ async function moveWithBacklog(tree: Tree, rate: number): Promise<number[]> {
     await sleep(4_000)
     for (const move of moves) {
       await shopctlOk(move, { cwd: tree.dir })
+      await releaseHolds()
       await sleep(3_000)
     }
   } finally {

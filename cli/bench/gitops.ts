@@ -11,6 +11,7 @@ import {
   copyTree,
   kubectlOk,
   other,
+  releaseHolds,
   type Status,
   shopctlJson,
   shopctlOk,
@@ -41,6 +42,7 @@ export async function benchGitops(report: Report): Promise<void> {
 
 /** In both environments, all services have a standby slot with another version. */
 async function bothSlots(tree: Tree): Promise<void> {
+  for (const name of Object.keys(edges)) await releaseHolds(inEnvironment(name))
   await shopctlOk(['release', '--env', 'test'])
   const services = Object.keys((await statusOf(env)).services)
   for (const name of services) await tree.append(`services/${name}/main.ts`, '\n// bench\n')
@@ -48,6 +50,10 @@ async function bothSlots(tree: Tree): Promise<void> {
   for (const name of Object.keys(edges))
     for (const verb of ['deploy', 'smoke'])
       await shopctlOk([verb, '--env', name], { cwd: tree.dir })
+}
+
+function inEnvironment(name: string) {
+  return async (args: readonly string[]) => (await shopctlOk([...args, '--env', name])).stdout
 }
 
 function statusOf(environment: string): Promise<Status> {
@@ -96,6 +102,7 @@ async function move(environment: string, verb: string): Promise<{ last: number; 
   const whole = clock() - from
   await sleep(500)
   const { failures } = await sender.stop()
+  await releaseHolds(inEnvironment(environment))
   if (failures > 0) throw new Error(`${failures} requests failed in a ${verb} in ${environment}`)
   return { last: lastAt - from, whole }
 }

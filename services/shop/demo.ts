@@ -173,6 +173,10 @@ async function releaseUnderLoad(copy: string, edgeUrl: string): Promise<void> {
 
     heading('3. Back and forward again, while customers keep ordering')
     await shopctl(copy, 'rollback')
+    // What was rolled back is on hold, until somebody says why it may go live again.
+    const { held } = await ask<{ held: { side: { digest: string } }[] }>('hold')
+    const digests = held.map(({ side }) => side.digest)
+    await shopctl(copy, 'hold', 'release', ...digests, '--reason', 'it was not the cause')
     await shopctl(copy, 'switch', '--service', 'order')
   } finally {
     await shoppers.stop()

@@ -1,6 +1,15 @@
 // The broker raises an alarm under load: what publishes waits, what consumes goes on, and a rollback succeeds.
 import { afterEach, beforeAll, expect, test } from 'vitest'
-import { copyTree, ensureLive, kubectlOk, shopctl, shopctlJson, shopctlOk, until } from './shop.ts'
+import {
+  copyTree,
+  ensureLive,
+  kubectlOk,
+  releaseHolds,
+  shopctl,
+  shopctlJson,
+  shopctlOk,
+  until,
+} from './shop.ts'
 import { underLoad } from './under-load.ts'
 
 function rabbitmqctl(...args: string[]): Promise<string> {
@@ -35,6 +44,7 @@ test.each([
 ])(
   'an alarm for its %s: named, and orders wait for its end',
   async (resource, raise, move) => {
+    await releaseHolds()
     const { load } = await underLoad({ rate: 20 }, async (load) => {
       await rabbitmqctl(...raise)
       await until('status names it', async () => (await problems()).length > 0)

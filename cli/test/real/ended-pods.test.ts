@@ -7,6 +7,7 @@ import {
   kubectl,
   kubectlOk,
   other,
+  releaseHolds,
   restricted,
   shopctl,
   shopctlJson,
@@ -87,6 +88,7 @@ test('status, audit and messages while both slots have pods that have ended', as
 test('smoke, switch and cleanup with pods that have ended', async () => {
   const { active } = (await status()).services.payment ?? {}
   const service = ['--service', 'payment']
+  await releaseHolds()
   for (const verb of ['smoke', 'switch']) await shopctlOk([verb, ...service], { cwd: tree.dir })
   expect((await status()).services.payment?.active).toBe(other(active))
   await shopctlOk(['cleanup', ...service])

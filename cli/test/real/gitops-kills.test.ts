@@ -1,7 +1,7 @@
 // Commands that are killed where it hurts, a controller of Argo CD that is killed, and two releases at once: one command
 // more, and all is as it has to be.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cloneRepo, type Repo } from './config-repo.ts'
 import {
   activeColor,
@@ -14,6 +14,7 @@ import {
 import {
   copyTree,
   kubectlOk,
+  releaseHolds,
   shopctl,
   shopctlOk,
   startShopctl,
@@ -34,6 +35,9 @@ beforeAll(async () => {
   await trees[0]?.edit('services/order/routes.ts', "'Place an order'", "'Place an order, again'")
   for (const verb of ['build', 'push', 'deploy']) await shopctlOk([verb, ...order], inTree())
 }, 900_000)
+
+// Each test moves to and fro between the same two versions.
+beforeEach(() => releaseHolds())
 
 /** The tree with another version of order. */
 function inTree(): { cwd: string } {

@@ -4,7 +4,17 @@ import type { Finished } from '../../src/adapters/shell.ts'
 import { env, gitLogin } from './config-repo.ts'
 import { applications, ensureGitops, liveColors } from './gitops.ts'
 import { asUser, installRoles, logInAs, removeRoles, type User } from './roles.ts'
-import { copyTree, kubectl, other, platformEnv, shopctl, status, type Tree, until } from './shop.ts'
+import {
+  copyTree,
+  kubectl,
+  other,
+  platformEnv,
+  releaseHolds,
+  shopctl,
+  status,
+  type Tree,
+  until,
+} from './shop.ts'
 
 const gitops = ['driver=gitops', 'argocd.system=shop', `argocd.environment=${env}`]
 const payment = ['--service', 'payment']
@@ -86,6 +96,7 @@ describe('a releaser', () => {
     await expectAtRest()
     await ok('rollback')
     expect((await liveColors()).payment).toBe(before?.active)
+    await releaseHolds(async (args) => (await ok(...args)).stdout)
     await ok('switch', ...payment)
     await ok('cleanup', ...payment)
     await expectAtRest()

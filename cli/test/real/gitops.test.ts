@@ -26,6 +26,7 @@ import {
   freshEnvironment,
   kubectlOk,
   other,
+  releaseHolds,
   type Status,
   shopctl,
   shopctlJson,
@@ -90,6 +91,10 @@ test('the whole day is the same as with helm', async () => {
       await tree.edit('services/order/routes.ts', "'Place an order'", "'Place an order, version 2'")
       for (const verb of ['build', 'push']) await shopctlOk([verb, ...order], { cwd: tree.dir })
     }
+    if (day[index - 1]?.[0] === 'rollback') {
+      await releaseHolds()
+      await releaseHolds(async (args) => (await shopctlOk([...args, '--env', 'test'])).stdout)
+    }
     const at = Date.now()
     await shopctlOk(step, { cwd: tree.dir })
     const took = Date.now() - at
@@ -117,6 +122,7 @@ test('the whole day is the same as with helm', async () => {
 }, 400_000)
 
 test('switches to and fro under load lose nothing, and no selector is ever seen to go back', async () => {
+  await releaseHolds()
   await shopctlOk(['deploy', ...order], { cwd: tree.dir })
   await shopctlOk(['smoke', ...order], { cwd: tree.dir })
   const watch = await watchOrder()
@@ -161,6 +167,7 @@ test('by hand: a color that is changed in git moves the traffic, one in the clus
 }, 120_000)
 
 test('nothing moves back after a rollback, however often Argo CD looks', async () => {
+  await releaseHolds()
   await shopctlOk(['switch', ...order])
   await shopctlOk(['rollback'])
   const live = await liveColors()
@@ -173,6 +180,7 @@ test('nothing moves back after a rollback, however often Argo CD looks', async (
 }, 120_000)
 
 test('while git is away, only a rollback in an emergency works, and git says so later', async () => {
+  await releaseHolds()
   await shopctlOk(['switch', ...order])
   const to = other(await activeColor())
   await kubectlOk('scale', 'statefulset', 'git', '--replicas=0', inArgocd)

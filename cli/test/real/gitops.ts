@@ -10,6 +10,7 @@ import {
   kubectlOk,
   namespace,
   platformEnv,
+  releaseHolds,
   type Status,
   shopctlOk,
   status,
@@ -139,13 +140,14 @@ export async function follow(wanted: 'blue' | 'green'): Promise<void> {
   )
 }
 
-/** Switches order, and rolls back, so often. Its standby has to be tested. */
+/** Switches order, and rolls back, so often. Its standby has to be tested, and may be switched to afterwards. */
 export async function toAndFro(repo: Repo, times: number): Promise<void> {
   for (let n = 0; n < times; n++) {
     await shopctlOk(['switch', '--service', 'order'])
     await expectAtRest(repo)
     await shopctlOk(['rollback'])
     await expectAtRest(repo)
+    await releaseHolds()
   }
 }
 
@@ -252,7 +254,7 @@ export async function ensureGitops(): Promise<void> {
   inGitops()
   const { services, operation } = await status()
   const isLive = Object.values(services).every(({ active }) => active !== null)
-  if (isLive && operation === null) return
+  if (isLive && operation === null) return releaseHolds()
   await freshGitops()
   await shopctlOk(['gitops', 'init'])
   await shopctlOk(['release'])

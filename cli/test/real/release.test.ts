@@ -7,6 +7,7 @@ import {
   freshEnvironment,
   kubectlOk,
   other,
+  releaseHolds,
   shopctl,
   shopctlJson,
   shopctlOk,
@@ -125,6 +126,7 @@ describe('a release', { timeout: 300_000 }, () => {
       expect(back.services).toEqual([{ name: 'order', from: 'green', to: 'blue', epoch }])
       expect((await status()).services.order?.active).toBe('blue')
 
+      await releaseHolds()
       await shopctlOk(['switch', '--service', 'order'], { cwd: tree.dir })
       expect((await status()).services.order?.active).toBe('green')
       await expectOnlyLiveConsumes()

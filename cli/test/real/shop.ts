@@ -196,8 +196,20 @@ export async function freshEnvironment(): Promise<void> {
   await kubectlOk('delete', 'namespace', namespace, '--ignore-not-found', '--timeout=120s')
 }
 
-/** Makes sure that all four services are live, whichever test ran before. */
+/** Lets go live again what rollbacks have put on hold. `run` returns the stdout of a shopctl command. */
+export async function releaseHolds(
+  run = async (args: readonly string[]) => (await shopctlOk(args)).stdout,
+): Promise<void> {
+  const { held } = JSON.parse(await run(['hold', '--json'])) as {
+    held: { side: { digest: string } }[]
+  }
+  const digests = held.map(({ side }) => side.digest)
+  if (digests.length > 0) await run(['hold', 'release', ...digests, '--reason', 'a test'])
+}
+
+/** Makes sure that all four services are live and nothing is on hold, whichever test ran before. */
 export async function ensureLive(): Promise<void> {
+  await releaseHolds()
   const { services } = await status()
   if (Object.values(services).every(({ active }) => active !== null)) return
   await shopctlOk(['release'])

@@ -12,7 +12,7 @@ import {
   watchOrder,
 } from '../real/gitops.ts'
 import addArgocd from '../real/gitops-setup.ts'
-import { copyTree, edgeUrl, other, shopctlOk, type Tree } from '../real/shop.ts'
+import { copyTree, edgeUrl, other, releaseHolds, shopctlOk, type Tree } from '../real/shop.ts'
 import { underLoad } from '../real/under-load.ts'
 
 const moves = 100
@@ -50,6 +50,7 @@ test(`${moves} moves lose nothing, and no selector is ever seen to go back`, asy
         await startSync()
         await shopctlOk(move)
       }
+      await releaseHolds()
     }
     await removeHook(repo)
     await expectAtRest(repo)
