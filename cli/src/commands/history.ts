@@ -111,7 +111,7 @@ export function operationText(operation: Operation, undo: Undo, width: number): 
 }
 
 function headOf(operation: Operation, width: number): string {
-  const { startedAt, endedAt, by, run, reason, error, alerts = [], freeze } = operation
+  const { startedAt, endedAt, by, run, reason, error, alerts = [], freeze, resumes } = operation
   const took = endedAt === null ? NaN : Date.parse(endedAt) - Date.parse(startedAt)
   const lines = [
     `${idOf(operation)}  ${verbText(operation)}  ${outcomeOf(operation)}`,
@@ -121,6 +121,7 @@ function headOf(operation: Operation, width: number): string {
     wrapped(run ? `by ${by}, ${run}` : `by ${by}`, width),
     ...(reason ? [wrapped(`reason: ${fitted(oneLine(reason), 2_000)}`, width)] : []),
     ...alerts.map((alert) => wrapped(`in spite of ${oneLine(alertText(alert))}`, width)),
+    ...(resumes ? [`resumes ${resumes}`] : []),
     ...(freeze ? [wrapped(`in a freeze, ${oneLine(freezeText(freeze))}`, width)] : []),
     ...(error ? ['', wrapped(error, width)] : []),
   ]

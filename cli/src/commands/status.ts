@@ -43,8 +43,9 @@ export function statusText(
   const { services, problems, unlisted, freeze } = status
   const lines = [`${env}  ${releaseText(status)}`]
   if (operation) {
-    const { verb, id, step, next } = operation
+    const { verb, id, step, next, says } = operation
     lines.push(wrapped(`${verb} ${id} ${step}: ${next}`, width))
+    for (const sentence of says) lines.push(wrapped(`  ${sentence}`, width))
   }
   if (lock) lines.push(wrapped(lockLine(lock), width))
   if (freeze) lines.push(wrapped(`frozen ${freezeText(freeze)}`, width))

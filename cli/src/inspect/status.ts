@@ -35,6 +35,7 @@ import {
   type UnlistedSlot,
 } from '../release/state.ts'
 import { findUnready, type Unready } from '../release/unready.ts'
+import { interruption } from './interruption.ts'
 
 interface StatusPorts extends ObservePorts {
   pods: Pods
@@ -77,7 +78,15 @@ export interface Status {
   release: string | null
   /** The last release, if that is no longer what is live. */
   changedAfter: string | null
-  operation: { id: string; verb: string; step: string; next: string } | null
+  operation: {
+    id: string
+    verb: string
+    step: string
+    /** The command that goes on. */
+    next: string
+    /** Sentences: what happened, what serves now, and what to do. Empty while it is under way. */
+    says: string[]
+  } | null
   lock: LockHolder | null
   /** null: the environment names no broker. */
   broker: { problems: string[] } | null
@@ -129,7 +138,7 @@ export async function readStatus(
   return {
     env,
     ...releaseStatus(state),
-    operation: operationStatus(state, lock?.byHand ? null : lock),
+    operation: operationStatus(state, lock?.byHand ? null : lock, env),
     lock,
     broker: ports.broker && { problems },
     alerts: alerts && byUrgency(alerts),
@@ -159,28 +168,18 @@ function isLive(service: ServiceState, side: Side | null): boolean {
   return sameTarget(service.stable?.target, side) && (!slot || slot.digest === side?.digest)
 }
 
-/** The commands that need something besides. */
-const commands: Readonly<Record<string, string>> = {
-  lock: 'lock --reason "…"',
-  unlock: 'unlock --reason "…"',
-  'hold-release': 'hold release DIGEST --reason "…"',
-}
-
 /** The open operation. The next command closes one that was interrupted and is no switch or rollback. `lock`: of a command. */
 function operationStatus(
-  { journal: { open } }: EnvironmentState,
+  state: EnvironmentState,
   lock: LockHolder | null,
+  env: string,
 ): Status['operation'] {
+  const { open } = state.journal
   if (!open) return null
-  const { verb } = open
-  const isMove = verb === 'switch' || verb === 'rollback'
-  const command = isMove ? 'shopctl rollback' : `shopctl ${commands[verb] ?? verb}`
-  return {
-    id: idOf(open),
-    verb,
-    step: lock ? 'under way' : 'interrupted',
-    next: lock ? `wait for ${lock.holder}` : command,
-  }
+  const known = { id: idOf(open), verb: open.verb }
+  if (lock) return { ...known, step: 'under way', next: `wait for ${lock.holder}`, says: [] }
+  const { next, says } = interruption(state, open, env)
+  return { ...known, step: 'interrupted', next, says }
 }
 
 async function serviceStatus(

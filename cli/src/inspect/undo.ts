@@ -10,7 +10,7 @@ import {
   type Operation,
   openMove,
 } from '../release/record.ts'
-import { isRefusal, type Refusal } from '../release/refusal.ts'
+import { isRefusal, type Refusal, waysOut } from '../release/refusal.ts'
 import { type Move, sameTarget } from '../release/slot.ts'
 import { type EnvironmentState, liveSlot, slotAt, standbyColor } from '../release/state.ts'
 
@@ -34,10 +34,8 @@ export function undoOf(state: EnvironmentState, operation: Operation, env: strin
   }
   const open = openMove(state.journal)
   if (open) {
-    const does = open.verb === 'switch' ? 'undoes' : 'completes'
-    return none(
-      `First run \`${command('rollback')}\`: it ${does} ${open.release}, which has not ended.`,
-    )
+    const ways = waysOut(open, (words) => `\`${command(words)}\``)
+    return none(`First end ${open.release}: ${ways}`)
   }
   return isMove(operation)
     ? undoMove(state, operation, command)

@@ -50,7 +50,16 @@ export function addChange(
   description: string,
   kept = 'in the journal',
 ): Command {
-  return addServicesVerb(parent, name, description)
+  return addConfirmed(addServicesVerb(parent, name, description), kept)
+}
+
+/** A change that is of all services in any case. */
+export function addWholeChange(parent: Command, name: string, description: string): Command {
+  return addConfirmed(addVerb(parent, name, description), 'in the journal')
+}
+
+function addConfirmed(command: Command, kept: string): Command {
+  return command
     .option('--yes', 'skip the confirmation in a protected environment')
     .option('--reason <text>', `reason, kept ${kept}`)
 }

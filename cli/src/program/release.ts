@@ -4,6 +4,7 @@ import {
   addChange,
   addServicesVerb,
   addVerb,
+  addWholeChange,
   type ChangeFlags,
   type ColorFlag,
   changeOf,
@@ -33,6 +34,12 @@ interface DeployFlags extends StandardFlags, ColorFlag {
 interface SwitchFlags extends StandardFlags, ColorFlag {
   skipSmoke?: true
   despiteAlerts?: true
+  probe: boolean
+  /** Seconds. */
+  timeout: number
+}
+
+interface ResumeFlags extends ChangeFlags, LockFlag {
   probe: boolean
   /** Seconds. */
   timeout: number
@@ -145,6 +152,15 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
       const way = { to, emergency, dryRun, probe }
       const input = { ...changeOf(flags), ...lockOf(flags), ...way, ...times }
       await inEnvironment(command, (context) => rollbackCommand(context, input))
+    })
+  addWholeChange(program, 'resume', 'finish a switch or rollback that was interrupted')
+    .addOption(noProbe())
+    .addOption(switchTimeout())
+    .addOption(lockWait())
+    .action(async ({ probe, timeout, ...flags }: ResumeFlags, command) => {
+      const input = { ...changeOf(flags), ...lockOf(flags), probe, timeoutMs: timeout * 1000 }
+      const { resumeCommand } = await import('../commands/resume.ts')
+      await inEnvironment(command, (context) => resumeCommand(context, input))
     })
   addChange(program, 'release', 'build, push, deploy, smoke and switch')
     .addOption(colorOption('the slot to deploy to and make live'))

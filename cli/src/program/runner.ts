@@ -78,6 +78,7 @@ const afterInterrupt: Readonly<Record<string, string>> = {
   smoke: 'Run `shopctl smoke` again. No slot was changed.',
   switch: 'What was live before is live. Run `shopctl switch` again.',
   rollback: 'Run `shopctl rollback` again: it completes this one if it had begun.',
+  resume: 'Run `shopctl status`: it says what serves now, and what to do.',
   cleanup: 'Run `shopctl cleanup` again: it deletes what is left.',
   lock: 'Run `shopctl status`: it shows whether the lock stands.',
   unlock: 'Run `shopctl status`: it shows whether the lock stands.',

@@ -87,6 +87,10 @@ export const operationSchema = z.object({
   phases: z.array(phaseRecord),
   probe: probeRecord.optional().describe('Of a switch or rollback: what its probe has measured.'),
   withoutProbe: z.string().optional().describe('Why it had no probe.'),
+  resumes: z
+    .string()
+    .optional()
+    .describe('r-40: the interrupted switch that it has finished, or was to finish.'),
   outcome: z.enum(outcomes).nullable().describe('null: running or interrupted.'),
   error: z.string().nullable().describe('The error that ended it.'),
 })

@@ -25,7 +25,7 @@ export interface RecordingPorts {
 
 export type Intent = Pick<
   Operation,
-  'verb' | 'reason' | 'services' | 'combination' | 'alerts' | 'freeze'
+  'verb' | 'reason' | 'services' | 'combination' | 'alerts' | 'freeze' | 'resumes'
 >
 
 interface EndDetail {
@@ -63,7 +63,9 @@ export async function beginRecording(
   const { open } = state.journal
   let isWritten = true
   try {
-    await journal.begin(operation, state.journal, open && interruptedOutcome(open))
+    // What a resumed switch has moved is moved by the new operation, which has all of its services.
+    const outcome = intent.resumes === undefined ? open && interruptedOutcome(open) : 'interrupted'
+    await journal.begin(operation, state.journal, outcome)
   } catch (error) {
     if (isConflict(error)) throw overtaken()
     if (intent.verb !== 'rollback' && intent.verb !== 'unlock') throw error

@@ -1,5 +1,5 @@
 // The refusal of a plan: what is wrong, and what to do about it.
-import { openMove } from './record.ts'
+import { type MoveOperation, openMove } from './record.ts'
 import { type Color, type Slot, slotName } from './slot.ts'
 import type { EnvironmentState } from './state.ts'
 
@@ -27,9 +27,19 @@ export function interruptedRefusal({ journal }: EnvironmentState): Refusal | nul
     refuse(
       'interrupted-operation',
       `The ${move.verb} ${move.release} of ${move.by} (${move.startedAt}) was interrupted.`,
-      'Run `shopctl rollback`: it undoes an interrupted switch and completes an interrupted rollback.',
+      waysOut(move),
     )
   )
+}
+
+/** What to do about an interrupted switch or rollback, one line. `shopctl`: makes the command of its words. */
+export function waysOut(
+  { verb }: Pick<MoveOperation, 'verb'>,
+  shopctl = (words: string): string => `\`shopctl ${words}\``,
+): string {
+  return verb === 'switch'
+    ? `${shopctl('resume')} finishes it, ${shopctl('rollback')} undoes it.`
+    : `${shopctl('resume')} finishes it, and so does ${shopctl('rollback')}.`
 }
 
 /** `problem` is what a pod of the slot reports. */

@@ -27,6 +27,7 @@ describe('a status', () => {
     operation: {
       ...{ id: 'r-42', verb: 'rollback', step: 'under way' },
       next: 'wait for somebody-with-a-name@a-machine-with-a-longer-one 123456',
+      says: [],
     },
     lock: {
       holder: 'somebody-with-a-name@a-machine-with-a-longer-one 123456',
@@ -90,6 +91,22 @@ describe('a status', () => {
     ])
       expect(text).toContain(part)
   })
+
+  it.each(widths)(
+    'says what was interrupted, what serves and what to do, in %s columns',
+    (width) => {
+      const says = [
+        'The switch r-42 of order began at 2026-01-01T12:00:00Z, by me@here, and did not end.',
+        'Live now: order blue 6c9086eb (not moved).',
+        '`shopctl resume` finishes it, `shopctl rollback` undoes it.',
+      ]
+      const id = { id: 'r-42', verb: 'switch', step: 'interrupted', next: 'shopctl resume' }
+      const status = { ...quiet, operation: { ...id, says }, services: {} }
+      const text = words(plain((room) => statusText(status, room), width))
+      for (const part of ['switch r-42 interrupted: shopctl resume', ...says])
+        expect(text).toContain(part)
+    },
+  )
 
   it('tells a lock by hand from a command that runs', () => {
     const lock = { ...busy.lock, holder: 'ann@laptop', run: null, byHand: true }

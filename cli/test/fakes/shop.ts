@@ -6,6 +6,7 @@ import { type Deployed, type DeployInput, deploy } from '../../src/release/deplo
 import { releaseHold } from '../../src/release/hold/release-hold.ts'
 import type { Moved } from '../../src/release/move/move.ts'
 import { type MovePreview, previewRollback, previewSwitch } from '../../src/release/move/preview.ts'
+import { type ResumeInput, resume } from '../../src/release/move/resume.ts'
 import { type RollbackInput, type RolledBack, rollback } from '../../src/release/move/rollback.ts'
 import { type SwitchInput, switchSlots } from '../../src/release/move/switch.ts'
 import type { Driver } from '../../src/release/ports/driver.ts'
@@ -32,6 +33,7 @@ export interface Shop {
   smoke(over?: Partial<SmokeInput>, ports?: Partial<Ports>): Promise<Smoked>
   switch(over?: Partial<SwitchInput>, ports?: Partial<Ports>): Promise<Moved>
   rollback(over?: Partial<RollbackInput>, ports?: Partial<Ports>): Promise<RolledBack>
+  resume(over?: Partial<ResumeInput>, ports?: Partial<Ports>): Promise<Moved>
   /** What --dry-run of both shows. */
   preview: {
     switch(over?: Partial<SwitchInput>, ports?: Partial<Ports>): Promise<MovePreview>
@@ -98,6 +100,7 @@ export function createShop({
     },
     rollback: (over = {}, ports = {}) =>
       rollback({ ...world, ...ports }, { ...moveInput, ...again, to: null, ...over }),
+    resume: (over = {}, ports = {}) => resume({ ...world, ...ports }, { ...moveInput, ...over }),
     cleanup: (services = null, ports = {}, over = {}) =>
       cleanup({ ...world, ...ports }, { services, reason: null, ...freeze, ...over }),
     release: (over = {}, ports = {}) =>

@@ -24,7 +24,7 @@ it.each([
   [
     'switch',
     interruptedSwitch,
-    { id: 'r-2', verb: 'switch', step: 'interrupted', next: 'shopctl rollback' },
+    { id: 'r-2', verb: 'switch', step: 'interrupted', next: 'shopctl resume' },
   ],
   [
     'lock',

@@ -6,6 +6,7 @@ import type { Metrics } from '../../src/release/ports/metrics.ts'
 import { anAlert } from '../fakes/metrics.ts'
 import {
   createShop,
+  dyingDriver,
   dyingJournal,
   interruptedSwitch,
   names,
@@ -250,21 +251,42 @@ describe('the operation that status shows', () => {
     })
   })
 
-  it('is an interrupted switch, which a rollback ends', async () => {
+  it('is an interrupted switch, with what serves now and the ways out', async () => {
     expect(await statusOf(await interruptedSwitch())).toMatchObject({
       release: 'r-1',
-      operation: { id: 'r-2', verb: 'switch', step: 'interrupted', next: 'shopctl rollback' },
+      operation: {
+        ...{ id: 'r-2', verb: 'switch', step: 'interrupted', next: 'shopctl resume' },
+        says: [
+          expect.stringMatching(
+            /^The switch r-2 of order, payment began at 2026-.* by me@here, and/,
+          ),
+          'Live now: order green bbbbbbbb (moved), payment blue 1a2b3c4d (not moved).',
+          '`shopctl resume` finishes it, `shopctl rollback` undoes it. Until then, nothing else may change this environment.',
+        ],
+      },
     })
+  })
+
+  it('is an interrupted rollback, which both ways finish', async () => {
+    const shop = await releasedTwice()
+    await shop.rollback({}, { driver: dyingDriver(shop.world, 1) }).catch(() => {})
+    const { operation } = await readStatus(shop.world, 'test', null)
+    expect(operation).toMatchObject({ id: 'r-3', next: 'shopctl resume --env test' })
+    expect(operation?.says[1]).toMatch(/order blue 1a2b3c4d \(moved\), payment green .*not moved/)
+    expect(operation?.says[2]).toMatch(/^`shopctl resume --env test` finishes it, and so does/)
   })
 
   it('is an interrupted deploy, which the next one ends', async () => {
     const shop = createShop()
     await shop.deploy({}, { journal: dyingJournal(shop.world) })
     expect((await statusOf(shop)).operation).toEqual({
-      id: 'op-1',
-      verb: 'deploy',
-      step: 'interrupted',
-      next: 'shopctl deploy',
+      ...{ id: 'op-1', verb: 'deploy', step: 'interrupted' },
+      next: 'shopctl deploy --service order,payment',
+      says: [
+        expect.stringMatching(/^The deploy op-1 of order, payment began at .* and did not end\.$/),
+        'It has moved no Service: what was live before is live.',
+        'Run `shopctl deploy --service order,payment` again.',
+      ],
     })
   })
 

@@ -220,13 +220,13 @@ const noWays: [string, () => Promise<Shop>, string, RegExp][] = [
     'a switch before one that has not ended',
     interruptedSwitch,
     'r-1',
-    /^First run `shopctl rollback`: it undoes r-2/,
+    /^First end r-2: `shopctl resume` finishes it, `shopctl rollback` undoes it/,
   ],
   [
     'a switch before a rollback that has not ended',
     interruptedRollback,
     'r-2',
-    /^First run `shopctl rollback`: it completes r-3/,
+    /^First end r-3: `shopctl resume` finishes it, and so does/,
   ],
   [
     'a switch whose old slot has no pods',

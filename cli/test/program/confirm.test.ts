@@ -52,7 +52,7 @@ async function atTerminal(args: readonly string[], keys: string) {
 }
 
 const verbs = [
-  ...['deploy', 'switch', 'rollback', 'release', 'cleanup'],
+  ...['deploy', 'switch', 'rollback', 'resume', 'release', 'cleanup'],
   ...['messages replay --all', 'messages discard --all', 'messages discard m-1'],
 ]
 

@@ -73,7 +73,18 @@ it('500 mutations of shopctl.yaml are right or refused', () => {
 }, 60_000)
 
 const words = [
-  ...['build', 'push', 'plan', 'deploy', 'smoke', 'switch', 'rollback', 'release', 'cleanup'],
+  ...[
+    'build',
+    'push',
+    'plan',
+    'deploy',
+    'smoke',
+    'switch',
+    'rollback',
+    'resume',
+    'release',
+    'cleanup',
+  ],
   ...[
     'status',
     'diagnose',

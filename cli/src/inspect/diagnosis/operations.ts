@@ -1,7 +1,8 @@
 // What the journal says: an operation that runs, was interrupted, or failed. Pure.
 import { withoutLogins } from '../../release/last-lines.ts'
 import { holderText } from '../../release/lock.ts'
-import { idOf, isMoveVerb, moveOf, type Operation, operationsOf } from '../../release/record.ts'
+import { idOf, moveOf, type Operation, operationsOf } from '../../release/record.ts'
+import { interruption } from '../interruption.ts'
 import type { Facts, Found } from './facts.ts'
 import { ago, logLines, shopctl, shown } from './words.ts'
 
@@ -36,16 +37,14 @@ export function runningFindings(facts: Facts): Found[] {
       ]
     : []
   if (!open) return byHand
-  const isMove = isMoveVerb(open.verb)
-  const next = shopctl(facts, isMove ? 'rollback' : open.verb)
-  const ends = open.verb === 'switch' ? 'undoes it' : 'completes it'
+  const { hint } = interruption(state, open, facts.env)
   return [
     ...byHand,
     {
       cause: 'operation-interrupted',
       what: `${title} was interrupted.`,
       evidence: [`it began ${ago(facts, open.startedAt)}, and has no end`, ...phasesOf(open)],
-      hint: isMove ? `${next} ${ends}.` : `Run ${next} again.`,
+      hint,
     },
   ]
 }

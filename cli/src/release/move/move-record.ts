@@ -61,8 +61,8 @@ export async function endDone(
       message: `The slots of ${idOf(recording)} took over, but that could not be recorded: ${said(cause)}`,
       hint:
         verb === 'switch'
-          ? 'They are live. Run `shopctl status`: if it shows an interrupted switch, `shopctl rollback` undoes it.'
-          : 'They are live. Run `shopctl status`: if it shows an interrupted rollback, `shopctl rollback` completes it.',
+          ? 'They are live. Run `shopctl status`: if it shows an interrupted switch, `shopctl resume` finishes it, and `shopctl rollback` undoes it.'
+          : 'They are live. Run `shopctl status`: if it shows an interrupted rollback, `shopctl resume` finishes it.',
       cause,
     })
   }

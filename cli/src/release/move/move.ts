@@ -41,6 +41,8 @@ interface MoveOptions {
   recycle: readonly string[]
   /** What a switch goes on in spite of. */
   despite?: Pick<Operation, 'alerts' | 'freeze'>
+  /** The interrupted switch that this one finishes. */
+  resumes?: string
   /** A rollback that does without git. */
   emergency?: boolean
   probing: Probing
@@ -61,8 +63,8 @@ export async function move(
   await checkSignal(ports)
   if (plan.moves.length === 0) return endInterrupted(ports, state, options)
   const { kind: verb, moves: services } = plan
-  const { reason, despite, probing } = options
-  const intent = { verb, reason, services, ...despite }
+  const { reason, despite, resumes, probing } = options
+  const intent = { verb, reason, services, ...despite, ...(resumes && { resumes }) }
   const recording = await beginRecording(ports, state, intent)
   const { proofs, scaled } = await takeOver(ports, state, plan, recording, options)
   // The new slots are live: no later problem puts the Services back.

@@ -21,8 +21,8 @@ describe('an operation', () => {
   })
 
   it.each([
-    ['switch', '`shopctl rollback` undoes it.'],
-    ['rollback', '`shopctl rollback` completes it.'],
+    ['switch', '`shopctl resume` finishes it, `shopctl rollback` undoes it.'],
+    ['rollback', '`shopctl resume` finishes it, and so does `shopctl rollback`.'],
     ['deploy', 'Run `shopctl deploy` again.'],
   ] as const)('that was interrupted has its way out: %s', (verb, hint) => {
     const interrupted = anOpenOperation({ verb, phases: [{ name: 'write', tookMs: 1_200 }] })

@@ -37,7 +37,7 @@ it('brings an interrupted switch to its end', async () => {
   const { world } = shop
   expect(names.map(shop.live)).toEqual(['green bbbbbbbb', 'blue 1a2b3c4d'])
   expect(await readStatus(world, 'local', null)).toMatchObject({
-    operation: { id: 'r-2', verb: 'switch', step: 'interrupted', next: 'shopctl rollback' },
+    operation: { id: 'r-2', verb: 'switch', step: 'interrupted', next: 'shopctl resume' },
   })
   await shop.rollback()
   for (const name of names) expect(shop.live(name)).toBe('blue 1a2b3c4d')
