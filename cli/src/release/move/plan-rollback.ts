@@ -20,17 +20,18 @@ export interface RollbackPlan extends MovePlan {
 
 /**
  * Reverses the last switch. With `to`: goes back to the slots that were live after that release, or to their images if
- * these slots cannot be used any more.
+ * these slots cannot be used any more, or are among `unfinished`: `order-green`, whose last write was killed.
  */
 export function planRollback(
   state: EnvironmentState,
   intent: RollbackIntent,
   problems: NoLogin = {},
+  unfinished: readonly string[] = [],
 ): RollbackPlan | Refusal {
   const interrupted = openMove(state.journal)
   if (interrupted) return finishInterrupted(state, interrupted, intent.services, problems)
   const targets = intent.to
-    ? targetsAfter(state, intent.to, intent.services)
+    ? targetsAfter(state, intent.to, intent.services, unfinished)
     : targetsBefore(state, intent.services)
   if (isRefusal(targets)) return targets
   const moves: Move[] = []
@@ -128,6 +129,8 @@ interface RollbackTarget {
   back: string
   /** The services that go back together. */
   names: readonly string[]
+  /** false: its last write was killed, and more than its Deployment may be missing. Left out: nobody asked. */
+  isWhole?: boolean
 }
 
 function targetsBefore(
@@ -184,6 +187,7 @@ function targetsAfter(
   state: EnvironmentState,
   id: string,
   chosen: readonly string[] | null,
+  unfinished: readonly string[],
 ): { services: RollbackTarget[] } | Refusal {
   const done = doneMoves(state.journal)
   const index = done.findIndex((move) => move.release === id)
@@ -203,7 +207,9 @@ function targetsAfter(
       .slice(0, index + 1)
       .flatMap((operation) => moveOf(operation, name) ?? [])
       .at(-1)?.to
-    if (side) services.push({ name, side, back: id, names: [name] })
+    if (!side) continue
+    const isWhole = !unfinished.includes(slotName(name, side.color))
+    services.push({ name, side, back: id, names: [name], isWhole })
   }
   return { services }
 }
@@ -215,13 +221,13 @@ function whyGone(slot: Slot | null, { revision, digest }: Side): string | null {
 }
 
 function checkTarget(
-  { name, side, back, names }: RollbackTarget,
+  { name, side, back, names, isWhole = true }: RollbackTarget,
   service: ServiceState,
   problems: NoLogin,
 ): Refusal | null {
   const way = `\`shopctl rollback --to ${back} --service ${names.join(',')}\``
   const slot = service.slots[side.color]
-  const why = whyGone(slot, side)
+  const why = whyGone(slot, side) ?? (isWhole ? null : 'it was not written completely')
   if (!slot || why !== null) {
     return refuse(
       'slot-gone',

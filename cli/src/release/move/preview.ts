@@ -49,7 +49,7 @@ export async function previewSwitch(ports: SwitchPorts, input: SwitchInput): Pro
 
 /** A rollback needs a target and nothing else. */
 export async function previewRollback(
-  ports: Pick<RollbackPorts, 'observer' | 'journal' | 'pods' | 'progress'> &
+  ports: Pick<RollbackPorts, 'driver' | 'observer' | 'journal' | 'pods' | 'progress'> &
     Pick<LockPorts, 'lock'>,
   input: RollbackIntent & { config: Config },
 ): Promise<MovePreview> {

@@ -78,12 +78,21 @@ async function goBack(
 }
 
 export async function planWithLogins(
-  ports: Pick<RollbackPorts, 'pods' | 'progress'>,
+  ports: Pick<RollbackPorts, 'pods' | 'progress' | 'driver'>,
   state: EnvironmentState,
   intent: RollbackIntent,
 ): Promise<RollbackPlan | Refusal> {
-  const plan = planRollback(state, intent)
-  return isRefusal(plan) ? plan : planRollback(state, intent, await findNoLogin(ports, plan.moves))
+  // A rollback to the slots before waits for nothing that it can do without.
+  const unfinished = intent.to === null ? [] : await unfinishedOf(ports)
+  const plan = planRollback(state, intent, {}, unfinished)
+  if (isRefusal(plan)) return plan
+  return planRollback(state, intent, await findNoLogin(ports, plan.moves), unfinished)
+}
+
+/** An earlier rollback may have been killed while it deployed. None are known where the driver cannot say it now. */
+async function unfinishedOf({ driver }: Pick<RollbackPorts, 'driver'>): Promise<string[]> {
+  const recorded = await driver.recorded().catch(() => ({}))
+  return Object.entries(recorded).flatMap(([name, { finished }]) => (finished ? [] : [name]))
 }
 
 /** Returns all moves, and the state that they start from. */
