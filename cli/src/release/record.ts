@@ -8,6 +8,7 @@ import {
   type MoveVerb,
   type Side,
   sameCombination,
+  sameTarget,
 } from './slot.ts'
 import { outcomes, verbs } from './verbs.ts'
 
@@ -159,6 +160,19 @@ export function currentRelease(journal: Journal): string | null {
 
 export function moveOf({ services }: Operation, name: string): Move | undefined {
   return services.find((move) => move.name === name)
+}
+
+/**
+ * The move that a rollback of this service reverses. It is not one that has only put back what the move before it had made
+ * live: that has undone an interrupted switch. undefined: there is none.
+ */
+export function lastMoveOf(journal: Journal, name: string): MoveOperation | undefined {
+  const moves = doneMoves(journal).filter((move) => moveOf(move, name) !== undefined)
+  return moves.findLast((move, index) => {
+    const before = moves[index - 1]
+    if (move.verb === 'switch' || !before) return true
+    return !sameTarget(moveOf(before, name)?.to, moveOf(move, name)?.to)
+  })
 }
 
 /** All operations, oldest first, the open one too. */

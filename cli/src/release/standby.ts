@@ -1,5 +1,5 @@
 // What stands on standby: where a rollback goes back to, and what was never live; pure.
-import { doneMoves, type Journal, moveOf } from './record.ts'
+import { doneMoves, type Journal, lastMoveOf, moveOf } from './record.ts'
 import { type Color, type Side, sameTarget, type Target } from './slot.ts'
 import type { EnvironmentState } from './state.ts'
 
@@ -13,7 +13,7 @@ interface WayBack {
 /** Where `shopctl rollback` would take a service. null: it would be refused. */
 export function wayBackOf({ services, journal }: EnvironmentState, name: string): WayBack | null {
   const moves = doneMoves(journal)
-  const last = moves.findLast((move) => moveOf(move, name) !== undefined)
+  const last = lastMoveOf(journal, name)
   const side = last?.verb === 'switch' ? moveOf(last, name)?.from : null
   if (!side || !sameTarget(services[name]?.slots[side.color], side)) return null
   const { release = null } =

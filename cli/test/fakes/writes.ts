@@ -78,8 +78,8 @@ const held: Doing<Held> = { lockByHand: 'writes', unlockByHand: 'writes', releas
 export type When = 'before' | 'early' | 'late' | 'after'
 
 export interface Death {
-  /** The number of a write. */
-  at: number
+  /** The number of a write, or the title of the first of a kind: `driver.movePointers`. */
+  at: number | string
   when: When
 }
 
@@ -119,7 +119,7 @@ export function aRun(
   const write = async (title: string, what: unknown, act: () => unknown): Promise<unknown> => {
     if (isDead) return never
     const number = writes.push(title) - 1
-    if (number !== death?.at) return act()
+    if (!death || (death.at !== number && death.at !== title)) return act()
     const { when } = death
     if (when === 'late' || when === 'after') await act()
     if (when === 'early' || when === 'late') half(title, what)

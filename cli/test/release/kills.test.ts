@@ -3,9 +3,9 @@
 import { describe, expect, it, vi } from 'vitest'
 import { lockByHand, unlockByHand } from '../../src/release/hand-lock.ts'
 import { type MoveOperation, openMove } from '../../src/release/record.ts'
-import { isReady, slotName, type Target } from '../../src/release/slot.ts'
-import { slotAt } from '../../src/release/state.ts'
+import { slotName } from '../../src/release/slot.ts'
 import { usingSecret } from '../fakes/contents.ts'
+import { brokenNow, brokenRecords, comeToRest, half, halves } from '../fakes/invariants.ts'
 import { createShop, dyingDriver, dyingJournal, names, type Shop } from '../fakes/shop.ts'
 import type { Ports } from '../fakes/world.ts'
 import { aRun, type Death, type Run, type When } from '../fakes/writes.ts'
@@ -121,65 +121,16 @@ const scenarios: Record<string, Scenario> = {
   },
 }
 
-/** What a helm that is killed leaves of a slot or a release. */
-const halves = ['driver.writeSlots', 'driver.install', 'driver.putBack', 'driver.removeSlots']
-
-function half({ world }: Shop, title: string, what: unknown): void {
-  if (!halves.includes(title)) return
-  const { name, service, slot } = what as { name?: string; service?: string; slot?: Target }
-  const release = name ?? (service && slot ? slotName(service, slot.color) : '')
-  const { releases } = world.driver
-  releases[release] = { marks: {}, ...releases[release], finished: false }
-}
-
 async function runOf({ scene, act }: Scenario, death: Death | null): Promise<[Shop, Run]> {
   const shop = await scene()
   const run = aRun(shop.world, death, (title, what) => half(shop, title, what))
   await Promise.race([run.killed, act(shop, run.ports)]).catch(() => {})
-  // Its lock ends with it, and pods become ready without it.
-  shop.world.lock.holder = null
-  for (const { slots } of Object.values(shop.world.state.services))
-    for (const slot of Object.values(slots)) if (slot) slot.ready = slot.replicas
+  comeToRest(shop)
   return [shop, run]
 }
 
 function liveOf(shop: Shop): string {
   return names.map((name) => `${name} ${shop.live(name)}`).join(', ')
-}
-
-/** What must hold at any time. */
-async function brokenNow({ world }: Shop): Promise<string[]> {
-  const found: string[] = []
-  for (const [name, service] of Object.entries(world.state.services)) {
-    const target = service.stable?.target ?? null
-    if (!target) continue
-    const slot = slotAt(service, target)
-    const release = slotName(name, target.color)
-    if (!slot || !isReady(slot)) found.push(`${name} serves from no complete slot`)
-    const text = JSON.stringify(world.driver.standing[release] ?? [])
-    for (const [, copy = ''] of text.matchAll(/"secretKeyRef":\{"name":"([^"]+)"/g))
-      if (!world.contents.copies[copy]) found.push(`${release} lacks ${copy}`)
-    for (const pod of await world.pods.list(name, target)) {
-      const { role, gate } = (await world.pods.report(name, pod)) ?? {}
-      if (role !== 'live' || gate?.revision !== target.revision) found.push(`${pod} does not serve`)
-    }
-  }
-  return found
-}
-
-/** What must hold once nothing is interrupted any more. */
-function brokenRecords({ world }: Shop): string[] {
-  const { open, closed, counter, damaged } = world.state.journal
-  const numbers = closed.map(({ number }) => number)
-  const isInOrder = numbers.every(
-    (number, index) => index === 0 || number > (numbers[index - 1] ?? 0),
-  )
-  return [
-    ...(open ? [`${open.verb} ${open.number} is open`] : []),
-    ...closed.flatMap(({ number, outcome }) => (outcome ? [] : [`${number} has no outcome`])),
-    ...(isInOrder && counter.operation === numbers.at(-1) ? [] : [`numbers: ${numbers}`]),
-    ...damaged,
-  ]
 }
 
 /** A refusal is one, and says what to do. */
@@ -245,7 +196,7 @@ async function wrong(
     found.push(...(await ending(shop, wasOpen)), ...(await brokenNow(shop)))
     if (wasOpen) found.push(...brokenRecords(shop))
     if (found.length > 0)
-      bad.push(`${death.when} ${death.at} ${writes[death.at]}: ${found.join('; ')}`)
+      bad.push(`${death.when} ${death.at} ${writes[Number(death.at)]}: ${found.join('; ')}`)
   }
   return bad
 }

@@ -1,5 +1,5 @@
 // Plans a rollback: of the last switch, to a named release, or of an interrupted move; pure.
-import { doneMoves, type MoveOperation, moveOf, openMove } from '../record.ts'
+import { doneMoves, lastMoveOf, type MoveOperation, moveOf, openMove } from '../record.ts'
 import { isRefusal, noLogin, notReady, type Refusal, refuse } from '../refusal.ts'
 import { isReady, type Move, type Side, type Slot, sameTarget, sideOf, slotName } from '../slot.ts'
 import { chosenServices, type EnvironmentState, liveSlot, type ServiceState } from '../state.ts'
@@ -138,8 +138,7 @@ function targetsBefore(
   chosen: readonly string[] | null,
 ): { services: RollbackTarget[] } | Refusal {
   const done = doneMoves(state.journal)
-  const lastOf = (name: string): MoveOperation | undefined =>
-    done.findLast((operation) => moveOf(operation, name) !== undefined)
+  const lastOf = (name: string) => lastMoveOf(state.journal, name)
   const lastSwitch = done.findLast(({ verb }) => verb === 'switch')
   const names =
     chosen ??

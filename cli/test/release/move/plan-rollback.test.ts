@@ -85,6 +85,21 @@ const cases: [string, Record<string, ServiceState>, Records, Intent, string][] =
     'order blue,payment blue',
   ],
   [
+    'passes over the rollback that undid an interrupted switch half-way',
+    two,
+    {
+      closed: [
+        last,
+        aMove('r-2', 'switch', ['order', 'payment'], { outcome: 'undone' }),
+        aMove('r-3', 'rollback', [], {
+          services: [{ name: 'order', from: aSide('blue', 'c'), to: greenSide }],
+        }),
+      ],
+    },
+    {},
+    'order blue,payment blue',
+  ],
+  [
     'passes over a deploy and a smoke test that came after',
     two,
     { closed: [last, anOpenOperation({ outcome: 'interrupted' })] },
