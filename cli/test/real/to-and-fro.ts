@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import { startSender } from '../../src/adapters/sender.ts'
 import type { Operation } from '../../src/release/record.ts'
-import { copyTree, edgeUrl, shopctlJson, shopctlOk, status } from './shop.ts'
+import { copyTree, edgeUrl, releaseHolds, shopctlJson, shopctlOk, status } from './shop.ts'
 import { underLoad } from './under-load.ts'
 
 const services = ['inventory', 'notification', 'order', 'payment']
@@ -70,6 +70,7 @@ export async function moveToAndFro(moves: number): Promise<void> {
       for (let n = 0; n < moves; n += 2) {
         await shopctlOk(['switch', '--service', services.join()])
         await shopctlOk(['rollback'])
+        await releaseHolds()
       }
     } finally {
       reads = await readers.stop()
