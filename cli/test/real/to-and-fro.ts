@@ -71,6 +71,7 @@ export async function moveToAndFro(moves: number): Promise<void> {
         await shopctlOk(['switch', '--service', services.join()])
         await shopctlOk(['rollback'])
         await releaseHolds()
+        await releaseHolds()
       }
     } finally {
       reads = await readers.stop()
