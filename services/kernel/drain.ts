@@ -30,7 +30,7 @@ async function within(timeoutMs: number, condition: () => Promise<boolean>): Pro
   while (performance.now() < deadline && !(await condition())) await setTimeout(20)
 }
 
-function openConnections(http: HttpServer): Promise<number> {
+export function openConnections(http: HttpServer): Promise<number> {
   return new Promise((resolve, reject) => {
     http.server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
   })

@@ -7,7 +7,7 @@ import { createBus } from './bus.ts'
 import { coalesce } from './coalesce.ts'
 import { createConsumer } from './consumer.ts'
 import { createDatabase, type Database } from './database.ts'
-import { drainHttp } from './drain.ts'
+import { drainHttp, openConnections } from './drain.ts'
 import { createGatekeeper } from './gate.ts'
 import { createHttp, type HttpServer, sendProblem } from './http.ts'
 import { inboxPruning, type Subscription } from './inbox.ts'
@@ -246,6 +246,7 @@ export function createPlane(deps: PlaneDeps) {
         consuming,
         consumers: consuming ? 1 : 0,
         inFlight: consumer.inFlight(),
+        connections: await openConnections(http),
         since: follower.since().toISOString(),
         gate,
         login: logins.latest(),
