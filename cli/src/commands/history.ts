@@ -111,7 +111,8 @@ export function operationText(operation: Operation, undo: Undo, width: number): 
 }
 
 function headOf(operation: Operation, width: number): string {
-  const { startedAt, endedAt, by, run, reason, error, alerts = [], freeze, resumes } = operation
+  const { startedAt, endedAt, by, run, reason, error, alerts = [], freeze } = operation
+  const { resumes, despiteKeep } = operation
   const took = endedAt === null ? NaN : Date.parse(endedAt) - Date.parse(startedAt)
   const lines = [
     `${idOf(operation)}  ${verbText(operation)}  ${outcomeOf(operation)}`,
@@ -123,6 +124,7 @@ function headOf(operation: Operation, width: number): string {
     ...alerts.map((alert) => wrapped(`in spite of ${oneLine(alertText(alert))}`, width)),
     ...(resumes ? [`resumes ${resumes}`] : []),
     ...(freeze ? [wrapped(`in a freeze, ${oneLine(freezeText(freeze))}`, width)] : []),
+    ...(despiteKeep ? [`before the end of keep: ${despiteKeep}`] : []),
     ...(error ? ['', wrapped(error, width)] : []),
   ]
   return lines.join('\n')

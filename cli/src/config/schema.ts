@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { freezesSchema } from './freezes.ts'
 import { provenanceSchema, scanSchema } from './gates.ts'
 import { drivers, gitopsSchema } from './gitops.ts'
+import { keepSchema } from './keep.ts'
 import { logStoreSchema } from './log-store.ts'
 import { grafanaSchema, metricsSchema } from './monitoring.ts'
 import { path } from './path.ts'
@@ -160,6 +161,8 @@ const environmentFields = z.strictObject({
   protected: z.boolean().default(false),
   /** Times in which deploy, switch, release and cleanup are refused. rollback never is. */
   freezes: freezesSchema,
+  /** How long cleanup keeps a slot that is live no more, as a way back. Default: it does not. */
+  keep: keepSchema.optional(),
   /** The Pod Security Standard of the namespace. deploy sets its labels. Default: deploy leaves them as they are. */
   podSecurity: z
     .enum(podSecurityLevels, `expected one of ${podSecurityLevels.join(', ')}`)

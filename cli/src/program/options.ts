@@ -1,6 +1,7 @@
 // The options that commands share, and the parsers of their values.
 import { type Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import { type Color, colors } from '../release/slot.ts'
+import { spanMs } from '../span.ts'
 
 /** The flags of a command that changes an environment. */
 export interface ChangeFlags {
@@ -113,6 +114,13 @@ export function noProbe(): Option {
   return new Option('--no-probe', 'move without requests through the edge, so without their proof')
 }
 
+/** Longer than the servers of the shop keep an idle connection: 72 s. */
+export function idleTimeout(): Option {
+  return new Option('--timeout <seconds>', 'how long to wait until nobody uses the slots')
+    .argParser(seconds)
+    .default(120)
+}
+
 export function switchTimeout(): Option {
   return new Option('--timeout <seconds>', 'how long to wait until a slot takes over')
     .argParser(seconds)
@@ -201,19 +209,11 @@ export function seconds(value: string): number {
 
 /** `10m`, `90s`, `2h`, `3d`: milliseconds. */
 export function timeSpan(value: string): number {
-  const [, number = '0', unit = ''] = /^(\d+(?:\.\d+)?)([smhd])$/.exec(value) ?? []
-  const ms = Number(number) * (unitsMs[unit] ?? 0)
+  const ms = spanMs(value)
   // A date must be possible before it.
   if (ms === 0 || ms > mostSeconds * 1_000)
     throw new InvalidArgumentError('Expected a time span, such as 30s, 10m, 2h or 3d.')
   return ms
-}
-
-const unitsMs: Readonly<Record<string, number>> = {
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
 }
 
 export function wholeNumber(value: string): number {

@@ -14,6 +14,7 @@ import {
   dryRunOption,
   type FreezeFlags,
   freezeOf,
+  idleTimeout,
   type LockFlag,
   lockOf,
   lockWait,
@@ -86,11 +87,14 @@ export function addRelease(program: Command, { inEnvironment }: Runner): void {
       await inEnvironment(command, (context) => smokeCommand(context, lockOf(flags)))
     })
   addMoves(program, inEnvironment)
-  addChange(program, 'cleanup', 'delete the slots that are not live')
+  addChange(program, 'cleanup', 'delete the slots that are not live, once nobody uses them')
+    .option('--now', 'also what `keep` of shopctl.yaml keeps, or what is in use after --timeout')
+    .addOption(idleTimeout())
     .addOption(lockWait())
     .addOption(overrideFreeze())
-    .action(async (flags: StandardFlags, command) => {
-      const input = standardOf(flags, command)
+    .action(async (flags: StandardFlags & { now?: true; timeout: number }, command) => {
+      const [now, timeoutMs] = [flags.now === true, flags.timeout * 1000]
+      const input = { ...standardOf(flags, command), now, timeoutMs }
       const { cleanupCommand } = await import('../commands/cleanup.ts')
       await inEnvironment(command, (context) => cleanupCommand(context, input))
     })

@@ -85,6 +85,10 @@ export const operationSchema = z.object({
   freeze: freezeRecord
     .optional()
     .describe('The freeze of the environment that the operation went on in spite of.'),
+  despiteKeep: z
+    .string()
+    .optional()
+    .describe('The `keep` of the environment, as `1h`, that a cleanup did not wait for.'),
   phases: z.array(phaseRecord),
   probe: probeRecord.optional().describe('Of a switch or rollback: what its probe has measured.'),
   withoutProbe: z.string().optional().describe('Why it had no probe.'),

@@ -25,7 +25,7 @@ export interface RecordingPorts {
 
 export type Intent = Pick<
   Operation,
-  'verb' | 'reason' | 'services' | 'combination' | 'alerts' | 'freeze' | 'resumes'
+  'verb' | 'reason' | 'services' | 'combination' | 'alerts' | 'freeze' | 'resumes' | 'despiteKeep'
 >
 
 interface EndDetail {

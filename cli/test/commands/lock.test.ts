@@ -56,6 +56,7 @@ describe('during a freeze', () => {
       deployTimeoutMs: 1,
       dryRun: false,
       probe: true,
+      now: false,
     },
   }
   const freezes = [{ from: '2026-01-01', to: '2026-01-31', reason: 'stocktaking' }]

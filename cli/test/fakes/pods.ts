@@ -28,6 +28,8 @@ export interface PodFaults {
   mute: Set<string>
   /** Services whose outgoing pods do not answer. */
   silent: Set<string>
+  /** What the outgoing pods of a service still have to do. */
+  uses: Record<string, Partial<PodReport>>
   /** Services that know nothing of shopctl: HTTP alone. */
   plain: Set<string>
   /** With which code the pods of a service end; null: unseen. */
@@ -46,6 +48,7 @@ export function createPodFaults(): PodFaults {
     previewDeaf: new Set(),
     mute: new Set(),
     silent: new Set(),
+    uses: {},
     plain: new Set(),
     exitCodes: {},
     logins: {},
@@ -98,10 +101,14 @@ export function createFakePods(parts: PodParts): Pods {
     const previewed = podsOf(parts, name, targetOf(name, 'preview')).includes(pod)
     return {
       ...planeReport(live, live && !isDeaf, epoch, loginOf(name, pod)),
+      ...(!live && faults.uses[name]),
       gate: isDeaf
         ? null
         : { epoch, color: target?.color ?? null, revision: target?.revision ?? null },
-      preview: planeReport(previewed, previewed && !faults.previewDeaf.has(name), 1, loginOk),
+      preview: {
+        ...planeReport(previewed, previewed && !faults.previewDeaf.has(name), 1, loginOk),
+        ...(!live && faults.uses[name]?.preview),
+      },
     }
   }
   return {
@@ -177,6 +184,7 @@ function planeReport(
     consuming,
     consumers: consuming ? 1 : 0,
     inFlight: 0,
+    connections: 0,
   }
 }
 

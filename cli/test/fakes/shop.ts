@@ -1,7 +1,7 @@
 // A small system in a world in memory, and the verbs as the commands call them.
 import type { Config } from '../../src/config/schema.ts'
 import { build } from '../../src/release/build/build.ts'
-import { type CleanupInput, cleanup } from '../../src/release/cleanup/cleanup.ts'
+import { type Cleaned, type CleanupInput, cleanup } from '../../src/release/cleanup/cleanup.ts'
 import { type Deployed, type DeployInput, deploy } from '../../src/release/deploy/deploy.ts'
 import { releaseHold } from '../../src/release/hold/release-hold.ts'
 import type { Moved } from '../../src/release/move/move.ts'
@@ -13,7 +13,6 @@ import type { Driver } from '../../src/release/ports/driver.ts'
 import type { JournalStore } from '../../src/release/ports/session.ts'
 import { push } from '../../src/release/push/push.ts'
 import { type Released, type ReleaseInput, release } from '../../src/release/release.ts'
-import type { NamedSlot } from '../../src/release/slot.ts'
 import { type Smoked, type SmokeInput, smoke } from '../../src/release/smoke/smoke.ts'
 import type { ServiceState } from '../../src/release/state.ts'
 import { aFullConfig } from './config.ts'
@@ -43,7 +42,7 @@ export interface Shop {
     services?: readonly string[] | null,
     ports?: Partial<Ports>,
     over?: Partial<CleanupInput>,
-  ): Promise<NamedSlot[]>
+  ): Promise<Cleaned>
   release(over?: Partial<ReleaseInput>, ports?: Partial<Ports>): Promise<Released>
   /** What a service serves from, as `green bbbbbbbb`; null: nothing. */
   live(service: string): string | null
@@ -102,7 +101,10 @@ export function createShop({
       rollback({ ...world, ...ports }, { ...moveInput, ...again, to: null, ...over }),
     resume: (over = {}, ports = {}) => resume({ ...world, ...ports }, { ...moveInput, ...over }),
     cleanup: (services = null, ports = {}, over = {}) =>
-      cleanup({ ...world, ...ports }, { services, reason: null, ...freeze, ...over }),
+      cleanup(
+        { ...world, ...ports },
+        { services, reason: null, ...freeze, keep: null, now: false, timeoutMs: 20_000, ...over },
+      ),
     release: (over = {}, ports = {}) =>
       release(
         { ...world, ...ports },

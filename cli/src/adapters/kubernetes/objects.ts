@@ -240,7 +240,11 @@ export function reportOf(report: Partial<PodReport> | null): PodReport | null {
 function planeReportOf(report: Partial<PlaneReport> | null): PlaneReport | null {
   if (typeof report?.role !== 'string') return null
   const { role, epoch = null, consuming = false, consumers = 0, inFlight = 0 } = report
-  return { role, epoch, consuming, consumers, inFlight, login: loginOf(report.login) }
+  const connections = typeof report.connections === 'number' ? report.connections : null
+  return {
+    ...{ role, epoch, consuming, consumers, inFlight, connections },
+    login: loginOf(report.login),
+  }
 }
 
 function loginOf(login: Partial<Login> | null | undefined): Login | null {

@@ -3,52 +3,89 @@ import { refused } from '../../errors.ts'
 import { type FreezeIntent, heedFreeze } from '../freeze.ts'
 import { type LockPorts, type LockWait, withLock } from '../lock.ts'
 import { type ObservePorts, observe } from '../observe.ts'
-import type { Contents } from '../ports/cluster.ts'
-import type { Driver } from '../ports/driver.ts'
+import type { Contents, Pods } from '../ports/cluster.ts'
+import type { Driver, Recorded } from '../ports/driver.ts'
 import type { FreezeRecord } from '../record.ts'
 import { closeDone, type RecordingPorts, recorded } from '../recording.ts'
 import { isRefusal } from '../refusal.ts'
 import { afterChanges, valuesOf } from '../settle.ts'
-import { type NamedSlot, sideOf, targetOf } from '../slot.ts'
+import { type NamedSlot, sameTarget, sideOf, targetOf } from '../slot.ts'
 import { lostWaysBack } from '../standby.ts'
 import type { EnvironmentState } from '../state.ts'
 import { sweepCopies } from '../sweep.ts'
 import { watchedDriver } from '../watched.ts'
+import { awaitIdle, requireIdle } from './idle.ts'
+import type { Kept } from './keep.ts'
 import { type CleanupPlan, planCleanup } from './plan.ts'
 
 interface CleanupPorts extends LockPorts, ObservePorts, RecordingPorts {
   driver: Driver
   contents: Contents
+  pods: Pods
 }
 
 export interface CleanupInput extends FreezeIntent, LockWait {
   services: readonly string[] | null
   reason: string | null
+  /** How long a slot is kept that is live no more, as `1h`. null: it is not. */
+  keep: string | null
+  /** Deletes what is kept too, and after `timeoutMs` what is still in use. */
+  now: boolean
+  /** How long it waits until nobody uses the slots. */
+  timeoutMs: number
 }
 
-/** Returns the slots that were deleted. */
-export async function cleanup(ports: CleanupPorts, input: CleanupInput): Promise<NamedSlot[]> {
-  const change = async (locked: CleanupPorts): Promise<NamedSlot[]> => {
+export interface Cleaned {
+  removed: NamedSlot[]
+  kept: Kept[]
+}
+
+export async function cleanup(ports: CleanupPorts, input: CleanupInput): Promise<Cleaned> {
+  // Without the lock: a rollback to such a slot must not wait.
+  const { removals: meant } = planNow(await observe(ports), ports, input)
+  await awaitIdle(
+    ports,
+    input,
+    async () => onlyMeant(planNow(await observe(ports), ports, input), meant).removals,
+  )
+  const change = async (locked: CleanupPorts): Promise<Cleaned> => {
     const freeze = heedFreeze(locked, input)
     return afterChanges((changed) =>
-      cleanUp({ ...locked, driver: watchedDriver(locked.driver, changed) }, input, freeze),
+      cleanUp(
+        { ...locked, driver: watchedDriver(locked.driver, changed) },
+        { ...input, meant },
+        freeze,
+      ),
     )
   }
   return withLock(ports, input.reason ?? 'cleanup', change, input)
 }
 
+function planNow(
+  state: EnvironmentState,
+  { clock }: Pick<CleanupPorts, 'clock'>,
+  { services, keep, now }: CleanupInput,
+  recorded?: Readonly<Record<string, Recorded>>,
+): CleanupPlan {
+  const keeping = keep === null || now ? null : { keep, now: clock.now() }
+  const plan = planCleanup(state, { services, keeping }, recorded)
+  if (isRefusal(plan)) throw refused(plan)
+  return plan
+}
+
 async function cleanUp(
   locked: CleanupPorts,
-  input: CleanupInput,
+  input: CleanupInput & { meant: readonly NamedSlot[] },
   freeze: FreezeRecord | null,
-): Promise<NamedSlot[]> {
+): Promise<Cleaned> {
   await locked.driver.confirm([], locked.signal)
   const [state, helmReleases] = await Promise.all([observe(locked), locked.driver.recorded()])
-  const plan = planCleanup(state, input, helmReleases)
-  if (isRefusal(plan)) throw refused(plan)
+  const plan = onlyMeant(planNow(state, locked, input, helmReleases), input.meant)
+  if (!input.now) await requireIdle(locked, plan.removals)
   const services = plan.removals.map(({ name, slot }) => ({ name, from: sideOf(slot), to: null }))
   const { reason } = input
-  const intent = { verb: 'cleanup' as const, reason, services, ...(freeze && { freeze }) }
+  const despite = { ...(freeze && { freeze }), ...ignoredKeep(state, locked, input) }
+  const intent = { verb: 'cleanup' as const, reason, services, ...despite }
   const slots = plan.removals.map(({ name, slot: { color } }) => ({ service: name, color }))
   for (const line of lostWaysBack(state, 'cleanup deletes', slots)) locked.progress.note(line)
   if (plan.rests.length > 0) await removeRests(locked, plan)
@@ -60,7 +97,31 @@ async function cleanUp(
       phase('remove', () => carryOut(locked, state, plan)),
     )
   await sweepCopies(locked, plan.removals)
-  return plan.removals
+  return { removed: plan.removals, kept: plan.kept }
+}
+
+/** Without what another command has put on standby since this one began. */
+function onlyMeant(plan: CleanupPlan, meant: readonly NamedSlot[]): CleanupPlan {
+  const isOther = ({ name, slot }: NamedSlot): boolean =>
+    !meant.some((each) => each.name === name && sameTarget(each.slot, slot))
+  const others = plan.removals.filter(isOther).map(({ name }) => name)
+  return {
+    ...plan,
+    removals: plan.removals.filter((each) => !isOther(each)),
+    previews: plan.previews.filter(({ service }) => !others.includes(service)),
+  }
+}
+
+/** The `keep` that --now goes on in spite of. */
+function ignoredKeep(
+  state: EnvironmentState,
+  ports: CleanupPorts,
+  input: CleanupInput,
+): { despiteKeep?: string } {
+  const { keep, now } = input
+  if (keep === null || !now) return {}
+  const { kept } = planNow(state, ports, { ...input, now: false })
+  return kept.length > 0 ? { despiteKeep: keep } : {}
 }
 
 async function carryOut(

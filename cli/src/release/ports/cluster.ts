@@ -100,6 +100,8 @@ export interface PlaneReport {
   consuming: boolean
   consumers: number
   inFlight: number
+  /** Open connections of HTTP clients. null: the pod does not report them. */
+  connections: number | null
   /** null: the pod does not report it. */
   login: Login | null
 }

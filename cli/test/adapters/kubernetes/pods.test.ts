@@ -196,6 +196,17 @@ describe('the report of a pod', () => {
     expect(await report('order', 'a-0')).toMatchObject({ role: 'live', login: null })
   })
 
+  it.each([
+    ['5', { connections: 5 }, 5],
+    ['none', { connections: 0 }, 0],
+    ['nothing of them', {}, null],
+    ['a text', { connections: 'many' }, null],
+  ])('has open connections where the pod reports %s', async (_, more, connections) => {
+    const preview = { ...fields, connections: 1 }
+    const { report } = reporting('/role', { ...fields, ...more, preview })
+    expect(await report('order', 'a-0')).toMatchObject({ connections, preview: { connections: 1 } })
+  })
+
   it('tries new logins only on request', async () => {
     const { report } = reporting('/role', { ...fields, login })
     await report('order', 'a-0')

@@ -32,7 +32,15 @@ export function aRollout(over: Partial<Rollout> = {}): Rollout {
 
 export function aReport(over: Partial<PodReport> = {}): PodReport {
   return {
-    ...{ role: 'standby', epoch: null, consuming: false, consumers: 0, inFlight: 0, login: null },
+    ...{
+      role: 'standby',
+      epoch: null,
+      consuming: false,
+      consumers: 0,
+      inFlight: 0,
+      login: null,
+      connections: 0,
+    },
     ...{ gate: { epoch: 1, color: 'blue', revision: 'a' }, preview: null, ...over },
   }
 }

@@ -8,7 +8,7 @@ import { outcomes, previewOf } from '../../fakes/world.ts'
 describe('a cleanup', () => {
   it('removes what does not serve', async () => {
     const { world, cleanup } = await releasedTwice()
-    const removed = await cleanup(['order'])
+    const { removed } = await cleanup(['order'])
     expect(removed).toMatchObject([{ name: 'order', slot: { color: 'blue' } }])
     expect(world.state.services.order?.slots.blue).toBeNull()
     expect(world.state.services.order?.slots.green).not.toBeNull()
@@ -47,7 +47,7 @@ describe('a cleanup', () => {
     const { world, cleanup } = await releasedTwice()
     await cleanup()
     const before = outcomes(world)
-    expect(await cleanup()).toEqual([])
+    expect(await cleanup()).toEqual({ removed: [], kept: [] })
     expect(outcomes(world)).toEqual(before)
   })
 

@@ -17,6 +17,7 @@ it('removes what does not serve, and leads the preview back', () => {
   expect(planCleanup(aState({ order: waiting() }), { services: null })).toEqual({
     kind: 'cleanup',
     removals: [{ name: 'order', slot: bothSlots.green }],
+    kept: [],
     rests: [],
     previews: [{ service: 'order', target: blue }],
   })

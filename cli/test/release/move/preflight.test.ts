@@ -29,7 +29,15 @@ const loginRefused: Login = { state: 'refused', problem: 'database: no' }
 
 function report(over: Partial<PodReport> = {}): PodReport {
   return {
-    ...{ role: 'live', consuming: true, consumers: 1, inFlight: 0, epoch: 1, login: loginOk },
+    ...{
+      role: 'live',
+      consuming: true,
+      consumers: 1,
+      inFlight: 0,
+      connections: 0,
+      epoch: 1,
+      login: loginOk,
+    },
     ...{ gate: null, preview: null, ...over },
   }
 }

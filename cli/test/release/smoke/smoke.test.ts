@@ -186,7 +186,15 @@ describe('a smoke test', () => {
   it('does not begin while the other slot still consumes', async () => {
     const shop = bothWait()
     const preview: PlaneReport = {
-      ...{ role: 'live', epoch: 1, consuming: true, consumers: 1, inFlight: 0, login: null },
+      ...{
+        role: 'live',
+        epoch: 1,
+        consuming: true,
+        consumers: 1,
+        inFlight: 0,
+        connections: 0,
+        login: null,
+      },
     }
     const still = reporting(shop, (pod, report) =>
       pod.startsWith('order-blue') ? { ...report, preview } : report,
