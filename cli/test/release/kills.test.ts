@@ -2,8 +2,11 @@
 // everything in order. The writes are counted, so that a new one is covered the day it is added.
 import { describe, expect, it, vi } from 'vitest'
 import { lockByHand, unlockByHand } from '../../src/release/hand-lock.ts'
+import { heldDigests } from '../../src/release/hold/held.ts'
+import { releaseHold } from '../../src/release/hold/release-hold.ts'
 import { type MoveOperation, openMove } from '../../src/release/record.ts'
 import { slotName } from '../../src/release/slot.ts'
+import { verbs } from '../../src/release/verbs.ts'
 import { usingSecret } from '../fakes/contents.ts'
 import { brokenNow, brokenRecords, comeToRest, half, halves } from '../fakes/invariants.ts'
 import { createShop, dyingDriver, dyingJournal, names, type Shop } from '../fakes/shop.ts'
@@ -111,6 +114,17 @@ const scenarios: Record<string, Scenario> = {
     scene: async () => halfWay(await switched(), 'rollback'),
     act: (shop, ports) => shop.resume({}, ports),
   },
+  'hold release': {
+    async scene() {
+      const shop = await switched()
+      await shop.rollback()
+      return shop
+    },
+    act: ({ world }, ports) => {
+      const digests = heldDigests(world.state.journal).map(({ side }) => side.digest)
+      return releaseHold({ ...world, ...ports }, { digests, reason: 'a' })
+    },
+  },
   lock: {
     scene: deployed,
     act: ({ world }, ports) => lockByHand({ ...world, ...ports }, { reason: 'a' }),
@@ -200,6 +214,11 @@ async function wrong(
   }
   return bad
 }
+
+it('every verb of the journal is among them', () => {
+  const titles = Object.keys(scenarios).map((title) => title.replaceAll(' ', '-'))
+  expect(verbs.filter((verb) => !titles.some((title) => title.startsWith(verb)))).toEqual([])
+})
 
 describe.each(Object.entries(scenarios))('a killed %s', (_, scenario) => {
   it('is finished by a resume, or by the same command', async () => {
