@@ -127,12 +127,14 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
     .option('--skip-smoke', 'switch without a smoke test; needs --reason')
     .option('--despite-alerts', 'switch although critical alerts fire; needs --reason')
     .addOption(dryRunOption('the checks and the plan'))
+    .option('--pause-before', 'ask at the terminal after the checks, before anything is moved')
     .addOption(noProbe())
     .addOption(switchTimeout())
     .addOption(lockWait())
     .addOption(overrideFreeze())
-    .action(async (flags: SwitchFlags & { dryRun?: true }, command) => {
-      const input = { ...switchOf(flags, command), dryRun: flags.dryRun === true }
+    .action(async (flags: SwitchFlags & { dryRun?: true; pauseBefore?: true }, command) => {
+      const [dryRun, pauseBefore] = [flags.dryRun === true, flags.pauseBefore === true]
+      const input = { ...switchOf(flags, command), dryRun, pauseBefore }
       const { switchCommand } = await import('../commands/switch.ts')
       await inEnvironment(command, (context) => switchCommand(context, input))
     })

@@ -55,6 +55,7 @@ describe('during a freeze', () => {
       timeoutMs: 1,
       deployTimeoutMs: 1,
       dryRun: false,
+      pauseBefore: false,
       probe: true,
       now: false,
     },

@@ -138,6 +138,7 @@ it('asks for no confirmation, and changes nothing', async () => {
   const input = {
     ...{ color: null, skipSmoke: false, despiteAlerts: false, timeoutMs: 50 },
     ...{ reason: null, yes: false, overrideFreeze: false, lockWaitMs: null, probe: true },
+    pauseBefore: false,
   }
   const { document } = await switchCommand(context, { ...input, dryRun: true })
   expect(document).toMatchObject({ dryRun: true, plan: { services: [{}, {}] } })
@@ -145,4 +146,11 @@ it('asks for no confirmation, and changes nothing', async () => {
   await expect(switchCommand(context, { ...input, dryRun: false })).rejects.toMatchObject({
     code: 'not-confirmed',
   })
+  // Here stdin is no terminal.
+  const paused = { ...input, yes: true, dryRun: false, pauseBefore: true }
+  await expect(switchCommand(context, paused)).rejects.toMatchObject({
+    ...{ code: 'no-terminal', exitCode: 2 },
+    hint: expect.stringContaining('--dry-run'),
+  })
+  expect(world.log).toEqual(before)
 })

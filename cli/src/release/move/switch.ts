@@ -5,8 +5,9 @@ import { heldOf, type Locked, type LockPorts, type LockWait, withLock } from '..
 import type { Progress } from '../ports/session.ts'
 import type { Refusal } from '../refusal.ts'
 import { alertRecords, criticalOf, heedAlerts } from './alerts.ts'
-import { type FactInput, type FactPorts, readFacts } from './facts.ts'
+import { type FactInput, type FactPorts, type Facts, readFacts } from './facts.ts'
 import { type Moved, type MovePorts, move } from './move.ts'
+import type { MovePlan } from './plan-switch.ts'
 import { type PreflightIntent, preflight } from './preflight.ts'
 import { type Probing, type ProbingPorts, withProbe } from './probing.ts'
 import { recycledServices } from './recycle.ts'
@@ -19,6 +20,8 @@ interface StandbyInput extends FactInput, PreflightIntent {
   timeoutMs: number
   /** false: without the probe. */
   probe: boolean
+  /** Called after the checks and before the first write, with the lock held. Throws if the switch is not to go on. */
+  pause?: (plan: MovePlan, signal: AbortSignal) => Promise<void>
 }
 
 export interface SwitchInput extends StandbyInput, LockWait {}
@@ -57,11 +60,12 @@ async function checkAndMove(
   input: StandbyInput,
   probing: Probing,
 ): Promise<Moved> {
+  const { pause } = input
+  // It may take hours: no request is sent meanwhile, and then all is read and checked again.
+  if (pause)
+    await probing.paused(async () => pause((await checked(ports, input)).plan, ports.signal))
   ports.driver.prepare(ports.signal)
-  const facts = { ...(await readFacts(ports, input)), held: null }
-  const { checks, plan } = preflight(facts, input)
-  if (!plan) throw refusalError(checks)
-  tell(ports.progress, checks)
+  const { facts, plan } = await checked(ports, input)
   const { state, freeze } = facts
   const heeded = heedAlerts(state, criticalOf(facts.alerts), input)
   const alerts = Array.isArray(heeded) ? alertRecords(heeded) : []
@@ -70,6 +74,18 @@ async function checkAndMove(
   const { reason, timeoutMs, config } = input
   const recycle = recycledServices(config)
   return move(ports, state, plan, { reason, timeoutMs, recycle, despite, probing })
+}
+
+/** Throws what refuses the switch. */
+async function checked(
+  ports: SwitchPorts,
+  input: StandbyInput,
+): Promise<{ facts: Facts; plan: MovePlan }> {
+  const facts = { ...(await readFacts(ports, input)), held: null }
+  const { checks, plan } = preflight(facts, input)
+  if (!plan) throw refusalError(checks)
+  tell(ports.progress, checks)
+  return { facts, plan }
 }
 
 /** Only what did not pass is named. */
