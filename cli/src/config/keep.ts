@@ -1,6 +1,6 @@
 // How long `cleanup` keeps a slot that is live no more. Pure.
 import { z } from 'zod'
-import { spanMs } from '../span.ts'
+import { spanMs } from './span.ts'
 
 /** A date must be possible before it. */
 const mostMs = 365 * 86_400_000

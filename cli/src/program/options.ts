@@ -1,7 +1,7 @@
 // The options that commands share, and the parsers of their values.
 import { type Argument, type Command, InvalidArgumentError, Option } from 'commander'
+import { spanMs } from '../config/span.ts'
 import { type Color, colors } from '../release/slot.ts'
-import { spanMs } from '../span.ts'
 
 /** The flags of a command that changes an environment. */
 export interface ChangeFlags {

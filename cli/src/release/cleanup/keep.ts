@@ -1,5 +1,5 @@
 // How long slots are kept that are live no more; pure.
-import { spanMs } from '../../span.ts'
+import { spanMs } from '../../config/span.ts'
 import { doneMoves, type Journal, moveOf } from '../record.ts'
 import { type NamedSlot, sameTarget } from '../slot.ts'
 
