@@ -1,6 +1,6 @@
 // A release that is started again, as a workflow does it: deploy, smoke, switch.
 import { expect, it } from 'vitest'
-import { createShop, type Shop } from '../fakes/shop.ts'
+import { createShop, freed, type Shop } from '../fakes/shop.ts'
 
 const actions = async (shop: Shop) => (await shop.deploy()).map(({ action }) => action)
 
@@ -18,7 +18,7 @@ it('finds everything live', async () => {
 
 it('goes forward again after a rollback: its commit is still the wanted one', async () => {
   const shop = await released()
-  await shop.rollback()
+  await freed(shop, await shop.rollback())
   expect(await actions(shop)).toEqual(['ready', 'ready'])
   await shop.smoke()
   await shop.switch()
