@@ -27,6 +27,8 @@ export interface Metrics {
   handler: {
     startTimer(labels: { type: string }): (labels: { outcome: Outcome }, traceId?: string) => void
   }
+  /** From the time of an event to its first delivery. */
+  age: { observe(seconds: number): void }
   published: { inc(labels: { outcome: 'confirmed' | 'failed' }, count: number): void }
   /** From the commit of an event to the broker's confirmation. */
   publishDelay: { observe(seconds: number): void }
@@ -109,6 +111,9 @@ export function createMetrics(
     help: 'Time of one attempt to handle an event, by its outcome.',
     labels: ['type', 'outcome'],
   })
+  const age = make.histogram('event_age_seconds', {
+    help: 'How old an event was when it was delivered for the first time.',
+  })
   const published = make.counter('events_published_total', {
     help: 'Attempts to publish an event, by outcome: confirmed or failed.',
     labels: ['outcome'],
@@ -139,6 +144,7 @@ export function createMetrics(
           handler.observe({ plane, type, outcome }, (performance.now() - started) / 1_000, traceId)
       },
     },
+    age: { observe: (value) => age.observe({ plane }, value) },
     published: { inc: (labels, count) => published.inc({ plane, ...labels }, count) },
     publishDelay: { observe: (value) => publishDelay.observe({ plane }, value) },
     login: { set: (server, value) => login.set({ plane, server }, value) },

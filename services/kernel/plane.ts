@@ -143,6 +143,7 @@ export function createPlane(deps: PlaneDeps) {
     subscriptions: parts.subscriptions,
     consumer: identity.service,
     outbox,
+    now,
     ...telemetry,
     onGateClosed,
   })

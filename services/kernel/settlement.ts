@@ -36,6 +36,7 @@ export interface SettlementDeps {
   logger: Logger
   metrics: Metrics
   tracer: Tracer
+  now: () => Date
   /** The delay before the first retry. Each further retry doubles it. */
   retryBaseMs?: number
   /** The first pause when another system is away. Each further pause doubles it. */
@@ -213,6 +214,9 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       const message = within(body, span.traceparent)
       // Unknown types must not become labels, because there may be any number of them.
       const type = message.event && byType.has(message.event.type) ? message.event.type : 'other'
+      // A retry, and what has waited for another system, is old for a reason of its own.
+      if (message.event && delivery.routingKey !== retryKey(consumer))
+        deps.metrics.age.observe(secondsSince(message.event.time, deps.now()))
       const observe = deps.metrics.handler.startTimer({ type })
       let outcome: Outcome = 'interrupted'
       try {
@@ -232,6 +236,11 @@ export function createSettlement(deps: SettlementDeps): { message: Settle; deadL
       await record(fence, delivery, parseBody(delivery.body), verdict)
     },
   }
+}
+
+/** The clocks of two nodes differ a little. */
+function secondsSince(time: string, now: Date): number {
+  return Math.max(0, (now.getTime() - Date.parse(time)) / 1_000)
 }
 
 function isSettled(outcome: Outcome): boolean {

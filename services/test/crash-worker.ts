@@ -55,6 +55,7 @@ const consumer = createConsumer({
   outbox,
   logger,
   metrics,
+  now: () => new Date(),
   onGateClosed: () => {},
 })
 const { query, transaction } = database

@@ -96,6 +96,7 @@ export function openConsumer(
     logger,
     metrics: createMetrics(identity).of('live'),
     tracer: untraced,
+    now: () => new Date(),
     onGateClosed: () => {},
     retryBaseMs: 2,
     ...others,

@@ -40,6 +40,7 @@ async function settled({
   body = JSON.stringify({ ...event, ...over }),
 }: Case) {
   const counted: string[] = []
+  const ages: number[] = []
   const lines: Record<string, unknown>[] = []
   const stored: { state: string; attempts: number; reason: string }[] = []
   const paused: unknown[] = []
@@ -80,14 +81,16 @@ async function settled({
           ({ outcome }: { outcome: string }, traceId?: string) =>
             counted.push(`${type} ${outcome} ${traceId}`),
       },
+      age: { observe: (seconds: number) => ages.push(seconds) },
     } as never,
+    now: () => new Date(Date.parse(event.time) + 2_500),
     tracer: untraced,
   })
   const delivery: Delivery = {
     ...{ body: Buffer.from(body), routingKey, attempt: 0, deliveryCount: 0, death: null },
   }
   const error = await message(fence as unknown as Fence, delivery, 0).catch((error) => error)
-  return { stored, paused, handled, counted, lines, error }
+  return { stored, paused, handled, counted, ages, lines, error }
 }
 
 describe('an event that its type does not belong to', () => {
@@ -121,6 +124,14 @@ describe('an event that its type does not belong to', () => {
   ])('but one %s is handled', async (_, given) => {
     expect(await settled(given)).toMatchObject({ stored: [], handled: 1 })
   })
+})
+
+it.each<[string, Case, number[]]>([
+  ['is counted at its first delivery', {}, [2.5]],
+  ['is not counted when it fails and comes again', { routingKey: 'retry.test' }, []],
+  ['is not known of what is no event', { body: 'x' }, []],
+])('the age of an event %s', async (_, given, ages) => {
+  expect((await settled(given)).ages).toEqual(ages)
 })
 
 describe('a failure', () => {

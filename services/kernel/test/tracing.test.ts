@@ -73,7 +73,7 @@ function openService(
     ...{ database, source: `/${name}`, now: () => new Date(), newId, tracer, relay },
   })
   const settlement = createSettlement({
-    ...{ subscriptions, consumer: name, outbox, logger, metrics, tracer },
+    ...{ subscriptions, consumer: name, outbox, logger, metrics, tracer, now: () => new Date() },
   })
   const http = createHttp({
     ...{ identity, plane: 'live', logger, metrics, tracer, keepAlive: () => true },
