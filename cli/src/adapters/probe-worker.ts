@@ -5,7 +5,10 @@ import type { ProbeConfig } from '../config/probe.ts'
 import type { Sample } from '../release/ports/probe.ts'
 import type { Call, Exchange } from './sender.ts'
 
-export type ProbeTask = Pick<ProbeConfig, 'url' | 'path' | 'rate' | 'colorHeader'>
+export interface ProbeTask extends Pick<ProbeConfig, 'url' | 'path' | 'rate' | 'colorHeader'> {
+  /** It ends then, where nobody ends it. */
+  seconds: number
+}
 
 /** `samples`: times are milliseconds of `process.hrtime`, the clock that threads share. */
 export type ProbeMessage =
@@ -15,8 +18,6 @@ export type ProbeMessage =
 
 /** Nobody waits longer for an answer. */
 const timeoutMs = 2_000
-/** Longer than any move, and an end where nobody ends it. */
-const mostSeconds = 300
 const share = { connections: 8, newConnections: 0.1 }
 /** A shop that becomes slow gets fewer requests, not more at once. */
 const gentle = { maxOpen: 32, mostLateMs: 50 }
@@ -36,7 +37,7 @@ function tell(message: ProbeMessage): void {
   parentPort?.postMessage(message)
 }
 
-async function send({ url, path, rate, colorHeader }: ProbeTask): Promise<void> {
+async function send({ url, path, rate, seconds, colorHeader }: ProbeTask): Promise<void> {
   // A thread has a cache of its own. Without it, compiling takes CPU time from a move that is under way.
   module.enableCompileCache()
   const { startSender } = await import('./sender.ts')
@@ -49,7 +50,7 @@ async function send({ url, path, rate, colorHeader }: ProbeTask): Promise<void> 
   const sender = startSender({
     ...{ url, rate, colorHeader, timeoutMs, ...share, ...gentle },
     remote: true,
-    seconds: mostSeconds,
+    seconds,
     next: () => call,
     onExchange: (exchange) => void samples.push(sampleOf(exchange)),
   })

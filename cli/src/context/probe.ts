@@ -2,6 +2,9 @@
 import type { ProbeConfig } from '../config/probe.ts'
 import type { Probe } from '../release/ports/probe.ts'
 
+/** Longer than any move, and an end where nobody ends it. */
+const moveSeconds = 300
+
 /** `services`: of shopctl.yaml, in its order. */
 export function probeOf(
   config: ProbeConfig | undefined,
@@ -13,9 +16,9 @@ export function probeOf(
     service,
     address: `${url.replace(/\/$/, '')}${path}`,
     rate,
-    async start(signal) {
+    async start(signal, pace = { rate, seconds: moveSeconds }) {
       const { startProbe } = await import('../adapters/probe.ts')
-      return startProbe({ url, path, rate, colorHeader, signal })
+      return startProbe({ url, path, colorHeader, ...pace, signal })
     },
   }
 }

@@ -40,7 +40,13 @@ const ok: RequestListener = (_, response) => void response.setHeader('x-shop-col
 async function probe(url: string, rate = 100): Promise<{ run: ProbeRun; end: AbortController }> {
   const end = new AbortController()
   ending.add(end)
-  const settings = { url, path: '/orders/1?full=1', rate, colorHeader: 'x-shop-color' }
+  const settings = {
+    url,
+    path: '/orders/1?full=1',
+    rate,
+    seconds: 300,
+    colorHeader: 'x-shop-color',
+  }
   return { run: await startProbe({ ...settings, signal: end.signal }), end }
 }
 
@@ -166,14 +172,21 @@ it('of a port that nobody listens on fails, and says why', async () => {
 })
 
 it('that cannot be started says why', async () => {
-  const settings = { url: 'shop.example.com', path: '/', rate: 1, colorHeader: 'x' }
+  const settings = { url: 'shop.example.com', path: '/', rate: 1, seconds: 300, colorHeader: 'x' }
   const { signal } = new AbortController()
   await expect(startProbe({ ...settings, signal })).rejects.toThrow('is not an HTTP URL')
 })
 
 it('that is ended before it has begun is no failure of the command', async () => {
   const { url, seen } = await serve(ok)
-  const settings = { url, path: '/', rate: 100, colorHeader: 'x', signal: AbortSignal.abort() }
+  const settings = {
+    url,
+    path: '/',
+    rate: 100,
+    seconds: 300,
+    colorHeader: 'x',
+    signal: AbortSignal.abort(),
+  }
   await expect(startProbe(settings)).rejects.toThrow('its thread was ended')
   expect(seen.requests).toEqual([])
 })

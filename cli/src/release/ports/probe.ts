@@ -25,6 +25,12 @@ export interface ProbeRun {
   stop(): Promise<void>
 }
 
+export interface ProbePace {
+  /** Requests per second. */
+  rate: number
+  seconds: number
+}
+
 export interface Probe {
   /** The service whose pods answer. */
   service: string
@@ -32,6 +38,9 @@ export interface Probe {
   address: string
   /** Requests per second. */
   rate: number
-  /** Resolves when it sends, within seconds. Sends until `stop`, or until `signal` ends it at once: requests in flight are then no samples. */
-  start(signal: AbortSignal): Promise<ProbeRun>
+  /**
+   * Resolves when it sends, within seconds. Sends until `stop`, or until `signal` ends it at once: requests in flight are
+   * then no samples. `pace`: at another rate, and for so many seconds.
+   */
+  start(signal: AbortSignal, pace?: ProbePace): Promise<ProbeRun>
 }
