@@ -10,7 +10,9 @@ import { path } from './path.ts'
 import { probeSchema } from './probe.ts'
 import { ecrAddress, registryMistake } from './registry.ts'
 import { inOrder } from './secrets.ts'
+import { timeoutsSchema } from './timeouts.ts'
 import { variable } from './variable.ts'
+import { watchSchema } from './watch.ts'
 import type { Path } from './yaml.ts'
 
 const name = z
@@ -53,6 +55,8 @@ const management = z.strictObject({
   messages: urlPath.optional(),
   /** Accounts of the service, for `shopctl audit`. */
   accounting: urlPath.optional(),
+  /** Metrics for Prometheus: what a switch is judged by afterwards. */
+  metrics: urlPath.optional(),
 })
 
 const service = z.strictObject({
@@ -183,6 +187,8 @@ const environmentFields = z.strictObject({
   metrics: metricsSchema.optional(),
   /** Requests through the edge during switch and rollback, for their proof. */
   probe: probeSchema.optional(),
+  /** How a switch is judged afterwards. */
+  watch: watchSchema.prefault({}),
   /** Grafana: gets an annotation for each switch and rollback. */
   grafana: grafanaSchema.optional(),
   /** The store of the logs, for `logs`. Default: they are read from the pods. */
@@ -216,30 +222,6 @@ const environment = environmentFields
       addIssue({ code: 'custom', path: ['secrets', value.secret, value.key], message })
   })
 
-const limit = 'expected a number of seconds above 0 and up to 2147483'
-/** Node counts the milliseconds of a timer in 32 bits. */
-const seconds = z.number(limit).gt(0, limit).max(2_147_483, limit)
-
-/** Time limits in seconds. */
-const timeouts = z.strictObject({
-  /** `prepare` and `docker build`, each. */
-  build: seconds.default(1_200),
-  /** `docker push`. */
-  push: seconds.default(600),
-  /** A helm command, and the time until a dependency is ready. */
-  helm: seconds.default(180),
-  /** A smoke test or the audit script. */
-  script: seconds.default(600),
-  /** git, `docker image inspect`, and a program that a kubeconfig or docker names for credentials. */
-  tools: seconds.default(60),
-  /** An answer of the API server, the registry or AWS. */
-  request: seconds.default(4),
-  /** An answer of a pod about its accounts or messages, or to a smoke test. */
-  pod: seconds.default(15),
-  /** Until Amazon ECR has scanned the images. */
-  scan: seconds.default(60),
-})
-
 const configFields = z.strictObject({
   /** Name of the system, and path of its images in the registry. */
   name,
@@ -251,7 +233,7 @@ const configFields = z.strictObject({
   smoke: path.optional(),
   /** A zx script that sums up the accounts of the services, for `shopctl audit`. */
   audit: path.optional(),
-  timeouts: timeouts.prefault({}),
+  timeouts: timeoutsSchema.prefault({}),
   environments: z
     .record(name, environment)
     .refine((map) => Object.keys(map).length > 0, 'expected at least one environment'),

@@ -12,3 +12,6 @@ export function spanMs(text: string): number {
   const [, number = '0', unit = ''] = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text) ?? []
   return Number(number) * (unitsMs[unit] ?? 0)
 }
+
+/** Node counts the milliseconds of a timer in 32 bits. A longer timer fires at once. */
+export const mostSeconds = 2_147_483

@@ -235,6 +235,7 @@ environments:
       dependencies: [{ name: 'db', chart: 'db', values: [] }],
       freezes: [],
       queueLimit: 10_000,
+      watch: expect.objectContaining({ own: [] }),
     })
   })
 
