@@ -74,8 +74,6 @@ const tests = '/(test|bench)/'
 /** Everything in production is needed by one of these programs and threads. */
 const entries = [
   '^cli/src/(main|adapters/probe-worker)\\.ts$',
-  // Until the watch after a switch is built on it.
-  '^cli/src/release/watch/gate\\.ts$',
   '^services/(bundle|[^/]+/(main|smoke|migrate-job))\\.ts$',
   '^services/shop/[^/]+\\.ts$',
 ]

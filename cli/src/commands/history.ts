@@ -16,6 +16,7 @@ import type { HandChange } from '../release/ports/config-repo.ts'
 import { idOf, type Operation } from '../release/record.ts'
 import { sideText } from './moved.ts'
 import { probeLines } from './probed.ts'
+import { watchText } from './watched.ts'
 
 /** All that the two need of it. */
 export type HistoryContext = Pick<Context, 'env' | 'chosen' | 'progress' | 'cluster'>
@@ -79,8 +80,8 @@ function timeText(time: string): string {
   return time.slice(0, 19).replace('T', ' ')
 }
 
-function outcomeOf({ outcome }: Operation): string {
-  if (outcome === 'done') return outcome
+function outcomeOf({ outcome, watch }: Operation): string {
+  if (outcome === 'done') return watch?.outcome ? `done, ${watch.outcome}` : outcome
   return outcome === null ? 'open' : bad(outcome)
 }
 
@@ -103,6 +104,7 @@ export async function historyShowCommand(
 export function operationText(operation: Operation, undo: Undo, width: number): string {
   const tables = [
     proofTable(operation, width),
+    operation.watch ? watchText(idOf(operation), operation.watch, width) : null,
     slotTable(operation, width),
     phaseTable(operation, width),
   ]

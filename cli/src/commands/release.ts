@@ -10,15 +10,15 @@ import { type ChangeInput, confirmChange, type FreezeInput, type LockInput } fro
 import { deployInput, deployRows, deployTable } from './deploy.ts'
 import { moveDocument, movedResult } from './moved.ts'
 import { digestsOf } from './push.ts'
+import { type AfterSwitch, watched } from './watch.ts'
 
-interface ReleaseCommandInput extends ChangeInput, FreezeInput, LockInput {
+interface ReleaseCommandInput extends ChangeInput, FreezeInput, LockInput, AfterSwitch {
   color: Color | null
   skipSmoke: boolean
   despiteAlerts: boolean
   deployTimeoutMs: number
   /** How long the switch waits for a slot to take over. */
   timeoutMs: number
-  probe: boolean
 }
 
 const nextSteps =
@@ -39,7 +39,11 @@ export async function releaseCommand(
     switchTimeoutMs: timeoutMs,
   }
   const releasing = release({ ...ports, builder }, desired)
-  return releaseResult(await besideBroker(ports, releasing))
+  const released = await besideBroker(ports, releasing)
+  const { moved } = released
+  const { watchMs, probe, json } = input
+  const after = { release: moved?.release ?? null, watchMs, probe, json }
+  return watched(context, ports, releaseResult(released), after)
 }
 
 export function releaseResult({ pushed, deployed, moved }: Omit<Released, 'built'>): Result {

@@ -39,7 +39,7 @@ export function statusText(
   width: number,
   silent: readonly string[] = [],
 ): string {
-  const { env, operation, lock, broker, alerts, argocd } = status
+  const { env, operation, watch, lock, broker, alerts, argocd } = status
   const { services, problems, unlisted, freeze } = status
   const lines = [`${env}  ${releaseText(status)}`]
   if (operation) {
@@ -47,6 +47,7 @@ export function statusText(
     lines.push(wrapped(`${verb} ${id} ${step}: ${next}`, width))
     for (const sentence of says) lines.push(wrapped(`  ${sentence}`, width))
   }
+  if (watch) lines.push(wrapped(watchLine(watch), width))
   if (lock) lines.push(wrapped(lockLine(lock), width))
   if (freeze) lines.push(wrapped(`frozen ${freezeText(freeze)}`, width))
   for (const problem of broker?.problems ?? []) lines.push(wrapped(`broker: ${problem}`, width))
@@ -73,6 +74,12 @@ export function statusText(
 function releaseText({ release, changedAfter }: Pick<Status, 'release' | 'changedAfter'>): string {
   if (changedAfter !== null) return `${changedAfter}, but changed since without shopctl`
   return release ?? 'no release yet'
+}
+
+function watchLine({ release, until, diedAt }: NonNullable<Status['watch']>): string {
+  return diedAt === null
+    ? `${release} is watched until ${until}`
+    : bad(`the watch of ${release} died at ${diedAt}: \`shopctl watch ${release}\` starts it again`)
 }
 
 function lockLine(lock: LockHolder): string {

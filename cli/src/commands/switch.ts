@@ -10,15 +10,15 @@ import { switchSlots } from '../release/move/switch.ts'
 import type { Color } from '../release/slot.ts'
 import { type ChangeInput, confirmChange, type FreezeInput, type LockInput } from './confirm.ts'
 import { movedResult } from './moved.ts'
+import { type AfterSwitch, watched } from './watch.ts'
 
-interface SwitchCommandInput extends ChangeInput, FreezeInput, LockInput {
+interface SwitchCommandInput extends ChangeInput, FreezeInput, LockInput, AfterSwitch {
   color: Color | null
   skipSmoke: boolean
   despiteAlerts: boolean
   timeoutMs: number
   /** Shows the checks and the plan, and changes nothing. */
   dryRun: boolean
-  probe: boolean
   /** Asks at the terminal after the checks, before the first write. */
   pauseBefore: boolean
 }
@@ -45,7 +45,8 @@ export async function switchCommand(
   }
   const pause = (plan: MovePlan, signal: AbortSignal) => askToGoOn(env, plan, signal)
   const moving = switchSlots(ports, { ...intent, registryAddress, ...(pauseBefore && { pause }) })
-  return movedResult(await besideBroker(ports, moving))
+  const moved = await besideBroker(ports, moving)
+  return watched(context, ports, movedResult(moved), { ...input, release: moved.release })
 }
 
 function requireTerminal(): void {

@@ -8,7 +8,7 @@ import { type ObservePorts, observe } from '../release/observe.ts'
 import type { Broker, Login, PodReport, Pods } from '../release/ports/cluster.ts'
 import type { ByHand } from '../release/ports/config-repo.ts'
 import type { Alert, Metrics, SlotMetrics } from '../release/ports/metrics.ts'
-import type { Lock, LockHolder } from '../release/ports/session.ts'
+import type { Clock, Lock, LockHolder } from '../release/ports/session.ts'
 import {
   currentRelease,
   doneMoves,
@@ -35,9 +35,11 @@ import {
   type UnlistedSlot,
 } from '../release/state.ts'
 import { findUnready, type Unready } from '../release/unready.ts'
+import { isAlive } from '../release/watch/diary.ts'
 import { interruption } from './interruption.ts'
 
 interface StatusPorts extends ObservePorts {
+  clock: Pick<Clock, 'now'>
   pods: Pods
   lock: Lock
   broker: Broker | null
@@ -86,6 +88,14 @@ export interface Status {
     next: string
     /** Sentences: what happened, what serves now, and what to do. Empty while it is under way. */
     says: string[]
+  } | null
+  /** The watch of the live release, while nobody has its outcome. */
+  watch: {
+    release: string
+    /** ISO 8601, as `diedAt`. */
+    until: string
+    /** When its command was seen last. null: it goes on. */
+    diedAt: string | null
   } | null
   lock: LockHolder | null
   /** null: the environment names no broker. */
@@ -139,6 +149,7 @@ export async function readStatus(
     env,
     ...releaseStatus(state),
     operation: operationStatus(state, lock?.byHand ? null : lock, env),
+    watch: watchStatus(state, ports.clock.now()),
     lock,
     broker: ports.broker && { problems },
     alerts: alerts && byUrgency(alerts),
@@ -166,6 +177,13 @@ function releaseStatus(state: EnvironmentState): Pick<Status, 'release' | 'chang
 function isLive(service: ServiceState, side: Side | null): boolean {
   const slot = liveSlot(service)
   return sameTarget(service.stable?.target, side) && (!slot || slot.digest === side?.digest)
+}
+
+function watchStatus({ journal }: EnvironmentState, now: Date): Status['watch'] {
+  const last = doneMoves(journal).at(-1)
+  const { release, watch } = last ?? {}
+  if (!release || !watch || watch.outcome !== null) return null
+  return { release, until: watch.until, diedAt: isAlive(watch, now) ? null : watch.seenAt }
 }
 
 /** The open operation. The next command closes one that was interrupted and is no switch or rollback. `lock`: of a command. */

@@ -60,12 +60,17 @@ export function show(
   const { out, err } = streams
   const text = json ? JSON.stringify(result.document) : painted(result.text(widthOf(out)), out)
   const safe = json ? harmlessJson : harmless
-  out.write(`${workflow ? safe(text) : text}\n`)
+  if (text !== '') out.write(`${workflow ? safe(text) : text}\n`)
   if (workflow) orWarn(err, () => publish(result, title, workflow))
   // stdout already has its one document.
   return result.failure
     ? report(result.failure, { json: false, verbose, title }, streams, workflow)
     : 0
+}
+
+/** Prints the text of a result whose command goes on. */
+export function showText({ text }: Pick<Result, 'text'>, streams: Streams = standardStreams): void {
+  printLine(text(widthOf(streams.out)), streams)
 }
 
 /** Prints a line of a command that has no end. */

@@ -37,7 +37,9 @@ const mostInSection = 3_000
 const mostServices = 15
 
 /** The commands whose failure is reported. */
-const reported = new Set(['release', 'build', 'push', 'deploy', 'smoke', 'switch', 'rollback'])
+const reported = new Set([
+  ...['release', 'build', 'push', 'deploy', 'smoke', 'switch', 'rollback', 'watch'],
+])
 
 /** Who builds and pushes images at a terminal reads there how that ended. */
 const ofImages = new Set(['build', 'push'])
@@ -70,8 +72,19 @@ export function createSlackMessages(subject: SlackSubject): (event: Event) => Sl
           : `${system} was rolled back in ${env}: ${release}`
       return messageOf(subject, title, movesOf(operation), reason)
     }
+    if (kind === 'watch.breached') {
+      const { release, cause, text } = payload
+      begun = true
+      const title =
+        cause === 'release'
+          ? `${system} ${release} is worse than before in ${env}: it goes back`
+          : `${system} in ${env}: both slots fail, so ${release} stays`
+      return messageOf(subject, title, [escaped(oneLine(text))], null)
+    }
     if (kind !== 'command.ended' || !payload.error || !reported.has(payload.command)) return null
     if (!isReported(payload.command, payload.exitCode)) return null
+    // Its messages are there: the breach, and the rollback.
+    if (payload.error.code === 'rolled-back') return null
     const { message, hint } = payload.error
     // The lines after the first are the output of another program, which may hold secrets.
     const [first = ''] = message.split('\n')

@@ -1,6 +1,6 @@
 // The options that commands share, and the parsers of their values.
 import { type Argument, type Command, InvalidArgumentError, Option } from 'commander'
-import { spanMs } from '../config/span.ts'
+import { mostSeconds, spanMs } from '../config/span.ts'
 import { type Color, colors } from '../release/slot.ts'
 
 /** The flags of a command that changes an environment. */
@@ -121,6 +121,13 @@ export function idleTimeout(): Option {
     .default(120)
 }
 
+export function watchOption(): Option {
+  return new Option(
+    '--watch <span>',
+    'how long to judge the new version, and roll it back if it is bad, such as 5m; 0: not at all (default: `watch` of shopctl.yaml; else 5m in a protected environment)',
+  ).argParser(spanOrNone)
+}
+
 export function switchTimeout(): Option {
   return new Option('--timeout <seconds>', 'how long to wait until a slot takes over')
     .argParser(seconds)
@@ -192,8 +199,6 @@ function list(value: string, before: string[] = []): string[] {
   return [...before, ...names]
 }
 
-/** Node counts the milliseconds of a timer in 32 bits. A longer timer fires at once. */
-const mostSeconds = 2_147_483
 /** A larger number may lose digits. */
 const mostOf = 999_999_999_999_999
 
@@ -214,6 +219,11 @@ export function timeSpan(value: string): number {
   if (ms === 0 || ms > mostSeconds * 1_000)
     throw new InvalidArgumentError('Expected a time span, such as 30s, 10m, 2h or 3d.')
   return ms
+}
+
+/** Likewise, or 0. */
+export function spanOrNone(value: string): number {
+  return value === '0' ? 0 : timeSpan(value)
 }
 
 export function wholeNumber(value: string): number {

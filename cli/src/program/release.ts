@@ -21,6 +21,8 @@ import {
   noProbe,
   overrideFreeze,
   switchTimeout,
+  timeSpan,
+  watchOption,
 } from './options.ts'
 import type { Runner } from './runner.ts'
 
@@ -36,6 +38,9 @@ interface SwitchFlags extends StandardFlags, ColorFlag {
   skipSmoke?: true
   despiteAlerts?: true
   probe: boolean
+  /** Milliseconds. */
+  watch?: number
+  json?: true
   /** Seconds. */
   timeout: number
 }
@@ -129,6 +134,7 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
     .addOption(dryRunOption('the checks and the plan'))
     .option('--pause-before', 'ask at the terminal after the checks, before anything is moved')
     .addOption(noProbe())
+    .addOption(watchOption())
     .addOption(switchTimeout())
     .addOption(lockWait())
     .addOption(overrideFreeze())
@@ -137,6 +143,18 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
       const input = { ...switchOf(flags, command), dryRun, pauseBefore }
       const { switchCommand } = await import('../commands/switch.ts')
       await inEnvironment(command, (context) => switchCommand(context, input))
+    })
+  addVerb(program, 'watch', 'judge the live release, and roll it back if it is worse than before')
+    .argument('[release]', 'the id of the last switch, such as r-41')
+    .option(
+      '--for <span>',
+      'how long, such as 5m (default: for what is left of its watch)',
+      timeSpan,
+    )
+    .action(async (release: string | undefined, flags: { for?: number }, command) => {
+      const { watchCommand } = await import('../commands/watch.ts')
+      const input = { release: release ?? null, forMs: flags.for ?? null }
+      await inEnvironment(command, (context) => watchCommand(context, input))
     })
   addChange(program, 'rollback', 'go back to the slots that were live before the last switch')
     .option(
@@ -173,6 +191,7 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
     .option('--skip-smoke', 'switch without a smoke test; needs --reason')
     .option('--despite-alerts', 'switch although critical alerts fire; needs --reason')
     .addOption(noProbe())
+    .addOption(watchOption())
     .addOption(deployTimeout('--deploy-timeout'))
     .addOption(switchTimeout())
     .addOption(lockWait())
@@ -199,6 +218,8 @@ function switchOf(flags: SwitchFlags, command: Command) {
     skipSmoke: flags.skipSmoke === true,
     despiteAlerts: flags.despiteAlerts === true,
     probe: flags.probe,
+    watchMs: flags.watch ?? null,
+    json: flags.json === true,
     timeoutMs: flags.timeout * 1000,
   }
 }

@@ -79,6 +79,7 @@ const afterInterrupt: Readonly<Record<string, string>> = {
   switch: 'What was live before is live. Run `shopctl switch` again.',
   rollback: 'Run `shopctl rollback` again: it completes this one if it had begun.',
   resume: 'Run `shopctl status`: it says what serves now, and what to do.',
+  watch: 'What is live stays live. Run `shopctl watch` again.',
   cleanup: 'Run `shopctl cleanup` again: it deletes what is left.',
   lock: 'Run `shopctl status`: it shows whether the lock stands.',
   unlock: 'Run `shopctl status`: it shows whether the lock stands.',

@@ -11,6 +11,7 @@ import {
   sameTarget,
 } from './slot.ts'
 import { outcomes, verbs } from './verbs.ts'
+import { watchRecord } from './watch-record.ts'
 
 type Verb = (typeof verbs)[number]
 
@@ -96,6 +97,7 @@ export const operationSchema = z.object({
     .string()
     .optional()
     .describe('r-40: the interrupted switch that it has finished, or was to finish.'),
+  watch: watchRecord.optional().describe('Of a switch: how it was judged afterwards.'),
   outcome: z.enum(outcomes).nullable().describe('null: running or interrupted.'),
   error: z.string().nullable().describe('The error that ended it.'),
 })

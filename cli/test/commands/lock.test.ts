@@ -58,6 +58,8 @@ describe('during a freeze', () => {
       pauseBefore: false,
       probe: true,
       now: false,
+      watchMs: null,
+      json: false,
     },
   }
   const freezes = [{ from: '2026-01-01', to: '2026-01-31', reason: 'stocktaking' }]

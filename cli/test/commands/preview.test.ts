@@ -138,7 +138,7 @@ it('asks for no confirmation, and changes nothing', async () => {
   const input = {
     ...{ color: null, skipSmoke: false, despiteAlerts: false, timeoutMs: 50 },
     ...{ reason: null, yes: false, overrideFreeze: false, lockWaitMs: null, probe: true },
-    pauseBefore: false,
+    ...{ pauseBefore: false, watchMs: null, json: false },
   }
   const { document } = await switchCommand(context, { ...input, dryRun: true })
   expect(document).toMatchObject({ dryRun: true, plan: { services: [{}, {}] } })

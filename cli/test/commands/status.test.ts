@@ -16,7 +16,7 @@ describe('a status', () => {
     epoch: 123,
     slots: { blue: slot('6c9086eb'), green: slot('6c9086eb-0d2fd927') },
   }
-  const well = { problems: [], unlisted: [], alerts: null, argocd: null }
+  const well = { problems: [], unlisted: [], alerts: null, argocd: null, watch: null }
   const quiet = {
     ...{ env: 'local', release: 'r-1', operation: null, lock: null, broker: null },
     changedAfter: null,

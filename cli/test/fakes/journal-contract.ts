@@ -7,7 +7,7 @@ import {
   type Operation,
   type Outcome,
 } from '../../src/release/record.ts'
-import { aMove, anOpenOperation, anOperation } from './state.ts'
+import { aMove, anOpenOperation, anOperation, aWatch } from './state.ts'
 
 export interface JournalUnderTest {
   journal: JournalStore
@@ -58,6 +58,20 @@ export function journalContract(make: () => Promise<JournalUnderTest>): void {
       closed: [ended(deploy(1)), ended(move, 'undone')],
       damaged: [],
     })
+  })
+
+  it('knows the last numbers in use', async () => {
+    const cluster = await make()
+    const { journal } = cluster
+    expect(await journal.counter()).toEqual({ operation: 0, release: 0 })
+    await run(cluster, ended(deploy(1)))
+    const services = aMove('r-7', 'switch', ['order']).services
+    await journal.begin(
+      deploy(2, { verb: 'switch', release: 'r-7', services }),
+      await journal.read(),
+      null,
+    )
+    expect(await journal.counter()).toEqual({ operation: 2, release: 7 })
   })
 
   it('lets one of two begin that saw the same', async () => {
@@ -112,10 +126,11 @@ export function journalContract(make: () => Promise<JournalUnderTest>): void {
     expect((await journal.read()).closed).toEqual([])
     await journal.end(ended(deploy(1)))
     const phases = [{ name: 'restart', startedAt: '2026-01-01T00:00:02.000Z', tookMs: 7 }]
-    await journal.amend({ ...ended(deploy(1)), phases })
+    const watch = aWatch()
+    await journal.amend({ ...ended(deploy(1)), phases, watch })
     expect(await journal.read()).toMatchObject({
       open: null,
-      closed: [{ number: 1, outcome: 'done', phases }],
+      closed: [{ number: 1, outcome: 'done', phases, watch }],
     })
   })
 

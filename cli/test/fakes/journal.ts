@@ -19,6 +19,7 @@ export function createFakeJournal(state: EnvironmentState): JournalStore {
   }
   return {
     read: async () => structuredClone(state.journal),
+    counter: async () => ({ ...state.journal.counter }),
     isOpen: async ({ number }) => state.journal.open?.number === number,
     async begin(operation, seen, outcome) {
       const { journal } = state

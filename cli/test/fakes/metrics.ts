@@ -1,6 +1,7 @@
 // A Prometheus in memory, and what a test lets it know.
 import { type Figures, type Line, type Measure, measures } from '../../src/release/ports/figures.ts'
 import type { Alert, Metrics, SlotMetrics } from '../../src/release/ports/metrics.ts'
+import type { Tally } from '../../src/release/ports/pod-metrics.ts'
 
 export interface FakeMetrics extends Metrics {
   /** null: it does not answer, like `measured`. */
@@ -8,6 +9,10 @@ export interface FakeMetrics extends Metrics {
   measured: SlotMetrics[] | null
   /** null: it does not answer. */
   lines: Partial<Record<Measure, Line[]>> | null
+  /** Of the half hour before. null: it does not answer. */
+  tallies: Record<string, Tally> | null
+  /** Of expressions, by their text. Without one, Prometheus has no series; null: it does not answer. */
+  values: Record<string, number | null> | null
   /** How often its coverage was checked. */
   checks: number
 }
@@ -17,12 +22,16 @@ export function createFakeMetrics(): FakeMetrics {
     alerts: [],
     measured: [],
     lines: {},
+    tallies: {},
+    values: {},
     checks: 0,
     async checkCoverage() {
       metrics.checks += 1
     },
     firing: async () => metrics.alerts,
     slots: async () => metrics.measured,
+    counted: async () => metrics.tallies,
+    value: async (query) => metrics.values && { value: metrics.values[query] ?? null },
     figures: async () => metrics.lines && figuresOf(metrics.lines),
   }
   return metrics

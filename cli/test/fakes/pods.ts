@@ -6,6 +6,7 @@ import type {
   Management,
   PlaneReport,
   PodReport,
+  PodState,
   Pods,
   Rollout,
   Which,
@@ -114,6 +115,11 @@ export function createFakePods(parts: PodParts): Pods {
   return {
     list: async (name, target) => podsOf(parts, name, target),
     selected: async (name, target) => podsOf(parts, name, target),
+    async states(name, target) {
+      const slot = serviceOf(state, name).slots[target.color]
+      const well = podsOf(parts, name, target).map((pod) => aPodState(pod))
+      return rolloutFault(name, slot)?.pods ?? well
+    },
     reports: (name) => !faults.plain.has(name),
     async report(name, pod, ask) {
       if (ask) tried.add(pod)
@@ -169,6 +175,12 @@ export function createFakePods(parts: PodParts): Pods {
     readiness: async () => '{"ready":false,"broker":false}',
     logs: async () => 'Error: cannot find module\nbye',
   }
+}
+
+/** One that is well. */
+export function aPodState(name: string, over: Partial<PodState> = {}): PodState {
+  const container = { name: 'app', restarts: 0, waiting: null, ended: null }
+  return { name, ready: true, containers: [container], complaints: [], ...over }
 }
 
 function planeReport(

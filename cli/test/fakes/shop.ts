@@ -15,6 +15,8 @@ import { push } from '../../src/release/push/push.ts'
 import { type Released, type ReleaseInput, release } from '../../src/release/release.ts'
 import { type Smoked, type SmokeInput, smoke } from '../../src/release/smoke/smoke.ts'
 import type { ServiceState } from '../../src/release/state.ts'
+import type { Watched } from '../../src/release/watch/act.ts'
+import { type WatchInput, watch } from '../../src/release/watch/watch.ts'
 import { aFullConfig } from './config.ts'
 import { createWorld, type Ports, type World } from './world.ts'
 
@@ -33,6 +35,7 @@ export interface Shop {
   switch(over?: Partial<SwitchInput>, ports?: Partial<Ports>): Promise<Moved>
   rollback(over?: Partial<RollbackInput>, ports?: Partial<Ports>): Promise<RolledBack>
   resume(over?: Partial<ResumeInput>, ports?: Partial<Ports>): Promise<Moved>
+  watch(over?: Partial<WatchInput>, ports?: Partial<Ports>): Promise<Watched>
   /** What --dry-run of both shows. */
   preview: {
     switch(over?: Partial<SwitchInput>, ports?: Partial<Ports>): Promise<MovePreview>
@@ -100,6 +103,16 @@ export function createShop({
     rollback: (over = {}, ports = {}) =>
       rollback({ ...world, ...ports }, { ...moveInput, ...again, to: null, ...over }),
     resume: (over = {}, ports = {}) => resume({ ...world, ...ports }, { ...moveInput, ...over }),
+    watch: (over = {}, ports = {}) =>
+      watch(
+        { ...world, ...ports },
+        {
+          ...{ config, watch: environment.watch, namespaceName: 'shop' },
+          ...{ release: null, forMs: null, usualMs: 300_000, probe: true },
+          goBack: (only, reason, services) => shop.rollback({ only, reason, services }, ports),
+          ...over,
+        },
+      ),
     cleanup: (services = null, ports = {}, over = {}) =>
       cleanup(
         { ...world, ...ports },

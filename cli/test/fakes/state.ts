@@ -16,6 +16,7 @@ import {
   type Target,
 } from '../../src/release/slot.ts'
 import type { EnvironmentState, Pointer, ServiceState } from '../../src/release/state.ts'
+import type { WatchRecord } from '../../src/release/watch-record.ts'
 
 export const blue = { color: 'blue', revision: 'a' } as const
 export const green = { color: 'green', revision: 'b' } as const
@@ -91,6 +92,19 @@ export function anOperation(over: Partial<Operation>): Operation {
     phases: [],
     outcome: 'done',
     error: null,
+    ...over,
+  }
+}
+
+/** One that goes on. */
+export function aWatch(over: Partial<WatchRecord> = {}): WatchRecord {
+  return {
+    startedAt: '2026-01-01T12:00:00.000Z',
+    until: '2026-01-01T12:05:00.000Z',
+    seenAt: '2026-01-01T12:00:00.000Z',
+    outcome: null,
+    note: null,
+    gates: [],
     ...over,
   }
 }

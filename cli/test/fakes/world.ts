@@ -1,5 +1,6 @@
 // An environment in memory: all that a verb needs of it, as a command would hand it over.
 import type { ClusterPorts } from '../../src/context.ts'
+import type { Way } from '../../src/release/ports/cluster.ts'
 import { sameTarget, type Target } from '../../src/release/slot.ts'
 import type { EnvironmentState, ServiceState } from '../../src/release/state.ts'
 import { type Books, emptyBooks } from './books.ts'
@@ -23,6 +24,7 @@ import { createFakeAttestations, createFakeScans, type FakeScans } from './image
 import { createFakeJournal, createFakeLock, type FakeLock } from './journal.ts'
 import { createFakeLogs, type FakeLogs } from './logs.ts'
 import { createFakeMetrics, type FakeMetrics } from './metrics.ts'
+import { createFakePodMetrics, type FakePodMetrics } from './pod-metrics.ts'
 import { createFakeManagement, createFakePods, createPodFaults, type PodFaults } from './pods.ts'
 import { aState, emptyService } from './state.ts'
 import { createFakeBroker, type FakeBroker } from './topology.ts'
@@ -44,6 +46,7 @@ export interface World extends Ports {
   lock: FakeLock
   broker: FakeBroker
   metrics: FakeMetrics
+  podMetrics: FakePodMetrics
   progress: FakeProgress
   events: FakeEvents
   programs: FakePrograms
@@ -112,10 +115,16 @@ export function createWorld(
   })
   const pods = createFakePods(parts)
   const engine = createEngine()
+  const wayTo = (name: string): Way => {
+    const url = `http://127.0.0.1:1/${name}`
+    ways.add(url)
+    return { url, isDenied: () => false, close: async () => void ways.delete(url) }
+  }
   const world: World = {
     ...{ state, log, charts, broker, driver, pods, engine, faults, books },
     labelWarnings: [],
     metrics: createFakeMetrics(),
+    podMetrics: createFakePodMetrics(),
     probe: null,
     gitops: null,
     ...{ secrets, configMaps, sets, labels, answers, asked, ways, operator },
@@ -152,10 +161,9 @@ export function createWorld(
     },
     traffic: {
       async open(service) {
-        const url = `http://127.0.0.1:1/${service}`
-        ways.add(url)
-        return { url, close: async () => void ways.delete(url) }
+        return wayTo(service)
       },
+      openPod: async (_, pod) => wayTo(pod),
       async status(url) {
         asked.push(url)
         return answers[url] ?? 200

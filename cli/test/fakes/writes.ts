@@ -23,7 +23,10 @@ const ports: { readonly [P in keyof Ports]-?: Doing<NonNullable<Ports[P]>> | nul
     ...{ removeSlots: 'writes each', putBack: 'writes each', confirm: 'writes each' },
     ...{ restartSlot: 'writes', install: 'writes' },
   },
-  journal: { read: 'reads', isOpen: 'reads', begin: 'writes', end: 'writes', amend: 'writes' },
+  journal: {
+    ...{ read: 'reads', counter: 'reads', isOpen: 'reads' },
+    ...{ begin: 'writes', end: 'writes', amend: 'writes' },
+  },
   lock: { lockHolder: 'reads', acquire: 'writes' },
   namespace: {
     ...{ labels: 'reads', readSecret: 'reads', statefulSet: 'reads', awaitStatefulSet: 'reads' },
@@ -42,17 +45,21 @@ const ports: { readonly [P in keyof Ports]-?: Doing<NonNullable<Ports[P]>> | nul
   // What a program writes is its own, but shopctl is killed beside it.
   programs: { run: 'writes', script: 'writes' },
   scratch: { folder: 'reads' },
-  traffic: { open: 'reads', status: 'reads' },
+  traffic: { open: 'reads', openPod: 'reads', status: 'reads' },
   observer: { services: 'reads', pointer: 'reads', podTemplate: 'reads', accessRules: 'reads' },
   pods: {
     ...{ list: 'reads', selected: 'reads', reports: 'reads', report: 'reads', rollout: 'reads' },
     ...{ dependency: 'reads', awaitRollout: 'reads', awaitRelease: 'reads', awaitEnd: 'reads' },
-    ...{ awaitEndpoints: 'reads', readiness: 'reads', logs: 'reads' },
+    ...{ awaitEndpoints: 'reads', readiness: 'reads', logs: 'reads', states: 'reads' },
   },
   podLogs: { read: 'reads', follow: 'reads' },
+  podMetrics: { isNamed: 'reads', read: 'reads' },
   management: { path: 'reads', ask: 'writes', lines: 'reads' },
   broker: { declared: 'reads', found: 'reads', queues: 'reads', problems: 'reads' },
-  metrics: { firing: 'reads', checkCoverage: 'reads', slots: 'reads', figures: 'reads' },
+  metrics: {
+    ...{ firing: 'reads', checkCoverage: 'reads', slots: 'reads', figures: 'reads' },
+    ...{ counted: 'reads', value: 'reads' },
+  },
   probe: { start: 'reads' },
   gitops: {
     ...{ init: 'writes', log: 'reads', changesByHand: 'reads', status: 'reads' },

@@ -196,3 +196,29 @@ it('fits in the limits of Slack, however long all of it is', () => {
     text: { text: expect.stringMatching(/and 45 more|…$/) },
   })
 })
+
+describe('a watch', () => {
+  const breached = (cause: 'release' | 'outside') =>
+    event('watch.breached', { release: 'r-2', cause, text: 'errors of order: 4 of 5 <failed>' })
+  const rolledBack = event('command.ended', {
+    ...{ command: 'switch', exitCode: 1, result: null },
+    error: { code: 'rolled-back', message: 'r-2 was rolled back.', hint: null },
+  })
+
+  it('tells of a breach and of the rollback, once each', () => {
+    const back = ended('rollback', { release: 'r-3' })
+    expect(
+      titles(ended('switch'), breached('release'), started('rollback'), back, rolledBack),
+    ).toEqual([
+      'shop r-2 is live in production',
+      'shop r-2 is worse than before in production: it goes back',
+      'shop was rolled back in production: r-3',
+    ])
+  })
+
+  it('tells of failures whose cause is outside, and which', () => {
+    const [message] = messages(breached('outside'))
+    expect(message?.text).toBe('shop in production: both slots fail, so r-2 stays')
+    expect(JSON.stringify(message)).toContain('errors of order: 4 of 5 &lt;failed&gt;')
+  })
+})

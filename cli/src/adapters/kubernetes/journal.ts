@@ -92,6 +92,10 @@ export function createJournal(api: KubernetesApi, namespace: string): JournalSto
       })
       await prune(operationsOf(seen), operation).catch(() => {})
     },
+    async counter() {
+      const found = headOf(await api.get<V1ConfigMap>(head))
+      return found?.counter ?? journalOf(await readAll()).counter
+    },
     isOpen: async ({ number }) => headOf(await api.get<V1ConfigMap>(head))?.open?.number === number,
     async end(operation) {
       for (let attempt = 1; ; attempt++) {

@@ -22,6 +22,7 @@ import {
   jobName,
   labels,
   named,
+  podOf,
   queryOf,
   readyEndpoints,
   reportOf,
@@ -57,10 +58,12 @@ export function createPods(
   const events = `/api/v1/namespaces/${namespace}/events`
   const slices = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`
 
-  const running = async (service: string, target: Target): Promise<V1Pod[]> => {
+  const active = async (service: string, target: Target): Promise<V1Pod[]> => {
     const list = await api.get<V1PodList>(`${pods}?${queryOf(selectorOf(service, target))}`)
-    return (list?.items ?? []).filter((pod) => isActive(pod) && pod.status?.phase === 'Running')
+    return (list?.items ?? []).filter(isActive)
   }
+  const running = async (service: string, target: Target): Promise<V1Pod[]> =>
+    (await active(service, target)).filter(({ status }) => status?.phase === 'Running')
 
   const rolloutPaths = ({ service, color, revision }: SlotId): Path[] => {
     const job = jobName(service, color)
@@ -93,6 +96,9 @@ export function createPods(
       return (await running(service, target)).filter(isOfDeployment).map(podName)
     },
     selected: async (service, target) => (await running(service, target)).map(podName),
+    async states(service, target) {
+      return (await active(service, target)).filter(isOfDeployment).map((pod) => podOf(pod))
+    },
     reports: (service) => services[service]?.management?.role !== undefined,
     async report(service, pod, ask) {
       const { port, role } = services[service]?.management ?? {}

@@ -10,6 +10,7 @@ import type {
   Traffic,
 } from '../../release/ports/cluster.ts'
 import type { PodLogs } from '../../release/ports/logs.ts'
+import type { PodMetrics } from '../../release/ports/pod-metrics.ts'
 import type { Clock, JournalStore, Lock, Mask, Operator } from '../../release/ports/session.ts'
 import type { Limit } from '../shell.ts'
 import { connect, type KubernetesApi } from './api.ts'
@@ -23,6 +24,7 @@ import { createNamespace } from './namespace.ts'
 import { createObserver } from './observer.ts'
 import { createOperatorTokens } from './operator-tokens.ts'
 import { createPodLogs } from './pod-logs.ts'
+import { createPodMetrics } from './pod-metrics.ts'
 import { createPods } from './pods.ts'
 import { createScaling, type Scaling } from './scaling.ts'
 import { createSlotObjects, type SlotObjects } from './slots.ts'
@@ -53,6 +55,7 @@ export interface KubernetesPorts {
   observer: Observer
   pods: Pods
   podLogs: PodLogs
+  podMetrics: PodMetrics
   journal: JournalStore
   lock: Lock
   namespace: Namespace
@@ -72,6 +75,7 @@ export function createKubernetesPorts(options: KubernetesOptions): KubernetesPor
     observer: createObserver(api, namespace, Object.keys(services)),
     pods: createPods(api, namespace, services),
     podLogs: createPodLogs(api, namespace, limits.pod),
+    podMetrics: createPodMetrics(api, namespace, services),
     journal: createJournal(api, namespace),
     lock: createLock(api, namespace, options),
     namespace: createNamespace(api, namespace),

@@ -52,6 +52,21 @@ export const vectorSchema = z.object({
   result: z.array(z.object({ metric: labels, value: z.tuple([z.number(), z.string()]) })),
 })
 
+/** Of an expression of the user, which may be a scalar. */
+export const valueSchema = z.union([
+  vectorSchema,
+  z.object({ resultType: z.literal('scalar'), result: z.tuple([z.number(), z.string()]) }),
+])
+
+/** The highest one. null: there is none. */
+export function highestOf(found: z.infer<typeof valueSchema>): number | null {
+  const texts =
+    found.resultType === 'scalar' ? [found.result[1]] : found.result.map(({ value }) => value[1])
+  // A division by 0 is no number.
+  const values = texts.map(Number).filter((value) => !Number.isNaN(value))
+  return values.length > 0 ? Math.max(...values) : null
+}
+
 /** The label `environment` of what all environments share, such as a node. */
 const everybodys = 'cluster'
 

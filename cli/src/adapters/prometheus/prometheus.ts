@@ -8,12 +8,15 @@ import {
   type Answer,
   alertsOf,
   alertsSchema,
+  highestOf,
   readAnswer,
   slotsOf,
   slotsQuery,
   targetsQuery,
+  valueSchema,
   vectorSchema,
 } from './answers.ts'
+import { countedQueries, talliesOf } from './counted.ts'
 import { gridOf, linesOf, matrixSchema, rangePath, rangeQueries, samplesQuery } from './ranges.ts'
 
 export interface PrometheusOptions {
@@ -53,11 +56,12 @@ export function createPrometheus({ ask, env, warn }: PrometheusOptions): Metrics
       return null
     }
   }
-  const query = (text: string, at: Date | null = null) => {
+  const queryAs = <T>(schema: z.ZodType<T>, text: string, at: Date | null = null) => {
     const time = at && { time: String(at.getTime() / 1_000) }
     const path = `/api/v1/query?${new URLSearchParams({ query: text, ...time })}`
-    return get(path, `the query ${text}`, vectorSchema)
+    return get(path, `the query ${text}`, schema)
   }
+  const query = (text: string, at: Date | null = null) => queryAs(vectorSchema, text, at)
   return {
     async firing() {
       const found = await get('/api/v1/alerts', 'the list of alerts', alertsSchema)
@@ -73,6 +77,20 @@ export function createPrometheus({ ask, env, warn }: PrometheusOptions): Metrics
     async slots() {
       const found = await query(slotsQuery(env))
       return found && slotsOf(found)
+    },
+    async counted(span, services) {
+      const queries = Object.entries(countedQueries(env, services, span))
+      const found = await Promise.all(
+        queries.map(async ([part, text]) => [part, await query(text, span.to)] as const),
+      )
+      const answered = found.every(([, vector]) => vector !== null)
+      return answered
+        ? talliesOf(Object.fromEntries(found) as Parameters<typeof talliesOf>[0], services)
+        : null
+    },
+    async value(text, at) {
+      const found = await queryAs(valueSchema, text, at)
+      return found && { value: highestOf(found) }
     },
     async figures(span, services) {
       const counted = await query(samplesQuery(env), span.to)

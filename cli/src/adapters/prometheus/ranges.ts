@@ -89,7 +89,7 @@ export function rangeQueries(
 }
 
 /** For a regular expression of Prometheus. */
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, (character) => `\\${character}`)
 }
 

@@ -6,6 +6,7 @@ import { type HeldImage, heldDigests } from '../hold/held.ts'
 import { type Locked, type LockWait, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
+import { currentRelease, openMove } from '../record.ts'
 import { isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Move, sideOf } from '../slot.ts'
 import { type EnvironmentState, liveSlotOf } from '../state.ts'
@@ -23,6 +24,8 @@ export interface RollbackInput extends RollbackIntent, LockWait {
   /** Does without git, where Argo CD carries out the release. */
   emergency?: boolean
   timeoutMs: number
+  /** Refused unless this release is the last one: who goes back from it must not undo another. */
+  only?: string
   /** false: without the probe. */
   probe: boolean
   /** How to deploy a slot again. */
@@ -67,6 +70,8 @@ async function goBack(
   const { reason, timeoutMs, config, emergency = false } = input
   if (!emergency) ports.driver.prepare(ports.signal)
   const observed = await observe(ports)
+  const overtaken = input.only === undefined ? null : overtakenBy(observed, input.only)
+  if (overtaken) throw refused(overtaken)
   const plan = await planWithLogins(ports, observed, input)
   if (isRefusal(plan)) throw refused(plan)
   for (const line of plan.stays ?? []) ports.progress.warn(line)
@@ -122,6 +127,20 @@ async function deployAgain(
   } catch (error) {
     throw isUnchanged ? error : afterChange(error)
   }
+}
+
+/** Code of the refusal of a rollback that is for another release than the last one. */
+export const notLastCode = 'not-live-any-more'
+
+function overtakenBy({ journal }: EnvironmentState, only: string): Refusal | null {
+  const last = openMove(journal)?.release ?? currentRelease(journal)
+  return last === only
+    ? null
+    : refuse(
+        notLastCode,
+        `${only} is not the last release any more: ${last ?? 'none'} is.`,
+        'Run `shopctl status` to see the live slots.',
+      )
 }
 
 function sameImages(services: readonly string[]) {

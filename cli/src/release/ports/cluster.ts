@@ -131,6 +131,8 @@ export interface Pods {
   list(service: string, target: Target): Promise<string[]>
   /** Likewise of all pods that a Service with this target may route to: copies of a pod have its labels, too. */
   selected(service: string, target: Target): Promise<string[]>
+  /** How the pods of this slot are, those too that do not run yet. Without what events say of them. */
+  states(service: string, target: Target): Promise<PodState[]>
   /** Whether the pods of this service report what they consume. */
   reports(service: string): boolean
   /** null: the pod does not answer. `login`: it tries new logins on the live plane first. */
@@ -273,9 +275,18 @@ export interface Broker {
   problems(): Promise<string[]>
 }
 
+export interface Way {
+  url: string
+  /** Whether the cluster has not let us send a request. */
+  isDenied(): boolean
+  close(): Promise<void>
+}
+
 /** Opens a connection from this machine to a Service of the environment. */
 export interface Traffic {
-  open(service: string): Promise<{ url: string; close(): Promise<void> }>
+  open(service: string): Promise<Way>
+  /** To one pod, at the port that the preview Service of `service` leads to. null: nobody can say which. */
+  openPod(service: string, pod: string): Promise<Way | null>
   /** Sends a GET to such a URL. Returns the status, or why there is none. */
   status(url: string, signal: AbortSignal): Promise<number | string>
 }

@@ -1,6 +1,7 @@
 // What a command tells others while it runs: one schema per kind of event.
 import { z } from 'zod'
 import { operationSchema } from '../record.ts'
+import { watchOutcomes } from '../watch-record.ts'
 
 /** The error of a command, as --json prints it. */
 const problem = z.object({ code: z.string(), message: z.string(), hint: z.string().nullable() })
@@ -26,6 +27,18 @@ export const payloads = {
   }),
   'operation.started': z.object({ operation: operationSchema }),
   'operation.ended': z.object({ operation: operationSchema }),
+  /** `release`: it goes back. `outside`: both slots fail, so it does not. */
+  'watch.breached': z.object({
+    release: z.string(),
+    cause: z.enum(['release', 'outside']),
+    text: z.string(),
+  }),
+  /** Without a breach. */
+  'watch.ended': z.object({
+    release: z.string(),
+    outcome: z.enum(watchOutcomes),
+    text: z.string().nullable(),
+  }),
   'step.started': z.object({ step: z.string() }),
   'step.ended': z.object({
     step: z.string(),

@@ -1,5 +1,6 @@
 // What Prometheus knows of an environment: its alerts, how its slots answer, and how they did.
 import type { Figures, Span } from './figures.ts'
+import type { Tally } from './pod-metrics.ts'
 
 /** An alert that fires. */
 export interface Alert {
@@ -40,4 +41,8 @@ export interface Metrics {
   slots(): Promise<SlotMetrics[] | null>
   /** Of these services. Without a line: it knows nothing of that time. */
   figures(span: Span, services: readonly string[]): Promise<Figures | null>
+  /** What the live pods of these services have counted then. Without a service: it knows nothing of it. */
+  counted(span: Span, services: readonly string[]): Promise<Record<string, Tally> | null>
+  /** Of a PromQL expression of the user, at a time or now: the highest one, where there are several. */
+  value(query: string, at?: Date): Promise<{ value: number | null } | null>
 }

@@ -65,6 +65,8 @@ export interface Lock {
 /** The journal of an environment. A write fails with a conflict if another command has written since. */
 export interface JournalStore {
   read(): Promise<Journal>
+  /** The last numbers in use. Cheaper than `read`. */
+  counter(): Promise<Journal['counter']>
   /** Whether the operation is the open one. Cheaper than `read`. */
   isOpen(operation: Operation): Promise<boolean>
   /**

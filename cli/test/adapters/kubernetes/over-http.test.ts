@@ -210,3 +210,43 @@ it.each([
     await opened.close()
   }
 })
+
+describe('traffic to one pod', () => {
+  const preview = { spec: { ports: [{ name: 'http', port: 80, targetPort: 'preview' }] } }
+  const ports = [{ containerPort: 8080 }, { name: 'preview', containerPort: 8081 }]
+  const pod = { metadata: { name: 'order-1' }, spec: { containers: [{ name: 'order', ports }] } }
+  const proxied = '/api/v1/namespaces/shop/pods/order-1:8081/proxy/healthz'
+  const serve = (proxy: (response: ServerResponse) => void, service: object | null = preview) => {
+    answer = ({ url = '' }, response) => {
+      if (url.endsWith('/services/order-preview') && service) response.end(JSON.stringify(service))
+      else if (url.includes('/pods?')) response.end(JSON.stringify({ items: [pod] }))
+      else if (url === proxied) proxy(response)
+      else refuse(response, 404)
+    }
+  }
+
+  it.each<[string, (response: ServerResponse) => void, number, boolean]>([
+    [
+      'goes to the port that the preview Service leads to',
+      (answer) => answer.end('well'),
+      200,
+      false,
+    ],
+    ['knows that the pod itself refuses', (answer) => answer.writeHead(403).end('no'), 403, false],
+    ['knows that the cluster does', (answer) => refuse(answer, 403), 403, true],
+  ])('%s', async (_, proxy, status, isDenied) => {
+    serve(proxy)
+    const way = await createTraffic(api, 'shop', aLimit).openPod('order', 'order-1')
+    try {
+      expect((await fetch(`${way?.url}/healthz`)).status).toBe(status)
+      expect(way?.isDenied()).toBe(isDenied)
+    } finally {
+      await way?.close()
+    }
+  })
+
+  it('is not possible without such a port', async () => {
+    serve(() => {}, { spec: { ports: [{ name: 'http', targetPort: 'other' }] } })
+    expect(await createTraffic(api, 'shop', aLimit).openPod('order', 'order-1')).toBeNull()
+  })
+})

@@ -200,3 +200,89 @@ it('ends at Ctrl-C', async () => {
   const { metrics } = prometheusThat(() => Promise.reject(interrupted()))
   await expect(metrics.firing()).rejects.toMatchObject({ exitCode: 130 })
 })
+
+describe('what was counted in a span of time', () => {
+  const span = { from: new Date(0), to: new Date(1_800_000) }
+  const vector = (...result: [Record<string, string>, string][]) => ({
+    ...{ status: 'success' },
+    data: {
+      resultType: 'vector',
+      result: result.map(([metric, value]) => ({ metric, value: [1_800, value] })),
+    },
+  })
+  const service = 'order'
+  const answers: [RegExp, ReturnType<typeof vector>][] = [
+    [
+      /http_request_duration_seconds_count/,
+      vector([{ service, status: '200' }, '99.6'], [{ service, status: '503' }, '2.2']),
+    ],
+    [
+      /bucket/,
+      vector(
+        [{ service, le: '0.5' }, '90'],
+        [{ service, le: '1.0' }, '99'],
+        [{ service, le: '+Inf' }, '102'],
+      ),
+    ],
+    [
+      /event_handler/,
+      vector(
+        ...['handled', 'failed', 'parked', 'waiting'].map(
+          (outcome, index): [Record<string, string>, string] => [
+            { service, outcome, type: 'x' },
+            String(10 ** index),
+          ],
+        ),
+      ),
+    ],
+    [/event_age_seconds_count/, vector([{ service }, '4'])],
+    [/event_age_seconds_sum/, vector([{ service }, '2.5'])],
+  ]
+
+  it('is a tally of each service that it knows', async () => {
+    const asked: string[] = []
+    const metrics = createPrometheus({
+      ...{ env: 'local', warn: () => {} },
+      async ask(path) {
+        const query = new URLSearchParams(path.split('?')[1])
+        asked.push(`${query.get('query')} at ${query.get('time')}`)
+        const found = answers.find(([pattern]) => pattern.test(query.get('query') ?? ''))
+        return { status: 200, text: JSON.stringify(found?.[1] ?? vector()) }
+      },
+    })
+    expect(await metrics.counted(span, ['order', 'web'])).toEqual({
+      order: {
+        ...{ requests: 102, failedRequests: 2, within: { '0.5': 90, '1': 99 } },
+        ...{ attempts: 111, failedAttempts: 110, parked: { x: 100 }, consumed: 4, ageSum: 2.5 },
+      },
+    })
+    expect(asked[0]).toBe(
+      'sum by (service, status) (increase(http_request_duration_seconds_count{environment="local",plane="live",service=~"order|web"}[1800s])) at 1800',
+    )
+  })
+
+  it('is not known where one answer is missing', async () => {
+    const { metrics } = prometheusThat(async () => null)
+    expect(await metrics.counted(span, ['order'])).toBeNull()
+  })
+})
+
+it.each<[string, object, number | null]>([
+  [
+    'a vector, whose highest counts',
+    {
+      resultType: 'vector',
+      result: [
+        { metric: {}, value: [1, '2'] },
+        { metric: {}, value: [1, '3'] },
+      ],
+    },
+    3,
+  ],
+  ['a scalar', { resultType: 'scalar', result: [1, '7'] }, 7],
+  ['nothing', { resultType: 'vector', result: [] }, null],
+  ['no number', { resultType: 'vector', result: [{ metric: {}, value: [1, 'NaN'] }] }, null],
+])('an expression of the user may be %s', async (_, data, value) => {
+  const { metrics } = prometheusThat(answering({ status: 'success', data }))
+  expect(await metrics.value('x')).toEqual({ value })
+})

@@ -1,0 +1,45 @@
+// What was usual before a switch: by Prometheus, or else by what the pods of the old slot have counted.
+
+import type { Pods } from '../ports/cluster.ts'
+import type { Metrics } from '../ports/metrics.ts'
+import type { PodMetrics, Tally } from '../ports/pod-metrics.ts'
+import { type Side, targetOf } from '../slot.ts'
+import type { Before } from './service-watch.ts'
+import { emptyTally, sumOf } from './tally.ts'
+
+export interface BeforePorts {
+  metrics: Metrics | null
+  pods: Pods
+  podMetrics: PodMetrics
+}
+
+const halfHourMs = 1_800_000
+
+/** @param at when the switch began */
+export async function readBefore(
+  { metrics, pods, podMetrics }: BeforePorts,
+  moves: readonly { name: string; from: Side | null }[],
+  at: Date,
+): Promise<Record<string, Before>> {
+  const span = { from: new Date(at.getTime() - halfHourMs), to: at }
+  const names = moves.map(({ name }) => name)
+  const known = (await metrics?.counted(span, names)) ?? {}
+  const found = moves.map(async ({ name, from }): Promise<[string, Before]> => {
+    const tally = known[name]
+    if (tally && tally.requests + tally.attempts > 0) return [name, { tally, source: 'prometheus' }]
+    const tallies = from && podMetrics.isNamed(name) ? await talliesOf(name, from) : []
+    const isKnown = tallies.length > 0
+    return [name, { tally: sumOf(tallies), source: isKnown ? 'pods' : 'nowhere' }]
+  })
+  /** What is not read is not known. */
+  async function talliesOf(name: string, side: Side): Promise<Tally[]> {
+    const listed = await pods.list(name, targetOf(side)).catch(() => [])
+    const readings = await Promise.all(
+      listed.map((pod) => podMetrics.read(name, pod).catch(() => null)),
+    )
+    return readings.flatMap((reading) => reading?.tally ?? [])
+  }
+  return Object.fromEntries(await Promise.all(found))
+}
+
+export const unknownBefore: Before = { tally: emptyTally, source: 'nowhere' }

@@ -1,0 +1,212 @@
+// What a watch knows of one service, and what its gates say of it. Pure, but that a series grows in place.
+import type { WatchConfig } from '../../config/watch.ts'
+import type { Tally } from '../ports/pod-metrics.ts'
+import type { GateRecord } from '../watch-record.ts'
+import { ageLimit, type Consumed, judgeAge } from './age.ts'
+import { createGate, type Gate, judge, type Second } from './gate.ts'
+import { slowBound, slowCounts } from './slow.ts'
+import { type Counts, leastTolerated } from './tolerated.ts'
+import { type BeforeSource, numberText, verdictText } from './words.ts'
+
+export interface Before {
+  tally: Tally
+  source: BeforeSource
+}
+
+/** Times are unix time, in seconds. */
+export interface ServiceWatch {
+  service: string
+  before: Before
+  gates: Readonly<Record<CountingGate, Gate>>
+  /** Seconds above which an answer is slow. null: nobody can say. */
+  bound: number | null
+  seconds: Record<CountingGate, Second[]>
+  consumed: Consumed[]
+  /** Of kinds that were not parked before. */
+  parked: Map<string, number>
+  beganAt: number
+  /** When all of its pods were read last. null: never. */
+  readAt: number | null
+  /** Whether shopctl.yaml names its metrics. */
+  isNamed: boolean
+}
+
+/** The gates that count requests or messages of a service. */
+export const countingGates = ['errors', 'handlers', 'slow'] as const
+type CountingGate = (typeof countingGates)[number]
+
+/** Seconds. New pods are slow at first: their code is not compiled, and they open connections. */
+const warmUp = 15
+/** Seconds without figures that are no reason to say so. */
+const patience = 10
+
+/** Requests, or messages, before the switch, and those that failed. */
+function countsOf(tally: Tally, gate: CountingGate, bound: number | null): Counts {
+  if (gate === 'errors') return { requests: tally.requests, failures: tally.failedRequests }
+  if (gate === 'handlers') return { requests: tally.attempts, failures: tally.failedAttempts }
+  return bound === null ? { requests: 0, failures: 0 } : slowCounts(tally, bound)
+}
+
+interface WatchSettings {
+  config: WatchConfig
+  /** How many tests the watch makes in all. */
+  gates: number
+  isNamed: boolean
+  /** Now. */
+  at: number
+}
+
+export function watchService(
+  service: string,
+  before: Before,
+  { config, gates, isNamed, at }: WatchSettings,
+): ServiceWatch {
+  const bound = slowBound(before.tally, config.slow.limit)
+  const least: Record<CountingGate, number> = {
+    errors: config.errors.limit / 100,
+    handlers: config.handlers.limit / 100,
+    slow: leastTolerated.slow,
+  }
+  const made = countingGates.map((gate) => [
+    gate,
+    createGate(countsOf(before.tally, gate, bound), least[gate], gates),
+  ])
+  return {
+    ...{ service, before, bound },
+    gates: Object.fromEntries(made),
+    seconds: { errors: [], handlers: [], slow: [] },
+    consumed: [],
+    parked: new Map(),
+    beganAt: at,
+    readAt: null,
+    isNamed,
+  }
+}
+
+/** @param startedAt of the switch */
+export function addCounted(
+  watch: ServiceWatch,
+  counted: Tally,
+  { at, startedAt }: { at: number; startedAt: number },
+): void {
+  for (const gate of countingGates) {
+    const counts = countsOf(counted, gate, watch.bound)
+    const isWarm = gate !== 'slow' || at >= startedAt + warmUp
+    if (counts.requests > 0 && isWarm) add(watch.seconds[gate], Math.floor(at), counts)
+  }
+  const { consumed, ageSum } = counted
+  if (consumed > 0) watch.consumed.push({ at, consumed, ageSum })
+  for (const [kind, count] of Object.entries(counted.parked))
+    if (count > 0 && !watch.before.tally.parked[kind])
+      watch.parked.set(kind, (watch.parked.get(kind) ?? 0) + count)
+}
+
+/** Two looks may be in one second. */
+export function add(seconds: Second[], at: number, { requests, failures }: Counts): void {
+  const last = seconds.at(-1)
+  if (last?.at !== at) seconds.push({ at, requests, failures })
+  else {
+    last.requests += requests
+    last.failures += failures
+  }
+}
+
+/** What was counted so far is no longer held against the version: its cause was outside. */
+export function forgive(watch: ServiceWatch): void {
+  watch.seconds = { errors: [], handlers: [], slow: [] }
+  watch.consumed = []
+  watch.parked = new Map()
+}
+
+/** The verdicts of the gates that are not off in shopctl.yaml. */
+export function judgeService(watch: ServiceWatch, config: WatchConfig, now: number): GateRecord[] {
+  const { service, beganAt, readAt, isNamed } = watch
+  const isRead = now - (readAt ?? beganAt) <= patience
+  const judged: [keyof typeof config & GateRecord['gate'], Judged][] = [
+    ...countingGates.map((gate): [CountingGate, Judged] => [gate, judgeCounts(watch, gate)]),
+    ['age', judgeAges(watch, config, now)],
+    ['parked', judgeParked(watch, config)],
+  ]
+  return judged.flatMap(([gate, verdict]): GateRecord[] => {
+    const { mode } = config[gate as CountingGate | 'age' | 'parked']
+    if (mode === 'off') return []
+    if (!isNamed) return [{ gate, service, mode, ...unnamed }]
+    // A breach stays one.
+    const known = isRead || verdict.outcome === 'breach' ? verdict : unread(verdict, readAt)
+    return [{ gate, service, mode, ...known }]
+  })
+}
+
+type Judged = Omit<GateRecord, 'gate' | 'service' | 'mode'>
+
+function unread(verdict: Judged, readAt: number | null): Judged {
+  const what =
+    readAt === null
+      ? 'the metrics of its pods were never read'
+      : `the metrics of its pods are not read any more. Before: ${verdict.what}`
+  return { ...verdict, outcome: 'unread', what }
+}
+
+const unnamed: Judged = {
+  ...{ requests: null, failures: null, tolerated: null, limit: null, since: null },
+  outcome: 'off',
+  what: 'off: `management.metrics` of shopctl.yaml names no metrics',
+}
+
+const units: Readonly<Record<CountingGate, string>> = {
+  errors: 'requests failed',
+  handlers: 'attempts to handle a message failed',
+  slow: 'answers were slow',
+}
+
+function judgeCounts(watch: ServiceWatch, gate: CountingGate): Judged {
+  const { before, bound, gates, seconds } = watch
+  const counts = countsOf(before.tally, gate, bound)
+  if (gate === 'slow' && bound === null)
+    return { ...uncounted, outcome: 'off', what: 'off: fewer than 300 requests before' }
+  const unit =
+    bound !== null && gate === 'slow' ? `answers took longer than ${bound} s` : units[gate]
+  return judgedCounts(gates[gate], seconds[gate], { unit, before: counts, source: before.source })
+}
+
+export function judgedCounts(
+  gate: Gate,
+  seconds: readonly Second[],
+  words: Parameters<typeof verdictText>[1],
+): Judged {
+  const verdict = judge(gate, seconds)
+  const { outcome, requests, failures, tolerated, limit, since } = verdict
+  return {
+    ...{ outcome, requests, failures, tolerated, limit },
+    since: since === null ? null : new Date(since * 1_000).toISOString(),
+    what: verdictText(verdict, words),
+  }
+}
+
+export const uncounted = {
+  ...{ requests: null, failures: null, tolerated: null, limit: null, since: null },
+} as const
+
+function judgeAges({ before, consumed }: ServiceWatch, config: WatchConfig, now: number): Judged {
+  const limit = ageLimit(before.tally, config.age.limit)
+  const { isBreach, age } = judgeAge(consumed, now, limit)
+  const seconds = numberText(Math.round(limit * 10) / 10)
+  const now10 = age === null ? 'no message was consumed' : `messages were ${age.toFixed(1)} s old`
+  return {
+    ...uncounted,
+    outcome: isBreach ? 'breach' : 'passes',
+    what: isBreach
+      ? `${now10} when they were consumed, growing for 30 s; the limit is ${seconds} s`
+      : `${now10} in the last 10 s; the limit is ${seconds} s, growing for 30 s`,
+  }
+}
+
+function judgeParked({ parked }: ServiceWatch, config: WatchConfig): Judged {
+  const count = [...parked.values()].reduce((sum, each) => sum + each, 0)
+  const kinds = [...parked.keys()].join(', ')
+  return {
+    ...uncounted,
+    outcome: count >= config.parked.limit ? 'breach' : 'passes',
+    what: count === 0 ? 'no new kind of message was parked' : `${count} parked: ${kinds}`,
+  }
+}

@@ -1,0 +1,131 @@
+// What a watch prints, and how the command ends that was watched.
+import { describe, expect, it, vi } from 'vitest'
+import { switchCommand } from '../../src/commands/switch.ts'
+import { watchCommand } from '../../src/commands/watch.ts'
+import { watchText } from '../../src/commands/watched.ts'
+import type { Context } from '../../src/context.ts'
+import type { GateRecord } from '../../src/release/watch-record.ts'
+import { aReading, aTally } from '../fakes/pod-metrics.ts'
+import { createShop, names, releasedTwice, type Shop } from '../fakes/shop.ts'
+import { aWatch } from '../fakes/state.ts'
+import { plain, widths, words } from './widths.ts'
+
+const errors: GateRecord = {
+  ...{ gate: 'errors', service: 'order', mode: 'on', outcome: 'breach', requests: 41, failures: 9 },
+  ...{ tolerated: 0.005, limit: 5, since: '2026-01-01T12:00:03.000Z' },
+  what: '9 of 41 requests failed, since 12:00:03Z, 5 are a breach, 0.5 % tolerated (0 of 18,000 in the half hour before, by Prometheus)',
+}
+const pods: GateRecord = {
+  ...{ gate: 'pods', service: 'order', mode: 'on', outcome: 'passes', what: '2 pods are well' },
+  ...{ requests: null, failures: null, tolerated: null, limit: null, since: null },
+}
+
+describe('as text', () => {
+  const record = aWatch({ outcome: 'breached', note: 'errors', gates: [pods, errors] })
+
+  it('has each gate with the share that is tolerated, and the words of a breach', () => {
+    expect(
+      plain((width) => watchText('r-2', record, width))
+        .split('\n')
+        .slice(0, 4),
+    ).toEqual([
+      'r-2: it is worse than before: errors',
+      'GATE             VERDICT  FAILED  LIMIT  TOLERATED',
+      'pods of order    passes   -       -      -',
+      'errors of order  breach   9/41    5      0.5 %',
+    ])
+  })
+
+  it.each(widths)('fits into %s columns', (width) => {
+    const text = plain((room) => watchText('r-2', record, room), width)
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(width)
+    expect(words(text)).toContain('tolerated')
+  })
+})
+
+function contextOf({ world, config }: Shop): Context {
+  return {
+    ...{ config, env: 'local', chosen: null, services: Object.keys(config.services) },
+    ...{ environment: config.environments.local, clock: world.clock, progress: world.progress },
+    cluster: async () => world,
+    tree: async () => ({ registryAddress: '127.0.0.1:5000' }),
+    builtinCharts: () => ({}),
+  } as unknown as Context
+}
+
+const input = {
+  ...{ color: null, skipSmoke: false, despiteAlerts: false, timeoutMs: 50, reason: null },
+  ...{ yes: true, overrideFreeze: false, lockWaitMs: null, probe: true, dryRun: false },
+  pauseBefore: false,
+}
+
+async function ready(failing: number): Promise<Shop> {
+  const shop = createShop()
+  await shop.release()
+  shop.commit('b')
+  await shop.deploy()
+  await shop.smoke()
+  const { clock, metrics, podMetrics } = shop.world
+  const known = aTally({ requests: 18_000, attempts: 18_000 })
+  metrics.tallies = Object.fromEntries(names.map((name) => [name, known]))
+  podMetrics.reading = () => {
+    const requests = Math.floor(clock.monotonic() / 100)
+    return aReading({ requests, failedRequests: Math.floor(requests * failing) })
+  }
+  return shop
+}
+
+describe('a switch', () => {
+  it('without a watch writes none', async () => {
+    const shop = await ready(0)
+    const result = await switchCommand(contextOf(shop), { ...input, watchMs: null, json: false })
+    expect(plain(result.text)).toMatch(/^r-2\n/)
+    expect(shop.world.state.journal.closed.at(-1)?.watch).toBeUndefined()
+  })
+
+  it('with one has its verdict in the document', async () => {
+    const shop = await ready(0)
+    const result = await switchCommand(contextOf(shop), { ...input, watchMs: 60_000, json: true })
+    expect(result.failure).toBeUndefined()
+    expect(result.document).toMatchObject({ release: 'r-2', watch: { outcome: 'passed' } })
+    expect(result.summary).toMatch(
+      /r-2: order green, payment green; r-2: the watch has found nothing/,
+    )
+  })
+
+  it('that is rolled back by it ends with 1, and its proof was printed before', async () => {
+    const shop = await ready(0.5)
+    const printed: string[] = []
+    const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      printed.push(`${shop.live('order')}: ${String(text)}`)
+      return true
+    })
+    const result = await switchCommand(contextOf(shop), {
+      ...{ ...input, watchMs: 60_000, json: false },
+    }).finally(() => write.mockRestore())
+    expect(printed.join('')).toMatch(/^green bbbbbbbb: r-2\n/)
+    expect(result.failure).toMatchObject({ code: 'rolled-back', exitCode: 1 })
+    expect(plain(result.text)).toMatch(/^r-2: it is worse than before: errors of order: \d+ of \d+/)
+    expect(shop.live('order')).toBe('blue 1a2b3c4d')
+  })
+
+  it('is not watched where nothing was live before', async () => {
+    const shop = createShop()
+    await shop.deploy()
+    await shop.smoke()
+    const context = contextOf(shop)
+    const result = await switchCommand(context, { ...input, watchMs: 60_000, json: true })
+    expect(result.failure).toBeUndefined()
+    expect(shop.world.progress.lines.join('\n')).toMatch(/Nothing was live before r-1/)
+  })
+})
+
+it('watch judges the last switch again', async () => {
+  const shop = await releasedTwice()
+  const { document, failure } = await watchCommand(contextOf(shop), {
+    release: 'r-2',
+    forMs: 30_000,
+  })
+  expect(failure).toBeUndefined()
+  expect(document).toMatchObject({ version: 1, release: 'r-2', back: null })
+})

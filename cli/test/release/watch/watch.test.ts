@@ -1,0 +1,454 @@
+// A switch is watched: each way in which that ends, and what it leaves behind.
+import { describe, expect, it } from 'vitest'
+import type { parseConfig } from '../../../src/config/parse.ts'
+import { readStatus } from '../../../src/inspect/status.ts'
+import type { Tally } from '../../../src/release/ports/pod-metrics.ts'
+import { operationSchema } from '../../../src/release/record.ts'
+import type { WatchRecord } from '../../../src/release/watch-record.ts'
+import { aFullConfig } from '../../fakes/config.ts'
+import { aHolder } from '../../fakes/journal.ts'
+import { aReading, aTally } from '../../fakes/pod-metrics.ts'
+import { aPodState } from '../../fakes/pods.ts'
+import { createFakeProbe } from '../../fakes/probe.ts'
+import { createShop, names, releasedTwice, type Shop } from '../../fakes/shop.ts'
+import { outcomes, type Ports } from '../../fakes/world.ts'
+
+/** Requests per second of each pod, from a time on. */
+interface Traffic {
+  rate?: number
+  /** Share that fails. */
+  failing?: number
+  /** Milliseconds of the fake clock at which that begins. */
+  from?: number
+  until?: number
+}
+
+/** What pods count. Before the switch, there were 18,000 requests without a failure. */
+function serve(shop: Shop, { rate = 15, failing = 0, from = 0, until = Infinity }: Traffic): void {
+  const { world } = shop
+  const { clock, podMetrics } = world
+  world.metrics.tallies = Object.fromEntries(
+    names.map((name) => [name, aTally({ requests: 18_000, attempts: 18_000 })]),
+  )
+  const begun = clock.monotonic()
+  podMetrics.reading = () => {
+    const now = clock.monotonic() - begun
+    const requests = Math.floor((now / 1_000) * rate)
+    const bad = Math.max(0, Math.min(now, until) - from)
+    const failedRequests = Math.floor((bad / 1_000) * rate * failing)
+    return aReading({ requests, failedRequests, attempts: requests })
+  }
+}
+
+function watchOf({ world }: Shop, release = 'r-2'): WatchRecord | undefined {
+  const record = world.state.journal.closed.find((each) => each.release === release)
+  return operationSchema.parse(JSON.parse(JSON.stringify(record))).watch
+}
+
+function live(shop: Shop): (string | null)[] {
+  return names.map(shop.live)
+}
+
+const [old, fresh] = [
+  ['blue 1a2b3c4d', 'blue 1a2b3c4d'],
+  ['green bbbbbbbb', 'green bbbbbbbb'],
+]
+
+describe('a good version', () => {
+  it('passes, after the time of the watch', async () => {
+    const shop = await releasedTwice()
+    serve(shop, {})
+    const before = shop.world.clock.monotonic()
+    const { record, failure, back } = await shop.watch()
+    expect([record.outcome, failure, back]).toEqual(['passed', null, null])
+    expect(shop.world.clock.monotonic() - before).toBeLessThan(305_000)
+    expect(watchOf(shop)).toEqual(record)
+    const errors = record.gates.find(
+      ({ gate, service }) => gate === 'errors' && service === 'order',
+    )
+    expect(errors).toMatchObject({ outcome: 'passes', failures: 0, tolerated: 0.005, mode: 'on' })
+    expect(errors?.requests).toBeGreaterThan(8_900)
+    expect(errors?.what).toMatch(
+      /0 of 9,\d+ requests failed, \d+ would be a breach, 0\.5 % tolerated \(0 of 18,000 in the half hour before, by Prometheus\)/,
+    )
+    expect(live(shop)).toEqual(fresh)
+  })
+
+  it.each([
+    [1_000, /^30 of 9,\d+ requests failed/],
+    [3_000, /^90 of 9,\d+ requests failed, .* not counting \d+ of \d+ in the 5 s from/],
+  ])('stays after an outage of %s ms', async (ms, what) => {
+    const shop = await releasedTwice()
+    serve(shop, { failing: 1, from: 60_000, until: 60_000 + ms })
+    const { record } = await shop.watch()
+    expect(record.outcome).toBe('passed')
+    const errors = record.gates.find(({ gate }) => gate === 'errors')
+    expect(errors?.what).toMatch(what)
+  })
+
+  it('with too few requests is watched for 30 minutes, and then not said to have passed', async () => {
+    const shop = await releasedTwice()
+    serve(shop, { rate: 0.05 })
+    const before = shop.world.clock.monotonic()
+    const { record, failure } = await shop.watch()
+    expect([record.outcome, failure]).toEqual(['inconclusive', null])
+    expect(record.note).toMatch(/^too few to judge by: order had 3\d\d requests and messages/)
+    const took = shop.world.clock.monotonic() - before
+    expect(took).toBeGreaterThanOrEqual(1_800_000)
+    expect(took).toBeLessThan(1_805_000)
+  })
+
+  it('that cannot be read has not passed, and the user is told', async () => {
+    const shop = await releasedTwice()
+    serve(shop, {})
+    shop.world.podMetrics.reading = () => null
+    const { record } = await shop.watch()
+    expect(record.outcome).toBe('inconclusive')
+    expect(record.note).toMatch(/^nothing judges order, payment; unread: errors of order/)
+    expect(shop.world.progress.lines.join('\n')).toMatch(
+      /! r-2 goes on, is not judged for now\. errors of order: the metrics of its pods were never read/,
+    )
+  })
+
+  it('that cannot be read for a while goes on', async () => {
+    const shop = await releasedTwice()
+    serve(shop, {})
+    const { clock, podMetrics } = shop.world
+    const { reading } = podMetrics
+    const from = clock.monotonic() + 100_000
+    podMetrics.reading = (service, pod) =>
+      clock.monotonic() > from && clock.monotonic() < from + 60_000 ? null : reading(service, pod)
+    const { record } = await shop.watch()
+    expect(record.outcome).toBe('passed')
+    expect(shop.world.progress.lines.join('\n')).toMatch(
+      /errors of order: the metrics of its pods are not read any more/,
+    )
+  })
+})
+
+describe('a bad version', () => {
+  it.each([
+    [0.5, 15],
+    [0.05, 30],
+  ])('of which %s fails is rolled back within %s s', async (failing, seconds) => {
+    const shop = await releasedTwice()
+    serve(shop, { failing })
+    const before = shop.world.clock.monotonic()
+    const { record, failure, back } = await shop.watch()
+    expect(shop.world.clock.monotonic() - before).toBeLessThan(seconds * 1_000)
+    expect(live(shop)).toEqual(old)
+    expect(back?.release).toBe('r-3')
+    expect(failure).toMatchObject({
+      ...{ code: 'rolled-back', exitCode: 1 },
+      message: expect.stringMatching(
+        /^r-2 was rolled back by its watch \(r-3\)\. errors of order: \d+ of \d+ requests failed, since 12:00:\d\dZ, \d+ are a breach/,
+      ),
+    })
+    expect(record).toMatchObject({ outcome: 'breached', note: expect.stringMatching(/by r-3$/) })
+    expect(watchOf(shop)).toEqual(record)
+    const last = shop.world.state.journal.closed.at(-1)
+    expect(last).toMatchObject({ verb: 'rollback', release: 'r-3' })
+    expect(last?.reason).toMatch(/^watch of r-2: errors of order: /)
+    expect(shop.world.events.emitted.find(({ kind }) => kind === 'watch.breached')).toMatchObject({
+      payload: { release: 'r-2', cause: 'release' },
+    })
+  })
+
+  it('that fails through the edge alone is found by the probe', async () => {
+    const shop = await releasedTwice()
+    serve(shop, {})
+    const { clock } = shop.world
+    const probe = createFakeProbe(clock, () => ({ status: 0, error: 'no answer' }))
+    const own = shop.world.state.journal.closed.at(-1)
+    if (own) own.probe = aProbeRecord
+    const { failure } = await shop.watch({}, { probe })
+    expect(failure?.message).toMatch(/probe: (\d+) of \1 requests through the edge failed/)
+    expect(live(shop)).toEqual(old)
+    expect(probe.running.size).toBe(0)
+  })
+
+  /** What a pod counts in a second, besides ten requests and messages that are well. */
+  it.each<[string, (seconds: number) => Partial<Tally>, RegExp]>([
+    ['handles messages badly', (n) => ({ failedAttempts: n * 5 }), /handlers of order: \d+ of/],
+    [
+      'is slow',
+      (n) => ({ within: { '0.1': 0, '0.5': n * 5, '1': n * 10 } }),
+      /slow of order: \d+ of \d+ answers took longer than 0\.5 s/,
+    ],
+    [
+      'cannot read an event',
+      (n) => ({ parked: { 'x.v2': n > 20 ? 1 : 0 } }),
+      /parked of order: 2 parked: x\.v2/,
+    ],
+    [
+      'consumes later and later',
+      (n) => ({ consumed: n, ageSum: (n * n) / 2 }),
+      /age of order: messages were \d\d\.\d s old when they were consumed, growing for 30 s; the limit is 10 s/,
+    ],
+  ])('that %s is rolled back', async (_, counted, what) => {
+    const shop = await releasedTwice()
+    serve(shop, {})
+    const { clock, podMetrics } = shop.world
+    const begun = clock.monotonic()
+    podMetrics.reading = (service) => {
+      const seconds = (clock.monotonic() - begun) / 1_000
+      const well = { requests: Math.floor(seconds * 10), attempts: Math.floor(seconds * 10) }
+      return aReading({ ...well, ...(service === 'order' && counted(Math.floor(seconds))) })
+    }
+    const { failure } = await shop.watch()
+    expect(failure?.message).toMatch(what)
+    expect(live(shop)).toEqual(old)
+  })
+
+  it.each<[string, ReturnType<typeof aPodState>[], RegExp]>([
+    ['is killed out of memory', [dead('OOMKilled', 1)], /was killed, out of memory/],
+    ['restarts twice', [dead('Error', 2)], /2 restarts/],
+    ['is not ready for 10 s', [aPodState('order-green-1', { ready: false })], /no pod is ready/],
+  ])('that %s is rolled back', async (_, pods, what) => {
+    const shop = await releasedTwice()
+    serve(shop, {})
+    const { clock, pods: port } = shop.world
+    const from = clock.monotonic() + 20_000
+    const states: typeof port.states = async (name, target) =>
+      name === 'order' && target.color === 'green' && clock.monotonic() > from
+        ? pods
+        : port.states(name, target)
+    const { failure } = await shop.watch({}, { pods: { ...port, states } })
+    expect(failure?.message).toMatch(what)
+    expect(live(shop)).toEqual(old)
+  })
+
+  it('is only named in a dry-run', async () => {
+    const config = aFullConfig((text) => `${text}    watch: { errors: dry-run }\n`)
+    const shop = await twice(config)
+    serve(shop, { failing: 0.5 })
+    const { record, failure } = await shop.watch()
+    expect([record.outcome, failure]).toEqual(['passed', null])
+    expect(live(shop)).toEqual(fresh)
+    expect(shop.world.progress.lines.join('\n')).toMatch(
+      /! r-2 goes on, a breach, and only a dry-run\. errors of order: /,
+    )
+  })
+
+  it('stays where both slots fail: the cause is outside', async () => {
+    const shop = await releasedTwice()
+    serve(shop, { failing: 1, from: 30_000, until: 60_000 })
+    const { programs, clock } = shop.world
+    const until = clock.monotonic() + 62_000
+    const script: typeof programs.script = async (...args) =>
+      clock.monotonic() < until
+        ? { exitCode: 1, stdout: '', output: 'GET /healthz: 503' }
+        : programs.script(...args)
+    const { record, failure } = await shop.watch({}, { programs: { ...programs, script } })
+    expect([record.outcome, failure]).toEqual(['outside', null])
+    expect(record.note).toMatch(
+      /Both slots failed: order blue \(old\): GET \/healthz: 503; order green \(live\)/,
+    )
+    expect(live(shop)).toEqual(fresh)
+    const told = shop.world.events.emitted.filter(({ kind }) => kind === 'watch.breached')
+    expect(told).toMatchObject([{ payload: { cause: 'outside' } }])
+  })
+
+  it('that cannot be rolled back is said to be live', async () => {
+    const shop = await releasedTwice()
+    serve(shop, { failing: 0.5 })
+    shop.world.lock.byHand = aHolder({ holder: 'me@here', byHand: true })
+    const { record, failure } = await shop.watch()
+    expect(failure).toMatchObject({ code: 'not-rolled-back', exitCode: 1 })
+    expect(record).toMatchObject({
+      outcome: 'breached',
+      note: expect.stringMatching(/could not go back: me@here has locked/),
+    })
+    expect(live(shop)).toEqual(fresh)
+  })
+})
+
+describe('a watch', () => {
+  it.each<[string, (shop: Shop) => Promise<unknown>, RegExp]>([
+    ['a rollback by hand', (shop) => shop.rollback(), /^r-3, a rollback by me@here$/],
+    [
+      'another switch',
+      async (shop) => {
+        shop.commit('c')
+        await shop.release()
+      },
+      /^r-3, a switch by me@here$/,
+    ],
+  ])('is ended by %s, and undoes nothing', async (_, act, note) => {
+    const shop = await releasedTwice()
+    serve(shop, {})
+    const at = shop.world.clock.monotonic() + 20_000
+    const { clock } = shop.world
+    let acted = false
+    const ports: Partial<Ports> = {
+      clock: {
+        ...clock,
+        async sleep(ms, signal) {
+          await clock.sleep(ms, signal)
+          if (acted || clock.monotonic() < at) return
+          acted = true
+          await act(shop)
+        },
+      },
+    }
+    const { record, failure } = await shop.watch({}, ports)
+    expect([record.outcome, failure]).toEqual(['ended', null])
+    expect(record.note).toMatch(note)
+    expect(outcomes(shop.world).at(-1)).toBe('r-3 done')
+    expect(clock.monotonic() - at).toBeLessThan(5_000)
+  })
+
+  it('does not undo a release that came while it looked', async () => {
+    const shop = await releasedTwice()
+    serve(shop, { failing: 0.5 })
+    const goBack: Parameters<Shop['watch']>[0] = {
+      async goBack(only, reason, services) {
+        shop.commit('c')
+        await shop.release()
+        return shop.rollback({ only, reason, services })
+      },
+    }
+    const { record, failure } = await shop.watch(goBack)
+    expect([record.outcome, failure]).toEqual(['ended', null])
+    expect(live(shop)).toEqual(['blue cccccccc', 'blue cccccccc'])
+  })
+
+  it('ends with Ctrl-C, and leaves the switch standing', async () => {
+    const shop = await releasedTwice()
+    serve(shop, {})
+    const stop = new AbortController()
+    const { clock } = shop.world
+    const from = clock.monotonic()
+    const sleep: typeof clock.sleep = async (ms, signal) => {
+      if (clock.monotonic() - from > 10_000) stop.abort()
+      await clock.sleep(ms, signal)
+    }
+    const ports = { clock: { ...clock, sleep }, signal: stop.signal }
+    const { record, failure } = await shop.watch({}, ports)
+    expect(failure).toMatchObject({
+      exitCode: 130,
+      hint: expect.stringMatching(/r-2 is live.*`shopctl watch r-2` goes on/),
+    })
+    expect(record).toMatchObject({ outcome: 'ended', note: 'its command was interrupted' })
+    expect(watchOf(shop)).toEqual(record)
+    expect(live(shop)).toEqual(fresh)
+    expect(shop.world.lock.holder).toBeNull()
+  })
+
+  it('that has died shows in status, and is started again for what is left', async () => {
+    const shop = await releasedTwice()
+    serve(shop, {})
+    const { clock } = shop.world
+    const from = clock.monotonic()
+    const dies: typeof clock.sleep = async (ms, signal) => {
+      if (clock.monotonic() - from > 100_000) throw new Error('killed')
+      await clock.sleep(ms, signal)
+    }
+    await expect(shop.watch({}, { clock: { ...clock, sleep: dies } })).rejects.toThrow('killed')
+    expect(watchOf(shop)).toMatchObject({ outcome: null })
+    const now = await readStatus(shop.world, 'local', null)
+    expect(now.watch).toMatchObject({ release: 'r-2', diedAt: null })
+    await expect(shop.watch()).rejects.toMatchObject({ code: 'watched-already', exitCode: 2 })
+    await clock.sleep(61_000)
+    const later = await readStatus(shop.world, 'local', null)
+    expect(later.watch?.diedAt).toMatch(/^2026-01-01T12:0/)
+    const before = clock.monotonic()
+    expect((await shop.watch()).record.outcome).toBe('passed')
+    expect(clock.monotonic() - before).toBeLessThan(145_000)
+    expect((await readStatus(shop.world, 'local', null)).watch).toBeNull()
+  })
+
+  it.each<[string, () => Promise<Shop>, string | null, string]>([
+    ['is not the last', releasedTwice, 'r-1', 'not-live-any-more'],
+    [
+      'was rolled back',
+      async () => {
+        const shop = await releasedTwice()
+        await shop.rollback()
+        return shop
+      },
+      null,
+      'not-live-any-more',
+    ],
+    [
+      'was the first',
+      async () => {
+        const shop = createShop()
+        await shop.release()
+        return shop
+      },
+      null,
+      'no-way-back',
+    ],
+  ])('of a release that %s is refused', async (_, make, release, code) => {
+    const shop = await make()
+    await expect(shop.watch({ release })).rejects.toMatchObject({ code, exitCode: 2 })
+  })
+
+  it('whose time is over needs a new one', async () => {
+    const shop = await releasedTwice()
+    serve(shop, {})
+    await shop.watch()
+    await expect(shop.watch()).rejects.toMatchObject({ code: 'watch-over', exitCode: 2 })
+    expect((await shop.watch({ forMs: 60_000 })).record.outcome).toBe('passed')
+  })
+})
+
+describe('a gate of the user', () => {
+  const config = () =>
+    aFullConfig(
+      (text) => `${text}    watch: { own: [{ name: unfinished, query: open_orders, limit: 5 }] }\n`,
+    )
+
+  it('goes back when its value is above the limit', async () => {
+    const shop = await twice(config())
+    serve(shop, {})
+    shop.world.metrics.values = { open_orders: 3 }
+    const { clock, metrics } = shop.world
+    const from = clock.monotonic() + 30_000
+    const value: typeof metrics.value = async () => ({ value: clock.monotonic() > from ? 7 : 3 })
+    const { failure } = await shop.watch({}, { metrics: { ...metrics, value } })
+    expect(failure?.message).toMatch(/unfinished: 7; the limit is 5\./)
+    expect(live(shop)).toEqual(old)
+  })
+
+  it('that was above it before the switch is named, and not counted', async () => {
+    const shop = await twice(config())
+    serve(shop, {})
+    shop.world.metrics.values = { open_orders: 7 }
+    const { record } = await shop.watch()
+    expect(record.outcome).toBe('passed')
+    expect(record.gates.at(-1)).toMatchObject({
+      ...{ gate: 'unfinished', outcome: 'off' },
+      what: 'off: it was 7 before the switch, above 5',
+    })
+  })
+})
+
+async function twice(config: ReturnType<typeof parseConfig>): Promise<Shop> {
+  const shop = createShop({ config })
+  await shop.release()
+  shop.commit('b')
+  await shop.release()
+  return shop
+}
+
+function dead(reason: string, restarts: number) {
+  const ended = { exitCode: 137, reason }
+  const containers = [{ name: 'order', restarts, waiting: null, ended }]
+  return aPodState('order-green-1', { containers })
+}
+
+const figures = { requests: 0, failures: 0, p50Ms: null, p99Ms: null }
+const before300 = { requests: 300, failures: 0, p50Ms: 2, p99Ms: 5 }
+const aProbeRecord = {
+  ...{ address: 'http://127.0.0.1:1/orders', service: 'order', ...before300 },
+  ...{
+    resent: 0,
+    lastOldAnswerMs: null,
+    before: before300,
+    during: figures,
+    after: figures,
+    failed: [],
+  },
+}
