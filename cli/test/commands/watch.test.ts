@@ -1,5 +1,7 @@
 // What a watch prints, and how the command ends that was watched.
 import { describe, expect, it, vi } from 'vitest'
+import { historyText, operationText } from '../../src/commands/history.ts'
+import { statusText } from '../../src/commands/status.ts'
 import { switchCommand } from '../../src/commands/switch.ts'
 import { watchCommand } from '../../src/commands/watch.ts'
 import { watchText } from '../../src/commands/watched.ts'
@@ -7,7 +9,7 @@ import type { Context } from '../../src/context.ts'
 import type { GateRecord } from '../../src/release/watch-record.ts'
 import { aReading, aTally } from '../fakes/pod-metrics.ts'
 import { createShop, names, releasedTwice, type Shop } from '../fakes/shop.ts'
-import { aWatch } from '../fakes/state.ts'
+import { aMove, aWatch } from '../fakes/state.ts'
 import { plain, widths, words } from './widths.ts'
 
 const errors: GateRecord = {
@@ -40,6 +42,36 @@ describe('as text', () => {
     const text = plain((room) => watchText('r-2', record, room), width)
     for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(width)
     expect(words(text)).toContain('tolerated')
+  })
+})
+
+describe('elsewhere', () => {
+  const over = { watch: aWatch({ outcome: 'passed', gates: [pods] }) }
+  const operation = aMove('r-2', 'switch', ['order'], over)
+  const undo = { command: null, note: 'none' }
+
+  it('history has the outcome of a watch, and history show its gates', () => {
+    const list = plain((width) => historyText({ operations: [operation], byHand: null }, width))
+    expect(list).toMatch(/r-2 +switch .* done, passed +order/)
+    const all = plain((width) => operationText(operation, undo, width))
+    expect(all).toMatch(/r-2: the watch has found nothing\nGATE .*\npods of order +passes/)
+  })
+
+  const status = {
+    ...{ env: 'local', release: 'r-2', changedAfter: null, operation: null, lock: null },
+    ...{ broker: null, alerts: null, argocd: null, services: {}, problems: [], unlisted: [] },
+  }
+  const until = '2026-01-01T12:05:00.000Z'
+  it.each([
+    [null, `r-2 is watched until ${until}`],
+    [
+      '2026-01-01T12:01:00.000Z',
+      'the watch of r-2 died at 2026-01-01T12:01:00.000Z: `shopctl watch r-2` starts it again',
+    ],
+  ])('status says that it goes on, or that it died at %s', (diedAt, line) => {
+    const watch = { release: 'r-2', until, diedAt }
+    const text = plain((width) => statusText({ ...status, watch }, width), 120)
+    expect(text.split('\n')[1]).toBe(line)
   })
 })
 
