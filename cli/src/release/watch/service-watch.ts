@@ -101,10 +101,10 @@ export function addCounted(
       watch.parked.set(kind, (watch.parked.get(kind) ?? 0) + count)
 }
 
-/** Two looks may be in one second. */
+/** Two looks may be in one second, and a clock may be set back: the series stays in order. */
 export function add(seconds: Second[], at: number, { requests, failures }: Counts): void {
   const last = seconds.at(-1)
-  if (last?.at !== at) seconds.push({ at, requests, failures })
+  if (!last || last.at < at) seconds.push({ at, requests, failures })
   else {
     last.requests += requests
     last.failures += failures

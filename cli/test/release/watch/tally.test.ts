@@ -1,6 +1,8 @@
 // What pods have counted, over restarts and new pods.
 import { describe, expect, it } from 'vitest'
 import type { PodReading } from '../../../src/release/ports/pod-metrics.ts'
+import type { Second } from '../../../src/release/watch/gate.ts'
+import { add } from '../../../src/release/watch/service-watch.ts'
 import { advance, beginMeter, emptyTally, sumOf } from '../../../src/release/watch/tally.ts'
 import { aReading, aTally } from '../../fakes/pod-metrics.ts'
 
@@ -63,4 +65,19 @@ describe('a meter', () => {
 it('the sum of nothing is nothing', () => {
   expect(sumOf([])).toEqual(emptyTally)
   expect(sumOf([aTally({ attempts: 1 }), aTally({ attempts: 2 })]).attempts).toBe(3)
+})
+
+it('seconds stay in order, also when the clock is set back', () => {
+  const seconds: Second[] = []
+  for (const [at, requests] of [
+    [5, 1],
+    [5, 2],
+    [7, 4],
+    [6, 8],
+  ] as const)
+    add(seconds, at, { requests, failures: 0 })
+  expect(seconds).toEqual([
+    { at: 5, requests: 3, failures: 0 },
+    { at: 7, requests: 12, failures: 0 },
+  ])
 })
