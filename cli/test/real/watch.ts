@@ -1,0 +1,135 @@
+// Versions of order that pass their smoke test, and what a watch makes of them while customers order.
+import { expect } from 'vitest'
+import type { Operation } from '../../src/release/record.ts'
+import { copyTree, releaseHolds, shopctl, shopctlJson, shopctlOk, status } from './shop.ts'
+import { underLoad } from './under-load.ts'
+
+const ordersPerSecond = 30
+const order = ['--service', 'order']
+
+export interface Version {
+  name: string
+  /** For each request of a customer. A smoke test comes by the other plane. */
+  forCustomers: string
+  /** For each message, once it has had customers. */
+  forMessages?: string
+  /** The gates of which one has to find it. Empty: it is a good one. */
+  gates: readonly string[]
+}
+
+function failing(share: number): Version {
+  return {
+    name: `fails for ${share * 100} % of the requests`,
+    forCustomers: `if (Math.random() < ${share}) throw new Error('bad')`,
+    gates: ['errors', 'probe'],
+  }
+}
+
+function outage(seconds: number): Version {
+  return {
+    name: `has one outage of ${seconds} s`,
+    forCustomers: `
+      const since = Date.now() - (globalThis.since ??= Date.now())
+      if (since > 15_000 && since < ${15_000 + seconds * 1_000}) throw new Error('away')`,
+    gates: [],
+  }
+}
+
+export const everyDay = [failing(0.5), outage(3)]
+
+export const all = [
+  ...[failing(0.01), failing(0.05), ...everyDay, outage(1)],
+  {
+    name: 'is slow for one request of five',
+    forCustomers: 'if (Math.random() < 0.2) await new Promise((done) => setTimeout(done, 1_500))',
+    gates: ['slow'],
+  },
+  {
+    name: 'fails for each second message',
+    forCustomers: '',
+    forMessages: `if (Math.random() < 0.5) throw new Error('bad')`,
+    gates: ['handlers'],
+  },
+  {
+    name: 'crashes after a minute',
+    forCustomers: 'globalThis.bad ??= setTimeout(() => process.exit(1), 60_000)',
+    gates: ['pods', 'errors', 'probe'],
+  },
+  {
+    name: 'answers nothing any more',
+    forCustomers: 'await new Promise(() => {})',
+    gates: ['errors', 'probe', 'slow'],
+  },
+  {
+    name: 'leaks until it is killed',
+    forCustomers: `
+      globalThis.bad ??= setInterval(() => (globalThis.leak ??= []).push(Buffer.alloc(8_000_000, 1)), 100)`,
+    gates: ['pods', 'errors', 'probe'],
+  },
+]
+
+/** Deploys this version of order, and tests it. */
+async function putOnStandby({ forCustomers, forMessages }: Version): Promise<void> {
+  const tree = await copyTree()
+  try {
+    const hook = "app.addHook('onSend', async (_request, reply) => stamp(reply))"
+    await tree.edit(
+      'services/kernel/http.ts',
+      hook,
+      `${hook}
+      app.addHook('preHandler', async () => {
+        if (deps.plane !== 'live') return
+        globalThis.hasCustomers = true
+        ${forCustomers}
+      })`,
+    )
+    const handle = 'handle: async (tx, { data }, { loaded }) =>'
+    if (forMessages)
+      await tree.edit(
+        'services/order/handlers.ts',
+        `${handle} settle(tx, data.orderId, loaded, toUpdate(data)),`,
+        `${handle} {
+          if (globalThis.hasCustomers) { ${forMessages} }
+          return settle(tx, data.orderId, loaded, toUpdate(data))
+        },`,
+      )
+    for (const verb of ['build', 'push', 'deploy', 'smoke'])
+      await shopctlOk([verb, ...order], { cwd: tree.dir })
+  } finally {
+    await tree.remove()
+  }
+}
+
+/** Expects what a watch of `span` has to make of it, and that the orders balance. */
+export async function watchVersion(version: Version, span: string): Promise<void> {
+  await releaseHolds()
+  await putOnStandby(version)
+  const { services: before } = await status()
+  const isGood = version.gates.length === 0
+  const outcome = await underLoad({ rate: ordersPerSecond, allowFailures: true }, async () => {
+    const { exitCode, stdout, stderr } = await shopctl(['switch', ...order, '--watch', span])
+    expect(exitCode, `${stdout}\n${stderr}`).toBe(isGood ? 0 : 1)
+  })
+  const { services: after } = await status()
+  const { operations } = await shopctlJson<{ operations: Operation[] }>([
+    ...['history', ...order, '--verb', 'switch,rollback', '--limit', '2'],
+  ])
+  const [last, previous] = operations
+  const report = JSON.stringify([last, previous], null, 2)
+  if (isGood) {
+    expect(after.order?.active).not.toBe(before.order?.active)
+    expect(last, report).toMatchObject({ verb: 'switch', watch: { outcome: 'passed' } })
+    await shopctlOk(['rollback'])
+    return
+  }
+  expect(after.order?.active, report).toBe(before.order?.active)
+  expect(last, report).toMatchObject({ verb: 'rollback', outcome: 'done' })
+  expect(previous, report).toMatchObject({ verb: 'switch', watch: { outcome: 'breached' } })
+  const found = previous?.watch?.gates.filter(({ outcome }) => outcome === 'breach') ?? []
+  expect(version.gates, report).toContain(found[0]?.gate)
+  const tookMs = Date.parse(last?.startedAt ?? '') - Date.parse(previous?.endedAt ?? '')
+  console.info(
+    `${version.name}: found by ${found.map(({ gate }) => gate)}, rolled back ${tookMs} ms after the switch; ` +
+      `${outcome.failures} of ${outcome.load.requests} requests failed`,
+  )
+}

@@ -1,0 +1,13 @@
+// A watch after a switch, with every kind of bad version, and good ones that have bad luck.
+import { beforeAll, test } from 'vitest'
+import { ensureLive } from '../real/shop.ts'
+import { all, watchVersion } from '../real/watch.ts'
+
+beforeAll(ensureLive, 600_000)
+
+test.each(all)(
+  'of a version that $name',
+  // A bad one ends it earlier.
+  (version) => watchVersion(version, version.gates.length === 0 ? '1m' : '15m'),
+  1_200_000,
+)
