@@ -7,8 +7,12 @@ import { copyTree, edgeUrl, releaseHolds, shopctlJson, shopctlOk, status } from 
 import { underLoad } from './under-load.ts'
 
 const services = ['inventory', 'notification', 'order', 'payment']
-const ordersPerSecond = 30
-const readsPerSecond = 500
+/** Per second. */
+export interface Customers {
+  orders: number
+  reads: number
+}
+
 /** The most that the readers may last, in seconds. */
 const longest = 1_200
 
@@ -32,11 +36,11 @@ interface Reads {
 }
 
 /** Nine of ten reads on connections that are kept, each tenth on a new one. */
-function startReaders(): { stop(): Promise<Reads> } {
+function startReaders(rate: number): { stop(): Promise<Reads> } {
   const reads: Reads = { requests: 0, failures: [], colors: new Set() }
   const sender = startSender({
     url: edgeUrl,
-    rate: readsPerSecond,
+    rate,
     seconds: longest,
     connections: 16,
     newConnections: 0.1,
@@ -60,12 +64,15 @@ function startReaders(): { stop(): Promise<Reads> } {
 }
 
 /** Expects that nobody has noticed, and that each move has its whole record. */
-export async function moveToAndFro(moves: number): Promise<void> {
+export async function moveToAndFro(
+  moves: number,
+  { orders, reads: rate }: Customers,
+): Promise<void> {
   await putOnStandby()
   const { services: before } = await status()
   let reads: Reads | undefined
-  const outcome = await underLoad({ rate: ordersPerSecond }, async () => {
-    const readers = startReaders()
+  const outcome = await underLoad({ rate: orders }, async () => {
+    const readers = startReaders(rate)
     try {
       for (let n = 0; n < moves; n += 2) {
         await shopctlOk(['switch', '--service', services.join()])
