@@ -1,13 +1,13 @@
 // What metrics and logs cost the services, and what the observability stack itself takes. Runs in environment `local`, on the
 // shop and the stack as they are, and leaves them so.
 import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { startLoad } from '../../services/shop/load/drive.ts'
 import { describe, isExact } from '../../services/shop/load/report.ts'
-import { interrupted, refused } from '../src/errors.ts'
+import { refused } from '../src/errors.ts'
 import { getJson, numberOf, platform, stack } from '../test/real/observability.ts'
 import { kubectlOk, type Status, shopctlJson, shopctlOk, until } from '../test/real/shop.ts'
 import { requestsPerOrder } from './events.ts'
+import { interruption, pause } from './interruption.ts'
 import { median, medianOf, type Report, seconds } from './measure.ts'
 import { cpuSecondsOf, podFolder, podsFolder, workingSetOf } from './usage.ts'
 
@@ -104,10 +104,6 @@ async function observe(on: boolean): Promise<void> {
   }
 }
 
-async function settle(signal: AbortSignal): Promise<void> {
-  await sleep(settleMs, undefined, { signal }).catch(() => signal.throwIfAborted())
-}
-
 interface Shop {
   url: string
   /** The cgroups of the pods of the live slots. */
@@ -141,7 +137,7 @@ async function measurePairs(shop: Shop): Promise<Pair[]> {
         if (on !== isOn) {
           isOn = on
           await observe(on)
-          await settle(shop.signal)
+          await pause(settleMs, shop.signal)
         }
         pair[on ? 'on' : 'off'] = await costOfOrder(shop)
       }
@@ -197,14 +193,6 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0)
 }
 
-/** Ctrl-C ends the measurement, which then brings back what it took away. */
-function interruption(): AbortSignal {
-  const stopping = new AbortController()
-  const stop = (): void => stopping.abort(interrupted())
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, stop)
-  return stopping.signal
-}
-
 export async function benchObservability(report: Report): Promise<void> {
   const url = checkInstalled(JSON.parse(await platform('status', '--json')))
   const status = await shopctlJson<Status>(['status', ...local])
@@ -213,7 +201,7 @@ export async function benchObservability(report: Report): Promise<void> {
 
   const up = await median(3, () => platform('up', '--with', stack))
   report('`platform up --with observability` when up', seconds(up), '≤ 20 s')
-  await settle(signal)
+  await pause(settleMs, signal)
   const memory = await memoryOfStack()
   report('memory of the stack at rest', `${(memory / 1e6).toFixed(0)} MB`, '≤ 600 MB')
 
