@@ -1,9 +1,11 @@
 // `npm run bench` measures the README's figures in one run on the running platform, in environment `test`.
 // `npm run bench -- events` measures only the event backbone, `-- fresh` only releases from an empty machine, `-- eks`
 // only the login to EKS. `-- observability` measures what metrics and logs cost, in environment `local`: see there.
-// `-- report` takes the picture of a report, with `apt-get install chromium`.
+// `-- report` takes the picture of a report, with `apt-get install chromium`. `-- --peer argo-rollouts` measures shopctl beside
+// Argo Rollouts, in namespaces of its own.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { KubeConfig, type V1Pod, Watch } from '@kubernetes/client-node'
 import { createShell } from '../src/adapters/shell.ts'
 import { ShopctlError } from '../src/errors.ts'
@@ -24,6 +26,7 @@ import { benchFreshMachine } from './fresh-machine.ts'
 import { benchGitops } from './gitops.ts'
 import { median, seconds, timed } from './measure.ts'
 import { benchObservability } from './observability.ts'
+import { benchPeer, peerDefaults, peerOptions } from './peer/peer.ts'
 import { benchReport } from './report.ts'
 
 const shell = createShell()
@@ -200,7 +203,22 @@ function leave(error: unknown): never {
   process.exit(error.exitCode)
 }
 
-const parts = process.argv.slice(2)
+const { values, positionals: parts } = parseArgs({
+  allowPositionals: true,
+  options: {
+    peer: { type: 'string' },
+    rounds: { type: 'string', default: peerDefaults.rounds },
+    output: { type: 'string', default: peerDefaults.output },
+  },
+})
+const { peer } = values
+if (peer !== undefined) {
+  await Promise.resolve({ ...values, peer })
+    .then(peerOptions)
+    .then(benchPeer)
+    .catch(leave)
+  process.exit()
+}
 if (parts.length === 0) await benchReleases()
 if (parts.length === 0 || parts.includes('events')) {
   await ensureLive()

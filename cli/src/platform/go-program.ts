@@ -1,7 +1,7 @@
 // Builds programs from Go modules.
 import { copyFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import type { Shell } from '../adapters/shell.ts'
 import type { Check } from './component.ts'
 import { goItem } from './debian.ts'
@@ -63,10 +63,10 @@ function goEnvironment(layout: Layout, toolchain: Toolchain): Record<string, str
   }
 }
 
-interface GoModule {
+export interface GoModule {
   /** Name of the item. */
   name: string
-  /** Its folder below `embedded`. */
+  /** Its folder: below `embedded`, or an absolute path. */
   folder: string
   /** Program → package. */
   programs: Readonly<Record<string, string>>
@@ -92,7 +92,7 @@ export async function goModuleItem(
   layout: Layout,
   { name, folder, programs, linkerFlags, toolchain, packages, files }: GoModule,
 ): Promise<Item> {
-  const source = join(embeddedFolder(), folder)
+  const source = resolve(embeddedFolder(), folder)
   return {
     name,
     inputs: [
