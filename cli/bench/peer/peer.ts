@@ -13,7 +13,7 @@ import { root } from '../../test/real/shop.ts'
 import { interruption } from '../interruption.ts'
 import { floorTool } from './floor.ts'
 import { type Means, measureMove, type Tool } from './move.ts'
-import { type RolloutsPrograms, rolloutsPrograms } from './programs.ts'
+import { type RolloutsPrograms, rolloutsPrograms, rolloutsVersion } from './programs.ts'
 import { createRollouts, rolloutsNamespace, startController } from './rollouts.ts'
 import { createShop, serviceNames, shopctlTool, shopNamespace } from './shopctl.ts'
 import { durationText, rowsOf, type Sample, tableOf } from './table.ts'
@@ -151,7 +151,8 @@ export async function benchPeer(options: PeerOptions): Promise<void> {
   const rows = rowsOf(samples)
   const machine = { processors: cpus().length, loadBefore: load, loadAfter: loadavg() }
   const { rounds, output } = options
-  const document = { version: 1, startedAt, machine, rounds, clients, rows, samples }
+  const peer = { name: options.peer, version: rolloutsVersion }
+  const document = { version: 1, startedAt, peer, machine, rounds, clients, rows, samples }
   await mkdir(dirname(output), { recursive: true })
   await writeFile(output, `${JSON.stringify(document, null, 2)}\n`)
   console.log(`\nLoad of the machine before: ${load.map((each) => each.toFixed(1)).join(', ')}`)

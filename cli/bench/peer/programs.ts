@@ -26,7 +26,7 @@ const rolloutsModule: GoModule = {
   },
   linkerFlags: '-s -w',
   toolchain: 'auto',
-  packages: 1_800,
+  packages: 1_730,
   files: { module: rollouts, paths: definitions.map((file) => `manifests/crds/${file}`) },
 }
 

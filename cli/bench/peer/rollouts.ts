@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { failed } from '../../src/errors.ts'
 import { other } from '../../test/real/shop.ts'
 import type { Prepared, Tool } from './move.ts'
-import { type RolloutsPrograms, rolloutsVersion } from './programs.ts'
+import type { RolloutsPrograms } from './programs.ts'
 import { type Color, imagesOf, replicas, type Shop, serviceNames, versions } from './shopctl.ts'
 import { type Commands, podsWith, settled, until, urlsOf } from './tools.ts'
 
@@ -175,7 +175,7 @@ export async function createRollouts(
 
   await awaitAll(serviceNames, 'the first version is live', isStable)
   return {
-    name: `Argo Rollouts ${rolloutsVersion}`,
+    name: 'Argo Rollouts',
     // It ends the old pods after 30 s, by its default `scaleDownDelaySeconds`.
     patienceMs: 45_000,
     async prepare({ verb, services }) {

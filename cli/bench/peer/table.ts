@@ -89,21 +89,18 @@ export function durationText(ms: number | null): string {
   return ms < 999.5 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
 }
 
-const head = [
-  'Move',
-  'By',
-  'switched: p95, worst',
-  'last answer of the old version: p95, worst',
-  'requests that failed',
-  'connections broken',
-]
+const head = ['Move', 'By', 'Switched', 'Last old answer', 'Failed', 'Broken']
 
-/** Markdown. */
+function counted(services: number): string {
+  return services === 1 ? 'one service' : `${services} services`
+}
+
+/** Markdown. Times are the p95 and the worst. */
 export function tableOf(rows: readonly Row[]): string {
   const pair = ({ p95, worst }: { p95: number | null; worst: number | null }): string =>
     p95 === null ? durationText(p95) : `${durationText(p95)}, ${durationText(worst)}`
   const lines = rows.map((row) => [
-    `${row.verb} of ${row.services === 1 ? 'one service' : `${row.services} services`}`,
+    `${row.verb} of ${counted(row.services)}`,
     row.tool,
     pair(row.switchedMs),
     pair(row.lastOldMs),

@@ -71,7 +71,7 @@ test('the table', () => {
   const four = { ...sample, verb: 'rollback', services: 4 } as const
   expect(tableOf(rowsOf([stays, sample, four]))).toBe(
     `
-| Move | By | switched: p95, worst | last answer of the old version: p95, worst | requests that failed | connections broken |
+| Move | By | Switched | Last old answer | Failed | Broken |
 | --- | --- | --- | --- | --- | --- |
 | switch of one service | bare patch | 300 ms, 300 ms | never | 1 of 100 | 0 |
 | switch of one service | shopctl | 300 ms, 300 ms | 500 ms, 500 ms | 1 of 100 | 0 |
