@@ -42,15 +42,15 @@ export async function watchEndpoints(
       else slices.set(name, slice)
       since = leadTo([...slices.values()], services, pods) ? (since ?? performance.now()) : null
     },
-    (error: unknown) => {
-      ended = String(error ?? 'it was closed')
+    (error: Error | null) => {
+      ended = error?.name === 'TimeoutError' ? 'nothing has changed for 30 s' : String(error)
     },
   )
   return {
     switchedAt() {
-      // It also ends when nothing has changed for half a minute: then the old version still answers somebody.
+      // After a move, its end is of no importance.
       if (since === null && ended !== null)
-        throw new Error(`the watch of the endpoints ended: ${ended}`)
+        throw new Error(`the watch of the endpoints ended before they were the new ones: ${ended}`)
       return since
     },
     stop: () => watch.abort(),

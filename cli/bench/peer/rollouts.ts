@@ -114,6 +114,58 @@ function objectsOf({ containers }: Shop, color: Color): object {
   return { apiVersion: 'v1', kind: 'List', items }
 }
 
+function isStable({ status }: Rollout): boolean {
+  return status?.phase === 'Healthy' && status.stableRS === status.currentPodHash
+}
+
+function isPaused({ status }: Rollout): boolean {
+  return status?.phase === 'Paused' && (status.pauseConditions ?? []).length > 0
+}
+
+/** What is done to Rollouts, apart from the measurement. */
+function createHands(commands: Commands, controller: Controller, shop: Shop) {
+  const { kubectl, signal } = commands
+  let releases = 0
+  const list = async (): Promise<Rollout[]> => {
+    const text = await kubectl(rolloutsNamespace, ['get', kind, '--output=json'])
+    return (JSON.parse(text) as { items: Rollout[] }).items
+  }
+  const awaitAll = (names: readonly string[], what: string, is: (rollout: Rollout) => boolean) =>
+    until(signal, `${names.join(', ')}: ${what}`, async () => {
+      controller.check()
+      const items = await list()
+      return names.every((name) => items.some((each) => each.metadata.name === name && is(each)))
+    })
+  return {
+    awaitAll,
+
+    async colorOf(name: string): Promise<Color> {
+      const rollout = (await list()).find(({ metadata }) => metadata.name === name)
+      const blue = shop.containers.get(name)?.blue.image
+      return rollout?.spec.template.spec.containers[0]?.image === blue ? 'blue' : 'green'
+    },
+
+    /**
+     * Starts the other version beside the one that is live, as a release that was never there: to Argo Rollouts, a way back
+     * is a way to pods of an earlier ReplicaSet.
+     */
+    async bring(names: readonly string[], color: Color): Promise<void> {
+      releases += 1
+      const annotations = { 'shopctl.dev/bench': `${releases}` }
+      const patches = names.map((name) => {
+        const [image = ''] = imagesOf(shop, [name], color)
+        const patch = JSON.stringify([
+          { op: 'replace', path: '/spec/template/spec/containers/0/image', value: image },
+          { op: 'add', path: '/spec/template/metadata/annotations', value: annotations },
+        ])
+        return kubectl(rolloutsNamespace, ['patch', kind, name, '--type=json', `--patch=${patch}`])
+      })
+      await Promise.all(patches)
+      await awaitAll(names, 'the new version waits for its promotion', isPaused)
+    },
+  }
+}
+
 /** Deploys version 1. Its controller must run. */
 export async function createRollouts(
   commands: Commands,
@@ -121,44 +173,14 @@ export async function createRollouts(
   { plugin }: RolloutsPrograms,
   shop: Shop,
 ): Promise<Tool> {
-  const { shell, env, kubeconfig, kubectl, signal } = commands
-  await kubectl(rolloutsNamespace, ['apply', '--filename=-'], objectsOf(shop, 'blue'))
-
-  const awaitAll = (names: readonly string[], what: string, is: (rollout: Rollout) => boolean) =>
-    until(signal, `${names.join(', ')}: ${what}`, async () => {
-      controller.check()
-      const text = await kubectl(rolloutsNamespace, ['get', kind, '--output=json'])
-      const { items } = JSON.parse(text) as { items: Rollout[] }
-      return names.every((name) => items.some((each) => each.metadata.name === name && is(each)))
-    })
-  const isStable = ({ status }: Rollout): boolean =>
-    status?.phase === 'Healthy' && status.stableRS === status.currentPodHash
-  const isPaused = ({ status }: Rollout): boolean =>
-    status?.phase === 'Paused' && (status.pauseConditions ?? []).length > 0
-
+  const { shell, env, kubeconfig, kubectl } = commands
+  const { awaitAll, colorOf, bring } = createHands(commands, controller, shop)
   /** What `kubectl argo rollouts promote web1` does, for all at once. */
   const plug = (verb: 'promote' | 'undo', names: readonly string[]): Promise<unknown> => {
     const place = [`--namespace=${rolloutsNamespace}`, `--kubeconfig=${kubeconfig}`]
     return Promise.all(
       names.map((name) => shell.check({ program: plugin, args: [verb, name, ...place], env })),
     )
-  }
-  const colorOf = async (name: string): Promise<Color> => {
-    const text = await kubectl(rolloutsNamespace, ['get', kind, name, '--output=json'])
-    const { spec } = JSON.parse(text) as Rollout
-    const blue = shop.containers.get(name)?.blue.image
-    return spec.template.spec.containers[0]?.image === blue ? 'blue' : 'green'
-  }
-  /** Starts the other version beside the one that is live. */
-  const bring = async (names: readonly string[], color: Color): Promise<void> => {
-    const patches = names.map((name) => {
-      const [image = ''] = imagesOf(shop, [name], color)
-      const path = '/spec/template/spec/containers/0/image'
-      const patch = JSON.stringify([{ op: 'replace', path, value: image }])
-      return kubectl(rolloutsNamespace, ['patch', kind, name, '--type=json', `--patch=${patch}`])
-    })
-    await Promise.all(patches)
-    await awaitAll(names, 'the new version waits for its promotion', isPaused)
   }
   const preparedAt = async (
     names: readonly string[],
@@ -172,7 +194,7 @@ export async function createRollouts(
     pods: await podsWith(commands, rolloutsNamespace, imagesOf(shop, names, other(color))),
     run,
   })
-
+  await kubectl(rolloutsNamespace, ['apply', '--filename=-'], objectsOf(shop, 'blue'))
   await awaitAll(serviceNames, 'the first version is live', isStable)
   return {
     name: 'Argo Rollouts',
