@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { V1Container } from '@kubernetes/client-node'
 import { stringify } from 'yaml'
-import { other, root, type Status } from '../../test/real/shop.ts'
+import { other, releaseHolds, root, type Status } from '../../test/real/shop.ts'
 import type { Tool } from './move.ts'
 import { type Commands, deploymentsOf, launcher, podsWith, settled, urlsOf } from './tools.ts'
 
@@ -122,8 +122,11 @@ export function shopctlTool(commands: Commands, shop: Shop): Tool {
     async prepare({ verb, services }) {
       const which = ['--service', services.join(',')]
       const color = await liveColor(shop, services)
-      // The smoke test belongs to the preparation, as the start of the new pods does.
-      if (verb === 'switch') await shop.shopctl('smoke', ...which)
+      // The smoke test belongs to the preparation, as the start of the new pods does. The last rollback put them on hold.
+      if (verb === 'switch') {
+        await releaseHolds((args) => shop.shopctl(...args))
+        await shop.shopctl('smoke', ...which)
+      }
       const images = imagesOf(shop, services, other(color))
       return {
         namespace: shopNamespace,
