@@ -194,6 +194,20 @@ export async function createRollouts(
     pods: await podsWith(commands, rolloutsNamespace, imagesOf(shop, names, other(color))),
     run,
   })
+  const settle = (): Promise<void> =>
+    settled(commands, rolloutsNamespace, serviceNames.length * replicas)
+  /** Brings all of these to the version of the last one: one service alone has been switched before. */
+  const aligned = async (names: readonly string[]): Promise<Color> => {
+    const colors = await Promise.all(names.map(colorOf))
+    const color = colors.at(-1) ?? 'blue'
+    const others = names.filter((_, n) => colors[n] !== color)
+    if (others.length === 0) return color
+    await bring(others, color)
+    await plug('promote', others)
+    await awaitAll(others, 'the new version is live', isStable)
+    await settle()
+    return color
+  }
   await kubectl(rolloutsNamespace, ['apply', '--filename=-'], objectsOf(shop, 'blue'))
   await awaitAll(serviceNames, 'the first version is live', isStable)
   return {
@@ -202,7 +216,7 @@ export async function createRollouts(
     patienceMs: 45_000,
     async prepare({ verb, services }) {
       controller.check()
-      const color = await colorOf(services[0] ?? '')
+      const color = await aligned(services)
       await bring(services, other(color))
       if (verb === 'switch') return preparedAt(services, color, () => plug('promote', services))
       // `undo` is fast while the old pods are still there: in the 30 s after a promotion.
@@ -210,6 +224,6 @@ export async function createRollouts(
       await awaitAll(services, 'the new version is live', isStable)
       return preparedAt(services, other(color), () => plug('undo', services))
     },
-    settle: () => settled(commands, rolloutsNamespace, serviceNames.length * replicas),
+    settle,
   }
 }
