@@ -1,5 +1,6 @@
 // switch: makes the deployed slots live, all in one move. Everything is checked before anything is written.
-import type { Check, ShopctlError } from '../../errors.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { type Check, refused, type ShopctlError } from '../../errors.ts'
 import { refusalError } from '../checks.ts'
 import { heldOf, type Locked, type LockPorts, type LockWait, withLock } from '../lock.ts'
 import type { Progress } from '../ports/session.ts'
@@ -20,21 +21,35 @@ interface StandbyInput extends FactInput, PreflightIntent {
   timeoutMs: number
   /** false: without the probe. */
   probe: boolean
-  /** Called after the checks and before the first write, with the lock held. Throws if the switch is not to go on. */
-  pause?: (plan: MovePlan, signal: AbortSignal) => Promise<void>
+  /** What somebody has agreed to: nothing else is moved. */
+  agreed?: MovePlan
 }
 
-export interface SwitchInput extends StandbyInput, LockWait {}
+export interface SwitchInput extends StandbyInput, LockWait {
+  /** Called after the checks. It may take hours, so the lock is free. Throws if the switch is not to go on. */
+  pause?: (plan: MovePlan, signal: AbortSignal) => Promise<void>
+}
 
 export async function switchSlots(ports: SwitchPorts, input: SwitchInput): Promise<Moved> {
   const names = input.services ?? Object.keys(input.config.services)
   const reason = input.reason ?? `switch of ${names.join(', ')}`
+  const wanted = input.pause ? { ...input, agreed: await agree(ports, input, input.pause) } : input
   try {
-    return await withLock(ports, reason, (locked) => switchStandby(locked, input), input)
+    return await withLock(ports, reason, (locked) => switchStandby(locked, wanted), input)
   } catch (error) {
     const held = heldOf(error)
     throw (held && (await refusalWith(ports, input, held))) ?? error
   }
+}
+
+async function agree(
+  ports: SwitchPorts,
+  input: StandbyInput,
+  pause: NonNullable<SwitchInput['pause']>,
+): Promise<MovePlan> {
+  const { plan } = await checked(ports, input)
+  await pause(plan, ports.signal)
+  return plan
 }
 
 /** What else is wrong while the lock is held. null: nobody knows. */
@@ -60,12 +75,9 @@ async function checkAndMove(
   input: StandbyInput,
   probing: Probing,
 ): Promise<Moved> {
-  const { pause } = input
-  // It may take hours: no request is sent meanwhile, and then all is read and checked again.
-  if (pause)
-    await probing.paused(async () => pause((await checked(ports, input)).plan, ports.signal))
   ports.driver.prepare(ports.signal)
   const { facts, plan } = await checked(ports, input)
+  if (input.agreed && !isDeepStrictEqual(plan, input.agreed)) throw changedMeanwhile()
   const { state, freeze } = facts
   const heeded = heedAlerts(state, criticalOf(facts.alerts), input)
   const alerts = Array.isArray(heeded) ? alertRecords(heeded) : []
@@ -74,6 +86,15 @@ async function checkAndMove(
   const { reason, timeoutMs, config } = input
   const recycle = recycledServices(config)
   return move(ports, state, plan, { reason, timeoutMs, recycle, despite, probing })
+}
+
+function changedMeanwhile(): Error {
+  return refused({
+    code: 'changed-meanwhile',
+    message:
+      'Somebody has deployed or moved something since you were asked: the switch would move something else now.',
+    hint: 'Run `shopctl status`, then the same command again.',
+  })
 }
 
 /** Throws what refuses the switch. */
