@@ -67,7 +67,7 @@ function planNow(
   { services, keep, now }: CleanupInput,
   recorded?: Readonly<Record<string, Recorded>>,
 ): CleanupPlan {
-  const keeping = keep === null || now ? null : { keep, now: clock.now() }
+  const keeping = now ? null : { keep, now: clock.now() }
   const plan = planCleanup(state, { services, keeping }, recorded)
   if (isRefusal(plan)) throw refused(plan)
   return plan

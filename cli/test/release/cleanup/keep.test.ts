@@ -37,6 +37,26 @@ it('keeps nothing where the environment says nothing of it', () => {
   expect(keptUntil(aJournal({ closed: [left(0)] }), blue, null)).toBeNull()
 })
 
+const watch: Operation['watch'] = {
+  startedAt: at(0).toISOString(),
+  until: at(5).toISOString(),
+  seenAt: at(2).toISOString(),
+  outcome: null,
+  note: null,
+  gates: [],
+}
+
+it.each<[string, Partial<NonNullable<Operation['watch']>>, number, number | null]>([
+  ['while it goes on', {}, 2, 5],
+  ['while it goes on after its time', { seenAt: at(9).toISOString() }, 9, 10],
+  ['not when it has died', {}, 4, null],
+  ['not when it is over', { outcome: 'passed' }, 2, null],
+])('keeps the way back of a watch: %s', (_, over, now, until) => {
+  const closed = [left(0, { watch: { ...watch, ...over } })]
+  const kept = keptUntil(aJournal({ closed }), blue, { keep: null, now: at(now) })
+  expect(kept?.until ?? null).toBe(until === null ? null : at(until).toISOString())
+})
+
 it('a cleanup leaves what is kept, and says until when', async () => {
   const shop = await releasedTwice()
   const before = shop.world.state.journal.closed.length
