@@ -1,8 +1,7 @@
 // A watch after a switch: a bad version goes back by itself, a good one stays.
 import { beforeAll, test } from 'vitest'
-import { ensureLive } from './shop.ts'
-import { everyDay, watchVersion } from './watch.ts'
+import { everyDay, releaseAnew, watchVersion } from './watch.ts'
 
-beforeAll(ensureLive, 600_000)
+beforeAll(releaseAnew, 600_000)
 
 test.each(everyDay)('of a version that $name', (version) => watchVersion(version, '40s'), 400_000)

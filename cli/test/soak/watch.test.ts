@@ -1,9 +1,8 @@
 // A watch after a switch, with every kind of bad version, and good ones that have bad luck.
 import { beforeAll, test } from 'vitest'
-import { ensureLive } from '../real/shop.ts'
-import { all, watchVersion } from '../real/watch.ts'
+import { all, releaseAnew, watchVersion } from '../real/watch.ts'
 
-beforeAll(ensureLive, 600_000)
+beforeAll(releaseAnew, 600_000)
 
 test.each(all)(
   'of a version that $name',
