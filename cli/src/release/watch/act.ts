@@ -1,5 +1,5 @@
 // What is done at the end of a watch: a breach is rolled back.
-import { failed, isInterrupted, ShopctlError, said } from '../../errors.ts'
+import { failed, interrupted, isInterrupted, isRefused, ShopctlError, said } from '../../errors.ts'
 import type { Moved } from '../move/move.ts'
 import { notLastCode } from '../move/rollback.ts'
 import type { Events } from '../ports/events.ts'
@@ -68,7 +68,10 @@ export async function act(
     await diary.end('breached', `${why}. It went back by ${back.release}`)
     return { release, record, back, failure: wentBack(release, back.release, text) }
   } catch (error) {
-    if (isInterrupted(error)) throw error
+    if (isInterrupted(error)) {
+      await diary.end('breached', `${why}. Its rollback was interrupted`)
+      return { release, record, back: null, failure: stopped(release, error) }
+    }
     if (error instanceof ShopctlError && error.code === notLastCode) {
       await diary.end('ended', said(error))
       return { release, record, back: null, failure: null }
@@ -86,11 +89,22 @@ function wentBack(release: string, by: string, text: string): ShopctlError {
   })
 }
 
+/** Nothing was moved only if it was refused: otherwise nobody knows here what is live. */
 function notBack(release: string, text: string, cause: unknown): ShopctlError {
+  const hint = (cause instanceof ShopctlError && cause.hint) || rollbackHint
   return failed({
     code: 'not-rolled-back',
-    message: `${release} is worse than before, and could not be rolled back: ${said(cause)} ${text}.`,
-    hint: 'It is live. Run `shopctl rollback` as soon as you can.',
+    message: `${release} is worse than before: ${text}. It could not be rolled back: ${said(cause)}`,
+    hint: isRefused(cause) ? `It is live. ${hint}` : hint,
     cause,
   })
+}
+
+const rollbackHint = '`shopctl rollback` goes back, or completes what has begun.'
+
+function stopped(release: string, { hint = '' }: ShopctlError): ShopctlError {
+  const advice = hint === '' ? rollbackHint : `${hint} ${rollbackHint}`
+  return interrupted(
+    `The rollback of ${release} was interrupted. \`shopctl status\` shows what is live. ${advice}`,
+  )
 }

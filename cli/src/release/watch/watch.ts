@@ -54,11 +54,11 @@ export async function watch(ports: WatchPorts, input: WatchInput): Promise<Watch
   const { release } = subject
   const startedAt = clock.now().getTime()
   const diary = await openDiary(ports, subject, new Date(startedAt + left.ms))
+  let end: End
   try {
-    const end = await progress.step(`watch ${release} for ${spanText(left.ms)}`, (say) =>
+    end = await progress.step(`watch ${release} for ${spanText(left.ms)}`, (say) =>
       follow(ports, input, { operation: subject, diary, startedAt, say }),
     )
-    return await act(ports, input, { operation: subject, diary, end })
   } catch (error) {
     if (!isInterrupted(error)) throw error
     await diary.end('ended', 'its command was interrupted')
@@ -67,6 +67,7 @@ export async function watch(ports: WatchPorts, input: WatchInput): Promise<Watch
     )
     return { release, record: diary.record, back: null, failure }
   }
+  return act(ports, input, { operation: subject, diary, end })
 }
 
 interface Course {
