@@ -20,12 +20,15 @@ export function isRefusal<T extends object>(plan: T | Refusal): plan is Refusal 
   return 'kind' in plan && plan.kind === 'refusal'
 }
 
+/** Code of the refusal of what cannot be done beside an interrupted switch or rollback. */
+export const interruptedCode = 'interrupted-operation'
+
 export function interruptedRefusal({ journal }: EnvironmentState): Refusal | null {
   const move = openMove(journal)
   return (
     move &&
     refuse(
-      'interrupted-operation',
+      interruptedCode,
       `The ${move.verb} ${move.release} of ${move.by} (${move.startedAt}) was interrupted.`,
       waysOut(move),
     )

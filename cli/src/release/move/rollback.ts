@@ -7,7 +7,7 @@ import { type Locked, type LockWait, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
 import { currentRelease, openMove } from '../record.ts'
-import { isRefusal, type Refusal, refuse } from '../refusal.ts'
+import { interruptedRefusal, isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Move, sideOf } from '../slot.ts'
 import { type EnvironmentState, liveSlotOf } from '../state.ts'
 import { findNoLogin, requireLogins } from './logins.ts'
@@ -132,8 +132,12 @@ async function deployAgain(
 /** Code of the refusal of a rollback that is for another release than the last one. */
 export const notLastCode = 'not-live-any-more'
 
-function overtakenBy({ journal }: EnvironmentState, only: string): Refusal | null {
-  const last = openMove(journal)?.release ?? currentRelease(journal)
+/** An interrupted move is no end: the release may be live in part, and a person has to choose. */
+function overtakenBy(state: EnvironmentState, only: string): Refusal | null {
+  const { journal } = state
+  const open = openMove(journal)
+  if (open) return open.release === only ? null : interruptedRefusal(state)
+  const last = currentRelease(journal)
   return last === only
     ? null
     : refuse(

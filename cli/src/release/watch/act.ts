@@ -5,6 +5,7 @@ import { notLastCode } from '../move/rollback.ts'
 import type { Events } from '../ports/events.ts'
 import type { Progress } from '../ports/session.ts'
 import type { MoveOperation } from '../record.ts'
+import { interruptedCode } from '../refusal.ts'
 import type { GateRecord, WatchOutcome, WatchRecord } from '../watch-record.ts'
 import { breachIn } from './conclude.ts'
 import type { Diary } from './diary.ts'
@@ -89,13 +90,14 @@ function wentBack(release: string, by: string, text: string): ShopctlError {
   })
 }
 
-/** Nothing was moved only if it was refused: otherwise nobody knows here what is live. */
+/** Nothing was moved only if it was refused, and no other move is open: otherwise nobody knows here what is live. */
 function notBack(release: string, text: string, cause: unknown): ShopctlError {
-  const hint = (cause instanceof ShopctlError && cause.hint) || rollbackHint
+  const { hint = rollbackHint, code = null } = cause instanceof ShopctlError ? cause : {}
+  const isLive = isRefused(cause) && code !== interruptedCode
   return failed({
     code: 'not-rolled-back',
     message: `${release} is worse than before: ${text}. It could not be rolled back: ${said(cause)}`,
-    hint: isRefused(cause) ? `It is live. ${hint}` : hint,
+    hint: isLive ? `It is live. ${hint}` : hint,
     cause,
   })
 }

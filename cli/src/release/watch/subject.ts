@@ -1,7 +1,7 @@
 // Which release is watched, and for how long. Pure.
 import { notLastCode } from '../move/rollback.ts'
-import { currentRelease, type Journal, type MoveOperation, movesOf } from '../record.ts'
-import { type Refusal, refuse } from '../refusal.ts'
+import { currentRelease, type Journal, type MoveOperation, movesOf, openMove } from '../record.ts'
+import { interruptedCode, type Refusal, refuse, waysOut } from '../refusal.ts'
 import type { Moved } from './ask.ts'
 import { isAlive } from './diary.ts'
 
@@ -12,6 +12,13 @@ export function pairsOf(services: MoveOperation['services']): Moved[] {
 
 /** The operation to watch. */
 export function subjectOf(journal: Journal, id: string | null, now: Date): MoveOperation | Refusal {
+  const open = openMove(journal)
+  if (open)
+    return refuse(
+      interruptedCode,
+      `The ${open.verb} ${open.release} of ${open.by} (${open.startedAt}) has not ended, so there is nothing to watch yet.`,
+      `Wait for its end. If it was interrupted: ${waysOut(open)}`,
+    )
   const last = currentRelease(journal)
   const found = movesOf(journal).find(({ release }) => release === (id ?? last))
   if (!found || found.release !== last || found.verb !== 'switch')

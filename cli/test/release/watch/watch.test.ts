@@ -1,6 +1,7 @@
 // A switch is watched: each way in which that ends, and what it leaves behind.
 import { describe, expect, it } from 'vitest'
 import type { parseConfig } from '../../../src/config/parse.ts'
+import { failed, interrupted } from '../../../src/errors.ts'
 import { readStatus } from '../../../src/inspect/status.ts'
 import type { Tally } from '../../../src/release/ports/pod-metrics.ts'
 import { operationSchema } from '../../../src/release/record.ts'
@@ -10,7 +11,14 @@ import { aHolder } from '../../fakes/journal.ts'
 import { aReading, aTally } from '../../fakes/pod-metrics.ts'
 import { aPodState } from '../../fakes/pods.ts'
 import { createFakeProbe } from '../../fakes/probe.ts'
-import { createShop, names, releasedTwice, type Shop } from '../../fakes/shop.ts'
+import {
+  createShop,
+  dyingDriver,
+  dyingJournal,
+  names,
+  releasedTwice,
+  type Shop,
+} from '../../fakes/shop.ts'
 import { outcomes, type Ports } from '../../fakes/world.ts'
 
 /** Requests per second of each pod, from a time on. */
@@ -259,7 +267,52 @@ describe('a bad version', () => {
       outcome: 'breached',
       note: expect.stringMatching(/could not go back: me@here has locked/),
     })
+    expect(failure?.hint).toMatch(/^It is live\. Ask them\. `shopctl unlock/)
     expect(live(shop)).toEqual(fresh)
+  })
+
+  it('beside an interrupted switch names both ways out', async () => {
+    const shop = await releasedTwice()
+    serve(shop, { failing: 0.5 })
+    const goBack: Parameters<Shop['watch']>[0] = {
+      async goBack(only, reason, services) {
+        await interruptAnother(shop)
+        return shop.rollback({ only, reason, services })
+      },
+    }
+    const { record, failure } = await shop.watch(goBack)
+    expect(failure).toMatchObject({ code: 'not-rolled-back', exitCode: 1 })
+    expect(failure?.message).toMatch(/The switch r-3 of me@here .* was interrupted\.$/)
+    expect(failure?.hint).toMatch(/^`shopctl resume` finishes it, `shopctl rollback` undoes it\.$/)
+    expect(record.outcome).toBe('breached')
+  })
+
+  it('whose rollback fails has what that says, and nobody is told what is live', async () => {
+    const shop = await releasedTwice()
+    serve(shop, { failing: 0.5 })
+    const goBack = async () => {
+      throw failed({ code: 'preview-not-moved', message: 'Half-way.', hint: 'Go on.' })
+    }
+    const { record, failure } = await shop.watch({ goBack })
+    expect(failure).toMatchObject({ code: 'not-rolled-back', exitCode: 1, hint: 'Go on.' })
+    expect(failure?.message).toMatch(
+      /^r-2 is worse than before: errors .* rolled back: Half-way\.$/,
+    )
+    expect(record).toMatchObject({ outcome: 'breached', note: expect.stringMatching(/Half-way/) })
+  })
+
+  it('whose rollback is interrupted stays a breach, and nobody is told what is live', async () => {
+    const shop = await releasedTwice()
+    serve(shop, { failing: 0.5 })
+    const goBack = async () => {
+      throw interrupted()
+    }
+    const { record, failure } = await shop.watch({ goBack })
+    expect(failure).toMatchObject({ code: 'interrupted', exitCode: 130 })
+    expect(failure?.hint).toMatch(/^The rollback of r-2 was interrupted\. .*`shopctl rollback`/)
+    expect(failure?.hint).not.toMatch(/(r-2|It) is live/)
+    expect(watchOf(shop)).toMatchObject({ outcome: 'breached' })
+    expect(record.note).toMatch(/^errors of order: .*Its rollback was interrupted$/s)
   })
 })
 
@@ -385,6 +438,15 @@ describe('a watch', () => {
     await expect(shop.watch({ release })).rejects.toMatchObject({ code, exitCode: 2 })
   })
 
+  it('is refused while a move is open', async () => {
+    const shop = await releasedTwice()
+    await interruptAnother(shop)
+    await expect(shop.watch()).rejects.toMatchObject({
+      ...{ code: 'interrupted-operation', exitCode: 2 },
+      message: expect.stringMatching(/^The switch r-3 of me@here .* has not ended/),
+    })
+  })
+
   it('whose time is over needs a new one', async () => {
     const shop = await releasedTwice()
     serve(shop, {})
@@ -431,6 +493,15 @@ async function twice(config: ReturnType<typeof parseConfig>): Promise<Shop> {
   shop.commit('b')
   await shop.release()
   return shop
+}
+
+/** Another switch, killed after it moved one of two Services. */
+async function interruptAnother(shop: Shop): Promise<void> {
+  const { world } = shop
+  shop.commit('c')
+  await shop.deploy()
+  const killed = { driver: dyingDriver(world, 1), journal: dyingJournal(world) }
+  await shop.switch({ skipSmoke: true }, killed).catch(() => {})
 }
 
 function dead(reason: string, restarts: number) {
