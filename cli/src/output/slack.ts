@@ -2,6 +2,7 @@
 import type { Event } from '../release/ports/events.ts'
 import type { Operation, ServiceRecord } from '../release/record.ts'
 import type { Side } from '../release/slot.ts'
+import type { ErrorDocument } from './errors.ts'
 import { oneLine } from './text.ts'
 
 interface Text {
@@ -47,6 +48,8 @@ const ofImages = new Set(['build', 'push'])
 /** Give it the events of one command, in order. It returns the message for this one, or null. */
 export function createSlackMessages(subject: SlackSubject): (event: Event) => SlackMessage | null {
   let begun = false
+  /** The release whose watch was ended before its time. */
+  let unwatched: string | null = null
   const { system, env, run } = subject
   // The user reads a refusal at the terminal. In a workflow nobody sits there.
   const isReported = (command: string, exitCode: number): boolean =>
@@ -81,16 +84,31 @@ export function createSlackMessages(subject: SlackSubject): (event: Event) => Sl
           : `${system} in ${env}: both slots fail, so ${release} stays`
       return messageOf(subject, title, [escaped(oneLine(text))], null)
     }
+    if (kind === 'watch.ended' && payload.outcome === 'ended') unwatched = payload.release
     if (kind !== 'command.ended' || !payload.error || !reported.has(payload.command)) return null
-    if (!isReported(payload.command, payload.exitCode)) return null
-    // Its messages are there: the breach, and the rollback.
-    if (payload.error.code === 'rolled-back') return null
-    const { message, hint } = payload.error
-    // The lines after the first are the output of another program, which may hold secrets.
-    const [first = ''] = message.split('\n')
-    const lines = [first.replace(/:$/, '.'), ...(hint ? [hint] : [])].map(escaped)
-    return messageOf(subject, `${system}: ${payload.command} failed in ${env}`, lines, null)
+    return isReported(payload.command, payload.exitCode)
+      ? failureOf(subject, payload.command, payload.error, unwatched)
+      : null
   }
+}
+
+function failureOf(
+  subject: SlackSubject,
+  command: string,
+  { code, message, hint }: ErrorDocument,
+  unwatched: string | null,
+): SlackMessage | null {
+  const { system, env } = subject
+  // Its messages are there: the breach, and the rollback.
+  if (code === 'rolled-back') return null
+  const title =
+    code === 'interrupted' && unwatched !== null
+      ? `${system} ${unwatched} stays live in ${env}, and nobody watches it any more`
+      : `${system}: ${command} failed in ${env}`
+  // The lines after the first are the output of another program, which may hold secrets.
+  const [first = ''] = message.split('\n')
+  const lines = [first.replace(/:$/, '.'), ...(hint ? [hint] : [])].map(escaped)
+  return messageOf(subject, title, lines, null)
 }
 
 function messageOf(

@@ -216,6 +216,24 @@ describe('a watch', () => {
     ])
   })
 
+  it('that was cancelled leaves a switch that is done', () => {
+    const ending = event('watch.ended', { release: 'r-2', outcome: 'ended', text: 'interrupted' })
+    const error = { code: 'interrupted', message: 'Interrupted.', hint: 'r-2 is live.' }
+    const cancelled = event('command.ended', {
+      command: 'switch',
+      exitCode: 130,
+      result: null,
+      error,
+    })
+    expect(titles(started('switch'), ended('switch'), ending, cancelled)).toEqual([
+      'shop r-2 is live in production',
+      'shop r-2 stays live in production, and nobody watches it any more',
+    ])
+    const failing = 'shop: switch failed in production'
+    expect(titles(started('switch'), cancelled)).toEqual([failing])
+    expect(titles(started('switch'), breached('release'), cancelled).at(-1)).toBe(failing)
+  })
+
   it('tells of failures whose cause is outside, and which', () => {
     const [message] = messages(breached('outside'))
     expect(message?.text).toBe('shop in production: both slots fail, so r-2 stays')

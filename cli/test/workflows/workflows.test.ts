@@ -140,6 +140,10 @@ it('every job has a time limit', () => {
   }
 })
 
+it('the switch has time for its watch, which may take 30 minutes', () => {
+  expect(read('shopctl.yml').jobs.switch?.['timeout-minutes']).toBeGreaterThanOrEqual(45)
+})
+
 it('only the quality gate of pull requests gets the token of SonarQube', () => {
   const given = steps.filter(([, { env }]) => env?.SONAR_TOKEN !== undefined)
   expect(given.map(([name]) => name)).toEqual(['ci.yml test: Quality gate'])

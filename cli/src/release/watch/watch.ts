@@ -61,7 +61,9 @@ export async function watch(ports: WatchPorts, input: WatchInput): Promise<Watch
     )
   } catch (error) {
     if (!isInterrupted(error)) throw error
-    await diary.end('ended', 'its command was interrupted')
+    const note = 'its command was interrupted'
+    await diary.end('ended', note)
+    ports.events.emit('watch.ended', { release, outcome: 'ended', text: note })
     const failure = interrupted(
       `${release} is live, and nobody watches it any more. \`shopctl watch ${release}\` goes on.`,
     )

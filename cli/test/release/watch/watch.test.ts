@@ -383,6 +383,9 @@ describe('a watch', () => {
       hint: expect.stringMatching(/r-2 is live.*`shopctl watch r-2` goes on/),
     })
     expect(record).toMatchObject({ outcome: 'ended', note: 'its command was interrupted' })
+    expect(shop.world.events.emitted.at(-1)).toMatchObject({
+      ...{ kind: 'watch.ended', payload: { release: 'r-2', outcome: 'ended' } },
+    })
     expect(watchOf(shop)).toEqual(record)
     expect(live(shop)).toEqual(fresh)
     expect(shop.world.lock.holder).toBeNull()
