@@ -26,12 +26,16 @@ interface Answer {
   state: 'well' | 'failed' | 'unasked'
   /** Why it is not well. */
   why: string
+  /** The last line of its smoke script, which may hold secrets. null: there is none. */
+  printed: string | null
 }
 
 export interface Asked {
   isOutside: boolean
   /** What the slots have answered, in words. */
   what: string
+  /** What smoke scripts have printed: for the terminal only. */
+  printed: string[]
 }
 
 /** A test that takes longer has failed. */
@@ -48,21 +52,24 @@ export async function askSlots(
   const asked = services.flatMap(({ name, from, to }) =>
     [from, to].map(async (side) => {
       const answer = await askSlot({ ...ports, signal }, { config, namespaceName }, name, side)
-      const isOld = side === from
-      return { ...answer, isOld, who: `${name} ${side.color} (${isOld ? 'old' : 'live'})` }
+      const slot = `${name} ${side.color}`
+      return { ...answer, slot, who: `${slot} (${side === from ? 'old' : 'live'})` }
     }),
   )
   try {
     return await new Promise<Asked>((resolve, reject) => {
       for (const each of asked)
         each.then(({ state, who, why }) => {
-          if (state === 'well') resolve({ isOutside: false, what: `${who} passes its test` })
-          if (state === 'unasked')
-            resolve({ isOutside: false, what: `${who} could not be tested: ${why}` })
+          const inside = (what: string) => resolve({ isOutside: false, what, printed: [] })
+          if (state === 'well') inside(`${who} passes its test`)
+          if (state === 'unasked') inside(`${who} could not be tested: ${why}`)
         }, reject)
       Promise.all(asked).then((all) => {
         const what = all.map(({ who, why }) => `${who}: ${why}`).join('; ')
-        resolve({ isOutside: all.length > 0, what })
+        const printed = all.flatMap((each) =>
+          each.printed === null ? [] : [`${each.slot}: ${each.printed}`],
+        )
+        resolve({ isOutside: all.length > 0, what, printed })
       }, reject)
     })
   } finally {
@@ -78,17 +85,25 @@ async function askSlot(
 ): Promise<Answer> {
   try {
     const [pod] = await ports.pods.list(name, targetOf(side))
-    if (pod === undefined) return { state: 'unasked', why: 'it has no pods' }
+    if (pod === undefined) return unasked('it has no pods')
     const login = ports.pods.reports(name)
       ? ((await ports.pods.report(name, pod, { login: 'now' }))?.login ?? null)
       : null
     // Reported by a pod that answers: nothing else has to be tried.
     if (login && login.state !== 'ok')
-      return { state: 'failed', why: `cannot log in: ${login.problem ?? login.state}` }
+      return failing(`cannot log in: ${login.problem ?? login.state}`)
     return await smokePod(ports, { config, namespaceName }, { name, side, pod })
   } catch (error) {
-    return { state: 'unasked', why: said(error) }
+    return unasked(said(error))
   }
+}
+
+function unasked(why: string): Answer {
+  return { state: 'unasked', why, printed: null }
+}
+
+function failing(why: string, printed: string | null = null): Answer {
+  return { state: 'failed', why, printed }
 }
 
 async function smokePod(
@@ -97,14 +112,14 @@ async function smokePod(
   { name, side, pod }: { name: string; side: Side; pod: string },
 ): Promise<Answer> {
   const way = await traffic.openPod(name, pod)
-  if (!way) return { state: 'unasked', why: 'it has no port that the preview Service leads to' }
+  if (!way) return unasked('it has no port that the preview Service leads to')
   const { smoke: script, health } = requireService(config, name)
   const { color, version, revision } = side
   try {
-    const why =
+    const answer =
       script === undefined
-        ? whyOf(await traffic.status(`${way.url}${health}`, signal), health)
-        : await failureOf(programs, signal, script, {
+        ? healthAnswer(await traffic.status(`${way.url}${health}`, signal), health)
+        : await scriptAnswer(programs, signal, script, {
             SHOPCTL_SERVICE: name,
             SHOPCTL_COLOR: color,
             SHOPCTL_VERSION: version,
@@ -112,31 +127,32 @@ async function smokePod(
             SHOPCTL_PREVIEW_URL: way.url,
             SHOPCTL_NAMESPACE: namespaceName,
           })
-    if (why === null) return { state: 'well', why: '' }
-    return way.isDenied()
-      ? { state: 'unasked', why: 'you may not send requests to its pods' }
-      : { state: 'failed', why }
+    return answer.state === 'failed' && way.isDenied()
+      ? unasked('you may not send requests to its pods')
+      : answer
   } finally {
     await way.close()
   }
 }
 
-function whyOf(answer: number | string, health: string): string | null {
-  return typeof answer === 'number' && answer < 400 ? null : `GET ${health}: ${answer}`
+const well: Answer = { state: 'well', why: '', printed: null }
+
+function healthAnswer(answer: number | string, health: string): Answer {
+  return typeof answer === 'number' && answer < 400 ? well : failing(`GET ${health}: ${answer}`)
 }
 
-/** null: it passes. */
-async function failureOf(
+async function scriptAnswer(
   programs: Programs,
   signal: AbortSignal,
   script: string,
   env: Readonly<Record<string, string>>,
-): Promise<string | null> {
+): Promise<Answer> {
   try {
     const { exitCode, output } = await programs.script(script, env, signal)
-    if (exitCode === 0) return null
-    return output.trim().split('\n').at(-1)?.slice(0, 200) || `exit code ${exitCode}`
+    if (exitCode === 0) return well
+    const printed = output.trim().split('\n').at(-1)?.slice(0, 200) || `exit code ${exitCode}`
+    return failing('its smoke script failed', printed)
   } catch (error) {
-    return signal.aborted ? `no answer within ${limitMs / 1_000} s` : said(error)
+    return failing(signal.aborted ? `no answer within ${limitMs / 1_000} s` : said(error))
   }
 }

@@ -7,7 +7,7 @@ import { type MoveOperation, movesOf, releaseNumber } from '../record.ts'
 import { isRefusal } from '../refusal.ts'
 import type { GateRecord } from '../watch-record.ts'
 import { type ActPorts, act, type End, type Watched, type WayBack } from './act.ts'
-import { type AskPorts, askSlots } from './ask.ts'
+import { type Asked, type AskPorts, askSlots } from './ask.ts'
 import { breachIn, conclude, shortText } from './conclude.ts'
 import { type Diary, openDiary } from './diary.ts'
 import {
@@ -101,7 +101,7 @@ async function follow(ports: WatchPorts, input: WatchInput, course: Course): Pro
       if (breach) {
         const cause = await causeOf(ports, input, operation, breach)
         if (!cause.isOutside) return { outcome: 'breached', note: cause.what, gates }
-        if (outside === null) tellOutside(ports, operation.release, breach, cause.what)
+        if (outside === null) tellOutside(ports, operation.release, breach, cause)
         outside = `${textOf(breach)}. Both slots failed: ${cause.what}`
         forgiveAll(watching)
       }
@@ -185,9 +185,9 @@ function tellOutside(
   { progress, events }: WatchPorts,
   release: string,
   breach: GateRecord,
-  what: string,
+  { what, printed }: Asked,
 ): void {
   const text = `${release} is not rolled back, since both slots fail: ${what}. ${textOf(breach)}`
-  progress.warn(text)
+  progress.warn([text, ...printed].join(' '))
   events.emit('watch.breached', { release, cause: 'outside', text })
 }

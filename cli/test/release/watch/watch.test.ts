@@ -245,13 +245,16 @@ describe('a bad version', () => {
     const until = clock.monotonic() + 62_000
     const script: typeof programs.script = async (...args) =>
       clock.monotonic() < until
-        ? { exitCode: 1, stdout: '', output: 'GET /healthz: 503' }
+        ? { exitCode: 1, stdout: '', output: 'password=hunter2' }
         : programs.script(...args)
     const { record, failure } = await shop.watch({}, { programs: { ...programs, script } })
     expect([record.outcome, failure]).toEqual(['outside', null])
     expect(record.note).toMatch(
-      /Both slots failed: order blue \(old\): GET \/healthz: 503; order green \(live\)/,
+      /Both slots failed: order blue \(old\): its smoke script failed; order green \(live\)/,
     )
+    // What the script has printed is for the terminal, and is not sent.
+    expect(JSON.stringify([record, shop.world.events.emitted])).not.toContain('hunter2')
+    expect(shop.world.progress.lines.join('\n')).toContain('order blue: password=hunter2')
     expect(live(shop)).toEqual(fresh)
     const told = shop.world.events.emitted.filter(({ kind }) => kind === 'watch.breached')
     expect(told).toMatchObject([{ payload: { cause: 'outside' } }])
