@@ -76,10 +76,12 @@ function releaseText({ release, changedAfter }: Pick<Status, 'release' | 'change
   return release ?? 'no release yet'
 }
 
-function watchLine({ release, until, diedAt }: NonNullable<Status['watch']>): string {
+function watchLine({ release, until, diedAt, breach, next }: NonNullable<Status['watch']>): string {
+  if (breach !== null)
+    return bad(`${release} is worse than before (${breach}), and still live: \`${next}\` goes back`)
   return diedAt === null
     ? `${release} is watched until ${until}`
-    : bad(`the watch of ${release} died at ${diedAt}: \`shopctl watch ${release}\` starts it again`)
+    : bad(`the watch of ${release} died at ${diedAt}: \`${next}\` starts it again`)
 }
 
 function lockLine(lock: LockHolder): string {

@@ -17,7 +17,7 @@ export interface Interruption {
 /** `open` is not under way any more. The commands are for the environment `env`. */
 export function interruption(state: EnvironmentState, open: Operation, env: string): Interruption {
   const { verb, by, startedAt, services } = open
-  const command = (words: string): string => words + (env === 'local' ? '' : ` --env ${env}`)
+  const command = (words: string): string => commandFor(env, words)
   const names = services.map(({ name }) => name).join(', ')
   const whose = names === '' ? '' : ` of ${names}`
   const what = `The ${verb} ${idOf(open)}${whose} began at ${startedAt}, by ${by}, and did not end.`
@@ -37,6 +37,10 @@ export function interruption(state: EnvironmentState, open: Operation, env: stri
     hint,
     says: [what, nowText(state, open), `${hint} ${only}`],
   }
+}
+
+export function commandFor(env: string, words: string): string {
+  return words + (env === 'local' ? '' : ` --env ${env}`)
 }
 
 /** `Live now: order green bbbbbbbb (moved), payment blue 1a2b3c4d (not moved).` */

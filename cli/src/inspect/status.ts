@@ -35,8 +35,8 @@ import {
   type UnlistedSlot,
 } from '../release/state.ts'
 import { findUnready, type Unready } from '../release/unready.ts'
-import { isAlive } from '../release/watch/diary.ts'
 import { interruption } from './interruption.ts'
+import { type WatchStatus, watchStatus } from './watch-status.ts'
 
 interface StatusPorts extends ObservePorts {
   clock: Pick<Clock, 'now'>
@@ -89,14 +89,7 @@ export interface Status {
     /** Sentences: what happened, what serves now, and what to do. Empty while it is under way. */
     says: string[]
   } | null
-  /** The watch of the live release, while nobody has its outcome. */
-  watch: {
-    release: string
-    /** ISO 8601, as `diedAt`. */
-    until: string
-    /** When its command was seen last. null: it goes on. */
-    diedAt: string | null
-  } | null
+  watch: WatchStatus | null
   lock: LockHolder | null
   /** null: the environment names no broker. */
   broker: { problems: string[] } | null
@@ -149,7 +142,7 @@ export async function readStatus(
     env,
     ...releaseStatus(state),
     operation: operationStatus(state, lock?.byHand ? null : lock, env),
-    watch: watchStatus(state, ports.clock.now()),
+    watch: watchStatus(state.journal, ports.clock.now(), env),
     lock,
     broker: ports.broker && { problems },
     alerts: alerts && byUrgency(alerts),
@@ -177,13 +170,6 @@ function releaseStatus(state: EnvironmentState): Pick<Status, 'release' | 'chang
 function isLive(service: ServiceState, side: Side | null): boolean {
   const slot = liveSlot(service)
   return sameTarget(service.stable?.target, side) && (!slot || slot.digest === side?.digest)
-}
-
-function watchStatus({ journal }: EnvironmentState, now: Date): Status['watch'] {
-  const last = doneMoves(journal).at(-1)
-  const { release, watch } = last ?? {}
-  if (!release || !watch || watch.outcome !== null) return null
-  return { release, until: watch.until, diedAt: isAlive(watch, now) ? null : watch.seenAt }
 }
 
 /** The open operation. The next command closes one that was interrupted and is no switch or rollback. `lock`: of a command. */

@@ -23,7 +23,9 @@ const gateRecord = z.object({
 
 export const watchRecord = z.object({
   startedAt: z.string().describe('ISO 8601.'),
-  until: z.string().describe('ISO 8601: its end, unless there are too few requests by then.'),
+  until: z
+    .string()
+    .describe('ISO 8601: its end. It is moved if there are too few requests by then.'),
   seenAt: z
     .string()
     .describe('ISO 8601: it was still going on then. A watch that died says nothing more.'),

@@ -62,14 +62,21 @@ describe('elsewhere', () => {
     ...{ broker: null, alerts: null, argocd: null, services: {}, problems: [], unlisted: [] },
   }
   const until = '2026-01-01T12:05:00.000Z'
+  const diedAt = '2026-01-01T12:01:00.000Z'
+  const again = 'shopctl watch r-2'
+  const errorsText = 'errors of order: 9 of 41'
   it.each([
-    [null, `r-2 is watched until ${until}`],
+    [{ diedAt: null, breach: null, next: null }, `r-2 is watched until ${until}`],
     [
-      '2026-01-01T12:01:00.000Z',
+      { diedAt: null, breach: errorsText, next: 'shopctl rollback' },
+      'r-2 is worse than before (errors of order: 9 of 41), and still live: `shopctl rollback` goes back',
+    ],
+    [
+      { diedAt, breach: null, next: again },
       'the watch of r-2 died at 2026-01-01T12:01:00.000Z: `shopctl watch r-2` starts it again',
     ],
-  ])('status says that it goes on, or that it died at %s', (diedAt, line) => {
-    const watch = { release: 'r-2', until, diedAt }
+  ])('status says that it goes on, has died, or was not rolled back: %j', (found, line) => {
+    const watch = { release: 'r-2', until, ...found }
     const text = plain((width) => statusText({ ...status, watch }, width), 120)
     expect(text.split('\n')[1]).toBe(line)
   })

@@ -10,6 +10,8 @@ const deadAfterMs = 60_000
 
 export interface Diary {
   record: WatchRecord
+  /** It goes on for longer than was planned. */
+  extend(until: Date): void
   /** Now and then. */
   beat(gates: GateRecord[]): Promise<void>
   end(outcome: WatchOutcome, note: string | null, gates?: GateRecord[]): Promise<void>
@@ -47,6 +49,9 @@ export async function openDiary(
   await write()
   return {
     record,
+    extend(until) {
+      record.until = until.toISOString()
+    },
     async beat(gates) {
       record.gates = gates
       if (clock.monotonic() - writtenAt >= beatMs) await write()

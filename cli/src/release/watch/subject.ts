@@ -2,6 +2,7 @@
 import { notLastCode } from '../move/rollback.ts'
 import { currentRelease, type Journal, type MoveOperation, movesOf, openMove } from '../record.ts'
 import { interruptedCode, type Refusal, refuse, waysOut } from '../refusal.ts'
+import type { WatchRecord } from '../watch-record.ts'
 import type { Moved } from './ask.ts'
 import { isAlive } from './diary.ts'
 
@@ -58,6 +59,11 @@ export function leftOf(
     : refuse(
         'watch-over',
         `The time to watch ${release} was over at ${watch.until}.`,
-        `Run \`shopctl watch ${release} --for 5m\` to watch it anew.`,
+        `Run \`${watchCommand(release, watch, now)}\` to watch it anew.`,
       )
+}
+
+/** The command that starts a watch again. */
+export function watchCommand(release: string, { until }: WatchRecord, now: Date): string {
+  return `shopctl watch ${release}${Date.parse(until) > now.getTime() ? '' : ' --for 5m'}`
 }

@@ -105,10 +105,12 @@ async function follow(ports: WatchPorts, input: WatchInput, course: Course): Pro
         outside = `${textOf(breach)}. Both slots failed: ${cause.what}`
         forgiveAll(watching)
       }
-      await diary.beat(gates)
       const now = clock.now().getTime()
       const end = endOf(gates, { now, until, startedAt, outside }, watching, operation)
       if (end) return end
+      // There are too few requests. Were it killed now, another command could go on.
+      if (now >= until) diary.extend(new Date(startedAt + mostMs))
+      await diary.beat(gates)
       say(`${spanText(Math.max(0, until - now))} left, ${numberText(countOf(gates))} requests`)
     }
   } finally {

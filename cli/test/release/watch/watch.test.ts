@@ -154,6 +154,7 @@ describe('a bad version', () => {
     })
     expect(record).toMatchObject({ outcome: 'breached', note: expect.stringMatching(/by r-3$/) })
     expect(watchOf(shop)).toEqual(record)
+    expect((await readStatus(shop.world, 'local', null)).watch).toBeNull()
     const last = shop.world.state.journal.closed.at(-1)
     expect(last).toMatchObject({ verb: 'rollback', release: 'r-3' })
     expect(last?.reason).toMatch(/^watch of r-2: errors of order: /)
@@ -269,6 +270,11 @@ describe('a bad version', () => {
     expect(record).toMatchObject({
       outcome: 'breached',
       note: expect.stringMatching(/could not go back: me@here has locked/),
+    })
+    const { watch } = await readStatus(shop.world, 'local', null)
+    expect(watch).toMatchObject({
+      ...{ release: 'r-2', diedAt: null, next: 'shopctl rollback' },
+      breach: expect.stringMatching(/^errors of order: \d+ of/),
     })
     expect(failure?.hint).toMatch(/^It is live\. Ask them\. `shopctl unlock/)
     expect(live(shop)).toEqual(fresh)
@@ -411,6 +417,7 @@ describe('a watch', () => {
     await clock.sleep(61_000)
     const later = await readStatus(shop.world, 'local', null)
     expect(later.watch?.diedAt).toMatch(/^2026-01-01T12:0/)
+    expect(later.watch?.next).toBe('shopctl watch r-2')
     const before = clock.monotonic()
     expect((await shop.watch()).record.outcome).toBe('passed')
     expect(clock.monotonic() - before).toBeLessThan(145_000)
@@ -442,6 +449,36 @@ describe('a watch', () => {
   ])('of a release that %s is refused', async (_, make, release, code) => {
     const shop = await make()
     await expect(shop.watch({ release })).rejects.toMatchObject({ code, exitCode: 2 })
+  })
+
+  it('that died, and whose time is over, is started again by the command of status', async () => {
+    const shop = await releasedTwice()
+    serve(shop, {})
+    const dies: typeof shop.world.clock.sleep = async () => {
+      throw new Error('killed')
+    }
+    const { clock } = shop.world
+    await expect(shop.watch({}, { clock: { ...clock, sleep: dies } })).rejects.toThrow('killed')
+    await clock.sleep(301_000)
+    const { watch } = await readStatus(shop.world, 'prod', null)
+    expect(watch?.next).toBe('shopctl watch r-2 --for 5m --env prod')
+    await expect(shop.watch()).rejects.toMatchObject({ code: 'watch-over' })
+  })
+
+  it('with too few requests has moved its end, so that it can go on after its death', async () => {
+    const shop = await releasedTwice()
+    serve(shop, { rate: 0.05 })
+    const { clock } = shop.world
+    const from = clock.monotonic()
+    const dies: typeof clock.sleep = async (ms, signal) => {
+      if (clock.monotonic() - from > 400_000) throw new Error('killed')
+      await clock.sleep(ms, signal)
+    }
+    await expect(shop.watch({}, { clock: { ...clock, sleep: dies } })).rejects.toThrow('killed')
+    const { startedAt = '', until = '' } = watchOf(shop) ?? {}
+    expect(Date.parse(until) - Date.parse(startedAt)).toBe(1_800_000)
+    await clock.sleep(61_000)
+    expect((await readStatus(shop.world, 'local', null)).watch?.next).toBe('shopctl watch r-2')
   })
 
   it('is refused while a move is open', async () => {
