@@ -3,12 +3,14 @@
 import { watchMs } from '../config/watch.ts'
 import type { ClusterPorts, Context } from '../context.ts'
 import { advised, ShopctlError } from '../errors.ts'
-import { type Result, showText } from '../output/result.ts'
+import { type ErrorDocument, errorDocument } from '../output/errors.ts'
+import { type Outputs, type Result, showText } from '../output/result.ts'
 import { rollback } from '../release/move/rollback.ts'
 import type { Watched } from '../release/watch/act.ts'
 import { watch } from '../release/watch/watch.ts'
+import type { WatchRecord } from '../release/watch-record.ts'
 import { deployInput } from './deploy.ts'
-import { moveDocument, movedResult } from './moved.ts'
+import { movedResult } from './moved.ts'
 import { gateRows, outcomeText, watchText } from './watched.ts'
 
 interface WatchCommandInput {
@@ -49,17 +51,27 @@ export async function watched(
   )
   if (found instanceof ShopctlError) {
     // Where nothing was live before, there is nothing to go back to.
-    if (found.code === 'no-way-back') context.progress.note(found.message)
-    return { ...withText(result, ''), ...(found.code !== 'no-way-back' && { failure: found }) }
+    const failure = found.code === 'no-way-back' ? null : found
+    if (!failure) context.progress.note(found.message)
+    const document = { ...result.document, watch: null, back: null, ...errorOf(failure) }
+    return { ...withText(result, ''), document, ...(failure && { failure }) }
   }
   const ended = watchResult(found)
+  const { watch: record, back, error } = ended.document
   return {
     ...withText(result, json ? '' : ended),
-    document: { ...result.document, watch: found.record },
+    document: { ...result.document, watch: record, back, error },
     summary: `${result.summary}; ${ended.summary}`,
     tables: [...(result.tables ?? []), ...(ended.tables ?? [])],
+    outputs: liveOutputs(result.outputs, ended.outputs),
     ...(ended.failure && { failure: ended.failure }),
   }
+}
+
+/** What is live in the end. A service that has no way back stays as the switch has left it. */
+function liveOutputs(outputs: Outputs = {}, back: Outputs = {}): Outputs {
+  const colors = { ...outputs.colors, ...back.colors }
+  return { ...outputs, ...back, ...(Object.keys(colors).length > 0 && { colors }) }
 }
 
 /** What was printed already is not printed again. */
@@ -96,21 +108,36 @@ async function watchOf(
 const takeoverMs = 10_000
 const again = { color: null, timeoutMs: 180_000 }
 
-export function watchResult({ release, record, back, failure }: Watched): Result {
+interface WatchDocument {
+  version: 1
+  release: string
+  watch: WatchRecord
+  /** The document of the rollback. null: there was none. */
+  back: object | null
+  error: ErrorDocument | null
+}
+
+export function watchResult({
+  release,
+  record,
+  back,
+  failure,
+}: Watched): Result & { document: WatchDocument } {
+  const moved = back && movedResult(back)
   return {
     document: {
-      version: 1,
-      release,
-      watch: record,
-      back: back && moveDocument(back.release, back.services, back),
+      ...{ version: 1, release, watch: record, back: moved?.document ?? null },
+      ...errorOf(failure),
     },
     text: (width) =>
-      [
-        watchText(release, record, width),
-        ...(back ? ['', movedResult(back).text(width)] : []),
-      ].join('\n'),
+      [watchText(release, record, width), ...(moved ? ['', moved.text(width)] : [])].join('\n'),
     summary: `${release}: ${outcomeText(record)}`,
     tables: [gateRows(record)],
+    ...(moved?.outputs && { outputs: moved.outputs }),
     ...(failure && { failure }),
   }
+}
+
+function errorOf(failure: ShopctlError | null): { error: ErrorDocument | null } {
+  return { error: failure && errorDocument(failure) }
 }

@@ -6,6 +6,7 @@ import { switchCommand } from '../../src/commands/switch.ts'
 import { watchCommand } from '../../src/commands/watch.ts'
 import { watchText } from '../../src/commands/watched.ts'
 import type { Context } from '../../src/context.ts'
+import { failed } from '../../src/errors.ts'
 import type { GateRecord } from '../../src/release/watch-record.ts'
 import { aReading, aTally } from '../fakes/pod-metrics.ts'
 import { createShop, names, releasedTwice, type Shop } from '../fakes/shop.ts'
@@ -126,7 +127,10 @@ describe('a switch', () => {
     const shop = await ready(0)
     const result = await switchCommand(contextOf(shop), { ...input, watchMs: 60_000, json: true })
     expect(result.failure).toBeUndefined()
-    expect(result.document).toMatchObject({ release: 'r-2', watch: { outcome: 'passed' } })
+    expect(result.document).toMatchObject({
+      ...{ release: 'r-2', watch: { outcome: 'passed' }, back: null, error: null },
+    })
+    expect(result.outputs).toEqual({ release: 'r-2', colors: { order: 'green', payment: 'green' } })
     expect(result.summary).toMatch(
       /r-2: order green, payment green; r-2: the watch has found nothing/,
     )
@@ -146,6 +150,30 @@ describe('a switch', () => {
     expect(result.failure).toMatchObject({ code: 'rolled-back', exitCode: 1 })
     expect(plain(result.text)).toMatch(/^r-2: it is worse than before: errors of order: \d+ of \d+/)
     expect(shop.live('order')).toBe('blue 1a2b3c4d')
+    expect(result.document).toMatchObject({
+      ...{ release: 'r-2', watch: { outcome: 'breached' } },
+      back: { release: 'r-3', services: [{ from: 'green', to: 'blue' }, {}] },
+      error: { code: 'rolled-back', hint: expect.stringMatching(/./) },
+    })
+    expect(result.outputs).toEqual({ release: 'r-3', colors: { order: 'blue', payment: 'blue' } })
+  })
+
+  it('whose watch cannot begin has that as its error', async () => {
+    const shop = await ready(0)
+    const { world } = shop
+    const { read } = world.journal
+    let isDone = false
+    world.journal.read = async () => {
+      isDone ||= shop.live('order') === 'green bbbbbbbb'
+      if (isDone && world.lock.holder === null)
+        throw failed({ code: 'no-journal', message: 'It does not answer.' })
+      return read()
+    }
+    const result = await switchCommand(contextOf(shop), { ...input, watchMs: 60_000, json: true })
+    expect(result.document).toMatchObject({
+      ...{ release: 'r-2', watch: null, back: null },
+      error: { code: 'no-journal', hint: 'r-2 is live. `shopctl watch r-2` watches it.' },
+    })
   })
 
   it('is not watched where nothing was live before', async () => {
@@ -166,5 +194,5 @@ it('watch judges the last switch again', async () => {
     forMs: 30_000,
   })
   expect(failure).toBeUndefined()
-  expect(document).toMatchObject({ version: 1, release: 'r-2', back: null })
+  expect(document).toMatchObject({ version: 1, release: 'r-2', back: null, error: null })
 })
