@@ -42,7 +42,7 @@ export async function releaseCommand(
   const released = await besideBroker(ports, releasing)
   const { moved } = released
   const { watchMs, probe, json } = input
-  const after = { release: moved?.release ?? null, watchMs, probe, json }
+  const after = { release: moved?.release ?? null, watchMs, probe, json, timeoutMs }
   return watched(context, ports, releaseResult(released), after)
 }
 

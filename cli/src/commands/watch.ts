@@ -9,7 +9,6 @@ import { rollback } from '../release/move/rollback.ts'
 import type { Watched } from '../release/watch/act.ts'
 import { watch } from '../release/watch/watch.ts'
 import type { WatchRecord } from '../release/watch-record.ts'
-import { deployInput } from './deploy.ts'
 import { movedResult } from './moved.ts'
 import { gateRows, outcomeText, watchText } from './watched.ts'
 
@@ -18,14 +17,13 @@ interface WatchCommandInput {
   release: string | null
   /** null: for what is left of its time. */
   forMs: number | null
+  /** How long a slot may take to take over in its rollback. */
+  timeoutMs: number
 }
 
-export async function watchCommand(
-  context: Context,
-  { release, forMs }: WatchCommandInput,
-): Promise<Result> {
+export async function watchCommand(context: Context, input: WatchCommandInput): Promise<Result> {
   const ports = await context.cluster()
-  return watchResult(await watchOf(context, ports, { release, forMs, probe: true }))
+  return watchResult(await watchOf(context, ports, { ...input, probe: true }))
 }
 
 /** How a switch was done that is watched now. */
@@ -34,6 +32,7 @@ export interface AfterSwitch {
   watchMs: number | null
   probe: boolean
   json: boolean
+  timeoutMs: number
 }
 
 /** The result of a switch, with its watch. The proof is printed before that. */
@@ -41,12 +40,12 @@ export async function watched(
   context: Context,
   ports: ClusterPorts,
   result: Result,
-  { release, watchMs: given, probe, json }: AfterSwitch & { release: string | null },
+  { release, watchMs: given, probe, json, timeoutMs }: AfterSwitch & { release: string | null },
 ): Promise<Result> {
   const forMs = given ?? watchMs(context.environment)
   if (forMs === 0 || release === null || release === '') return result
   if (!json) showText(result)
-  const found = await watchOf(context, ports, { release, forMs, probe }).catch((error) =>
+  const found = await watchOf(context, ports, { release, forMs, probe, timeoutMs }).catch((error) =>
     withoutWatch(release, error),
   )
   if (found instanceof ShopctlError) {
@@ -89,7 +88,7 @@ function withoutWatch(release: string, error: unknown): ShopctlError {
 async function watchOf(
   context: Context,
   ports: ClusterPorts,
-  { release, forMs, probe }: WatchCommandInput & { probe: boolean },
+  { release, forMs, probe, timeoutMs }: WatchCommandInput & { probe: boolean },
 ): Promise<Watched> {
   const { config, environment } = context
   const usualMs = watchMs(environment) || 300_000
@@ -98,15 +97,13 @@ async function watchOf(
     ...{ config, watch: gates, namespaceName, release, forMs, usualMs, probe },
     goBack: (only, reason, services) =>
       rollback(ports, {
-        ...{ config, services, to: null, only, reason, probe, timeoutMs: takeoverMs },
-        deployInput: async () => ({ ...(await deployInput(context)), ...again, reason }),
+        ...{ config, services, to: null, only, reason, probe, timeoutMs, lockWaitMs },
       }),
   })
 }
 
-/** As `rollback` has them by itself. */
-const takeoverMs = 10_000
-const again = { color: null, timeoutMs: 180_000 }
+/** Nobody may be there to try again, so it waits for as long as a watch may last, also for a person. */
+const lockWaitMs = 1_800_000
 
 interface WatchDocument {
   version: 1

@@ -51,6 +51,13 @@ interface ResumeFlags extends ChangeFlags, LockFlag {
   timeout: number
 }
 
+interface WatchFlags {
+  /** Milliseconds. */
+  for?: number
+  /** Seconds. */
+  timeout: number
+}
+
 interface RollbackFlags extends ChangeFlags, LockFlag {
   dryRun?: true
   to?: string
@@ -151,9 +158,11 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
       'how long, such as 5m (default: for what is left of its watch)',
       timeSpan,
     )
-    .action(async (release: string | undefined, flags: { for?: number }, command) => {
+    .addOption(switchTimeout())
+    .action(async (release: string | undefined, flags: WatchFlags, command) => {
       const { watchCommand } = await import('../commands/watch.ts')
-      const input = { release: release ?? null, forMs: flags.for ?? null }
+      const [forMs, timeoutMs] = [flags.for ?? null, flags.timeout * 1000]
+      const input = { release: release ?? null, forMs, timeoutMs }
       await inEnvironment(command, (context) => watchCommand(context, input))
     })
   addChange(program, 'rollback', 'go back to the slots that were live before the last switch')

@@ -8,6 +8,7 @@ import { watchText } from '../../src/commands/watched.ts'
 import type { Context } from '../../src/context.ts'
 import { failed } from '../../src/errors.ts'
 import type { GateRecord } from '../../src/release/watch-record.ts'
+import { aHolder } from '../fakes/journal.ts'
 import { aReading, aTally } from '../fakes/pod-metrics.ts'
 import { createShop, names, releasedTwice, type Shop } from '../fakes/shop.ts'
 import { aMove, aWatch } from '../fakes/state.ts'
@@ -158,6 +159,43 @@ describe('a switch', () => {
     expect(result.outputs).toEqual({ release: 'r-3', colors: { order: 'blue', payment: 'blue' } })
   })
 
+  it('that is rolled back by it gives its slots the same time to take over', async () => {
+    const shop = await ready(0.5)
+    const { podMetrics, faults } = shop.world
+    const { reading } = podMetrics
+    podMetrics.reading = (...pod) => {
+      faults.deaf.add('order')
+      return reading(...pod)
+    }
+    const own = { timeoutMs: 7_000, watchMs: 60_000, json: true }
+    const { failure } = await switchCommand(contextOf(shop), { ...input, ...own })
+    expect(failure).toMatchObject({ code: 'not-rolled-back' })
+    expect(failure?.hint).toMatch(/The limit was 7 s: `--timeout` sets another one\.$/)
+  })
+
+  it('that is rolled back by it waits for a lock, also of a person', async () => {
+    const shop = await ready(0.5)
+    const { podMetrics, lock, clock } = shop.world
+    const { reading } = podMetrics
+    const { sleep } = clock
+    let from = Number.POSITIVE_INFINITY
+    podMetrics.reading = (...pod) => {
+      if (from === Number.POSITIVE_INFINITY) {
+        from = clock.monotonic()
+        lock.byHand = aHolder({ holder: 'ann@there', byHand: true })
+      }
+      return reading(...pod)
+    }
+    clock.sleep = async (ms, signal) => {
+      if (clock.monotonic() - from > 1_500_000) lock.byHand = null
+      await sleep(ms, signal)
+    }
+    const own = { watchMs: 60_000, json: true }
+    const { failure } = await switchCommand(contextOf(shop), { ...input, ...own })
+    expect(failure).toMatchObject({ code: 'rolled-back' })
+    expect(shop.live('order')).toBe('blue 1a2b3c4d')
+  })
+
   it('whose watch cannot begin has that as its error', async () => {
     const shop = await ready(0)
     const { world } = shop
@@ -191,7 +229,7 @@ it('watch judges the last switch again', async () => {
   const shop = await releasedTwice()
   const { document, failure } = await watchCommand(contextOf(shop), {
     release: 'r-2',
-    forMs: 30_000,
+    ...{ forMs: 30_000, timeoutMs: 50 },
   })
   expect(failure).toBeUndefined()
   expect(document).toMatchObject({ version: 1, release: 'r-2', back: null, error: null })

@@ -28,8 +28,8 @@ export interface RollbackInput extends RollbackIntent, LockWait {
   only?: string
   /** false: without the probe. */
   probe: boolean
-  /** How to deploy a slot again. */
-  deployInput(): Promise<DeployInput>
+  /** How to deploy a slot again, which only `to` asks for. */
+  deployInput?(): Promise<DeployInput>
 }
 
 /** How long it waits by itself for a command that holds the lock: longer than most deploys take. */
@@ -107,7 +107,7 @@ async function deployAgain(
   { moves, again }: RollbackPlan,
   { deployInput, to }: RollbackInput,
 ): Promise<{ state: EnvironmentState; moves: Move[] }> {
-  if (again.length === 0) return { state: before, moves }
+  if (again.length === 0 || !deployInput) return { state: before, moves }
   const services = again.map(({ name }) => name)
   const images = Object.fromEntries(again.map(({ name, side }) => [name, side]))
   const uid = await ports.namespace.ensure()
