@@ -5,11 +5,9 @@ import { besideBroker } from '../release/broker-problems.ts'
 import { resume } from '../release/move/resume.ts'
 import { type ChangeInput, confirmChange, type LockInput } from './confirm.ts'
 import { movedResult } from './moved.ts'
+import { type AfterSwitch, watched } from './watch.ts'
 
-interface ResumeCommandInput extends ChangeInput, LockInput {
-  timeoutMs: number
-  probe: boolean
-}
+interface ResumeCommandInput extends ChangeInput, LockInput, AfterSwitch {}
 
 export async function resumeCommand(
   context: Context,
@@ -18,5 +16,11 @@ export async function resumeCommand(
   await confirmChange(context, 'resume', yes)
   const { config } = context
   const ports = await context.cluster()
-  return movedResult(await besideBroker(ports, resume(ports, { ...input, config })))
+  const resumed = await besideBroker(ports, resume(ports, { ...input, config }))
+  const { kind, ...moved } = resumed
+  const result = movedResult(moved)
+  // A switch that was put back has moved nothing.
+  return kind === 'switch' && moved.services.length > 0
+    ? watched(context, ports, result, { ...input, release: moved.release })
+    : result
 }

@@ -47,6 +47,9 @@ interface SwitchFlags extends StandardFlags, ColorFlag {
 
 interface ResumeFlags extends ChangeFlags, LockFlag {
   probe: boolean
+  /** Milliseconds. */
+  watch?: number
+  json?: true
   /** Seconds. */
   timeout: number
 }
@@ -188,10 +191,17 @@ function addMoves(program: Command, inEnvironment: Runner['inEnvironment']): voi
     })
   addWholeChange(program, 'resume', 'finish a switch or rollback that was interrupted')
     .addOption(noProbe())
+    .addOption(watchOption())
     .addOption(switchTimeout())
     .addOption(lockWait())
-    .action(async ({ probe, timeout, ...flags }: ResumeFlags, command) => {
-      const input = { ...changeOf(flags), ...lockOf(flags), probe, timeoutMs: timeout * 1000 }
+    .action(async ({ probe, timeout, watch, json, ...flags }: ResumeFlags, command) => {
+      const after = {
+        watchMs: watch ?? null,
+        probe,
+        json: json === true,
+        timeoutMs: timeout * 1000,
+      }
+      const input = { ...changeOf(flags), ...lockOf(flags), ...after }
       const { resumeCommand } = await import('../commands/resume.ts')
       await inEnvironment(command, (context) => resumeCommand(context, input))
     })

@@ -1,6 +1,7 @@
 // What a watch prints, and how the command ends that was watched.
 import { describe, expect, it, vi } from 'vitest'
 import { historyText, operationText } from '../../src/commands/history.ts'
+import { resumeCommand } from '../../src/commands/resume.ts'
 import { statusText } from '../../src/commands/status.ts'
 import { switchCommand } from '../../src/commands/switch.ts'
 import { watchCommand } from '../../src/commands/watch.ts'
@@ -10,7 +11,15 @@ import { failed } from '../../src/errors.ts'
 import type { GateRecord } from '../../src/release/watch-record.ts'
 import { aHolder } from '../fakes/journal.ts'
 import { aReading, aTally } from '../fakes/pod-metrics.ts'
-import { createShop, names, releasedTwice, type Shop } from '../fakes/shop.ts'
+import {
+  createShop,
+  dyingDriver,
+  dyingJournal,
+  interruptedSwitch,
+  names,
+  releasedTwice,
+  type Shop,
+} from '../fakes/shop.ts'
 import { aMove, aWatch } from '../fakes/state.ts'
 import { plain, widths, words } from './widths.ts'
 
@@ -222,6 +231,31 @@ describe('a switch', () => {
     const result = await switchCommand(context, { ...input, watchMs: 60_000, json: true })
     expect(result.failure).toBeUndefined()
     expect(shop.world.progress.lines.join('\n')).toMatch(/Nothing was live before r-1/)
+  })
+})
+
+describe('a resume', () => {
+  const resuming = {
+    ...{ reason: null, yes: true, lockWaitMs: null, probe: true, timeoutMs: 50, json: true },
+    watchMs: 60_000,
+  }
+
+  it('of a switch is watched like one', async () => {
+    const shop = await interruptedSwitch()
+    const result = await resumeCommand(contextOf(shop), resuming)
+    expect(result.failure).toBeUndefined()
+    expect(result.document).toMatchObject({ release: 'r-3', watch: { outcome: 'inconclusive' } })
+  })
+
+  it('of a rollback is not', async () => {
+    const shop = await releasedTwice()
+    const { world } = shop
+    const killed = { driver: dyingDriver(world, 1), journal: dyingJournal(world) }
+    await shop.rollback({}, killed).catch(() => {})
+    const result = await resumeCommand(contextOf(shop), resuming)
+    expect(result.failure).toBeUndefined()
+    expect(result.document).toMatchObject({ release: expect.stringMatching(/^r-/) })
+    expect(result.document).not.toHaveProperty('watch')
   })
 })
 

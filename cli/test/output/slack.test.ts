@@ -101,6 +101,7 @@ describe('the messages of', () => {
       ['shop: release failed in production'],
     ],
     ['a build that failed', [over('build', 1)], ['shop: build failed in production']],
+    ['a resume that failed', [over('resume', 1)], ['shop: resume failed in production']],
     ['a push that failed', [over('push', 1)], ['shop: push failed in production']],
     ['a build that was refused', [over('build', 2)], ['shop: build failed in production']],
     [

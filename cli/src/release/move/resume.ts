@@ -4,6 +4,7 @@ import { refused } from '../../errors.ts'
 import { type Locked, type LockWait, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import { isRefusal } from '../refusal.ts'
+import type { MoveVerb } from '../slot.ts'
 import { findNoLogin } from './logins.ts'
 import { type Moved, type MovePorts, move } from './move.ts'
 import { planResume } from './plan-resume.ts'
@@ -23,8 +24,13 @@ export interface ResumeInput extends LockWait {
 
 export type ResumePorts = Pick<SwitchPorts, keyof MovePorts | keyof ProbingPorts | 'lock'>
 
-export async function resume(ports: ResumePorts, input: ResumeInput): Promise<Moved> {
-  const change = (locked: ResumePorts & Locked): Promise<Moved> =>
+export interface Resumed extends Moved {
+  /** What was finished. */
+  kind: MoveVerb
+}
+
+export async function resume(ports: ResumePorts, input: ResumeInput): Promise<Resumed> {
+  const change = (locked: ResumePorts & Locked): Promise<Resumed> =>
     withProbe(locked, input, (probing) => goOn(locked, input, probing))
   return withLock(ports, input.reason ?? 'resume', change, input)
 }
@@ -34,7 +40,7 @@ async function goOn(
   ports: ResumePorts & Locked,
   input: ResumeInput,
   probing: Probing,
-): Promise<Moved> {
+): Promise<Resumed> {
   const { reason, timeoutMs, config } = input
   ports.driver.prepare(ports.signal)
   const state = await observe(ports)
@@ -45,8 +51,9 @@ async function goOn(
   for (const line of plan.stays ?? []) ports.progress.warn(line)
   const { open } = state.journal
   const resumes = plan.kind === 'switch' ? (open?.release ?? undefined) : undefined
-  return move(ports, state, plan, {
+  const moved = await move(ports, state, plan, {
     ...{ reason: reason ?? open?.reason ?? null, timeoutMs, probing },
     ...{ recycle: recycledServices(config), ...(resumes && { resumes }) },
   })
+  return { ...moved, kind: plan.kind }
 }
