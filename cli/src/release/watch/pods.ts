@@ -25,15 +25,19 @@ export interface PodLook {
   reports: Readonly<Record<string, PodReport | null>>
 }
 
-/** The switch has seen all of them ready. */
+/** A pod that an autoscaler has just made may take long to become ready: only one that was ready can get worse. */
 export function beginPods(pods: readonly PodState[]): PodMemory {
   return {
     restarts: new Map(pods.map((pod) => [pod.name, restartsOf(pod)])),
-    ready: new Set(pods.map(({ name }) => name)),
+    ready: new Set(namesOfReady(pods)),
     unready: new Map(),
     idle: new Map(),
     down: null,
   }
+}
+
+function namesOfReady(pods: readonly PodState[]): string[] {
+  return pods.filter(({ ready }) => ready).map(({ name }) => name)
 }
 
 export function rememberPods(memory: PodMemory, { at, pods, reports }: PodLook): PodMemory {
@@ -42,7 +46,7 @@ export function rememberPods(memory: PodMemory, { at, pods, reports }: PodLook):
   const isReady = pods.some(({ ready }) => ready)
   return {
     restarts: memory.restarts,
-    ready: new Set([...memory.ready, ...pods.filter(({ ready }) => ready).map(({ name }) => name)]),
+    ready: new Set([...memory.ready, ...namesOfReady(pods)]),
     unready: since(memory.unready, ({ name, ready }) => !ready && memory.ready.has(name)),
     idle: since(memory.idle, ({ name }) => isIdle(reports[name] ?? null)),
     down: isReady ? null : (memory.down ?? at),

@@ -103,6 +103,13 @@ describe('the pods of a live slot', () => {
       { pods: [a, aPodState('n', { ready: false })] },
       null,
     ],
+    [
+      'may have one that was new when the watch began',
+      [a, aPodState('n', { ready: false })],
+      60,
+      { pods: [a, aPodState('n', { ready: false })] },
+      null,
+    ],
     ['may be replaced', [a, b], 60, { pods: [aPodState('c'), aPodState('d')] }, null],
     ['may not all be gone', [a, b], 11, { pods: [] }, 'no pod is ready'],
     ['may restart once', [a], 60, { pods: [ended('Error', 1)] }, null],
