@@ -11,7 +11,7 @@ import { type Target, targetOf } from '../slot.ts'
 import type { GateRecord } from '../watch-record.ts'
 import { readBefore, unknownBefore } from './before.ts'
 import { type Edge, startEdge } from './edge.ts'
-import { lookOwn, type OwnWatch, watchOwn } from './own.ts'
+import { forgiveOwn, lookOwn, type OwnWatch, watchOwn } from './own.ts'
 import { beginPods, type PodMemory, podProblem, rememberPods } from './pods.ts'
 import {
   addCounted,
@@ -233,8 +233,9 @@ function edgeVerdict(edge: Edge, mode: 'on' | 'dry-run'): GateRecord {
 }
 
 /** The cause of what was found so far is outside: it is not held against the version. */
-export function forgiveAll({ services, edge }: Watching): void {
+export function forgiveAll({ services, edge, own }: Watching): void {
   edge?.forgive()
+  forgiveOwn(own)
   for (const service of services) {
     forgive(service.figures)
     service.memory = service.memory && beginPods(service.pods)

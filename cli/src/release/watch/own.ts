@@ -9,6 +9,8 @@ export interface OwnWatch {
   gate: OwnGate
   /** Its value when the switch began. null: it had none. */
   before: number | null
+  /** A cause outside may have brought it above its limit, and it has not been below since. */
+  isForgiven: boolean
   latest: GateRecord
 }
 
@@ -22,7 +24,8 @@ export async function watchOwn(
       .filter(({ mode }) => mode !== 'off')
       .map(async (gate): Promise<OwnWatch> => {
         const before = (await metrics?.value(gate.query, at))?.value ?? null
-        return { gate, before, latest: ownVerdict(gate, before, null, metrics !== null) }
+        const known = { before, isForgiven: false }
+        return { gate, ...known, latest: ownVerdict(gate, known, null, metrics !== null) }
       }),
   )
 }
@@ -31,18 +34,27 @@ export async function watchOwn(
 export async function lookOwn(metrics: Metrics | null, watches: readonly OwnWatch[]) {
   await Promise.all(
     watches.map(async (watch) => {
-      const { gate, before } = watch
-      // A breach stays one until somebody forgives it.
+      const { gate } = watch
       const found = (await metrics?.value(gate.query)) ?? null
-      watch.latest = ownVerdict(gate, before, found, metrics !== null)
+      if (typeof found?.value === 'number' && found.value <= gate.limit) watch.isForgiven = false
+      watch.latest = ownVerdict(gate, watch, found, metrics !== null)
     }),
   )
+}
+
+/**
+ * The cause of what was found so far is outside. A query that looks back stays above its limit for a while after that,
+ * so a gate that is above does not judge before it has been below.
+ */
+export function forgiveOwn(watches: readonly OwnWatch[]): void {
+  // One that was not read may be above, too.
+  for (const watch of watches) watch.isForgiven ||= watch.latest.outcome !== 'passes'
 }
 
 /** `now` null: it was not answered. */
 export function ownVerdict(
   { name, limit, mode }: OwnGate,
-  before: number | null,
+  { before, isForgiven }: Pick<OwnWatch, 'before' | 'isForgiven'>,
   now: { value: number | null } | null,
   hasMetrics: boolean,
 ): GateRecord {
@@ -65,6 +77,12 @@ export function ownVerdict(
       what: hasMetrics ? 'Prometheus does not answer' : 'this environment names no Prometheus',
     }
   const value = now.value === null ? 'no value' : numberText(now.value)
+  if (isForgiven)
+    return {
+      ...of,
+      outcome: 'off',
+      what: `off: ${value}, and never at or below ${numberText(limit)} since both slots failed`,
+    }
   const isBreach = now.value !== null && now.value > limit
   return {
     ...of,

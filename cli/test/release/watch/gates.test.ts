@@ -3,11 +3,12 @@ import { describe, expect, it } from 'vitest'
 import type { PodReport, PodState } from '../../../src/release/ports/cluster.ts'
 import { ageLimit, type Consumed, judgeAge } from '../../../src/release/watch/age.ts'
 import { breachIn, conclude } from '../../../src/release/watch/conclude.ts'
-import { ownVerdict } from '../../../src/release/watch/own.ts'
+import { forgiveOwn, lookOwn, ownVerdict, watchOwn } from '../../../src/release/watch/own.ts'
 import { beginPods, podProblem, rememberPods } from '../../../src/release/watch/pods.ts'
 import { uncounted } from '../../../src/release/watch/service-watch.ts'
 import { slowBound, slowCounts } from '../../../src/release/watch/slow.ts'
 import type { GateRecord } from '../../../src/release/watch-record.ts'
+import { createFakeMetrics } from '../../fakes/metrics.ts'
 import { aTally } from '../../fakes/pod-metrics.ts'
 import { aPodState } from '../../fakes/pods.ts'
 
@@ -158,7 +159,32 @@ describe('a gate of the user', () => {
     ['is off where it was above it before', 6, { value: 7 }, 'off'],
     ['is unread without an answer', 1, null, 'unread'],
   ])('%s', (_, before, now, outcome) => {
-    expect(ownVerdict(gate, before, now, true).outcome).toBe(outcome)
+    expect(ownVerdict(gate, { before, isForgiven: false }, now, true).outcome).toBe(outcome)
+  })
+
+  /** `forgive`: the cause of what was found up to then is outside. */
+  it.each<[string, (number | null | 'unread' | 'forgive')[], GateRecord['outcome'][]]>([
+    ['that looks back is off until it has been below', [9, 'forgive', 9, 6], ['off', 'off']],
+    ['is on again once it has been below', [9, 'forgive', 5, 9], ['passes', 'breach']],
+    ['that was below is not forgiven what comes later', [5, 'forgive', 9], ['breach']],
+    ['that nobody could read then may have been above', ['unread', 'forgive', 9], ['off']],
+    ['is unread without an answer', [9, 'forgive', 'unread', 9], ['unread', 'off']],
+    ['is not below without a value', [9, 'forgive', null, 9], ['off', 'off']],
+  ])('%s', async (_, steps, outcomes) => {
+    const metrics = createFakeMetrics()
+    const watches = await watchOwn(metrics, [gate], new Date(0))
+    const found: GateRecord['outcome'][] = []
+    for (const step of steps) {
+      if (step === 'forgive') {
+        forgiveOwn(watches)
+        found.length = 0
+        continue
+      }
+      const value = async () => (step === 'unread' ? null : { value: step })
+      await lookOwn({ ...metrics, value }, watches)
+      found.push(...watches.map(({ latest }) => latest.outcome))
+    }
+    expect(found).toEqual(outcomes)
   })
 })
 

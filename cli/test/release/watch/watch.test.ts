@@ -517,6 +517,25 @@ describe('a gate of the user', () => {
     expect(live(shop)).toEqual(old)
   })
 
+  it('that looks back does not go back for an outage outside that is over', async () => {
+    const shop = await twice(config())
+    serve(shop, {})
+    const { programs, clock, metrics } = shop.world
+    const from = clock.monotonic()
+    const isIn = (begin: number, end: number) =>
+      clock.monotonic() - from > begin && clock.monotonic() - from < end
+    const value: typeof metrics.value = async () => ({ value: isIn(30_000, 200_000) ? 7 : 3 })
+    const script: typeof programs.script = async (...args) =>
+      isIn(30_000, 45_000)
+        ? { exitCode: 1, stdout: '', output: 'GET /healthz: 503' }
+        : programs.script(...args)
+    const ports = { metrics: { ...metrics, value }, programs: { ...programs, script } }
+    const { record } = await shop.watch({}, ports)
+    expect(record.outcome).toBe('outside')
+    expect(record.gates.at(-1)).toMatchObject({ gate: 'unfinished', outcome: 'passes' })
+    expect(live(shop)).toEqual(fresh)
+  })
+
   it('that was above it before the switch is named, and not counted', async () => {
     const shop = await twice(config())
     serve(shop, {})
