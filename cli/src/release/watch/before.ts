@@ -4,7 +4,7 @@ import type { Pods } from '../ports/cluster.ts'
 import type { Metrics } from '../ports/metrics.ts'
 import type { PodMetrics, Tally } from '../ports/pod-metrics.ts'
 import { type Side, targetOf } from '../slot.ts'
-import type { Before } from './service-watch.ts'
+import { type Before, spanBefore } from './service-watch.ts'
 import { emptyTally, sumOf } from './tally.ts'
 
 export interface BeforePorts {
@@ -13,15 +13,13 @@ export interface BeforePorts {
   podMetrics: PodMetrics
 }
 
-const halfHourMs = 1_800_000
-
 /** @param at when the switch began */
 export async function readBefore(
   { metrics, pods, podMetrics }: BeforePorts,
   moves: readonly { name: string; from: Side | null }[],
   at: Date,
 ): Promise<Record<string, Before>> {
-  const span = { from: new Date(at.getTime() - halfHourMs), to: at }
+  const span = { from: new Date(at.getTime() - spanBefore * 1_000), to: at }
   const names = moves.map(({ name }) => name)
   const known = (await metrics?.counted(span, names)) ?? {}
   const found = moves.map(async ({ name, from }): Promise<[string, Before]> => {

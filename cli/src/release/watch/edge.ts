@@ -1,7 +1,7 @@
 // The probe during a watch: it goes on at a low rate, and its failures are those of customers.
 import { said } from '../../errors.ts'
 import { hasFailed } from '../move/probe-report.ts'
-import type { Probe, ProbeRun } from '../ports/probe.ts'
+import type { Probe, ProbeRun, Sample } from '../ports/probe.ts'
 import type { Clock } from '../ports/session.ts'
 import { createGate, type Gate, type Second } from './gate.ts'
 import { add } from './service-watch.ts'
@@ -21,8 +21,8 @@ export interface Edge {
   before: Counts
   /** Of which all requests are decided. */
   seconds: Second[]
-  /** Takes over what has ended, up to now. */
-  collect(): void
+  /** Takes over what has ended since it was called last. */
+  collect(): readonly Sample[]
   /** Why its requests are not known now. null: they are. */
   problem(): string | null
   /** Forgets what was counted so far. */
@@ -81,6 +81,7 @@ export function startEdge(probe: Probe, options: EdgeOptions): Edge {
         add(edge.seconds, at, waiting.get(at) ?? { requests: 0, failures: 0 })
         waiting.delete(at)
       }
+      return samples
     },
     problem() {
       if (failure !== null) return `the probe cannot be started: ${failure}`

@@ -15,6 +15,7 @@ import { forgiveOwn, lookOwn, type OwnWatch, watchOwn } from './own.ts'
 import { beginPods, type PodMemory, podProblem, rememberPods } from './pods.ts'
 import {
   addCounted,
+  addProbed,
   countingGates,
   forgive,
   judgedCounts,
@@ -149,12 +150,12 @@ export async function look(ports: LookPorts, watching: Watching): Promise<void> 
     ...services.map((each) => lookAt(ports, watching, each, looks % every.reports === 0)),
     ...(looks % every.own === 0 ? [lookOwn(ports.metrics, own)] : []),
   ])
-  edge?.collect()
+  if (services.every(({ name }) => name !== edge?.service)) edge?.collect()
 }
 
 async function lookAt(
   ports: LookPorts,
-  { startedAt }: Watching,
+  { startedAt, edge }: Watching,
   service: Watched,
   asksReports: boolean,
 ): Promise<void> {
@@ -165,11 +166,16 @@ async function lookAt(
     readingsOf(ports, name, listed),
     asksReports ? reportsOf(ports, name, listed) : service.reports,
   ])
+  // After the pods were read, so that it knows each of its requests that they have counted.
+  const sent = edge?.service === name ? edge.collect() : []
   const at = ports.clock.now().getTime() / 1_000
   const { meter, counted } = advance(service.meter, readings)
   service.meter = meter
   service.reports = reports
   addCounted(service.figures, counted, { at, startedAt })
+  // Others were not answered by these pods: nothing of them is in what they count.
+  const answered = sent.filter(({ color }) => color === target.color)
+  addProbed(service.figures, answered, { at, startedAt })
   const all = Object.values(readings)
   if (all.length > 0 && all.every((reading) => reading !== null)) service.figures.readAt = at
   if (!pods) return

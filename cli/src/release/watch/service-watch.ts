@@ -1,9 +1,12 @@
 // What a watch knows of one service, and what its gates say of it. Pure, but that a series grows in place.
 import type { WatchConfig } from '../../config/watch.ts'
+import { hasFailed } from '../move/probe-report.ts'
 import type { Tally } from '../ports/pod-metrics.ts'
+import type { Sample } from '../ports/probe.ts'
 import type { GateRecord } from '../watch-record.ts'
 import { ageLimit, type Consumed, judgeAge } from './age.ts'
 import { createGate, type Gate, judge, type Second } from './gate.ts'
+import { withoutProbe } from './probed.ts'
 import { slowBound, slowCounts } from './slow.ts'
 import { type Counts, leastTolerated } from './tolerated.ts'
 import { type BeforeSource, numberText, verdictText } from './words.ts'
@@ -21,6 +24,10 @@ export interface ServiceWatch {
   /** Seconds above which an answer is slow. null: nobody can say. */
   bound: number | null
   seconds: Record<CountingGate, Second[]>
+  /** Requests of the probe that these pods have answered: they are in `seconds`, too. */
+  probed: Record<'errors' | 'slow', Second[]>
+  /** Milliseconds of the quickest answer that the probe got: the way there takes no longer. */
+  quickestMs: number
   consumed: Consumed[]
   /** Of kinds that were not parked before. */
   parked: Map<string, number>
@@ -37,6 +44,8 @@ type CountingGate = (typeof countingGates)[number]
 
 /** Seconds. New pods are slow at first: their code is not compiled, and they open connections. */
 const warmUp = 15
+/** Seconds before the switch that Prometheus tells of. */
+export const spanBefore = 1_800
 /** Seconds without figures that are no reason to say so. */
 const patience = 10
 
@@ -74,9 +83,8 @@ export function watchService(
   return {
     ...{ service, before, bound },
     gates: Object.fromEntries(made),
-    seconds: { errors: [], handlers: [], slow: [] },
-    consumed: [],
-    parked: new Map(),
+    ...unheld(),
+    quickestMs: Number.POSITIVE_INFINITY,
     beganAt: at,
     readAt: null,
     isNamed,
@@ -91,14 +99,39 @@ export function addCounted(
 ): void {
   for (const gate of countingGates) {
     const counts = countsOf(counted, gate, watch.bound)
-    const isWarm = gate !== 'slow' || at >= startedAt + warmUp
-    if (counts.requests > 0 && isWarm) add(watch.seconds[gate], Math.floor(at), counts)
+    if (counts.requests > 0 && isWarm(gate, at, startedAt))
+      add(watch.seconds[gate], Math.floor(at), counts)
   }
   const { consumed, ageSum } = counted
   if (consumed > 0) watch.consumed.push({ at, consumed, ageSum })
   for (const [kind, count] of Object.entries(counted.parked))
     if (count > 0 && !watch.before.tally.parked[kind])
       watch.parked.set(kind, (watch.parked.get(kind) ?? 0) + count)
+}
+
+function isWarm(gate: CountingGate, at: number, startedAt: number): boolean {
+  return gate !== 'slow' || at >= startedAt + warmUp
+}
+
+/** @param samples since the look before, those that these pods have answered */
+export function addProbed(
+  watch: ServiceWatch,
+  samples: readonly Sample[],
+  { at, startedAt }: { at: number; startedAt: number },
+): void {
+  const took = samples.map(({ sentAt, endedAt }) => endedAt - sentAt)
+  watch.quickestMs = took.reduce((least, ms) => Math.min(least, ms), watch.quickestMs)
+  const boundMs = (watch.bound ?? Number.POSITIVE_INFINITY) * 1_000
+  const failures = {
+    errors: samples.filter(hasFailed).length,
+    slow: took.filter((ms) => ms - watch.quickestMs > boundMs).length,
+  }
+  for (const gate of ['errors', 'slow'] as const)
+    if (samples.length > 0 && isWarm(gate, at, startedAt))
+      add(watch.probed[gate], Math.floor(at), {
+        requests: samples.length,
+        failures: failures[gate],
+      })
 }
 
 /** Two looks may be in one second, and a clock may be set back: the series stays in order. */
@@ -113,9 +146,16 @@ export function add(seconds: Second[], at: number, { requests, failures }: Count
 
 /** What was counted so far is no longer held against the version: its cause was outside. */
 export function forgive(watch: ServiceWatch): void {
-  watch.seconds = { errors: [], handlers: [], slow: [] }
-  watch.consumed = []
-  watch.parked = new Map()
+  Object.assign(watch, unheld())
+}
+
+/** Nothing has been counted. */
+function unheld(): Pick<ServiceWatch, 'seconds' | 'probed' | 'consumed' | 'parked'> {
+  return {
+    seconds: { errors: [], handlers: [], slow: [] },
+    probed: { errors: [], slow: [] },
+    ...{ consumed: [], parked: new Map() },
+  }
 }
 
 /** The verdicts of the gates that are not off in shopctl.yaml. */
@@ -160,13 +200,26 @@ const units: Readonly<Record<CountingGate, string>> = {
 }
 
 function judgeCounts(watch: ServiceWatch, gate: CountingGate): Judged {
-  const { before, bound, gates, seconds } = watch
+  const { before, bound, gates } = watch
   const counts = countsOf(before.tally, gate, bound)
   if (gate === 'slow' && bound === null)
     return { ...uncounted, outcome: 'off', what: 'off: fewer than 300 requests before' }
   const unit =
     bound !== null && gate === 'slow' ? `answers took longer than ${bound} s` : units[gate]
-  return judgedCounts(gates[gate], seconds[gate], { unit, before: counts, source: before.source })
+  return judgedCounts(gates[gate], secondsOf(watch, gate), {
+    unit,
+    before: counts,
+    source: before.source,
+  })
+}
+
+/** Of customers alone. */
+function secondsOf({ before, seconds, probed }: ServiceWatch, gate: CountingGate) {
+  if (gate === 'handlers') return seconds[gate]
+  const { source, tally } = before
+  // What pods have counted since they began is of no known time.
+  const usual = source === 'prometheus' ? tally.requests / spanBefore : null
+  return withoutProbe(seconds[gate], probed[gate], usual)
 }
 
 export function judgedCounts(

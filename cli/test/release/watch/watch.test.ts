@@ -176,6 +176,28 @@ describe('a bad version', () => {
     expect(probe.running.size).toBe(0)
   })
 
+  it('that fails for customers alone is found beside a probe that is well', async () => {
+    const shop = await releasedTwice()
+    serve(shop, {})
+    const { clock, metrics, podMetrics } = shop.world
+    const usual = aTally({ requests: 1_800 })
+    metrics.tallies = { order: usual, payment: usual }
+    const begun = clock.monotonic()
+    // Two pods, each of which gets half of the probe, and of a customer each second. Each fifth customer fails.
+    podMetrics.reading = () => {
+      const seconds = (clock.monotonic() - begun) / 1_000
+      const customers = Math.floor(seconds / 2)
+      const requests = Math.floor(seconds * 50) + customers
+      return aReading({ requests, failedRequests: Math.floor(customers / 5), attempts: requests })
+    }
+    const probe = createFakeProbe(clock, () => ({ color: 'green' }))
+    const own = shop.world.state.journal.closed.at(-1)
+    if (own) own.probe = aProbeRecord
+    const { failure } = await shop.watch({}, { probe })
+    expect(failure?.message).toMatch(/errors of order: \d+ of \d\d requests failed/)
+    expect(live(shop)).toEqual(old)
+  })
+
   /** What a pod counts in a second, besides ten requests and messages that are well. */
   it.each<[string, (seconds: number) => Partial<Tally>, RegExp]>([
     ['handles messages badly', (n) => ({ failedAttempts: n * 5 }), /handlers of order: \d+ of/],
