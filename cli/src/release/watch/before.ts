@@ -9,7 +9,7 @@ import { emptyTally, sumOf } from './tally.ts'
 
 export interface BeforePorts {
   metrics: Metrics | null
-  pods: Pods
+  pods: Pick<Pods, 'list'>
   podMetrics: PodMetrics
 }
 
@@ -24,10 +24,14 @@ export async function readBefore(
   const known = (await metrics?.counted(span, names)) ?? {}
   const found = moves.map(async ({ name, from }): Promise<[string, Before]> => {
     const tally = known[name]
-    if (tally && tally.requests + tally.attempts > 0) return [name, { tally, source: 'prometheus' }]
     const tallies = from && podMetrics.isNamed(name) ? await talliesOf(name, from) : []
-    const isKnown = tallies.length > 0
-    return [name, { tally: sumOf(tallies), source: isKnown ? 'pods' : 'nowhere' }]
+    const counted = sumOf(tallies)
+    if (tally && tally.requests + tally.attempts > 0) {
+      // A series of Prometheus begins with its first message, and that is no increase: it does not see a lone one.
+      const { parked } = sumOf([tally, { ...emptyTally, parked: counted.parked }])
+      return [name, { tally: { ...tally, parked }, source: 'prometheus' }]
+    }
+    return [name, { tally: counted, source: tallies.length > 0 ? 'pods' : 'nowhere' }]
   })
   /** What is not read is not known. */
   async function talliesOf(name: string, side: Side): Promise<Tally[]> {
