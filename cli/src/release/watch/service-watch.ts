@@ -7,7 +7,7 @@ import type { GateRecord } from '../watch-record.ts'
 import { ageLimit, type Consumed, judgeAge } from './age.ts'
 import { createGate, type Gate, judge, type Second } from './gate.ts'
 import { withoutProbe } from './probed.ts'
-import { slowBound, slowCounts } from './slow.ts'
+import { lacksBound, noBoundText, slowBound, slowCounts } from './slow.ts'
 import { type Counts, leastTolerated } from './tolerated.ts'
 import { type BeforeSource, numberText, verdictText } from './words.ts'
 
@@ -23,6 +23,8 @@ export interface ServiceWatch {
   gates: Readonly<Record<CountingGate, Gate>>
   /** Seconds above which an answer is slow. null: nobody can say. */
   bound: number | null
+  /** The new version does not count by it. */
+  lacksBound: boolean
   seconds: Record<CountingGate, Second[]>
   /** Requests of the probe that these pods have answered: they are in `seconds`, too. */
   probed: Record<'errors' | 'slow', Second[]>
@@ -84,6 +86,7 @@ export function watchService(
     ...{ service, before, bound },
     gates: Object.fromEntries(made),
     ...unheld(),
+    lacksBound: false,
     quickestMs: Number.POSITIVE_INFINITY,
     beganAt: at,
     readAt: null,
@@ -102,6 +105,7 @@ export function addCounted(
     if (counts.requests > 0 && isWarm(gate, at, startedAt))
       add(watch.seconds[gate], Math.floor(at), counts)
   }
+  watch.lacksBound ||= watch.bound !== null && lacksBound(counted, watch.bound)
   const { consumed, ageSum } = counted
   if (consumed > 0) watch.consumed.push({ at, consumed, ageSum })
   for (const [kind, count] of Object.entries(counted.parked))
@@ -163,7 +167,10 @@ export function judgeService(watch: ServiceWatch, config: WatchConfig, now: numb
   const { service, beganAt, readAt, isNamed } = watch
   const isRead = now - (readAt ?? beganAt) <= patience
   const judged: [keyof typeof config & GateRecord['gate'], Judged][] = [
-    ...countingGates.map((gate): [CountingGate, Judged] => [gate, judgeCounts(watch, gate)]),
+    ...countingGates.map((gate): [CountingGate, Judged] => [
+      gate,
+      judgeCounts(watch, gate, config),
+    ]),
     ['age', judgeAges(watch, config, now)],
     ['parked', judgeParked(watch, config)],
   ]
@@ -199,11 +206,13 @@ const units: Readonly<Record<CountingGate, string>> = {
   slow: 'answers were slow',
 }
 
-function judgeCounts(watch: ServiceWatch, gate: CountingGate): Judged {
+function judgeCounts(watch: ServiceWatch, gate: CountingGate, { slow }: WatchConfig): Judged {
   const { before, bound, gates } = watch
   const counts = countsOf(before.tally, gate, bound)
   if (gate === 'slow' && bound === null)
-    return { ...uncounted, outcome: 'off', what: 'off: fewer than 300 requests before' }
+    return { ...uncounted, outcome: 'off', what: noBoundText(before.tally, slow.limit) }
+  if (gate === 'slow' && watch.lacksBound)
+    return { ...uncounted, outcome: 'unread', what: `its histogram has no bound of ${bound} s` }
   const unit =
     bound !== null && gate === 'slow' ? `answers took longer than ${bound} s` : units[gate]
   return judgedCounts(gates[gate], secondsOf(watch, gate), {

@@ -19,10 +19,23 @@ export function slowBound(before: Tally, leastMs: number): number | null {
   return boundsOf(before.within).find((bound) => bound >= least) ?? null
 }
 
-/** @param bound of `slowBound` */
+/** Why `slowBound` has found none. */
+export function noBoundText({ requests }: Tally, leastMs: number): string {
+  return requests < enoughBefore
+    ? `off: fewer than ${enoughBefore} requests before`
+    : `off: no bound of the histogram is as high as p99 before and ${leastMs} ms`
+}
+
+/** @param bound of `slowBound`. Where the histogram has none like it, nothing is counted: see `lacksBound`. */
 export function slowCounts({ requests, within }: Tally, bound: number): Counts {
-  const quick = within[bound] ?? (requests === 0 ? 0 : requests)
+  const quick = within[bound]
+  if (quick === undefined) return { requests: 0, failures: 0 }
   return { requests, failures: Math.max(0, requests - quick) }
+}
+
+/** The new version counts in other buckets than the one before, so nobody can say which answers are slow. */
+export function lacksBound({ requests, within }: Tally, bound: number): boolean {
+  return requests > 0 && within[bound] === undefined
 }
 
 function boundsOf(within: Tally['within']): number[] {

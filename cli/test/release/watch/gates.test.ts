@@ -1,11 +1,17 @@
 // The gates of a watch that do not count failures, and those that count slow answers.
 import { describe, expect, it } from 'vitest'
+import { watchSchema } from '../../../src/config/watch.ts'
 import type { PodReport, PodState } from '../../../src/release/ports/cluster.ts'
 import { ageLimit, type Consumed, judgeAge } from '../../../src/release/watch/age.ts'
 import { breachIn, conclude } from '../../../src/release/watch/conclude.ts'
 import { forgiveOwn, lookOwn, ownVerdict, watchOwn } from '../../../src/release/watch/own.ts'
 import { beginPods, podProblem, rememberPods } from '../../../src/release/watch/pods.ts'
-import { uncounted } from '../../../src/release/watch/service-watch.ts'
+import {
+  addCounted,
+  judgeService,
+  uncounted,
+  watchService,
+} from '../../../src/release/watch/service-watch.ts'
 import { slowBound, slowCounts } from '../../../src/release/watch/slow.ts'
 import type { GateRecord } from '../../../src/release/watch-record.ts'
 import { createFakeMetrics } from '../../fakes/metrics.ts'
@@ -37,6 +43,39 @@ describe('what is slow', () => {
     expect(slowCounts(counted, 0.5)).toEqual({ requests: 10, failures: 3 })
     expect(slowCounts(counted, 1)).toEqual({ requests: 10, failures: 1 })
     expect(slowCounts(aTally(), 1)).toEqual({ requests: 0, failures: 0 })
+  })
+
+  it.each<[string, Parameters<typeof aTally>[0], Parameters<typeof aTally>[0], string, string]>([
+    [
+      'nobody knows after 299 requests',
+      { requests: 299 },
+      {},
+      'off',
+      'off: fewer than 300 requests before',
+    ],
+    [
+      'nobody knows without a bound so high',
+      { requests: 300, within: { '0.1': 300 } },
+      { requests: 400 },
+      'off',
+      'off: no bound of the histogram is as high as p99 before and 500 ms',
+    ],
+    [
+      'is not read where the new version has other bounds',
+      { requests: 300 },
+      { requests: 400, within: { '0.4': 400, '2': 400 } },
+      'unread',
+      'its histogram has no bound of 0.5 s',
+    ],
+  ])('%s', (_, before, counted, outcome, what) => {
+    const config = watchSchema.parse({})
+    const settings = { config, gates: 1, isNamed: true, at: 0 }
+    const known = { tally: aTally(before), source: 'pods' } as const
+    const watch = watchService('order', known, settings)
+    addCounted(watch, aTally(counted), { at: 100, startedAt: 0 })
+    watch.readAt = 100
+    const slow = judgeService(watch, config, 100).find(({ gate }) => gate === 'slow')
+    expect(slow).toMatchObject({ outcome, what })
   })
 })
 
