@@ -23,6 +23,10 @@ export function conclude(
   probed: string | null,
 ): Conclusion {
   const unread = gates.filter(({ outcome, mode }) => outcome === 'unread' && mode === 'on')
+  // Its consumers may have stopped. Those of the gates that count are in `stateOf`.
+  const silent = gates.filter(
+    ({ gate, outcome, mode }) => gate === 'age' && outcome === 'inconclusive' && mode === 'on',
+  )
   const judged = services.map((name) => ({ name, state: stateOf(gates, name, probed) }))
   const named = (state: ServiceState): string[] =>
     judged.filter((each) => each.state === state).map(({ name }) => name)
@@ -30,6 +34,9 @@ export function conclude(
   if (short.length > 0) return { kind: 'short', services: short }
   const why = [
     ...(named('unjudged').length > 0 ? [`nothing judges ${named('unjudged').join(', ')}`] : []),
+    ...(silent.length > 0
+      ? [`no message since the switch: ${silent.map(gateName).join(', ')}`]
+      : []),
     ...(unread.length > 0 ? [`unread: ${unread.map(gateName).join(', ')}`] : []),
   ]
   return why.length > 0 ? { kind: 'inconclusive', why: why.join('; ') } : { kind: 'passed' }

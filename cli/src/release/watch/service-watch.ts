@@ -253,6 +253,12 @@ function judgeAges({ before, consumed }: ServiceWatch, config: WatchConfig, now:
   const limit = ageLimit(before.tally, config.age.limit)
   const { isBreach, age } = judgeAge(consumed, now, limit)
   const seconds = numberText(Math.round(limit * 10) / 10)
+  // Where none was before either, there is nothing to judge.
+  if (consumed.length === 0 && before.tally.consumed > 0) {
+    const known = numberText(before.tally.consumed)
+    const what = `no message was consumed since the switch, and ${known} before`
+    return { ...uncounted, outcome: 'inconclusive', what }
+  }
   const now10 = age === null ? 'no message was consumed' : `messages were ${age.toFixed(1)} s old`
   return {
     ...uncounted,

@@ -101,6 +101,22 @@ describe('the age of messages', () => {
   })
 })
 
+describe('without messages', () => {
+  it.each<[string, number, number, GateRecord['outcome']]>([
+    ['since the switch, but before: nobody knows', 40, 0, 'inconclusive'],
+    ['since the switch, nor before: there is nothing to judge', 0, 0, 'passes'],
+    ['before, but since the switch', 0, 4, 'passes'],
+  ])('%s', (_, before, since, outcome) => {
+    const config = watchSchema.parse({})
+    const known = { tally: aTally({ consumed: before }), source: 'prometheus' } as const
+    const watch = watchService('order', known, { config, gates: 1, isNamed: true, at: 0 })
+    addCounted(watch, aTally({ consumed: since }), { at: 100, startedAt: 0 })
+    watch.readAt = 100
+    const age = judgeService(watch, config, 100).find(({ gate }) => gate === 'age')
+    expect(age?.outcome).toBe(outcome)
+  })
+})
+
 describe('the pods of a live slot', () => {
   const live: PodReport = {
     ...{ role: 'live', epoch: 1, consuming: true, consumers: 1, inFlight: 0, login: null },
@@ -261,6 +277,11 @@ describe('all gates together', () => {
       'do not pass unread',
       [of('errors', 'order', 'passes'), of('pods', 'order', 'unread')],
       { kind: 'inconclusive', why: 'unread: pods of order' },
+    ],
+    [
+      'do not pass where messages stay away',
+      [of('errors', 'order', 'passes'), of('age', 'order', 'inconclusive')],
+      { kind: 'inconclusive', why: 'no message since the switch: age of order' },
     ],
     [
       'pass with a dry-run that is unread',
