@@ -80,7 +80,8 @@ export async function beginWatching(
   const { clock, metrics, podMetrics, signal } = ports
   const at = new Date(operation.startedAt)
   const moves = operation.services.flatMap(({ name, from, to }) => (to ? [{ name, from, to }] : []))
-  const probe = isProbed ? ports.probe : null
+  // Its verdict has the mode of theirs.
+  const probe = isProbed && config.errors.mode !== 'off' ? ports.probe : null
   const tests = countingGates.filter((gate) => config[gate].mode !== 'off')
   const named = moves.filter(({ name }) => podMetrics.isNamed(name))
   const gates = Math.max(1, named.length * tests.length + (probe ? 1 : 0))

@@ -249,6 +249,16 @@ describe('a bad version', () => {
     expect(live(shop)).toEqual(old)
   })
 
+  it('is not asked by the probe where errors are off', async () => {
+    const config = aFullConfig((text) => `${text}    watch: { errors: off }\n`)
+    const shop = await twice(config)
+    serve(shop, {})
+    const probe = createFakeProbe(shop.world.clock, () => ({ status: 500 }))
+    const { record } = await shop.watch({}, { probe })
+    expect([record.outcome, probe.starts]).toEqual(['passed', 0])
+    expect(record.gates.some(({ gate }) => gate === 'probe')).toBe(false)
+  })
+
   it('is only named in a dry-run', async () => {
     const config = aFullConfig((text) => `${text}    watch: { errors: dry-run }\n`)
     const shop = await twice(config)
