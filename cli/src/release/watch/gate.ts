@@ -48,7 +48,7 @@ export interface Verdict extends Counts {
 /**
  * @param before the half hour before the switch
  * @param least one of `leastTolerated`
- * @param gates how many gates the watch has: those of a service, times the services
+ * @param gates how many gates the watch has: those that count, of all services, and the probe
  */
 export function createGate(before: Counts, least: number, gates: number): Gate {
   const tolerated = toleratedShare(before, least)
