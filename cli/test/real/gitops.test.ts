@@ -119,7 +119,7 @@ test('the whole day is the same as with helm', async () => {
         .map((line) => line.length),
     ),
   ).toBeLessThan(160)
-}, 400_000)
+}, 600_000)
 
 test('switches to and fro under load lose nothing, and no selector is ever seen to go back', async () => {
   await releaseHolds()

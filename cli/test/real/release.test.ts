@@ -13,6 +13,7 @@ import {
   shopctlOk,
   status,
   type Tree,
+  testWithProbe,
 } from './shop.ts'
 
 interface Switched {
@@ -43,6 +44,8 @@ async function expectOnlyLiveConsumes(): Promise<void> {
     }
   }
 }
+
+testWithProbe()
 
 describe('a release', { timeout: 300_000 }, () => {
   let tree: Tree

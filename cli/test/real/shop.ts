@@ -27,8 +27,20 @@ interface RunOptions {
   signal?: AbortSignal
 }
 
+let isProbed = false
+
+/** The moves of this file have the probe, as they have for users. Elsewhere its seconds would add up to minutes. */
+export function testWithProbe(): void {
+  isProbed = true
+}
+
+const moves = ['switch', 'rollback', 'release']
+
 function inTest(args: readonly string[]): string[] {
-  return args.includes('--env') ? [] : ['--env', environmentName]
+  return [
+    ...(args.includes('--env') ? [] : ['--env', environmentName]),
+    ...(!isProbed && moves.includes(args[0] ?? '') ? ['--no-probe'] : []),
+  ]
 }
 
 /** Runs `shopctl … --env test`, unless `args` names another; never throws on an exit code. */
@@ -273,7 +285,7 @@ export function startShopctl(
 ) {
   const child = spawn(
     process.execPath,
-    [join(root, 'cli/bin/shopctl.js'), ...args, '--env', environmentName],
+    [join(root, 'cli/bin/shopctl.js'), ...args, ...inTest(args)],
     {
       cwd,
       env: { ...process.env, ...env },

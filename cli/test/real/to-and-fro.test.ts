@@ -1,8 +1,9 @@
 // All four services, switched and rolled back under load.
 import { beforeAll, test } from 'vitest'
-import { ensureLive } from './shop.ts'
+import { ensureLive, testWithProbe } from './shop.ts'
 import { moveToAndFro } from './to-and-fro.ts'
 
+testWithProbe()
 beforeAll(ensureLive)
 
 // Other tests run beside this one, on machines of two processors too: `npm run soak` has the whole load.

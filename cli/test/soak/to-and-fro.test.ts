@@ -1,8 +1,9 @@
 // 300 moves of all four services under load.
 import { beforeAll, test } from 'vitest'
-import { ensureLive } from '../real/shop.ts'
+import { ensureLive, testWithProbe } from '../real/shop.ts'
 import { moveToAndFro } from '../real/to-and-fro.ts'
 
+testWithProbe()
 beforeAll(ensureLive, 600_000)
 
 test.each([1, 2, 3])(

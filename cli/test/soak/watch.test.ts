@@ -1,7 +1,9 @@
 // A watch after a switch, with every kind of bad version, and good ones that have bad luck.
 import { beforeAll, test } from 'vitest'
+import { testWithProbe } from '../real/shop.ts'
 import { all, releaseAnew, watchVersion } from '../real/watch.ts'
 
+testWithProbe()
 beforeAll(releaseAnew, 600_000)
 
 test.each(all)(

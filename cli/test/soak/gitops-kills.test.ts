@@ -2,7 +2,7 @@
 // more, and all is as it has to be.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { cloneRepo, type Repo } from './config-repo.ts'
+import { cloneRepo, type Repo } from '../real/config-repo.ts'
 import {
   activeColor,
   ensureGitops,
@@ -10,7 +10,8 @@ import {
   inArgocd,
   liveColors,
   watchFields,
-} from './gitops.ts'
+} from '../real/gitops.ts'
+import addArgocd from '../real/gitops-setup.ts'
 import {
   copyTree,
   kubectlOk,
@@ -21,14 +22,16 @@ import {
   status,
   type Tree,
   until,
-} from './shop.ts'
+} from '../real/shop.ts'
 
 const order = ['--service', 'order']
 const switchOrder = ['switch', ...order, '--skip-smoke', '--reason', 'a test']
 let trees: Tree[] = []
 let repo: Repo
+let removeArgocd: (() => Promise<void>) | undefined
 
 beforeAll(async () => {
+  removeArgocd = await addArgocd()
   await ensureGitops()
   trees = await Promise.all([copyTree(), copyTree()])
   repo = await cloneRepo()
@@ -47,7 +50,8 @@ function inTree(): { cwd: string } {
 afterAll(async () => {
   await Promise.all(trees.map((tree) => tree.remove()))
   await repo?.remove()
-})
+  await removeArgocd?.()
+}, 300_000)
 
 const moments = ['recorded', 'in git', 'in the cluster'] as const
 type Moment = (typeof moments)[number]
