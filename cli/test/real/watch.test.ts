@@ -6,4 +6,8 @@ import { everyDay, releaseAnew, watchVersion } from './watch.ts'
 testWithProbe()
 beforeAll(releaseAnew, 600_000)
 
-test.each(everyDay)('of a version that $name', (version) => watchVersion(version, '40s'), 400_000)
+test.each(everyDay)(
+  'of a version that $name',
+  (version) => watchVersion(version, { span: '1m', rate: 12 }),
+  400_000,
+)

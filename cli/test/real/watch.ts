@@ -15,7 +15,8 @@ import {
 } from './shop.ts'
 import { underLoad } from './under-load.ts'
 
-const ordersPerSecond = 30
+/** So long there are customers before the switch, in seconds: enough to compare with. */
+const before = 20
 const order = ['--service', 'order']
 
 export interface Version {
@@ -123,14 +124,17 @@ async function putOnStandby({ forCustomers, forMessages }: Version): Promise<voi
   }
 }
 
-/** Expects what a watch of `span` has to make of it, and that the orders balance. */
-export async function watchVersion(version: Version, span: string): Promise<void> {
+/** Expects what a watch of `span` has to make of it with so many orders per second, and that the orders balance. */
+export async function watchVersion(
+  version: Version,
+  { span, rate }: { span: string; rate: number },
+): Promise<void> {
   await releaseHolds()
   await putOnStandby(version)
-  const { services: before } = await status()
+  const { services: first } = await status()
   const isGood = version.gates.length === 0
-  const outcome = await underLoad({ rate: ordersPerSecond, allowFailures: true }, async (load) => {
-    await until('there is enough to compare with', () => load.progress().requests > 700)
+  const outcome = await underLoad({ rate, allowFailures: true }, async (load) => {
+    await until('there is enough to compare with', () => load.progress().requests > before * rate)
     const { exitCode, stdout, stderr } = await shopctl(['switch', ...order, '--watch', span])
     expect(exitCode, `${stdout}\n${stderr}`).toBe(isGood ? 0 : 1)
   })
@@ -141,12 +145,12 @@ export async function watchVersion(version: Version, span: string): Promise<void
   const [last, previous] = operations
   const report = JSON.stringify([last, previous], null, 2)
   if (isGood) {
-    expect(after.order?.active).not.toBe(before.order?.active)
+    expect(after.order?.active).not.toBe(first.order?.active)
     expect(last, report).toMatchObject({ verb: 'switch', watch: { outcome: 'passed' } })
     await shopctlOk(['rollback'])
     return
   }
-  expect(after.order?.active, report).toBe(before.order?.active)
+  expect(after.order?.active, report).toBe(first.order?.active)
   expect(last, report).toMatchObject({ verb: 'rollback', outcome: 'done' })
   expect(previous, report).toMatchObject({ verb: 'switch', watch: { outcome: 'breached' } })
   const found = previous?.watch?.gates.filter(({ outcome }) => outcome === 'breach') ?? []

@@ -9,6 +9,6 @@ beforeAll(releaseAnew, 600_000)
 test.each(all)(
   'of a version that $name',
   // A bad one ends it earlier.
-  (version) => watchVersion(version, version.gates.length === 0 ? '1m' : '15m'),
+  (version) => watchVersion(version, { span: version.gates.length === 0 ? '1m' : '15m', rate: 30 }),
   1_200_000,
 )
