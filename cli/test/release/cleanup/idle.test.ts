@@ -1,5 +1,6 @@
 // A cleanup waits until nobody uses the slots, and holds no lock meanwhile.
 import { expect, it } from 'vitest'
+import { failed } from '../../../src/errors.ts'
 import { releasedTwice, type Shop } from '../../fakes/shop.ts'
 
 /** Calls `act` at the first wait, and sees whether the lock is held then. */
@@ -39,6 +40,19 @@ it.each([
   })
   expect((await shop.cleanup(['order'], { clock })).removed).toHaveLength(1)
   expect(held[0]).toBe(false)
+})
+
+it('lets the lock say first which right is missing', async () => {
+  const shop = await releasedTwice()
+  const { pods, lock } = shop.world
+  const denied = (what: string) => failed({ code: 'not-allowed', message: what, hint: '' })
+  const report = () => Promise.reject(denied('pods'))
+  const acquire = () => Promise.reject(denied('the lock'))
+  const ports = { pods: { ...pods, report } }
+  await expect(
+    shop.cleanup(['order'], { ...ports, lock: { ...lock, acquire } }),
+  ).rejects.toMatchObject({ message: 'the lock' })
+  await expect(shop.cleanup(['order'], ports)).rejects.toMatchObject({ message: 'pods' })
 })
 
 it('waits for no slot but those that it deletes, and not for pods that report nothing of it', async () => {
