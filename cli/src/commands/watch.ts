@@ -5,9 +5,7 @@ import type { ClusterPorts, Context } from '../context.ts'
 import { advised, ShopctlError } from '../errors.ts'
 import { type ErrorDocument, errorDocument } from '../output/errors.ts'
 import { type Outputs, type Result, showText } from '../output/result.ts'
-import { rollback } from '../release/move/rollback.ts'
 import type { Watched } from '../release/watch/act.ts'
-import { watch } from '../release/watch/watch.ts'
 import type { WatchRecord } from '../release/watch-record.ts'
 import { movedResult } from './moved.ts'
 import { gateRows, outcomeText, watchText } from './watched.ts'
@@ -93,6 +91,11 @@ async function watchOf(
   const { config, environment } = context
   const usualMs = watchMs(environment) || 300_000
   const { watch: gates, namespace: namespaceName } = environment
+  // Most switches are not watched: they do not load this.
+  const [{ watch }, { rollback }] = await Promise.all([
+    import('../release/watch/watch.ts'),
+    import('../release/move/rollback.ts'),
+  ])
   return watch(ports, {
     ...{ config, watch: gates, namespaceName, release, forMs, usualMs, probe },
     goBack: (only, reason, services) =>
