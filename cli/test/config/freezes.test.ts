@@ -1,28 +1,12 @@
 // `freezes` in shopctl.yaml: what they may say, where a mistake is, and when they begin and end.
 import { afterEach, expect, it, vi } from 'vitest'
 import { beginOf, endOf } from '../../src/config/freezes.ts'
-import { parseConfig } from '../../src/config/parse.ts'
-import { configText } from '../fakes/config.ts'
+import { environmentWith, mistakeIn } from './environment.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 
-function parse(settings: string) {
-  const text = configText.replace('namespace: shop\n', `namespace: shop\n    ${settings}\n`)
-  return parseConfig(text, 'shopctl.yaml').environments.local
-}
-
-function mistake(settings: string): string {
-  try {
-    parse(settings)
-  } catch (error) {
-    expect(error).toMatchObject({ code: 'bad-config', exitCode: 2 })
-    return error instanceof Error ? error.message : ''
-  }
-  return 'none'
-}
-
 it('are none unless it says so', () => {
-  expect(parse('protected: true')?.freezes).toEqual([])
+  expect(environmentWith('protected: true').freezes).toEqual([])
 })
 
 it('are times with a zone, or days', () => {
@@ -34,7 +18,7 @@ it('are times with a zone, or days', () => {
   const lines = some.map(
     ({ from, to, reason }) => `      - { from: ${from}, to: ${to}, reason: ${reason} }`,
   )
-  expect(parse(['freezes:', ...lines].join('\n'))?.freezes).toEqual(some)
+  expect(environmentWith(['freezes:', ...lines].join('\n')).freezes).toEqual(some)
 })
 
 const time =
@@ -83,7 +67,7 @@ it.each([
   ],
 ])('freezes: %s', (value, expected) => {
   const text = value.startsWith('[') ? `freezes: ${value}` : `freezes: { ${value} }`
-  expect(mistake(text)).toBe(`shopctl.yaml:${expected}`)
+  expect(mistakeIn(text)).toBe(`shopctl.yaml:${expected}`)
 })
 
 it.each([

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest'
 import { parseConfig } from '../../src/config/parse.ts'
 import { configText } from '../fakes/config.ts'
+import { mistakeOf } from './environment.ts'
 
 const ecr = '123456789012.dkr.ecr.eu-central-1.amazonaws.com/shops'
 
@@ -13,13 +14,7 @@ function parse(settings: string, registry = ecr) {
 }
 
 function mistake(...settings: Parameters<typeof parse>): string {
-  try {
-    parse(...settings)
-  } catch (error) {
-    expect(error).toMatchObject({ code: 'bad-config', exitCode: 2 })
-    return error instanceof Error ? error.message : ''
-  }
-  return 'none'
+  return mistakeOf(() => parse(...settings))
 }
 
 const workflow = 'o/w/.github/workflows/shopctl.yml@refs/heads/main'

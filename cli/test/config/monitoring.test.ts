@@ -1,26 +1,10 @@
 // `metrics` and `grafana` in shopctl.yaml: what they may say, and where a mistake is.
 import { expect, it } from 'vitest'
-import { parseConfig } from '../../src/config/parse.ts'
-import { configText } from '../fakes/config.ts'
-
-function parse(settings: string) {
-  const text = configText.replace('namespace: shop\n', `namespace: shop\n    ${settings}\n`)
-  return parseConfig(text, 'shopctl.yaml').environments.local
-}
-
-function mistake(settings: string): string {
-  try {
-    parse(settings)
-  } catch (error) {
-    expect(error).toMatchObject({ code: 'bad-config', exitCode: 2 })
-    return error instanceof Error ? error.message : ''
-  }
-  return 'none'
-}
+import { environmentWith, mistakeIn } from './environment.ts'
 
 it('an environment has neither unless it says so', () => {
-  const environment = parse('protected: true')
-  expect([environment?.metrics, environment?.grafana]).toEqual([undefined, undefined])
+  const environment = environmentWith('protected: true')
+  expect([environment.metrics, environment.grafana]).toEqual([undefined, undefined])
 })
 
 it.each<[string, object]>([
@@ -38,7 +22,7 @@ it.each<[string, object]>([
     { url: 'https://prometheus.example.com', token: 'PROMETHEUS_TOKEN' },
   ],
 ])('Prometheus may be %s', (value, expected) => {
-  expect(parse(`metrics: ${value}`)?.metrics).toEqual(expected)
+  expect(environmentWith(`metrics: ${value}`).metrics).toEqual(expected)
 })
 
 const either = 'metrics: expected either `service` or `url`'
@@ -71,7 +55,7 @@ it.each<[string, string]>([
   ['{ service: a/b:1, namespace: c }', 'metrics.namespace: there is no such setting'],
   ['prometheus', 'metrics: expected a map, not text'],
 ])('metrics: %s is a mistake', (value, expected) => {
-  const message = mistake(`metrics: ${value}`)
+  const message = mistakeIn(`metrics: ${value}`)
   expect(message).toMatch(/^shopctl\.yaml:25:\d+: /)
   expect(message.replace(/^\S+ environments\.local\./, '')).toBe(expected)
   expect(message).not.toContain('verysecret')
@@ -82,10 +66,12 @@ it.each<[string, string]>([
   ['{ token: TOKEN }', 'grafana.url: expected text; it is missing'],
   ['{ url: ftp://g, token: TOKEN }', address.replace('metrics', 'grafana')],
 ])('grafana: %s is a mistake', (value, expected) => {
-  expect(mistake(`grafana: ${value}`).replace(/^\S+ environments\.local\./, '')).toBe(expected)
+  expect(mistakeIn(`grafana: ${value}`).replace(/^\S+ environments\.local\./, '')).toBe(expected)
 })
 
 it('Grafana has an address and the variable of a token', () => {
   const grafana = { url: 'https://g.example.com/grafana', token: 'GRAFANA_TOKEN' }
-  expect(parse(`grafana: { url: ${grafana.url}, token: GRAFANA_TOKEN }`)?.grafana).toEqual(grafana)
+  expect(environmentWith(`grafana: { url: ${grafana.url}, token: GRAFANA_TOKEN }`).grafana).toEqual(
+    grafana,
+  )
 })

@@ -1,33 +1,19 @@
 // `probe` in shopctl.yaml: what it may say, and where a mistake is.
 import { expect, it } from 'vitest'
-import { parseConfig } from '../../src/config/parse.ts'
 import { probeOf } from '../../src/context/probe.ts'
-import { configText } from '../fakes/config.ts'
-
-function parse(settings: string) {
-  const text = configText.replace('namespace: shop\n', `namespace: shop\n    ${settings}\n`)
-  return parseConfig(text, 'shopctl.yaml').environments.local
-}
-
-function mistake(settings: string): string {
-  try {
-    parse(settings)
-  } catch (error) {
-    expect(error).toMatchObject({ code: 'bad-config', exitCode: 2 })
-    return error instanceof Error ? error.message : ''
-  }
-  return 'none'
-}
+import { environmentWith, mistakeIn } from './environment.ts'
 
 const services = ['order', 'payment']
 
 it('an environment has none unless it says so', () => {
-  const config = parse('protected: true')?.probe
+  const config = environmentWith('protected: true').probe
   expect([config, probeOf(config, services)]).toEqual([undefined, null])
 })
 
 it('needs a URL and a path; the first service answers', () => {
-  const config = parse('probe: { url: "http://127.0.0.1:30080", path: /orders/1?full=1 }')?.probe
+  const config = environmentWith(
+    'probe: { url: "http://127.0.0.1:30080", path: /orders/1?full=1 }',
+  ).probe
   expect(config).toEqual({
     ...{ url: 'http://127.0.0.1:30080', path: '/orders/1?full=1' },
     ...{ rate: 300, colorHeader: 'x-shop-color' },
@@ -39,7 +25,9 @@ it('needs a URL and a path; the first service answers', () => {
 
 it('may name the service, the rate and the header', () => {
   const more = 'service: payment, rate: 20, colorHeader: X-Slot'
-  const config = parse(`probe: { url: "https://shop.example.com/", path: /, ${more} }`)?.probe
+  const config = environmentWith(
+    `probe: { url: "https://shop.example.com/", path: /, ${more} }`,
+  ).probe
   expect(config).toMatchObject({ service: 'payment', rate: 20, colorHeader: 'x-slot' })
   expect(probeOf(config, services)).toMatchObject({
     ...{ service: 'payment', address: 'https://shop.example.com/' },
@@ -78,7 +66,7 @@ it.each<[string, string]>([
   ['{ url: https://a, path: /, method: POST }', 'probe.method: there is no such setting'],
   ['https://a', 'probe: expected a map, not text'],
 ])('probe: %s is a mistake', (value, expected) => {
-  const message = mistake(`probe: ${value}`)
+  const message = mistakeIn(`probe: ${value}`)
   expect(message).toMatch(/^shopctl\.yaml:25:\d+: /)
   expect(message.replace(/^\S+ environments\.local\./, '')).toBe(expected)
   expect(message).not.toContain('verysecret')

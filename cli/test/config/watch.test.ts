@@ -1,25 +1,7 @@
 // `watch` in shopctl.yaml: how long, and the gates.
 import { expect, it } from 'vitest'
-import { parseConfig } from '../../src/config/parse.ts'
 import { watchMs } from '../../src/config/watch.ts'
-import { configText } from '../fakes/config.ts'
-
-function parse(settings: string) {
-  const text = configText.replace('namespace: shop\n', `namespace: shop\n    ${settings}\n`)
-  const { local } = parseConfig(text, 'shopctl.yaml').environments
-  if (!local) throw new Error('no environment')
-  return local
-}
-
-function mistake(settings: string): string {
-  try {
-    parse(settings)
-  } catch (error) {
-    expect(error).toMatchObject({ code: 'bad-config', exitCode: 2 })
-    return error instanceof Error ? error.message : ''
-  }
-  return 'none'
-}
+import { environmentWith, mistakeIn } from './environment.ts'
 
 it.each([
   ['protected: false', 0],
@@ -28,11 +10,11 @@ it.each([
   ['watch: { for: 0 }', 0],
   ['protected: true\n    watch: { for: 0 }', 0],
 ])('with %j, a switch is watched for %s ms', (settings, ms) => {
-  expect(watchMs(parse(settings))).toBe(ms)
+  expect(watchMs(environmentWith(settings))).toBe(ms)
 })
 
 it('has gates, each with a mode and a limit', () => {
-  const { watch } = parse(
+  const { watch } = environmentWith(
     'watch: { errors: dry-run, slow: { limit: 800 }, age: off, own: [{ name: open, query: open_orders, limit: 0 }] }',
   )
   expect(watch).toMatchObject({
@@ -53,5 +35,5 @@ it.each([
   ['watch: { own: [{ name: slow, query: q, limit: 1 }] }', /expected another name than slow/],
   ['watch: { own: [{ name: a, query: " ", limit: 1 }] }', /expected an expression in PromQL/],
 ])('%s is a mistake', (settings, message) => {
-  expect(mistake(settings)).toMatch(message)
+  expect(mistakeIn(settings)).toMatch(message)
 })
