@@ -46,6 +46,7 @@ export async function cleanup(ports: CleanupPorts, input: CleanupInput): Promise
   await awaitIdle(
     ports,
     input,
+    meant,
     async () => onlyMeant(planNow(await observe(ports), ports, input), meant).removals,
   )
   const change = async (locked: CleanupPorts): Promise<Cleaned> => {

@@ -22,30 +22,29 @@ const pollMs = 1_000
 const silenceMs = 15_000
 
 /**
- * `read` returns the slots that would be deleted now, since another command may go on meanwhile: so the caller must not
- * hold the lock.
+ * `meant` are the slots that would be deleted, and `read` those that would be now, since another command may go on
+ * meanwhile: so the caller must not hold the lock.
  */
 export async function awaitIdle(
   ports: IdlePorts,
   { timeoutMs, now }: IdleInput,
+  meant: readonly NamedSlot[],
   read: () => Promise<readonly NamedSlot[]>,
 ): Promise<void> {
   const { clock, progress, signal } = ports
   const started = clock.monotonic()
-  const look = async () => usesOf(ports, await read(), clock.monotonic() - started < silenceMs)
-  try {
-    if ((await look()).length === 0) return
-  } catch (error) {
+  const waited = () => clock.monotonic() - started
+  const look = (slots: readonly NamedSlot[]) => usesOf(ports, slots, waited() < silenceMs)
+  const first = await look(meant).catch((error) => {
     // The lock says first which right is missing, or the next look does.
-    if (error instanceof ShopctlError && error.code === 'not-allowed') return
+    if (error instanceof ShopctlError && error.code === 'not-allowed') return []
     throw error
-  }
+  })
+  if (first.length === 0) return
   await progress.step('wait until nobody uses the old slots', async (say) => {
-    for (;;) {
-      const uses = await look()
-      if (uses.length === 0) return
+    for (let uses = first; uses.length > 0; uses = await look(await read())) {
       say(uses.join('; '))
-      if (clock.monotonic() - started > timeoutMs) {
+      if (waited() > timeoutMs) {
         if (!now) throw slotInUse(uses)
         progress.warn(`deleted all the same: ${uses.join('; ')}`)
         return
