@@ -20,7 +20,7 @@ import { createSonarQube, type Findings, type SonarQube } from './sonarqube.ts'
 import { pullRequests, teamOf } from './team.ts'
 
 const root = join(import.meta.dirname, '..', '..')
-const projects = ['unit', 'services', 'apart', 'real', 'gitops', 'platform']
+const projects = ['unit', 'services', 'apart']
 
 function checkCoverage(progress: Progress): void {
   const missing = projects.filter((name) => !existsSync(join(root, 'coverage', name, 'lcov.info')))

@@ -53,6 +53,12 @@ interface VitestReport {
   testResults: { status: string; assertionResults: unknown[] }[]
 }
 
+/** Each shopctl of the tests on the cluster would write what it ran, and they run hundreds. */
+function coverage(project: string): string[] {
+  if (!['unit', 'services', 'apart'].includes(project)) return []
+  return ['--coverage', `--coverage.reportsDirectory=coverage/${project}`]
+}
+
 async function vitest(
   project: string,
   { turns, behind = [] }: { turns?: Turns; behind?: readonly string[] } = {},
@@ -69,9 +75,7 @@ async function vitest(
       '--reporter=json',
       `--outputFile.json=${file}`,
       ...filters,
-      ...(filters.length > 0
-        ? ['--passWithNoTests']
-        : ['--coverage', `--coverage.reportsDirectory=coverage/${project}`]),
+      ...(filters.length > 0 ? ['--passWithNoTests'] : coverage(project)),
     ],
     { NO_COLOR: '1' },
     turns?.line,
@@ -92,8 +96,8 @@ async function vitest(
 }
 
 /**
- * What runs beside unit and service tests, and goes on beside `real`, which waits for much of its time. The programs come
- * first: some of these tests use them, `gitops` and `platform` all.
+ * What runs beside the others, which wait for much of their time. The programs come first: some of these tests use them,
+ * `gitops` and `platform` all.
  */
 async function runBehind(): Promise<void> {
   if (filters.length === 0) {
@@ -117,12 +121,13 @@ try {
     console.log('\n== unit and services tests, side by side, and apart behind them')
     // The pods of an earlier run would only take their part of the processors. `real` says why they cannot be deleted.
     const emptying = filters.length === 0 ? emptyEnvironment().catch(() => {}) : null
-    const beside = ['unit', 'services']
-    await Promise.all(beside.map((name) => vitest(name, { turns: createTurns(console.log) })))
-    await emptying
+    const beside = (name: string) => vitest(name, { turns: createTurns(console.log) })
+    // The first files of `real` measure no time.
+    const unit = beside('unit')
+    await Promise.all([beside('services'), emptying])
     console.log('\n== real tests')
     await vitest('real')
-    await behind
+    await Promise.all([unit, behind])
     for (const name of ['gitops', 'platform']) {
       console.log(`\n== ${name} tests`)
       await vitest(name)

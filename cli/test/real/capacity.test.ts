@@ -21,8 +21,10 @@ beforeAll(async () => {
 }, 300_000)
 
 afterAll(async () => {
-  const live = `deployment/order-${await liveColor()}`
-  await kubectlOk('scale', live, '--replicas=2')
+  const live = await liveColor()
+  // It would add pods again.
+  await kubectlOk('delete', 'hpa', `order-${live}`, '--ignore-not-found')
+  await scale(live, 2)
   await shopctlOk(['cleanup', ...order])
   await tree?.remove()
 }, 120_000)

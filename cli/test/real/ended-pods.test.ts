@@ -91,6 +91,7 @@ test('smoke, switch and cleanup with pods that have ended', async () => {
   await releaseHolds()
   for (const verb of ['smoke', 'switch']) await shopctlOk([verb, ...service], { cwd: tree.dir })
   expect((await status()).services.payment?.active).toBe(other(active))
-  await shopctlOk(['cleanup', ...service])
+  // As users run it: it waits until nobody uses the slot.
+  await shopctlOk(['cleanup', ...service, '--timeout', '120'])
   expect((await status()).services.payment?.slots[active ?? 'blue']).toBeNull()
 }, 180_000)

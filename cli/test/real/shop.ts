@@ -37,9 +37,12 @@ export function testWithProbe(): void {
 const moves = ['switch', 'rollback', 'release']
 
 function inTest(args: readonly string[]): string[] {
+  const [verb = ''] = args
   return [
     ...(args.includes('--env') ? [] : ['--env', environmentName]),
-    ...(!isProbed && moves.includes(args[0] ?? '') ? ['--no-probe'] : []),
+    ...(!isProbed && moves.includes(verb) ? ['--no-probe'] : []),
+    // The kept connections of tests before it would hold it up.
+    ...(verb === 'cleanup' && !args.includes('--timeout') ? ['--now', '--timeout', '5'] : []),
   ]
 }
 

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { psql } from './database.ts'
+import { psql } from '../real/database.ts'
 import {
   clusterIp,
   ensureLive,
@@ -11,8 +11,8 @@ import {
   restricted,
   secretValue,
   until,
-} from './shop.ts'
-import { underLoad } from './under-load.ts'
+} from '../real/shop.ts'
+import { underLoad } from '../real/under-load.ts'
 
 const faults = { rate: 10, allowFailures: true }
 

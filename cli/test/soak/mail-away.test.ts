@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { copyTree, kubectlOk, shopctlJson, shopctlOk, until } from './shop.ts'
-import { underLoad } from './under-load.ts'
+import { copyTree, kubectlOk, shopctlJson, shopctlOk, until } from '../real/shop.ts'
+import { underLoad } from '../real/under-load.ts'
 
 /** This machine, as pods reach it, and the mail server of the platform. */
 const host = '10.245.0.1'

@@ -1,8 +1,8 @@
 // The database goes away for all pods or for one, stays read-only after a failover, or comes back empty.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cutOffFrom } from './chaos.ts'
-import { psql } from './database.ts'
+import { cutOffFrom } from '../real/chaos.ts'
+import { psql } from '../real/database.ts'
 import {
   clusterIp,
   edgeUrl,
@@ -13,7 +13,7 @@ import {
   shopctlOk,
   status,
   until,
-} from './shop.ts'
+} from '../real/shop.ts'
 
 interface Answer {
   status: number

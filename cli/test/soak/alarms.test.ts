@@ -9,8 +9,8 @@ import {
   shopctlJson,
   shopctlOk,
   until,
-} from './shop.ts'
-import { underLoad } from './under-load.ts'
+} from '../real/shop.ts'
+import { underLoad } from '../real/under-load.ts'
 
 function rabbitmqctl(...args: string[]): Promise<string> {
   return kubectlOk('exec', 'rabbitmq-0', '--container=rabbitmq', '--', 'rabbitmqctl', ...args)
