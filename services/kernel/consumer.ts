@@ -6,6 +6,14 @@ import { type Fence, GateClosed } from './gate.ts'
 import { createSettlement, type Settle, type SettlementDeps } from './settlement.ts'
 import type { Logger } from './telemetry.ts'
 
+/** What a pod has settled in one epoch. */
+export interface Handled {
+  epoch: number
+  messages: number
+  firstAt: Date
+  lastAt: Date
+}
+
 export interface Consumer {
   /** Subscribes before there is a fence, to save time in a switch. Stops when there is no fence within a second. */
   prepare(): void
@@ -17,6 +25,8 @@ export interface Consumer {
   active(): boolean
   /** Deliveries that are not settled, including those of a consumption that is stopping. */
   inFlight(): number
+  /** In the last epoch in which it has settled a delivery, by the pod's clock. */
+  handled(): Handled | null
   /** Stops, and resolves when all deliveries are settled. */
   close(): Promise<void>
 }
@@ -48,6 +58,7 @@ export function createConsumer(deps: ConsumerDeps): Consumer {
   const settlement = createSettlement(deps)
   let wanted: Fence | null = null
   let current: Session | undefined
+  let handled: Handled | null = null
   const ending = new Map<Consumption, Promise<void>>()
 
   function start(): Session {
@@ -58,9 +69,11 @@ export function createConsumer(deps: ConsumerDeps): Consumer {
         const fence = session.fence ?? (await unlessStopped(opened.promise, stopping))
         if (!fence) return false
         try {
-          return await untilSettled(deps.logger, stopping, (failures) =>
+          const isSettled = await untilSettled(deps.logger, stopping, (failures) =>
             settle(fence, delivery, failures),
           )
+          if (isSettled) handled = oneMore(handled, fence.epoch)
+          return isSettled
         } catch (error) {
           if (!(error instanceof GateClosed)) throw error
           // Stop before the message is requeued, so that the broker does not deliver it to this pod again.
@@ -120,11 +133,18 @@ export function createConsumer(deps: ConsumerDeps): Consumer {
         (sum, one) => sum + one.inFlight(),
         0,
       ),
+    handled: () => handled,
     async close() {
       set(null)
       await Promise.all(ending.values())
     },
   }
+}
+
+function oneMore(before: Handled | null, epoch: number): Handled {
+  const now = new Date()
+  if (before?.epoch !== epoch) return { epoch, messages: 1, firstAt: now, lastAt: now }
+  return { ...before, messages: before.messages + 1, lastAt: now }
 }
 
 /** Resolves with null when `stopping` is aborted first. */

@@ -247,6 +247,7 @@ export function createPlane(deps: PlaneDeps) {
         consuming,
         consumers: consuming ? 1 : 0,
         inFlight: consumer.inFlight(),
+        handled: consumer.handled(),
         connections: await openConnections(http),
         since: follower.since().toISOString(),
         gate,

@@ -74,6 +74,10 @@ describe('the consumer', () => {
     expect(handledBy.old).toHaveLength(4)
     await eventually(async () => expect(await effects(database)).toEqual(numbers(40)))
     expect(handledBy.new).toHaveLength(36)
+    expect(first.handled()).toMatchObject({ epoch: 1, messages: 4 })
+    await eventually(() => expect(second.handled()).toMatchObject({ epoch: 2, messages: 36 }))
+    const { firstAt, lastAt } = second.handled() ?? {}
+    expect(Number(firstAt)).toBeLessThan(Number(lastAt))
   })
 
   it('requeues everything when the gate is closed, and stops', async () => {

@@ -35,14 +35,21 @@ function colorsOf(services: readonly Proof[]): Record<string, string> {
 }
 
 function proofRows(services: readonly Proof[]): string[][] {
-  const rows = services.map(({ name, from, to, endpointsMs, consumersMs }) => [
+  const isHandedOver = services.some(({ handoverMs }) => handoverMs != null)
+  const rows = services.map(({ name, from, to, endpointsMs, consumersMs, handoverMs }) => [
     name,
     sideText(from),
     sideText(to),
-    `${endpointsMs} ms`,
-    consumersMs === null ? '-' : `${consumersMs} ms`,
+    msText(endpointsMs),
+    msText(consumersMs),
+    ...(isHandedOver ? [msText(handoverMs)] : []),
   ])
-  return [['SERVICE', 'FROM', 'TO', 'HTTP', 'EVENTS'], ...rows]
+  const headings = ['SERVICE', 'FROM', 'TO', 'HTTP', 'EVENTS']
+  return [[...headings, ...(isHandedOver ? ['HANDOVER'] : [])], ...rows]
+}
+
+function msText(ms: number | null | undefined): string {
+  return ms == null ? '-' : `${ms} ms`
 }
 
 function movedLines(services: readonly Proof[], width: number): string[] {
@@ -68,17 +75,19 @@ export function sideText(side: Side | null): string {
 
 export function moveDocument(
   release: string | null,
-  services: readonly Pick<Proof, 'name' | 'from' | 'to' | 'epoch' | 'recycled'>[],
+  services: readonly Omit<Proof, 'endpointsMs' | 'consumersMs'>[],
   { probe, withoutProbe }: Probed = {},
 ): object {
   return {
     version: 1,
     release,
-    services: services.map(({ name, from, to, epoch, recycled }) => ({
+    services: services.map(({ name, from, to, epoch, recycled, handoverMs, handled }) => ({
       name,
       from: from?.color ?? null,
       to: to?.color ?? null,
       epoch,
+      ...(handoverMs != null && { handoverMs }),
+      ...(handled != null && { handled }),
       ...(recycled && { recycled }),
     })),
     probe: probe ?? null,

@@ -4,6 +4,7 @@
 const headings = new Map([
   ['endpointsMs', 'HTTP'],
   ['consumersMs', 'EVENTS'],
+  ['handoverMs', 'HANDOVER'],
 ])
 
 /** `endpointsMs` → `HTTP`, `epoch` → `EPOCH`. */

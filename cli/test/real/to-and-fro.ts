@@ -90,14 +90,19 @@ export async function moveToAndFro(
     ...['history', '--verb', 'switch,rollback', '--limit', String(Math.min(moves, 50))],
   ])
   const lateMs: number[] = []
+  const handoverMs: number[] = []
   for (const { release, outcome: end, services: moved, probe } of operations) {
     expect(end, `${release}`).toBe('done')
     expect(moved.map(({ name }) => name).toSorted(), `${release}`).toEqual(services)
-    for (const { proof } of moved)
+    for (const { proof } of moved) {
       expect(proof, `${release}`).toMatchObject({
         endpointsMs: expect.any(Number),
         epoch: expect.any(Number),
+        handoverMs: expect.any(Number),
+        handled: expect.any(Number),
       })
+      handoverMs.push(Number(proof?.handoverMs))
+    }
     // On a busy machine an answer may take longer than the probe waits.
     const failed = probe?.failed.filter(({ what }) => !what.startsWith('no answer within'))
     expect(failed, `${release}`).toEqual([])
@@ -106,10 +111,13 @@ export async function moveToAndFro(
   }
   const { services: after } = await status()
   for (const name of services) expect(after[name]?.active, name).toBe(before[name]?.active)
-  lateMs.sort((one, two) => one - two)
-  const p95 = lateMs[Math.ceil(lateMs.length * 0.95) - 1]
   console.info(
     `${moves} moves, ${outcome.load.accepted} orders, ${reads?.requests} reads; ` +
-      `last answer of the old color: p95 ${p95} ms, worst ${lateMs.at(-1)} ms`,
+      `last answer of the old color: ${spread(lateMs)}; handover of a queue: ${spread(handoverMs)}`,
   )
+}
+
+function spread(values: number[]): string {
+  const sorted = values.toSorted((one, two) => one - two)
+  return `p95 ${sorted[Math.ceil(sorted.length * 0.95) - 1]} ms, worst ${sorted.at(-1)} ms`
 }

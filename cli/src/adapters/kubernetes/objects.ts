@@ -13,6 +13,7 @@ import type {
 } from '@kubernetes/client-node'
 import { canonical } from '../../release/canonical.ts'
 import {
+  type Handled,
   type Login,
   loginStates,
   type PlaneReport,
@@ -244,7 +245,16 @@ function planeReportOf(report: Partial<PlaneReport> | null): PlaneReport | null 
   return {
     ...{ role, epoch, consuming, consumers, inFlight, connections },
     login: loginOf(report.login),
+    ...(report.handled && { handled: handledOf(report.handled) }),
   }
+}
+
+function handledOf({ epoch, messages, firstAt, lastAt }: Partial<Handled>): Handled | null {
+  const areNumbers = typeof epoch === 'number' && typeof messages === 'number'
+  const areTimes = [firstAt, lastAt].every((at) => !Number.isNaN(Date.parse(String(at))))
+  return areNumbers && areTimes
+    ? { epoch, messages, firstAt: String(firstAt), lastAt: String(lastAt) }
+    : null
 }
 
 function loginOf(login: Partial<Login> | null | undefined): Login | null {

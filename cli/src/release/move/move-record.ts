@@ -6,8 +6,15 @@ import type { Move } from '../slot.ts'
 import type { Probed } from './probing.ts'
 import { type Recycled, recycledText } from './recycle.ts'
 
+export interface Handover {
+  /** By the pods' clocks. null: the pods do not report it, or there was no event. */
+  handoverMs: number | null
+  /** Events that the new slot has handled so far. */
+  handled: number
+}
+
 /** The measurements of one service's move. Times count from the first write. */
-export interface Proof extends Move {
+export interface Proof extends Move, Partial<Handover> {
   endpointsMs: number
   /** null: its pods do not report what they consume. */
   consumersMs: number | null
@@ -40,9 +47,13 @@ function overtaken(recording: Recording): Error {
 }
 
 function proofRecord(proof: Proof): ServiceRecord {
-  const { name, from, to, endpointsMs, consumersMs, epoch, recycled } = proof
+  const { name, from, to, recycled, endpointsMs, consumersMs, epoch, handoverMs, handled } = proof
   const restarted = recycled && { recycled: recycledText(recycled) }
-  return { name, from, to, proof: { endpointsMs, consumersMs, epoch, ...restarted } }
+  const handover = {
+    ...(handoverMs != null && { handoverMs }),
+    ...(handled != null && { handled }),
+  }
+  return { name, from, to, proof: { endpointsMs, consumersMs, epoch, ...handover, ...restarted } }
 }
 
 export async function endDone(

@@ -15,6 +15,7 @@ import { settleAll } from '../settle.ts'
 import type { Move } from '../slot.ts'
 import type { EnvironmentState } from '../state.ts'
 import { settleCapacity } from './capacity.ts'
+import { withHandovers } from './handover.ts'
 import { checkOurs, endDone, idOf, type Proof, recordRestart } from './move-record.ts'
 import type { MovePlan } from './plan-switch.ts'
 import {
@@ -75,8 +76,10 @@ export async function move(
   })
   await checkOurs(ports, recording)
   await recording.phase('preview', () => movePreviews(ports, plan, options))
-  await endDone(recording, proofs, await probedSoFar(services, options))
-  const restarted = await restartOld(ports, recording, proofs, options)
+  const probed = await probedSoFar(services, options)
+  const proven = await withHandovers(ports, proofs)
+  await endDone(recording, proven, probed)
+  const restarted = await restartOld(ports, recording, proven, options)
   return { release: idOf(recording), services: restarted, ...probing.probed(services) }
 }
 

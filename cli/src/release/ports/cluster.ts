@@ -91,6 +91,14 @@ export interface Login {
   problem: string | null
 }
 
+/** What a pod has handled in the last epoch in which it has handled anything. Times are in ISO 8601, by its own clock. */
+export interface Handled {
+  epoch: number
+  messages: number
+  firstAt: string
+  lastAt: string
+}
+
 /** What a pod reports about one of its planes. */
 export interface PlaneReport {
   role: 'live' | 'standby' | 'unknown'
@@ -104,6 +112,8 @@ export interface PlaneReport {
   connections: number | null
   /** null: the pod does not report it. */
   login: Login | null
+  /** null: nothing yet. Left out: the pod does not report it. */
+  handled?: Handled | null
 }
 
 /** What a pod reports about itself. The fields of PlaneReport are those of its live plane. */
