@@ -5,6 +5,7 @@ import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
 import { bad, good, warning, wrapped } from '../output/text.ts'
 import { freezeAt, freezeText } from '../release/freeze.ts'
+import type { HeldImage } from '../release/hold/held.ts'
 import { holderText } from '../release/lock.ts'
 import type { ByHand } from '../release/ports/config-repo.ts'
 import type { Alert } from '../release/ports/metrics.ts'
@@ -39,7 +40,7 @@ export function statusText(
   width: number,
   silent: readonly string[] = [],
 ): string {
-  const { env, operation, watch, lock, broker, alerts, argocd } = status
+  const { env, operation, watch, lock, held, broker, alerts, argocd } = status
   const { services, problems, unlisted, freeze } = status
   const lines = [`${env}  ${releaseText(status)}`]
   if (operation) {
@@ -49,6 +50,7 @@ export function statusText(
   }
   if (watch) lines.push(wrapped(watchLine(watch), width))
   if (lock) lines.push(wrapped(lockLine(lock), width))
+  if (held.length > 0) lines.push(wrapped(heldLine(held), width))
   if (freeze) lines.push(wrapped(`frozen ${freezeText(freeze)}`, width))
   for (const problem of broker?.problems ?? []) lines.push(wrapped(`broker: ${problem}`, width))
   for (const problem of argocd?.problems ?? []) lines.push(wrapped(`argocd: ${problem}`, width))
@@ -87,6 +89,11 @@ function watchLine({ release, until, diedAt, breach, next }: NonNullable<Status[
 function lockLine(lock: LockHolder): string {
   const how = lock.byHand ? 'locked by hand, by' : 'locked by'
   return `${how} ${holderText(lock)} since ${lock.since}: ${lock.reason}`
+}
+
+function heldLine(held: readonly HeldImage[]): string {
+  const images = held.map(({ service, side }) => `${service} ${side.version}`).join(', ')
+  return `on hold: ${images}. \`shopctl hold\` shows why`
 }
 
 function changeLine({ change, commit, author }: ByHand): string {

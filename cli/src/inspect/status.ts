@@ -1,5 +1,6 @@
 // status: what is live, what is on standby and what is running. Read from the objects in the cluster.
 import { brokerProblems } from '../release/broker-problems.ts'
+import { type HeldImage, heldDigests } from '../release/hold/held.ts'
 import { byUrgency, checkCoverage } from '../release/move/alerts.ts'
 import { loginOf } from '../release/move/logins.ts'
 import { chooseStandby } from '../release/move/plan-switch.ts'
@@ -91,6 +92,8 @@ export interface Status {
   } | null
   watch: WatchStatus | null
   lock: LockHolder | null
+  /** What neither `deploy` nor `switch` takes. */
+  held: HeldImage[]
   /** null: the environment names no broker. */
   broker: { problems: string[] } | null
   /** Those that fire, the most urgent first. null: nobody knows. */
@@ -144,6 +147,7 @@ export async function readStatus(
     operation: operationStatus(state, lock?.byHand ? null : lock, env),
     watch: watchStatus(state.journal, ports.clock.now(), env),
     lock,
+    held: heldDigests(state.journal).filter(({ service }) => shown.includes(service)),
     broker: ports.broker && { problems },
     alerts: alerts && byUrgency(alerts),
     argocd,

@@ -16,7 +16,7 @@ describe('a status', () => {
     epoch: 123,
     slots: { blue: slot('6c9086eb'), green: slot('6c9086eb-0d2fd927') },
   }
-  const well = { problems: [], unlisted: [], alerts: null, argocd: null, watch: null }
+  const well = { problems: [], unlisted: [], held: [], alerts: null, argocd: null, watch: null }
   const quiet = {
     ...{ env: 'local', release: 'r-1', operation: null, lock: null, broker: null },
     changedAfter: null,
@@ -113,6 +113,19 @@ describe('a status', () => {
     const text = plain((room) => statusText({ ...quiet, lock, services: {} }, room))
     expect(words(text)).toContain(
       'locked by hand, by ann@laptop since 2026-01-01T12:00:00Z: rollback',
+    )
+  })
+
+  it('names what is on hold', () => {
+    const side = { color: 'green', digest: `sha256:${'1'.repeat(64)}`, revision: 'a' } as const
+    const of = { release: 'r-3', by: 'ann@laptop', since: '2026-01-01T12:00:00Z', reason: null }
+    const held = [
+      { service: 'order', side: { ...side, version: '6c9086eb' }, ...of },
+      { service: 'payment', side: { ...side, version: '1a2b3c4d' }, ...of },
+    ]
+    const text = plain((room) => statusText({ ...quiet, held, services: {} }, room))
+    expect(words(text)).toContain(
+      'on hold: order 6c9086eb, payment 1a2b3c4d. `shopctl hold` shows why',
     )
   })
 

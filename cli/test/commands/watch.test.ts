@@ -70,7 +70,15 @@ describe('elsewhere', () => {
 
   const status = {
     ...{ env: 'local', release: 'r-2', changedAfter: null, operation: null, lock: null },
-    ...{ broker: null, alerts: null, argocd: null, services: {}, problems: [], unlisted: [] },
+    ...{
+      broker: null,
+      alerts: null,
+      argocd: null,
+      services: {},
+      problems: [],
+      held: [],
+      unlisted: [],
+    },
   }
   const until = '2026-01-01T12:05:00.000Z'
   const diedAt = '2026-01-01T12:01:00.000Z'

@@ -42,6 +42,7 @@ describe('status', () => {
       release: 'r-1',
       operation: null,
       lock: null,
+      held: [],
       damaged: [],
     })
     expect(status.services.order).toEqual({
@@ -82,6 +83,18 @@ describe('status', () => {
     const shop = createShop()
     expect(Object.keys((await statusOf(shop)).services)).toEqual(names)
     expect(Object.keys((await statusOf(shop, ['payment'])).services)).toEqual(['payment'])
+  })
+
+  it('names what a rollback has put on hold, of the services that were asked for', async () => {
+    const shop = createShop()
+    await shop.release()
+    shop.commit('b', ['order'])
+    await shop.release()
+    await shop.rollback()
+    const held = async (services?: string[]) =>
+      (await statusOf(shop, services)).held.map(({ service, release }) => [service, release])
+    expect(await held()).toEqual([['order', 'r-3']])
+    expect(await held(['payment'])).toEqual([])
   })
 
   it('names damaged records', async () => {
