@@ -245,16 +245,17 @@ function planeReportOf(report: Partial<PlaneReport> | null): PlaneReport | null 
   return {
     ...{ role, epoch, consuming, consumers, inFlight, connections },
     login: loginOf(report.login),
-    ...(report.handled && { handled: handledOf(report.handled) }),
+    ...handledOf(report.handled),
   }
 }
 
-function handledOf({ epoch, messages, firstAt, lastAt }: Partial<Handled>): Handled | null {
+function handledOf(handled: Partial<Handled> | null | undefined): Pick<PlaneReport, 'handled'> {
+  const { epoch, messages, firstAt, lastAt } = handled ?? {}
   const areNumbers = typeof epoch === 'number' && typeof messages === 'number'
   const areTimes = [firstAt, lastAt].every((at) => !Number.isNaN(Date.parse(String(at))))
   return areNumbers && areTimes
-    ? { epoch, messages, firstAt: String(firstAt), lastAt: String(lastAt) }
-    : null
+    ? { handled: { epoch, messages, firstAt: String(firstAt), lastAt: String(lastAt) } }
+    : {}
 }
 
 function loginOf(login: Partial<Login> | null | undefined): Login | null {

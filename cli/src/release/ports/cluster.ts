@@ -112,8 +112,8 @@ export interface PlaneReport {
   connections: number | null
   /** null: the pod does not report it. */
   login: Login | null
-  /** null: nothing yet. Left out: the pod does not report it. */
-  handled?: Handled | null
+  /** Left out: nothing yet, or the pod does not report it. */
+  handled?: Handled
 }
 
 /** What a pod reports about itself. The fields of PlaneReport are those of its live plane. */

@@ -196,6 +196,21 @@ describe('the report of a pod', () => {
     expect(await report('order', 'a-0')).toMatchObject({ role: 'live', login: null })
   })
 
+  const handled = {
+    ...{ epoch: 7, messages: 2 },
+    ...{ firstAt: '2026-01-31T12:00:00.123Z', lastAt: '2026-01-31T12:00:01.456Z' },
+  }
+  it.each([
+    ['all', { handled }, handled],
+    ['none', {}, undefined],
+    ['null', { handled: null }, undefined],
+    ['a time that is none', { handled: { ...handled, lastAt: 'now' } }, undefined],
+    ['no number', { handled: { ...handled, messages: '2' } }, undefined],
+  ])('has what it has handled where the pod reports %s', async (_, more, expected) => {
+    const { report } = reporting('/role', { ...fields, ...more })
+    expect((await report('order', 'a-0'))?.handled).toEqual(expected)
+  })
+
   it.each([
     ['5', { connections: 5 }, 5],
     ['none', { connections: 0 }, 0],
