@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { setup as emptyEnvironment } from './real/global-setup.ts'
+import { empty } from './real/global-setup.ts'
 import { createTurns, type Turns } from './turns.ts'
 
 const filters = process.argv.slice(2)
@@ -120,7 +120,7 @@ try {
     const behind = runBehind()
     console.log('\n== unit and services tests, side by side, and apart behind them')
     // The pods of an earlier run would only take their part of the processors. `real` says why they cannot be deleted.
-    const emptying = filters.length === 0 ? emptyEnvironment().catch(() => {}) : null
+    const emptying = filters.length === 0 ? empty().catch(() => {}) : null
     const beside = (name: string) => vitest(name, { turns: createTurns(console.log) })
     // The first files of `real` measure no time.
     const unit = beside('unit')

@@ -90,6 +90,7 @@ test('frozen in a handler, switched away from, replaced twice, and thawed', asyn
     try {
       await locked.end('ROLLBACK;')
       const selected = await whenSelected(other(live))
+      const startedAt = Date.now()
       const moved = await shopctlJson<Moved>(['switch', '--service', 'inventory'], {
         cwd: tree.dir,
       })
@@ -100,9 +101,10 @@ test('frozen in a handler, switched away from, replaced twice, and thawed', asyn
       selected.end()
       await sleep(2_000)
       const [handled] = await epochs('inventory', epoch)
-      const stoodStillMs = (handled?.first ?? Number.NaN) - selectedAt
-      expect(stoodStillMs).toBeGreaterThan(0)
-      expect(stoodStillMs).toBeLessThanOrEqual(1_000)
+      const first = handled?.first ?? Number.NaN
+      expect(first).toBeGreaterThan(startedAt)
+      // The watch may tell it later than the pods know it.
+      expect(first - selectedAt).toBeLessThanOrEqual(1_000)
       const mark = await handlersOf(live, epoch - 1)
       // The frozen pods' own colour is released anew and switched to, while they still stand there.
       const again = await release('frozen: two')
