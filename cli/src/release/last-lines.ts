@@ -11,9 +11,21 @@ export function withoutLogins(text: string): string {
   return text.replaceAll(loginInUrl, '://***@')
 }
 
-/** The last `count` lines, without stack traces and logins. */
+/** What follows `Bearer` or an `Authorization` header, and tokens that one knows by their form. */
+const tokens = [
+  /(?<=\bBearer )[\w.~+/=-]+/gi,
+  /(?<=\bAuthorization["']?: ?["']?(?:\w+ )?)[\w.~+/=-]{8,}/gi,
+  /\b(?:gh[opsur]_|github_pat_|glpat-|xox[a-z]-|eyJ[\w-]+\.)[\w.-]{10,}/g,
+  /(?<=\bhooks\.slack\.com\/services\/)[\w/]+/g,
+]
+
+function withoutTokens(text: string): string {
+  return tokens.reduce((shown, token) => shown.replaceAll(token, '***'), text)
+}
+
+/** The last `count` lines, without stack traces, logins and tokens. */
 export function lastLines(text: string, count: number): string {
-  return withoutLogins(text)
+  return withoutTokens(withoutLogins(text))
     .trimEnd()
     .replaceAll(nodeSource, '')
     .split('\n')

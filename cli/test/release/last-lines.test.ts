@@ -64,6 +64,15 @@ it.each([
     "from 'file:///shop/node_modules/@shop/kernel'",
   ],
   ['GET http://10.0.0.1:9090/readyz: a@b.c', 'GET http://10.0.0.1:9090/readyz: a@b.c'],
-])('%s is shown without its login', (line, shown) => {
+  ['Authorization: Bearer abc.def-123', 'Authorization: Bearer ***'],
+  ['{"authorization":"Basic b3JkZXI6czNjcjN0"}', '{"authorization":"Basic ***"}'],
+  ['token=ghp_0123456789abcdefghij!', 'token=***!'],
+  ['a eyJhbGciOi.eyJzdWIiOjEyMzQ1.sig-1 b', 'a *** b'],
+  [
+    'POST https://hooks.slack.com/services/T0/B0/abcDEF',
+    'POST https://hooks.slack.com/services/***',
+  ],
+  ['no authorization: none; it is a bearer', 'no authorization: none; it is a bearer'],
+])('%s is shown without its login or token', (line, shown) => {
   expect(lastLines(`one\n${line}\n`, 2)).toBe(`one\n${shown}`)
 })
