@@ -26,6 +26,7 @@ import { accessRegistry } from './context/registry.ts'
 import type { Session } from './context/session.ts'
 import type { DeployInput } from './release/deploy/deploy.ts'
 import type { DesireInput } from './release/deploy/desire.ts'
+import type { HookSettings } from './release/hooks.ts'
 import type { Charts, Driver } from './release/ports/driver.ts'
 import type { Events } from './release/ports/events.ts'
 import type { Attestations, Scans } from './release/ports/images.ts'
@@ -80,6 +81,7 @@ export interface ClusterPorts
   metrics: Metrics | null
   /** null: the environment sets none. */
   probe: Probe | null
+  hookSettings: HookSettings
   /** null: the environment names none. */
   openLogStore(): Promise<LogStore | null>
   driver: Driver
@@ -158,7 +160,7 @@ export async function createContext(options: GlobalOptions, session: Session): P
     source: createGitSource(shell, root, limitOf('tools')),
     programs: createPrograms(shell, {
       root,
-      limits: { run: limitOf('build'), script: limitOf('script') },
+      limits: { run: limitOf('build'), script: limitOf('script'), hook: limitOf('hook') },
     }),
     scratch: createScratch(),
     ...images,
@@ -293,6 +295,7 @@ async function connectCluster(
     ...ports,
     metrics: metrics ?? null,
     probe: probeOf(environment.probe, Object.keys(services)),
+    hookSettings: { scripts: config.hooks, env: project.env, namespace, where: config.where },
     openLogStore: () =>
       accessLogStore(environment, api, {
         limit: limitOf('pod'),

@@ -9,10 +9,23 @@ export function scriptCommand(file: string): string[] {
 
 interface ProgramOptions {
   root: string
-  limits: { run: Limit; script: Limit }
+  limits: { run: Limit; script: Limit; hook: Limit }
 }
 
 export function createPrograms(shell: Shell, { root, limits }: ProgramOptions): Programs {
+  const scriptWithin =
+    (limit: Limit): Programs['script'] =>
+    async (file, env, signal) =>
+      shell.run({
+        program: process.execPath,
+        args: scriptCommand(file),
+        cwd: root,
+        // Its URLs are on loopback.
+        env: { ...env, ...withoutProxy(['localhost', '127.0.0.1']) },
+        signal,
+        limit,
+        title: file,
+      })
   return {
     run(argv, signal) {
       const [program = '', ...args] = argv
@@ -21,18 +34,7 @@ export function createPrograms(shell: Shell, { root, limits }: ProgramOptions): 
       const title = argv.join(' ')
       return shell.run({ program: resolved, args, cwd: root, signal, limit: limits.run, title })
     },
-    async script(file, env, signal) {
-      const args = scriptCommand(file)
-      return shell.run({
-        program: process.execPath,
-        args,
-        cwd: root,
-        // Its URLs are on loopback.
-        env: { ...env, ...withoutProxy(['localhost', '127.0.0.1']) },
-        signal,
-        limit: limits.script,
-        title: file,
-      })
-    },
+    script: scriptWithin(limits.script),
+    hook: scriptWithin(limits.hook),
   }
 }

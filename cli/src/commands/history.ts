@@ -107,6 +107,7 @@ export function operationText(operation: Operation, undo: Undo, width: number): 
     operation.watch ? watchText(idOf(operation), operation.watch, width) : null,
     slotTable(operation, width),
     phaseTable(operation, width),
+    hooksText(operation, width),
   ]
   const blocks = [headOf(operation, width), ...tables, undoText(undo, width)]
   return blocks.filter((block) => block !== null).join('\n\n')
@@ -168,6 +169,21 @@ function phaseTable({ phases }: Operation, width: number): string | null {
     duration(tookMs),
   ])
   return table([['PHASE', 'STARTED (UTC)', 'TOOK'], ...rows], width)
+}
+
+function hooksText({ hooks = [] }: Operation, width: number): string | null {
+  if (hooks.length === 0) return null
+  const rows = hooks.map(({ hook, script, exitCode, tookMs }) => [
+    hook,
+    script,
+    exitCode === 0 ? 'passed' : bad(exitCode === null ? 'not ended' : `exit code ${exitCode}`),
+    duration(tookMs),
+  ])
+  const outputs = hooks
+    .filter(({ output }) => output !== '')
+    .map(({ hook, output }) => `${hook}:\n${output.replaceAll(/^/gm, '  ')}`)
+  const lines = outputs.map((output) => wrapped(output, width))
+  return [table([['HOOK', 'SCRIPT', 'ENDED', 'TOOK'], ...rows], width), ...lines].join('\n')
 }
 
 function undoText({ command, note }: Undo, width: number): string {

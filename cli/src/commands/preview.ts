@@ -108,6 +108,7 @@ function planText(verb: MoveVerb, plan: PlannedMoves, width: number): string {
         : [`The autoscaler of ${service} ${color} keeps at least ${min} pods.`]),
     ]),
     ...plan.restarts.map((name) => `The old slot of ${name} is restarted afterwards.`),
+    ...plan.hooks,
     `Nothing was changed. \`shopctl ${verb}\` would do this.`,
   ]
   const moves = plan.moves.length > 0 ? [table(moveRows(plan), width)] : []

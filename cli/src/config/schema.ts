@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { freezesSchema } from './freezes.ts'
 import { provenanceSchema, scanSchema } from './gates.ts'
 import { drivers, gitopsSchema } from './gitops.ts'
+import { hooksSchema } from './hooks.ts'
 import { keepSchema } from './keep.ts'
 import { logStoreSchema } from './log-store.ts'
 import { grafanaSchema, metricsSchema } from './monitoring.ts'
@@ -233,6 +234,8 @@ const configFields = z.strictObject({
   smoke: path.optional(),
   /** A zx script that sums up the accounts of the services, for `shopctl audit`. */
   audit: path.optional(),
+  /** Scripts that run before and after a change. */
+  hooks: hooksSchema.default({}),
   timeouts: timeoutsSchema.prefault({}),
   environments: z
     .record(name, environment)

@@ -15,6 +15,8 @@ export const timeoutsSchema = z.strictObject({
   helm: seconds.default(180),
   /** A smoke test or the audit script. */
   script: seconds.default(600),
+  /** A hook: before a change it holds the lock. */
+  hook: seconds.default(30),
   /** git, `docker image inspect`, and a program that a kubeconfig or docker names for credentials. */
   tools: seconds.default(60),
   /** An answer of the API server, the registry or AWS. */

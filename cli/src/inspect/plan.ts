@@ -5,10 +5,12 @@ import { notesOf } from '../release/deploy/notes.ts'
 import type { DeployStep } from '../release/deploy/plan.ts'
 import {
   type Change,
+  isOperation,
   type PrepareInput,
   type PreparePorts,
   prepareDeploy,
 } from '../release/deploy/prepare.ts'
+import { checkHooks, type HookPorts, hookLines } from '../release/hooks.ts'
 import type { Pods } from '../release/ports/cluster.ts'
 import type { ImageBuilder } from '../release/ports/project.ts'
 import type { Slot } from '../release/slot.ts'
@@ -20,18 +22,19 @@ export interface Planned extends Omit<DeployStep, 'preview'> {
   changes: Change[]
 }
 
-interface PlanPorts extends PreparePorts {
+interface PlanPorts extends PreparePorts, Pick<HookPorts, 'source' | 'hookSettings'> {
   pods: Pods
   builder: Pick<ImageBuilder, 'newestBase'>
 }
 
 export interface Plan {
   steps: Planned[]
-  /** What deploy says before it begins, and which base images have newer ones. */
+  /** What deploy says before it begins, its hooks, and which base images have newer ones. */
   notes: string[]
 }
 
 export async function plan(ports: PlanPorts, input: PrepareInput): Promise<Plan> {
+  await checkHooks(ports)
   const prepared = await prepareDeploy(ports, input)
   const { state, plan, changes } = prepared
   const steps = plan.steps.map(({ preview: _, ...step }) => ({
@@ -40,7 +43,8 @@ export async function plan(ports: PlanPorts, input: PrepareInput): Promise<Plan>
     changes: changes[step.service] ?? [],
   }))
   const newer = await Promise.all(steps.map((step) => newerNotes(ports, input, step)))
-  return { steps, notes: [...(await notesOf(ports, prepared)), ...newer.flat()] }
+  const hooks = isOperation(prepared) ? hookLines(ports.hookSettings, 'deploy') : []
+  return { steps, notes: [...(await notesOf(ports, prepared)), ...hooks, ...newer.flat()] }
 }
 
 async function newerNotes(

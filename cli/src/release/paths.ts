@@ -17,7 +17,11 @@ export interface NamedPath {
   links: boolean
 }
 
-export async function checkPath(source: Source, config: Config, named: NamedPath): Promise<void> {
+export async function checkPath(
+  source: Source,
+  config: Pick<Config, 'where'>,
+  named: NamedPath,
+): Promise<void> {
   const { path, noun, is, links } = named
   const found = await source.follow(path)
   if (!found) {
@@ -40,7 +44,7 @@ export async function checkPath(source: Source, config: Config, named: NamedPath
 const usual = 'Name a path from the folder of shopctl.yaml, then run the command again.'
 
 export function wrongPath(
-  config: Config,
+  config: Pick<Config, 'where'>,
   { setting, code }: Pick<NamedPath, 'setting' | 'code'>,
   what: string,
   hint = usual,
@@ -64,7 +68,7 @@ export async function checkSmokeScripts(
 
 export async function checkScript(
   source: Source,
-  config: Config,
+  config: Pick<Config, 'where'>,
   setting: Path,
   path: string,
 ): Promise<void> {

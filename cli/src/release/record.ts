@@ -1,5 +1,6 @@
 // The journal: one record per operation, validated when it is read, and functions over the records. Pure.
 import { z } from 'zod'
+import { hookRecord } from './hook-record.ts'
 import { probeRecord } from './probe-record.ts'
 import {
   type Combination,
@@ -91,6 +92,7 @@ export const operationSchema = z.object({
     .optional()
     .describe('The `keep` of the environment, as `1h`, that a cleanup did not wait for.'),
   phases: z.array(phaseRecord),
+  hooks: z.array(hookRecord).optional().describe('The hooks that ran, in this order.'),
   probe: probeRecord.optional().describe('Of a switch or rollback: what its probe has measured.'),
   withoutProbe: z.string().optional().describe('Why it had no probe.'),
   resumes: z

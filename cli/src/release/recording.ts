@@ -25,7 +25,15 @@ export interface RecordingPorts {
 
 export type Intent = Pick<
   Operation,
-  'verb' | 'reason' | 'services' | 'combination' | 'alerts' | 'freeze' | 'resumes' | 'despiteKeep'
+  | 'verb'
+  | 'reason'
+  | 'services'
+  | 'combination'
+  | 'alerts'
+  | 'freeze'
+  | 'resumes'
+  | 'despiteKeep'
+  | 'hooks'
 >
 
 interface EndDetail {

@@ -10,6 +10,7 @@ import {
 } from './deploy/deploy.ts'
 import { checkGates } from './deploy/gates.ts'
 import { raiseStandby } from './deploy/raise.ts'
+import { type Hooked, withHooks } from './hooks.ts'
 import { type Locked, withLock } from './lock.ts'
 import { type AlertIntent, refuseAlerts } from './move/alerts.ts'
 import type { Moved } from './move/move.ts'
@@ -37,6 +38,10 @@ export interface Released {
 }
 
 export async function release(ports: ReleasePorts, input: ReleaseInput): Promise<Released> {
+  return withHooks(ports, 'release', (hooked) => releaseAll(hooked, input))
+}
+
+async function releaseAll(ports: ReleasePorts & Hooked, input: ReleaseInput): Promise<Released> {
   checkGates(ports, input)
   if (!input.skipSmoke) await checkSmokeScripts(ports.source, input.config, input.services)
   await refuseAlerts(ports, input)
@@ -44,9 +49,11 @@ export async function release(ports: ReleasePorts, input: ReleaseInput): Promise
   const pushed = await push(ports, input)
   const uid = await ports.namespace.ensure()
   const reason = input.reason ?? `release of ${input.services.join(', ')}`
-  const change = async (locked: ReleasePorts & Locked): Promise<Released> => {
+  const change = async (locked: ReleasePorts & Locked & Hooked): Promise<Released> => {
     const frozen = { ...input, freeze: freezeOf(locked, input) }
     const deployed = await deployStandby(locked, frozen, uid, 'shopctl release')
+    // Here rather than at the end: it may prepare what the smoke test or the switch needs.
+    await locked.hooks.after(locked.signal)
     const services = deployed
       .filter(({ action }) => action !== 'live')
       .map(({ service }) => service)
@@ -71,7 +78,7 @@ function standsBy(deployed: readonly Deployed[]): string {
 
 /** `services` are those that are not live yet. */
 async function goLive(
-  ports: ReleasePorts & Locked,
+  ports: ReleasePorts & Locked & Hooked,
   input: ReleaseInput,
   services: readonly string[],
 ): Promise<Moved> {

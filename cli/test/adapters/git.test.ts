@@ -109,7 +109,7 @@ it.each([
 it('lets no program write the index, such as the `prepare` of a service', async () => {
   const programs = createPrograms(shell, {
     root,
-    limits: { run: aLimit, script: aLimit },
+    limits: { run: aLimit, script: aLimit, hook: aLimit },
   })
   await withStaleIndex(() => programs.run(['sh', '-c', 'git status'], new AbortController().signal))
 })

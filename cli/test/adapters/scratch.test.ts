@@ -73,11 +73,10 @@ it('a script has a time limit, and reaches loopback without the proxy', async ()
   const { signal } = new AbortController()
   const list = 'example.com,localhost,127.0.0.1'
   const run = (file: string, limit = script) =>
-    createPrograms(createShell(), { root, limits: { run: aLimit, script: limit } }).script(
-      file,
-      {},
-      signal,
-    )
+    createPrograms(createShell(), {
+      root,
+      limits: { run: aLimit, script: limit, hook: limit },
+    }).script(file, {}, signal)
   expect((await run('a.mjs')).stdout).toBe(`${list} ${list}`)
   await expect(run('b.mjs', { ...script, seconds: 0.5 })).rejects.toThrow(
     'b.mjs did not end within 0.5 s, the limit of `timeouts.script`.',

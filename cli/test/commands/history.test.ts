@@ -112,6 +112,25 @@ describe('a history', () => {
     expect(frozen).toMatch(/^in a freeze, until 2026-01-04T00:00:00Z: New Year$/m)
   })
 
+  it('shows the hooks, and what they have printed', () => {
+    const ran = { script: 'a.mjs', tookMs: 300, exitCode: 0, output: 'the calendar\nis free' }
+    const hooks = [
+      { ...ran, hook: 'pre-switch' },
+      { ...ran, hook: 'post-switch', exitCode: 3, output: '' },
+      { ...ran, hook: 'on-failure', exitCode: null, output: 'too late' },
+    ]
+    const text = plain((width) => operationText({ ...undone, hooks }, undo, width))
+    expect(text).toContain(`HOOK         SCRIPT  ENDED        TOOK
+pre-switch   a.mjs   passed       0.3 s
+post-switch  a.mjs   exit code 3  0.3 s
+on-failure   a.mjs   not ended    0.3 s
+pre-switch:
+  the calendar
+  is free
+on-failure:
+  too late`)
+  })
+
   it('shows one that is open, and slots that were not there', () => {
     const removed = operation(9, {
       ...{ verb: 'cleanup', outcome: null, endedAt: null },

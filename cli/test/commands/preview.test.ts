@@ -52,6 +52,7 @@ const preview: MovePreview = {
     restarts: ['web'],
     again: [{ name: 'payment', side: aSide('green', 'b') }],
     stays: [],
+    hooks: ['The hook pre-switch (a.mjs) runs first, and may refuse it.'],
   },
 }
 
@@ -72,6 +73,7 @@ payment green v-b is deployed again first.
 order green gets 3 pods afterwards.
 The autoscaler of order blue keeps at least 3 pods.
 The old slot of web is restarted afterwards.
+The hook pre-switch (a.mjs) runs first, and may refuse it.
 Nothing was changed. \`shopctl switch\` would do this.`)
   expect(failure).toBeUndefined()
   expect(summary).toBe('switch would go on: 4 checks, none refuses it')

@@ -36,7 +36,7 @@ describe('a time limit', () => {
 
   it('has a usual value', () => {
     expect(aConfig().timeouts).toEqual({
-      ...{ build: 1_200, push: 600, helm: 180, script: 600 },
+      ...{ build: 1_200, push: 600, helm: 180, script: 600, hook: 30 },
       ...{ tools: 60, request: 4, pod: 15, scan: 60 },
     })
   })
@@ -193,6 +193,19 @@ describe('shopctl.yaml', () => {
       'name: shop\naudit: /etc/audit.ts\n',
       ':2:1: audit: expected a path relative to shopctl.yaml',
     ],
+    ...(
+      [
+        ['an unknown hook', 'pre-rollback: a.mjs', 'pre-rollback: there is no such setting'],
+        ['a hook outside of the project', 'pre-switch: ../a.mjs', 'pre-switch: expected a path in'],
+        ['a hook that is no script', 'on-failure: a.sh', 'on-failure: expected a script in Java'],
+        ['a hook without a script', 'pre-deploy:', 'pre-deploy: expected text; it has no value'],
+      ] as const
+    ).map(([what, hook, expected]): [string, string, string, string] => [
+      what,
+      'name: shop\n',
+      `name: shop\nhooks:\n  ${hook}\n`,
+      `:3:3: hooks.${expected}`,
+    ]),
     ['text that is no YAML', 'name: shop', 'name: [shop', ':2:1: '],
   ]
   it.each(cases)('with %s: reports where and what was expected', (_, from, to, expected) => {

@@ -60,6 +60,8 @@ export interface FakePrograms extends Programs {
   scripts: { file: string; env: Readonly<Record<string, string>> }[]
   /** What a script writes to stdout, by file. */
   outputs: Record<string, string>
+  /** What is done while a hook runs. */
+  onHook(file: string): void
   /** Scripts that fail, by file. */
   failing: Set<string>
 }
@@ -69,6 +71,7 @@ export function createFakePrograms(): FakePrograms {
     scripts: [],
     outputs: {},
     failing: new Set(),
+    onHook() {},
     run: async () => ({ exitCode: 0, stdout: '', output: '' }),
     async script(file, env) {
       programs.scripts.push({ file, env })
@@ -76,6 +79,10 @@ export function createFakePrograms(): FakePrograms {
       return programs.failing.has(file)
         ? { exitCode: 1, stdout, output: 'expected 200, got 503' }
         : { exitCode: 0, stdout, output: stdout }
+    },
+    async hook(file, env, signal) {
+      programs.onHook(file)
+      return programs.script(file, env, signal)
     },
   }
   return programs

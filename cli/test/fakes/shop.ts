@@ -1,4 +1,5 @@
 // A small system in a world in memory, and the verbs as the commands call them.
+import type { HookName } from '../../src/config/hooks.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { build } from '../../src/release/build/build.ts'
 import { type Cleaned, type CleanupInput, cleanup } from '../../src/release/cleanup/cleanup.ts'
@@ -134,6 +135,21 @@ export function createShop({
       return slot ? `${color} ${slot.version}` : null
     },
   }
+  return shop
+}
+
+/** Its hooks, by their names. */
+export const hookScripts: Record<HookName, string> = {
+  ...{ 'pre-deploy': 'hooks/pre-deploy.mjs', 'post-deploy': 'hooks/post-deploy.mjs' },
+  ...{ 'pre-switch': 'hooks/pre-switch.mjs', 'post-switch': 'hooks/post-switch.mjs' },
+  ...{ 'post-rollback': 'hooks/post-rollback.mjs', 'on-failure': 'hooks/on-failure.mjs' },
+}
+
+/** The same shop, with all hooks from now on. */
+export function withHookScripts(shop: Shop): Shop {
+  const { hookSettings, source } = shop.world
+  hookSettings.scripts = { ...hookScripts }
+  for (const script of Object.values(hookScripts)) source.contents[script] = 'hook'
   return shop
 }
 

@@ -126,6 +126,10 @@ export function createWorld(
     metrics: createFakeMetrics(),
     podMetrics: createFakePodMetrics(),
     probe: null,
+    hookSettings: {
+      ...{ scripts: {}, env: 'local', namespace: 'shop' },
+      where: (path) => `shopctl.yaml:1:1: ${path.join('.')}`,
+    },
     gitops: null,
     ...{ secrets, configMaps, sets, labels, answers, asked, ways, operator },
     contents: createFakeContents({

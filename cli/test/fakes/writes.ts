@@ -43,7 +43,7 @@ const ports: { readonly [P in keyof Ports]-?: Doing<NonNullable<Ports[P]>> | nul
   },
   pushed: { last: 'reads', has: 'reads', add: 'writes', forget: 'writes' },
   // What a program writes is its own, but shopctl is killed beside it.
-  programs: { run: 'writes', script: 'writes' },
+  programs: { run: 'writes', script: 'writes', hook: 'writes' },
   scratch: { folder: 'reads' },
   traffic: { open: 'reads', openPod: 'reads', status: 'reads' },
   observer: { services: 'reads', pointer: 'reads', podTemplate: 'reads', accessRules: 'reads' },
@@ -76,7 +76,7 @@ const ports: { readonly [P in keyof Ports]-?: Doing<NonNullable<Ports[P]>> | nul
   clock: { now: 'reads', monotonic: 'reads', sleep: 'reads' },
   progress: { step: 'reads', note: 'reads', warn: 'reads' },
   events: { emit: 'reads' },
-  ...{ openLogStore: null, operator: null, mask: null, signal: null },
+  ...{ openLogStore: null, hookSettings: null, operator: null, mask: null, signal: null },
 }
 
 const held: Doing<Held> = { lockByHand: 'writes', unlockByHand: 'writes', release: 'writes' }

@@ -3,9 +3,18 @@ import { expect, it } from 'vitest'
 import { planText, stepDocument } from '../../src/commands/plan.ts'
 import { plan } from '../../src/inspect/plan.ts'
 import { build } from '../../src/release/build/build.ts'
+import { hookLines } from '../../src/release/hooks.ts'
 import { push } from '../../src/release/push/push.ts'
 import type { Color } from '../../src/release/slot.ts'
-import { createShop, interruptedSwitch, names, type Shop, sharedChart } from '../fakes/shop.ts'
+import {
+  createShop,
+  hookScripts,
+  interruptedSwitch,
+  names,
+  type Shop,
+  sharedChart,
+  withHookScripts,
+} from '../fakes/shop.ts'
 
 async function planOf({ world, config }: Shop, color: Color | null = null) {
   const tree = { config, registryAddress: '127.0.0.1:5000', services: names }
@@ -32,6 +41,18 @@ it('names newer base images of what would be deployed', async () => {
   expect(await notes()).not.toContain('newer')
   world.engine.base.newest = 'sha256:new'
   expect(await notes()).toContain('order: a newer docker.io/library/node:24 is there')
+})
+
+it('names the hooks where there is something to deploy, and refuses what deploy would refuse', async () => {
+  const shop = withHookScripts(createShop())
+  const { world } = shop
+  const notes = async () => (await planOf(shop)).notes.filter((note) => note.includes('hook'))
+  expect(await notes()).toEqual(hookLines({ scripts: hookScripts }, 'deploy'))
+  expect(world.programs.scripts).toEqual([])
+  await shop.release()
+  expect(await notes()).toEqual([])
+  delete world.source.contents[hookScripts['post-switch']]
+  await expect(notes()).rejects.toMatchObject({ exitCode: 2, code: 'script-missing' })
 })
 
 it('shows for each service what would be written, over what, and what is live', async () => {

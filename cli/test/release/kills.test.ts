@@ -9,7 +9,14 @@ import { slotName } from '../../src/release/slot.ts'
 import { verbs } from '../../src/release/verbs.ts'
 import { usingSecret } from '../fakes/contents.ts'
 import { brokenNow, brokenRecords, comeToRest, half, halves } from '../fakes/invariants.ts'
-import { createShop, dyingDriver, dyingJournal, names, type Shop } from '../fakes/shop.ts'
+import {
+  createShop,
+  dyingDriver,
+  dyingJournal,
+  names,
+  type Shop,
+  withHookScripts,
+} from '../fakes/shop.ts'
 import type { Ports } from '../fakes/world.ts'
 import { aRun, type Death, type Run, type When } from '../fakes/writes.ts'
 
@@ -84,6 +91,10 @@ async function lockedByHand(): Promise<Shop> {
 const scenarios: Record<string, Scenario> = {
   'first release': { scene: async () => empty(), act: (shop, ports) => shop.release({}, ports) },
   release: { scene: released, act: (shop, ports) => shop.release({}, ports) },
+  'release with hooks': {
+    scene: async () => withHookScripts(await released()),
+    act: (shop, ports) => shop.release({}, ports),
+  },
   deploy: { scene: released, act: (shop, ports) => shop.deploy({}, ports) },
   'deploy over the way back': {
     async scene() {

@@ -19,6 +19,7 @@ import {
   interruptedSwitch,
   releasedTwice,
   type Shop,
+  withHookScripts,
 } from '../fakes/shop.ts'
 import { anOperation } from '../fakes/state.ts'
 
@@ -98,6 +99,13 @@ async function frozen(): Promise<Shop> {
   return shop
 }
 
+async function hooked(): Promise<Shop> {
+  const shop = withHookScripts(createShop())
+  shop.world.programs.failing.add('hooks/post-switch.mjs')
+  await shop.release()
+  return shop
+}
+
 /** Written by an earlier version. */
 async function old(): Promise<Shop> {
   const shop = createShop()
@@ -126,6 +134,7 @@ const worlds: [string, () => Promise<Shop>, (operations: Operation[]) => boolean
   ['a switch in spite of alerts', despiteAlerts, (all) => all.some(({ alerts }) => alerts)],
   ['a lock by hand', locked, (all) => all.some(({ verb }) => verb === 'unlock')],
   ['a freeze that was overridden', frozen, (all) => all.some(({ freeze }) => freeze)],
+  ['hooks', hooked, (all) => all.some(({ hooks }) => hooks)],
   ['an old record', old, ([one]) => one?.phases[0]?.startedAt === undefined],
 ]
 

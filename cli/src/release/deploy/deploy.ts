@@ -1,6 +1,7 @@
 // deploy: writes the wanted revisions to the standby slots and waits until they are ready.
 import { advised, interrupted } from '../../errors.ts'
 import { heedFreeze } from '../freeze.ts'
+import { type Hooked, type HookPorts, withHooks } from '../hooks.ts'
 import { type LockPorts, type LockWait, withLock } from '../lock.ts'
 import type { Pods } from '../ports/cluster.ts'
 import type { BuiltinChart } from '../ports/driver.ts'
@@ -15,10 +16,21 @@ import { type EnvironmentPorts, prepareEnvironment } from './environment.ts'
 import { keepImages } from './keep.ts'
 import { howToGoOn, notesOf } from './notes.ts'
 import type { DeployStep } from './plan.ts'
-import { type Prepared, type PrepareInput, type PreparePorts, prepareDeploy } from './prepare.ts'
+import {
+  isOperation,
+  type Prepared,
+  type PrepareInput,
+  type PreparePorts,
+  prepareDeploy,
+} from './prepare.ts'
 import { tidy } from './tidy.ts'
 
-export interface DeployPorts extends LockPorts, PreparePorts, RecordingPorts, EnvironmentPorts {
+export interface DeployPorts
+  extends LockPorts,
+    PreparePorts,
+    RecordingPorts,
+    EnvironmentPorts,
+    HookPorts {
   pods: Pods
 }
 
@@ -49,9 +61,9 @@ export interface Deployed {
 export async function deploy(ports: DeployPorts, input: DeployInput): Promise<Deployed[]> {
   const uid = await ports.namespace.ensure()
   const reason = input.reason ?? `deploy of ${input.services.join(', ')}`
-  const change = async (locked: DeployPorts) =>
+  const change = async (locked: DeployPorts & Hooked) =>
     deployStandby(locked, { ...input, freeze: freezeOf(locked, input) }, uid)
-  return withLock(ports, reason, change, input)
+  return withHooks(ports, 'deploy', (hooked) => withLock(hooked, reason, change, input))
 }
 
 /** The freeze that the user goes on in spite of. */
@@ -64,7 +76,7 @@ export function freezeOf(
 
 /** The caller holds the lock. `again` is the command that goes on after Ctrl-C. */
 export function deployStandby(
-  ports: DeployPorts,
+  ports: DeployPorts & Hooked,
   input: StandbyInput,
   uid: string,
   again = 'shopctl deploy',
@@ -81,13 +93,13 @@ interface Surroundings {
 }
 
 async function deployAll(
-  ports: DeployPorts,
+  ports: DeployPorts & Hooked,
   input: StandbyInput,
   { uid, again, changed }: Surroundings,
 ): Promise<Deployed[]> {
   await ports.driver.confirm([], ports.signal)
   const prepared = await prepareDeploy(ports, input)
-  const { state, recorded, plan, writes, repairs, tidies, podSecurity, secrets } = prepared
+  const { state, recorded, plan, repairs, tidies, podSecurity, secrets } = prepared
   for (const line of await notesOf(ports, prepared)) ports.progress.note(line)
   const scales = plan.steps.flatMap(({ scale }) => scale ?? [])
   const { environment, guardChart } = input
@@ -98,14 +110,18 @@ async function deployAll(
     await prepareEnvironment(ports, { environment, guardChart, secrets, uid }, recorded)
   }
   const write = () => carryOut(ports, prepared, input)
-  if (writes.length + repairs.length + tidies.length + scales.length === 0) {
+  if (!isOperation(prepared)) {
     await prepare()
     const deployed = await write()
     const services = plan.steps.map(({ service }) => service)
     await closeDone(ports, state, services)
     return deployed
   }
-  return asRecorded(ports, state, intentOf(prepared, input), async ({ phase, operation }) => {
+  const intent = intentOf(prepared, input)
+  // With the lock held: what the hook has agreed to is what is written, and nobody can deploy meanwhile. Its time limit
+  // is also how long it can hold others up.
+  const asked = await ports.hooks.before('pre-deploy', intent, ports.signal)
+  return asRecorded(ports, state, { ...intent, ...asked }, async ({ phase, operation }) => {
     await phase('prepare', async () => {
       if (await keepImages(ports.registry, input, prepared, idOf(operation))) changed()
       await prepare()

@@ -117,6 +117,12 @@ export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): P
   }
 }
 
+/** Whether it is an operation: one that only looks after the environment is none. */
+export function isOperation({ plan, writes, repairs, tidies }: Prepared): boolean {
+  const scales = plan.steps.flatMap(({ scale }) => scale ?? [])
+  return writes.length + repairs.length + tidies.length + scales.length > 0
+}
+
 /** A rollback deploys earlier images again: a way back is never held up. */
 function requireFree(
   { journal }: EnvironmentState,

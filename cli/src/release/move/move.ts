@@ -42,6 +42,8 @@ interface MoveOptions {
   recycle: readonly string[]
   /** What a switch goes on in spite of. */
   despite?: Pick<Operation, 'alerts' | 'freeze'>
+  /** What has run before it. */
+  hooks?: Operation['hooks']
   /** The interrupted switch that this one finishes. */
   resumes?: string
   /** A rollback that does without git. */
@@ -64,8 +66,9 @@ export async function move(
   await checkSignal(ports)
   if (plan.moves.length === 0) return endInterrupted(ports, state, options)
   const { kind: verb, moves: services } = plan
-  const { reason, despite, resumes, probing } = options
-  const intent = { verb, reason, services, ...despite, ...(resumes && { resumes }) }
+  const { reason, despite, resumes, hooks, probing } = options
+  const before = { ...(resumes && { resumes }), ...(hooks && { hooks }) }
+  const intent = { verb, reason, services, ...despite, ...before }
   const recording = await beginRecording(ports, state, intent)
   const { proofs, scaled } = await takeOver(ports, state, plan, recording, options)
   // The new slots are live: no later problem puts the Services back.

@@ -3,6 +3,7 @@ import type { Config } from '../../config/schema.ts'
 import type { Check } from '../../errors.ts'
 import { scalesAfter } from '../capacity.ts'
 import { passed, refusalsOf, refusedBy, warned } from '../checks.ts'
+import { checkHooks, type HookPorts, hookLines } from '../hooks.ts'
 import { type LockPorts, lockRefusal } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { SlotScale } from '../ports/driver.ts'
@@ -38,19 +39,24 @@ export interface PlannedMoves {
   again: { name: string; side: Side }[]
   /** What a rollback leaves as it is, and why. */
   stays: string[]
+  /** The hooks that it would run, one line each. */
+  hooks: string[]
 }
 
 export async function previewSwitch(ports: SwitchPorts, input: SwitchInput): Promise<MovePreview> {
+  await checkHooks(ports)
   const [holder, facts] = await Promise.all([ports.lock.lockHolder(), readFacts(ports, input)])
   const held = holder && lockRefusal(holder)
   const { checks, events, plan } = preflight({ ...facts, held }, input)
-  return { checks, events, plan: plan && plannedOf(facts.state, input.config, plan) }
+  const hooks = hookLines(ports.hookSettings, 'switch')
+  return { checks, events, plan: plan && plannedOf(facts.state, input.config, plan, hooks) }
 }
 
 /** A rollback needs a target and nothing else. */
 export async function previewRollback(
   ports: Pick<RollbackPorts, 'driver' | 'observer' | 'journal' | 'pods' | 'progress'> &
-    Pick<LockPorts, 'lock'>,
+    Pick<LockPorts, 'lock'> &
+    Pick<HookPorts, 'hookSettings'>,
   input: RollbackIntent & { config: Config },
 ): Promise<MovePreview> {
   const [holder, state] = await Promise.all([ports.lock.lockHolder(), observe(ports)])
@@ -60,7 +66,8 @@ export async function previewRollback(
     : passed('target', 'it is ready, or its image is deployed again')
   const checks = [lockCheck(holder), target]
   if (isRefusal(plan) || refusalsOf(checks).length > 0) return { checks, events: [], plan: null }
-  return { checks, events: [], plan: plannedOf(state, input.config, plan) }
+  const hooks = hookLines(ports.hookSettings, 'rollback')
+  return { checks, events: [], plan: plannedOf(state, input.config, plan, hooks) }
 }
 
 function lockCheck(holder: LockHolder | null): Check {
@@ -74,13 +81,14 @@ function plannedOf(
   state: EnvironmentState,
   config: Config,
   { moves, again = [], stays = [] }: MovePlan & Partial<Pick<RollbackPlan, 'again'>>,
+  hooks: string[],
 ): PlannedMoves {
   const recycled = recycledServices(config)
   return {
     moves: moves.map((move) => ({ ...move, pods: podsOf(state, move) })),
     scales: scalesAfter(state, moves),
     restarts: moves.flatMap(({ name, from }) => (from && recycled.includes(name) ? [name] : [])),
-    ...{ again, stays },
+    ...{ again, stays, hooks: moves.length + again.length > 0 ? hooks : [] },
   }
 }
 

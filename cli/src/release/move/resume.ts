@@ -1,6 +1,7 @@
 // resume: finishes a switch or rollback that was interrupted.
 import type { Config } from '../../config/schema.ts'
 import { refused } from '../../errors.ts'
+import { type HookPorts, withHooks } from '../hooks.ts'
 import { type Locked, type LockWait, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import { isRefusal } from '../refusal.ts'
@@ -22,7 +23,10 @@ export interface ResumeInput extends LockWait {
   probe: boolean
 }
 
-export type ResumePorts = Pick<SwitchPorts, keyof MovePorts | keyof ProbingPorts | 'lock'>
+export type ResumePorts = Pick<
+  SwitchPorts,
+  keyof MovePorts | keyof ProbingPorts | keyof HookPorts | 'lock'
+>
 
 export interface Resumed extends Moved {
   /** What was finished. */
@@ -32,7 +36,8 @@ export interface Resumed extends Moved {
 export async function resume(ports: ResumePorts, input: ResumeInput): Promise<Resumed> {
   const change = (locked: ResumePorts & Locked): Promise<Resumed> =>
     withProbe(locked, input, (probing) => goOn(locked, input, probing))
-  return withLock(ports, input.reason ?? 'resume', change, input)
+  const reason = input.reason ?? 'resume'
+  return withHooks(ports, 'resume', (hooked) => withLock(hooked, reason, change, input))
 }
 
 /** It waits for no figures before its write: what is half-way is finished first. */

@@ -3,6 +3,7 @@ import type { Config } from '../../config/schema.ts'
 import { afterChange, refused, said } from '../../errors.ts'
 import { type DeployInput, type DeployPorts, deployStandby } from '../deploy/deploy.ts'
 import { type HeldImage, heldDigests } from '../hold/held.ts'
+import { type Hooked, withHooks } from '../hooks.ts'
 import { type Locked, type LockWait, withLock } from '../lock.ts'
 import { observe } from '../observe.ts'
 import type { Broker } from '../ports/cluster.ts'
@@ -43,10 +44,17 @@ export interface RolledBack extends Moved {
 }
 
 export async function rollback(ports: RollbackPorts, input: RollbackInput): Promise<RolledBack> {
+  return withHooks(ports, 'rollback', (hooked) => rollbackNow(hooked, input))
+}
+
+async function rollbackNow(
+  ports: RollbackPorts & Hooked,
+  input: RollbackInput,
+): Promise<RolledBack> {
   const { reason } = input
   // A rollback does not depend on the broker: differences are only shown afterwards.
   const looking = ports.broker && brokerWarning(ports.broker)
-  const change = (locked: RollbackPorts & Locked): Promise<Moved> =>
+  const change = (locked: RollbackPorts & Locked & Hooked): Promise<Moved> =>
     withProbe(locked, input, (probing) => goBack(locked, input, probing))
   const { lockWaitMs = null } = input
   const waits = { lockWaitMs, ownWaitMs }
@@ -63,7 +71,7 @@ async function heldSince({ journal }: RollbackPorts, { release }: Moved): Promis
 }
 
 async function goBack(
-  ports: RollbackPorts & Locked,
+  ports: RollbackPorts & Locked & Hooked,
   input: RollbackInput,
   probing: Probing,
 ): Promise<Moved> {
@@ -102,7 +110,7 @@ async function unfinishedOf({ driver }: Pick<RollbackPorts, 'driver'>): Promise<
 
 /** Returns all moves, and the state that they start from. */
 async function deployAgain(
-  ports: RollbackPorts,
+  ports: RollbackPorts & Hooked,
   before: EnvironmentState,
   { moves, again }: RollbackPlan,
   { deployInput, to }: RollbackInput,

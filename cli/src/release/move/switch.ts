@@ -2,8 +2,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Check, refused, type ShopctlError } from '../../errors.ts'
 import { refusalError } from '../checks.ts'
+import { type Hooked, type HookPorts, withHooks } from '../hooks.ts'
 import { heldOf, type Locked, type LockPorts, type LockWait, withLock } from '../lock.ts'
 import type { Progress } from '../ports/session.ts'
+import type { Operation } from '../record.ts'
 import type { Refusal } from '../refusal.ts'
 import { alertRecords, criticalOf, heedAlerts } from './alerts.ts'
 import { type FactInput, type FactPorts, type Facts, readFacts } from './facts.ts'
@@ -13,7 +15,7 @@ import { type PreflightIntent, preflight } from './preflight.ts'
 import { type Probing, type ProbingPorts, withProbe } from './probing.ts'
 import { recycledServices } from './recycle.ts'
 
-export interface SwitchPorts extends MovePorts, LockPorts, FactPorts, ProbingPorts {}
+export interface SwitchPorts extends MovePorts, LockPorts, FactPorts, ProbingPorts, HookPorts {}
 
 interface StandbyInput extends FactInput, PreflightIntent {
   reason: string | null
@@ -31,6 +33,10 @@ export interface SwitchInput extends StandbyInput, LockWait {
 }
 
 export async function switchSlots(ports: SwitchPorts, input: SwitchInput): Promise<Moved> {
+  return withHooks(ports, 'switch', (hooked) => switchWithPause(hooked, input))
+}
+
+async function switchWithPause(ports: SwitchPorts & Hooked, input: SwitchInput): Promise<Moved> {
   const names = input.services ?? Object.keys(input.config.services)
   const reason = input.reason ?? `switch of ${names.join(', ')}`
   const wanted = input.pause ? { ...input, agreed: await agree(ports, input, input.pause) } : input
@@ -47,7 +53,8 @@ async function agree(
   input: StandbyInput,
   pause: NonNullable<SwitchInput['pause']>,
 ): Promise<MovePlan> {
-  const { plan } = await checked(ports, input)
+  const { plan, checks } = await checked(ports, input)
+  tell(ports.progress, checks)
   await pause(plan, ports.signal)
   return plan
 }
@@ -64,20 +71,21 @@ async function refusalWith(
 
 /** The caller holds the lock. */
 export async function switchStandby(
-  ports: SwitchPorts & Locked,
+  ports: SwitchPorts & Locked & Hooked,
   input: StandbyInput,
 ): Promise<Moved> {
   return withProbe(ports, input, (probing) => checkAndMove(ports, input, probing))
 }
 
 async function checkAndMove(
-  ports: SwitchPorts & Locked,
+  ports: SwitchPorts & Locked & Hooked,
   input: StandbyInput,
   probing: Probing,
 ): Promise<Moved> {
+  const { agreed, hooks } = await askHook(ports, input, probing)
   ports.driver.prepare(ports.signal)
-  const { facts, plan } = await checked(ports, input)
-  if (input.agreed && !isDeepStrictEqual(plan, input.agreed)) throw changedMeanwhile()
+  const { facts, plan, checks } = await checked(ports, { ...input, ...(agreed && { agreed }) })
+  tell(ports.progress, checks)
   const { state, freeze } = facts
   const heeded = heedAlerts(state, criticalOf(facts.alerts), input)
   const alerts = Array.isArray(heeded) ? alertRecords(heeded) : []
@@ -85,7 +93,25 @@ async function checkAndMove(
   await probing.before()
   const { reason, timeoutMs, config } = input
   const recycle = recycledServices(config)
-  return move(ports, state, plan, { reason, timeoutMs, recycle, despite, probing })
+  const asked = hooks && { hooks }
+  return move(ports, state, plan, { reason, timeoutMs, recycle, despite, ...asked, probing })
+}
+
+/**
+ * With the lock held: nobody else moves what the hook is asked about, and its time limit is also how long it can hold
+ * others up. Pods and alerts do not wait for it, so all checks are made again afterwards.
+ */
+async function askHook(
+  ports: SwitchPorts & Hooked,
+  input: StandbyInput,
+  probing: Probing,
+): Promise<{ agreed?: MovePlan; hooks?: Operation['hooks'] }> {
+  if (!ports.hooks.has('pre-switch')) return {}
+  const { plan } = await checked(ports, input)
+  const change = { reason: input.reason, services: plan.moves }
+  if (plan.moves.length === 0) return {}
+  const ask = () => ports.hooks.before('pre-switch', change, ports.signal)
+  return { agreed: plan, ...(await probing.paused(ask)) }
 }
 
 function changedMeanwhile(): Error {
@@ -101,12 +127,12 @@ function changedMeanwhile(): Error {
 async function checked(
   ports: SwitchPorts,
   input: StandbyInput,
-): Promise<{ facts: Facts; plan: MovePlan }> {
+): Promise<{ facts: Facts; plan: MovePlan; checks: Check[] }> {
   const facts = { ...(await readFacts(ports, input)), held: null }
   const { checks, plan } = preflight(facts, input)
   if (!plan) throw refusalError(checks)
-  tell(ports.progress, checks)
-  return { facts, plan }
+  if (input.agreed && !isDeepStrictEqual(plan, input.agreed)) throw changedMeanwhile()
+  return { facts, plan, checks }
 }
 
 /** Only what did not pass is named. */

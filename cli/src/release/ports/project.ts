@@ -149,6 +149,8 @@ export interface Programs {
     env: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<ProgramResult>
+  /** The same with the time limit of a hook. */
+  hook: Programs['script']
 }
 
 interface ProgramResult {
