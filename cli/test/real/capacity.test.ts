@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   copyTree,
   ensureLive,
+  kubectl,
   kubectlOk,
   other,
   shopctl,
@@ -22,8 +23,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
   const live = await liveColor()
-  // It would add pods again.
-  await kubectlOk('delete', 'hpa', `order-${live}`, '--ignore-not-found')
+  // Its autoscaler would add pods again.
+  const patch = JSON.stringify({ spec: { minReplicas: 2 } })
+  await kubectl('patch', 'hpa', `order-${live}`, '--type=merge', `--patch=${patch}`)
   await scale(live, 2)
   await shopctlOk(['cleanup', ...order])
   await tree?.remove()

@@ -118,13 +118,16 @@ function startProbing(probe: Probe, ports: Omit<ProbingPorts, 'probe'>): Probing
     const ms = at - clock.monotonic()
     if (ms > 0 && current.state.run !== null) await clock.sleep(ms, signal)
   }
+  /** Waits until it sends, or never will. false: it has not started in time. */
+  const started = async (): Promise<boolean> => {
+    const { state, begunAt } = current
+    while (!hasStarted(state) && clock.monotonic() < begunAt + startMs)
+      await clock.sleep(lookMs, signal)
+    return hasStarted(state)
+  }
   return {
     async before() {
-      const { state, begunAt } = current
-      while (!hasStarted(state) && clock.monotonic() < begunAt + startMs)
-        await clock.sleep(lookMs, signal)
-      if (!hasStarted(state)) return
-      await sleepUntil(state.startedAt + enoughMs + answerMs)
+      if (await started()) await sleepUntil(current.state.startedAt + enoughMs + answerMs)
     },
     async paused(work) {
       current.abort()
@@ -139,8 +142,15 @@ function startProbing(probe: Probe, ports: Omit<ProbingPorts, 'probe'>): Probing
       times.takeover = at
     },
     async after() {
+      const { takeover } = times
+      if (takeover === null) return
+      // A rollback on a busy machine may be over before the probe sends.
+      const enough = async (): Promise<void> => {
+        if (await started())
+          await sleepUntil(Math.max(takeover, current.state.startedAt) + enoughMs)
+      }
       // Who interrupts the command now wants to wait no longer.
-      if (times.takeover !== null) await sleepUntil(times.takeover + enoughMs).catch(() => {})
+      await enough().catch(() => {})
     },
     stop: () => current.stop(),
     probed(moves) {

@@ -194,6 +194,27 @@ it('a probe goes on until the old slot of its service is restarted', async () =>
 })
 
 describe('a rollback', () => {
+  it('that is over before the probe sends waits for it, and has requests after it', async () => {
+    const shop = await releasedTwice()
+    const late = probeOf(shop)
+    const sends = Promise.withResolvers<void>()
+    const clock = {
+      ...shop.world.clock,
+      async sleep(ms: number, signal?: AbortSignal) {
+        if (shop.live('order')?.startsWith('blue') && ms > 0) sends.resolve()
+        await shop.world.clock.sleep(ms, signal)
+      },
+    }
+    const start: typeof late.start = async (signal) => {
+      signal.addEventListener('abort', () => sends.reject(new Error('it was ended')))
+      await sends.promise
+      return late.start(signal)
+    }
+    const { probe } = await shop.rollback({}, { clock, probe: { ...late, start } })
+    expect(probe).toMatchObject({ before: { requests: 0 }, failures: 0 })
+    expect(probe?.after.requests).toBeGreaterThanOrEqual(150)
+  })
+
   it('waits for no requests before it, and for some after it', async () => {
     const shop = await releasedTwice()
     const probe = probeOf(shop)
