@@ -253,7 +253,7 @@ async function connectCluster(
     limit,
   })
   const releases = createReleases(api, namespace)
-  const charts = createCharts(helm, namespace)
+  const charts = createCharts(helm, { namespace, root })
   const helmDriver = createHelmDriver({ helm, releases, objects, scaling, progress })
   const gitops =
     environment.driver === 'gitops' &&

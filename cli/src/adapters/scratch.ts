@@ -1,8 +1,8 @@
 // Temporary folders.
 import { createWriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { refused } from '../errors.ts'
@@ -15,11 +15,12 @@ export function createScratch(): Scratch {
       try {
         return await use({
           path,
-          write: (name, parts) =>
-            pipeline(
-              Readable.from(parts),
-              createWriteStream(join(path, name), { mode: 0o600 }),
-            ).catch(explain),
+          async write(name, parts) {
+            const file = join(path, name)
+            await mkdir(dirname(file), { recursive: true }).catch(explain)
+            const writing = createWriteStream(file, { mode: 0o600 })
+            await pipeline(Readable.from(parts), writing).catch(explain)
+          },
         })
       } finally {
         await rm(path, { recursive: true, force: true })

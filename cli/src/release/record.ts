@@ -28,6 +28,13 @@ const combination: z.ZodType<Combination> = z.record(
   z.object({ revision: z.string(), digest: z.string(), template: z.string().optional() }),
 )
 
+const keptNames = z.object({
+  chart: z.string().describe('Hash of its chart.'),
+  settings: z
+    .string()
+    .describe('Hash of its digest, its values, and the names of its Secrets, as they were then.'),
+})
+
 const serviceRecord = z.object({
   name: z.string(),
   from: side.nullable().describe('The slot before the operation.'),
@@ -40,6 +47,9 @@ const serviceRecord = z.object({
     .record(z.string(), z.union([z.number(), z.string(), z.null()]))
     .optional()
     .describe('What was measured during the operation.'),
+  kept: keptNames
+    .optional()
+    .describe('What `to` was deployed with: the ConfigMaps `shopctl-kept-<hash>` have it.'),
 })
 
 const alertRecord = z
@@ -106,6 +116,7 @@ export const operationSchema = z.object({
 
 export type Operation = z.infer<typeof operationSchema>
 export type ServiceRecord = z.infer<typeof serviceRecord>
+export type KeptNames = z.infer<typeof keptNames>
 export type FreezeRecord = z.infer<typeof freezeRecord>
 export type AlertRecord = z.infer<typeof alertRecord>
 export type Outcome = (typeof outcomes)[number]

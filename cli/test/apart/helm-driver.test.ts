@@ -150,7 +150,7 @@ it('takes over nothing else: an object of another release stops the deploy', asy
 
 it('renders what it applies, and none of the notes', async () => {
   const { marks: _, ...release } = aWrite('1')
-  const objects = await createCharts(helm, namespace).render(release)
+  const objects = await createCharts(helm, { namespace, root: '/' }).render(release)
   expect(objects.map(({ kind, metadata: { name } }) => `${kind} ${name}`).sort()).toEqual([
     'Deployment order-green',
     'HorizontalPodAutoscaler order-green',

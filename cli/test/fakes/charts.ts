@@ -8,6 +8,7 @@ interface SlotValues {
   image: string
   version: string
   revision: string
+  configMaps?: Record<string, string>
   migrations?: string
   migrate?: boolean
 }
@@ -29,7 +30,8 @@ export interface FakeCharts extends Charts {
   faults: Record<string, ChartFault>
 }
 
-export function createFakeCharts(): FakeCharts {
+/** `filesOf` has the texts of all files there are, by path. */
+export function createFakeCharts(filesOf: () => Record<string, string>): FakeCharts {
   const charts: FakeCharts = {
     rendered: [],
     faults: {},
@@ -42,6 +44,13 @@ export function createFakeCharts(): FakeCharts {
       charts.rendered.push(release.name)
       return charts.make(release)
     },
+    files: async (chart) =>
+      Object.entries(filesOf())
+        .filter(([file]) => file.startsWith(`${chart}/`))
+        .map(([file, text]) => ({
+          path: file.slice(chart.length + 1),
+          content: Buffer.from(text),
+        })),
   }
   return charts
 }

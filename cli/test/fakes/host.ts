@@ -89,7 +89,7 @@ export function createFakePrograms(): FakePrograms {
 }
 
 export interface FakeScratch extends Scratch {
-  /** What was written into the last folder. */
+  /** What was written into folders so far, by its path within. */
   files: Record<string, string>
 }
 

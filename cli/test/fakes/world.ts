@@ -24,6 +24,7 @@ import { createFakeAttestations, createFakeScans, type FakeScans } from './image
 import { createFakeJournal, createFakeLock, type FakeLock } from './journal.ts'
 import { createFakeLogs, type FakeLogs } from './logs.ts'
 import { createFakeMetrics, type FakeMetrics } from './metrics.ts'
+import { createFakePieces, type FakePieces } from './pieces.ts'
 import { createFakePodMetrics, type FakePodMetrics } from './pod-metrics.ts'
 import { createFakeManagement, createFakePods, createPodFaults, type PodFaults } from './pods.ts'
 import { aState, emptyService } from './state.ts'
@@ -57,6 +58,7 @@ export interface World extends Ports {
   secrets: Record<string, Record<string, string>>
   configMaps: Record<string, Record<string, string>>
   contents: FakeContents
+  pieces: FakePieces
   sets: Record<string, { ready: number; replicas: number }>
   /** Of the namespace. */
   labels: Record<string, string>
@@ -98,7 +100,13 @@ export function createWorld(
   const asked: string[] = []
   const ways = new Set<string>()
   const masked: string[] = []
-  const charts = createFakeCharts()
+  const source = createTree()
+  const scratch = createFakeScratch()
+  const charts = createFakeCharts(() => {
+    const made = Object.entries(scratch.files)
+    const there = made.map(([file, text]) => [`/scratch/${file}`, text])
+    return { ...source.contents, ...Object.fromEntries(there) }
+  })
   const broker = createFakeBroker()
   const driver = createFakeDriver({
     ...{ state, charts, log },
@@ -136,6 +144,7 @@ export function createWorld(
       ...{ secrets, configMaps, log },
       standing: () => Object.values(driver.standing).flat(),
     }),
+    pieces: createFakePieces(log),
     ...logs,
     openLogStore: async () => logs.logStore,
     builder: engine.builder,
@@ -143,12 +152,12 @@ export function createWorld(
     attestations: createFakeAttestations(),
     scans: createFakeScans(),
     pushed: engine.pushed,
-    source: createTree(),
+    source,
     clock: createFakeClock(),
     progress: createFakeProgress(),
     events: createFakeEvents(),
     programs: createFakePrograms(),
-    scratch: createFakeScratch(),
+    scratch,
     observer: createFakeObserver(state, driver),
     journal: createFakeJournal(state),
     lock: createFakeLock(),

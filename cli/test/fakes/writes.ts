@@ -33,6 +33,7 @@ const ports: { readonly [P in keyof Ports]-?: Doing<NonNullable<Ports[P]>> | nul
     ...{ ensure: 'writes', label: 'writes', addToSecret: 'writes' },
   },
   contents: { read: 'reads', copy: 'writes', sweep: 'writes' },
+  pieces: { list: 'reads', read: 'reads', add: 'writes', remove: 'writes' },
   registry: {
     ...{ digest: 'reads', labels: 'reads', referrers: 'reads' },
     ...{ tag: 'writes', prepare: 'writes', keep: 'writes' },
@@ -65,7 +66,7 @@ const ports: { readonly [P in keyof Ports]-?: Doing<NonNullable<Ports[P]>> | nul
     ...{ init: 'writes', log: 'reads', changesByHand: 'reads', status: 'reads' },
     ...{ problems: 'reads', revisions: 'reads' },
   },
-  charts: { render: 'reads' },
+  charts: { render: 'reads', files: 'reads' },
   source: {
     ...{ commit: 'reads', files: 'reads', changed: 'reads', read: 'reads' },
     ...{ entry: 'reads', follow: 'reads' },

@@ -10,6 +10,7 @@ import type {
   Traffic,
 } from '../../release/ports/cluster.ts'
 import type { PodLogs } from '../../release/ports/logs.ts'
+import type { Pieces } from '../../release/ports/pieces.ts'
 import type { PodMetrics } from '../../release/ports/pod-metrics.ts'
 import type { Clock, JournalStore, Lock, Mask, Operator } from '../../release/ports/session.ts'
 import type { Limit } from '../shell.ts'
@@ -23,6 +24,7 @@ import { createManagement } from './management.ts'
 import { createNamespace } from './namespace.ts'
 import { createObserver } from './observer.ts'
 import { createOperatorTokens } from './operator-tokens.ts'
+import { createPieces } from './pieces.ts'
 import { createPodLogs } from './pod-logs.ts'
 import { createPodMetrics } from './pod-metrics.ts'
 import { createPods } from './pods.ts'
@@ -60,6 +62,7 @@ export interface KubernetesPorts {
   lock: Lock
   namespace: Namespace
   contents: Contents
+  pieces: Pieces
   management: Management
   traffic: Traffic
   broker: Broker | null
@@ -90,5 +93,6 @@ export function createKubernetesPorts(options: KubernetesOptions): KubernetesPor
         ? null
         : createBroker(api, namespace, broker, { limit: limits.request, mask }),
     contents: createContents(api, namespace),
+    pieces: createPieces(api, namespace),
   }
 }

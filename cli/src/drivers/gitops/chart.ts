@@ -3,14 +3,9 @@ import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import { refused } from '../../errors.ts'
 import { isMap } from '../../release/canonical.ts'
+import type { ChartFile } from '../../release/ports/driver.ts'
 import { reservedKeys } from './layout.ts'
 import { readYamlFile } from './yaml.ts'
-
-export interface ChartFile {
-  /** Relative to the chart, with slashes. */
-  path: string
-  content: Uint8Array
-}
 
 /** A chart that is part of another one. */
 export interface Vendored {

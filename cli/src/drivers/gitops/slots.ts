@@ -1,5 +1,5 @@
 // Writes, removes and puts back slots: one commit for all of them, which Argo CD syncs.
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { hasFailed, type Owner } from '../../adapters/kubernetes/applications.ts'
 import type { Scaling } from '../../adapters/kubernetes/scaling.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
@@ -10,9 +10,9 @@ import type { Charts, ChartWrite, SlotPutBack, SlotWrite } from '../../release/p
 import { revisionMark } from '../../release/ports/driver.ts'
 import type { Progress } from '../../release/ports/session.ts'
 import { type Color, slotName, type Target } from '../../release/slot.ts'
+import { readChart } from '../chart-folder.ts'
 import type { SlotInput } from './changes.ts'
 import { type Vendored, vendor } from './chart.ts'
-import { readChart } from './chart-folder.ts'
 import type { Commits, Written } from './commits.ts'
 import { slotFolder, valuesFile } from './layout.ts'
 import { requireSame } from './live.ts'
@@ -104,7 +104,7 @@ async function inputOf(ports: SlotPorts, write: SlotWrite): Promise<SlotInput> {
   const { root, readText } = ports
   const values = await Promise.all(
     write.valuesFiles.map(
-      async (file) => readYamlFile(await readText(join(root, file)), file).values,
+      async (file) => readYamlFile(await readText(resolve(root, file)), file).values,
     ),
   )
   return { write, chart: await chartOf(ports, write), values }
@@ -114,8 +114,7 @@ async function chartOf(
   { root }: SlotPorts,
   { chart }: Pick<ChartWrite, 'chart'>,
 ): Promise<Vendored> {
-  const folder = chart.startsWith('/') ? chart : join(root, chart)
-  return vendor(await readChart(folder, chart), chart)
+  return vendor(await readChart(resolve(root, chart), chart), chart)
 }
 
 async function follow(ports: SyncPorts, name: string, taken: Taken): Promise<void> {

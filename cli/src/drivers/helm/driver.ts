@@ -1,4 +1,5 @@
 // The helm driver. Each slot is a Helm release; shopctl itself patches the selectors of the Services.
+import { resolve } from 'node:path'
 import { parseAllDocuments } from 'yaml'
 import type { Scaling } from '../../adapters/kubernetes/scaling.ts'
 import type { SlotObjects } from '../../adapters/kubernetes/slots.ts'
@@ -8,6 +9,7 @@ import type { Charts, Driver, Manifest, SlotWrite } from '../../release/ports/dr
 import { revisionMark } from '../../release/ports/driver.ts'
 import type { Progress } from '../../release/ports/session.ts'
 import { slotName } from '../../release/slot.ts'
+import { readChart } from '../chart-folder.ts'
 import type { Helm } from './helm.ts'
 import type { Releases } from './releases.ts'
 
@@ -97,9 +99,14 @@ export function createHelmDriver({
   }
 }
 
-export function createCharts(helm: Helm, namespace: string): Charts {
+/** `root`: base of the relative paths of charts. */
+export function createCharts(
+  helm: Pick<Helm, 'template'>,
+  { namespace, root }: { namespace: string; root: string },
+): Charts {
   return {
     render: async (release) => manifestsOf(await helm.template(release), namespace),
+    files: (chart) => readChart(resolve(root, chart), chart),
   }
 }
 

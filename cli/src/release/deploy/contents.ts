@@ -95,7 +95,10 @@ async function contentsOf(
 ): Promise<ServiceContents> {
   const ids = distinct([...references.blue, ...references.green])
   const found = await Promise.all(
-    ids.map(async (id) => ({ ...id, content: withPlanned(id, await contents.read(id), secrets) })),
+    ids.map(async (id) => {
+      const content = keptContent(recipe, id) ?? withPlanned(id, await contents.read(id), secrets)
+      return { ...id, content }
+    }),
   )
   const named = found.map((each) => ({ ...each, hmac: each.content && hmacOf(each, secrets) }))
   const hash = ids.length === 0 ? null : hashOf(named.map(({ content: _, ...each }) => each))
@@ -110,6 +113,14 @@ async function contentsOf(
 function distinct(references: readonly Reference[]): ContentId[] {
   const all = references.map(({ kind, name }) => ({ kind, name }))
   return [...new Map(all.map((id) => [canonical(id), id])).values()]
+}
+
+/**
+ * Of an earlier release that is deployed again. Its ConfigMaps are settings, and kept. Its Secrets are not: a credential
+ * of then may not be valid any more, so its slot gets the present one.
+ */
+function keptContent({ earlier }: Recipe, { kind, name }: ContentId): Content | null {
+  return kind === 'ConfigMap' ? (earlier?.configMaps[name] ?? null) : null
 }
 
 /** As it will be after the Secrets of shopctl.yaml were made. */

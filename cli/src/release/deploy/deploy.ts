@@ -5,6 +5,7 @@ import { type Hooked, type HookPorts, withHooks } from '../hooks.ts'
 import { type LockPorts, type LockWait, withLock } from '../lock.ts'
 import type { Pods } from '../ports/cluster.ts'
 import type { BuiltinChart } from '../ports/driver.ts'
+import type { Pieces } from '../ports/pieces.ts'
 import { type FreezeRecord, idOf } from '../record.ts'
 import { recorded as asRecorded, closeDone, type RecordingPorts } from '../recording.ts'
 import { afterChanges, settleAll, valuesOf } from '../settle.ts'
@@ -15,6 +16,7 @@ import { awaitReady, pointPreview } from './await-ready.ts'
 import { type EnvironmentPorts, prepareEnvironment } from './environment.ts'
 import { keepImages } from './keep.ts'
 import { howToGoOn, notesOf } from './notes.ts'
+import { keepPieces, otherSecrets, piecesOf, sweepPieces, type ToKeep } from './pieces.ts'
 import type { DeployStep } from './plan.ts'
 import {
   isOperation,
@@ -32,6 +34,7 @@ export interface DeployPorts
     EnvironmentPorts,
     HookPorts {
   pods: Pods
+  pieces: Pieces
 }
 
 export interface DeployInput extends PrepareInput, LockWait {
@@ -98,9 +101,10 @@ async function deployAll(
   { uid, again, changed }: Surroundings,
 ): Promise<Deployed[]> {
   await ports.driver.confirm([], ports.signal)
-  const prepared = await prepareDeploy(ports, input)
+  const [prepared, there] = await settleAll([prepareDeploy(ports, input), ports.pieces.list()])
   const { state, recorded, plan, repairs, tidies, podSecurity, secrets } = prepared
   for (const line of await notesOf(ports, prepared)) ports.progress.note(line)
+  for (const line of otherSecrets(prepared)) ports.progress.warn(line)
   const scales = plan.steps.flatMap(({ scale }) => scale ?? [])
   const { environment, guardChart } = input
   const prepare = async (): Promise<void> => {
@@ -117,13 +121,19 @@ async function deployAll(
     await closeDone(ports, state, services)
     return deployed
   }
-  const intent = intentOf(prepared, input)
+  const toKeep = await piecesOf(ports, prepared)
+  const intent = intentOf(prepared, input, toKeep)
   // With the lock held: what the hook has agreed to is what is written, and nobody can deploy meanwhile. Its time limit
   // is also how long it can hold others up.
   const asked = await ports.hooks.before('pre-deploy', intent, ports.signal)
   return asRecorded(ports, state, { ...intent, ...asked }, async ({ phase, operation }) => {
     await phase('prepare', async () => {
-      if (await keepImages(ports.registry, input, prepared, idOf(operation))) changed()
+      const keeping = settleAll([
+        keepImages(ports.registry, input, prepared, idOf(operation)),
+        keepPieces(ports, toKeep, there),
+      ])
+      const [isChanged] = await keeping
+      if (isChanged) changed()
       await prepare()
     })
     try {
@@ -138,7 +148,7 @@ async function deployAll(
         for (const each of operation.services) if (removed.includes(each.name)) each.to = null
       }
       // Not after a failure: what is put back later may need a copy that nothing uses now.
-      await sweepCopies(ports)
+      await settleAll([sweepCopies(ports), sweepPieces(ports, state.journal, toKeep, there)])
       return deployed
     } catch (error) {
       throw advised(error, howToGoOn(prepared, error, again))
@@ -146,12 +156,14 @@ async function deployAll(
   })
 }
 
-function intentOf({ plan, tidies }: Prepared, { reason, freeze }: StandbyInput) {
+function intentOf({ plan, tidies }: Prepared, { reason, freeze }: StandbyInput, { names }: ToKeep) {
   const services = plan.steps.map(({ service, color, wanted, replaces }) => {
     const tidied = tidies.find((each) => each.service === service)
     if (tidied)
       return { name: service, from: tidied.slot && sideOf(tidied.slot), to: tidied.before }
-    return { name: service, from: replaces && sideOf(replaces), to: sideOf({ color, ...wanted }) }
+    const kept = names[service]
+    const to = sideOf({ color, ...wanted })
+    return { name: service, from: replaces && sideOf(replaces), to, ...(kept && { kept }) }
   })
   return { verb: 'deploy' as const, reason, services, ...(freeze && { freeze }) }
 }

@@ -1,6 +1,13 @@
 // Computes from the work tree and shopctl.yaml the wanted revision of each service and how to write it.
 import { refused } from '../../errors.ts'
-import { describeImages, type Image, requireService, type TreeInput } from '../build/images.ts'
+import {
+  describeImages,
+  type Image,
+  repositoryOf,
+  requireService,
+  type TreeInput,
+} from '../build/images.ts'
+import type { Settings } from '../kept.ts'
 import type { BuiltinChart } from '../ports/driver.ts'
 import type { PushRecord, Registry, Source } from '../ports/project.ts'
 import { requireDigest } from '../push/push.ts'
@@ -10,8 +17,9 @@ import type { Wanted } from './plan.ts'
 import {
   hashChart,
   hashOf,
+  mergedValues,
   readReplicas,
-  readValues,
+  readTexts,
   requireChart,
   requireValues,
   revisionOf,
@@ -42,6 +50,29 @@ export interface Recipe {
   checkedHash: string
   /** Hash over the chart of a slot and its values. */
   renderHash: string
+  /** What is kept with the slot. */
+  origin: Origin
+  /** What the slot of an earlier release used, which is deployed again. null: it is of the work tree. */
+  earlier: Pick<Settings, 'secrets' | 'configMaps'> | null
+}
+
+/** What the revision of a slot depends on, and how it was made. */
+type Origin = Pick<Settings, 'chart' | 'values' | 'port' | 'replicas'>
+
+/** What a slot of an earlier release was deployed with, in files on this machine. */
+export interface KeptSlot {
+  /** The folder of its chart. */
+  chart: string
+  valuesFiles: string[]
+  settings: Settings
+}
+
+/** An image of an earlier release. */
+export interface Earlier {
+  digest: string
+  version: string
+  /** null: the chart and values of the work tree are used. */
+  kept: KeptSlot | null
 }
 
 interface Desired {
@@ -54,18 +85,27 @@ export interface DesireInput extends TreeInput {
   /** The chart of the objects that the slots of a service share. */
   sharedChart: BuiltinChart
   /** Earlier images to deploy instead of those of the work tree, by service. */
-  images?: Readonly<Record<string, { digest: string; version: string }>>
+  images?: Readonly<Record<string, Earlier>>
   /** The images of the work tree, pushed by another machine, by service. null: pushed by this one. */
   digests?: Readonly<Record<string, string>> | null
 }
 
 /** Refused if the registry has no image of the current work tree. */
 export async function desire(ports: DesirePorts, input: DesireInput): Promise<Desired> {
-  const [images] = await settleAll([
-    describeImages(ports.source, input),
+  const { services, images = {} } = input
+  const kept = services.flatMap((service) => {
+    const earlier = images[service]
+    return earlier?.kept ? [{ service, earlier, kept: earlier.kept }] : []
+  })
+  const others = services.filter((service) => !images[service]?.kept)
+  const [described] = await settleAll([
+    others.length > 0 ? describeImages(ports.source, { ...input, services: others }) : [],
     requireDependencies(ports.source, input),
   ])
-  const each = await settleAll(images.map((image) => desireOne(ports, input, image)))
+  const each = await settleAll([
+    ...described.map((image) => desireOne(ports, input, image)),
+    ...kept.map((slot) => desireKept(ports, input, slot)),
+  ])
   return {
     wanted: Object.fromEntries(each.map(({ service, wanted }) => [service, wanted])),
     recipes: Object.fromEntries(each.map(({ service, recipe }) => [service, recipe])),
@@ -89,12 +129,18 @@ async function requireDependencies(
   )
 }
 
+interface DesiredOne {
+  service: string
+  wanted: Wanted
+  recipe: Recipe
+}
+
 async function desireOne(
   ports: DesirePorts,
   input: DesireInput,
   image: Image,
-): Promise<{ service: string; wanted: Wanted; recipe: Recipe }> {
-  const { config, env, sharedChart, images } = input
+): Promise<DesiredOne> {
+  const { config, env, images } = input
   const { source } = ports
   const { service, repository } = image
   const earlier = images?.[service]
@@ -104,34 +150,54 @@ async function desireOne(
   const { chart, port = null } = requireService(config, service)
   await requireChart(source, config, ['services', service, 'chart'], chart)
   const files = await valuesFiles(source, config, env, service)
+  const texts = readTexts(source, files)
   const [digest, values, chartHash, replicas] = await settleAll([
     requireImage(ports, input, image),
-    readValues(source, files),
+    texts,
     hashChart(source, chart),
-    readReplicas(source, chart, files),
+    texts.then((read) => readReplicas(source, chart, read)),
   ])
-  if (values.shopctl !== undefined) throw ownValues(service, files)
+  return desiredOf(input, {
+    ...{ service, repository, digest, version, chart, valuesFiles: files },
+    ...{ migrations, migrationFiles, earlier: null },
+    origin: { chart: chartHash, values, port, replicas },
+  })
+}
+
+/** The work tree has no part in it: its release may be older than any chart of it. */
+async function desireKept(
+  { registry }: DesirePorts,
+  input: DesireInput,
+  { service, earlier, kept }: { service: string; earlier: Earlier; kept: KeptSlot },
+): Promise<DesiredOne> {
+  const { digest, version } = earlier
+  const { chart, valuesFiles, settings } = kept
+  const repository = repositoryOf(input, service)
+  await requireEarlier(registry, { service, repository }, earlier)
+  return desiredOf(input, {
+    ...{ service, repository, digest, version, chart, valuesFiles },
+    // They are applied already, and never taken back: each of them has only added.
+    ...{ migrations: null, migrationFiles: [], earlier: settings, origin: settings },
+  })
+}
+
+type Facts = Omit<Recipe, 'shared' | 'port' | 'checkedHash' | 'renderHash'> &
+  Pick<Wanted, 'digest' | 'version'> & { service: string }
+
+function desiredOf(
+  { sharedChart }: Pick<DesireInput, 'sharedChart'>,
+  { service, digest, version, origin, ...facts }: Facts,
+): DesiredOne {
+  const { chart, port, replicas } = origin
+  const values = mergedValues(origin.values)
+  if (values.shopctl !== undefined) throw ownValues(service, facts.valuesFiles)
   const shared = values.edge === undefined ? {} : { edge: values.edge }
-  const checkedHash = hashOf([rules, chartHash, sharedChart.hash, values, port]).slice(0, 32)
+  const checkedHash = hashOf([rules, chart, sharedChart.hash, values, port]).slice(0, 32)
+  const renderHash = hashOf([chart, values]).slice(0, 12)
   return {
     service,
-    wanted: {
-      digest,
-      version,
-      revision: revisionOf({ digest, values, chart: chartHash }),
-      replicas,
-    },
-    recipe: {
-      chart,
-      valuesFiles: files,
-      shared,
-      port,
-      repository,
-      migrations,
-      migrationFiles,
-      checkedHash,
-      renderHash: hashOf([chartHash, values]).slice(0, 12),
-    },
+    wanted: { digest, version, revision: revisionOf({ digest, values, chart }), replicas },
+    recipe: { ...facts, origin, shared, port, checkedHash, renderHash },
   }
 }
 
@@ -150,7 +216,7 @@ function requireImage(
 
 async function requireEarlier(
   registry: Registry,
-  { service, repository }: Image,
+  { service, repository }: Pick<Image, 'service' | 'repository'>,
   { digest, version }: { digest: string; version: string },
 ): Promise<string> {
   if (await registry.digest(repository, digest)) return digest

@@ -51,6 +51,9 @@ export interface Prepared {
   /** What to create before the slots are written. */
   secrets: SecretsPlan
   copies: Copy[]
+  recipes: Record<string, Recipe>
+  /** What the slots use. */
+  contents: Record<string, ServiceContents>
   /** How each service differs from its live slot. Empty: nothing is live, or nothing differs. */
   changes: Record<string, Change[]>
 }
@@ -113,6 +116,8 @@ export async function prepareDeploy(ports: PreparePorts, input: PrepareInput): P
     podSecurity,
     secrets,
     copies,
+    recipes,
+    contents,
     changes,
   }
 }

@@ -7,6 +7,7 @@ import { refused } from '../../errors.ts'
 import { requireService } from '../build/images.ts'
 import { hashFiles } from '../build/inputs.ts'
 import { canonical, isMap } from '../canonical.ts'
+import type { ValuesFile } from '../kept.ts'
 import { checkPath, type NamedPath, wrongPath } from '../paths.ts'
 import type { Source } from '../ports/project.ts'
 
@@ -81,23 +82,25 @@ export async function requireChart(
   throw wrongPath(config, named, `git lists no file of ${path}`, ignored)
 }
 
-export async function readValues(source: Source, files: readonly string[]): Promise<Values> {
-  let merged: Values = {}
-  for (const file of files) {
-    const content: unknown = parseYaml(file, String(await source.read(file)))
-    if (isMap(content)) merged = mergeValues(merged, content)
-  }
-  return merged
+export function readTexts(source: Source, files: readonly string[]): Promise<ValuesFile[]> {
+  return Promise.all(files.map(async (file) => ({ file, text: String(await source.read(file)) })))
+}
+
+export function mergedValues(files: readonly ValuesFile[]): Values {
+  return files.reduce<Values>((merged, { file, text }) => {
+    const content = parseYaml(file, text)
+    return isMap(content) ? mergeValues(merged, content) : merged
+  }, {})
 }
 
 /** `replicas` of the values files, or else of the chart's own values. null: neither has a number of pods. */
 export async function readReplicas(
   source: Source,
   chart: string,
-  files: readonly string[],
+  files: readonly ValuesFile[],
 ): Promise<number | null> {
-  const defaults = await source.files([join(chart, 'values.yaml')])
-  const { replicas } = await readValues(source, [...defaults, ...files])
+  const defaults = await readTexts(source, await source.files([join(chart, 'values.yaml')]))
+  const { replicas } = mergedValues([...defaults, ...files])
   return typeof replicas === 'number' && Number.isInteger(replicas) && replicas > 0
     ? replicas
     : null

@@ -46,6 +46,13 @@ function overtaken(recording: Recording): Error {
   })
 }
 
+function proofRecords({ operation }: Recording, proofs: readonly Proof[]): ServiceRecord[] {
+  return proofs.map((proof) => {
+    const { kept } = operation.services.find(({ name }) => name === proof.name) ?? {}
+    return { ...proofRecord(proof), ...(kept && { kept }) }
+  })
+}
+
 function proofRecord(proof: Proof): ServiceRecord {
   const { name, from, to, recycled, endpointsMs, consumersMs, epoch, handoverMs, handled } = proof
   const restarted = recycled && { recycled: recycledText(recycled) }
@@ -61,7 +68,7 @@ export async function endDone(
   proofs: readonly Proof[],
   probed: Probed,
 ): Promise<void> {
-  const end = () => recording.end('done', { services: proofs.map(proofRecord), probed })
+  const end = () => recording.end('done', { services: proofRecords(recording, proofs), probed })
   let isOurs = false
   try {
     isOurs = await end().catch(end)
@@ -87,7 +94,8 @@ export async function recordRestart(
   proofs: readonly Proof[],
   probed: Probed,
 ): Promise<void> {
-  await recording.amend({ services: proofs.map(proofRecord), probed }).catch((error) => {
+  const services = proofRecords(recording, proofs)
+  await recording.amend({ services, probed }).catch((error) => {
     progress.warn(`The restart of the old slots is not recorded: ${said(error)}`)
   })
 }

@@ -1,6 +1,7 @@
 // Moves live traffic and consumers of several services in one operation and checks the result: switch and rollback.
 import { failed, interrupted, ShopctlError, said } from '../../errors.ts'
 import { podsBeforeRaise } from '../capacity.ts'
+import { withKept } from '../kept.ts'
 import type { Locked } from '../lock.ts'
 import type { Pods } from '../ports/cluster.ts'
 import { type Mover, notTakenBack } from '../ports/driver.ts'
@@ -67,8 +68,9 @@ export async function move(
   if (plan.moves.length === 0) return endInterrupted(ports, state, options)
   const { kind: verb, moves: services } = plan
   const { reason, despite, resumes, hooks, probing } = options
+  const moving = services.map((each) => withKept(state.journal, each))
   const before = { ...(resumes && { resumes }), ...(hooks && { hooks }) }
-  const intent = { verb, reason, services, ...despite, ...before }
+  const intent = { verb, reason, services: moving, ...despite, ...before }
   const recording = await beginRecording(ports, state, intent)
   const { proofs, scaled } = await takeOver(ports, state, plan, recording, options)
   // The new slots are live: no later problem puts the Services back.

@@ -19,7 +19,7 @@ export interface RollbackPlan extends MovePlan {
 }
 
 /**
- * Reverses the last switch. With `to`: goes back to the slots that were live after that release, or to their images if
+ * Reverses the last switch. With `to`: goes back to the slots that were live after that release, or deploys them again if
  * these slots cannot be used any more, or are among `unfinished`: `order-green`, whose last write was killed.
  */
 export function planRollback(
@@ -231,7 +231,7 @@ function checkTarget(
     return refuse(
       'slot-gone',
       `${name} ${side.color} with ${side.version} no longer exists: ${why}.`,
-      `Run ${way}: it deploys the image again, with the settings of this work tree.`,
+      `Run ${way}: it deploys that release again.`,
     )
   }
   const problem = problems[slotName(name, side.color)]

@@ -1,4 +1,4 @@
-// rollback: makes earlier slots live again. With --to, deploys their images again if these slots cannot be used.
+// rollback: makes earlier slots live again. With --to, deploys them again if they cannot be used.
 import type { Config } from '../../config/schema.ts'
 import { afterChange, refused, said } from '../../errors.ts'
 import { type DeployInput, type DeployPorts, deployStandby } from '../deploy/deploy.ts'
@@ -11,6 +11,7 @@ import { currentRelease, openMove } from '../record.ts'
 import { interruptedRefusal, isRefusal, type Refusal, refuse } from '../refusal.ts'
 import { type Move, sideOf } from '../slot.ts'
 import { type EnvironmentState, liveSlotOf } from '../state.ts'
+import { type AgainPorts, withEarlier } from './again.ts'
 import { findNoLogin, requireLogins } from './logins.ts'
 import { type Moved, move } from './move.ts'
 import { planRollback, type RollbackIntent, type RollbackPlan } from './plan-rollback.ts'
@@ -36,7 +37,7 @@ export interface RollbackInput extends RollbackIntent, LockWait {
 /** How long it waits by itself for a command that holds the lock: longer than most deploys take. */
 const ownWaitMs = 180_000
 
-export type RollbackPorts = SwitchPorts & DeployPorts
+export type RollbackPorts = SwitchPorts & DeployPorts & AgainPorts
 
 export interface RolledBack extends Moved {
   /** What it has put on hold. */
@@ -117,10 +118,11 @@ async function deployAgain(
 ): Promise<{ state: EnvironmentState; moves: Move[] }> {
   if (again.length === 0 || !deployInput) return { state: before, moves }
   const services = again.map(({ name }) => name)
-  const images = Object.fromEntries(again.map(({ name, side }) => [name, side]))
-  const uid = await ports.namespace.ensure()
-  const input = { ...(await deployInput()), services, images }
-  const deployed = await deployStandby(ports, input, uid, `shopctl rollback --to ${to}`)
+  const deployed = await withEarlier(ports, before.journal, { to, again }, async (images) => {
+    const uid = await ports.namespace.ensure()
+    const input = { ...(await deployInput()), services, images }
+    return deployStandby(ports, input, uid, `shopctl rollback --to ${to}`)
+  })
   const isUnchanged = deployed.every(({ action }) => action !== 'upgrade')
   try {
     const state = await observe(ports)
@@ -158,7 +160,7 @@ function overtakenBy(state: EnvironmentState, only: string): Refusal | null {
 function sameImages(services: readonly string[]) {
   return refuse(
     'nothing-to-roll-back',
-    `The images of that release are live already, with the present settings: ${services.join(', ')}.`,
+    `What would be deployed again is live already: ${services.join(', ')}.`,
     'Run `shopctl status` to see the live slots.',
   )
 }

@@ -32,6 +32,14 @@ export interface BuiltinChart {
 /** Renders charts as they would be applied. Refused if the values do not match the chart's schema. */
 export interface Charts {
   render(release: ChartRelease): Promise<Manifest[]>
+  /** All files of a chart's folder, also those that git ignores: Helm reads them. Refused if one cannot be read. */
+  files(chart: string): Promise<ChartFile[]>
+}
+
+export interface ChartFile {
+  /** Relative to the chart, with slashes. */
+  path: string
+  content: Uint8Array
 }
 
 /** Labels of a Helm release that later commands compare. Values of up to 63 letters and digits. */

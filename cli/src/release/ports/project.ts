@@ -163,7 +163,11 @@ interface ProgramResult {
 /** A folder for the files that a script reads. */
 export interface Folder {
   path: string
-  write(name: string, parts: AsyncIterable<string>): Promise<void>
+  /** `name` may be in folders within, which are made. */
+  write(
+    name: string,
+    parts: AsyncIterable<string> | readonly (string | Uint8Array)[],
+  ): Promise<void>
 }
 
 export interface Scratch {

@@ -1,9 +1,9 @@
 // Files of a config repo, as tests put them together.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { readChart } from '../../../src/drivers/chart-folder.ts'
 import type { SlotInput } from '../../../src/drivers/gitops/changes.ts'
 import { type Vendored, vendor } from '../../../src/drivers/gitops/chart.ts'
-import { readChart } from '../../../src/drivers/gitops/chart-folder.ts'
 import { filesToRead, type Tree } from '../../../src/drivers/gitops/read.ts'
 import type { Color } from '../../../src/release/slot.ts'
 import type { Files } from '../../fakes/config-repo.ts'

@@ -246,7 +246,7 @@ it('installs a dependency in whatever state it is, waits for it, and takes nothi
 
 describe('rendered charts', () => {
   function render(text: string) {
-    const charts = createCharts({ ...helm, template: async () => text }, 'shop')
+    const charts = createCharts({ template: async () => text }, { namespace: 'shop', root: '/' })
     return charts.render({ name: 'order-green', chart: 'c', valuesFiles: [], values: {} })
   }
   const named = (name: string) => `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name} }\n`

@@ -1,9 +1,9 @@
 // Reads the folder of a chart as helm does: all files on disk, through links.
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { refused, said } from '../../errors.ts'
-import { byCodeUnits } from '../../release/canonical.ts'
-import type { ChartFile } from './chart.ts'
+import { refused, said } from '../errors.ts'
+import { byCodeUnits } from '../release/canonical.ts'
+import type { ChartFile } from '../release/ports/driver.ts'
 
 /** `name` is for messages. Refused if a file cannot be read. */
 export async function readChart(folder: string, name: string): Promise<ChartFile[]> {

@@ -1,0 +1,76 @@
+// What the slots of an earlier release were deployed with, brought to this machine to deploy them again.
+import type { Earlier } from '../deploy/desire.ts'
+import { keptOf, type Settings, unpackChart, unpackSettings } from '../kept.ts'
+import type { ChartFile } from '../ports/driver.ts'
+import type { Piece, Pieces } from '../ports/pieces.ts'
+import type { Folder, Scratch } from '../ports/project.ts'
+import type { Progress } from '../ports/session.ts'
+import type { Journal, KeptNames } from '../record.ts'
+import { settleAll } from '../settle.ts'
+import type { RollbackPlan } from './plan-rollback.ts'
+
+export interface AgainPorts {
+  pieces: Pieces
+  scratch: Scratch
+  progress: Progress
+}
+
+interface Found {
+  name: string
+  image: { digest: string; version: string }
+  kept: { hash: string; files: ChartFile[]; settings: Settings } | null
+}
+
+/**
+ * Calls `use` with the images of the release and their charts and values, which are on this machine meanwhile. Refused if a
+ * piece is damaged. What was not kept is left to the work tree, which a warning says.
+ */
+export async function withEarlier<T>(
+  ports: AgainPorts,
+  journal: Journal,
+  { to, again }: { to: string | null } & Pick<RollbackPlan, 'again'>,
+  use: (images: Record<string, Earlier>) => Promise<T>,
+): Promise<T> {
+  const found = await settleAll(
+    again.map(async ({ name, side }): Promise<Found> => {
+      const names = keptOf(journal, name, side)
+      const { digest, version } = side
+      return { name, image: { digest, version }, kept: names && (await read(ports.pieces, names)) }
+    }),
+  )
+  const lost = found.filter(({ kept }) => kept === null).map(({ name }) => name)
+  if (lost.length > 0)
+    ports.progress.warn(
+      `${to}: nobody has kept the charts and values of ${lost.join(', ')}, as with an older shopctl: those of this work tree are used`,
+    )
+  return ports.scratch.folder(async (folder) => use(await written(folder, found)))
+}
+
+async function read(pieces: Pieces, { chart, settings }: KeptNames): Promise<Found['kept']> {
+  const [charts, values]: (Piece | null)[] = await settleAll([
+    pieces.read(chart),
+    pieces.read(settings),
+  ])
+  if (!charts || !values) return null
+  return { hash: chart, files: unpackChart(charts), settings: unpackSettings(values) }
+}
+
+async function written(folder: Folder, found: readonly Found[]): Promise<Record<string, Earlier>> {
+  const charts = new Map(found.flatMap(({ kept }) => (kept ? [[kept.hash, kept.files]] : [])))
+  for (const [hash, files] of charts)
+    for (const { path, content } of files) await folder.write(`${hash}/${path}`, [content])
+  const images: Record<string, Earlier> = {}
+  for (const { name, image, kept } of found) {
+    images[name] = { ...image, kept: null }
+    if (!kept) continue
+    const { hash, settings } = kept
+    const valuesFiles: string[] = []
+    for (const [index, { text }] of settings.values.entries()) {
+      const file = `${name}-${index}.yaml`
+      await folder.write(file, [text])
+      valuesFiles.push(`${folder.path}/${file}`)
+    }
+    images[name] = { ...image, kept: { chart: `${folder.path}/${hash}`, valuesFiles, settings } }
+  }
+  return images
+}

@@ -1,0 +1,129 @@
+// A rollback to a release that is gone deploys what it was deployed with, whatever the work tree has become.
+import { gzipSync } from 'node:zlib'
+import { expect, it } from 'vitest'
+import { changing, isSlot, slotValuesOf } from '../../fakes/charts.ts'
+import { usingSecret } from '../../fakes/contents.ts'
+import { unpackText } from '../../fakes/pieces.ts'
+import { createShop, names, type Shop } from '../../fakes/shop.ts'
+
+const chartFile = 'charts/app/templates/slot.yaml'
+const valuesFile = 'charts/values/order.yaml'
+
+/** r-1 is deleted. Since then, the chart, the values and a ConfigMap are others, and the service has moved to a new chart. */
+async function changedSince(): Promise<Shop> {
+  const shop = createShop()
+  const { charts, configMaps, secrets, source } = shop.world
+  charts.faults.order = (made, release) => {
+    const { configMaps: copies = {} } = slotValuesOf(release)
+    const ports = '"containerPort":8081}]'
+    const more = `"envFrom":[{"configMapRef":{"name":"${copies.limits ?? 'limits'}"}}]`
+    const using = changing((text) => text.replace(ports, `${ports},${more}`))
+    return isSlot(release) ? using(usingSecret('login')(made, release), release) : made
+  }
+  secrets.login = { url: 'first' }
+  configMaps.limits = { most: '1' }
+  source.contents[chartFile] = 'kind: Deployment # of r-1'
+  await shop.release()
+  shop.commit('b')
+  source.contents[chartFile] = 'kind: Deployment # of r-2'
+  source.contents[valuesFile] = 'replicas: 2\nconfig: { LEVEL: debug }'
+  configMaps.limits = { most: '2' }
+  await shop.release()
+  await shop.cleanup()
+  delete source.contents[chartFile]
+  return shop
+}
+
+function warnings({ world }: Shop): string[] {
+  return world.progress.lines.filter((line) => line.startsWith('! '))
+}
+
+it('has the chart, the values, the ConfigMaps and so the revision of then', async () => {
+  const shop = await changedSince()
+  const { world } = shop
+  const [first] = world.state.journal.closed.filter(({ release }) => release === 'r-1')
+  const { revision, digest } = first?.services.find(({ name }) => name === 'order')?.to ?? {}
+  await shop.rollback({ to: 'r-1' })
+  expect(names.map(shop.live)).toEqual(['blue 1a2b3c4d', 'blue 1a2b3c4d'])
+  expect(world.state.services.order?.slots.blue).toMatchObject({ revision, digest })
+  const write = world.driver.writes.findLast(({ service }) => service === 'order')
+  const file = (path = '') => world.scratch.files[path.replace('/scratch/', '')]
+  expect(file(`${write?.chart}/templates/slot.yaml`)).toBe('kind: Deployment # of r-1')
+  expect(write?.valuesFiles.map(file)).toEqual(['replicas: 2\nconfig: { LEVEL: info }'])
+  const { copies } = world.contents
+  const copied = Object.values(copies).filter(
+    ({ color, of }) => color === 'blue' && of === 'limits',
+  )
+  expect(copied.map(({ content }) => content.data)).toEqual([{ most: '1' }])
+  expect(warnings(shop)).toEqual([])
+})
+
+it('needs nothing of the work tree for these services', async () => {
+  const shop = await changedSince()
+  const { contents } = shop.world.source
+  for (const file of Object.keys(contents))
+    if (/^(order|payment|charts\/app|charts\/values\/(order|payment))/.test(file))
+      delete contents[file]
+  await shop.rollback({ to: 'r-1' })
+  expect(names.map(shop.live)).toEqual(['blue 1a2b3c4d', 'blue 1a2b3c4d'])
+})
+
+it('can be undone, and gone back to again', async () => {
+  const shop = await changedSince()
+  await shop.rollback({ to: 'r-1' })
+  const { journal } = shop.world.state
+  await shop.cleanup()
+  await shop.rollback({ to: 'r-2' })
+  await shop.cleanup()
+  await shop.rollback({ to: 'r-3' })
+  const order = journal.closed.flatMap(({ release, services }) =>
+    release ? services.filter(({ name }) => name === 'order') : [],
+  )
+  const [one, two, three, four, five] = order.map(({ to, kept }) => ({ id: to?.revision, kept }))
+  expect([three?.id, four?.id, five?.id]).toEqual([one?.id, two?.id, one?.id])
+  expect([three?.kept, four?.kept, five?.kept]).toEqual([one?.kept, two?.kept, one?.kept])
+  expect(warnings(shop)).toEqual([])
+})
+
+it('has the present Secret, and says so', async () => {
+  const shop = await changedSince()
+  shop.world.secrets.login = { url: 'second' }
+  await shop.rollback({ to: 'r-1' })
+  expect(shop.live('order')).toBe('blue 1a2b3c4d')
+  expect(warnings(shop)).toEqual([
+    '! order gets the present login: the Secret of that release had another content',
+  ])
+})
+
+it('keeps no value of a Secret', async () => {
+  const shop = await changedSince()
+  const text = [...shop.world.pieces.kept.values()].map(unpackText).join('\n')
+  expect(text).toContain('login')
+  expect(text).not.toContain(Buffer.from('first').toString('base64'))
+  expect(text).not.toContain('"first"')
+})
+
+it('falls back to the work tree where an older shopctl has kept nothing', async () => {
+  const shop = await changedSince()
+  shop.world.pieces.kept.clear()
+  await shop.rollback({ to: 'r-1' })
+  expect(names.map(shop.live)).toEqual(['blue 1a2b3c4d', 'blue 1a2b3c4d'])
+  const write = shop.world.driver.writes.findLast(({ service }) => service === 'order')
+  expect(write).toMatchObject({ chart: 'charts/app', valuesFiles: [valuesFile] })
+  expect(warnings(shop)).toEqual([
+    '! r-1: nobody has kept the charts and values of order, payment, as with an older shopctl: those of this work tree are used',
+  ])
+})
+
+it('is refused before it changes anything if a piece is damaged', async () => {
+  const shop = await changedSince()
+  const { log, pieces } = shop.world
+  for (const [hash, piece] of pieces.kept)
+    pieces.kept.set(hash, { ...piece, content: gzipSync('{"files":[]}') })
+  const before = [...log]
+  await expect(shop.rollback({ to: 'r-1' })).rejects.toMatchObject({
+    ...{ code: 'kept-damaged', exitCode: 2 },
+    message: expect.stringMatching(/^The ConfigMap shopctl-kept-[0-9a-f]{64} is damaged/),
+  })
+  expect(log).toEqual(before)
+})
