@@ -1,7 +1,6 @@
 // Notes whether a command has changed anything, for an error that follows.
 import type { Contents, Namespace } from './ports/cluster.ts'
 import type { Driver } from './ports/driver.ts'
-import type { Pieces } from './ports/pieces.ts'
 
 /** The same driver. It calls `changed` after each change. */
 export function watchedDriver(driver: Driver, changed: () => void): Driver {
@@ -21,16 +20,14 @@ interface ChangingPorts {
   contents: Contents
   driver: Driver
   namespace: Namespace
-  pieces: Pieces
 }
 
 export function watched<P extends ChangingPorts>(ports: P, changed: () => void): P {
-  const { contents, driver, namespace, pieces } = ports
+  const { contents, driver, namespace } = ports
   return {
     ...ports,
     contents: { ...contents, copy: notingTrue(contents.copy, changed) },
     driver: watchedDriver(driver, changed),
-    pieces: { ...pieces, add: notingTrue(pieces.add, changed) },
     namespace: {
       ...namespace,
       addToSecret: noting(namespace.addToSecret, changed),

@@ -9,6 +9,7 @@ import type {
   Pods,
 } from '../../src/release/ports/cluster.ts'
 import type { Driver, PointerMove } from '../../src/release/ports/driver.ts'
+import { mostOfAPiece, type Pieces } from '../../src/release/ports/pieces.ts'
 import type { Target } from '../../src/release/slot.ts'
 import type { Pointer } from '../../src/release/state.ts'
 import { type JournalUnderTest, journalContract } from './journal-contract.ts'
@@ -20,6 +21,7 @@ export interface ClusterUnderTest extends JournalUnderTest, LockUnderTest {
   driver: Pick<Driver, 'recorded' | 'movePointers' | 'confirm'>
   namespace: Namespace
   contents: Contents
+  pieces: Pieces
   pods: Pods
   management: Management
 }
@@ -33,6 +35,7 @@ export function clusterContract(make: () => Promise<ClusterUnderTest>): void {
   describe('lock', () => lockContract(make))
   describe('namespace', () => namespaceContract(make))
   describe('contents', () => contentsContract(make))
+  describe('pieces', () => piecesContract(make))
   describe('pods and their management port', () => podsContract(make))
 }
 
@@ -171,6 +174,34 @@ function contentsContract(make: () => Promise<ClusterUnderTest>): void {
     expect(await contents.sweep()).toEqual([])
     expect(await contents.read(id)).toBeNull()
     expect(await contents.read(original)).toEqual(content)
+  })
+}
+
+function piecesContract(make: () => Promise<ClusterUnderTest>): void {
+  it('has each piece as it was added first, until it is removed', async () => {
+    const { pieces } = await make()
+    const [one, other] = ['1', '2'].map((digit) => digit.repeat(64)) as [string, string]
+    const content = Buffer.from([0, 255, 10])
+    expect(await pieces.list()).toEqual([])
+    expect(await pieces.read(one)).toBeNull()
+    expect(await pieces.add({ hash: one, content })).toBe(true)
+    expect(await pieces.add({ hash: one, content: Buffer.from('b') })).toBe(false)
+    expect(await pieces.add({ hash: other, content })).toBe(true)
+    expect((await pieces.list()).toSorted()).toEqual([one, other])
+    const found = await pieces.read(one)
+    expect(found && [...found.content]).toEqual([...content])
+    await pieces.remove(one)
+    await pieces.remove(one)
+    expect(await pieces.list()).toEqual([other])
+    await pieces.remove(other)
+  })
+
+  it('takes one that is as large as it may be', async () => {
+    const { pieces } = await make()
+    const piece = { hash: '3'.repeat(64), content: Buffer.alloc(mostOfAPiece, 7) }
+    expect(await pieces.add(piece)).toBe(true)
+    expect((await pieces.read(piece.hash))?.content.length).toBe(mostOfAPiece)
+    await pieces.remove(piece.hash)
   })
 }
 

@@ -1,7 +1,9 @@
 // What a command leaves that is killed, and what must hold whatever happens.
-import { isReady, slotName, type Target } from '../../src/release/slot.ts'
+import { keptOf } from '../../src/release/kept.ts'
+import { isReady, type Slot, slotName, type Target } from '../../src/release/slot.ts'
 import { slotAt } from '../../src/release/state.ts'
 import type { Shop } from './shop.ts'
+import type { World } from './world.ts'
 
 /** What a helm that is killed leaves of a slot or a release. */
 export const halves = [
@@ -38,12 +40,20 @@ export async function brokenNow({ world }: Shop): Promise<string[]> {
     const text = JSON.stringify(world.driver.standing[release] ?? [])
     for (const [, copy = ''] of text.matchAll(/"secretKeyRef":\{"name":"([^"]+)"/g))
       if (!world.contents.copies[copy]) found.push(`${release} lacks ${copy}`)
+    found.push(...lackingPieces(world, name, slot))
     for (const pod of await world.pods.list(name, target)) {
       const { role, gate } = (await world.pods.report(name, pod)) ?? {}
       if (role !== 'live' || gate?.revision !== target.revision) found.push(`${pod} does not serve`)
     }
   }
   return found
+}
+
+/** What serves can be deployed again once it is gone. */
+function lackingPieces({ state, pieces }: World, name: string, slot: Slot | null): string[] {
+  const kept = slot && keptOf(state.journal, name, slot)
+  const lacks = !kept || [kept.chart, kept.settings].some((hash) => !pieces.kept.has(hash))
+  return lacks ? [`what ${name} was deployed with is not kept`] : []
 }
 
 /** What must hold once nothing is interrupted any more. */

@@ -7,22 +7,21 @@ export interface FakePieces extends Pieces {
   kept: Map<string, Piece>
 }
 
-export function createFakePieces(log: string[]): FakePieces {
-  const kept: FakePieces['kept'] = new Map()
-  return {
-    kept,
-    list: async () => [...kept.keys()],
-    read: async (hash) => kept.get(hash) ?? null,
+export function createFakePieces(): FakePieces {
+  const fake: FakePieces = {
+    kept: new Map(),
+    list: async () => [...fake.kept.keys()],
+    read: async (hash) => fake.kept.get(hash) ?? null,
     async add(piece) {
-      if (kept.has(piece.hash)) return false
-      kept.set(piece.hash, piece)
-      log.push(`keep ${piece.hash.slice(0, 8)}`)
+      if (fake.kept.has(piece.hash)) return false
+      fake.kept.set(piece.hash, piece)
       return true
     },
     async remove(hash) {
-      kept.delete(hash)
+      fake.kept.delete(hash)
     },
   }
+  return fake
 }
 
 export function unpackText({ content }: Piece): string {

@@ -144,7 +144,7 @@ export function createWorld(
       ...{ secrets, configMaps, log },
       standing: () => Object.values(driver.standing).flat(),
     }),
-    pieces: createFakePieces(log),
+    pieces: createFakePieces(),
     ...logs,
     openLogStore: async () => logs.logStore,
     builder: engine.builder,

@@ -54,18 +54,21 @@ type Saved = ReturnType<typeof save>
 
 /** All of a shop that a verb reads and writes. */
 function save({ world }: Shop) {
-  const { state, driver, contents, source } = world
+  const { state, driver, contents, pieces, source } = world
   const { releases, standing, writes } = driver
   const tree = { head: source.head, contents: source.contents }
-  return structuredClone({ state, releases, standing, writes, copies: contents.copies, tree })
+  const { copies } = contents
+  const { kept } = pieces
+  return structuredClone({ state, releases, standing, writes, copies, kept, tree })
 }
 
 function restore({ world }: Shop, saved: Saved): void {
-  const { state, releases, standing, writes, copies, tree } = structuredClone(saved)
+  const { state, releases, standing, writes, copies, kept, tree } = structuredClone(saved)
   Object.assign(world.state, state)
   Object.assign(world.driver, { releases, standing, writes })
   Object.assign(world.source, tree)
   world.contents.copies = copies
+  world.pieces.kept = kept
 }
 
 /** What later verbs depend on: two states that have it alike are one. */

@@ -76,7 +76,10 @@ function fits({ content }: Piece): boolean {
   return content.length <= mostOfAPiece
 }
 
-/** Before the slots are written: a slot whose pieces are missing could not be deployed again. */
+/**
+ * Before the slots are written: a slot whose pieces are missing could not be deployed again. Like its record, a piece is no
+ * change by itself.
+ */
 export async function keepPieces(
   { pieces: port }: Pick<PiecePorts, 'pieces'>,
   { pieces }: ToKeep,

@@ -242,7 +242,7 @@ it('says how to come back when the slot of several services is gone', () => {
   const records = { closed: [first, aMove('r-2', 'switch', ['order', 'payment'])] }
   expect(plan({ order: alone, payment: alone }, records)).toMatchObject({
     message: 'order blue with v-a no longer exists: it was cleaned up.',
-    hint: 'Run `shopctl rollback --to r-1 --service order,payment`: it deploys the image again, with the settings of this work tree.',
+    hint: 'Run `shopctl rollback --to r-1 --service order,payment`: it deploys that release again.',
   })
 })
 

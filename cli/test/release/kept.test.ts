@@ -1,0 +1,110 @@
+// The pieces of what a slot was deployed with, and the records that name them.
+import { createHash } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import {
+  keptOf,
+  namedPieces,
+  packChart,
+  packSettings,
+  type Settings,
+  unpackChart,
+  unpackSettings,
+  withKept,
+} from '../../src/release/kept.ts'
+import { aJournal, aMove, anOperation, aSide } from '../fakes/state.ts'
+
+const settings: Settings = {
+  ...{ digest: 'sha256:a', chart: 'c', port: null, replicas: 2 },
+  values: [{ file: 'values.yaml', text: 'replicas: 2\n' }],
+  secrets: { login: 'order-blue-0123' },
+  configMaps: { limits: { data: { most: '1' }, binaryData: { a: '/u3+' } } },
+}
+
+describe('a piece', () => {
+  const files = [
+    { path: 'Chart.yaml', content: Buffer.from('name: app # ü\n') },
+    { path: 'charts/part.tgz', content: Buffer.from([31, 139, 255, 0]) },
+    { path: 'templates/empty.yaml', content: Buffer.alloc(0) },
+  ]
+
+  it('has every byte of a chart, and has another name if one differs', () => {
+    const piece = packChart(files)
+    expect(unpackChart(piece)).toEqual(files)
+    expect(packChart(files).hash).toBe(piece.hash)
+    const [first, ...rest] = files
+    const other = packChart([
+      { path: 'Chart.yml', content: first?.content ?? Buffer.alloc(0) },
+      ...rest,
+    ])
+    expect(other.hash).not.toBe(piece.hash)
+  })
+
+  it('has the settings as they were, in whatever order', () => {
+    const piece = packSettings(settings)
+    expect(unpackSettings(piece)).toEqual(settings)
+    const entries = Object.entries(settings).toReversed()
+    expect(packSettings(Object.fromEntries(entries) as Settings).hash).toBe(piece.hash)
+  })
+
+  const damaged = { code: 'kept-damaged', exitCode: 2 }
+  const named = (text: string) => ({
+    hash: createHash('sha256').update(text).digest('hex'),
+    content: gzipSync(text),
+  })
+
+  it.each([
+    ['another content', { ...packChart(files), content: packSettings(settings).content }],
+    ['no content', { ...packChart(files), content: Buffer.alloc(0) }],
+    ['half of it', { ...packChart(files), content: packChart(files).content.slice(0, 40) }],
+    ['the settings of a slot', packSettings(settings)],
+    ['no JSON', named('{')],
+    ['a file above its folder', named('{"files":[{"path":"../a","text":""}]}')],
+    ['an absolute path', named('{"files":[{"path":"/etc/a","text":""}]}')],
+    ['a path through its folder', named('{"files":[{"path":"a/../../b","text":""}]}')],
+    ['more than a chart has', named(JSON.stringify('a'.repeat(65 * 1024 * 1024)))],
+  ])('is refused with %s', (_, piece) => {
+    expect(() => unpackChart(piece)).toThrow(expect.objectContaining(damaged))
+  })
+})
+
+describe('the records', () => {
+  const [one, two] = ['1', '2'].map((digit) => ({ chart: `c${digit}`, settings: `s${digit}` }))
+  const blue = aSide('blue', 'a')
+  const to = (kept?: typeof one, name = 'order') => ({
+    name,
+    from: null,
+    to: blue,
+    ...(kept && { kept }),
+  })
+
+  it.each([
+    ['no record has the slot', [], null],
+    ['an older shopctl has deployed it', [to()], null],
+    ['it was another service', [to(one, 'payment')], null],
+    ['it was deployed once', [to(one)], one],
+    ['it was deployed twice, with another number of pods', [to(one), to(two)], two],
+    ['a smoke test followed', [to(one), to()], one],
+  ])('say what a slot was deployed with: %s', (_, services, kept) => {
+    const journal = aJournal({ closed: services.map((each) => anOperation({ services: [each] })) })
+    expect(keptOf(journal, 'order', blue)).toEqual(kept)
+    const move = { name: 'order', from: null, to: blue }
+    expect(withKept(journal, move)).toEqual(kept ? { ...move, kept } : move)
+  })
+
+  it('know no such thing of a slot that has another revision', () => {
+    const journal = aJournal({ closed: [anOperation({ services: [to(one)] })] })
+    expect(keptOf(journal, 'order', aSide('blue', 'b'))).toBeNull()
+    expect(withKept(journal, { name: 'order', to: null })).toEqual({ name: 'order', to: null })
+  })
+
+  it('name all pieces, those of an open operation too', () => {
+    const closed = [aMove('r-1', 'switch', [], { services: [to(one)] })]
+    const open = anOperation({ services: [to(two)] })
+    expect(namedPieces(aJournal({ closed, open }))).toEqual(new Set(['c1', 's1', 'c2', 's2']))
+  })
+
+  it('do not say so if one cannot be read', () => {
+    expect(namedPieces({ ...aJournal({}), damaged: ['a'] })).toBeNull()
+  })
+})
