@@ -23,6 +23,15 @@ it('only this user can read a scratch folder, and it is deleted afterwards', asy
   expect(existsSync(path)).toBe(false)
 })
 
+it('a scratch folder has folders within, and takes bytes', async () => {
+  await createScratch().folder(async (folder) => {
+    await folder.write('a/b/c.bin', [Buffer.from([255, 0]), 'd'])
+    await folder.write('a/empty', [''])
+    expect(await readFile(join(folder.path, 'a/b/c.bin'))).toEqual(Buffer.from([255, 0, 100]))
+    expect(await readFile(join(folder.path, 'a/empty'), 'utf8')).toBe('')
+  })
+})
+
 it('a scratch folder is deleted when its use fails', async () => {
   let path = ''
   const failing = createScratch().folder(async (folder) => {

@@ -186,4 +186,32 @@ describe('a release', { timeout: 300_000 }, () => {
     expect(forward.exitCode).toBe(2)
     await expectOnlyLiveConsumes()
   })
+
+  test('rollback --to deploys a release that is gone, with its own chart and values', async () => {
+    await releaseHolds()
+    const { release, services } = await status()
+    const { active, slots } = services.order ?? {}
+    const before = slots?.[active ?? 'blue']
+    await tree.append('charts/values/order.yaml', 'config: { LOG_LEVEL: debug }\n')
+    const [grace, longer] = ['Seconds: 30', 'Seconds: 31']
+    await tree.edit('charts/shop-slot/values.yaml', grace, longer)
+    await shopctlOk(['release', '--service', 'order'], { cwd: tree.dir })
+    const live = async (): Promise<string> => {
+      const color = (await status()).services.order?.active
+      const spec = '{.spec.template.spec}'
+      return kubectlOk('get', 'deployment', `order-${color}`, '-o', `jsonpath=${spec}`)
+    }
+    expect(await live()).toMatch(/"terminationGracePeriodSeconds":31/)
+    expect(await live()).toMatch(/"LOG_LEVEL","value":"debug"/)
+    await shopctlOk(['cleanup', '--now', '--timeout', '10'])
+    const args = ['rollback', '--to', String(release), '--service', 'order']
+    const { stderr } = await shopctlOk(args, { cwd: tree.dir })
+    expect(stderr).not.toMatch(/work tree|present/)
+    const after = (await status()).services.order
+    const { digest, revision } = after?.slots[after.active ?? 'blue'] ?? {}
+    expect({ digest, revision }).toEqual({ digest: before?.digest, revision: before?.revision })
+    expect(await live()).toMatch(/"terminationGracePeriodSeconds":30/)
+    expect(await live()).not.toMatch(/LOG_LEVEL/)
+    await expectOnlyLiveConsumes()
+  })
 })

@@ -65,6 +65,8 @@ function filesOf({ stable, preview }: Record<Which, Target>): Files {
 export type Around = (name: string, run: () => unknown) => unknown
 
 export interface Scene {
+  /** Values files on this machine, by their absolute path. All others have the same text. */
+  texts: Record<string, string>
   repo: FakeConfigRepo
   argo: FakeArgo
   api: FakeApi
@@ -131,6 +133,7 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
   seen.splice(0, seen.length - 1)
   const observer = createObserver(api, 'shop', names)
   const scene: Scene = {
+    texts: {},
     ...{ repo, argo, api, observer, progress, clock, seen, closed: [] },
     driver(around = (_, run) => run(), signal = new AbortController().signal) {
       const ports = portsOf(scene, around, look)
@@ -141,7 +144,7 @@ export function createScene({ files = waiting, limitSeconds = 30 }: Given = {}):
         commits: createCommits(ports.repo, 'local', { ...operator, progress }),
         charts: ports.charts,
         journal: { read: async () => aJournal({ closed: scene.closed }) },
-        readText: async () => 'config:\n  LEVEL: info\n',
+        readText: async (file) => scene.texts[file] ?? 'config:\n  LEVEL: info\n',
         helm: {
           recorded: async () => ({ postgres: { finished: true, marks: {} } }),
           install: async () => {},

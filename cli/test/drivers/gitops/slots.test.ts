@@ -1,4 +1,5 @@
 // What the gitops driver does to slots: one commit for all of them, which Argo CD syncs.
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { changesOf } from '../../../src/drivers/gitops/changes.ts'
 import { failed, refused } from '../../../src/errors.ts'
@@ -53,6 +54,17 @@ describe('a deploy', () => {
       'payment-blue',
       'postgres',
     ])
+  })
+
+  it('of an earlier release has its chart and values from outside of the work tree', async () => {
+    const scene = createScene()
+    scene.texts['/elsewhere/order-0.yaml'] = 'config:\n  LEVEL: debug\n'
+    const chart = join(import.meta.dirname, '../../../../charts/shop-slot')
+    const write = { ...aWrite('order', 'green', next), chart }
+    const valuesFiles = ['/elsewhere/order-0.yaml']
+    await scene.driver().writeSlots([{ ...write, valuesFiles }], signal)
+    expect(standing(scene, 'order-green')).toBe(`${next} 1`)
+    expect(scene.repo.head().files.get('local/order/green/values.yaml')).toContain('LEVEL: debug')
   })
 
   it('of what stands already makes no commit', async () => {
