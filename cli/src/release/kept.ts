@@ -61,6 +61,22 @@ export function packSettings(settings: Settings): Piece {
   return pack(settings)
 }
 
+/** Whether it has a template of a Secret, also in an archive of another chart. Its values may hold passwords. */
+export function makesSecrets(files: readonly ChartFile[]): boolean {
+  return files.some(({ path, content }) => {
+    const bytes = path.endsWith('.tgz') ? unzipped(content) : content
+    return /\bkind["']?[ \t]*:[ \t]*["']?Secret\b/.test(Buffer.from(bytes).toString('latin1'))
+  })
+}
+
+function unzipped(content: Uint8Array): Uint8Array {
+  try {
+    return gunzipSync(content, { maxOutputLength: mostUnpacked })
+  } catch {
+    return content
+  }
+}
+
 /** Throws a refusal if the content does not fit the hash. */
 export function unpackChart(piece: Piece): ChartFile[] {
   return unpack(piece, chartPiece).files.map((file) => ({

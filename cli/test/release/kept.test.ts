@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import {
   keptOf,
+  makesSecrets,
   namedPieces,
   packChart,
   packSettings,
@@ -65,6 +66,24 @@ describe('a piece', () => {
     ['more than a chart has', named(JSON.stringify('a'.repeat(65 * 1024 * 1024)))],
   ])('is refused with %s', (_, piece) => {
     expect(() => unpackChart(piece)).toThrow(expect.objectContaining(damaged))
+  })
+})
+
+describe('a chart that makes Secrets of its values', () => {
+  const archive = gzipSync(`part/templates/a.yaml\0\0\nkind: Secret\n`)
+
+  it.each([
+    ['a template', 'templates/a.yaml', 'apiVersion: v1\nkind: Secret\n', true],
+    ['a template within others', 'templates/a.yaml', '  kind: "Secret"  # of it', true],
+    ['an item of a list', 'templates/a.yaml', 'items:\n  - kind: Secret', true],
+    ['a template in JSON', 'templates/a.json', '{\n  "kind": "Secret"\n}', true],
+    ['a template of a chart within', 'charts/part/templates/a.yaml', 'kind: Secret', true],
+    ['an archive', 'charts/part.tgz', archive, true],
+    ['an archive that is none', 'charts/part.tgz', 'a', false],
+    ['another kind', 'templates/a.yaml', 'kind: SecretStore', false],
+    ['a reference', 'templates/a.yaml', 'secretKeyRef: { name: a }', false],
+  ])('is known by %s', (_, path, content, expected) => {
+    expect(makesSecrets([{ path, content: Buffer.from(content) }])).toBe(expected)
   })
 })
 

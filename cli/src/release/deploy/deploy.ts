@@ -128,12 +128,9 @@ async function deployAll(
   const asked = await ports.hooks.before('pre-deploy', intent, ports.signal)
   return asRecorded(ports, state, { ...intent, ...asked }, async ({ phase, operation }) => {
     await phase('prepare', async () => {
-      const keeping = settleAll([
-        keepImages(ports.registry, input, prepared, idOf(operation)),
-        keepPieces(ports, toKeep, there),
-      ])
-      const [isChanged] = await keeping
-      if (isChanged) changed()
+      const images = keepImages(ports.registry, input, prepared, idOf(operation))
+      const noted = images.then((isChanged) => isChanged && changed())
+      await settleAll([noted, keepPieces(ports, toKeep, there)])
       await prepare()
     })
     try {

@@ -1,7 +1,7 @@
 // Keeps what slots are deployed with, for as long as a release can be gone back to: for `rollback --to`.
 import { said } from '../../errors.ts'
-import { namedPieces, packChart, packSettings } from '../kept.ts'
-import type { Charts } from '../ports/driver.ts'
+import { makesSecrets, namedPieces, packChart, packSettings } from '../kept.ts'
+import type { ChartFile, Charts } from '../ports/driver.ts'
 import { mostOfAPiece, type Piece, type Pieces } from '../ports/pieces.ts'
 import type { Progress } from '../ports/session.ts'
 import type { Journal, KeptNames } from '../record.ts'
@@ -22,44 +22,39 @@ export interface ToKeep {
   pieces: Piece[]
 }
 
-/** Of each slot that the plan wants, and that the record says. What is too large is named in a warning, and is not kept. */
+/** Of each slot that the plan wants, and that the record says. A note says what is not kept, and why. */
 export async function piecesOf(
   { charts, progress }: PiecePorts,
   { plan, recipes, contents, tidies }: Prepared,
 ): Promise<ToKeep> {
-  const read = new Map<string, Promise<Piece>>()
-  const chartOf = (chart: string): Promise<Piece> => {
-    const found = read.get(chart) ?? charts.files(chart).then(packChart)
-    read.set(chart, found)
-    return found
-  }
   const steps = plan.steps.filter(({ service }) => !tidies.some((each) => each.service === service))
-  const found = await settleAll(
-    steps.map(async ({ service, color, wanted }) => {
-      const [recipe, used] = [recipes[service], contents[service]?.slots[color]]
-      if (!recipe || !used) throw new Error(`nothing is known about ${service}`)
-      const pieces = {
-        chart: await chartOf(recipe.chart),
-        settings: settingsOf(recipe, used, wanted),
-      }
-      return { service, pieces }
-    }),
+  const folders = [...new Set(steps.flatMap(({ service }) => recipes[service]?.chart ?? []))]
+  const read = new Map(
+    await settleAll(folders.map(async (each) => [each, await charts.files(each)] as const)),
   )
-  const kept = found.filter(({ pieces }) => Object.values(pieces).every(fits))
-  const large = found.filter((each) => !kept.includes(each)).map(({ service }) => service)
-  if (large.length > 0)
-    progress.warn(
-      `The charts or ConfigMaps of ${large.join(', ')} are too large to be kept: a later \`rollback --to\` uses those of its work tree`,
-    )
-  return {
-    names: Object.fromEntries(
-      kept.map(({ service, pieces: { chart, settings } }) => [
-        service,
-        { chart: chart.hash, settings: settings.hash },
-      ]),
-    ),
-    pieces: kept.flatMap(({ pieces }) => Object.values(pieces)),
+  const toKeep: ToKeep = { names: {}, pieces: [] }
+  for (const { service, color, wanted } of steps) {
+    const [recipe, used] = [recipes[service], contents[service]?.slots[color]]
+    const files = recipe && read.get(recipe.chart)
+    if (!files || !used) throw new Error(`nothing is known about ${service}`)
+    const [chart, settings] = [packChart(files), settingsOf(recipe, used, wanted)]
+    const why = whyNot(files, [chart, settings])
+    if (why === null) {
+      toKeep.names[service] = { chart: chart.hash, settings: settings.hash }
+      toKeep.pieces.push(chart, settings)
+    } else
+      progress.note(
+        `${service}: its chart and values are not kept for a later \`rollback --to\`: ${why}`,
+      )
   }
+  return toKeep
+}
+
+function whyNot(files: readonly ChartFile[], pieces: readonly Piece[]): string | null {
+  // Who may read ConfigMaps may not read Secrets.
+  if (makesSecrets(files)) return 'its chart makes a Secret of them'
+  const isLarge = pieces.some(({ content }) => content.length > mostOfAPiece)
+  return isLarge ? 'they are too large for a ConfigMap' : null
 }
 
 function settingsOf(
@@ -70,10 +65,6 @@ function settingsOf(
   const maps = copies.filter(({ kind }) => kind === 'ConfigMap')
   const configMaps = Object.fromEntries(maps.map(({ of, content }) => [of, content]))
   return packSettings({ digest, chart, values, port, replicas, secrets, configMaps })
-}
-
-function fits({ content }: Piece): boolean {
-  return content.length <= mostOfAPiece
 }
 
 /**

@@ -41,7 +41,7 @@ export async function withEarlier<T>(
   const lost = found.filter(({ kept }) => kept === null).map(({ name }) => name)
   if (lost.length > 0)
     ports.progress.warn(
-      `${to}: nobody has kept the charts and values of ${lost.join(', ')}, as with an older shopctl: those of this work tree are used`,
+      `${to}: the charts and values of ${lost.join(', ')} were not kept, as with an older shopctl: those of this work tree are used`,
     )
   return ports.scratch.folder(async (folder) => use(await written(folder, found)))
 }

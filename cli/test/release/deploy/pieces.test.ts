@@ -91,19 +91,31 @@ it('fails a deploy that it cannot be kept, before a slot is written', async () =
   expect(driver.writes).toEqual([])
 })
 
-it('is not kept if it is too large for a ConfigMap', async () => {
+it.each([
+  [
+    'is too large for a ConfigMap',
+    'files/large',
+    randomBytes(1_000_000).toString('base64'),
+    'they are too large for a ConfigMap',
+  ],
+  [
+    'may hold a password',
+    'templates/login.yaml',
+    'kind: Secret',
+    'its chart makes a Secret of them',
+  ],
+])('is not kept if it %s, which a note says', async (_, file, text, why) => {
   const shop = createShop()
   const { progress, source, state } = shop.world
-  source.contents['charts/app/files/large'] = randomBytes(1_000_000).toString('base64')
+  source.contents[`charts/app/${file}`] = text
   await shop.deploy()
   expect(keptIn(shop)).toEqual([])
-  expect(state.journal.closed.at(-1)?.services.map(({ kept }) => kept)).toEqual([
-    undefined,
-    undefined,
-  ])
-  expect(progress.lines).toContain(
-    '! The charts or ConfigMaps of order, payment are too large to be kept: a later `rollback --to` uses those of its work tree',
-  )
+  const { services } = state.journal.closed.at(-1) ?? {}
+  expect(services?.map(({ kept }) => kept)).toEqual([undefined, undefined])
+  for (const name of names)
+    expect(progress.lines).toContain(
+      `${name}: its chart and values are not kept for a later \`rollback --to\`: ${why}`,
+    )
 })
 
 it('has the names of Secrets, and no value', async () => {

@@ -111,7 +111,7 @@ it('falls back to the work tree where an older shopctl has kept nothing', async 
   const write = shop.world.driver.writes.findLast(({ service }) => service === 'order')
   expect(write).toMatchObject({ chart: 'charts/app', valuesFiles: [valuesFile] })
   expect(warnings(shop)).toEqual([
-    '! r-1: nobody has kept the charts and values of order, payment, as with an older shopctl: those of this work tree are used',
+    '! r-1: the charts and values of order, payment were not kept, as with an older shopctl: those of this work tree are used',
   ])
 })
 
