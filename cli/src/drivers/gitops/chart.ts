@@ -1,9 +1,9 @@
 // A chart as the config repo keeps it; pure.
 import { createHash } from 'node:crypto'
-import { posix } from 'node:path'
 import { refused } from '../../errors.ts'
 import { isMap } from '../../release/canonical.ts'
 import type { ChartFile } from '../../release/ports/driver.ts'
+import { withoutIgnored } from '../helmignore.ts'
 import { reservedKeys } from './layout.ts'
 import { readYamlFile } from './yaml.ts'
 
@@ -30,6 +30,7 @@ export function vendor(all: readonly ChartFile[], folder: string): Vendored {
     throw badChart(`${file} needs the texts \`name\` and \`version\`.`)
   if (reservedKeys.includes(name) || !/^[A-Za-z0-9][\w.-]*$/.test(name))
     throw badChart(`${file}: a chart cannot be named ${JSON.stringify(name)}.`)
+  // Helm reads .helmignore of the outermost chart only, so what it names must not come along.
   const files = withoutIgnored(all)
     .map((each) =>
       each.path === schemaFile ? { ...each, content: openSchema(each.content) } : each,
@@ -80,62 +81,5 @@ function parsed(content: Uint8Array): unknown {
     return JSON.parse(Buffer.from(content).toString('utf8'))
   } catch {
     return null
-  }
-}
-
-interface Rule {
-  pattern: string
-  negated: boolean
-  folders: boolean
-}
-
-/** Helm never reads it. */
-const always = 'templates/.?*'
-
-/** Helm reads .helmignore of the outermost chart only, so what it names must not come along. */
-function withoutIgnored(files: readonly ChartFile[]): ChartFile[] {
-  const text = textOf(files, '.helmignore') ?? ''
-  const rules = [...text.split(/\r?\n/), always].flatMap((line) => ruleOf(line.trim()))
-  return files.filter(({ path }) => {
-    const parts = path.split('/')
-    const above = parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'))
-    return !above.some((folder) => isIgnored(rules, folder, true)) && !isIgnored(rules, path, false)
-  })
-}
-
-function ruleOf(line: string): Rule[] {
-  if (line === '' || line.startsWith('#') || line.includes('**')) return []
-  const negated = line.startsWith('!')
-  const named = negated ? line.slice(1) : line
-  const folders = named.endsWith('/')
-  return [{ pattern: folders ? named.slice(0, -1) : named, negated, folders }]
-}
-
-/** With helm's own rules: after `!`, all that does not match is ignored. */
-function isIgnored(rules: readonly Rule[], path: string, isFolder: boolean): boolean {
-  return rules.some(({ pattern, negated, folders }) => {
-    if (folders && !isFolder) return negated
-    return matches(pattern, path) !== negated
-  })
-}
-
-function matches(pattern: string, path: string): boolean {
-  if (pattern.startsWith('/')) return expression(pattern.slice(1)).test(path)
-  return expression(pattern).test(pattern.includes('/') ? path : posix.basename(path))
-}
-
-/** Of Go's filepath.Match: no `**`, no braces, and `*` matches a dot at the start too. */
-function expression(pattern: string): RegExp {
-  const source = pattern.replaceAll(/\\.|\[\^?|[^\w]/g, (found) => {
-    if (found === '*') return '[^/]*'
-    if (found === '?') return '[^/]'
-    if (found.startsWith('[')) return found
-    if (found === ']' || found === '-') return found
-    return `\\${found.at(-1)}`
-  })
-  try {
-    return new RegExp(`^${source}$`)
-  } catch {
-    return /^(?!)/
   }
 }

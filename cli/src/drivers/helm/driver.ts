@@ -10,6 +10,7 @@ import { revisionMark } from '../../release/ports/driver.ts'
 import type { Progress } from '../../release/ports/session.ts'
 import { slotName } from '../../release/slot.ts'
 import { readChart } from '../chart-folder.ts'
+import { withoutIgnored } from '../helmignore.ts'
 import type { Helm } from './helm.ts'
 import type { Releases } from './releases.ts'
 
@@ -106,7 +107,7 @@ export function createCharts(
 ): Charts {
   return {
     render: async (release) => manifestsOf(await helm.template(release), namespace),
-    files: (chart) => readChart(resolve(root, chart), chart),
+    files: async (chart) => withoutIgnored(await readChart(resolve(root, chart), chart)),
   }
 }
 

@@ -1,5 +1,5 @@
 // Computes from the work tree and shopctl.yaml the wanted revision of each service and how to write it.
-import { refused } from '../../errors.ts'
+import { isRefused, refused } from '../../errors.ts'
 import {
   describeImages,
   type Image,
@@ -161,38 +161,61 @@ async function desireOne(
     ...{ service, repository, digest, version, chart, valuesFiles: files },
     ...{ migrations, migrationFiles, earlier: null },
     origin: { chart: chartHash, values, port, replicas },
+    edge: mergedValues(values).edge,
   })
 }
 
-/** The work tree has no part in it: its release may be older than any chart of it. */
+/** Of the work tree only its `edge` counts: its release may be older than any chart of it. */
 async function desireKept(
-  { registry }: DesirePorts,
+  { registry, source }: DesirePorts,
   input: DesireInput,
   { service, earlier, kept }: { service: string; earlier: Earlier; kept: KeptSlot },
 ): Promise<DesiredOne> {
   const { digest, version } = earlier
-  const { chart, valuesFiles, settings } = kept
+  const { chart, settings } = kept
   const repository = repositoryOf(input, service)
-  await requireEarlier(registry, { service, repository }, earlier)
+  const [edge] = await settleAll([
+    edgeNow(source, input, service, settings),
+    requireEarlier(registry, { service, repository }, earlier),
+  ])
   return desiredOf(input, {
-    ...{ service, repository, digest, version, chart, valuesFiles },
+    ...{ service, repository, digest, version, chart, valuesFiles: kept.valuesFiles },
     // They are applied already, and never taken back: each of them has only added.
-    ...{ migrations: null, migrationFiles: [], earlier: settings, origin: settings },
+    ...{ migrations: null, migrationFiles: [], earlier: settings, origin: settings, edge },
   })
 }
 
+/**
+ * The Services are no part of the slot, and what is live uses them meanwhile: with the ports of then, customers could not
+ * reach it. `then` is used where the work tree has no values of the service any more.
+ */
+async function edgeNow(
+  source: Source,
+  { config, env }: Pick<DesireInput, 'config' | 'env'>,
+  service: string,
+  then: Settings,
+): Promise<unknown> {
+  const files = await valuesFiles(source, config, env, service).catch((error) => {
+    if (isRefused(error)) return null
+    throw error
+  })
+  return mergedValues(files ? await readTexts(source, files) : then.values).edge
+}
+
 type Facts = Omit<Recipe, 'shared' | 'port' | 'checkedHash' | 'renderHash'> &
-  Pick<Wanted, 'digest' | 'version'> & { service: string }
+  Pick<Wanted, 'digest' | 'version'> & { service: string; edge: unknown }
 
 function desiredOf(
   { sharedChart }: Pick<DesireInput, 'sharedChart'>,
-  { service, digest, version, origin, ...facts }: Facts,
+  { service, digest, version, origin, edge, ...facts }: Facts,
 ): DesiredOne {
   const { chart, port, replicas } = origin
   const values = mergedValues(origin.values)
   if (values.shopctl !== undefined) throw ownValues(service, facts.valuesFiles)
-  const shared = values.edge === undefined ? {} : { edge: values.edge }
-  const checkedHash = hashOf([rules, chart, sharedChart.hash, values, port]).slice(0, 32)
+  const { edge: _, ...own } = values
+  const shared = edge === undefined ? {} : { edge }
+  const checked = [rules, chart, sharedChart.hash, { ...own, ...shared }, port]
+  const checkedHash = hashOf(checked).slice(0, 32)
   const renderHash = hashOf([chart, values]).slice(0, 12)
   return {
     service,

@@ -1,8 +1,10 @@
 // Keeps what slots are deployed with, for as long as a release can be gone back to: for `rollback --to`.
+import { dirname, join } from 'node:path'
 import { said } from '../../errors.ts'
 import { makesSecrets, namedPieces, packChart, packSettings } from '../kept.ts'
 import type { ChartFile, Charts } from '../ports/driver.ts'
 import { mostOfAPiece, type Piece, type Pieces } from '../ports/pieces.ts'
+import type { Source } from '../ports/project.ts'
 import type { Progress } from '../ports/session.ts'
 import type { Journal, KeptNames } from '../record.ts'
 import { settleAll } from '../settle.ts'
@@ -12,6 +14,7 @@ import type { Prepared } from './prepare.ts'
 
 interface PiecePorts {
   charts: Charts
+  source: Source
   pieces: Pieces
   progress: Progress
 }
@@ -24,20 +27,29 @@ export interface ToKeep {
 
 /** Of each slot that the plan wants, and that the record says. A note says what is not kept, and why. */
 export async function piecesOf(
-  { charts, progress }: PiecePorts,
+  { charts, source, progress }: Omit<PiecePorts, 'pieces'>,
   { plan, recipes, contents, tidies }: Prepared,
 ): Promise<ToKeep> {
   const steps = plan.steps.filter(({ service }) => !tidies.some((each) => each.service === service))
-  const folders = [...new Set(steps.flatMap(({ service }) => recipes[service]?.chart ?? []))]
+  const used = steps.flatMap(({ service }) => recipes[service] ?? [])
+  const folders = new Map(used.map(({ chart, earlier }) => [chart, earlier !== null]))
   const read = new Map(
-    await settleAll(folders.map(async (each) => [each, await charts.files(each)] as const)),
+    await settleAll(
+      [...folders].map(async ([chart, isEarlier]) => {
+        const files = await charts.files(chart)
+        return [
+          chart,
+          isEarlier ? files : ofProject(chart, files, await source.files([chart])),
+        ] as const
+      }),
+    ),
   )
   const toKeep: ToKeep = { names: {}, pieces: [] }
   for (const { service, color, wanted } of steps) {
-    const [recipe, used] = [recipes[service], contents[service]?.slots[color]]
+    const [recipe, content] = [recipes[service], contents[service]?.slots[color]]
     const files = recipe && read.get(recipe.chart)
-    if (!files || !used) throw new Error(`nothing is known about ${service}`)
-    const [chart, settings] = [packChart(files), settingsOf(recipe, used, wanted)]
+    if (!files || !content) throw new Error(`nothing is known about ${service}`)
+    const [chart, settings] = [packChart(files), settingsOf(recipe, content, wanted)]
     const why = whyNot(files, [chart, settings])
     if (why === null) {
       toKeep.names[service] = { chart: chart.hash, settings: settings.hash }
@@ -48,6 +60,21 @@ export async function piecesOf(
       )
   }
   return toKeep
+}
+
+/**
+ * What git ignores may be private: a file of passwords beside the templates. Only the charts of dependencies are often
+ * ignored. A link counts with all that it leads to.
+ */
+function ofProject(
+  chart: string,
+  files: readonly ChartFile[],
+  listed: readonly string[],
+): ChartFile[] {
+  const known = new Set(listed)
+  const isListed = (path: string): boolean =>
+    path !== '.' && (known.has(join(chart, path)) || isListed(dirname(path)))
+  return files.filter(({ path }) => path.startsWith('charts/') || isListed(path))
 }
 
 function whyNot(files: readonly ChartFile[], pieces: readonly Piece[]): string | null {

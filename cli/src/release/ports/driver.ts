@@ -32,7 +32,7 @@ export interface BuiltinChart {
 /** Renders charts as they would be applied. Refused if the values do not match the chart's schema. */
 export interface Charts {
   render(release: ChartRelease): Promise<Manifest[]>
-  /** All files of a chart's folder, also those that git ignores: Helm reads them. Refused if one cannot be read. */
+  /** The files of a chart that Helm reads, also those that git ignores. Refused if one cannot be read. */
   files(chart: string): Promise<ChartFile[]>
 }
 

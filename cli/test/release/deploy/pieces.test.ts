@@ -125,3 +125,16 @@ it('has the names of Secrets, and no value', async () => {
   for (const values of Object.values(shop.world.secrets))
     for (const value of Object.values(values)) expect(text).not.toContain(value)
 })
+
+it('has no file that git ignores, but the charts of dependencies', async () => {
+  const shop = createShop()
+  const { charts } = shop.world
+  const ignored = ['.env', 'private/passwords.yaml', 'charts/library.tgz']
+  const files: typeof charts.files = async (chart) => [
+    ...(await charts.files(chart)),
+    ...ignored.map((path) => ({ path, content: Buffer.from(`of ${path}`) })),
+  ]
+  await shop.deploy({}, { charts: { ...charts, files } })
+  const text = [...shop.world.pieces.kept.values()].map(unpackText).join('\n')
+  expect(ignored.filter((path) => text.includes(path))).toEqual(['charts/library.tgz'])
+})

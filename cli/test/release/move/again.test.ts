@@ -68,6 +68,26 @@ it('needs nothing of the work tree for these services', async () => {
   expect(names.map(shop.live)).toEqual(['blue 1a2b3c4d', 'blue 1a2b3c4d'])
 })
 
+it('leaves the Services of what is live as the work tree has them', async () => {
+  const shop = await changedSince()
+  const edge = (port: number) => `replicas: 2\nedge: { nodePort: ${port} }`
+  const { source, driver } = shop.world
+  source.contents[chartFile] = 'kind: Deployment # of r-3'
+  source.contents[valuesFile] = edge(30080)
+  shop.commit('c')
+  await shop.release()
+  source.contents[valuesFile] = edge(30180)
+  shop.commit('d')
+  await shop.release()
+  await shop.cleanup()
+  await shop.rollback({ to: 'r-3' })
+  expect(shop.live('order')).toMatch(/cccccccc$/)
+  const ports = driver.writes.flatMap(({ service, shared }) =>
+    service === 'order' && shared ? [shared.values.edge] : [],
+  )
+  expect(ports.at(-1)).toEqual({ nodePort: 30180 })
+})
+
 it('can be undone, and gone back to again', async () => {
   const shop = await changedSince()
   await shop.rollback({ to: 'r-1' })
