@@ -106,9 +106,19 @@ function unpack<T>({ hash, content }: Piece, schema: z.ZodType<T>): T {
     const text = gunzipSync(content, { maxOutputLength: mostUnpacked })
     if (hashOf(text) === hash) return schema.parse(JSON.parse(text.toString('utf8')))
   } catch (cause) {
+    if (cause instanceof z.ZodError) throw unknownPiece(hash, cause)
     throw damaged(hash, cause)
   }
   throw damaged(hash)
+}
+
+function unknownPiece(hash: string, cause: unknown): Error {
+  return refused({
+    code: 'kept-unknown',
+    message: `The ConfigMap ${pieceName(hash)} is not one that this shopctl knows.`,
+    hint: 'Run the command with the version of shopctl that deployed that release.',
+    cause,
+  })
 }
 
 function hashOf(text: string | Buffer): string {
@@ -124,12 +134,15 @@ function damaged(hash: string, cause?: unknown): Error {
   })
 }
 
-/** What the slot of this side was deployed with. null: nobody has kept it. */
-export function keptOf(journal: Journal, name: string, side: Side): KeptNames | null {
+/**
+ * What the slot of this side was deployed with, the newest first: a deploy that was killed at once has a record, and has
+ * kept nothing yet.
+ */
+export function keptOf(journal: Journal, name: string, side: Side): KeptNames[] {
   const records = operationsOf(journal).flatMap(({ services }) =>
     services.filter((each) => each.name === name && sameTarget(each.to, side)),
   )
-  return records.findLast(({ kept }) => kept !== undefined)?.kept ?? null
+  return records.flatMap(({ kept }) => kept ?? []).toReversed()
 }
 
 /** A record of a move names what those of its deploys did: the journal keeps it for longer. */
@@ -137,7 +150,7 @@ export function withKept<M extends { name: string; to: Side | null }>(
   journal: Journal,
   move: M,
 ): M & { kept?: KeptNames } {
-  const kept = move.to && keptOf(journal, move.name, move.to)
+  const [kept] = move.to ? keptOf(journal, move.name, move.to) : []
   return kept ? { ...move, kept } : move
 }
 

@@ -46,7 +46,8 @@ export function programFailed(
 ): { message: string; hint: string } {
   const ended = `${what} ended with exit code ${exitCode}`
   const [missing] = missingPackage.exec(output) ?? []
-  if (missing === undefined) return { message: `${ended}:\n${lastLines(output, 20)}`, hint }
+  const lines = lastLines(output, 20)
+  if (missing === undefined) return { message: lines ? `${ended}:\n${lines}` : `${ended}.`, hint }
   return {
     message: `${ended}. Packages are missing: ${missing}`,
     hint: 'Run `npm ci`, then run the command again.',

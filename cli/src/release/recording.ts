@@ -6,6 +6,7 @@ import type { Clock, JournalStore, Operator, Progress } from './ports/session.ts
 import {
   idOf,
   interruptedOutcome,
+  isMove,
   isMoveVerb,
   type Operation,
   type Outcome,
@@ -139,7 +140,7 @@ export async function recorded<T>(
 
 /** Closes the operation that was interrupted, where a command had nothing left to do for all of its services. */
 export async function closeDone(
-  ports: Pick<RecordingPorts, 'journal' | 'clock'>,
+  ports: Pick<RecordingPorts, 'journal' | 'clock' | 'events'>,
   { journal: { open } }: EnvironmentState,
   services: readonly string[],
 ): Promise<void> {
@@ -148,11 +149,15 @@ export async function closeDone(
 }
 
 export async function closeInterrupted(
-  { journal, clock }: Pick<RecordingPorts, 'journal' | 'clock'>,
+  { journal, clock, events }: Pick<RecordingPorts, 'journal' | 'clock' | 'events'>,
   operation: Operation,
 ): Promise<void> {
-  const endedAt = clock.now().toISOString()
-  await journal.end({ ...operation, endedAt, outcome: interruptedOutcome(operation) })
+  const outcome = interruptedOutcome(operation)
+  const ended = { ...operation, endedAt: clock.now().toISOString(), outcome }
+  const isOurs = await journal.end(ended)
+  // Its command was killed after its last write, and has told nobody.
+  if (isOurs && isMove(ended) && outcome === 'done')
+    events.emit('operation.ended', { operation: ended })
 }
 
 function operationOf(

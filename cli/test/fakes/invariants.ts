@@ -51,7 +51,7 @@ export async function brokenNow({ world }: Shop): Promise<string[]> {
 
 /** What serves can be deployed again once it is gone. */
 function lackingPieces({ state, pieces }: World, name: string, slot: Slot | null): string[] {
-  const kept = slot && keptOf(state.journal, name, slot)
+  const [kept] = slot ? keptOf(state.journal, name, slot) : []
   const lacks = !kept || [kept.chart, kept.settings].some((hash) => !pieces.kept.has(hash))
   return lacks ? [`what ${name} was deployed with is not kept`] : []
 }

@@ -104,6 +104,19 @@ describe('the hooks of', () => {
       ['post-switch'],
     ],
     [
+      'a rollback that only has to be closed',
+      async () => {
+        const shop = await deployed()
+        await shop.switch()
+        const end = () => Promise.reject(new Error('killed'))
+        await shop.rollback({}, { journal: { ...shop.world.journal, end } }).catch(() => {})
+        shop.world.programs.scripts = []
+        return shop
+      },
+      (shop) => shop.resume(),
+      ['post-rollback'],
+    ],
+    [
       'a deploy with nothing to do',
       async () => {
         const shop = createShop()

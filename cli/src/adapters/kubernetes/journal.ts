@@ -11,6 +11,7 @@ import {
   operationsOf,
   releaseNumber,
 } from '../../release/record.ts'
+import { slotName } from '../../release/slot.ts'
 import { parseJson } from '../json.ts'
 import { isConflict, type KubernetesApi } from './api.ts'
 
@@ -175,6 +176,15 @@ export function journalOf(maps: readonly V1ConfigMap[]): Journal {
   }
 }
 
+/** Of each slot: until it is live, no other record says what it was deployed with. */
+function lastDeploysOf(all: readonly Operation[]): Set<Operation> {
+  const last = new Map<string, Operation>()
+  for (const operation of all.filter(({ verb }) => verb === 'deploy'))
+    for (const { name, to } of operation.services)
+      if (to) last.set(slotName(name, to.color), operation)
+  return new Set(last.values())
+}
+
 /** Names of the records beyond the bounds, the oldest first. `all` is in order. Exported for its test. */
 export function beyondBounds(all: readonly Operation[]): string[] {
   const sizes = new Map(all.map((each) => [each.number, Buffer.byteLength(JSON.stringify(each))]))
@@ -182,9 +192,10 @@ export function beyondBounds(all: readonly Operation[]): string[] {
   const isLasting = (each: Operation): boolean => isMove(each) || each.verb === 'hold-release'
   const moves = all.filter(isLasting)
   const others = all.filter((each) => !isLasting(each))
+  const needed = lastDeploysOf(all)
   const unwanted = new Set<Operation>([
     ...moves.slice(0, -keptOfAKind),
-    ...others.slice(0, -keptOfAKind),
+    ...others.slice(0, -keptOfAKind).filter((each) => !needed.has(each)),
   ])
   let bytes = all.reduce(
     (sum, each) => sum + (unwanted.has(each) ? 0 : (sizes.get(each.number) ?? 0)),
@@ -192,7 +203,7 @@ export function beyondBounds(all: readonly Operation[]): string[] {
   )
   for (const each of [...others, ...moves.slice(0, -keptMovesAtLeast)]) {
     if (bytes <= keptBytes) break
-    if (unwanted.has(each)) continue
+    if (unwanted.has(each) || needed.has(each)) continue
     unwanted.add(each)
     bytes -= sizes.get(each.number) ?? 0
   }

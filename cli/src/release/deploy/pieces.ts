@@ -81,7 +81,7 @@ function whyNot(files: readonly ChartFile[], pieces: readonly Piece[]): string |
   // Who may read ConfigMaps may not read Secrets.
   if (makesSecrets(files)) return 'its chart makes a Secret of them'
   const isLarge = pieces.some(({ content }) => content.length > mostOfAPiece)
-  return isLarge ? 'they are too large for a ConfigMap' : null
+  return isLarge ? 'they are too large' : null
 }
 
 function settingsOf(

@@ -33,17 +33,28 @@ export async function withEarlier<T>(
 ): Promise<T> {
   const found = await settleAll(
     again.map(async ({ name, side }): Promise<Found> => {
-      const names = keptOf(journal, name, side)
       const { digest, version } = side
-      return { name, image: { digest, version }, kept: names && (await read(ports.pieces, names)) }
+      return {
+        name,
+        image: { digest, version },
+        kept: await firstOf(ports.pieces, keptOf(journal, name, side)),
+      }
     }),
   )
   const lost = found.filter(({ kept }) => kept === null).map(({ name }) => name)
   if (lost.length > 0)
     ports.progress.warn(
-      `${to}: the charts and values of ${lost.join(', ')} were not kept, as with an older shopctl: those of this work tree are used`,
+      `${to}: the charts and values of ${lost.join(', ')} are not kept: those of this work tree are used`,
     )
   return ports.scratch.folder(async (folder) => use(await written(folder, found)))
+}
+
+async function firstOf(pieces: Pieces, all: readonly KeptNames[]): Promise<Found['kept']> {
+  for (const names of all) {
+    const found = await read(pieces, names)
+    if (found) return found
+  }
+  return null
 }
 
 async function read(pieces: Pieces, { chart, settings }: KeptNames): Promise<Found['kept']> {

@@ -118,7 +118,7 @@ function changedMeanwhile(): Error {
   return refused({
     code: 'changed-meanwhile',
     message:
-      'Somebody has deployed or moved something since you were asked: the switch would move something else now.',
+      'Somebody has deployed or moved something meanwhile: the switch would move something else now.',
     hint: 'Run `shopctl status`, then the same command again.',
   })
 }

@@ -8,8 +8,8 @@ export interface Piece {
   content: Uint8Array
 }
 
-/** In bytes, compressed. A ConfigMap holds 1 MiB. */
-export const mostOfAPiece = 1_000_000
+/** In bytes, compressed. Hundreds of them have to fit into the cluster. */
+export const mostOfAPiece = 300_000
 
 export interface Pieces {
   /** The hashes of all pieces. */

@@ -28,6 +28,19 @@ describe('what is too much', () => {
     expect(numbers(beyondBounds(some(101, 1, move)))).toEqual([1])
   })
 
+  it('is not the last deploy of a slot, until it is live the only record of it', () => {
+    const side = (color: 'blue' | 'green') => ({ color, digest: 'd', version: 'v', revision: 'r' })
+    const deploy = (number: number, name: string, color: 'blue' | 'green') =>
+      anOperation({ number, verb: 'deploy', services: [{ name, from: null, to: side(color) }] })
+    const first = [deploy(1, 'order', 'blue'), deploy(2, 'order', 'green')]
+    const again = (number: number) => deploy(number, 'payment', 'green')
+    const found = [...first, deploy(3, 'order', 'green'), ...some(120, 4, again)]
+    expect(numbers(beyondBounds(found))).toEqual([
+      2,
+      ...Array.from({ length: 20 }, (_, n) => 4 + n),
+    ])
+  })
+
   it('are ends of holds no sooner than the moves before them: else the holds would come back', () => {
     const freed = (number: number) => anOperation({ number, verb: 'hold-release' })
     const found = [...some(1, 1, move), ...some(1, 2, freed), ...some(150, 3, operation)]

@@ -131,8 +131,22 @@ it('falls back to the work tree where an older shopctl has kept nothing', async 
   const write = shop.world.driver.writes.findLast(({ service }) => service === 'order')
   expect(write).toMatchObject({ chart: 'charts/app', valuesFiles: [valuesFile] })
   expect(warnings(shop)).toEqual([
-    '! r-1: the charts and values of order, payment were not kept, as with an older shopctl: those of this work tree are used',
+    '! r-1: the charts and values of order, payment are not kept: those of this work tree are used',
   ])
+})
+
+it('has what an earlier deploy of the same slot has kept, if the last one was killed at once', async () => {
+  const shop = await changedSince()
+  const { pieces, state } = shop.world
+  const [first] = state.journal.closed.filter(({ verb }) => verb === 'deploy')
+  const killed = structuredClone(first)
+  for (const service of killed?.services ?? [])
+    service.kept = { chart: '1'.repeat(64), settings: '2'.repeat(64) }
+  if (killed) state.journal.closed.push({ ...killed, number: 99, outcome: 'interrupted' })
+  const before = new Map(pieces.kept)
+  await shop.rollback({ to: 'r-1' })
+  expect([...before.keys()].every((hash) => pieces.kept.has(hash))).toBe(true)
+  expect(warnings(shop)).toEqual([])
 })
 
 it('is refused before it changes anything if a piece is damaged', async () => {
