@@ -7,7 +7,12 @@ import type { Pods } from '../ports/cluster.ts'
 import type { BuiltinChart } from '../ports/driver.ts'
 import type { Pieces } from '../ports/pieces.ts'
 import { type FreezeRecord, idOf } from '../record.ts'
-import { recorded as asRecorded, closeDone, type RecordingPorts } from '../recording.ts'
+import {
+  recorded as asRecorded,
+  closeDone,
+  type Recording,
+  type RecordingPorts,
+} from '../recording.ts'
 import { afterChanges, settleAll, valuesOf } from '../settle.ts'
 import { type Color, sideOf } from '../slot.ts'
 import { sweepCopies } from '../sweep.ts'
@@ -102,21 +107,12 @@ async function deployAll(
 ): Promise<Deployed[]> {
   await ports.driver.confirm([], ports.signal)
   const [prepared, there] = await settleAll([prepareDeploy(ports, input), ports.pieces.list()])
-  const { state, recorded, plan, repairs, tidies, podSecurity, secrets } = prepared
+  const { state, plan } = prepared
   for (const line of await notesOf(ports, prepared)) ports.progress.note(line)
   for (const line of otherSecrets(prepared)) ports.progress.warn(line)
-  const scales = plan.steps.flatMap(({ scale }) => scale ?? [])
-  const { environment, guardChart } = input
-  const prepare = async (): Promise<void> => {
-    // First: the API server compares it with every pod that is created from now on.
-    if (Object.keys(podSecurity).length > 0)
-      await ports.namespace.label(podSecurity, { dryRun: false })
-    await prepareEnvironment(ports, { environment, guardChart, secrets, uid }, recorded)
-  }
-  const write = () => carryOut(ports, prepared, input)
   if (!isOperation(prepared)) {
-    await prepare()
-    const deployed = await write()
+    await makeReady(ports, prepared, input, uid)
+    const deployed = await carryOut(ports, prepared, input)
     const services = plan.steps.map(({ service }) => service)
     await closeDone(ports, state, services)
     return deployed
@@ -126,24 +122,15 @@ async function deployAll(
   // With the lock held: what the hook has agreed to is what is written, and nobody can deploy meanwhile. Its time limit
   // is also how long it can hold others up.
   const asked = await ports.hooks.before('pre-deploy', intent, ports.signal)
-  return asRecorded(ports, state, { ...intent, ...asked }, async ({ phase, operation }) => {
-    await phase('prepare', async () => {
-      const images = keepImages(ports.registry, input, prepared, idOf(operation))
+  return asRecorded(ports, state, { ...intent, ...asked }, async (recording) => {
+    await recording.phase('prepare', async () => {
+      const images = keepImages(ports.registry, input, prepared, idOf(recording.operation))
       const noted = images.then((isChanged) => isChanged && changed())
       await settleAll([noted, keepPieces(ports, toKeep, there)])
-      await prepare()
+      await makeReady(ports, prepared, input, uid)
     })
     try {
-      if (scales.length + repairs.length > 0)
-        await phase('repair', async () => {
-          valuesOf(await ports.driver.scaleSlots(scales))
-          for (const chart of repairs) await ports.driver.install(chart, ports.signal)
-        })
-      const deployed = await phase('write', write)
-      if (tidies.length > 0) {
-        const removed = await phase('put back', () => tidy(ports, tidies, input))
-        for (const each of operation.services) if (removed.includes(each.name)) each.to = null
-      }
+      const deployed = await bringUp(ports, prepared, input, recording)
       // Not after a failure: what is put back later may need a copy that nothing uses now.
       await settleAll([sweepCopies(ports), sweepPieces(ports, state.journal, toKeep, there)])
       return deployed
@@ -151,6 +138,41 @@ async function deployAll(
       throw advised(error, howToGoOn(prepared, error, again))
     }
   })
+}
+
+/** All that the slots need of the environment. */
+async function makeReady(
+  ports: DeployPorts,
+  { recorded, podSecurity, secrets }: Prepared,
+  { environment, guardChart }: StandbyInput,
+  uid: string,
+): Promise<void> {
+  // First: the API server compares it with every pod that is created from now on.
+  if (Object.keys(podSecurity).length > 0)
+    await ports.namespace.label(podSecurity, { dryRun: false })
+  await prepareEnvironment(ports, { environment, guardChart, secrets, uid }, recorded)
+}
+
+/** Repairs what is there, writes the slots, and puts back those that a killed deploy has left half-way. */
+async function bringUp(
+  ports: DeployPorts,
+  prepared: Prepared,
+  input: StandbyInput,
+  { phase, operation }: Recording,
+): Promise<Deployed[]> {
+  const { plan, repairs, tidies } = prepared
+  const scales = plan.steps.flatMap(({ scale }) => scale ?? [])
+  if (scales.length + repairs.length > 0)
+    await phase('repair', async () => {
+      valuesOf(await ports.driver.scaleSlots(scales))
+      for (const chart of repairs) await ports.driver.install(chart, ports.signal)
+    })
+  const deployed = await phase('write', () => carryOut(ports, prepared, input))
+  if (tidies.length > 0) {
+    const removed = await phase('put back', () => tidy(ports, tidies, input))
+    for (const each of operation.services) if (removed.includes(each.name)) each.to = null
+  }
+  return deployed
 }
 
 function intentOf({ plan, tidies }: Prepared, { reason, freeze }: StandbyInput, { names }: ToKeep) {
