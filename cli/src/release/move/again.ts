@@ -21,16 +21,15 @@ interface Found {
   kept: { hash: string; files: ChartFile[]; settings: Settings } | null
 }
 
-/**
- * Calls `use` with the images of the release and their charts and values, which are on this machine meanwhile. Refused if a
- * piece is damaged. What was not kept is left to the work tree, which a warning says.
- */
-export async function withEarlier<T>(
-  ports: AgainPorts,
+/** Of one release, what to deploy again. */
+type Wanted = { to: string | null } & Pick<RollbackPlan, 'again'>
+
+/** Refused if a piece is damaged. What is not kept is left to the work tree, which a warning says. */
+export async function findEarlier(
+  ports: Omit<AgainPorts, 'scratch'>,
   journal: Journal,
-  { to, again }: { to: string | null } & Pick<RollbackPlan, 'again'>,
-  use: (images: Record<string, Earlier>) => Promise<T>,
-): Promise<T> {
+  { to, again }: Wanted,
+): Promise<Found[]> {
   const found = await settleAll(
     again.map(async ({ name, side }): Promise<Found> => {
       const { digest, version } = side
@@ -46,6 +45,17 @@ export async function withEarlier<T>(
     ports.progress.warn(
       `${to}: the charts and values of ${lost.join(', ')} are not kept: those of this work tree are used`,
     )
+  return found
+}
+
+/** Calls `use` with the images of the release and their charts and values, which are on this machine meanwhile. */
+export async function withEarlier<T>(
+  ports: AgainPorts,
+  journal: Journal,
+  wanted: Wanted,
+  use: (images: Record<string, Earlier>) => Promise<T>,
+): Promise<T> {
+  const found = await findEarlier(ports, journal, wanted)
   return ports.scratch.folder(async (folder) => use(await written(folder, found)))
 }
 

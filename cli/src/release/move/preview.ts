@@ -11,6 +11,7 @@ import type { LockHolder } from '../ports/session.ts'
 import { isRefusal } from '../refusal.ts'
 import type { Move, Side } from '../slot.ts'
 import { type EnvironmentState, slotAt } from '../state.ts'
+import { findEarlier } from './again.ts'
 import type { EventRow } from './event-matrix.ts'
 import { readFacts } from './facts.ts'
 import type { RollbackIntent, RollbackPlan } from './plan-rollback.ts'
@@ -54,7 +55,7 @@ export async function previewSwitch(ports: SwitchPorts, input: SwitchInput): Pro
 
 /** A rollback needs a target and nothing else. */
 export async function previewRollback(
-  ports: Pick<RollbackPorts, 'driver' | 'observer' | 'journal' | 'pods' | 'progress'> &
+  ports: Pick<RollbackPorts, 'driver' | 'observer' | 'journal' | 'pods' | 'pieces' | 'progress'> &
     Pick<LockPorts, 'lock'> &
     Pick<HookPorts, 'hookSettings'>,
   input: RollbackIntent & { config: Config },
@@ -66,6 +67,7 @@ export async function previewRollback(
     : passed('target', 'it is ready, or its image is deployed again')
   const checks = [lockCheck(holder), target]
   if (isRefusal(plan) || refusalsOf(checks).length > 0) return { checks, events: [], plan: null }
+  await findEarlier(ports, state.journal, { to: input.to, again: plan.again })
   const hooks = hookLines(ports.hookSettings, 'rollback')
   return { checks, events: [], plan: plannedOf(state, input.config, plan, hooks) }
 }

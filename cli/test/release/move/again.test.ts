@@ -126,11 +126,15 @@ it('keeps no value of a Secret', async () => {
 it('falls back to the work tree where an older shopctl has kept nothing', async () => {
   const shop = await changedSince()
   shop.world.pieces.kept.clear()
+  const { plan } = await shop.preview.rollback({ to: 'r-1' })
+  expect(plan?.again.map(({ name }) => name)).toEqual(names)
+  const said = warnings(shop)
   await shop.rollback({ to: 'r-1' })
   expect(names.map(shop.live)).toEqual(['blue 1a2b3c4d', 'blue 1a2b3c4d'])
   const write = shop.world.driver.writes.findLast(({ service }) => service === 'order')
   expect(write).toMatchObject({ chart: 'charts/app', valuesFiles: [valuesFile] })
-  expect(warnings(shop)).toEqual([
+  expect(warnings(shop)).toEqual([...said, ...said])
+  expect(said).toEqual([
     '! r-1: the charts and values of order, payment are not kept: those of this work tree are used',
   ])
 })
@@ -159,5 +163,6 @@ it('is refused before it changes anything if a piece is damaged', async () => {
     ...{ code: 'kept-damaged', exitCode: 2 },
     message: expect.stringMatching(/^The ConfigMap shopctl-kept-[0-9a-f]{64} is damaged/),
   })
+  await expect(shop.preview.rollback({ to: 'r-1' })).rejects.toMatchObject({ code: 'kept-damaged' })
   expect(log).toEqual(before)
 })
