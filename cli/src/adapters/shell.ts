@@ -1,4 +1,6 @@
 // Runs other programs: the only importer of execa. Callers pass an argument vector, never a command line.
+
+import type { ChildProcess } from 'node:child_process'
 import { access, constants as modes } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { constants } from 'node:os'
@@ -62,6 +64,9 @@ export function withoutProxy(
 /** Between SIGTERM and SIGKILL. */
 const graceMs = 5_000
 
+/** What was written before the SIGKILL is read by then. */
+const lastLinesMs = 500
+
 /** The leaders of the process groups that run. */
 const running = new Set<number>()
 process.on('exit', () => {
@@ -106,7 +111,7 @@ export function createShell(
     }
     const { nodeChildProcess: child } = subprocess
     child.once('exit', () => (child.stdio[3] as Socket).end('\n'))
-    const stop = guard(subprocess.pid, signal, limit)
+    const stop = guard(child, signal, limit)
     const result = await subprocess
     const ended = stop()
     const output = withoutMasks(String(result.all ?? ''))
@@ -175,7 +180,7 @@ function titleOf({ title, program, args }: Command): string {
 
 /** Ends the group when the signal aborts or the time is up. The result is called at the end, and returns which it was. */
 function guard(
-  leader: number | undefined,
+  { pid: leader, stdout, stderr }: Pick<ChildProcess, 'pid' | 'stdout' | 'stderr'>,
   signal: AbortSignal | undefined,
   limit: Limit | undefined,
 ): () => 'interrupted' | 'late' | null {
@@ -186,7 +191,14 @@ function guard(
     if (why) return
     why = cause
     endGroup(leader, 'SIGTERM')
-    kill = setTimeout(() => endGroup(leader, 'SIGKILL'), graceMs)
+    kill = setTimeout(() => {
+      endGroup(leader, 'SIGKILL')
+      // What has left the group may keep them open for ever.
+      kill = setTimeout(() => {
+        stdout?.destroy()
+        stderr?.destroy()
+      }, lastLinesMs)
+    }, graceMs)
   }
   const abort = (): void => end('interrupted')
   const timer = limit && setTimeout(() => end('late'), limit.seconds * 1000)

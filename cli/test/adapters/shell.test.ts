@@ -86,6 +86,19 @@ describe('shell', () => {
     await expect(running).rejects.toMatchObject({ code: 'timed-out' })
   }, 15_000)
 
+  it('waits no longer for what has left the process group and keeps the output open', async () => {
+    const left = `require('node:child_process').spawn('sleep', ['20'], { detached: true, stdio: 'inherit' })`
+    const args = ['-e', `console.log('begun'); ${left}`]
+    const limit = { seconds: 0.5, setting: 'timeouts.script' }
+    const from = performance.now()
+    const run = createShell().run({ program: process.execPath, args, limit })
+    await expect(run).rejects.toMatchObject({
+      code: 'timed-out',
+      message: expect.stringContaining('begun'),
+    })
+    expect(performance.now() - from).toBeLessThan(15_000)
+  })
+
   it('starts nothing after Ctrl-C', async () => {
     const signal = AbortSignal.abort()
     await expect(shell.run({ ...sh('exit 0'), signal })).rejects.toMatchObject({ exitCode: 130 })
