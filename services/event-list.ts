@@ -19,7 +19,13 @@ export async function eventList(service: string, sources: readonly URL[]): Promi
     ([name, { source }]) => imported.has(name) && source === `/${service}`,
   )
   const produces = own.map(([, { type, onlyWith }]) => (onlyWith ? `${type}@${onlyWith}` : type))
-  return { produces: produces.sort(), accepts: (await acceptedBy(service)).sort() }
+  const accepts = await acceptedBy(service)
+  return { produces: produces.toSorted(byCodeUnits), accepts: accepts.toSorted(byCodeUnits) }
+}
+
+function byCodeUnits(one: string, other: string): number {
+  if (one === other) return 0
+  return one < other ? -1 : 1
 }
 
 /** The contracts that a file imports. A service imports one of its own for nothing but to publish it. */

@@ -48,7 +48,12 @@ async function send({ url, path, rate, seconds, colorHeader }: ProbeTask): Promi
   }
   const call: Call = { method: 'GET', path, headers: { 'user-agent': 'shopctl-probe' } }
   const sender = startSender({
-    ...{ url, rate, colorHeader, timeoutMs, ...share, ...gentle },
+    url,
+    rate,
+    colorHeader,
+    timeoutMs,
+    ...share,
+    ...gentle,
     remote: true,
     seconds,
     next: () => call,

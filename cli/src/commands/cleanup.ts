@@ -37,7 +37,10 @@ export function cleanupResult(env: string, { removed, kept }: Cleaned): Result {
       env,
       removed: removed.map(({ name, slot: { color, version } }) => ({ name, color, version })),
       kept: kept.map(({ name, slot: { color, version }, until }) => ({
-        ...{ name, color, version, until },
+        name,
+        color,
+        version,
+        until,
       })),
     },
     text: (width) =>

@@ -24,7 +24,9 @@ export async function diagnoseCommand(
   if (service !== null) checkServices(config, [service])
   const services = service === null ? Object.keys(config.services) : [service]
   const { facts, unread } = await readFacts(await context.cluster(), {
-    ...{ env, services, namespace: environment.namespace },
+    env,
+    services,
+    namespace: environment.namespace,
     argoNamespace: environment.gitops?.namespace ?? usualArgo,
     dependencies: environment.dependencies.map(({ name }) => name),
     brokerName: environment.broker ?? null,

@@ -116,7 +116,7 @@ export function operationText(operation: Operation, undo: Undo, width: number): 
 function headOf(operation: Operation, width: number): string {
   const { startedAt, endedAt, by, run, reason, error, alerts = [], freeze } = operation
   const { resumes, despiteKeep } = operation
-  const took = endedAt === null ? NaN : Date.parse(endedAt) - Date.parse(startedAt)
+  const took = endedAt === null ? Number.NaN : Date.parse(endedAt) - Date.parse(startedAt)
   const lines = [
     `${idOf(operation)}  ${verbText(operation)}  ${outcomeOf(operation)}`,
     endedAt

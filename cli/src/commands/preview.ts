@@ -16,7 +16,12 @@ export function previewResult(env: string, verb: MoveVerb, preview: MovePreview)
   const error = first && { code: first.code, message: first.message, hint: first.hint }
   return {
     document: {
-      ...{ version: 1, env, verb, dryRun: true, checks, events },
+      version: 1,
+      env,
+      verb,
+      dryRun: true,
+      checks,
+      events,
       plan: plan && planDocument(plan),
       ...(error && { error }),
     },
@@ -91,7 +96,9 @@ function eventRows(events: readonly EventRow[]): string[][] {
 
 function moveRows({ moves }: PlannedMoves): string[][] {
   const rows = moves.map(({ name, from, to, pods }) => [
-    ...[name, sideText(from), sideText(to)],
+    name,
+    sideText(from),
+    sideText(to),
     [pods.from, pods.to].map((count) => count ?? '-').join(' → '),
   ])
   return [['SERVICE', 'FROM', 'TO', 'PODS'], ...rows]

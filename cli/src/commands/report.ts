@@ -38,7 +38,12 @@ export async function reportCommand(
   const covered = coveredBy(operation, madeAt)
   const figures = await figuresOf(context, ports.metrics, operation, covered)
   const page = reportPage({
-    ...{ system: config.name, env, operation, madeAt, covered, figures },
+    system: config.name,
+    env,
+    operation,
+    madeAt,
+    covered,
+    figures,
     undo: undoOf(state, operation, env),
     others: operationsOf(state.journal),
   })

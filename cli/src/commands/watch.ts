@@ -97,10 +97,23 @@ async function watchOf(
     import('../release/move/rollback.ts'),
   ])
   return watch(ports, {
-    ...{ config, watch: gates, namespaceName, release, forMs, usualMs, probe },
+    config,
+    watch: gates,
+    namespaceName,
+    release,
+    forMs,
+    usualMs,
+    probe,
     goBack: (only, reason, services) =>
       rollback(ports, {
-        ...{ config, services, to: null, only, reason, probe, timeoutMs, lockWaitMs },
+        config,
+        services,
+        to: null,
+        only,
+        reason,
+        probe,
+        timeoutMs,
+        lockWaitMs,
       }),
   })
 }
@@ -126,7 +139,10 @@ export function watchResult({
   const moved = back && movedResult(back)
   return {
     document: {
-      ...{ version: 1, release, watch: record, back: moved?.document ?? null },
+      version: 1,
+      release,
+      watch: record,
+      back: moved?.document ?? null,
       ...errorOf(failure),
     },
     text: (width) =>

@@ -27,7 +27,7 @@ export async function history(
 ): Promise<History> {
   const found = await ports.journal.read()
   const wanted = operationsOf(found).filter((operation) => isWanted(operation, filter))
-  const all = wanted.reverse().slice(0, limit)
+  const all = wanted.toReversed().slice(0, limit)
   const changes = await byHand(ports, filter, {
     limit,
     others: all.map(({ startedAt }) => startedAt),
@@ -107,8 +107,8 @@ function nearby(operations: readonly Operation[], id: string): string {
   const near = operations.filter((operation) => kind === 'op' || operation.release !== null)
   if (kind === undefined || near.length === 0)
     return `The latest are ${listed(operations.slice(0, 5))}.`
-  const nearest = near.toSorted((one, other) => far(one) - far(other)).slice(0, 5)
-  return `The nearest are ${listed(near.filter((each) => nearest.includes(each)))}.`
+  const nearest = new Set(near.toSorted((one, other) => far(one) - far(other)).slice(0, 5))
+  return `The nearest are ${listed(near.filter((each) => nearest.has(each)))}.`
 }
 
 function listed(operations: readonly Operation[]): string {

@@ -39,7 +39,15 @@ const mostServices = 15
 
 /** The commands whose failure is reported. */
 const reported = new Set([
-  ...['release', 'build', 'push', 'deploy', 'smoke', 'switch', 'rollback', 'resume', 'watch'],
+  'release',
+  'build',
+  'push',
+  'deploy',
+  'smoke',
+  'switch',
+  'rollback',
+  'resume',
+  'watch',
 ])
 
 /** Who builds and pushes images at a terminal reads there how that ended. */

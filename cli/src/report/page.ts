@@ -69,8 +69,10 @@ function withoutFigures(why: string): Markup {
 function withFigures(report: Report, figures: Figures): Markup {
   const { operation, covered, others, madeAt } = report
   const frame: Frame = {
-    ...{ from: covered.from.getTime(), to: covered.to.getTime() },
-    ...{ began: Date.parse(operation.startedAt), ended: endOf(operation, madeAt) },
+    from: covered.from.getTime(),
+    to: covered.to.getTime(),
+    began: Date.parse(operation.startedAt),
+    ended: endOf(operation, madeAt),
     phases: phasesOf(operation),
     moves: movesBeside(operation, others, covered),
   }

@@ -110,7 +110,8 @@ function curveOf(
 ): Curve {
   return {
     label: [color ?? '', name].filter((word) => word !== '').join(' '),
-    ...{ color, isThin },
+    color,
+    isThin,
     points: points.map(({ at, value }) => ({ at, value: value === null ? null : value * times })),
   }
 }

@@ -54,17 +54,27 @@ export function drawPanel({ title, unit, curves }: Panel, frame: Frame): Markup 
     ...endLabels(curves, highest, unit),
   ]
   return draw(`${title}: ${curves.map(({ label }) => label || 'both slots').join(', ')}`, {
-    ...{ width: size.width, height: size.height },
-    ...{ marginLeft: size.left, marginRight: size.right },
-    ...{ marginTop: size.top, marginBottom: size.bottom },
+    width: size.width,
+    height: size.height,
+    marginLeft: size.left,
+    marginRight: size.right,
+    marginTop: size.top,
+    marginBottom: size.bottom,
     x: {
-      ...{ type: 'utc', domain: [new Date(frame.from), new Date(frame.to)] },
-      ...{ ticks: roundTimes(frame.from, frame.to).map((at) => new Date(at)) },
-      ...{ tickSize: 4, tickFormat: timeOf, label: null },
+      type: 'utc',
+      domain: [new Date(frame.from), new Date(frame.to)],
+      ticks: roundTimes(frame.from, frame.to).map((at) => new Date(at)),
+      tickSize: 4,
+      tickFormat: timeOf,
+      label: null,
     },
     y: {
-      ...{ domain: [0, highest], grid: true, ticks: ticksOf(highest, unit) },
-      ...{ tickSize: 0, tickFormat: shortest, label: null },
+      domain: [0, highest],
+      grid: true,
+      ticks: ticksOf(highest, unit),
+      tickSize: 0,
+      tickFormat: shortest,
+      label: null,
     },
     marks,
   })
@@ -115,12 +125,21 @@ function operationMarks({ began, ended, phases, moves }: Frame, gapMs: number): 
       className: 'phases',
     }),
     text(labels, {
-      ...{ x: time, text: 'text', frameAnchor: 'top', dy: -8, fontSize, fontWeight: 'bold' },
+      x: time,
+      text: 'text',
+      frameAnchor: 'top',
+      dy: -8,
+      fontSize,
+      fontWeight: 'bold',
       className: 'phase-numbers',
     }),
     ruleX(moves, { x: time, stroke: 'currentColor', strokeDasharray: '8 4', className: 'moves' }),
     text(apart(moves, 3 * gapMs), {
-      ...{ x: time, text: 'text', frameAnchor: 'top', dy: -20, fontSize },
+      x: time,
+      text: 'text',
+      frameAnchor: 'top',
+      dy: -20,
+      fontSize,
       className: 'move-names',
     }),
   ]
@@ -143,7 +162,10 @@ function curveMarks({ label, color, isThin, points }: Curve, index: number): Mar
       className: `line-${name}`,
     }),
     dot(marked, {
-      ...{ ...shown, symbol, r: isThin ? 2 : 3.5, className: `marks-${name}` },
+      ...shown,
+      symbol,
+      r: isThin ? 2 : 3.5,
+      className: `marks-${name}`,
       fill: isThin ? 'var(--page)' : stroke,
     }),
   ]
@@ -161,8 +183,14 @@ function endLabels(curves: readonly Curve[], highest: number, unit: Panel['unit'
   const placed = spread(ends, lineHeight, inner)
   return placed.map(({ color, words, y }) =>
     text([words], {
-      ...{ frameAnchor: 'top-right', textAnchor: 'start', dx: 6, dy: y, fontSize },
-      ...{ fill: styles[color ?? 'none'].stroke, lineAnchor: 'middle', className: 'end' },
+      frameAnchor: 'top-right',
+      textAnchor: 'start',
+      dx: 6,
+      dy: y,
+      fontSize,
+      fill: styles[color ?? 'none'].stroke,
+      lineAnchor: 'middle',
+      className: 'end',
     }),
   )
 }
@@ -202,14 +230,22 @@ export function drawPhases(phases: readonly Phase[], began: number): Markup {
   const last = Math.max(0.01, ...rows.map(({ to }) => to))
   const end = { x: 'to', y: 'row' }
   return draw('The phases, in seconds since the operation began', {
-    ...{ width: 2 * size.width, height: 50 + 18 * rows.length },
-    ...{ marginLeft: 150, marginRight: 70, marginTop: 6, marginBottom: 34 },
+    width: 2 * size.width,
+    height: 50 + 18 * rows.length,
+    marginLeft: 150,
+    marginRight: 70,
+    marginTop: 6,
+    marginBottom: 34,
     x: { domain: [first, last], label: 'seconds since the operation began', grid: true },
     y: { type: 'band', domain: rows.map(({ row }) => row), label: null, padding: 0.25 },
     marks: [
       barX(rows, {
-        ...{ x1: 'from', x2: 'to', y: 'row' },
-        ...{ fill: 'var(--bar)', stroke: 'currentColor', className: 'phases' },
+        x1: 'from',
+        x2: 'to',
+        y: 'row',
+        fill: 'var(--bar)',
+        stroke: 'currentColor',
+        className: 'phases',
       }),
       text(rows, { ...end, text: 'words', textAnchor: 'start', dx: 6, fontSize }),
     ],

@@ -52,7 +52,9 @@ function handNotes(hand: LockHolder | null): Record<string, string> {
   if (!hand) return {}
   const { holder, since, reason, run } = hand
   return {
-    ...{ [ofHand.holder]: holder, [ofHand.since]: since, [ofHand.reason]: reason },
+    [ofHand.holder]: holder,
+    [ofHand.since]: since,
+    [ofHand.reason]: reason,
     ...(run !== null && { [ofHand.run]: run }),
   }
 }

@@ -243,7 +243,12 @@ function planeReportOf(report: Partial<PlaneReport> | null): PlaneReport | null 
   const { role, epoch = null, consuming = false, consumers = 0, inFlight = 0 } = report
   const connections = typeof report.connections === 'number' ? report.connections : null
   return {
-    ...{ role, epoch, consuming, consumers, inFlight, connections },
+    role,
+    epoch,
+    consuming,
+    consumers,
+    inFlight,
+    connections,
     login: loginOf(report.login),
     ...handledOf(report.handled),
   }

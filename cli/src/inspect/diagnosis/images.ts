@@ -3,8 +3,13 @@ import type { Complaint } from '../../release/ports/cluster.ts'
 import type { Cause } from './causes.ts'
 
 const reasons = new Set([
-  ...['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName'],
-  ...['ImageInspectError', 'RegistryUnavailable', 'SignatureValidationFailed'],
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'ErrImageNeverPull',
+  'InvalidImageName',
+  'ImageInspectError',
+  'RegistryUnavailable',
+  'SignatureValidationFailed',
 ])
 
 export function isAboutImage({ reason }: Complaint): boolean {

@@ -1,5 +1,7 @@
 // Reads the facts of a diagnosis side by side, within a time. What may not be read, or does not answer, is noted.
+
 import { interrupted, ShopctlError, said } from '../../errors.ts'
+import { byCodeUnits } from '../../release/canonical.ts'
 import { lastLines } from '../../release/last-lines.ts'
 import { compareBroker } from '../../release/move/topology.ts'
 import { type ObservePorts, observe } from '../../release/observe.ts'
@@ -65,7 +67,7 @@ function createReader(signal: AbortSignal, timeoutMs: number): Reader {
   }
   return {
     // Whatever failed first.
-    unread: () => [...unread].map(([what, why]) => `${what}: ${why}`).toSorted(),
+    unread: () => [...unread].map(([what, why]) => `${what}: ${why}`).toSorted(byCodeUnits),
     note,
     async read(what, reading, otherwise) {
       try {
@@ -110,7 +112,12 @@ export async function readFacts(
     metrics ? read('the alerts', () => metrics.firing(), null) : null,
   ])
   const facts: Facts = {
-    ...{ ...input, now: clock.now().getTime(), state, lock: holder, services: slots, argocd },
+    ...input,
+    now: clock.now().getTime(),
+    state,
+    lock: holder,
+    services: slots,
+    argocd,
     dependencies: found.flatMap(({ name, rollout }) =>
       rollout ? [{ name, isBroker: name === brokerName, rollout }] : [],
     ),

@@ -168,7 +168,12 @@ async function readEvents(source: Source, config: Config, service: string): Prom
   const { events: path = '' } = requireService(config, service).build
   const setting = ['services', service, 'build', 'events']
   const named: NamedPath = {
-    ...{ setting, path, noun: 'file', is: 'file', code: 'no-events', links: true },
+    setting,
+    path,
+    noun: 'file',
+    is: 'file',
+    code: 'no-events',
+    links: true,
   }
   await checkPath(source, config, named)
   return eventLabels(path, (await source.read(path)).toString('utf8'))

@@ -105,11 +105,11 @@ async function cleanUp(
 function onlyMeant(plan: CleanupPlan, meant: readonly NamedSlot[]): CleanupPlan {
   const isOther = ({ name, slot }: NamedSlot): boolean =>
     !meant.some((each) => each.name === name && sameTarget(each.slot, slot))
-  const others = plan.removals.filter(isOther).map(({ name }) => name)
+  const others = new Set(plan.removals.filter(isOther).map(({ name }) => name))
   return {
     ...plan,
     removals: plan.removals.filter((each) => !isOther(each)),
-    previews: plan.previews.filter(({ service }) => !others.includes(service)),
+    previews: plan.previews.filter(({ service }) => !others.has(service)),
   }
 }
 

@@ -158,8 +158,15 @@ async function desireOne(
     texts.then((read) => readReplicas(source, chart, read)),
   ])
   return desiredOf(input, {
-    ...{ service, repository, digest, version, chart, valuesFiles: files },
-    ...{ migrations, migrationFiles, earlier: null },
+    service,
+    repository,
+    digest,
+    version,
+    chart,
+    valuesFiles: files,
+    migrations,
+    migrationFiles,
+    earlier: null,
     origin: { chart: chartHash, values, port, replicas },
     edge: mergedValues(values).edge,
   })
@@ -179,9 +186,18 @@ async function desireKept(
     requireEarlier(registry, { service, repository }, earlier),
   ])
   return desiredOf(input, {
-    ...{ service, repository, digest, version, chart, valuesFiles: kept.valuesFiles },
+    service,
+    repository,
+    digest,
+    version,
+    chart,
+    valuesFiles: kept.valuesFiles,
     // They are applied already, and never taken back: each of them has only added.
-    ...{ migrations: null, migrationFiles: [], earlier: settings, origin: settings, edge },
+    migrations: null,
+    migrationFiles: [],
+    earlier: settings,
+    origin: settings,
+    edge,
   })
 }
 

@@ -117,8 +117,8 @@ export async function sweepPieces(
 ): Promise<void> {
   const named = namedPieces(journal)
   if (!named) return
-  const now = Object.values(names).flatMap(({ chart, settings }) => [chart, settings])
-  const old = there.filter((hash) => !named.has(hash) && !now.includes(hash))
+  const now = new Set(Object.values(names).flatMap(({ chart, settings }) => [chart, settings]))
+  const old = there.filter((hash) => !named.has(hash) && !now.has(hash))
   await settleAll(old.map((hash) => pieces.remove(hash))).catch((error) =>
     progress.warn(`what earlier slots were deployed with was not deleted: ${said(error)}`),
   )

@@ -1,6 +1,8 @@
 // Who can read whose events, of what is live and of what a switch makes live; pure.
+
 import type { Check } from '../../errors.ts'
 import type { ImageEvents, Produced } from '../build/events.ts'
+import { byCodeUnits } from '../canonical.ts'
 import { passed, refusedBy, skipped, unknown, warned } from '../checks.ts'
 import { refuse } from '../refusal.ts'
 import type { Color, Slot } from '../slot.ts'
@@ -76,7 +78,7 @@ function named({ service, slot }: Party): string {
 /** One row per type that any of them produces. */
 export function eventMatrix(parties: readonly Party[]): EventRow[] {
   const known = parties.filter(isKnown)
-  const types = [...new Set(known.flatMap(typesOf))].sort()
+  const types = [...new Set(known.flatMap(typesOf))].toSorted(byCodeUnits)
   return types.map((type) => ({
     type,
     producedBy: known.filter((each) => typesOf(each).includes(type)).map(colorOf),
@@ -109,9 +111,9 @@ function findDropped(known: readonly Known[]): string[] {
     .filter(({ isNext }) => isNext)
     .flatMap((next) => {
       const live = known.find(({ service, isNext }) => service === next.service && !isNext)
-      const names = next.events.accepts.map(nameOf)
+      const names = new Set(next.events.accepts.map(nameOf))
       const gone = live?.events.accepts.filter(
-        (type) => produced.has(type) && !names.includes(nameOf(type)),
+        (type) => produced.has(type) && !names.has(nameOf(type)),
       )
       return (gone ?? []).map((type) => `${named(next)} no longer reads ${type}`)
     })

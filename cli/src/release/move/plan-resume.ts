@@ -61,7 +61,7 @@ function checkStep(service: ServiceState, { name, from, to }: Move, problems: No
   }
   if (!to) return null
   const slot = slotAt(service, to)
-  if (!slot || slot.digest !== to.digest)
+  if (slot?.digest !== to.digest)
     return undoing(
       'slot-gone',
       `${name} ${to.color} with ${to.version} no longer exists, or somebody has changed it.`,

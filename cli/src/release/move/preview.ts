@@ -90,7 +90,9 @@ function plannedOf(
     moves: moves.map((move) => ({ ...move, pods: podsOf(state, move) })),
     scales: scalesAfter(state, moves),
     restarts: moves.flatMap(({ name, from }) => (from && recycled.includes(name) ? [name] : [])),
-    ...{ again, stays, hooks: moves.length + again.length > 0 ? hooks : [] },
+    again,
+    stays,
+    hooks: moves.length + again.length > 0 ? hooks : [],
   }
 }
 

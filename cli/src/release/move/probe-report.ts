@@ -30,7 +30,8 @@ export function probeReport(
   const byPhase = Map.groupBy(samples, (sample) => phaseOf(sample, times))
   const figures = (phase: Phase) => figuresOf(byPhase.get(phase) ?? [])
   return {
-    ...{ address, service },
+    address,
+    service,
     ...figuresOf(samples),
     resent: samples.filter(({ isResent }) => isResent).length,
     lastOldAnswerMs: lastOldAnswer(samples, times, move),

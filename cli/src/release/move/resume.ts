@@ -57,8 +57,11 @@ async function goOn(
   const { open } = state.journal
   const resumes = plan.kind === 'switch' ? (open?.release ?? undefined) : undefined
   const moved = await move(ports, state, plan, {
-    ...{ reason: reason ?? open?.reason ?? null, timeoutMs, probing },
-    ...{ recycle: recycledServices(config), ...(resumes && { resumes }) },
+    reason: reason ?? open?.reason ?? null,
+    timeoutMs,
+    probing,
+    recycle: recycledServices(config),
+    ...(resumes && { resumes }),
   })
   return { ...moved, kind: plan.kind }
 }

@@ -31,8 +31,12 @@ export async function openDiary(
 ): Promise<Diary> {
   const now = (): string => clock.now().toISOString()
   const record: WatchRecord = {
-    ...{ startedAt: now(), until: until.toISOString(), seenAt: now() },
-    ...{ outcome: null, note: null, gates: [] },
+    startedAt: now(),
+    until: until.toISOString(),
+    seenAt: now(),
+    outcome: null,
+    note: null,
+    gates: [],
   }
   let writtenAt = Number.NEGATIVE_INFINITY
   let warned = false

@@ -63,7 +63,10 @@ export function startEdge(probe: Probe, options: EdgeOptions): Edge {
     },
   )
   const edge: Edge = {
-    ...{ service: probe.service, before, gate: createGate(before, least, gates), seconds: [] },
+    service: probe.service,
+    before,
+    gate: createGate(before, least, gates),
+    seconds: [],
     collect() {
       const samples = run?.samples.slice(taken) ?? []
       taken += samples.length

@@ -115,7 +115,11 @@ async function beginService(
 ): Promise<Omit<Watched, 'figures'>> {
   const pods = await unlessAway(ports.pods.states(name, target))
   return {
-    ...{ name, target, pods: pods ?? [], listedAt: null, reports: {} },
+    name,
+    target,
+    pods: pods ?? [],
+    listedAt: null,
+    reports: {},
     meter: beginMeter(await readingsOf(ports, name, pods ?? [])),
     memory: pods && beginPods(pods),
   }

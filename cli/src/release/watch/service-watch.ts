@@ -83,7 +83,9 @@ export function watchService(
     createGate(countsOf(before.tally, gate, bound), least[gate], gates),
   ])
   return {
-    ...{ service, before, bound },
+    service,
+    before,
+    bound,
     gates: Object.fromEntries(made),
     ...unheld(),
     lacksBound: false,
@@ -158,7 +160,8 @@ function unheld(): Pick<ServiceWatch, 'seconds' | 'probed' | 'consumed' | 'parke
   return {
     seconds: { errors: [], handlers: [], slow: [] },
     probed: { errors: [], slow: [] },
-    ...{ consumed: [], parked: new Map() },
+    consumed: [],
+    parked: new Map(),
   }
 }
 
@@ -195,7 +198,11 @@ function unread(verdict: Judged, readAt: number | null): Judged {
 }
 
 const unnamed: Judged = {
-  ...{ requests: null, failures: null, tolerated: null, limit: null, since: null },
+  requests: null,
+  failures: null,
+  tolerated: null,
+  limit: null,
+  since: null,
   outcome: 'off',
   what: 'off: `management.metrics` of shopctl.yaml names no metrics',
 }
@@ -239,14 +246,22 @@ export function judgedCounts(
   const verdict = judge(gate, seconds)
   const { outcome, requests, failures, tolerated, limit, since } = verdict
   return {
-    ...{ outcome, requests, failures, tolerated, limit },
+    outcome,
+    requests,
+    failures,
+    tolerated,
+    limit,
     since: since === null ? null : new Date(since * 1_000).toISOString(),
     what: verdictText(verdict, words),
   }
 }
 
 export const uncounted = {
-  ...{ requests: null, failures: null, tolerated: null, limit: null, since: null },
+  requests: null,
+  failures: null,
+  tolerated: null,
+  limit: null,
+  since: null,
 } as const
 
 function judgeAges({ before, consumed }: ServiceWatch, config: WatchConfig, now: number): Judged {

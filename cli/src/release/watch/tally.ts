@@ -2,8 +2,14 @@
 import type { PodReading, Tally } from '../ports/pod-metrics.ts'
 
 export const emptyTally: Tally = {
-  ...{ requests: 0, failedRequests: 0, within: {}, attempts: 0, failedAttempts: 0 },
-  ...{ parked: {}, consumed: 0, ageSum: 0 },
+  requests: 0,
+  failedRequests: 0,
+  within: {},
+  attempts: 0,
+  failedAttempts: 0,
+  parked: {},
+  consumed: 0,
+  ageSum: 0,
 }
 
 type Named = Readonly<Record<string, number>>
