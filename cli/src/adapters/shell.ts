@@ -1,5 +1,4 @@
 // Runs other programs: the only importer of execa. Callers pass an argument vector, never a command line.
-
 import type { ChildProcess } from 'node:child_process'
 import { access, constants as modes } from 'node:fs/promises'
 import type { Socket } from 'node:net'

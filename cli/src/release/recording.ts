@@ -155,7 +155,7 @@ export async function closeInterrupted(
   const outcome = interruptedOutcome(operation)
   const ended = { ...operation, endedAt: clock.now().toISOString(), outcome }
   const isOurs = await journal.end(ended)
-  // Its command was killed after its last write, and has told nobody.
+  // The command that began it was killed before it could emit this event.
   if (isOurs && isMove(ended) && outcome === 'done')
     events.emit('operation.ended', { operation: ended })
 }

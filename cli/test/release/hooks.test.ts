@@ -1,4 +1,4 @@
-// Hooks around the verbs: what they are told, what they can refuse, and what is recorded.
+// Hooks of each verb: their environment, their refusals, and their records.
 import { describe, expect, it } from 'vitest'
 import type { HookName, HookScripts } from '../../src/config/hooks.ts'
 import { failed, interrupted, refused } from '../../src/errors.ts'

@@ -1,6 +1,7 @@
 // Secrets and ConfigMaps of a namespace, and the immutable copies of them that slots use.
 import type { Content, ContentId, Contents } from '../../release/ports/cluster.ts'
-import { isConflict, type KubernetesApi } from './api.ts'
+import type { KubernetesApi } from './api.ts'
+import { addOnce, removeOnce } from './immutable.ts'
 import { labels } from './objects.ts'
 
 const paths: Record<ContentId['kind'], string> = { Secret: 'secrets', ConfigMap: 'configmaps' }
@@ -55,17 +56,9 @@ export function createContents(api: KubernetesApi, namespace: string): Contents 
           },
           annotations: { [copyOf]: of },
         },
-        immutable: true,
         ...content,
       }
-      try {
-        await api.send('POST', pathOf(kind), object)
-        return true
-      } catch (error) {
-        // Its name contains the HMAC of its content, and it cannot be changed.
-        if (!isConflict(error)) throw error
-        return false
-      }
+      return addOnce(api, pathOf(kind), object)
     },
     async sweep() {
       const ours = encodeURIComponent(`${managedBy.key}=${managedBy.value}`)
@@ -84,13 +77,7 @@ export function createContents(api: KubernetesApi, namespace: string): Contents 
       if (copies.length === 0) return []
       const used = await usedTexts()
       const unused = copies.filter(({ name }) => !used.has(name))
-      await Promise.all(
-        unused.map(({ kind, name }) =>
-          api.send('DELETE', `${pathOf(kind)}/${name}`, {}).catch((error) => {
-            if (error.code !== 'not-found') throw error
-          }),
-        ),
-      )
+      await Promise.all(unused.map(({ kind, name }) => removeOnce(api, `${pathOf(kind)}/${name}`)))
       return copies.filter(({ name }) => used.has(name))
     },
   }

@@ -168,7 +168,6 @@ async function desireOne(
     migrationFiles,
     earlier: null,
     origin: { chart: chartHash, values, port, replicas },
-    edge: mergedValues(values).edge,
   })
 }
 
@@ -181,8 +180,8 @@ async function desireKept(
   const { digest, version } = earlier
   const { chart, settings } = kept
   const repository = repositoryOf(input, service)
-  const [edge] = await settleAll([
-    edgeNow(source, input, service, settings),
+  const [shared] = await settleAll([
+    sharedNow(source, input, service, settings),
     requireEarlier(registry, { service, repository }, earlier),
   ])
   return desiredOf(input, {
@@ -197,7 +196,7 @@ async function desireKept(
     migrationFiles: [],
     earlier: settings,
     origin: settings,
-    edge,
+    shared,
   })
 }
 
@@ -205,31 +204,36 @@ async function desireKept(
  * The Services are no part of the slot, and what is live uses them meanwhile: with the ports of then, customers could not
  * reach it. `then` is used where the work tree has no values of the service any more.
  */
-async function edgeNow(
+async function sharedNow(
   source: Source,
   { config, env }: Pick<DesireInput, 'config' | 'env'>,
   service: string,
   then: Settings,
-): Promise<unknown> {
+): Promise<Recipe['shared']> {
   const files = await valuesFiles(source, config, env, service).catch((error) => {
     if (isRefused(error)) return null
     throw error
   })
-  return mergedValues(files ? await readTexts(source, files) : then.values).edge
+  return sharedIn(mergedValues(files ? await readTexts(source, files) : then.values))
 }
 
+function sharedIn({ edge }: { edge?: unknown }): Recipe['shared'] {
+  return edge === undefined ? {} : { edge }
+}
+
+/** `shared` left out: as its own values say. */
 type Facts = Omit<Recipe, 'shared' | 'port' | 'checkedHash' | 'renderHash'> &
-  Pick<Wanted, 'digest' | 'version'> & { service: string; edge: unknown }
+  Pick<Wanted, 'digest' | 'version'> & { service: string; shared?: Recipe['shared'] }
 
 function desiredOf(
   { sharedChart }: Pick<DesireInput, 'sharedChart'>,
-  { service, digest, version, origin, edge, ...facts }: Facts,
+  { service, digest, version, origin, ...facts }: Facts,
 ): DesiredOne {
   const { chart, port, replicas } = origin
   const values = mergedValues(origin.values)
   if (values.shopctl !== undefined) throw ownValues(service, facts.valuesFiles)
   const { edge: _, ...own } = values
-  const shared = edge === undefined ? {} : { edge }
+  const { shared = sharedIn(values) } = facts
   const checked = [rules, chart, sharedChart.hash, { ...own, ...shared }, port]
   const checkedHash = hashOf(checked).slice(0, 32)
   const renderHash = hashOf([chart, values]).slice(0, 12)
