@@ -114,7 +114,10 @@ test('Prometheus gets every target, both slots of all services among them', asyn
   }).catch((error) => {
     throw new Error(`not up: ${down.join('\n')}`, { cause: error })
   })
-  expect(await numberOf('max(prometheus_tsdb_head_series)')).toBeLessThan(20_000)
+  // Scraped now: pods that earlier tests have replaced do not count.
+  const scraped = await numberOf(`count({environment=~"test|cluster|${stack}"})`)
+  expect(scraped).toBeGreaterThan(1_000)
+  expect(scraped).toBeLessThan(15_000)
 }, 150_000)
 
 describe('a switch to a bad version of order', () => {
@@ -383,7 +386,7 @@ describe('logs', () => {
 
 // Here, since the end of a busy processor takes a minute and a half.
 test.each(Object.entries(faults))(
-  'what Slack gets of %s: one message, and its end',
+  'what Slack gets of %s: no message twice, and its end',
   async (_, [service, text]) => {
     const ofGroup = async () =>
       (await messages(faulty)).filter(({ title }) => title.includes(` test ${service}`))
@@ -393,7 +396,11 @@ test.each(Object.entries(faults))(
       120_000,
     )
     const firing = (await ofGroup()).filter(({ title }) => !title.includes('Resolved'))
-    expect(firing.filter((message) => message.text.includes(text))).toHaveLength(1)
+    // Another message of this group is due to another alert, and shows all of them.
+    const told = firing.map((message) => message.text.split('\n').filter(Boolean))
+    const alone = told.filter((lines) => lines.length === 1 && lines[0]?.includes(text))
+    expect(alone.length, JSON.stringify(told)).toBeLessThanOrEqual(1)
+    expect(told.some((lines) => lines.some((line) => line.includes(text)))).toBe(true)
     expect(firing[0]?.text).toContain('`shopctl ')
   },
   160_000,

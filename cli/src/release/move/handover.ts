@@ -7,7 +7,7 @@ import { asTarget } from './pointers.ts'
 /** After so long it was the next event that took its time, and not the handover. */
 const longestMs = 10_000
 
-/** Pods that do not answer are left out: the slots have taken over all the same. */
+/** Where a pod does not answer, nothing is said: it may have had the last event, or the first one. */
 export async function withHandovers(
   { pods }: { pods: Pods },
   proofs: readonly Proof[],
@@ -16,19 +16,29 @@ export async function withHandovers(
     proofs.map(async (proof) => {
       const { name, from, to, epoch } = proof
       if (epoch === null || !pods.reports(name)) return proof
-      const [old, now] = await Promise.all(
-        [from, to].map((side) => handledBy(pods, name, asTarget(side))),
-      )
-      return { ...proof, ...handoverOf(old ?? [], now ?? [], epoch) }
+      const asked = [from, to].map((side) => handledBy(pods, name, asTarget(side)))
+      const [old, now] = await Promise.all(asked)
+      return old && now ? { ...proof, ...handoverOf(old, now, epoch) } : proof
     }),
   )
 }
 
-async function handledBy(pods: Pods, name: string, target: Target | null): Promise<Handled[]> {
+/** null: not all pods have answered. */
+async function handledBy(
+  pods: Pods,
+  name: string,
+  target: Target | null,
+): Promise<Handled[] | null> {
   if (!target) return []
-  const names = await pods.list(name, target).catch(() => [])
-  const reports = await Promise.all(names.map((pod) => pods.report(name, pod).catch(() => null)))
-  return reports.flatMap((report) => report?.handled ?? [])
+  const ask = (pod: string) => pods.report(name, pod).catch(() => null)
+  try {
+    const names = await pods.list(name, target)
+    // Once more: the processors of both slots are busy now.
+    const reports = await Promise.all(names.map(async (pod) => (await ask(pod)) ?? ask(pod)))
+    return reports.includes(null) ? null : reports.flatMap((report) => report?.handled ?? [])
+  } catch {
+    return null
+  }
 }
 
 /** `epoch`: that of the new slot. */

@@ -28,25 +28,44 @@ describe('the handover of a queue', () => {
   })
 })
 
-it('asks the pods of both slots, and does without those that do not answer', async () => {
+describe('the pods of both slots', () => {
   const reports: Record<string, Handled> = {
     blue: handled(6, 1, 0, 10),
     green: handled(7, 2, 10.1, 11),
   }
-  const pods = {
-    reports: (service: string) => service !== 'plain',
-    list: async (_: string, { color }: { color: string }) => [color, `${color}-silent`],
-    report: async (_: string, pod: string) => {
-      if (pod === 'blue-silent') throw new Error('gone')
-      return reports[pod] ? { handled: reports[pod] } : null
-    },
-  } as unknown as Pods
   const side = (color: 'blue' | 'green') => ({ color, digest: 'd', version: 'v', revision: 'r' })
-  const proof = { name: 'order', from: side('blue'), to: side('green'), epoch: 7, recycled: null }
-  const measured = { ...proof, endpointsMs: 1, consumersMs: 2 }
-  const plain = { ...measured, name: 'plain' }
-  expect(await withHandovers({ pods }, [measured, plain])).toEqual([
-    { ...measured, handoverMs: 100, handled: 2 },
-    plain,
-  ])
+  const proof = {
+    ...{ name: 'order', from: side('blue'), to: side('green'), epoch: 7, recycled: null },
+    ...{ endpointsMs: 1, consumersMs: 2 },
+  }
+
+  /** `silent`: how often each pod does not answer. */
+  function podsOf(silent: Record<string, number>, list?: () => Promise<string[]>): Pods {
+    return {
+      reports: (service: string) => service !== 'plain',
+      list: list ?? (async (_: string, { color }: { color: string }) => [color]),
+      async report(_: string, pod: string) {
+        const left = silent[pod] ?? 0
+        silent[pod] = left - 1
+        if (left === 1) throw new Error('gone')
+        return left > 1 ? null : { handled: reports[pod] }
+      },
+    } as unknown as Pods
+  }
+
+  const measured = { handoverMs: 100, handled: 2 }
+  it.each<[string, Pods, object]>([
+    ['answer', podsOf({}), measured],
+    ['answer when they are asked again', podsOf({ blue: 1, green: 1 }), measured],
+    ['of the old slot do not answer', podsOf({ blue: 2 }), {}],
+    ['of the new slot do not answer', podsOf({ green: 3 }), {}],
+    ['cannot be listed', podsOf({}, () => Promise.reject(new Error('away'))), {}],
+  ])('%s', async (_, pods, expected) => {
+    expect(await withHandovers({ pods }, [proof])).toEqual([{ ...proof, ...expected }])
+  })
+
+  it('are not asked where a service reports nothing', async () => {
+    const plain = { ...proof, name: 'plain' }
+    expect(await withHandovers({ pods: podsOf({}) }, [plain])).toEqual([plain])
+  })
 })
