@@ -201,11 +201,12 @@ export async function createRollouts(
     const colors = await Promise.all(names.map(colorOf))
     const color = colors.at(-1) ?? 'blue'
     const others = names.filter((_, n) => colors[n] !== color)
-    if (others.length === 0) return color
-    await bring(others, color)
-    await plug('promote', others)
-    await awaitAll(others, 'the new version is live', isStable)
-    await settle()
+    if (others.length > 0) {
+      await bring(others, color)
+      await plug('promote', others)
+      await awaitAll(others, 'the new version is live', isStable)
+      await settle()
+    }
     return color
   }
   await kubectl(rolloutsNamespace, ['apply', '--filename=-'], objectsOf(shop, 'blue'))

@@ -57,7 +57,9 @@ async function send({ url, path, rate, seconds, colorHeader }: ProbeTask): Promi
     remote: true,
     seconds,
     next: () => call,
-    onExchange: (exchange) => void samples.push(sampleOf(exchange)),
+    onExchange(exchange) {
+      samples.push(sampleOf(exchange))
+    },
   })
   const reporting = setInterval(report, reportEveryMs)
   parentPort?.once('message', async () => {

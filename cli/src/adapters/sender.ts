@@ -227,9 +227,9 @@ export function startSender<C extends Call>(options: SenderOptions<C>): Sender {
       const text = await answer.body.text()
       line.answered = line.opened
       return { status: answer.statusCode, ...seen, ...of, error: null, text }
-    } catch (problem) {
-      const error = late.aborted ? `no answer within ${timeoutMs / 1000} s` : reason(problem)
-      return { status: 0, color: null, version: null, ...of, error, text: '' }
+    } catch (error) {
+      const why = late.aborted ? `no answer within ${timeoutMs / 1000} s` : reason(error)
+      return { status: 0, color: null, version: null, ...of, error: why, text: '' }
     }
   }
 

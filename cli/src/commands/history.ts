@@ -116,11 +116,12 @@ export function operationText(operation: Operation, undo: Undo, width: number): 
 function headOf(operation: Operation, width: number): string {
   const { startedAt, endedAt, by, run, reason, error, alerts = [], freeze } = operation
   const { resumes, despiteKeep } = operation
-  const took = endedAt === null ? Number.NaN : Date.parse(endedAt) - Date.parse(startedAt)
+  const tookMs = endedAt === null ? Number.NaN : Date.parse(endedAt) - Date.parse(startedAt)
+  const took = tookMs >= 0 ? `, ${duration(tookMs)}` : ''
   const lines = [
     `${idOf(operation)}  ${verbText(operation)}  ${outcomeOf(operation)}`,
     endedAt
-      ? wrapped(`from ${startedAt} to ${endedAt}${took >= 0 ? `, ${duration(took)}` : ''}`, width)
+      ? wrapped(`from ${startedAt} to ${endedAt}${took}`, width)
       : `from ${startedAt}, not ended`,
     wrapped(run ? `by ${by}, ${run}` : `by ${by}`, width),
     ...(reason ? [wrapped(`reason: ${fitted(oneLine(reason), 2_000)}`, width)] : []),
@@ -176,7 +177,7 @@ function hooksText({ hooks = [] }: Operation, width: number): string | null {
   const rows = hooks.map(({ hook, script, exitCode, tookMs }) => [
     hook,
     script,
-    exitCode === 0 ? 'passed' : bad(exitCode === null ? 'not ended' : `exit code ${exitCode}`),
+    endText(exitCode),
     duration(tookMs),
   ])
   const outputs = hooks
@@ -184,6 +185,11 @@ function hooksText({ hooks = [] }: Operation, width: number): string | null {
     .map(({ hook, output }) => `${hook}:\n${output.replaceAll(/^/gm, '  ')}`)
   const lines = outputs.map((output) => wrapped(output, width))
   return [table([['HOOK', 'SCRIPT', 'ENDED', 'TOOK'], ...rows], width), ...lines].join('\n')
+}
+
+function endText(exitCode: number | null): string {
+  if (exitCode === 0) return 'passed'
+  return bad(exitCode === null ? 'not ended' : `exit code ${exitCode}`)
 }
 
 function undoText({ command, note }: Undo, width: number): string {

@@ -16,9 +16,10 @@ export function probeOf(
     service,
     address: `${url.replace(/\/$/, '')}${path}`,
     rate,
-    async start(signal, pace = { rate, seconds: moveSeconds }) {
+    async start(signal, pace) {
       const { startProbe } = await import('../adapters/probe.ts')
-      return startProbe({ url, path, colorHeader, ...pace, signal })
+      const { rate: each, seconds } = pace ?? { rate, seconds: moveSeconds }
+      return startProbe({ url, path, colorHeader, rate: each, seconds, signal })
     },
   }
 }

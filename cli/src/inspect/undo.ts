@@ -23,8 +23,8 @@ export interface Undo {
 
 /** Its command is for the environment `env`. */
 export function undoOf(state: EnvironmentState, operation: Operation, env: string): Undo {
-  const command = (words: string): string =>
-    `shopctl ${words}${env === 'local' ? '' : ` --env ${env}`}`
+  const place = env === 'local' ? '' : ` --env ${env}`
+  const command = (words: string): string => `shopctl ${words}${place}`
   const { verb } = operation
   if (verb !== 'deploy' && !isMoveVerb(verb)) return none(harmless[verb])
   if (isMove(operation)) {
@@ -177,5 +177,6 @@ function laterNote(
 
 function wordsOf({ to, services }: RollbackIntent): string {
   const target = to === null ? '' : ` --to ${to}`
-  return `rollback${target}${services ? ` --service ${services.join(',')}` : ''}`
+  const which = services ? ` --service ${services.join(',')}` : ''
+  return `rollback${target}${which}`
 }

@@ -1,5 +1,5 @@
 // The messages for Slack, made from the events of a command: at the start, after a switch or rollback, at a failure.
-import type { Event } from '../release/ports/events.ts'
+import type { Event, Payload } from '../release/ports/events.ts'
 import type { Operation, ServiceRecord } from '../release/record.ts'
 import type { Side } from '../release/slot.ts'
 import type { ErrorDocument } from './errors.ts'
@@ -73,31 +73,40 @@ export function createSlackMessages(subject: SlackSubject): (event: Event) => Sl
         ? messageOf(subject, `Deploying ${system} to ${env}`, sidesOf(operation), operation.reason)
         : null
     }
-    if (kind === 'operation.ended') {
-      const { operation } = payload
-      const { verb, release, outcome, reason } = operation
-      if (outcome !== 'done' || !(verb === 'switch' || verb === 'rollback')) return null
-      const title =
-        verb === 'switch'
-          ? `${system} ${release} is live in ${env}`
-          : `${system} was rolled back in ${env}: ${release}`
-      return messageOf(subject, title, movesOf(operation), reason)
-    }
+    if (kind === 'operation.ended') return moveMessage(subject, payload.operation)
     if (kind === 'watch.breached') {
-      const { release, cause, text } = payload
       begun = true
-      const title =
-        cause === 'release'
-          ? `${system} ${release} is worse than before in ${env}: it goes back`
-          : `${system} in ${env}: both slots fail, so ${release} stays`
-      return messageOf(subject, title, [escaped(oneLine(text))], null)
+      return breachMessage(subject, payload)
     }
     if (kind === 'watch.ended' && payload.outcome === 'ended') unwatched = payload.release
-    if (kind !== 'command.ended' || !payload.error || !reported.has(payload.command)) return null
-    return isReported(payload.command, payload.exitCode)
-      ? failureOf(subject, payload.command, payload.error, unwatched)
-      : null
+    if (kind !== 'command.ended') return null
+    const { command, exitCode, error } = payload
+    if (!error || !reported.has(command) || !isReported(command, exitCode)) return null
+    return failureOf(subject, command, error, unwatched)
   }
+}
+
+function moveMessage(subject: SlackSubject, operation: Operation): SlackMessage | null {
+  const { system, env } = subject
+  const { verb, release, outcome, reason } = operation
+  if (outcome !== 'done' || !(verb === 'switch' || verb === 'rollback')) return null
+  const title =
+    verb === 'switch'
+      ? `${system} ${release} is live in ${env}`
+      : `${system} was rolled back in ${env}: ${release}`
+  return messageOf(subject, title, movesOf(operation), reason)
+}
+
+function breachMessage(
+  subject: SlackSubject,
+  { release, cause, text }: Payload<'watch.breached'>,
+): SlackMessage {
+  const { system, env } = subject
+  const title =
+    cause === 'release'
+      ? `${system} ${release} is worse than before in ${env}: it goes back`
+      : `${system} in ${env}: both slots fail, so ${release} stays`
+  return messageOf(subject, title, [escaped(oneLine(text))], null)
 }
 
 function failureOf(

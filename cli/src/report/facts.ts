@@ -23,7 +23,8 @@ export function factsOf(operation: Operation, env: string, undo: Undo): Markup {
     ...alerts.map((alert) => ['In spite of', oneLine(alertText(alert))] as const),
     ['To undo', undoText(undo)],
   ]
-  return html`<dl>${facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`
+  const items = facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)
+  return html`<dl>${items}</dl>`
 }
 
 export function errorOf({ error }: Operation): Markup | null {
@@ -39,7 +40,8 @@ function linkTo(address: string): Markup {
 }
 
 function undoText({ command, note }: Undo): Markup {
-  return html`${command ? html`<code>${command}</code> ` : null}${note}`
+  const way = command ? html`<code>${command}</code> ` : null
+  return html`${way}${note}`
 }
 
 /** `2026-01-01 12:00:00` */
@@ -104,7 +106,10 @@ export function phaseTable({ phases }: Operation): Markup {
 
 export function tableOf(heading: readonly string[], rows: readonly (readonly Markup[])[]): Markup {
   const head = heading.map((name) => html`<th scope="col">${name}</th>`)
-  const body = rows.map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`)
+  const body = rows.map((cells) => {
+    const row = cells.map((cell) => html`<td>${cell}</td>`)
+    return html`<tr>${row}</tr>`
+  })
   return html`<div class="wide"><table><thead><tr>${head}</tr></thead><tbody>
 ${body}
 </tbody></table></div>`

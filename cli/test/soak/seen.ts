@@ -1,11 +1,14 @@
 // What is seen of a report in a browser: figures by the places of curves and labels, what overlaps, and contrast.
 import type { Tab } from './browser.ts'
 
-/** The value that a curve shows at a time of the day, by the labels of the axes. `nth`: in which plot of this title. */
+/**
+ * The value that a curve shows at a time of the day, by the labels of the axes. null: it begins later or has ended. `nth`:
+ * in which plot of this title.
+ */
 export async function seenAt(
   { evaluate }: Tab,
   { title, curve, minute, nth = 0 }: { title: string; curve: string; minute: number; nth?: number },
-): Promise<number> {
+): Promise<number | null> {
   return evaluate(`(() => {
     const svg = document.querySelectorAll('svg[aria-label^="${title}:"]')[${nth}]
     const middle = (element) => {
@@ -27,14 +30,15 @@ export async function seenAt(
     const path = svg.querySelector('.line-${curve} path')
     const matrix = path.getScreenCTM()
     let [low, high] = [0, path.getTotalLength()]
+    const at = (length) => path.getPointAtLength(length).matrixTransform(matrix)
+    if (x.pixel(${minute}) < at(low).x - 1 || x.pixel(${minute}) > at(high).x + 1) return null
     // Along a curve, time only grows.
     while (high - low > 0.01) {
       const half = (low + high) / 2
-      const point = path.getPointAtLength(half).matrixTransform(matrix)
-      if (point.x < x.pixel(${minute})) low = half
+      if (at(half).x < x.pixel(${minute})) low = half
       else high = half
     }
-    return y.value(path.getPointAtLength(low).matrixTransform(matrix).y)
+    return y.value(at(low).y)
   })()`)
 }
 

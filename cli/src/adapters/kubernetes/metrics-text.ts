@@ -8,7 +8,7 @@ interface Sample {
 }
 
 /** Name, labels, value; a timestamp and an exemplar may follow. */
-const line = /^([a-zA-Z_:][\w:]*)(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?\s+([^\s]+)(?:\s|$)/
+const line = /^([a-zA-Z_:][\w:]*)(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?\s+(\S+)(?:\s|$)/
 const label = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g
 const escapes: Readonly<Record<string, string>> = { n: '\n', '\\': '\\', '"': '"' }
 

@@ -84,8 +84,12 @@ export function createPods(
       paths.map(async (each) => {
         const reading = api.get<Items>(typeof each === 'string' ? each : each.path)
         if (typeof each === 'string') return (await reading)?.items ?? []
-        const found = await reading.catch((error) => void unread.push(said(error)))
-        return found?.items ?? []
+        try {
+          return (await reading)?.items ?? []
+        } catch (error) {
+          unread.push(said(error))
+          return []
+        }
       }),
     )
     return { lists, ...(unread[0] !== undefined && { unread: unread[0] }) }

@@ -52,8 +52,9 @@ export function rangeQueries(
   { window }: Pick<Grid, 'window'>,
 ): Record<Measure, string> {
   const names = services.map(escaped).join('|')
+  const ofEnvironment = `environment="${env}"`
   const select = (metric: string, ...more: string[]): string =>
-    `${metric}{${[`environment="${env}"`, ...more].join(',')}}`
+    `${metric}{${[ofEnvironment, ...more].join(',')}}`
   const live = (metric: string, ...more: string[]): string =>
     select(metric, 'plane="live"', `service=~${JSON.stringify(names)}`, ...more)
   const rate = (by: string, series: string): string =>
@@ -62,8 +63,8 @@ export function rangeQueries(
   // What never occurred has no series: it is 0.
   const part = (some: string, all: string): string =>
     `${rate('service, color', some)} or 0 * ${rate('service, color', all)}`
-  const quantile = (share: number): string =>
-    `histogram_quantile(${share}, ${rate('le, service, color', live('http_request_duration_seconds_bucket'))})`
+  const buckets = rate('le, service, color', live('http_request_duration_seconds_bucket'))
+  const quantile = (share: number): string => `histogram_quantile(${share}, ${buckets})`
   const queue = (metric: string): string => {
     const matching = [`vhost="/"`, `queue=~${JSON.stringify(names)}`]
     const found = `sum by (queue) (${select(metric, ...matching)})`

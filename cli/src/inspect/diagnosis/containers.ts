@@ -114,8 +114,9 @@ function mountFinding(view: SlotView, pod: PodState, complaint: Complaint): Foun
   if (!mountReasons.has(complaint.reason)) return []
   const found = configFinding(view, pod, complaint)
   if (found.cause !== 'container-config') return [found]
-  const hint = `${kubectl(view.facts, `describe pod ${pod.name}`)} shows its volumes.`
-  return [{ ...found, cause: 'volume', what: 'a volume cannot be mounted.', hint }]
+  const describe = kubectl(view.facts, `describe pod ${pod.name}`)
+  const what = 'a volume cannot be mounted.'
+  return [{ ...found, cause: 'volume', what, hint: `${describe} shows its volumes.` }]
 }
 
 /** What ended longer ago, and runs since, is no trouble of now. */
@@ -134,7 +135,7 @@ function endedFinding(view: SlotView, pod: PodState, container: ContainerState):
   ]
   if (ended.reason === 'OOMKilled') return [outOfMemory(view, container, evidence)]
   const times = isAgain ? ' again and again' : ''
-  const isKilled = pod.complaints.some(({ message }) => /^Liveness probe failed/.test(message))
+  const isKilled = pod.complaints.some(({ message }) => message.startsWith('Liveness probe failed'))
   return [
     {
       cause: 'crash',

@@ -33,7 +33,8 @@ export function imageCause({ reason, message }: Complaint): ImageCause {
   if (reason === 'InvalidImageName') return 'image-invalid'
   if (reason === 'ErrImageNeverPull') return 'image-missing'
   // The host of a registry may be called anything.
-  const said = message.replaceAll(/\S+[/@]\S+/g, '').replace(/lookup \S+/, 'lookup')
+  const plain = message.split(/\s+/).filter((word) => !/.[/@]./.test(word))
+  const said = plain.join(' ').replace(/lookup \S+/, 'lookup')
   const [cause] = words.find(([, pattern]) => pattern.test(said)) ?? ['registry-away']
   return cause as ImageCause
 }

@@ -65,13 +65,14 @@ export function failedFindings(facts: Facts, service: string): Found[] {
   const culprits = last.services.filter(({ name }) => lines.some((line) => isAbout(line, name)))
   const isOther = own.length === 0 && culprits.length > 0
   const others = culprits.map(({ name }) => name).join(', ')
+  const because = isOther ? ` because of ${others}` : ''
   const history = shopctl(facts, `history show ${id}`)
   const logs = shopctl(facts, `logs ${isOther ? culprits[0]?.name : service}`)
   const said = own.length > 0 ? own : lines.filter((line) => line.trim() !== '')
   return [
     {
       cause: 'operation-failed',
-      what: `${endOf(last)}${isOther ? ` because of ${others}` : ''}.`,
+      what: `${endOf(last)}${because}.`,
       evidence: [
         `${id}, ${last.verb} by ${last.by}, ended ${ago(facts, last.endedAt)}`,
         ...logLines(said),

@@ -29,12 +29,13 @@ export function migrationFindings(view: SlotView, job: Rollout['job']): Found[] 
   }
   const isMemory = ended?.container.ended?.reason === 'OOMKilled'
   const fix = isMemory ? 'Give it more memory' : 'Correct the migration'
+  const again = job.failed ? '' : ', and is tried again'
   return [
     {
       cause: isMemory ? 'out-of-memory' : 'migration-failed',
       what: isMemory
         ? 'its migration needs more memory than it may use.'
-        : `its migration failed${job.failed ? '' : ', and is tried again'}.`,
+        : `its migration failed${again}.`,
       evidence,
       hint: `${jobLogs} shows all of it. ${fix}, then ${deployAgain({ facts, service })} runs it again for ${name}.`,
     },
@@ -83,8 +84,8 @@ function creationFinding(view: SlotView, complaint: Complaint): Found | null {
     const fix = `Correct its chart or its values, then ${deployAgain(view)}.`
     return of('denied', 'the cluster does not accept its pods.', fix)
   }
-  const more = `${kubectl(facts, `describe deployment ${service}-${color}`)} shows more.`
-  return of('pods-not-created', 'the cluster cannot make its pods.', more)
+  const describe = kubectl(facts, `describe deployment ${service}-${color}`)
+  return of('pods-not-created', 'the cluster cannot make its pods.', `${describe} shows more.`)
 }
 
 /** Pods that find no node. */

@@ -45,13 +45,13 @@ export function loginFindings(view: SlotView): Found[] {
   )
   const evidence = [...new Set([...refused, ...said])]
   if (evidence.length === 0) return []
-  const fix = `Correct its Secret or the server, then ${shopctl(facts, `release --service ${service}`)}.`
+  const release = shopctl(facts, `release --service ${service}`)
   return [
     {
       cause: 'login-refused',
       what: 'its login is refused: only connections that are open still work.',
       evidence: [...evidence.slice(0, 3), ...logEvidence(view.logs[0])],
-      hint: `${goBack(view)}${fix}`,
+      hint: `${goBack(view)}Correct its Secret or the server, then ${release}.`,
     },
   ]
 }

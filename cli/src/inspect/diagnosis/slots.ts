@@ -134,6 +134,8 @@ export function unexplained(view: SlotView): Found[] {
   const reasons = rollout ? pendingReasons(rollout).map(shown) : []
   const pod = rollout?.pods.find(({ ready }) => !ready)
   const object = pod ? `pod ${pod.name}` : `deployment ${service}-${color}`
+  const describe = kubectl(facts, `describe ${object}`)
+  const again = shopctl(facts, `diagnose ${service}`)
   const evidence = [
     `${slot.ready} of ${slot.replicas} pods are ready`,
     ...(since ? [`not available since ${since}, ${ago(facts, since)}`] : []),
@@ -144,9 +146,7 @@ export function unexplained(view: SlotView): Found[] {
       cause: isNew ? 'starting' : 'unknown',
       what: isNew ? 'its pods are starting.' : 'its pods are not ready, and nothing says why.',
       evidence,
-      hint: isNew
-        ? `${shopctl(facts, `diagnose ${service}`)} again in a moment.`
-        : `${goBack(view)}${kubectl(facts, `describe ${object}`)} shows its events.`,
+      hint: isNew ? `${again} again in a moment.` : `${goBack(view)}${describe} shows its events.`,
     },
   ]
 }

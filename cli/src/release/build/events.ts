@@ -18,8 +18,8 @@ export interface Produced {
 const producesLabel = 'dev.shopctl.events.produces'
 const acceptsLabel = 'dev.shopctl.events.accepts'
 
-const type = '[\\w.-]+'
-const producedText = new RegExp(`^(${type})(?:@([A-Za-z_]\\w*)=([^\\s,]+))?$`)
+const type = String.raw`[\w.-]+`
+const producedText = new RegExp(String.raw`^(${type})(?:@([A-Za-z_]\w*)=([^\s,]+))?$`)
 const expected = 'expected the type of an event, such as order.placed.v2'
 
 const fileSchema = z.strictObject({

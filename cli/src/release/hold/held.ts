@@ -29,30 +29,35 @@ export interface HeldImage {
  * `hold release` names, is free. A hold lasts as long as the journal has its rollback.
  */
 export function heldDigests(journal: Journal): HeldImage[] {
-  const held = new Map<string, HeldImage>()
-  /** The numbers of the last switches to each image. */
-  const switches = new Map<string, number>()
-  /** The last move of each service, also one that was undone. */
-  const last = new Map<string, { operation: Operation; move: Move }>()
-  for (const operation of operationsOf(journal)) {
-    for (const move of operation.services) {
-      const { name, to } = move
-      if (isDone(operation, 'hold-release') && to) held.delete(keyOf(name, to))
-      if (!isMove(operation)) continue
-      if (isDone(operation, 'rollback') && leavesBad(move, switches, last.get(name))) {
-        const { from } = move
-        if (from) held.set(keyOf(name, from), heldBy(operation, name, from))
-      }
-      if (operation.outcome === 'done' && to) held.delete(keyOf(name, to))
-      if (isDone(operation, 'switch') && to) switches.set(keyOf(name, to), operation.number)
-      last.set(name, { operation, move })
-    }
-  }
-  return [...held.values()]
+  const known: Known = { held: new Map(), switches: new Map(), last: new Map() }
+  for (const operation of operationsOf(journal))
+    for (const move of operation.services) learn(known, operation, move)
+  return [...known.held.values()]
 }
 
-function isDone({ verb, outcome }: Operation, wanted: Operation['verb']): boolean {
-  return verb === wanted && outcome === 'done'
+/** What the operations so far say. */
+interface Known {
+  held: Map<string, HeldImage>
+  /** The numbers of the last switches to each image. */
+  switches: Map<string, number>
+  /** The last move of each service, also one that was undone. */
+  last: Map<string, { operation: Operation; move: Move }>
+}
+
+function learn({ held, switches, last }: Known, operation: Operation, move: Move): void {
+  const { name, from, to } = move
+  const { verb, outcome, number } = operation
+  const isDone = outcome === 'done'
+  const moves = isMove(operation)
+  if (moves) {
+    const isRollback = isDone && verb === 'rollback'
+    if (from && isRollback && leavesBad(move, switches, last.get(name)))
+      held.set(keyOf(name, from), heldBy(operation, name, from))
+    last.set(name, { operation, move })
+  }
+  if (!to || !isDone) return
+  if (moves || verb === 'hold-release') held.delete(keyOf(name, to))
+  if (verb === 'switch') switches.set(keyOf(name, to), number)
 }
 
 function keyOf(service: string, { digest }: Pick<Side, 'digest'>): string {

@@ -54,11 +54,9 @@ export async function withProbe<T>(
   const signal = AbortSignal.any([ports.signal, ending.signal])
   try {
     const { probe } = ports
-    return await work(
-      probe && isWanted
-        ? startProbing(probe, { ...ports, signal })
-        : noProbing(probe ? '--no-probe was given' : 'this environment sets none'),
-    )
+    if (!probe) return await work(noProbing('this environment sets none'))
+    if (!isWanted) return await work(noProbing('--no-probe was given'))
+    return await work(startProbing(probe, { ...ports, signal }))
   } finally {
     ending.abort()
   }

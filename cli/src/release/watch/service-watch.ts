@@ -169,16 +169,13 @@ function unheld(): Pick<ServiceWatch, 'seconds' | 'probed' | 'consumed' | 'parke
 export function judgeService(watch: ServiceWatch, config: WatchConfig, now: number): GateRecord[] {
   const { service, beganAt, readAt, isNamed } = watch
   const isRead = now - (readAt ?? beganAt) <= patience
-  const judged: [keyof typeof config & GateRecord['gate'], Judged][] = [
-    ...countingGates.map((gate): [CountingGate, Judged] => [
-      gate,
-      judgeCounts(watch, gate, config),
-    ]),
+  const judged: [ServiceGate, Judged][] = [
+    ...countingGates.map((gate): [ServiceGate, Judged] => [gate, judgeCounts(watch, gate, config)]),
     ['age', judgeAges(watch, config, now)],
     ['parked', judgeParked(watch, config)],
   ]
   return judged.flatMap(([gate, verdict]): GateRecord[] => {
-    const { mode } = config[gate as CountingGate | 'age' | 'parked']
+    const { mode } = config[gate]
     if (mode === 'off') return []
     if (!isNamed) return [{ gate, service, mode, ...unnamed }]
     // A breach stays one.
@@ -187,6 +184,7 @@ export function judgeService(watch: ServiceWatch, config: WatchConfig, now: numb
   })
 }
 
+type ServiceGate = CountingGate | 'age' | 'parked'
 type Judged = Omit<GateRecord, 'gate' | 'service' | 'mode'>
 
 function unread(verdict: Judged, readAt: number | null): Judged {

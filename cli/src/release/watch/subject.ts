@@ -22,7 +22,7 @@ export function subjectOf(journal: Journal, id: string | null, now: Date): MoveO
     )
   const last = currentRelease(journal)
   const found = movesOf(journal).find(({ release }) => release === (id ?? last))
-  if (!found || found.release !== last || found.verb !== 'switch')
+  if (found?.release !== last || found?.verb !== 'switch')
     return refuse(
       notLastCode,
       id === null

@@ -63,7 +63,7 @@ export function advance(meter: Meter, readings: Readings): { meter: Meter; count
 
 /** A process that has begun anew counts from 0. */
 function since(last: PodReading | undefined, { startedAt, tally }: PodReading): Tally {
-  if (!last || last.startedAt !== startedAt) return tally
+  if (last?.startedAt !== startedAt) return tally
   const difference = both(tally, last.tally, (now, before) => now - before)
   return isNegative(difference) ? tally : difference
 }
