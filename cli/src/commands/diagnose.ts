@@ -44,7 +44,7 @@ function summaryOf(findings: readonly Finding[]): string {
   const [first] = findings
   if (!first) return 'nothing is wrong'
   const about = [first.service, first.color].filter((each) => each !== null).join(' ')
-  return oneLine(`${about === '' ? '' : `${about}: `}${first.what}`)
+  return oneLine(about === '' ? first.what : `${about}: ${first.what}`)
 }
 
 export function diagnosisText(

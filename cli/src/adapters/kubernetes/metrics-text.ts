@@ -7,9 +7,11 @@ interface Sample {
   value: number
 }
 
-/** Name, labels, value; a timestamp and an exemplar may follow. */
-const line = /^([a-zA-Z_:][\w:]*)(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?\s+(\S+)(?:\s|$)/
-const label = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g
+// A line is a name, labels and a value; a timestamp and an exemplar may follow.
+const nameFirst = /^[A-Za-z_:][\w:]*/
+const labelsFirst = /^\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\}/
+const valueFirst = /^\s+(\S+)/
+const label = /\b([A-Za-z_]\w*)="([^"\\]*(?:\\.[^"\\]*)*)"/g
 const escapes: Readonly<Record<string, string>> = { n: '\n', '\\': '\\', '"': '"' }
 
 /** The metrics that are read. A page has many others. */
@@ -19,11 +21,12 @@ const wanted =
 export function samplesOf(text: string): Sample[] {
   return text.split('\n').flatMap((row): Sample[] => {
     if (!wanted.test(row)) return []
-    const [, name = '', given = '', value = ''] = line.exec(row) ?? []
+    const [name = ''] = nameFirst.exec(row) ?? []
+    const rest = row.slice(name.length)
+    const [given = ''] = labelsFirst.exec(rest) ?? []
+    const [, value = 'NaN'] = valueFirst.exec(rest.slice(given.length)) ?? []
     const number = value === '+Inf' ? Number.POSITIVE_INFINITY : Number(value)
-    return name === '' || Number.isNaN(number)
-      ? []
-      : [{ name, labels: labelsOf(given), value: number }]
+    return Number.isNaN(number) ? [] : [{ name, labels: labelsOf(given), value: number }]
   })
 }
 
