@@ -56,6 +56,8 @@ const management = z.strictObject({
   messages: urlPath.optional(),
   /** Accounts of the service, for `shopctl audit`. */
   accounting: urlPath.optional(),
+  /** What the service has begun and not finished, such as orders: for the proof of a switch, and its watch. */
+  open: urlPath.optional(),
   /** Metrics for Prometheus: what a switch is judged by afterwards. */
   metrics: urlPath.optional(),
 })

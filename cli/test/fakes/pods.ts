@@ -11,6 +11,7 @@ import type {
   Rollout,
   Which,
 } from '../../src/release/ports/cluster.ts'
+import type { OpenWork, OpenWorkQuestion } from '../../src/release/ports/open-work.ts'
 import { colors, type Slot, slotName, type Target } from '../../src/release/slot.ts'
 import type { EnvironmentState } from '../../src/release/state.ts'
 import { answer, type Books, emptyBooks } from './books.ts'
@@ -37,6 +38,8 @@ export interface PodFaults {
   exitCodes: Record<string, number | null>
   /** Slots or pods that cannot log in, by `<service>-<color>` or the name of the pod. */
   logins: Record<string, Login>
+  /** What the pods of a service tell of its open work. Others tell nothing. */
+  openWork: Record<string, (question: OpenWorkQuestion) => OpenWork | null>
 }
 
 const loginOk: Login = { state: 'ok', problem: null }
@@ -53,6 +56,7 @@ export function createPodFaults(): PodFaults {
     plain: new Set(),
     exitCodes: {},
     logins: {},
+    openWork: {},
   }
 }
 
@@ -121,6 +125,8 @@ export function createFakePods(parts: PodParts): Pods {
       return rolloutFault(name, slot)?.pods ?? well
     },
     reports: (name) => !faults.plain.has(name),
+    tellsOpenWork: (name) => faults.openWork[name] !== undefined,
+    openWork: async (name, _, question) => faults.openWork[name]?.(question) ?? null,
     async report(name, pod, ask) {
       if (ask) tried.add(pod)
       return report(name, pod)

@@ -49,7 +49,15 @@ const ports: { readonly [P in keyof Ports]-?: Doing<NonNullable<Ports[P]>> | nul
   traffic: { open: 'reads', openPod: 'reads', status: 'reads' },
   observer: { services: 'reads', pointer: 'reads', podTemplate: 'reads', accessRules: 'reads' },
   pods: {
-    ...{ list: 'reads', selected: 'reads', reports: 'reads', report: 'reads', rollout: 'reads' },
+    ...{
+      list: 'reads',
+      selected: 'reads',
+      reports: 'reads',
+      report: 'reads',
+      tellsOpenWork: 'reads',
+      openWork: 'reads',
+      rollout: 'reads',
+    },
     ...{ dependency: 'reads', awaitRollout: 'reads', awaitRelease: 'reads', awaitEnd: 'reads' },
     ...{ awaitEndpoints: 'reads', readiness: 'reads', logs: 'reads', states: 'reads' },
   },

@@ -13,6 +13,7 @@ import type { ServiceConfig } from '../../config/schema.ts'
 import { said } from '../../errors.ts'
 import type { PodEnd, PodReport, Pods, Rollout, SlotId } from '../../release/ports/cluster.ts'
 import { slotLabels, slotName, type Target } from '../../release/slot.ts'
+import { parseJson } from '../json.ts'
 import type { KubernetesApi } from './api.ts'
 import { askPod } from './ask-pod.ts'
 import {
@@ -29,6 +30,7 @@ import {
   selectorOf,
   serviceName,
 } from './objects.ts'
+import { openWorkOf } from './open-work.ts'
 import { hasFailed, releaseOf, rolloutOf } from './rollout.ts'
 import { awaitObjects, type KubernetesObject, type Path } from './watch.ts'
 
@@ -116,6 +118,14 @@ export function createPods(
       } catch {
         return null
       }
+    },
+    tellsOpenWork: (service) => services[service]?.management?.open !== undefined,
+    async openWork(service, pod, { ago, late }) {
+      const { port, open } = services[service]?.management ?? {}
+      if (port === undefined || open === undefined) return null
+      const path = `${open}?ago=${ago.toFixed(3)}&late=${late}`
+      const answer = await askPod(api, { namespace, pod, port, path, timeoutMs: answerMs })
+      return answer?.status === 200 ? openWorkOf(parseJson(answer.body)) : null
     },
     async rollout(slot) {
       const { lists, ...unread } = await look(rolloutPaths(slot))

@@ -1,6 +1,7 @@
 // What a release reads of an environment's cluster: Services, slots, pods, namespace, broker.
 import type { Color, Slot, Target } from '../slot.ts'
 import type { EnvironmentState, Pointer } from '../state.ts'
+import type { OpenWork, OpenWorkQuestion } from './open-work.ts'
 
 export type Which = 'stable' | 'preview'
 
@@ -147,6 +148,10 @@ export interface Pods {
   reports(service: string): boolean
   /** null: the pod does not answer. `login`: it tries new logins on the live plane first. */
   report(service: string, pod: string, ask?: { login: 'now' }): Promise<PodReport | null>
+  /** Whether the pods of this service tell what is open. */
+  tellsOpenWork(service: string): boolean
+  /** null: the pod does not answer. */
+  openWork(service: string, pod: string, question: OpenWorkQuestion): Promise<OpenWork | null>
   /** How the rollout of this slot stands now. */
   rollout(slot: SlotId): Promise<Rollout>
   /** The same of what the chart of a dependency made. It has no slot, and its Jobs are one. */
