@@ -16,6 +16,7 @@ import { startLogins } from './login.ts'
 import { createMessages } from './messages.ts'
 import type { Metrics } from './metrics.ts'
 import { type Migration, missingMigrations } from './migrate.ts'
+import type { CountOpenWork } from './open-work.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { parkedPruning, replayUnhandled } from './parking.ts'
 import { type Checks, databaseAnswerMs, databasePath } from './readiness.ts'
@@ -41,6 +42,8 @@ export interface Parts {
   accounting(): Promise<Record<string, unknown>>
   /** The entries of the first `limit` ids that are greater than `after`, in ascending order of ids. */
   entries(after: string, limit: number): Promise<AccountingEntry[]>
+  /** Left out: it finishes nothing later than it begins it. */
+  openWork?: CountOpenWork
   close?(): Promise<void> | void
 }
 
@@ -264,6 +267,8 @@ export function createPlane(deps: PlaneDeps) {
     },
 
     entries: parts.entries,
+
+    openWork: parts.openWork,
 
     /** Finishes deliveries, jobs and requests, publishes events in the outbox if the broker is connected, and closes. */
     async close(): Promise<void> {

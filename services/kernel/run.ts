@@ -15,6 +15,7 @@ import {
 } from './management.ts'
 import { createMetrics } from './metrics.ts'
 import { readMigrations } from './migrate.ts'
+import { openWorkRoutes } from './open-work.ts'
 import { createPlane, type Parts, type Plane, type PlaneKernel } from './plane.ts'
 import { askPeers, createReadiness } from './readiness.ts'
 import { noTracing } from './spans.ts'
@@ -117,6 +118,8 @@ export async function run<Shape extends z.ZodRawShape>(definition: Definition<Sh
       const { contentType: type } = metrics.registry
       return { status: 200, type, text: await metrics.registry.metrics() }
     },
+    // The preview plane has no work that outlasts a switch.
+    ...openWorkRoutes(planes.live.openWork),
   }
   const access = createAccess({
     userOf: api.userOf,

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { subscriptions } from './handlers.ts'
 import { createOrderMetrics } from './metrics.ts'
 import { routes } from './routes.ts'
-import { accounting, entries } from './store.ts'
+import { accounting, countOpen, entries } from './store.ts'
 
 await run({
   config: z.object({
@@ -22,6 +22,7 @@ await run({
       subscriptions: subscriptions(slot, metrics),
       accounting: () => accounting(database),
       entries: (after, limit) => entries(database, after, limit),
+      openWork: (question) => countOpen(database, question),
     }
   },
 })

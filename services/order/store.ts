@@ -1,5 +1,6 @@
 // The orders table.
 import type { Queries, Transaction } from '@shop/kernel/database'
+import type { OpenWork, OpenWorkQuestion } from '@shop/kernel/open-work'
 import {
   type Customer,
   type Decision,
@@ -137,4 +138,37 @@ export async function entries(
      ORDER BY id LIMIT $2`,
     [after, limit],
   )
+}
+
+/**
+ * The orders that are not settled, now and `ago` seconds ago. One statement, so that it counts everything at the same
+ * moment. What was placed after that moment was settled after it too, so the index of the ends finds all that counts.
+ */
+export async function countOpen(
+  db: Queries,
+  { ago, late }: OpenWorkQuestion,
+): Promise<OpenWork> {
+  const [counts] = await db.query<OpenWork>(
+    `WITH recent AS (
+       SELECT placed_at, settled_at, settled_by->>'color' AS color,
+         placed_at <= now() - make_interval(secs => $1) AS is_before
+       FROM orders WHERE settled_at IS NULL OR settled_at > now() - make_interval(secs => $1)
+     ), finished AS (
+       SELECT color, count(*) FROM recent WHERE is_before AND settled_at IS NOT NULL GROUP BY color
+     ), due AS (
+       SELECT settled_at IS NULL OR settled_at > placed_at + make_interval(secs => $2) AS is_late
+       FROM recent WHERE NOT is_before AND placed_at <= now() - make_interval(secs => $2)
+     )
+     SELECT count(*) FILTER (WHERE settled_at IS NULL)::int AS open,
+       extract(epoch FROM now() - min(placed_at) FILTER (WHERE settled_at IS NULL))::float8
+         AS "oldestSeconds",
+       json_build_object('open', count(*) FILTER (WHERE is_before),
+         'finished', (SELECT coalesce(json_object_agg(color, count), '{}') FROM finished)) AS before,
+       (SELECT json_build_object('due', count(*), 'late', count(*) FILTER (WHERE is_late)) FROM due)
+         AS since
+     FROM recent`,
+    [ago, late],
+  )
+  if (!counts) throw new Error('the count has no row')
+  return counts
 }

@@ -12,7 +12,7 @@ import { untraced } from '@shop/kernel/spans'
 import { subscriptions } from '@shop/order/handlers'
 import { createOrderMetrics } from '@shop/order/metrics'
 import { routes } from '@shop/order/routes'
-import { accounting, entries } from '@shop/order/store'
+import { accounting, countOpen, entries } from '@shop/order/store'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { deliverTo, takeOutbox } from './deliver.ts'
 import {
@@ -258,5 +258,72 @@ describe('what the audit asks', () => {
     expect(await entries(database, nilId, 2)).toEqual(ids.slice(0, 2).map(entry))
     expect(await entries(database, ids[1] ?? '', 2)).toEqual(ids.slice(2).map(entry))
     expect(await accounting(database)).toMatchObject({ accepted: 3, open: 3 })
+  })
+})
+
+describe('the open orders', () => {
+  /** Seconds before now. `settled`: when, and by which color. */
+  async function orders(...list: { placed: number; settled?: [number, string] }[]): Promise<void> {
+    for (const { placed, settled: [at, color] = [null, null] } of list) {
+      await database.query(
+        `INSERT INTO orders (id, status, items, customer, placed_at, placed_by, settled_at, settled_by,
+           idempotency_key, request_hash, response)
+         VALUES ($1, $2, '[]', '{}', now() - make_interval(secs => $3), '{}',
+           now() - make_interval(secs => $4), $5, gen_random_uuid()::text, '', '')`,
+        [newId(), color ? 'confirmed' : 'placed', placed, at, color && JSON.stringify({ color })],
+      )
+    }
+  }
+  const count = (ago: number, late: number) => countOpen(database, { ago, late })
+
+  it('are none at first', async () => {
+    expect(await count(60, 30)).toEqual({
+      open: 0,
+      oldestSeconds: null,
+      before: { open: 0, finished: {} },
+      since: { due: 0, late: 0 },
+    })
+  })
+
+  it('are told apart by the moment, and by the color that has finished them since', async () => {
+    await orders(
+      { placed: 900, settled: [800, 'blue'] },
+      ...[70, 80].map((placed) => ({ placed })),
+      { placed: 90, settled: [55, 'blue'] },
+      { placed: 300, settled: [5, 'green'] },
+      { placed: 61, settled: [50, 'green'] },
+    )
+    expect(await count(60, 30)).toEqual({
+      open: 2,
+      oldestSeconds: expect.closeTo(80, 0),
+      before: { open: 5, finished: { blue: 1, green: 2 } },
+      since: { due: 0, late: 0 },
+    })
+  })
+
+  it('are late when they were not settled in time, and due when they are old enough', async () => {
+    await orders(
+      { placed: 50 },
+      { placed: 50, settled: [15, 'green'] },
+      { placed: 50, settled: [25, 'green'] },
+      { placed: 28 },
+      { placed: 28, settled: [27, 'green'] },
+    )
+    const { open, before, since } = await count(60, 30)
+    expect({ open, before, since }).toEqual({
+      open: 2,
+      before: { open: 0, finished: {} },
+      since: { due: 3, late: 2 },
+    })
+    expect((await count(20.5, 30)).since).toEqual({ due: 0, late: 0 })
+  })
+
+  it('are settled by those who decide', async () => {
+    const { id } = (await place('one', body)).json()
+    await place('two', body)
+    await database.query("UPDATE orders SET placed_at = now() - interval '10 s'")
+    const amount = { value: 2400, currency: 'EUR' }
+    await deliver(arrived(paymentCaptured, id, { orderId: id, paymentId: newId(), amount }))
+    expect(await count(5, 0)).toMatchObject({ open: 1, before: { open: 2, finished: { green: 1 } } })
   })
 })

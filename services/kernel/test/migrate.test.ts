@@ -22,6 +22,7 @@ describe('the migrations of the services', () => {
       '0008_retention.sql',
       '0010_released.sql',
       '0011_pause_epoch.sql',
+      '0012_orders_by_end.sql',
     ])
   })
 
