@@ -144,10 +144,7 @@ export async function entries(
  * The orders that are not settled, now and `ago` seconds ago. One statement, so that it counts everything at the same
  * moment. What was placed after that moment was settled after it too, so the index of the ends finds all that counts.
  */
-export async function countOpen(
-  db: Queries,
-  { ago, late }: OpenWorkQuestion,
-): Promise<OpenWork> {
+export async function countOpen(db: Queries, { ago, late }: OpenWorkQuestion): Promise<OpenWork> {
   const [counts] = await db.query<OpenWork>(
     `WITH recent AS (
        SELECT placed_at, settled_at, settled_by->>'color' AS color,

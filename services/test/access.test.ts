@@ -21,6 +21,8 @@ const open: [port: string, method: string, path: string, status: number][] = [
   ['management', 'POST', `/messages/${id}/replay`, 401],
   ['management', 'POST', `/messages/${id}/discard`, 401],
   ['management', 'POST', `/messages/${id}/discard?plane=preview`, 401],
+  // Its notifications are sent at once. The order service answers, to everybody.
+  ['management', 'GET', '/open?ago=1&late=30', 404],
   ['management', 'GET', '/', 404],
   // What customers use. It shows nothing without the id of an order, which only its customer knows.
   ['http', 'GET', '/healthz', 200],

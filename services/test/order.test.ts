@@ -324,6 +324,9 @@ describe('the open orders', () => {
     await database.query("UPDATE orders SET placed_at = now() - interval '10 s'")
     const amount = { value: 2400, currency: 'EUR' }
     await deliver(arrived(paymentCaptured, id, { orderId: id, paymentId: newId(), amount }))
-    expect(await count(5, 0)).toMatchObject({ open: 1, before: { open: 2, finished: { green: 1 } } })
+    expect(await count(5, 0)).toMatchObject({
+      open: 1,
+      before: { open: 2, finished: { green: 1 } },
+    })
   })
 })

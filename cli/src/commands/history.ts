@@ -4,7 +4,7 @@ import type { Context } from '../context.ts'
 import { findOperation, type History, history, inOrder } from '../inspect/history.ts'
 import type { historyDocument, operationDocument } from '../inspect/history-documents.ts'
 import type { HistoryFilter } from '../inspect/history-filter.ts'
-import { headingOf, measuredText } from '../inspect/measured.ts'
+import { columnsOf, headingOf, measuredText, openLines } from '../inspect/measured.ts'
 import { type Undo, undoOf } from '../inspect/undo.ts'
 import type { Result } from '../output/result.ts'
 import { table } from '../output/table.ts'
@@ -137,7 +137,7 @@ function headOf(operation: Operation, width: number): string {
 function proofTable(operation: Operation, width: number): string | null {
   const { services } = operation
   if (services.length === 0) return null
-  const measured = [...new Set(services.flatMap(({ proof }) => Object.keys(proof ?? {})))]
+  const measured = columnsOf(operation)
   const rows = services.map(({ name, from, to, proof }) => [
     name,
     sideText(from),
@@ -145,7 +145,8 @@ function proofTable(operation: Operation, width: number): string | null {
     ...measured.map((what) => measuredText(what, proof?.[what] ?? null)),
   ])
   const heading = ['SERVICE', 'FROM', 'TO', ...measured.map(headingOf)]
-  return [table([heading, ...rows], width), ...probeLines(operation, width)].join('\n')
+  const open = openLines(operation).map((line) => wrapped(line, width))
+  return [table([heading, ...rows], width), ...open, ...probeLines(operation, width)].join('\n')
 }
 
 /** Each slot once, with what else was tested together with them. */

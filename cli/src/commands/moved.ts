@@ -5,6 +5,7 @@ import { wrapped } from '../output/text.ts'
 import { type HeldImage, releaseCommand } from '../release/hold/held.ts'
 import type { Moved } from '../release/move/move.ts'
 import type { Proof } from '../release/move/move-record.ts'
+import { tallyIn, tallyText } from '../release/move/open-work.ts'
 import type { Probed } from '../release/move/probing.ts'
 import { recycledText } from '../release/move/recycle.ts'
 import type { Side } from '../release/slot.ts'
@@ -59,7 +60,12 @@ function movedLines(services: readonly Proof[], width: number): string[] {
       ? [wrapped(`${name} ${from?.color ?? ''} restarted: ${recycledText(recycled)}`, width)]
       : [],
   )
-  return [table(proofRows(services), width), ...restarts]
+  const open = services.flatMap((each) => tallyText(each, each) ?? [])
+  return [
+    table(proofRows(services), width),
+    ...open.map((line) => wrapped(line, width)),
+    ...restarts,
+  ]
 }
 
 function heldLines(held: readonly HeldImage[], width: number): string[] {
@@ -81,13 +87,14 @@ export function moveDocument(
   return {
     version: 1,
     release,
-    services: services.map(({ name, from, to, epoch, recycled, handoverMs, handled }) => ({
+    services: services.map(({ name, from, to, epoch, recycled, handoverMs, handled, ...rest }) => ({
       name,
       from: from?.color ?? null,
       to: to?.color ?? null,
       epoch,
       ...(handoverMs != null && { handoverMs }),
       ...(handled != null && { handled }),
+      ...tallyIn(rest),
       ...(recycled && { recycled }),
     })),
     probe: probe ?? null,

@@ -1,4 +1,6 @@
 // What was measured during an operation, in the words of its tables. Pure.
+import { isTallied, tallyText } from '../release/move/open-work.ts'
+import type { Operation } from '../release/record.ts'
 
 /** As `switch` and `rollback` show them. */
 const headings = new Map([
@@ -6,6 +8,17 @@ const headings = new Map([
   ['consumersMs', 'EVENTS'],
   ['handoverMs', 'HANDOVER'],
 ])
+
+/** What has a column in these tables. */
+export function columnsOf({ services }: Operation): string[] {
+  const fields = services.flatMap(({ proof }) => Object.keys(proof ?? {}))
+  return [...new Set(fields)].filter((field) => !isTallied(field))
+}
+
+/** What stands below: columns for it would be too many. */
+export function openLines({ services }: Operation): string[] {
+  return services.flatMap((service) => tallyText(service, service.proof) ?? [])
+}
 
 /** `endpointsMs` → `HTTP`, `epoch` → `EPOCH`. */
 export function headingOf(name: string): string {

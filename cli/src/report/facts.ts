@@ -1,5 +1,5 @@
 // The record of an operation as text.
-import { headingOf, measuredText } from '../inspect/measured.ts'
+import { columnsOf, headingOf, measuredText, openLines } from '../inspect/measured.ts'
 import type { Undo } from '../inspect/undo.ts'
 import { oneLine } from '../one-line.ts'
 import { alertText } from '../release/move/alerts.ts'
@@ -55,9 +55,9 @@ function tookText({ startedAt, endedAt }: Operation): string {
 }
 
 /** From where to where, and what was measured meanwhile. */
-export function proofOf({ services }: Operation): Markup {
-  const measured = [...new Set(services.flatMap(({ proof }) => Object.keys(proof ?? {})))]
-  const rows = services.map(({ name, from, to, proof }) => [
+export function proofOf(operation: Operation): Markup {
+  const measured = columnsOf(operation)
+  const rows = operation.services.map(({ name, from, to, proof }) => [
     html`${name}`,
     sideOf(from),
     sideOf(to),
@@ -67,7 +67,8 @@ export function proofOf({ services }: Operation): Markup {
     ? html`<p class="quiet">HTTP: after the write of the Service, until its endpoints were pods of the new slot only. EVENTS:
 until all pods of the new slot consumed.</p>`
     : null
-  return html`${tableOf(['SERVICE', 'FROM', 'TO', ...measured.map(headingOf)], rows)}${note}`
+  const open = openLines(operation).map((line) => html`<p>${line}</p>`)
+  return html`${tableOf(['SERVICE', 'FROM', 'TO', ...measured.map(headingOf)], rows)}${open}${note}`
 }
 
 function sideOf(side: Side | null): Markup {

@@ -94,6 +94,19 @@ describe('a history', () => {
     expect(text).toMatch(/\n\nThere is nothing to undo\.$/)
   })
 
+  it.each(widths)('shows the open work in %s columns as a line, without a column', (width) => {
+    const open = { openBefore: 12, finishedByOld: 3, finishedByNew: 8, openAfter: 2 }
+    const services = undone.services.map((each) =>
+      each.name === 'order' ? { ...each, proof: { ...each.proof, ...open } } : each,
+    )
+    const text = plain((room) => operationText({ ...undone, services }, undo, room), width)
+    expect(words(text)).toContain(
+      'order: 12 open before, 3 finished by blue, 8 by green; 2 open after',
+    )
+    expect(text).not.toMatch(/OPEN|FINISHED/)
+    expect(text.match(/open before/g)).toHaveLength(1)
+  })
+
   it('shows under each heading what was measured of each service', () => {
     const services = [{ name: 'order', from: null, to: null }, ...undone.services.slice(1, 2)]
     const text = plain((width) => operationText({ ...undone, services }, undo, width))

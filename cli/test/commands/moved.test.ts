@@ -22,6 +22,25 @@ describe('a switch', () => {
     })
   })
 
+  const open = { openBefore: 12, finishedByOld: 3, finishedByNew: 8, openAfter: 2 }
+
+  it('as JSON has the open work of a service that tells it', () => {
+    const services = [
+      { name: 'order', from: null, to: aSlot('green', 'b'), epoch: 7, recycled: null, ...open },
+    ]
+    expect(moveDocument('r-1', services)).toMatchObject({
+      services: [{ name: 'order', from: null, to: 'green', epoch: 7, ...open }],
+    })
+  })
+
+  it.each(widths)('fits into %s columns, with its open work as a line', (width) => {
+    const order = { ...proof, ...open, name: 'order', recycled: null }
+    const { text } = movedResult({ release: 'r-1', services: [proof, order] })
+    const found = words(plain(text, width))
+    expect(found).toContain('order: 12 open before, 3 finished by blue, 8 by green; 2 open after')
+    expect(found).not.toContain('notification: ')
+  })
+
   it('tells a workflow its release and the live colors, without what no slot is live of', () => {
     const gone = { ...proof, name: 'order', to: null }
     expect(movedResult({ release: 'r-1', services: [proof, gone] }).outputs).toEqual({

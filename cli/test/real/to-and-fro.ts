@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import { startSender } from '../../src/adapters/sender.ts'
-import type { Operation } from '../../src/release/record.ts'
+import type { Operation, ServiceRecord } from '../../src/release/record.ts'
 import { copyTree, edgeUrl, releaseHolds, shopctlJson, shopctlOk, status } from './shop.ts'
 import { underLoad } from './under-load.ts'
 
@@ -94,12 +94,13 @@ export async function moveToAndFro(
   for (const { release, outcome: end, services: moved, probe } of operations) {
     expect(end, `${release}`).toBe('done')
     expect(moved.map(({ name }) => name).toSorted(), `${release}`).toEqual(services)
-    for (const { proof } of moved) {
+    for (const { name, proof } of moved) {
       expect(proof, `${release}`).toMatchObject({
         endpointsMs: expect.any(Number),
         epoch: expect.any(Number),
       })
       if (typeof proof?.handoverMs === 'number') handoverMs.push(proof.handoverMs)
+      if (name === 'order') expectOpenWork(proof, release)
     }
     // On a busy machine an answer may take longer than the probe waits.
     const failed = probe?.failed.filter(({ what }) => !what.startsWith('no answer within'))
@@ -114,6 +115,17 @@ export async function moveToAndFro(
   console.info(
     `${moves} moves, ${outcome.load.accepted} orders, ${reads?.requests} reads; ` +
       `last answer of the old color: ${spread(lateMs)}; handover of a queue: ${spread(handoverMs)}`,
+  )
+}
+
+function expectOpenWork(proof: ServiceRecord['proof'], release: string | null): void {
+  expect(proof, `${release}`).toMatchObject({
+    ...{ openBefore: expect.any(Number), openAfter: expect.any(Number) },
+    ...{ finishedByOld: expect.any(Number), finishedByNew: expect.any(Number) },
+  })
+  const { openBefore, finishedByOld, finishedByNew } = proof ?? {}
+  expect(Number(openBefore), `${release}`).toBeGreaterThanOrEqual(
+    Number(finishedByOld) + Number(finishedByNew),
   )
 }
 

@@ -42,6 +42,18 @@ describe('the record', () => {
     expect(rows).toContain('take over | 12:00:00.560 | 1.20 s')
   })
 
+  it('has the open work as a line', () => {
+    const open = { openBefore: 12, finishedByOld: 3, finishedByNew: 8, openAfter: 2 }
+    const services = operation.services.map((each) =>
+      each.name === 'order' ? { ...each, proof: { ...each.proof, ...open } } : each,
+    )
+    const page = pageOf({ operation: { ...operation, services } })
+    expect(wordsOf(page, 'p')).toContain(
+      'order: 12 open before, 3 finished by blue, 8 by green; 2 open after',
+    )
+    expect(wordsOf(page, 'th')).not.toMatch(/OPEN|FINISHED/)
+  })
+
   it('says how it failed, and in spite of what it began', () => {
     const failed = {
       ...operation,

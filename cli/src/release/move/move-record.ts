@@ -3,6 +3,7 @@ import { failed, said } from '../../errors.ts'
 import type { ServiceRecord } from '../record.ts'
 import type { Recording, RecordingPorts } from '../recording.ts'
 import type { Move } from '../slot.ts'
+import { type OpenTally, tallyIn } from './open-work.ts'
 import type { Probed } from './probing.ts'
 import { type Recycled, recycledText } from './recycle.ts'
 
@@ -14,7 +15,7 @@ export interface Handover {
 }
 
 /** The measurements of one service's move. Times count from the first write. */
-export interface Proof extends Move, Partial<Handover> {
+export interface Proof extends Move, Partial<Handover>, Partial<OpenTally> {
   endpointsMs: number
   /** null: its pods do not report what they consume. */
   consumersMs: number | null
@@ -60,7 +61,8 @@ function proofRecord(proof: Proof): ServiceRecord {
     ...(handoverMs != null && { handoverMs }),
     ...(handled != null && { handled }),
   }
-  return { name, from, to, proof: { endpointsMs, consumersMs, epoch, ...handover, ...restarted } }
+  const measured = { endpointsMs, consumersMs, epoch, ...handover, ...tallyIn(proof) }
+  return { name, from, to, proof: { ...measured, ...restarted } }
 }
 
 export async function endDone(

@@ -18,6 +18,7 @@ import type { EnvironmentState } from '../state.ts'
 import { settleCapacity } from './capacity.ts'
 import { withHandovers } from './handover.ts'
 import { checkOurs, endDone, idOf, type Proof, recordRestart } from './move-record.ts'
+import { openTallies } from './open-work.ts'
 import type { MovePlan } from './plan-switch.ts'
 import {
   asTarget,
@@ -72,7 +73,7 @@ export async function move(
   const before = { ...(resumes && { resumes }), ...(hooks && { hooks }) }
   const intent = { verb, reason, services: moving, ...despite, ...before }
   const recording = await beginRecording(ports, state, intent)
-  const { proofs, scaled } = await takeOver(ports, state, plan, recording, options)
+  const { scaled, ...tookOver } = await takeOver(ports, state, plan, recording, options)
   // The new slots are live: no later problem puts the Services back.
   await recording.phase('old slots', async () => {
     const [warnings] = await Promise.all([oldSlots(ports, services), scaled])
@@ -82,10 +83,22 @@ export async function move(
   await checkOurs(ports, recording)
   await recording.phase('preview', () => movePreviews(ports, plan, options))
   const probed = await probedSoFar(services, options)
-  const proven = await withHandovers(ports, proofs)
+  const proven = await withEvents(ports, tookOver)
   await endDone(recording, proven, probed)
   const restarted = await restartOld(ports, recording, proven, options)
   return { release: idOf(recording), services: restarted, ...probing.probed(services) }
+}
+
+/** Asks the pods what became of the events, and of the open work. */
+async function withEvents(
+  ports: MovePorts,
+  { proofs, writtenAt }: Pick<TookOver, 'proofs' | 'writtenAt'>,
+): Promise<Proof[]> {
+  const [handedOver, tallies] = await Promise.all([
+    withHandovers(ports, proofs),
+    openTallies(ports, proofs, writtenAt),
+  ])
+  return handedOver.map((proof, index) => ({ ...proof, ...tallies[index] }))
 }
 
 /** Where the old slot is restarted, it answers until then: its last answer is recorded after that. */
@@ -101,13 +114,21 @@ async function probedSoFar(
   return goesOn && probe ? { probe: { ...probe, lastOldAnswerMs: null } } : probed
 }
 
+interface TookOver {
+  proofs: Proof[]
+  /** When the first Service was written, by the monotonic clock. */
+  writtenAt: number
+  /** Ends when the new slots have as many pods as they need. */
+  scaled: Promise<void>
+}
+
 async function takeOver(
   ports: MovePorts & Locked,
   state: EnvironmentState,
   plan: MovePlan,
   recording: Recording,
   options: MoveOptions,
-): Promise<{ proofs: Proof[]; scaled: Promise<void> }> {
+): Promise<TookOver> {
   const { timeoutMs, probing } = options
   const versions = new Map<string, string>()
   const pointing = { mover: moverOf(plan, options), moves: plan.moves }
@@ -130,7 +151,7 @@ async function takeOver(
       observeTakeover(ports, state, plan, { from, timeoutMs }),
     )
     probing.tookOver(ports.clock.monotonic())
-    return { proofs, scaled: scaled ?? settleCapacity(ports, state, plan.moves) }
+    return { proofs, writtenAt: from, scaled: scaled ?? settleCapacity(ports, state, plan.moves) }
   } catch (error) {
     await scaled
     if (plan.kind === 'switch' && !isPending(error))

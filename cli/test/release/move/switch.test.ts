@@ -1,6 +1,7 @@
 // A switch moves all services at once, proves it, and goes back as a whole when one does not take over.
 import { describe, expect, it } from 'vitest'
 import type { Driver, Mover } from '../../../src/release/ports/driver.ts'
+import type { OpenWorkQuestion } from '../../../src/release/ports/open-work.ts'
 import { createShop, names, type Shop } from '../../fakes/shop.ts'
 import { outcomes } from '../../fakes/world.ts'
 
@@ -49,6 +50,44 @@ describe('a switch', () => {
       })),
     })
     expect(world.state.services.order?.stable?.release).toBe('r-2')
+  })
+
+  it('tells what work was open before it, and who has finished it', async () => {
+    const shop = await readyToSwitch()
+    const { journal } = shop.world.state
+    const tally = { openBefore: 12, finishedByOld: 3, finishedByNew: 8, openAfter: 2 }
+    const questions: OpenWorkQuestion[] = []
+    shop.world.faults.openWork.order = (question) => {
+      questions.push(question)
+      const before = { open: 12, finished: { blue: 3, green: 8 } }
+      return { open: 2, oldestSeconds: 1, before, since: { due: 0, late: 0 } }
+    }
+    const { clock, driver } = shop.world
+    const slow: Driver = {
+      ...driver,
+      async movePointers(moves, mover, signal, onWrite) {
+        if (!onWrite) return driver.movePointers(moves, mover, signal)
+        await clock.sleep(5_000)
+        const written = await driver.movePointers(moves, mover, signal, onWrite)
+        await clock.sleep(20)
+        return written
+      },
+    }
+    const { services } = await shop.switch({}, { driver: slow })
+    expect(services.find(({ name }) => name === 'order')).toMatchObject(tally)
+    expect(services.find(({ name }) => name === 'payment')).not.toHaveProperty('openBefore')
+    expect(questions).toEqual([{ ago: expect.any(Number), late: 30 }])
+    expect(questions[0]?.ago).toBeGreaterThanOrEqual(0.02)
+    expect(questions[0]?.ago).toBeLessThan(5)
+    const proofOf = (name: string) =>
+      journal.closed.at(-1)?.services.find((each) => each.name === name)?.proof
+    expect(proofOf('order')).toMatchObject(tally)
+    expect(proofOf('payment')).not.toHaveProperty('openBefore')
+
+    shop.world.faults.openWork.order = () => null
+    await shop.rollback()
+    expect(proofOf('order')).toMatchObject({ epoch: 3 })
+    expect(proofOf('order')).not.toHaveProperty('openBefore')
   })
 
   it('puts every Service back when one slot does not take over in time', async () => {
