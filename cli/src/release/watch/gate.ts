@@ -9,7 +9,7 @@ const mostTolerated = 0.1
 const enoughRequests = 300
 
 /** Seconds. A short outage of something else must not roll back a good version. */
-const burstLength = 5
+const usualBurst = 5
 
 /**
  * The requests that were sent in one second. A failure counts once all of them are decided: those that hang are decided
@@ -24,6 +24,13 @@ export interface Gate {
   tolerated: number
   /** null: the gate is off, since too many failed before. */
   test: SequentialTest | null
+  /** Seconds of the longest burst that is set aside. */
+  burst: number
+}
+
+export interface Burst extends Second {
+  /** How many seconds, from `at` on. */
+  seconds: number
 }
 
 /** All requests since the switch. */
@@ -41,29 +48,33 @@ export interface Verdict extends Counts {
   limit: number | null
   /** Unix time of the second with the first failure. null: nothing failed. */
   since: number | null
-  /** The 5 seconds without which the failures are no breach. null: they are none anyway, or they are one. */
-  burst: Second | null
+  /** Without it, the failures are no breach. null: they are none anyway, or they are one. */
+  burst: Burst | null
 }
 
 /**
  * @param before the half hour before the switch
  * @param least one of `leastTolerated`
  * @param gates how many gates the watch has: those that count, of all services, and the probe
+ * @param burst seconds. An outage of 4 s has to fit into it.
  */
-export function createGate(before: Counts, least: number, gates: number): Gate {
+export function createGate(before: Counts, least: number, gates: number, burst = usualBurst): Gate {
   const tolerated = toleratedShare(before, least)
-  return { tolerated, test: tolerated > mostTolerated ? null : createTest(tolerated, gates) }
+  return { tolerated, test: tolerated > mostTolerated ? null : createTest(tolerated, gates), burst }
 }
 
 /** @param seconds since the switch, in order. A second without requests may be left out. */
-export function judge({ tolerated, test }: Gate, seconds: readonly Second[]): Verdict {
+export function judge(
+  { tolerated, test, burst: longest }: Gate,
+  seconds: readonly Second[],
+): Verdict {
   const counts = sum(seconds)
   const since = seconds.find(({ failures }) => failures > 0)?.at ?? null
   const found = { ...counts, tolerated, since }
   if (!test) return { ...found, outcome: 'off', limit: null, burst: null }
   const limit = leastBreach(test, counts.requests)
   if (!isBreach(test, counts)) return { ...found, outcome: calm(counts), limit, burst: null }
-  const burst = excuse(test, seconds, counts)
+  const burst = excuse(test, seconds, counts, longest)
   return { ...found, outcome: burst ? calm(counts) : 'breach', limit, burst }
 }
 
@@ -73,12 +84,17 @@ function calm({ requests }: Counts): Verdict['outcome'] {
 
 /**
  * The burst without which the rest is the least evidence. null: the rest is a breach without any. All bursts are tried,
- * not only the one with the most failures: so whatever 5 seconds an outage is in, the rest alone decides.
+ * not only the one with the most failures: so whatever seconds an outage is in, the rest alone decides.
  */
-function excuse(test: SequentialTest, seconds: readonly Second[], counts: Counts): Second | null {
-  let worst: Second | null = null
+function excuse(
+  test: SequentialTest,
+  seconds: readonly Second[],
+  counts: Counts,
+  longest: number,
+): Burst | null {
+  let worst: Burst | null = null
   let least = test.threshold
-  for (const burst of bursts(seconds)) {
+  for (const burst of bursts(seconds, longest)) {
     const rest = evidence(test, {
       requests: counts.requests - burst.requests,
       failures: counts.failures - burst.failures,
@@ -90,18 +106,18 @@ function excuse(test: SequentialTest, seconds: readonly Second[], counts: Counts
   return worst
 }
 
-/** All 5 consecutive seconds that start with one of these. The last ones may not be over yet. */
-function* bursts(seconds: readonly Second[]): Generator<Second> {
+/** All consecutive seconds, so many, that start with one of these. The last ones may not be over yet. */
+function* bursts(seconds: readonly Second[], length: number): Generator<Burst> {
   let requests = 0
   let failures = 0
   let end = 0
   for (const start of seconds) {
     const { at } = start
-    for (let next = seconds[end]; next && next.at < at + burstLength; next = seconds[++end]) {
+    for (let next = seconds[end]; next && next.at < at + length; next = seconds[++end]) {
       requests += next.requests
       failures += next.failures
     }
-    yield { at, requests, failures }
+    yield { at, requests, failures, seconds: length }
     requests -= start.requests
     failures -= start.failures
   }

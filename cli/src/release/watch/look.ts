@@ -11,6 +11,7 @@ import { type Target, targetOf } from '../slot.ts'
 import type { GateRecord } from '../watch-record.ts'
 import { readBefore, unknownBefore } from './before.ts'
 import { type Edge, startEdge } from './edge.ts'
+import { judgedCounts, uncounted } from './judged.ts'
 import { forgiveOwn, lookOwn, type OwnWatch, watchOwn } from './own.ts'
 import { beginPods, type PodMemory, podProblem, rememberPods } from './pods.ts'
 import {
@@ -18,10 +19,8 @@ import {
   addProbed,
   countingGates,
   forgive,
-  judgedCounts,
   judgeService,
   type ServiceWatch,
-  uncounted,
   watchService,
 } from './service-watch.ts'
 import { advance, beginMeter, type Meter, type Readings } from './tally.ts'

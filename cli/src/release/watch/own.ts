@@ -2,7 +2,7 @@
 import type { OwnGate } from '../../config/watch.ts'
 import type { Metrics } from '../ports/metrics.ts'
 import type { GateRecord } from '../watch-record.ts'
-import { uncounted } from './service-watch.ts'
+import { uncounted } from './judged.ts'
 import { numberText } from './words.ts'
 
 export interface OwnWatch {

@@ -5,11 +5,12 @@ import type { Tally } from '../ports/pod-metrics.ts'
 import type { Sample } from '../ports/probe.ts'
 import type { GateRecord } from '../watch-record.ts'
 import { ageLimit, type Consumed, judgeAge } from './age.ts'
-import { createGate, type Gate, judge, type Second } from './gate.ts'
+import { createGate, type Gate, type Second } from './gate.ts'
+import { type Judged, judgedCounts, uncounted } from './judged.ts'
 import { withoutProbe } from './probed.ts'
 import { lacksBound, noBoundText, slowBound, slowCounts } from './slow.ts'
 import { type Counts, leastTolerated } from './tolerated.ts'
-import { type BeforeSource, numberText, verdictText } from './words.ts'
+import { type BeforeSource, numberText } from './words.ts'
 
 export interface Before {
   tally: Tally
@@ -185,7 +186,6 @@ export function judgeService(watch: ServiceWatch, config: WatchConfig, now: numb
 }
 
 type ServiceGate = CountingGate | 'age' | 'parked'
-type Judged = Omit<GateRecord, 'gate' | 'service' | 'mode'>
 
 function unread(verdict: Judged, readAt: number | null): Judged {
   const what =
@@ -235,32 +235,6 @@ function secondsOf({ before, seconds, probed }: ServiceWatch, gate: CountingGate
   const usual = source === 'prometheus' ? tally.requests / spanBefore : null
   return withoutProbe(seconds[gate], probed[gate], usual)
 }
-
-export function judgedCounts(
-  gate: Gate,
-  seconds: readonly Second[],
-  words: Parameters<typeof verdictText>[1],
-): Judged {
-  const verdict = judge(gate, seconds)
-  const { outcome, requests, failures, tolerated, limit, since } = verdict
-  return {
-    outcome,
-    requests,
-    failures,
-    tolerated,
-    limit,
-    since: since === null ? null : new Date(since * 1_000).toISOString(),
-    what: verdictText(verdict, words),
-  }
-}
-
-export const uncounted = {
-  requests: null,
-  failures: null,
-  tolerated: null,
-  limit: null,
-  since: null,
-} as const
 
 function judgeAges({ before, consumed }: ServiceWatch, config: WatchConfig, now: number): Judged {
   const limit = ageLimit(before.tally, config.age.limit)

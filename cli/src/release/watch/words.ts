@@ -4,12 +4,13 @@ import type { Verdict } from './gate.ts'
 import type { Counts } from './tolerated.ts'
 
 /** Where the counts before the switch are from. */
-export type BeforeSource = 'prometheus' | 'pods' | 'probe' | 'nowhere'
+export type BeforeSource = 'prometheus' | 'pods' | 'probe' | 'database' | 'nowhere'
 
 const sources: Readonly<Record<BeforeSource, string>> = {
   prometheus: 'in the half hour before, by Prometheus',
   pods: 'before, by the pods of the old slot',
   probe: 'before, by the probe',
+  database: 'in the half hour before, by its database',
   nowhere: 'before: nobody knows more',
 }
 
@@ -45,7 +46,7 @@ export function verdictText(
     ...(limit === null ? [] : [`${numberText(limit)} would be a breach`]),
     ...(burst === null
       ? []
-      : [`not counting ${countText(burst)} in the 5 s from ${timeText(burst.at)}`]),
+      : [`not counting ${countText(burst)} in the ${burst.seconds} s from ${timeText(burst.at)}`]),
     `${shareText(tolerated)} tolerated (${known})`,
   ]
   const limited =

@@ -97,7 +97,20 @@ describe('a burst', () => {
       failures: 70,
       limit: 20,
       since: start + 20,
-      burst: { at: start + 20, requests: 150, failures: 70 },
+      burst: { at: start + 20, requests: 150, failures: 70, seconds: 5 },
+    })
+  })
+
+  it('is longer where counts come each 3 s: an outage of 4 s is in three of them', () => {
+    const counted = seconds(0, 0, 15, 90, 15, 0, 0).map((second, index) => ({
+      ...second,
+      ...{ at: start + 3 * index, requests: 90 },
+    }))
+    const slowly = createGate(calm, leastTolerated.failures, 1, 8)
+    expect(judge(gate, counted).outcome).toBe('breach')
+    expect(judge(slowly, counted)).toMatchObject({
+      outcome: 'passes',
+      burst: { at: start + 6, requests: 270, failures: 120, seconds: 8 },
     })
   })
 

@@ -4,14 +4,10 @@ import { watchSchema } from '../../../src/config/watch.ts'
 import type { PodReport, PodState } from '../../../src/release/ports/cluster.ts'
 import { ageLimit, type Consumed, judgeAge } from '../../../src/release/watch/age.ts'
 import { breachIn, conclude } from '../../../src/release/watch/conclude.ts'
+import { uncounted } from '../../../src/release/watch/judged.ts'
 import { forgiveOwn, lookOwn, ownVerdict, watchOwn } from '../../../src/release/watch/own.ts'
 import { beginPods, podProblem, rememberPods } from '../../../src/release/watch/pods.ts'
-import {
-  addCounted,
-  judgeService,
-  uncounted,
-  watchService,
-} from '../../../src/release/watch/service-watch.ts'
+import { addCounted, judgeService, watchService } from '../../../src/release/watch/service-watch.ts'
 import { slowBound, slowCounts } from '../../../src/release/watch/slow.ts'
 import type { GateRecord } from '../../../src/release/watch-record.ts'
 import { createFakeMetrics } from '../../fakes/metrics.ts'
