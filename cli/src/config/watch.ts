@@ -52,6 +52,8 @@ export const watchSchema = z
     errors: gate(0.5, 10).prefault({}),
     /** Percent of the messages that are tolerated at least. */
     handlers: gate(0.5, 10).prefault({}),
+    /** Percent of the work, such as orders, that may be unfinished after 30 s at least. */
+    unfinished: gate(0.5, 10).prefault({}),
     /** Milliseconds from which an answer is slow. */
     slow: gate(500, hour * 1_000).prefault({}),
     /** Seconds that a message may be old when it is consumed. */
@@ -73,7 +75,15 @@ export const watchSchema = z
     }
   })
 
-export const gateNames = ['pods', 'errors', 'handlers', 'slow', 'age', 'parked'] as const
+export const gateNames = [
+  'pods',
+  'errors',
+  'handlers',
+  'unfinished',
+  'slow',
+  'age',
+  'parked',
+] as const
 export type GateName = (typeof gateNames)[number]
 
 export type WatchConfig = z.infer<typeof watchSchema>

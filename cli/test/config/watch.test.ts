@@ -15,11 +15,12 @@ it.each([
 
 it('has gates, each with a mode and a limit', () => {
   const { watch } = environmentWith(
-    'watch: { errors: dry-run, slow: { limit: 800 }, age: off, own: [{ name: open, query: open_orders, limit: 0 }] }',
+    'watch: { errors: dry-run, slow: { limit: 800 }, age: off, unfinished: { mode: dry-run, limit: 2 }, own: [{ name: open, query: open_orders, limit: 0 }] }',
   )
   expect(watch).toMatchObject({
     ...{ pods: { mode: 'on', limit: 10 }, errors: { mode: 'dry-run', limit: 0.5 } },
     ...{ slow: { mode: 'on', limit: 800 }, age: { mode: 'off' }, parked: { mode: 'on', limit: 1 } },
+    unfinished: { mode: 'dry-run', limit: 2 },
     own: [{ name: 'open', query: 'open_orders', limit: 0, mode: 'on' }],
   })
 })
@@ -33,6 +34,10 @@ it.each([
   ['watch: { errors: { limit: 11 } }', /errors\.limit: expected a number above 0 and up to 10/],
   ['watch: { noise: on }', /noise/],
   ['watch: { own: [{ name: slow, query: q, limit: 1 }] }', /expected another name than slow/],
+  [
+    'watch: { own: [{ name: unfinished, query: q, limit: 1 }] }',
+    /expected another name than unfinished/,
+  ],
   ['watch: { own: [{ name: a, query: " ", limit: 1 }] }', /expected an expression in PromQL/],
 ])('%s is a mistake', (settings, message) => {
   expect(mistakeIn(settings)).toMatch(message)

@@ -534,7 +534,7 @@ describe('a watch', () => {
 describe('a gate of the user', () => {
   const config = () =>
     aFullConfig(
-      (text) => `${text}    watch: { own: [{ name: unfinished, query: open_orders, limit: 5 }] }\n`,
+      (text) => `${text}    watch: { own: [{ name: waiting, query: open_orders, limit: 5 }] }\n`,
     )
 
   it('goes back when its value is above the limit', async () => {
@@ -545,7 +545,7 @@ describe('a gate of the user', () => {
     const from = clock.monotonic() + 30_000
     const value: typeof metrics.value = async () => ({ value: clock.monotonic() > from ? 7 : 3 })
     const { failure } = await shop.watch({}, { metrics: { ...metrics, value } })
-    expect(failure?.message).toMatch(/unfinished: 7; the limit is 5\./)
+    expect(failure?.message).toMatch(/waiting: 7; the limit is 5\./)
     expect(live(shop)).toEqual(old)
   })
 
@@ -564,7 +564,7 @@ describe('a gate of the user', () => {
     const ports = { metrics: { ...metrics, value }, programs: { ...programs, script } }
     const { record } = await shop.watch({}, ports)
     expect(record.outcome).toBe('outside')
-    expect(record.gates.at(-1)).toMatchObject({ gate: 'unfinished', outcome: 'passes' })
+    expect(record.gates.at(-1)).toMatchObject({ gate: 'waiting', outcome: 'passes' })
     expect(live(shop)).toEqual(fresh)
   })
 
@@ -575,7 +575,7 @@ describe('a gate of the user', () => {
     const { record } = await shop.watch()
     expect(record.outcome).toBe('passed')
     expect(record.gates.at(-1)).toMatchObject({
-      ...{ gate: 'unfinished', outcome: 'off' },
+      ...{ gate: 'waiting', outcome: 'off' },
       what: 'off: it was 7 before the switch, above 5',
     })
   })
