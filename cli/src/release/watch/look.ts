@@ -24,6 +24,16 @@ import {
   watchService,
 } from './service-watch.ts'
 import { advance, beginMeter, type Meter, type Readings } from './tally.ts'
+import {
+  addTold,
+  askOpenWork,
+  forgiveUnfinished,
+  judgeUnfinished,
+  type Told,
+  type Unfinished,
+  unfinishedMode,
+  watchUnfinished,
+} from './unfinished.ts'
 
 export interface LookPorts {
   pods: Pods
@@ -39,6 +49,8 @@ interface Watched {
   name: string
   target: Target
   figures: ServiceWatch
+  /** null: its pods do not tell what is open, or nobody wants to know. */
+  unfinished: Unfinished | null
   meter: Meter
   /** null: its pods were never listed. */
   memory: PodMemory | null
@@ -58,7 +70,7 @@ export interface Watching {
   looks: number
 }
 
-/** Looks between two that ask the pods for their consumers, and Prometheus for the gates of the user. */
+/** Looks between two that ask the pods for their consumers and for what is open, and Prometheus for the gates of the user. */
 const every = { reports: 3, own: 5 }
 /** Seconds without a list of the pods that are no reason to say so. */
 const patience = 10
@@ -83,7 +95,9 @@ export async function beginWatching(
   const probe = isProbed && config.errors.mode !== 'off' ? ports.probe : null
   const tests = countingGates.filter((gate) => config[gate].mode !== 'off')
   const named = moves.filter(({ name }) => podMetrics.isNamed(name))
-  const gates = Math.max(1, named.length * tests.length + (probe ? 1 : 0))
+  const telling = moves.filter(({ name }) => unfinishedMode(ports.pods, name, config) !== null)
+  const counted = named.length * tests.length + telling.length
+  const gates = Math.max(1, counted + (probe ? 1 : 0))
   const [befores, begun, own] = await Promise.all([
     readBefore(ports, moves, at),
     Promise.all(moves.map(({ name, to }) => beginService(ports, name, targetOf(to)))),
@@ -93,13 +107,20 @@ export async function beginWatching(
   const [least, mostSeconds] = [config.errors.limit / 100, mostMs / 1_000 + 60]
   const before = { requests, failures }
   const now = clock.now().getTime() / 1_000
+  const startedAt = Date.parse(operation.endedAt ?? operation.startedAt) / 1_000
+  const switched = { from: at.getTime() / 1_000, to: startedAt }
   return {
-    startedAt: Date.parse(operation.endedAt ?? operation.startedAt) / 1_000,
+    startedAt,
     services: begun.map((each) => {
       const isNamed = podMetrics.isNamed(each.name)
       const known = befores[each.name] ?? unknownBefore
       const settings = { config, gates, isNamed, at: now }
-      return { ...each, figures: watchService(each.name, known, settings) }
+      const mode = unfinishedMode(ports.pods, each.name, config)
+      return {
+        ...each,
+        figures: watchService(each.name, known, settings),
+        unfinished: mode && watchUnfinished(each.name, mode, { config, gates, switched, at: now }),
+      }
     }),
     edge: probe && startEdge(probe, { clock, signal, before, least, gates, mostSeconds }),
     own,
@@ -111,7 +132,7 @@ async function beginService(
   ports: LookPorts,
   name: string,
   target: Target,
-): Promise<Omit<Watched, 'figures'>> {
+): Promise<Omit<Watched, 'figures' | 'unfinished'>> {
   const pods = await unlessAway(ports.pods.states(name, target))
   return {
     name,
@@ -161,14 +182,15 @@ async function lookAt(
   ports: LookPorts,
   { startedAt, edge }: Watching,
   service: Watched,
-  asksReports: boolean,
+  asks: boolean,
 ): Promise<void> {
-  const { name, target } = service
+  const { name, target, unfinished } = service
   const pods = await unlessAway(ports.pods.states(name, target))
   const listed = pods ?? service.pods
-  const [readings, reports] = await Promise.all([
+  const [readings, reports, told] = await Promise.all([
     readingsOf(ports, name, listed),
-    asksReports ? reportsOf(ports, name, listed) : service.reports,
+    asks ? reportsOf(ports, name, listed) : service.reports,
+    asks && unfinished ? unlessAway<Told | null>(askOpenWork(ports, unfinished, listed)) : null,
   ])
   // After the pods were read, so that it knows each of its requests that they have counted.
   const sent = edge?.service === name ? edge.collect() : []
@@ -180,6 +202,7 @@ async function lookAt(
   // Others were not answered by these pods: nothing of them is in what they count.
   const answered = sent.filter(({ color }) => color === target.color)
   addProbed(service.figures, answered, { at, startedAt })
+  if (unfinished && told) addTold(unfinished, told, at)
   const all = Object.values(readings)
   if (all.length > 0 && all.every((reading) => reading !== null)) service.figures.readAt = at
   if (!pods) return
@@ -207,7 +230,10 @@ export function verdictsOf(
   return [
     ...services.flatMap((each) => podVerdict(each, config, now)),
     ...(edge && config.errors.mode !== 'off' ? [edgeVerdict(edge, config.errors.mode)] : []),
-    ...services.flatMap(({ figures }) => judgeService(figures, config, now)),
+    ...services.flatMap(({ figures, unfinished }) => [
+      ...judgeService(figures, config, now),
+      ...(unfinished ? [judgeUnfinished(unfinished, now)] : []),
+    ]),
     ...own.map(({ latest }) => latest),
   ]
 }
@@ -242,18 +268,23 @@ function edgeVerdict(edge: Edge, mode: 'on' | 'dry-run'): GateRecord {
     : { ...of, ...judged, outcome: 'unread', what: problem }
 }
 
-/** The cause of what was found so far is outside: it is not held against the version. */
-export function forgiveAll({ services, edge, own }: Watching): void {
+/**
+ * The cause of what was found so far is outside: it is not held against the version.
+ * @param now unix time, in seconds
+ */
+export function forgiveAll({ services, edge, own }: Watching, now: number): void {
   edge?.forgive()
   forgiveOwn(own)
   for (const service of services) {
     forgive(service.figures)
+    if (service.unfinished) forgiveUnfinished(service.unfinished, now)
     service.memory = service.memory && beginPods(service.pods)
   }
 }
 
 /** Requests and messages that were judged so far. */
 export function countOf(gates: readonly GateRecord[]): number {
-  const counted = gates.filter(({ gate }) => gate !== 'slow')
+  // Those that these count are in `errors` already.
+  const counted = gates.filter(({ gate }) => gate !== 'slow' && gate !== 'unfinished')
   return counted.reduce((sum, { requests }) => sum + (requests ?? 0), 0)
 }

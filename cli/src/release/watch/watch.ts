@@ -103,7 +103,7 @@ async function follow(ports: WatchPorts, input: WatchInput, course: Course): Pro
         if (!cause.isOutside) return { outcome: 'breached', note: cause.what, gates }
         if (outside === null) tellOutside(ports, operation.release, breach, cause)
         outside = `${textOf(breach)}. Both slots failed: ${cause.what}`
-        forgiveAll(watching)
+        forgiveAll(watching, clock.now().getTime() / 1_000)
       }
       const now = clock.now().getTime()
       const end = endOf(gates, { now, until, startedAt, outside }, watching, operation)
