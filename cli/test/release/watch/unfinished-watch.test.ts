@@ -1,8 +1,10 @@
 // A switch is watched whose version accepts orders, and does not finish all of them.
 import { describe, expect, it } from 'vitest'
+import { watchSchema } from '../../../src/config/watch.ts'
 import type { OpenWork, OpenWorkQuestion } from '../../../src/release/ports/open-work.ts'
 import type { Watched } from '../../../src/release/watch/act.ts'
-import { createTest, leastBreach } from '../../../src/release/watch/sequential.ts'
+import { beginWatching } from '../../../src/release/watch/look.ts'
+import { createTest } from '../../../src/release/watch/sequential.ts'
 import { aFullConfig } from '../../fakes/config.ts'
 import { aReading, aTally } from '../../fakes/pod-metrics.ts'
 import { createShop, names, releasedTwice, type Shop } from '../../fakes/shop.ts'
@@ -77,10 +79,7 @@ describe('a version', () => {
     const watched = await shop.watch()
     expect(watched.record.outcome).toBe('passed')
     expect(gateOf(watched)).toMatchObject({ outcome: 'passes', failures: 0, tolerated: 0.005 })
-    const { requests = null, limit } = gateOf(watched) ?? {}
-    expect(requests).toBeGreaterThan(2_600)
-    // Three gates of each of two services, and this one.
-    expect(limit).toBe(leastBreach(createTest(0.005, 7), requests ?? 0))
+    expect(gateOf(watched)?.requests).toBeGreaterThan(2_600)
     const took = shop.world.clock.monotonic() - from
     expect(took).toBeLessThan(305_000)
     // Twice at the beginning, then each third second.
@@ -138,7 +137,9 @@ describe('a version', () => {
       outcome: 'inconclusive',
       note: 'unread: unfinished of order',
     })
-    expect(gateOf(watched)?.what).toMatch(/^no pod tells its open work any more\. Before: 0 of \d{3} were/)
+    expect(gateOf(watched)?.what).toMatch(
+      /^no pod tells its open work any more\. Before: 0 of \d{3} were/,
+    )
     expect(shop.world.progress.lines.join('\n')).toMatch(
       /! r-2 goes on, is not judged for now\. unfinished of order: no pod tells/,
     )
@@ -166,6 +167,30 @@ describe('a version', () => {
     expect(names.map(shop.live)).toEqual([fresh, fresh])
   })
 })
+
+it.each([
+  ['on', 7],
+  ['dry-run', 7],
+  ['off', 6],
+] as const)(
+  '%s, it is one of %s tests: of two services, each has three others',
+  async (mode, tests) => {
+    const shop = await releasedTwice()
+    serve(shop, {})
+    const operation = shop.world.state.journal.closed.at(-1)
+    if (operation?.verb !== 'switch') throw new Error('nothing was switched')
+    const config = watchSchema.parse({ unfinished: mode })
+    const { services } = await beginWatching(shop.world, {
+      ...{ config, operation, probe: false, mostMs: 1 },
+    })
+    const { threshold } = createTest(0.005, tests)
+    for (const { figures, unfinished } of services) {
+      expect(figures.gates.errors.test?.threshold).toBe(threshold)
+      const gate = unfinished?.createGate({ requests: 18_000, failures: 0 })
+      expect(gate?.test?.threshold ?? threshold).toBe(threshold)
+    }
+  },
+)
 
 describe('a watch that goes on', () => {
   it.each([
