@@ -9,6 +9,14 @@ export interface Consumed {
   ageSum: number
 }
 
+/** What a service has begun and not finished. */
+export interface Waiting {
+  /** Unix time, seconds. */
+  at: number
+  /** Of the oldest, in seconds. 0: nothing is open. */
+  age: number
+}
+
 /** Seconds over which the mean age is taken, and how often in a row it has to grow. */
 const span = 10
 const spans = 3
@@ -20,21 +28,34 @@ export function ageLimit(before: Pick<Consumed, 'consumed' | 'ageSum'>, least: n
 
 export interface AgeVerdict {
   isBreach: boolean
-  /** The mean of the last 10 s, in seconds. null: none was consumed. */
+  /** The mean of the last 10 s, in seconds. null: none was consumed, and nobody tells what is open. */
   age: number | null
+  /** It is that of the oldest work that is open: none was consumed. */
+  isOfOpen: boolean
 }
 
-/** A breach: the mean is above the limit for 30 s, and grows. A backlog that is being worked off becomes younger. */
-export function judgeAge(points: readonly Consumed[], now: number, limit: number): AgeVerdict {
+/**
+ * A breach: the mean is above the limit for 30 s, and grows. A backlog that is being worked off becomes younger. What is
+ * open stands in where no message was consumed: beside messages, an order may wait for something else.
+ */
+export function judgeAge(
+  points: readonly Consumed[],
+  now: number,
+  limit: number,
+  waiting: readonly Waiting[] = [],
+): AgeVerdict {
   const means = Array.from({ length: spans }, (_, index) => {
     const end = now - (spans - 1 - index) * span
-    return meanOf(points.filter(({ at }) => at > end - span && at <= end))
+    const isIn = ({ at }: { at: number }): boolean => at > end - span && at <= end
+    const consumed = meanOf(points.filter(isIn))
+    return { age: consumed ?? waiting.findLast(isIn)?.age ?? null, isOfOpen: consumed === null }
   })
-  const isBreach = means.every((mean, index) => {
-    const before = means[index - 1] ?? limit
-    return mean !== null && mean > before && mean > limit
+  const isBreach = means.every(({ age }, index) => {
+    const before = means[index - 1]?.age ?? limit
+    return age !== null && age > before && age > limit
   })
-  return { isBreach, age: means.at(-1) ?? null }
+  const { age = null, isOfOpen = false } = means.at(-1) ?? {}
+  return { isBreach, age, isOfOpen: isOfOpen && age !== null }
 }
 
 function meanOf(points: readonly Consumed[]): number | null {

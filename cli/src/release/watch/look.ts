@@ -29,6 +29,7 @@ import {
   askOpenWork,
   forgiveUnfinished,
   judgeUnfinished,
+  openAge,
   type Told,
   type Unfinished,
   unfinishedMode,
@@ -202,9 +203,15 @@ async function lookAt(
   // Others were not answered by these pods: nothing of them is in what they count.
   const answered = sent.filter(({ color }) => color === target.color)
   addProbed(service.figures, answered, { at, startedAt })
-  if (unfinished && told) addTold(unfinished, told, at)
   const all = Object.values(readings)
-  if (all.length > 0 && all.every((reading) => reading !== null)) service.figures.readAt = at
+  const isRead = all.length > 0 && all.every((reading) => reading !== null)
+  if (isRead) service.figures.readAt = at
+  if (unfinished && told) {
+    addTold(unfinished, told, at)
+    const age = openAge(unfinished, told, at)
+    // What is not read may have been consumed.
+    if (isRead && age !== null) service.figures.waiting.push({ at, age })
+  }
   if (!pods) return
   service.pods = pods
   service.listedAt = at

@@ -4,7 +4,7 @@ import { hasFailed } from '../move/probe-report.ts'
 import type { Tally } from '../ports/pod-metrics.ts'
 import type { Sample } from '../ports/probe.ts'
 import type { GateRecord } from '../watch-record.ts'
-import { ageLimit, type Consumed, judgeAge } from './age.ts'
+import { type AgeVerdict, ageLimit, type Consumed, judgeAge, type Waiting } from './age.ts'
 import { createGate, type Gate, type Second } from './gate.ts'
 import { type Judged, judgedCounts, uncounted } from './judged.ts'
 import { withoutProbe } from './probed.ts'
@@ -32,6 +32,8 @@ export interface ServiceWatch {
   /** Milliseconds of the quickest answer that the probe got: the way there takes no longer. */
   quickestMs: number
   consumed: Consumed[]
+  /** Where pods tell what is open, of work that was begun since the switch. */
+  waiting: Waiting[]
   /** Of kinds that were not parked before. */
   parked: Map<string, number>
   beganAt: number
@@ -157,11 +159,12 @@ export function forgive(watch: ServiceWatch): void {
 }
 
 /** Nothing has been counted. */
-function unheld(): Pick<ServiceWatch, 'seconds' | 'probed' | 'consumed' | 'parked'> {
+function unheld(): Pick<ServiceWatch, 'seconds' | 'probed' | 'consumed' | 'waiting' | 'parked'> {
   return {
     seconds: { errors: [], handlers: [], slow: [] },
     probed: { errors: [], slow: [] },
     consumed: [],
+    waiting: [],
     parked: new Map(),
   }
 }
@@ -236,24 +239,35 @@ function secondsOf({ before, seconds, probed }: ServiceWatch, gate: CountingGate
   return withoutProbe(seconds[gate], probed[gate], usual)
 }
 
-function judgeAges({ before, consumed }: ServiceWatch, config: WatchConfig, now: number): Judged {
+function judgeAges(watch: ServiceWatch, config: WatchConfig, now: number): Judged {
+  const { before, consumed, waiting } = watch
   const limit = ageLimit(before.tally, config.age.limit)
-  const { isBreach, age } = judgeAge(consumed, now, limit)
+  const verdict = judgeAge(consumed, now, limit, waiting)
+  const { isBreach, age, isOfOpen } = verdict
   const seconds = numberText(Math.round(limit * 10) / 10)
   // Where none was before either, there is nothing to judge.
-  if (consumed.length === 0 && before.tally.consumed > 0) {
+  if (age === null && consumed.length === 0 && before.tally.consumed > 0) {
     const known = numberText(before.tally.consumed)
     const what = `no message was consumed since the switch, and ${known} before`
     return { ...uncounted, outcome: 'inconclusive', what }
   }
-  const now10 = age === null ? 'no message was consumed' : `messages were ${age.toFixed(1)} s old`
+  const now10 = ageText(verdict)
+  const when = isOfOpen ? '' : ' when they were consumed'
   return {
     ...uncounted,
     outcome: isBreach ? 'breach' : 'passes',
     what: isBreach
-      ? `${now10} when they were consumed, growing for 30 s; the limit is ${seconds} s`
+      ? `${now10}${when}, growing for 30 s; the limit is ${seconds} s`
       : `${now10} in the last 10 s; the limit is ${seconds} s, growing for 30 s`,
   }
+}
+
+function ageText({ age, isOfOpen }: AgeVerdict): string {
+  if (age === null) return 'no message was consumed'
+  const old = `${age.toFixed(1)} s old`
+  return isOfOpen
+    ? `the oldest open work was ${old}, and no message was consumed`
+    : `messages were ${old}`
 }
 
 function judgeParked({ parked }: ServiceWatch, config: WatchConfig): Judged {

@@ -126,6 +126,12 @@ export function addTold(watch: Unfinished, { all, since }: Told, at: number): vo
   if (isMore && more.requests > 0 && at >= watch.heldFrom) add(watch.seconds, Math.floor(at), more)
 }
 
+/** Of the oldest that is open, in seconds. null: it was begun before the switch, and hides what was begun since. */
+export function openAge(watch: Unfinished, { since }: Told, at: number): number | null {
+  const age = since.oldestSeconds ?? 0
+  return at - age >= watch.switched.to ? age : null
+}
+
 function countsOf({ since: { due, late: failures } }: OpenWork): Counts {
   return { requests: due, failures }
 }

@@ -90,6 +90,27 @@ describe('the age of messages', () => {
     expect(judgeAge(consumed, 59, 10).isBreach).toBe(isBreach)
   })
 
+  /** Told each 3 s. */
+  const open = (age: (at: number) => number) =>
+    Array.from({ length: 20 }, (_, index) => ({ at: 3 * index, age: age(3 * index) }))
+  const seldom = Array.from({ length: 6 }, (_, index) => ({
+    ...{ at: 5 + 10 * index, consumed: 1, ageSum: 0.1 },
+  }))
+  it.each<[string, Consumed[], ReturnType<typeof open>, boolean]>([
+    ['of what is open is a breach if it grows', [], open((at) => at), true],
+    ['of what is open is none if it does not grow', [], open(() => 50), false],
+    ['of what is open is none below the limit', [], open((at) => at / 10), false],
+    ['of what is open is none beside messages', seldom, open((at) => at), false],
+    [
+      'of messages goes on as that of what is open',
+      points((at) => at).filter(({ at }) => at < 40),
+      open((at) => at),
+      true,
+    ],
+  ])('%s', (_, consumed, waiting, isBreach) => {
+    expect(judgeAge(consumed, 59, 10, waiting).isBreach).toBe(isBreach)
+  })
+
   it('may be three times what it was, and 10 s at least', () => {
     expect(ageLimit({ consumed: 10, ageSum: 100 }, 10)).toBe(30)
     expect(ageLimit({ consumed: 10, ageSum: 1 }, 10)).toBe(10)

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { watchSchema } from '../../../src/config/watch.ts'
 import type { OpenWork, OpenWorkQuestion } from '../../../src/release/ports/open-work.ts'
+import { movesOf } from '../../../src/release/record.ts'
 import type { Watched } from '../../../src/release/watch/act.ts'
 import { beginWatching } from '../../../src/release/watch/look.ts'
 import { createTest } from '../../../src/release/watch/sequential.ts'
@@ -19,10 +20,17 @@ interface Orders {
   lateBefore?: number
   /** Milliseconds of the fake clock after which no pod answers. */
   silentFrom?: number
+  /** Nothing is consumed any more. */
+  isDeaf?: boolean
+  /** The age of what is oldest, so many seconds after the switch. null: nothing is open. */
+  oldest?: (seconds: number) => number | null
 }
 
 /** Requests and messages are well, and order tells its open work: as its database would count it. */
-function serve(shop: Shop, { late = 0, lateBefore = 0, silentFrom = Infinity }: Orders) {
+function serve(
+  shop: Shop,
+  { late = 0, lateBefore = 0, silentFrom = Infinity, isDeaf = false, oldest = () => null }: Orders,
+) {
   const { clock, podMetrics, metrics, faults } = shop.world
   const usual = { requests: 18_000, attempts: 18_000, consumed: 18_000 }
   metrics.tallies = Object.fromEntries(names.map((name) => [name, aTally(usual)]))
@@ -30,7 +38,7 @@ function serve(shop: Shop, { late = 0, lateBefore = 0, silentFrom = Infinity }: 
   const switchedAt = clock.now().getTime() / 1_000
   podMetrics.reading = () => {
     const requests = Math.floor((clock.monotonic() - begun) / 100)
-    return aReading({ requests, attempts: requests, consumed: requests })
+    return aReading({ requests, attempts: requests, consumed: isDeaf ? 0 : requests })
   }
   const questions: OpenWorkQuestion[] = []
   faults.openWork.order = (question): OpenWork | null => {
@@ -43,7 +51,11 @@ function serve(shop: Shop, { late = 0, lateBefore = 0, silentFrom = Infinity }: 
     const since = count(Math.max(from, switchedAt), until)
     const lateNow = Math.floor(before * lateBefore) + Math.floor(since * late)
     return {
-      ...{ open: lateNow, oldestSeconds: null, before: { open: 0, finished: {} } },
+      ...{
+        open: lateNow,
+        oldestSeconds: oldest(now - switchedAt),
+        before: { open: 0, finished: {} },
+      },
       since: { due: before + since, late: lateNow },
     }
   }
@@ -168,6 +180,53 @@ describe('a version', () => {
   })
 })
 
+describe('a version that consumes nothing', () => {
+  it('goes back for the oldest of its open orders', async () => {
+    const shop = await releasedTwice()
+    serve(shop, { isDeaf: true, oldest: (seconds) => seconds - 2 })
+    const { failure } = await shop.watch()
+    expect(failure?.message).toMatch(
+      /age of order: the oldest open work was \d\d\.\d s old, and no message was consumed, growing for 30 s; the limit is 10 s/,
+    )
+    expect(names.map(shop.live)).toEqual([old, old])
+  })
+
+  it.each<[string, Orders, object]>([
+    [
+      'passes where nothing is open',
+      {},
+      {
+        outcome: 'passes',
+        what: 'the oldest open work was 0.0 s old, and no message was consumed in the last 10 s; the limit is 10 s, growing for 30 s',
+      },
+    ],
+    [
+      'is not judged by an order of before the switch',
+      { oldest: (seconds) => seconds + 100 },
+      { outcome: 'inconclusive' },
+    ],
+    [
+      'is not judged where no pod answers',
+      { oldest: (seconds) => seconds - 2, silentFrom: 0 },
+      { outcome: 'inconclusive' },
+    ],
+  ])('%s', async (_, orders, expected) => {
+    const shop = await releasedTwice()
+    serve(shop, { isDeaf: true, ...orders })
+    const { record } = await shop.watch()
+    const age = record.gates.find(({ gate, service }) => gate === 'age' && service === 'order')
+    expect(age).toMatchObject(expected)
+  })
+
+  it('is not judged by its open orders where its metrics are not read', async () => {
+    const shop = await releasedTwice()
+    serve(shop, { isDeaf: true, oldest: (seconds) => seconds - 2 })
+    shop.world.podMetrics.reading = () => null
+    const { record } = await shop.watch()
+    expect(record.outcome).toBe('inconclusive')
+  })
+})
+
 it.each([
   ['on', 7],
   ['dry-run', 7],
@@ -177,8 +236,8 @@ it.each([
   async (mode, tests) => {
     const shop = await releasedTwice()
     serve(shop, {})
-    const operation = shop.world.state.journal.closed.at(-1)
-    if (operation?.verb !== 'switch') throw new Error('nothing was switched')
+    const [operation] = movesOf(await shop.world.journal.read()).toReversed()
+    if (!operation) throw new Error('nothing was switched')
     const config = watchSchema.parse({ unfinished: mode })
     const { services } = await beginWatching(shop.world, {
       ...{ config, operation, probe: false, mostMs: 1 },
