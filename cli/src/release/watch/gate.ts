@@ -28,7 +28,7 @@ export interface Gate {
   burst: number
 }
 
-export interface Burst extends Second {
+interface Burst extends Second {
   /** How many seconds, from `at` on. */
   seconds: number
 }
