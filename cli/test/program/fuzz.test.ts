@@ -178,4 +178,4 @@ it('so are some of both in the real program', async () => {
     expect([0, 2], `${args.slice(1).join(' ')}\n${output}`).toContain(exitCode)
     expect(output).not.toMatch(/has a bug|\n\s+at /)
   }
-}, 60_000)
+}, 240_000)
