@@ -2,7 +2,7 @@
 import { isBreach, type SequentialTest } from '../../../src/release/watch/sequential.ts'
 
 /** Less than this is not followed any further. It counts as a breach, so that a false alarm is never understated. */
-const negligible = 1e-20
+const negligible = 1e-14
 
 /** No calculation goes further than so many requests. */
 const longest = 300_000
@@ -27,8 +27,10 @@ export function* breached(test: SequentialTest, share: number): Generator<number
   let sum = 0
   for (const limit of boundary(test)) {
     last++
+    // Billions of times: without a call, and with indexes that are there.
     for (let failures = last; failures > first; failures--)
-      open[failures] = at(open, failures) * (1 - share) + at(open, failures - 1) * share
+      open[failures] =
+        (open[failures] as number) * (1 - share) + (open[failures - 1] as number) * share
     open[first] = at(open, first) * (1 - share)
     while (last >= limit) sum += take(open, last--)
     while (last > first && at(open, last) < negligible) sum += take(open, last--)

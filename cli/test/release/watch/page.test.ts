@@ -67,6 +67,7 @@ it.each([
 it('says how likely a false breach is', { timeout: 240_000 }, () => {
   const rows = [0.005, 0.01, 0.03, 0.1].map((tolerated) => {
     const probability = many * breachedAfter(createTest(tolerated, many), tolerated, 300_000)
+    expect(probability).toBeLessThanOrEqual(0.001)
     return [percent(tolerated), percent(probability, 3)]
   })
   expect(tableOf('Tolerated share')).toEqual(rows)

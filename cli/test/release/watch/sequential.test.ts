@@ -27,7 +27,7 @@ describe('a breach', () => {
     [100, 6],
     [300, 10],
     [1_000, 18],
-  ])('of %d requests, if 0.5 %% is tolerated by one gate, is at %d failures', (requests, limit) => {
+  ])('of %d requests, of which one gate tolerates 0.005, is at %d failures', (requests, limit) => {
     expect(leastBreach(one, requests)).toBe(limit)
   })
 
@@ -138,14 +138,11 @@ describe('the exact probability of a breach', () => {
 // than is tolerated, whatever happened before: then they fail no more often, and fewer failures are never a breach sooner.
 // Gates may depend on each other: for all together, their probabilities are added up.
 describe('a false breach within 300,000 requests has a probability of at most 1 in 1,000', () => {
+  // Of 16 gates: the test of the page.
   it.each([
     [0.005, 1],
-    [0.005, 16],
     [0.005, 64],
-    [0.01, 16],
-    [0.03, 16],
     [0.1, 1],
-    [0.1, 16],
   ])('if %d is tolerated, by %d gates together', { timeout: 60_000 }, (tolerated, gates) => {
     const test = createTest(tolerated, gates)
     const probability = gates * breachedAfter(test, tolerated, 300_000)
