@@ -13,12 +13,13 @@ export interface OpenWorkQuestion {
 export interface OpenWork {
   /** Open now. */
   open: number
-  /** How long the oldest of it is open. null: nothing is. */
-  oldestSeconds: number | null
   /** What was open at that moment, and which color has finished how much of it since. */
   before: { open: number; finished: Record<string, number> }
-  /** Of what was begun since that moment: how much is old enough to be late, finished or not, and how much of that is late. */
-  since: { due: number; late: number }
+  /**
+   * Of what was begun since that moment: how much is old enough to be late, finished or not, how much of that is late, how
+   * much is open, and how long the oldest of that is open. null: nothing is.
+   */
+  since: { due: number; late: number; open: number; oldestSeconds: number | null }
 }
 
 export type CountOpenWork = (question: OpenWorkQuestion) => Promise<OpenWork>

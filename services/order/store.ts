@@ -155,13 +155,15 @@ export async function countOpen(db: Queries, { ago, late }: OpenWorkQuestion): P
      ), due AS (
        SELECT settled_at IS NULL OR settled_at > placed_at + make_interval(secs => $2) AS is_late
        FROM recent WHERE NOT is_before AND placed_at <= now() - make_interval(secs => $2)
+     ), young AS (
+       SELECT count(*) AS open, extract(epoch FROM now() - min(placed_at))::float8 AS seconds
+       FROM recent WHERE NOT is_before AND settled_at IS NULL
      )
      SELECT count(*) FILTER (WHERE settled_at IS NULL)::int AS open,
-       extract(epoch FROM now() - min(placed_at) FILTER (WHERE settled_at IS NULL))::float8
-         AS "oldestSeconds",
        json_build_object('open', count(*) FILTER (WHERE is_before),
          'finished', (SELECT coalesce(json_object_agg(color, count), '{}') FROM finished)) AS before,
-       (SELECT json_build_object('due', count(*), 'late', count(*) FILTER (WHERE is_late)) FROM due)
+       (SELECT json_build_object('due', count(*), 'late', count(*) FILTER (WHERE is_late),
+          'open', (SELECT open FROM young), 'oldestSeconds', (SELECT seconds FROM young)) FROM due)
          AS since
      FROM recent`,
     [ago, late],

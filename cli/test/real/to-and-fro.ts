@@ -108,6 +108,12 @@ export async function moveToAndFro(
     const last = probe?.lastOldAnswerMs ?? null
     if (last !== null) lateMs.push(last)
   }
+  const finished = operations.flatMap((each) =>
+    each.services.map(({ proof }) => proof?.finishedByNew),
+  )
+  // Few orders are open at any moment.
+  if (moves >= 100)
+    expect(Math.max(...finished.map((each) => Number(each ?? 0)))).toBeGreaterThan(0)
   // A new slot may have had no event yet when it was asked.
   expect(handoverMs.length).toBeGreaterThanOrEqual(0.9 * services.length * operations.length)
   const { services: after } = await status()

@@ -3,9 +3,8 @@ import { type OpenWorkQuestion, openWorkRoutes } from '../open-work.ts'
 
 const counted = {
   open: 2,
-  oldestSeconds: 1.5,
   before: { open: 3, finished: { blue: 1 } },
-  since: { due: 0, late: 0 },
+  since: { due: 0, late: 0, open: 1, oldestSeconds: 1.5 },
 }
 const asked: OpenWorkQuestion[] = []
 const routes = openWorkRoutes(async (question) => {

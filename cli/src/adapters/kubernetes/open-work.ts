@@ -5,9 +5,8 @@ import type { OpenWork } from '../../release/ports/open-work.ts'
 const count = z.int().min(0)
 const schema = z.object({
   open: count,
-  oldestSeconds: z.number().nullable(),
   before: z.object({ open: count, finished: z.record(z.string(), count) }),
-  since: z.object({ due: count, late: count }),
+  since: z.object({ due: count, late: count, open: count, oldestSeconds: z.number().nullable() }),
 })
 
 /** null: it is no such answer. */

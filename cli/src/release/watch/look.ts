@@ -208,7 +208,7 @@ async function lookAt(
   if (isRead) service.figures.readAt = at
   if (unfinished && told) {
     addTold(unfinished, told, at)
-    const age = openAge(unfinished, told, at)
+    const age = openAge(told)
     // What is not read may have been consumed.
     if (isRead && age !== null) service.figures.waiting.push({ at, age })
   }

@@ -14,6 +14,8 @@ import type { Counts } from './tolerated.ts'
 const late = 30
 /** Seconds. It is counted each third look, so an outage of 4 s may be in three counts: these are 6 s apart, or some more. */
 const burst = 8
+/** Less that is open may wait for something else than the new version. */
+const leastOpen = 3
 /** Seconds without counts that are no reason to say so. */
 const patience = 10
 
@@ -38,10 +40,11 @@ export interface Unfinished {
   readAt: number | null
 }
 
-/** What a pod tells: `all` of what was begun since half an hour before the switch, as it is asked for once. */
 export interface Told {
-  all: OpenWork | null
-  since: OpenWork
+  /** What was due in the half hour before the switch. null: that is known. */
+  before: Counts | null
+  /** Of what was begun since it. */
+  since: OpenWork['since']
 }
 
 interface UnfinishedSettings {
@@ -97,10 +100,14 @@ export async function askOpenWork(
     const ago = Math.max(0, clock.now().getTime() / 1_000 - from)
     return pods.openWork(service, pod.name, { ago, late })
   }
-  const all = known ? null : await ask(switched.from - spanBefore)
-  if (!known && !all) return null
-  const since = await ask(switched.to)
-  return since && { all, since }
+  const moments = [switched.to, ...(known ? [] : [switched.from, switched.from - spanBefore])]
+  const [now, later, all] = await Promise.all(moments.map(ask))
+  if (!now) return null
+  if (known) return { before: null, since: now.since }
+  if (!later || !all) return null
+  const { requests, failures } = less(countsOf(all.since), countsOf(later.since))
+  const before = { requests: Math.max(0, requests), failures: Math.max(0, failures) }
+  return { before, since: now.since }
 }
 
 /**
@@ -108,31 +115,30 @@ export async function askOpenWork(
  * Both counts only grow, unless work is deleted. As an answer takes now longer and now shorter, work of the moment of
  * the switch is counted now and then: so fewer are no new beginning at once, and nothing is counted twice.
  */
-export function addTold(watch: Unfinished, { all, since }: Told, at: number): void {
+export function addTold(watch: Unfinished, { before, since }: Told, at: number): void {
   const counts = countsOf(since)
+  const { last } = watch
   watch.readAt = at
   if (!watch.known) {
-    if (!all) return
-    const { requests, failures } = less(countsOf(all), counts)
-    const before = { requests: Math.max(0, requests), failures: Math.max(0, failures) }
+    if (!before) return
     watch.known = { before, gate: watch.createGate(before) }
     watch.last = { counts, at }
     return
   }
-  const more = less(counts, watch.last.counts)
+  const more = less(counts, last.counts)
   const isMore = more.failures >= 0 && more.requests >= more.failures
-  if (!isMore && at - watch.last.at <= patience) return
+  if (!isMore && at - last.at <= patience) return
   watch.last = { counts, at }
-  if (isMore && more.requests > 0 && at >= watch.heldFrom) add(watch.seconds, Math.floor(at), more)
+  if (isMore && more.requests > 0 && last.at >= watch.heldFrom)
+    add(watch.seconds, Math.floor(at), more)
 }
 
-/** Of the oldest that is open, in seconds. null: it was begun before the switch, and hides what was begun since. */
-export function openAge(watch: Unfinished, { since }: Told, at: number): number | null {
-  const age = since.oldestSeconds ?? 0
-  return at - age >= watch.switched.to ? age : null
+/** Of the oldest that was begun since the switch and is open, in seconds. null: too little is open. */
+export function openAge({ since: { open, oldestSeconds } }: Told): number | null {
+  return open < leastOpen ? null : oldestSeconds
 }
 
-function countsOf({ since: { due, late: failures } }: OpenWork): Counts {
+function countsOf({ due, late: failures }: OpenWork['since']): Counts {
   return { requests: due, failures }
 }
 

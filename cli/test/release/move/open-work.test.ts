@@ -8,7 +8,7 @@ const [blue, green] = [aSide('blue', 'a'), aSide('green', 'b')]
 const move = { name: 'order', from: blue, to: green }
 
 function work(open: number, before: OpenWork['before']): OpenWork {
-  return { open, oldestSeconds: null, before, since: { due: 0, late: 0 } }
+  return { open, before, since: { due: 0, late: 0, open: 0, oldestSeconds: null } }
 }
 
 const tally = { openBefore: 12, finishedByOld: 3, finishedByNew: 8, openAfter: 2 }

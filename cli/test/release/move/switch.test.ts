@@ -60,7 +60,7 @@ describe('a switch', () => {
     shop.world.faults.openWork.order = (question) => {
       questions.push(question)
       const before = { open: 12, finished: { blue: 3, green: 8 } }
-      return { open: 2, oldestSeconds: 1, before, since: { due: 0, late: 0 } }
+      return { open: 2, before, since: { due: 0, late: 0, open: 2, oldestSeconds: 1 } }
     }
     const { clock, driver } = shop.world
     const slow: Driver = {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { watchSchema } from '../../../src/config/watch.ts'
 import type { OpenWork, OpenWorkQuestion } from '../../../src/release/ports/open-work.ts'
+import type { Counts } from '../../../src/release/watch/tolerated.ts'
 import {
   addTold,
   askOpenWork,
@@ -16,7 +17,7 @@ import { aPodState } from '../../fakes/pods.ts'
 
 function told(due: number, late: number): OpenWork {
   const before = { open: 0, finished: {} }
-  return { open: late, oldestSeconds: null, before, since: { due, late } }
+  return { open: late, before, since: { due, late, open: late, oldestSeconds: null } }
 }
 
 /** The switch took from 1,000 to 1,010. */
@@ -31,15 +32,15 @@ function begun({ at = 1_010, limit = 0.5 } = {}): Unfinished {
 /** Due and late, or what happens instead. */
 type Step = [number, number] | 'silent' | 'forgive'
 
-/** A look each 3 s. Half an hour before the first one, `before` began. */
-function after(steps: Step[], before: [number, number] = [1_800, 0]) {
+/** A look each 3 s. */
+function after(steps: Step[], before: Counts = { requests: 1_800, failures: 0 }) {
   const watch = begun()
   let at = watch.beganAt
   for (const step of steps) {
     at += 3
     if (step === 'silent') continue
     if (step === 'forgive') forgiveUnfinished(watch, at)
-    else addTold(watch, { all: watch.known ? null : told(...before), since: told(...step) }, at)
+    else addTold(watch, { before: watch.known ? null : before, since: told(...step).since }, at)
   }
   return { watch, record: judgeUnfinished(watch, at) }
 }
@@ -112,7 +113,7 @@ describe('unfinished work', () => {
     ],
     [
       'that was begun after an outage outside is counted',
-      [[0, 0], [100, 90], 'forgive', ...times(10, (n): Step => [200 + n, 180 + n])],
+      [[0, 0], [100, 90], 'forgive', ...times(11, (n): Step => [200 + n, 180 + n])],
       { requests: 1, failures: 1 },
     ],
     [
@@ -142,24 +143,11 @@ describe('unfinished work', () => {
     })
   })
 
-  it.each<[string, [number, number], [number, number], object]>([
-    ['is tolerated twice', [1_000, 50], [0, 0], { requests: 1_000, failures: 50 }],
-    [
-      'is without what was begun since: the watch goes on',
-      [1_500, 60],
-      [500, 50],
-      { requests: 1_000, failures: 10 },
-    ],
-    ['is never negative', [10, 0], [12, 1], { requests: 0, failures: 0 }],
-  ])('of before %s', (_, all, since, before) => {
-    expect(after([since], all).watch.known?.before).toEqual(before)
-  })
-
   it('says what was before, and that too little was', () => {
-    expect(after([[0, 0]], [1_800, 3]).record.what).toBe(
+    expect(after([[0, 0]], { requests: 1_800, failures: 3 }).record.what).toBe(
       '0 of 0 were not finished within 30 s, 0.86 % tolerated (3 of 1,800 in the half hour before, by its database)',
     )
-    expect(after([[0, 0]], [40, 0]).record).toMatchObject({
+    expect(after([[0, 0]], { requests: 40, failures: 0 }).record).toMatchObject({
       outcome: 'off',
       what: expect.stringMatching(/^off: 14 % would be tolerated, since it knows too little/),
     })
@@ -168,15 +156,19 @@ describe('unfinished work', () => {
 
 describe('a pod', () => {
   const clock = { now: () => new Date(1_100_000) }
-  async function asked(watch: Unfinished, names: string[], answers = true) {
+  async function asked(
+    watch: Unfinished,
+    names: string[],
+    answer: (ago: number) => OpenWork | null = () => told(1, 0),
+  ) {
     const questions: [string, OpenWorkQuestion][] = []
     const openWork = async (_: string, pod: string, question: OpenWorkQuestion) => {
       questions.push([pod, question])
-      return answers ? told(1, 0) : null
+      return answer(question.ago)
     }
     const pods = names.map((name) => aPodState(name, { ready: name !== 'away' }))
-    const answer = await askOpenWork({ pods: { openWork }, clock }, watch, pods)
-    if (answer) addTold(watch, answer, 1_100)
+    const found = await askOpenWork({ pods: { openWork }, clock }, watch, pods)
+    if (found) addTold(watch, found, 1_100)
     return questions
   }
 
@@ -184,8 +176,9 @@ describe('a pod', () => {
     const watch = begun()
     const since = { ago: 90, late: 30 }
     expect(await asked(watch, ['away', 'a', 'b'])).toEqual([
-      ['a', { ago: 1_900, late: 30 }],
       ['a', since],
+      ['a', { ago: 100, late: 30 }],
+      ['a', { ago: 1_900, late: 30 }],
     ])
     expect(await asked(watch, ['away', 'a', 'b'])).toEqual([['b', since]])
     expect(await asked(watch, ['a', 'b'])).toEqual([['a', since]])
@@ -193,17 +186,38 @@ describe('a pod', () => {
 
   it('is asked for both again if it does not answer, and another one next', async () => {
     const watch = begun()
-    expect(await asked(watch, ['a', 'b'], false)).toEqual([['a', { ago: 1_900, late: 30 }]])
-    expect((await asked(watch, ['a', 'b'])).map(([pod, { ago }]) => [pod, ago])).toEqual([
-      ['b', 1_900],
-      ['b', 90],
+    const first = await asked(watch, ['a', 'b'], (ago) => (ago > 1_000 ? null : told(1, 0)))
+    expect(first.map(([pod, { ago }]) => [pod, ago])).toEqual([
+      ['a', 90],
+      ['a', 100],
+      ['a', 1_900],
     ])
+    expect((await asked(watch, ['a', 'b'])).map(([pod, { ago }]) => [pod, ago])).toEqual([
+      ['b', 90],
+      ['b', 100],
+      ['b', 1_900],
+    ])
+  })
+
+  it.each<[string, [number, number], [number, number], object]>([
+    ['is that of the half hour', [1_000, 50], [0, 0], { requests: 1_000, failures: 50 }],
+    ['is without what is since', [1_500, 60], [500, 50], { requests: 1_000, failures: 10 }],
+    ['is never negative', [10, 0], [12, 1], { requests: 0, failures: 0 }],
+  ])('tells what was before, which %s', async (_, all, since, before) => {
+    const watch = begun()
+    // What was begun while the switch took place is neither.
+    const answers = new Map([
+      [1_900, told(...all)],
+      [100, told(...since)],
+    ])
+    await asked(watch, ['a'], (ago) => answers.get(ago) ?? told(0, 0))
+    expect(watch.known?.before).toEqual(before)
   })
 
   it('is not asked where none is ready, or before the moment of the switch', async () => {
     expect(await asked(begun(), ['away'])).toEqual([])
     const watch = { ...begun(), switched: { from: 1_000, to: 1_101 } }
-    expect((await asked(watch, ['a'])).at(-1)).toEqual(['a', { ago: 0, late: 30 }])
+    expect((await asked(watch, ['a'])).at(0)).toEqual(['a', { ago: 0, late: 30 }])
   })
 
   it.each([
