@@ -89,7 +89,7 @@ export function tallyIn(proof: { [Field in keyof OpenTally]?: unknown }): OpenTa
     : null
 }
 
-/** `order: 12 open before, 3 finished by blue, 8 by green; 2 open after`. null: there is no tally. */
+/** `order: 12 open before, 3 finished by blue, 8 by green; 2 open after`. null: there is no tally, or nothing was open. */
 export function tallyText(
   { name, from, to }: Move,
   proof: { [Field in keyof OpenTally]?: unknown } = {},
@@ -97,6 +97,7 @@ export function tallyText(
   const tally = tallyIn(proof)
   if (!tally) return null
   const { openBefore, finishedByOld, finishedByNew, openAfter } = tally
+  if (openBefore === 0 && openAfter === 0) return null
   const byOld = from ? `${finishedByOld} finished by ${from.color}, ` : ''
   const byNew = `${finishedByNew} ${from ? 'by' : 'finished by'} ${to?.color ?? 'no slot'}`
   return `${name}: ${openBefore} open before, ${byOld}${byNew}; ${openAfter} open after`

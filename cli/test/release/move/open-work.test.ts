@@ -43,6 +43,12 @@ describe('the open work of a move', () => {
     ],
     [move, { openBefore: 12 }, null],
     [move, { ...tally, openAfter: null }, null],
+    [move, { openBefore: 0, finishedByOld: 0, finishedByNew: 0, openAfter: 0 }, null],
+    [
+      move,
+      { openBefore: 0, finishedByOld: 0, finishedByNew: 0, openAfter: 4 },
+      'order: 0 open before, 0 finished by blue, 0 by green; 4 open after',
+    ],
     [move, undefined, null],
   ])('is a line', (of, proof, line) => {
     expect(tallyText(of, proof)).toBe(line)
