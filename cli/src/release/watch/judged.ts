@@ -23,6 +23,29 @@ export function judgedCounts(
   }
 }
 
+/** Seconds without figures that are no reason to say so. */
+export const patience = 10
+
+/** When the figures of a gate were read. Times are unix time, in seconds. */
+interface Read {
+  beganAt: number
+  /** null: never. */
+  readAt: number | null
+}
+
+/** The verdict, as long as its figures are read. `words`: for those that never were, and for those that are no more. */
+export function whileRead(
+  verdict: Judged,
+  { beganAt, readAt }: Read,
+  now: number,
+  words: { never: string; noMore: string },
+): Judged {
+  // A breach stays one.
+  if (now - (readAt ?? beganAt) <= patience || verdict.outcome === 'breach') return verdict
+  const what = readAt === null ? words.never : `${words.noMore}. Before: ${verdict.what}`
+  return { ...verdict, outcome: 'unread', what }
+}
+
 export const uncounted = {
   requests: null,
   failures: null,

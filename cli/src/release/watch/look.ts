@@ -25,12 +25,12 @@ import {
 } from './service-watch.ts'
 import { advance, beginMeter, type Meter, type Readings } from './tally.ts'
 import {
-  addTold,
+  addAnswer,
   askOpenWork,
   forgiveUnfinished,
   judgeUnfinished,
+  type OpenWorkAnswer,
   openAge,
-  type Told,
   type Unfinished,
   unfinishedMode,
   watchUnfinished,
@@ -188,10 +188,12 @@ async function lookAt(
   const { name, target, unfinished } = service
   const pods = await unlessAway(ports.pods.states(name, target))
   const listed = pods ?? service.pods
-  const [readings, reports, told] = await Promise.all([
+  const [readings, reports, answer] = await Promise.all([
     readingsOf(ports, name, listed),
     asks ? reportsOf(ports, name, listed) : service.reports,
-    asks && unfinished ? unlessAway<Told | null>(askOpenWork(ports, unfinished, listed)) : null,
+    asks && unfinished
+      ? unlessAway<OpenWorkAnswer | null>(askOpenWork(ports, unfinished, listed))
+      : null,
   ])
   // After the pods were read, so that it knows each of its requests that they have counted.
   const sent = edge?.service === name ? edge.collect() : []
@@ -206,9 +208,9 @@ async function lookAt(
   const all = Object.values(readings)
   const isRead = all.length > 0 && all.every((reading) => reading !== null)
   if (isRead) service.figures.readAt = at
-  if (unfinished && told) {
-    addTold(unfinished, told, at)
-    const age = openAge(told)
+  if (unfinished && answer) {
+    addAnswer(unfinished, answer, at)
+    const age = openAge(answer)
     // What is not read may have been consumed.
     if (isRead && age !== null) service.figures.waiting.push({ at, age })
   }

@@ -6,7 +6,7 @@ import type { Sample } from '../ports/probe.ts'
 import type { GateRecord } from '../watch-record.ts'
 import { type AgeVerdict, ageLimit, type Consumed, judgeAge, type Waiting } from './age.ts'
 import { createGate, type Gate, type Second } from './gate.ts'
-import { type Judged, judgedCounts, uncounted } from './judged.ts'
+import { type Judged, judgedCounts, uncounted, whileRead } from './judged.ts'
 import { withoutProbe } from './probed.ts'
 import { lacksBound, noBoundText, slowBound, slowCounts } from './slow.ts'
 import { type Counts, leastTolerated } from './tolerated.ts'
@@ -51,8 +51,6 @@ type CountingGate = (typeof countingGates)[number]
 const warmUp = 15
 /** Seconds before the switch that Prometheus tells of. */
 export const spanBefore = 1_800
-/** Seconds without figures that are no reason to say so. */
-const patience = 10
 
 /** Requests, or messages, before the switch, and those that failed. */
 function countsOf(tally: Tally, gate: CountingGate, bound: number | null): Counts {
@@ -171,8 +169,7 @@ function unheld(): Pick<ServiceWatch, 'seconds' | 'probed' | 'consumed' | 'waiti
 
 /** The verdicts of the gates that are not off in shopctl.yaml. */
 export function judgeService(watch: ServiceWatch, config: WatchConfig, now: number): GateRecord[] {
-  const { service, beganAt, readAt, isNamed } = watch
-  const isRead = now - (readAt ?? beganAt) <= patience
+  const { service, isNamed } = watch
   const judged: [ServiceGate, Judged][] = [
     ...countingGates.map((gate): [ServiceGate, Judged] => [gate, judgeCounts(watch, gate, config)]),
     ['age', judgeAges(watch, config, now)],
@@ -182,20 +179,15 @@ export function judgeService(watch: ServiceWatch, config: WatchConfig, now: numb
     const { mode } = config[gate]
     if (mode === 'off') return []
     if (!isNamed) return [{ gate, service, mode, ...unnamed }]
-    // A breach stays one.
-    const known = isRead || verdict.outcome === 'breach' ? verdict : unread(verdict, readAt)
-    return [{ gate, service, mode, ...known }]
+    return [{ gate, service, mode, ...whileRead(verdict, watch, now, unread) }]
   })
 }
 
 type ServiceGate = CountingGate | 'age' | 'parked'
 
-function unread(verdict: Judged, readAt: number | null): Judged {
-  const what =
-    readAt === null
-      ? 'the metrics of its pods were never read'
-      : `the metrics of its pods are not read any more. Before: ${verdict.what}`
-  return { ...verdict, outcome: 'unread', what }
+const unread = {
+  never: 'the metrics of its pods were never read',
+  noMore: 'the metrics of its pods are not read any more',
 }
 
 const unnamed: Judged = {

@@ -6,7 +6,7 @@ import type { OpenWork } from '../ports/open-work.ts'
 import type { Clock } from '../ports/session.ts'
 import type { GateRecord } from '../watch-record.ts'
 import { createGate, type Gate, type Second } from './gate.ts'
-import { type Judged, judgedCounts, uncounted } from './judged.ts'
+import { type Judged, judgedCounts, patience, uncounted, whileRead } from './judged.ts'
 import { add, spanBefore } from './service-watch.ts'
 import type { Counts } from './tolerated.ts'
 
@@ -16,8 +16,6 @@ const late = 30
 const burst = 8
 /** Less that is open may wait for something else than the new version. */
 const leastOpen = 3
-/** Seconds without counts that are no reason to say so. */
-const patience = 10
 
 /** Times are unix time, in seconds. */
 export interface Unfinished {
@@ -40,7 +38,7 @@ export interface Unfinished {
   readAt: number | null
 }
 
-export interface Told {
+export interface OpenWorkAnswer {
   /** What was due in the half hour before the switch. null: that is known. */
   before: Counts | null
   /** Of what was begun since it. */
@@ -91,7 +89,7 @@ export async function askOpenWork(
   { pods, clock }: { pods: Pick<Pods, 'openWork'>; clock: Pick<Clock, 'now'> },
   watch: Unfinished,
   listed: readonly PodState[],
-): Promise<Told | null> {
+): Promise<OpenWorkAnswer | null> {
   const { service, switched, known } = watch
   const ready = listed.filter((pod) => pod.ready)
   const pod = ready[watch.asked++ % ready.length]
@@ -115,7 +113,7 @@ export async function askOpenWork(
  * Both counts only grow, unless work is deleted. As an answer takes now longer and now shorter, work of the moment of
  * the switch is counted now and then: so fewer are no new beginning at once, and nothing is counted twice.
  */
-export function addTold(watch: Unfinished, { before, since }: Told, at: number): void {
+export function addAnswer(watch: Unfinished, { before, since }: OpenWorkAnswer, at: number): void {
   const counts = countsOf(since)
   const { last } = watch
   watch.readAt = at
@@ -134,7 +132,7 @@ export function addTold(watch: Unfinished, { before, since }: Told, at: number):
 }
 
 /** Of the oldest that was begun since the switch and is open, in seconds. null: too little is open. */
-export function openAge({ since: { open, oldestSeconds } }: Told): number | null {
+export function openAge({ since: { open, oldestSeconds } }: OpenWorkAnswer): number | null {
   return open < leastOpen ? null : oldestSeconds
 }
 
@@ -153,12 +151,8 @@ export function forgiveUnfinished(watch: Unfinished, now: number): void {
 }
 
 export function judgeUnfinished(watch: Unfinished, now: number): GateRecord {
-  const { service, mode, beganAt, readAt } = watch
-  const isRead = now - (readAt ?? beganAt) <= patience
-  const verdict = verdictOf(watch)
-  // A breach stays one.
-  const known = isRead || verdict.outcome === 'breach' ? verdict : unread(verdict, readAt)
-  return { gate: 'unfinished', service, mode, ...known }
+  const { service, mode } = watch
+  return { gate: 'unfinished', service, mode, ...whileRead(verdictOf(watch), watch, now, unread) }
 }
 
 function verdictOf({ known, seconds }: Unfinished): Judged {
@@ -168,10 +162,7 @@ function verdictOf({ known, seconds }: Unfinished): Judged {
   return judgedCounts(gate, seconds, { unit, before, source: 'database' })
 }
 
-function unread(verdict: Judged, readAt: number | null): Judged {
-  const what =
-    readAt === null
-      ? 'no pod has told its open work'
-      : `no pod tells its open work any more. Before: ${verdict.what}`
-  return { ...verdict, outcome: 'unread', what }
+const unread = {
+  never: 'no pod has told its open work',
+  noMore: 'no pod tells its open work any more',
 }

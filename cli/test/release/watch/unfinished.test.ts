@@ -4,7 +4,7 @@ import { watchSchema } from '../../../src/config/watch.ts'
 import type { OpenWork, OpenWorkQuestion } from '../../../src/release/ports/open-work.ts'
 import type { Counts } from '../../../src/release/watch/tolerated.ts'
 import {
-  addTold,
+  addAnswer,
   askOpenWork,
   forgiveUnfinished,
   judgeUnfinished,
@@ -40,7 +40,7 @@ function after(steps: Step[], before: Counts = { requests: 1_800, failures: 0 })
     at += 3
     if (step === 'silent') continue
     if (step === 'forgive') forgiveUnfinished(watch, at)
-    else addTold(watch, { before: watch.known ? null : before, since: told(...step).since }, at)
+    else addAnswer(watch, { before: watch.known ? null : before, since: told(...step).since }, at)
   }
   return { watch, record: judgeUnfinished(watch, at) }
 }
@@ -168,7 +168,7 @@ describe('a pod', () => {
     }
     const pods = names.map((name) => aPodState(name, { ready: name !== 'away' }))
     const found = await askOpenWork({ pods: { openWork }, clock }, watch, pods)
-    if (found) addTold(watch, found, 1_100)
+    if (found) addAnswer(watch, found, 1_100)
     return questions
   }
 
