@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { connect as tlsConnect } from 'node:tls'
 import { parse } from 'yaml'
 import { createApiServer, createServers } from '../fakes/api-server.ts'
-import { platformEnv } from './shop.ts'
+import { platformEnv, type Tree } from './shop.ts'
 
 export interface ApiProxyOptions {
   /** Name of the context in the kubeconfig. */
@@ -93,6 +93,12 @@ export async function startApiProxy({ context, token, each }: ApiProxyOptions): 
       await rm(folder, { recursive: true })
     },
   }
+}
+
+/** In this tree, environment `test` is then in the cluster of this context. */
+export async function reachThrough(tree: Tree, context: string): Promise<void> {
+  const cluster = `{ context: ${context}, registry: 127.0.0.1:5000 }`
+  await tree.edit('shopctl.yaml', /(\n {2}test:\n {4}cluster: )embedded/, `$1${cluster}`)
 }
 
 /** Without the administrator's certificate, the server goes by the token of a request. */

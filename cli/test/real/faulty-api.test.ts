@@ -1,5 +1,6 @@
 // An API server whose reads fail now and then does not end a command.
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { reachThrough } from './api-proxy.ts'
 import { type FaultyApi, startFaultyApi } from './faulty-api.ts'
 import { copyTree, ensureLive, platformEnv, shopctlOk, status, type Tree } from './shop.ts'
 
@@ -10,8 +11,7 @@ beforeAll(async () => {
   await ensureLive()
   api = await startFaultyApi('faulty')
   tree = await copyTree()
-  const cluster = '{ context: faulty, registry: 127.0.0.1:5000 }'
-  await tree.edit('shopctl.yaml', /(\n {2}test:\n {4}cluster: )embedded/, `$1${cluster}`)
+  await reachThrough(tree, 'faulty')
   await tree.append('services/payment/main.ts', `\n// ${Date.now()}\n`)
 }, 300_000)
 

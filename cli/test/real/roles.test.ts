@@ -1,6 +1,7 @@
 // Releases with the Roles of charts/shop-roles and no other right, on the real cluster.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Finished } from '../../src/adapters/shell.ts'
+import { reachThrough } from './api-proxy.ts'
 import { asUser, installRoles, logInAs, type Role, removeRoles, roles, type User } from './roles.ts'
 import {
   copyTree,
@@ -23,8 +24,7 @@ beforeAll(async () => {
   granted = await installRoles()
   for (const role of roles) users[role] = await logInAs(role, 'limited')
   tree = await copyTree()
-  const cluster = '{ context: limited, registry: 127.0.0.1:5000 }'
-  await tree.edit('shopctl.yaml', /(\n {2}test:\n {4}cluster: )embedded/, `$1${cluster}`)
+  await reachThrough(tree, 'limited')
 }, 300_000)
 
 afterAll(async () => {

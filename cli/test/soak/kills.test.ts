@@ -2,6 +2,7 @@
 // each verb, and at ten more. One command makes all well.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createRandom } from '../../../services/shop/load/mix.ts'
+import { reachThrough } from '../real/api-proxy.ts'
 import {
   colors,
   copyTree,
@@ -36,8 +37,7 @@ beforeAll(async () => {
   await ensureLive()
   api = await startKillingApi('killing')
   tree = await copyTree()
-  const cluster = '{ context: killing, registry: 127.0.0.1:5000 }'
-  await tree.edit('shopctl.yaml', /(\n {2}test:\n {4}cluster: )embedded/, `$1${cluster}`)
+  await reachThrough(tree, 'killing')
 }, 300_000)
 
 afterAll(async () => {
